@@ -1,0 +1,413 @@
+"""What the operator wrote in `agent.toml`, checked; every mistake told at once (design section 10).
+
+Relative paths are relative to the folder of the configuration file.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from campus_wire.ids import ID_PATTERN, is_id
+from campus_wire.language import Text
+from campus_wire.settings import REQUIRED, ConfigurationError, Mistake, Table, load
+
+DEFAULT_PATH = Path("/etc/campus-agent/agent.toml")
+CLASSROOM_REQUIRED_BITS_PER_SECOND = 100_000_000
+UPLINK_REQUIRED_BITS_PER_SECOND = 1_000_000_000
+DEFAULT_PORTS = {"campus": 5301, "iperf3": 5201}
+_ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink")
+_ID_HINT = Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”,最多 64 个字符")
+_HOST_PATTERN = r"[A-Za-z0-9_.:%-]{1,253}"
+_HOST_HINT = Text("a host name or an IP address", "主机名或 IP 地址")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What answers throughput tests: a classroom's, or the uplink's test server."""
+
+    id: str
+    name: str
+    host: str
+    port: int
+    engine: str
+    required_bits_per_second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A cloud platform to request."""
+
+    id: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A piece of recording-room or network equipment; `snmp` and `rtsp` hold their own keys as written."""
+
+    id: str
+    room: str
+    profile: str
+    host: str
+    snmp: Mapping[str, object]
+    rtsp: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One lesson of the day, local time, end not included."""
+
+    start: time
+    end: time
+
+
+@dataclass(frozen=True, slots=True)
+class DayRange:
+    """Days from first to last, both included."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        """Is this day within?"""
+        return self.first <= day <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """When lessons are; no periods means that any time is free."""
+
+    periods: tuple[Period, ...] = ()
+    holidays_file: Path | None = None
+    blackout: tuple[DayRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What measuring may cost, and when it must wait."""
+
+    daily_test_bytes: int = 2_000_000_000
+    max_cross_traffic_ratio: float = 0.5
+    max_cpu_ratio: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputOptions:
+    """How long an iperf3 test loads the line, each direction, after the warm-up that is not counted."""
+
+    duration_seconds: int = 10
+    warmup_seconds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """How often each thing is measured when the timetable allows it."""
+
+    throughput_seconds: int = 6 * 3600
+    latency_seconds: int = 900
+    service_seconds: int = 300
+    host_seconds: int = 300
+    ship_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """How much is kept on disk until the collector has it."""
+
+    max_results: int = 200_000
+    max_bytes: int = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Where results go; the token stays in its file until the moment of sending."""
+
+    url: str
+    token_file: Path
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """The whole configuration."""
+
+    town: str | None
+    school: str
+    state_dir: Path
+    timezone: ZoneInfo
+    agent_id: str
+    test_key_file: Path | None = None
+    collector: Collector | None = None
+    timetable: Timetable = field(default_factory=Timetable)
+    limits: Limits = field(default_factory=Limits)
+    throughput: ThroughputOptions = field(default_factory=ThroughputOptions)
+    cycle: Cycle = field(default_factory=Cycle)
+    spool: Spool = field(default_factory=Spool)
+    classrooms: tuple[Endpoint, ...] = ()
+    uplink: Endpoint | None = None
+    services: tuple[Service, ...] = ()
+    devices: tuple[Device, ...] = ()
+
+
+def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> AgentConfig:
+    """The configuration in a file. Raises ConfigurationError with every mistake in it."""
+    top = load(path, environ, _ENVIRONMENT_TABLES)
+    config = _read(top, path.resolve().parent)
+    if top.mistakes:
+        raise ConfigurationError(str(path), top.mistakes)
+    return config
+
+
+def _read(top: Table, folder: Path) -> AgentConfig:
+    agent = top.table("agent")
+    town = agent.string("town", None, pattern=ID_PATTERN, hint=_ID_HINT)
+    school = agent.string("school", pattern=ID_PATTERN, hint=_ID_HINT)
+    state_dir = folder / agent.string("state_dir", "/var/lib/campus-agent")
+    zone = _zone(agent)
+    agent_id = agent.string("agent_id", None, pattern=ID_PATTERN, hint=_ID_HINT) or school or ""
+    test_key = agent.string("test_key_file", None)
+    agent.done()
+    config = AgentConfig(
+        town=town,
+        school=school or "",
+        state_dir=state_dir,
+        timezone=zone,
+        agent_id=agent_id,
+        test_key_file=folder / test_key if test_key else None,
+        collector=_collector(top, folder),
+        timetable=_timetable(top.table("timetable"), folder),
+        limits=_limits(top.table("limits")),
+        throughput=_throughput(top.table("throughput")),
+        cycle=_cycle(top.table("cycle")),
+        spool=_spool(top.table("spool")),
+        classrooms=tuple(_classroom(table) for table in top.tables("classroom")),
+        uplink=_uplink(top),
+        services=tuple(_service(table) for table in top.tables("service")),
+        devices=tuple(_device(table) for table in top.tables("device")),
+    )
+    top.done()
+    _refuse_twins(top.mistakes, "classroom", [room.id for room in config.classrooms])
+    _refuse_twins(top.mistakes, "service", [service.id for service in config.services])
+    _refuse_twins(top.mistakes, "device", [device.id for device in config.devices])
+    return config
+
+
+def _collector(top: Table, folder: Path) -> Collector | None:
+    if "collector" not in top:
+        top.table("collector")
+        return None
+    table = top.table("collector")
+    url = _url(table, "url", ("https", "http"))
+    token = table.string("token_file", "token")
+    ca = table.string("ca_file", None)
+    table.done()
+    if url.startswith("http://") and not _is_loopback(url):
+        table.wrong(
+            "url",
+            "must be https:// unless the collector is on this machine: the token would travel readable",
+            "必须使用 https://(采集服务器在本机时除外),否则令牌会以明文传输",
+        )
+    return Collector(url=url.rstrip("/"), token_file=folder / token, ca_file=folder / ca if ca else None)
+
+
+def _timetable(table: Table, folder: Path) -> Timetable:
+    periods = []
+    for index, text in enumerate(table.strings("periods")):
+        period = _period(text)
+        if period is None:
+            _wrong_item(table, "periods", index, text, Text("a period like 08:00-08:45", "形如 08:00-08:45 的时段"))
+        else:
+            periods.append(period)
+    blackout = []
+    for index, text in enumerate(table.strings("blackout")):
+        days = _days(text)
+        if days is None:
+            hint = Text(
+                "days like 2026-06-07/2026-06-09 or 2026-06-07", "形如 2026-06-07/2026-06-09 或 2026-06-07 的日期"
+            )
+            _wrong_item(table, "blackout", index, text, hint)
+        else:
+            blackout.append(days)
+    holidays = table.string("holidays_file", None)
+    table.done()
+    return Timetable(
+        tuple(sorted(periods, key=lambda p: p.start)), folder / holidays if holidays else None, tuple(blackout)
+    )
+
+
+def _limits(table: Table) -> Limits:
+    default = Limits()
+    limits = Limits(
+        daily_test_bytes=table.integer("daily_test_bytes", default.daily_test_bytes, minimum=1_000_000),
+        max_cross_traffic_ratio=table.number("max_cross_traffic_ratio", default.max_cross_traffic_ratio, maximum=1),
+        max_cpu_ratio=table.number("max_cpu_ratio", default.max_cpu_ratio, minimum=0.05, maximum=1),
+    )
+    table.done()
+    return limits
+
+
+def _throughput(table: Table) -> ThroughputOptions:
+    default = ThroughputOptions()
+    options = ThroughputOptions(
+        duration_seconds=table.integer("duration_seconds", default.duration_seconds, minimum=2, maximum=60),
+        warmup_seconds=table.integer("warmup_seconds", default.warmup_seconds, minimum=0, maximum=10),
+    )
+    table.done()
+    return options
+
+
+def _cycle(table: Table) -> Cycle:
+    names = {
+        "throughput_seconds": 10,
+        "latency_seconds": 10,
+        "service_seconds": 10,
+        "host_seconds": 10,
+        "ship_seconds": 1,
+    }
+    values = {
+        name: table.integer(name, getattr(Cycle(), name), minimum=low, maximum=7 * 86_400)
+        for name, low in names.items()
+    }
+    table.done()
+    return Cycle(**values)
+
+
+def _spool(table: Table) -> Spool:
+    spool = Spool(
+        max_results=table.integer("max_results", Spool().max_results, minimum=100),
+        max_bytes=table.integer("max_bytes", Spool().max_bytes, minimum=1_000_000),
+    )
+    table.done()
+    return spool
+
+
+def _classroom(table: Table) -> Endpoint:
+    room_id = table.string("id", pattern=ID_PATTERN, hint=_ID_HINT) or ""
+    if room_id in ("uplink", "gateway"):
+        table.wrong("id", f"'{room_id}' is reserved for the school itself", f"“{room_id}”为系统保留名称")
+    return _endpoint(table, room_id, table.string("name", room_id), CLASSROOM_REQUIRED_BITS_PER_SECOND)
+
+
+def _uplink(top: Table) -> Endpoint | None:
+    if "uplink" not in top:
+        top.table("uplink")
+        return None
+    return _endpoint(top.table("uplink"), "uplink", "uplink", UPLINK_REQUIRED_BITS_PER_SECOND)
+
+
+def _endpoint(table: Table, endpoint_id: str, name: str, required: int) -> Endpoint:
+    engine = table.string("engine", "campus", choices=tuple(DEFAULT_PORTS))
+    endpoint = Endpoint(
+        id=endpoint_id,
+        name=name or endpoint_id,
+        host=table.string("host", pattern=_HOST_PATTERN, hint=_HOST_HINT) or "",
+        port=table.integer("port", DEFAULT_PORTS.get(engine, 0), minimum=1, maximum=65_535),
+        engine=engine,
+        required_bits_per_second=table.integer("required_bits_per_second", required, minimum=1_000_000, maximum=10**12),
+    )
+    table.done()
+    return endpoint
+
+
+def _service(table: Table) -> Service:
+    service_id = table.string("id", pattern=ID_PATTERN, hint=_ID_HINT) or ""
+    service = Service(service_id, table.string("name", service_id), _url(table, "url", ("https", "http")))
+    table.done()
+    return service
+
+
+def _device(table: Table) -> Device:
+    device = Device(
+        id=table.string("id", pattern=ID_PATTERN, hint=_ID_HINT) or "",
+        room=table.string("room", pattern=ID_PATTERN, hint=_ID_HINT) or "",
+        profile=table.string("profile", pattern=ID_PATTERN, hint=_ID_HINT) or "",
+        host=table.string("host", pattern=_HOST_PATTERN, hint=_HOST_HINT) or "",
+        snmp=_strings_of(table.table("snmp"), ("version", "user", "community_file", "auth_file", "priv_file")),
+        rtsp=_strings_of(table.table("rtsp"), ("url", "user", "password_file")),
+    )
+    table.done()
+    return device
+
+
+def _strings_of(table: Table, keys: tuple[str, ...]) -> Mapping[str, object]:
+    values = {key: table.string(key, None) for key in keys}
+    table.done()
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _url(table: Table, key: str, schemes: tuple[str, ...]) -> str:
+    url: str = table.string(key, REQUIRED) or ""
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        bad = parts.scheme not in schemes or not parts.hostname or (parts.port is not None and parts.port == 0)
+        secret = parts.username is not None
+    except ValueError:
+        bad, secret = True, False
+    if bad:
+        listed = " / ".join(f"{scheme}://" for scheme in schemes)
+        table.wrong(key, f"must be a URL with {listed}, not {url!r}", f"必须是以 {listed} 开头的网址,不能是 {url!r}")
+    elif secret:
+        table.wrong(key, "must not carry a user name or password", "网址中不能包含用户名或密码")
+    return url
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+
+
+def _zone(table: Table) -> ZoneInfo:
+    name = table.string("timezone", "Asia/Shanghai")
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        hint = "like 'Asia/Shanghai'"
+        table.wrong(
+            "timezone", f"is not a known time zone ({hint}): {name!r}", f"不是已知的时区(例如 'Asia/Shanghai'):{name!r}"
+        )
+        return ZoneInfo("UTC")
+
+
+def _period(text: str) -> Period | None:
+    match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", text.strip())
+    if match is None:
+        return None
+    try:
+        period = Period(time.fromisoformat(match[1]), time.fromisoformat(match[2]))
+    except ValueError:
+        return None
+    return period if period.start < period.end else None
+
+
+def _days(text: str) -> DayRange | None:
+    first, _, last = text.strip().partition("/")
+    try:
+        days = DayRange(date.fromisoformat(first), date.fromisoformat(last or first))
+    except ValueError:
+        return None
+    return days if days.first <= days.last else None
+
+
+def _wrong_item(table: Table, key: str, index: int, value: str, hint: Text) -> None:
+    table.mistakes.append(
+        Mistake(
+            f"{table.place(key)}[{index}]",
+            Text(f"must be {hint.en}, not {value!r}", f"必须是{hint.zh},不能是 {value!r}"),
+        )
+    )
+
+
+def _refuse_twins(mistakes: list[Mistake], what: str, ids: list[str]) -> None:
+    seen: set[str] = set()
+    for index, one in enumerate(ids):
+        if one in seen and is_id(one):
+            mistakes.append(Mistake(f"{what}[{index}].id", Text(f"'{one}' is used twice", f"“{one}”重复出现")))
+        seen.add(one)

@@ -1,0 +1,1 @@
+"""Decide what is measured when: timetable, cycles, plan."""

@@ -1,0 +1,1 @@
+"""Send spooled results to the collector; learn its time."""

@@ -1,0 +1,1 @@
+"""Keep results on disk until the collector has them."""

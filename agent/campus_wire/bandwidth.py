@@ -1,0 +1,63 @@
+"""Does one throughput result reach its target? The same rule for the agent's own answer and for the collector's judge."""
+
+from enum import StrEnum
+
+from campus_wire.encapsulation import Encapsulation, line_rate_from_goodput
+from campus_wire.failures import Validity
+from campus_wire.language import Text
+from campus_wire.records import DirectionRecord, ThroughputResult
+
+DEFAULT_TOLERANCE_RATIO = 0.98
+
+
+class Verdict(StrEnum):
+    """The answer to "is the target met?". `insufficient` is never compliance."""
+
+    MET = "met"
+    NOT_MET = "not_met"
+    INSUFFICIENT = "insufficient"
+    EXEMPT = "exempt"
+
+
+VERDICT_WORDS: dict[Verdict, Text] = {
+    Verdict.MET: Text("met", "达标"),
+    Verdict.NOT_MET: Text("not met", "未达标"),
+    Verdict.INSUFFICIENT: Text("insufficient data", "数据不足"),
+    Verdict.EXEMPT: Text("exempt", "免考核"),
+}
+
+
+def line_rate_of(direction: DirectionRecord, path: Encapsulation) -> float:
+    """The line rate a direction proves, in bits per second: measured by the engine, else from goodput."""
+    if direction.line_rate_bits_per_second is not None:
+        return direction.line_rate_bits_per_second
+    return line_rate_from_goodput(direction.goodput_bits_per_second, path)
+
+
+def reaches(line_rate_bits_per_second: float, required_bits_per_second: float, tolerance_ratio: float) -> bool:
+    """Is a line rate at or above the required one, allowing for measurement error?"""
+    return line_rate_bits_per_second >= required_bits_per_second * tolerance_ratio
+
+
+def verdict_of(
+    result: ThroughputResult,
+    required_bits_per_second: float | None = None,
+    tolerance_ratio: float = DEFAULT_TOLERANCE_RATIO,
+) -> Verdict:
+    """The verdict of this one measurement: both directions must reach the target; an unsound one says nothing.
+
+    One direction that was soundly measured below the target is enough for `not_met`; `met` needs both. A lower bound
+    below the target proves nothing.
+    """
+    record = result.record
+    if record is None or result.failure is not None or result.validity is not Validity.OK:
+        return Verdict.INSUFFICIENT
+    required = record.required_bits_per_second if required_bits_per_second is None else required_bits_per_second
+    both = [record.down, record.up]
+    proved = [
+        d for d in both if d is not None and reaches(line_rate_of(d, record.encapsulation), required, tolerance_ratio)
+    ]
+    short = [d for d in both if d is not None and d not in proved and not d.lower_bound]
+    if short:
+        return Verdict.NOT_MET
+    return Verdict.MET if len(proved) == 2 else Verdict.INSUFFICIENT

@@ -1,0 +1,117 @@
+"""Bytes to records and back, with one clear error.
+
+A batch is decoded in two steps: the envelope, then each result on its own. The bytes of a result are kept as they came, so
+fields that this version does not know survive storage and export unchanged.
+"""
+
+import zlib
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from campus_wire import SCHEMA_VERSION
+from campus_wire.records import AnyResult, Envelope, Receipt, Result
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""Largest body, after decompression: a batch of 500 results with full interval series is below 3 MiB."""
+MAX_BATCH_RESULTS = 1000
+
+T = TypeVar("T")
+
+
+class WireError(ValueError):
+    """Bytes that break the contract: `code` for programs, the text for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep the code beside the message."""
+        super().__init__(message)
+        self.code = code
+
+
+class TooLarge(WireError):
+    """More octets or results than the contract allows."""
+
+
+_encoder = msgspec.json.Encoder()
+_envelope_decoder = msgspec.json.Decoder(Envelope)
+_result_decoder: msgspec.json.Decoder[AnyResult] = msgspec.json.Decoder(AnyResult)
+_receipt_decoder = msgspec.json.Decoder(Receipt)
+
+
+def encode_result(result: Result) -> bytes:
+    """One result as compact JSON."""
+    return _encoder.encode(result)
+
+
+def decode_result(raw: bytes | msgspec.Raw) -> AnyResult:
+    """One result from JSON. Raises WireError naming the place."""
+    return _decode(_result_decoder, raw, "invalid_result")
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """A batch as compact JSON; results are inserted byte for byte."""
+    return _encoder.encode(envelope)
+
+
+def decode_envelope(body: bytes) -> Envelope:
+    """The envelope of a batch, its results still raw. Raises WireError: TooLarge, or with code `schema_version`."""
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLarge("body_too_large", f"body of {len(body)} bytes is larger than {MAX_BODY_BYTES} bytes")
+    envelope = _decode(_envelope_decoder, body, "invalid_envelope")
+    if envelope.schema_version != SCHEMA_VERSION:
+        raise WireError(
+            "schema_version",
+            f"schema_version {envelope.schema_version} is not supported; this side speaks {SCHEMA_VERSION}",
+        )
+    if len(envelope.results) > MAX_BATCH_RESULTS:
+        raise TooLarge("too_many_results", f"{len(envelope.results)} results in one batch; at most {MAX_BATCH_RESULTS}")
+    return envelope
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """The collector's answer as JSON."""
+    return _encoder.encode(receipt)
+
+
+def decode_receipt(body: bytes) -> Receipt:
+    """The collector's answer from JSON. Raises WireError."""
+    return _decode(_receipt_decoder, body, "invalid_receipt")
+
+
+def compress(body: bytes) -> bytes:
+    """gzip, as sent with `Content-Encoding: gzip`."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    return packer.compress(body) + packer.flush()
+
+
+def decompress(body: bytes, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Undo `compress`, never holding more than the limit. Raises WireError; TooLarge for a compressed bomb."""
+    unpacker = zlib.decompressobj(31)
+    try:
+        plain = unpacker.decompress(body, limit_bytes + 1)
+    except zlib.error as error:
+        raise WireError("invalid_gzip", f"body is not valid gzip: {error}") from None
+    if len(plain) > limit_bytes:
+        raise TooLarge("body_too_large", f"body grows beyond {limit_bytes} bytes when decompressed")
+    if not unpacker.eof:
+        raise WireError("invalid_gzip", "body is not valid gzip: it ends too early")
+    if unpacker.unused_data:
+        raise WireError("invalid_gzip", "body is not valid gzip: something follows its end")
+    return plain
+
+
+def utc(moment: datetime) -> datetime:
+    """The same moment in UTC, as all times travel."""
+    return moment.astimezone(UTC)
+
+
+def _decode(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, code: str) -> T:
+    try:
+        return decoder.decode(raw)
+    except UnicodeDecodeError:
+        raise WireError(code, "text is not valid UTF-8") from None
+    except msgspec.MsgspecError as error:
+        raise WireError(code, str(error)) from None
+    except RecursionError:  # msgspec stops at the interpreter's depth, well before the stack ends
+        raise WireError("too_deep", "nested too deeply") from None

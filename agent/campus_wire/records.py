@@ -1,0 +1,299 @@
+"""What one measurement says, for ever: the records that travel and are archived.
+
+Rules: a field keeps its name and meaning once released; unit is the suffix; absent (`null`) means not measured, never zero;
+counts stand beside ratios so that a figure can be worked out again later. Rates are bits per second, sizes octets, times
+seconds. `down` is towards the classroom, or towards the school on the uplink.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from campus_wire.encapsulation import AddressFamily, Encapsulation
+from campus_wire.failures import Failure, SkipReason, Validity
+from campus_wire.ids import ID_PATTERN
+
+Id = Annotated[str, Meta(pattern=ID_PATTERN)]
+ResultId = Annotated[str, Meta(min_length=8, max_length=96, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Word = Annotated[str, Meta(max_length=300)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Seconds = Annotated[float, Meta(ge=0, le=1e12)]
+SignedSeconds = Annotated[float, Meta(ge=-1e12, le=1e12)]
+Ratio = Annotated[float, Meta(ge=0, le=1)]
+Rate = Annotated[float, Meta(ge=0, le=1e13)]
+
+MAX_INTERVALS = 1000
+Segment = Literal["classroom", "uplink"]
+
+
+class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One slice of a throughput test as the receiver saw it; `start_seconds` counts from the start of the load."""
+
+    start_seconds: Seconds
+    duration_seconds: Seconds
+    payload_bytes: Count
+
+
+class LatencyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Round trips of small probes. RTT is RFC 2681; loss is round trip (RFC 6673).
+
+    `jitter_seconds` is the smoothed interarrival jitter of RFC 3550 A.8, computed on round-trip times (the two clocks are one).
+    """
+
+    method: Literal["icmp", "udp", "tcp", "tcp_info"]
+    packets_sent: Count
+    packets_received: Count
+    rtt_min_seconds: Seconds | None = None
+    rtt_median_seconds: Seconds | None = None
+    rtt_p95_seconds: Seconds | None = None
+    rtt_max_seconds: Seconds | None = None
+    jitter_seconds: Seconds | None = None
+    loss_ratio: Ratio | None = None
+
+
+class DirectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One direction of a throughput test, as the receiver counted it.
+
+    `goodput_bits_per_second` is application octets x 8 / elapsed (RFC 2647 section 3.17), without warm-up.
+    `line_rate_bits_per_second` is set by an engine that measures the line itself; where it is absent the line rate follows from
+    goodput and the encapsulation. `bytes` counts every octet the test put on the wire in this direction, warm-up included.
+    """
+
+    goodput_bits_per_second: Rate
+    bytes: Count
+    duration_seconds: Seconds
+    line_rate_bits_per_second: Rate | None = None
+    lower_bound: bool = False
+    warmup_seconds: Seconds = 0.0
+    retransmits: Count | None = None
+    limited_by: Word | None = None
+    confidence_ratio: Ratio | None = None
+    burst_line_rate_bits_per_second: Rate | None = None
+    intervals: Annotated[list[Interval], Meta(max_length=MAX_INTERVALS)] = []
+
+
+class ThroughputRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A throughput test of one segment in both directions, with all that a later verdict needs."""
+
+    segment: Segment
+    engine: Annotated[str, Meta(max_length=32)]
+    engine_version: Annotated[str, Meta(max_length=80)]
+    required_bits_per_second: Rate
+    encapsulation: Encapsulation
+    down: DirectionRecord | None = None
+    up: DirectionRecord | None = None
+    mode: Literal["quick", "reference"] = "quick"
+    congestion_control: Annotated[str, Meta(max_length=32)] | None = None
+    idle: LatencyRecord | None = None
+    working: LatencyRecord | None = None
+    cross_traffic_bits_per_second: Rate | None = None
+    cpu_ratio: Ratio | None = None
+    link_speed_bits_per_second: Rate | None = None
+    link_duplex: Literal["full", "half"] | None = None
+
+
+class LatencyProbeRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A latency measurement on its own, nothing else running."""
+
+    segment: Segment
+    idle: LatencyRecord
+
+
+class InterfaceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One network interface of the gateway; counters since boot as the kernel gives them (RFC 2863 ifHC* in meaning)."""
+
+    name: Annotated[str, Meta(max_length=64)]
+    up: bool
+    speed_bits_per_second: Rate | None = None
+    duplex: Literal["full", "half"] | None = None
+    mtu_bytes: Count | None = None
+    received_bytes: Count = 0
+    sent_bytes: Count = 0
+    receive_errors: Count = 0
+    send_errors: Count = 0
+    receive_drops: Count = 0
+    send_drops: Count = 0
+
+
+class HostRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The gateway's own state. Ratios are of the whole machine; `disk` is the file system of the state folder."""
+
+    cpu_ratio: Ratio
+    cpu_count: Count
+    load_1min: Seconds | None
+    memory_total_bytes: Count
+    memory_available_bytes: Count
+    disk_total_bytes: Count
+    disk_free_bytes: Count
+    uptime_seconds: Seconds
+    agent_memory_bytes: Count
+    temperature_celsius: Annotated[float, Meta(ge=-100, le=200)] | None = None
+    interfaces: Annotated[list[InterfaceRecord], Meta(max_length=64)] = []
+
+
+class ServiceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One request to a cloud platform, step by step; a step that was not reached is absent, not zero.
+
+    Success means that every step worked and the status was below 400; `first_byte_seconds` counts from the end of the request.
+    """
+
+    url: Annotated[str, Meta(max_length=500)]
+    success: bool
+    resolve_seconds: Seconds | None = None
+    connect_seconds: Seconds | None = None
+    tls_seconds: Seconds | None = None
+    first_byte_seconds: Seconds | None = None
+    total_seconds: Seconds | None = None
+    http_status: Annotated[int, Meta(ge=100, le=999)] | None = None
+    address: Annotated[str, Meta(max_length=64)] | None = None
+    address_family: AddressFamily | None = None
+    certificate_expires_at: datetime | None = None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+    """One measurement of one subject at one time, success or failure; immutable.
+
+    `started_at` is UTC by the agent's clock at sending, corrected by the agent when it learnt the collector's time; `boot_id` and
+    `monotonic_seconds` (since boot) say when it was within one run of the gateway, whatever its wall clock did.
+    """
+
+    id: ResultId
+    subject: Id
+    started_at: datetime
+    boot_id: Annotated[str, Meta(max_length=64)]
+    monotonic_seconds: Seconds
+    duration_seconds: Seconds
+    validity: Validity
+    school: Id | None = None
+    detail: Word = ""
+    failure: Failure | None = None
+    skipped: SkipReason | None = None
+    clock_offset_seconds: SignedSeconds | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a time without a zone: it names no moment."""
+        if self.started_at.tzinfo is None:
+            raise ValueError("started_at needs a time zone, for example ...Z")
+
+
+class ThroughputResult(Result, frozen=True, kw_only=True, tag="throughput"):
+    """A throughput test: subject is a classroom id or `uplink`."""
+
+    record: ThroughputRecord | None = None
+
+
+class LatencyResult(Result, frozen=True, kw_only=True, tag="latency"):
+    """An idle latency measurement: subject is a classroom id or `uplink`."""
+
+    record: LatencyProbeRecord | None = None
+
+
+class HostResult(Result, frozen=True, kw_only=True, tag="host"):
+    """The gateway's state: subject is `gateway`."""
+
+    record: HostRecord | None = None
+
+
+class ServiceResult(Result, frozen=True, kw_only=True, tag="service"):
+    """A platform request: subject is the service id. Here a failure is the finding: it is judged, and has a record."""
+
+    record: ServiceRecord | None = None
+
+
+AnyResult = ThroughputResult | LatencyResult | HostResult | ServiceResult
+Outcome = Literal["ok", "failed", "invalid", "skipped"]
+OUTCOMES: tuple[Outcome, ...] = ("ok", "failed", "invalid", "skipped")
+KINDS = ("throughput", "latency", "host", "service")
+
+
+def kind_of(result: Result) -> str:
+    """The kind of a result, as on the wire."""
+    return str(result.__struct_config__.tag)
+
+
+def outcome_of(result: Result) -> Outcome:
+    """In which of the four heaps is this result counted? Exactly one, in this order."""
+    if result.skipped is not None:
+        return "skipped"
+    if result.failure is not None:
+        return "failed"
+    return "ok" if result.validity is Validity.OK else "invalid"
+
+
+class AnnouncedClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A classroom as the agent's own configuration knows it."""
+
+    id: Id
+    name: Annotated[str, Meta(max_length=100)] = ""
+    required_bits_per_second: Rate | None = None
+
+
+class AnnouncedService(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A cloud platform as the agent's own configuration knows it."""
+
+    id: Id
+    name: Annotated[str, Meta(max_length=100)] = ""
+
+
+class Announcement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which subjects does this agent measure? Sent with each batch; an imported inventory outranks it."""
+
+    town: Id | None = None
+    classrooms: Annotated[list[AnnouncedClassroom], Meta(max_length=1000)] = []
+    services: Annotated[list[AnnouncedService], Meta(max_length=200)] = []
+    uplink: bool = False
+    uplink_required_bits_per_second: Rate | None = None
+
+
+class AgentState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The agent's own health at the moment of sending. Totals count since the state folder was made."""
+
+    version: Annotated[str, Meta(max_length=40)]
+    os: Annotated[str, Meta(max_length=80)] = ""
+    spool_pending_results: Count = 0
+    spool_dropped_results_total: Count = 0
+    clock_offset_seconds: SignedSeconds | None = None
+    test_bytes_total: dict[Segment, Count] = {}
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One batch. Results stay undecoded here so that one bad result never costs its neighbours."""
+
+    schema_version: int
+    agent_id: Annotated[str, Meta(max_length=100)]
+    boot_id: Annotated[str, Meta(max_length=64)]
+    sent_at: datetime
+    results: list[msgspec.Raw]
+    agent: AgentState | None = None
+    announcement: Announcement | None = None
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A result the collector keeps apart and will not store: acknowledged, so it need not be sent again.
+
+    `index` is its place in the batch, for a result whose id could not be read.
+    """
+
+    id: str | None
+    reason: str
+    index: int = -1
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The collector's answer to a batch: every result is in exactly one of the three."""
+
+    stored: int
+    duplicate: int
+    quarantined: list[Quarantined]
+    server_time: datetime
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An HTTP error body (RFC 9457, `application/problem+json`)."""
+
+    title: str
+    status: int
+    detail: str = ""
+    type: str = "about:blank"

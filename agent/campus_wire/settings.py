@@ -1,0 +1,241 @@
+"""Read a TOML configuration so that all its mistakes are told at once, each with its place, value and remedy.
+
+Used by both daemons, because what the collector serves to an agent has the shape of the agent's own file. A reader takes a
+`Table`, asks it for each key with its bounds, and calls `done`; whatever nobody asked for is a mistake of the writer.
+`CAMPUS_<TABLE>_<KEY>` in the environment overrides a key of a plain table (CAMPUS_COLLECTOR_URL is `[collector] url`).
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from campus_wire.language import Language, Text
+
+REQUIRED: Any = object()
+ENVIRONMENT_PREFIX = "CAMPUS_"
+_MAX_SHOWN = 60
+
+
+class Secret:
+    """A secret read from a file. Prints as `***` wherever it is shown."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        """Keep the value; nothing else ever shows it."""
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself, for the one call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        """Never the value."""
+        return "***"
+
+    __str__ = __repr__
+
+
+class Mistake(NamedTuple):
+    """One thing wrong with a configuration: where (`limits.max_cpu_ratio`), what."""
+
+    path: str
+    text: Text
+
+    def in_(self, language: Language) -> str:
+        """One line for a terminal."""
+        return f"{self.path}: {self.text.in_(language)}"
+
+
+class ConfigurationError(Exception):
+    """A configuration that cannot be used, with every mistake in it."""
+
+    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
+        """`source` is the file's name as the operator gave it."""
+        self.source = source
+        self.mistakes = list(mistakes)
+        super().__init__(self.in_("en"))
+
+    def in_(self, language: Language) -> str:
+        """All mistakes, one a line, under a heading."""
+        heading = Text("{source}: {count} mistake(s) in the configuration", "{source}:配置中有 {count} 处错误")
+        lines = [heading.in_(language, source=self.source, count=len(self.mistakes))]
+        return "\n".join(lines + [f"  {mistake.in_(language)}" for mistake in self.mistakes])
+
+
+def _fixed(en: str, zh: str) -> Text:
+    """A text whose values are already in it: braces in values must not be taken for placeholders later."""
+    return Text(en, zh)
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
+
+
+class Table:
+    """One TOML table being read; remembers which keys were asked for and collects mistakes."""
+
+    def __init__(self, values: Mapping[str, Any], path: str, mistakes: list[Mistake]) -> None:
+        """`path` names the table in messages; "" is the top."""
+        self._values = dict(values)
+        self._path = path
+        self._asked: list[str] = []
+        self.mistakes = mistakes
+
+    def __contains__(self, key: str) -> bool:
+        """Did the writer give this key?"""
+        return key in self._values
+
+    def place(self, key: str) -> str:
+        """The full name of a key, for messages."""
+        return f"{self._path}.{key}" if self._path else key
+
+    def wrong(self, key: str, en: str, zh: str) -> None:
+        """Note a mistake at a key."""
+        self.mistakes.append(Mistake(self.place(key), _fixed(en, zh)))
+
+    def string(
+        self,
+        key: str,
+        default: Any = REQUIRED,
+        *,
+        pattern: str | None = None,
+        hint: Text | None = None,
+        choices: Sequence[str] | None = None,
+    ) -> Any:
+        """A string; `hint` says in words what `pattern` asks for."""
+        value = self._take(key, str, "a string", "字符串", default)
+        if value is default or value is None:
+            return value
+        if choices is not None and value not in choices:
+            listed = ", ".join(choices)
+            self.wrong(
+                key, f"must be one of {listed}, not {_shown(value)}", f"只能是 {listed} 之一,不能是 {_shown(value)}"
+            )
+        elif pattern is not None and re.fullmatch(pattern, value) is None:
+            en, zh = hint or Text(f"text like {pattern}", f"形如 {pattern} 的文本")
+            self.wrong(key, f"must be {en}, not {_shown(value)}", f"必须是{zh},不能是 {_shown(value)}")
+        return value
+
+    def strings(self, key: str, default: Any = ()) -> tuple[str, ...]:
+        """A list of strings."""
+        value = self._take(key, list, "a list of strings", "字符串列表", default)
+        bad = [item for item in value or () if not isinstance(item, str)]
+        if bad:
+            self.wrong(key, f"must hold only strings, not {_shown(bad[0])}", f"只能包含字符串,不能有 {_shown(bad[0])}")
+            return ()
+        return tuple(value or ())
+
+    def integer(self, key: str, default: Any = REQUIRED, *, minimum: int = 0, maximum: int = 2**63 - 1) -> Any:
+        """A whole number within bounds."""
+        return self._bounded(key, self._take(key, int, "a whole number", "整数", default), default, minimum, maximum)
+
+    def number(self, key: str, default: Any = REQUIRED, *, minimum: float = 0.0, maximum: float = 1e15) -> Any:
+        """A number within bounds."""
+        value = self._take(key, (int, float), "a number", "数字", default)
+        return self._bounded(key, value, default, minimum, maximum)
+
+    def boolean(self, key: str, default: Any = REQUIRED) -> Any:
+        """true or false."""
+        return self._take(key, bool, "true or false", "true 或 false", default)
+
+    def table(self, key: str) -> "Table":
+        """A sub-table; an absent one reads as empty."""
+        value = self._take(key, dict, "a table", "表", {})
+        return Table(value or {}, self.place(key), self.mistakes)
+
+    def tables(self, key: str) -> list["Table"]:
+        """A list of tables (`[[key]]`), named by their place and id in messages."""
+        value = self._take(key, list, f"a list of tables ([[{key}]])", f"表的列表([[{key}]])", [])
+        found = []
+        for index, item in enumerate(value or []):
+            if isinstance(item, dict):
+                found.append(Table(item, f"{self.place(key)}[{index}]", self.mistakes))
+            else:
+                self.wrong(key, f"must hold tables, not {_shown(item)}", f"只能包含表,不能有 {_shown(item)}")
+        return found
+
+    def done(self) -> None:
+        """Report every key that nobody asked for, with the nearest known one."""
+        for key in self._values:
+            if key in self._asked:
+                continue
+            near = difflib.get_close_matches(key, self._asked, n=1)
+            en = f"unknown key; did you mean '{near[0]}'?" if near else "unknown key"
+            zh = f"未知的配置项;是否想写“{near[0]}”?" if near else "未知的配置项"
+            self.wrong(key, en, zh)
+
+    def _take(self, key: str, kind: type | tuple[type, ...], en: str, zh: str, default: Any) -> Any:
+        self._asked.append(key)
+        if key not in self._values:
+            if default is REQUIRED:
+                self.wrong(key, f"is missing; it must be {en}", f"缺少此项;应为{zh}")
+                return None
+            return default
+        value = self._values[key]
+        is_a_bool = isinstance(value, bool)
+        if not isinstance(value, kind) or (is_a_bool and kind is not bool):
+            self.wrong(key, f"must be {en}, not {_shown(value)}", f"应为{zh},不能是 {_shown(value)}")
+            return None if default is REQUIRED else default
+        return value
+
+    def _bounded(self, key: str, value: Any, default: Any, minimum: float, maximum: float) -> Any:
+        if value is None or value is default:
+            return value
+        if not minimum <= value <= maximum:
+            bounds = f"{minimum:_} … {maximum:_}"
+            self.wrong(
+                key, f"must be within {bounds}, not {_shown(value)}", f"必须在 {bounds} 之间,不能是 {_shown(value)}"
+            )
+        return value
+
+
+def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table:
+    """The top table of a TOML file with overrides from the environment applied to the named plain tables.
+
+    Raises ConfigurationError when the file cannot be read or is not TOML; everything else is collected in `mistakes`.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(
+            str(path), [Mistake("file", _fixed(f"cannot be read: {reason}", f"无法读取:{reason}"))]
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(str(path), [Mistake("file", _fixed("is not UTF-8 text", "不是 UTF-8 文本"))]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            str(path), [Mistake("file", _fixed(f"is not TOML: {error}", f"不是有效的 TOML:{error}"))]
+        ) from None
+    return Table(overridden(values, environ, tables), "", [])
+
+
+def overridden(values: Mapping[str, Any], environ: Mapping[str, str], tables: Sequence[str]) -> dict[str, Any]:
+    """The values with `CAMPUS_<TABLE>_<KEY>` applied. A value is read as TOML where it is TOML, as a string otherwise."""
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for table in tables:
+        prefix = f"{ENVIRONMENT_PREFIX}{table.upper()}_"
+        for name, text in environ.items():
+            if name.startswith(prefix) and isinstance(merged.setdefault(table, {}), dict):
+                merged[table][name.removeprefix(prefix).lower()] = _toml_value(text)
+    return merged
+
+
+def read_secret(path: Path) -> Secret:
+    """A secret from its file: the first line, without white space. Raises OSError, or ValueError when it is empty."""
+    lines = path.read_text(encoding="utf-8").strip().splitlines()
+    if not lines:
+        raise ValueError(f"{path} is empty")
+    return Secret(lines[0].strip())
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
