@@ -29,7 +29,7 @@ Segment = Literal["classroom", "uplink"]
 
 
 class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One slice of a throughput test as the receiver saw it; `start_seconds` counts from the start of the load."""
+    """One slice of a throughput test; `start_seconds` counts from the start of the load."""
 
     start_seconds: Seconds
     duration_seconds: Seconds
@@ -66,12 +66,14 @@ class DirectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     duration_seconds: Seconds
     line_rate_bits_per_second: Rate | None = None
     lower_bound: bool = False
+    cross_traffic_bits_per_second: Rate | None = None
     warmup_seconds: Seconds = 0.0
     retransmits: Count | None = None
     limited_by: Word | None = None
     confidence_ratio: Ratio | None = None
     burst_line_rate_bits_per_second: Rate | None = None
     intervals: Annotated[list[Interval], Meta(max_length=MAX_INTERVALS)] = []
+    intervals_seen_by: Literal["receiver", "sender"] = "receiver"
 
 
 class ThroughputRecord(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,1 +1,1 @@
-"""Measure: probes (one file each), the runner that times them, workers that carry heavy libraries."""
+"""Measure: probes (one file each, listed in `probes`), the runner that times them, workers that carry heavy libraries."""

@@ -1,0 +1,320 @@
+"""Throughput by TCP with iperf3, as an auditor would do it: one direction after the other against any stock `iperf3 -s`.
+
+Goodput is what the receiver counted after the warm-up; the line rate follows from it and the encapsulation (campus_wire).
+Beside the load: echoes before and during (working latency), the interface's octets (other people's traffic), the CPU.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import msgspec
+import psutil
+
+from campus_agent.measure.engines.engine import Engine
+from campus_agent.measure.guards import soundness
+from campus_agent.measure.icmp import Echoes, Pinger
+from campus_agent.measure.link import Link, Passed, link_to, passed
+from campus_agent.measure.probe import Finding, ProbeFailed, Progress, Run
+from campus_agent.measure.probes import latency
+from campus_agent.measure.resolve import Address, resolve
+from campus_agent.measure.throughput_settings import Settings
+from campus_agent.measure.worker import run_worker
+from campus_agent.measure.workers.iperf3 import CONGESTION_CONTROL, Task
+from campus_wire.encapsulation import (
+    TCP_HEADER_BYTES,
+    TCP_TIMESTAMPS_BYTES,
+    Encapsulation,
+    mtu_from_mss,
+    wire_bytes_of,
+)
+from campus_wire.failures import Failure, FailureKind, Operation, Validity
+from campus_wire.records import DirectionRecord, Interval, LatencyRecord, ThroughputRecord
+
+RESOLVE_TIMEOUT_SECONDS = 5.0
+IDLE_ECHOES = 20
+IDLE_ECHO_INTERVAL_SECONDS = 0.02
+WORKING_ECHO_INTERVAL_SECONDS = 0.05
+SETTLE_SECONDS = 1.0
+OVERHEAD_SECONDS = 9.0
+"""Above duration and warm-up: start of the worker, connect timeout 4 s, exchange of results."""
+BUSY_WAITS_SECONDS = (1.0, 2.0, 4.0)
+SAMPLE_SECONDS = 0.25
+MAX_KEPT_INTERVALS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One direction: libiperf's report, and the interface's counters around it."""
+
+    report: Mapping[str, Any]
+    reverse: bool
+    before: Passed | None
+    after: Passed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """All that was seen."""
+
+    settings: Settings
+    address: Address
+    link: Link | None
+    idle: Echoes
+    working: Echoes
+    down: Load | None
+    up: Load | None
+    cpu_ratio: float | None
+    failure: Failure | None
+
+
+def deadline_seconds(settings: Settings) -> float:
+    """The longest a run may take, all waits included."""
+    direction = settings.duration_seconds + settings.warmup_seconds + OVERHEAD_SECONDS + 1.5 * sum(BUSY_WAITS_SECONDS)
+    return RESOLVE_TIMEOUT_SECONDS + 2 * SETTLE_SECONDS + 2 * direction + 5.0
+
+
+async def measure(settings: Settings, run: Run) -> Raw:
+    """Resolve; idle echoes; load towards the endpoint; load from it. A failure keeps what was seen before it."""
+    run.watch(Progress("resolve", 0.0, _expected_seconds(settings)))
+    address = await resolve(settings.host, RESOLVE_TIMEOUT_SECONDS)
+    link = link_to(address.text, address.family)
+    loads: dict[bool, Load] = {}
+    failure: Failure | None = None
+    idle = await _idle_echoes(address, run)
+    cpu_before = psutil.cpu_times()
+    async with _echoes_beside(address) as working:
+        try:
+            for reverse in (False, True) if settings.segment == "classroom" else (True, False):
+                loads[reverse] = await _load(settings, address, link, reverse, run)
+        except ProbeFailed as failed:
+            failure = failed.failure
+            if not loads:
+                raise
+    forward, back = loads.get(False), loads.get(True)
+    down, up = (forward, back) if settings.segment == "classroom" else (back, forward)
+    cpu = cpu_ratio(cpu_before, psutil.cpu_times())
+    return Raw(settings, address, link, idle, working, down, up, cpu, failure)
+
+
+def interpret(raw: Raw) -> Finding:
+    """The record, and whether it is sound."""
+    path = encapsulation(raw)
+    down, up = (direction_record(load, path) if load else None for load in (raw.down, raw.up))
+    crosses = [d.cross_traffic_bits_per_second for d in (down, up) if d and d.cross_traffic_bits_per_second is not None]
+    some = raw.down or raw.up
+    record = ThroughputRecord(
+        segment=raw.settings.segment,
+        engine="iperf3",
+        engine_version=str(some.report["start"].get("version", "")) if some else "",
+        required_bits_per_second=raw.settings.required_bits_per_second,
+        encapsulation=path,
+        down=down,
+        up=up,
+        mode=raw.settings.mode,
+        congestion_control=CONGESTION_CONTROL,
+        idle=_answered(raw.idle),
+        working=_answered(raw.working) or _kernel_rtt(raw),
+        cross_traffic_bits_per_second=max(crosses, default=None),
+        cpu_ratio=raw.cpu_ratio,
+        link_speed_bits_per_second=raw.link.speed_bits_per_second if raw.link else None,
+        link_duplex=raw.link.duplex if raw.link else None,
+    )
+    if raw.failure is not None:
+        return Finding(record, Validity.NOT_MEASURED, raw.failure)
+    validity, detail = soundness(record, raw.settings)
+    return Finding(record, validity, None, detail)
+
+
+def direction_record(load: Load, path: Encapsulation) -> DirectionRecord:
+    """What the receiver counted in one direction."""
+    end = load.report["end"]
+    received, sent = end["sum_received"], end["sum_sent"]
+    intervals = [slice_["sum"] for slice_ in load.report["intervals"]]
+    payload = max(sum(int(one["bytes"]) for one in intervals), int(received["bytes"]))
+    retransmits = sent.get("retransmits")
+    own_bytes = wire_bytes_of(payload, path) + int(retransmits or 0) * path.wire_bytes
+    return DirectionRecord(
+        goodput_bits_per_second=float(received["bytes"]) * 8 / float(received["seconds"]),
+        bytes=own_bytes,
+        duration_seconds=float(received["seconds"]),
+        warmup_seconds=float(load.report["start"]["test_start"].get("omit", 0)),
+        retransmits=retransmits,
+        cross_traffic_bits_per_second=cross_traffic_bits_per_second(load, own_bytes),
+        intervals_seen_by="receiver" if load.reverse else "sender",
+        intervals=_intervals(intervals),
+    )
+
+
+def cross_traffic_bits_per_second(load: Load, own_bytes: int) -> float | None:
+    """What else passed the interface in the load's direction, in bits per second of line rate; None without counters."""
+    if load.before is None or load.after is None:
+        return None
+    seconds = load.after.at - load.before.at
+    if load.reverse:
+        all_bytes = load.after.received_wire_bytes - load.before.received_wire_bytes
+    else:
+        all_bytes = load.after.sent_wire_bytes - load.before.sent_wire_bytes
+    return max(0.0, (all_bytes - own_bytes) * 8 / seconds) if seconds > 0 else None
+
+
+def encapsulation(raw: Raw) -> Encapsulation:
+    """The path's encapsulation: the connection's segment size, and what the gateway's interface is."""
+    some = raw.down or raw.up
+    mss = int(some.report["start"].get("tcp_mss_default") or 0) if some else 0
+    family = raw.address.family_word
+    timestamps = _timestamps(mss, raw.link, family)
+    mtu = mtu_from_mss(mss, family, timestamps) if mss else (raw.link.mtu_bytes if raw.link else None) or 1500
+    return Encapsulation(
+        mtu_bytes=min(65_535, max(576, mtu)),
+        address_family=family,
+        tcp_timestamps=timestamps,
+        vlan_tags=raw.link.vlan_tags if raw.link else 0,
+        pppoe=raw.link.pppoe if raw.link else False,
+    )
+
+
+def _timestamps(mss: int, link: Link | None, family: str) -> bool:
+    """TCP_MAXSEG of an established connection is the MTU less all headers: 12 octets less when timestamps are on."""
+    if not mss or link is None or link.mtu_bytes is None:
+        return True
+    without = link.mtu_bytes - (40 if family == "ipv6" else 20) - TCP_HEADER_BYTES
+    return abs(mss - (without - TCP_TIMESTAMPS_BYTES)) <= abs(mss - without)
+
+
+def cpu_ratio(before: Any, after: Any) -> float | None:
+    """The share of all processors' time that was not idle between two readings of psutil.cpu_times."""
+    total = sum(after) - sum(before) - (getattr(after, "guest", 0) - getattr(before, "guest", 0))
+    idle = (after.idle - before.idle) + (getattr(after, "iowait", 0) - getattr(before, "iowait", 0))
+    return min(1.0, max(0.0, 1 - idle / total)) if total > 0 else None
+
+
+def _intervals(slices: list[Mapping[str, Any]]) -> list[Interval]:
+    kept, start = [], 0.0
+    for one in slices[:MAX_KEPT_INTERVALS]:
+        kept.append(Interval(start, float(one["seconds"]), int(one["bytes"])))
+        start += float(one["seconds"])
+    return kept
+
+
+def _answered(echoes: Echoes) -> LatencyRecord | None:
+    """Absent when no echo at all was answered: a machine that filters ICMP has no loss of 1."""
+    return latency.summary(echoes) if echoes.rtt_seconds else None
+
+
+def _kernel_rtt(raw: Raw) -> LatencyRecord | None:
+    """The sending side's own smoothed RTTs (TCP_INFO) where echoes are filtered; microseconds in libiperf's report."""
+    sender = next((load for load in (raw.down, raw.up) if load is not None and not load.reverse), None)
+    figures = sender.report["end"]["streams"][0]["sender"] if sender else {}
+    if not figures.get("mean_rtt"):
+        return None
+    return LatencyRecord(
+        method="tcp_info",
+        packets_sent=0,
+        packets_received=0,
+        rtt_min_seconds=figures["min_rtt"] / 1e6,
+        rtt_median_seconds=figures["mean_rtt"] / 1e6,
+        rtt_max_seconds=figures["max_rtt"] / 1e6,
+    )
+
+
+async def _idle_echoes(address: Address, run: Run) -> Echoes:
+    run.watch(Progress("latency", 0.0, 0.0))
+    try:
+        with Pinger(address.text, address.family) as pinger:
+            await pinger.send_every(IDLE_ECHO_INTERVAL_SECONDS, IDLE_ECHOES)
+            await pinger.settle(SETTLE_SECONDS if pinger.echoes.rtt_seconds else 0.2)
+            return pinger.echoes
+    except ProbeFailed:  # no permission for ICMP: the throughput is still worth measuring
+        return Echoes()
+
+
+@contextlib.asynccontextmanager
+async def _echoes_beside(address: Address) -> AsyncIterator[Echoes]:
+    """Echoes all the while a load runs."""
+    try:
+        pinger = Pinger(address.text, address.family)
+    except ProbeFailed:
+        yield Echoes()
+        return
+    with pinger:
+        sending = asyncio.ensure_future(pinger.send_every(WORKING_ECHO_INTERVAL_SECONDS, 10_000))
+        try:
+            yield pinger.echoes
+        finally:
+            sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sending
+            await pinger.settle(0.3)
+
+
+async def _load(settings: Settings, address: Address, link: Link | None, reverse: bool, run: Run) -> Load:
+    """One direction; a busy server is asked again after 1, 2 and 4 s."""
+    for wait in (*BUSY_WAITS_SECONDS, None):
+        try:
+            return await _attempt(settings, address, link, reverse, run)
+        except ProbeFailed as failed:
+            if failed.failure.kind is not FailureKind.BUSY or wait is None:
+                raise
+            run.watch(Progress("busy", 0.0, wait))
+            await asyncio.sleep(wait * run.random.uniform(0.5, 1.5))
+    raise AssertionError("unreachable")
+
+
+async def _attempt(settings: Settings, address: Address, link: Link | None, reverse: bool, run: Run) -> Load:
+    task = Task(address.text, settings.port, settings.duration_seconds, settings.warmup_seconds, reverse)
+    expected = settings.duration_seconds + settings.warmup_seconds
+    towards_school = reverse if settings.segment == "classroom" else not reverse
+    watching = asyncio.ensure_future(_watch(link, reverse, "up" if towards_school else "down", expected, run))
+    before = passed(link.name) if link else None
+    try:
+        body = await run_worker("iperf3", task, expected + OVERHEAD_SECONDS)
+    except TimeoutError:
+        detail = f"the endpoint accepted, then stayed silent (no result after {expected + OVERHEAD_SECONDS:.0f} s)"
+        raise ProbeFailed(Operation.READ, FailureKind.TIMEOUT, detail) from None
+    finally:
+        watching.cancel()
+    after = passed(link.name) if link else None
+    report = msgspec.json.decode(body, type=dict[str, Any])
+    _refuse_incomplete(report)
+    return Load(report, reverse, before, after)
+
+
+def _refuse_incomplete(report: Mapping[str, Any]) -> None:
+    """A report without the receiver's count proves nothing, whatever the sender believes."""
+    try:
+        received = report["end"]["sum_received"]
+        complete = float(received["bytes"]) > 0 and float(received["seconds"]) > 0 and report["intervals"]
+        complete = complete and isinstance(report["end"]["sum_sent"], dict) and "test_start" in report["start"]
+    except (KeyError, TypeError, ValueError):
+        complete = False
+    if not complete:
+        raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, "the receiver reported no octets")
+
+
+async def _watch(link: Link | None, reverse: bool, phase: str, expected_seconds: float, run: Run) -> None:
+    """A live rate from the interface's counters while libiperf is silent."""
+    began, spent = monotonic(), 0
+    last = passed(link.name) if link else None
+    while True:
+        await asyncio.sleep(SAMPLE_SECONDS)
+        now = passed(link.name) if link else None
+        rate = None
+        if now and last:
+            octets = (
+                now.received_wire_bytes - last.received_wire_bytes
+                if reverse
+                else now.sent_wire_bytes - last.sent_wire_bytes
+            )
+            rate, spent, last = octets * 8 / (now.at - last.at), spent + octets, now
+        run.watch(Progress(phase, monotonic() - began, expected_seconds, rate, spent))
+
+
+def _expected_seconds(settings: Settings) -> float:
+    return 2.0 * (settings.duration_seconds + settings.warmup_seconds)
+
+
+ENGINE = Engine(measure, interpret, deadline_seconds)

@@ -1,0 +1,51 @@
+"""Which closed word names this error? Most specific first; what no rule knows is `unknown` with the system's own text."""
+
+import errno
+import socket
+import ssl
+
+from campus_wire.failures import Failure, FailureKind, Operation
+
+_BY_ERRNO = {
+    errno.ECONNREFUSED: FailureKind.CONNECTION_REFUSED,
+    errno.ECONNRESET: FailureKind.CONNECTION_RESET,
+    errno.ECONNABORTED: FailureKind.CONNECTION_RESET,
+    errno.EPIPE: FailureKind.CONNECTION_RESET,
+    errno.EHOSTUNREACH: FailureKind.HOST_UNREACHABLE,
+    errno.EHOSTDOWN: FailureKind.HOST_UNREACHABLE,
+    errno.ENETUNREACH: FailureKind.NETWORK_UNREACHABLE,
+    errno.ENETDOWN: FailureKind.NETWORK_UNREACHABLE,
+    errno.EADDRNOTAVAIL: FailureKind.NETWORK_UNREACHABLE,
+    errno.ETIMEDOUT: FailureKind.TIMEOUT,
+    errno.EACCES: FailureKind.PERMISSION_DENIED,
+    errno.EPERM: FailureKind.PERMISSION_DENIED,
+}
+_NAME_MISSING = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED, openssl/x509_vfy.h
+_WRONG_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+
+
+def kind_of_error(error: BaseException) -> FailureKind:
+    """The failure kind of an exception from a socket, the resolver or TLS."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code == _EXPIRED:
+            return FailureKind.CERTIFICATE_EXPIRED
+        return (
+            FailureKind.CERTIFICATE_NAME_MISMATCH
+            if error.verify_code in _WRONG_NAME
+            else FailureKind.CERTIFICATE_UNTRUSTED
+        )
+    if isinstance(error, socket.gaierror):
+        return FailureKind.NAME_NOT_FOUND if error.errno in _NAME_MISSING else FailureKind.NAME_SERVER_FAILED
+    if isinstance(error, TimeoutError):
+        return FailureKind.TIMEOUT
+    if isinstance(error, OSError) and error.errno in _BY_ERRNO:
+        return _BY_ERRNO[error.errno]
+    if isinstance(error, ssl.SSLError):
+        return FailureKind.TLS_FAILED
+    return FailureKind.UNKNOWN
+
+
+def failure_of(operation: Operation, error: BaseException) -> Failure:
+    """An exception as data: which step, which kind, the system's words."""
+    return Failure(operation, kind_of_error(error), str(error)[:300])

@@ -1,0 +1,32 @@
+"""Was a throughput test sound? The gateway's limits and other people's traffic must never be read as a slow line. Pure."""
+
+from campus_agent.measure.throughput_settings import Settings
+from campus_wire.bandwidth import line_rate_of, reaches
+from campus_wire.failures import Validity
+from campus_wire.records import ThroughputRecord
+
+
+def soundness(record: ThroughputRecord, settings: Settings) -> tuple[Validity, str]:
+    """The validity of a finished test and a detail for a technician.
+
+    Beside the plain guards: a rate below the target is only proof if the octets that others sent through the same interface
+    meanwhile would not have made up the difference.
+    """
+    required = settings.required_bits_per_second
+    if record.cpu_ratio is not None and record.cpu_ratio > settings.max_cpu_ratio:
+        return Validity.GATEWAY_CPU, f"CPU {record.cpu_ratio:.0%}, limit {settings.max_cpu_ratio:.0%}"
+    speed = record.link_speed_bits_per_second
+    if speed is not None and not reaches(speed, required, settings.tolerance_ratio):
+        return Validity.GATEWAY_LIMIT, f"the gateway's own port runs at {speed / 1e6:.0f} Mbit/s"
+    for name, direction in (("down", record.down), ("up", record.up)):
+        if direction is None or direction.cross_traffic_bits_per_second is None:
+            continue
+        cross = direction.cross_traffic_bits_per_second
+        rate = line_rate_of(direction, record.encapsulation)
+        if cross > settings.max_cross_traffic_ratio * required:
+            return Validity.CROSS_TRAFFIC, f"{name}: {cross / 1e6:.1f} Mbit/s of other traffic"
+        short = not reaches(rate, required, settings.tolerance_ratio)
+        if short and reaches(rate + cross, required, settings.tolerance_ratio):
+            both = f"{rate / 1e6:.1f} measured and {cross / 1e6:.1f} Mbit/s of other traffic"
+            return Validity.CROSS_TRAFFIC, f"{name}: {both} leave the capacity open"
+    return Validity.OK, ""

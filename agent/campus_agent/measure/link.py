@@ -1,0 +1,82 @@
+"""Which of the gateway's interfaces leads to a host, what does it claim, and what passed through it?"""
+
+import contextlib
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+
+import psutil
+
+COUNTER_GAP_BYTES = 24
+"""Per packet, what a NIC's counters leave out of a frame on the line: preamble+SFD 8, FCS 4, inter-packet gap 12."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An interface as the gateway sees it; speed and duplex are absent where the driver does not tell."""
+
+    name: str
+    speed_bits_per_second: float | None
+    duplex: Literal["full", "half"] | None
+    mtu_bytes: int | None
+    vlan_tags: int = 0
+    pppoe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Octets on the line and packets through an interface since boot, at a moment of the monotonic clock."""
+
+    at: float
+    sent_wire_bytes: int
+    received_wire_bytes: int
+
+
+def link_to(address: str, family: socket.AddressFamily) -> Link | None:
+    """The interface the kernel routes to this address through; no packet is sent. None when there is no route."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((address, 9))
+            own = probe.getsockname()[0]
+        except OSError:
+            return None
+    own = own.partition("%")[0]
+    for name, addresses in psutil.net_if_addrs().items():
+        if any(a.family == family and a.address.partition("%")[0] == own for a in addresses):
+            return describe(name)
+    return None
+
+
+def describe(name: str) -> Link | None:
+    """What an interface claims about itself."""
+    stats = psutil.net_if_stats().get(name)
+    if stats is None:
+        return None
+    duplex: Literal["full", "half"] | None = None
+    if stats.duplex == psutil.NIC_DUPLEX_FULL:
+        duplex = "full"
+    elif stats.duplex == psutil.NIC_DUPLEX_HALF:
+        duplex = "half"
+    speed = stats.speed * 1e6 if stats.speed > 0 else None
+    return Link(name, speed, duplex, stats.mtu or None, _vlan_tags(name), name.startswith("ppp"))
+
+
+def passed(name: str) -> Passed | None:
+    """The interface's counters now, as octets on the line; None when the interface is gone."""
+    counters = psutil.net_io_counters(pernic=True, nowrap=True).get(name)
+    if counters is None:
+        return None
+    return Passed(
+        monotonic(),
+        counters.bytes_sent + COUNTER_GAP_BYTES * counters.packets_sent,
+        counters.bytes_recv + COUNTER_GAP_BYTES * counters.packets_recv,
+    )
+
+
+def _vlan_tags(name: str) -> int:
+    """1 when the interface is an 802.1Q sub-interface (Linux: /proc/net/vlan/NAME), else 0."""
+    with contextlib.suppress(OSError):
+        return 1 if (Path("/proc/net/vlan") / name).exists() else 0
+    return 0

@@ -1,0 +1,115 @@
+"""How long does a packet take to a classroom and back, how much does that vary, and how many never return?
+
+RTT: RFC 2681. Loss: round trip, RFC 6673. Jitter: the estimator of RFC 3550 section 6.4.1 and A.8 on round-trip times of
+consecutive answers. All in seconds and ratios; what was not measured is absent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from campus_agent.measure.icmp import Echoes, Pinger
+from campus_agent.measure.probe import Finding, Probe, Run
+from campus_agent.measure.resolve import resolve
+from campus_wire.failures import Failure, FailureKind, Operation
+from campus_wire.records import LatencyProbeRecord, LatencyRecord, LatencyResult, Segment
+
+RESOLVE_TIMEOUT_SECONDS = 5.0
+ANSWER_TIMEOUT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Which host, how many probes (4 to 1000), how far apart (at least 10 ms)."""
+
+    host: str
+    segment: Segment
+    count: int = 25
+    interval_seconds: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What came back."""
+
+    segment: Segment
+    echoes: Echoes
+
+
+def deadline_seconds(settings: Settings) -> float:
+    """The longest a run may take."""
+    return RESOLVE_TIMEOUT_SECONDS + settings.count * settings.interval_seconds + ANSWER_TIMEOUT_SECONDS + 2.0
+
+
+async def measure(settings: Settings, run: Run) -> Raw:
+    """Resolve, send the probes evenly, wait for the last answers."""
+    address = await resolve(settings.host, RESOLVE_TIMEOUT_SECONDS)
+    with Pinger(address.text, address.family) as pinger:
+        await pinger.send_every(settings.interval_seconds, settings.count)
+        await pinger.settle(min(ANSWER_TIMEOUT_SECONDS, run.left_seconds()))
+    return Raw(settings.segment, pinger.echoes)
+
+
+def interpret(raw: Raw) -> Finding:
+    """The figures; a host that answered nothing is a failure, not a loss of 1."""
+    if not raw.echoes.rtt_seconds:
+        detail = f"none of {raw.echoes.sent} echoes was answered"
+        return Finding(failure=Failure(Operation.READ, FailureKind.TIMEOUT, detail))
+    return Finding(record=LatencyProbeRecord(segment=raw.segment, idle=summary(raw.echoes)))
+
+
+def summary(echoes: Echoes) -> LatencyRecord:
+    """Counts and figures of one series of echoes."""
+    rtts = echoes.in_order()
+    return LatencyRecord(
+        method="icmp",
+        packets_sent=echoes.sent,
+        packets_received=len(rtts),
+        rtt_min_seconds=min(rtts, default=None),
+        rtt_median_seconds=median(rtts) if rtts else None,
+        rtt_p95_seconds=percentile(rtts, 0.95),
+        rtt_max_seconds=max(rtts, default=None),
+        jitter_seconds=jitter_seconds(rtts),
+        loss_ratio=loss_ratio(echoes.sent, len(rtts)),
+    )
+
+
+def jitter_seconds(rtts: Sequence[float]) -> float | None:
+    """How much do consecutive delays differ? J += (|D| - J) / 16 (RFC 3550 A.8). None below two answers."""
+    if len(rtts) < 2:
+        return None
+    jitter = 0.0
+    for before, after in pairwise(rtts):
+        jitter += (abs(after - before) - jitter) / 16
+    return jitter
+
+
+def loss_ratio(packets_sent: int, packets_received: int) -> float | None:
+    """What share of the packets never came back? Ratio 0-1, round trip (RFC 6673).
+
+    None when nothing was sent: absence is not zero loss.
+    """
+    if packets_sent == 0:
+        return None
+    return min(1.0, max(0.0, (packets_sent - packets_received) / packets_sent))
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least this share of the values does not exceed (nearest rank). None of nothing."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    rank = max(1, -int(-share * len(ordered) // 1))
+    return ordered[min(rank, len(ordered)) - 1]
+
+
+PROBE = Probe(
+    name="latency",
+    version=1,
+    settings=Settings,
+    measure=measure,
+    interpret=interpret,
+    deadline_seconds=deadline_seconds,
+    result=LatencyResult,
+)

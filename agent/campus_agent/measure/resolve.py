@@ -1,0 +1,42 @@
+"""Resolve a name the system's way, off the event loop, and say how long it took."""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from time import monotonic
+
+from campus_agent.measure.errors import failure_of
+from campus_agent.measure.probe import ProbeFailed
+from campus_wire.encapsulation import AddressFamily
+from campus_wire.failures import FailureKind, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The first address the system prefers for a name."""
+
+    text: str
+    family: socket.AddressFamily
+    resolve_seconds: float
+
+    @property
+    def family_word(self) -> AddressFamily:
+        """As records name it."""
+        return "ipv6" if self.family == socket.AF_INET6 else "ipv4"
+
+
+async def resolve(host: str, timeout_seconds: float) -> Address:
+    """The address of a host. Raises ProbeFailed at RESOLVE."""
+    began = monotonic()
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except TimeoutError:
+        raise ProbeFailed(Operation.RESOLVE, FailureKind.TIMEOUT, f"no answer for {host}") from None
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, UnicodeError):
+            raise ProbeFailed(Operation.RESOLVE, FailureKind.NAME_NOT_FOUND, f"{host} is no valid name") from None
+        failure = failure_of(Operation.RESOLVE, error)
+        raise ProbeFailed(failure.operation, failure.kind, f"{host}: {failure.detail}") from None
+    family, _, _, _, address = found[0]
+    return Address(str(address[0]), socket.AddressFamily(family), monotonic() - began)

@@ -1,0 +1,115 @@
+"""Short-lived processes that carry heavy or crash-prone libraries, so that the resident agent stays small.
+
+One task per process: `python -m campus_agent.measure.worker NAME` reads one JSON object on standard input and writes JSON lines on
+standard output: any number of `{"progress": ...}`, then one `{"result": ...}` or `{"failure": ...}`. The parent kills it at its
+deadline; the kernel kills it when the parent dies.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from campus_agent.measure.probe import ProbeFailed
+from campus_wire.failures import Failure, FailureKind, Operation
+
+WORKERS = {
+    "iperf3": "campus_agent.measure.workers.iperf3",
+    "campus": "campus_agent.measure.workers.campus",
+}
+MAX_LINE_BYTES = 8 * 1024 * 1024
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class _Line(msgspec.Struct):
+    progress: Any = None
+    result: msgspec.Raw = msgspec.Raw()
+    failure: Failure | None = None
+
+
+async def run_worker(
+    name: str, task: msgspec.Struct, deadline_seconds: float, on_progress: Callable[[Any], None] | None = None
+) -> bytes:
+    """The worker's result as JSON. Raises ProbeFailed; TimeoutError at the deadline. The process is gone on return."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "campus_agent.measure.worker", name, str(os.getpid())),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=MAX_LINE_BYTES,
+        env=_environment(),
+    )
+    try:
+        async with asyncio.timeout(deadline_seconds):
+            return await _converse(process, msgspec.json.encode(task), on_progress)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _converse(
+    process: asyncio.subprocess.Process, task: bytes, on_progress: Callable[[Any], None] | None
+) -> bytes:
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise RuntimeError("a worker is always started with pipes")
+    complaint = asyncio.ensure_future(process.stderr.read(64 * 1024))
+    try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            process.stdin.write(task)
+            await process.stdin.drain()
+            process.stdin.close()
+        decoder = msgspec.json.Decoder(_Line)
+        async for line in process.stdout:
+            said = decoder.decode(line)
+            if said.failure is not None:
+                raise ProbeFailed(said.failure.operation, said.failure.kind, said.failure.detail)
+            if bytes(said.result):
+                return bytes(said.result)
+            if on_progress is not None and said.progress is not None:
+                on_progress(said.progress)
+        code = await process.wait()
+        last = (await complaint).decode(errors="replace").strip().splitlines()[-1:]
+        raise ProbeFailed(Operation.TRANSFER, FailureKind.WORKER_DIED, f"exit {code}: {' '.join(last)}")
+    finally:
+        complaint.cancel()
+
+
+def _environment() -> dict[str, str]:
+    """What a worker may see: how to find Python and its modules, nothing that could be secret."""
+    keep = ("PATH", "PYTHONPATH", "HOME", "LD_LIBRARY_PATH", "TZ")
+    return {key: os.environ[key] for key in keep if key in os.environ} | {"LC_ALL": "C.UTF-8"}
+
+
+def serve(name: str) -> None:
+    """The worker's side: one task in, lines out."""
+    out = os.fdopen(os.dup(1), "wb", buffering=0)  # libiperf takes file descriptor 1 for itself
+
+    def say(**line: Any) -> None:
+        out.write(msgspec.json.encode(line) + b"\n")
+
+    module = importlib.import_module(WORKERS[name])
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=module.Task)
+    try:
+        say(result=module.work(task, lambda progress: say(progress=progress)))
+    except ProbeFailed as failed:
+        say(failure=failed.failure)
+
+
+def _die_with(parent_pid: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent_pid:  # it died before we asked
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    _die_with(int(sys.argv[2]))
+    serve(sys.argv[1])

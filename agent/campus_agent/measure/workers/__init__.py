@@ -1,0 +1,1 @@
+"""One task a file, each run in its own process by `measure.worker`."""
