@@ -16,7 +16,18 @@ import msgspec
 from campus_wire.language import Text
 
 
-class Operation(StrEnum):
+class Vocabulary(StrEnum):
+    """A closed list of words whose last is `unknown`."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Vocabulary":
+        """A word of a newer version reads as `unknown`: its result is kept, and the octets keep the word."""
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} is not a word of {cls.__name__}")
+        return cls["UNKNOWN"]
+
+
+class Operation(Vocabulary):
     """During which step did it fail?"""
 
     RESOLVE = "resolve"
@@ -30,7 +41,7 @@ class Operation(StrEnum):
     UNKNOWN = "unknown"
 
 
-class FailureKind(StrEnum):
+class FailureKind(Vocabulary):
     """How did it fail? The most specific member that is certain."""
 
     NAME_NOT_FOUND = "name_not_found"
@@ -54,7 +65,7 @@ class FailureKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Validity(StrEnum):
+class Validity(Vocabulary):
     """Was the measurement itself sound? Only `ok` is judged."""
 
     OK = "ok"
@@ -70,7 +81,7 @@ class Validity(StrEnum):
     UNKNOWN = "unknown"
 
 
-class SkipReason(StrEnum):
+class SkipReason(Vocabulary):
     """Why was a planned test not made?"""
 
     LESSON = "lesson"

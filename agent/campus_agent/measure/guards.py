@@ -1,5 +1,7 @@
 """Was a throughput test sound? The gateway's limits and other people's traffic must never be read as a slow line. Pure."""
 
+from typing import Any
+
 from campus_agent.measure.throughput_settings import Settings
 from campus_wire.bandwidth import line_rate_of, reaches
 from campus_wire.failures import Validity
@@ -30,3 +32,10 @@ def soundness(record: ThroughputRecord, settings: Settings) -> tuple[Validity, s
             both = f"{rate / 1e6:.1f} measured and {cross / 1e6:.1f} Mbit/s of other traffic"
             return Validity.CROSS_TRAFFIC, f"{name}: {both} leave the capacity open"
     return Validity.OK, ""
+
+
+def cpu_ratio(before: Any, after: Any) -> float | None:
+    """The share of all processors' time that was not idle between two readings of psutil.cpu_times."""
+    total = sum(after) - sum(before) - (getattr(after, "guest", 0) - getattr(before, "guest", 0))
+    idle = (after.idle - before.idle) + (getattr(after, "iowait", 0) - getattr(before, "iowait", 0))
+    return min(1.0, max(0.0, 1 - idle / total)) if total > 0 else None

@@ -103,7 +103,8 @@ def serve(name: str) -> None:
         say(failure=failed.failure)
 
 
-def _die_with(parent_pid: int) -> None:
+def die_with(parent_pid: int) -> None:
+    """Ask the kernel to end this process when its parent dies, however it dies."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:  # it died before we asked
@@ -111,5 +112,5 @@ def _die_with(parent_pid: int) -> None:
 
 
 if __name__ == "__main__":
-    _die_with(int(sys.argv[2]))
+    die_with(int(sys.argv[2]))
     serve(sys.argv[1])

@@ -15,7 +15,7 @@ import msgspec
 import psutil
 
 from campus_agent.measure.engines.engine import Engine
-from campus_agent.measure.guards import soundness
+from campus_agent.measure.guards import cpu_ratio, soundness
 from campus_agent.measure.icmp import Echoes, Pinger
 from campus_agent.measure.link import Link, Passed, link_to, passed
 from campus_agent.measure.probe import Finding, ProbeFailed, Progress, Run
@@ -183,13 +183,6 @@ def _timestamps(mss: int, link: Link | None, family: str) -> bool:
         return True
     without = link.mtu_bytes - (40 if family == "ipv6" else 20) - TCP_HEADER_BYTES
     return abs(mss - (without - TCP_TIMESTAMPS_BYTES)) <= abs(mss - without)
-
-
-def cpu_ratio(before: Any, after: Any) -> float | None:
-    """The share of all processors' time that was not idle between two readings of psutil.cpu_times."""
-    total = sum(after) - sum(before) - (getattr(after, "guest", 0) - getattr(before, "guest", 0))
-    idle = (after.idle - before.idle) + (getattr(after, "iowait", 0) - getattr(before, "iowait", 0))
-    return min(1.0, max(0.0, 1 - idle / total)) if total > 0 else None
 
 
 def _intervals(slices: list[Mapping[str, Any]]) -> list[Interval]:

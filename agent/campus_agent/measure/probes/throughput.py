@@ -6,13 +6,13 @@ The engines differ in method, bytes and time; what they answer is the same recor
 from dataclasses import dataclass
 from typing import Any
 
-from campus_agent.measure.engines import iperf3
+from campus_agent.measure.engines import campus, iperf3
 from campus_agent.measure.engines.engine import Engine
 from campus_agent.measure.probe import Finding, Probe, Run
 from campus_agent.measure.throughput_settings import Settings
 from campus_wire.records import ThroughputResult
 
-ENGINES: dict[str, Engine] = {"iperf3": iperf3.ENGINE}
+ENGINES: dict[str, Engine] = {"campus": campus.ENGINE, "iperf3": iperf3.ENGINE}
 
 
 @dataclass(frozen=True, slots=True)

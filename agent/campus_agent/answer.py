@@ -1,0 +1,155 @@
+"""What `campus-agent measure` says of one result: the JSON object (a stable interface), the exit code, the words. Pure."""
+
+from typing import Any
+
+import msgspec
+
+from campus_wire.access import DEFAULT_MAX_FIRST_BYTE_SECONDS, access_passes
+from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, VERDICT_WORDS, Verdict, line_rate_of, verdict_of
+from campus_wire.encapsulation import Encapsulation
+from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS, VALIDITY_WORDS, Validity
+from campus_wire.language import Language, Text
+from campus_wire.records import AnyResult, DirectionRecord, ServiceResult, ThroughputRecord, ThroughputResult
+
+EXIT_CODES = {Verdict.MET: 0, Verdict.NOT_MET: 1, Verdict.INSUFFICIENT: 3, Verdict.EXEMPT: 0}
+_DIRECTIONS = {"down": Text("down", "下行"), "up": Text("up", "上行")}
+
+
+def verdict(result: AnyResult) -> Verdict:
+    """The verdict of this one measurement."""
+    if isinstance(result, ThroughputResult):
+        return verdict_of(result)
+    if isinstance(result, ServiceResult):
+        passes = access_passes(result)
+        return Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET
+    raise TypeError(f"{type(result).__name__} has no target")
+
+
+def throughput_json(result: ThroughputResult, engine: str, required_bits_per_second: float) -> dict[str, Any]:
+    """The object of design section 10; absent figures are null."""
+    record = result.record
+    idle = record.idle if record else None
+    working = record.working if record else None
+    return {
+        "kind": "throughput",
+        "school": result.school,
+        "subject": result.subject,
+        "target": "uplink_bandwidth" if result.subject == "uplink" else "classroom_bandwidth",
+        "engine": record.engine if record else engine,
+        "verdict": str(verdict(result)),
+        "validity": str(result.validity),
+        "required_bits_per_second": round(required_bits_per_second),
+        "tolerance_ratio": DEFAULT_TOLERANCE_RATIO,
+        "down": _direction(record.down, record.encapsulation) if record else None,
+        "up": _direction(record.up, record.encapsulation) if record else None,
+        "rtt_seconds": idle.rtt_median_seconds if idle else None,
+        "working_rtt_seconds": (working.rtt_p95_seconds or working.rtt_max_seconds) if working else None,
+        "jitter_seconds": idle.jitter_seconds if idle else None,
+        "loss_ratio": idle.loss_ratio if idle else None,
+        "cross_traffic_bits_per_second": _rounded(record.cross_traffic_bits_per_second) if record else None,
+        "cpu_ratio": record.cpu_ratio if record else None,
+        "encapsulation": msgspec.to_builtins(record.encapsulation) if record else None,
+        "failure": msgspec.to_builtins(result.failure) if result.failure else None,
+        "detail": result.detail,
+        "id": result.id,
+        "started_at": result.started_at.isoformat(),
+    }
+
+
+def service_json(result: ServiceResult) -> dict[str, Any]:
+    """One platform request; a phase that was not reached is null."""
+    record = result.record
+    fields = msgspec.to_builtins(record) if record else {}
+    phases = {name: fields.get(f"{name}_seconds") for name in ("resolve", "connect", "tls", "first_byte", "total")}
+    return {
+        "kind": "service",
+        "school": result.school,
+        "subject": result.subject,
+        "target": "platform_access",
+        "verdict": str(verdict(result)),
+        "validity": str(result.validity),
+        "max_first_byte_seconds": DEFAULT_MAX_FIRST_BYTE_SECONDS,
+        "success": bool(record and record.success),
+        "phase_duration_seconds": phases,
+        "http_status": fields.get("http_status"),
+        "address": fields.get("address"),
+        "certificate_expires_at": fields.get("certificate_expires_at"),
+        "failure": msgspec.to_builtins(result.failure) if result.failure else None,
+        "id": result.id,
+        "started_at": result.started_at.isoformat(),
+    }
+
+
+def in_words(result: AnyResult, language: Language, required_bits_per_second: float | None = None) -> str:
+    """The same for a person at a terminal, a few lines."""
+    lines = [f"{result.subject}: {VERDICT_WORDS[verdict(result)].in_(language)}"]
+    if isinstance(result, ThroughputResult):
+        lines += _throughput_lines(result.record, required_bits_per_second, language)
+    elif isinstance(result, ServiceResult):
+        lines += _service_lines(result, language)
+    if result.failure is not None:
+        operation, kind = OPERATION_WORDS[result.failure.operation], FAILURE_WORDS[result.failure.kind]
+        lines.append(f"  {operation.in_(language)}: {kind.in_(language)}")
+        lines.append(f"  ({result.failure.detail})")
+    elif result.validity is not Validity.OK:
+        lines.append(f"  {VALIDITY_WORDS[result.validity].in_(language)}: {result.detail}")
+    return "\n".join(lines)
+
+
+def _throughput_lines(record: ThroughputRecord | None, required: float | None, language: Language) -> list[str]:
+    if record is None:
+        return []
+    target = Text("line rate; required", "线路速率;要求").in_(language)
+    wanted = (required or record.required_bits_per_second) / 1e6
+    lines = []
+    for name, direction in (("down", record.down), ("up", record.up)):
+        if direction is not None:
+            rate = line_rate_of(direction, record.encapsulation) / 1e6
+            at_least = "≥ " if direction.lower_bound else ""
+            label = _DIRECTIONS[name].in_(language)
+            lines.append(
+                f"  {label}  {at_least}{rate:8.2f} Mbit/s  ({target} {wanted:g}; {direction.bytes / 1e6:.2f} MB)"
+            )
+    if record.idle and record.idle.rtt_median_seconds is not None:
+        text = Text("RTT {idle:.2f} ms idle", "空闲时延 {idle:.2f} 毫秒").in_(
+            language, idle=record.idle.rtt_median_seconds * 1000
+        )
+        if record.working and record.working.rtt_p95_seconds is not None:
+            text += Text(", {working:.2f} ms under load (95 %)", ",负载时延 {working:.2f} 毫秒(95%)").in_(
+                language, working=record.working.rtt_p95_seconds * 1000
+            )
+        lines.append(f"  {text}")
+    return lines
+
+
+def _service_lines(result: ServiceResult, language: Language) -> list[str]:
+    fields = service_json(result)["phase_duration_seconds"]
+    words = {
+        "resolve": Text("resolve", "域名解析"),
+        "connect": Text("connect", "建立连接"),
+        "tls": Text("TLS", "TLS 握手"),
+        "first_byte": Text("first byte", "首字节"),
+    }
+    unit = Text("ms", "毫秒").in_(language)
+    parts = [
+        f"{words[n].in_(language)} {s * 1000:.1f} {unit}" for n, s in fields.items() if n in words and s is not None
+    ]
+    return [f"  {', '.join(parts)}"] if parts else []
+
+
+def _direction(direction: DirectionRecord | None, path: Encapsulation) -> dict[str, Any] | None:
+    if direction is None:
+        return None
+    said: dict[str, Any] = {
+        "line_rate_bits_per_second": round(line_rate_of(direction, path)),
+        "goodput_bits_per_second": round(direction.goodput_bits_per_second),
+        "bytes": direction.bytes,
+        "duration_seconds": round(direction.duration_seconds, 6),
+    }
+    if direction.lower_bound:
+        said["lower_bound"] = True
+    return said
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)

@@ -1,0 +1,93 @@
+"""Throughput by our own engine: a paced UDP train, sequential, verdict in a fraction of a second (docs/protocol.md)."""
+
+from typing import Any
+
+import msgspec
+import psutil
+
+from campus_agent.measure.engines.engine import Engine
+from campus_agent.measure.guards import cpu_ratio, soundness
+from campus_agent.measure.link import Link, link_to
+from campus_agent.measure.probe import Finding, Progress, Run
+from campus_agent.measure.resolve import resolve
+from campus_agent.measure.throughput_settings import Settings
+from campus_agent.measure.worker import run_worker
+from campus_agent.measure.workers.campus import Answer, Task
+from campus_wire.failures import Validity
+
+RESOLVE_TIMEOUT_SECONDS = 5.0
+CLASSROOM_DEADLINE_SECONDS = 10.0
+UPLINK_DEADLINE_SECONDS = 20.0
+START_SECONDS = 3.0
+"""Python's start in the worker on a slow gateway, and the engine's own end."""
+
+
+class Raw(msgspec.Struct, frozen=True):
+    """The engine's answer and what the gateway knows beside it."""
+
+    settings: Settings
+    link: Link | None
+    cpu_ratio: float | None
+    answer: Answer
+
+
+def deadline_seconds(settings: Settings) -> float:
+    """The longest a run may take."""
+    return RESOLVE_TIMEOUT_SECONDS + _engine_seconds(settings) + START_SECONDS + 2.0
+
+
+async def measure(settings: Settings, run: Run) -> Raw:
+    """Resolve, then let the worker do both directions."""
+    run.watch(Progress("resolve", 0.0, 1.0))
+    address = await resolve(settings.host, RESOLVE_TIMEOUT_SECONDS)
+    task = Task(
+        host=address.text,
+        port=settings.port,
+        segment=settings.segment,
+        required_bits_per_second=settings.required_bits_per_second,
+        tolerance_ratio=settings.tolerance_ratio,
+        deadline_seconds=_engine_seconds(settings),
+        key_file=str(settings.test_key_file) if settings.test_key_file else None,
+    )
+    before = psutil.cpu_times()
+    body = await run_worker("campus", task, task.deadline_seconds + START_SECONDS, lambda said: _show(said, run))
+    answer = msgspec.json.decode(body, type=Answer)
+    cpu = cpu_ratio(before, psutil.cpu_times())
+    return Raw(settings, link_to(address.text, address.family), cpu, answer)
+
+
+def interpret(raw: Raw) -> Finding:
+    """The engine's record with the gateway's own facts; the guards of every engine apply."""
+    answer = raw.answer
+    if answer.record is None:
+        return Finding(None, answer.validity, answer.failure, answer.detail)
+    record = msgspec.structs.replace(
+        answer.record,
+        cpu_ratio=raw.cpu_ratio if answer.record.cpu_ratio is None else answer.record.cpu_ratio,
+        link_speed_bits_per_second=raw.link.speed_bits_per_second if raw.link else None,
+        link_duplex=raw.link.duplex if raw.link else None,
+    )
+    if answer.failure is not None or answer.validity is not Validity.OK:
+        return Finding(record, answer.validity, answer.failure, answer.detail)
+    validity, detail = soundness(record, raw.settings)
+    return Finding(record, validity, None, detail or answer.detail)
+
+
+def _engine_seconds(settings: Settings) -> float:
+    return UPLINK_DEADLINE_SECONDS if settings.segment == "uplink" else CLASSROOM_DEADLINE_SECONDS
+
+
+def _show(said: dict[str, Any], run: Run) -> None:
+    run.watch(
+        Progress(
+            phase=str(said["direction"]),
+            elapsed_seconds=float(said["elapsed_seconds"]),
+            expected_seconds=0.0,
+            line_rate_bits_per_second=said["line_rate_bits_per_second"],
+            bytes_spent=int(said["bytes"]),
+            confidence_ratio=said["confidence_ratio"],
+        )
+    )
+
+
+ENGINE = Engine(measure, interpret, deadline_seconds)

@@ -1,0 +1,64 @@
+"""One test by our own engine, in a process of its own: the load needs a whole core for a moment."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from campus_agent.engine.client import Outcome, Progress, Request, measure
+from campus_agent.measure.probe import ProbeFailed
+from campus_wire.failures import Failure, FailureKind, Operation, Validity
+from campus_wire.records import Segment, ThroughputRecord
+from campus_wire.settings import read_secret
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What to do; the key is read here, from its file, and goes nowhere else."""
+
+    host: str
+    port: int
+    segment: Segment
+    required_bits_per_second: float
+    tolerance_ratio: float
+    deadline_seconds: float
+    key_file: str | None
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the engine concluded."""
+
+    record: ThroughputRecord | None
+    validity: Validity
+    failure: Failure | None = None
+    detail: str = ""
+
+
+def work(task: Task, progress: Callable[[Any], None]) -> Answer:
+    """Run the test. Raises ProbeFailed when it cannot even begin."""
+    request = Request(
+        host=task.host,
+        port=task.port,
+        key=_key(task.key_file),
+        segment=task.segment,
+        required_bits_per_second=task.required_bits_per_second,
+        tolerance_ratio=task.tolerance_ratio,
+        deadline_seconds=task.deadline_seconds,
+    )
+
+    def show(step: Progress) -> None:
+        progress(dataclasses.asdict(step))
+
+    outcome: Outcome = measure(request, show)
+    return Answer(outcome.record, outcome.validity, outcome.failure, outcome.detail)
+
+
+def _key(file: str | None) -> bytes | None:
+    if file is None:
+        return None
+    try:
+        return read_secret(Path(file)).reveal().encode()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ProbeFailed(Operation.PREPARE, FailureKind.PERMISSION_DENIED, f"test key {file}: {reason}") from None

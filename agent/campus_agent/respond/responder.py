@@ -1,0 +1,80 @@
+"""Run the classroom's end: our engine in this process, the iperf3 server in a child that is replaced when it ends."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from campus_agent.engine.server import ResponderSettings, serve
+from campus_agent.respond.iperf3_server import EXIT_BROKEN
+from campus_wire.settings import read_secret
+
+log = logging.getLogger(__name__)
+
+RESTART_SECONDS = (0.2, 1.0, 5.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Which ports (0 = off), which address, which key."""
+
+    port: int
+    iperf3_port: int
+    listen: str
+    test_key_file: Path | None
+
+
+async def respond(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises OSError when a port is taken, ValueError for settings that are not safe."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    jobs: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
+    if settings.port:
+        key = read_secret(settings.test_key_file).reveal().encode() if settings.test_key_file else None
+        engine = ResponderSettings(listen=settings.listen, port=settings.port, key=key)
+        jobs.append(asyncio.ensure_future(serve(engine, lambda port: log.info("engine listens", extra={"port": port}))))
+    if settings.iperf3_port:
+        jobs.append(asyncio.ensure_future(keep_iperf3(settings.iperf3_port, settings.listen)))
+    try:
+        done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+        for job in done:
+            job.result()
+    finally:
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+
+async def keep_iperf3(port: int, listen: str) -> None:
+    """Keep one iperf3 server process running; wait longer each time it fails at once."""
+    failures = 0
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "campus_agent.respond.iperf3_server", str(port), _any(listen), str(os.getpid())),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        log.info("iperf3 listens", extra={"port": port, "pid": process.pid})
+        try:
+            _, complaint = await process.communicate()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        failures = failures + 1 if process.returncode else 0
+        if process.returncode:
+            last = complaint.decode(errors="replace").strip().splitlines()[-1:]
+            word = "cannot serve" if process.returncode == EXIT_BROKEN else "ended"
+            log.error("iperf3 %s", word, extra={"code": process.returncode, "reason": " ".join(last)})
+        await asyncio.sleep(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)] if failures else 0)
+
+
+def _any(listen: str) -> str:
+    """libiperf listens on every address, both families, when it is given none."""
+    return "" if listen in ("", "::", "0.0.0.0") else listen  # noqa: S104
