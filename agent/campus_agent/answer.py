@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from campus_agent.config import Endpoint, Service
 from campus_wire.access import DEFAULT_MAX_FIRST_BYTE_SECONDS, access_passes
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, VERDICT_WORDS, Verdict, line_rate_of, verdict_of
 from campus_wire.encapsulation import Encapsulation
@@ -22,6 +23,15 @@ def verdict(result: AnyResult) -> Verdict:
     if isinstance(result, ServiceResult):
         passes = access_passes(result)
         return Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET
+    raise TypeError(f"{type(result).__name__} has no target")
+
+
+def as_json(result: AnyResult, subject: Endpoint | Service) -> dict[str, Any]:
+    """The one object that `--json` prints."""
+    if isinstance(result, ThroughputResult) and isinstance(subject, Endpoint):
+        return throughput_json(result, subject.engine, subject.required_bits_per_second)
+    if isinstance(result, ServiceResult):
+        return service_json(result)
     raise TypeError(f"{type(result).__name__} has no target")
 
 

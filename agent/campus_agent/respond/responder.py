@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from campus_agent.engine.server import ResponderSettings, serve
 from campus_agent.respond.iperf3_server import EXIT_BROKEN
 from campus_wire.settings import read_secret
 
@@ -36,6 +35,8 @@ async def respond(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     jobs: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
     if settings.port:
+        from campus_agent.engine.server import ResponderSettings, serve
+
         key = read_secret(settings.test_key_file).reveal().encode() if settings.test_key_file else None
         engine = ResponderSettings(listen=settings.listen, port=settings.port, key=key)
         jobs.append(asyncio.ensure_future(serve(engine, lambda port: log.info("engine listens", extra={"port": port}))))

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from campus_agent.engine.client import Outcome, Progress, Request, measure
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import Segment, ThroughputRecord
@@ -37,6 +36,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def work(task: Task, progress: Callable[[Any], None]) -> Answer:
     """Run the test. Raises ProbeFailed when it cannot even begin."""
+    from campus_agent.engine.client import Outcome, Progress, Request, measure  # not in the resident agent
+
     request = Request(
         host=task.host,
         port=task.port,

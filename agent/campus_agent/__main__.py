@@ -1,0 +1,7 @@
+"""`python -m campus_agent` is `campus-agent`."""
+
+import sys
+
+from campus_agent.cli import main
+
+sys.exit(main())

@@ -1,0 +1,260 @@
+"""`campus-agent`: the commands of the gateway, their exit codes, their help in the reader's language (design section 6)."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from campus_agent.config import DEFAULT_PATH, AgentConfig, Endpoint, Service, load_config
+from campus_agent.logs import configure_logging
+from campus_agent.version import VERSION
+from campus_wire.language import Language, Text, from_environment
+from campus_wire.settings import ConfigurationError
+
+EXIT_OK, EXIT_NOT_MET, EXIT_USAGE, EXIT_NOT_MEASURED = 0, 1, 2, 3
+
+DESCRIPTION = Text(
+    "The agent of CampusMeter on a school's gateway: measures, keeps, sends.",
+    "校园测网关端程序:测量、留存、上报。",
+)
+COMMANDS = {
+    "run": Text("measure by the timetable and send the results, until stopped", "按课表测量并上报结果,直到被停止"),
+    "measure": Text("one measurement now", "立即测量一次"),
+    "respond": Text("be the classroom's end of throughput tests", "在教室端应答测速"),
+    "check-config": Text("find all mistakes in the configuration at once", "一次列出配置中的所有错误"),
+    "status": Text("what was done, what waits, what is wrong", "查看已完成、待上报和异常情况"),
+    "doctor": Text(
+        "permissions, tools, reachability, clock: what to do about each", "检查权限、工具、连通性和时钟,并给出处理办法"
+    ),
+}
+EPILOG = Text(
+    "Exit codes: 0 met or fine, 1 not met or something is wrong, 2 usage or configuration, 3 could not be measured.\n"
+    "CAMPUS_LANG=zh|en chooses the language; CAMPUS_<TABLE>_<KEY> overrides a key of the configuration.",
+    "退出码:0 达标或正常,1 未达标或有异常,2 用法或配置错误,3 未能完成测量。\n"
+    "环境变量 CAMPUS_LANG=zh|en 选择语言;CAMPUS_<表>_<键> 可覆盖配置项。",
+)
+MEASURE_EPILOG = Text(
+    "Examples: campus-agent measure classroom c101 --json\n"
+    "          campus-agent measure uplink\n"
+    "          campus-agent measure service smartedu-cn\n"
+    "Exit codes: 0 met, 1 not met, 2 usage or configuration, 3 could not be measured.",
+    "示例:campus-agent measure classroom c101 --json\n"
+    "      campus-agent measure uplink\n"
+    "      campus-agent measure service smartedu-cn\n"
+    "退出码:0 达标,1 未达标,2 用法或配置错误,3 未能完成测量。",
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. The exit code."""
+    language = from_environment()
+    arguments = build_parser(language).parse_args(argv)
+    try:
+        command: Callable[[argparse.Namespace, Language], int] = arguments.command
+        return command(arguments, language)
+    except ConfigurationError as error:
+        print(error.in_(language), file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def build_parser(language: Language) -> argparse.ArgumentParser:
+    """All commands and options, with help in one language."""
+    parser = argparse.ArgumentParser(
+        prog="campus-agent",
+        description=DESCRIPTION.in_(language),
+        epilog=EPILOG.in_(language),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"campus-agent {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar=Text("COMMAND", "命令").in_(language))
+
+    def add(name: str, command: Callable[..., int], epilog: Text | None = None) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name,
+            help=COMMANDS[name].in_(language),
+            description=COMMANDS[name].in_(language),
+            epilog=epilog.in_(language) if epilog else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        made.set_defaults(command=command)
+        return made
+
+    def with_config(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        text = Text("configuration file (default: {path})", "配置文件(默认:{path})")
+        made.add_argument(
+            "--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help=text.in_(language, path=DEFAULT_PATH)
+        )
+        return made
+
+    def with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        text = Text("one JSON object on standard output, nothing else", "仅在标准输出打印一个 JSON 对象")
+        made.add_argument("--json", action="store_true", help=text.in_(language))
+        return made
+
+    with_config(add("run", _run))
+    measure = add("measure", _measure, MEASURE_EPILOG)
+    whats = measure.add_subparsers(required=True, metavar=Text("WHAT", "对象").in_(language), dest="what")
+    for what, text in (
+        ("classroom", Text("a classroom against 100 Mbit/s", "教室网络(百兆进班)")),
+        ("uplink", Text("the school's line to the bureau", "学校出口(千兆进校)")),
+        ("service", Text("a cloud platform, step by step", "云平台访问(分步计时)")),
+    ):
+        kind = with_json(with_config(whats.add_parser(what, help=text.in_(language), description=text.in_(language))))
+        if what != "uplink":
+            kind.add_argument(
+                "id", metavar="ID", help=Text("its id in the configuration", "配置中的编号").in_(language)
+            )
+
+    respond = add("respond", _respond)
+    respond.add_argument(
+        "--port", type=_port, default=5301, help=Text("our engine's port, 0 = off", "本引擎端口,0 为关闭").in_(language)
+    )
+    respond.add_argument(
+        "--iperf3-port",
+        type=_port,
+        default=5201,
+        help=Text("stock iperf3 port, 0 = off", "iperf3 端口,0 为关闭").in_(language),
+    )
+    respond.add_argument(
+        "--listen",
+        default="",
+        metavar="ADDRESS",
+        help=Text(
+            "address to listen on (default: all, or loopback without a key)", "监听地址(默认全部;无密钥时仅本机)"
+        ).in_(language),
+    )
+    respond.add_argument(
+        "--test-key-file",
+        type=Path,
+        metavar="F",
+        help=Text("the school's shared test key", "学校共享测试密钥文件").in_(language),
+    )
+
+    with_config(add("check-config", _check_config))
+    with_json(with_config(add("status", _status)))
+    with_json(with_config(add("doctor", _doctor)))
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65_535:
+        raise argparse.ArgumentTypeError("0 … 65535")
+    return port
+
+
+def _run(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.daemon import run
+    from campus_agent.spool.lock import AlreadyRunning
+    from campus_agent.spool.spool import SpoolError
+
+    config = load_config(arguments.config)
+    configure_logging()
+    try:
+        asyncio.run(run(config))
+    except (AlreadyRunning, SpoolError, OSError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    return EXIT_OK
+
+
+def _measure(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent import answer
+    from campus_agent.now import measure_now
+    from campus_agent.terminal import Picture
+
+    config = load_config(arguments.config)
+    subject = _subject(config, arguments, language)
+    if subject is None:
+        return EXIT_USAGE
+    required = subject.required_bits_per_second if isinstance(subject, Endpoint) else None
+    picture = Picture(required, language)
+    result = asyncio.run(measure_now(config, subject, picture))
+    picture.done()
+    if arguments.json:
+        print(json.dumps(answer.as_json(result, subject), ensure_ascii=False))
+    else:
+        print(answer.in_words(result, language, required))
+    return answer.EXIT_CODES[answer.verdict(result)]
+
+
+def _subject(config: AgentConfig, arguments: argparse.Namespace, language: Language) -> Endpoint | Service | None:
+    known: dict[str, Any]
+    if arguments.what == "uplink":
+        if config.uplink is None:
+            print(Text("no [uplink] in the configuration", "配置中没有 [uplink]").in_(language), file=sys.stderr)
+        return config.uplink
+    known = {one.id: one for one in (config.classrooms if arguments.what == "classroom" else config.services)}
+    if arguments.id not in known:
+        text = Text("no {what} '{id}' in {file}; known: {known}", "{file} 中没有 {what} “{id}”;已有:{known}")
+        listed = ", ".join(known) or "-"
+        print(
+            text.in_(language, what=arguments.what, id=arguments.id, file=arguments.config, known=listed),
+            file=sys.stderr,
+        )
+        return None
+    subject: Endpoint | Service = known[arguments.id]
+    return subject
+
+
+def _respond(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.respond.responder import Settings, respond
+
+    configure_logging()
+    listen = arguments.listen or ("::" if arguments.test_key_file or not arguments.port else "127.0.0.1")
+    settings = Settings(arguments.port, arguments.iperf3_port, listen, arguments.test_key_file)
+    try:
+        asyncio.run(respond(settings))
+    except (OSError, ValueError) as error:
+        print(f"campus-agent respond: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    return EXIT_OK
+
+
+def _check_config(arguments: argparse.Namespace, language: Language) -> int:
+    config = load_config(arguments.config)
+    text = Text(
+        "{file}: fine. School {school}: {classrooms} classroom(s), {services} service(s), {devices} device(s), uplink: {uplink}.",
+        "{file}:配置正确。学校 {school}:教室 {classrooms} 间,云平台 {services} 个,设备 {devices} 台,学校出口:{uplink}。",
+    )
+    yes_no = Text("yes", "有") if config.uplink else Text("no", "无")
+    print(
+        text.in_(
+            language,
+            file=arguments.config,
+            school=config.school,
+            classrooms=len(config.classrooms),
+            services=len(config.services),
+            devices=len(config.devices),
+            uplink=yes_no.in_(language),
+        )
+    )
+    return EXIT_OK
+
+
+def _status(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.status import in_words, read_status
+
+    status = read_status(load_config(arguments.config))
+    print(json.dumps(status, ensure_ascii=False) if arguments.json else in_words(status, language))
+    return EXIT_OK if status["healthy"] else EXIT_NOT_MET
+
+
+def _doctor(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.doctor import examine, in_words
+
+    findings = asyncio.run(examine(load_config(arguments.config)))
+    if arguments.json:
+        print(json.dumps([finding.as_json() for finding in findings], ensure_ascii=False))
+    else:
+        print(in_words(findings, language))
+    return EXIT_OK if all(finding.ok is not False for finding in findings) else EXIT_NOT_MET

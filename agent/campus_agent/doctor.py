@@ -1,0 +1,270 @@
+"""Is everything in place? Each line says ok, or what is wrong and what to do about it, in the reader's language."""
+
+import asyncio
+import ctypes.util
+import os
+import shutil
+import socket
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+from campus_agent.config import AgentConfig, Endpoint
+from campus_agent.measure.icmp import Pinger
+from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.resolve import resolve
+from campus_agent.ship.connection import Connection, ShipFailed
+from campus_wire.failures import FAILURE_WORDS
+from campus_wire.language import Language, Text
+from campus_wire.settings import read_secret
+
+MINIMUM_FREE_BYTES = 200_000_000
+TOLERATED_OFFSET_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: `ok` None means a remark. `what` is found, `remedy` is what to do."""
+
+    check: Text
+    ok: bool | None
+    what: Text
+    remedy: Text | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs: English, with the Chinese beside it."""
+        return {
+            "check": self.check.en,
+            "ok": self.ok,
+            "what": self.what.en,
+            "remedy": self.remedy.en if self.remedy else None,
+            "zh": {"check": self.check.zh, "what": self.what.zh, "remedy": self.remedy.zh if self.remedy else None},
+        }
+
+
+async def examine(config: AgentConfig) -> list[Finding]:
+    """All checks; the slow ones at the same time."""
+    local = list(_local(config))
+    remote = await asyncio.gather(
+        asyncio.to_thread(_collector, config), *(_endpoint(one) for one in _endpoints(config))
+    )
+    return local + [finding for group in remote for finding in group]
+
+
+def in_words(findings: list[Finding], language: Language) -> str:
+    """One line each, the remedy below."""
+    lines = []
+    for one in findings:
+        mark = {True: "✓", False: "✗", None: "·"}[one.ok]
+        lines.append(f"{mark} {one.check.in_(language)}: {one.what.in_(language)}")
+        if one.remedy is not None and one.ok is not True:
+            lines.append(f"    → {one.remedy.in_(language)}")
+    wrong = sum(one.ok is False for one in findings)
+    text = Text("{wrong} of {all} checks need attention.", "共 {all} 项检查,{wrong} 项需要处理。")
+    lines.append(text.in_(language, wrong=wrong, all=len(findings)))
+    return "\n".join(lines)
+
+
+def _local(config: AgentConfig) -> Iterator[Finding]:
+    yield _python()
+    yield _state_dir(config.state_dir)
+    yield _disk(config.state_dir)
+    yield _icmp()
+    yield _libiperf(config)
+    if config.test_key_file is not None or any(one.engine == "campus" for one in _endpoints(config)):
+        yield _key(config.test_key_file)
+    yield _wall_clock()
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding(Text("Python", "Python"), True, Text(version, version))
+
+
+def _state_dir(folder: Path) -> Finding:
+    check = Text("state folder", "状态目录")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        what = Text(f"{folder} cannot be written: {error.strerror}", f"{folder} 无法写入:{error.strerror}")
+        user = os.geteuid()
+        remedy = Text(
+            f"give user {user} the folder: chown {user} {folder}", f"将目录授权给当前用户:chown {user} {folder}"
+        )
+        return Finding(check, False, what, remedy)
+    return Finding(check, True, Text(f"{folder} can be written", f"{folder} 可写"))
+
+
+def _disk(folder: Path) -> Finding:
+    check = Text("disk", "磁盘空间")
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    what = Text(f"{free / 1e9:.1f} GB free", f"剩余 {free / 1e9:.1f} GB")
+    remedy = Text("free some space: results may be dropped", "请清理磁盘,否则结果可能丢失")
+    return Finding(check, free >= MINIMUM_FREE_BYTES, what, remedy)
+
+
+def _icmp() -> Finding:
+    check = Text("ICMP permission", "ICMP 权限")
+    try:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
+            try:
+                socket.socket(socket.AF_INET, kind, socket.IPPROTO_ICMP).close()
+                return Finding(check, True, Text("granted", "已具备"))
+            except PermissionError:
+                continue
+    except OSError as error:
+        return Finding(check, False, Text(str(error), str(error)))
+    remedy = Text(
+        "give the agent CAP_NET_RAW (the systemd unit does), or set net.ipv4.ping_group_range",
+        "授予程序 CAP_NET_RAW 权限(随附的 systemd 单元已包含),或设置 net.ipv4.ping_group_range",
+    )
+    return Finding(check, False, Text("missing: latency cannot be measured", "缺失:无法测量时延"), remedy)
+
+
+def _libiperf(config: AgentConfig) -> Finding:
+    check = Text("iperf3 library", "iperf3 库")
+    needed = any(one.engine == "iperf3" for one in _endpoints(config))
+    name = ctypes.util.find_library("iperf")
+    if name:
+        return Finding(check, True, Text(name, name))
+    remedy = Text("apt-get install libiperf0", "请安装:apt-get install libiperf0")
+    return Finding(check, False if needed else None, Text("not found", "未找到"), remedy)
+
+
+def _key(file: Path | None) -> Finding:
+    check = Text("test key", "测试密钥")
+    remedy = Text(
+        "set [agent] test_key_file; the same key goes to `campus-agent respond --test-key-file`",
+        "请设置 [agent] test_key_file,并在教室端 `campus-agent respond --test-key-file` 使用同一密钥",
+    )
+    if file is None:
+        return Finding(
+            check, False, Text("none configured; the campus engine needs it", "未配置;campus 引擎需要它"), remedy
+        )
+    return _secret(check, file, remedy)
+
+
+def _secret(check: Text, file: Path, remedy: Text) -> Finding:
+    try:
+        read_secret(file)
+        mode = stat.S_IMODE(file.stat().st_mode)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return Finding(check, False, Text(f"{file}: {reason}", f"{file}:{reason}"), remedy)
+    if mode & 0o077:
+        what = Text(f"{file} can be read by others (mode {mode:o})", f"{file} 可被其他用户读取(权限 {mode:o})")
+        return Finding(check, False, what, Text(f"chmod 600 {file}", f"chmod 600 {file}"))
+    return Finding(check, True, Text(f"{file}", f"{file}"))
+
+
+def _wall_clock() -> Finding:
+    check = Text("clock", "系统时钟")
+    now = datetime.now(UTC)
+    text = now.strftime("%Y-%m-%d %H:%M:%S UTC")
+    if now.year < 2025:
+        return Finding(check, False, Text(f"{text} cannot be right", f"{text} 明显不正确"), _CLOCK_REMEDY)
+    return Finding(check, True, Text(text, text))
+
+
+_CLOCK_REMEDY = Text(
+    "set the clock: timedatectl set-ntp true, or date -s '2026-01-31 08:00'",
+    "请校准时钟:timedatectl set-ntp true,或 date -s '2026-01-31 08:00'",
+)
+
+
+def _collector(config: AgentConfig) -> list[Finding]:
+    """Reach it, shake hands, compare clocks; the token is only looked at, not spent."""
+    check = Text("collector", "采集服务器")
+    if config.collector is None:
+        what = Text("no [collector] configured: results stay on this gateway", "未配置 [collector]:结果仅保存在网关")
+        return [Finding(check, None, what)]
+    token_remedy = Text(
+        "enroll again, or copy the token from `campus-collector agent-token`",
+        "请重新注册,或写入 `campus-collector agent-token` 给出的令牌",
+    )
+    findings = [_secret(Text("token", "令牌"), config.collector.token_file, token_remedy)]
+    connection = Connection(config.collector)
+    try:
+        answer = connection.get("/healthz")
+    except ShipFailed as failed:
+        kind = FAILURE_WORDS[failed.failure.kind]
+        what = Text(
+            f"{config.collector.url}: {kind.en} ({failed.failure.detail})",
+            f"{config.collector.url}:{kind.zh}({failed.failure.detail})",
+        )
+        remedy = Text(
+            "check address, network and certificate (ca_file), and the clock",
+            "请检查地址、网络、证书(ca_file)以及本机时钟",
+        )
+        return [*findings, Finding(check, False, what, remedy)]
+    finally:
+        connection.close()
+    fine = answer.status == 200
+    what = Text(f"{config.collector.url} answers {answer.status}", f"{config.collector.url} 应答 {answer.status}")
+    findings.append(Finding(check, fine, what, Text("is this really the collector?", "请确认该地址是采集服务器")))
+    if answer.date is not None:
+        findings.append(_offset(answer.date))
+    return findings
+
+
+def _offset(header: str) -> Finding:
+    check = Text("clock against the collector", "与采集服务器的时差")
+    try:
+        offset = parsedate_to_datetime(header).timestamp() - time.time()
+    except (TypeError, ValueError):
+        return Finding(check, None, Text("not told", "未提供"))
+    what = Text(f"{offset:+.0f} s", f"{offset:+.0f} 秒")
+    return Finding(check, abs(offset) <= TOLERATED_OFFSET_SECONDS, what, _CLOCK_REMEDY)
+
+
+async def _endpoint(endpoint: Endpoint) -> list[Finding]:
+    """Is the machine there, and (our engine only: a stock iperf3 would take it for a test) does its port answer?"""
+    name = endpoint.name if endpoint.name == endpoint.id else f"{endpoint.id} {endpoint.name}"
+    check = Text(f"endpoint {name}", f"测试端 {name}")
+    off = Text("switch it on, check cable and address", "请开机并检查网线和地址")
+    try:
+        address = await resolve(endpoint.host, 5.0)
+    except ProbeFailed as failed:
+        kind = FAILURE_WORDS[failed.failure.kind]
+        return [Finding(check, False, Text(f"{endpoint.host}: {kind.en}", f"{endpoint.host}:{kind.zh}"), off)]
+    if endpoint.engine == "campus":
+        return [await asyncio.to_thread(_port, check, address.text, endpoint.port)]
+    try:
+        with Pinger(address.text, address.family) as pinger:
+            await pinger.send_every(0.1, 3)
+            await pinger.settle(1.0)
+            answered = bool(pinger.echoes.rtt_seconds)
+    except ProbeFailed:
+        return [Finding(check, None, Text("not checked: no ICMP permission", "未检查:缺少 ICMP 权限"))]
+    if answered:
+        return [Finding(check, True, Text(f"{address.text} answers", f"{address.text} 有应答"))]
+    what = Text(f"{address.text} does not answer ICMP", f"{address.text} 无 ICMP 应答")
+    return [Finding(check, False, what, off)]
+
+
+def _port(check: Text, address: str, port: int) -> Finding:
+    try:
+        socket.create_connection((address, port), 3.0).close()
+    except OSError as error:
+        what = Text(f"{address}:{port}: {error}", f"{address}:{port}:{error}")
+        remedy = Text(
+            "start `campus-agent respond` there; open its port in the firewall",
+            "请在该机器上运行 `campus-agent respond` 并放行防火墙端口",
+        )
+        return Finding(check, False, what, remedy)
+    return Finding(check, True, Text(f"{address}:{port} answers", f"{address}:{port} 有应答"))
+
+
+def _endpoints(config: AgentConfig) -> list[Endpoint]:
+    return [*config.classrooms, *([config.uplink] if config.uplink else [])]

@@ -1,0 +1,51 @@
+"""One measurement now, asked for by a person: the same probes as the daemon, kept in the same spool when there is one."""
+
+import logging
+from functools import partial
+
+from campus_agent.clock import system_clock
+from campus_agent.config import AgentConfig, Endpoint, Service
+from campus_agent.measure.probe import Progress
+from campus_agent.measure.runner import run_probe
+from campus_agent.schedule.cycle import Kind
+from campus_agent.spool.spool import Spool, SpoolError
+from campus_agent.stamp import stamp
+from campus_agent.subjects import probe_and_settings
+from campus_agent.terminal import Picture
+from campus_wire.codec import encode_result
+from campus_wire.records import AnyResult, ServiceResult, ThroughputResult
+
+log = logging.getLogger(__name__)
+
+
+async def measure_now(
+    config: AgentConfig, subject: Endpoint | Service, picture: Picture
+) -> ThroughputResult | ServiceResult:
+    """Measure and keep the result for the collector. A spool that cannot be written costs the record, not the answer."""
+    kind: Kind = "throughput" if isinstance(subject, Endpoint) else "service"
+    probe, settings = probe_and_settings(config, kind, subject.id)
+    clock = system_clock()
+
+    def watch(step: Progress) -> None:
+        picture(step)
+
+    result = await run_probe(probe, settings, partial(stamp, clock, None), subject.id, config.school, watch)
+    if config.collector is not None:
+        _keep(config, result)
+    if not isinstance(result, ThroughputResult | ServiceResult):
+        raise TypeError(f"{kind} gave {type(result).__name__}")
+    return result
+
+
+def _keep(config: AgentConfig, result: AnyResult) -> None:
+    try:
+        spool = Spool(config.state_dir, config.spool.max_results, config.spool.max_bytes)
+    except SpoolError as error:
+        log.warning("not kept for the collector: %s", error)
+        return
+    try:
+        spool.put(result.id, result.boot_id, result.monotonic_seconds, encode_result(result))
+    except SpoolError as error:
+        log.warning("not kept for the collector: %s", error)
+    finally:
+        spool.close()

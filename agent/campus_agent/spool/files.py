@@ -1,0 +1,93 @@
+"""Where does the spool live, who may read it, and what happens to a damaged file?"""
+
+import os
+from pathlib import Path
+
+from campus_agent.spool.errors import NoSpool, SpoolUnusable
+from campus_wire.language import Text
+
+NAME = "spool.db"
+_DAMAGED = f"{NAME}.damaged-"
+_SIDE_FILES = ("-wal", "-shm")
+
+_NO_FOLDER = Text(
+    "{place}: the state folder cannot be used: {reason}; check [agent] state_dir and who owns the folder",
+    "{place}:状态目录无法使用:{reason};请检查 [agent] state_dir 及目录属主",
+)
+_NO_FILE = Text(
+    "{place}: cannot be opened: {reason}; run this as the agent's user or as root",
+    "{place}:无法打开:{reason};请以网关程序的用户或 root 身份运行",
+)
+_NOTHING = Text("{place}: no spool here yet; the agent has not run", "{place}:尚无留存数据,网关程序还没有运行过")
+
+
+def prepare_folder(state_dir: Path) -> None:
+    """Make the state folder (0700) when it is missing. An existing folder keeps its mode: it may be shared on purpose."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpoolUnusable(_NO_FOLDER, place=state_dir, reason=error.strerror or error) from None
+
+
+def prepare_file(path: Path) -> None:
+    """Make an empty file (0600) when it is missing; close an existing one to everybody else.
+
+    Made by root for the agent's own user, it belongs to whom the folder belongs to: a `measure` as root must not lock the agent out.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        text = _NO_FILE if path.exists() else _NO_FOLDER
+        place = path if path.exists() else path.parent
+        raise SpoolUnusable(text, place=place, reason=error.strerror or error) from None
+    try:
+        status, folder = os.fstat(handle), path.parent.stat()
+        if os.geteuid() == 0 and status.st_uid == 0 and folder.st_uid != 0:
+            os.fchown(handle, folder.st_uid, folder.st_gid)
+        if status.st_mode & 0o077 and status.st_uid in (os.geteuid(), folder.st_uid):
+            os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)
+
+
+def require_file(path: Path) -> None:
+    """Refuse to read where nothing is, or where this user may not."""
+    try:
+        with path.open("rb"):
+            return
+    except FileNotFoundError:
+        raise NoSpool(_NOTHING, place=path.parent) from None
+    except OSError as error:
+        raise SpoolUnusable(_NO_FILE, place=path, reason=error.strerror or error) from None
+
+
+def set_aside(path: Path, stamp: str) -> Path:
+    """Rename a damaged file and what belongs to it; nothing is deleted. The new name.
+
+    The write-ahead log goes first: left beside a new file it would be played into it.
+    """
+    aside = _free_name(path.with_name(f"{_DAMAGED}{stamp}"))
+    for suffix in (*_SIDE_FILES, ""):
+        old = path.with_name(path.name + suffix)
+        if old.exists():
+            old.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def has_orphaned_log(path: Path) -> bool:
+    """Is there a write-ahead log without its file? It must not meet a new one."""
+    return not path.exists() and any(path.with_name(path.name + suffix).exists() for suffix in _SIDE_FILES)
+
+
+def damaged_files(state_dir: Path) -> tuple[str, ...]:
+    """Names of the files that were set aside, oldest first; a file counts once with what belongs to it."""
+    found = {name for name in os.listdir(state_dir) if name.startswith(_DAMAGED)}
+    return tuple(sorted({name.removesuffix("-wal").removesuffix("-shm") for name in found}))
+
+
+def _free_name(wanted: Path) -> Path:
+    name, number = wanted, 1
+    while any(name.with_name(name.name + suffix).exists() for suffix in ("", *_SIDE_FILES)):
+        number += 1
+        name = wanted.with_name(f"{wanted.name}-{number}")
+    return name

@@ -1,0 +1,39 @@
+"""Is another agent already working in this state folder? One owner at a time, told by a lock that dies with its process."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from campus_agent.spool.errors import AlreadyRunning, SpoolUnusable
+from campus_agent.spool.files import prepare_file
+from campus_wire.language import Text
+
+NAME = "agent.lock"
+
+_RUNNING = Text(
+    "{place}: campus-agent is already running here (process {pid}); stop it first, or use another state_dir",
+    "{place}:网关程序已在运行(进程号 {pid});请先停止它,或使用其他 state_dir",
+)
+_NO_LOCK = Text("{place}: cannot be locked: {reason}", "{place}:无法加锁:{reason}")
+
+
+def take(state_dir: Path) -> int:
+    """The open lock file: hold it as long as you own the spool, close it to let go. Raises AlreadyRunning.
+
+    `flock` (flock(2)) belongs to the open file: kill -9 releases it, and the file may stay.
+    """
+    path = state_dir / NAME
+    prepare_file(path)
+    handle = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.read(handle, 32).decode(errors="replace").strip() or "?"
+        os.close(handle)
+        raise AlreadyRunning(_RUNNING, place=state_dir, pid=pid) from None
+    except OSError as error:
+        os.close(handle)
+        raise SpoolUnusable(_NO_LOCK, place=path, reason=error.strerror or error) from None
+    os.truncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle

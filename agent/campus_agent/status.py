@@ -1,0 +1,202 @@
+"""What did the agent do, what waits, what is wrong? The daemon writes a snapshot, `campus-agent status` reads it."""
+
+import contextlib
+import os
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from campus_agent.config import AgentConfig
+from campus_agent.ship.shipper import OUTCOME_KEY, ShipOutcome
+from campus_agent.spool.spool import Spool, SpoolError
+from campus_wire.bandwidth import VERDICT_WORDS, Verdict
+from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, Failure, SkipReason, Validity
+from campus_wire.language import Language, Text
+from campus_wire.records import AnyResult, Outcome, ServiceResult, ThroughputResult, outcome_of
+
+FILE = "status.json"
+
+
+class Last(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The newest result of one subject, in short."""
+
+    started_at: datetime
+    ended_monotonic_seconds: float
+    outcome: Outcome
+    validity: Validity
+    verdict: Verdict | None = None
+    failure: Failure | None = None
+    skipped: SkipReason | None = None
+    detail: str = ""
+
+    @classmethod
+    def of(cls, result: AnyResult, monotonic_seconds: float) -> "Last":
+        """In short."""
+        from campus_agent.answer import verdict
+
+        judged = isinstance(result, ThroughputResult | ServiceResult)
+        return cls(
+            started_at=result.started_at,
+            ended_monotonic_seconds=monotonic_seconds,
+            outcome=outcome_of(result),
+            validity=result.validity,
+            verdict=verdict(result) if judged else None,
+            failure=result.failure,
+            skipped=result.skipped,
+            detail=result.detail,
+        )
+
+
+class Snapshot(msgspec.Struct):
+    """The daemon's own view of itself."""
+
+    version: str
+    boot_id: str
+    started_at: datetime
+    pid: int = msgspec.field(default_factory=os.getpid)
+    written_at: float = 0.0
+    running: dict[str, str] = {}
+    last: dict[str, Last] = {}
+    next_seconds: dict[str, float] = {}
+    spool_error: str | None = None
+    lost_results: int = 0
+
+
+def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
+    """Replace the snapshot in one step. A full disk costs the snapshot, not the daemon."""
+    snapshot.written_at = time.time()
+    with contextlib.suppress(OSError):
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".status-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(msgspec.json.encode(snapshot))
+            Path(name).replace(folder / FILE)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+
+
+def read_snapshot(folder: Path) -> Snapshot | None:
+    """What the daemon wrote last; None when it never ran here, or the file is not readable as such."""
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Snapshot)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def read_status(config: AgentConfig) -> dict[str, Any]:
+    """The whole status as `--json` prints it; `healthy` is false when a person should look, `problems` says why."""
+    snapshot = read_snapshot(config.state_dir)
+    problems: list[dict[str, str]] = []
+    status: dict[str, Any] = {
+        "school": config.school,
+        "healthy": True,
+        "running": False,
+        "problems": problems,
+        "agent": msgspec.to_builtins(snapshot) if snapshot else None,
+        "spool": None,
+        "ship": None,
+        "quarantined": [],
+    }
+    status["running"] = snapshot is not None and _alive(snapshot.pid)
+    if not status["running"]:
+        problems.append(_problem(Text("the agent is not running", "程序未在运行")))
+    if snapshot and snapshot.spool_error:
+        problems.append(
+            _problem(
+                Text(f"the spool cannot be written: {snapshot.spool_error}", f"缓存无法写入:{snapshot.spool_error}")
+            )
+        )
+    if (config.state_dir / "spool.db").exists():
+        _read_spool(config, status, problems)
+    status["healthy"] = not problems
+    return status
+
+
+def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict[str, str]]) -> None:
+    try:
+        spool = Spool(config.state_dir)
+    except SpoolError as error:
+        problems.append(_problem(Text(str(error), f"缓存无法打开:{error}")))
+        return
+    try:
+        counts = spool.counts()
+        status["spool"] = {name: getattr(counts, name) for name in counts.__slots__}
+        status["quarantined"] = [{"id": one[0], "reason": one[1]} for one in spool.quarantined()]
+        raw = spool.recall(OUTCOME_KEY)
+    except SpoolError as error:
+        problems.append(_problem(Text(str(error), f"缓存无法读取:{error}")))
+        return
+    finally:
+        spool.close()
+    if raw is None:
+        return
+    outcome = msgspec.json.decode(raw, type=ShipOutcome)
+    status["ship"] = msgspec.to_builtins(outcome)
+    if outcome.failures_in_a_row:
+        reason = (
+            FAILURE_WORDS[outcome.failure.kind] if outcome.failure else _REASONS.get(outcome.reason or "", _UNKNOWN)
+        )
+        problems.append(
+            _problem(Text(f"not shipped: {reason.en} ({outcome.detail})", f"上报失败:{reason.zh}({outcome.detail})"))
+        )
+
+
+_UNKNOWN = Text("unknown reason", "原因未知")
+_REASONS = {
+    "token_refused": Text("the collector refuses our token", "采集服务器拒绝了令牌"),
+    "not_understood": Text("the collector does not understand this agent", "采集服务器无法识别本程序的数据"),
+    "overloaded": Text("the collector is busy", "采集服务器正忙"),
+    "server_error": Text("the collector has an error", "采集服务器内部错误"),
+    "bad_receipt": Text("the collector's receipt does not add up", "采集服务器的回执不一致"),
+    "redirected": Text("the collector's address redirects elsewhere", "采集服务器地址发生了跳转"),
+}
+
+
+def in_words(status: dict[str, Any], language: Language) -> str:
+    """The same for a person."""
+    t = Text
+    state = t("running", "运行中") if status["running"] else t("not running", "未运行")
+    lines = [f"{t('School', '学校').in_(language)} {status['school']}: {state.in_(language)}"]
+    spool = status["spool"]
+    if spool:
+        text = t(
+            "Waiting to be sent: {pending_results}; sent: {acknowledged_total}; dropped: {dropped_total}; refused: {quarantined_total}",
+            "待上报 {pending_results} 条;已上报 {acknowledged_total} 条;丢弃 {dropped_total} 条;被拒 {quarantined_total} 条",
+        )
+        lines.append(text.in_(language, **spool))
+    agent = status["agent"]
+    if agent:
+        for name, last in sorted(agent["last"].items()):
+            lines.append(f"  {name:<28} {last['started_at'][:19]}  {_last_words(last, language)}")
+        for what in agent["running"].values():
+            lines.append(f"  {t('now measuring', '正在测量').in_(language)}: {what}")
+    lines += [f"! {problem[language]}" for problem in status["problems"]]
+    return "\n".join(lines)
+
+
+def _last_words(last: dict[str, Any], language: Language) -> str:
+    if last.get("skipped"):
+        return SKIP_WORDS[SkipReason(last["skipped"])].in_(language)
+    if last.get("failure"):
+        return FAILURE_WORDS[msgspec.convert(last["failure"], Failure).kind].in_(language)
+    if last["validity"] != Validity.OK:
+        return f"{VALIDITY_WORDS[Validity(last['validity'])].in_(language)} {last.get('detail', '')}".strip()
+    return VERDICT_WORDS[Verdict(last["verdict"])].in_(language) if last.get("verdict") else "✓"
+
+
+def _problem(text: Text) -> dict[str, str]:
+    return {"en": text.en, "zh": text.zh}
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
