@@ -1,0 +1,177 @@
+"""What a store does, whatever database is under it. Plain records, no SQL; every key starts with the school."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from campus_wire.records import AgentState, Announcement, AnyResult, Outcome
+
+SubjectKind = Literal["classroom", "uplink", "service"]
+Source = Literal["announced", "inventory"]
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be used now: locked, full, gone. Nothing was stored."""
+
+
+class StoreUnusable(Exception):
+    """The database cannot be used by this program: newer, damaged, changed migrations. A person must look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whose token this is."""
+
+    school: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class School:
+    """A school of the inventory, or one that an agent announced."""
+
+    id: str
+    name: str
+    town: str
+    town_name: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something a target is judged on; `required_bits_per_second` None means the policy's."""
+
+    school: str
+    kind: SubjectKind
+    id: str
+    name: str
+    required_bits_per_second: float | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """A result that passed ingest: decoded, and the octets as they came."""
+
+    result: AnyResult
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A result that did not pass: kept apart with the reason; `raw` is bounded."""
+
+    id: str | None
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All of one request, stored in one piece or not at all."""
+
+    principal: Principal
+    received_at: datetime
+    boot_id: str
+    valid: tuple[Valid, ...]
+    bad: tuple[Bad, ...]
+    agent: AgentState | None = None
+    announcement: Announcement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """What became of it; durable when this is returned."""
+
+    stored: int
+    duplicate: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest result of a subject and kind, and the newest valid one, by start time whatever the order of arrival."""
+
+    school: str
+    subject: str
+    kind: str
+    any: AnyResult
+    ok: AnyResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent as the collector knows it."""
+
+    school: str
+    agent_id: str
+    last_report_at: datetime | None
+    boot_id: str
+    state: AgentState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a commit touched: for caches. `schools` when the inventory itself changed."""
+
+    subjects: frozenset[tuple[str, str, str]] = field(default_factory=frozenset)
+    inventory: bool = False
+
+
+class Store(Protocol):
+    """Write by `submit`; every reader may be called from any thread."""
+
+    def submit(self, batch: Batch) -> "Future[BatchOutcome]":
+        """Store a batch; the future is done after the commit. It may raise StoreUnavailable."""
+
+    def subscribe(self, listener: Callable[[Change], None]) -> None:
+        """Be told after each commit what it touched, from the writer's thread."""
+
+    def issue_token(self, token_hash: bytes, principal: Principal, town: str | None, now: datetime) -> None:
+        """Let a token speak for a school's agent."""
+
+    def revoke_tokens(self, school: str, now: datetime) -> int:
+        """Refuse all of a school's tokens from now on. How many there were."""
+
+    def authenticate(self, token_hash: bytes) -> Principal | None:
+        """Whose token is this? None for an unknown or revoked one."""
+
+    def schools(self) -> list[School]:
+        """All schools, by town and id."""
+
+    def subjects(self, school: str | None = None) -> list[Subject]:
+        """All subjects, or one school's."""
+
+    def latest(self, school: str | None = None) -> list[Latest]:
+        """The newest results of all subjects, or of one school's."""
+
+    def results(self, school: str, subject: str, kind: str, start: datetime, end: datetime) -> Iterator[AnyResult]:
+        """One subject's results with start <= started_at < end, oldest first."""
+
+    def raw_results(
+        self, school: str, subject: str | None, kind: str | None, start: datetime, end: datetime, limit: int
+    ) -> list[bytes]:
+        """The same as octets, of one or all subjects and kinds, newest first, bounded."""
+
+    def subjects_with_results(self, start: datetime, end: datetime) -> Iterable[tuple[str, str, str]]:
+        """(school, subject, kind) of everything that has a result in the window."""
+
+    def agents(self) -> list[Agent]:
+        """All agents."""
+
+    def measurement_totals(self) -> dict[tuple[str, Outcome], int]:
+        """How many results were ever stored, by kind and outcome."""
+
+    def ingest_totals(self) -> dict[str, int]:
+        """How many results ever arrived, by `stored`, `duplicate`, `quarantined`."""
+
+    def quarantined(self, school: str | None, limit: int) -> list[Bad]:
+        """The newest results that were kept apart."""
+
+    def check(self) -> None:
+        """Can it be read and written now? Raises StoreUnavailable."""
+
+    def close(self) -> None:
+        """Finish what is queued, then let go."""

@@ -1,0 +1,62 @@
+"""Numbered SQL files, each applied once, in one transaction with its own record and checksum.
+
+A file that was changed after it was applied, or a database that knows more than this program, is refused: neither can be put
+right by guessing.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.resources import files
+
+from campus_collector.store.interface import StoreUnusable
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """Of its text."""
+        return sha256(self.sql.encode()).hexdigest()
+
+
+def shipped(dialect: str) -> list[Migration]:
+    """The steps that come with this program, in order."""
+    folder = files("campus_collector.store") / "migrations" / dialect
+    found = [
+        Migration(one.name, one.read_text(encoding="utf-8")) for one in folder.iterdir() if one.name.endswith(".sql")
+    ]
+    return sorted(found, key=lambda one: one.name)
+
+
+def migrate(database: sqlite3.Connection, steps: Iterable[Migration]) -> list[str]:
+    """Apply what is missing; the names applied. Raises StoreUnusable."""
+    database.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, checksum TEXT, applied_at TEXT)")
+    done = dict(database.execute("SELECT name, checksum FROM migration").fetchall())
+    steps = list(steps)
+    unknown = sorted(set(done) - {step.name for step in steps})
+    if unknown:
+        raise StoreUnusable(f"the database is newer than this program: it has {unknown[-1]}; upgrade the collector")
+    applied = []
+    for step in steps:
+        if step.name in done:
+            if done[step.name] != step.checksum:
+                raise StoreUnusable(f"migration {step.name} was changed after it was applied to this database")
+            continue
+        stamp = datetime.now(UTC).isoformat(timespec="seconds")
+        record = f"INSERT INTO migration VALUES ('{step.name}', '{step.checksum}', '{stamp}')"  # noqa: S608
+        try:
+            database.executescript(f"BEGIN IMMEDIATE;\n{step.sql}\n{record};\nCOMMIT;")
+        except sqlite3.Error as error:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise StoreUnusable(f"migration {step.name} failed: {error}") from None
+        applied.append(step.name)
+    return applied
