@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from campus_agent.config import DEFAULT_PATH, AgentConfig, Endpoint, Service, load_config
-from campus_agent.logs import configure_logging
-from campus_agent.version import VERSION
 from campus_wire.language import Language, Text, from_environment
+from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError
+from campus_wire.version import VERSION
 
 EXIT_OK, EXIT_NOT_MET, EXIT_USAGE, EXIT_NOT_MEASURED = 0, 1, 2, 3
 

@@ -7,8 +7,8 @@ from campus_agent.measure.probe import AnyProbe
 from campus_agent.measure.probes import PROBES, host, latency, service
 from campus_agent.measure.throughput_settings import Settings as ThroughputSettings
 from campus_agent.schedule.cycle import Kind
-from campus_agent.version import VERSION
 from campus_wire.records import AgentState, AnnouncedClassroom, AnnouncedService, Announcement, Segment
+from campus_wire.version import VERSION
 
 
 def segment_of(endpoint: Endpoint) -> Segment:

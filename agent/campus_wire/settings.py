@@ -143,6 +143,10 @@ class Table:
         """true or false."""
         return self._take(key, bool, "true or false", "true 或 false", default)
 
+    def value(self, key: str, kind: type, en: str, zh: str) -> Any:
+        """A required value of a type TOML knows, such as a date; `en` and `zh` say what it should look like."""
+        return self._take(key, kind, en, zh, REQUIRED)
+
     def table(self, key: str) -> "Table":
         """A sub-table; an absent one reads as empty."""
         value = self._take(key, dict, "a table", "表", {})

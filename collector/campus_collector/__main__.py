@@ -1,0 +1,7 @@
+"""`python -m campus_collector` is `campus-collector`."""
+
+import sys
+
+from campus_collector.cli import main
+
+sys.exit(main())

@@ -1,0 +1,76 @@
+"""Who may read? On loopback everybody (nobody is configured yet); elsewhere whoever has the read token. Pure ASGI.
+
+Agent routes bring their own token and are not touched here. Health answers always: probes have no token.
+"""
+
+import hmac
+from base64 import b64decode
+from binascii import Error as Base64Error
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from campus_collector.http import problem_response
+from campus_collector.ingest.tokens import bearer
+from campus_wire.settings import Secret
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+AGENT_ROUTES = frozenset({("POST", "/v1/results")})
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'"
+)
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+)
+
+
+class Access:
+    """Wraps the application: refuses readers without a token where one is needed, adds security headers everywhere."""
+
+    def __init__(self, app: ASGIApp, loopback: bool, read_token: Secret | None) -> None:
+        """`read_token` None on a public address: nobody may read."""
+        self._app = app
+        self._open = loopback and read_token is None
+        self._token = read_token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *SECURITY_HEADERS]
+            await send(message)
+
+        if self._allowed(scope):
+            await self._app(scope, receive, send_with_headers)
+            return
+        challenge = {"WWW-Authenticate": 'Basic realm="CampusMeter", charset="UTF-8"'}
+        detail = "reading from another machine needs the read token: Bearer, or Basic with it as the password"
+        await problem_response(401, "No token", detail, challenge)(scope, receive, send_with_headers)
+
+    def _allowed(self, scope: Scope) -> bool:
+        if self._open or scope["path"] in OPEN_PATHS or (scope["method"], scope["path"]) in AGENT_ROUTES:
+            return True
+        if self._token is None:
+            return False
+        header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        given = bearer(header) or _password(header) or ""
+        return hmac.compare_digest(given.encode(), self._token.reveal().encode())
+
+
+def _password(header: str) -> str | None:
+    """The password of `Authorization: Basic ...` (RFC 7617): how a browser brings the token."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (Base64Error, UnicodeDecodeError):
+        return None

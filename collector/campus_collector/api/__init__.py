@@ -1,0 +1,1 @@
+"""Read by HTTP: schools, results, compliance, health, and the description of it all."""

@@ -1,0 +1,126 @@
+"""What every route takes and answers, as an OpenAPI 3.1 document; a test holds it against the routes."""
+
+from typing import Any
+
+import msgspec
+
+from campus_collector.judge.policy import TARGET_NAMES
+from campus_wire.records import KINDS, AgentState, Announcement, AnyResult, Problem, Receipt
+
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_WORDS = {
+    400: "Not understood",
+    401: "No token, or a refused one",
+    404: "Not known",
+    408: "The body came too slowly",
+    413: "Too large",
+    415: "Wrong content type or encoding",
+    422: "A schema version this collector does not speak",
+    503: "Not now; see Retry-After",
+}
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    _, schemas = msgspec.json.schema_components(
+        (AnyResult, Receipt, Problem, AgentState, Announcement), ref_template="#/components/schemas/{name}"
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "CampusMeter collector", "version": "1"},
+        "paths": _paths(),
+        "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _paths() -> dict[str, Any]:
+    month = _query("month", {"type": "string", "pattern": r"^\d{4}-\d{2}$"}, "YYYY-MM; this month when absent")
+    return {
+        "/v1/results": {
+            "post": {
+                "summary": "Take a batch of results; each is stored once, or quarantined with the reason",
+                "security": [{"token": []}],
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _envelope()}}},
+                "responses": _responses("Receipt", 400, 401, 408, 413, 415, 422, 503),
+            },
+            "get": {
+                "summary": "Results of a school as they came, newest first",
+                "parameters": [
+                    _query("school", {"type": "string"}, "id of the school", required=True),
+                    _query("subject", {"type": "string"}, "one subject only"),
+                    _query("kind", {"type": "string", "enum": list(KINDS)}, "one kind only"),
+                    _query("from", {"type": "string", "format": "date-time"}, "31 days back when absent"),
+                    _query("to", {"type": "string", "format": "date-time"}, "now when absent"),
+                    _query("limit", {"type": "integer", "minimum": 1, "maximum": 5000}, "500 when absent"),
+                ],
+                "responses": _responses(None, 400, 401, 503),
+            },
+        },
+        "/v1/schools": {
+            "get": {"summary": "All schools", "parameters": [month], "responses": _responses(None, 400, 401, 503)}
+        },
+        "/v1/schools/{school}": {
+            "get": {
+                "summary": "One school: subjects, latest results, verdicts of the month",
+                "parameters": [{"name": "school", "in": "path", "required": True, "schema": {"type": "string"}}, month],
+                "responses": _responses(None, 400, 401, 404, 503),
+            }
+        },
+        "/v1/compliance": {
+            "get": {
+                "summary": "Verdicts of a month by area and by subject",
+                "parameters": [
+                    month,
+                    _query("target", {"type": "string", "enum": list(TARGET_NAMES)}, "one target only"),
+                    _query("town", {"type": "string"}, 'one town only; "" for the county'),
+                ],
+                "responses": _responses(None, 400, 401, 503),
+            }
+        },
+        "/metrics": {"get": {"summary": "For Prometheus", "responses": _responses("text/plain", 401, 503)}},
+        "/healthz": {"get": {"summary": "Alive", "responses": _responses(None)}},
+        "/readyz": {"get": {"summary": "Alive, and the store can be written", "responses": _responses(None, 503)}},
+        "/openapi.json": {"get": {"summary": "This document", "responses": _responses(None, 401)}},
+        "/": {"get": {"summary": "Overview page", "responses": _responses("text/html", 401, 503)}},
+        "/schools/{school}": {
+            "get": {
+                "summary": "Page of one school",
+                "parameters": [{"name": "school", "in": "path", "required": True, "schema": {"type": "string"}}],
+                "responses": _responses("text/html", 401, 404, 503),
+            }
+        },
+    }
+
+
+def _envelope() -> dict[str, Any]:
+    """As in campus_wire.records.Envelope, where results are still raw."""
+    return {
+        "type": "object",
+        "required": ["schema_version", "agent_id", "boot_id", "sent_at", "results"],
+        "properties": {
+            "schema_version": {"const": 1},
+            "agent_id": {"type": "string", "maxLength": 100},
+            "boot_id": {"type": "string", "maxLength": 64},
+            "sent_at": {"type": "string", "format": "date-time"},
+            "results": {"type": "array", "maxItems": 1000, "items": {"type": "object"}},
+            "agent": {"$ref": "#/components/schemas/AgentState"},
+            "announcement": {"$ref": "#/components/schemas/Announcement"},
+        },
+    }
+
+
+def _query(name: str, schema: dict[str, Any], description: str, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": required, "schema": schema, "description": description}
+
+
+def _responses(good: str | None, *problems: int) -> dict[str, Any]:
+    if good == "Receipt":
+        content: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}}
+    elif good and "/" in good:
+        content = {good: {"schema": {"type": "string"}}}
+    else:
+        content = {"application/json": {"schema": {"type": "object"}}}
+    said: dict[str, Any] = {"200": {"description": "Done", "content": content}}
+    for status in problems:
+        said[str(status)] = {"description": _WORDS[status], "content": _PROBLEM}
+    return said

@@ -1,0 +1,150 @@
+"""The JSON that the reading routes answer, from store and verdicts. Pure but for the readers it is given."""
+
+from typing import Any
+
+import msgspec
+
+from campus_collector.judge.diagnosis import WORDS
+from campus_collector.judge.month import Month
+from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_collector.service import Service
+from campus_collector.verdicts import TARGET_OF
+from campus_wire.bandwidth import line_rate_of
+from campus_wire.records import AnyResult, ServiceResult, ThroughputResult, kind_of, outcome_of
+
+
+def area_json(area: AreaVerdict) -> dict[str, Any]:
+    """One line of `judge --json`'s targets (design section 10)."""
+    return {
+        "target": area.target,
+        "town": area.town,
+        "met": area.met,
+        "not_met": area.not_met,
+        "insufficient": area.insufficient,
+        "exempt": area.exempt,
+        "compliance_ratio": area.compliance_ratio,
+    }
+
+
+def subject_json(one: SubjectVerdict) -> dict[str, Any]:
+    """One line of `judge --json`'s subjects."""
+    evidence = one.evidence
+    return {
+        "target": one.target,
+        "town": one.town,
+        "school": one.school,
+        "subject": one.subject,
+        "verdict": str(one.verdict),
+        "valid_results": evidence.valid_results,
+        "passing_results": evidence.passing_results,
+        "days": evidence.days,
+        "invalid_results": evidence.invalid_results,
+        "failed_results": evidence.failed_results,
+        "skipped_results": evidence.skipped_results,
+        "lowest_value": evidence.lowest_value,
+        "median_value": evidence.median_value,
+        "diagnosis": one.diagnosis,
+        "diagnosis_text": {"en": WORDS[one.diagnosis].en, "zh": WORDS[one.diagnosis].zh},
+        "policy_version": one.policy_version,
+    }
+
+
+def compliance_json(
+    service: Service, month: Month, target: str | None = None, town: str | None = None
+) -> dict[str, Any]:
+    """A month, narrowed to a target or town; town "" is the county."""
+    subjects = [
+        one for one in service.verdicts.subjects(month) if target in (None, one.target) and town in (None, "", one.town)
+    ]
+    areas = [one for one in service.verdicts.areas(month) if target in (None, one.target) and town in (None, one.town)]
+    return {
+        "month": str(month),
+        "policy_version": service.verdicts.policy.version,
+        "tolerance_ratio": service.verdicts.policy.tolerance_ratio,
+        "targets": [area_json(one) for one in areas],
+        "subjects": [subject_json(one) for one in subjects],
+    }
+
+
+def schools_json(service: Service, month: Month) -> list[dict[str, Any]]:
+    """Every school with its counts of the month."""
+    verdicts = service.verdicts.subjects(month)
+    listed = []
+    for school in service.store.schools():
+        own = [one for one in verdicts if one.school == school.id]
+        counts: dict[str, dict[str, int]] = {}
+        for one in own:
+            by_target = counts.setdefault(one.target, {})
+            by_target[str(one.verdict)] = by_target.get(str(one.verdict), 0) + 1
+        listed.append(
+            {
+                "school": school.id,
+                "name": school.name,
+                "town": school.town,
+                "town_name": school.town_name,
+                "verdicts": counts,
+            }
+        )
+    return listed
+
+
+def school_json(service: Service, school_id: str, month: Month) -> dict[str, Any] | None:
+    """One school: its subjects with the latest measurement and the month's verdict. None for an unknown school."""
+    school = next((one for one in service.store.schools() if one.id == school_id), None)
+    if school is None:
+        return None
+    verdicts = {(one.target, one.subject): one for one in service.verdicts.subjects(month, school_id)}
+    latest = {(one.subject, one.kind): one for one in service.store.latest(school_id)}
+    subjects = []
+    for subject in service.store.subjects(school_id):
+        kind = "service" if subject.kind == "service" else "throughput"
+        newest = latest.get((subject.id, kind))
+        verdict = verdicts.get((TARGET_OF[subject.kind], subject.id))
+        subjects.append(
+            {
+                "subject": subject.id,
+                "kind": subject.kind,
+                "name": subject.name,
+                "latest": result_json(newest.any) if newest else None,
+                "latest_valid": result_json(newest.ok) if newest and newest.ok else None,
+                "month": subject_json(verdict) if verdict else None,
+            }
+        )
+    return {
+        "school": school.id,
+        "name": school.name,
+        "town": school.town,
+        "town_name": school.town_name,
+        "month": str(month),
+        "subjects": subjects,
+    }
+
+
+def result_json(result: AnyResult) -> dict[str, Any]:
+    """One result in short."""
+    said: dict[str, Any] = {
+        "id": result.id,
+        "kind": kind_of(result),
+        "started_at": result.started_at.isoformat(),
+        "outcome": outcome_of(result),
+        "validity": str(result.validity),
+        "detail": result.detail,
+        "failure": msgspec.to_builtins(result.failure) if result.failure else None,
+        "skipped": str(result.skipped) if result.skipped else None,
+    }
+    if isinstance(result, ThroughputResult) and result.record is not None:
+        record = result.record
+        for name, direction in (("down", record.down), ("up", record.up)):
+            said[name] = (
+                {
+                    "line_rate_bits_per_second": round(line_rate_of(direction, record.encapsulation)),
+                    "goodput_bits_per_second": round(direction.goodput_bits_per_second),
+                    "lower_bound": direction.lower_bound,
+                }
+                if direction
+                else None
+            )
+    elif isinstance(result, ServiceResult) and result.record is not None:
+        said["success"] = result.record.success
+        said["first_byte_seconds"] = result.record.first_byte_seconds
+    return said

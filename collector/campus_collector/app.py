@@ -1,0 +1,103 @@
+"""The collector as one ASGI application, and the server that runs it."""
+
+import asyncio
+import logging
+import signal
+import socket
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from campus_collector.access import Access
+from campus_collector.api.routes import routes as api_routes
+from campus_collector.export.routes import routes as export_routes
+from campus_collector.http import HttpProblem, on_problem, problem_response
+from campus_collector.ingest.routes import routes as ingest_routes
+from campus_collector.service import Service
+from campus_collector.web.routes import routes as web_routes
+from campus_wire import notify
+from campus_wire.settings import read_secret
+
+log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 2000
+KEEP_ALIVE_SECONDS = 75
+SHUTDOWN_SECONDS = 20
+
+
+def build(service: Service) -> ASGIApp:
+    """The application with all its routes."""
+    groups = (ingest_routes, api_routes, export_routes, web_routes)
+    application = Starlette(
+        routes=[route for group in groups for route in group(service)],
+        exception_handlers={HttpProblem: on_problem, HTTPException: _on_http_error, Exception: _on_mistake},
+    )
+    token_file = service.config.read_token_file
+    return Access(application, service.config.loopback, read_secret(token_file) if token_file else None)
+
+
+async def serve(service: Service, ready: Any = None) -> None:
+    """Until SIGTERM or SIGINT: what is being answered is finished first. `ready(host, port)` when it listens. Raises OSError."""
+    config = service.config
+    listener = _listen(config.host, config.port)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            build(service),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            h11_max_incomplete_event_size=32 * 1024,
+            ssl_certfile=config.tls_cert,
+            ssl_keyfile=config.tls_key,
+        )
+    )
+
+    def stop() -> None:
+        notify.send("STOPPING=1")
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    host, port = listener.getsockname()[:2]
+    log.info("collector listens", extra={"host": host, "port": port, "tls": config.tls_cert is not None})
+    notify.send("READY=1")
+    if ready is not None:
+        ready(host, port)
+    with listener:
+        await server._serve([listener])  # serve() would take the signals for itself
+    service.store.close()
+    log.info("collector stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    headers = dict(error.headers) if error.headers else None
+    return problem_response(error.status_code, str(error.detail), headers=headers)
+
+
+async def _on_mistake(request: Request, error: Exception) -> Response:
+    """Ours: the log has the traceback (Starlette re-raises), the caller gets none."""
+    return problem_response(500, "Internal error", "see the collector's log")

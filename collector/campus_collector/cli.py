@@ -1,0 +1,207 @@
+"""`campus-collector`: the commands of the bureau, their exit codes, their help in the reader's language (design section 6)."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from campus_collector.config import CollectorConfig, load_config
+from campus_collector.store.interface import Principal, StoreUnavailable, StoreUnusable
+from campus_wire.ids import is_id
+from campus_wire.language import Language, Text, from_environment
+from campus_wire.logs import configure_logging
+from campus_wire.settings import ConfigurationError
+from campus_wire.version import VERSION
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+DEFAULT_FILE = Path("/etc/campus-collector/collector.toml")
+
+DESCRIPTION = Text(
+    "The collector of CampusMeter at the education bureau: takes results in, judges them, shows them.",
+    "校园测采集端程序:接收测量结果,按政策判定,展示与导出。",
+)
+COMMANDS = {
+    "serve": Text("serve agents, pages and Prometheus until stopped", "为网关、网页和 Prometheus 提供服务,直到被停止"),
+    "agent-token": Text("print a new token for a school's agent", "为某学校的网关生成新令牌"),
+    "judge": Text("the verdicts of a month", "按月判定达标情况"),
+    "check-config": Text("find all mistakes in configuration and policy at once", "一次列出配置和政策文件中的所有错误"),
+}
+EPILOG = Text(
+    "Every command takes --config FILE or --state-dir DIR (default: {file} if it exists).\n"
+    "Exit codes: 0 done, 1 failed, 2 usage or configuration. CAMPUS_LANG=zh|en chooses the language.",
+    "每个命令都可用 --config 文件 或 --state-dir 目录(默认:{file},若存在)。\n"
+    "退出码:0 完成,1 失败,2 用法或配置错误。CAMPUS_LANG=zh|en 选择语言。",
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. The exit code."""
+    language = from_environment()
+    arguments = build_parser(language).parse_args(argv)
+    try:
+        config = _config(arguments, language)
+        command: Callable[[argparse.Namespace, CollectorConfig, Language], int] = arguments.command
+        return command(arguments, config, language)
+    except ConfigurationError as error:
+        print(error.in_(language), file=sys.stderr)
+        return EXIT_USAGE
+    except (StoreUnavailable, StoreUnusable) as error:
+        print(f"campus-collector: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def build_parser(language: Language) -> argparse.ArgumentParser:
+    """All commands and options, with help in one language."""
+    parser = argparse.ArgumentParser(
+        prog="campus-collector",
+        description=DESCRIPTION.in_(language),
+        epilog=EPILOG.in_(language, file=DEFAULT_FILE),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"campus-collector {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar=Text("COMMAND", "命令").in_(language))
+
+    def add(name: str, command: Callable[..., int]) -> argparse.ArgumentParser:
+        words = COMMANDS[name].in_(language)
+        made = commands.add_parser(name, help=words, description=words)
+        made.set_defaults(command=command)
+        where = made.add_mutually_exclusive_group()
+        where.add_argument(
+            "--config", type=Path, metavar="FILE", help=Text("configuration file", "配置文件").in_(language)
+        )
+        where.add_argument(
+            "--state-dir",
+            type=Path,
+            metavar="DIR",
+            help=Text(
+                "no configuration: SQLite here, loopback port 8080", "不用配置文件:数据保存在此目录,仅本机 8080 端口"
+            ).in_(language),
+        )
+        return made
+
+    add("serve", _serve)
+    token = add("agent-token", _agent_token)
+    token.add_argument("school", metavar="SCHOOL", help=Text("id of the school", "学校编号").in_(language))
+    token.add_argument("--town", help=Text("id of its town", "所属镇街编号").in_(language))
+    token.add_argument(
+        "--revoke",
+        action="store_true",
+        help=Text("refuse the school's earlier tokens; print no new one", "吊销该校已有令牌,不再生成新令牌").in_(
+            language
+        ),
+    )
+    judge = add("judge", _judge)
+    judge.add_argument("--month", required=True, metavar="YYYY-MM", help=Text("the month", "月份").in_(language))
+    judge.add_argument("--json", action="store_true", help=Text("one JSON object", "输出一个 JSON 对象").in_(language))
+    add("check-config", _check_config)
+    return parser
+
+
+def _config(arguments: argparse.Namespace, language: Language) -> CollectorConfig:
+    file, state_dir = arguments.config, arguments.state_dir
+    if file is None and state_dir is None and DEFAULT_FILE.exists():
+        file = DEFAULT_FILE
+    return load_config(file, state_dir)
+
+
+def _serve(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+    from campus_collector.app import serve
+    from campus_collector.service import open_service
+
+    configure_logging()
+    service = open_service(config)
+
+    def ready(host: str, port: int) -> None:
+        scheme = "https" if config.tls_cert else "http"
+        shown = f"[{host}]" if ":" in host else host
+        text = Text("Overview: {url}  Metrics: {url}metrics", "总览网页:{url}  指标:{url}metrics")
+        print(text.in_(language, url=f"{scheme}://{shown}:{port}/"), file=sys.stderr, flush=True)
+
+    try:
+        asyncio.run(serve(service, ready))
+    except OSError as error:
+        text = Text("cannot listen on {host}:{port}: {reason}", "无法监听 {host}:{port}:{reason}")
+        reason = error.strerror or error
+        print(text.in_(language, host=config.host, port=config.port, reason=reason), file=sys.stderr)
+        service.store.close()
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+def _agent_token(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+    from campus_collector.ingest.tokens import new_token, token_hash
+    from campus_collector.store.sqlite import SqliteStore
+
+    for name, value in (("SCHOOL", arguments.school), ("--town", arguments.town)):
+        if value is not None and not is_id(value):
+            text = Text(
+                "{name}: lower-case letters, digits, '-' and '_', not {value!r}",
+                "{name}:只能用小写字母、数字、“-”和“_”,不能是 {value!r}",
+            )
+            print(text.in_(language, name=name, value=value), file=sys.stderr)
+            return EXIT_USAGE
+    store = SqliteStore(config.database)
+    try:
+        if arguments.revoke:
+            count = store.revoke_tokens(arguments.school, datetime.now(UTC))
+            text = Text("{count} token(s) of {school} revoked", "已吊销 {school} 的 {count} 个令牌")
+            print(text.in_(language, count=count, school=arguments.school), file=sys.stderr)
+            return EXIT_OK if count else EXIT_FAILED
+        token = new_token()
+        principal = Principal(arguments.school, arguments.school)
+        store.issue_token(token_hash(token), principal, arguments.town, datetime.now(UTC))
+    finally:
+        store.close()
+    print(token)
+    text = Text(
+        "Put this into the agent's token file (mode 600). It is shown only now.",
+        "请将令牌写入网关的 token 文件(权限 600)。令牌仅显示这一次。",
+    )
+    print(text.in_(language), file=sys.stderr)
+    return EXIT_OK
+
+
+def _judge(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+    from campus_collector.api.views import compliance_json
+    from campus_collector.judge.month import parse_month
+    from campus_collector.judge.table import as_table
+    from campus_collector.service import open_service
+
+    try:
+        month = parse_month(arguments.month, config.timezone)
+    except ValueError as error:
+        print(f"--month: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    service = open_service(config)
+    try:
+        said = compliance_json(service, month)
+        if arguments.json:
+            print(json.dumps(said, ensure_ascii=False))
+        else:
+            verdicts = service.verdicts
+            print(as_table(str(month), verdicts.areas(month), verdicts.subjects(month), language))
+    finally:
+        service.store.close()
+    return EXIT_OK
+
+
+def _check_config(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+    from campus_collector.judge.policy import load_policy
+
+    policy = load_policy(config.policy_file)
+    text = Text(
+        "Fine. Listens on {host}:{port}; database {database}; policy {policy} (version {version}).",
+        "配置正确。监听 {host}:{port};数据库 {database};政策文件 {policy}(版本 {version})。",
+    )
+    values = {"host": config.host, "port": config.port, "database": config.database}
+    print(text.in_(language, **values, policy=config.policy_file, version=policy.version))
+    return EXIT_OK

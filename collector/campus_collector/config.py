@@ -1,0 +1,154 @@
+"""What the bureau wrote in `collector.toml`, checked; every mistake told at once (design section 10).
+
+Relative paths are relative to the folder of the configuration file. Without a file: SQLite in the state folder, loopback.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from campus_wire.language import Text
+from campus_wire.settings import ConfigurationError, Table, load, overridden
+
+_ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county")
+DEFAULT_LISTEN = "127.0.0.1:8080"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorConfig:
+    """The whole configuration."""
+
+    host: str
+    port: int
+    database: Path
+    policy_file: Path
+    report_dir: Path
+    timezone: ZoneInfo
+    county: str
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    read_token_file: Path | None = None
+    max_batches_at_once: int = 64
+
+    @property
+    def loopback(self) -> bool:
+        """Does it listen only on this machine?"""
+        return is_loopback(self.host)
+
+
+def load_config(file: Path | None, state_dir: Path | None, environ: Mapping[str, str] = os.environ) -> CollectorConfig:
+    """From a file, or with defaults in a state folder. Raises ConfigurationError with every mistake in it."""
+    if file is not None:
+        top = load(file, environ, _ENVIRONMENT_TABLES)
+        folder, source = file.resolve().parent, str(file)
+    else:
+        top = Table(overridden({}, environ, _ENVIRONMENT_TABLES), "", [])
+        folder, source = (state_dir or Path("/var/lib/campus-collector")).resolve(), "--state-dir"
+    config = _read(top, folder, (state_dir or folder).resolve())
+    if top.mistakes:
+        raise ConfigurationError(source, top.mistakes)
+    return config
+
+
+def shipped_policy() -> Path:
+    """The policy that comes with the program: in the wheel beside the package, in a checkout one folder up."""
+    inside = Path(str(files("campus_collector") / "policy.toml"))
+    return inside if inside.exists() else inside.parent.parent / "policy.toml"
+
+
+def is_loopback(host: str) -> bool:
+    """Is this address, or name, only this machine?"""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
+    server = top.table("server")
+    host, port = _listen(server)
+    cert, key = _file(server, "tls_cert", folder), _file(server, "tls_key", folder)
+    read_token = _file(server, "read_token_file", folder)
+    at_once = server.integer("max_batches_at_once", 64, minimum=1, maximum=10_000)
+    server.done()
+    _check_tls(server, host, cert, key, read_token)
+    store = top.table("store")
+    database = _database(store, folder, state_dir)
+    store.done()
+    policy = top.table("policy")
+    policy_file = _file(policy, "file", folder) or shipped_policy()
+    if not policy_file.is_file():
+        policy.wrong("file", f"no such file: {policy_file}", f"文件不存在:{policy_file}")
+    policy.done()
+    report = top.table("report")
+    report_dir = _file(report, "dir", folder) or state_dir / "reports"
+    report.done()
+    county = top.table("county")
+    name = county.string("name", "")
+    zone = _zone(county)
+    county.done()
+    top.done()
+    return CollectorConfig(host, port, database, policy_file, report_dir, zone, name, cert, key, read_token, at_once)
+
+
+def _listen(server: Table) -> tuple[str, int]:
+    text = server.string("listen", DEFAULT_LISTEN)
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65_535:
+        server.wrong(
+            "listen",
+            f"must be ADDRESS:PORT like {DEFAULT_LISTEN}, not {text!r}",
+            f"必须形如 {DEFAULT_LISTEN},不能是 {text!r}",
+        )
+        return "127.0.0.1", 0
+    return host.strip("[]"), int(port)
+
+
+def _check_tls(server: Table, host: str, cert: Path | None, key: Path | None, read_token: Path | None) -> None:
+    if (cert is None) != (key is None):
+        server.wrong("tls_cert", "tls_cert and tls_key go together", "tls_cert 与 tls_key 必须同时设置")
+    for name, path in (("tls_cert", cert), ("tls_key", key), ("read_token_file", read_token)):
+        if path is not None and not path.is_file():
+            server.wrong(name, f"no such file: {path}", f"文件不存在:{path}")
+    if not is_loopback(host) and cert is None:
+        server.wrong(
+            "listen",
+            f"{host} is not loopback: set tls_cert and tls_key, or tokens would travel readable",
+            f"{host} 不是本机地址:请设置 tls_cert 和 tls_key,否则令牌会以明文传输",
+        )
+
+
+def _database(store: Table, folder: Path, state_dir: Path) -> Path:
+    url: str | None = store.string("url", None)
+    if url is None:
+        return state_dir / "campus.db"
+    if url.startswith("sqlite:///"):
+        return folder / url.removeprefix("sqlite:///")
+    if url.startswith(("postgresql://", "postgres://")):
+        store.wrong(
+            "url",
+            "PostgreSQL is not in this version; use sqlite:///PATH",
+            "本版本尚不支持 PostgreSQL;请使用 sqlite:///路径",
+        )
+    else:
+        store.wrong("url", f"must be sqlite:///PATH, not {url!r}", f"必须形如 sqlite:///路径,不能是 {url!r}")
+    return state_dir / "campus.db"
+
+
+def _file(table: Table, key: str, folder: Path) -> Path | None:
+    text = table.string(key, None)
+    return folder / text if text else None
+
+
+def _zone(table: Table) -> ZoneInfo:
+    name = table.string("timezone", "Asia/Shanghai")
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        text = Text("is not a known time zone: {name!r}", "不是已知的时区:{name!r}")
+        table.wrong("timezone", text.en.format(name=name), text.zh.format(name=name))
+        return ZoneInfo("UTC")

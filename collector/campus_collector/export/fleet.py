@@ -1,0 +1,173 @@
+"""From what the store holds to metric families: the fleet as it is now. Rules of absence are here.
+
+A classroom's gauges show its latest valid result; when its agent has been silent for a day they disappear, because nobody knows
+any more. `campus_agent_up` is 0 after 15 minutes of silence.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+
+from campus_collector.export.table import BY_NAME, METRICS
+from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.service import Service
+from campus_collector.store.interface import Agent, Latest
+from campus_wire.bandwidth import Verdict, line_rate_of
+from campus_wire.records import (
+    HostResult,
+    LatencyRecord,
+    LatencyResult,
+    ServiceResult,
+    ThroughputRecord,
+    ThroughputResult,
+)
+
+UP_WITHIN = timedelta(minutes=15)
+STALE_AFTER = timedelta(days=1)
+PHASES = ("resolve", "connect", "tls", "first_byte")
+_OWN = ("campus_ingest_request_duration_seconds", "campus_scrape_duration_seconds")
+
+
+class Families:
+    """All families of the table, empty ones included, filled sample by sample."""
+
+    def __init__(self) -> None:
+        """Every family exists from the start, so that names never depend on data."""
+        self._families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
+        for metric in METRICS:
+            if metric.name in _OWN:
+                continue
+            make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+            self._families[metric.name] = make(metric.name, metric.help, labels=metric.labels)
+
+    def add(self, name: str, labels: Iterable[str], value: float | None) -> None:
+        """One sample; None is absence."""
+        if value is not None:
+            labels = list(labels)
+            if len(labels) != len(BY_NAME[name].labels):
+                raise ValueError(f"{name} takes the labels {BY_NAME[name].labels}")
+            self._families[name].add_metric(labels, float(value))
+
+    def __iter__(self) -> Iterator[Family]:
+        """In the order of the table."""
+        return iter(self._families.values())
+
+
+def collect(service: Service, now: datetime | None = None) -> Families:
+    """The whole fleet now."""
+    now = now or datetime.now(UTC)
+    families = Families()
+    towns = {school.id: school.town for school in service.store.schools()}
+    agents = service.store.agents()
+    fresh = {one.school for one in agents if one.last_report_at and now - one.last_report_at <= STALE_AFTER}
+    _targets(families, service)
+    newest = [latest for latest in service.store.latest() if latest.school in fresh]
+    for latest in newest:
+        _latest(families, latest, towns.get(latest.school, ""))
+    for (school, subject), (_, idle) in sorted(_idle_records(newest).items()):
+        _idle(families, school, subject, towns.get(school, ""), idle)
+    for agent in agents:
+        _agent(families, agent, now)
+    for (kind, outcome), value in sorted(service.store.measurement_totals().items()):
+        families.add("campus_measurements_total", (kind, outcome), value)
+    ingested = service.store.ingest_totals()
+    for label in ("stored", "duplicate", "quarantined"):
+        families.add("campus_ingest_results_total", (label,), ingested.get(label, 0))
+    return families
+
+
+def _targets(families: Families, service: Service) -> None:
+    month = service.verdicts.this_month()
+    policy = service.verdicts.policy
+    for name in TARGET_NAMES:
+        target = policy.in_force(name, month.first_day)
+        if target and target.required_bits_per_second is not None:
+            families.add("campus_target_required_bits_per_second", (name,), target.required_bits_per_second)
+    for area in service.verdicts.areas(month):
+        for verdict in Verdict:
+            families.add("campus_target_subjects", (area.target, area.town, verdict), getattr(area, verdict))
+        families.add("campus_target_compliance_ratio", (area.target, area.town), area.compliance_ratio)
+    for one in service.verdicts.subjects(month):
+        if one.verdict in (Verdict.MET, Verdict.NOT_MET):
+            labels = (one.target, one.town, one.school, one.subject)
+            families.add("campus_subject_met", labels, 1 if one.verdict is Verdict.MET else 0)
+
+
+def _latest(families: Families, latest: Latest, town: str) -> None:
+    newest, valid = latest.any, latest.ok
+    if isinstance(valid, ThroughputResult) and valid.record is not None:
+        _throughput(families, latest, town, valid.record)
+    elif isinstance(newest, ServiceResult) and newest.skipped is None and newest.record is not None:
+        labels = (town, latest.school, latest.subject)
+        families.add("campus_service_success", labels, 1 if newest.record.success else 0)
+        for phase in PHASES:
+            seconds = getattr(newest.record, f"{phase}_seconds")
+            families.add("campus_service_phase_duration_seconds", (*labels, phase), seconds)
+        expires = newest.record.certificate_expires_at
+        families.add(
+            "campus_service_certificate_expiry_timestamp_seconds", labels, expires.timestamp() if expires else None
+        )
+    elif isinstance(valid, HostResult) and valid.record is not None:
+        families.add("campus_gateway_cpu_ratio", (latest.school,), valid.record.cpu_ratio)
+        families.add("campus_gateway_memory_available_bytes", (latest.school,), valid.record.memory_available_bytes)
+        families.add("campus_gateway_disk_free_bytes", (latest.school,), valid.record.disk_free_bytes)
+        families.add("campus_gateway_agent_memory_bytes", (latest.school,), valid.record.agent_memory_bytes)
+
+
+def _throughput(families: Families, latest: Latest, town: str, record: ThroughputRecord) -> None:
+    prefix, labels = _where(latest.school, latest.subject, town)
+    for name, direction in (("down", record.down), ("up", record.up)):
+        if direction is not None:
+            rate = line_rate_of(direction, record.encapsulation)
+            families.add(f"campus_{prefix}_line_rate_bits_per_second", (*labels, name), rate)
+            families.add(f"campus_{prefix}_goodput_bits_per_second", (*labels, name), direction.goodput_bits_per_second)
+    if prefix == "classroom":
+        families.add("campus_classroom_link_speed_bits_per_second", labels, record.link_speed_bits_per_second)
+    if record.working is not None:
+        working = record.working.rtt_p95_seconds or record.working.rtt_median_seconds
+        families.add(f"campus_{prefix}_working_rtt_seconds", labels, working)
+
+
+def _idle_records(newest: list[Latest]) -> dict[tuple[str, str], tuple[datetime, LatencyRecord]]:
+    """The newest idle latency of each segment: measured on its own, or before a throughput test."""
+    found: dict[tuple[str, str], tuple[datetime, LatencyRecord]] = {}
+    for latest in newest:
+        valid = latest.ok
+        if not isinstance(valid, LatencyResult | ThroughputResult) or valid.record is None or valid.record.idle is None:
+            continue
+        key = (latest.school, latest.subject)
+        if key not in found or found[key][0] < valid.started_at:
+            found[key] = (valid.started_at, valid.record.idle)
+    return found
+
+
+def _idle(families: Families, school: str, subject: str, town: str, idle: LatencyRecord) -> None:
+    prefix, labels = _where(school, subject, town)
+    families.add(f"campus_{prefix}_rtt_seconds", labels, idle.rtt_median_seconds)
+    families.add(f"campus_{prefix}_jitter_seconds", labels, idle.jitter_seconds)
+    families.add(f"campus_{prefix}_loss_ratio", labels, idle.loss_ratio)
+
+
+def _where(school: str, subject: str, town: str) -> tuple[str, tuple[str, ...]]:
+    if subject == "uplink":
+        return "uplink", (town, school)
+    return "classroom", (town, school, subject)
+
+
+def _agent(families: Families, agent: Agent, now: datetime) -> None:
+    labels = (agent.school,)
+    up = agent.last_report_at is not None and now - agent.last_report_at <= UP_WITHIN
+    families.add("campus_agent_up", labels, 1 if up else 0)
+    if agent.last_report_at is not None:
+        families.add("campus_agent_last_report_timestamp_seconds", labels, agent.last_report_at.timestamp())
+    state = agent.state
+    if state is None:
+        return
+    families.add("campus_agent_info", (agent.school, state.version, state.os), 1)
+    families.add("campus_agent_clock_offset_seconds", labels, state.clock_offset_seconds)
+    families.add("campus_agent_spool_pending_results", labels, state.spool_pending_results)
+    families.add("campus_agent_spool_dropped_results_total", labels, state.spool_dropped_results_total)
+    for segment, octets in sorted(state.test_bytes_total.items()):
+        families.add("campus_agent_test_bytes_total", (agent.school, segment), octets)

@@ -1,0 +1,270 @@
+"""Every metric this collector exports: the only place where their names are written (design section 8).
+
+Base units, but rates in bits per second, because the targets are written so. Absent means not measured, never zero.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["gauge", "counter", "histogram", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric; `help` states unit and source."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    example: str = ""
+
+
+_TOWN_SCHOOL_ROOM = ("town", "school", "classroom")
+_UPLINK = ("town", "school")
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        "campus_target_subjects",
+        "gauge",
+        ("target", "town", "verdict"),
+        "Subjects by the verdict of the current month.",
+        'campus_target_subjects{town="",verdict="not_met"}',
+    ),
+    Metric(
+        "campus_target_compliance_ratio",
+        "gauge",
+        ("target", "town"),
+        "Met / (all - exempt) in the current month, ratio 0-1; town empty = county.",
+        'campus_target_compliance_ratio{town=""}',
+    ),
+    Metric(
+        "campus_target_required_bits_per_second",
+        "gauge",
+        ("target",),
+        "Required line rate of the policy in force, in bits per second.",
+        "campus_target_required_bits_per_second",
+    ),
+    Metric(
+        "campus_subject_met",
+        "gauge",
+        ("target", "town", "school", "subject"),
+        "1 when the current month's verdict is met, 0 when not met; absent when insufficient.",
+        "campus_subject_met == 0",
+    ),
+    Metric(
+        "campus_classroom_line_rate_bits_per_second",
+        "gauge",
+        (*_TOWN_SCHOOL_ROOM, "direction"),
+        "Line rate of the latest valid throughput test, in bits per second.",
+        "campus_classroom_line_rate_bits_per_second < 98e6",
+    ),
+    Metric(
+        "campus_classroom_goodput_bits_per_second",
+        "gauge",
+        (*_TOWN_SCHOOL_ROOM, "direction"),
+        "TCP or UDP payload rate of the latest valid test as measured, in bits per second (RFC 2647 3.17).",
+        "campus_classroom_goodput_bits_per_second",
+    ),
+    Metric(
+        "campus_classroom_link_speed_bits_per_second",
+        "gauge",
+        _TOWN_SCHOOL_ROOM,
+        "Negotiated speed of the gateway's port towards the classroom, in bits per second (RFC 2863 ifHighSpeed in meaning).",
+        "campus_classroom_link_speed_bits_per_second",
+    ),
+    Metric(
+        "campus_classroom_rtt_seconds",
+        "gauge",
+        _TOWN_SCHOOL_ROOM,
+        "Median round-trip time, idle, in seconds (RFC 2681).",
+        "campus_classroom_rtt_seconds",
+    ),
+    Metric(
+        "campus_classroom_working_rtt_seconds",
+        "gauge",
+        _TOWN_SCHOOL_ROOM,
+        "95 % round-trip time while a throughput test runs, in seconds.",
+        "campus_classroom_working_rtt_seconds - campus_classroom_rtt_seconds",
+    ),
+    Metric(
+        "campus_classroom_jitter_seconds",
+        "gauge",
+        _TOWN_SCHOOL_ROOM,
+        "Interarrival jitter on round trips, idle, in seconds (RFC 3550 A.8).",
+        "campus_classroom_jitter_seconds",
+    ),
+    Metric(
+        "campus_classroom_loss_ratio",
+        "gauge",
+        _TOWN_SCHOOL_ROOM,
+        "Round-trip loss, idle, ratio 0-1 (RFC 6673).",
+        "campus_classroom_loss_ratio > 0.01",
+    ),
+    Metric(
+        "campus_uplink_line_rate_bits_per_second",
+        "gauge",
+        (*_UPLINK, "direction"),
+        "Line rate of the latest valid uplink test, in bits per second.",
+        "campus_uplink_line_rate_bits_per_second",
+    ),
+    Metric(
+        "campus_uplink_goodput_bits_per_second",
+        "gauge",
+        (*_UPLINK, "direction"),
+        "Payload rate of the latest valid uplink test, in bits per second.",
+        "campus_uplink_goodput_bits_per_second",
+    ),
+    Metric(
+        "campus_uplink_rtt_seconds",
+        "gauge",
+        _UPLINK,
+        "Median round-trip time to the test server, idle, in seconds.",
+        "campus_uplink_rtt_seconds",
+    ),
+    Metric(
+        "campus_uplink_working_rtt_seconds",
+        "gauge",
+        _UPLINK,
+        "95 % round-trip time under load, in seconds.",
+        "campus_uplink_working_rtt_seconds",
+    ),
+    Metric(
+        "campus_uplink_jitter_seconds",
+        "gauge",
+        _UPLINK,
+        "Interarrival jitter, idle, in seconds (RFC 3550 A.8).",
+        "campus_uplink_jitter_seconds",
+    ),
+    Metric(
+        "campus_uplink_loss_ratio", "gauge", _UPLINK, "Round-trip loss, idle, ratio 0-1.", "campus_uplink_loss_ratio"
+    ),
+    Metric(
+        "campus_service_success",
+        "gauge",
+        ("town", "school", "service"),
+        "1 when the latest request to the platform succeeded in every step, else 0.",
+        "avg by (service) (campus_service_success)",
+    ),
+    Metric(
+        "campus_service_phase_duration_seconds",
+        "gauge",
+        ("town", "school", "service", "phase"),
+        "Duration of each step that was reached, in seconds: resolve, connect, tls, first_byte.",
+        'campus_service_phase_duration_seconds{phase="first_byte"}',
+    ),
+    Metric(
+        "campus_service_certificate_expiry_timestamp_seconds",
+        "gauge",
+        ("town", "school", "service"),
+        "When the platform's certificate expires, Unix time in seconds.",
+        "campus_service_certificate_expiry_timestamp_seconds - time() < 14 * 86400",
+    ),
+    Metric(
+        "campus_agent_info",
+        "gauge",
+        ("school", "version", "os"),
+        "Always 1; what the agent runs.",
+        "count by (version) (campus_agent_info)",
+    ),
+    Metric(
+        "campus_agent_up",
+        "gauge",
+        ("school",),
+        "1 when the agent reported within 15 minutes, else 0.",
+        "campus_agent_up == 0",
+    ),
+    Metric(
+        "campus_agent_last_report_timestamp_seconds",
+        "gauge",
+        ("school",),
+        "When the agent reported last, Unix time in seconds.",
+        "time() - campus_agent_last_report_timestamp_seconds",
+    ),
+    Metric(
+        "campus_agent_clock_offset_seconds",
+        "gauge",
+        ("school",),
+        "How far the collector's clock is ahead of the gateway's, in seconds.",
+        "abs(campus_agent_clock_offset_seconds) > 60",
+    ),
+    Metric(
+        "campus_agent_spool_pending_results",
+        "gauge",
+        ("school",),
+        "Results on the gateway that still wait to be sent.",
+        "campus_agent_spool_pending_results > 1000",
+    ),
+    Metric(
+        "campus_agent_spool_dropped_results_total",
+        "counter",
+        ("school",),
+        "Results the gateway had to drop because its spool was full.",
+        "increase(campus_agent_spool_dropped_results_total[1d]) > 0",
+    ),
+    Metric(
+        "campus_agent_test_bytes_total",
+        "counter",
+        ("school", "segment"),
+        "Octets that throughput tests put on the wire.",
+        "rate(campus_agent_test_bytes_total[1d])",
+    ),
+    Metric(
+        "campus_gateway_cpu_ratio",
+        "gauge",
+        ("school",),
+        "The gateway's CPU in use, ratio 0-1 (latest host result).",
+        "campus_gateway_cpu_ratio > 0.9",
+    ),
+    Metric(
+        "campus_gateway_memory_available_bytes",
+        "gauge",
+        ("school",),
+        "Memory the gateway has left, in bytes.",
+        "campus_gateway_memory_available_bytes",
+    ),
+    Metric(
+        "campus_gateway_disk_free_bytes",
+        "gauge",
+        ("school",),
+        "Disk the gateway has left for the state folder, in bytes.",
+        "campus_gateway_disk_free_bytes < 5e8",
+    ),
+    Metric(
+        "campus_gateway_agent_memory_bytes",
+        "gauge",
+        ("school",),
+        "Resident memory of the agent itself, in bytes.",
+        "max(campus_gateway_agent_memory_bytes)",
+    ),
+    Metric(
+        "campus_measurements_total",
+        "counter",
+        ("kind", "outcome"),
+        "Results stored since the database was made, by kind and outcome.",
+        "rate(campus_measurements_total[1h])",
+    ),
+    Metric(
+        "campus_ingest_results_total",
+        "counter",
+        ("outcome",),
+        "Results that arrived since the database was made: stored, duplicate, quarantined.",
+        'rate(campus_ingest_results_total{outcome="quarantined"}[1h])',
+    ),
+    Metric(
+        "campus_ingest_request_duration_seconds",
+        "histogram",
+        (),
+        "Time to answer a batch of results, in seconds.",
+        "histogram_quantile(0.95, rate(campus_ingest_request_duration_seconds_bucket[5m]))",
+    ),
+    Metric(
+        "campus_scrape_duration_seconds",
+        "gauge",
+        (),
+        "Time the collector took to build this page, in seconds.",
+        "campus_scrape_duration_seconds",
+    ),
+)
+
+BY_NAME = {metric.name: metric for metric in METRICS}

@@ -1,0 +1,64 @@
+"""Is this result one we can keep? Each is examined on its own; a bad one never costs its neighbours. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from campus_collector.store.interface import Bad, Valid
+from campus_wire.codec import WireError, decode_result
+from campus_wire.failures import Validity
+from campus_wire.records import AnyResult, Quarantined
+
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+LATEST_AHEAD = timedelta(minutes=10)
+MAX_RESULT_BYTES = 256 * 1024
+MAX_KEPT_BAD_BYTES = 16 * 1024
+
+
+class _Id(msgspec.Struct):
+    id: str | None = None
+
+
+def examine(
+    raws: Sequence[msgspec.Raw], school: str, now: datetime
+) -> tuple[list[Valid], list[Bad], list[Quarantined]]:
+    """Part a batch into what is kept and what is kept apart, with the reason."""
+    valid: list[Valid] = []
+    bad: list[Bad] = []
+    quarantined: list[Quarantined] = []
+    for index, raw in enumerate(raws):
+        octets = bytes(raw)
+        try:
+            result = _one(octets, school, now)
+        except WireError as error:
+            known = _id_of(octets)
+            bad.append(Bad(known, str(error)[:500], octets[:MAX_KEPT_BAD_BYTES]))
+            quarantined.append(Quarantined(known, str(error)[:500], index))
+        else:
+            valid.append(Valid(result, octets))
+    return valid, bad, quarantined
+
+
+def _one(octets: bytes, school: str, now: datetime) -> AnyResult:
+    if len(octets) > MAX_RESULT_BYTES:
+        raise WireError("too_large", f"result of {len(octets)} bytes is larger than {MAX_RESULT_BYTES} bytes")
+    result = decode_result(octets)
+    if result.school is not None and result.school != school:
+        raise WireError("another_school", f"subject of another school: {result.school}, the token is for {school}")
+    if result.validity is Validity.CLOCK_UNTRUSTED:
+        return result
+    if result.started_at > now + LATEST_AHEAD:
+        raise WireError("future", f"started_at {result.started_at.isoformat()} is in the future")
+    if result.started_at < EARLIEST:
+        raise WireError("past", f"started_at {result.started_at.isoformat()} is before {EARLIEST.date()}")
+    return result
+
+
+def _id_of(octets: bytes) -> str | None:
+    """The id of a result that is otherwise not understood, if it has one."""
+    try:
+        found = msgspec.json.decode(octets, type=_Id).id
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    return found[:96] if found else None

@@ -1,0 +1,133 @@
+"""Why did a subject not meet its target? The most likely cause from the results we hold, first rule that fits. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from campus_collector.judge.policy import Target
+from campus_collector.judge.rules import Observation
+from campus_wire.bandwidth import Verdict, line_rate_of
+from campus_wire.failures import FailureKind, Validity
+from campus_wire.language import Text
+from campus_wire.records import AnyResult, ServiceResult, ThroughputResult
+
+ENDPOINT_AWAY = frozenset(
+    {
+        FailureKind.HOST_UNREACHABLE,
+        FailureKind.TIMEOUT,
+        FailureKind.NETWORK_UNREACHABLE,
+        FailureKind.NAME_NOT_FOUND,
+    }
+)
+FLAT_SPREAD = 0.03
+"""Line rates that differ less than this look like a shaper or a port speed, not like weather."""
+
+WORDS: dict[str, Text] = {
+    "": Text("", ""),
+    "no_report": Text("no result has arrived", "尚未收到测量结果"),
+    "endpoint_off": Text(
+        "the classroom machine was never reachable: switched off or unplugged", "教室测试端始终不可达:未开机或网线未接"
+    ),
+    "endpoint_not_running": Text(
+        "the machine is on, but its test service is not running", "教室电脑在线,但测试服务未运行"
+    ),
+    "gateway_busy": Text("the gateway was too busy to measure", "网关过忙,无法可靠测量"),
+    "cross_traffic": Text("other traffic was too high to measure", "其他流量过高,无法可靠测量"),
+    "port_speed_10": Text(
+        "flat at about 10 Mbit/s: a port negotiated 10 Mbit/s", "速率稳定在 10 兆左右:端口可能协商为 10 兆"
+    ),
+    "port_speed_100": Text(
+        "flat at about 100 Mbit/s: a port negotiated 100 Mbit/s", "速率稳定在 100 兆左右:端口可能协商为百兆"
+    ),
+    "flat_rate": Text("flat below the target: looks like a rate limit", "速率稳定低于要求:疑似被限速"),
+    "unstable_rate": Text(
+        "the rate changes from test to test: cable, Wi-Fi or shared line",
+        "各次测量速率波动大:请检查网线、无线或共享线路",
+    ),
+    "name_resolution": Text("the platform's name is not resolved", "平台域名无法解析"),
+    "unreachable": Text("the platform is not reached", "平台无法连接"),
+    "certificate": Text("the platform's certificate is refused", "平台证书校验未通过"),
+    "slow_answer": Text("the platform's first byte comes too late", "平台首字节响应过慢"),
+    "server_error": Text("the platform answers with an error", "平台返回错误"),
+    "too_few": Text("too few valid results so far", "有效测量次数不足"),
+    "unknown": Text("cause unknown", "原因不明"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a diagnosis looks at."""
+
+    verdict: Verdict
+    target: Target | None
+    observations: Sequence[Observation]
+    results: Sequence[AnyResult]
+
+
+def diagnose(case: Case) -> str:
+    """A code of WORDS; "" when the target is met or exempt."""
+    if case.verdict in (Verdict.MET, Verdict.EXEMPT):
+        return ""
+    if not case.results:
+        return "no_report"
+    if case.verdict is Verdict.INSUFFICIENT:
+        return _why_insufficient(case)
+    if case.target is not None and case.target.name == "platform_access":
+        return _why_no_access(case)
+    return _why_slow(case)
+
+
+def _why_insufficient(case: Case) -> str:
+    """Only what was never judged can explain that there is too little."""
+    if any(one.passes is not None for one in case.observations):
+        return "too_few"
+    failures = Counter(result.failure.kind for result in case.results if result.failure is not None)
+    validities = Counter(result.validity for result in case.results if result.failure is None)
+    if failures and failures.most_common(1)[0][0] is FailureKind.CONNECTION_REFUSED:
+        return "endpoint_not_running"
+    if failures and failures.most_common(1)[0][0] in ENDPOINT_AWAY:
+        return "endpoint_off"
+    if validities[Validity.GATEWAY_CPU] or validities[Validity.GATEWAY_LIMIT]:
+        return "gateway_busy"
+    return "cross_traffic" if validities[Validity.CROSS_TRAFFIC] else "too_few"
+
+
+def _why_slow(case: Case) -> str:
+    rates = [
+        min(
+            line_rate_of(d, result.record.encapsulation)
+            for d in (result.record.down, result.record.up)
+            if d is not None
+        )
+        for result in case.results
+        if isinstance(result, ThroughputResult)
+        and result.record is not None
+        and result.validity is Validity.OK
+        and (result.record.down or result.record.up)
+    ]
+    if not rates:
+        return "unknown"
+    low, high = min(rates), max(rates)
+    if high - low > FLAT_SPREAD * high:
+        return "unstable_rate"
+    required = case.target.required_bits_per_second if case.target else None
+    for speed, code in ((10e6, "port_speed_10"), (100e6, "port_speed_100")):
+        if abs(high - speed) <= 0.02 * speed and required is not None and required > 1.5 * speed:
+            return code
+    return "flat_rate"
+
+
+def _why_no_access(case: Case) -> str:
+    failures = Counter(
+        result.failure.kind
+        for result in case.results
+        if isinstance(result, ServiceResult) and result.failure is not None
+    )
+    if not failures:
+        return "slow_answer"
+    kind = failures.most_common(1)[0][0]
+    if kind in (FailureKind.NAME_NOT_FOUND, FailureKind.NAME_SERVER_FAILED):
+        return "name_resolution"
+    if kind.startswith("certificate") or kind is FailureKind.TLS_FAILED:
+        return "certificate"
+    return "server_error" if kind in (FailureKind.HTTP_STATUS, FailureKind.PROTOCOL_ERROR) else "unreachable"

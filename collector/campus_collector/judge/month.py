@@ -1,0 +1,56 @@
+"""Which moments belong to a month? Local months: a result of 23:30 UTC on the 31st is of the next month in Shandong. Pure."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A calendar month in a time zone."""
+
+    year: int
+    number: int
+    zone: ZoneInfo
+
+    def __str__(self) -> str:
+        """YYYY-MM."""
+        return f"{self.year:04d}-{self.number:02d}"
+
+    @property
+    def first_day(self) -> date:
+        """The day whose policy judges the month."""
+        return date(self.year, self.number, 1)
+
+    @property
+    def start(self) -> datetime:
+        """The first moment, UTC."""
+        return datetime(self.year, self.number, 1, tzinfo=self.zone).astimezone(UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after it, UTC."""
+        return self.next().start
+
+    def next(self) -> "Month":
+        """The month after."""
+        return Month(self.year + self.number // 12, self.number % 12 + 1, self.zone)
+
+    def local_day(self, moment: datetime) -> date:
+        """The day of a moment where the school is."""
+        return moment.astimezone(self.zone).date()
+
+
+def month_of(moment: datetime, zone: ZoneInfo) -> Month:
+    """The month a moment belongs to."""
+    local = moment.astimezone(zone)
+    return Month(local.year, local.month, zone)
+
+
+def parse_month(text: str, zone: ZoneInfo) -> Month:
+    """From YYYY-MM. Raises ValueError."""
+    match = re.fullmatch(r"(\d{4})-(\d\d)", text)
+    if match is None or not 1 <= int(match[2]) <= 12 or not 2000 <= int(match[1]) <= 9998:
+        raise ValueError(f"a month is written YYYY-MM, for example 2026-11, not {text!r}")
+    return Month(int(match[1]), int(match[2]), zone)

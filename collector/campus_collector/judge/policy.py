@@ -1,0 +1,142 @@
+"""The written policy: which target asks for what, since when (design section 3).
+
+A month is judged by the entry in force on its first day, so an old month keeps its rules when new ones come.
+"""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+from campus_wire.language import Text
+from campus_wire.settings import ConfigurationError, Mistake, Table
+
+TargetName = Literal["classroom_bandwidth", "uplink_bandwidth", "platform_access"]
+TARGET_NAMES: tuple[TargetName, ...] = ("classroom_bandwidth", "uplink_bandwidth", "platform_access")
+TARGET_WORDS: dict[str, Text] = {
+    "classroom_bandwidth": Text("100 Mbit/s to every class", "百兆进班"),
+    "uplink_bandwidth": Text("Gigabit to every school", "千兆进校"),
+    "platform_access": Text("Cloud platforms reachable", "云平台可达"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One entry: a target as it is asked for from a day on. Rates are line rates in bits per second."""
+
+    name: TargetName
+    effective_from: date
+    passing_share: float
+    min_valid_results: int
+    min_days: int
+    source: str
+    required_bits_per_second: float | None = None
+    max_first_byte_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoursOfDay:
+    """From start to end, local time, end not included."""
+
+    start: time
+    end: time
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All entries; `version` names exactly this text."""
+
+    tolerance_ratio: float
+    school_hours: tuple[HoursOfDay, ...]
+    targets: tuple[Target, ...]
+    version: str
+
+    def in_force(self, name: str, first_day: date) -> Target | None:
+        """The entry of a target that judges the month beginning on this day; None before the first."""
+        entries = [one for one in self.targets if one.name == name and one.effective_from <= first_day]
+        return max(entries, key=lambda one: one.effective_from, default=None)
+
+    def in_school_hours(self, local: datetime) -> bool:
+        """Monday to Friday within the hours; always, when the policy names none."""
+        if not self.school_hours:
+            return True
+        now = local.time()
+        return local.weekday() < 5 and any(hours.start <= now < hours.end for hours in self.school_hours)
+
+
+def load_policy(path: Path) -> Policy:
+    """From its file. Raises ConfigurationError with every mistake in it."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return read_policy(text, str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(
+            str(path), [Mistake("file", Text(f"cannot be read: {reason}", f"无法读取:{reason}"))]
+        ) from None
+
+
+def read_policy(text: str, source: str = "policy.toml") -> Policy:
+    """From its text. Raises ConfigurationError."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            source, [Mistake("file", Text(f"is not TOML: {error}", f"不是有效的 TOML:{error}"))]
+        ) from None
+    top = Table(values, "", [])
+    tolerance = top.number("tolerance_ratio", minimum=0.5, maximum=1.0)
+    hours = _hours(top, top.strings("school_hours"))
+    targets = [target for target in map(_target, top.tables("target")) if target is not None]
+    top.done()
+    _refuse_twins(top, targets)
+    if top.mistakes:
+        raise ConfigurationError(source, top.mistakes)
+    return Policy(float(tolerance), hours, tuple(targets), sha256(text.encode()).hexdigest()[:12])
+
+
+def _target(table: Table) -> Target | None:
+    name = table.string("name", choices=TARGET_NAMES)
+    bandwidth = name in ("classroom_bandwidth", "uplink_bandwidth")
+    since: Any = table.value("effective_from", date, "a date like 2023-01-01", "形如 2023-01-01 的日期")
+    required = table.number("required_bits_per_second", minimum=1e6, maximum=1e12) if bandwidth else None
+    first_byte = table.number("max_first_byte_seconds", minimum=0.01, maximum=60) if not bandwidth else None
+    values: dict[str, Any] = {
+        "passing_share": table.number("passing_share", minimum=0.01, maximum=1),
+        "min_valid_results": table.integer("min_valid_results", minimum=1, maximum=10_000),
+        "min_days": table.integer("min_days", minimum=1, maximum=31),
+        "source": table.string("source", ""),
+    }
+    table.done()
+    if name not in TARGET_NAMES or since is None or None in values.values():
+        return None
+    return Target(
+        name=name, effective_from=since, required_bits_per_second=required, max_first_byte_seconds=first_byte, **values
+    )
+
+
+def _hours(top: Table, texts: Sequence[str]) -> tuple[HoursOfDay, ...]:
+    hours = []
+    for text in texts:
+        match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", text)
+        if match is None or text[:5] >= text[6:]:
+            top.wrong(
+                "school_hours",
+                f"must hold hours like 07:30-12:00, not {text!r}",
+                f"必须形如 07:30-12:00,不能是 {text!r}",
+            )
+        else:
+            hours.append(HoursOfDay(time.fromisoformat(text[:5]), time.fromisoformat(text[6:])))
+    return tuple(hours)
+
+
+def _refuse_twins(top: Table, targets: list[Target]) -> None:
+    seen = set()
+    for target in targets:
+        if (key := (target.name, target.effective_from)) in seen:
+            top.wrong("target", f"{key[0]} has two entries from {key[1]}", f"{key[0]} 在 {key[1]} 有两条记录")
+        seen.add(key)

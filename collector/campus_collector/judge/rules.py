@@ -1,0 +1,101 @@
+"""From one result to what a rule counts: does it say something, and does it pass? Pure.
+
+Bandwidth: failed, skipped and unsound results say nothing; both directions must reach the required line rate.
+Platform: a failed request is a finding; only school hours count.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from campus_collector.judge.month import Month
+from campus_collector.judge.policy import Policy, Target
+from campus_wire.access import access_passes
+from campus_wire.bandwidth import Verdict, line_rate_of, verdict_of
+from campus_wire.records import AnyResult, Outcome, ServiceResult, ThroughputResult, outcome_of
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one result contributes. `passes` None: kept and shown, not judged.
+
+    `value` is what was compared: the smaller line rate in bits per second, or the time to first byte in seconds.
+    """
+
+    id: str
+    started_at: datetime
+    day: date
+    outcome: Outcome
+    passes: bool | None
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a target reads results: of which kind, and each one's contribution."""
+
+    result_kind: str
+    subject_kind: str
+    passes: Callable[[AnyResult, Target, Policy, float | None], bool | None]
+    value: Callable[[AnyResult], float | None]
+    school_hours_only: bool
+
+
+def observe(
+    results: Iterable[AnyResult],
+    target: Target,
+    policy: Policy,
+    month: Month,
+    required_bits_per_second: float | None,
+) -> list[Observation]:
+    """The contributions of a subject's results of one month; each id once, in order of time."""
+    rule = RULES[target.name]
+    seen: dict[str, Observation] = {}
+    for result in results:
+        local = result.started_at.astimezone(month.zone)
+        if not month.start <= result.started_at < month.end:
+            continue
+        if rule.school_hours_only and not policy.in_school_hours(local):
+            continue
+        passes = rule.passes(result, target, policy, required_bits_per_second)
+        seen[result.id] = Observation(
+            result.id, result.started_at, local.date(), outcome_of(result), passes, rule.value(result)
+        )
+    return sorted(seen.values(), key=lambda one: (one.started_at, one.id))
+
+
+def _bandwidth_passes(
+    result: AnyResult, target: Target, policy: Policy, required_bits_per_second: float | None
+) -> bool | None:
+    if not isinstance(result, ThroughputResult):
+        return None
+    required = required_bits_per_second or target.required_bits_per_second
+    verdict = verdict_of(result, required, policy.tolerance_ratio)
+    return None if verdict is Verdict.INSUFFICIENT else verdict is Verdict.MET
+
+
+def _smaller_line_rate(result: AnyResult) -> float | None:
+    record = result.record if isinstance(result, ThroughputResult) else None
+    if record is None:
+        return None
+    rates = [line_rate_of(one, record.encapsulation) for one in (record.down, record.up) if one is not None]
+    return min(rates, default=None)
+
+
+def _access_passes(
+    result: AnyResult, target: Target, policy: Policy, required_bits_per_second: float | None
+) -> bool | None:
+    if not isinstance(result, ServiceResult) or target.max_first_byte_seconds is None:
+        return None
+    return access_passes(result, target.max_first_byte_seconds)
+
+
+def _first_byte(result: AnyResult) -> float | None:
+    return result.record.first_byte_seconds if isinstance(result, ServiceResult) and result.record else None
+
+
+RULES: dict[str, Rule] = {
+    "classroom_bandwidth": Rule("throughput", "classroom", _bandwidth_passes, _smaller_line_rate, False),
+    "uplink_bandwidth": Rule("throughput", "uplink", _bandwidth_passes, _smaller_line_rate, False),
+    "platform_access": Rule("service", "service", _access_passes, _first_byte, True),
+}

@@ -1,0 +1,59 @@
+"""The verdicts of a month for a person at a terminal. Pure."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from campus_collector.judge.diagnosis import WORDS
+from campus_collector.judge.policy import TARGET_WORDS
+from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_wire.bandwidth import VERDICT_WORDS
+from campus_wire.language import Language, Text
+
+_COUNTY = Text("county", "全县")
+_AREA_HEADINGS = (
+    Text("target", "指标"),
+    Text("area", "范围"),
+    Text("met", "达标"),
+    Text("not met", "未达标"),
+    Text("insufficient", "数据不足"),
+    Text("exempt", "免考核"),
+    Text("rate", "达标率"),
+)
+_SUBJECT_HEADINGS = (
+    Text("school", "学校"),
+    Text("subject", "对象"),
+    Text("target", "指标"),
+    Text("verdict", "结论"),
+    Text("passing/valid", "合格/有效"),
+    Text("cause", "原因"),
+)
+
+
+def as_table(month: str, areas: Sequence[AreaVerdict], subjects: Sequence[SubjectVerdict], language: Language) -> str:
+    """Areas first, then each subject."""
+    if not subjects:
+        return Text("{month}: no subject is known yet.", "{month}:尚无考核对象。").in_(language, month=month)
+    area_rows = [[heading.in_(language) for heading in _AREA_HEADINGS]]
+    for area in areas:
+        ratio = "—" if area.compliance_ratio is None else f"{area.compliance_ratio:.1%}"
+        town = area.town or _COUNTY.in_(language)
+        counts = [str(n) for n in (area.met, area.not_met, area.insufficient, area.exempt)]
+        area_rows.append([TARGET_WORDS[area.target].in_(language), town, *counts, ratio])
+    rows = [[heading.in_(language) for heading in _SUBJECT_HEADINGS]]
+    for one in subjects:
+        counted = f"{one.evidence.passing_results}/{one.evidence.valid_results}"
+        cause = WORDS[one.diagnosis].in_(language)
+        target, verdict = TARGET_WORDS[one.target].in_(language), VERDICT_WORDS[one.verdict].in_(language)
+        rows.append([one.school, one.subject, target, verdict, counted, cause])
+    return f"{month}\n\n{_aligned(area_rows)}\n\n{_aligned(rows)}"
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: Chinese characters take two (Unicode Standard Annex 11)."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -1,0 +1,37 @@
+"""What the routes share: configuration, store, verdicts, the collector's own figures."""
+
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Histogram
+
+from campus_collector.config import CollectorConfig
+from campus_collector.judge.policy import load_policy
+from campus_collector.store.interface import Store
+from campus_collector.store.sqlite import SqliteStore
+from campus_collector.verdicts import Verdicts
+
+
+def _ingest_histogram() -> Histogram:
+    return Histogram(
+        "campus_ingest_request_duration_seconds",
+        "Time to answer a batch of results, in seconds, from its headers to the acknowledgement.",
+        registry=CollectorRegistry(),
+        buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One collector."""
+
+    config: CollectorConfig
+    store: Store
+    verdicts: Verdicts
+    ingest_duration_seconds: Histogram = field(default_factory=_ingest_histogram)
+
+
+def open_service(config: CollectorConfig) -> Service:
+    """Load the policy, open the store. Raises ConfigurationError, StoreUnusable, StoreUnavailable."""
+    policy = load_policy(config.policy_file)
+    store = SqliteStore(config.database)
+    return Service(config, store, Verdicts(store, policy, config.timezone))

@@ -1,0 +1,1 @@
+"""Pages that people read: server-rendered, both languages, no scripts."""
