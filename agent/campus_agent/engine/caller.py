@@ -1,0 +1,288 @@
+"""The client's side of one session: connect, prove the key, send probes, order pulses. All the I/O of a test, no judgement."""
+
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic, monotonic_ns
+from typing import TypeVar
+
+import msgspec
+
+from campus_agent.engine import stamps
+from campus_agent.engine.batch import Batch
+from campus_agent.engine.channel import Channel
+from campus_agent.engine.control import Connection, proof, session_key
+from campus_agent.engine.datagram import HEADER_BYTES, Datagram, Kind, pack
+from campus_agent.engine.echoes import Echoes
+from campus_agent.engine.interfaces import header_bytes, interface_of, open_counters
+from campus_agent.engine.messages import (
+    BadSeal,
+    Bye,
+    Challenge,
+    Direction,
+    Hello,
+    Load,
+    Message,
+    ProtocolError,
+    Prove,
+    Reason,
+    Received,
+    Refused,
+    Welcome,
+)
+from campus_agent.engine.pulse import Arrivals, Departure, Pulse
+from campus_agent.engine.receiver import Receiver
+from campus_agent.engine.report import from_message
+from campus_agent.engine.sender import Answer, Train, send_train
+from campus_agent.engine.spec import (
+    CONNECT_SECONDS,
+    DRAIN_SECONDS,
+    IDLE_PROBE_INTERVAL_SECONDS,
+    IDLE_PROBES,
+    NONCE_BYTES,
+    OVERTIME_RATIO,
+    PROBE_INTERVAL_SECONDS,
+    PROTOCOL_VERSION,
+    SETTLE_SECONDS,
+    TRAIN_START_SECONDS,
+)
+from campus_agent.engine.transport import forbid_fragments, path_mtu_bytes
+from campus_wire.encapsulation import IP_HEADER_BYTES, UDP_HEADER_BYTES, Encapsulation
+
+_MessageT = TypeVar("_MessageT", Challenge, Welcome, Received, Refused)
+_PROBE_EVERY_NS = int(PROBE_INTERVAL_SECONDS * 1e9)
+
+
+class Refusal(Exception):
+    """The responder said no, with a reason of the closed list."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        """Keep the reason for programs."""
+        super().__init__(detail or reason)
+        self.reason = reason
+
+
+class UdpBlocked(TimeoutError):
+    """The control connection works, but no UDP probe was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A pulse that was made: what arrived, what left, what it cost."""
+
+    arrivals: Arrivals
+    departures: Sequence[Departure]
+    octets: int
+
+
+class Caller:
+    """One session with a responder."""
+
+    def __init__(self, channel: Channel) -> None:
+        """Take over a connected channel; see `connect`."""
+        self.idle = Echoes()
+        self.working = Echoes()
+        self.encapsulation = Encapsulation()
+        self.probe_octets = {"to_responder": 0, "to_client": 0}
+        self._channel = channel
+        self._welcome: Welcome
+        self._udp: socket.socket | None = None
+        self._receiver: Receiver
+        self._pulses = 0
+        self._next_probe_ns = 0
+        local = channel.socket.getsockname()[0]
+        self.interface = interface_of(local)
+        self._counters = open_counters(self.interface)
+        self._header_bytes = header_bytes(self.interface) if self._counters else None
+
+    @classmethod
+    def connect(cls, host: str, port: int, deadline: float) -> "Caller":
+        """Open the control connection. Raises OSError."""
+        seconds = min(CONNECT_SECONDS, deadline - monotonic())
+        if seconds <= 0:
+            raise TimeoutError("no time left to connect")
+        return cls(Channel(socket.create_connection((host, port), timeout=seconds), Connection("client")))
+
+    def authenticate(self, key: bytes, deadline: float) -> None:
+        """Both sides prove the key; the slot is ours afterwards. Raises Refusal, ProtocolError, OSError."""
+        hello = Hello(secrets.token_hex(NONCE_BYTES), [PROTOCOL_VERSION])
+        self._channel.send(hello, deadline)
+        challenge = self._expect(Challenge, deadline)
+        if challenge.version != PROTOCOL_VERSION:
+            raise ProtocolError(f"the responder chose version {challenge.version}")
+        self._channel.send(Prove(proof(key, hello, challenge)), deadline)
+        self._channel.connection.seal_with(session_key(key, hello, challenge))
+        try:
+            self._welcome = self._expect(Welcome, deadline)
+        except BadSeal:
+            raise Refusal("not_authorised", "the responder holds another test key") from None
+
+    def listen_idle(self, encapsulation: Encapsulation, deadline: float) -> None:
+        """Open the UDP side and probe the idle path. Raises UdpBlocked when no probe is answered."""
+        udp = self._open_udp()
+        mtu = min(encapsulation.mtu_bytes, path_mtu_bytes(udp, self._channel.socket, encapsulation.address_family))
+        family = "ipv6" if udp.family == socket.AF_INET6 and not _is_mapped(udp) else "ipv4"
+        self.encapsulation = msgspec.structs.replace(encapsulation, mtu_bytes=mtu, address_family=family)
+        for _ in range(IDLE_PROBES):
+            self._probe(self.idle, 0)
+            self._hear(self.idle, monotonic() + IDLE_PROBE_INTERVAL_SECONDS)
+        usual = self.idle.median_seconds()
+        self._hear(self.idle, min(deadline, monotonic() + (SETTLE_SECONDS if usual is None else 2 * usual + 0.005)))
+        if not self.idle.rtt_ns:
+            raise UdpBlocked(f"none of {IDLE_PROBES} UDP probes was answered on port {self._welcome.udp_port}")
+
+    def lower_mtu(self, mtu_bytes: int) -> bool:
+        """Go on with smaller packets; False when they are no smaller."""
+        if mtu_bytes >= self.encapsulation.mtu_bytes:
+            return False
+        self.encapsulation = msgspec.structs.replace(self.encapsulation, mtu_bytes=mtu_bytes)
+        return True
+
+    def pulse(self, direction: Direction, offered_bits_per_second: float, seconds: float, deadline: float) -> Shot:
+        """Make one pulse. Raises Refusal, ProtocolError, OSError."""
+        self._pulses += 1
+        wire = self.encapsulation.wire_bytes
+        overhead = IP_HEADER_BYTES[self.encapsulation.address_family] + UDP_HEADER_BYTES
+        order = Load(
+            pulse=self._pulses,
+            direction=direction,
+            packets=max(1, round(seconds * offered_bits_per_second / (8 * wire))),
+            payload_bytes=self.encapsulation.mtu_bytes - overhead,
+            wire_bytes=wire,
+            rate_bits_per_second=offered_bits_per_second,
+        )
+        self._channel.send(order, deadline)
+        return self._send(order, deadline) if direction == "to_responder" else self._take_in(order, deadline)
+
+    def reading(self, shot: Shot, *, client_receives: bool, subscriber_receives: bool) -> Pulse:
+        """A shot with what is needed to read it."""
+        here, there = self._gap_bytes(self._header_bytes), self._gap_bytes(self._welcome.interface_header_bytes)
+        return Pulse(
+            arrivals=shot.arrivals,
+            departures=shot.departures,
+            wire_bytes=self.encapsulation.wire_bytes,
+            receiver_gap_bytes=here if client_receives else there,
+            sender_gap_bytes=there if client_receives else here,
+            subscriber_receives=subscriber_receives,
+        )
+
+    def control_octets(self, direction: Direction) -> int:
+        """What the control connection and the probes have put on the wire in this direction so far."""
+        channel = self._channel
+        control = channel.sent_wire_bytes if direction == "to_responder" else channel.received_wire_bytes
+        return control + self.probe_octets[direction]
+
+    def close(self) -> None:
+        """Say goodbye and let go of everything."""
+        with suppress(OSError, ValueError):
+            self._channel.send(Bye(), monotonic() + 0.2)
+        self._channel.close()
+        if self._udp is not None:
+            self._udp.close()
+        if self._counters is not None:
+            self._counters.close()
+
+    def _send(self, order: Load, deadline: float) -> Shot:
+        """Load towards the responder; its report comes back on the control connection."""
+        gap_ns = order.wire_bytes * 8e9 / order.rate_bits_per_second
+        udp = self._open_udp()
+        batch = Batch(udp, udp.getpeername(), order.payload_bytes)
+        train = Train(self._receiver.token, order.pulse, order.packets, gap_ns)
+        self._receiver.resynchronise()
+        sent = send_train(batch, train, self._counters, probe_every_ns=_PROBE_EVERY_NS, between=self._hear_replies)
+        self.working.sent += sent.probes
+        self.probe_octets["to_client"] += sent.probes * self._small_wire_bytes()
+        report = self._expect(Received, min(deadline, monotonic() + TRAIN_START_SECONDS + DRAIN_SECONDS + 1.0))
+        self._hear(self.working, monotonic())
+        if report.pulse != order.pulse:
+            raise ProtocolError(f"a report of pulse {report.pulse} where {order.pulse} was due")
+        return Shot(from_message(report), sent.departures, sent.offered * order.wire_bytes)
+
+    def _take_in(self, order: Load, deadline: float) -> Shot:
+        """Load towards us, our probes beside it; the load's own packets answer them."""
+        planned_ns = int(order.packets * order.wire_bytes * 8e9 / order.rate_bits_per_second)
+        self._next_probe_ns = 0
+        seen = self._receiver.collect(
+            order.pulse,
+            order.packets,
+            planned_ns,
+            monotonic_ns() + int(min(TRAIN_START_SECONDS, deadline - monotonic()) * 1e9),
+            self.working.answered,
+            self._probe_while(monotonic_ns() + int(planned_ns * OVERTIME_RATIO)),
+        )
+        self._check_refusal()
+        return Shot(seen, seen.departures, order.packets * order.wire_bytes)
+
+    def _open_udp(self) -> socket.socket:
+        """The test socket, connected to the responder: other senders never reach it."""
+        if self._udp is None:
+            host, _, *scope = self._channel.socket.getpeername()
+            udp = self._udp = socket.socket(self._channel.socket.family, socket.SOCK_DGRAM)
+            udp.connect((host, self._welcome.udp_port, *scope))
+            kernel_stamps = stamps.prepare(udp)
+            forbid_fragments(udp)
+            udp.setblocking(False)
+            token = bytes.fromhex(self._welcome.token)
+            self._receiver = Receiver(udp, token, self._counters, kernel_stamps=kernel_stamps)
+            self._receiver.own_host = host
+        return self._udp
+
+    def _expect(self, wanted: type[_MessageT], deadline: float) -> _MessageT:
+        message: Message = self._channel.receive(deadline)
+        if isinstance(message, Refused):
+            raise Refusal(message.reason, message.detail)
+        if not isinstance(message, wanted):
+            raise ProtocolError(f"a {type(message).__name__} where a {wanted.__name__} was due")
+        return message
+
+    def _check_refusal(self) -> None:
+        """A responder that refuses an order towards us says so on the control connection, and sends nothing."""
+        if self._channel.readable():
+            refused = self._expect(Refused, monotonic() + 1.0)
+            raise ProtocolError(f"a {type(refused).__name__} nobody asked for")
+
+    def _probe(self, echoes: Echoes, pulse: int) -> None:
+        datagram = Datagram(Kind.PROBE, self._receiver.token, pulse, echoes.sent, monotonic_ns())
+        echoes.sent += 1
+        with suppress(BlockingIOError):  # the own queue is full: a lost probe
+            self._open_udp().send(pack(datagram))
+        for direction in self.probe_octets:
+            self.probe_octets[direction] += self._small_wire_bytes()
+
+    def _hear(self, echoes: Echoes, until: float) -> None:
+        """Take answers in until then, or until none is missing."""
+        while True:
+            while (arrived := self._receiver.take()) is not None:
+                echoes.answered(*arrived)
+            left = until - monotonic()
+            if left <= 0:
+                return
+            self._receiver.wait(left)
+
+    def _hear_replies(self) -> list[Answer]:
+        while (arrived := self._receiver.take()) is not None:
+            self.working.answered(*arrived)
+        return []
+
+    def _probe_while(self, stop_ns: int) -> Callable[[], None]:
+        def between() -> None:
+            now = monotonic_ns()
+            if self._next_probe_ns <= now < stop_ns:
+                self._next_probe_ns = now + _PROBE_EVERY_NS
+                self._probe(self.working, self._pulses)
+
+        return between
+
+    def _gap_bytes(self, header: int | None) -> int | None:
+        """What an interface's counters leave out per packet of this path."""
+        return None if header is None else self.encapsulation.wire_bytes - self.encapsulation.mtu_bytes - header
+
+    def _small_wire_bytes(self) -> int:
+        overhead = self.encapsulation.wire_bytes - self.encapsulation.mtu_bytes
+        return HEADER_BYTES + UDP_HEADER_BYTES + IP_HEADER_BYTES[self.encapsulation.address_family] + overhead
+
+
+def _is_mapped(udp: socket.socket) -> bool:
+    return str(udp.getpeername()[0]).startswith("::ffff:")

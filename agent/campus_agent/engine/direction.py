@@ -1,0 +1,139 @@
+"""One direction of a test: pulses until the verdict is certain; on an uplink, until a token bucket would be empty."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import Literal
+
+from campus_agent.engine.caller import Caller
+from campus_agent.engine.messages import Direction
+from campus_agent.engine.pulse import Flaw, View, read_pulse
+from campus_agent.engine.spec import (
+    BUCKET_COST_RATIO,
+    BUCKET_PROOF_RATIO,
+    FALLBACK_MTU_BYTES,
+    OFFERED_RATIO,
+    OVERTIME_RATIO,
+    PULSE_SECONDS,
+    RESERVE_SECONDS,
+    RETRY_PAUSE_SECONDS,
+    bucket_bytes,
+    bucket_offered_ratio,
+)
+from campus_agent.engine.verdict import Decision, decide
+from campus_wire.failures import Validity
+from campus_wire.records import Segment
+
+Way = Literal["down", "up"]
+OPEN = Decision(done=False, reached=None, rate=0.0, lower_bound=True, confidence=0.0)
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a whole test may still cost."""
+
+    deadline: float
+    octets: float
+
+    def allows(self, seconds: float, octets: float) -> bool:
+        """Is there time and are there octets for a pulse like this?"""
+        return octets <= self.octets and monotonic() + seconds * OVERTIME_RATIO + RESERVE_SECONDS < self.deadline
+
+
+class DirectionTest:
+    """What is known of one direction so far."""
+
+    def __init__(
+        self, caller: Caller, way: Way, segment: Segment, target: float, threshold: float, budget: Budget
+    ) -> None:
+        """`target` and `threshold` are line rates."""
+        self.way = way
+        self.views: list[View] = []
+        self.decision = OPEN
+        self.octets = 0
+        self.seconds = 0.0
+        self.burst_rate: float | None = None
+        self.note = ""
+        self.tell: Callable[[DirectionTest], None] | None = None
+        self.direction, self._subscriber_receives = roles(segment, way)
+        self._caller = caller
+        self._target = target
+        self._threshold = threshold
+        self._budget = budget
+        self._is_uplink = segment == "uplink"
+        self._began = monotonic()
+
+    def run(self) -> None:
+        """Make the test. Raises what the caller raises; what was found until then stays."""
+        offered = self._target * OFFERED_RATIO
+        first = self._pulse(offered, PULSE_SECONDS)
+        if first.flaw is Flaw.NOTHING_ARRIVED and self._caller.lower_mtu(FALLBACK_MTU_BYTES):
+            self.note = f"full-size packets do not pass; measured with packets of {FALLBACK_MTU_BYTES} octets"
+            first = self._pulse(offered, PULSE_SECONDS)
+        if first.flaw is Flaw.NOTHING_ARRIVED:
+            raise TimeoutError("small UDP packets pass, but nothing of the load arrived")
+        self._until_certain([first], offered)
+        if self._is_uplink and self.decision.reached:
+            self._empty_bucket()
+
+    def _until_certain(self, views: list[View], offered: float) -> None:
+        while True:
+            last = not self._budget.allows(PULSE_SECONDS, PULSE_SECONDS * offered / 8)
+            client_sends = self.direction == "to_responder"
+            self.decision = decide(views, self._threshold, self._target, client_sends=client_sends, last=last)
+            if self.tell is not None:
+                self.tell(self)
+            if self.decision.done:
+                return
+            if views[-1].flaw or views[-1].unattributed:
+                sleep(RETRY_PAUSE_SECONDS)
+            views.append(self._pulse(offered, PULSE_SECONDS))
+
+    def _empty_bucket(self) -> None:
+        """Was the rate a burst only? Send until a bucket of the usual size is empty, and judge what is left.
+
+        A line that carried all that was offered is overdriven; one that is full already can only be kept full, for as long as the
+        octets last.
+        """
+        quick = self.decision
+        bucket = bucket_bytes(self._target)
+        offered = self._target * (bucket_offered_ratio(self._target) if quick.lower_bound else OFFERED_RATIO)
+        passing = offered if quick.lower_bound else quick.rate
+        excess = max(passing - self._threshold, 0.01 * self._target)
+        wanted = BUCKET_PROOF_RATIO * bucket * offered / excess + PULSE_SECONDS * offered / 8
+        octets = min(wanted, BUCKET_COST_RATIO * bucket - self.octets, self._budget.octets)
+        seconds = octets * 8 / offered
+        if seconds < PULSE_SECONDS or not self._budget.allows(seconds, octets):
+            self.note = "no time or octets were left to look for a token bucket"
+            return
+        view = self._pulse(offered, seconds)
+        if view.flaw is not None:
+            self.note = f"the search for a token bucket was spoilt: {view.flaw}"
+        elif view.saturated:
+            self._until_certain([view], offered)
+            if self.decision.validity is Validity.OK and self.decision.reached is False:
+                self.burst_rate = max(quick.rate, self._threshold)
+
+    def _pulse(self, offered: float, seconds: float) -> View:
+        shot = self._caller.pulse(self.direction, offered, seconds, self._budget.deadline)
+        self.octets += shot.octets
+        self._budget.octets -= shot.octets
+        pulse = self._caller.reading(
+            shot,
+            client_receives=self.direction == "to_client",
+            subscriber_receives=self._subscriber_receives,
+        )
+        view = read_pulse(pulse, self._threshold, self._target)
+        self.views.append(view)
+        self.seconds = monotonic() - self._began
+        return view
+
+
+def roles(segment: Segment, way: Way) -> tuple[Direction, bool]:
+    """Who sends, and does the receiver's interface belong to the measured line alone?
+
+    A classroom's line ends at the responder, the uplink at the client, which is the school's gateway.
+    """
+    if segment == "classroom":
+        return ("to_responder", True) if way == "down" else ("to_client", False)
+    return ("to_client", True) if way == "down" else ("to_responder", False)

@@ -1,0 +1,137 @@
+"""What is said on the control connection: one frozen type per message, JSON on the wire (docs/protocol.md, section 3).
+
+A reader ignores fields it does not know, so later versions may add some. Every field is bounded here; what breaks a bound is a
+`ProtocolError`, never anything else.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from campus_agent.engine.spec import MAX_COLUMN, NONCE_BYTES, PROTOCOL_NAME, TOKEN_BYTES
+
+Hex32 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{{2 * NONCE_BYTES}}}$")]
+Hex16 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{{2 * TOKEN_BYTES}}}$")]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+PacketCount = Annotated[int, Meta(ge=1, le=10_000_000)]
+Rate = Annotated[float, Meta(gt=0, le=1e12)]
+Seconds = Annotated[float, Meta(ge=0, le=3600)]
+Columns = Annotated[list[Annotated[int, Meta(ge=-(2**62), le=2**62)]], Meta(max_length=MAX_COLUMN)]
+
+Direction = Literal["to_responder", "to_client"]
+Reason = Literal["not_authorised", "busy", "limit", "version", "protocol", "internal"]
+
+
+class ProtocolError(ValueError):
+    """The other side broke the protocol: the connection cannot go on."""
+
+
+class BadSeal(ProtocolError):
+    """A frame that was not sealed with our session key: another key, or somebody in between."""
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """The client begins: which versions it speaks, and its nonce."""
+
+    nonce: Hex32
+    versions: Annotated[list[Annotated[int, Meta(ge=1, le=1000)]], Meta(min_length=1, max_length=8)]
+    protocol: Literal["campusmeter"] = PROTOCOL_NAME
+
+
+class Challenge(msgspec.Struct, frozen=True, tag="challenge"):
+    """The responder answers: the version chosen, and its nonce. Shorter than any hello."""
+
+    nonce: Hex32
+    version: Annotated[int, Meta(ge=1, le=1000)]
+
+
+class Prove(msgspec.Struct, frozen=True, tag="prove"):
+    """The client proves that it holds the key."""
+
+    mac: Hex32
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What the responder allows in this session."""
+
+    rate_bits_per_second: Rate
+    pulse_bytes: Count
+    session_bytes: Count
+    session_seconds: Seconds
+
+
+class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
+    """The responder opens the session; that this message's seal fits proves that it holds the key too.
+
+    `interface_header_bytes` is what the responder's interface counters include of a frame beside the IP packet (14 on
+    Ethernet, 0 on tunnels); absent when it has no counters.
+    """
+
+    token: Hex16
+    udp_port: Port
+    bounds: Bounds
+    interface_header_bytes: Annotated[int, Meta(ge=0, le=64)] | None = None
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """The responder will not go on, and closes."""
+
+    reason: Reason
+    detail: Annotated[str, Meta(max_length=120)] = ""
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """The client orders one pulse: towards the responder it begins at once, towards the client the responder begins."""
+
+    pulse: Annotated[int, Meta(ge=1, le=1_000_000)]
+    direction: Direction
+    packets: PacketCount
+    payload_bytes: Annotated[int, Meta(ge=64, le=65_000)]
+    wire_bytes: Annotated[int, Meta(ge=84, le=65_535)]
+    rate_bits_per_second: Rate
+
+
+class Received(msgspec.Struct, frozen=True, tag="received"):
+    """What arrived of a pulse towards the responder, in the order of arrival; of a long one, some packets only.
+
+    Columns hold differences to the row before (the first to 0): arrival and departure in nanoseconds of either side's own
+    monotonic clock, sequence number, packets received so far. `sample_*` hold the interface counters (differences likewise), each
+    read right after the arrival in row `sample_row`.
+    """
+
+    pulse: Annotated[int, Meta(ge=1, le=1_000_000)]
+    packets: Count
+    received_ns: Columns
+    sent_ns: Columns
+    sequence: Columns
+    count: Columns
+    sample_row: Columns
+    sample_bytes: Columns
+    sample_packets: Columns
+    overflow: Count = 0
+    clock_step_ns: Count = 0
+    kernel_stamps: bool = True
+
+
+class Bye(msgspec.Struct, frozen=True, tag="bye"):
+    """The client is done; the responder's slot is free."""
+
+
+Message = Hello | Challenge | Prove | Welcome | Refused | Load | Received | Bye
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+
+
+def encode(message: Message) -> bytes:
+    """One message as compact JSON."""
+    return _encoder.encode(message)
+
+
+def decode(body: bytes) -> Message:
+    """One message from JSON. Raises ProtocolError, whatever the bytes are."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"not a message of this protocol: {str(error)[:200]}") from None

@@ -1,0 +1,126 @@
+"""The responder's side of one authenticated session: answer probes, take in loads, send loads. One thread, one client, all bounded."""
+
+import select
+import socket
+from dataclasses import dataclass
+from time import monotonic, monotonic_ns
+
+from campus_agent.engine.batch import Batch
+from campus_agent.engine.channel import Channel
+from campus_agent.engine.datagram import Datagram, Kind, pack
+from campus_agent.engine.interfaces import Counters
+from campus_agent.engine.messages import Bounds, Bye, Load, ProtocolError, Refused
+from campus_agent.engine.receiver import Receiver
+from campus_agent.engine.report import to_message
+from campus_agent.engine.sender import Answer, Train, send_train
+from campus_agent.engine.spec import IDLE_SECONDS, MAX_OVERHEAD_BYTES, MAX_PULSE_SECONDS, TRAIN_START_SECONDS
+
+
+class OverLimit(Exception):
+    """The client asked for more than it may; the text says of what."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """What the session has cost so far, in octets on the wire."""
+
+    octets: int = 0
+    pulses: int = 0
+
+
+class Session:
+    """Serve one client until it says goodbye, falls silent, or its time is over."""
+
+    def __init__(
+        self, channel: Channel, udp: socket.socket, receiver: Receiver, counters: Counters | None, bounds: Bounds
+    ) -> None:
+        """`receiver` hears only this session's token, from the address the control connection came from."""
+        self.spent = Spent()
+        self._channel = channel
+        self._udp = udp
+        self._receiver = receiver
+        self._counters = counters
+        self._bounds = bounds
+        self._pending: list[Answer] = []
+
+    def run(self) -> None:
+        """Serve. Raises what the channel raises when the client breaks off or breaks the protocol."""
+        end = monotonic() + self._bounds.session_seconds
+        heard = monotonic()
+        while monotonic() < min(end, heard + IDLE_SECONDS):
+            self._answer_waiting()
+            select.select([self._channel.socket, self._udp], [], [], 0.5)
+            if not self._channel.readable():
+                continue
+            message = self._channel.receive(monotonic() + IDLE_SECONDS)
+            heard = monotonic()
+            if isinstance(message, Bye):
+                return
+            if not isinstance(message, Load):
+                raise ProtocolError(f"a {type(message).__name__} where a load order was due")
+            try:
+                self._load(message)
+            except OverLimit as over:
+                self._channel.send(Refused("limit", str(over)), monotonic() + 1.0)
+                return
+            heard = monotonic()
+
+    def _load(self, order: Load) -> None:
+        self._admit(order)
+        self.spent.octets += order.packets * order.wire_bytes
+        self.spent.pulses += 1
+        planned_ns = int(_seconds_of(order) * 1e9)
+        if order.direction == "to_responder":
+            start_by = monotonic_ns() + int(TRAIN_START_SECONDS * 1e9)
+            seen = self._receiver.collect(order.pulse, order.packets, planned_ns, start_by, self._answer)
+            self._channel.send(to_message(order.pulse, seen), monotonic() + IDLE_SECONDS)
+            return
+        if self._receiver.peer is None:
+            raise ProtocolError("a load order before any probe: the address is not known")
+        batch = Batch(self._udp, self._receiver.peer, order.payload_bytes)
+        train = Train(self._receiver.token, order.pulse, order.packets, planned_ns / order.packets)
+        self._receiver.resynchronise()
+        send_train(batch, train, self._counters, between=self._collect_probes)
+
+    def _admit(self, order: Load) -> None:
+        """Refuse what exceeds the bounds this client was told, or is no frame at all."""
+        if not order.payload_bytes < order.wire_bytes <= order.payload_bytes + MAX_OVERHEAD_BYTES:
+            raise ProtocolError("wire_bytes does not fit payload_bytes")
+        octets = order.packets * order.wire_bytes
+        if order.rate_bits_per_second > self._bounds.rate_bits_per_second:
+            raise OverLimit(f"rate above {self._bounds.rate_bits_per_second:.0f} bit/s")
+        if octets > self._bounds.pulse_bytes:
+            raise OverLimit(f"more than {self._bounds.pulse_bytes} octets in a pulse")
+        if self.spent.octets + octets > self._bounds.session_bytes:
+            raise OverLimit(f"more than {self._bounds.session_bytes} octets in a session")
+        if _seconds_of(order) > MAX_PULSE_SECONDS:
+            raise OverLimit(f"a pulse longer than {MAX_PULSE_SECONDS} s")
+
+    def _answer_waiting(self) -> None:
+        while (arrived := self._receiver.take()) is not None:
+            self._answer(*arrived)
+
+    def _answer(self, datagram: Datagram, arrived_ns: int) -> None:
+        """Answer a probe at once, with no more octets than it had."""
+        if datagram.kind not in (Kind.PROBE, Kind.LOAD_PROBE):
+            return
+        now = monotonic_ns()
+        held = max(0, now - arrived_ns)
+        reply = Datagram(Kind.REPLY, datagram.token, datagram.pulse, datagram.sequence, now, datagram.sent_ns, held)
+        try:
+            self._udp.sendto(pack(reply), self._receiver.peer)
+        except OSError:  # the own queue is full, or the client has gone: a lost answer
+            return
+
+    def _collect_probes(self) -> list[Answer]:
+        """Probes that came in while we send: the load's own packets answer them."""
+        found = []
+        while (arrived := self._receiver.take()) is not None:
+            datagram, arrived_ns = arrived
+            if datagram.kind == Kind.PROBE:
+                found.append((datagram.sent_ns, arrived_ns))
+        return found
+
+
+def _seconds_of(order: Load) -> float:
+    return order.packets * order.wire_bytes * 8 / order.rate_bits_per_second

@@ -1,0 +1,114 @@
+"""Every constant of the protocol and of the method, each with its reason (docs/protocol.md)."""
+
+from typing import Literal
+
+PROTOCOL_NAME: Literal["campusmeter"] = "campusmeter"
+PROTOCOL_VERSION = 1
+DEFAULT_PORT = 5301
+
+# --- Control connection -----------------------------------------------------------------------------------------------
+NONCE_BYTES = 32
+TOKEN_BYTES = 16
+TAG_BYTES = 16
+MAX_GREETING_BYTES = 512
+"""Largest message before authentication: the longest legitimate one is below 250 octets."""
+MAX_REQUEST_BYTES = 2048
+"""Largest message a client may send once authenticated."""
+MAX_REPORT_BYTES = 1_500_000
+"""Largest message a responder may send once authenticated: a report of `MAX_COLUMN` rows at 30 octets each, and room."""
+MAX_REPORT_ROWS = 8192
+"""A longer pulse is thinned to about this many rows: more would cost more than they tell."""
+MAX_COLUMN = 40_000
+HANDSHAKE_SECONDS = 3.0
+"""From accept to authenticated. A school path needs 3 round trips; who needs longer is slow on purpose."""
+IDLE_SECONDS = 5.0
+"""An authenticated client that says nothing for this long is gone: the slot is free again."""
+SESSION_SECONDS = 60.0
+CONNECT_SECONDS = 3.0
+MAX_PENDING_CONNECTIONS = 32
+"""Connections not yet authenticated; one more pushes out the oldest, so that slow ones cannot lock others out."""
+
+# --- Load -------------------------------------------------------------------------------------------------------------
+OFFERED_RATIO = 1.15
+"""Offered load over the target: above every capacity that could fail, yet a link in order loses next to nothing."""
+PULSE_SECONDS = 0.05
+"""Spread of the estimate at 50 ms and 100 Mbit/s: below 0.1 % with kernel stamps; 10 ms would be five times worse."""
+BATCH_SECONDS = 0.0005
+"""Packets due within this time go to the kernel in one call: sleeping is exact to about 0.1 ms, so less gains nothing."""
+MAX_BATCH_PACKETS = 64
+OVERTIME_RATIO = 1.5
+"""A starved sender gives up at this many times the planned duration: what it sends later loads the line for nothing."""
+QUIET_SECONDS = 0.025
+"""No packet for this long after the planned end: the rest is lost. Longer than one packet at 1 Mbit/s (12 ms)."""
+MAX_PULSE_SECONDS = 5.0
+MAX_OVERHEAD_BYTES = 120
+"""Most that IPv6, UDP, Ethernet, PPPoE and four VLAN tags add to a payload: 40 + 8 + 38 + 8 + 16, rounded up."""
+TRAIN_START_SECONDS = 1.0
+"""Longest wait for a pulse's first packet."""
+DRAIN_SECONDS = 2.0
+"""Longest wait, after the planned end, for packets that still come out of a deep queue."""
+PROBE_INTERVAL_SECONDS = 0.005
+IDLE_PROBES = 20
+IDLE_PROBE_INTERVAL_SECONDS = 0.003
+SETTLE_SECONDS = 1.0
+"""Wait for a first answer to the probes; after that, two usual round trips are enough."""
+RETRY_PAUSE_SECONDS = 0.1
+"""Pause after a spoilt pulse: what spoilt it may be over."""
+RESERVE_SECONDS = 0.3
+"""Left of the deadline for a pulse's way there, its queue and its report."""
+FALLBACK_MTU_BYTES = 1400
+"""Where full packets vanish (a tunnel that drops them silently), these pass nearly everywhere."""
+SAMPLE_SECONDS = 0.001
+"""Interface counters are read this often by a receiver: 50 points a pulse, 2 % of a core."""
+FRESH_SECONDS = 0.00008
+"""A counter is read only this soon after a packet's kernel stamp: then the stamp is the counter's time too."""
+
+# --- Reading a pulse --------------------------------------------------------------------------------------------------
+WAITING_SECONDS = 0.0001
+"""A packet counts as having waited in the bottleneck's queue only by this margin: the noise of stamps."""
+MIN_WINDOW_SECONDS = 0.01
+MIN_WINDOW_PACKETS = 20
+CHUNKS = 10
+MIN_CHUNK_SECONDS = 0.002
+STEADY_RATIO = 0.005
+"""Chunk rates that agree within this are steady: their median then shrugs off a stall; else long baselines are better."""
+SPREAD_FLOOR_RATIO = 0.001
+"""No pulse is believed to be better than this: clocks of 100 ppm, shapers, counters of whole packets."""
+UNSTEADY_RATIO = 0.02
+"""Mean and median of a window that differ by more: the box stalled, or the line is not a steady one."""
+POLICED_LOSS_RATIO = 0.005
+"""Loss without a queue in the second half of a pulse: a policer, or a bad cable; either way what arrives is what there is."""
+STARVED_RATIO = 1.03
+"""A sender that offered less than this times the threshold has not asked enough of a line that lost nothing."""
+ATTRIBUTION_RATIO = 0.02
+"""Counters of both ends that agree within this share of the target count the same traffic."""
+
+# --- Sequential test --------------------------------------------------------------------------------------------------
+CERTAIN_SIGMAS = 3.3
+"""Two-sided 0.1 %: the verdict stands when the estimate is this many standard errors from the threshold."""
+CLEAR_RATIO = 0.05
+"""So far from the threshold one pulse is enough; nearer, a second one must agree."""
+MAX_PULSES = 8
+MAX_FLAWED_PULSES = 6
+
+# --- Token buckets (uplink) -------------------------------------------------------------------------------------------
+_BUCKET_BYTES = 4_000_000
+_FAST_BUCKET_BYTES = 20_000_000
+BUCKET_COST_RATIO = 3.0
+"""A search spends at most this many times the bucket."""
+BUCKET_PROOF_RATIO = 1.1
+"""A bucket is empty for sure when this many times its size have passed beyond what the threshold would have let through."""
+_BUCKET_OFFERED_RATIO = 3.0
+_FAST_BUCKET_OFFERED_RATIO = 1.5
+"""Overdrive while emptying a bucket: the faster it is emptied, the fewer octets it takes. Small gateways end below 2 Gbit/s."""
+_FAST_BITS_PER_SECOND = 300e6
+
+
+def bucket_bytes(target_bits_per_second: float) -> int:
+    """How large a speed boost is looked for: sizes seen on carrier lines of 100 and 1000 Mbit/s."""
+    return _FAST_BUCKET_BYTES if target_bits_per_second > _FAST_BITS_PER_SECOND else _BUCKET_BYTES
+
+
+def bucket_offered_ratio(target_bits_per_second: float) -> float:
+    """How much over the target is offered while a bucket is emptied?"""
+    return _FAST_BUCKET_OFFERED_RATIO if target_bits_per_second > _FAST_BITS_PER_SECOND else _BUCKET_OFFERED_RATIO

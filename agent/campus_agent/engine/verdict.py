@@ -1,0 +1,115 @@
+"""Is the verdict certain yet, and if it cannot become so, why? Pure: a sequential test on what each pulse said.
+
+Each sound pulse gives one value: the capacity where the bottleneck was busy, else the rate that was proved. The verdict stands when
+their mean is far enough from the threshold in standard errors. `not_met` needs more than a low figure: a busy bottleneck, enough
+load offered, and no other traffic that could explain the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import erf, sqrt
+from statistics import fmean, stdev
+
+from campus_agent.engine.pulse import Flaw, View
+from campus_agent.engine.spec import (
+    CERTAIN_SIGMAS,
+    CLEAR_RATIO,
+    MAX_FLAWED_PULSES,
+    MAX_PULSES,
+    SPREAD_FLOOR_RATIO,
+    STEADY_RATIO,
+)
+from campus_wire.failures import Validity
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where the test of one direction stands.
+
+    `reached` is the verdict, None while open or when there is none; `validity` other than ok: given up, `detail` says why.
+    """
+
+    done: bool
+    reached: bool | None
+    rate: float
+    lower_bound: bool
+    confidence: float
+    validity: Validity = Validity.OK
+    limit: str | None = None
+    detail: str = ""
+
+
+def decide(
+    views: Sequence[View], threshold: float, target: float, *, client_sends: bool, last: bool = False
+) -> Decision:
+    """The decision after these pulses. `last`: no further pulse is possible (time, bytes), so say what can be said."""
+    sound = [view for view in views if view.flaw is None]
+    flawed = len(views) - len(sound)
+    last = last or len(sound) >= MAX_PULSES or flawed >= MAX_FLAWED_PULSES
+    if not sound:
+        return _without(views, threshold, client_sends=client_sends, last=last)
+    rate = fmean(view.rate for view in sound)
+    error = _error(sound, target)
+    sigmas = abs(rate - threshold) / error
+    confidence = erf(sigmas / sqrt(2))
+    reached = rate >= threshold
+    lower_bound = 2 * sum(not view.saturated for view in sound) > len(sound)
+    limit = None if lower_bound else sound[-1].limit
+    near = abs(rate - threshold) < CLEAR_RATIO * target and not lower_bound
+    certain = sigmas >= CERTAIN_SIGMAS and len(sound) >= (2 if near else 1)
+    other = 0.0 if reached else fmean(view.unattributed for view in sound)
+    explained = other > 0 and rate + other >= threshold - CERTAIN_SIGMAS * error
+    open_still = Decision(False, None, rate, lower_bound, confidence, limit=limit)
+    if certain and not explained:
+        return Decision(True, reached, rate, lower_bound, confidence, limit=limit)
+    if not last:
+        return open_still
+    if explained:
+        detail = (
+            f"{other / 1e6:.1f} Mbit/s of other traffic may have shared the line, which carried {rate / 1e6:.1f} Mbit/s"
+        )
+        return Decision(True, None, rate, lower_bound, confidence, Validity.CROSS_TRAFFIC, limit, detail)
+    if (
+        len(sound) >= 2 and _range(sound) <= 2 * STEADY_RATIO * target
+    ):  # agreed, only too near to call: the mean decides
+        return Decision(True, reached, rate, lower_bound, confidence, limit=limit)
+    detail = f"{len(sound)} pulses from {_least(sound) / 1e6:.1f} to {(_least(sound) + _range(sound)) / 1e6:.1f} Mbit/s do not agree"
+    return Decision(True, None, rate, lower_bound, confidence, Validity.INCONCLUSIVE, limit, detail)
+
+
+def _without(views: Sequence[View], threshold: float, *, client_sends: bool, last: bool) -> Decision:
+    """No sound pulse yet: go on, or say what spoilt them."""
+    rate = max((view.mean for view in views), default=0.0)
+    if not last or not views:
+        return Decision(False, None, rate, True, 0.0)
+    flaws = [view.flaw for view in views]
+    worst = max(sorted({flaw for flaw in flaws if flaw}), key=flaws.count)
+    here, there = (Validity.GATEWAY_LIMIT, Validity.ENDPOINT_LIMIT)
+    offered = max(view.offered for view in views)
+    reasons = {
+        Flaw.STARVED: (
+            here if client_sends else there,
+            f"the sender reached {offered / 1e6:.1f} Mbit/s, not enough to prove {threshold / 1e6:.1f} Mbit/s",
+        ),
+        Flaw.OVERFLOW: (there if client_sends else here, "the receiver could not take in what arrived"),
+        Flaw.CLOCK: (Validity.CLOCK_UNTRUSTED, "the wall clock was set during the pulses"),
+        Flaw.UNSTEADY: (Validity.INCONCLUSIVE, "the rate stalled within the pulses"),
+    }
+    validity, detail = reasons.get(worst, (Validity.INCONCLUSIVE, f"pulses: {worst}"))
+    return Decision(True, None, rate, True, 0.0, validity, worst.value, detail)
+
+
+def _error(sound: Sequence[View], target: float) -> float:
+    """Standard error of the mean: never below what one pulse's own spread, or the floor, allows."""
+    count = len(sound)
+    own = fmean(view.spread for view in sound)
+    between = stdev(view.rate for view in sound) if count > 1 else 0.0
+    return max(own, between, SPREAD_FLOOR_RATIO * target) / sqrt(count)
+
+
+def _least(sound: Sequence[View]) -> float:
+    return min(view.rate for view in sound)
+
+
+def _range(sound: Sequence[View]) -> float:
+    return max(view.rate for view in sound) - _least(sound)
