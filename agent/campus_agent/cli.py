@@ -154,14 +154,16 @@ def _port(text: str) -> int:
 
 def _run(arguments: argparse.Namespace, language: Language) -> int:
     from campus_agent.daemon import run
-    from campus_agent.spool.lock import AlreadyRunning
-    from campus_agent.spool.spool import SpoolError
+    from campus_agent.spool.errors import SpoolError
 
     config = load_config(arguments.config)
     configure_logging()
     try:
         asyncio.run(run(config))
-    except (AlreadyRunning, SpoolError, OSError) as error:
+    except SpoolError as error:
+        print(error.in_(language), file=sys.stderr)
+        return EXIT_USAGE
+    except OSError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
     return EXIT_OK

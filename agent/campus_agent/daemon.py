@@ -13,10 +13,8 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-import msgspec
 import psutil
 
-from campus_agent import notify
 from campus_agent.clock import Clock, offset_seconds, system_clock
 from campus_agent.config import AgentConfig
 from campus_agent.measure.link import link_to, passed
@@ -26,15 +24,15 @@ from campus_agent.measure.runner import run_probe
 from campus_agent.schedule.cycle import Cycle, Job, Lane, jobs_of
 from campus_agent.schedule.timetable import forbidden, forbidden_until, free_seconds
 from campus_agent.ship.shipper import Shipper
-from campus_agent.spool.lock import hold
-from campus_agent.spool.spool import Spool, SpoolError
+from campus_agent.spool.errors import SpoolError
+from campus_agent.spool.spool import Spool, open_spool
 from campus_agent.stamp import stamp
 from campus_agent.status import Last, Snapshot, read_snapshot, write_snapshot
 from campus_agent.subjects import agent_state, announcement, expected_bytes, probe_and_settings
-from campus_agent.version import VERSION
-from campus_wire.codec import encode_result
+from campus_wire import notify
 from campus_wire.failures import SkipReason, Validity
 from campus_wire.records import AgentState, AnyResult, Segment, ThroughputResult, kind_of, outcome_of
+from campus_wire.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +45,7 @@ WATCHDOG_SECONDS = 20.0
 
 async def run(config: AgentConfig) -> None:
     """Until SIGTERM or SIGINT. Raises AlreadyRunning, SpoolError."""
-    hold(config.state_dir)
-    spool = Spool(config.state_dir, config.spool.max_results, config.spool.max_bytes)
-    if spool.moved_aside:
-        log.error("spool was damaged and is moved aside", extra={"file": str(spool.moved_aside)})
+    spool = open_spool(config.state_dir, config.spool)
     daemon = Daemon(config, spool, system_clock())
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -181,9 +176,7 @@ class Daemon:
     async def _keep(self, result: AnyResult) -> None:
         """Spool it, count it, remember it for `status`."""
         try:
-            await asyncio.to_thread(
-                self.spool.put, result.id, result.boot_id, result.monotonic_seconds, encode_result(result)
-            )
+            await asyncio.to_thread(self.spool.put, result)
             self.snapshot.spool_error = None
         except SpoolError as error:
             self.snapshot.spool_error = str(error)
@@ -248,25 +241,16 @@ class Daemon:
         return datetime.fromtimestamp(self.clock.wall() + offset, self.config.timezone)
 
     def _state(self) -> AgentState:
-        counts = self.spool.counts()
+        waits = self.spool.status()
         offset = offset_seconds(self.clock, self._shipper.estimate if self._shipper else None)
-        segments: tuple[Segment, ...] = ("classroom", "uplink")
-        octets = {segment: self.spool.counter(f"test_bytes/{segment}") for segment in segments}
-        return agent_state(_os_name(), counts.pending_results, counts.dropped_total, offset, octets)
+        return agent_state(_os_name(), waits.pending_results, waits.lost_total, offset, self.spool.test_bytes_total())
 
     def _spend(self, segment: Segment, octets: int) -> None:
-        day = self._local_now().date().isoformat()
-        self.spool.add_to_counter(f"test_bytes/{segment}", octets)
-        spent = self._spent_today(day) + octets
-        self.spool.remember("test_bytes_today", msgspec.json.encode([day, spent]))
-
-    def _spent_today(self, day: str) -> int:
-        raw = self.spool.recall("test_bytes_today")
-        known, spent = msgspec.json.decode(raw, type=tuple[str, int]) if raw else ("", 0)
-        return spent if known == day else 0
+        self.spool.add_test_bytes(segment, self._local_now().date(), octets)
 
     def _bytes_left(self) -> int:
-        return self.config.limits.daily_test_bytes - self._spent_today(self._local_now().date().isoformat())
+        spent = self.spool.test_bytes_of_day(self._local_now().date())
+        return self.config.limits.daily_test_bytes - sum(spent.values())
 
     def _expected_bytes(self, job: Job) -> int:
         endpoints = {one.id: one for one in self.config.classrooms}

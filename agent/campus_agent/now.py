@@ -8,11 +8,11 @@ from campus_agent.config import AgentConfig, Endpoint, Service
 from campus_agent.measure.probe import Progress
 from campus_agent.measure.runner import run_probe
 from campus_agent.schedule.cycle import Kind
-from campus_agent.spool.spool import Spool, SpoolError
+from campus_agent.spool.errors import SpoolError
+from campus_agent.spool.spool import open_spool
 from campus_agent.stamp import stamp
 from campus_agent.subjects import probe_and_settings
 from campus_agent.terminal import Picture
-from campus_wire.codec import encode_result
 from campus_wire.records import AnyResult, ServiceResult, ThroughputResult
 
 log = logging.getLogger(__name__)
@@ -39,13 +39,7 @@ async def measure_now(
 
 def _keep(config: AgentConfig, result: AnyResult) -> None:
     try:
-        spool = Spool(config.state_dir, config.spool.max_results, config.spool.max_bytes)
+        with open_spool(config.state_dir, config.spool, role="writer") as spool:
+            spool.put(result)
     except SpoolError as error:
         log.warning("not kept for the collector: %s", error)
-        return
-    try:
-        spool.put(result.id, result.boot_id, result.monotonic_seconds, encode_result(result))
-    except SpoolError as error:
-        log.warning("not kept for the collector: %s", error)
-    finally:
-        spool.close()

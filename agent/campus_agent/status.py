@@ -12,7 +12,8 @@ import msgspec
 
 from campus_agent.config import AgentConfig
 from campus_agent.ship.shipper import OUTCOME_KEY, ShipOutcome
-from campus_agent.spool.spool import Spool, SpoolError
+from campus_agent.spool.errors import NoSpool, SpoolError
+from campus_agent.spool.spool import open_spool
 from campus_wire.bandwidth import VERDICT_WORDS, Verdict
 from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, Failure, SkipReason, Validity
 from campus_wire.language import Language, Text
@@ -110,31 +111,32 @@ def read_status(config: AgentConfig) -> dict[str, Any]:
                 Text(f"the spool cannot be written: {snapshot.spool_error}", f"缓存无法写入:{snapshot.spool_error}")
             )
         )
-    if (config.state_dir / "spool.db").exists():
-        _read_spool(config, status, problems)
+    _read_spool(config, status, problems)
     status["healthy"] = not problems
     return status
 
 
 def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict[str, str]]) -> None:
     try:
-        spool = Spool(config.state_dir)
+        with open_spool(config.state_dir, config.spool, role="reader") as spool:
+            state = spool.status()
+            status["spool"] = msgspec.to_builtins(state)
+            status["quarantined"] = [{"id": one, "reason": reason} for one, reason, _ in spool.quarantined()]
+            outcome = spool.recall(OUTCOME_KEY, ShipOutcome)
+    except NoSpool:
+        return
     except SpoolError as error:
-        problems.append(_problem(Text(str(error), f"缓存无法打开:{error}")))
+        problems.append(_problem(Text(error.in_("en"), error.in_("zh"))))
         return
-    try:
-        counts = spool.counts()
-        status["spool"] = {name: getattr(counts, name) for name in counts.__slots__}
-        status["quarantined"] = [{"id": one[0], "reason": one[1]} for one in spool.quarantined()]
-        raw = spool.recall(OUTCOME_KEY)
-    except SpoolError as error:
-        problems.append(_problem(Text(str(error), f"缓存无法读取:{error}")))
+    for name in state.damaged_files:
+        text = Text(
+            "{folder}: the spool was damaged once and set aside as {name}; what could be read was saved; keep or remove the file",
+            "{folder}:留存库曾损坏,已另存为 {name};可读内容已抢救;该文件可保留或删除",
+        )
+        values = {"folder": config.state_dir, "name": name}
+        problems.append(_problem(Text(text.in_("en", **values), text.in_("zh", **values))))
+    if outcome is None:
         return
-    finally:
-        spool.close()
-    if raw is None:
-        return
-    outcome = msgspec.json.decode(raw, type=ShipOutcome)
     status["ship"] = msgspec.to_builtins(outcome)
     if outcome.failures_in_a_row:
         reason = (

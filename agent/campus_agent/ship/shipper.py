@@ -85,13 +85,11 @@ class Shipper:
     @property
     def estimate(self) -> Estimate | None:
         """What is known of the collector's clock, from this boot or the last one that learnt it."""
-        raw = self._spool.recall(ESTIMATE_KEY)
-        return msgspec.json.decode(raw, type=Estimate) if raw else None
+        return self._spool.recall(ESTIMATE_KEY, Estimate)
 
     def last_outcome(self) -> ShipOutcome | None:
         """What came of the last drain, also of an earlier process."""
-        raw = self._spool.recall(OUTCOME_KEY)
-        return msgspec.json.decode(raw, type=ShipOutcome) if raw else None
+        return self._spool.recall(OUTCOME_KEY, ShipOutcome)
 
     def drain(self) -> ShipOutcome:
         """Send all that waits; at least one batch, empty if need be, so that the collector hears from us. Never raises for the
@@ -120,7 +118,7 @@ class Shipper:
             retry_seconds=retry or 0.0,
             last_success_at=now if well else before.last_success_at if before else None,
         )
-        self._spool.remember(OUTCOME_KEY, msgspec.json.encode(outcome))
+        self._spool.remember(OUTCOME_KEY, outcome)
         return outcome
 
     def _send_all(self, connection: Connection, tally: _Tally) -> tuple[float | None, Failure | None, str | None, str]:
@@ -179,13 +177,13 @@ class Shipper:
         old = self.estimate
         kept = better(old, new)
         if kept != old:
-            self._spool.remember(ESTIMATE_KEY, msgspec.json.encode(kept))
+            self._spool.remember(ESTIMATE_KEY, kept)
 
     def _settle(self, entries: list[Entry], meaning: Accepted, tally: _Tally) -> None:
         if meaning.refused:
-            self._spool.quarantine([(entries[place].sequence, reason) for place, reason in meaning.refused])
+            self._spool.quarantine({entries[place].key: reason for place, reason in meaning.refused})
         if meaning.done:
-            self._spool.acknowledge(entries[place].sequence for place in meaning.done)
+            self._spool.acknowledge(entries[place].key for place in meaning.done)
         tally.stored += meaning.receipt.stored
         tally.duplicate += meaning.receipt.duplicate
         tally.quarantined += len(meaning.refused)
@@ -193,7 +191,7 @@ class Shipper:
     def _shrink(self, entries: list[Entry]) -> None:
         """413: half as many next time; a single result that is too large will never pass."""
         if len(entries) == 1:
-            self._spool.quarantine([(entries[0].sequence, "too large for the collector")])
+            self._spool.quarantine({entries[0].key: "too large for the collector"})
         self._batch_results = max(1, len(entries) // 2)
 
     def _knows_time(self) -> bool:
@@ -210,13 +208,13 @@ class Shipper:
 def corrected_raw(entry: Entry, estimate: Estimate | None, now: datetime | None) -> bytes:
     """The octets to send: as spooled, or with the true start where the clock was wrong when it was measured."""
     try:
-        result = decode_result(entry.raw)
+        result = decode_result(entry.body)
     except WireError:  # written by another version: the collector judges it
-        return entry.raw
+        return entry.body
     truth = corrected_start(result.started_at, entry.boot_id, entry.monotonic_seconds, estimate, now)
     validity = validity_under(truth, result.validity)
     if truth.started_at == result.started_at and validity is result.validity:
-        return entry.raw
+        return entry.body
     return encode_result(
         msgspec.structs.replace(
             result, started_at=truth.started_at, clock_offset_seconds=truth.clock_offset_seconds, validity=validity

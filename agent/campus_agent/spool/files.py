@@ -56,9 +56,14 @@ def require_file(path: Path) -> None:
         with path.open("rb"):
             return
     except FileNotFoundError:
-        raise NoSpool(_NOTHING, place=path.parent) from None
+        raise no_spool(path) from None
     except OSError as error:
         raise SpoolUnusable(_NO_FILE, place=path, reason=error.strerror or error) from None
+
+
+def no_spool(path: Path) -> NoSpool:
+    """The error for a file that is missing, or was made and never used."""
+    return NoSpool(_NOTHING, place=path.parent)
 
 
 def set_aside(path: Path, stamp: str) -> Path:

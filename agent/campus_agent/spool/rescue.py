@@ -4,6 +4,8 @@ Rows are read from both ends towards the first unreadable page. A row counts onl
 left to the file that was set aside.
 """
 
+import contextlib
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,22 +26,32 @@ _Row = tuple[object, ...]
 def rescue(damaged: Path, connection: sqlite3.Connection) -> int:
     """Copy what can be read into the open transaction of a new spool. How many results were saved."""
     source = _open(damaged)
-    if source is None:
-        return 0
-    try:
-        saved = 0
-        for row in _results(source):
-            done = connection.execute("INSERT OR IGNORE INTO spooled VALUES (?, ?, ?, ?, ?)", row)
-            saved += done.rowcount
-        for insert, select in _COPIED.items():
-            for row in _readable(source, select):
-                try:
-                    connection.execute(insert, row)
-                except (sqlite3.IntegrityError, sqlite3.InterfaceError):
-                    continue
-        return saved
-    finally:
-        source.close()
+    saved = 0
+    if source is not None:
+        try:
+            saved = _copy(source, connection)
+        finally:
+            source.close()
+    _leave_used_keys(connection)
+    return saved
+
+
+def _copy(source: sqlite3.Connection, connection: sqlite3.Connection) -> int:
+    saved = 0
+    for row in _results(source):
+        saved += connection.execute("INSERT OR IGNORE INTO spooled VALUES (?, ?, ?, ?, ?)", row).rowcount
+    for insert, select in _COPIED.items():
+        for row in _readable(source, select):
+            with contextlib.suppress(sqlite3.IntegrityError):
+                connection.execute(insert, row)
+    return saved
+
+
+def _leave_used_keys(connection: sqlite3.Connection) -> None:
+    """Jump far ahead: a batch may be on its way, and its keys must not come to mean other results."""
+    highest = connection.execute("SELECT coalesce(max(key), 0) FROM spooled").fetchone()[0]
+    connection.execute("DELETE FROM sqlite_sequence WHERE name = 'spooled'")
+    connection.execute("INSERT INTO sqlite_sequence VALUES ('spooled', ?)", (highest + secrets.randbits(40),))
 
 
 def _open(path: Path) -> sqlite3.Connection | None:

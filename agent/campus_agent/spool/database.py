@@ -1,0 +1,188 @@
+"""One open SQLite file whose transactions are durable, and which replaces itself when it is found damaged.
+
+The owner checks the file on opening and, wherever it meets damage, sets the file aside, begins a new one, saves what can be read,
+and does the work there. Writers and readers beside it only report the damage: two processes must not both rename.
+"""
+
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import quote
+
+from campus_agent.spool import files, lock, schema
+from campus_agent.spool.errors import SpoolError, SpoolUnusable, explained, is_damage
+from campus_agent.spool.rescue import rescue
+from campus_wire.language import Text
+
+log = logging.getLogger(__name__)
+
+Role = Literal["owner", "writer", "reader"]
+T = TypeVar("T")
+
+CHECKED_WHOLE_BYTES = 64_000_000
+"""Files up to this size are checked page by page on opening; larger ones show damage when it is met."""
+BUSY_SECONDS = 15.0
+CACHE_KIBIBYTES = 512
+
+_NEWER = Text(
+    "{place}: written by a newer campus-agent (spool version {found}, this one reads up to {known}); install that version again, "
+    "or choose another state_dir: nothing was changed",
+    "{place}:由更新版本的网关程序写入(留存库版本 {found},本程序最高支持 {known});请重新安装该版本,或更换 state_dir;数据未作任何改动",
+)
+_DAMAGED = Text(
+    "{place}: damaged: {reason}; start campus-agent run: it sets the file aside and saves what can be read",
+    "{place}:文件已损坏:{reason};请启动 campus-agent run,它会另存该文件并抢救可读内容",
+)
+
+
+class Database:
+    """The open file. Thread-safe: one connection behind one lock."""
+
+    def __init__(self, state_dir: Path, role: Role) -> None:
+        """Open it, and as owner take the state folder. Raises SpoolError."""
+        self.path = state_dir / files.NAME
+        self._role = role
+        self._turn = threading.RLock()
+        self._lock_file: int | None = None
+        if role == "reader":
+            files.require_file(self.path)
+        else:
+            files.prepare_folder(state_dir)
+        if role == "owner":
+            self._lock_file = lock.take(state_dir)
+        try:
+            self._connection = self._open()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def close(self) -> None:
+        """Close the file and let go of the folder. Everything written is on disk already."""
+        with self._turn:
+            self._connection.close()
+            self._let_go()
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do the work in one transaction, on disk when this returns. Raises SpoolError; then nothing of it was done."""
+        return self._guarded(lambda: _transact(self._connection, "BEGIN IMMEDIATE", work))
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do the work on one moment's state. Raises SpoolError."""
+        return self._guarded(lambda: _transact(self._connection, "BEGIN", work))
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        with self._turn:
+            try:
+                return work()
+            except sqlite3.DatabaseError as error:
+                if not self._may_replace(error):
+                    raise self._explained(error) from error
+                reason = str(error)
+            self._connection.close()
+            try:
+                self._connection = self._begin_anew(reason)
+                return work()
+            except sqlite3.DatabaseError as error:
+                raise self._explained(error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._role == "owner" and files.has_orphaned_log(self.path):
+            log.error("a write-ahead log without its spool was set aside", extra={"file": str(self._set_aside())})
+        try:
+            return self._connect()
+        except sqlite3.DatabaseError as error:
+            if not self._may_replace(error):
+                raise self._explained(error) from error
+            reason = str(error)
+        try:
+            return self._begin_anew(reason)
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        mode = "ro" if self._role == "reader" else "rw"
+        if mode == "rw":
+            files.prepare_file(self.path)
+        uri = f"file:{quote(str(self.path))}?mode={mode}"
+        connection = sqlite3.connect(uri, BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
+        try:
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._examine(connection)
+            if mode == "rw":
+                connection.execute("PRAGMA journal_mode = WAL")
+                schema.migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _examine(self, connection: sqlite3.Connection) -> None:
+        """Raise DatabaseError for damage, SpoolUnusable for a newer version."""
+        if not schema.is_ours(connection):
+            raise _damage("a database of another program")
+        found = schema.version_of(connection)
+        if found > schema.VERSION:
+            raise SpoolUnusable(_NEWER, place=self.path, found=found, known=schema.VERSION)
+        if found == 0 and self._role == "reader":
+            raise files.no_spool(self.path)
+        if self._role == "owner" and self.path.stat().st_size <= CHECKED_WHOLE_BYTES:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise _damage(str(verdict))
+
+    def _begin_anew(self, reason: str) -> sqlite3.Connection:
+        aside = self._set_aside()
+        connection = self._connect()
+        try:
+            saved = _transact(connection, "BEGIN IMMEDIATE", lambda new: rescue(aside, new))
+        except BaseException:
+            connection.close()
+            raise
+        told = {"reason": reason, "file": str(aside), "rescued_results": saved}
+        log.error("the spool was damaged: it was set aside and a new one begun", extra=told)
+        return connection
+
+    def _set_aside(self) -> Path:
+        try:
+            return files.set_aside(self.path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+        except OSError as error:
+            raise explained(error, self.path) from error
+
+    def _may_replace(self, error: sqlite3.Error) -> bool:
+        return self._role == "owner" and is_damage(error)
+
+    def _explained(self, error: sqlite3.Error) -> SpoolError:
+        if is_damage(error):
+            return SpoolUnusable(_DAMAGED, place=self.path, reason=error)
+        return explained(error, self.path)
+
+    def _let_go(self) -> None:
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+
+def _transact(connection: sqlite3.Connection, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
+    connection.execute(begin)
+    try:
+        done = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        raise
+    return done
+
+
+def _damage(reason: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(reason)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error

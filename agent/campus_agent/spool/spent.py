@@ -1,0 +1,37 @@
+"""How many octets did tests put on each segment, today and ever? The daily budget must survive a restart."""
+
+import sqlite3
+from datetime import date, timedelta
+
+from campus_agent.spool import counters
+from campus_wire.records import Segment
+
+KEPT_DAYS = 40
+SEGMENTS: tuple[Segment, ...] = ("classroom", "uplink")
+
+
+def add(connection: sqlite3.Connection, segment: Segment, day: date, octets: int) -> None:
+    """Note octets of a day; days long past are forgotten."""
+    connection.execute(
+        "INSERT INTO test_bytes VALUES (?, ?, ?) "
+        "ON CONFLICT (day, segment) DO UPDATE SET octets = octets + excluded.octets",
+        (day.isoformat(), segment, octets),
+    )
+    counters.count(connection, _total(segment), octets)
+    first = day - min(timedelta(KEPT_DAYS), day - date.min)
+    connection.execute("DELETE FROM test_bytes WHERE day < ?", (first.isoformat(),))
+
+
+def of_day(connection: sqlite3.Connection, day: date) -> dict[Segment, int]:
+    """Octets of one day by segment."""
+    return dict(connection.execute("SELECT segment, octets FROM test_bytes WHERE day = ?", (day.isoformat(),)))
+
+
+def total(connection: sqlite3.Connection) -> dict[Segment, int]:
+    """Octets ever by segment."""
+    known = counters.read(connection)
+    return {segment: known[_total(segment)] for segment in SEGMENTS if _total(segment) in known}
+
+
+def _total(segment: Segment) -> str:
+    return f"test_bytes_{segment}_total"
