@@ -1,0 +1,381 @@
+"""What a page shows, as plain values in one language: from store and verdicts, before any HTML."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from campus_collector.export.fleet import UP_WITHIN
+from campus_collector.judge.diagnosis import WORDS as CAUSES
+from campus_collector.judge.month import Month
+from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
+from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_collector.service import Service
+from campus_collector.store.interface import Agent, Latest, School, Subject
+from campus_collector.verdicts import TARGET_OF, required_of
+from campus_collector.web.picture import rate_picture, share_picture
+from campus_collector.web.words import WORDS, age_words, ago_words, duration_words, rate_words, size_words
+from campus_wire.access import access_passes
+from campus_wire.bandwidth import VERDICT_WORDS, Verdict, line_rate_of, verdict_of
+from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, Validity
+from campus_wire.language import Language, Text
+from campus_wire.records import AnyResult, HostResult, LatencyResult, ServiceResult, ThroughputRecord, ThroughputResult
+
+MARKS = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.INSUFFICIENT: "?", Verdict.EXEMPT: "–"}
+SHOWN_IN_FULL = 2
+"""With more schools than this the overview lists them, each with a page of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A verdict as shape, word and class."""
+
+    verdict: str
+    mark: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCard:
+    """One target in the county."""
+
+    name: str
+    ratio: str
+    picture: str
+    counts: list[tuple[Badge, int]]
+    total: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """A classroom or an uplink."""
+
+    id: str
+    name: str
+    picture: str
+    rates: list[tuple[str, str]]
+    required: str
+    latency: str
+    latest: Badge
+    latest_when: str
+    latest_note: str
+    month: Badge
+    month_note: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """A platform as seen from a school."""
+
+    id: str
+    name: str
+    latest: Badge
+    latest_word: str
+    latest_when: str
+    latest_note: str
+    first_byte: str
+    month: Badge
+    month_note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolView:
+    """All of a school."""
+
+    id: str
+    name: str
+    town: str
+    classrooms: list[SegmentRow]
+    uplinks: list[SegmentRow]
+    services: list[ServiceRow]
+    facts: list[tuple[str, str]]
+    reporting: Badge
+    reporting_note: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolLine:
+    """A school in the list."""
+
+    id: str
+    name: str
+    town: str
+    badge: Badge
+    summary: str
+    reporting: Badge
+    reporting_note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The first page."""
+
+    month: str
+    judged_by: str
+    updated: str
+    cards: list[TargetCard] = field(default_factory=list)
+    schools: list[SchoolView] = field(default_factory=list)
+    lines: list[SchoolLine] = field(default_factory=list)
+
+
+class Reader:
+    """Builds the views of one request: one language, one moment."""
+
+    def __init__(self, service: Service, language: Language, now: datetime | None = None) -> None:
+        """Everything is read once."""
+        self._service = service
+        self._language: Language = language
+        self._now = now or datetime.now(UTC)
+        self._month = service.verdicts.this_month()
+        self._policy = service.verdicts.policy
+
+    def overview(self) -> Overview:
+        """The first page."""
+        verdicts = self._service.verdicts.subjects(self._month)
+        county = {one.target: one for one in self._service.verdicts.areas(self._month) if one.town == ""}
+        cards = [self._card(name, county.get(name)) for name in TARGET_NAMES]
+        schools = self._service.store.schools()
+        agents = _by_school(self._service.store.agents())
+        full = [self.school(school) for school in schools] if len(schools) <= SHOWN_IN_FULL else []
+        lines: list[SchoolLine] = []
+        if not full:
+            own: dict[str, list[SubjectVerdict]] = {}
+            for one in verdicts:
+                own.setdefault(one.school, []).append(one)
+            ranked = sorted(schools, key=lambda school: _worst_first(own.get(school.id, [])))
+            lines = [self._line(school, own.get(school.id, []), agents.get(school.id)) for school in ranked]
+        return Overview(self._month_words(self._month), self._judged_by(), self._updated(), cards, full, lines)
+
+    def find_school(self, school_id: str) -> SchoolView | None:
+        """One school; None when it is not known."""
+        found = next((one for one in self._service.store.schools() if one.id == school_id), None)
+        return self.school(found) if found else None
+
+    def school(self, school: School) -> SchoolView:
+        """One school in full."""
+        latest = {(one.subject, one.kind): one for one in self._service.store.latest(school.id)}
+        verdicts = {(one.target, one.subject): one for one in self._service.verdicts.subjects(self._month, school.id)}
+        segments: dict[str, list[SegmentRow]] = {"classroom": [], "uplink": []}
+        services = []
+        for subject in self._service.store.subjects(school.id):
+            verdict = verdicts[(TARGET_OF[subject.kind], subject.id)]
+            if subject.kind == "service":
+                services.append(self._service_row(subject, latest.get((subject.id, "service")), verdict))
+            else:
+                throughput, latency = latest.get((subject.id, "throughput")), latest.get((subject.id, "latency"))
+                segments[subject.kind].append(self._segment_row(subject, throughput, latency, verdict))
+        agent = _by_school(self._service.store.agents()).get(school.id)
+        reporting, note = self._reporting(agent)
+        return SchoolView(
+            school.id,
+            school.name,
+            school.town_name,
+            segments["classroom"],
+            segments["uplink"],
+            services,
+            self._facts(agent, latest.get(("gateway", "host"))),
+            reporting,
+            note,
+        )
+
+    def month_words(self) -> str:
+        """The month that is shown."""
+        return self._month_words(self._month)
+
+    def foot(self) -> tuple[str, str]:
+        """What every page says at its end."""
+        return self._judged_by(), self._updated()
+
+    def _card(self, name: str, area: AreaVerdict | None) -> TargetCard:
+        title = self._in(TARGET_WORDS[name])
+        if area is None:
+            return TargetCard(title, "—", "", [], self._w("no_subjects"))
+        counts = [(v, int(getattr(area, v))) for v in Verdict]
+        spoken = ", ".join(f"{self._in(VERDICT_WORDS[v])} {n}" for v, n in counts)
+        picture = share_picture([(v.value, n) for v, n in counts if v is not Verdict.EXEMPT], f"{title}: {spoken}")
+        ratio = "—" if area.compliance_ratio is None else f"{area.compliance_ratio:.1%}"
+        shown = [(self._badge(v), n) for v, n in counts if n or v is not Verdict.EXEMPT]
+        judged = area.met + area.not_met + area.insufficient
+        return TargetCard(title, ratio, picture, shown, self._w("subjects_count", count=judged))
+
+    def _line(self, school: School, own: list[SubjectVerdict], agent: Agent | None) -> SchoolLine:
+        not_met = sum(one.verdict is Verdict.NOT_MET for one in own)
+        insufficient = sum(one.verdict is Verdict.INSUFFICIENT for one in own)
+        verdict = Verdict.NOT_MET if not_met else Verdict.INSUFFICIENT if insufficient or not own else Verdict.MET
+        said = [self._w("not_met_count", count=not_met)] if not_met else []
+        said += [self._w("insufficient_count", count=insufficient)] if insufficient else []
+        comma = "," if self._language == "zh" else ", "
+        reporting, note = self._reporting(agent)
+        summary = comma.join(said) or self._w("all_well" if own else "never")
+        return SchoolLine(school.id, school.name, school.town_name, self._badge(verdict), summary, reporting, note)
+
+    def _segment_row(
+        self, subject: Subject, throughput: Latest | None, latency: Latest | None, verdict: SubjectVerdict
+    ) -> SegmentRow:
+        required = required_of(subject, verdict.rule) or 0.0
+        record = _record(throughput.ok if throughput else None)
+        newest = throughput.any if throughput else None
+        rates = [(name, _rate(record, name)) for name in ("down", "up")]
+        spoken = "; ".join(f"{self._w(name)} {self._in(rate_words(rate))}" for name, rate in rates)
+        wanted = self._w("required", rate=self._in(rate_words(required)))
+        picture = ""
+        if record is not None and required:
+            labelled = [(self._w(name), rate) for name, rate in rates]
+            title = f"{subject.name}: {spoken}; {wanted}"
+            picture = rate_picture(labelled, required, self._policy.tolerance_ratio, title)
+        badge, note = self._latest_badge(newest, required)
+        return SegmentRow(
+            id=subject.id,
+            name=self._w("uplink") if subject.kind == "uplink" else subject.name,
+            picture=picture,
+            rates=[(self._w(name), self._in(rate_words(rate))) for name, rate in rates] if record else [],
+            required=wanted,
+            latency=self._latency(record, latency.ok if latency else None),
+            latest=badge,
+            latest_when=self._when(newest),
+            latest_note=note,
+            month=self._badge(verdict.verdict),
+            month_note=self._progress(verdict),
+            cause=self._in(CAUSES[verdict.diagnosis]),
+        )
+
+    def _service_row(self, subject: Subject, latest: Latest | None, verdict: SubjectVerdict) -> ServiceRow:
+        newest = latest.any if latest else None
+        record = newest.record if isinstance(newest, ServiceResult) else None
+        badge, note = self._latest_badge(newest, None)
+        word = self._w("never") if record is None else self._w("reachable" if record.success else "not_reachable")
+        return ServiceRow(
+            id=subject.id,
+            name=subject.name,
+            latest=badge,
+            latest_word=word,
+            latest_when=self._when(newest),
+            latest_note=note,
+            first_byte=self._in(duration_words(record.first_byte_seconds if record else None)),
+            month=self._badge(verdict.verdict),
+            month_note=self._progress(verdict),
+        )
+
+    def _latest_badge(self, result: AnyResult | None, required: float | None) -> tuple[Badge, str]:
+        """The verdict of the newest result alone, and why it is so if it is not plain."""
+        if result is None:
+            return self._badge(Verdict.INSUFFICIENT), self._w("never")
+        verdict = Verdict.INSUFFICIENT
+        if isinstance(result, ThroughputResult):
+            verdict = verdict_of(result, required, self._policy.tolerance_ratio)
+        elif isinstance(result, ServiceResult):
+            passes = access_passes(result)
+            verdict = Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET
+        note = ""
+        if result.skipped is not None:
+            note = self._w("skipped", reason=self._in(SKIP_WORDS[result.skipped]))
+        elif result.failure is not None:
+            note = self._in(FAILURE_WORDS[result.failure.kind])
+        elif result.validity is not Validity.OK:
+            note = self._in(VALIDITY_WORDS[result.validity])
+        return self._badge(verdict), note
+
+    def _latency(self, record: ThroughputRecord | None, own: AnyResult | None) -> str:
+        idle = record.idle if record else None
+        if isinstance(own, LatencyResult) and own.record is not None:
+            idle = own.record.idle
+        if idle is None or idle.rtt_median_seconds is None:
+            return ""
+        text = self._in(duration_words(idle.rtt_median_seconds))
+        working = record.working.rtt_p95_seconds if record and record.working else None
+        if working is None:
+            return self._w("rtt_idle", idle=text)
+        return self._w("rtt", idle=text, working=self._in(duration_words(working)))
+
+    def _progress(self, verdict: SubjectVerdict) -> str:
+        rule, evidence = verdict.rule, verdict.evidence
+        if rule is None:
+            return self._w("not_judged")
+        return self._w(
+            "progress",
+            passing=evidence.passing_results,
+            valid=evidence.valid_results,
+            need=rule.min_valid_results,
+            days=evidence.days,
+            need_days=rule.min_days,
+        )
+
+    def _reporting(self, agent: Agent | None) -> tuple[Badge, str]:
+        if agent is None or agent.last_report_at is None:
+            return self._badge(Verdict.INSUFFICIENT), self._w("never")
+        silence = self._now - agent.last_report_at
+        if silence > UP_WITHIN:
+            age = self._in(age_words(silence.total_seconds()))
+            return self._badge(Verdict.NOT_MET), self._w("silent", age=age)
+        return self._badge(Verdict.MET), self._w("reporting")
+
+    def _facts(self, agent: Agent | None, host: Latest | None) -> list[tuple[str, str]]:
+        facts: list[tuple[str, str]] = []
+        if agent is not None and agent.last_report_at is not None:
+            facts.append((self._w("last_report"), self._ago(agent.last_report_at)))
+        if agent is not None and agent.state is not None:
+            state = agent.state
+            facts.append((self._w("pending"), self._w("results_count", count=state.spool_pending_results)))
+            facts.append((self._w("dropped"), self._w("results_count", count=state.spool_dropped_results_total)))
+            if state.clock_offset_seconds is not None:
+                offset = Text(f"{state.clock_offset_seconds:+.1f} s", f"{state.clock_offset_seconds:+.1f} 秒")
+                facts.append((self._w("clock_offset"), self._in(offset)))
+            facts.append((self._w("version"), state.version))
+        valid = host.ok if host else None
+        if isinstance(valid, HostResult) and valid.record is not None:
+            facts.append((self._w("cpu"), f"{valid.record.cpu_ratio:.0%}"))
+            facts.append((self._w("memory"), self._in(size_words(valid.record.memory_available_bytes))))
+            facts.append((self._w("disk"), self._in(size_words(valid.record.disk_free_bytes))))
+        return facts
+
+    def _judged_by(self) -> str:
+        tolerance = f"{1 - self._policy.tolerance_ratio:.0%}"
+        return self._w("judged_by", version=self._policy.version, tolerance=tolerance)
+
+    def _updated(self) -> str:
+        local = self._now.astimezone(self._service.verdicts.zone)
+        return self._w("updated", time=local.strftime("%Y-%m-%d %H:%M:%S"))
+
+    def _month_words(self, month: Month) -> str:
+        return self._w("month", month=str(month), year=month.year, number=month.number)
+
+    def _when(self, result: AnyResult | None) -> str:
+        return self._ago(result.started_at) if result else ""
+
+    def _ago(self, moment: datetime) -> str:
+        return self._in(ago_words(max(0.0, (self._now - moment).total_seconds())))
+
+    def _badge(self, verdict: Verdict) -> Badge:
+        return Badge(verdict.value, MARKS[verdict], self._in(VERDICT_WORDS[verdict]))
+
+    def _w(self, key: str, **values: object) -> str:
+        return WORDS[key].in_(self._language, **values)
+
+    def _in(self, text: Text) -> str:
+        return text.in_(self._language)
+
+
+def _record(result: AnyResult | None) -> ThroughputRecord | None:
+    return result.record if isinstance(result, ThroughputResult) else None
+
+
+def _rate(record: ThroughputRecord | None, name: str) -> float | None:
+    direction = getattr(record, name) if record else None
+    return line_rate_of(direction, record.encapsulation) if record and direction else None
+
+
+def _by_school(agents: Iterable[Agent]) -> dict[str, Agent]:
+    """The agent of each school that reported last."""
+    found: dict[str, Agent] = {}
+    oldest = datetime.min.replace(tzinfo=UTC)
+    for agent in agents:
+        known = found.get(agent.school)
+        if known is None or (agent.last_report_at or oldest) > (known.last_report_at or oldest):
+            found[agent.school] = agent
+    return found
+
+
+def _worst_first(own: list[SubjectVerdict]) -> tuple[int, int]:
+    not_met = sum(one.verdict is Verdict.NOT_MET for one in own)
+    insufficient = sum(one.verdict is Verdict.INSUFFICIENT for one in own)
+    return (-not_met, -insufficient)

@@ -1,0 +1,131 @@
+"""Every sentence of the pages, in both languages."""
+
+from campus_wire.language import Text
+
+WORDS: dict[str, Text] = {
+    "product": Text("CampusMeter", "校园测"),
+    "tagline": Text("School network compliance, by measurement", "学校网络达标实测"),
+    "overview": Text("Overview", "总览"),
+    "other_language": Text("中文", "English"),
+    "month": Text("Month {month} (in progress)", "{year} 年 {number} 月(未结)"),
+    "judged_by": Text(
+        "Policy version {version}; line rates; tolerance {tolerance}.",
+        "政策版本 {version};按线路速率判定;允许测量误差 {tolerance}。",
+    ),
+    "targets": Text("This month by target", "本月各项指标"),
+    "rate_of": Text("Compliance rate", "达标率"),
+    "no_subjects": Text("nothing to judge yet", "暂无考核对象"),
+    "subjects_count": Text("{count} to be judged", "应考核 {count} 个"),
+    "schools": Text("Schools", "学校"),
+    "schools_count": Text("{count} schools, those with most to do first", "共 {count} 所,问题较多者在前"),
+    "school": Text("School", "学校"),
+    "town": Text("Town", "镇街"),
+    "classrooms": Text("Classrooms", "班级网络"),
+    "classroom": Text("Classroom", "班级"),
+    "uplink": Text("School uplink", "学校出口"),
+    "services": Text("Cloud platforms", "云平台"),
+    "service": Text("Platform", "平台"),
+    "gateway": Text("Gateway", "网关"),
+    "measured": Text("Line rate (latest valid test)", "线路速率(最近一次有效测量)"),
+    "required": Text("required {rate}", "要求 {rate}"),
+    "down": Text("down", "下行"),
+    "up": Text("up", "上行"),
+    "latest": Text("Latest test", "最近一次测量"),
+    "this_month": Text("This month", "本月结论"),
+    "progress": Text(
+        "{passing} of {valid} valid tests pass; {valid}/{need} tests on {days}/{need_days} days",
+        "{valid} 次有效测量中 {passing} 次合格;需 {need} 次、{need_days} 天,已有 {valid} 次、{days} 天",
+    ),
+    "rtt": Text("RTT {idle} idle, {working} under load", "空闲时延 {idle},负载时延 {working}"),
+    "rtt_idle": Text("RTT {idle}", "时延 {idle}"),
+    "never": Text("never measured", "尚未测量"),
+    "never_valid": Text("no valid test yet", "尚无有效测量"),
+    "not_judged": Text("not judged", "不计入考核"),
+    "skipped": Text("not tested: {reason}", "未测:{reason}"),
+    "first_byte": Text("First byte", "首字节"),
+    "access": Text("Result", "访问结果"),
+    "reachable": Text("reachable", "可访问"),
+    "not_reachable": Text("not reachable", "不可访问"),
+    "last_report": Text("Last report", "最近上报"),
+    "silent": Text("no report for {age}", "已 {age}未上报"),
+    "reporting": Text("reporting", "正常上报"),
+    "pending": Text("Waiting on the gateway", "网关待上报"),
+    "results_count": Text("{count} results", "{count} 条"),
+    "dropped": Text("Dropped on the gateway", "网关已丢弃"),
+    "clock_offset": Text("Clock difference", "时钟偏差"),
+    "cpu": Text("CPU", "处理器占用"),
+    "memory": Text("Memory free", "可用内存"),
+    "disk": Text("Disk free", "可用磁盘"),
+    "version": Text("Agent version", "程序版本"),
+    "all_well": Text("nothing to do", "无待处理问题"),
+    "not_met_count": Text("{count} not met", "{count} 项未达标"),
+    "insufficient_count": Text("{count} with too little data", "{count} 项数据不足"),
+    "empty_title": Text("No school has reported yet", "尚无学校上报数据"),
+    "empty_1": Text(
+        "1. Make a token for the school's gateway, here at the bureau:", "第一步:在采集服务器上为学校网关生成令牌:"
+    ),
+    "empty_2": Text(
+        "2. Put it into the gateway's token file and start the agent there:",
+        "第二步:把令牌写入网关的 token 文件,并在网关上启动程序:",
+    ),
+    "empty_3": Text(
+        "3. The first results appear here within a few minutes.", "第三步:几分钟后,首批测量结果会显示在本页。"
+    ),
+    "not_found": Text("No such school: {id}", "没有这所学校:{id}"),
+    "back": Text("All schools", "全部学校"),
+    "legend": Text(
+        "Solid line: required rate. Dotted line: required rate less the tolerance. A bar that reaches the dotted line passes.",
+        "实线为要求速率,虚线为扣除允许误差后的速率;条形达到虚线即为合格。",
+    ),
+    "updated": Text("As of {time}; the page renews itself every 30 seconds.", "截至 {time};页面每 30 秒自动更新。"),
+    "unavailable": Text(
+        "The database cannot be read at the moment. The page tries again by itself.",
+        "暂时无法读取数据库,页面会自动重试。",
+    ),
+}
+
+
+def age_words(seconds: float) -> Text:
+    """How long ago, in the largest unit that says enough."""
+    if seconds < 60:
+        return Text("less than a minute", "不到 1 分钟")
+    for unit, en, zh in ((86_400, "day", "天"), (3_600, "hour", "小时"), (60, "minute", "分钟")):
+        if seconds >= unit:
+            count = int(seconds // unit)
+            return Text(f"{count} {en}{'s' if count > 1 else ''}", f"{count} {zh}")
+    raise AssertionError("unreachable")
+
+
+def ago_words(seconds: float) -> Text:
+    """The same as a moment."""
+    if seconds < 60:
+        return Text("just now", "刚刚")
+    age = age_words(seconds)
+    return Text(f"{age.en} ago", f"{age.zh}前")
+
+
+def rate_words(bits_per_second: float | None) -> Text:
+    """A rate: 兆 is how Chinese readers call Mbit/s (百兆, 千兆)."""
+    if bits_per_second is None:
+        return Text("—", "—")
+    megabits = bits_per_second / 1e6
+    text = f"{megabits:.1f}" if megabits < 995 else f"{megabits:.0f}"
+    return Text(f"{text} Mbit/s", f"{text} 兆")
+
+
+def duration_words(seconds: float | None) -> Text:
+    """A short time."""
+    if seconds is None:
+        return Text("—", "—")
+    if seconds >= 1:
+        return Text(f"{seconds:.2f} s", f"{seconds:.2f} 秒")
+    text = f"{seconds * 1000:.1f}" if seconds < 0.1 else f"{seconds * 1000:.0f}"
+    return Text(f"{text} ms", f"{text} 毫秒")
+
+
+def size_words(octets: float | None) -> Text:
+    """An amount of memory or disk."""
+    if octets is None:
+        return Text("—", "—")
+    text = f"{octets / 1e9:.1f} GB" if octets >= 1e9 else f"{octets / 1e6:.0f} MB"
+    return Text(text, text)
