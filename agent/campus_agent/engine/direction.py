@@ -7,7 +7,8 @@ from typing import Literal
 
 from campus_agent.engine.caller import Caller
 from campus_agent.engine.messages import Direction
-from campus_agent.engine.pulse import Flaw, View, read_pulse
+from campus_agent.engine.pulse import Flaw, View
+from campus_agent.engine.reading import read_pulse
 from campus_agent.engine.spec import (
     BUCKET_COST_RATIO,
     BUCKET_PROOF_RATIO,

@@ -30,6 +30,7 @@ from campus_agent.engine.spec import (
     NONCE_BYTES,
     PROTOCOL_VERSION,
     SESSION_SECONDS,
+    SLOT_WAIT_SECONDS,
     TOKEN_BYTES,
 )
 from campus_agent.engine.transport import forbid_fragments
@@ -185,7 +186,7 @@ class Responder:
 
     def _with_slot(self, channel: Channel, address: tuple[str, int]) -> None:
         deadline = monotonic() + HANDSHAKE_SECONDS
-        if not self._slot.acquire(blocking=False):
+        if not self._slot.acquire(timeout=SLOT_WAIT_SECONDS):
             channel.send(Refused("busy"), deadline)
             return
         try:

@@ -24,6 +24,8 @@ HANDSHAKE_SECONDS = 3.0
 IDLE_SECONDS = 5.0
 """An authenticated client that says nothing for this long is gone: the slot is free again."""
 SESSION_SECONDS = 60.0
+SLOT_WAIT_SECONDS = 0.2
+"""A session that has said goodbye may take this long to end before the next client is told that the responder is busy."""
 CONNECT_SECONDS = 3.0
 MAX_PENDING_CONNECTIONS = 32
 """Connections not yet authenticated; one more pushes out the oldest, so that slow ones cannot lock others out."""
@@ -81,7 +83,8 @@ POLICED_LOSS_RATIO = 0.005
 STARVED_RATIO = 1.03
 """A sender that offered less than this times the threshold has not asked enough of a line that lost nothing."""
 ATTRIBUTION_RATIO = 0.02
-"""Counters of both ends that agree within this share of the target count the same traffic."""
+ATTRIBUTION_PACKETS = 10
+"""Counts of both ends that differ by less than this share of the target and so many packets are of the same traffic."""
 
 # --- Sequential test --------------------------------------------------------------------------------------------------
 CERTAIN_SIGMAS = 3.3

@@ -1,0 +1,112 @@
+"""What does one pulse say about the line? Pure arithmetic on arrival times and counters (docs/protocol.md, section 6).
+
+The idea: while a packet waits behind another one, the bottleneck works without a pause, and what leaves it then is its capacity. A packet
+waited if it was sent (plus the shortest delay seen) before its forerunner arrived. Whatever else passed the receiver's interface between
+two such packets came through the same bottleneck and is counted in.
+"""
+
+from dataclasses import replace
+
+from campus_agent.engine.pulse import Arrivals, Flaw, Pulse, View
+from campus_agent.engine.slope import Slope, rate_between, slope
+from campus_agent.engine.spec import (
+    MIN_WINDOW_PACKETS,
+    MIN_WINDOW_SECONDS,
+    POLICED_LOSS_RATIO,
+    STARVED_RATIO,
+    STEADY_RATIO,
+    UNSTEADY_RATIO,
+    WAITING_SECONDS,
+)
+from campus_agent.engine.traffic import Rates, attribute, received_curve, sent_rate, tolerance
+
+_WAITING_NS = int(WAITING_SECONDS * 1e9)
+_MIN_WINDOW_NS = int(MIN_WINDOW_SECONDS * 1e9)
+_MAX_CLOCK_STEP_NS = 200_000
+
+
+def read_pulse(pulse: Pulse, threshold: float, target: float) -> View:
+    """What does this pulse say, for a verdict at `threshold` (bits per second)?"""
+    seen = pulse.arrivals
+    if not seen.received_ns:
+        return View(0.0, 0.0, saturated=False, flaw=Flaw.NOTHING_ARRIVED)
+    if len(seen.received_ns) < MIN_WINDOW_PACKETS or seen.received_ns[-1] <= seen.received_ns[0]:
+        return View(0.0, 0.0, saturated=False, flaw=Flaw.TOO_FEW)
+    first, limit = busy_from(seen)
+    view = _look(pulse, first, limit, target)
+    return replace(view, flaw=_flaw(view, seen, threshold))
+
+
+def busy_from(seen: Arrivals) -> tuple[int, str | None]:
+    """From which row to the last was the bottleneck never idle, and what limits it? None: it was not; then the second half."""
+    base = min(received - sent for received, sent in zip(seen.received_ns, seen.sent_ns, strict=True))
+    first = 0
+    for row, (next_sent, received) in enumerate(zip(seen.sent_ns[1:], seen.received_ns, strict=False), 1):
+        if next_sent + base + _WAITING_NS > received:
+            first = row
+    if _long_enough(seen, first):
+        return first, "queue"
+    middle = (seen.received_ns[0] + seen.received_ns[-1]) // 2
+    half = next(row for row, received in enumerate(seen.received_ns) if received >= middle)
+    offered = seen.sequence[-1] - seen.sequence[half]
+    lost = offered - (seen.count[-1] - seen.count[half])
+    policed = lost > POLICED_LOSS_RATIO * offered and _long_enough(seen, half)
+    return half, "loss" if policed else None
+
+
+def _look(pulse: Pulse, first: int, limit: str | None, target: float) -> View:
+    seen = pulse.arrivals
+    points = list(zip(seen.received_ns, (count * pulse.wire_bytes for count in seen.count), strict=True))
+    seconds = (points[-1][0] - points[first][0]) / 1e9
+    own = slope(points[first:]) or Slope(0.0, 0.0, 0.0)
+    sent = list(zip(seen.sent_ns, (sequence * pulse.wire_bytes for sequence in seen.sequence), strict=True))
+    offered = rate_between(sent[first], sent[-1]) if sent[-1][0] > sent[first][0] else 0.0
+    curve = received_curve(pulse, first)
+    total = slope(curve) if curve else None
+    rates = Rates(own.mean, offered, total.mean if total else None, sent_rate(pulse, sent[first][0], sent[-1][0]))
+    others = attribute(
+        rates,
+        subscriber_receives=pulse.subscriber_receives,
+        allowance=tolerance(target, pulse.wire_bytes, seconds),
+    )
+    if limit is None:  # not the line's rate but ours: batches make its chunks uneven, so only means count
+        proved = min(own.mean, rate_between(points[0], points[-1]))
+        best = Slope(proved + others.rate, STEADY_RATIO * proved, proved + others.rate)
+    elif total is not None and others.receiver_counts:
+        best = total
+    else:
+        best = Slope(own.rate + others.rate, own.spread, own.mean + others.rate)
+    return View(
+        rate=best.rate,
+        spread=best.spread,
+        mean=best.mean,
+        saturated=limit is not None,
+        offered=offered,
+        own=own.mean,
+        others=others.rate,
+        unattributed=others.unattributed,
+        counted=total is not None,
+        limit=limit,
+        seconds=seconds,
+        lost=max(0, seen.sequence[-1] + 1 - seen.packets),
+    )
+
+
+def _flaw(view: View, seen: Arrivals, threshold: float) -> Flaw | None:
+    """Why must this view not count, if it must not?"""
+    if seen.clock_step_ns > _MAX_CLOCK_STEP_NS:
+        return Flaw.CLOCK
+    if view.saturated:
+        if seen.overflow and not view.counted:
+            return Flaw.OVERFLOW
+        return Flaw.UNSTEADY if abs(view.mean - view.rate) > UNSTEADY_RATIO * view.rate else None
+    if view.mean >= STARVED_RATIO * threshold:
+        return None
+    if seen.overflow:
+        return Flaw.OVERFLOW
+    return Flaw.STARVED if view.offered < STARVED_RATIO * threshold else Flaw.UNSTEADY
+
+
+def _long_enough(seen: Arrivals, first: int) -> bool:
+    packets = len(seen.received_ns) - first
+    return packets >= MIN_WINDOW_PACKETS and seen.received_ns[-1] - seen.received_ns[first] >= _MIN_WINDOW_NS

@@ -1,0 +1,81 @@
+"""Which other traffic shared the line while a pulse was on it? From the interface counters of both ends. Pure."""
+
+from typing import NamedTuple
+
+from campus_agent.engine.pulse import Pulse
+from campus_agent.engine.slope import Curve, rate_between
+from campus_agent.engine.spec import ATTRIBUTION_PACKETS, ATTRIBUTION_RATIO
+
+_STALE_RATIO = 0.98
+_MIN_SPAN_NS = 5_000_000
+
+
+class Rates(NamedTuple):
+    """What went on in a pulse's window, in bits per second of line rate; None: that end has no counters."""
+
+    own: float
+    offered: float
+    received_total: float | None
+    sent_total: float | None
+
+
+class Others(NamedTuple):
+    """Other traffic on the line; what may have been on it or not; and whether the receiver's count is the line's count."""
+
+    rate: float
+    unattributed: float
+    receiver_counts: bool
+
+
+def tolerance(target: float, wire_bytes: int, window_seconds: float) -> float:
+    """How far two counts of the same traffic may differ: a share of the target, and some packets at the window's edges."""
+    return ATTRIBUTION_RATIO * target + ATTRIBUTION_PACKETS * wire_bytes * 8 / max(window_seconds, 1e-3)
+
+
+def attribute(rates: Rates, *, subscriber_receives: bool, allowance: float) -> Others:
+    """Whose was the rest? Where both ends count the same the answer is sure; else the subscriber's own port decides.
+
+    What the far end saw beyond that is unattributed: other rooms behind the same gateway interface most likely, or a second
+    device behind the line; nobody can tell. A sender's counter stands before the queue (somewhere on the way) or behind it (its
+    own interface is the narrow one); behind it less passes than was offered.
+    """
+    own, offered, received_total, sent_total = rates
+    seen = None if received_total is None else max(0.0, received_total - own)
+    if sent_total is None:
+        return Others(seen or 0.0, 0.0, seen is not None)
+    behind_queue = sent_total < 0.99 * offered
+    left = sent_total - own if behind_queue else (sent_total - offered) * own / max(offered, 1.0)
+    left = max(0.0, left)
+    if seen is None:
+        return Others(left if left > allowance else 0.0, 0.0, receiver_counts=False)
+    if abs(own + seen - sent_total) <= allowance or abs(left - seen) <= allowance:
+        return Others(seen, 0.0, receiver_counts=True)
+    if subscriber_receives:
+        return Others(seen, max(0.0, left - seen), receiver_counts=True)
+    return Others(left, max(0.0, seen - left), receiver_counts=False)
+
+
+def received_curve(pulse: Pulse, first: int) -> Curve | None:
+    """All octets that passed the receiver's interface from the arrival in row `first` on; None when the counters do not tell.
+
+    Counters that lag behind our own packets (some drivers renew them once a second) tell nothing.
+    """
+    gap, seen = pulse.receiver_gap_bytes, pulse.arrivals
+    samples = [sample for sample in seen.samples if sample.row >= first]
+    if gap is None or len(samples) < 4:
+        return None
+    curve = [(seen.received_ns[row], octets + gap * packets) for row, octets, packets in samples]
+    own = (seen.count[samples[-1].row] - seen.count[samples[0].row]) * pulse.wire_bytes
+    return curve if curve[-1][1] - curve[0][1] >= _STALE_RATIO * own else None
+
+
+def sent_rate(pulse: Pulse, start_ns: int, end_ns: int) -> float | None:
+    """The mean rate of all that left the sender's interface between two moments of its clock; None without counters."""
+    gap = pulse.sender_gap_bytes
+    within = [departure for departure in pulse.departures if start_ns <= departure.sent_ns <= end_ns]
+    if gap is None or len(within) < 3 or within[-1].sent_ns - within[0].sent_ns < _MIN_SPAN_NS:
+        return None
+    first, last = within[0], within[-1]
+    return rate_between(
+        (first.sent_ns, first.octets + gap * first.packets), (last.sent_ns, last.octets + gap * last.packets)
+    )
