@@ -8,8 +8,8 @@ from campus_collector.judge.diagnosis import WORDS
 from campus_collector.judge.month import Month
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_collector.service import Service
-from campus_collector.verdicts import TARGET_OF
-from campus_wire.bandwidth import line_rate_of
+from campus_collector.verdicts import TARGET_OF, required_of
+from campus_wire.bandwidth import line_rate_of, verdict_of
 from campus_wire.records import AnyResult, ServiceResult, ThroughputResult, kind_of, outcome_of
 
 
@@ -95,18 +95,21 @@ def school_json(service: Service, school_id: str, month: Month) -> dict[str, Any
         return None
     verdicts = {(one.target, one.subject): one for one in service.verdicts.subjects(month, school_id)}
     latest = {(one.subject, one.kind): one for one in service.store.latest(school_id)}
+    tolerance = service.verdicts.policy.tolerance_ratio
     subjects = []
     for subject in service.store.subjects(school_id):
         kind = "service" if subject.kind == "service" else "throughput"
         newest = latest.get((subject.id, kind))
         verdict = verdicts.get((TARGET_OF[subject.kind], subject.id))
+        required = required_of(subject, verdict.rule if verdict else None)
         subjects.append(
             {
                 "subject": subject.id,
                 "kind": subject.kind,
                 "name": subject.name,
-                "latest": result_json(newest.any) if newest else None,
-                "latest_valid": result_json(newest.ok) if newest and newest.ok else None,
+                "required_bits_per_second": required,
+                "latest": result_json(newest.any, required, tolerance) if newest else None,
+                "latest_valid": result_json(newest.ok, required, tolerance) if newest and newest.ok else None,
                 "month": subject_json(verdict) if verdict else None,
             }
         )
@@ -120,8 +123,8 @@ def school_json(service: Service, school_id: str, month: Month) -> dict[str, Any
     }
 
 
-def result_json(result: AnyResult) -> dict[str, Any]:
-    """One result in short."""
+def result_json(result: AnyResult, required_bits_per_second: float | None, tolerance_ratio: float) -> dict[str, Any]:
+    """One result in short, with the verdict of it alone."""
     said: dict[str, Any] = {
         "id": result.id,
         "kind": kind_of(result),
@@ -132,6 +135,8 @@ def result_json(result: AnyResult) -> dict[str, Any]:
         "failure": msgspec.to_builtins(result.failure) if result.failure else None,
         "skipped": str(result.skipped) if result.skipped else None,
     }
+    if isinstance(result, ThroughputResult):
+        said["verdict"] = str(verdict_of(result, required_bits_per_second, tolerance_ratio))
     if isinstance(result, ThroughputResult) and result.record is not None:
         record = result.record
         for name, direction in (("down", record.down), ("up", record.up)):

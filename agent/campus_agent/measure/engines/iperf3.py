@@ -134,14 +134,17 @@ def direction_record(load: Load, path: Encapsulation) -> DirectionRecord:
     end = load.report["end"]
     received, sent = end["sum_received"], end["sum_sent"]
     intervals = [slice_["sum"] for slice_ in load.report["intervals"]]
-    payload = max(sum(int(one["bytes"]) for one in intervals), int(received["bytes"]))
+    warmup = float(load.report["start"]["test_start"].get("omit", 0))
+    # libiperf 3.12 sometimes loses the interval in which the warm-up ends: fill it with the rate that was measured.
+    steady = float(received["bytes"]) * (1 + warmup / float(received["seconds"]))
+    payload = max(sum(int(one["bytes"]) for one in intervals), round(steady))
     retransmits = sent.get("retransmits")
     own_bytes = wire_bytes_of(payload, path) + int(retransmits or 0) * path.wire_bytes
     return DirectionRecord(
         goodput_bits_per_second=float(received["bytes"]) * 8 / float(received["seconds"]),
         bytes=own_bytes,
         duration_seconds=float(received["seconds"]),
-        warmup_seconds=float(load.report["start"]["test_start"].get("omit", 0)),
+        warmup_seconds=warmup,
         retransmits=retransmits,
         cross_traffic_bits_per_second=cross_traffic_bits_per_second(load, own_bytes),
         intervals_seen_by="receiver" if load.reverse else "sender",

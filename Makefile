@@ -1,0 +1,42 @@
+# CampusMeter: every target does its own set-up. `make run` shows it at work, `make test` proves it.
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test lint bench lab clean system-run system-test
+
+help: ## what can be done
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: system-run $(STAMP) ## a school in network namespaces, measured for real: http://127.0.0.1:8080/
+	@$(PY) -m tests.lab.demo
+
+test: system-test $(STAMP) lint ## linters and all tests
+	$(PY) -m pytest
+
+lint: $(STAMP) ## style, types, layers
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: system-run $(STAMP) ## measured figures: speed and memory
+	@for bench in tests/bench/*.py; do echo "== $$bench"; PYTHONPATH=. $(PY) $$bench || exit 1; done
+
+lab: system-run $(STAMP) ## the school alone, in the foreground
+	@$(PY) -m tests.lab
+
+clean: ## remove what these targets made
+	rm -rf $(VENV) .run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+system-run:
+	@deploy/setup/packages.sh run
+
+system-test:
+	@deploy/setup/packages.sh test
+
+$(STAMP): pyproject.toml
+	@deploy/setup/venv.sh $(VENV)
+	@touch $@

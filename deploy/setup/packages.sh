@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Install the Debian packages that `make run` or `make test` needs, and only those that are missing.
+#
+# Says first what it installs and why. Some packages bring services; a policy-rc.d for the length of the
+# installation keeps them from being started: nothing of ours needs them running.
+set -euo pipefail
+purpose=${1:?run or test}
+
+declare -A why=(
+  [iperf3]="classroom endpoints of the demonstration"
+  [libiperf0]="throughput tests (the iperf3 library)"
+  [iproute2]="the school in network namespaces"
+  [ethtool]="true line rates in it"
+  [procps]="forwarding in it"
+  [prometheus]="the tests scrape with a real Prometheus"
+  [chromium]="the tests look at the pages in a real browser"
+  [fonts-noto-cjk]="Chinese text in that browser"
+  [openssl]="certificates of the tests"
+)
+wanted=(iperf3 libiperf0 iproute2 ethtool procps)
+[ "$purpose" = test ] && wanted+=(prometheus chromium fonts-noto-cjk openssl)
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "This is not Debian or Ubuntu; please install by hand: ${wanted[*]}" >&2
+  exit 0
+fi
+missing=()
+for package in "${wanted[@]}"; do
+  if ! dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed'; then
+    missing+=("$package")
+  fi
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "System packages to install:"
+for package in "${missing[@]}"; do printf '  %-16s %s\n' "$package" "${why[$package]}"; done
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "Not root and no sudo: please ask for 'apt-get install ${missing[*]}'; going on without." >&2
+    exit 0
+  fi
+  as_root=(sudo)
+fi
+
+log=$(mktemp)
+guard=/usr/sbin/policy-rc.d
+trap 'rm -f "$log"; [ -z "${guarded:-}" ] || "${as_root[@]}" rm -f "$guard"' EXIT
+if [ ! -e "$guard" ]; then
+  guarded=yes
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" >/dev/null
+  "${as_root[@]}" chmod 755 "$guard"
+fi
+install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}")
+if ! "${install[@]}" >"$log" 2>&1; then
+  "${as_root[@]}" apt-get -qq update >>"$log" 2>&1 || true
+  if ! "${install[@]}" >>"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "apt-get could not install: ${missing[*]}" >&2
+    exit 1
+  fi
+fi
+echo "installed."

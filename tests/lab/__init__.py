@@ -1,0 +1,1 @@
+"""A school in network namespaces, for tests, benches and the demonstration. See `school.LabSchool`."""
