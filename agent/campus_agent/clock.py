@@ -15,14 +15,15 @@ from pathlib import Path
 
 import msgspec
 
-from campus_wire.failures import Validity
-
 NOTICEABLE_SECONDS = 2.0
 """A smaller difference is not corrected: network delay and slewing make as much."""
 EARLIEST_PLAUSIBLE = datetime(2025, 1, 1, tzinfo=UTC)
 """No gateway ran this software before; an earlier clock was never set."""
 STALE_SECONDS = 6 * 3600.0
 """After this long a worse but newer estimate replaces a better old one: quartz drifts."""
+STORED_PRECISION_SECONDS = 0.1
+KEPT_BOOTS = 16
+"""So many runs of the gateway are remembered: their results may still wait when it has started again."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -76,6 +77,36 @@ def better(old: Estimate | None, new: Estimate) -> Estimate:
     return new if new.error_seconds <= old.error_seconds else old
 
 
+def with_learnt(known: tuple[Estimate, ...], new: Estimate) -> tuple[Estimate, ...]:
+    """One estimate for each of the last boots, the boot that learnt last at the end."""
+    kept = better(of_boot(known, new.boot_id), new)
+    others = tuple(one for one in known if one.boot_id != new.boot_id)
+    return (*others, kept)[-KEPT_BOOTS:]
+
+
+def of_boot(known: tuple[Estimate, ...], boot_id: str) -> Estimate | None:
+    """What was learnt in this boot."""
+    return next((one for one in known if one.boot_id == boot_id), None)
+
+
+def worth_storing(stored: Estimate | None, new: Estimate) -> bool:
+    """Is the new estimate different enough to be written to a disk that wears?"""
+    if stored is None:
+        return True
+    moved = abs(new.epoch_at_boot - stored.epoch_at_boot) > STORED_PRECISION_SECONDS
+    return moved or new.learnt_monotonic_seconds - stored.learnt_monotonic_seconds > STALE_SECONDS
+
+
+def is_applied(offset: float, estimate: Estimate) -> bool:
+    """Is a difference between the clocks large enough, and known well enough, to correct a label by it?"""
+    return abs(offset) > NOTICEABLE_SECONDS + estimate.error_seconds
+
+
+def is_plausible(moment: datetime) -> bool:
+    """Can this be a time at which this software ran?"""
+    return moment >= EARLIEST_PLAUSIBLE
+
+
 def offset_seconds(clock: Clock, estimate: Estimate | None) -> float | None:
     """How far is the collector ahead of our wall clock now? None while it never answered in this boot."""
     if estimate is None or estimate.boot_id != clock.boot_id:
@@ -85,7 +116,10 @@ def offset_seconds(clock: Clock, estimate: Estimate | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """When a result really started, as far as can be known, and whether to trust it."""
+    """When a result really started, as far as can be known, and whether to trust it.
+
+    `clock_offset_seconds` is how far the true time was ahead of the wall clock that labelled the result.
+    """
 
     started_at: datetime
     clock_offset_seconds: float | None
@@ -94,30 +128,35 @@ class Corrected:
 
 def corrected_start(
     started_at: datetime,
-    boot_id: str,
+    clock_offset_seconds: float | None,
     monotonic_seconds: float,
     estimate: Estimate | None,
-    now: datetime | None,
 ) -> Corrected:
-    """The true start of a spooled result. `now` is the collector's time, None while unknown.
+    """The true start of a result by what was learnt in its own boot: from monotonic time, whatever the wall clock said.
 
-    Same boot as the estimate: from monotonic time, whatever the wall clock said. Another boot: the wall time as it was, trusted
-    only if it lies between the earliest plausible time and now.
+    A difference within the estimate's own error is no reason to touch the label. None learnt: unchanged.
     """
-    if estimate is not None and estimate.boot_id == boot_id:
-        true_epoch = estimate.epoch_at_boot + monotonic_seconds
-        difference = true_epoch - started_at.timestamp()
-        if abs(difference) <= NOTICEABLE_SECONDS:
-            return Corrected(started_at, round(difference, 3), True)
-        return Corrected(datetime.fromtimestamp(true_epoch, UTC), round(difference, 3), True)
-    early = started_at < EARLIEST_PLAUSIBLE
-    late = now is not None and started_at > now + timedelta(seconds=NOTICEABLE_SECONDS)
-    return Corrected(started_at, None, not (early or late))
+    if estimate is None:
+        return Corrected(started_at, clock_offset_seconds, is_plausible(started_at))
+    true_epoch = estimate.epoch_at_boot + monotonic_seconds
+    difference = true_epoch - started_at.timestamp()
+    if not is_applied(difference, estimate):
+        return Corrected(started_at, clock_offset_seconds, True)
+    before = clock_offset_seconds or 0.0
+    applied = before if abs(before) > NOTICEABLE_SECONDS else 0.0  # a smaller one was told, not added (stamp.py)
+    return Corrected(datetime.fromtimestamp(true_epoch, UTC), round(difference + applied, 3), True)
 
 
-def validity_under(corrected: Corrected, validity: Validity) -> Validity:
-    """A result whose time cannot be trusted is kept and shown, never judged."""
-    return validity if corrected.trusted or validity is not Validity.OK else Validity.CLOCK_UNTRUSTED
+def start_without_clock(
+    started_at: datetime, monotonic_seconds: float, last_monotonic_seconds: float, latest_end: datetime
+) -> Corrected:
+    """The best guess for a result of an earlier boot whose clock was never set and never compared.
+
+    The rule: that boot's last result is put at the moment this boot began (it was made before that), the others before it at
+    their true distances. Order and spacing are right, the moment is the latest possible one; never trusted.
+    """
+    guess = latest_end - timedelta(seconds=max(0.0, last_monotonic_seconds - monotonic_seconds))
+    return Corrected(guess, round((guess - started_at).total_seconds(), 3), False)
 
 
 def _boot_id() -> str:

@@ -23,7 +23,7 @@ from campus_agent.measure.resolve import resolve
 from campus_agent.measure.runner import run_probe
 from campus_agent.schedule.cycle import Cycle, Job, Lane, jobs_of
 from campus_agent.schedule.timetable import forbidden, forbidden_until, free_seconds
-from campus_agent.ship.shipper import Shipper
+from campus_agent.ship.shipper import ShipOutcome, Shipper
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import Spool, open_spool
 from campus_agent.stamp import stamp
@@ -207,7 +207,7 @@ class Daemon:
             await asyncio.Event().wait()
             return
         while True:
-            outcome = await asyncio.to_thread(self._shipper.drain)
+            outcome = await self._drain(self._shipper)
             if outcome.failures_in_a_row:
                 log.warning(
                     "not shipped",
@@ -217,6 +217,16 @@ class Daemon:
             elif outcome.stored or outcome.duplicate or outcome.quarantined:
                 log.info("shipped", extra={"stored": outcome.stored, "quarantined": outcome.quarantined})
             await self._rest()
+
+    async def _drain(self, shipper: Shipper) -> ShipOutcome:
+        """In a thread; when the daemon stops, its exchange is ended and the thread waited for: it works on the spool."""
+        thread = asyncio.ensure_future(asyncio.to_thread(shipper.drain))
+        try:
+            return await asyncio.shield(thread)
+        except asyncio.CancelledError:
+            shipper.stop()
+            await thread
+            raise
 
     async def _rest(self) -> None:
         """Between drains: at least the cycle; a sign of life every minute even when there is nothing to send."""

@@ -139,9 +139,8 @@ def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict
         return
     status["ship"] = msgspec.to_builtins(outcome)
     if outcome.failures_in_a_row:
-        reason = (
-            FAILURE_WORDS[outcome.failure.kind] if outcome.failure else _REASONS.get(outcome.reason or "", _UNKNOWN)
-        )
+        known = _REASONS.get(outcome.reason or "", _UNKNOWN)
+        reason = FAILURE_WORDS[outcome.failure.kind] if outcome.failure and not outcome.reason else known
         problems.append(
             _problem(Text(f"not shipped: {reason.en} ({outcome.detail})", f"上报失败:{reason.zh}({outcome.detail})"))
         )
@@ -154,7 +153,16 @@ _REASONS = {
     "overloaded": Text("the collector is busy", "采集服务器正忙"),
     "server_error": Text("the collector has an error", "采集服务器内部错误"),
     "bad_receipt": Text("the collector's receipt does not add up", "采集服务器的回执不一致"),
-    "redirected": Text("the collector's address redirects elsewhere", "采集服务器地址发生了跳转"),
+    "redirected": Text(
+        "the address redirects elsewhere; put the final address into [collector] url",
+        "采集服务器地址发生跳转,请在 [collector] url 中填写最终地址",
+    ),
+    "clock_wrong": Text(
+        "this gateway's clock is wrong, so the collector's certificate cannot be checked; set the clock "
+        "(timedatectl set-ntp true, or date -s '2026-01-31 08:00') and replace the clock battery",
+        "网关时钟不正确,无法验证采集服务器证书;请校准时钟(timedatectl set-ntp true,或 date -s '2026-01-31 08:00')并更换时钟电池",
+    ),
+    "spool_failed": Text("the spool could not be read or written", "留存库无法读写"),
 }
 
 

@@ -7,6 +7,19 @@ from random import Random
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 900.0
 LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+LONGEST_SPREAD_SECONDS = 30.0
+
+
+def wait_seconds(failures: int, told_seconds: float | None, hopeless: bool, rng: Random) -> float:
+    """How long to wait now. What the collector asked for wins and is never cut short, only spread a little.
+
+    `hopeless` is a refusal that time alone will not mend (two programs that do not understand each other): long from the start.
+    """
+    if told_seconds:
+        return told_seconds + rng.uniform(0, min(LONGEST_SPREAD_SECONDS, told_seconds / 10))
+    if hopeless:
+        return rng.uniform(LONGEST_SECONDS / 2, LONGEST_SECONDS)
+    return delay_seconds(failures, rng)
 
 
 def delay_seconds(failures: int, rng: Random) -> float:
@@ -16,16 +29,23 @@ def delay_seconds(failures: int, rng: Random) -> float:
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """What `Retry-After` asks for (RFC 9110 section 10.2.3): seconds or a date. None when absent or not understood."""
+    """What `Retry-After` asks for (RFC 9110 section 10.2.3): seconds or a date. None when absent or not understood.
+
+    `now` is the answering side's time: a date means nothing by a gateway's wrong clock.
+    """
     if header is None:
         return None
     text = header.strip()
     if text.isascii() and text.isdigit():
         return min(LONGEST_RETRY_AFTER_SECONDS, float(text[:10]))
+    moment = http_date(text)
+    return None if moment is None else min(LONGEST_RETRY_AFTER_SECONDS, max(0.0, (moment - now).total_seconds()))
+
+
+def http_date(text: str | None) -> datetime | None:
+    """A date as HTTP headers write it (RFC 9110 section 5.6.7); None when absent or not one."""
     try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError):
+        moment = parsedate_to_datetime(text or "")
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(LONGEST_RETRY_AFTER_SECONDS, max(0.0, (moment - now).total_seconds()))
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,30 +1,36 @@
-"""One HTTP conversation with the collector: TLS, token, deadline. All the I/O of shipping is here."""
+"""One HTTP conversation with the collector: TLS, token, deadline. With `timed`, all the I/O of shipping is here."""
 
 import contextlib
 import http.client
+import re
 import socket
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
 from urllib.parse import urlsplit
 
 from campus_agent.config import Collector
 from campus_agent.measure.errors import failure_of
+from campus_agent.ship.timed import TimedSocket, dial
 from campus_wire.failures import Failure, FailureKind, Operation
 from campus_wire.settings import read_secret
 
 CONNECT_TIMEOUT_SECONDS = 15.0
-ANSWER_TIMEOUT_SECONDS = 60.0
+"""For TCP, and again for the TLS handshake."""
+EXCHANGE_TIMEOUT_SECONDS = 90.0
+"""For one request and its whole answer: 100 KB, a full batch compressed, take 13 s at 64 kbit/s."""
 MAX_ANSWER_BYTES = 1024 * 1024
+_MAX_DETAIL = 300
 
 
 class ShipFailed(Exception):
     """No answer was had: which step, which kind."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, operation: Operation, kind: FailureKind, detail: str) -> None:
         """Keep the failure as data."""
-        super().__init__(f"{failure.operation}: {failure.kind}: {failure.detail}")
-        self.failure = failure
+        super().__init__(f"{operation}: {kind}: {detail}")
+        self.failure = Failure(operation, kind, detail[:_MAX_DETAIL])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,91 +48,161 @@ class Answer:
 class Connection:
     """Kept open for one drain; the token is read from its file each time, so a rotated one is used at once."""
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        connect_seconds: float = CONNECT_TIMEOUT_SECONDS,
+        exchange_seconds: float = EXCHANGE_TIMEOUT_SECONDS,
+    ) -> None:
         """Nothing is opened yet."""
         self._collector = collector
+        self._parts = urlsplit(collector.url)
+        self._connect_seconds = connect_seconds
+        self._exchange_seconds = exchange_seconds
         self._http: http.client.HTTPConnection | None = None
+        self._line: TimedSocket | None = None
+        self._token = ""
 
     def post(self, path: str, body: bytes) -> Answer:
         """Send a gzip JSON body. Raises ShipFailed."""
-        try:
-            token = read_secret(self._collector.token_file).reveal()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            detail = f"token file {self._collector.token_file}: {reason}"
-            raise ShipFailed(Failure(Operation.PREPARE, FailureKind.NOT_AUTHORISED, detail[:300])) from None
+        self._token = self._read_token()
         headers = {
-            "Authorization": f"Bearer {token}",
+            "Authorization": f"Bearer {self._token}",
             "Content-Type": "application/json",
             "Content-Encoding": "gzip",
             "Accept": "application/json",
         }
-        return self._exchange("POST", urlsplit(self._collector.url).path + path, body, headers)
+        return self._exchange("POST", path, body, headers)
 
     def get(self, path: str) -> Answer:
         """Ask without a token (/healthz). Raises ShipFailed."""
-        return self._exchange("GET", urlsplit(self._collector.url).path + path, None, {"Accept": "application/json"})
+        return self._exchange("GET", path, None, {"Accept": "application/json"})
 
     def close(self) -> None:
         """Hang up."""
         if self._http is not None:
             with contextlib.suppress(OSError):
                 self._http.close()
-            self._http = None
+        self._http = self._line = None
+
+    def hang_up(self) -> None:
+        """End a running exchange, from another thread."""
+        line = self._line
+        if line is not None:
+            with contextlib.suppress(OSError):
+                line.hang_up()
+
+    def scrubbed(self, text: str) -> str:
+        """The text without our token, whoever repeated it."""
+        if self._token:
+            text = text.replace(self._token, "***")
+        return re.sub(r"(?i)\bbearer\s+\S+", "Bearer ***", text)
+
+    def _read_token(self) -> str:
+        file = self._collector.token_file
+        try:
+            token = read_secret(file).reveal()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ShipFailed(Operation.PREPARE, FailureKind.NOT_AUTHORISED, f"token file {file}: {reason}") from None
+        if re.fullmatch(r"[\x21-\x7e]{1,200}", token) is None:
+            detail = (
+                f"token file {file}: this is no token: it must be one line of at most 200 ASCII characters, no spaces"
+            )
+            raise ShipFailed(Operation.PREPARE, FailureKind.NOT_AUTHORISED, detail)
+        return token
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        operation = Operation.CONNECT
+        """One request. A kept connection that the other side closed meanwhile is opened again, once: a result counts once anyway."""
+        kept = self._http is not None
         try:
-            if self._http is None:
-                self._http = self._connect()
-            operation = Operation.REQUEST
-            sent_at = monotonic()
-            self._http.request(method, path, body, headers)
-            operation = Operation.READ
-            response = self._http.getresponse()
-            received_at = monotonic()
-            content = response.read(MAX_ANSWER_BYTES + 1)
-            if len(content) > MAX_ANSWER_BYTES:
-                raise http.client.HTTPException(f"answer larger than {MAX_ANSWER_BYTES} bytes")
-        except http.client.HTTPException as error:
+            return self._once(method, self._parts.path + path, body, headers)
+        except ShipFailed as failed:
+            if not kept or failed.failure.kind is not FailureKind.CONNECTION_RESET:
+                raise
+        return self._once(method, self._parts.path + path, body, headers)
+
+    def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        if self._http is None or self._line is None:
+            self._http, self._line = self._connect()
+        self._line.restart(self._exchange_seconds)
+        sent_at = monotonic()
+        cut = False
+        try:
+            with _told(Operation.REQUEST):
+                try:
+                    self._http.request(method, path, body, headers | {"Host": self._parts.netloc})
+                except (BrokenPipeError, ConnectionResetError):
+                    cut = True  # it may have answered (413, 401) before it had read everything
+            with _told(Operation.READ):
+                response = self._http.getresponse()
+                received_at = monotonic()
+                content = _read_all(response)
+        except ShipFailed:
             self.close()
-            detail = f"{type(error).__name__}: {error}"[:300]
-            raise ShipFailed(Failure(operation, FailureKind.PROTOCOL_ERROR, detail)) from None
+            raise
+        if cut or response.will_close:
+            self.close()
+        retry_after, date = response.headers.get("Retry-After"), response.headers.get("Date")
+        return Answer(response.status, content, retry_after, date, sent_at, received_at)
+
+    def _connect(self) -> tuple[http.client.HTTPConnection, TimedSocket]:
+        secure = self._parts.scheme == "https"
+        host, port = self._parts.hostname or "", self._parts.port or (443 if secure else 80)
+        context = self._tls() if secure else None
+        with _told(Operation.CONNECT):
+            plain = dial(host, port, self._connect_seconds)
+        if context is not None:
+            try:
+                plain.settimeout(self._connect_seconds)
+                with _told(Operation.TLS):
+                    plain = context.wrap_socket(plain, server_hostname=host)
+            except ShipFailed:
+                plain.close()
+                raise
+        line = TimedSocket(plain)
+        made = http.client.HTTPConnection(host, port)
+        made.auto_open = 0  # it must never connect by itself, without TLS
+        made.sock = line
+        return made, line
+
+    def _tls(self) -> ssl.SSLContext:
+        """Certificates are always checked: against `ca_file` alone where there is one, else the system's authorities."""
+        ca_file = self._collector.ca_file
+        try:
+            context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         except OSError as error:
-            self.close()
-            raise ShipFailed(_failure(operation, error)) from None
-        if response.will_close:
-            self.close()
-        return Answer(
-            response.status,
-            content,
-            response.headers.get("Retry-After"),
-            response.headers.get("Date"),
-            sent_at,
-            received_at,
-        )
-
-    def _connect(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self._collector.url)
-        host = parts.hostname or ""
-        made: http.client.HTTPConnection
-        if parts.scheme == "https":
-            ca = str(self._collector.ca_file) if self._collector.ca_file else None
-            context = ssl.create_default_context(cafile=ca)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            made = http.client.HTTPSConnection(host, parts.port, timeout=CONNECT_TIMEOUT_SECONDS, context=context)
-        else:
-            made = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_TIMEOUT_SECONDS)
-        made.connect()
-        made.sock.settimeout(ANSWER_TIMEOUT_SECONDS)
-        return made
+            reason = "it holds no PEM certificate" if isinstance(error, ssl.SSLError) else error.strerror
+            raise ShipFailed(Operation.TLS, FailureKind.CERTIFICATE_UNTRUSTED, f"ca_file {ca_file}: {reason}") from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
 
 
-def _failure(operation: Operation, error: OSError) -> Failure:
-    if isinstance(error, socket.gaierror):
-        operation = Operation.RESOLVE
-    elif isinstance(error, ssl.SSLError):
-        operation = Operation.TLS
-    elif isinstance(error, FileNotFoundError):  # the CA file
-        return Failure(Operation.TLS, FailureKind.CERTIFICATE_UNTRUSTED, f"ca_file: {error.strerror}")
-    return failure_of(operation, error)
+def _read_all(response: http.client.HTTPResponse) -> bytes:
+    content = response.read(MAX_ANSWER_BYTES + 1)
+    if len(content) > MAX_ANSWER_BYTES:
+        raise http.client.HTTPException(f"answer larger than {MAX_ANSWER_BYTES} bytes")
+    expected = response.headers.get("Content-Length", "")
+    if expected.isdigit() and len(content) < int(expected):  # `read` with a bound does not complain
+        raise http.client.IncompleteRead(content, int(expected) - len(content))
+    return content
+
+
+@contextlib.contextmanager
+def _told(operation: Operation) -> Iterator[None]:
+    """Errors of this step as ShipFailed."""
+    try:
+        yield
+    except socket.gaierror as error:
+        failure = failure_of(Operation.RESOLVE, error)
+        raise ShipFailed(failure.operation, failure.kind, failure.detail) from None
+    except UnicodeError:
+        raise ShipFailed(Operation.RESOLVE, FailureKind.NAME_NOT_FOUND, "this is no valid name") from None
+    except (http.client.RemoteDisconnected, http.client.IncompleteRead) as error:
+        detail = f"the other side hung up: {type(error).__name__}"
+        raise ShipFailed(operation, FailureKind.CONNECTION_RESET, detail) from None
+    except http.client.HTTPException as error:
+        raise ShipFailed(operation, FailureKind.PROTOCOL_ERROR, f"{type(error).__name__}: {error}") from None
+    except OSError as error:
+        failure = failure_of(operation, error)
+        raise ShipFailed(failure.operation, failure.kind, failure.detail) from None

@@ -8,10 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from campus_wire.codec import WireError, decode_receipt
-from campus_wire.records import Receipt
+import msgspec
 
-Reason = Literal["token_refused", "not_understood", "overloaded", "server_error", "bad_receipt", "redirected"]
+from campus_wire.codec import WireError, decode_receipt
+from campus_wire.records import Problem, Receipt
+
+Reason = Literal[
+    "token_refused",
+    "not_understood",
+    "overloaded",
+    "server_error",
+    "bad_receipt",
+    "redirected",
+    "clock_wrong",
+    "spool_failed",
+]
+"""Why nothing was delivered. The last two are found by the shipper: they are no answer of the collector."""
+HOPELESS: frozenset[Reason] = frozenset({"not_understood"})
+_MAX_SAID = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +41,8 @@ class Accepted:
 class TooBig:
     """The batch must be smaller."""
 
+    detail: str
+
 
 @dataclass(frozen=True, slots=True)
 class Later:
@@ -38,25 +54,31 @@ class Later:
 
 def decide(status: int, body: bytes, ids: Sequence[str]) -> Accepted | TooBig | Later:
     """The meaning of one HTTP answer to a batch with these result ids."""
-    if status == 200:
-        return _read_receipt(body, ids)
-    detail = f"HTTP {status}: {body[:200].decode(errors='replace')}"
-    if status == 413:
-        return TooBig()
+    if 200 <= status < 300:
+        return _read_receipt(status, body, ids)
+    detail = f"HTTP {status}: {_said(body)}"
+    if status == 413 and ids:
+        return TooBig(detail)
+    return Later(_reason(status), detail)
+
+
+def _reason(status: int) -> Reason:
     if status in (401, 403):
-        return Later("token_refused", detail)
+        return "token_refused"
     if status in (429, 503):
-        return Later("overloaded", detail)
+        return "overloaded"
     if 300 <= status < 400:
-        return Later("redirected", detail)
-    return Later("not_understood" if 400 <= status < 500 else "server_error", detail)
+        return "redirected"
+    if 400 <= status < 500 and status != 408:  # 408: the line was too slow for the collector's patience
+        return "not_understood"
+    return "server_error"
 
 
-def _read_receipt(body: bytes, ids: Sequence[str]) -> Accepted | Later:
+def _read_receipt(status: int, body: bytes, ids: Sequence[str]) -> Accepted | Later:
     try:
         receipt = decode_receipt(body)
     except WireError as error:
-        return Later("bad_receipt", str(error))
+        return Later("bad_receipt", f"HTTP {status} without a receipt ({error}): {_said(body)}")
     refused: dict[int, str] = {}
     for one in receipt.quarantined:
         place = one.index if 0 <= one.index < len(ids) else _place(ids, one.id)
@@ -72,3 +94,13 @@ def _read_receipt(body: bytes, ids: Sequence[str]) -> Accepted | Later:
 
 def _place(ids: Sequence[str], result_id: str | None) -> int | None:
     return ids.index(result_id) if result_id is not None and result_id in ids else None
+
+
+def _said(body: bytes) -> str:
+    """What the other side said, for a person: its problem body (RFC 9457), else the beginning of whatever came."""
+    try:
+        problem = msgspec.json.decode(body, type=Problem)
+        text = f"{problem.title}: {problem.detail}" if problem.detail else problem.title
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        text = body[:_MAX_SAID].decode(errors="replace")
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_MAX_SAID]

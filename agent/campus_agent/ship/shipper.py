@@ -1,9 +1,12 @@
 """Send what waits in the spool, oldest first, until it is empty or the collector says otherwise.
 
-Called from a thread of the daemon. Only what a receipt accounts for leaves the spool.
+Called from a thread of the daemon. Only what a receipt accounts for leaves the spool. The first request of a boot is an empty batch: it
+asks the collector for the time, so that results of a clock that was never set are not sent with a wrong date.
 """
 
+import logging
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,27 +17,35 @@ import msgspec
 from campus_agent.clock import (
     Clock,
     Estimate,
-    better,
-    corrected_start,
     estimate_from_exchange,
+    is_plausible,
+    of_boot,
     offset_seconds,
-    validity_under,
+    with_learnt,
+    worth_storing,
 )
 from campus_agent.config import Collector
-from campus_agent.ship.backoff import delay_seconds, retry_after_seconds
+from campus_agent.ship.backoff import http_date, retry_after_seconds, wait_seconds
 from campus_agent.ship.connection import Answer, Connection, ShipFailed
-from campus_agent.ship.decide import Accepted, Later, TooBig, decide
+from campus_agent.ship.correct import Known, corrected
+from campus_agent.ship.decide import HOPELESS, Accepted, Later, Reason, TooBig, decide
+from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import Entry, Spool
 from campus_wire import SCHEMA_VERSION
-from campus_wire.codec import WireError, compress, decode_result, encode_envelope, encode_result
-from campus_wire.failures import Failure
+from campus_wire.codec import compress, encode_envelope
+from campus_wire.failures import Failure, FailureKind
 from campus_wire.records import AgentState, Announcement, Envelope
+
+log = logging.getLogger(__name__)
 
 MAX_BATCH_RESULTS = 500
 MAX_BATCH_BYTES = 1024 * 1024
 MAX_BATCHES_PER_DRAIN = 50
-ESTIMATE_KEY = "clock_estimate"
+NEVER_TOO_LARGE_BYTES = 64 * 1024
+"""A collector that refuses a single result of this size is not what refuses: something in between has too small a limit."""
+ESTIMATES_KEY = "clock_estimates"
 OUTCOME_KEY = "ship_outcome"
+_CLOCK_SUSPECTS = frozenset({FailureKind.CERTIFICATE_EXPIRED, FailureKind.CERTIFICATE_UNTRUSTED})
 
 
 class ShipOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,8 +70,18 @@ class _Tally:
     quarantined: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why this drain ended early."""
+
+    reason: Reason | None
+    detail: str
+    failure: Failure | None = None
+    told_seconds: float | None = None
+
+
 class Shipper:
-    """Sends one agent's spool to its collector."""
+    """Sends one agent's spool to its collector. One drain at a time; `stop` may be called from any thread."""
 
     def __init__(
         self,
@@ -71,6 +92,7 @@ class Shipper:
         announcement: Announcement,
         state: Callable[[], AgentState],
         rng: random.Random | None = None,
+        connect: Callable[[Collector], Connection] = Connection,
     ) -> None:
         """`state` gives the agent's health at the moment of each sending."""
         self._collector = collector
@@ -80,104 +102,133 @@ class Shipper:
         self._announcement = announcement
         self._state = state
         self._rng = rng or random.Random()
+        self._connect = connect
+        self._connection: Connection | None = None
+        self._stopping = threading.Event()
         self._batch_results = MAX_BATCH_RESULTS
+        self._ceiling = MAX_BATCH_RESULTS
+        self._estimates = self._stored = spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ()
 
     @property
     def estimate(self) -> Estimate | None:
-        """What is known of the collector's clock, from this boot or the last one that learnt it."""
-        return self._spool.recall(ESTIMATE_KEY, Estimate)
+        """What is known of the collector's clock in this boot."""
+        return of_boot(self._estimates, self._clock.boot_id)
 
     def last_outcome(self) -> ShipOutcome | None:
         """What came of the last drain, also of an earlier process."""
         return self._spool.recall(OUTCOME_KEY, ShipOutcome)
 
+    def stop(self) -> None:
+        """End a running drain soon; what was not acknowledged stays in the spool."""
+        self._stopping.set()
+        connection = self._connection
+        if connection is not None:
+            connection.hang_up()
+
     def drain(self) -> ShipOutcome:
         """Send all that waits; at least one batch, empty if need be, so that the collector hears from us. Never raises for the
-        network's or the collector's faults."""
-        before = self.last_outcome()
-        failures = (before.failures_in_a_row if before else 0) + 1
-        tally = _Tally()
-        now = datetime.fromtimestamp(self._clock.wall(), UTC)
-        connection = Connection(self._collector)
+        network's, the collector's or the disk's faults."""
         try:
-            retry, failure, reason, detail = self._send_all(connection, tally)
+            before = self.last_outcome()
+        except SpoolError:
+            before = None
+        tally = _Tally()
+        self._ceiling = MAX_BATCH_RESULTS
+        self._connection = connection = self._connect(self._collector)
+        try:
+            trouble = self._send_all(connection, tally)
+        except ShipFailed as failed:
+            trouble = self._network_trouble(failed.failure)
+        except SpoolError as error:
+            trouble = _Trouble("spool_failed", str(error))
         finally:
+            self._connection = None
             connection.close()
-        well = failure is None and reason is None
-        if not well and retry is None:
-            retry = delay_seconds(failures, self._rng)
-        outcome = ShipOutcome(
-            at=now,
-            stored=tally.stored,
-            duplicate=tally.duplicate,
-            quarantined=tally.quarantined,
-            failure=failure,
-            reason=reason,
-            detail=detail,
-            failures_in_a_row=0 if well else failures,
-            retry_seconds=retry or 0.0,
-            last_success_at=now if well else before.last_success_at if before else None,
-        )
-        self._spool.remember(OUTCOME_KEY, outcome)
+        outcome = self._outcome(before, tally, trouble, connection.scrubbed)
+        if trouble is None or not self._stopping.is_set():
+            try:
+                self._spool.remember(OUTCOME_KEY, outcome)
+            except SpoolError as error:
+                log.warning("the outcome of shipping could not be kept", extra={"error": str(error)})
         return outcome
 
-    def _send_all(self, connection: Connection, tally: _Tally) -> tuple[float | None, Failure | None, str | None, str]:
-        """(seconds to wait if told, failure, reason, detail); the last three empty when all went well."""
-        if not self._knows_time():
-            try:  # results of a clock that was never confirmed wait until it is: an empty batch asks the time
-                answer = self._post(connection, [])
-            except ShipFailed as failed:
-                return None, failed.failure, None, failed.failure.detail
-            meaning = decide(answer.status, answer.body, [])
-            if isinstance(meaning, Later):
-                return self._told(answer), None, meaning.reason, meaning.detail
-            if isinstance(meaning, Accepted):
-                self._learn(answer, meaning)
+    def _outcome(
+        self, before: ShipOutcome | None, tally: _Tally, trouble: _Trouble | None, scrubbed: Callable[[str], str]
+    ) -> ShipOutcome:
+        now = self._now()
+        well = ShipOutcome(now, tally.stored, tally.duplicate, tally.quarantined, last_success_at=now)
+        if trouble is None:
+            return well
+        delivered = tally.stored or tally.duplicate or tally.quarantined
+        failures = 1 if delivered or before is None else before.failures_in_a_row + 1
+        failure = trouble.failure
+        return msgspec.structs.replace(
+            well,
+            failure=msgspec.structs.replace(failure, detail=scrubbed(failure.detail)) if failure else None,
+            reason=trouble.reason,
+            detail=scrubbed(trouble.detail),
+            failures_in_a_row=failures,
+            retry_seconds=wait_seconds(failures, trouble.told_seconds, trouble.reason in HOPELESS, self._rng),
+            last_success_at=now if delivered else before.last_success_at if before else None,
+        )
+
+    def _send_all(self, connection: Connection, tally: _Tally) -> _Trouble | None:
+        """None when all went well. Raises ShipFailed, SpoolError."""
+        if self.estimate is None:
+            trouble = self._send(connection, [], tally)
+            if trouble is not None:
+                return trouble
         for round_ in range(MAX_BATCHES_PER_DRAIN):
             entries = self._spool.peek(self._batch_results, MAX_BATCH_BYTES)
-            if not entries and round_:
-                break
-            try:
-                answer = self._post(connection, entries)
-            except ShipFailed as failed:
-                return None, failed.failure, None, failed.failure.detail
-            meaning = decide(answer.status, answer.body, [entry.id for entry in entries])
-            if isinstance(meaning, Later):
-                return self._told(answer), None, meaning.reason, meaning.detail
-            if isinstance(meaning, TooBig):
-                self._shrink(entries)
-                continue
-            self._learn(answer, meaning)
-            self._settle(entries, meaning, tally)
-            self._batch_results = min(MAX_BATCH_RESULTS, self._batch_results * 2)
-            if not entries:
-                break
-        return None, None, None, ""
+            if (not entries and round_) or self._stopping.is_set():
+                return None
+            trouble = self._send(connection, entries, tally)
+            if trouble is not None or not entries:
+                return trouble
+        return None
 
-    def _post(self, connection: Connection, entries: list[Entry]) -> Answer:
-        estimate = self.estimate
-        now = self._server_now(estimate)
-        envelope = Envelope(
-            schema_version=SCHEMA_VERSION,
-            agent_id=self._agent_id,
-            boot_id=self._clock.boot_id,
-            sent_at=datetime.fromtimestamp(self._clock.wall(), UTC),
-            results=[msgspec.Raw(corrected_raw(entry, estimate, now)) for entry in entries],
-            agent=self._state(),
-            announcement=self._announcement,
+    def _send(self, connection: Connection, entries: list[Entry], tally: _Tally) -> _Trouble | None:
+        """One batch, and what its answer means for it."""
+        answer = connection.post("/v1/results", compress(self._envelope(entries)))
+        meaning = decide(answer.status, answer.body, [entry.id for entry in entries])
+        if isinstance(meaning, Later):
+            return _Trouble(meaning.reason, meaning.detail, told_seconds=self._told(answer))
+        if isinstance(meaning, TooBig):
+            return self._shrink(entries, meaning, tally)
+        self._learn(answer, meaning)
+        self._settle(entries, meaning, tally)
+        self._batch_results = min(self._ceiling, self._batch_results * 2)
+        return None
+
+    def _envelope(self, entries: list[Entry]) -> bytes:
+        known = Known(self._estimates, self.estimate, self._server_now())
+        raws = [msgspec.Raw(corrected(entry, known, self._spool.last_monotonic_seconds)) for entry in entries]
+        return encode_envelope(
+            Envelope(
+                schema_version=SCHEMA_VERSION,
+                agent_id=self._agent_id,
+                boot_id=self._clock.boot_id,
+                sent_at=self._now(),
+                results=raws,
+                agent=self._state(),
+                announcement=self._announcement,
+            )
         )
-        return connection.post("/v1/results", compress(encode_envelope(envelope)))
 
     def _learn(self, answer: Answer, meaning: Accepted) -> None:
-        """Take the collector's time from its receipt."""
+        """Take the collector's time from its receipt, unless its own clock was never set."""
+        server_time = meaning.receipt.server_time
+        if server_time.tzinfo is None or not is_plausible(server_time):
+            log.warning("the collector's time is not believed", extra={"server_time": server_time.isoformat()})
+            return
         shift = self._clock.monotonic() - monotonic()  # the exchange was timed by the process clock
         new = estimate_from_exchange(
-            self._clock, answer.sent_at + shift, answer.received_at + shift, meaning.receipt.server_time.timestamp()
+            self._clock, answer.sent_at + shift, answer.received_at + shift, server_time.timestamp()
         )
-        old = self.estimate
-        kept = better(old, new)
-        if kept != old:
-            self._spool.remember(ESTIMATE_KEY, kept)
+        self._estimates = with_learnt(self._estimates, new)
+        if worth_storing(of_boot(self._stored, new.boot_id), self.estimate or new):
+            self._spool.remember(ESTIMATES_KEY, self._estimates)
+            self._stored = self._estimates
 
     def _settle(self, entries: list[Entry], meaning: Accepted, tally: _Tally) -> None:
         if meaning.refused:
@@ -188,35 +239,34 @@ class Shipper:
         tally.duplicate += meaning.receipt.duplicate
         tally.quarantined += len(meaning.refused)
 
-    def _shrink(self, entries: list[Entry]) -> None:
-        """413: half as many next time; a single result that is too large will never pass."""
-        if len(entries) == 1:
-            self._spool.quarantine({entries[0].key: "too large for the collector"})
-        self._batch_results = max(1, len(entries) // 2)
+    def _shrink(self, entries: list[Entry], refusal: TooBig, tally: _Tally) -> _Trouble | None:
+        """413: half as many for the rest of this drain; a single result that is too large will never pass."""
+        if len(entries) > 1:
+            self._batch_results = self._ceiling = len(entries) // 2
+            return None
+        octets = len(entries[0].body)
+        if octets < NEVER_TOO_LARGE_BYTES:
+            return _Trouble("not_understood", f"a single result of {octets} bytes was refused: {refusal.detail}")
+        reason = f"too large for the collector: {octets} bytes ({refusal.detail})"
+        tally.quarantined += self._spool.quarantine({entries[0].key: reason})
+        self._batch_results = self._ceiling = MAX_BATCH_RESULTS
+        return None
 
-    def _knows_time(self) -> bool:
-        return offset_seconds(self._clock, self.estimate) is not None
-
-    def _server_now(self, estimate: Estimate | None) -> datetime | None:
-        offset = offset_seconds(self._clock, estimate)
-        return None if offset is None else datetime.fromtimestamp(self._clock.wall() + offset, UTC)
+    def _network_trouble(self, failure: Failure) -> _Trouble:
+        if failure.kind is FailureKind.TIMEOUT:  # a weak line may still carry a smaller batch
+            self._batch_results = max(1, self._batch_results // 2)
+        if failure.kind in _CLOCK_SUSPECTS and not is_plausible(self._now()):
+            detail = f"by this gateway's clock it is {self._now():%Y-%m-%d}: {failure.detail}"
+            return _Trouble("clock_wrong", detail, failure)
+        return _Trouble(None, failure.detail, failure)
 
     def _told(self, answer: Answer) -> float | None:
-        return retry_after_seconds(answer.retry_after, datetime.fromtimestamp(self._clock.wall(), UTC))
+        now = http_date(answer.date) or self._server_now() or self._now()
+        return retry_after_seconds(answer.retry_after, now)
 
+    def _server_now(self) -> datetime | None:
+        offset = offset_seconds(self._clock, self.estimate)
+        return None if offset is None else datetime.fromtimestamp(self._clock.wall() + offset, UTC)
 
-def corrected_raw(entry: Entry, estimate: Estimate | None, now: datetime | None) -> bytes:
-    """The octets to send: as spooled, or with the true start where the clock was wrong when it was measured."""
-    try:
-        result = decode_result(entry.body)
-    except WireError:  # written by another version: the collector judges it
-        return entry.body
-    truth = corrected_start(result.started_at, entry.boot_id, entry.monotonic_seconds, estimate, now)
-    validity = validity_under(truth, result.validity)
-    if truth.started_at == result.started_at and validity is result.validity:
-        return entry.body
-    return encode_result(
-        msgspec.structs.replace(
-            result, started_at=truth.started_at, clock_offset_seconds=truth.clock_offset_seconds, validity=validity
-        )
-    )
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.wall(), UTC)

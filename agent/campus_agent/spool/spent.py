@@ -1,25 +1,28 @@
 """How many octets did tests put on each segment, today and ever? The daily budget must survive a restart."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from campus_agent.spool import counters
 from campus_wire.records import Segment
 
+Spending = tuple[Segment, date, int]
 KEPT_DAYS = 40
 SEGMENTS: tuple[Segment, ...] = ("classroom", "uplink")
 
 
-def add(connection: sqlite3.Connection, segment: Segment, day: date, octets: int) -> None:
-    """Note octets of a day; days long past are forgotten."""
-    connection.execute(
-        "INSERT INTO test_bytes VALUES (?, ?, ?) "
-        "ON CONFLICT (day, segment) DO UPDATE SET octets = octets + excluded.octets",
-        (day.isoformat(), segment, octets),
-    )
-    counters.count(connection, _total(segment), octets)
-    first = day - min(timedelta(KEPT_DAYS), day - date.min)
-    connection.execute("DELETE FROM test_bytes WHERE day < ?", (first.isoformat(),))
+def add(connection: sqlite3.Connection, spendings: Sequence[Spending]) -> None:
+    """Note octets by segment and day; days long past are forgotten."""
+    for segment, day, octets in spendings:
+        connection.execute(
+            "INSERT INTO test_bytes VALUES (?, ?, ?) "
+            "ON CONFLICT (day, segment) DO UPDATE SET octets = octets + excluded.octets",
+            (day.isoformat(), segment, octets),
+        )
+        counters.count(connection, _total(segment), octets)
+        first = day - min(timedelta(KEPT_DAYS), day - date.min)
+        connection.execute("DELETE FROM test_bytes WHERE day < ?", (first.isoformat(),))
 
 
 def of_day(connection: sqlite3.Connection, day: date) -> dict[Segment, int]:

@@ -1,0 +1,81 @@
+"""What is sent for a spooled result? Its octets, or the same with the true start where the clock was wrong when it was measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from campus_agent.clock import (
+    NOTICEABLE_SECONDS,
+    Corrected,
+    Estimate,
+    corrected_start,
+    of_boot,
+    start_without_clock,
+)
+from campus_agent.spool.spool import Entry
+from campus_wire.failures import Validity
+
+_MAX_DETAIL = 300
+
+
+class _Label(msgspec.Struct):
+    started_at: datetime
+    validity: str
+    clock_offset_seconds: float | None = None
+    detail: str = ""
+
+
+_label_of = msgspec.json.Decoder(_Label).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of time at the moment of sending: an estimate for each boot that learnt one, and this boot's own."""
+
+    estimates: tuple[Estimate, ...] = ()
+    here: Estimate | None = None
+    now: datetime | None = None
+
+
+def corrected(entry: Entry, known: Known, last_monotonic_seconds: Callable[[str], float | None]) -> bytes:
+    """The octets to send. Fields that this version does not know stay; what cannot be read goes as it is: the collector judges it."""
+    try:
+        label = _label_of(entry.body)
+        if label.started_at.tzinfo is None:
+            return entry.body
+        truth = _truth(label, entry, known, last_monotonic_seconds)
+        return _relabelled(entry.body, label, truth)
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, OSError, ValueError):
+        return entry.body
+
+
+def _truth(
+    label: _Label, entry: Entry, known: Known, last_monotonic_seconds: Callable[[str], float | None]
+) -> Corrected:
+    estimate = of_boot(known.estimates, entry.boot_id)
+    truth = corrected_start(label.started_at, label.clock_offset_seconds, entry.monotonic_seconds, estimate)
+    if estimate is not None or known.here is None or known.now is None:
+        return truth
+    late = label.started_at > known.now + timedelta(seconds=NOTICEABLE_SECONDS + known.here.error_seconds)
+    if truth.trusted and not late:
+        return truth
+    last = last_monotonic_seconds(entry.boot_id)
+    boot_began = datetime.fromtimestamp(known.here.epoch_at_boot, UTC)
+    return start_without_clock(
+        label.started_at, entry.monotonic_seconds, entry.monotonic_seconds if last is None else last, boot_began
+    )
+
+
+def _relabelled(body: bytes, label: _Label, truth: Corrected) -> bytes:
+    if truth.trusted and truth.started_at == label.started_at:
+        return body
+    fields = msgspec.json.decode(body)
+    fields["started_at"] = truth.started_at
+    fields["clock_offset_seconds"] = truth.clock_offset_seconds
+    if not truth.trusted:
+        if label.validity not in (Validity.OK, Validity.CLOCK_UNTRUSTED):
+            fields["detail"] = f"{label.validity}; {label.detail}"[:_MAX_DETAIL]
+        fields["validity"] = Validity.CLOCK_UNTRUSTED
+    return msgspec.json.encode(fields)
