@@ -16,7 +16,8 @@ def main() -> int:
     if obstacle is not None:
         print(Text("no lab here: {why}", "无法搭建实验环境:{why}").in_(language, why=obstacle), file=sys.stderr)
         return 1
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a background job of a shell inherits SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         with LabSchool() as school:
             print(

@@ -85,7 +85,8 @@ HEADINGS = (
 def main() -> int:
     """Run the demonstration. The exit code."""
     language = from_environment()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a background job of a shell inherits SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     if FOLDER.exists():
         shutil.rmtree(FOLDER)
     FOLDER.mkdir(mode=0o700)
