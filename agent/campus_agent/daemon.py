@@ -214,7 +214,8 @@ class Daemon:
                     extra={"reason": outcome.reason or str(outcome.failure), "retry_seconds": outcome.retry_seconds},
                 )
                 await asyncio.sleep(max(outcome.retry_seconds, 0.1))
-            elif outcome.stored or outcome.duplicate or outcome.quarantined:
+                continue
+            if outcome.stored or outcome.duplicate or outcome.quarantined:
                 log.info("shipped", extra={"stored": outcome.stored, "quarantined": outcome.quarantined})
             await self._rest()
 
