@@ -1,14 +1,14 @@
 """Is the verdict certain yet, and if it cannot become so, why? Pure: a sequential test on what each pulse said.
 
 Each sound pulse gives one value: the capacity where the bottleneck was busy, else the rate that was proved. The verdict stands when
-their mean is far enough from the threshold in standard errors. `not_met` needs more than a low figure: a busy bottleneck, enough
+their median (a box stalls now and then; one spoilt pulse of three must not count) is far enough from the threshold in standard errors. `not_met` needs more than a low figure: a busy bottleneck, enough
 load offered, and no other traffic that could explain the rest.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import erf, sqrt
-from statistics import fmean, stdev
+from statistics import fmean, median
 
 from campus_agent.engine.pulse import Flaw, View
 from campus_agent.engine.spec import (
@@ -48,7 +48,7 @@ def decide(
     last = last or len(sound) >= MAX_PULSES or flawed >= MAX_FLAWED_PULSES
     if not sound:
         return _without(views, threshold, client_sends=client_sends, last=last)
-    rate = fmean(view.rate for view in sound)
+    rate = median(view.rate for view in sound)
     error = _error(sound, target)
     sigmas = abs(rate - threshold) / error
     confidence = erf(sigmas / sqrt(2))
@@ -70,10 +70,11 @@ def decide(
         )
         return Decision(True, None, rate, lower_bound, confidence, Validity.CROSS_TRAFFIC, limit, detail)
     if (
-        len(sound) >= 2 and _range(sound) <= 2 * STEADY_RATIO * target
-    ):  # agreed, only too near to call: the mean decides
+        len(sound) >= 2 and _between(sound) <= STEADY_RATIO * target
+    ):  # they agree, only too near to call: the median decides
         return Decision(True, reached, rate, lower_bound, confidence, limit=limit)
-    detail = f"{len(sound)} pulses from {_least(sound) / 1e6:.1f} to {(_least(sound) + _range(sound)) / 1e6:.1f} Mbit/s do not agree"
+    least, most = min(view.rate for view in sound), max(view.rate for view in sound)
+    detail = f"{len(sound)} pulses from {least / 1e6:.1f} to {most / 1e6:.1f} Mbit/s do not agree"
     return Decision(True, None, rate, lower_bound, confidence, Validity.INCONCLUSIVE, limit, detail)
 
 
@@ -100,16 +101,12 @@ def _without(views: Sequence[View], threshold: float, *, client_sends: bool, las
 
 
 def _error(sound: Sequence[View], target: float) -> float:
-    """Standard error of the mean: never below what one pulse's own spread, or the floor, allows."""
-    count = len(sound)
+    """Standard error of the median: never below what one pulse's own spread, or the floor, allows."""
     own = fmean(view.spread for view in sound)
-    between = stdev(view.rate for view in sound) if count > 1 else 0.0
-    return max(own, between, SPREAD_FLOOR_RATIO * target) / sqrt(count)
+    return 1.25 * max(own, _between(sound), SPREAD_FLOOR_RATIO * target) / sqrt(len(sound))
 
 
-def _least(sound: Sequence[View]) -> float:
-    return min(view.rate for view in sound)
-
-
-def _range(sound: Sequence[View]) -> float:
-    return max(view.rate for view in sound) - _least(sound)
+def _between(sound: Sequence[View]) -> float:
+    """How far do the pulses lie apart, as a standard deviation? From the median of their distances; of two, from both."""
+    middle = median(view.rate for view in sound)
+    return 1.4826 * median(abs(view.rate - middle) for view in sound)
