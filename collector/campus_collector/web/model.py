@@ -1,5 +1,6 @@
 """What a page shows, as plain values in one language: from store and verdicts, before any HTML."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from campus_collector.export.fleet import UP_WITHIN
 from campus_collector.judge.diagnosis import WORDS as CAUSES
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
+from campus_collector.judge.rules import RULES
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_collector.service import Service
 from campus_collector.store.interface import Agent, Latest, School, Subject
@@ -43,6 +45,7 @@ class TargetCard:
     picture: str
     counts: list[tuple[Badge, int]]
     total: str
+    latest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,17 +189,38 @@ class Reader:
         """What every page says at its end."""
         return self._judged_by(), self._updated()
 
+    def _by_latest(self, target: str) -> str:
+        """How the newest result of each subject would be judged alone: what a month in progress cannot tell yet."""
+        newest = {(one.school, one.subject, one.kind): one.any for one in self._service.store.latest()}
+        rule = self._policy.in_force(target, self._month.first_day)
+        counts = Counter(
+            self._verdict_of(
+                newest.get((subject.school, subject.id, RULES[target].result_kind)), required_of(subject, rule)
+            )
+            for subject in self._service.store.subjects()
+            if subject.kind == RULES[target].subject_kind
+        )
+        met, not_met = counts[Verdict.MET], counts[Verdict.NOT_MET]
+        return self._w("by_latest", met=met, not_met=not_met, open=counts.total() - met - not_met)
+
+    def _verdict_of(self, result: AnyResult | None, required: float | None) -> Verdict:
+        if isinstance(result, ThroughputResult):
+            return verdict_of(result, required, self._policy.tolerance_ratio)
+        passes = access_passes(result) if isinstance(result, ServiceResult) else None
+        return Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET
+
     def _card(self, name: str, area: AreaVerdict | None) -> TargetCard:
         title = self._in(TARGET_WORDS[name])
         if area is None:
-            return TargetCard(title, "—", "", [], self._w("no_subjects"))
+            return TargetCard(title, "—", "", [], self._w("no_subjects"), "")
         counts = [(v, int(getattr(area, v))) for v in Verdict]
         spoken = ", ".join(f"{self._in(VERDICT_WORDS[v])} {n}" for v, n in counts)
         picture = share_picture([(v.value, n) for v, n in counts if v is not Verdict.EXEMPT], f"{title}: {spoken}")
         ratio = "—" if area.compliance_ratio is None else f"{area.compliance_ratio:.1%}"
         shown = [(self._badge(v), n) for v, n in counts if n or v is not Verdict.EXEMPT]
         judged = area.met + area.not_met + area.insufficient
-        return TargetCard(title, ratio, picture, shown, self._w("subjects_count", count=judged))
+        total = self._w("subjects_count", count=judged)
+        return TargetCard(title, ratio, picture, shown, total, self._by_latest(name))
 
     def _line(self, school: School, own: list[SubjectVerdict], agent: Agent | None) -> SchoolLine:
         not_met = sum(one.verdict is Verdict.NOT_MET for one in own)
@@ -260,12 +284,7 @@ class Reader:
         """The verdict of the newest result alone, and why it is so if it is not plain."""
         if result is None:
             return self._badge(Verdict.INSUFFICIENT), self._w("never")
-        verdict = Verdict.INSUFFICIENT
-        if isinstance(result, ThroughputResult):
-            verdict = verdict_of(result, required, self._policy.tolerance_ratio)
-        elif isinstance(result, ServiceResult):
-            passes = access_passes(result)
-            verdict = Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET
+        verdict = self._verdict_of(result, required)
         note = ""
         if result.skipped is not None:
             note = self._w("skipped", reason=self._in(SKIP_WORDS[result.skipped]))
@@ -273,6 +292,10 @@ class Reader:
             note = self._in(FAILURE_WORDS[result.failure.kind])
         elif result.validity is not Validity.OK:
             note = self._in(VALIDITY_WORDS[result.validity])
+        elif verdict is Verdict.NOT_MET and isinstance(result, ThroughputResult) and required is not None:
+            rates = [rate for rate in (_rate(result.record, "down"), _rate(result.record, "up")) if rate is not None]
+            least = self._in(rate_words(required * self._policy.tolerance_ratio))
+            note = self._w("below", rate=self._in(rate_words(min(rates))), least=least)
         return self._badge(verdict), note
 
     def _latency(self, record: ThroughputRecord | None, own: AnyResult | None) -> str:

@@ -38,6 +38,8 @@ WORDS: dict[str, Text] = {
     ),
     "rtt": Text("RTT {idle} idle, {working} under load", "空闲时延 {idle},负载时延 {working}"),
     "rtt_idle": Text("RTT {idle}", "时延 {idle}"),
+    "below": Text("{rate} is below {least}", "{rate},低于 {least}"),
+    "by_latest": Text("Latest tests: ✓ {met}  ✗ {not_met}  ? {open}", "按最近一次测量:✓ {met}  ✗ {not_met}  ? {open}"),
     "never": Text("never measured", "尚未测量"),
     "never_valid": Text("no valid test yet", "尚无有效测量"),
     "not_judged": Text("not judged", "不计入考核"),
@@ -109,7 +111,7 @@ def rate_words(bits_per_second: float | None) -> Text:
     if bits_per_second is None:
         return Text("—", "—")
     megabits = bits_per_second / 1e6
-    text = f"{megabits:.1f}" if megabits < 995 else f"{megabits:.0f}"
+    text = f"{megabits:.0f}" if megabits >= 995 or megabits == round(megabits) else f"{megabits:.1f}"
     return Text(f"{text} Mbit/s", f"{text} 兆")
 
 

@@ -1,0 +1,169 @@
+"""The list of design section 9, as far as ingest goes: each answer named, nothing lost, nothing believed."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from campus_wire.codec import MAX_BODY_BYTES, encode_result
+from campus_wire.failures import Validity
+from tests.collector.world import AT, World, envelope, throughput
+
+
+def problem(answer: Any, status: int, title: str, detail: str) -> None:
+    assert answer.headers["content-type"] == "application/problem+json"
+    said = answer.json
+    assert (answer.status, said["status"], said["title"]) == (status, status, title)
+    assert detail in said["detail"]
+
+
+def changed(**fields: Any) -> bytes:
+    return json.dumps(json.loads(envelope(throughput())) | fields).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "title", "detail"),
+    [
+        (b"", 400, "Bad batch", "Input data was truncated"),
+        (b"[1, 2", 400, "Bad batch", "Expected `object`, got `array`"),
+        (b'{"schema_version": 1}', 400, "Bad batch", "missing required field `agent_id`"),
+        (b"\xff\xfe", 400, "Bad batch", "JSON is malformed: invalid character (byte 0)"),
+        (b'{"x": ' + b"[" * 200_000, 400, "Bad batch", "nested too deeply"),
+        (
+            changed(schema_version=2),
+            422,
+            "Unknown schema version",
+            "schema_version 2 is not supported; this side speaks 1",
+        ),
+        (changed(schema_version="1"), 400, "Bad batch", "Expected `int`, got `str` - at `$.schema_version`"),
+        (changed(results={}), 400, "Bad batch", "Expected `array`, got `object` - at `$.results`"),
+        (changed(results=[{}] * 1001), 413, "Batch too large", "1001 results in one batch; at most 1000"),
+        (b" " * (MAX_BODY_BYTES + 1), 413, "Batch too large", "grows beyond 4194304 bytes when decompressed"),
+    ],
+)
+def test_a_bad_batch_is_refused_whole(world: World, body: bytes, status: int, title: str, detail: str) -> None:
+    problem(world.post(body), status, title, detail)
+    assert world.service.store.ingest_totals() == {}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "title", "detail"),
+    [
+        ({"Authorization": ""}, 401, "No token", "send Authorization: Bearer TOKEN"),
+        ({"Authorization": "Basic eDp5"}, 401, "No token", "send Authorization: Bearer TOKEN"),
+        ({"Authorization": "Bearer " + "x" * 201}, 401, "No token", "Bearer TOKEN"),
+        ({"Authorization": "Bearer cm1_guess"}, 401, "Token refused", "unknown or revoked"),
+        ({"Content_Type": "text/plain"}, 415, "Wrong content type", "application/json"),
+        ({"Content_Encoding": "br"}, 415, "Wrong content encoding", "send gzip, or nothing"),
+    ],
+)
+def test_bad_headers_are_refused(world: World, headers: dict[str, str], status: int, title: str, detail: str) -> None:
+    problem(world.post(envelope(throughput()), **headers), status, title, detail)
+
+
+def test_what_is_not_gzip_is_named(world: World) -> None:
+    answer = world.request(
+        "POST",
+        "/v1/results",
+        b"plain",
+        Authorization=f"Bearer {world.token}",
+        Content_Type="application/json",
+        Content_Encoding="gzip",
+    )
+    problem(answer, 400, "Bad compression", "body is not valid gzip")
+
+
+def test_an_oversized_plain_body_is_cut_off(world: World) -> None:
+    problem(world.post(b" " * (MAX_BODY_BYTES + 1), Content_Encoding=""), 413, "Batch too large", "larger than 4194304")
+
+
+def test_a_plain_body_is_taken(world: World) -> None:
+    assert world.post(envelope(throughput()), Content_Encoding="").json["stored"] == 1
+
+
+def test_a_wrong_method_is_405(world: World) -> None:
+    assert world.request("PUT", "/v1/results", b"").status == 405
+
+
+def test_a_revoked_token_is_refused(world: World) -> None:
+    assert world.service.store.revoke_tokens("s001", datetime.now(UTC)) == 1
+    problem(world.post(envelope(throughput())), 401, "Token refused", "revoked")
+
+
+def bad_results() -> list[tuple[bytes, str]]:
+    now = datetime.now(UTC)
+    good = json.loads(encode_result(throughput()))
+    return [
+        (b"7", "Expected `object`, got `int`"),
+        (json.dumps(good | {"kind": "weather"}).encode(), "Invalid value 'weather' - at `$.kind`"),
+        (json.dumps(good | {"subject": "../c1"}).encode(), "matching regex"),
+        (encode_result(throughput(school="s002")), "subject of another school: s002, the token is for s001"),
+        (encode_result(throughput(at=now + timedelta(hours=1))), "is in the future"),
+        (encode_result(throughput(at=datetime(1970, 1, 2, tzinfo=UTC))), "is before 2020-01-01"),
+        (json.dumps(good | {"x": "y" * 300_000}).encode(), "is larger than 262144 bytes"),
+        (json.dumps(good | {"duration_seconds": -1}).encode(), "Expected `float` >= 0.0 - at `$.duration_seconds`"),
+    ]
+
+
+def test_bad_results_are_kept_apart_and_never_block_their_neighbours(world: World) -> None:
+    bad = bad_results()
+    first, last = throughput(), throughput()
+    receipt = world.send(first, *(raw for raw, _ in bad), last)
+    assert (receipt["stored"], receipt["duplicate"]) == (2, 0)
+    assert [one["index"] for one in receipt["quarantined"]] == list(range(1, len(bad) + 1))
+    for one, (_, reason) in zip(receipt["quarantined"], bad, strict=True):
+        assert reason in one["reason"]
+    kept = world.service.store.quarantined("s001", 100)
+    assert len(kept) == len(bad)
+    assert {one.reason for one in kept} == {one["reason"] for one in receipt["quarantined"]}
+
+
+def test_a_result_of_an_untrusted_clock_is_stored_whatever_its_time(world: World) -> None:
+    receipt = world.send(throughput(at=datetime(1970, 1, 1, tzinfo=UTC), validity=Validity.CLOCK_UNTRUSTED))
+    assert receipt["stored"] == 1
+
+
+def test_duplicates_within_and_across_batches_are_stored_once(world: World) -> None:
+    one = throughput(id="result-0001")
+    again = throughput(id="result-0001", at=AT + timedelta(hours=1))
+    assert world.send(one, one)["duplicate"] == 1
+    receipt = world.send(again)
+    assert (receipt["stored"], receipt["duplicate"]) == (0, 1)
+    listed = world.get("/v1/results?school=s001&from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00Z").json["results"]
+    assert [result["id"] for result in listed] == ["result-0001"]
+
+
+def test_the_same_id_of_another_school_is_another_result(world: World) -> None:
+    world.send(throughput(id="result-0001"))
+    token = world.issue_token("s002")
+    answer = world.post(envelope(throughput(id="result-0001", school="s002")), token=token)
+    assert answer.json["stored"] == 1
+
+
+def test_unknown_fields_come_back_as_they_came(world: World) -> None:
+    raw = json.dumps(json.loads(encode_result(throughput())) | {"new_field": {"a": [1]}}).encode()
+    world.send(raw)
+    body = world.get("/v1/results?school=s001&from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00Z").body
+    assert raw in body
+
+
+def test_a_store_that_went_away_is_503_and_nothing_is_acknowledged(world: World) -> None:
+    database = world.service.config.database
+    moved = database.rename(database.with_suffix(".away"))
+    answer = world.post(envelope(throughput(id="result-0001")))
+    problem(answer, 503, "Not now", "the store cannot be")
+    assert answer.headers["retry-after"] == "20"
+    assert world.get("/readyz").status == 503
+    moved.rename(database)
+    assert world.get("/readyz").status == 200
+    assert world.send(throughput(id="result-0001"))["stored"] == 1
+
+
+def test_too_many_at_once_are_sent_away(world: World) -> None:
+    import dataclasses
+
+    object.__setattr__(world.service, "config", dataclasses.replace(world.service.config, max_batches_at_once=0))
+    answer = world.post(envelope(throughput()))
+    problem(answer, 503, "Not now", "too many batches at once")
+    assert "retry-after" in answer.headers

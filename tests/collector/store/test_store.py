@@ -1,0 +1,146 @@
+"""What any store must do; today's is SQLite. PostgreSQL joins by adding itself to STORES."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from campus_collector.store.interface import Bad, Batch, Change, Principal, Store, StoreUnusable, Valid
+from campus_collector.store.migrate import Migration, migrate, shipped
+from campus_collector.store.sqlite import SqliteStore
+from campus_wire.codec import encode_result
+from campus_wire.failures import FailureKind, Validity
+from campus_wire.records import AgentState, AnnouncedClassroom, Announcement, AnyResult
+from tests.collector.world import ANNOUNCEMENT, AT, throughput
+
+STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore(folder / "campus.db")}
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    made = STORES[request.param](tmp_path)
+    yield made
+    made.close()
+
+
+def batch(*results: AnyResult, bad: tuple[Bad, ...] = (), announcement: Announcement | None = None) -> Batch:
+    valid = tuple(Valid(one, encode_result(one)) for one in results)
+    return Batch(Principal("s001", "s001"), AT, "boot-1", valid, bad, AgentState("0.1.0"), announcement)
+
+
+def test_the_latest_is_by_start_not_by_arrival(store: Store) -> None:
+    new = throughput(at=AT)
+    old = throughput(at=AT - timedelta(days=1))
+    failed = throughput(at=AT + timedelta(hours=1), failure=FailureKind.TIMEOUT)
+    for one in (new, failed, old):
+        store.submit(batch(one)).result(10)
+    (latest,) = store.latest("s001")
+    assert latest.any == failed
+    assert latest.ok == new
+
+
+def test_a_first_result_that_failed_leaves_no_valid_one(store: Store) -> None:
+    store.submit(batch(throughput(failure=FailureKind.BUSY))).result(10)
+    assert store.latest()[0].ok is None
+    valid = throughput(at=AT - timedelta(days=9))
+    store.submit(batch(valid)).result(10)
+    assert store.latest()[0].ok == valid
+
+
+def test_results_are_read_by_time_and_counted(store: Store) -> None:
+    many = [throughput(at=AT + timedelta(hours=n)) for n in (3, 1, 2)]
+    many.append(throughput(at=AT + timedelta(hours=4), validity=Validity.GATEWAY_CPU))
+    outcome = store.submit(batch(*many)).result(10)
+    assert (outcome.stored, outcome.duplicate, outcome.quarantined) == (4, 0, 0)
+    found = list(store.results("s001", "c101", "throughput", AT + timedelta(hours=1), AT + timedelta(hours=3)))
+    assert found == [many[1], many[2]]
+    assert store.measurement_totals() == {("throughput", "ok"): 3, ("throughput", "invalid"): 1}
+    assert store.ingest_totals() == {"stored": 4}
+    assert list(store.subjects_with_results(AT, AT + timedelta(days=1))) == [("s001", "c101", "throughput")]
+
+
+def test_an_announcement_makes_school_and_subjects_known_and_follows_changes(store: Store) -> None:
+    store.submit(batch(announcement=ANNOUNCEMENT)).result(10)
+    assert [(one.id, one.town, one.source) for one in store.schools()] == [("s001", "t01", "announced")]
+    assert [(one.kind, one.id, one.name) for one in store.subjects()] == [
+        ("classroom", "c101", "一年级1班"),
+        ("classroom", "c102", "一年级2班"),
+        ("service", "smartedu-cn", "国家智慧教育平台"),
+        ("uplink", "uplink", "uplink"),
+    ]
+    store.submit(batch(announcement=Announcement(town="t01", classrooms=[AnnouncedClassroom("c102", "二班")]))).result(
+        10
+    )
+    assert [(one.id, one.name) for one in store.subjects("s001")] == [("c102", "二班")]
+
+
+def test_listeners_hear_what_changed_and_only_that(store: Store) -> None:
+    heard: list[Change] = []
+    store.subscribe(heard.append)
+    store.submit(batch(throughput(), announcement=ANNOUNCEMENT)).result(10)
+    store.submit(batch(throughput(), announcement=ANNOUNCEMENT)).result(10)
+    store.submit(batch()).result(10)
+    store.check()
+    assert [(change.subjects, change.inventory) for change in heard] == [
+        (frozenset({("s001", "c101", "throughput")}), True),
+        (frozenset({("s001", "c101", "throughput")}), False),
+        (frozenset(), False),
+    ]
+
+
+def test_tokens_are_known_by_hash_until_revoked(store: Store) -> None:
+    store.issue_token(b"h" * 32, Principal("s001", "s001"), "t01", AT)
+    assert store.authenticate(b"h" * 32) == Principal("s001", "s001")
+    assert store.authenticate(b"x" * 32) is None
+    assert store.revoke_tokens("s001", AT) == 1
+    assert store.authenticate(b"h" * 32) is None
+
+
+def test_what_was_kept_apart_can_be_read(store: Store) -> None:
+    store.submit(batch(bad=(Bad(None, "not understood", b"{"),))).result(10)
+    assert store.quarantined("s001", 10) == [Bad(None, "not understood", b"{")]
+    assert store.quarantined("s002", 10) == []
+
+
+def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
+    one = throughput()
+    first = SqliteStore(tmp_path / "campus.db")
+    first.submit(batch(one, announcement=ANNOUNCEMENT)).result(10)
+    first.close()
+    second = SqliteStore(tmp_path / "campus.db")
+    assert second.latest()[0].any == one
+    assert second.agents()[0].state == AgentState("0.1.0")
+    second.close()
+
+
+def test_a_changed_migration_and_a_newer_database_are_refused(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    steps = shipped("sqlite")
+    assert migrate(database, steps) == [step.name for step in steps]
+    assert migrate(database, steps) == []
+    with pytest.raises(StoreUnusable, match="migration 0001_spine.sql was changed after it was applied"):
+        migrate(database, [Migration(steps[0].name, steps[0].sql + " ")])
+    with pytest.raises(StoreUnusable, match="the database is newer than this program: it has 0001_spine.sql"):
+        migrate(database, [])
+
+
+def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    with pytest.raises(StoreUnusable, match="migration 0001_bad.sql failed"):
+        migrate(database, [Migration("0001_bad.sql", "CREATE TABLE a (x); CREATE TABLE a (x);")])
+    assert database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'a'").fetchone() == (0,)
+
+
+def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "campus.db").write_bytes(b"no database at all " * 100)
+    with pytest.raises(StoreUnusable, match="campus.db: file is not a database"):
+        SqliteStore(tmp_path / "campus.db")
+
+
+def test_times_are_kept_to_the_microsecond(store: Store) -> None:
+    moment = datetime(2026, 11, 9, 2, 0, 0, 123457, tzinfo=UTC)
+    store.submit(batch(throughput(at=moment))).result(10)
+    assert len(list(store.results("s001", "c101", "throughput", moment, moment + timedelta(microseconds=1)))) == 1
+    assert not list(store.results("s001", "c101", "throughput", moment - timedelta(days=1), moment))
