@@ -3,9 +3,8 @@
 from enum import StrEnum
 
 from campus_wire.encapsulation import Encapsulation, line_rate_from_goodput
-from campus_wire.failures import Validity
 from campus_wire.language import Text
-from campus_wire.records import DirectionRecord, ThroughputResult
+from campus_wire.records import DirectionRecord, ThroughputResult, outcome_of
 
 DEFAULT_TOLERANCE_RATIO = 0.98
 
@@ -50,7 +49,7 @@ def verdict_of(
     below the target proves nothing.
     """
     record = result.record
-    if record is None or result.failure is not None or result.validity is not Validity.OK:
+    if record is None or outcome_of(result) != "ok":
         return Verdict.INSUFFICIENT
     required = record.required_bits_per_second if required_bits_per_second is None else required_bits_per_second
     both = [record.down, record.up]

@@ -168,7 +168,7 @@ class Table:
         for key in self._values:
             if key in self._asked:
                 continue
-            near = difflib.get_close_matches(key, self._asked, n=1)
+            near = difflib.get_close_matches(key, self._asked, n=1, cutoff=0.74)
             en = f"unknown key; did you mean '{near[0]}'?" if near else "unknown key"
             zh = f"未知的配置项;是否想写“{near[0]}”?" if near else "未知的配置项"
             self.wrong(key, en, zh)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, Histogram
 
 from campus_collector.config import CollectorConfig
+from campus_collector.export.table import BY_NAME
 from campus_collector.judge.policy import load_policy
 from campus_collector.store.interface import Store
 from campus_collector.store.sqlite import SqliteStore
@@ -12,9 +13,10 @@ from campus_collector.verdicts import Verdicts
 
 
 def _ingest_histogram() -> Histogram:
+    metric = BY_NAME["campus_ingest_request_duration_seconds"]
     return Histogram(
-        "campus_ingest_request_duration_seconds",
-        "Time to answer a batch of results, in seconds, from its headers to the acknowledgement.",
+        metric.name,
+        metric.help,
         registry=CollectorRegistry(),
         buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
     )

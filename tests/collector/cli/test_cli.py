@@ -1,0 +1,68 @@
+"""The bureau's commands as a person types them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(*arguments: str, language: str = "en") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "campus_collector", *arguments],
+        capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"CAMPUS_LANG": language},
+    )  # fmt: skip
+
+
+def test_a_token_is_printed_alone_and_can_be_revoked(tmp_path: Path) -> None:
+    state = ("--state-dir", str(tmp_path))
+    made = run("agent-token", "s001", "--town", "t01", *state)
+    assert made.returncode == 0
+    assert made.stdout.startswith("cm1_")
+    assert len(made.stdout.split()) == 1
+    assert made.stdout.strip() not in made.stderr
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert made.stdout.strip().encode() not in stored
+    assert "1 token(s) of s001 revoked" in run("agent-token", "s001", "--revoke", *state).stderr
+    assert run("agent-token", "s001", "--revoke", *state).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("agent-token", "S 1"), 2, "SCHOOL: lower-case letters"),
+        (("judge", "--month", "2026-13"), 2, "a month is written YYYY-MM"),
+        (("judge", "--month", "2026-11", "--config", "/nowhere.toml"), 2, "/nowhere.toml: 1 mistake(s)"),
+        (("nonsense",), 2, "invalid choice"),
+    ],
+)
+def test_wrong_use_is_told(tmp_path: Path, arguments: tuple[str, ...], code: int, told: str) -> None:
+    where = () if "--config" in arguments or arguments == ("nonsense",) else ("--state-dir", str(tmp_path))
+    done = run(*arguments, *where)
+    assert done.returncode == code
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_month_is_an_answer(tmp_path: Path) -> None:
+    said = run("judge", "--month", "2026-11", "--json", "--state-dir", str(tmp_path))
+    assert json.loads(said.stdout)["targets"] == []
+    told = run("judge", "--month", "2026-11", "--state-dir", str(tmp_path), language="zh")
+    assert told.stdout.strip() == "2026-11:尚无考核对象。"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_help_is_in_the_reader_s_language(language: str) -> None:
+    from campus_collector.cli import COMMANDS
+
+    told = run("--help", language=language).stdout
+    for words in COMMANDS.values():
+        assert words.in_(language)[:12] in told
+
+
+def test_the_configuration_is_checked(tmp_path: Path) -> None:
+    done = run("check-config", "--state-dir", str(tmp_path))
+    assert done.returncode == 0
+    assert "Listens on 127.0.0.1:8080" in done.stdout

@@ -1,0 +1,64 @@
+"""The bureau's configuration: defaults, samples, and each mistake by name."""
+
+from pathlib import Path
+
+import pytest
+
+from campus_collector.config import load_config, shipped_policy
+from campus_wire.settings import ConfigurationError
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_without_a_file_it_is_sqlite_and_loopback(tmp_path: Path) -> None:
+    config = load_config(None, tmp_path, {})
+    assert (config.host, config.port, config.loopback) == ("127.0.0.1", 8080, True)
+    assert config.database == tmp_path / "campus.db"
+    assert config.policy_file == shipped_policy()
+
+
+def test_the_environment_overrides(tmp_path: Path) -> None:
+    config = load_config(None, tmp_path, {"CAMPUS_SERVER_LISTEN": "[::1]:9000", "CAMPUS_COUNTY_NAME": "测试县"})
+    assert (config.host, config.port, config.loopback, config.county) == ("::1", 9000, True, "测试县")
+
+
+def test_the_sample_loads(tmp_path: Path) -> None:
+    sample = tmp_path / "collector.toml"
+    sample.write_bytes((ROOT / "deploy" / "collector.sample.toml").read_bytes())
+    for name in ("cert.pem", "key.pem", "read-token"):
+        (tmp_path / name).write_text("x")
+    config = load_config(sample, None, {})
+    assert config.tls_cert == tmp_path / "cert.pem"
+    assert config.host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "mistakes"),
+    [
+        ('[server]\nlisten = "8080"', ["server.listen: must be ADDRESS:PORT like 127.0.0.1:8080, not '8080'"]),
+        (
+            '[server]\nlisten = "0.0.0.0:8443"',
+            ["server.listen: 0.0.0.0 is not loopback: set tls_cert and tls_key, or tokens would travel readable"],
+        ),
+        (
+            '[server]\ntls_cert = "no.pem"',
+            ["server.tls_cert: tls_cert and tls_key go together", "server.tls_cert: no such"],
+        ),
+        ('[store]\nurl = "postgresql://x/y"', ["store.url: PostgreSQL is not in this version; use sqlite:///PATH"]),
+        ('[store]\nurl = "mysql://x"', ["store.url: must be sqlite:///PATH, not 'mysql://x'"]),
+        ('[policy]\nfile = "no.toml"', ["policy.file: no such file"]),
+        ('[county]\ntimezone = "Asia/Jinan"', ["county.timezone: is not a known time zone: 'Asia/Jinan'"]),
+        ('[sever]\nlisten = "x"', ["sever: unknown key; did you mean 'server'?"]),
+        ("listen = ", ["file: is not TOML"]),
+    ],
+)
+def test_each_mistake_is_named(tmp_path: Path, text: str, mistakes: list[str]) -> None:
+    file = tmp_path / "collector.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(file, None, {})
+    told = str(caught.value).splitlines()[1:]
+    assert len(told) == len(mistakes)
+    for line, mistake in zip(told, mistakes, strict=True):
+        assert line.strip().startswith(mistake)
+    assert caught.value.in_("zh") != str(caught.value)

@@ -1,0 +1,58 @@
+"""Store and judge together: only what changed is judged again, late results change the right month."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from campus_collector.judge.month import Month
+from campus_collector.store.interface import Subject
+from campus_collector.verdicts import required_of
+from campus_wire.bandwidth import Verdict
+from tests.collector.world import World, days, throughput
+
+ZONE = ZoneInfo("Asia/Shanghai")
+
+
+def verdict(world: World, month: Month, subject: str = "c101") -> Verdict:
+    found = [one for one in world.service.verdicts.subjects(month) if one.subject == subject]
+    return found[0].verdict
+
+
+def test_results_change_the_verdict_of_their_month_only(world: World) -> None:
+    november, october = Month(2026, 11, ZONE), Month(2026, 10, ZONE)
+    world.send(*(throughput(at=at) for at in days(4, 2)))
+    assert (verdict(world, november), verdict(world, october)) == (Verdict.MET, Verdict.INSUFFICIENT)
+    late = [throughput(10e6, 10e6, at=at - timedelta(days=31)) for at in days(4, 2)]
+    world.send(*late)
+    assert (verdict(world, november), verdict(world, october)) == (Verdict.MET, Verdict.NOT_MET)
+    world.send(*(throughput(10e6, 10e6, at=at + timedelta(hours=1)) for at in days(4, 2)))
+    assert verdict(world, november) is Verdict.NOT_MET
+
+
+def test_only_the_changed_subject_is_judged_again(world: World, monkeypatch) -> None:
+    november = Month(2026, 11, ZONE)
+    world.send(throughput())
+    world.service.verdicts.subjects(november)
+    judged: list[str] = []
+    original = world.service.verdicts._judge
+
+    def spy(subject: Subject, town: str, month: Month):
+        judged.append(subject.id)
+        return original(subject, town, month)
+
+    monkeypatch.setattr(world.service.verdicts, "_judge", spy)
+    world.service.verdicts.subjects(november)
+    assert judged == []
+    world.send(throughput(subject="c102"))
+    world.service.verdicts.subjects(november)
+    assert judged == ["c102"]
+
+
+def test_an_agent_cannot_lower_its_own_bar(world: World) -> None:
+    target = world.service.verdicts.policy.in_force("classroom_bandwidth", Month(2026, 11, ZONE).first_day)
+    for own, source, required in (
+        (1e6, "announced", 100e6),
+        (300e6, "announced", 300e6),
+        (50e6, "inventory", 50e6),
+        (None, "inventory", 100e6),
+    ):
+        assert required_of(Subject("s001", "classroom", "c101", "c101", own, source), target) == required
