@@ -13,7 +13,7 @@ import struct
 import sys
 from typing import Any
 
-from campus_agent.engine.datagram import Datagram, pack_into
+from campus_agent.engine.datagram import Datagram, Kind, pack_into
 from campus_agent.engine.spec import MAX_BATCH_PACKETS
 
 Address = tuple[Any, ...]
@@ -51,10 +51,10 @@ class Batch:
         self._socket = sock
         self._address = address
         filler = os.urandom(payload_bytes)
-        self._buffers = [bytearray(filler) for _ in range(MAX_BATCH_PACKETS)]
+        self.buffers = [bytearray(filler) for _ in range(MAX_BATCH_PACKETS)]
         self._send_many = _send_many()
         if self._send_many is not None:
-            self._views = [(ctypes.c_char * payload_bytes).from_buffer(buffer) for buffer in self._buffers]
+            self._views = [(ctypes.c_char * payload_bytes).from_buffer(buffer) for buffer in self.buffers]
             self._name = ctypes.create_string_buffer(_packed(sock.family, address))
             self._vectors = (_IoVector * MAX_BATCH_PACKETS)(
                 *[_IoVector(ctypes.addressof(view), payload_bytes) for view in self._views]
@@ -66,9 +66,10 @@ class Batch:
                 message.header.vectors = ctypes.pointer(vector)
                 message.header.vector_count = 1
 
-    def fill(self, index: int, datagram: Datagram) -> None:
-        """Set the header of one datagram."""
-        pack_into(self._buffers[index], datagram)
+    def begin(self, token: bytes, pulse: int) -> None:
+        """Set what all datagrams of a pulse have in common."""
+        for buffer in self.buffers:
+            pack_into(buffer, Datagram(Kind.LOAD, token, pulse, 0, 0))
 
     def send(self, count: int) -> int:
         """Send the first `count` datagrams; how many the kernel took. Fewer: the interface's own queue is full.
@@ -85,7 +86,7 @@ class Batch:
             raise OSError(code, os.strerror(code))
         for index in range(count):
             try:
-                self._socket.sendto(self._buffers[index], self._address)
+                self._socket.sendto(self.buffers[index], self._address)
             except OSError as error:
                 if error.errno in _QUEUE_FULL:
                     return index

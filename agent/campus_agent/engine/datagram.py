@@ -16,7 +16,11 @@ from campus_agent.engine.spec import PROTOCOL_VERSION, TOKEN_BYTES
 
 MAGIC = b"CM"
 _LAYOUT = struct.Struct(f">2sBB{TOKEN_BYTES}sIIQQIQQ")
+_PER_PACKET = struct.Struct(">IQQIQQ")
 HEADER_BYTES = _LAYOUT.size
+_KIND_OFFSET = 3
+_PER_PACKET_OFFSET = HEADER_BYTES - _PER_PACKET.size
+_FIRST_KIND, _LAST_KIND = 1, 4  # comparing enumeration members would cost more than the rest of `unpack`
 MAX_HELD_NS = 2**32 - 1
 
 
@@ -53,6 +57,15 @@ def pack_into(buffer: bytearray, datagram: Datagram) -> None:
     )
 
 
+def renew(
+    buffer: bytearray, kind: int, sequence: int, sent_ns: int, answers_ns: int, held_ns: int, octets: int, packets: int
+) -> None:
+    """Rewrite what differs from packet to packet of one pulse: a fifth of the cost of the whole header."""
+    buffer[_KIND_OFFSET] = kind
+    held = held_ns if held_ns <= MAX_HELD_NS else MAX_HELD_NS
+    _PER_PACKET.pack_into(buffer, _PER_PACKET_OFFSET, sequence, sent_ns, answers_ns, held, octets, packets)
+
+
 def pack(datagram: Datagram, size: int = HEADER_BYTES) -> bytes:
     """A whole datagram of this size, filler zero."""
     buffer = bytearray(size)
@@ -64,7 +77,7 @@ def unpack(buffer: bytes | bytearray | memoryview, size: int) -> Datagram | None
     """The header of a received datagram of `size` octets; None for anything that is not one of ours."""
     if size < HEADER_BYTES or len(buffer) < HEADER_BYTES:
         return None
-    magic, version, *values = _LAYOUT.unpack_from(buffer)
-    if magic != MAGIC or version != PROTOCOL_VERSION or not Kind.PROBE <= values[0] <= Kind.LOAD_PROBE:
+    values = _LAYOUT.unpack_from(buffer)
+    if values[0] != MAGIC or values[1] != PROTOCOL_VERSION or not _FIRST_KIND <= values[2] <= _LAST_KIND:
         return None
-    return Datagram(*values)
+    return Datagram._make(values[2:])

@@ -22,6 +22,7 @@ _DRAIN_NS = int(DRAIN_SECONDS * 1e9)
 _BUFFER_BYTES = 65_536
 _MAX_FOREIGN = 64
 """Strangers' packets skipped before the clock is looked at again: a flood must not hold up the end of a pulse."""
+_LOAD, _LOAD_PROBE = int(Kind.LOAD), int(Kind.LOAD_PROBE)  # compared once per packet
 _TURN_SECONDS = 0.001
 OnDatagram = Callable[[Datagram, int], None]
 
@@ -99,7 +100,7 @@ class Receiver:
                 self.wait(_TURN_SECONDS)
                 continue
             datagram, stamp = arrived
-            if datagram.pulse != pulse or datagram.kind < Kind.LOAD:
+            if datagram.pulse != pulse or datagram.kind < _LOAD:
                 on_other(datagram, stamp)
                 continue
             if not seen.received_ns:
@@ -115,7 +116,7 @@ class Receiver:
                 passed = self._counters.read()
                 seen.samples.append(Sample(len(seen.received_ns) - 1, passed.received_octets, passed.received_packets))
                 next_sample = stamp + _SAMPLE_NS
-            if datagram.kind == Kind.LOAD_PROBE or datagram.answers_ns:
+            if datagram.kind == _LOAD_PROBE or datagram.answers_ns:
                 on_other(datagram, stamp)
             if datagram.sequence >= packets - 1 or stamp > latest:
                 break

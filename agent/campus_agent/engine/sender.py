@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from time import monotonic_ns, sleep
 
 from campus_agent.engine.batch import Batch
-from campus_agent.engine.datagram import Datagram, Kind
+from campus_agent.engine.datagram import Kind, renew
 from campus_agent.engine.interfaces import Counters
 from campus_agent.engine.pulse import Departure
 from campus_agent.engine.spec import BATCH_SECONDS, MAX_BATCH_PACKETS, OVERTIME_RATIO, SAMPLE_SECONDS
@@ -58,6 +58,8 @@ def send_train(
     counted = (0, 0)
     next_sample = next_probe = 0
     answers: list[Answer] = []
+    load, load_probe = int(Kind.LOAD), int(Kind.LOAD_PROBE)
+    batch.begin(train.token, train.pulse)
     began = start = monotonic_ns()
     stop = began + int(train.packets * train.gap_ns * OVERTIME_RATIO)
     while sent.offered < train.packets:
@@ -80,13 +82,12 @@ def send_train(
         answers += between()
         now = monotonic_ns()
         for index in range(due):
-            kind = Kind.LOAD
+            kind = load
             if probe_every_ns and now >= next_probe:
-                kind, next_probe = Kind.LOAD_PROBE, now + probe_every_ns
+                kind, next_probe = load_probe, now + probe_every_ns
                 sent.probes += 1
             asked, arrived = answers.pop(0) if answers else (0, now)
-            header = (kind, train.token, train.pulse, sent.offered + index, now, asked, now - arrived, *counted)
-            batch.fill(index, Datagram(*header))
+            renew(batch.buffers[index], kind, sent.offered + index, now, asked, now - arrived, *counted)
         sent.taken += batch.send(due)
         sent.offered += due
     sent.seconds = (monotonic_ns() - began) / 1e9
