@@ -192,9 +192,10 @@ class Daemon:
 
     def _note(self, result: AnyResult) -> None:
         kind, outcome = kind_of(result), outcome_of(result)
+        why = str(result.skipped or (result.failure.kind if result.failure else result.validity))
         log.info(
             "measured",
-            extra={"kind": kind, "subject": result.subject, "outcome": outcome, "validity": str(result.validity)},
+            extra={"id": result.id, "kind": kind, "subject": result.subject, "outcome": outcome, "why": why},
         )
         due = {f"{job.kind}/{job.subject}": self.cycle.due(job) for job in self.cycle.jobs}
         self.snapshot.last[f"{kind}/{result.subject}"] = Last.of(result, self.clock.monotonic())
