@@ -39,10 +39,10 @@ def kind_of_error(error: BaseException) -> FailureKind:
         return FailureKind.NAME_NOT_FOUND if error.errno in _NAME_MISSING else FailureKind.NAME_SERVER_FAILED
     if isinstance(error, TimeoutError):
         return FailureKind.TIMEOUT
+    if isinstance(error, ssl.SSLError):  # before the numbers: its errno is OpenSSL's own, 1 is not EPERM
+        return FailureKind.TLS_FAILED
     if isinstance(error, OSError) and error.errno in _BY_ERRNO:
         return _BY_ERRNO[error.errno]
-    if isinstance(error, ssl.SSLError):
-        return FailureKind.TLS_FAILED
     return FailureKind.UNKNOWN
 
 

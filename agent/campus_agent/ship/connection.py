@@ -62,6 +62,7 @@ class Connection:
         self._http: http.client.HTTPConnection | None = None
         self._line: TimedSocket | None = None
         self._token = ""
+        self._hung_up = False
 
     def post(self, path: str, body: bytes) -> Answer:
         """Send a gzip JSON body. Raises ShipFailed."""
@@ -86,7 +87,8 @@ class Connection:
         self._http = self._line = None
 
     def hang_up(self) -> None:
-        """End a running exchange, from another thread."""
+        """End a running exchange, from another thread; none begins after it."""
+        self._hung_up = True
         line = self._line
         if line is not None:
             with contextlib.suppress(OSError):
@@ -118,13 +120,16 @@ class Connection:
         try:
             return self._once(method, self._parts.path + path, body, headers)
         except ShipFailed as failed:
-            if not kept or failed.failure.kind is not FailureKind.CONNECTION_RESET:
+            if not kept or self._hung_up or failed.failure.kind is not FailureKind.CONNECTION_RESET:
                 raise
         return self._once(method, self._parts.path + path, body, headers)
 
     def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         if self._http is None or self._line is None:
             self._http, self._line = self._connect()
+        if self._hung_up:
+            self.close()
+            raise ShipFailed(Operation.CONNECT, FailureKind.CONNECTION_RESET, "we are stopping")
         self._line.restart(self._exchange_seconds)
         sent_at = monotonic()
         cut = False
