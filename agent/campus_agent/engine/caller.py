@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from campus_agent.engine import stamps
-from campus_agent.engine.batch import Batch
+from campus_agent.engine.batch import batch_for
 from campus_agent.engine.channel import Channel
 from campus_agent.engine.control import Connection, proof, session_key
 from campus_agent.engine.datagram import HEADER_BYTES, Datagram, Kind, pack
@@ -140,7 +140,14 @@ class Caller:
         self.encapsulation = msgspec.structs.replace(self.encapsulation, mtu_bytes=mtu_bytes)
         return True
 
-    def pulse(self, direction: Direction, offered_bits_per_second: float, seconds: float, deadline: float) -> Shot:
+    def pulse(
+        self,
+        direction: Direction,
+        offered_bits_per_second: float,
+        seconds: float,
+        deadline: float,
+        block_packets: int = 1,
+    ) -> Shot:
         """Make one pulse. Raises Refusal, ProtocolError, OSError."""
         self._pulses += 1
         wire = self.encapsulation.wire_bytes
@@ -152,6 +159,7 @@ class Caller:
             payload_bytes=self.encapsulation.mtu_bytes - overhead,
             wire_bytes=wire,
             rate_bits_per_second=offered_bits_per_second,
+            block_packets=block_packets,
         )
         self._channel.send(order, deadline)
         return self._send(order, deadline) if direction == "to_responder" else self._take_in(order, deadline)
@@ -188,7 +196,7 @@ class Caller:
         """Load towards the responder; its report comes back on the control connection."""
         gap_ns = order.wire_bytes * 8e9 / order.rate_bits_per_second
         udp = self._open_udp()
-        batch = Batch(udp, udp.getpeername(), order.payload_bytes)
+        batch = batch_for(udp, udp.getpeername(), order.payload_bytes, order.block_packets)
         train = Train(self._receiver.token, order.pulse, order.packets, gap_ns)
         self._receiver.resynchronise()
         sent = send_train(batch, train, self._counters, probe_every_ns=_PROBE_EVERY_NS, between=self._hear_replies)

@@ -48,7 +48,7 @@ class Datagram(NamedTuple):
     counter_packets: int = 0
 
 
-def pack_into(buffer: bytearray, datagram: Datagram) -> None:
+def pack_into(buffer: bytearray | memoryview, datagram: Datagram) -> None:
     """Write the header at the start of a buffer."""
     kind, token, pulse, sequence, sent_ns, answers_ns, held_ns, octets, packets = datagram
     held = min(held_ns, MAX_HELD_NS)
@@ -58,7 +58,14 @@ def pack_into(buffer: bytearray, datagram: Datagram) -> None:
 
 
 def renew(
-    buffer: bytearray, kind: int, sequence: int, sent_ns: int, answers_ns: int, held_ns: int, octets: int, packets: int
+    buffer: bytearray | memoryview,
+    kind: int,
+    sequence: int,
+    sent_ns: int,
+    answers_ns: int,
+    held_ns: int,
+    octets: int,
+    packets: int,
 ) -> None:
     """Rewrite what differs from packet to packet of one pulse: a fifth of the cost of the whole header."""
     buffer[_KIND_OFFSET] = kind

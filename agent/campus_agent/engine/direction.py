@@ -1,7 +1,7 @@
 """One direction of a test: pulses until the verdict is certain; on an uplink, until a token bucket would be empty."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic, sleep
 from typing import Literal
 
@@ -10,9 +10,12 @@ from campus_agent.engine.messages import Direction
 from campus_agent.engine.pulse import Flaw, View
 from campus_agent.engine.reading import read_pulse
 from campus_agent.engine.spec import (
+    BLOCK_BIAS_RATIO,
+    BLOCK_PACKETS,
     BUCKET_COST_RATIO,
     BUCKET_PROOF_RATIO,
     FALLBACK_MTU_BYTES,
+    MIN_BLOCK_BITS_PER_SECOND,
     OFFERED_RATIO,
     OVERTIME_RATIO,
     PULSE_SECONDS,
@@ -61,6 +64,7 @@ class DirectionTest:
         self._target = target
         self._threshold = threshold
         self._budget = budget
+        self._block_packets = 1
         self._is_uplink = segment == "uplink"
         self._began = monotonic()
 
@@ -116,7 +120,7 @@ class DirectionTest:
                 self.burst_rate = max(quick.rate, self._threshold)
 
     def _pulse(self, offered: float, seconds: float) -> View:
-        shot = self._caller.pulse(self.direction, offered, seconds, self._budget.deadline)
+        shot = self._caller.pulse(self.direction, offered, seconds, self._budget.deadline, self._block_packets)
         self.octets += shot.octets
         self._budget.octets -= shot.octets
         pulse = self._caller.reading(
@@ -125,6 +129,10 @@ class DirectionTest:
             subscriber_receives=self._subscriber_receives,
         )
         view = read_pulse(pulse, self._threshold, self._target)
+        if self._block_packets > 1:
+            view = replace(view, bias=BLOCK_BIAS_RATIO * view.rate)
+        elif view.flaw is Flaw.STARVED and offered > MIN_BLOCK_BITS_PER_SECOND:
+            self._block_packets = BLOCK_PACKETS
         self.views.append(view)
         self.seconds = monotonic() - self._began
         return view

@@ -83,7 +83,10 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):
-    """The client orders one pulse: towards the responder it begins at once, towards the client the responder begins."""
+    """The client orders one pulse: towards the responder it begins at once, towards the client the responder begins.
+
+    `block_packets` above 1: the responder hands over so many packets at once, because it could not keep up without.
+    """
 
     pulse: Annotated[int, Meta(ge=1, le=1_000_000)]
     direction: Direction
@@ -91,6 +94,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     payload_bytes: Annotated[int, Meta(ge=64, le=65_000)]
     wire_bytes: Annotated[int, Meta(ge=84, le=65_535)]
     rate_bits_per_second: Rate
+    block_packets: Annotated[int, Meta(ge=1, le=40)] = 1
 
 
 class Received(msgspec.Struct, frozen=True, tag="received"):

@@ -76,7 +76,8 @@ class View:
     """What one pulse says.
 
     `rate` is the capacity when `saturated`, else the rate that was proved; `spread` its standard error. `unattributed` is other
-    traffic that one end saw and that may, or may not, have shared the line. `limit` names what set the rate.
+    traffic that one end saw and that may, or may not, have shared the line. `bias` is a standard error that more pulses do not reduce. `limit` names what
+    set the rate.
     """
 
     rate: float
@@ -87,6 +88,7 @@ class View:
     own: float = 0.0
     others: float = 0.0
     unattributed: float = 0.0
+    bias: float = 0.0
     counted: bool = False
     limit: str | None = None
     seconds: float = 0.0

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 from time import monotonic, monotonic_ns
 
-from campus_agent.engine.batch import Batch
+from campus_agent.engine.batch import batch_for
 from campus_agent.engine.channel import Channel
 from campus_agent.engine.datagram import Datagram, Kind, pack
 from campus_agent.engine.interfaces import Counters
@@ -77,7 +77,7 @@ class Session:
             return
         if self._receiver.peer is None:
             raise ProtocolError("a load order before any probe: the address is not known")
-        batch = Batch(self._udp, self._receiver.peer, order.payload_bytes)
+        batch = batch_for(self._udp, self._receiver.peer, order.payload_bytes, order.block_packets)
         train = Train(self._receiver.token, order.pulse, order.packets, planned_ns / order.packets)
         self._receiver.resynchronise()
         send_train(batch, train, self._counters, between=self._collect_probes)

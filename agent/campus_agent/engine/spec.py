@@ -38,6 +38,13 @@ PULSE_SECONDS = 0.05
 BATCH_SECONDS = 0.0005
 """Packets due within this time go to the kernel in one call: sleeping is exact to about 0.1 ms, so less gains nothing."""
 MAX_BATCH_PACKETS = 64
+BLOCK_PACKETS = 16
+"""Packets handed to the kernel as one (UDP_SEGMENT) where a sender cannot keep up otherwise."""
+MIN_BLOCK_BITS_PER_SECOND = 300e6
+"""Below this a sender that falls behind is disturbed, not slow: larger blocks would not help it."""
+BLOCK_BIAS_RATIO = 0.005
+"""Standard error that blocks add, however many pulses: a shaper on the way may count one frame's overhead for a whole block,
+and then reads 1.5 % too fast."""
 OVERTIME_RATIO = 1.5
 """A starved sender gives up at this many times the planned duration: what it sends later loads the line for nothing."""
 QUIET_SECONDS = 0.025
@@ -92,6 +99,8 @@ CERTAIN_SIGMAS = 3.3
 CLEAR_RATIO = 0.05
 """So far from the threshold one pulse is enough; nearer, a second one must agree."""
 MAX_PULSES = 8
+MAX_BIASED_PULSES = 3
+"""Pulses after which more of them cannot help, because a bias they share is larger than their noise."""
 MAX_FLAWED_PULSES = 6
 
 # --- Token buckets (uplink) -------------------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ load offered, and no other traffic that could explain the rest.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import erf, sqrt
+from math import erf, hypot, sqrt
 from statistics import fmean, median
 
 from campus_agent.engine.pulse import Flaw, View
 from campus_agent.engine.spec import (
     CERTAIN_SIGMAS,
     CLEAR_RATIO,
+    MAX_BIASED_PULSES,
     MAX_FLAWED_PULSES,
     MAX_PULSES,
     SPREAD_FLOOR_RATIO,
@@ -49,7 +50,9 @@ def decide(
     if not sound:
         return _without(views, threshold, client_sends=client_sends, last=last)
     rate = median(view.rate for view in sound)
-    error = _error(sound, target)
+    noise, bias = _noise(sound, target), max(view.bias for view in sound)
+    error = hypot(noise, bias)
+    last = last or (len(sound) >= MAX_BIASED_PULSES and bias > noise)
     sigmas = abs(rate - threshold) / error
     confidence = erf(sigmas / sqrt(2))
     reached = rate >= threshold
@@ -69,9 +72,11 @@ def decide(
             f"{other / 1e6:.1f} Mbit/s of other traffic may have shared the line, which carried {rate / 1e6:.1f} Mbit/s"
         )
         return Decision(True, None, rate, lower_bound, confidence, Validity.CROSS_TRAFFIC, limit, detail)
-    if (
-        len(sound) >= 2 and _between(sound) <= STEADY_RATIO * target
-    ):  # they agree, only too near to call: the median decides
+    if any(view.bias for view in sound):
+        validity = Validity.GATEWAY_LIMIT if client_sends else Validity.ENDPOINT_LIMIT
+        detail = f"{rate / 1e6:.1f} Mbit/s is too near to call for a sender that is only fast enough in blocks"
+        return Decision(True, None, rate, lower_bound, confidence, validity, limit, detail)
+    if len(sound) >= 2 and _between(sound) <= STEADY_RATIO * target:  # they agree: the median decides, however near
         return Decision(True, reached, rate, lower_bound, confidence, limit=limit)
     least, most = min(view.rate for view in sound), max(view.rate for view in sound)
     detail = f"{len(sound)} pulses from {least / 1e6:.1f} to {most / 1e6:.1f} Mbit/s do not agree"
@@ -100,7 +105,7 @@ def _without(views: Sequence[View], threshold: float, *, client_sends: bool, las
     return Decision(True, None, rate, True, 0.0, validity, worst.value, detail)
 
 
-def _error(sound: Sequence[View], target: float) -> float:
+def _noise(sound: Sequence[View], target: float) -> float:
     """Standard error of the median: never below what one pulse's own spread, or the floor, allows."""
     own = fmean(view.spread for view in sound)
     return 1.25 * max(own, _between(sound), SPREAD_FLOOR_RATIO * target) / sqrt(len(sound))
