@@ -120,7 +120,7 @@ def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict
     try:
         with open_spool(config.state_dir, config.spool, role="reader") as spool:
             state = spool.status()
-            status["spool"] = msgspec.to_builtins(state)
+            status["spool"] = msgspec.to_builtins(state) | {"lost_total": state.lost_total}
             status["quarantined"] = [{"id": one, "reason": reason} for one, reason, _ in spool.quarantined()]
             outcome = spool.recall(OUTCOME_KEY, ShipOutcome)
     except NoSpool:
@@ -174,10 +174,11 @@ def in_words(status: dict[str, Any], language: Language) -> str:
     spool = status["spool"]
     if spool:
         text = t(
-            "Waiting to be sent: {pending_results}; sent: {acknowledged_total}; dropped: {dropped_total}; refused: {quarantined_total}",
-            "待上报 {pending_results} 条;已上报 {acknowledged_total} 条;丢弃 {dropped_total} 条;被拒 {quarantined_total} 条",
+            "Waiting to be sent: {pending_results}; sent: {acknowledged_total}; lost: {lost_total}; refused: {quarantined_total}",
+            "待上报 {pending_results} 条;已上报 {acknowledged_total} 条;丢弃 {lost_total} 条;被拒 {quarantined_total} 条",
         )
         lines.append(text.in_(language, **spool))
+        lines += [f"  {count} × {reason}" for reason, count in spool["quarantine_reasons"]]
     agent = status["agent"]
     if agent:
         for name, last in sorted(agent["last"].items()):

@@ -95,15 +95,13 @@ class Shipper:
         connect: Callable[[Collector], Connection] = Connection,
     ) -> None:
         """`state` gives the agent's health at the moment of each sending."""
-        self._collector = collector
         self._agent_id = agent_id
         self._spool = spool
         self._clock = clock
         self._announcement = announcement
         self._state = state
         self._rng = rng or random.Random()
-        self._connect = connect
-        self._connection: Connection | None = None
+        self._connection = connect(collector)
         self._stopping = threading.Event()
         self._batch_results = MAX_BATCH_RESULTS
         self._ceiling = MAX_BATCH_RESULTS
@@ -121,9 +119,7 @@ class Shipper:
     def stop(self) -> None:
         """End a running drain soon; what was not acknowledged stays in the spool."""
         self._stopping.set()
-        connection = self._connection
-        if connection is not None:
-            connection.hang_up()
+        self._connection.hang_up()
 
     def drain(self) -> ShipOutcome:
         """Send all that waits; at least one batch, empty if need be, so that the collector hears from us. Never raises for the
@@ -134,7 +130,7 @@ class Shipper:
             before = None
         tally = _Tally()
         self._ceiling = MAX_BATCH_RESULTS
-        self._connection = connection = self._connect(self._collector)
+        connection = self._connection
         try:
             trouble = self._send_all(connection, tally)
         except ShipFailed as failed:
@@ -142,7 +138,6 @@ class Shipper:
         except SpoolError as error:
             trouble = _Trouble("spool_failed", str(error))
         finally:
-            self._connection = None
             connection.close()
         outcome = self._outcome(before, tally, trouble, connection.scrubbed)
         if trouble is None or not self._stopping.is_set():
