@@ -131,7 +131,8 @@ def test_from_a_classroom_s_wire_to_a_query(tmp_path: Path) -> None:
             ratio = query('campus_target_compliance_ratio{target="classroom_bandwidth",town=""}')
             assert float(ratio[0]["value"][1]) == 0.25
             assert query("campus_agent_up")[0]["value"][1] == "1"
-            assert query("campus_service_success")[0]["value"][1] == "1"
+            # Its certificate is private, and a platform is judged as a classroom would meet it.
+            assert query("campus_service_success")[0]["value"][1] == "0"
             assert float(query("campus_classroom_working_rtt_seconds")[0]["value"][1]) > 0
             outcome = query('campus_measurements_total{kind="throughput",outcome="failed"}')
             assert outcome[0]["value"][1] == "1"

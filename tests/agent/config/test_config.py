@@ -1,0 +1,123 @@
+"""The gateway's configuration: the design's own example, and each mistake by name, all at once."""
+
+from pathlib import Path
+
+import pytest
+
+from campus_agent.config import load_config
+from campus_wire.settings import ConfigurationError, Secret, read_secret
+
+ROOT = Path(__file__).parents[3]
+GOOD = """
+[agent]
+town = "t01"
+school = "s001"
+state_dir = "state"
+[collector]
+url = "https://collector.example:8443"
+[[classroom]]
+id = "c101"
+host = "10.0.1.2"
+"""
+
+
+def told(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
+    file = tmp_path / "agent.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(file, environ or {})
+    assert len(caught.value.in_("zh").splitlines()) == len(str(caught.value).splitlines())
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_the_sample_loads_and_shows_every_default(tmp_path: Path) -> None:
+    config = load_config(ROOT / "deploy" / "agent.sample.toml", {})
+    assert [room.id for room in config.classrooms] == ["c101", "c102"]
+    assert config.uplink is not None
+    assert config.uplink.required_bits_per_second == 1_000_000_000
+    assert [service.id for service in config.services] == ["smartedu-cn"]
+    assert config.timetable.periods[0].start.isoformat() == "08:00:00"
+
+
+def test_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(GOOD)
+    config = load_config(file, {})
+    assert config.state_dir == tmp_path / "state"
+    assert config.agent_id == "s001"
+    assert (config.classrooms[0].engine, config.classrooms[0].port) == ("campus", 5301)
+    assert config.collector is not None
+    assert config.collector.token_file == tmp_path / "token"
+    assert str(config.timezone) == "Asia/Shanghai"
+
+
+def test_the_environment_overrides_and_is_checked_too(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(GOOD)
+    config = load_config(
+        file, {"CAMPUS_AGENT_SCHOOL": "s002", "CAMPUS_LIMITS_MAX_CPU_RATIO": "0.5", "CAMPUS_LANG": "zh"}
+    )
+    assert (config.school, config.limits.max_cpu_ratio) == ("s002", 0.5)
+    assert told(tmp_path, GOOD, {"CAMPUS_AGENT_SCOOL": "x"}) == ["agent.scool: unknown key; did you mean 'school'?"]
+
+
+@pytest.mark.parametrize(
+    ("change", "mistake"),
+    [
+        (('school = "s001"', 'school = "S 1"'), "agent.school: must be lower-case letters, digits, '-' and '_', at most 64, not 'S 1'"),
+        (('school = "s001"', ""), "agent.school: is missing; it must be a string"),
+        (('school = "s001"', "school = 7"), "agent.school: must be a string, not 7"),
+        (("https://", "http://"), "collector.url: must be https:// unless the collector is on this machine: the token would travel readable"),
+        (("https://", "https://u:p@"), "collector.url: must not carry a user name or password"),
+        (("https://", "ftp://"), "collector.url: must be a URL with https:// / http://, not 'ftp://collector.example:8443'"),
+        (('id = "c101"', 'id = "uplink"'), "classroom[0].id: 'uplink' is reserved for the school itself"),
+        (('id = "c101"', 'id = "c101"\nport = 70000'), "classroom[0].port: must be within 1 … 65_535, not 70000"),
+        (('id = "c101"', 'id = "c101"\nengine = "speedtest"'), "classroom[0].engine: must be one of campus, iperf3, not 'speedtest'"),
+        (('id = "c101"', 'id = "c101"\nprot = 1'), "classroom[0].prot: unknown key; did you mean 'port'?"),
+        (('host = "10.0.1.2"', 'host = "10.0.1.2; rm"'), "classroom[0].host: must be a host name or an IP address, not '10.0.1.2; rm'"),
+        (("[collector]", "[timetable]\nperiods = ['8-9']\n[collector]"), "timetable.periods[0]: must be a period like 08:00-08:45, not '8-9'"),
+        (("[collector]", "[timetable]\nblackout = ['2026-06-31']\n[collector]"), "timetable.blackout[0]: must be days like 2026-06-07/2026-06-09 or 2026-06-07, not '2026-06-31'"),
+        (("[collector]", "[limits]\nmax_cpu_ratio = true\n[collector]"), "limits.max_cpu_ratio: must be a number, not true"),
+        (("[collector]", "[limits]\ndaily_test_bytes = 1\n[collector]"), "limits.daily_test_bytes: must be within 1_000_000 … 9_223_372_036_854_775_807, not 1"),
+        (('town = "t01"', 'timezone = "Asia/Jinan"'), "agent.timezone: is not a known time zone (like 'Asia/Shanghai'): 'Asia/Jinan'"),
+        (("[[classroom]]", "[classroom]"), "classroom: must be a list of tables ([[classroom]]), not {'id': 'c101', 'host': '10.0.1.2'}"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_named(tmp_path: Path, change: tuple[str, str], mistake: str) -> None:
+    assert told(tmp_path, GOOD.replace(*change)) == [mistake]
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace('"s001"', '"S"').replace("https", "gopher").replace("10.0.1.2", "a b")
+        + '[[classroom]]\nid = "c101"\nhost = "h"\n'
+    )
+    assert len(told(tmp_path, text)) == 4
+
+
+@pytest.mark.parametrize(
+    ("octets", "mistake"),
+    [
+        (b"[agent", "file: is not TOML"),
+        (b"\xff\xfe", "file: is not UTF-8 text"),
+        (None, "file: cannot be read: No such file"),
+    ],
+)
+def test_an_unreadable_file_is_named(tmp_path: Path, octets: bytes | None, mistake: str) -> None:
+    file = tmp_path / "agent.toml"
+    if octets is not None:
+        file.write_bytes(octets)
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(file, {})
+    assert mistake in str(caught.value)
+
+
+def test_a_secret_shows_itself_to_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("  hush \n")
+    secret = read_secret(file)
+    assert secret.reveal() == "hush"
+    assert "hush" not in f"{secret} {secret!r} {[secret]} {Secret('hush')}"
+    file.write_text("\n")
+    with pytest.raises(ValueError, match="is empty"):
+        read_secret(file)
