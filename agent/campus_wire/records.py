@@ -159,6 +159,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
 
     `started_at` is UTC by the agent's clock at sending, corrected by the agent when it learnt the collector's time; `boot_id` and
     `monotonic_seconds` (since boot) say when it was within one run of the gateway, whatever its wall clock did.
+    `clock_offset_seconds` is how far the collector's clock was ahead of that wall clock: 2 s or less is only told, more is already
+    added in `started_at`; absent where it was not known.
     """
 
     id: ResultId

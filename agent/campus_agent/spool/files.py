@@ -1,6 +1,9 @@
 """Where does the spool live, who may read it, and what happens to a damaged file?"""
 
+import contextlib
+import errno
 import os
+import stat
 from pathlib import Path
 
 from campus_agent.spool.errors import NoSpool, SpoolUnusable
@@ -33,32 +36,32 @@ def prepare_file(path: Path) -> None:
     """Make an empty file (0600) when it is missing; close an existing one to everybody else.
 
     Made by root for the agent's own user, it belongs to whom the folder belongs to: a `measure` as root must not lock the agent out.
+    An existing file is never opened here: closing it would drop the locks that SQLite holds on it in this process (fcntl(2)).
     """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        text = _NO_FILE if path.exists() else _NO_FOLDER
-        place = path if path.exists() else path.parent
-        raise SpoolUnusable(text, place=place, reason=error.strerror or error) from None
-    try:
-        status, folder = os.fstat(handle), path.parent.stat()
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        status, folder = path.lstat(), path.parent.stat()
         if os.geteuid() == 0 and status.st_uid == 0 and folder.st_uid != 0:
-            os.fchown(handle, folder.st_uid, folder.st_gid)
-        if status.st_mode & 0o077 and status.st_uid in (os.geteuid(), folder.st_uid):
-            os.fchmod(handle, 0o600)
-    finally:
-        os.close(handle)
+            os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
+        if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077 and status.st_uid == os.geteuid():
+            path.chmod(0o600)
+    except OSError as error:
+        raise SpoolUnusable(_NO_FOLDER, place=path.parent, reason=error.strerror or error) from None
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise SpoolUnusable(_NO_FILE, place=path, reason=os.strerror(errno.EACCES))
 
 
 def require_file(path: Path) -> None:
     """Refuse to read where nothing is, or where this user may not."""
     try:
-        with path.open("rb"):
-            return
+        path.stat()
     except FileNotFoundError:
         raise no_spool(path) from None
     except OSError as error:
         raise SpoolUnusable(_NO_FILE, place=path, reason=error.strerror or error) from None
+    if not os.access(path, os.R_OK):
+        raise SpoolUnusable(_NO_FILE, place=path, reason=os.strerror(errno.EACCES))
 
 
 def no_spool(path: Path) -> NoSpool:
