@@ -23,6 +23,7 @@ from campus_agent.engine.spec import (
     RETRY_PAUSE_SECONDS,
     bucket_bytes,
     bucket_offered_ratio,
+    max_ordered_pulses,
 )
 from campus_agent.engine.verdict import Decision, decide
 from campus_wire.failures import Validity
@@ -83,7 +84,8 @@ class DirectionTest:
 
     def _until_certain(self, views: list[View], offered: float) -> None:
         while True:
-            last = not self._budget.allows(PULSE_SECONDS, PULSE_SECONDS * offered / 8)
+            spent = len(views) >= max_ordered_pulses(self._target)
+            last = spent or not self._budget.allows(PULSE_SECONDS, PULSE_SECONDS * offered / 8)
             client_sends = self.direction == "to_responder"
             self.decision = decide(views, self._threshold, self._target, client_sends=client_sends, last=last)
             if self.tell is not None:

@@ -1,7 +1,7 @@
 """Which interface carries this address, and what has passed it so far? Linux; elsewhere the answer is "cannot tell".
 
 Counters come from /proc/self/net/dev, which is of the process's own network namespace whatever is mounted at /sys; one read takes 5 to
-10 microseconds and is of one moment. Octets there include the Ethernet header, but not preamble, FCS and gap.
+10 microseconds and is of one moment. Octets of an Ethernet interface there include the header, but not preamble, FCS and gap.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ except ImportError:  # not a Unix
     fcntl = None  # type: ignore[assignment]
 
 ETHERNET_HEADER_BYTES = 14
-_ARPHRD_WITH_ETHERNET_HEADER = (1, 772)  # linux/if_arp.h: ETHER, LOOPBACK
+_ARPHRD_ETHER = 1  # linux/if_arp.h; others, loopback too, count IP packets alone
 _SIOCGIFADDR = 0x8915
 _SIOCGIFHWADDR = 0x8927
 _COUNTERS_FILE = "/proc/self/net/dev"
@@ -92,7 +92,7 @@ def header_bytes(name: str | None) -> int | None:
     if answer is None:
         return None
     (kind,) = struct.unpack_from("H", answer, 16)
-    return ETHERNET_HEADER_BYTES if kind in _ARPHRD_WITH_ETHERNET_HEADER else 0
+    return ETHERNET_HEADER_BYTES if kind == _ARPHRD_ETHER else 0
 
 
 def link_speed_bits_per_second(name: str | None) -> float | None:

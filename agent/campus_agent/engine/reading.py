@@ -50,15 +50,32 @@ def busy_from(seen: Arrivals) -> tuple[int, str | None]:
     half = next(row for row, received in enumerate(seen.received_ns) if received >= middle)
     offered = seen.sequence[-1] - seen.sequence[half]
     lost = offered - (seen.count[-1] - seen.count[half])
-    policed = lost > POLICED_LOSS_RATIO * offered and _long_enough(seen, half)
-    return half, "loss" if policed else None
+    if lost <= POLICED_LOSS_RATIO * offered or not _long_enough(seen, half):
+        return half, None
+    return min(half, _first_loss(seen)), "loss"
+
+
+def even_rate(seen: Arrivals, first: int, wire_bytes: int) -> Slope | None:
+    """What arrived, where no queue evened it out: from the first packet of one batch to the first of another.
+
+    None when the window holds less than two batches.
+    """
+    starts = [row for row in range(max(first, 1), len(seen.sent_ns)) if seen.sent_ns[row] != seen.sent_ns[row - 1]]
+    if len(starts) < 2:
+        return None
+    points = [(seen.received_ns[row], seen.count[row] * wire_bytes) for row in (starts[0], starts[-1])]
+    if points[1][0] <= points[0][0]:
+        return None
+    rate = rate_between(*points)
+    return Slope(rate, STEADY_RATIO * rate, rate)
 
 
 def _look(pulse: Pulse, first: int, limit: str | None, target: float) -> View:
     seen = pulse.arrivals
     points = list(zip(seen.received_ns, (count * pulse.wire_bytes for count in seen.count), strict=True))
     seconds = (points[-1][0] - points[first][0]) / 1e9
-    own = slope(points[first:]) or Slope(0.0, 0.0, 0.0)
+    even = even_rate(seen, first, pulse.wire_bytes) if limit != "queue" else None
+    own = even or slope(points[first:]) or Slope(0.0, 0.0, 0.0)
     sent = list(zip(seen.sent_ns, (sequence * pulse.wire_bytes for sequence in seen.sequence), strict=True))
     offered = rate_between(sent[first], sent[-1]) if sent[-1][0] > sent[first][0] else 0.0
     curve = received_curve(pulse, first)
@@ -69,10 +86,7 @@ def _look(pulse: Pulse, first: int, limit: str | None, target: float) -> View:
         subscriber_receives=pulse.subscriber_receives,
         allowance=tolerance(target, pulse.wire_bytes, seconds),
     )
-    if limit is None:  # not the line's rate but ours: batches make its chunks uneven, so only means count
-        proved = min(own.mean, rate_between(points[0], points[-1]))
-        best = Slope(proved + others.rate, STEADY_RATIO * proved, proved + others.rate)
-    elif total is not None and others.receiver_counts:
+    if limit == "queue" and total is not None and others.receiver_counts:
         best = total
     else:
         best = Slope(own.rate + others.rate, own.spread, own.mean + others.rate)
@@ -105,6 +119,13 @@ def _flaw(view: View, seen: Arrivals, threshold: float) -> Flaw | None:
     if seen.overflow:
         return Flaw.OVERFLOW
     return Flaw.STARVED if view.offered < STARVED_RATIO * threshold else Flaw.UNSTEADY
+
+
+def _first_loss(seen: Arrivals) -> int:
+    """The row after which the first packet is missing."""
+    lead = seen.sequence[0] - seen.count[0]
+    rows = zip(seen.sequence, seen.count, strict=True)
+    return next((row for row, (sequence, count) in enumerate(rows) if sequence - count > lead), 0)
 
 
 def _long_enough(seen: Arrivals, first: int) -> bool:

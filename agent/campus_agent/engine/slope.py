@@ -6,7 +6,7 @@ Times are nanoseconds, rates bits per second.
 from statistics import median
 from typing import NamedTuple
 
-from campus_agent.engine.spec import CHUNKS, MIN_CHUNK_SECONDS, SPREAD_FLOOR_RATIO, STEADY_RATIO
+from campus_agent.engine.spec import CHUNKS, MIN_CHUNK_SECONDS, NEAR_RATIO, SPREAD_FLOOR_RATIO, STEADY_RATIO
 
 _MIN_CHUNK_NS = int(MIN_CHUNK_SECONDS * 1e9)
 _BITS_PER_OCTET_NS = 8e9
@@ -21,39 +21,44 @@ class Slope(NamedTuple):
     mean: float
 
 
-Curve = list[tuple[int, int]]
-"""Points of nanoseconds and octets so far."""
+Point = tuple[int, int]
+"""A moment in nanoseconds, and the octets so far."""
+Curve = list[Point]
 
 
 def slope(curve: Curve) -> Slope | None:
     """How fast does a curve rise? None for fewer than four points.
 
-    Steady chunks: their median, which a stall of the box does not touch. Else the median over long baselines, which noise at the
-    edges of chunks (interrupt coalescing, aggregation) does not touch.
+    The mean over the chunks that lie near their median: a stall of the box, and the burst that makes up for it, are left out, while
+    stamps in steps (a NIC that saves interrupts) average out, which they would not in the median itself. Where most chunks lie
+    elsewhere, the median over long baselines.
     """
     if len(curve) < 4 or curve[-1][0] <= curve[0][0]:
         return None
     mean = rate_between(curve[0], curve[-1])
-    rates = _chunk_rates(curve)
-    if len(rates) < 3:
+    chunks = _chunks(curve)
+    if len(chunks) < 3:
         return Slope(mean, abs(mean) * STEADY_RATIO, mean)
+    rates = [rate_between(*chunk) for chunk in chunks]
     middle = median(rates)
+    near = [chunk for chunk, rate in zip(chunks, rates, strict=True) if abs(rate - middle) <= NEAR_RATIO * abs(middle)]
     sigma = 1.4826 * median(abs(rate - middle) for rate in rates)
-    error = max(1.25 * sigma / len(rates) ** 0.5, abs(middle) * SPREAD_FLOOR_RATIO)
-    if sigma <= STEADY_RATIO * abs(middle):
-        return Slope(middle, error, mean)
-    return Slope(_long_baseline_rate(curve), error, mean)
+    error = max(sigma / len(rates) ** 0.5, abs(middle) * SPREAD_FLOOR_RATIO)
+    if 2 * len(near) < len(chunks):
+        return Slope(_long_baseline_rate(curve), 1.25 * error, mean)
+    octets, nanoseconds = (sum(end[axis] - start[axis] for start, end in near) for axis in (1, 0))
+    return Slope(octets * _BITS_PER_OCTET_NS / nanoseconds, error, mean)
 
 
-def _chunk_rates(curve: Curve) -> list[float]:
+def _chunks(curve: Curve) -> list[tuple[Point, Point]]:
     length = max(_MIN_CHUNK_NS, (curve[-1][0] - curve[0][0]) // CHUNKS)
-    rates = []
+    chunks = []
     start = curve[0]
     for point in curve[1:]:
         if point[0] - start[0] >= length:
-            rates.append(rate_between(start, point))
+            chunks.append((start, point))
             start = point
-    return rates
+    return chunks
 
 
 def _long_baseline_rate(curve: Curve) -> float:
@@ -62,6 +67,6 @@ def _long_baseline_rate(curve: Curve) -> float:
     return median(rate_between(a, b) for i, a in enumerate(thin) for b in thin[i + 1 :] if b[0] - a[0] >= baseline)
 
 
-def rate_between(start: tuple[int, int], end: tuple[int, int]) -> float:
+def rate_between(start: Point, end: Point) -> float:
     """The mean rate from one point of a curve to another."""
     return (end[1] - start[1]) * _BITS_PER_OCTET_NS / (end[0] - start[0])

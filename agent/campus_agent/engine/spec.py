@@ -79,8 +79,10 @@ MIN_WINDOW_SECONDS = 0.01
 MIN_WINDOW_PACKETS = 20
 CHUNKS = 10
 MIN_CHUNK_SECONDS = 0.002
+NEAR_RATIO = 0.03
+"""Chunks this near to their median belong to the line; what lies further off is a stall or its making up."""
 STEADY_RATIO = 0.005
-"""Chunk rates that agree within this are steady: their median then shrugs off a stall; else long baselines are better."""
+"""Pulses that agree within this agree; also the standard error of a rate that only its two ends tell."""
 SPREAD_FLOOR_RATIO = 0.001
 """No pulse is believed to be better than this: clocks of 100 ppm, shapers, counters of whole packets."""
 UNSTEADY_RATIO = 0.02
@@ -99,6 +101,9 @@ CERTAIN_SIGMAS = 3.3
 CLEAR_RATIO = 0.05
 """So far from the threshold one pulse is enough; nearer, a second one must agree."""
 MAX_PULSES = 8
+_MAX_ORDERED_PULSES = 12
+_MAX_ORDERED_FAST_PULSES = 6
+"""Sound and spoilt ones together; at a gigabit each takes 7 MB."""
 MAX_BIASED_PULSES = 3
 """Pulses after which more of them cannot help, because a bias they share is larger than their noise."""
 MAX_FLAWED_PULSES = 6
@@ -114,6 +119,11 @@ _BUCKET_OFFERED_RATIO = 3.0
 _FAST_BUCKET_OFFERED_RATIO = 1.5
 """Overdrive while emptying a bucket: the faster it is emptied, the fewer octets it takes. Small gateways end below 2 Gbit/s."""
 _FAST_BITS_PER_SECOND = 300e6
+
+
+def max_ordered_pulses(target_bits_per_second: float) -> int:
+    """After how many pulses of one direction must an answer be given?"""
+    return _MAX_ORDERED_FAST_PULSES if target_bits_per_second > _FAST_BITS_PER_SECOND else _MAX_ORDERED_PULSES
 
 
 def bucket_bytes(target_bits_per_second: float) -> int:
