@@ -9,6 +9,7 @@ from typing import Literal
 
 import psutil
 
+LOOPBACK = "lo"
 COUNTER_GAP_BYTES = 24
 """Per packet, what a NIC's counters leave out of a frame on the line: preamble+SFD 8, FCS 4, inter-packet gap 12."""
 
@@ -64,7 +65,9 @@ def describe(name: str) -> Link | None:
 
 
 def passed(name: str) -> Passed | None:
-    """The interface's counters now, as octets on the line; None when the interface is gone."""
+    """The interface's counters now, as octets on the line; None when it is gone, or no line at all (loopback)."""
+    if name == LOOPBACK:
+        return None
     counters = psutil.net_io_counters(pernic=True, nowrap=True).get(name)
     if counters is None:
         return None

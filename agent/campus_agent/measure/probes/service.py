@@ -130,10 +130,10 @@ def _request(settings: Settings, raw: Raw, opened: list[socket.socket]) -> None:
         raw.http_status = response.status
         _drain(response)
         raw.total_seconds = raw.address.resolve_seconds + monotonic() - began
+    except OSError as error:  # first: a refused certificate is a ValueError too
+        raw.failure = failure_of(operation, error)
     except (HTTPException, ValueError) as error:
         raw.failure = Failure(operation, FailureKind.PROTOCOL_ERROR, f"{type(error).__name__}: {error}"[:300])
-    except OSError as error:
-        raw.failure = failure_of(operation, error)
     finally:
         if plain is not None:
             plain.close()

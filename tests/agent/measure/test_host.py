@@ -1,0 +1,28 @@
+"""The gateway's own state, from the real system and from figures made to measure."""
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+from campus_agent.measure.probe import Run
+from campus_agent.measure.probes import host
+
+
+def test_the_real_system(tmp_path: Path) -> None:
+    settings = host.Settings(tmp_path / "not" / "yet", cpu_window_seconds=0.1)
+    raw = asyncio.run(host.measure(settings, Run(5.0)))
+    record = host.interpret(raw).record
+    assert record is not None
+    assert 0 <= record.cpu_ratio <= 1
+    assert 0 < record.memory_available_bytes <= record.memory_total_bytes
+    assert 0 < record.disk_free_bytes <= record.disk_total_bytes
+    assert record.uptime_seconds > 0
+    assert 5e6 < record.agent_memory_bytes < 1e9
+    assert "lo" not in [one.name for one in record.interfaces]
+
+
+def test_a_clock_before_boot_gives_no_negative_uptime(tmp_path: Path) -> None:
+    raw = asyncio.run(host.measure(host.Settings(tmp_path, 0.1), Run(5.0)))
+    odd = dataclasses.replace(raw, asked_at=0.0, cpu_percent=250.0)
+    record = host.interpret(odd).record
+    assert (record.uptime_seconds, record.cpu_ratio) == (0.0, 1.0)

@@ -1,0 +1,328 @@
+"""Throughput by iperf3: captured reports read by tables, and each way to fail against real sockets and real servers."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from campus_agent.measure.engines import iperf3
+from campus_agent.measure.guards import cpu_ratio, soundness
+from campus_agent.measure.icmp import Echoes
+from campus_agent.measure.link import Link, Passed, link_to, passed
+from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.probes import PROBES, throughput
+from campus_agent.measure.resolve import Address
+from campus_agent.measure.runner import run_probe
+from campus_agent.measure.throughput_settings import Settings
+from campus_agent.measure.worker import run_worker
+from campus_agent.measure.workers.iperf3 import Task, failure_from_message
+from campus_wire.bandwidth import Verdict, verdict_of
+from campus_wire.failures import Failure, FailureKind, Operation, Validity
+from campus_wire.records import ThroughputResult
+from tests.wire.samples import throughput as sample
+
+CAPTURES = Path(__file__).parents[2] / "captures" / "iperf3"
+SETTINGS = Settings("10.0.1.2", 5201, "iperf3", "classroom", 100e6, duration_seconds=3)
+LINK = Link("lan", 1e9, "full", 1500)
+
+
+def load(way: str, before: Passed | None = None, after: Passed | None = None) -> iperf3.Load:
+    report = json.loads((CAPTURES / f"libiperf-3.12-{way}-100mbit.json").read_text())
+    return iperf3.Load(report, way == "reverse", before, after)
+
+
+def raw(
+    down: iperf3.Load | None, up: iperf3.Load | None, failure: Failure | None = None, link: Link = LINK
+) -> iperf3.Raw:
+    address = Address("10.0.1.2", socket.AF_INET, 0.001)
+    echoes = Echoes(4, {0: 0.001, 1: 0.002, 2: 0.001})
+    return iperf3.Raw(SETTINGS, address, link, echoes, echoes, down, up, 0.2, failure)
+
+
+def test_a_captured_100_mbit_line_is_100() -> None:
+    finding = iperf3.interpret(raw(load("forward"), load("reverse")))
+    record = finding.record
+    assert (finding.validity, finding.failure) == (Validity.OK, None)
+    assert (record.encapsulation.mtu_bytes, record.encapsulation.tcp_timestamps) == (1500, True)
+    result = msgspec.structs.replace(sample(), record=record)
+    assert verdict_of(result) is Verdict.MET
+    for direction in (record.down, record.up):
+        assert direction.goodput_bits_per_second == pytest.approx(94.15e6, rel=0.005)
+        assert direction.bytes == pytest.approx(50e6, rel=0.03)  # 4 s at 100 Mbit/s, warm-up included
+        assert direction.warmup_seconds == 1.0
+        assert sum(one.duration_seconds for one in direction.intervals) == pytest.approx(4, abs=0.6)
+    assert (record.down.intervals_seen_by, record.up.intervals_seen_by) == ("sender", "receiver")
+    assert record.idle.loss_ratio == 0.25
+
+
+def test_a_direction_that_failed_keeps_the_other_and_judges_nothing() -> None:
+    failure = Failure(Operation.TRANSFER, FailureKind.CONNECTION_RESET)
+    finding = iperf3.interpret(raw(load("forward"), None, failure))
+    assert (finding.validity, finding.failure) == (Validity.NOT_MEASURED, failure)
+    assert finding.record.down is not None
+    assert finding.record.up is None
+
+
+def test_other_traffic_is_what_the_interface_carried_beside_the_test() -> None:
+    own = iperf3.interpret(raw(load("forward"), None)).record.down.bytes
+    quiet = load("forward", Passed(0.0, 0, 0), Passed(4.0, own, 0))
+    busy = load("forward", Passed(0.0, 0, 0), Passed(4.0, own + 5_000_000, 0))
+    assert iperf3.cross_traffic_bits_per_second(quiet, own) == 0.0
+    assert iperf3.cross_traffic_bits_per_second(busy, own) == pytest.approx(10e6)
+    assert iperf3.cross_traffic_bits_per_second(load("forward"), own) is None
+
+
+@pytest.mark.parametrize(
+    ("mss", "link_mtu", "mtu", "timestamps"),
+    [
+        (1448, 1500, 1500, True),
+        (1460, 1500, 1500, False),
+        (1440, 1492, 1492, True),
+        (1388, 1500, 1440, True),
+        (0, 1400, 1400, True),
+    ],
+)
+def test_the_encapsulation_follows_from_the_segment_size(mss: int, link_mtu: int, mtu: int, timestamps: bool) -> None:
+    one = load("forward")
+    report = json.loads(json.dumps(one.report))
+    report["start"]["tcp_mss_default"] = mss
+    link = Link("lan", 1e9, "full", link_mtu)
+    path = iperf3.encapsulation(raw(iperf3.Load(report, False, None, None), None, link=link))
+    assert (path.mtu_bytes, path.tcp_timestamps) == (mtu, timestamps)
+
+
+@pytest.mark.parametrize(
+    ("changes", "validity", "detail"),
+    [
+        ({}, Validity.OK, ""),
+        ({"cpu_ratio": 0.81}, Validity.GATEWAY_CPU, "CPU 81%, limit 80%"),
+        ({"link_speed_bits_per_second": 10e6}, Validity.GATEWAY_LIMIT, "the gateway's own port runs at 10 Mbit/s"),
+    ],
+)
+def test_the_gateway_s_own_limits_make_a_result_invalid(
+    changes: dict[str, Any], validity: Validity, detail: str
+) -> None:
+    record = msgspec.structs.replace(sample().record, **changes)
+    assert soundness(record, SETTINGS) == (validity, detail)
+
+
+@pytest.mark.parametrize(
+    ("goodput", "cross", "validity"),
+    [
+        (94.15e6, 0.0, Validity.OK),
+        (94.15e6, 49e6, Validity.OK),  # it reached the target all the same
+        (94.15e6, 51e6, Validity.CROSS_TRAFFIC),  # above the guard
+        (80e6, 5e6, Validity.OK),  # together 90: the line is slow
+        (80e6, 20e6, Validity.CROSS_TRAFFIC),  # together 105: the line may be fast
+    ],
+)
+def test_a_slow_rate_beside_other_traffic_proves_nothing(goodput: float, cross: float, validity: Validity) -> None:
+    direction = msgspec.structs.replace(
+        sample().record.down, goodput_bits_per_second=goodput, cross_traffic_bits_per_second=cross
+    )
+    record = msgspec.structs.replace(sample().record, down=direction, up=direction)
+    assert soundness(record, SETTINGS)[0] is validity
+
+
+def test_cpu_is_what_was_not_idle() -> None:
+    from collections import namedtuple
+
+    times = namedtuple("times", "user system idle iowait guest")
+    assert cpu_ratio(times(0, 0, 0, 0, 0), times(20, 5, 70, 5, 0)) == pytest.approx(0.25)
+    assert cpu_ratio(times(0, 0, 0, 0, 0), times(0, 0, 0, 0, 0)) is None
+
+
+def test_the_interface_to_an_address_is_known_and_loopback_is_no_line() -> None:
+    link = link_to("127.0.0.1", socket.AF_INET)
+    assert link is not None
+    assert (link.name, link.vlan_tags, link.pppoe) == ("lo", 0, False)
+    assert passed("lo") is None
+    assert passed("no-such-device") is None
+
+
+@pytest.mark.parametrize(
+    ("message", "operation", "kind"),
+    [
+        ("the server is busy running a test. try again later", Operation.REQUEST, FailureKind.BUSY),
+        ("unable to connect to server: Connection refused", Operation.CONNECT, FailureKind.CONNECTION_REFUSED),
+        ("unable to connect to server: No route to host", Operation.CONNECT, FailureKind.HOST_UNREACHABLE),
+        ("unable to connect to server: Network is unreachable", Operation.CONNECT, FailureKind.NETWORK_UNREACHABLE),
+        ("unable to connect to server: Connection timed out", Operation.CONNECT, FailureKind.TIMEOUT),
+        ("unable to connect to server: Operation now in progress", Operation.CONNECT, FailureKind.TIMEOUT),
+        ("unable to connect to server: Name or service not known", Operation.RESOLVE, FailureKind.NAME_NOT_FOUND),
+        ("control socket has closed unexpectedly", Operation.TRANSFER, FailureKind.CONNECTION_RESET),
+        ("test authorization failed", Operation.AUTHENTICATE, FailureKind.NOT_AUTHORISED),
+        ("something new", Operation.TRANSFER, FailureKind.UNKNOWN),
+    ],
+)
+def test_libiperf_s_messages_have_their_words(message: str, operation: Operation, kind: FailureKind) -> None:
+    failure = failure_from_message(message).failure
+    assert (failure.operation, failure.kind, failure.detail) == (operation, kind, message)
+
+
+@pytest.mark.parametrize(
+    "report", [{}, {"end": {}}, {"start": {}, "end": {"sum_received": {"bytes": 0, "seconds": 1}}}]
+)
+def test_a_report_without_the_receiver_s_count_is_refused(report: dict[str, Any]) -> None:
+    with pytest.raises(ProbeFailed) as caught:
+        iperf3._refuse_incomplete(report)
+    assert caught.value.failure.kind is FailureKind.PROTOCOL_ERROR
+
+
+def stamp(seconds_ago: float) -> dict[str, Any]:
+    return {"id": "test-0001", "started_at": datetime.now(UTC), "boot_id": "b", "monotonic_seconds": 1.0}
+
+
+def measured(host: str, port: int, **changes: Any) -> ThroughputResult:
+    values = {
+        "duration_seconds": 2,
+        "warmup_seconds": 0,
+        "max_cpu_ratio": 1.0,
+        "max_cross_traffic_ratio": 1.0,
+    } | changes
+    settings = Settings(host, port, "iperf3", "classroom", 100e6, **values)
+    result = asyncio.run(run_probe(PROBES["throughput"], settings, stamp, "c101", "s001"))
+    assert isinstance(result, ThroughputResult)
+    return result
+
+
+@contextmanager
+def server() -> Iterator[int]:
+    """A stock iperf3 on loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(["iperf3", "-s", "-B", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            listening = subprocess.run(["ss", "-Hltn", f"sport = :{port}"], capture_output=True, check=True).stdout
+            if listening:
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def listener(talk: bytes | None = None) -> Iterator[int]:
+    """A port that accepts, perhaps says something that is no iperf3, and stays silent."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        held: list[socket.socket] = []
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                held.append(connection)
+                if talk is not None:
+                    connection.sendall(talk)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield listening.getsockname()[1]
+        for connection in held:
+            connection.close()
+
+
+def test_a_real_test_both_ways() -> None:
+    steps = []
+    with server() as port:
+        settings = Settings("127.0.0.1", port, "iperf3", "classroom", 100e6, 0.98, 2, 0, 1.0, 1.0)
+        result = asyncio.run(run_probe(PROBES["throughput"], settings, stamp, "c1", "s", watch=steps.append))
+    assert verdict_of(result) is Verdict.MET
+    assert result.record.congestion_control == "cubic"
+    assert result.record.working.packets_received > 0
+    assert {step.phase for step in steps} >= {"resolve", "latency", "down", "up"}
+
+
+def test_the_uplink_s_down_is_towards_the_school() -> None:
+    with server() as port:
+        settings = Settings("127.0.0.1", port, "iperf3", "uplink", 1e9, 0.98, 2, 0, 1.0, 1.0)
+        result = asyncio.run(run_probe(PROBES["throughput"], settings, stamp, "uplink", "s"))
+    assert result.record.segment == "uplink"
+    assert (result.record.down.intervals_seen_by, result.record.up.intervals_seen_by) == ("receiver", "sender")
+
+
+def test_a_refused_port() -> None:
+    result = measured("127.0.0.1", 1)
+    assert (result.failure.operation, result.failure.kind) == (Operation.CONNECT, FailureKind.CONNECTION_REFUSED)
+    assert result.validity is Validity.ENDPOINT_OFF
+
+
+def test_a_name_that_does_not_resolve() -> None:
+    result = measured("no-such-host.invalid", 5201)
+    assert result.failure.operation is Operation.RESOLVE
+    assert result.failure.kind in (FailureKind.NAME_NOT_FOUND, FailureKind.NAME_SERVER_FAILED)
+
+
+def test_a_busy_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iperf3, "BUSY_WAITS_SECONDS", (0.05, 0.05))
+    with server() as port:
+        other = subprocess.Popen(
+            ["iperf3", "-c", "127.0.0.1", "-p", str(port), "-t", "20", "-b", "1M"], stdout=subprocess.DEVNULL
+        )
+        try:
+            time.sleep(0.5)
+            result = measured("127.0.0.1", port)
+        finally:
+            other.kill()
+            other.wait()
+    assert (result.failure.operation, result.failure.kind) == (Operation.REQUEST, FailureKind.BUSY)
+    assert result.validity is Validity.ENDPOINT_BUSY
+
+
+def test_a_mute_endpoint_costs_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iperf3, "OVERHEAD_SECONDS", 0.5)
+    with listener() as port:
+        result = measured("127.0.0.1", port)
+    assert (result.failure.operation, result.failure.kind) == (Operation.READ, FailureKind.TIMEOUT)
+    assert "accepted, then stayed silent" in result.failure.detail
+
+
+def test_a_lying_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iperf3, "OVERHEAD_SECONDS", 1.5)
+    with listener(b"HTTP/1.1 200 OK\r\n\r\n" * 100) as port:
+        result = measured("127.0.0.1", port)
+    assert result.failure.kind in (FailureKind.PROTOCOL_ERROR, FailureKind.UNKNOWN, FailureKind.TIMEOUT)
+    assert result.validity is not Validity.OK
+
+
+def test_a_worker_that_is_killed_costs_one_result() -> None:
+    async def kill() -> None:
+        import psutil
+
+        with listener() as port:
+            running = asyncio.ensure_future(run_worker("iperf3", Task("127.0.0.1", port, 2, 0, False), 20.0))
+            await asyncio.sleep(1.5)  # it has started, and waits for the mute server
+            for child in psutil.Process().children():
+                child.kill()
+            await running
+
+    with pytest.raises(ProbeFailed) as caught:
+        asyncio.run(kill())
+    assert caught.value.failure.kind is FailureKind.WORKER_DIED
+
+
+def test_more_than_64_kib_of_report_does_not_hang() -> None:
+    with server() as port:
+        task = Task("127.0.0.1", port, 12, 0, True, interval_seconds=0.1)
+        body = asyncio.run(run_worker("iperf3", task, 30.0))
+    assert len(body) > 35_000
+    assert len(json.loads(body)["intervals"]) > 100
+
+
+def test_every_engine_is_in_the_list() -> None:
+    assert set(throughput.ENGINES) == {"iperf3", "campus"}

@@ -1,0 +1,129 @@
+"""`campus-agent respond`: stock clients are served, a hung child is replaced, a taken port is told."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def responder(log: Path, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-m", "campus_agent", "respond", *arguments]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert not psutil.pid_exists(process.pid) or psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+
+
+def client(port: int) -> "subprocess.CompletedProcess[str]":
+    command = ["iperf3", "-c", "127.0.0.1", "-p", str(port), "-n", "1M", "-J"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def served(port: int) -> bool:
+    for _ in range(100):
+        if '"sum_received"' in client(port).stdout:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_stock_clients_are_served_again_and_again_also_after_the_child_died(tmp_path: Path) -> None:
+    port = free_port()
+    with responder(tmp_path / "log", "--port", "0", "--iperf3-port", str(port), "--listen", "127.0.0.1") as process:
+        assert served(port)
+        assert served(port)
+        (child,) = psutil.Process(process.pid).children()
+        child.kill()
+        assert served(port)
+
+
+def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "campus_agent",
+        "respond",
+        "--port",
+        "0",
+        "--iperf3-port",
+        str(port),
+        "--listen",
+        "127.0.0.1",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    try:
+        assert served(port)
+        (child,) = psutil.Process(process.pid).children()
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+    assert child.wait(10) is None or not child.is_running()
+
+
+def test_our_engine_needs_a_key_beyond_loopback(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "campus_agent",
+        "respond",
+        "--listen",
+        "0.0.0.0",
+        "--port",
+        str(free_port()),
+        "--iperf3-port",
+        "0",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "key" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"), [(("--port", "70000"), "65535"), (("--test-key-file", "/nowhere"), "/nowhere")]
+)
+def test_wrong_use_is_told(arguments: tuple[str, ...], told: str) -> None:
+    command = [sys.executable, "-m", "campus_agent", "respond", "--iperf3-port", "0", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [
+            sys.executable,
+            "-m",
+            "campus_agent",
+            "respond",
+            "--listen",
+            "127.0.0.1",
+            "--port",
+            port,
+            "--iperf3-port",
+            "0",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "in use" in done.stderr
