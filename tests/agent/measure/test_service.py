@@ -73,7 +73,7 @@ def test_a_good_answer_has_every_step_but_tls() -> None:
     [
         (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", Operation.READ, FailureKind.HTTP_STATUS),
         (b"SSH-2.0-OpenSSH\r\n", Operation.READ, FailureKind.PROTOCOL_ERROR),
-        (b"", Operation.READ, FailureKind.PROTOCOL_ERROR),
+        (b"", Operation.READ, FailureKind.CONNECTION_RESET),
         (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 70_000, Operation.READ, FailureKind.PROTOCOL_ERROR),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200, Operation.READ, FailureKind.PROTOCOL_ERROR),
     ],

@@ -1,0 +1,190 @@
+"""The gateway's commands as a person types them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.flow.programs import until
+
+CONFIG = """
+[agent]
+school = "s001"
+town = "t01"
+state_dir = "state"
+[limits]
+max_cpu_ratio = 1.0
+max_cross_traffic_ratio = 1.0
+[throughput]
+duration_seconds = 2
+warmup_seconds = 0
+[cycle]
+host_seconds = 10
+[[classroom]]
+id = "c101"
+name = "一年级1班"
+host = "127.0.0.1"
+engine = "iperf3"
+port = {port}
+[[service]]
+id = "web"
+url = "http://127.0.0.1:1/"
+"""
+
+
+def run(*arguments: str, language: str = "en", **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "campus_agent", *arguments],
+        capture_output=True, text=True, timeout=120, check=False, env=os.environ | {"CAMPUS_LANG": language} | environ,
+    )  # fmt: skip
+
+
+def config(folder: Path, port: int = 1) -> str:
+    path = folder / "agent.toml"
+    path.write_text(CONFIG.format(port=port), encoding="utf-8")
+    return str(path)
+
+
+def test_json_is_one_object_and_nothing_else_on_standard_output(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(["iperf3", "-s", "-B", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL)
+    try:
+        time.sleep(0.5)
+        done = run("measure", "classroom", "c101", "--json", "--config", config(tmp_path, port))
+    finally:
+        server.kill()
+        server.wait()
+    said = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert {name: said[name] for name in ("kind", "school", "subject", "target", "engine", "verdict", "validity", "failure")} == {
+        "kind": "throughput", "school": "s001", "subject": "c101", "target": "classroom_bandwidth", "engine": "iperf3",
+        "verdict": "met", "validity": "ok", "failure": None,
+    }  # fmt: skip
+    assert (said["required_bits_per_second"], said["tolerance_ratio"]) == (100_000_000, 0.98)
+    for way in ("down", "up"):
+        assert set(said[way]) == {"line_rate_bits_per_second", "goodput_bits_per_second", "bytes", "duration_seconds"}
+    for name in ("rtt_seconds", "working_rtt_seconds", "jitter_seconds", "loss_ratio"):
+        assert isinstance(said[name], float)
+    assert "cross_traffic_bits_per_second" in said
+
+
+def test_a_refused_endpoint_is_exit_3_with_the_failure_named(tmp_path: Path) -> None:
+    file = config(tmp_path)
+    done = run("measure", "classroom", "c101", "--json", "--config", file)
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["verdict"], said["validity"]) == (3, "insufficient", "endpoint_off")
+    assert said["failure"] == {
+        "operation": "connect", "kind": "connection_refused", "detail": "unable to connect to server: Connection refused",
+    }  # fmt: skip
+    told = run("measure", "classroom", "c101", "--config", file, language="zh").stdout
+    assert "数据不足" in told
+    assert "连接被拒绝" in told
+
+
+def test_a_platform_that_fails_is_exit_1(tmp_path: Path) -> None:
+    done = run("measure", "service", "web", "--json", "--config", config(tmp_path))
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["kind"], said["verdict"], said["success"]) == (1, "service", "not_met", False)
+    assert said["phase_duration_seconds"]["connect"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("measure", "classroom", "c999"), "no classroom 'c999'"),
+        (("measure", "service", "x"), "no service 'x'"),
+        (("measure", "uplink"), "no [uplink] in the configuration"),
+        (("measure", "weather", "x"), "invalid choice"),
+        (("nonsense",), "invalid choice"),
+        ((), "required"),
+    ],
+)
+def test_wrong_use_is_exit_2(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    where = ("--config", config(tmp_path)) if len(arguments) > 1 else ()
+    done = run(*arguments, *where)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_bad_configuration_is_exit_2_with_every_mistake_in_the_reader_s_language(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text('[agent]\nschool = "S"\ncolor = 1\n')
+    for command in (("check-config",), ("run",), ("status",), ("doctor",), ("measure", "uplink")):
+        done = run(*command, "--config", str(file), language="zh")
+        assert done.returncode == 2
+        assert "配置中有 2 处错误" in done.stderr
+        assert "未知的配置项" in done.stderr
+
+
+def test_check_config_says_what_it_found(tmp_path: Path) -> None:
+    done = run("check-config", "--config", config(tmp_path))
+    assert done.returncode == 0
+    assert "School s001: 1 classroom(s), 1 service(s)" in done.stdout
+
+
+def test_doctor_tells_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(CONFIG.format(port=1) + '[collector]\nurl = "http://127.0.0.1:1"\n', encoding="utf-8")
+    done = run("doctor", "--json", "--config", str(file))
+    findings = {one["check"]: one for one in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert findings["token"]["ok"] is False
+    assert "agent-token" in findings["token"]["remedy"]
+    assert "connection refused" in findings["collector"]["what"]
+    assert findings["state folder"]["ok"] is True
+    assert findings["endpoint c101 一年级1班"]["ok"] is True
+    (tmp_path / "token").write_text("x")
+    (tmp_path / "token").chmod(0o644)
+    told = run("doctor", "--config", str(file), language="zh").stdout
+    assert "可被其他用户读取(权限 644)" in told
+    assert f"chmod 600 {tmp_path / 'token'}" in told
+
+
+def test_the_daemon_runs_once_stops_cleanly_and_status_tells(tmp_path: Path) -> None:
+    file = config(tmp_path)
+    assert run("status", "--config", file).returncode == 1
+    log = (tmp_path / "log").open("wb")
+    daemon = subprocess.Popen([sys.executable, "-m", "campus_agent", "run", "--config", file], stderr=log)
+    try:
+
+        def seen() -> dict[str, object]:
+            return json.loads(run("status", "--json", "--config", file).stdout)
+
+        until(lambda: len(((seen().get("agent") or {}).get("last")) or {}) >= 3, 40, "first results")
+        status = seen()
+        assert status["running"] is True
+        assert status["agent"]["last"]["throughput/c101"]["failure"]["kind"] == "connection_refused"
+        assert status["spool"]["pending_results"] >= 3
+        second = run("run", "--config", file)
+        assert second.returncode == 2
+        assert "already running" in second.stderr
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(20) == 0
+        log.close()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert (lines[0]["event"], lines[-1]["event"]) == ("agent starts", "agent stopped")
+    assert {"time", "level", "logger", "event"} <= set(lines[0])
+    told = run("status", "--config", file, language="zh").stdout
+    assert "连接被拒绝" in told
+    assert "未在运行" in told
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_help_is_in_the_reader_s_language(language: str) -> None:
+    from campus_agent.cli import COMMANDS
+
+    told = run("--help", language=language).stdout
+    for words in COMMANDS.values():
+        assert words.in_(language)[:10] in told
+    assert run("measure", "--help", language=language).returncode == 0
