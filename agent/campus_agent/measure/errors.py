@@ -41,6 +41,8 @@ def kind_of_error(error: BaseException) -> FailureKind:
         return FailureKind.TIMEOUT
     if isinstance(error, ssl.SSLError):  # before the numbers: its errno is OpenSSL's own, 1 is not EPERM
         return FailureKind.TLS_FAILED
+    if isinstance(error, ConnectionResetError) and error.errno is None:  # http.client: closed without an answer
+        return FailureKind.CONNECTION_RESET
     if isinstance(error, OSError) and error.errno in _BY_ERRNO:
         return _BY_ERRNO[error.errno]
     return FailureKind.UNKNOWN
