@@ -11,7 +11,7 @@ from campus_agent.engine.caller import Caller, Refusal
 from campus_agent.engine.direction import Budget, DirectionTest, Way
 from campus_agent.engine.interfaces import link_speed_bits_per_second
 from campus_agent.engine.messages import ProtocolError
-from campus_agent.engine.spec import PROTOCOL_VERSION
+from campus_agent.engine.spec import CONTROL_BYTES, CONTROL_RATIO, PROTOCOL_VERSION
 from campus_agent.measure.errors import kind_of_error
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
@@ -86,7 +86,8 @@ def measure(request: Request, on_progress: Callable[[Progress], None] | None = N
 
 def _measure(request: Request, on_progress: Callable[[Progress], None] | None) -> Outcome:
     deadline = monotonic() + request.deadline_seconds
-    budget = Budget(deadline, inf if request.max_bytes is None else request.max_bytes)
+    octets = inf if request.max_bytes is None else (1 - CONTROL_RATIO) * request.max_bytes - CONTROL_BYTES
+    budget = Budget(deadline, octets)
     operation = Operation.CONNECT
     caller: Caller | None = None
     tests: list[DirectionTest] = []
@@ -99,10 +100,12 @@ def _measure(request: Request, on_progress: Callable[[Progress], None] | None) -
         target = request.required_bits_per_second
         ways: tuple[Way, Way] = ("down", "up")
         for way in ways:
-            test = DirectionTest(caller, way, request.segment, target, target * request.tolerance_ratio, budget)
+            share = budget.share(0.5 if way == "down" else 1.0)
+            test = DirectionTest(caller, way, request.segment, target, target * request.tolerance_ratio, share)
             test.tell = _teller(on_progress)
             tests.append(test)
             test.run()
+            budget.octets -= test.octets
     except (Refusal, ProtocolError, OSError) as error:
         failure = _failure(operation, error)
         record = _record(request, caller, tests) if caller is not None and tests else None

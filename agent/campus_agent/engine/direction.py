@@ -40,6 +40,10 @@ class Budget:
     deadline: float
     octets: float
 
+    def share(self, ratio: float) -> "Budget":
+        """A part of the octets, for one of several directions; the time is everybody's."""
+        return Budget(self.deadline, self.octets * ratio)
+
     def allows(self, seconds: float, octets: float) -> bool:
         """Is there time and are there octets for a pulse like this?"""
         return octets <= self.octets and monotonic() + seconds * OVERTIME_RATIO + RESERVE_SECONDS < self.deadline
@@ -72,6 +76,10 @@ class DirectionTest:
     def run(self) -> None:
         """Make the test. Raises what the caller raises; what was found until then stays."""
         offered = self._target * OFFERED_RATIO
+        if not self._budget.allows(PULSE_SECONDS, PULSE_SECONDS * offered / 8):
+            detail = "no octets or time left for a pulse"
+            self.decision = replace(OPEN, done=True, validity=Validity.INCONCLUSIVE, detail=detail)
+            return
         first = self._pulse(offered, PULSE_SECONDS)
         if first.flaw is Flaw.NOTHING_ARRIVED and self._caller.lower_mtu(FALLBACK_MTU_BYTES):
             self.note = f"full-size packets do not pass; measured with packets of {FALLBACK_MTU_BYTES} octets"
@@ -120,6 +128,7 @@ class DirectionTest:
             self._until_certain([view], offered)
             if self.decision.validity is Validity.OK and self.decision.reached is False:
                 self.burst_rate = max(quick.rate, self._threshold)
+                self.decision = replace(self.decision, limit="token_bucket")
 
     def _pulse(self, offered: float, seconds: float) -> View:
         shot = self._caller.pulse(self.direction, offered, seconds, self._budget.deadline, self._block_packets)

@@ -178,8 +178,8 @@ class Responder:
             raise ProtocolError(f"a {type(said).__name__} where a proof was due")
         channel.connection.seal_with(session_key(self._key, hello, challenge))
         if not proves(self._key, hello, challenge, said):
-            channel.send(Refused("not_authorised"), deadline)
             self._complain("not_authorised", address)
+            channel.send(Refused("not_authorised"), deadline)
             return False
         self._leave_pending(channel.socket)
         return True

@@ -67,6 +67,7 @@ class Session:
 
     def _load(self, order: Load) -> None:
         self._admit(order)
+        self._answer_waiting()
         self.spent.octets += order.packets * order.wire_bytes
         self.spent.pulses += 1
         planned_ns = int(_seconds_of(order) * 1e9)

@@ -27,6 +27,9 @@ SESSION_SECONDS = 60.0
 SLOT_WAIT_SECONDS = 0.2
 """A session that has said goodbye may take this long to end before the next client is told that the responder is busy."""
 CONNECT_SECONDS = 3.0
+CONTROL_BYTES = 30_000
+CONTROL_RATIO = 0.02
+"""Kept of a caller's octets for the control connection: greeting and probes, and a report for each pulse."""
 MAX_PENDING_CONNECTIONS = 32
 """Connections not yet authenticated; one more pushes out the oldest, so that slow ones cannot lock others out."""
 
@@ -127,8 +130,10 @@ def max_ordered_pulses(target_bits_per_second: float) -> int:
 
 
 def bucket_bytes(target_bits_per_second: float) -> int:
-    """How large a speed boost is looked for: sizes seen on carrier lines of 100 and 1000 Mbit/s."""
-    return _FAST_BUCKET_BYTES if target_bits_per_second > _FAST_BITS_PER_SECOND else _BUCKET_BYTES
+    """How large a speed boost is looked for: sizes seen on carrier lines of 100 and 1000 Mbit/s; less on slower ones."""
+    if target_bits_per_second > _FAST_BITS_PER_SECOND:
+        return _FAST_BUCKET_BYTES
+    return min(_BUCKET_BYTES, int(_BUCKET_BYTES * target_bits_per_second / 100e6))
 
 
 def bucket_offered_ratio(target_bits_per_second: float) -> float:
