@@ -9,6 +9,7 @@ import logging
 import platform
 import signal
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -46,6 +47,7 @@ WATCHDOG_SECONDS = 20.0
 async def run(config: AgentConfig) -> None:
     """Until SIGTERM or SIGINT. Raises AlreadyRunning, SpoolError."""
     spool = open_spool(config.state_dir, config.spool)
+    use_few_threads()
     daemon = Daemon(config, spool, system_clock())
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,6 +67,11 @@ async def run(config: AgentConfig) -> None:
         await asyncio.gather(stopping, *lanes, return_exceptions=True)
         spool.close()
         log.info("agent stopped")
+
+
+def use_few_threads() -> None:
+    """Four threads for name look-ups, requests and the disk: each one more costs memory for as long as the agent lives."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4))
 
 
 class Daemon:

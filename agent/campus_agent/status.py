@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -71,13 +70,9 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
     """Replace the snapshot in one step. A full disk costs the snapshot, not the daemon."""
     snapshot.written_at = time.time()
     with contextlib.suppress(OSError):
-        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".status-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(snapshot))
-            Path(name).replace(folder / FILE)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
+        new = folder / f".{FILE}.new"  # one daemon a folder: the name is ours
+        new.write_bytes(msgspec.json.encode(snapshot))
+        new.replace(folder / FILE)
 
 
 def read_snapshot(folder: Path) -> Snapshot | None:

@@ -5,7 +5,6 @@ Used by both daemons, because what the collector serves to an agent has the shap
 `CAMPUS_<TABLE>_<KEY>` in the environment overrides a key of a plain table (CAMPUS_COLLECTOR_URL is `[collector] url`).
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -168,6 +167,8 @@ class Table:
         for key in self._values:
             if key in self._asked:
                 continue
+            import difflib  # only for a mistake: the resident agent does without
+
             near = difflib.get_close_matches(key, self._asked, n=1, cutoff=0.74)
             en = f"unknown key; did you mean '{near[0]}'?" if near else "unknown key"
             zh = f"未知的配置项;是否想写“{near[0]}”?" if near else "未知的配置项"

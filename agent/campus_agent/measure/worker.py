@@ -7,8 +7,6 @@ deadline; the kernel kills it when the parent dies.
 
 import asyncio
 import contextlib
-import ctypes
-import importlib
 import os
 import signal
 import sys
@@ -95,7 +93,9 @@ def serve(name: str) -> None:
     def say(**line: Any) -> None:
         out.write(msgspec.json.encode(line) + b"\n")
 
-    module = importlib.import_module(WORKERS[name])
+    from importlib import import_module
+
+    module = import_module(WORKERS[name])
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=module.Task)
     try:
         say(result=module.work(task, lambda progress: say(progress=progress)))
@@ -105,6 +105,8 @@ def serve(name: str) -> None:
 
 def die_with(parent_pid: int) -> None:
     """Ask the kernel to end this process when its parent dies, however it dies."""
+    import ctypes  # not in the resident agent
+
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:  # it died before we asked

@@ -5,7 +5,6 @@ Asked because a weak or busy gateway must never be read as a slow line.
 
 import asyncio
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -56,15 +55,15 @@ async def measure(settings: Settings, run: Run) -> Raw:
     psutil.cpu_percent(None)
     await asyncio.sleep(settings.cpu_window_seconds)
     memory = psutil.virtual_memory()
-    disk = shutil.disk_usage(_existing(settings.state_dir))
+    disk = os.statvfs(_existing(settings.state_dir))
     return Raw(
         cpu_percent=psutil.cpu_percent(None),
         cpu_count=psutil.cpu_count() or 1,
         load_1min=os.getloadavg()[0],
         memory_total_bytes=memory.total,
         memory_available_bytes=memory.available,
-        disk_total_bytes=disk.total,
-        disk_free_bytes=disk.free,
+        disk_total_bytes=disk.f_blocks * disk.f_frsize,
+        disk_free_bytes=disk.f_bavail * disk.f_frsize,
         booted_at=psutil.boot_time(),
         asked_at=time(),
         agent_memory_bytes=psutil.Process().memory_info().rss,

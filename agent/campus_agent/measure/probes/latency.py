@@ -7,7 +7,6 @@ consecutive answers. All in seconds and ratios; what was not measured is absent.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 
 from campus_agent.measure.icmp import Echoes, Pinger
 from campus_agent.measure.probe import Finding, Probe, Run
@@ -67,7 +66,7 @@ def summary(echoes: Echoes) -> LatencyRecord:
         packets_sent=echoes.sent,
         packets_received=len(rtts),
         rtt_min_seconds=min(rtts, default=None),
-        rtt_median_seconds=median(rtts) if rtts else None,
+        rtt_median_seconds=percentile(rtts, 0.5),
         rtt_p95_seconds=percentile(rtts, 0.95),
         rtt_max_seconds=max(rtts, default=None),
         jitter_seconds=jitter_seconds(rtts),
