@@ -109,7 +109,7 @@ def in_words(result: AnyResult, language: Language, required_bits_per_second: fl
 def _throughput_lines(record: ThroughputRecord | None, required: float | None, language: Language) -> list[str]:
     if record is None:
         return []
-    target = Text("line rate; required", "线路速率;要求").in_(language)
+    target = Text("line rate; required", "线路速率；要求").in_(language)
     wanted = (required or record.required_bits_per_second) / 1e6
     lines = []
     for name, direction in (("down", record.down), ("up", record.up)):
@@ -125,7 +125,7 @@ def _throughput_lines(record: ThroughputRecord | None, required: float | None, l
             language, idle=record.idle.rtt_median_seconds * 1000
         )
         if record.working and record.working.rtt_p95_seconds is not None:
-            text += Text(", {working:.2f} ms under load (95 %)", ",负载时延 {working:.2f} 毫秒(95%)").in_(
+            text += Text(", {working:.2f} ms under load (95 %)", "，负载时延 {working:.2f} 毫秒（95%）").in_(
                 language, working=record.working.rtt_p95_seconds * 1000
             )
         lines.append(f"  {text}")

@@ -19,33 +19,33 @@ EXIT_OK, EXIT_NOT_MET, EXIT_USAGE, EXIT_NOT_MEASURED = 0, 1, 2, 3
 
 DESCRIPTION = Text(
     "The agent of CampusMeter on a school's gateway: measures, keeps, sends.",
-    "校园测网关端程序:测量、留存、上报。",
+    "校园测网关端程序：测量、留存、上报。",
 )
 COMMANDS = {
-    "run": Text("measure by the timetable and send the results, until stopped", "按课表测量并上报结果,直到被停止"),
+    "run": Text("measure by the timetable and send the results, until stopped", "按课表测量并上报结果，直到被停止"),
     "measure": Text("one measurement now", "立即测量一次"),
     "respond": Text("be the classroom's end of throughput tests", "在教室端应答测速"),
     "check-config": Text("find all mistakes in the configuration at once", "一次列出配置中的所有错误"),
     "status": Text("what was done, what waits, what is wrong", "查看已完成、待上报和异常情况"),
     "doctor": Text(
-        "permissions, tools, reachability, clock: what to do about each", "检查权限、工具、连通性和时钟,并给出处理办法"
+        "permissions, tools, reachability, clock: what to do about each", "检查权限、工具、连通性和时钟，并给出处理办法"
     ),
 }
 EPILOG = Text(
     "Exit codes: 0 met or fine, 1 not met or something is wrong, 2 usage or configuration, 3 could not be measured.\n"
     "CAMPUS_LANG=zh|en chooses the language; CAMPUS_<TABLE>_<KEY> overrides a key of the configuration.",
-    "退出码:0 达标或正常,1 未达标或有异常,2 用法或配置错误,3 未能完成测量。\n"
-    "环境变量 CAMPUS_LANG=zh|en 选择语言;CAMPUS_<表>_<键> 可覆盖配置项。",
+    "退出码：0 达标或正常，1 未达标或有异常，2 用法或配置错误，3 未能完成测量。\n"
+    "环境变量 CAMPUS_LANG=zh|en 选择语言；CAMPUS_<表>_<键> 可覆盖配置项。",
 )
 MEASURE_EPILOG = Text(
     "Examples: campus-agent measure classroom c101 --json\n"
     "          campus-agent measure uplink\n"
     "          campus-agent measure service smartedu-cn\n"
     "Exit codes: 0 met, 1 not met, 2 usage or configuration, 3 could not be measured.",
-    "示例:campus-agent measure classroom c101 --json\n"
+    "示例：campus-agent measure classroom c101 --json\n"
     "      campus-agent measure uplink\n"
     "      campus-agent measure service smartedu-cn\n"
-    "退出码:0 达标,1 未达标,2 用法或配置错误,3 未能完成测量。",
+    "退出码：0 达标，1 未达标，2 用法或配置错误，3 未能完成测量。",
 )
 
 
@@ -89,7 +89,7 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         return made
 
     def with_config(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        text = Text("configuration file (default: {path})", "配置文件(默认:{path})")
+        text = Text("configuration file (default: {path})", "配置文件（默认：{path}）")
         made.add_argument(
             "--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help=text.in_(language, path=DEFAULT_PATH)
         )
@@ -104,9 +104,9 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     measure = add("measure", _measure, MEASURE_EPILOG)
     whats = measure.add_subparsers(required=True, metavar=Text("WHAT", "对象").in_(language), dest="what")
     for what, text in (
-        ("classroom", Text("a classroom against 100 Mbit/s", "教室网络(百兆进班)")),
-        ("uplink", Text("the school's line to the bureau", "学校出口(千兆进校)")),
-        ("service", Text("a cloud platform, step by step", "云平台访问(分步计时)")),
+        ("classroom", Text("a classroom against 100 Mbit/s", "教室网络（百兆进班）")),
+        ("uplink", Text("the school's line to the bureau", "学校出口（千兆进校）")),
+        ("service", Text("a cloud platform, step by step", "云平台访问（分步计时）")),
     ):
         kind = with_json(with_config(whats.add_parser(what, help=text.in_(language), description=text.in_(language))))
         if what != "uplink":
@@ -116,20 +116,23 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
 
     respond = add("respond", _respond)
     respond.add_argument(
-        "--port", type=_port, default=5301, help=Text("our engine's port, 0 = off", "本引擎端口,0 为关闭").in_(language)
+        "--port",
+        type=_port,
+        default=5301,
+        help=Text("our engine's port, 0 = off", "本引擎端口，0 为关闭").in_(language),
     )
     respond.add_argument(
         "--iperf3-port",
         type=_port,
         default=5201,
-        help=Text("stock iperf3 port, 0 = off", "iperf3 端口,0 为关闭").in_(language),
+        help=Text("stock iperf3 port, 0 = off", "iperf3 端口，0 为关闭").in_(language),
     )
     respond.add_argument(
         "--listen",
         default="",
         metavar="ADDRESS",
         help=Text(
-            "address to listen on (default: all, or loopback without a key)", "监听地址(默认全部;无密钥时仅本机)"
+            "address to listen on (default: all, or loopback without a key)", "监听地址（默认全部；无密钥时仅本机）"
         ).in_(language),
     )
     respond.add_argument(
@@ -197,7 +200,7 @@ def _subject(config: AgentConfig, arguments: argparse.Namespace, language: Langu
         return config.uplink
     known = {one.id: one for one in (config.classrooms if arguments.what == "classroom" else config.services)}
     if arguments.id not in known:
-        text = Text("no {what} '{id}' in {file}; known: {known}", "{file} 中没有 {what} “{id}”;已有:{known}")
+        text = Text("no {what} '{id}' in {file}; known: {known}", "{file} 中没有 {what} “{id}”；已有：{known}")
         listed = ", ".join(known) or "-"
         print(
             text.in_(language, what=arguments.what, id=arguments.id, file=arguments.config, known=listed),
@@ -226,7 +229,7 @@ def _check_config(arguments: argparse.Namespace, language: Language) -> int:
     config = load_config(arguments.config)
     text = Text(
         "{file}: fine. School {school}: {classrooms} classroom(s), {services} service(s), {devices} device(s), uplink: {uplink}.",
-        "{file}:配置正确。学校 {school}:教室 {classrooms} 间,云平台 {services} 个,设备 {devices} 台,学校出口:{uplink}。",
+        "{file}：配置正确。学校 {school}：教室 {classrooms} 间，云平台 {services} 个，设备 {devices} 台，学校出口：{uplink}。",
     )
     yes_no = Text("yes", "有") if config.uplink else Text("no", "无")
     print(

@@ -21,7 +21,7 @@ CLASSROOM_REQUIRED_BITS_PER_SECOND = 100_000_000
 UPLINK_REQUIRED_BITS_PER_SECOND = 1_000_000_000
 DEFAULT_PORTS = {"campus": 5301, "iperf3": 5201}
 _ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink")
-_ID_HINT = Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”,最多 64 个字符")
+_ID_HINT = Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”，最多 64 个字符")
 _HOST_PATTERN = r"[A-Za-z0-9_.:%-]{1,253}"
 _HOST_HINT = Text("a host name or an IP address", "主机名或 IP 地址")
 
@@ -211,7 +211,7 @@ def _collector(top: Table, folder: Path) -> Collector | None:
         table.wrong(
             "url",
             "must be https:// unless the collector is on this machine: the token would travel readable",
-            "必须使用 https://(采集服务器在本机时除外),否则令牌会以明文传输",
+            "必须使用 https://（采集服务器在本机时除外），否则令牌会以明文传输",
         )
     return Collector(url=url.rstrip("/"), token_file=folder / token, ca_file=folder / ca if ca else None)
 
@@ -353,7 +353,7 @@ def _url(table: Table, key: str, schemes: tuple[str, ...]) -> str:
         bad, secret = True, False
     if bad:
         listed = " / ".join(f"{scheme}://" for scheme in schemes)
-        table.wrong(key, f"must be a URL with {listed}, not {url!r}", f"必须是以 {listed} 开头的网址,不能是 {url!r}")
+        table.wrong(key, f"must be a URL with {listed}, not {url!r}", f"必须是以 {listed} 开头的网址，不能是 {url!r}")
     elif secret:
         table.wrong(key, "must not carry a user name or password", "网址中不能包含用户名或密码")
     return url
@@ -400,7 +400,7 @@ def _wrong_item(table: Table, key: str, index: int, value: str, hint: Text) -> N
     table.mistakes.append(
         Mistake(
             f"{table.place(key)}[{index}]",
-            Text(f"must be {hint.en}, not {value!r}", f"必须是{hint.zh},不能是 {value!r}"),
+            Text(f"must be {hint.en}, not {value!r}", f"必须是{hint.zh}，不能是 {value!r}"),
         )
     )
 

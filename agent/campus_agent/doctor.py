@@ -67,7 +67,7 @@ def in_words(findings: list[Finding], language: Language) -> str:
         if one.remedy is not None and one.ok is not True:
             lines.append(f"    → {one.remedy.in_(language)}")
     wrong = sum(one.ok is False for one in findings)
-    text = Text("{wrong} of {all} checks need attention.", "共 {all} 项检查,{wrong} 项需要处理。")
+    text = Text("{wrong} of {all} checks need attention.", "共 {all} 项检查，{wrong} 项需要处理。")
     lines.append(text.in_(language, wrong=wrong, all=len(findings)))
     return "\n".join(lines)
 
@@ -95,10 +95,10 @@ def _state_dir(folder: Path) -> Finding:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
     except OSError as error:
-        what = Text(f"{folder} cannot be written: {error.strerror}", f"{folder} 无法写入:{error.strerror}")
+        what = Text(f"{folder} cannot be written: {error.strerror}", f"{folder} 无法写入：{error.strerror}")
         user = os.geteuid()
         remedy = Text(
-            f"give user {user} the folder: chown {user} {folder}", f"将目录授权给当前用户:chown {user} {folder}"
+            f"give user {user} the folder: chown {user} {folder}", f"将目录授权给当前用户：chown {user} {folder}"
         )
         return Finding(check, False, what, remedy)
     return Finding(check, True, Text(f"{folder} can be written", f"{folder} 可写"))
@@ -110,7 +110,7 @@ def _disk(folder: Path) -> Finding:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     what = Text(f"{free / 1e9:.1f} GB free", f"剩余 {free / 1e9:.1f} GB")
-    remedy = Text("free some space: results may be dropped", "请清理磁盘,否则结果可能丢失")
+    remedy = Text("free some space: results may be dropped", "请清理磁盘，否则结果可能丢失")
     return Finding(check, free >= MINIMUM_FREE_BYTES, what, remedy)
 
 
@@ -127,9 +127,9 @@ def _icmp() -> Finding:
         return Finding(check, False, Text(str(error), str(error)))
     remedy = Text(
         "give the agent CAP_NET_RAW (the systemd unit does), or set net.ipv4.ping_group_range",
-        "授予程序 CAP_NET_RAW 权限(随附的 systemd 单元已包含),或设置 net.ipv4.ping_group_range",
+        "授予程序 CAP_NET_RAW 权限（随附的 systemd 单元已包含），或设置 net.ipv4.ping_group_range",
     )
-    return Finding(check, False, Text("missing: latency cannot be measured", "缺失:无法测量时延"), remedy)
+    return Finding(check, False, Text("missing: latency cannot be measured", "缺失：无法测量时延"), remedy)
 
 
 def _libiperf(config: AgentConfig) -> Finding:
@@ -138,7 +138,7 @@ def _libiperf(config: AgentConfig) -> Finding:
     name = ctypes.util.find_library("iperf")
     if name:
         return Finding(check, True, Text(name, name))
-    remedy = Text("apt-get install libiperf0", "请安装:apt-get install libiperf0")
+    remedy = Text("apt-get install libiperf0", "请安装：apt-get install libiperf0")
     return Finding(check, False if needed else None, Text("not found", "未找到"), remedy)
 
 
@@ -146,11 +146,11 @@ def _key(file: Path | None) -> Finding:
     check = Text("test key", "测试密钥")
     remedy = Text(
         "set [agent] test_key_file; the same key goes to `campus-agent respond --test-key-file`",
-        "请设置 [agent] test_key_file,并在教室端 `campus-agent respond --test-key-file` 使用同一密钥",
+        "请设置 [agent] test_key_file，并在教室端 `campus-agent respond --test-key-file` 使用同一密钥",
     )
     if file is None:
         return Finding(
-            check, False, Text("none configured; the campus engine needs it", "未配置;campus 引擎需要它"), remedy
+            check, False, Text("none configured; the campus engine needs it", "未配置；campus 引擎需要它"), remedy
         )
     return _secret(check, file, remedy)
 
@@ -163,7 +163,7 @@ def _secret(check: Text, file: Path, remedy: Text) -> Finding:
         reason = getattr(error, "strerror", None) or str(error)
         return Finding(check, False, Text(f"{file}: {reason}", f"{file}:{reason}"), remedy)
     if mode & 0o077:
-        what = Text(f"{file} can be read by others (mode {mode:o})", f"{file} 可被其他用户读取(权限 {mode:o})")
+        what = Text(f"{file} can be read by others (mode {mode:o})", f"{file} 可被其他用户读取（权限 {mode:o}）")
         return Finding(check, False, what, Text(f"chmod 600 {file}", f"chmod 600 {file}"))
     return Finding(check, True, Text(f"{file}", f"{file}"))
 
@@ -179,7 +179,7 @@ def _wall_clock() -> Finding:
 
 _CLOCK_REMEDY = Text(
     "set the clock: timedatectl set-ntp true, or date -s '2026-01-31 08:00'",
-    "请校准时钟:timedatectl set-ntp true,或 date -s '2026-01-31 08:00'",
+    "请校准时钟：timedatectl set-ntp true，或 date -s '2026-01-31 08:00'",
 )
 
 
@@ -191,7 +191,7 @@ def _collector(config: AgentConfig) -> list[Finding]:
         return [Finding(check, None, what)]
     token_remedy = Text(
         "enroll again, or copy the token from `campus-collector agent-token`",
-        "请重新注册,或写入 `campus-collector agent-token` 给出的令牌",
+        "请重新注册，或写入 `campus-collector agent-token` 给出的令牌",
     )
     findings = [_secret(Text("token", "令牌"), config.collector.token_file, token_remedy)]
     connection = Connection(config.collector)
@@ -201,7 +201,7 @@ def _collector(config: AgentConfig) -> list[Finding]:
         kind = FAILURE_WORDS[failed.failure.kind]
         what = Text(
             f"{config.collector.url}: {kind.en} ({failed.failure.detail})",
-            f"{config.collector.url}:{kind.zh}({failed.failure.detail})",
+            f"{config.collector.url}:{kind.zh}（{failed.failure.detail}）",
         )
         remedy = Text(
             "check address, network and certificate (ca_file), and the clock",
@@ -246,7 +246,7 @@ async def _endpoint(endpoint: Endpoint) -> list[Finding]:
             await pinger.settle(1.0)
             answered = bool(pinger.echoes.rtt_seconds)
     except ProbeFailed:
-        return [Finding(check, None, Text("not checked: no ICMP permission", "未检查:缺少 ICMP 权限"))]
+        return [Finding(check, None, Text("not checked: no ICMP permission", "未检查：缺少 ICMP 权限"))]
     if answered:
         return [Finding(check, True, Text(f"{address.text} answers", f"{address.text} 有应答"))]
     what = Text(f"{address.text} does not answer ICMP", f"{address.text} 无 ICMP 应答")

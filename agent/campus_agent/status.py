@@ -103,7 +103,7 @@ def read_status(config: AgentConfig) -> dict[str, Any]:
     if snapshot and snapshot.spool_error:
         problems.append(
             _problem(
-                Text(f"the spool cannot be written: {snapshot.spool_error}", f"缓存无法写入:{snapshot.spool_error}")
+                Text(f"the spool cannot be written: {snapshot.spool_error}", f"缓存无法写入：{snapshot.spool_error}")
             )
         )
     _read_spool(config, status, problems)
@@ -126,7 +126,7 @@ def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict
     for name in state.damaged_files:
         text = Text(
             "{folder}: the spool was damaged once and set aside as {name}; what could be read was saved; keep or remove the file",
-            "{folder}:留存库曾损坏,已另存为 {name};可读内容已抢救;该文件可保留或删除",
+            "{folder}：留存库曾损坏，已另存为 {name}；可读内容已抢救；该文件可保留或删除",
         )
         values = {"folder": config.state_dir, "name": name}
         problems.append(_problem(Text(text.in_("en", **values), text.in_("zh", **values))))
@@ -137,7 +137,7 @@ def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict
         known = _REASONS.get(outcome.reason or "", _UNKNOWN)
         reason = FAILURE_WORDS[outcome.failure.kind] if outcome.failure and not outcome.reason else known
         problems.append(
-            _problem(Text(f"not shipped: {reason.en} ({outcome.detail})", f"上报失败:{reason.zh}({outcome.detail})"))
+            _problem(Text(f"not shipped: {reason.en} ({outcome.detail})", f"上报失败：{reason.zh}（{outcome.detail}）"))
         )
 
 
@@ -150,12 +150,12 @@ _REASONS = {
     "bad_receipt": Text("the collector's receipt does not add up", "采集服务器的回执不一致"),
     "redirected": Text(
         "the address redirects elsewhere; put the final address into [collector] url",
-        "采集服务器地址发生跳转,请在 [collector] url 中填写最终地址",
+        "采集服务器地址发生跳转，请在 [collector] url 中填写最终地址",
     ),
     "clock_wrong": Text(
         "this gateway's clock is wrong, so the collector's certificate cannot be checked; set the clock "
         "(timedatectl set-ntp true, or date -s '2026-01-31 08:00') and replace the clock battery",
-        "网关时钟不正确,无法验证采集服务器证书;请校准时钟(timedatectl set-ntp true,或 date -s '2026-01-31 08:00')并更换时钟电池",
+        "网关时钟不正确，无法验证采集服务器证书；请校准时钟（timedatectl set-ntp true，或 date -s '2026-01-31 08:00'）并更换时钟电池",
     ),
     "spool_failed": Text("the spool could not be read or written", "留存库无法读写"),
 }
@@ -170,7 +170,7 @@ def in_words(status: dict[str, Any], language: Language) -> str:
     if spool:
         text = t(
             "Waiting to be sent: {pending_results}; sent: {acknowledged_total}; lost: {lost_total}; refused: {quarantined_total}",
-            "待上报 {pending_results} 条;已上报 {acknowledged_total} 条;丢弃 {lost_total} 条;被拒 {quarantined_total} 条",
+            "待上报 {pending_results} 条；已上报 {acknowledged_total} 条；丢弃 {lost_total} 条；被拒 {quarantined_total} 条",
         )
         lines.append(text.in_(language, **spool))
         lines += [f"  {count} × {reason}" for reason, count in spool["quarantine_reasons"]]

@@ -10,7 +10,7 @@ _WIDTH = 30
 _PHASES = {
     "resolve": Text("resolving", "解析地址"),
     "latency": Text("latency", "测量时延"),
-    "busy": Text("busy, waiting", "对端忙,等待"),
+    "busy": Text("busy, waiting", "对端忙，等待"),
     "down": Text("down", "下行"),
     "up": Text("up", "上行"),
 }

@@ -121,15 +121,15 @@ FAILURE_WORDS: dict[FailureKind, Text] = {
     FailureKind.NAME_NOT_FOUND: Text("the name does not exist", "域名不存在"),
     FailureKind.NAME_SERVER_FAILED: Text("the name server did not answer", "域名服务器无应答"),
     FailureKind.CONNECTION_REFUSED: Text(
-        "connection refused: the host is up, the service is not running", "连接被拒绝:主机在线,但测试服务未运行"
+        "connection refused: the host is up, the service is not running", "连接被拒绝：主机在线，但测试服务未运行"
     ),
     FailureKind.CONNECTION_RESET: Text("connection reset by the other side", "连接被对端中断"),
     FailureKind.HOST_UNREACHABLE: Text(
-        "host unreachable: switched off or unplugged", "主机不可达:可能未开机或网线未接"
+        "host unreachable: switched off or unplugged", "主机不可达：可能未开机或网线未接"
     ),
-    FailureKind.NETWORK_UNREACHABLE: Text("network unreachable: no route", "网络不可达:没有路由"),
+    FailureKind.NETWORK_UNREACHABLE: Text("network unreachable: no route", "网络不可达：没有路由"),
     FailureKind.TIMEOUT: Text("no answer in time", "超时无应答"),
-    FailureKind.BUSY: Text("the endpoint is busy with another test", "测试端正忙(正在进行另一项测试)"),
+    FailureKind.BUSY: Text("the endpoint is busy with another test", "测试端正忙（正在进行另一项测试）"),
     FailureKind.NOT_AUTHORISED: Text("not authorised", "未获授权"),
     FailureKind.CERTIFICATE_EXPIRED: Text("the certificate has expired", "证书已过期"),
     FailureKind.CERTIFICATE_NAME_MISMATCH: Text("the certificate is for another name", "证书与域名不符"),
@@ -149,17 +149,17 @@ VALIDITY_WORDS: dict[Validity, Text] = {
     Validity.ENDPOINT_BUSY: Text("endpoint busy", "测试端正忙"),
     Validity.CROSS_TRAFFIC: Text("other traffic was too high during the test", "测试期间其他流量过高"),
     Validity.GATEWAY_CPU: Text("the gateway's CPU was too busy during the test", "测试期间网关处理器过忙"),
-    Validity.GATEWAY_LIMIT: Text("the gateway itself was the limit, not the line", "瓶颈在网关本身,不在线路"),
-    Validity.ENDPOINT_LIMIT: Text("the endpoint itself was the limit, not the line", "瓶颈在测试端本身,不在线路"),
+    Validity.GATEWAY_LIMIT: Text("the gateway itself was the limit, not the line", "瓶颈在网关本身，不在线路"),
+    Validity.ENDPOINT_LIMIT: Text("the endpoint itself was the limit, not the line", "瓶颈在测试端本身，不在线路"),
     Validity.CLOCK_UNTRUSTED: Text("the gateway's clock cannot be trusted", "网关时钟不可信"),
     Validity.INCONCLUSIVE: Text("no sure verdict was possible", "无法得出确定结论"),
     Validity.NOT_MEASURED: Text("could not be measured", "未能完成测量"),
-    Validity.UNKNOWN: Text("not valid (unknown reason)", "无效(原因未知)"),
+    Validity.UNKNOWN: Text("not valid (unknown reason)", "无效（原因未知）"),
 }
 
 SKIP_WORDS: dict[SkipReason, Text] = {
     SkipReason.LESSON: Text("a lesson is going on", "正在上课"),
-    SkipReason.BLACKOUT: Text("blackout day: no active test", "禁测日,不进行主动测试"),
+    SkipReason.BLACKOUT: Text("blackout day: no active test", "禁测日，不进行主动测试"),
     SkipReason.HOLIDAY: Text("holiday", "节假日"),
     SkipReason.BYTE_BUDGET: Text("the day's byte budget is used up", "当日测试流量额度已用完"),
     SkipReason.CROSS_TRAFFIC: Text("the segment is busy", "网段正忙"),

@@ -60,7 +60,7 @@ class ConfigurationError(Exception):
 
     def in_(self, language: Language) -> str:
         """All mistakes, one a line, under a heading."""
-        heading = Text("{source}: {count} mistake(s) in the configuration", "{source}:配置中有 {count} 处错误")
+        heading = Text("{source}: {count} mistake(s) in the configuration", "{source}：配置中有 {count} 处错误")
         lines = [heading.in_(language, source=self.source, count=len(self.mistakes))]
         return "\n".join(lines + [f"  {mistake.in_(language)}" for mistake in self.mistakes])
 
@@ -113,11 +113,11 @@ class Table:
         if choices is not None and value not in choices:
             listed = ", ".join(choices)
             self.wrong(
-                key, f"must be one of {listed}, not {_shown(value)}", f"只能是 {listed} 之一,不能是 {_shown(value)}"
+                key, f"must be one of {listed}, not {_shown(value)}", f"只能是 {listed} 之一，不能是 {_shown(value)}"
             )
         elif pattern is not None and re.fullmatch(pattern, value) is None:
             en, zh = hint or Text(f"text like {pattern}", f"形如 {pattern} 的文本")
-            self.wrong(key, f"must be {en}, not {_shown(value)}", f"必须是{zh},不能是 {_shown(value)}")
+            self.wrong(key, f"must be {en}, not {_shown(value)}", f"必须是{zh}，不能是 {_shown(value)}")
         return value
 
     def strings(self, key: str, default: Any = ()) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ class Table:
         value = self._take(key, list, "a list of strings", "字符串列表", default)
         bad = [item for item in value or () if not isinstance(item, str)]
         if bad:
-            self.wrong(key, f"must hold only strings, not {_shown(bad[0])}", f"只能包含字符串,不能有 {_shown(bad[0])}")
+            self.wrong(key, f"must hold only strings, not {_shown(bad[0])}", f"只能包含字符串，不能有 {_shown(bad[0])}")
             return ()
         return tuple(value or ())
 
@@ -159,7 +159,7 @@ class Table:
             if isinstance(item, dict):
                 found.append(Table(item, f"{self.place(key)}[{index}]", self.mistakes))
             else:
-                self.wrong(key, f"must hold tables, not {_shown(item)}", f"只能包含表,不能有 {_shown(item)}")
+                self.wrong(key, f"must hold tables, not {_shown(item)}", f"只能包含表，不能有 {_shown(item)}")
         return found
 
     def done(self) -> None:
@@ -171,20 +171,20 @@ class Table:
 
             near = difflib.get_close_matches(key, self._asked, n=1, cutoff=0.74)
             en = f"unknown key; did you mean '{near[0]}'?" if near else "unknown key"
-            zh = f"未知的配置项;是否想写“{near[0]}”?" if near else "未知的配置项"
+            zh = f"未知的配置项；是否想写“{near[0]}”？" if near else "未知的配置项"
             self.wrong(key, en, zh)
 
     def _take(self, key: str, kind: type | tuple[type, ...], en: str, zh: str, default: Any) -> Any:
         self._asked.append(key)
         if key not in self._values:
             if default is REQUIRED:
-                self.wrong(key, f"is missing; it must be {en}", f"缺少此项;应为{zh}")
+                self.wrong(key, f"is missing; it must be {en}", f"缺少此项；应为{zh}")
                 return None
             return default
         value = self._values[key]
         is_a_bool = isinstance(value, bool)
         if not isinstance(value, kind) or (is_a_bool and kind is not bool):
-            self.wrong(key, f"must be {en}, not {_shown(value)}", f"应为{zh},不能是 {_shown(value)}")
+            self.wrong(key, f"must be {en}, not {_shown(value)}", f"应为{zh}，不能是 {_shown(value)}")
             return None if default is REQUIRED else default
         return value
 
@@ -194,7 +194,7 @@ class Table:
         if not minimum <= value <= maximum:
             bounds = f"{minimum:_} … {maximum:_}"
             self.wrong(
-                key, f"must be within {bounds}, not {_shown(value)}", f"必须在 {bounds} 之间,不能是 {_shown(value)}"
+                key, f"must be within {bounds}, not {_shown(value)}", f"必须在 {bounds} 之间，不能是 {_shown(value)}"
             )
         return value
 
@@ -209,7 +209,7 @@ def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigurationError(
-            str(path), [Mistake("file", _fixed(f"cannot be read: {reason}", f"无法读取:{reason}"))]
+            str(path), [Mistake("file", _fixed(f"cannot be read: {reason}", f"无法读取：{reason}"))]
         ) from None
     except UnicodeDecodeError:
         raise ConfigurationError(str(path), [Mistake("file", _fixed("is not UTF-8 text", "不是 UTF-8 文本"))]) from None

@@ -22,10 +22,10 @@ DEFAULT_FILE = Path("/etc/campus-collector/collector.toml")
 
 DESCRIPTION = Text(
     "The collector of CampusMeter at the education bureau: takes results in, judges them, shows them.",
-    "校园测采集端程序:接收测量结果,按政策判定,展示与导出。",
+    "校园测采集端程序：接收测量结果，按政策判定，展示与导出。",
 )
 COMMANDS = {
-    "serve": Text("serve agents, pages and Prometheus until stopped", "为网关、网页和 Prometheus 提供服务,直到被停止"),
+    "serve": Text("serve agents, pages and Prometheus until stopped", "为网关、网页和 Prometheus 提供服务，直到被停止"),
     "agent-token": Text("print a new token for a school's agent", "为某学校的网关生成新令牌"),
     "judge": Text("the verdicts of a month", "按月判定达标情况"),
     "check-config": Text("find all mistakes in configuration and policy at once", "一次列出配置和政策文件中的所有错误"),
@@ -33,8 +33,8 @@ COMMANDS = {
 EPILOG = Text(
     "Every command takes --config FILE or --state-dir DIR (default: {file} if it exists).\n"
     "Exit codes: 0 done, 1 failed, 2 usage or configuration. CAMPUS_LANG=zh|en chooses the language.",
-    "每个命令都可用 --config 文件 或 --state-dir 目录(默认:{file},若存在)。\n"
-    "退出码:0 完成,1 失败,2 用法或配置错误。CAMPUS_LANG=zh|en 选择语言。",
+    "每个命令都可用 --config 文件 或 --state-dir 目录（默认：{file}，若存在）。\n"
+    "退出码：0 完成，1 失败，2 用法或配置错误。CAMPUS_LANG=zh|en 选择语言。",
 )
 
 
@@ -83,7 +83,7 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
             type=Path,
             metavar="DIR",
             help=Text(
-                "no configuration: SQLite here, loopback port 8080", "不用配置文件:数据保存在此目录,仅本机 8080 端口"
+                "no configuration: SQLite here, loopback port 8080", "不用配置文件：数据保存在此目录，仅本机 8080 端口"
             ).in_(language),
         )
         return made
@@ -95,7 +95,7 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     token.add_argument(
         "--revoke",
         action="store_true",
-        help=Text("refuse the school's earlier tokens; print no new one", "吊销该校已有令牌,不再生成新令牌").in_(
+        help=Text("refuse the school's earlier tokens; print no new one", "吊销该校已有令牌，不再生成新令牌").in_(
             language
         ),
     )
@@ -123,7 +123,7 @@ def _serve(arguments: argparse.Namespace, config: CollectorConfig, language: Lan
     def ready(host: str, port: int) -> None:
         scheme = "https" if config.tls_cert else "http"
         shown = f"[{host}]" if ":" in host else host
-        text = Text("Overview: {url}  Metrics: {url}metrics", "总览网页:{url}  指标:{url}metrics")
+        text = Text("Overview: {url}  Metrics: {url}metrics", "总览网页：{url}  指标：{url}metrics")
         print(text.in_(language, url=f"{scheme}://{shown}:{port}/"), file=sys.stderr, flush=True)
 
     try:
@@ -145,7 +145,7 @@ def _agent_token(arguments: argparse.Namespace, config: CollectorConfig, languag
         if value is not None and not is_id(value):
             text = Text(
                 "{name}: lower-case letters, digits, '-' and '_', not {value!r}",
-                "{name}:只能用小写字母、数字、“-”和“_”,不能是 {value!r}",
+                "{name}：只能用小写字母、数字、“-”和“_”，不能是 {value!r}",
             )
             print(text.in_(language, name=name, value=value), file=sys.stderr)
             return EXIT_USAGE
@@ -164,7 +164,7 @@ def _agent_token(arguments: argparse.Namespace, config: CollectorConfig, languag
     print(token)
     text = Text(
         "Put this into the agent's token file (mode 600). It is shown only now.",
-        "请将令牌写入网关的 token 文件(权限 600)。令牌仅显示这一次。",
+        "请将令牌写入网关的 token 文件（权限 600）。令牌仅显示这一次。",
     )
     print(text.in_(language), file=sys.stderr)
     return EXIT_OK
@@ -200,7 +200,7 @@ def _check_config(arguments: argparse.Namespace, config: CollectorConfig, langua
     policy = load_policy(config.policy_file)
     text = Text(
         "Fine. Listens on {host}:{port}; database {database}; policy {policy} (version {version}).",
-        "配置正确。监听 {host}:{port};数据库 {database};政策文件 {policy}(版本 {version})。",
+        "配置正确。监听 {host}:{port}；数据库 {database}；政策文件 {policy}（版本 {version}）。",
     )
     values = {"host": config.host, "port": config.port, "database": config.database}
     print(text.in_(language, **values, policy=config.policy_file, version=policy.version))

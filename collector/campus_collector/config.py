@@ -82,7 +82,7 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
     policy = top.table("policy")
     policy_file = _file(policy, "file", folder) or shipped_policy()
     if not policy_file.is_file():
-        policy.wrong("file", f"no such file: {policy_file}", f"文件不存在:{policy_file}")
+        policy.wrong("file", f"no such file: {policy_file}", f"文件不存在：{policy_file}")
     policy.done()
     report = top.table("report")
     report_dir = _file(report, "dir", folder) or state_dir / "reports"
@@ -102,7 +102,7 @@ def _listen(server: Table) -> tuple[str, int]:
         server.wrong(
             "listen",
             f"must be ADDRESS:PORT like {DEFAULT_LISTEN}, not {text!r}",
-            f"必须形如 {DEFAULT_LISTEN},不能是 {text!r}",
+            f"必须形如 {DEFAULT_LISTEN}，不能是 {text!r}",
         )
         return "127.0.0.1", 0
     return host.strip("[]"), int(port)
@@ -113,12 +113,12 @@ def _check_tls(server: Table, host: str, cert: Path | None, key: Path | None, re
         server.wrong("tls_cert", "tls_cert and tls_key go together", "tls_cert 与 tls_key 必须同时设置")
     for name, path in (("tls_cert", cert), ("tls_key", key), ("read_token_file", read_token)):
         if path is not None and not path.is_file():
-            server.wrong(name, f"no such file: {path}", f"文件不存在:{path}")
+            server.wrong(name, f"no such file: {path}", f"文件不存在：{path}")
     if not is_loopback(host) and cert is None:
         server.wrong(
             "listen",
             f"{host} is not loopback: set tls_cert and tls_key, or tokens would travel readable",
-            f"{host} 不是本机地址:请设置 tls_cert 和 tls_key,否则令牌会以明文传输",
+            f"{host} 不是本机地址：请设置 tls_cert 和 tls_key，否则令牌会以明文传输",
         )
 
 
@@ -132,10 +132,10 @@ def _database(store: Table, folder: Path, state_dir: Path) -> Path:
         store.wrong(
             "url",
             "PostgreSQL is not in this version; use sqlite:///PATH",
-            "本版本尚不支持 PostgreSQL;请使用 sqlite:///路径",
+            "本版本尚不支持 PostgreSQL；请使用 sqlite:///路径",
         )
     else:
-        store.wrong("url", f"must be sqlite:///PATH, not {url!r}", f"必须形如 sqlite:///路径,不能是 {url!r}")
+        store.wrong("url", f"must be sqlite:///PATH, not {url!r}", f"必须形如 sqlite:///路径，不能是 {url!r}")
     return state_dir / "campus.db"
 
 
@@ -149,6 +149,6 @@ def _zone(table: Table) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        text = Text("is not a known time zone: {name!r}", "不是已知的时区:{name!r}")
+        text = Text("is not a known time zone: {name!r}", "不是已知的时区：{name!r}")
         table.wrong("timezone", text.en.format(name=name), text.zh.format(name=name))
         return ZoneInfo("UTC")

@@ -14,7 +14,7 @@ def main() -> int:
     language = from_environment()
     obstacle = permitted()
     if obstacle is not None:
-        print(Text("no lab here: {why}", "无法搭建实验环境:{why}").in_(language, why=obstacle), file=sys.stderr)
+        print(Text("no lab here: {why}", "无法搭建实验环境：{why}").in_(language, why=obstacle), file=sys.stderr)
         return 1
     for number in (signal.SIGINT, signal.SIGTERM):  # a background job of a shell inherits SIGINT ignored
         signal.signal(number, signal.default_int_handler)
@@ -23,7 +23,7 @@ def main() -> int:
             print(
                 Text(
                     "The school is up. Enter a host with: ip netns exec NAME bash",
-                    "实验学校已就绪。进入主机:ip netns exec 名称 bash",
+                    "实验学校已就绪。进入主机：ip netns exec 名称 bash",
                 ).in_(language)
             )
             for role, namespace in (("gateway", school.gateway), ("switch", school.switch), ("bureau", school.bureau)):

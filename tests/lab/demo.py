@@ -47,29 +47,29 @@ LOOPBACK_ROOMS = (
 T = {
     "no_lab": Text(
         "No network namespaces here ({why}): the classrooms are iperf3 servers on loopback, their rates are not shaped.",
-        "此处无法使用网络命名空间({why}):教室以本机回环上的 iperf3 代替,速率不受限制。",
+        "此处无法使用网络命名空间（{why}）：教室以本机回环上的 iperf3 代替，速率不受限制。",
     ),
     "lab": Text(
         "Building a school in network namespaces: 8 classrooms at known line rates, one switched off.",
-        "正在用网络命名空间搭建一所学校:8 间教室的线路速率已知,另有 1 间未开机。",
+        "正在用网络命名空间搭建一所学校：8 间教室的线路速率已知，另有 1 间未开机。",
     ),
-    "port": Text("Port 8080 is taken; using {port}.", "8080 端口已被占用,改用 {port}。"),
-    "page": Text("Page: {url}   Metrics: {url}metrics", "网页:{url}   指标:{url}metrics"),
+    "port": Text("Port 8080 is taken; using {port}.", "8080 端口已被占用，改用 {port}。"),
+    "page": Text("Page: {url}   Metrics: {url}metrics", "网页：{url}   指标：{url}metrics"),
     "waiting": Text(
         "measured {done} of {all} classrooms … {seconds:.0f} s", "已测量 {done}/{all} 间教室 … {seconds:.0f} 秒"
     ),
     "late": Text(
         "Not every classroom was measured within {seconds:.0f} s; the table shows what is there.",
-        "{seconds:.0f} 秒内未能测完所有教室,以下为已有结果。",
+        "{seconds:.0f} 秒内未能测完所有教室，以下为已有结果。",
     ),
     "stay": Text(
         "Everything keeps running and the page renews itself. Ctrl-C stops all of it.",
-        "系统继续运行,网页会自动更新。按 Ctrl-C 全部停止。",
+        "系统继续运行，网页会自动更新。按 Ctrl-C 全部停止。",
     ),
     "stopped": Text("Stopped; nothing is left running.", "已全部停止。"),
-    "died": Text("{what} ended unexpectedly; see {log}", "{what} 意外退出,请查看 {log}"),
+    "died": Text("{what} ended unexpectedly; see {log}", "{what} 意外退出，请查看 {log}"),
     "required": Text(
-        "required {required:g} Mbit/s, tolerance {tolerance:.0%}", "要求 {required:g} 兆,允许误差 {tolerance:.0%}"
+        "required {required:g} Mbit/s, tolerance {tolerance:.0%}", "要求 {required:g} 兆，允许误差 {tolerance:.0%}"
     ),
 }
 HEADINGS = (
@@ -189,7 +189,9 @@ def _row(room: Room, subject: dict[str, Any] | None, language: Language) -> list
         verdict = Verdict(latest["verdict"])
         slowest = min(one["line_rate_bits_per_second"] for one in rates if one)
         if verdict is Verdict.NOT_MET:
-            reason = Text("{rate:.1f} Mbit/s is below 98", "{rate:.1f} 兆,低于 98 兆").in_(language, rate=slowest / 1e6)
+            reason = Text("{rate:.1f} Mbit/s is below 98", "{rate:.1f} 兆，低于 98 兆").in_(
+                language, rate=slowest / 1e6
+            )
     mark = {"met": "✓", "not_met": "✗"}.get(verdict, "?")
     return [f"{room.id} {room.name}", truth, *shown, f"{mark} {VERDICT_WORDS[verdict].in_(language)}", reason]
 

@@ -33,11 +33,11 @@ CACHE_KIBIBYTES = 512
 _NEWER = Text(
     "{place}: written by a newer campus-agent (spool version {found}, this one reads up to {known}); install that version again, "
     "or choose another state_dir: nothing was changed",
-    "{place}:由更新版本的网关程序写入(留存库版本 {found},本程序最高支持 {known});请重新安装该版本,或更换 state_dir;数据未作任何改动",
+    "{place}：由更新版本的网关程序写入（留存库版本 {found}，本程序最高支持 {known}）；请重新安装该版本，或更换 state_dir；数据未作任何改动",
 )
 _DAMAGED = Text(
     "{place}: damaged: {reason}; start campus-agent run: it sets the file aside and saves what can be read",
-    "{place}:文件已损坏:{reason};请启动 campus-agent run,它会另存该文件并抢救可读内容",
+    "{place}：文件已损坏：{reason}；请启动 campus-agent run，它会另存该文件并抢救可读内容",
 )
 
 

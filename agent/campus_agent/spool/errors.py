@@ -7,9 +7,9 @@ from campus_wire.language import Language, Text
 
 _FULL = Text(
     "{place}: the disk is full; free some space: new results cannot be kept, spooled ones are safe",
-    "{place}:磁盘已满;请清理空间:新的测量结果无法保存,已留存的结果不受影响",
+    "{place}：磁盘已满；请清理空间：新的测量结果无法保存，已留存的结果不受影响",
 )
-_FAILED = Text("{place}: cannot be used: {reason}", "{place}:无法使用:{reason}")
+_FAILED = Text("{place}: cannot be used: {reason}", "{place}：无法使用：{reason}")
 
 
 class SpoolError(Exception):

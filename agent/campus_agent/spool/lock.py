@@ -12,9 +12,9 @@ NAME = "agent.lock"
 
 _RUNNING = Text(
     "{place}: campus-agent is already running here (process {pid}); stop it first, or use another state_dir",
-    "{place}:网关程序已在运行(进程号 {pid});请先停止它,或使用其他 state_dir",
+    "{place}：网关程序已在运行（进程号 {pid}）；请先停止它，或使用其他 state_dir",
 )
-_NO_LOCK = Text("{place}: cannot be locked: {reason}", "{place}:无法加锁:{reason}")
+_NO_LOCK = Text("{place}: cannot be locked: {reason}", "{place}：无法加锁：{reason}")
 
 
 def take(state_dir: Path) -> int:

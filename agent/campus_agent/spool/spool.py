@@ -35,7 +35,7 @@ MAX_REASON_CHARACTERS = 300
 
 _TOO_LARGE = Text(
     "{place}: {results} result(s) of {octets} bytes are more than the spool may hold at all ([spool] max_results, max_bytes)",
-    "{place}:{results} 条结果共 {octets} 字节,超过留存上限([spool] max_results、max_bytes)",
+    "{place}：{results} 条结果共 {octets} 字节，超过留存上限([spool] max_results、max_bytes)",
 )
 
 

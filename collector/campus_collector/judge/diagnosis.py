@@ -26,23 +26,23 @@ WORDS: dict[str, Text] = {
     "": Text("", ""),
     "no_report": Text("no result has arrived", "尚未收到测量结果"),
     "endpoint_off": Text(
-        "the classroom machine was never reachable: switched off or unplugged", "教室测试端始终不可达:未开机或网线未接"
+        "the classroom machine was never reachable: switched off or unplugged", "教室测试端始终不可达：未开机或网线未接"
     ),
     "endpoint_not_running": Text(
-        "the machine is on, but its test service is not running", "教室电脑在线,但测试服务未运行"
+        "the machine is on, but its test service is not running", "教室电脑在线，但测试服务未运行"
     ),
-    "gateway_busy": Text("the gateway was too busy to measure", "网关过忙,无法可靠测量"),
-    "cross_traffic": Text("other traffic was too high to measure", "其他流量过高,无法可靠测量"),
+    "gateway_busy": Text("the gateway was too busy to measure", "网关过忙，无法可靠测量"),
+    "cross_traffic": Text("other traffic was too high to measure", "其他流量过高，无法可靠测量"),
     "port_speed_10": Text(
-        "flat at about 10 Mbit/s: a port negotiated 10 Mbit/s", "速率稳定在 10 兆左右:端口可能协商为 10 兆"
+        "flat at about 10 Mbit/s: a port negotiated 10 Mbit/s", "速率稳定在 10 兆左右：端口可能协商为 10 兆"
     ),
     "port_speed_100": Text(
-        "flat at about 100 Mbit/s: a port negotiated 100 Mbit/s", "速率稳定在 100 兆左右:端口可能协商为百兆"
+        "flat at about 100 Mbit/s: a port negotiated 100 Mbit/s", "速率稳定在 100 兆左右：端口可能协商为百兆"
     ),
-    "flat_rate": Text("flat below the target: looks like a rate limit", "速率稳定低于要求:疑似被限速"),
+    "flat_rate": Text("flat below the target: looks like a rate limit", "速率稳定低于要求：疑似被限速"),
     "unstable_rate": Text(
         "the rate changes from test to test: cable, Wi-Fi or shared line",
-        "各次测量速率波动大:请检查网线、无线或共享线路",
+        "各次测量速率波动大：请检查网线、无线或共享线路",
     ),
     "name_resolution": Text("the platform's name is not resolved", "平台域名无法解析"),
     "unreachable": Text("the platform is not reached", "平台无法连接"),

@@ -76,7 +76,7 @@ def load_policy(path: Path) -> Policy:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(
-            str(path), [Mistake("file", Text(f"cannot be read: {reason}", f"无法读取:{reason}"))]
+            str(path), [Mistake("file", Text(f"cannot be read: {reason}", f"无法读取：{reason}"))]
         ) from None
 
 
@@ -127,7 +127,7 @@ def _hours(top: Table, texts: Sequence[str]) -> tuple[HoursOfDay, ...]:
             top.wrong(
                 "school_hours",
                 f"must hold hours like 07:30-12:00, not {text!r}",
-                f"必须形如 07:30-12:00,不能是 {text!r}",
+                f"必须形如 07:30-12:00，不能是 {text!r}",
             )
         else:
             hours.append(HoursOfDay(time.fromisoformat(text[:5]), time.fromisoformat(text[6:])))

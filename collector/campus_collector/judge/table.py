@@ -32,7 +32,7 @@ _SUBJECT_HEADINGS = (
 def as_table(month: str, areas: Sequence[AreaVerdict], subjects: Sequence[SubjectVerdict], language: Language) -> str:
     """Areas first, then each subject."""
     if not subjects:
-        return Text("{month}: no subject is known yet.", "{month}:尚无考核对象。").in_(language, month=month)
+        return Text("{month}: no subject is known yet.", "{month}：尚无考核对象。").in_(language, month=month)
     area_rows = [[heading.in_(language) for heading in _AREA_HEADINGS]]
     for area in areas:
         ratio = "—" if area.compliance_ratio is None else f"{area.compliance_ratio:.1%}"

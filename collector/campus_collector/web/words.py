@@ -7,17 +7,17 @@ WORDS: dict[str, Text] = {
     "tagline": Text("School network compliance, by measurement", "学校网络达标实测"),
     "overview": Text("Overview", "总览"),
     "other_language": Text("中文", "English"),
-    "month": Text("Month {month} (in progress)", "{year} 年 {number} 月(未结)"),
+    "month": Text("Month {month} (in progress)", "{year} 年 {number} 月（未结）"),
     "judged_by": Text(
         "Policy version {version}; line rates; tolerance {tolerance}.",
-        "政策版本 {version};按线路速率判定;允许测量误差 {tolerance}。",
+        "政策版本 {version}；按线路速率判定；允许测量误差 {tolerance}。",
     ),
     "targets": Text("This month by target", "本月各项指标"),
     "rate_of": Text("Compliance rate", "达标率"),
     "no_subjects": Text("nothing to judge yet", "暂无考核对象"),
     "subjects_count": Text("{count} to be judged", "应考核 {count} 个"),
     "schools": Text("Schools", "学校"),
-    "schools_count": Text("{count} schools, those with most to do first", "共 {count} 所,问题较多者在前"),
+    "schools_count": Text("{count} schools, those with most to do first", "共 {count} 所，问题较多者在前"),
     "school": Text("School", "学校"),
     "town": Text("Town", "镇街"),
     "classrooms": Text("Classrooms", "班级网络"),
@@ -26,7 +26,7 @@ WORDS: dict[str, Text] = {
     "services": Text("Cloud platforms", "云平台"),
     "service": Text("Platform", "平台"),
     "gateway": Text("Gateway", "网关"),
-    "measured": Text("Line rate (latest valid test)", "线路速率(最近一次有效测量)"),
+    "measured": Text("Line rate (latest valid test)", "线路速率（最近一次有效测量）"),
     "required": Text("required {rate}", "要求 {rate}"),
     "down": Text("down", "下行"),
     "up": Text("up", "上行"),
@@ -34,16 +34,16 @@ WORDS: dict[str, Text] = {
     "this_month": Text("This month", "本月结论"),
     "progress": Text(
         "{passing} of {valid} valid tests pass; {valid}/{need} tests on {days}/{need_days} days",
-        "{valid} 次有效测量中 {passing} 次合格;需 {need} 次、{need_days} 天,已有 {valid} 次、{days} 天",
+        "{valid} 次有效测量中 {passing} 次合格；需 {need} 次、{need_days} 天，已有 {valid} 次、{days} 天",
     ),
-    "rtt": Text("RTT {idle} idle, {working} under load", "空闲时延 {idle},负载时延 {working}"),
+    "rtt": Text("RTT {idle} idle, {working} under load", "空闲时延 {idle}，负载时延 {working}"),
     "rtt_idle": Text("RTT {idle}", "时延 {idle}"),
-    "below": Text("{rate} is below {least}", "{rate},低于 {least}"),
-    "by_latest": Text("Latest tests: ✓ {met}  ✗ {not_met}  ? {open}", "按最近一次测量:✓ {met}  ✗ {not_met}  ? {open}"),
+    "below": Text("{rate} is below {least}", "{rate}，低于 {least}"),
+    "by_latest": Text("Latest tests: ✓ {met}  ✗ {not_met}  ? {open}", "按最近一次测量：✓ {met}  ✗ {not_met}  ? {open}"),
     "never": Text("never measured", "尚未测量"),
     "never_valid": Text("no valid test yet", "尚无有效测量"),
     "not_judged": Text("not judged", "不计入考核"),
-    "skipped": Text("not tested: {reason}", "未测:{reason}"),
+    "skipped": Text("not tested: {reason}", "未测：{reason}"),
     "first_byte": Text("First byte", "首字节"),
     "access": Text("Result", "访问结果"),
     "reachable": Text("reachable", "可访问"),
@@ -64,25 +64,25 @@ WORDS: dict[str, Text] = {
     "insufficient_count": Text("{count} with too little data", "{count} 项数据不足"),
     "empty_title": Text("No school has reported yet", "尚无学校上报数据"),
     "empty_1": Text(
-        "1. Make a token for the school's gateway, here at the bureau:", "第一步:在采集服务器上为学校网关生成令牌:"
+        "1. Make a token for the school's gateway, here at the bureau:", "第一步：在采集服务器上为学校网关生成令牌："
     ),
     "empty_2": Text(
         "2. Put it into the gateway's token file and start the agent there:",
-        "第二步:把令牌写入网关的 token 文件,并在网关上启动程序:",
+        "第二步：把令牌写入网关的 token 文件，并在网关上启动程序：",
     ),
     "empty_3": Text(
-        "3. The first results appear here within a few minutes.", "第三步:几分钟后,首批测量结果会显示在本页。"
+        "3. The first results appear here within a few minutes.", "第三步：几分钟后，首批测量结果会显示在本页。"
     ),
-    "not_found": Text("No such school: {id}", "没有这所学校:{id}"),
+    "not_found": Text("No such school: {id}", "没有这所学校：{id}"),
     "back": Text("All schools", "全部学校"),
     "legend": Text(
         "Solid line: required rate. Dotted line: required rate less the tolerance. A bar that reaches the dotted line passes.",
-        "实线为要求速率,虚线为扣除允许误差后的速率;条形达到虚线即为合格。",
+        "实线为要求速率，虚线为扣除允许误差后的速率；条形达到虚线即为合格。",
     ),
-    "updated": Text("As of {time}; the page renews itself every 30 seconds.", "截至 {time};页面每 30 秒自动更新。"),
+    "updated": Text("As of {time}; the page renews itself every 30 seconds.", "截至 {time}；页面每 30 秒自动更新。"),
     "unavailable": Text(
         "The database cannot be read at the moment. The page tries again by itself.",
-        "暂时无法读取数据库,页面会自动重试。",
+        "暂时无法读取数据库，页面会自动重试。",
     ),
 }
 

@@ -146,7 +146,7 @@ def test_doctor_tells_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("x")
     (tmp_path / "token").chmod(0o644)
     told = run("doctor", "--config", str(file), language="zh").stdout
-    assert "可被其他用户读取(权限 644)" in told
+    assert "可被其他用户读取（权限 644）" in told
     assert f"chmod 600 {tmp_path / 'token'}" in told
 
 

@@ -40,7 +40,7 @@ def test_waiting_lost_refused_and_why(agent: AgentConfig) -> None:
         "  2 × started_at is in the future",
     ]
     assert "not shipped: this gateway's clock is wrong" in in_words(status, "en")
-    assert "上报失败:网关时钟不正确" in in_words(status, "zh")
+    assert "上报失败：网关时钟不正确" in in_words(status, "zh")
 
 
 def test_a_damaged_spool_is_told_in_both_languages(agent: AgentConfig) -> None:
@@ -49,4 +49,4 @@ def test_a_damaged_spool_is_told_in_both_languages(agent: AgentConfig) -> None:
     assert "spool.db: damaged: file is not a database; start campus-agent run" in in_words(read_status(agent), "en")
     open_spool(agent.state_dir).close()
     assert "the spool was damaged once and set aside as spool.db.damaged-" in in_words(read_status(agent), "en")
-    assert "留存库曾损坏,已另存为 spool.db.damaged-" in in_words(read_status(agent), "zh")
+    assert "留存库曾损坏，已另存为 spool.db.damaged-" in in_words(read_status(agent), "zh")

@@ -50,7 +50,7 @@ def test_an_empty_month_is_an_answer(tmp_path: Path) -> None:
     said = run("judge", "--month", "2026-11", "--json", "--state-dir", str(tmp_path))
     assert json.loads(said.stdout)["targets"] == []
     told = run("judge", "--month", "2026-11", "--state-dir", str(tmp_path), language="zh")
-    assert told.stdout.strip() == "2026-11:尚无考核对象。"
+    assert told.stdout.strip() == "2026-11：尚无考核对象。"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -1,0 +1,173 @@
+"""The pages in a real Chromium: on a phone, on a desk, in both languages, without colour, with hostile names.
+
+`CAMPUS_REWRITE_GOLDEN=1 pytest tests/browser` renews docs/images/overview-zh.png.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from campus_wire.failures import FailureKind, Validity
+from campus_wire.records import AnnouncedClassroom, AnnouncedService, Announcement, HostRecord, HostResult
+from tests.collector.world import World, collector, service, throughput
+
+pytestmark = pytest.mark.browser
+IMAGE = Path(__file__).parents[2] / "docs" / "images" / "overview-zh.png"
+OPTIONS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+NAMES = {
+    "c010": "一年级1班",
+    "c050": "一年级2班",
+    "c097": "二年级1班",
+    "c100": "二年级2班",
+    "c300": "三年级1班",
+    "c000": "三年级2班",
+}
+RATES = {
+    "c010": (9.98e6, 9.99e6),
+    "c050": (50.0e6, 49.9e6),
+    "c097": (96.9e6, 97.1e6),
+    "c100": (100.0e6, 99.9e6),
+    "c300": (299.6e6, 299.9e6),
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        assert not os.environ.get("CI"), "chromium must be there under CI"
+        pytest.skip("NO CHROMIUM: install the packages chromium and fonts-noto-cjk")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A school with every kind of room, measured on several days of this month."""
+    with collector(tmp_path, {"CAMPUS_COUNTY_NAME": "示例县"}) as running:
+        now = datetime.now(UTC)
+        first = now.replace(day=1, hour=2, minute=0)
+        rooms = [AnnouncedClassroom(room, name, 1e8) for room, name in NAMES.items()]
+        announcement = Announcement(
+            town="longshan", classrooms=rooms, services=[AnnouncedService("smartedu-cn", "国家智慧教育平台")],
+            uplink=True, uplink_required_bits_per_second=1e9,
+        )  # fmt: skip
+        days = max(1, min(now.day, 5))
+        moments = [first + timedelta(days=day, hours=hour) for day in range(days) for hour in range(2)]
+        moments = [moment for moment in moments if moment < now] or [now]
+        results = [throughput(*RATES[room], at=at, subject=room) for at in [*moments, now] for room in RATES]
+        results += [throughput(at=at, subject="c000", failure=FailureKind.HOST_UNREACHABLE) for at in moments]
+        results += [throughput(at=now, subject="c100", validity=Validity.CROSS_TRAFFIC, detail="x")]
+        results += [throughput(938e6, 941e6, at=at, subject="uplink") for at in moments]
+        results += [service(0.18, at=at) for at in moments]
+        host = HostRecord(0.12, 2, 0.5, 4 * 2**30, 2**31, 2**36, 2**35, 86_400.0, 33_000_000)
+        results.append(
+            HostResult(id="host-0001", subject="gateway", started_at=now, boot_id="b", monotonic_seconds=1,
+                       duration_seconds=1, validity=Validity.OK, record=host)
+        )  # fmt: skip
+        running.send(*results, announcement=announcement)
+        yield running
+
+
+def open_page(browser: Browser, world: World, width: int, path: str = "/", locale: str = "zh-CN") -> Page:
+    page = browser.new_context(viewport={"width": width, "height": 900}, locale=locale).new_page()
+    page.goto(f"http://127.0.0.1:{world.port}{path}")
+    return page
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
+def test_no_page_is_wider_than_its_screen(browser: Browser, world: World, width: int) -> None:
+    for path in ("/", "/schools/s001", "/schools/nobody"):
+        page = open_page(browser, world, width, path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        page.context.close()
+
+
+def test_chinese_readers_see_chinese_only(browser: Browser, world: World) -> None:
+    page = open_page(browser, world, 1280)
+    text = page.inner_text("body")
+    for words in (
+        "百兆进班",
+        "千兆进校",
+        "云平台可达",
+        "达标",
+        "未达标",
+        "数据不足",
+        "一年级1班",
+        "教室测试端始终不可达",
+        "允许测量误差 2%",
+    ):
+        assert words in text, words
+    english = {"met", "not met", "insufficient", "down", "required", "classroom", "Overview"}
+    assert not [word for word in english if f" {word} " in f" {text} "]
+    assert page.get_attribute("html", "lang") == "zh-CN"
+    page.context.close()
+
+
+def test_the_language_can_be_changed_and_is_remembered(browser: Browser, world: World) -> None:
+    page = open_page(browser, world, 1280)
+    page.click("a.lang")
+    assert "100 Mbit/s to every class" in page.inner_text("body")
+    page.goto(f"http://127.0.0.1:{world.port}/schools/s001")
+    assert "All schools" in page.inner_text("body")
+    page.context.close()
+    english = open_page(browser, world, 1280, locale="en-GB")
+    assert "Gigabit to every school" in english.inner_text("body")
+    english.context.close()
+
+
+def test_the_page_needs_no_colour_no_script_and_nothing_from_elsewhere(browser: Browser, world: World) -> None:
+    context = browser.new_context(java_script_enabled=False, locale="zh-CN")
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"http://127.0.0.1:{world.port}/")
+    assert all(url.startswith(f"http://127.0.0.1:{world.port}/") for url in asked)
+    for badge in page.query_selector_all(".badge"):
+        mark, words = badge.query_selector(".mark"), badge.inner_text()
+        assert mark is not None
+        assert mark.inner_text() in "✓✗?–"
+        assert len(words) > 1
+    pictures = page.query_selector_all("svg.rate")
+    assert len(pictures) == 6
+    assert "要求 100 兆" in (pictures[0].get_attribute("aria-label") or "")
+    context.close()
+
+
+def test_hostile_names_are_only_text(browser: Browser, world: World) -> None:
+    evil = '<script>document.title="owned"</script>"\'><img src=x onerror=alert(1)>'
+    world.send(announcement=Announcement(town="t01", classrooms=[AnnouncedClassroom("c010", evil[:100], 1e8)]))
+    page = open_page(browser, world, 1280)
+    assert page.title() != "owned"
+    assert "<script>document.title" in page.inner_text("body")
+    assert page.query_selector("img") is None
+    page.context.close()
+
+
+def test_an_empty_collector_says_what_to_do(browser: Browser, tmp_path: Path) -> None:
+    with collector(tmp_path / "empty") as empty:
+        empty.service.store.revoke_tokens("s001", datetime.now(UTC))
+        page = open_page(browser, empty, 390)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.context.close()
+
+
+def test_the_picture_for_the_readme(browser: Browser, world: World, tmp_path: Path) -> None:
+    page = open_page(browser, world, 1100)
+    target = IMAGE if os.environ.get("CAMPUS_REWRITE_GOLDEN") else tmp_path / "overview.png"
+    target.parent.mkdir(exist_ok=True)
+    page.screenshot(path=str(target), full_page=True)
+    assert target.stat().st_size > 20_000
+    assert IMAGE.exists()
+    page.context.close()
