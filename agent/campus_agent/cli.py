@@ -132,7 +132,8 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         default="",
         metavar="ADDRESS",
         help=Text(
-            "address to listen on (default: all, or loopback without a key)", "监听地址（默认全部；无密钥时仅本机）"
+            "address to listen on (default: all; our engine without a key: loopback)",
+            "监听地址（默认全部；无密钥时自研引擎仅监听本机）",
         ).in_(language),
     )
     respond.add_argument(
@@ -215,8 +216,15 @@ def _respond(arguments: argparse.Namespace, language: Language) -> int:
     from campus_agent.respond.responder import Settings, respond
 
     configure_logging()
-    listen = arguments.listen or ("::" if arguments.test_key_file or not arguments.port else "127.0.0.1")
-    settings = Settings(arguments.port, arguments.iperf3_port, listen, arguments.test_key_file)
+    listen = arguments.listen or "::"
+    engine_listen = listen if arguments.listen or arguments.test_key_file else "127.0.0.1"
+    if engine_listen != listen and arguments.port:
+        text = Text(
+            "no --test-key-file: our engine (port {port}) answers on this machine only; iperf3 answers everybody",
+            "未指定 --test-key-file：自研引擎（端口 {port}）仅应答本机，iperf3 应答所有地址",
+        )
+        print(text.in_(language, port=arguments.port), file=sys.stderr)
+    settings = Settings(arguments.port, engine_listen, arguments.iperf3_port, listen, arguments.test_key_file)
     try:
         asyncio.run(respond(settings))
     except (OSError, ValueError) as error:

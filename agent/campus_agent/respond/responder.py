@@ -20,9 +20,10 @@ RESTART_SECONDS = (0.2, 1.0, 5.0, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Which ports (0 = off), which address, which key."""
+    """Which ports (0 = off) at which addresses, which key. Our engine needs the key beyond loopback."""
 
     port: int
+    engine_listen: str
     iperf3_port: int
     listen: str
     test_key_file: Path | None
@@ -38,7 +39,7 @@ async def respond(settings: Settings) -> None:
         from campus_agent.engine.server import ResponderSettings, serve
 
         key = read_secret(settings.test_key_file).reveal().encode() if settings.test_key_file else None
-        engine = ResponderSettings(listen=settings.listen, port=settings.port, key=key)
+        engine = ResponderSettings(listen=settings.engine_listen, port=settings.port, key=key)
         jobs.append(asyncio.ensure_future(serve(engine, lambda port: log.info("engine listens", extra={"port": port}))))
     if settings.iperf3_port:
         jobs.append(asyncio.ensure_future(keep_iperf3(settings.iperf3_port, settings.listen)))

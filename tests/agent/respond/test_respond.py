@@ -127,3 +127,14 @@ def test_a_taken_port_is_told() -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2
     assert "in use" in done.stderr
+
+
+def test_without_a_key_iperf3_answers_everybody_and_our_engine_only_this_machine(tmp_path: Path) -> None:
+    ports = {"--port": free_port(), "--iperf3-port": free_port()}
+    arguments = [str(word) for pair in ports.items() for word in pair]
+    with responder(tmp_path / "log", *arguments):
+        assert served(ports["--iperf3-port"])
+        listening = subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=True).stdout.split()
+    assert f"127.0.0.1:{ports['--port']}" in listening
+    assert f"*:{ports['--iperf3-port']}" in listening
+    assert "answers on this machine only" in (tmp_path / "log").read_text()

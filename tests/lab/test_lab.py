@@ -1,0 +1,127 @@
+"""The lab itself: its lines are what they claim, it leaves nothing behind, and it never touches the host's network."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from tests.lab.namespaces import Namespace, existing, sweep
+from tests.lab.school import DEFAULT_ROOMS, IPERF3_PORT, LabSchool, Room
+
+pytestmark = pytest.mark.lab
+HUNDRED = next(room for room in DEFAULT_ROOMS if room.id == "c100")
+OFF = next(room for room in DEFAULT_ROOMS if not room.on)
+
+
+def host_network() -> str:
+    """Addresses, routes and links of the host's own namespace."""
+    parts = [
+        subprocess.run(["ip", *what], capture_output=True, text=True, check=True).stdout
+        for what in (["-br", "addr"], ["route"])
+    ]
+    return "\n".join(parts)
+
+
+def names() -> set[str]:
+    return {name for name in existing() if name.startswith(f"cm-{os.getpid()}-")}
+
+
+def test_rooms_answer_a_switched_off_one_does_not_and_nothing_is_left() -> None:
+    before = host_network()
+    with LabSchool([HUNDRED, OFF]) as school:
+        assert len(names()) == 5
+        on, off = school.room("c100"), school.room(OFF.id)
+        assert school.gateway.run("ping", "-c1", "-W1", on.host).returncode == 0
+        assert school.gateway.run("ping", "-6", "-c1", "-W1", on.host6).returncode == 0
+        assert school.gateway.run("ping", "-c1", "-W1", off.host).returncode != 0
+        assert school.inside("c100").run("ping", "-c1", "-W1", "198.51.100.10").returncode == 0
+        assert host_network() == before
+    assert names() == set()
+    assert host_network() == before
+
+
+def test_an_exception_removes_the_lab() -> None:
+    with pytest.raises(RuntimeError, match="in the middle"), LabSchool([HUNDRED]):
+        raise RuntimeError("in the middle")
+    assert names() == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_removes_the_lab(number: signal.Signals) -> None:
+    process = subprocess.Popen([sys.executable, "-m", "tests.lab"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "ip netns exec" in process.stdout.readline()
+    mine = f"cm-{process.pid}-"
+    assert [name for name in existing() if name.startswith(mine)]
+    process.send_signal(number)
+    assert process.wait(30) == 0
+    assert not [name for name in existing() if name.startswith(mine)]
+
+
+def test_a_killed_owner_s_lab_is_swept_and_a_living_one_is_not() -> None:
+    process = subprocess.Popen([sys.executable, "-m", "tests.lab"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    mine = f"cm-{process.pid}-"
+    assert not [name for name in sweep() if name.startswith(mine)]
+    inside = Namespace(next(name for name in existing() if name.startswith(mine) and name.endswith("-c100")))
+    assert inside.run("ping", "-c1", "-W1", "10.77.0.1").returncode == 0
+    process.kill()
+    process.wait(10)
+    assert [name for name in sweep() if name.startswith(mine)]
+    assert not [name for name in existing() if name.startswith(mine)]
+
+
+def test_the_relay_delays_and_drops() -> None:
+    rooms = [replace(HUNDRED, id="c1", delay_seconds=0.01), replace(HUNDRED, id="c2", loss_ratio=0.2)]
+    with LabSchool(rooms, endpoint="none") as school:
+        slow = school.gateway.run("ping", "-c10", "-i0.05", "-q", school.room("c1").host).stdout
+        average = float(slow.rsplit("=", 1)[1].split("/")[1])
+        assert 20 <= average <= 40, slow  # 10 ms each way; a busy machine adds
+        lossy = school.gateway.run("ping", "-c200", "-i0.01", "-W1", "-q", school.room("c2").host).stdout
+        loss = float(lossy.split("% packet loss")[0].rsplit(" ", 1)[1])
+        assert 20 <= loss <= 55, lossy  # 1 - 0.8 x 0.8 = 36 %, and the address has to be asked first
+
+
+def test_cross_traffic_arrives_at_about_its_rate() -> None:
+    with LabSchool([HUNDRED]) as school:
+        inside = school.inside("c100")
+
+        def received() -> int:
+            return int(inside.run("cat", "/sys/class/net/eth0/statistics/rx_packets").stdout)
+
+        school.cross_traffic("c100", 30e6, seconds=4)
+        time.sleep(1)
+        began, before = time.monotonic(), received()
+        time.sleep(2)
+        rate = (received() - before) * 1538 * 8 / (time.monotonic() - began)
+        assert rate == pytest.approx(30e6, rel=0.15)
+
+
+def test_a_line_cannot_carry_more_than_it_claims() -> None:
+    room: Room = replace(HUNDRED, id="c20", line_rate_bits_per_second=20e6)
+    with LabSchool([room]) as school:
+        command = (
+            "iperf3",
+            "-c",
+            school.room("c20").host,
+            "-p",
+            str(IPERF3_PORT),
+            "-u",
+            "-b",
+            "40M",
+            "-t",
+            "2",
+            "-l",
+            "1472",
+        )
+        said = school.gateway.run(*command, "-J").stdout
+        import json
+
+        end = json.loads(said)["end"]["sum"]
+        received = end["bytes"] * (1 - end["lost_percent"] / 100) * 8 / end["seconds"] * 1538 / 1472
+        assert received == pytest.approx(20e6, rel=0.05)
