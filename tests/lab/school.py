@@ -191,6 +191,7 @@ class LabSchool:
         self._cable(self.gateway, "wan", self.bureau, "wan", self._wan, into_bridge=False)
         self.gateway.ip("addr", "add", f"{GATEWAY_WAN}/24", "dev", "wan")
         self.bureau.ip("addr", "add", f"{BUREAU}/24", "dev", "wan")
+        self.bureau.ip("route", "add", f"{LAN}0/24", "via", GATEWAY_WAN)
         self.gateway.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
         for number, room in enumerate(self.rooms, 1):
             self._add_room(number, room)

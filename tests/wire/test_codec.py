@@ -1,7 +1,7 @@
 """Round trips, unknown fields, and input from somebody who means harm: one clear error, never a traceback of another kind."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
@@ -33,11 +33,13 @@ latencies = st.builds(
     rtt_median_seconds=st.none() | seconds,
     loss_ratio=st.none() | st.floats(0, 1),
 )
+# Fixed offsets, as RFC 3339 has them: a named zone's repeated hour has no order with other zones.
+offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 results = st.builds(
     LatencyResult,
     id=st.uuids().map(str),
     subject=st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True),
-    started_at=st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.timezones()),
+    started_at=st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=offsets),
     boot_id=st.text(max_size=64),
     monotonic_seconds=seconds,
     duration_seconds=seconds,
