@@ -197,7 +197,7 @@ class SqliteStore:
 
     def _add(self, database: sqlite3.Connection, batch: Batch) -> BatchOutcome:
         school = batch.principal.school
-        stored = duplicate = 0
+        stored = duplicate = unannounced = 0
         touched: set[tuple[str, str, str]] = set()
         for one in batch.valid:
             if database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (school, one.result.id)).rowcount == 0:
@@ -211,6 +211,7 @@ class SqliteStore:
             )
             _keep_latest(database, school, one.result.subject, kind, started, one.raw, outcome == "ok")
             _add_total(database, "measurement", f"{kind}/{outcome}", 1)
+            unannounced += _know_subject(database, school, one.result.subject, kind)
             touched.add((school, one.result.subject, kind))
             stored += 1
         for bad in batch.bad:
@@ -227,7 +228,7 @@ class SqliteStore:
         for label, amount in outcome_counts.items():
             if amount:
                 _add_total(database, "ingest", label, amount)
-        inventory = self._note_agent(database, batch)
+        inventory = self._note_agent(database, batch) or unannounced > 0
         self._changes.append(Change(frozenset(touched), inventory))
         return BatchOutcome(**outcome_counts)
 
@@ -357,6 +358,15 @@ def _announce_school(database: sqlite3.Connection, school: str, town: str | None
         " WHERE source = 'announced' AND ?2 IS NOT NULL AND town <> excluded.town",
         (school, town),
     )
+
+
+def _know_subject(database: sqlite3.Connection, school: str, subject: str, kind: str) -> int:
+    """A judged subject that nobody announced is known from its first result on. 1 when it is new."""
+    if kind not in ("throughput", "service"):
+        return 0
+    subject_kind = "service" if kind == "service" else "uplink" if subject == "uplink" else "classroom"
+    row = (school, subject_kind, subject, subject)
+    return database.execute("INSERT OR IGNORE INTO subject VALUES (?, ?, ?, ?, NULL, 'announced', NULL)", row).rowcount
 
 
 def _announce(database: sqlite3.Connection, school: str, announced: Announcement, now: int) -> None:

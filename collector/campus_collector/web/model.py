@@ -131,10 +131,14 @@ class Reader:
         self._now = now or datetime.now(UTC)
         self._month = service.verdicts.this_month()
         self._policy = service.verdicts.policy
+        self._subjects: list[Subject] = []
+        self._newest: dict[tuple[str, str, str], AnyResult] = {}
 
     def overview(self) -> Overview:
         """The first page."""
         verdicts = self._service.verdicts.subjects(self._month)
+        self._subjects = self._service.store.subjects()
+        self._newest = {(one.school, one.subject, one.kind): one.any for one in self._service.store.latest()}
         county = {one.target: one for one in self._service.verdicts.areas(self._month) if one.town == ""}
         cards = [self._card(name, county.get(name)) for name in TARGET_NAMES]
         schools = self._service.store.schools()
@@ -161,7 +165,9 @@ class Reader:
         segments: dict[str, list[SegmentRow]] = {"classroom": [], "uplink": []}
         services = []
         for subject in self._service.store.subjects(school.id):
-            verdict = verdicts[(TARGET_OF[subject.kind], subject.id)]
+            verdict = verdicts.get((TARGET_OF[subject.kind], subject.id))
+            if verdict is None:  # it became known after the verdicts were read: on the next page
+                continue
             if subject.kind == "service":
                 services.append(self._service_row(subject, latest.get((subject.id, "service")), verdict))
             else:
@@ -191,13 +197,12 @@ class Reader:
 
     def _by_latest(self, target: str) -> str:
         """How the newest result of each subject would be judged alone: what a month in progress cannot tell yet."""
-        newest = {(one.school, one.subject, one.kind): one.any for one in self._service.store.latest()}
         rule = self._policy.in_force(target, self._month.first_day)
         counts = Counter(
             self._verdict_of(
-                newest.get((subject.school, subject.id, RULES[target].result_kind)), required_of(subject, rule)
+                self._newest.get((subject.school, subject.id, RULES[target].result_kind)), required_of(subject, rule)
             )
-            for subject in self._service.store.subjects()
+            for subject in self._subjects
             if subject.kind == RULES[target].subject_kind
         )
         met, not_met = counts[Verdict.MET], counts[Verdict.NOT_MET]

@@ -13,7 +13,7 @@ from campus_collector.store.sqlite import SqliteStore
 from campus_wire.codec import encode_result
 from campus_wire.failures import FailureKind, Validity
 from campus_wire.records import AgentState, AnnouncedClassroom, Announcement, AnyResult
-from tests.collector.world import ANNOUNCEMENT, AT, throughput
+from tests.collector.world import ANNOUNCEMENT, AT, service, throughput
 
 STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore(folder / "campus.db")}
 
@@ -74,6 +74,20 @@ def test_an_announcement_makes_school_and_subjects_known_and_follows_changes(sto
         10
     )
     assert [(one.id, one.name) for one in store.subjects("s001")] == [("c102", "二班")]
+
+
+def test_a_subject_that_nobody_announced_is_known_from_its_first_result(store: Store) -> None:
+    heard: list[Change] = []
+    store.subscribe(heard.append)
+    store.submit(batch(throughput(subject="c7"), throughput(subject="uplink"), service())).result(10)
+    assert [(one.kind, one.id) for one in store.subjects()] == [
+        ("classroom", "c7"),
+        ("service", "smartedu-cn"),
+        ("uplink", "uplink"),
+    ]
+    store.submit(batch(throughput(subject="c7"))).result(10)
+    store.check()
+    assert [change.inventory for change in heard] == [True, False]
 
 
 def test_listeners_hear_what_changed_and_only_that(store: Store) -> None:
