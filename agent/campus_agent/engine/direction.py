@@ -15,6 +15,7 @@ from campus_agent.engine.spec import (
     BUCKET_COST_RATIO,
     BUCKET_PROOF_RATIO,
     FALLBACK_MTU_BYTES,
+    MAX_SUSTAINED_PULSES,
     MIN_BLOCK_BITS_PER_SECOND,
     OFFERED_RATIO,
     OVERTIME_RATIO,
@@ -93,16 +94,18 @@ class DirectionTest:
     def _until_certain(self, views: list[View], offered: float) -> None:
         while True:
             spent = len(views) >= max_ordered_pulses(self._target)
-            last = spent or not self._budget.allows(PULSE_SECONDS, PULSE_SECONDS * offered / 8)
-            client_sends = self.direction == "to_responder"
-            self.decision = decide(views, self._threshold, self._target, client_sends=client_sends, last=last)
-            if self.tell is not None:
-                self.tell(self)
+            self._decide(views, last=spent or not self._budget.allows(PULSE_SECONDS, PULSE_SECONDS * offered / 8))
             if self.decision.done:
                 return
             if views[-1].flaw or views[-1].unattributed:
                 sleep(RETRY_PAUSE_SECONDS)
             views.append(self._pulse(offered, PULSE_SECONDS))
+
+    def _decide(self, views: list[View], *, last: bool) -> None:
+        client_sends = self.direction == "to_responder"
+        self.decision = decide(views, self._threshold, self._target, client_sends=client_sends, last=last)
+        if self.tell is not None:
+            self.tell(self)
 
     def _empty_bucket(self) -> None:
         """Was the rate a burst only? Send until a bucket of the usual size is empty, and judge what is left.
@@ -121,14 +124,32 @@ class DirectionTest:
         if seconds < PULSE_SECONDS or not self._budget.allows(seconds, octets):
             self.note = "no time or octets were left to look for a token bucket"
             return
+        if offered > MIN_BLOCK_BITS_PER_SECOND:
+            self._block_packets = BLOCK_PACKETS
         view = self._pulse(offered, seconds)
         if view.flaw is not None:
-            self.note = f"the search for a token bucket was spoilt: {view.flaw}"
+            self._decide([view], last=True)
         elif view.saturated:
-            self._until_certain([view], offered)
+            self._judge_sustained(view, offered)
             if self.decision.validity is Validity.OK and self.decision.reached is False:
                 self.burst_rate = max(quick.rate, self._threshold)
                 self.decision = replace(self.decision, limit="token_bucket")
+        elif octets - self._threshold / 8 * view.span_seconds < bucket:
+            validity = Validity.GATEWAY_LIMIT if self.direction == "to_responder" else Validity.ENDPOINT_LIMIT
+            detail = f"the sender is too slow to empty a token bucket of {bucket / 1e6:.0f} MB"
+            self.decision = replace(quick, reached=None, validity=validity, detail=detail)
+
+    def _judge_sustained(self, view: View, offered: float) -> None:
+        """Further pulses where one does not tell. One that fills nothing only shows that the bucket has filled up meanwhile."""
+        views = [view]
+        for left in reversed(range(MAX_SUSTAINED_PULSES)):
+            last = left == 0 or not self._budget.allows(PULSE_SECONDS, PULSE_SECONDS * offered / 8)
+            self._decide(views, last=last)
+            if self.decision.done:
+                return
+            again = self._pulse(offered, PULSE_SECONDS)
+            if again.saturated:
+                views.append(again)
 
     def _pulse(self, offered: float, seconds: float) -> View:
         shot = self._caller.pulse(self.direction, offered, seconds, self._budget.deadline, self._block_packets)

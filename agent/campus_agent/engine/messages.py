@@ -101,8 +101,8 @@ class Received(msgspec.Struct, frozen=True, tag="received"):
     """What arrived of a pulse towards the responder, in the order of arrival; of a long one, some packets only.
 
     Columns hold differences to the row before (the first to 0): arrival and departure in nanoseconds of either side's own
-    monotonic clock, sequence number, packets received so far. `sample_*` hold the interface counters (differences likewise), each
-    read right after the arrival in row `sample_row`.
+    monotonic clock, sequence number, packets received so far. `sample_*` hold the interface counters (differences likewise),
+    each read at `sample_ns` of the same clock as `received_ns`.
     """
 
     pulse: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -111,10 +111,11 @@ class Received(msgspec.Struct, frozen=True, tag="received"):
     sent_ns: Columns
     sequence: Columns
     count: Columns
-    sample_row: Columns
+    sample_ns: Columns
     sample_bytes: Columns
     sample_packets: Columns
     overflow: Count = 0
+    overflow_ns: Count = 0
     clock_step_ns: Count = 0
     kernel_stamps: bool = True
 

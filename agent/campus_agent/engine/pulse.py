@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 
 class Sample(NamedTuple):
-    """What the receiver's interface had received right after the arrival in this row."""
+    """What the receiver's interface had received at this moment of the receiver's clock."""
 
-    row: int
+    at_ns: int
     octets: int
     packets: int
 
@@ -29,7 +29,7 @@ class Arrivals:
     """One pulse as its receiver saw it: a column per fact, in the order of arrival.
 
     `count` is how many packets had arrived by then: a long pulse lists only some. `packets` counts all. `overflow` is what the
-    receive buffer threw away.
+    receive buffer threw away, `overflow_ns` when it last did so.
     """
 
     received_ns: list[int] = field(default_factory=list)
@@ -40,6 +40,7 @@ class Arrivals:
     departures: list[Departure] = field(default_factory=list)
     packets: int = 0
     overflow: int = 0
+    overflow_ns: int = 0
     clock_step_ns: int = 0
     kernel_stamps: bool = True
 
@@ -77,7 +78,7 @@ class View:
 
     `rate` is the capacity when `saturated`, else the rate that was proved; `spread` its standard error. `unattributed` is other
     traffic that one end saw and that may, or may not, have shared the line. `bias` is a standard error that more pulses do not reduce. `limit` names what
-    set the rate.
+    set the rate. `seconds` is the window that was read, `span_seconds` the whole pulse as it arrived.
     """
 
     rate: float
@@ -92,5 +93,6 @@ class View:
     counted: bool = False
     limit: str | None = None
     seconds: float = 0.0
+    span_seconds: float = 0.0
     lost: int = 0
     flaw: Flaw | None = None

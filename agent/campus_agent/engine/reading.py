@@ -34,7 +34,7 @@ def read_pulse(pulse: Pulse, threshold: float, target: float) -> View:
         return View(0.0, 0.0, saturated=False, flaw=Flaw.TOO_FEW)
     first, limit = busy_from(seen)
     view = _look(pulse, first, limit, target)
-    return replace(view, flaw=_flaw(view, seen, threshold))
+    return replace(view, flaw=_flaw(view, seen, _overflow_since(seen, first), threshold))
 
 
 def busy_from(seen: Arrivals) -> tuple[int, str | None]:
@@ -49,7 +49,7 @@ def busy_from(seen: Arrivals) -> tuple[int, str | None]:
     middle = (seen.received_ns[0] + seen.received_ns[-1]) // 2
     half = next(row for row, received in enumerate(seen.received_ns) if received >= middle)
     offered = seen.sequence[-1] - seen.sequence[half]
-    lost = offered - (seen.count[-1] - seen.count[half])
+    lost = offered - (seen.count[-1] - seen.count[half]) - _overflow_since(seen, half)
     if lost <= POLICED_LOSS_RATIO * offered or not _long_enough(seen, half):
         return half, None
     return min(half, _first_loss(seen)), "loss"
@@ -102,23 +102,31 @@ def _look(pulse: Pulse, first: int, limit: str | None, target: float) -> View:
         counted=total is not None,
         limit=limit,
         seconds=seconds,
+        span_seconds=(points[-1][0] - points[0][0]) / 1e9,
         lost=max(0, seen.sequence[-1] + 1 - seen.packets),
     )
 
 
-def _flaw(view: View, seen: Arrivals, threshold: float) -> Flaw | None:
-    """Why must this view not count, if it must not?"""
+def _flaw(view: View, seen: Arrivals, overflow: int, threshold: float) -> Flaw | None:
+    """Why must this view not count, if it must not? `overflow`: packets the receive buffer threw away in the window."""
     if seen.clock_step_ns > _MAX_CLOCK_STEP_NS:
         return Flaw.CLOCK
     if view.saturated:
-        if seen.overflow and not view.counted:
+        if overflow and not view.counted:
             return Flaw.OVERFLOW
+        if view.limit == "loss" and view.rate < threshold and view.offered < STARVED_RATIO * threshold:
+            return Flaw.STARVED
         return Flaw.UNSTEADY if abs(view.mean - view.rate) > UNSTEADY_RATIO * view.rate else None
     if view.mean >= STARVED_RATIO * threshold:
         return None
-    if seen.overflow:
+    if overflow:
         return Flaw.OVERFLOW
     return Flaw.STARVED if view.offered < STARVED_RATIO * threshold else Flaw.UNSTEADY
+
+
+def _overflow_since(seen: Arrivals, first: int) -> int:
+    """Packets the receive buffer threw away, if any of them in the window: the fast start of a long pulse does not matter."""
+    return seen.overflow if seen.overflow_ns >= seen.received_ns[first] else 0
 
 
 def _first_loss(seen: Arrivals) -> int:

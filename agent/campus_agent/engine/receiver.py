@@ -1,6 +1,7 @@
 """Take in the datagrams of one pulse with the moment each arrived, and read the interface's counters in between.
 
-A counter is read only right after a packet's kernel stamp: then its value is of that moment, to a packet. Nothing is judged here.
+A counter is best read right after a packet's kernel stamp: then its value is of that moment, to a packet. A receiver that lags behind reads
+it now and then all the same. Nothing is judged here.
 """
 
 import select
@@ -13,10 +14,18 @@ from campus_agent.engine import stamps
 from campus_agent.engine.datagram import Datagram, Kind, unpack
 from campus_agent.engine.interfaces import Counters
 from campus_agent.engine.pulse import Arrivals, Departure, Sample
-from campus_agent.engine.spec import DRAIN_SECONDS, FRESH_SECONDS, OVERTIME_RATIO, QUIET_SECONDS, SAMPLE_SECONDS
+from campus_agent.engine.spec import (
+    DRAIN_SECONDS,
+    FRESH_SECONDS,
+    LATE_SAMPLE_SECONDS,
+    OVERTIME_RATIO,
+    QUIET_SECONDS,
+    SAMPLE_SECONDS,
+)
 
 _FRESH_NS = int(FRESH_SECONDS * 1e9)
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
+_LATE_SAMPLE_NS = int(LATE_SAMPLE_SECONDS * 1e9)
 _QUIET_NS = int(QUIET_SECONDS * 1e9)
 _DRAIN_NS = int(DRAIN_SECONDS * 1e9)
 _BUFFER_BYTES = 65_536
@@ -88,7 +97,7 @@ class Receiver:
         drops = self._drops
         seen = Arrivals(kernel_stamps=self._kernel_stamps)
         add_received, add_sent, add_sequence = seen.received_ns.append, seen.sent_ns.append, seen.sequence.append
-        counted = next_sample = 0
+        counted = next_sample = late_sample = 0
         end = give_up_ns
         latest = give_up_ns + int(planned_ns * OVERTIME_RATIO) + _DRAIN_NS
         while True:
@@ -105,6 +114,9 @@ class Receiver:
                 continue
             if not seen.received_ns:
                 end = stamp + planned_ns
+            if self._drops != drops:
+                seen.overflow += self._drops - drops
+                drops, seen.overflow_ns = self._drops, stamp
             add_received(stamp)
             add_sent(datagram.sent_ns)
             add_sequence(datagram.sequence)
@@ -112,17 +124,19 @@ class Receiver:
             if datagram.counter_packets != counted:
                 counted = datagram.counter_packets
                 seen.departures.append(Departure(datagram.sent_ns, datagram.counter_bytes, counted))
-            if stamp >= next_sample and self._counters is not None and monotonic_ns() - stamp < _FRESH_NS:
-                passed = self._counters.read()
-                seen.samples.append(Sample(len(seen.received_ns) - 1, passed.received_octets, passed.received_packets))
-                next_sample = stamp + _SAMPLE_NS
+            if stamp >= next_sample and self._counters is not None:
+                now = monotonic_ns()
+                if now - stamp < _FRESH_NS or now >= late_sample:
+                    passed = self._counters.read()
+                    moment = stamp if now - stamp < _FRESH_NS else (now + monotonic_ns()) // 2
+                    seen.samples.append(Sample(moment, passed.received_octets, passed.received_packets))
+                    next_sample, late_sample = stamp + _SAMPLE_NS, now + _LATE_SAMPLE_NS
             if datagram.kind == _LOAD_PROBE or datagram.answers_ns:
                 on_other(datagram, stamp)
             if datagram.sequence >= packets - 1 or stamp > latest:
                 break
         seen.packets = len(seen.received_ns)
         seen.count = list(range(1, seen.packets + 1))
-        seen.overflow = self._drops - drops
         seen.clock_step_ns = self.resynchronise()
         return seen
 

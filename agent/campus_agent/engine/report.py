@@ -10,9 +10,7 @@ from campus_agent.engine.spec import MAX_REPORT_ROWS
 
 def to_message(pulse: int, seen: Arrivals) -> Received:
     """What the responder tells of a pulse."""
-    rows = _rows(seen)
-    place = {index: row for row, index in enumerate(rows)}
-    samples = [sample for sample in seen.samples if sample.row in place]
+    rows = _rows(len(seen.received_ns))
     return Received(
         pulse=pulse,
         packets=seen.packets,
@@ -20,10 +18,11 @@ def to_message(pulse: int, seen: Arrivals) -> Received:
         sent_ns=_differences(seen.sent_ns[i] for i in rows),
         sequence=_differences(seen.sequence[i] for i in rows),
         count=_differences(seen.count[i] for i in rows),
-        sample_row=_differences(place[sample.row] for sample in samples),
-        sample_bytes=_differences(sample.octets for sample in samples),
-        sample_packets=_differences(sample.packets for sample in samples),
+        sample_ns=_differences(sample.at_ns for sample in seen.samples),
+        sample_bytes=_differences(sample.octets for sample in seen.samples),
+        sample_packets=_differences(sample.packets for sample in seen.samples),
         overflow=seen.overflow,
+        overflow_ns=seen.overflow_ns,
         clock_step_ns=seen.clock_step_ns,
         kernel_stamps=seen.kernel_stamps,
     )
@@ -31,15 +30,13 @@ def to_message(pulse: int, seen: Arrivals) -> Received:
 
 def from_message(said: Received) -> Arrivals:
     """What the client reads from it. Raises ProtocolError for columns that cannot be."""
-    rows = len(said.received_ns)
-    if not rows == len(said.sent_ns) == len(said.sequence) == len(said.count):
+    if not len(said.received_ns) == len(said.sent_ns) == len(said.sequence) == len(said.count):
         raise ProtocolError("columns of a report differ in length")
-    if not len(said.sample_row) == len(said.sample_bytes) == len(said.sample_packets):
+    if not len(said.sample_ns) == len(said.sample_bytes) == len(said.sample_packets):
         raise ProtocolError("sample columns of a report differ in length")
-    row_of_sample = list(accumulate(said.sample_row))
-    if any(not 0 <= row < rows for row in row_of_sample):
-        raise ProtocolError("a sample of a report has no row")
-    samples = zip(row_of_sample, accumulate(said.sample_bytes), accumulate(said.sample_packets), strict=True)
+    samples = zip(
+        accumulate(said.sample_ns), accumulate(said.sample_bytes), accumulate(said.sample_packets), strict=True
+    )
     return Arrivals(
         received_ns=list(accumulate(said.received_ns)),
         sent_ns=list(accumulate(said.sent_ns)),
@@ -48,18 +45,16 @@ def from_message(said: Received) -> Arrivals:
         samples=[Sample(*sample) for sample in samples],
         packets=said.packets,
         overflow=said.overflow,
+        overflow_ns=said.overflow_ns,
         clock_step_ns=said.clock_step_ns,
         kernel_stamps=said.kernel_stamps,
     )
 
 
-def _rows(seen: Arrivals) -> list[int]:
-    """Which arrivals are told: all of a short pulse; of a long one an even choice, and those at which a counter was read."""
-    total = len(seen.received_ns)
-    if total <= MAX_REPORT_ROWS:
-        return list(range(total))
+def _rows(total: int) -> list[int]:
+    """Which arrivals are told: all of a short pulse; of a long one an even choice, and the last."""
     every = -(-total // MAX_REPORT_ROWS)
-    return sorted({*range(0, total, every), *(sample.row for sample in seen.samples), total - 1})
+    return sorted({*range(0, total, every), total - 1}) if every > 1 else list(range(total))
 
 
 def _differences(values: Iterable[int]) -> Columns:

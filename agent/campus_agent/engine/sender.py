@@ -58,6 +58,7 @@ def send_train(
     counted = (0, 0)
     next_sample = next_probe = 0
     answers: list[Answer] = []
+    pause_ns = min(_BATCH_NS, train.gap_ns * MAX_BATCH_PACKETS / 2)
     load, load_probe = int(Kind.LOAD), int(Kind.LOAD_PROBE)
     batch.begin(train.token, train.pulse)
     began = start = monotonic_ns()
@@ -72,7 +73,7 @@ def send_train(
             due = MAX_BATCH_PACKETS
         due = min(due, train.packets - sent.offered)
         if due < 1:
-            sleep(max(start + sent.offered * train.gap_ns + _BATCH_NS - now, 0) / 1e9)
+            sleep(max(start + sent.offered * train.gap_ns + pause_ns - now, 0) / 1e9)
             continue
         if counters is not None and now >= next_sample:
             passed = counters.read()

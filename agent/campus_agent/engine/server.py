@@ -48,7 +48,7 @@ class Limits:
 
     rate_bits_per_second: float = 4e9
     pulse_bytes: int = 80_000_000
-    session_bytes: int = 250_000_000
+    session_bytes: int = 400_000_000
     session_seconds: float = SESSION_SECONDS
     hour_bytes: int = 10_000_000_000
 

@@ -73,7 +73,9 @@ FALLBACK_MTU_BYTES = 1400
 SAMPLE_SECONDS = 0.001
 """Interface counters are read this often by a receiver: 50 points a pulse, 2 % of a core."""
 FRESH_SECONDS = 0.00008
-"""A counter is read only this soon after a packet's kernel stamp: then the stamp is the counter's time too."""
+"""A counter read this soon after a packet's kernel stamp is of that very moment."""
+LATE_SAMPLE_SECONDS = 0.004
+"""A receiver that lags behind reads the counters this often, and takes the time of reading."""
 
 # --- Reading a pulse --------------------------------------------------------------------------------------------------
 WAITING_SECONDS = 0.0001
@@ -119,9 +121,13 @@ BUCKET_COST_RATIO = 3.0
 BUCKET_PROOF_RATIO = 1.1
 """A bucket is empty for sure when this many times its size have passed beyond what the threshold would have let through."""
 _BUCKET_OFFERED_RATIO = 3.0
-_FAST_BUCKET_OFFERED_RATIO = 1.5
-"""Overdrive while emptying a bucket: the faster it is emptied, the fewer octets it takes. Small gateways end below 2 Gbit/s."""
+_FAST_BUCKET_OFFERED_RATIO = 2.0
+"""Overdrive while emptying a bucket: the faster it is emptied, the fewer octets it takes. Small gateways end near 2 Gbit/s."""
 _FAST_BITS_PER_SECOND = 300e6
+
+
+MAX_SUSTAINED_PULSES = 4
+"""Pulses on the sustained rate, the long one included: near the threshold a second one must agree, or a third decide."""
 
 
 def max_ordered_pulses(target_bits_per_second: float) -> int:

@@ -58,15 +58,29 @@ def attribute(rates: Rates, *, subscriber_receives: bool, allowance: float) -> O
 def received_curve(pulse: Pulse, first: int) -> Curve | None:
     """All octets that passed the receiver's interface from the arrival in row `first` on; None when the counters do not tell.
 
-    Counters that lag behind our own packets (some drivers renew them once a second) tell nothing.
+    Counters that count fewer packets than ours tell nothing: some drivers renew them once a second, some count a block as one.
     """
     gap, seen = pulse.receiver_gap_bytes, pulse.arrivals
-    samples = [sample for sample in seen.samples if sample.row >= first]
+    start_ns, end_ns = seen.received_ns[first], seen.received_ns[-1]
+    samples = [sample for sample in seen.samples if start_ns <= sample.at_ns <= end_ns]
     if gap is None or len(samples) < 4:
         return None
-    curve = [(seen.received_ns[row], octets + gap * packets) for row, octets, packets in samples]
-    own = (seen.count[samples[-1].row] - seen.count[samples[0].row]) * pulse.wire_bytes
-    return curve if curve[-1][1] - curve[0][1] >= _STALE_RATIO * own else None
+    start, end = samples[0], samples[-1]
+    own = _own_packets(pulse, first, start.at_ns, end.at_ns)
+    if end.packets - start.packets < _STALE_RATIO * own:
+        return None
+    return [(at_ns, octets + gap * packets) for at_ns, octets, packets in samples]
+
+
+def _own_packets(pulse: Pulse, first: int, start_ns: int, end_ns: int) -> int:
+    """How many of our packets arrived between two moments?"""
+    seen = pulse.arrivals
+    within = [
+        count
+        for received, count in zip(seen.received_ns[first:], seen.count[first:], strict=True)
+        if start_ns <= received <= end_ns
+    ]
+    return within[-1] - within[0] if within else 0
 
 
 def sent_rate(pulse: Pulse, start_ns: int, end_ns: int) -> float | None:

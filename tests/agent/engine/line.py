@@ -90,7 +90,7 @@ def send(
             seen.sent_ns.append(sent + SENDER_CLOCK_NS)
             seen.sequence.append(sequence)
             if line.counters and arrived >= next_sample:
-                seen.samples.append(Sample(len(seen.sequence) - 1, octets, count))
+                seen.samples.append(Sample(arrived, octets, count))
                 next_sample = arrived + SAMPLE_NS
     seen.packets = len(seen.sequence)
     seen.count = list(range(1, seen.packets + 1))

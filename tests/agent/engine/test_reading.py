@@ -89,6 +89,10 @@ def test_a_sender_below_the_threshold_on_a_line_in_order_is_starved_not_a_failur
     assert read(Line(300e6), offered=95e6).flaw is Flaw.STARVED
 
 
+def test_a_starved_sender_and_some_loss_is_not_a_policer() -> None:
+    assert read(Line(300e6, loss_ratio=0.05), offered=97e6).flaw is Flaw.STARVED
+
+
 def test_a_starved_sender_may_still_fill_a_narrow_line() -> None:
     view = read(Line(50e6, silences=[(20_000_000, 3_000_000)]))
     assert view.flaw is None
@@ -107,7 +111,14 @@ def test_a_bucket_passes_quickly_and_shows_in_a_long_pulse() -> None:
 def test_what_the_receive_buffer_lost_is_no_loss_of_the_line() -> None:
     pulse = send(Line(300e6, loss_ratio=0.3), OFFERED)
     pulse.arrivals.overflow = 140
+    pulse.arrivals.overflow_ns = pulse.arrivals.received_ns[-5]
     assert read_pulse(replace(pulse, receiver_gap_bytes=None), THRESHOLD, TARGET).flaw is Flaw.OVERFLOW
+
+
+def test_an_overflow_before_the_window_does_not_matter() -> None:
+    pulse = send(Line(50e6, bucket_bytes=4_000_000), 300e6, 0.22, 10)
+    pulse.arrivals.overflow, pulse.arrivals.overflow_ns = 99, pulse.arrivals.received_ns[100]
+    assert read_pulse(pulse, THRESHOLD, TARGET).flaw is None
 
 
 def test_a_clock_that_was_set_spoils_the_pulse() -> None:
@@ -119,7 +130,7 @@ def test_a_clock_that_was_set_spoils_the_pulse() -> None:
 def test_counters_that_lag_are_not_believed() -> None:
     pulse = send(Line(90e6), OFFERED)
     first = pulse.arrivals.samples[0]
-    pulse.arrivals.samples = [Sample(s.row, first.octets, first.packets) for s in pulse.arrivals.samples]
+    pulse.arrivals.samples = [Sample(s.at_ns, first.octets, first.packets) for s in pulse.arrivals.samples]
     view = read_pulse(replace(pulse, sender_gap_bytes=None), THRESHOLD, TARGET)
     assert not view.counted
     assert view.rate == pytest.approx(90e6, rel=0.001)
@@ -137,7 +148,7 @@ def test_nothing_and_too_little() -> None:
     st.lists(
         st.tuples(*[st.integers(-(2**62), 2**62)] * 2, *[st.integers(-(2**40), 2**40)] * 2), min_size=1, max_size=60
     ),
-    st.lists(st.tuples(st.integers(0, 59), *[st.integers(-(2**62), 2**62)] * 2), max_size=12),
+    st.lists(st.tuples(*[st.integers(-(2**62), 2**62)] * 3), max_size=12),
 )
 def test_a_lying_responder_gives_a_view_or_a_flaw_never_a_crash(rows, samples) -> None:
     seen = Arrivals(
@@ -145,7 +156,7 @@ def test_a_lying_responder_gives_a_view_or_a_flaw_never_a_crash(rows, samples) -
         sent_ns=[row[1] for row in rows],
         sequence=[row[2] for row in rows],
         count=[row[3] for row in rows],
-        samples=[Sample(*sample) for sample in samples if sample[0] < len(rows)],
+        samples=[Sample(*sample) for sample in samples],
         packets=len(rows),
     )
     read_pulse(Pulse(seen, [], WIRE_BYTES, 24, 24, True), THRESHOLD, TARGET)
