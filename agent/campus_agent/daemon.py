@@ -5,6 +5,7 @@ counted result with its reason. SIGTERM ends what runs (its worker is killed, no
 """
 
 import asyncio
+import contextlib
 import logging
 import platform
 import signal
@@ -23,6 +24,7 @@ from campus_agent.measure.probes import PROBES
 from campus_agent.measure.resolve import resolve
 from campus_agent.measure.runner import run_probe
 from campus_agent.schedule.cycle import Cycle, Job, Lane, jobs_of
+from campus_agent.schedule.segment import alone
 from campus_agent.schedule.timetable import forbidden, forbidden_until, free_seconds
 from campus_agent.ship.shipper import ShipOutcome, Shipper
 from campus_agent.spool.errors import SpoolError
@@ -42,6 +44,7 @@ RETRY_SECONDS = 600.0
 """A busy segment or endpoint is asked again after this, at the latest after one cycle."""
 GUARD_WINDOW_SECONDS = 1.0
 WATCHDOG_SECONDS = 20.0
+SEGMENT_PATIENCE_SECONDS = 30.0
 
 
 async def run(config: AgentConfig) -> None:
@@ -102,15 +105,24 @@ class Daemon:
             if job is None:
                 await asyncio.sleep(min(wait, LONGEST_SLEEP_SECONDS))
                 continue
+            await self._keep(await self._use(job))
+
+    async def _use(self, job: Job) -> AnyResult:
+        """Use this opportunity, or say why not; either way the job is due again later."""
+        async with contextlib.AsyncExitStack() as stack:
             reason, ask_again = await self._obstacle(job)
-            if reason is None:
-                result = await self._measure(job)
-                self.cycle.done(job, self.clock.monotonic())
-                self._retry_soon(job, result)
-            else:
-                result = self._skipped(job, reason)
+            if reason is None and job.lane == "load":
+                free = await stack.enter_async_context(alone(self.config.state_dir, SEGMENT_PATIENCE_SECONDS))
+                reason, ask_again = (
+                    (None, 0.0) if free else (SkipReason.SEGMENT_BUSY, min(RETRY_SECONDS, job.every_seconds))
+                )
+            if reason is not None:
                 self.cycle.postpone(job, self.clock.monotonic() + ask_again)
-            await self._keep(result)
+                return self._skipped(job, reason)
+            result = await self._measure(job)
+            self.cycle.done(job, self.clock.monotonic())
+            self._retry_soon(job, result)
+            return result
 
     async def _obstacle(self, job: Job) -> tuple[SkipReason | None, float]:
         """Why this job must not run now, and after how many seconds to ask again."""

@@ -1,5 +1,6 @@
 """The gateway's commands as a person types them."""
 
+import fcntl
 import json
 import os
 import signal
@@ -178,6 +179,22 @@ def test_the_daemon_runs_once_stops_cleanly_and_status_tells(tmp_path: Path) -> 
     told = run("status", "--config", file, language="zh").stdout
     assert "连接被拒绝" in told
     assert "未在运行" in told
+
+
+def test_two_load_tests_never_run_at_once(tmp_path: Path) -> None:
+    file = config(tmp_path)
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    held = (state / "segment.lock").open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    command = [sys.executable, "-m", "campus_agent", "measure", "classroom", "c101", "--json", "--config", file]
+    waiting = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(3)
+    assert run("measure", "service", "web", "--config", file).returncode == 1  # no load: it need not wait
+    held.close()
+    said, _ = waiting.communicate(timeout=30)
+    assert json.loads(said)["failure"]["kind"] == "connection_refused"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
