@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -59,30 +61,40 @@ def test_an_exception_removes_the_lab() -> None:
     assert names() == set()
 
 
+@contextmanager
+def foreground_lab() -> Iterator["subprocess.Popen[str]"]:
+    """`make lab` as a process, up; whatever happens it is ended, and what it left is swept."""
+    process = subprocess.Popen([sys.executable, "-m", "tests.lab"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert "ip netns exec" in process.stdout.readline()
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+        sweep()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_removes_the_lab(number: signal.Signals) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "tests.lab"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert "ip netns exec" in process.stdout.readline()
-    mine = f"cm-{process.pid}-"
-    assert [name for name in existing() if name.startswith(mine)]
-    process.send_signal(number)
-    assert process.wait(30) == 0
-    assert not [name for name in existing() if name.startswith(mine)]
+    with foreground_lab() as process:
+        mine = f"cm-{process.pid}-"
+        assert [name for name in existing() if name.startswith(mine)]
+        process.send_signal(number)
+        assert process.wait(30) == 0
+        assert not [name for name in existing() if name.startswith(mine)]
 
 
 def test_a_killed_owner_s_lab_is_swept_and_a_living_one_is_not() -> None:
-    process = subprocess.Popen([sys.executable, "-m", "tests.lab"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    process.stdout.readline()
-    mine = f"cm-{process.pid}-"
-    assert not [name for name in sweep() if name.startswith(mine)]
-    inside = Namespace(next(name for name in existing() if name.startswith(mine) and name.endswith("-c100")))
-    assert echo(inside, "10.77.0.1")["received"] > 0
-    process.kill()
-    process.wait(10)
-    assert [name for name in sweep() if name.startswith(mine)]
-    assert not [name for name in existing() if name.startswith(mine)]
+    with foreground_lab() as process:
+        mine = f"cm-{process.pid}-"
+        assert not [name for name in sweep() if name.startswith(mine)]
+        inside = Namespace(next(name for name in existing() if name.startswith(mine) and name.endswith("-c100")))
+        assert echo(inside, "10.77.0.1")["received"] > 0
+        process.kill()
+        process.wait(10)
+        assert [name for name in sweep() if name.startswith(mine)]
+        assert not [name for name in existing() if name.startswith(mine)]
 
 
 def test_the_relay_delays_and_drops() -> None:
