@@ -40,14 +40,15 @@ RATES = {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Debian's Chromium, with a home of its own: a test leaves nothing in the user's."""
     chromium = shutil.which("chromium")
     if chromium is None:
         assert not os.environ.get("CI"), "chromium must be there under CI"
         pytest.skip("NO CHROMIUM: install the packages chromium and fonts-noto-cjk")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
+        home = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
+        running = playwright.chromium.launch(executable_path=chromium, args=OPTIONS, env=home)
         yield running
         running.close()
 
