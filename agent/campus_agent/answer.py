@@ -46,6 +46,7 @@ def throughput_json(result: ThroughputResult, engine: str, required_bits_per_sec
         "subject": result.subject,
         "target": "uplink_bandwidth" if result.subject == "uplink" else "classroom_bandwidth",
         "engine": record.engine if record else engine,
+        "mode": record.mode if record else "quick",
         "verdict": str(verdict(result)),
         "validity": str(result.validity),
         "required_bits_per_second": round(required_bits_per_second),

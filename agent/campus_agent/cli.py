@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ COMMANDS = {
     "run": Text("measure by the timetable and send the results, until stopped", "按课表测量并上报结果，直到被停止"),
     "measure": Text("one measurement now", "立即测量一次"),
     "respond": Text("be the classroom's end of throughput tests", "在教室端应答测速"),
+    "schedule": Text("the plan for a day: lessons, breaks, tests", "查看某日测量计划：课程、课间与测速安排"),
     "check-config": Text("find all mistakes in the configuration at once", "一次列出配置中的所有错误"),
     "status": Text("what was done, what waits, what is wrong", "查看已完成、待上报和异常情况"),
     "doctor": Text(
@@ -40,10 +42,12 @@ EPILOG = Text(
 MEASURE_EPILOG = Text(
     "Examples: campus-agent measure classroom c101 --json\n"
     "          campus-agent measure uplink\n"
+    "          campus-agent measure uplink --reference\n"
     "          campus-agent measure service smartedu-cn\n"
     "Exit codes: 0 met, 1 not met, 2 usage or configuration, 3 could not be measured.",
     "示例：campus-agent measure classroom c101 --json\n"
     "      campus-agent measure uplink\n"
+    "      campus-agent measure uplink --reference\n"
     "      campus-agent measure service smartedu-cn\n"
     "退出码：0 达标，1 未达标，2 用法或配置错误，3 未能完成测量。",
 )
@@ -109,6 +113,12 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         ("service", Text("a cloud platform, step by step", "云平台访问（分步计时）")),
     ):
         kind = with_json(with_config(whats.add_parser(what, help=text.in_(language), description=text.in_(language))))
+        if what != "service":
+            text = Text(
+                "as an auditor would: iperf3, TCP, 10 s (many more octets)",
+                "按审计方式复测：iperf3，TCP，10 秒（流量更大）",
+            )
+            kind.add_argument("--reference", action="store_true", help=text.in_(language))
         if what != "uplink":
             kind.add_argument(
                 "id", metavar="ID", help=Text("its id in the configuration", "配置中的编号").in_(language)
@@ -143,6 +153,9 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         help=Text("the school's shared test key", "学校共享测试密钥文件").in_(language),
     )
 
+    schedule = with_json(with_config(add("schedule", _schedule)))
+    day = Text("the day, like 2026-11-24 (default: today)", "日期，形如 2026-11-24（默认今天）")
+    schedule.add_argument("--date", type=date.fromisoformat, metavar="YYYY-MM-DD", help=day.in_(language))
     with_config(add("check-config", _check_config))
     with_json(with_config(add("status", _status)))
     with_json(with_config(add("doctor", _doctor)))
@@ -184,7 +197,7 @@ def _measure(arguments: argparse.Namespace, language: Language) -> int:
         return EXIT_USAGE
     required = subject.required_bits_per_second if isinstance(subject, Endpoint) else None
     picture = Picture(required, language)
-    result = asyncio.run(measure_now(config, subject, picture))
+    result = asyncio.run(measure_now(config, subject, picture, reference=getattr(arguments, "reference", False)))
     picture.done()
     if arguments.json:
         print(json.dumps(answer.as_json(result, subject), ensure_ascii=False))
@@ -233,8 +246,20 @@ def _respond(arguments: argparse.Namespace, language: Language) -> int:
     return EXIT_OK
 
 
-def _check_config(arguments: argparse.Namespace, language: Language) -> int:
+def _schedule(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.plan import in_words, plan
+
     config = load_config(arguments.config)
+    said = plan(config, arguments.date or datetime.now(config.timezone).date())
+    print(json.dumps(said, ensure_ascii=False) if arguments.json else in_words(said, language))
+    return EXIT_OK
+
+
+def _check_config(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.schedule.terms import terms_of
+
+    config = load_config(arguments.config)
+    terms_of(config)
     text = Text(
         "{file}: fine. School {school}: {classrooms} classroom(s), {services} service(s), {devices} device(s), uplink: {uplink}.",
         "{file}：配置正确。学校 {school}：教室 {classrooms} 间，云平台 {services} 个，设备 {devices} 台，学校出口：{uplink}。",

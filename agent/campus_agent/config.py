@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,7 +20,8 @@ from campus_wire.settings import REQUIRED, ConfigurationError, Mistake, Table, l
 DEFAULT_PATH = Path("/etc/campus-agent/agent.toml")
 CLASSROOM_REQUIRED_BITS_PER_SECOND = 100_000_000
 UPLINK_REQUIRED_BITS_PER_SECOND = 1_000_000_000
-DEFAULT_PORTS = {"campus": 5301, "iperf3": 5201}
+DEFAULT_IPERF3_PORT = 5201
+DEFAULT_PORTS = {"campus": 5301, "iperf3": DEFAULT_IPERF3_PORT}
 _ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink")
 _ID_HINT = Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”，最多 64 个字符")
 _HOST_PATTERN = r"[A-Za-z0-9_.:%-]{1,253}"
@@ -36,6 +38,8 @@ class Endpoint:
     port: int
     engine: str
     required_bits_per_second: int
+    iperf3_port: int = DEFAULT_IPERF3_PORT
+    """Where it answers stock iperf3: reference tests go there, whatever the engine of the quick ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +111,14 @@ class ThroughputOptions:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """How often each thing is measured when the timetable allows it."""
+    """How often each thing is measured when the timetable allows it. `reference_days` 0: no reference tests."""
 
     throughput_seconds: int = 6 * 3600
     latency_seconds: int = 900
     service_seconds: int = 300
     host_seconds: int = 300
     ship_seconds: int = 30
+    reference_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,16 +222,10 @@ def _collector(top: Table, folder: Path) -> Collector | None:
 
 
 def _timetable(table: Table, folder: Path) -> Timetable:
-    periods = []
-    for index, text in enumerate(table.strings("periods")):
-        period = _period(text)
-        if period is None:
-            _wrong_item(table, "periods", index, text, Text("a period like 08:00-08:45", "形如 08:00-08:45 的时段"))
-        else:
-            periods.append(period)
+    periods = read_periods(table)
     blackout = []
     for index, text in enumerate(table.strings("blackout")):
-        days = _days(text)
+        days = read_days(text)
         if days is None:
             hint = Text(
                 "days like 2026-06-07/2026-06-09 or 2026-06-07", "形如 2026-06-07/2026-06-09 或 2026-06-07 的日期"
@@ -236,9 +235,7 @@ def _timetable(table: Table, folder: Path) -> Timetable:
             blackout.append(days)
     holidays = table.string("holidays_file", None)
     table.done()
-    return Timetable(
-        tuple(sorted(periods, key=lambda p: p.start)), folder / holidays if holidays else None, tuple(blackout)
-    )
+    return Timetable(periods, folder / holidays if holidays else None, tuple(blackout))
 
 
 def _limits(table: Table) -> Limits:
@@ -274,8 +271,9 @@ def _cycle(table: Table) -> Cycle:
         name: table.integer(name, getattr(Cycle(), name), minimum=low, maximum=7 * 86_400)
         for name, low in names.items()
     }
+    reference_days = table.integer("reference_days", Cycle().reference_days, maximum=366)
     table.done()
-    return Cycle(**values)
+    return Cycle(**values, reference_days=reference_days)
 
 
 def _spool(table: Table) -> Spool:
@@ -303,13 +301,16 @@ def _uplink(top: Table) -> Endpoint | None:
 
 def _endpoint(table: Table, endpoint_id: str, name: str, required: int) -> Endpoint:
     engine = table.string("engine", "campus", choices=tuple(DEFAULT_PORTS))
+    port = table.integer("port", DEFAULT_PORTS.get(engine, 0), minimum=1, maximum=65_535)
+    iperf3_port = port if engine == "iperf3" else DEFAULT_IPERF3_PORT
     endpoint = Endpoint(
         id=endpoint_id,
         name=name or endpoint_id,
         host=table.string("host", pattern=_HOST_PATTERN, hint=_HOST_HINT) or "",
-        port=table.integer("port", DEFAULT_PORTS.get(engine, 0), minimum=1, maximum=65_535),
+        port=port,
         engine=engine,
         required_bits_per_second=table.integer("required_bits_per_second", required, minimum=1_000_000, maximum=10**12),
+        iperf3_port=table.integer("iperf3_port", iperf3_port, minimum=1, maximum=65_535),
     )
     table.done()
     return endpoint
@@ -376,6 +377,27 @@ def _zone(table: Table) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def read_periods(table: Table) -> tuple[Period, ...]:
+    """The lessons under `periods`, in order of time; mistakes and overlaps are noted in the table."""
+    periods = []
+    for index, text in enumerate(table.strings("periods")):
+        period = _period(text)
+        if period is None:
+            _wrong_item(table, "periods", index, text, Text("a period like 08:00-08:45", "形如 08:00-08:45 的时段"))
+        else:
+            periods.append(period)
+    periods.sort(key=lambda period: period.start)
+    for before, after in pairwise(periods):
+        if after.start < before.end:
+            en, zh = (words.format(_clock(before), _clock(after)) for words in ("{} and {} overlap", "{} 与 {} 重叠"))
+            table.wrong("periods", en, zh)
+    return tuple(periods)
+
+
+def _clock(period: Period) -> str:
+    return f"{period.start:%H:%M}-{period.end:%H:%M}"
+
+
 def _period(text: str) -> Period | None:
     match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", text.strip())
     if match is None:
@@ -387,7 +409,8 @@ def _period(text: str) -> Period | None:
     return period if period.start < period.end else None
 
 
-def _days(text: str) -> DayRange | None:
+def read_days(text: str) -> DayRange | None:
+    """Days written as 2026-06-07/2026-06-09, or one day; None when they are not."""
     first, _, last = text.strip().partition("/")
     try:
         days = DayRange(date.fromisoformat(first), date.fromisoformat(last or first))

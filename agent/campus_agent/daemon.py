@@ -15,36 +15,44 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-import psutil
-
 from campus_agent.clock import Clock, offset_seconds, system_clock
-from campus_agent.config import AgentConfig
-from campus_agent.measure.link import link_to, passed
+from campus_agent.config import AgentConfig, Collector, Endpoint
+from campus_agent.measure.presence import Place, look
 from campus_agent.measure.probes import PROBES
-from campus_agent.measure.resolve import resolve
+from campus_agent.measure.quiet import disturbance
 from campus_agent.measure.runner import run_probe
-from campus_agent.schedule.cycle import Cycle, Job, Lane, jobs_of
+from campus_agent.schedule.calendar import calendar_of
+from campus_agent.schedule.history import RECALL_KEY, History
+from campus_agent.schedule.jobs import Job, Lane, jobs_of
+from campus_agent.schedule.planner import Look, Moment, Planner, Skip, Try, Wait
 from campus_agent.schedule.segment import alone
-from campus_agent.schedule.timetable import forbidden, forbidden_until, free_seconds
 from campus_agent.ship.shipper import ShipOutcome, Shipper
+from campus_agent.ship.slots import MAX_SLOT_SECONDS, NoSlot, release, reserve
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import Spool, open_spool
 from campus_agent.stamp import stamp
 from campus_agent.status import Last, Snapshot, read_snapshot, write_snapshot
-from campus_agent.subjects import agent_state, announcement, expected_bytes, probe_and_settings
+from campus_agent.subjects import (
+    GUARD_SECONDS,
+    agent_state,
+    announcement,
+    costs,
+    endpoint_of,
+    probe_and_settings,
+    probe_kind,
+)
 from campus_wire import notify
 from campus_wire.failures import SkipReason, Validity
-from campus_wire.records import AgentState, AnyResult, Segment, ThroughputResult, kind_of, outcome_of
+from campus_wire.records import AgentState, AnyResult, Segment, SlotRequest, ThroughputResult, kind_of, outcome_of
 from campus_wire.version import VERSION
 
 log = logging.getLogger(__name__)
 
 LONGEST_SLEEP_SECONDS = 60.0
-RETRY_SECONDS = 600.0
-"""A busy segment or endpoint is asked again after this, at the latest after one cycle."""
-GUARD_WINDOW_SECONDS = 1.0
 WATCHDOG_SECONDS = 20.0
 SEGMENT_PATIENCE_SECONDS = 30.0
+LONGEST_SLOT_WAIT_SECONDS = 60.0
+"""The segment is held while a slot is waited for: a person at the terminal must not wait longer than for a test."""
 
 
 async def run(config: AgentConfig) -> None:
@@ -55,7 +63,7 @@ async def run(config: AgentConfig) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    log.info("agent starts", extra={"version": VERSION, "school": config.school, "subjects": len(daemon.cycle.jobs)})
+    log.info("agent starts", extra={"version": VERSION, "school": config.school, "subjects": len(daemon.planner.jobs)})
     lanes = [asyncio.ensure_future(job) for job in daemon.lanes()]
     notify.send("READY=1")
     stopping = asyncio.ensure_future(stop.wait())
@@ -87,7 +95,16 @@ class Daemon:
         self.clock = clock
         self.rng = rng or Random()
         self.snapshot = Snapshot(version=VERSION, boot_id=clock.boot_id, started_at=datetime.now(UTC))
-        self.cycle = Cycle(jobs_of(config), clock.monotonic(), self._last_ended())
+        self._costs = costs(config)
+        self.planner = Planner(
+            jobs_of(config),
+            calendar_of(config),
+            self._costs,
+            config.school,
+            spool.recall(RECALL_KEY, History),
+            self._last_ended(),
+            clock.monotonic(),
+        )
         self._ship_now = asyncio.Event()
         self._shipper = (
             Shipper(config.collector, config.agent_id, spool, clock, announcement(config), self._state, self.rng)
@@ -101,96 +118,116 @@ class Daemon:
 
     async def _measure_lane(self, lane: Lane) -> None:
         while True:
-            job, wait = self.cycle.next(lane, self.clock.monotonic())
-            if job is None:
-                await asyncio.sleep(min(wait, LONGEST_SLEEP_SECONDS))
-                continue
-            await self._keep(await self._use(job))
+            step = self.planner.next(lane, self._moment(), self._bytes_left() if lane == "load" else 0)
+            if isinstance(step, Wait):
+                await asyncio.sleep(min(step.seconds, LONGEST_SLEEP_SECONDS))  # the wall clock may jump
+            elif isinstance(step, Look):
+                await self._look(step.jobs)
+            elif isinstance(step, Skip):
+                await self._keep(self._skipped(step))
+            else:
+                await self._use(step)
 
-    async def _use(self, job: Job) -> AnyResult:
+    async def _look(self, jobs: tuple[Job, ...]) -> None:
+        """Which of these endpoints are switched on?"""
+        endpoints = {job.subject: endpoint_of(self.config, job.subject) for job in jobs}
+        places = [Place(name, one.host, one.port, one.engine == "iperf3") for name, one in endpoints.items()]
+        for subject, failure in (await look(places)).items():
+            self.planner.seen(subject, failure, self.clock.monotonic())
+
+    async def _use(self, step: Try) -> None:
         """Use this opportunity, or say why not; either way the job is due again later."""
+        job = step.job
+        ends = self.clock.monotonic() + step.left_seconds
         async with contextlib.AsyncExitStack() as stack:
-            reason, ask_again = await self._obstacle(job)
-            if reason is None and job.lane == "load":
-                free = await stack.enter_async_context(alone(self.config.state_dir, SEGMENT_PATIENCE_SECONDS))
-                reason, ask_again = (
-                    (None, 0.0) if free else (SkipReason.SEGMENT_BUSY, min(RETRY_SECONDS, job.every_seconds))
-                )
-            if reason is not None:
-                self.cycle.postpone(job, self.clock.monotonic() + ask_again)
-                return self._skipped(job, reason)
-            result = await self._measure(job)
-            self.cycle.done(job, self.clock.monotonic())
-            self._retry_soon(job, result)
-            return result
+            hindrance = await self._prepare(job, ends, stack) if job.lane == "load" else None
+            if hindrance is not None:
+                skip = self.planner.hindered(job, hindrance[0], self._moment(), hindrance[1])
+                if skip is not None:
+                    await self._keep(self._skipped(skip))
+                return
+            for part in self._parts(job):
+                result = await self._measure(part)
+                succeeded = outcome_of(result) == "ok"
+                self.planner.done(part, self._moment(), succeeded=succeeded)
+                await self._keep(result)
+                if not succeeded and part != job:
+                    self.planner.done(job, self._moment(), succeeded=False)
+                    break
+        if job.heavy:
+            with contextlib.suppress(
+                SpoolError
+            ):  # `_keep` has told of it; what is remembered only orders the next round
+                await asyncio.to_thread(self.spool.remember, RECALL_KEY, self.planner.history)
 
-    async def _obstacle(self, job: Job) -> tuple[SkipReason | None, float]:
-        """Why this job must not run now, and after how many seconds to ask again."""
-        if job.kind == "host":
-            return None, 0.0
-        local = self._local_now()
-        heavy = job.kind == "throughput"
-        reason = forbidden(self.config.timetable, local, heavy)
-        if reason is not None:
-            until = forbidden_until(self.config.timetable, local, reason)
-            return reason, max(1.0, (until - local).total_seconds())
-        if not heavy:
-            return None, 0.0
-        probe, settings = probe_and_settings(self.config, job.kind, job.subject)
-        if free_seconds(self.config.timetable, local) < probe.deadline_seconds(settings) / 2:
-            return SkipReason.LESSON, free_seconds(self.config.timetable, local) + 1.0
-        if self._bytes_left() < self._expected_bytes(job):
-            midnight_in = 86_400 - (local.hour * 3600 + local.minute * 60 + local.second)
-            return SkipReason.BYTE_BUDGET, float(midnight_in)
-        return await self._busy(settings.host, settings.required_bits_per_second), min(RETRY_SECONDS, job.every_seconds)
+    def _parts(self, job: Job) -> list[Job]:
+        """A reference says something only beside a quick test of the same minute."""
+        quick = [one for one in self.planner.jobs if (one.kind, one.subject) == ("throughput", job.subject)]
+        return [*quick, job] if job.kind == "reference" else [job]
 
-    async def _busy(self, host: str, required_bits_per_second: float) -> SkipReason | None:
-        """Look at the gateway for a moment before loading it."""
-        limits = self.config.limits
-        try:
-            address = await resolve(host, 5.0)
-            link = link_to(address.text, address.family)
-        except Exception:  # the probe itself will say what is wrong with this host
-            link = None
-        before = passed(link.name) if link else None
-        psutil.cpu_percent(None)
-        await asyncio.sleep(GUARD_WINDOW_SECONDS)
-        if psutil.cpu_percent(None) / 100 > limits.max_cpu_ratio:
-            return SkipReason.GATEWAY_CPU
-        after = passed(link.name) if link else None
-        if before and after:
-            seconds = after.at - before.at
-            octets = max(
-                after.sent_wire_bytes - before.sent_wire_bytes, after.received_wire_bytes - before.received_wire_bytes
-            )
-            if octets * 8 / seconds > limits.max_cross_traffic_ratio * required_bits_per_second:
-                return SkipReason.CROSS_TRAFFIC
+    async def _prepare(self, job: Job, ends: float, stack: contextlib.AsyncExitStack) -> tuple[SkipReason, str] | None:
+        """Take the segment, the slot, and a look at the line. Why that did not work; None when all is ready."""
+        if not await stack.enter_async_context(alone(self.config.state_dir, SEGMENT_PATIENCE_SECONDS)):
+            return SkipReason.SEGMENT_BUSY, f"another test kept it for {SEGMENT_PATIENCE_SECONDS:.0f} s"
+        if not job.heavy:
+            return None
+        endpoint = endpoint_of(self.config, job.subject)
+        needed = self._costs.seconds(job)
+        if job.subject == "uplink" and self.config.collector is not None:
+            latest = min(LONGEST_SLOT_WAIT_SECONDS, ends - self.clock.monotonic() - needed)
+            refused = await self._reserve(self.config.collector, needed, latest, endpoint, stack)
+            if refused is not None:
+                return refused
+        disturbed = await disturbance(endpoint.host, endpoint.required_bits_per_second, self.config.limits)
+        if disturbed is not None:
+            return disturbed
+        if ends - self.clock.monotonic() < needed - GUARD_SECONDS:
+            return SkipReason.LESSON, "the free time was over before the segment was ours"
+        return None
+
+    async def _reserve(
+        self,
+        collector: Collector,
+        needed: float,
+        latest: float,
+        endpoint: Endpoint,
+        stack: contextlib.AsyncExitStack,
+    ) -> tuple[SkipReason, str] | None:
+        """A slot on the uplink's test server, waited for, and given back when the test is over."""
+        if latest < 0:
+            return SkipReason.LESSON, "the free time was over before the segment was ours"
+        request = SlotRequest(min(needed, MAX_SLOT_SECONDS), endpoint.required_bits_per_second, latest)
+        slot = await asyncio.to_thread(reserve, collector, request)
+        if isinstance(slot, NoSlot):
+            return SkipReason.NO_SLOT, slot.detail
+        stack.push_async_callback(asyncio.to_thread, release, collector, slot)
+        await asyncio.sleep(slot.start_in_seconds)
         return None
 
     async def _measure(self, job: Job) -> AnyResult:
-        probe, settings = probe_and_settings(self.config, job.kind, job.subject)
+        probe, settings = probe_and_settings(
+            self.config, job.kind, job.subject, self._bytes_left() if job.heavy else None
+        )
         self.snapshot.running[job.lane] = f"{job.kind} {job.subject}"
         try:
             return await run_probe(probe, settings, self._stamp, job.subject, self.config.school, rng=self.rng)
         finally:
             self.snapshot.running.pop(job.lane, None)
 
-    def _skipped(self, job: Job, reason: SkipReason) -> AnyResult:
-        make = PROBES[job.kind].result
+    def _skipped(self, skip: Skip) -> AnyResult:
+        make = PROBES[probe_kind(skip.job.kind)].result
+        off = skip.reason is SkipReason.ENDPOINT_OFF
         result: AnyResult = make(
             **self._stamp(0.0),
-            subject=job.subject,
+            subject=skip.job.subject,
             school=self.config.school,
             duration_seconds=0.0,
-            validity=Validity.NOT_MEASURED,
-            skipped=reason,
+            validity=Validity.ENDPOINT_OFF if off else Validity.NOT_MEASURED,
+            skipped=skip.reason,
+            failure=skip.failure,
+            detail=skip.detail[:300],
         )
         return result
-
-    def _retry_soon(self, job: Job, result: AnyResult) -> None:
-        """A test that said nothing (endpoint off, busy line) is tried again well before its next turn."""
-        if job.kind == "throughput" and outcome_of(result) != "ok":
-            self.cycle.postpone(job, self.clock.monotonic() + min(RETRY_SECONDS, job.every_seconds))
 
     async def _keep(self, result: AnyResult) -> None:
         """Spool it, count it, remember it for `status`."""
@@ -216,9 +253,11 @@ class Daemon:
             "measured",
             extra={"id": result.id, "kind": kind, "subject": result.subject, "outcome": outcome, "why": why},
         )
-        due = {f"{job.kind}/{job.subject}": self.cycle.due(job) for job in self.cycle.jobs}
-        self.snapshot.last[f"{kind}/{result.subject}"] = Last.of(result, self.clock.monotonic())
-        self.snapshot.next_seconds = {name: at - self.clock.monotonic() for name, at in due.items()}
+        now = self.clock.monotonic()
+        if result.skipped is None:
+            self.snapshot.ended[f"{kind}/{result.subject}"] = now
+        self.snapshot.last[f"{kind}/{result.subject}"] = Last.of(result)
+        self.snapshot.next_seconds = {job.name: self.planner.due(job) - now for job in self.planner.jobs}
         write_snapshot(self.config.state_dir, self.snapshot)
 
     async def _ship_lane(self) -> None:
@@ -267,6 +306,9 @@ class Daemon:
     def _stamp(self, seconds_ago: float) -> dict[str, Any]:
         return stamp(self.clock, self._shipper.estimate if self._shipper else None, seconds_ago)
 
+    def _moment(self) -> Moment:
+        return Moment(self.clock.monotonic(), self._local_now())
+
     def _local_now(self) -> datetime:
         offset = offset_seconds(self.clock, self._shipper.estimate if self._shipper else None) or 0.0
         return datetime.fromtimestamp(self.clock.wall() + offset, self.config.timezone)
@@ -283,22 +325,14 @@ class Daemon:
         spent = self.spool.test_bytes_of_day(self._local_now().date())
         return self.config.limits.daily_test_bytes - sum(spent.values())
 
-    def _expected_bytes(self, job: Job) -> int:
-        endpoints = {one.id: one for one in self.config.classrooms}
-        endpoint = self.config.uplink if job.subject == "uplink" else endpoints[job.subject]
-        return expected_bytes(self.config, endpoint) if endpoint else 0
-
-    def _last_ended(self) -> dict[tuple[str, str], float]:
+    def _last_ended(self) -> dict[str, float]:
         """When each job ended last in this boot: a restart must not repeat a whole round."""
         before = read_snapshot(self.config.state_dir)
         if before is None or before.boot_id != self.clock.boot_id:
             return {}
         self.snapshot.last = before.last
-        ended = {}
-        for name, last in before.last.items():
-            kind, _, subject = name.partition("/")
-            ended[(kind, subject)] = last.ended_monotonic_seconds
-        return ended
+        self.snapshot.ended = before.ended
+        return dict(before.ended)
 
 
 def _bytes_of(result: AnyResult) -> int:

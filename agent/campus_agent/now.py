@@ -1,5 +1,7 @@
 """One measurement now, asked for by a person: the same probes as the daemon, kept in the same spool when there is one."""
 
+import asyncio
+import contextlib
 import logging
 from functools import partial
 from typing import Any
@@ -8,15 +10,16 @@ from campus_agent.clock import system_clock
 from campus_agent.config import AgentConfig, Endpoint, Service
 from campus_agent.measure.probe import Progress
 from campus_agent.measure.runner import run_probe
-from campus_agent.schedule.cycle import Kind
+from campus_agent.schedule.jobs import Kind
 from campus_agent.schedule.segment import alone
+from campus_agent.ship.slots import MAX_SLOT_SECONDS, NoSlot, release, reserve
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import open_spool
 from campus_agent.stamp import stamp
 from campus_agent.subjects import probe_and_settings
 from campus_agent.terminal import Picture
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
-from campus_wire.records import AnyResult, ServiceResult, ThroughputResult
+from campus_wire.records import AnyResult, ServiceResult, SlotRequest, ThroughputResult
 
 log = logging.getLogger(__name__)
 
@@ -25,27 +28,23 @@ PATIENCE_SECONDS = 90.0
 
 
 async def measure_now(
-    config: AgentConfig, subject: Endpoint | Service, picture: Picture
+    config: AgentConfig, subject: Endpoint | Service, picture: Picture, *, reference: bool = False
 ) -> ThroughputResult | ServiceResult:
     """Measure and keep the result for the collector. A spool that cannot be written costs the record, not the answer."""
-    kind: Kind = "throughput" if isinstance(subject, Endpoint) else "service"
+    kind: Kind = "service" if isinstance(subject, Service) else "reference" if reference else "throughput"
     probe, settings = probe_and_settings(config, kind, subject.id)
-    clock = system_clock()
-    result: AnyResult
+    label = partial(stamp, system_clock(), None)
 
-    def watch(step: Progress) -> None:
-        picture(step)
+    async def measure() -> AnyResult:
+        return await run_probe(probe, settings, label, subject.id, config.school, picture)
 
-    label = partial(stamp, clock, None)
-    if kind == "throughput":
-        picture(Progress("busy", 0.0, PATIENCE_SECONDS))
-        async with alone(config.state_dir, PATIENCE_SECONDS) as free:
-            if free:
-                result = await run_probe(probe, settings, label, subject.id, config.school, watch)
-            else:
-                result = _segment_busy(config, subject.id, label(0.0))
+    if isinstance(subject, Service):
+        result = await measure()
     else:
-        result = await run_probe(probe, settings, label, subject.id, config.school, watch)
+        picture(Progress("busy", 0.0, PATIENCE_SECONDS))
+        async with contextlib.AsyncExitStack() as stack:
+            failure = await _prepare(config, subject, probe.deadline_seconds(settings), stack)
+            result = await measure() if failure is None else _not_begun(config, subject.id, label(0.0), failure)
     if config.collector is not None:
         _keep(config, result)
     if not isinstance(result, ThroughputResult | ServiceResult):
@@ -53,16 +52,39 @@ async def measure_now(
     return result
 
 
-def _segment_busy(config: AgentConfig, subject: str, label: dict[str, Any]) -> ThroughputResult:
-    """The answer when another test would not end."""
-    detail = f"another test on this gateway kept the segment for {PATIENCE_SECONDS:.0f} s"
+async def _prepare(
+    config: AgentConfig, endpoint: Endpoint, seconds: float, stack: contextlib.AsyncExitStack
+) -> Failure | None:
+    """Take the segment, and for the uplink a slot on the test server. Why that did not work; None when all is ready.
+
+    A collector that cannot be asked does not keep a person from measuring: the test server serves one at a time by itself.
+    """
+    if not await stack.enter_async_context(alone(config.state_dir, PATIENCE_SECONDS)):
+        detail = f"another test on this gateway kept the segment for {PATIENCE_SECONDS:.0f} s"
+        return Failure(Operation.PREPARE, FailureKind.BUSY, detail)
+    if endpoint.id != "uplink" or config.collector is None:
+        return None
+    request = SlotRequest(min(seconds, MAX_SLOT_SECONDS), endpoint.required_bits_per_second, PATIENCE_SECONDS)
+    slot = await asyncio.to_thread(reserve, config.collector, request)
+    if isinstance(slot, NoSlot):
+        if slot.asked:
+            return Failure(Operation.PREPARE, FailureKind.BUSY, f"no slot on the test server: {slot.detail}")
+        log.warning("measured without a slot on the test server: %s", slot.detail)
+        return None
+    stack.push_async_callback(asyncio.to_thread, release, config.collector, slot)
+    await asyncio.sleep(slot.start_in_seconds)
+    return None
+
+
+def _not_begun(config: AgentConfig, subject: str, label: dict[str, Any], failure: Failure) -> ThroughputResult:
+    """The answer when the test could not begin."""
     return ThroughputResult(
         **label,
         subject=subject,
         school=config.school,
         duration_seconds=0.0,
         validity=Validity.NOT_MEASURED,
-        failure=Failure(Operation.PREPARE, FailureKind.BUSY, detail),
+        failure=failure,
     )
 
 

@@ -25,7 +25,6 @@ class Last(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest result of one subject, in short."""
 
     started_at: datetime
-    ended_monotonic_seconds: float
     outcome: Outcome
     validity: Validity
     verdict: Verdict | None = None
@@ -34,14 +33,13 @@ class Last(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
 
     @classmethod
-    def of(cls, result: AnyResult, monotonic_seconds: float) -> "Last":
+    def of(cls, result: AnyResult) -> "Last":
         """In short."""
         from campus_agent.answer import verdict
 
         judged = isinstance(result, ThroughputResult | ServiceResult)
         return cls(
             started_at=result.started_at,
-            ended_monotonic_seconds=monotonic_seconds,
             outcome=outcome_of(result),
             validity=result.validity,
             verdict=verdict(result) if judged else None,
@@ -61,6 +59,7 @@ class Snapshot(msgspec.Struct):
     written_at: float = 0.0
     running: dict[str, str] = {}
     last: dict[str, Last] = {}
+    ended: dict[str, float] = {}
     next_seconds: dict[str, float] = {}
     spool_error: str | None = None
     lost_results: int = 0

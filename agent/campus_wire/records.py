@@ -294,6 +294,22 @@ class Receipt(msgspec.Struct, frozen=True):
     server_time: datetime
 
 
+class SlotRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An agent asks for the uplink's test server: for how long, how fast, and by when it would have to begin."""
+
+    seconds: Annotated[float, Meta(gt=0, le=120)]
+    bits_per_second: Annotated[float, Meta(gt=0, le=1e12)]
+    latest_start_seconds: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """The server is this agent's for `seconds`, beginning in `start_in_seconds`: no clock needs to be right for it."""
+
+    id: str
+    start_in_seconds: float
+    seconds: float
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """An HTTP error body (RFC 9457, `application/problem+json`)."""
 

@@ -14,7 +14,7 @@ from campus_collector.ingest.tokens import bearer
 from campus_wire.settings import Secret
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-AGENT_ROUTES = frozenset({("POST", "/v1/results")})
+AGENT_PATHS = ("/v1/results", "/v1/slots")
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'"
@@ -56,13 +56,17 @@ class Access:
         await problem_response(401, "No token", detail, challenge)(scope, receive, send_with_headers)
 
     def _allowed(self, scope: Scope) -> bool:
-        if self._open or scope["path"] in OPEN_PATHS or (scope["method"], scope["path"]) in AGENT_ROUTES:
+        if self._open or scope["path"] in OPEN_PATHS or _is_agent_door(scope["method"], scope["path"]):
             return True
         if self._token is None:
             return False
         header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
         given = bearer(header) or _password(header) or ""
         return hmac.compare_digest(given.encode(), self._token.reveal().encode())
+
+
+def _is_agent_door(method: str, path: str) -> bool:
+    return method == "POST" and any(path == door or path.startswith(f"{door}/") for door in AGENT_PATHS)
 
 
 def _password(header: str) -> str | None:

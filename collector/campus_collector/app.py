@@ -19,6 +19,7 @@ from campus_collector.export.routes import routes as export_routes
 from campus_collector.http import HttpProblem, on_problem, problem_response
 from campus_collector.ingest.routes import routes as ingest_routes
 from campus_collector.service import Service
+from campus_collector.slots.routes import routes as slot_routes
 from campus_collector.web.routes import routes as web_routes
 from campus_wire import notify
 from campus_wire.settings import read_secret
@@ -32,7 +33,7 @@ SHUTDOWN_SECONDS = 20
 
 def build(service: Service) -> ASGIApp:
     """The application with all its routes."""
-    groups = (ingest_routes, api_routes, export_routes, web_routes)
+    groups = (ingest_routes, slot_routes, api_routes, export_routes, web_routes)
     application = Starlette(
         routes=[route for group in groups for route in group(service)],
         exception_handlers={HttpProblem: on_problem, HTTPException: _on_http_error, Exception: _on_mistake},

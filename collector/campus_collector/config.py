@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from campus_wire.language import Text
 from campus_wire.settings import ConfigurationError, Table, load, overridden
 
-_ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county")
+_ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots")
 DEFAULT_LISTEN = "127.0.0.1:8080"
 
 
@@ -33,6 +33,8 @@ class CollectorConfig:
     tls_key: Path | None = None
     read_token_file: Path | None = None
     max_batches_at_once: int = 64
+    slot_bits_per_second: float = 1e9
+    """What the uplink's test server and its line carry at once."""
 
     @property
     def loopback(self) -> bool:
@@ -91,8 +93,13 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
     name = county.string("name", "")
     zone = _zone(county)
     county.done()
+    slots = top.table("slots")
+    capacity = slots.number("capacity_bits_per_second", 1e9, minimum=1e6, maximum=1e12)
+    slots.done()
     top.done()
-    return CollectorConfig(host, port, database, policy_file, report_dir, zone, name, cert, key, read_token, at_once)
+    return CollectorConfig(
+        host, port, database, policy_file, report_dir, zone, name, cert, key, read_token, at_once, capacity
+    )
 
 
 def _listen(server: Table) -> tuple[str, int]:

@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Histogram
 from campus_collector.config import CollectorConfig
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.policy import load_policy
+from campus_collector.slots.book import Book
+from campus_collector.slots.restart import open_book
 from campus_collector.store.interface import Store
 from campus_collector.store.sqlite import SqliteStore
 from campus_collector.verdicts import Verdicts
@@ -29,6 +31,7 @@ class Service:
     config: CollectorConfig
     store: Store
     verdicts: Verdicts
+    slots: Book
     ingest_duration_seconds: Histogram = field(default_factory=_ingest_histogram)
 
 
@@ -36,4 +39,5 @@ def open_service(config: CollectorConfig) -> Service:
     """Load the policy, open the store. Raises ConfigurationError, StoreUnusable, StoreUnavailable."""
     policy = load_policy(config.policy_file)
     store = SqliteStore(config.database)
-    return Service(config, store, Verdicts(store, policy, config.timezone))
+    slots = open_book(config.slot_bits_per_second, config.database)
+    return Service(config, store, Verdicts(store, policy, config.timezone), slots)

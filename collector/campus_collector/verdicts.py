@@ -7,12 +7,14 @@ import threading
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from campus_collector.judge.agreement import Agreement, agreement_of, total
 from campus_collector.judge.diagnosis import Case, diagnose
 from campus_collector.judge.month import Month, month_of
 from campus_collector.judge.policy import Policy, Target
 from campus_collector.judge.rules import RULES, observe
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict, areas_of, evidence_of, verdict_from
 from campus_collector.store.interface import Change, Store, Subject
+from campus_wire.records import Segment
 
 TARGET_OF = {rule.subject_kind: target for target, rule in RULES.items()}
 _Key = tuple[str, str, str]
@@ -55,6 +57,15 @@ class Verdicts:
         """Every target in the county ("") and in each town."""
         return areas_of(self.subjects(month))
 
+    def agreement(self, month: Month) -> dict[Segment, Agreement]:
+        """Quick tests against references, by segment, all schools together."""
+        segments: dict[str, Segment] = {"classroom_bandwidth": "classroom", "uplink_bandwidth": "uplink"}
+        verdicts = self.subjects(month)
+        return {
+            segment: total(one.agreement for one in verdicts if one.target == target)
+            for target, segment in segments.items()
+        }
+
     def _judge(self, subject: Subject, town: str, month: Month) -> SubjectVerdict:
         name = TARGET_OF[subject.kind]
         target = self.policy.in_force(name, month.first_day)
@@ -65,8 +76,9 @@ class Verdicts:
         evidence = evidence_of(observations)
         verdict = verdict_from(evidence, target)
         cause = diagnose(Case(verdict, target, observations, results))
+        agreement = agreement_of(results, required, self.policy.tolerance_ratio)
         return SubjectVerdict(
-            name, town, subject.school, subject.id, verdict, evidence, target, self.policy.version, cause
+            name, town, subject.school, subject.id, verdict, evidence, target, self.policy.version, cause, agreement
         )
 
     def _forget(self, change: Change) -> None:

@@ -37,6 +37,7 @@ latency_seconds = 120
 service_seconds = 30
 host_seconds = 30
 ship_seconds = 1
+reference_days = 0
 """
 LOOPBACK_ROOMS = (
     Room("c101", "一年级1班", 0.0),

@@ -7,6 +7,8 @@ from campus_wire.bandwidth import line_rate_of, reaches
 from campus_wire.failures import Validity
 from campus_wire.records import ThroughputRecord
 
+LOOK_SECONDS = 0.5
+
 
 def soundness(record: ThroughputRecord, settings: Settings) -> tuple[Validity, str]:
     """The validity of a finished test and a detail for a technician.
@@ -32,6 +34,41 @@ def soundness(record: ThroughputRecord, settings: Settings) -> tuple[Validity, s
             both = f"{rate / 1e6:.1f} measured and {cross / 1e6:.1f} Mbit/s of other traffic"
             return Validity.CROSS_TRAFFIC, f"{name}: {both} leave the capacity open"
     return Validity.OK, ""
+
+
+class Watch:
+    """Does a running test disturb, or spend too much? Told the interface's octets and the test's own; pure.
+
+    The test's own octets are known a moment late (they are acknowledged first), so traffic must be too high in two looks running.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing seen yet."""
+        self._limit = settings.max_cross_traffic_ratio * settings.required_bits_per_second
+        self._max_bytes = settings.max_bytes
+        self._last: tuple[float, int, int] | None = None
+        self._too_high = 0
+
+    def verdict(self, at: float, line_bytes: int, own_bytes: int, spent_bytes: int) -> tuple[Validity, str] | None:
+        """Why the test must end at this moment (seconds); None: it may go on.
+
+        `line_bytes` passed the interface in the test's direction, `own_bytes` of them (on the wire) were the test's; `spent_bytes` is
+        what the whole test has cost so far.
+        """
+        if self._max_bytes is not None and spent_bytes > self._max_bytes:
+            return Validity.INCONCLUSIVE, f"ended: the {self._max_bytes / 1e6:.0f} MB that were left for it are spent"
+        if self._last is None:
+            self._last = (at, line_bytes, own_bytes)
+            return None
+        since, line_before, own_before = self._last
+        if at - since < LOOK_SECONDS:
+            return None
+        others = (line_bytes - line_before - (own_bytes - own_before)) * 8 / (at - since)
+        self._last = (at, line_bytes, own_bytes)
+        self._too_high = self._too_high + 1 if others > self._limit else 0
+        if self._too_high < 2:
+            return None
+        return Validity.CROSS_TRAFFIC, f"ended at once: {others / 1e6:.1f} Mbit/s of other traffic"
 
 
 def cpu_ratio(before: Any, after: Any) -> float | None:

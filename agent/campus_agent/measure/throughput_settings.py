@@ -7,6 +7,11 @@ from typing import Literal
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO
 from campus_wire.records import Segment
 
+REFERENCE_RATIO = 1.2
+"""A reference asks for so much goodput over the target: enough for the verdict, and a bound for its bytes."""
+WIRE_RATIO = 1.07
+"""Octets on the wire for one of payload, MTU 1500 and all usual headers: 1538/1448, rounded up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -24,3 +29,5 @@ class Settings:
     max_cpu_ratio: float = 0.8
     test_key_file: Path | None = None
     mode: Literal["quick", "reference"] = "quick"
+    max_bytes: int | None = None
+    """What this test may put on the wire, both directions together; None: no bound but its duration."""

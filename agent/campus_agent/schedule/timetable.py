@@ -1,54 +1,73 @@
-"""May an active test run at this moment? Lessons and blackout days say no. Pure; local time of the school."""
+"""When may something active be sent? A day is cut into windows: lessons, free time between them, blackout days. Pure.
 
-from datetime import datetime, timedelta
+Windows end at midnight at the latest, because the next day may be of another kind.
+"""
 
-from campus_agent.config import Timetable
-from campus_wire.failures import SkipReason
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
 
-WEEKEND = (5, 6)
-
-
-def forbidden(timetable: Timetable, local: datetime, heavy: bool) -> SkipReason | None:
-    """Why a test must not start now; None when it may.
-
-    On a blackout day (national examinations) nothing active is sent at all. A `heavy` test (throughput) never starts in a lesson;
-    lessons are Monday to Friday.
-    """
-    if any(local.date() in days for days in timetable.blackout):
-        return SkipReason.BLACKOUT
-    if heavy and lesson_end(timetable, local) is not None:
-        return SkipReason.LESSON
-    return None
+from campus_agent.schedule.calendar import Calendar, Day
 
 
-def lesson_end(timetable: Timetable, local: datetime) -> datetime | None:
-    """When does the lesson that is going on end? None outside lessons."""
-    if local.weekday() in WEEKEND:
-        return None
-    now = local.time()
-    for period in timetable.periods:
-        if period.start <= now < period.end:
-            return local.replace(hour=period.end.hour, minute=period.end.minute, second=0, microsecond=0)
-    return None
+class State(StrEnum):
+    """What may happen in a window?"""
+
+    FREE = "free"
+    LESSON = "lesson"
+    BLACKOUT = "blackout"
 
 
-def free_seconds(timetable: Timetable, local: datetime) -> float:
-    """How long until the next lesson begins? Infinity without one today; 0 within a lesson."""
-    if lesson_end(timetable, local) is not None:
-        return 0.0
-    if local.weekday() in WEEKEND:
-        return float("inf")
-    starts = [
-        local.replace(hour=p.start.hour, minute=p.start.minute, second=0, microsecond=0)
-        for p in timetable.periods
-        if p.start > local.time()
-    ]
-    return min(((start - local).total_seconds() for start in starts), default=float("inf"))
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of one day, aware local times, end not included."""
+
+    state: State
+    start: datetime
+    end: datetime
+
+    @property
+    def seconds(self) -> float:
+        """How long it is in real time."""
+        return self.end.timestamp() - self.start.timestamp()
+
+    def left_seconds(self, now: datetime) -> float:
+        """How much real time of it is left."""
+        return self.end.timestamp() - now.timestamp()
 
 
-def forbidden_until(timetable: Timetable, local: datetime, reason: SkipReason) -> datetime:
-    """When is it worth asking again?"""
-    if reason is SkipReason.BLACKOUT:
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        return midnight + timedelta(days=1)
-    return lesson_end(timetable, local) or local + timedelta(minutes=5)
+def windows(day: Day, zone: datetime) -> list[Window]:
+    """All windows of a day in order, without gaps; `zone` is any aware time of the school's zone."""
+    begin = datetime.combine(day.day, time(), zone.tzinfo)
+    end = datetime.combine(day.day + timedelta(days=1), time(), zone.tzinfo)
+    if day.blackout:
+        return [Window(State.BLACKOUT, begin, end)]
+    found: list[Window] = []
+    at = begin
+    for lesson in day.lessons:
+        start, stop = (datetime.combine(day.day, moment, zone.tzinfo) for moment in (lesson.start, lesson.end))
+        if start > at:
+            found.append(Window(State.FREE, at, start))
+        if stop > at:
+            found.append(Window(State.LESSON, max(start, at), stop))
+            at = stop
+    if end > at:
+        found.append(Window(State.FREE, at, end))
+    return found
+
+
+def window_at(calendar: Calendar, local: datetime) -> Window:
+    """In which window is this moment?"""
+    for window in windows(calendar.day(local.date()), local):
+        if local < window.end:
+            return window
+    raise AssertionError("the windows of a day reach to its end")
+
+
+def out_of_school_hours(day: Day, local: datetime, margin: timedelta = timedelta(minutes=30)) -> bool:
+    """Is nobody at lessons, nor soon to come or just going?"""
+    if not day.lessons:
+        return True
+    first = datetime.combine(day.day, day.lessons[0].start, local.tzinfo) - margin
+    last = datetime.combine(day.day, day.lessons[-1].end, local.tzinfo) + margin
+    return not first <= local < last

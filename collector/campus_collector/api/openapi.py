@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from campus_collector.judge.policy import TARGET_NAMES
-from campus_wire.records import KINDS, AgentState, Announcement, AnyResult, Problem, Receipt
+from campus_wire.records import KINDS, AgentState, Announcement, AnyResult, Problem, Receipt, Slot, SlotRequest
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WORDS = {
@@ -23,7 +23,8 @@ _WORDS = {
 def document() -> dict[str, Any]:
     """The whole document."""
     _, schemas = msgspec.json.schema_components(
-        (AnyResult, Receipt, Problem, AgentState, Announcement), ref_template="#/components/schemas/{name}"
+        (AnyResult, Receipt, Problem, AgentState, Announcement, SlotRequest, Slot),
+        ref_template="#/components/schemas/{name}",
     )
     return {
         "openapi": "3.1.0",
@@ -55,6 +56,25 @@ def _paths() -> dict[str, Any]:
                 ],
                 "responses": _responses(None, 400, 401, 503),
             },
+        },
+        "/v1/slots": {
+            "post": {
+                "summary": "Reserve the uplink test server: the answer says in how many seconds it is this school's, and for how long",
+                "security": [{"token": []}],
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SlotRequest"}}},
+                },
+                "responses": _responses("Slot", 400, 401, 408, 413, 415, 503),
+            }
+        },
+        "/v1/slots/{slot}/release": {
+            "post": {
+                "summary": "Give a slot back early",
+                "security": [{"token": []}],
+                "parameters": [{"name": "slot", "in": "path", "required": True, "schema": {"type": "string"}}],
+                "responses": _responses(None, 401, 404, 503),
+            }
         },
         "/v1/schools": {
             "get": {"summary": "All schools", "parameters": [month], "responses": _responses(None, 400, 401, 503)}
@@ -114,8 +134,8 @@ def _query(name: str, schema: dict[str, Any], description: str, required: bool =
 
 
 def _responses(good: str | None, *problems: int) -> dict[str, Any]:
-    if good == "Receipt":
-        content: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}}
+    if good in ("Receipt", "Slot"):
+        content: dict[str, Any] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{good}"}}}
     elif good and "/" in good:
         content = {good: {"schema": {"type": "string"}}}
     else:

@@ -6,6 +6,8 @@ any more. `campus_agent_up` is 0 after 15 minutes of silence.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from statistics import median
+from time import monotonic
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
@@ -72,6 +74,10 @@ def collect(service: Service, now: datetime | None = None) -> Families:
         _agent(families, agent, now)
     for (kind, outcome), value in sorted(service.store.measurement_totals().items()):
         families.add("campus_measurements_total", (kind, outcome), value)
+    _agreement(families, service)
+    families.add("campus_slots_granted_total", (), service.slots.granted)
+    families.add("campus_slots_refused_total", (), service.slots.refused)
+    families.add("campus_slots_running", (), len(service.slots.running(monotonic())))
     ingested = service.store.ingest_totals()
     for label in ("stored", "duplicate", "quarantined"):
         families.add("campus_ingest_results_total", (label,), ingested.get(label, 0))
@@ -93,6 +99,15 @@ def _targets(families: Families, service: Service) -> None:
         if one.verdict in (Verdict.MET, Verdict.NOT_MET):
             labels = (one.target, one.town, one.school, one.subject)
             families.add("campus_subject_met", labels, 1 if one.verdict is Verdict.MET else 0)
+
+
+def _agreement(families: Families, service: Service) -> None:
+    """Absent as long as there is nothing to compare."""
+    for segment, found in service.verdicts.agreement(service.verdicts.this_month()).items():
+        families.add("campus_engine_agreement_ratio", (segment,), found.ratio)
+        families.add("campus_engine_agreement_comparisons", (segment,), found.compared)
+        rate = median(found.rate_ratios) if found.rate_ratios else None
+        families.add("campus_engine_agreement_rate_ratio", (segment,), rate)
 
 
 def _latest(families: Families, latest: Latest, town: str) -> None:

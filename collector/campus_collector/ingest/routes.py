@@ -9,22 +9,19 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from campus_collector.agents import busy, json_body, principal_of
 from campus_collector.http import HttpProblem
 from campus_collector.ingest.examine import examine
-from campus_collector.ingest.tokens import bearer, token_hash
 from campus_collector.service import Service
-from campus_collector.store.interface import Batch, Principal, StoreUnavailable
-from campus_wire.codec import MAX_BODY_BYTES, TooLarge, WireError, decode_envelope, decompress, encode_receipt
+from campus_collector.store.interface import Batch, StoreUnavailable
+from campus_wire.codec import MAX_BODY_BYTES, TooLarge, WireError, decode_envelope, encode_receipt
 from campus_wire.records import Receipt
 
 log = logging.getLogger(__name__)
-
-RETRY_SECONDS = 20
-BODY_TIMEOUT_SECONDS = 60.0
 
 
 def routes(service: Service) -> list[Route]:
@@ -42,7 +39,7 @@ class _Door:
         """Authenticate, read, examine, store, acknowledge."""
         began = time.perf_counter()
         if self._inside >= self._service.config.max_batches_at_once:
-            raise _busy("too many batches at once")
+            raise busy("too many batches at once")
         self._inside += 1
         try:
             return await self._take(request)
@@ -51,8 +48,8 @@ class _Door:
             self._service.ingest_duration_seconds.observe(time.perf_counter() - began)
 
     async def _take(self, request: Request) -> Response:
-        principal = self._authenticate(request)
-        body = await _body(request)
+        principal = principal_of(self._service.store, request)
+        body = await json_body(request, MAX_BODY_BYTES)
         now = datetime.now(UTC)
         try:
             envelope = decode_envelope(body)
@@ -67,59 +64,9 @@ class _Door:
             outcome = await asyncio.wrap_future(self._service.store.submit(batch))
         except StoreUnavailable as error:
             log.error("store unavailable", extra={"error": str(error)})
-            raise _busy("the store cannot be written now") from None
+            raise busy("the store cannot be written now") from None
         if bad:
             extra = {"school": principal.school, "count": len(bad), "first_reason": bad[0].reason}
             log.warning("results quarantined", extra=extra)
         receipt = Receipt(outcome.stored, outcome.duplicate, quarantined, datetime.now(UTC))
         return Response(encode_receipt(receipt), media_type="application/json")
-
-    def _authenticate(self, request: Request) -> Principal:
-        token = bearer(request.headers.get("authorization"))
-        challenge = {"WWW-Authenticate": "Bearer"}
-        if token is None:
-            raise HttpProblem(401, "No token", "send Authorization: Bearer TOKEN", challenge)
-        try:
-            principal = self._service.store.authenticate(token_hash(token))
-        except StoreUnavailable as error:
-            log.error("store unavailable", extra={"error": str(error)})
-            raise _busy("the store cannot be read now") from None
-        if principal is None:
-            raise HttpProblem(401, "Token refused", "the token is unknown or revoked", challenge)
-        return principal
-
-
-async def _body(request: Request) -> bytes:
-    """The body, decompressed, never more than the bound in memory."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise HttpProblem(415, "Wrong content type", "send Content-Type: application/json")
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise HttpProblem(415, "Wrong content encoding", "send gzip, or nothing", {"Accept-Encoding": "gzip"})
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
-            async for part in request.stream():
-                size += len(part)
-                if size > MAX_BODY_BYTES:
-                    raise HttpProblem(413, "Batch too large", f"body is larger than {MAX_BODY_BYTES} bytes")
-                parts.append(part)
-    except TimeoutError:
-        raise HttpProblem(408, "Body too slow", f"not complete within {BODY_TIMEOUT_SECONDS:.0f} s") from None
-    except ClientDisconnect:
-        raise HttpProblem(400, "Body cut off") from None
-    body = b"".join(parts)
-    if encoding == "identity":
-        return body
-    try:
-        return decompress(body)
-    except TooLarge as error:
-        raise HttpProblem(413, "Batch too large", str(error)) from None
-    except WireError as error:
-        raise HttpProblem(400, "Bad compression", str(error)) from None
-
-
-def _busy(detail: str) -> HttpProblem:
-    return HttpProblem(503, "Not now", detail, {"Retry-After": str(RETRY_SECONDS)})

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from campus_collector.judge.agreement import NOT_COMPARED, Agreement
 from campus_collector.judge.policy import Target
 from campus_collector.judge.rules import Observation
 from campus_wire.bandwidth import Verdict
@@ -46,6 +47,7 @@ class SubjectVerdict:
     rule: Target | None
     policy_version: str
     diagnosis: str = ""
+    agreement: Agreement = NOT_COMPARED
 
 
 @dataclass(frozen=True, slots=True)

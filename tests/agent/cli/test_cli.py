@@ -205,3 +205,33 @@ def test_help_is_in_the_reader_s_language(language: str) -> None:
     for words in COMMANDS.values():
         assert words.in_(language)[:10] in told
     assert run("measure", "--help", language=language).returncode == 0
+
+
+def with_timetable(folder: Path, lines: str) -> str:
+    path = Path(config(folder))
+    path.write_text(f"{path.read_text(encoding='utf-8')}[timetable]\n{lines}\n", encoding="utf-8")
+    return str(path)
+
+
+def test_the_plan_of_a_day(tmp_path: Path) -> None:
+    path = with_timetable(tmp_path, 'periods = ["08:00-08:45"]\nblackout = ["2026-11-25"]')
+    done = run("schedule", "--date", "2026-11-24", "--json", "--config", path)
+    plan = json.loads(done.stdout)
+    assert (done.returncode, plan["day"], plan["date"]) == (0, "school", "2026-11-24")
+    assert [window["state"] for window in plan["windows"]] == ["free", "lesson", "free"]
+    tested = {test["subject"] for window in plan["windows"] for test in window["tests"]}
+    assert "c101" in tested
+    assert 0 < plan["planned_bytes"] <= plan["daily_test_bytes"]
+    dark = run("schedule", "--date", "2026-11-25", "--config", path)
+    assert "blackout: nothing is sent" in dark.stdout
+    assert run("schedule", "--date", "24.11.2026", "--config", path).returncode == 2
+
+
+def test_a_bad_terms_file_is_told_by_check_config_and_schedule(tmp_path: Path) -> None:
+    path = with_timetable(tmp_path, 'holidays_file = "terms.toml"')
+    (tmp_path / "terms.toml").write_text('[[term]]\nname = "a"\ndays = "soon"\n')
+    for command in ("check-config", "schedule", "run"):
+        done = run(command, "--config", path)
+        assert done.returncode == 2
+        assert "term[0].days: must be days like" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import msgspec
 import pytest
 
 from campus_agent.measure.engines import iperf3
-from campus_agent.measure.guards import cpu_ratio, soundness
+from campus_agent.measure.guards import Watch, cpu_ratio, soundness
 from campus_agent.measure.icmp import Echoes
 from campus_agent.measure.link import Link, Passed, link_to, passed
 from campus_agent.measure.probe import ProbeFailed
@@ -132,6 +133,62 @@ def test_a_slow_rate_beside_other_traffic_proves_nothing(goodput: float, cross: 
     )
     record = msgspec.structs.replace(sample().record, down=direction, up=direction)
     assert soundness(record, SETTINGS)[0] is validity
+
+
+SECOND_MB = 12_500_000 // 100  # what 1 Mbit/s carries in a second
+
+
+@pytest.mark.parametrize(
+    ("others_mbit", "ends_at"),
+    [
+        pytest.param([0, 0, 0, 0], None, id="nobody else"),
+        pytest.param([40, 40, 40, 40], None, id="below half of the target"),
+        pytest.param([0, 60, 0, 60], None, id="a burst alone"),
+        pytest.param([0, 60, 60, 0], 3, id="two looks running"),
+        pytest.param([100, 100], 2, id="from the start"),
+    ],
+)
+def test_a_running_test_ends_when_others_come(others_mbit: list[int], ends_at: int | None) -> None:
+    watch = Watch(SETTINGS)
+    line = own = 0
+    assert watch.verdict(0.0, 0, 0, 0) is None
+    ended = None
+    for second, others in enumerate(others_mbit, 1):
+        own += 50 * SECOND_MB
+        line += (50 + others) * SECOND_MB
+        found = watch.verdict(float(second), line, own, own)
+        if found is not None and ended is None:
+            ended = second
+            assert found[0] is Validity.CROSS_TRAFFIC
+    assert ended == ends_at
+
+
+def test_a_running_test_ends_when_its_octets_are_spent() -> None:
+    watch = Watch(replace(SETTINGS, max_bytes=1000))
+    assert watch.verdict(0.0, 900, 900, 900) is None
+    found = watch.verdict(0.1, 1100, 1100, 1100)
+    assert found is not None
+    assert found[0] is Validity.INCONCLUSIVE
+
+
+def test_a_test_that_was_ended_keeps_what_it_cost() -> None:
+    cut = iperf3.Cut(True, Validity.CROSS_TRAFFIC, "ended at once: 60.0 Mbit/s of other traffic", 10_000_000, 2.0)
+    finding = iperf3.interpret(replace(raw(load("forward"), None), cut=cut))
+    assert (finding.validity, finding.failure) == (Validity.CROSS_TRAFFIC, None)
+    record = finding.record
+    assert record is not None
+    assert record.up.bytes == pytest.approx(10_620_000, rel=0.01)
+    assert record.up.lower_bound
+    result = msgspec.structs.replace(sample(), record=record, validity=finding.validity)
+    assert verdict_of(result) is Verdict.INSUFFICIENT
+
+
+def test_a_reference_that_reached_its_own_bound_is_a_lower_bound() -> None:
+    settings = replace(SETTINGS, mode="reference", required_bits_per_second=78e6)  # 94.1 is 1.2 times 78
+    finding = iperf3.interpret(replace(raw(load("forward"), load("reverse")), settings=settings))
+    assert finding.record.down.lower_bound
+    assert finding.record.mode == "reference"
+    assert not iperf3.interpret(raw(load("forward"), load("reverse"))).record.down.lower_bound
 
 
 def test_cpu_is_what_was_not_idle() -> None:

@@ -12,6 +12,7 @@ from campus_collector.api.openapi import document
 from campus_collector.api.routes import routes as api_routes
 from campus_collector.export.routes import routes as export_routes
 from campus_collector.ingest.routes import routes as ingest_routes
+from campus_collector.slots.routes import routes as slot_routes
 from campus_collector.web.routes import routes as web_routes
 from campus_wire.settings import Secret
 from tests.collector.world import World, days, throughput
@@ -72,13 +73,14 @@ def test_health(world: World) -> None:
 
 def test_the_description_names_every_route_and_every_status(world: World) -> None:
     said = document()["paths"]
-    groups = (ingest_routes, api_routes, export_routes, web_routes)
+    groups = (ingest_routes, slot_routes, api_routes, export_routes, web_routes)
     made: list[Route] = [route for group in groups for route in group(world.service)]
     methods: dict[str, set[str]] = {}
     for route in made:
         methods.setdefault(route.path, set()).update(m.lower() for m in route.methods or () if m != "HEAD")
     assert {path: set(one) for path, one in said.items()} == methods
-    source = (Path(__file__).parents[3] / "collector/campus_collector/ingest/routes.py").read_text()
+    package = Path(__file__).parents[3] / "collector/campus_collector"
+    source = "".join((package / name).read_text() for name in ("ingest/routes.py", "agents.py"))
     raised = set(re.findall(r"HttpProblem\((\d{3})", source)) | {"400", "422"}
     assert raised <= set(said["/v1/results"]["post"]["responses"])
     assert world.get("/openapi.json").json == document()

@@ -48,6 +48,7 @@ async def measure(settings: Settings, run: Run) -> Raw:
         tolerance_ratio=settings.tolerance_ratio,
         deadline_seconds=_engine_seconds(settings),
         key_file=str(settings.test_key_file) if settings.test_key_file else None,
+        max_bytes=settings.max_bytes,
     )
     before = psutil.cpu_times()
     body = await run_worker("campus", task, task.deadline_seconds + START_SECONDS, lambda said: _show(said, run))

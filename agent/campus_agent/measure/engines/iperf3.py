@@ -7,7 +7,7 @@ Beside the load: echoes before and during (working latency), the interface's oct
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
@@ -15,13 +15,13 @@ import msgspec
 import psutil
 
 from campus_agent.measure.engines.engine import Engine
-from campus_agent.measure.guards import cpu_ratio, soundness
+from campus_agent.measure.guards import Watch, cpu_ratio, soundness
 from campus_agent.measure.icmp import Echoes, Pinger
 from campus_agent.measure.link import Link, Passed, link_to, passed
 from campus_agent.measure.probe import Finding, ProbeFailed, Progress, Run
 from campus_agent.measure.probes import latency
 from campus_agent.measure.resolve import Address, resolve
-from campus_agent.measure.throughput_settings import Settings
+from campus_agent.measure.throughput_settings import REFERENCE_RATIO, WIRE_RATIO, Settings
 from campus_agent.measure.worker import run_worker
 from campus_agent.measure.workers.iperf3 import CONGESTION_CONTROL, Task
 from campus_wire.encapsulation import (
@@ -57,6 +57,26 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """A direction that was ended early: why, and what it had carried by then."""
+
+    reverse: bool
+    validity: Validity
+    detail: str
+    payload_bytes: int
+    seconds: float
+
+
+class _Ended(Exception):
+    """The test must end now."""
+
+    def __init__(self, cut: Cut) -> None:
+        """Keep what is known."""
+        super().__init__(cut.detail)
+        self.cut = cut
+
+
+@dataclass(frozen=True, slots=True)
 class Raw:
     """All that was seen."""
 
@@ -69,6 +89,7 @@ class Raw:
     up: Load | None
     cpu_ratio: float | None
     failure: Failure | None
+    cut: Cut | None = None
 
 
 def deadline_seconds(settings: Settings) -> float:
@@ -84,12 +105,15 @@ async def measure(settings: Settings, run: Run) -> Raw:
     link = link_to(address.text, address.family)
     loads: dict[bool, Load] = {}
     failure: Failure | None = None
+    cut: Cut | None = None
     idle = await _idle_echoes(address, run)
     cpu_before = psutil.cpu_times()
     async with _echoes_beside(address) as working:
         try:
             for reverse in (False, True) if settings.segment == "classroom" else (True, False):
-                loads[reverse] = await _load(settings, address, link, reverse, run)
+                loads[reverse] = await _load(_remaining(settings, loads), address, link, reverse, run)
+        except _Ended as ended:
+            cut = ended.cut
         except ProbeFailed as failed:
             failure = failed.failure
             if not loads:
@@ -97,13 +121,20 @@ async def measure(settings: Settings, run: Run) -> Raw:
     forward, back = loads.get(False), loads.get(True)
     down, up = (forward, back) if settings.segment == "classroom" else (back, forward)
     cpu = cpu_ratio(cpu_before, psutil.cpu_times())
-    return Raw(settings, address, link, idle, working, down, up, cpu, failure)
+    return Raw(settings, address, link, idle, working, down, up, cpu, failure, cut)
 
 
 def interpret(raw: Raw) -> Finding:
     """The record, and whether it is sound."""
     path = encapsulation(raw)
-    down, up = (direction_record(load, path) if load else None for load in (raw.down, raw.up))
+    down, up = (direction_record(load, path, raw.settings) if load else None for load in (raw.down, raw.up))
+    if raw.cut is not None:
+        partial = _cut_record(raw.cut, path)
+        towards_gateway = raw.cut.reverse
+        if towards_gateway == (raw.settings.segment == "classroom"):
+            up = partial
+        else:
+            down = partial
     crosses = [d.cross_traffic_bits_per_second for d in (down, up) if d and d.cross_traffic_bits_per_second is not None]
     some = raw.down or raw.up
     record = ThroughputRecord(
@@ -125,12 +156,14 @@ def interpret(raw: Raw) -> Finding:
     )
     if raw.failure is not None:
         return Finding(record, Validity.NOT_MEASURED, raw.failure)
+    if raw.cut is not None:
+        return Finding(record, raw.cut.validity, None, raw.cut.detail)
     validity, detail = soundness(record, raw.settings)
     return Finding(record, validity, None, detail)
 
 
-def direction_record(load: Load, path: Encapsulation) -> DirectionRecord:
-    """What the receiver counted in one direction."""
+def direction_record(load: Load, path: Encapsulation, settings: Settings) -> DirectionRecord:
+    """What the receiver counted in one direction. A reference that reached its own bound proves that much, and no more."""
     end = load.report["end"]
     received, sent = end["sum_received"], end["sum_sent"]
     intervals = [slice_["sum"] for slice_ in load.report["intervals"]]
@@ -140,8 +173,11 @@ def direction_record(load: Load, path: Encapsulation) -> DirectionRecord:
     payload = max(sum(int(one["bytes"]) for one in intervals), round(steady))
     retransmits = sent.get("retransmits")
     own_bytes = wire_bytes_of(payload, path) + int(retransmits or 0) * path.wire_bytes
+    goodput = float(received["bytes"]) * 8 / float(received["seconds"])
+    bound = _max_bits_per_second(settings)
     return DirectionRecord(
-        goodput_bits_per_second=float(received["bytes"]) * 8 / float(received["seconds"]),
+        goodput_bits_per_second=goodput,
+        lower_bound=bool(bound) and goodput > 0.97 * bound,
         bytes=own_bytes,
         duration_seconds=float(received["seconds"]),
         warmup_seconds=warmup,
@@ -150,6 +186,30 @@ def direction_record(load: Load, path: Encapsulation) -> DirectionRecord:
         intervals_seen_by="receiver" if load.reverse else "sender",
         intervals=_intervals(intervals),
     )
+
+
+def _cut_record(cut: Cut, path: Encapsulation) -> DirectionRecord:
+    """What had passed when it was ended: a lower bound of nothing in particular, and the octets it cost."""
+    return DirectionRecord(
+        goodput_bits_per_second=cut.payload_bytes * 8 / cut.seconds if cut.seconds > 0 else 0.0,
+        bytes=wire_bytes_of(cut.payload_bytes, path),
+        duration_seconds=cut.seconds,
+        lower_bound=True,
+        limited_by=str(cut.validity),
+    )
+
+
+def _max_bits_per_second(settings: Settings) -> int:
+    """A reference asks for a fifth more than the target: enough for the verdict, and a bound for its bytes."""
+    return round(REFERENCE_RATIO * settings.required_bits_per_second) if settings.mode == "reference" else 0
+
+
+def _remaining(settings: Settings, loads: Mapping[bool, Load]) -> Settings:
+    """The second direction may spend what the first has left."""
+    if settings.max_bytes is None:
+        return settings
+    spent = sum(round(float(load.report["end"]["sum_sent"]["bytes"]) * WIRE_RATIO) for load in loads.values())
+    return replace(settings, max_bytes=max(0, settings.max_bytes - spent))
 
 
 def cross_traffic_bits_per_second(load: Load, own_bytes: int) -> float | None:
@@ -261,18 +321,33 @@ async def _load(settings: Settings, address: Address, link: Link | None, reverse
 
 
 async def _attempt(settings: Settings, address: Address, link: Link | None, reverse: bool, run: Run) -> Load:
-    task = Task(address.text, settings.port, settings.duration_seconds, settings.warmup_seconds, reverse)
+    task = Task(
+        host=address.text,
+        port=settings.port,
+        duration_seconds=settings.duration_seconds,
+        warmup_seconds=settings.warmup_seconds,
+        reverse=reverse,
+        max_bits_per_second=_max_bits_per_second(settings),
+    )
     expected = settings.duration_seconds + settings.warmup_seconds
     towards_school = reverse if settings.segment == "classroom" else not reverse
-    watching = asyncio.ensure_future(_watch(link, reverse, "up" if towards_school else "down", expected, run))
+    meter = _Meter()
+    phase = "up" if towards_school else "down"
+    watching = asyncio.ensure_future(_watch(settings, link, reverse, phase, meter, run))
     before = passed(link.name) if link else None
+    working = asyncio.ensure_future(run_worker("iperf3", task, expected + OVERHEAD_SECONDS, meter.read))
     try:
-        body = await run_worker("iperf3", task, expected + OVERHEAD_SECONDS)
+        await asyncio.wait([watching, working], return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise _Ended(watching.result())
+        body = working.result()
     except TimeoutError:
         detail = f"the endpoint accepted, then stayed silent (no result after {expected + OVERHEAD_SECONDS:.0f} s)"
         raise ProbeFailed(Operation.READ, FailureKind.TIMEOUT, detail) from None
     finally:
-        watching.cancel()
+        for task_ in (watching, working):
+            task_.cancel()
+        await asyncio.gather(watching, working, return_exceptions=True)
     after = passed(link.name) if link else None
     report = msgspec.json.decode(body, type=dict[str, Any])
     _refuse_incomplete(report)
@@ -291,22 +366,39 @@ def _refuse_incomplete(report: Mapping[str, Any]) -> None:
         raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, "the receiver reported no octets")
 
 
-async def _watch(link: Link | None, reverse: bool, phase: str, expected_seconds: float, run: Run) -> None:
-    """A live rate from the interface's counters while libiperf is silent."""
-    began, spent = monotonic(), 0
-    last = passed(link.name) if link else None
+class _Meter:
+    """What the worker says of its own octets while it runs."""
+
+    payload_bytes = 0
+
+    def read(self, said: dict[str, Any]) -> None:
+        """A line of progress."""
+        self.payload_bytes = max(self.payload_bytes, int(said.get("payload_bytes", 0)))
+
+
+async def _watch(settings: Settings, link: Link | None, reverse: bool, phase: str, meter: _Meter, run: Run) -> Cut:
+    """A live rate for whoever looks on; returns when the test must end: a lesson's video has begun, or its octets are spent."""
+    expected, began = settings.duration_seconds + settings.warmup_seconds, monotonic()
+    guard = Watch(settings)
+    first = last = passed(link.name) if link else None
+    before = 0
     while True:
         await asyncio.sleep(SAMPLE_SECONDS)
         now = passed(link.name) if link else None
+        own = octets = round(meter.payload_bytes * WIRE_RATIO)
         rate = None
-        if now and last:
-            octets = (
-                now.received_wire_bytes - last.received_wire_bytes
-                if reverse
-                else now.sent_wire_bytes - last.sent_wire_bytes
-            )
-            rate, spent, last = octets * 8 / (now.at - last.at), spent + octets, now
-        run.watch(Progress(phase, monotonic() - began, expected_seconds, rate, spent))
+        if now and last and first:
+            octets = _in_direction(now, reverse) - _in_direction(first, reverse)
+            rate, before, last = (octets - before) * 8 / (now.at - last.at), octets, now
+        if own:
+            reason = guard.verdict(monotonic(), octets, own, own)
+            if reason is not None:
+                return Cut(reverse, *reason, meter.payload_bytes, monotonic() - began)
+        run.watch(Progress(phase, monotonic() - began, expected, rate, max(own, before)))
+
+
+def _in_direction(counts: Passed, reverse: bool) -> int:
+    return counts.received_wire_bytes if reverse else counts.sent_wire_bytes
 
 
 def _expected_seconds(settings: Settings) -> float:

@@ -23,6 +23,7 @@ class Task(msgspec.Struct, frozen=True):
     tolerance_ratio: float
     deadline_seconds: float
     key_file: str | None
+    max_bytes: int | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -46,6 +47,7 @@ def work(task: Task, progress: Callable[[Any], None]) -> Answer:
         required_bits_per_second=task.required_bits_per_second,
         tolerance_ratio=task.tolerance_ratio,
         deadline_seconds=task.deadline_seconds,
+        max_bytes=task.max_bytes,
     )
 
     def show(step: Progress) -> None:

@@ -4,9 +4,15 @@ Why a process of its own: libiperf assumes one thread per process, takes over st
 accepts and stays mute; the parent's deadline ends that.
 """
 
+import contextlib
 import ctypes
 import fcntl
-from collections.abc import Callable
+import os
+import socket
+import stat
+import struct
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,12 +22,14 @@ from campus_wire.failures import FailureKind, Operation
 
 _F_SETPIPE_SZ = 1031  # fcntl.h: the wrapper reads its pipe only at the end; 64 KiB would block libiperf for ever
 _PIPE_BYTES = 1024 * 1024
+_COUNTS = struct.Struct("@QQ")
+METER_SECONDS = 0.25
 CONNECT_TIMEOUT_SECONDS = 4.0
 CONGESTION_CONTROL = "cubic"  # BBR hides standing queues, and a result must not depend on a gateway's default
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What to do. `reverse`: the server sends."""
+    """What to do. `reverse`: the server sends. `max_bits_per_second` of goodput, 0: as fast as it goes."""
 
     host: str
     port: int
@@ -29,6 +37,13 @@ class Task(msgspec.Struct, frozen=True):
     warmup_seconds: int
     reverse: bool
     interval_seconds: float = 0.5
+    max_bits_per_second: int = 0
+
+
+class Meter(msgspec.Struct, frozen=True):
+    """How many octets of payload have passed so far, by the kernel's count."""
+
+    payload_bytes: int
 
 
 _MESSAGES = (
@@ -80,13 +95,53 @@ def work(task: Task, progress: Callable[[Any], None]) -> dict[str, Any]:
     _set(client, "reporter_interval", ctypes.c_double(task.interval_seconds))
     _set(client, "stats_interval", ctypes.c_double(task.interval_seconds))
     _set(client, "connect_timeout", ctypes.c_int(int(CONNECT_TIMEOUT_SECONDS * 1000)))
-    report = client.run()
+    if task.max_bits_per_second:
+        _set(client, "rate", ctypes.c_uint64(task.max_bits_per_second))
+    with _metered(task.port, progress):
+        report = client.run()
     if report is None or not isinstance(getattr(report, "json", None), dict):
         raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, "libiperf gave no readable result")
     if report.error:
         raise failure_from_message(str(report.error))
     json: dict[str, Any] = report.json
     return json
+
+
+@contextlib.contextmanager
+def _metered(port: int, progress: Callable[[Any], None]) -> Iterator[None]:
+    """libiperf is silent until its end: a thread beside it tells what the kernel has counted on its connections (Linux)."""
+    stop = threading.Event()
+
+    def tell() -> None:
+        while not stop.wait(METER_SECONDS):
+            progress(Meter(payload_bytes(port)))
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()  # a line of its must not fall into the result's
+
+
+def payload_bytes(port: int) -> int:
+    """Octets acknowledged and received on this process's TCP connections to a port (tcpi_bytes_acked, _received; linux/tcp.h)."""
+    total = 0
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError, struct.error):  # gone meanwhile, not connected, an older kernel
+            number = int(name)
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                total += _passed(number, port)
+    return total
+
+
+def _passed(number: int, port: int) -> int:
+    with socket.socket(fileno=os.dup(number)) as twin:
+        if twin.type != socket.SOCK_STREAM or twin.getpeername()[1] != port:
+            return 0
+        acked, received = _COUNTS.unpack_from(twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 120)
+        return int(acked + received)
 
 
 def _set(client: Any, option: str, value: Any) -> None:

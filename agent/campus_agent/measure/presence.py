@@ -1,0 +1,77 @@
+"""Which endpoints are switched on now? One small look at each, all at once: a second for a whole school.
+
+Our responder is asked by a TCP connection to its port; a refusal counts as "on", so that the measurement tells what is wrong. A stock
+iperf3 server serves one client at a time, so its machine is asked by an ICMP echo first, and by TCP only when that is not answered.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from campus_agent.measure.errors import failure_of
+from campus_agent.measure.icmp import Pinger
+from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.resolve import Address, resolve
+from campus_wire.failures import Failure, FailureKind, Operation
+
+LOOK_SECONDS = 1.5
+"""A machine on a school's own network answers within milliseconds; one that wakes up from sleep within a second."""
+RESOLVE_SECONDS = 3.0
+AT_ONCE = 64
+AWAY = frozenset({FailureKind.TIMEOUT, FailureKind.HOST_UNREACHABLE, FailureKind.NETWORK_UNREACHABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to look."""
+
+    subject: str
+    host: str
+    port: int
+    echo_first: bool
+
+
+async def look(places: Sequence[Place]) -> dict[str, Failure | None]:
+    """For each subject: None when it is on (or cannot be told to be off), else how it did not answer."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(place: Place) -> Failure | None:
+        async with turn:
+            return await _look_at(place)
+
+    found = await asyncio.gather(*(one(place) for place in places))
+    return {place.subject: failure for place, failure in zip(places, found, strict=True)}
+
+
+async def _look_at(place: Place) -> Failure | None:
+    try:
+        address = await resolve(place.host, RESOLVE_SECONDS)
+    except ProbeFailed:
+        return None  # the measurement will say what is wrong with the name
+    if place.echo_first and await _echo_answered(address):
+        return None
+    return await _connect(address, place.port)
+
+
+async def _echo_answered(address: Address) -> bool:
+    with contextlib.suppress(ProbeFailed), Pinger(address.text, address.family) as pinger:
+        pinger.send()
+        await pinger.settle(LOOK_SECONDS)
+        return bool(pinger.echoes.rtt_seconds)
+    return False
+
+
+async def _connect(address: Address, port: int) -> Failure | None:
+    with socket.socket(address.family, socket.SOCK_STREAM) as sock:
+        sock.setblocking(False)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await asyncio.get_running_loop().sock_connect(sock, (address.text, port))
+        except TimeoutError:
+            return Failure(Operation.CONNECT, FailureKind.TIMEOUT, f"no answer within {LOOK_SECONDS} s")
+        except OSError as error:
+            failure = failure_of(Operation.CONNECT, error)
+            return failure if failure.kind in AWAY else None
+    return None

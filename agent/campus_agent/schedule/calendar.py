@@ -1,0 +1,133 @@
+"""Which days have lessons, and which? The school's own file, then China's public holidays and moved workdays, then the weekday. Pure.
+
+The public calendar is that of the State Council's notices, as `chinesecalendar` carries them: it knows a year once its notice is out.
+For later years only weekends are known, and `covers` says so.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from campus_agent.config import AgentConfig, Period, Timetable
+from campus_agent.schedule.terms import NO_TERMS, Terms, terms_of
+from campus_wire.language import Text
+
+_SATURDAY = 5
+
+
+class DayKind(StrEnum):
+    """What sort of day is it for the school?"""
+
+    SCHOOL = "school"
+    MOVED = "moved"
+    WEEKEND = "weekend"
+    HOLIDAY = "holiday"
+    VACATION = "vacation"
+
+
+DAY_WORDS: dict[DayKind, Text] = {
+    DayKind.SCHOOL: Text("school day", "上课日"),
+    DayKind.MOVED: Text("school day (moved)", "调休上课日"),
+    DayKind.WEEKEND: Text("weekend", "周末"),
+    DayKind.HOLIDAY: Text("holiday", "节假日"),
+    DayKind.VACATION: Text("vacation", "寒暑假"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day: what it is, by which name, its lessons in order. On a blackout day nothing active is sent."""
+
+    day: date
+    kind: DayKind
+    name: str = ""
+    lessons: tuple[Period, ...] = ()
+    blackout: bool = False
+
+
+class Calendar:
+    """A school's days."""
+
+    def __init__(self, timetable: Timetable, terms: Terms = NO_TERMS) -> None:
+        """Nothing is read here; see `calendar_of`."""
+        self._timetable = timetable
+        self._terms = terms
+        self._latest = self._read(date.min)
+
+    def day(self, day: date) -> Day:
+        """What is this day?"""
+        if self._latest.day != day:  # asked for the same day again and again
+            self._latest = self._read(day)
+        return self._latest
+
+    def _read(self, day: date) -> Day:
+        kind, name, periods = self._what(day)
+        blackout = any(day in days for days in self._timetable.blackout)
+        lessons = periods if kind in (DayKind.SCHOOL, DayKind.MOVED) else ()
+        return Day(day, kind, name, lessons, blackout)
+
+    def covers(self, year: int) -> bool:
+        """Are this year's public holidays known?"""
+        return self._terms.public_calendar != "china" or _public_year_known(year)
+
+    @property
+    def has_lessons(self) -> bool:
+        """Did anybody write down lessons at all?"""
+        own = [one.periods for one in self._terms.terms] + [one.periods for one in self._terms.extra]
+        return bool(self._timetable.periods) or any(own)
+
+    def _what(self, day: date) -> tuple[DayKind, str, tuple[Period, ...]]:
+        extra = next((one for one in self._terms.extra if one.day == day), None)
+        term = next((one for one in self._terms.terms if day in one.days), None)
+        periods = self._timetable.periods if term is None or term.periods is None else term.periods
+        if extra is not None:
+            return DayKind.MOVED, extra.name, periods if extra.periods is None else extra.periods
+        off = next((one for one in self._terms.off if day in one.days), None)
+        if off is not None:
+            return DayKind.HOLIDAY, off.name, ()
+        if self._terms.terms and term is None:
+            return DayKind.VACATION, "", ()
+        weekend = day.weekday() >= _SATURDAY
+        if self._terms.public_calendar == "china" and _public_year_known(day.year):
+            free, name = _public(day)
+            if free and name:
+                return DayKind.HOLIDAY, name, ()
+            if weekend and not free:
+                return DayKind.MOVED, name, periods
+        return (DayKind.WEEKEND, "", ()) if weekend else (DayKind.SCHOOL, term.name if term else "", periods)
+
+
+def calendar_of(config: AgentConfig) -> Calendar:
+    """The calendar that a configuration describes. Raises ConfigurationError for its `holidays_file`."""
+    return Calendar(config.timetable, terms_of(config))
+
+
+_HOLIDAY_NAMES = {
+    "New Year's Day": "元旦",
+    "Spring Festival": "春节",
+    "Tomb-sweeping Day": "清明节",
+    "Labour Day": "劳动节",
+    "Dragon Boat Festival": "端午节",
+    "National Day": "国庆节",
+    "Mid-autumn Festival": "中秋节",
+    "Anti-Fascist 70th Day": "抗战胜利纪念日",
+}
+
+
+def _public(day: date) -> tuple[bool, str]:
+    """Is it free by the public calendar, and by which holiday's name ("" on a plain weekend or workday)?"""
+    import chinese_calendar
+
+    free, name = chinese_calendar.get_holiday_detail(day)
+    return bool(free), _HOLIDAY_NAMES.get(name, name or "")
+
+
+def _public_year_known(year: int) -> bool:
+    """A year is known when it has a holiday in the table: the table ends with the last notice."""
+    import chinese_calendar
+
+    try:
+        chinese_calendar.is_holiday(date(year, 1, 1))
+    except NotImplementedError:
+        return False
+    return True

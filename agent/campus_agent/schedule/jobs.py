@@ -1,0 +1,69 @@
+"""What is measured again and again, in which lane, how often. Pure.
+
+Two lanes never wait for each other: `load` (throughput, reference, latency: one at a time, they share the segment) and `light` (host,
+services).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Literal
+
+from campus_agent.config import AgentConfig
+
+Lane = Literal["load", "light"]
+Kind = Literal["throughput", "reference", "latency", "host", "service"]
+LANE_OF: dict[Kind, Lane] = {
+    "throughput": "load",
+    "reference": "load",
+    "latency": "load",
+    "host": "light",
+    "service": "light",
+}
+HEAVY: frozenset[Kind] = frozenset({"throughput", "reference"})
+"""These load the line: never in a lesson, never beyond the day's bytes."""
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing measured again and again."""
+
+    kind: Kind
+    subject: str
+    every_seconds: float
+
+    @property
+    def lane(self) -> Lane:
+        """Where it waits its turn."""
+        return LANE_OF[self.kind]
+
+    @property
+    def heavy(self) -> bool:
+        """Does it load the line?"""
+        return self.kind in HEAVY
+
+    @cached_property
+    def name(self) -> str:
+        """How it is called in the state that is kept: kind/subject."""
+        return f"{self.kind}/{self.subject}"
+
+
+def jobs_of(config: AgentConfig) -> tuple[Job, ...]:
+    """Every job of a configuration, in the order of the first round: what is judged first."""
+    cycle = config.cycle
+    segments = [room.id for room in config.classrooms] + (["uplink"] if config.uplink else [])
+    reference = cycle.reference_days * DAY_SECONDS
+    return (
+        Job("host", "gateway", cycle.host_seconds),
+        *(Job("service", service.id, cycle.service_seconds) for service in config.services),
+        *(Job("throughput", segment, cycle.throughput_seconds) for segment in segments),
+        *(Job("latency", segment, cycle.latency_seconds) for segment in segments),
+        *(Job("reference", segment, reference) for segment in segments if reference),
+    )
+
+
+def share(*names: str) -> float:
+    """A stable share between 0 and 1 that differs from name to name: spreads a fleet without anybody's coordination."""
+    digest = blake2b("/".join(names).encode(), digest_size=4).digest()
+    return int.from_bytes(digest) / 2**32

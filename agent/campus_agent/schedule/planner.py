@@ -1,0 +1,292 @@
+"""What is to be done next? Pure: time, bytes left and who is switched on are told; the answer is a step.
+
+A window is a stretch of the school day (timetable). In a free one, the endpoints that are due are looked at first; of those switched on, the
+one tried longest ago goes first. An opportunity is a free window (for latency and services: any but a blackout day): a due job that
+did not get its measurement in it is told once, with the reason, however often it was tried.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from time import monotonic
+
+from campus_agent.schedule.calendar import Calendar
+from campus_agent.schedule.history import History
+from campus_agent.schedule.jobs import DAY_SECONDS, Job, Lane, share
+from campus_agent.schedule.timetable import State, Window, out_of_school_hours, window_at
+from campus_wire.failures import Failure, SkipReason
+
+FRESH_SECONDS = 30.0
+"""A look at an endpoint this old is good enough: machines are not switched off from one test to the next."""
+LOOK_AGAIN_SECONDS = 120.0
+LOOK_AGAIN_IN_A_LONG_WINDOW_SECONDS = 600.0
+LONG_WINDOW_SECONDS = 3600.0
+"""An endpoint that is off is looked at again after this: a break has ten minutes, a night has time."""
+RETRY_BUSY_SECONDS = 60.0
+RETRY_FAILED_SECONDS = 600.0
+REFERENCE_POLL_SECONDS = 600.0
+RESERVED_RATIO = 0.25
+"""A reference leaves octets for a day of quick tests; these usually need a quarter of what they may take."""
+UPLINK_SPREAD_SECONDS = 420.0
+"""All schools of a county ring the bell at the same moment; their uplink tests begin within so many seconds of it."""
+SPREAD_RATIO = 0.05
+NIGHT_BEGINS, NIGHT_ENDS, MIDNIGHT = time(22, 0), time(6, 0), time(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, on both clocks; `local` is the school's own time, aware."""
+
+    monotonic: float
+    local: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do for so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """See which of these endpoints are switched on, then ask again."""
+
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """This opportunity is not used, and why."""
+
+    job: Job
+    reason: SkipReason
+    detail: str = ""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Measure this now; it must have ended after `left_seconds`."""
+
+    job: Job
+    left_seconds: float
+
+
+Step = Wait | Look | Skip | Try
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a job may cost at most: seconds, and octets on the line."""
+
+    seconds: Callable[[Job], float]
+    octets: Callable[[Job], int]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The last look at an endpoint; `failure` None: it is on."""
+
+    failure: Failure | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """A moment with its window: `left` and `whole` are the window's real seconds, `epoch` is Unix time."""
+
+    window: Window
+    moment: Moment
+    left: float
+    whole: float
+    epoch: float
+
+    @classmethod
+    def of(cls, window: Window, moment: Moment) -> "_Now":
+        """Worked out once for a step."""
+        return cls(window, moment, window.left_seconds(moment.local), window.seconds, moment.local.timestamp())
+
+
+class Planner:
+    """Remembers when each job is due and what was said of it; decides, never measures."""
+
+    def __init__(
+        self,
+        jobs: tuple[Job, ...],
+        calendar: Calendar,
+        costs: Costs,
+        school: str,
+        history: History | None = None,
+        last_ended: dict[str, float] | None = None,
+        now: float | None = None,
+    ) -> None:
+        """`last_ended` (job name to monotonic seconds) is what an earlier process of this boot knew: a restart repeats no round."""
+        self.jobs = jobs
+        self.history = history or History()
+        self.history.forget_others(jobs)
+        self._calendar = calendar
+        self._lessons_known = calendar.has_lessons
+        self._shares = {job: share(school, job.name) for job in jobs}
+        self._seconds = {job: costs.seconds(job) for job in jobs if job.heavy}
+        self._octets = {job: costs.octets(job) for job in jobs if job.heavy}
+        self._reserve_bytes = sum(
+            round(self._octets[job] * min(1.0, RESERVED_RATIO * DAY_SECONDS / job.every_seconds))
+            for job in jobs
+            if job.kind == "throughput"
+        )
+        self._school = school
+        start = monotonic() if now is None else now
+        ended = last_ended or {}
+        self._due = {
+            job: max(start, ended[job.name] + job.every_seconds) if job.name in ended else start for job in jobs
+        }
+        self._seen: dict[str, _Seen] = {}
+        self._told: set[Job] = set()
+        self._told_budget: dict[Job, date] = {}
+        self._told_in: dict[Lane, Window | None] = {"load": None, "light": None}
+
+    def next(self, lane: Lane, moment: Moment, bytes_left: int) -> Step:
+        """The next step of a lane."""
+        now = _Now.of(window_at(self._calendar, moment.local), moment)
+        self._forget_told(lane, now.window)
+        again = [now.left]
+        due = []
+        for job in self.jobs:
+            if job.lane == lane:
+                wait = self._due[job] - moment.monotonic
+                if wait > 0:
+                    again.append(wait)
+                else:
+                    due.append(job)
+        if now.window.state is State.BLACKOUT:
+            due, forbidden = [job for job in due if job.kind == "host"], [job for job in due if job.kind != "host"]
+            for job in forbidden:
+                if job.kind != "reference" and self._first_time(job, SkipReason.BLACKOUT, moment):
+                    return Skip(job, SkipReason.BLACKOUT)
+        if now.window.state is State.FREE:
+            step = self._heavy_step([job for job in due if job.heavy], now, bytes_left, again)
+            if step is not None:
+                return step
+        light = [job for job in due if not job.heavy]
+        if light:
+            return Try(min(light, key=lambda one: self._due[one]), float("inf"))
+        return Wait(max(0.01, min(again)))
+
+    def seen(self, subject: str, failure: Failure | None, now: float) -> None:
+        """An endpoint was looked at; no failure: it is on."""
+        self._seen[subject] = _Seen(failure, now)
+
+    def done(self, job: Job, moment: Moment, *, succeeded: bool) -> None:
+        """It was measured. One that said nothing (endpoint off, busy line) is due again well before its next turn."""
+        self.history.note(job, moment.local, succeeded=succeeded)
+        wait = job.every_seconds * (1 + SPREAD_RATIO * self._shares[job])
+        if job.kind == "throughput" and not succeeded:
+            wait = min(RETRY_FAILED_SECONDS, wait)
+        if job.kind == "reference":
+            wait = RETRY_FAILED_SECONDS  # whether it is still due is a matter of days
+        self._due[job] = moment.monotonic + wait
+
+    def hindered(self, job: Job, reason: SkipReason, moment: Moment, detail: str = "") -> Skip | None:
+        """It was about to begin, and could not (busy segment, no slot): again in a minute. The first time in a window is told."""
+        self._due[job] = moment.monotonic + min(RETRY_BUSY_SECONDS, job.every_seconds)
+        return Skip(job, reason, detail) if self._first_time(job, reason, moment) else None
+
+    def due(self, job: Job) -> float:
+        """When it is due, in seconds of the monotonic clock."""
+        return self._due[job]
+
+    def _heavy_step(self, due: list[Job], now: "_Now", bytes_left: int, again: list[float]) -> Step | None:
+        """What to do of what is due in this free window; None: nothing now, and `again` has when that may change."""
+        able: list[Job] = []
+        for job in due:
+            wait, reason = self._obstacle(job, now, bytes_left)
+            if wait is None:
+                able.append(job)
+                continue
+            again.append(wait)
+            if reason is not None and self._first_time(job, reason, now.moment):
+                return Skip(job, reason)
+        looks = {job: self._look_in(job, now) for job in able}
+        unknown = [job for job, wait in looks.items() if wait <= 0]
+        if unknown:
+            return Look(tuple({job.subject: job for job in unknown}.values()))
+        for job in able:
+            absence = self._absence(job)
+            # a reference is owed only to a machine that is on when nobody is at lessons
+            if absence and job.kind == "throughput" and self._first_time(job, SkipReason.ENDPOINT_OFF, now.moment):
+                return Skip(job, SkipReason.ENDPOINT_OFF, failure=absence)
+        present = [job for job in able if self._absence(job) is None]
+        if not present:
+            again += looks.values()
+            return None
+        # a verdict before a reference; then whoever was tried longest ago; the order of the configuration among equals
+        first = min(present, key=lambda job: (job.kind == "reference", self.history.last_tried(job)))
+        return Try(first, now.left)
+
+    def _obstacle(self, job: Job, now: "_Now", bytes_left: int) -> tuple[float | None, SkipReason | None]:
+        """What keeps a due job from beginning: for how long, and the reason if that is to be told. None: nothing does."""
+        if job.kind == "reference":
+            if not self._reference_is_due(job, now):
+                return REFERENCE_POLL_SECONDS, None
+            if self._octets[job] + self._reserve_bytes > bytes_left:
+                return now.left, None
+        if self._seconds[job] > now.left:
+            lesson_follows = now.window.end.time() != MIDNIGHT and job.kind != "reference"
+            return now.left, SkipReason.LESSON if lesson_follows else None
+        if self._octets[job] > bytes_left:
+            return now.left, SkipReason.BYTE_BUDGET
+        spread = self._spread_left(job, now)
+        return (spread, None) if spread > 0 else (None, None)
+
+    def _reference_is_due(self, job: Job, now: "_Now") -> bool:
+        """Once in each stretch of days, which begins on another day for each subject; never while anybody is at lessons.
+
+        An uplink only at night: it is everybody's. A classroom when its machine is on after lessons, or at night where no lessons are known.
+        """
+        last = self.history.last_success(job, now.epoch)
+        if last and self._stretch(job, last) >= self._stretch(job, now.epoch):
+            return False
+        local = now.moment.local
+        if job.subject == "uplink" or not self._lessons_known:
+            return not NIGHT_ENDS <= local.time() < NIGHT_BEGINS
+        return out_of_school_hours(self._calendar.day(local.date()), local)
+
+    def _stretch(self, job: Job, epoch: float) -> int:
+        return int(epoch / job.every_seconds + self._shares[job])
+
+    def _spread_left(self, job: Job, now: "_Now") -> float:
+        """An uplink test waits a stable while after the bell, except where it was never made."""
+        if job.subject != "uplink" or not self.history.last_tried(job):
+            return 0.0
+        spread = min(UPLINK_SPREAD_SECONDS, now.whole / 2) * share(self._school)
+        return spread - (now.whole - now.left)
+
+    def _look_in(self, job: Job, now: "_Now") -> float:
+        """When must its endpoint be looked at again? Test servers of the uplink are always on."""
+        if job.subject == "uplink":
+            return float("inf")
+        seen = self._seen.get(job.subject)
+        if seen is None:
+            return 0.0
+        off = LOOK_AGAIN_IN_A_LONG_WINDOW_SECONDS if now.whole > LONG_WINDOW_SECONDS else LOOK_AGAIN_SECONDS
+        return seen.at + (FRESH_SECONDS if seen.failure is None else off) - now.moment.monotonic
+
+    def _absence(self, job: Job) -> Failure | None:
+        seen = self._seen.get(job.subject)
+        return seen.failure if seen is not None and job.subject != "uplink" else None
+
+    def _first_time(self, job: Job, reason: SkipReason, moment: Moment) -> bool:
+        """Each opportunity is told once, by the first reason; spent octets once a day."""
+        day = moment.local.date() if reason is SkipReason.BYTE_BUDGET else None
+        if job in self._told or (day is not None and self._told_budget.get(job) == day):
+            return False
+        self._told.add(job)
+        if day is not None:
+            self._told_budget[job] = day
+        return True
+
+    def _forget_told(self, lane: Lane, window: Window) -> None:
+        if self._told_in[lane] != window:
+            self._told_in[lane] = window
+            self._told = {job for job in self._told if job.lane != lane}

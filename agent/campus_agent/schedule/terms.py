@@ -1,0 +1,140 @@
+"""The school's own year: terms, days off, moved school days (`holidays_file`); every mistake told at once.
+
+It outranks the public calendar. Days are written `2026-09-01/2027-01-22` or `2026-10-10`, lessons `08:00-08:45`, as in agent.toml.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+from campus_agent.config import AgentConfig, DayRange, Period, read_days, read_periods
+from campus_wire.language import Text
+from campus_wire.settings import ConfigurationError, Mistake, Table, load
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+PUBLIC_CALENDARS = ("china", "none")
+LONGEST_SPAN_DAYS = 366
+"""A term or holiday of more than a year is a slip of the pen, and would silence the lessons of a year."""
+_DAYS_HINT = Text("days like 2026-09-01/2027-01-22 or 2026-10-10", "形如 2026-09-01/2027-01-22 或 2026-10-10 的日期")
+_DAY_HINT = Text("a day like 2026-10-10", "形如 2026-10-10 的日期")
+_NOWHERE = DayRange(date.min, date.min)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term; `periods` are its own lessons (winter hours, summer hours), None: those of agent.toml."""
+
+    name: str
+    days: DayRange
+    periods: tuple[Period, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DaysOff:
+    """Days without lessons that no public calendar knows."""
+
+    name: str
+    days: DayRange
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraDay:
+    """A school day against the calendar; `periods` are its own lessons, None: those of any school day."""
+
+    name: str
+    day: date
+    periods: tuple[Period, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """All of the file. Without terms every day of the year is term time."""
+
+    terms: tuple[Term, ...] = ()
+    off: tuple[DaysOff, ...] = ()
+    extra: tuple[ExtraDay, ...] = ()
+    public_calendar: str = "china"
+
+
+NO_TERMS = Terms()
+
+
+def terms_of(config: AgentConfig) -> Terms:
+    """The file that a configuration names, or nothing. Raises ConfigurationError."""
+    file = config.timetable.holidays_file
+    return load_terms(file) if file else NO_TERMS
+
+
+def load_terms(path: Path) -> Terms:
+    """The year in a file. Raises ConfigurationError with every mistake in it."""
+    top = load(path, {}, ())
+    terms = Terms(
+        terms=tuple(sorted((_term(table) for table in top.tables("term")), key=lambda term: term.days.first)),
+        off=tuple(_off(table) for table in top.tables("holiday")),
+        extra=tuple(_extra(table) for table in top.tables("school_day")),
+        public_calendar=top.string("public_holidays", "china", choices=PUBLIC_CALENDARS),
+    )
+    top.done()
+    _refuse_contradictions(terms, top.mistakes)
+    if top.mistakes:
+        raise ConfigurationError(str(path), top.mistakes)
+    return terms
+
+
+def _term(table: Table) -> Term:
+    term = Term(table.string("name", ""), _days(table), _own_periods(table))
+    table.done()
+    return term
+
+
+def _off(table: Table) -> DaysOff:
+    off = DaysOff(table.string("name", ""), _days(table))
+    table.done()
+    return off
+
+
+def _extra(table: Table) -> ExtraDay:
+    text = table.string("day") or ""
+    days = read_days(text)
+    if text and (days is None or days.first != days.last):
+        table.wrong("day", f"must be {_DAY_HINT.en}, not {text!r}", f"必须是{_DAY_HINT.zh}，不能是 {text!r}")
+    extra = ExtraDay(table.string("name", ""), (days or _NOWHERE).first, _own_periods(table))
+    table.done()
+    return extra
+
+
+def _days(table: Table) -> DayRange:
+    text = table.string("days") or ""
+    days = read_days(text)
+    if not text:
+        return _NOWHERE
+    if days is None:
+        table.wrong("days", f"must be {_DAYS_HINT.en}, not {text!r}", f"必须是{_DAYS_HINT.zh}，不能是 {text!r}")
+        return _NOWHERE
+    if (days.last - days.first).days > LONGEST_SPAN_DAYS:
+        table.wrong("days", f"spans more than a year: {text}", f"跨度超过一年：{text}")
+    return days
+
+
+def _own_periods(table: Table) -> tuple[Period, ...] | None:
+    periods = read_periods(table)
+    return periods if "periods" in table else None
+
+
+def _refuse_contradictions(terms: Terms, mistakes: list[Mistake]) -> None:
+    """Two terms at once, or a day that is both off and a school day, cannot both be meant."""
+    for before, after in pairwise(term for term in terms.terms if term.days is not _NOWHERE):
+        if after.days.first <= before.days.last:
+            text = Text(
+                f"'{after.name}' begins before '{before.name}' ends", f"“{after.name}”在“{before.name}”结束前开始"
+            )
+            mistakes.append(Mistake("term", text))
+    for extra in terms.extra:
+        clash = next((off for off in terms.off if extra.day in off.days), None)
+        if clash is not None:
+            text = Text(
+                f"{extra.day} is a school day and lies in the holiday '{clash.name}'",
+                f"{extra.day} 既是上课日，又在假期“{clash.name}”内",
+            )
+            mistakes.append(Mistake("school_day", text))

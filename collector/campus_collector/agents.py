@@ -1,0 +1,69 @@
+"""What every door for agents needs: whose token is this, and the body within its bound."""
+
+import asyncio
+import logging
+
+from starlette.requests import ClientDisconnect, Request
+
+from campus_collector.http import HttpProblem
+from campus_collector.ingest.tokens import bearer, token_hash
+from campus_collector.store.interface import Principal, Store, StoreUnavailable
+from campus_wire.codec import TooLarge, WireError, decompress
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 20
+BODY_TIMEOUT_SECONDS = 60.0
+
+
+def principal_of(store: Store, request: Request) -> Principal:
+    """The school whose token came with a request. Raises HttpProblem 401, 503."""
+    token = bearer(request.headers.get("authorization"))
+    challenge = {"WWW-Authenticate": "Bearer"}
+    if token is None:
+        raise HttpProblem(401, "No token", "send Authorization: Bearer TOKEN", challenge)
+    try:
+        principal = store.authenticate(token_hash(token))
+    except StoreUnavailable as error:
+        log.error("store unavailable", extra={"error": str(error)})
+        raise busy("the store cannot be read now") from None
+    if principal is None:
+        raise HttpProblem(401, "Token refused", "the token is unknown or revoked", challenge)
+    return principal
+
+
+async def json_body(request: Request, max_bytes: int) -> bytes:
+    """The body, decompressed, never more than the bound in memory. Raises HttpProblem 400, 408, 413, 415."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HttpProblem(415, "Wrong content type", "send Content-Type: application/json")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise HttpProblem(415, "Wrong content encoding", "send gzip, or nothing", {"Accept-Encoding": "gzip"})
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > max_bytes:
+                    raise HttpProblem(413, "Batch too large", f"body is larger than {max_bytes} bytes")
+                parts.append(part)
+    except TimeoutError:
+        raise HttpProblem(408, "Body too slow", f"not complete within {BODY_TIMEOUT_SECONDS:.0f} s") from None
+    except ClientDisconnect:
+        raise HttpProblem(400, "Body cut off") from None
+    body = b"".join(parts)
+    if encoding == "identity":
+        return body
+    try:
+        return decompress(body, max_bytes)
+    except TooLarge as error:
+        raise HttpProblem(413, "Batch too large", str(error)) from None
+    except WireError as error:
+        raise HttpProblem(400, "Bad compression", str(error)) from None
+
+
+def busy(detail: str) -> HttpProblem:
+    """Not now, but soon."""
+    return HttpProblem(503, "Not now", detail, {"Retry-After": str(RETRY_SECONDS)})

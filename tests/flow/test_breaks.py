@@ -1,0 +1,145 @@
+"""A break in the lab: machines are looked for, tested in turn, the uplink has its slot; a lesson's video ends a test at once."""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.flow.programs import python, running, until
+from tests.flow.test_spine import bureau_files
+from tests.lab.school import BUREAU, DEFAULT_ROOMS, LabSchool
+
+pytestmark = pytest.mark.lab
+ROOMS = [room for room in DEFAULT_ROOMS if room.id in ("c050", "c100", "c000")]
+
+
+def noon_zone() -> ZoneInfo:
+    """A zone in which it is about noon now: no window of this test ends at midnight."""
+    hours = (12 - datetime.now(UTC).hour + 11) % 24 - 11
+    return ZoneInfo(f"Etc/GMT{-hours:+d}" if hours else "UTC")
+
+
+def timetable(folder: Path, zone: ZoneInfo) -> str:
+    """A lesson has just ended, the next one begins in ten minutes; today is a school day, whatever the weekday."""
+    now = datetime.now(zone)
+    bell = [
+        now - timedelta(minutes=40),
+        now - timedelta(minutes=1),
+        now + timedelta(minutes=10),
+        now + timedelta(minutes=50),
+    ]
+    before, after = (f"{a:%H:%M}-{b:%H:%M}" for a, b in (bell[:2], bell[2:]))
+    (folder / "terms.toml").write_text(f'[[school_day]]\nday = "{now.date()}"\n')
+    return f'[timetable]\nperiods = ["{before}", "{after}"]\nholidays_file = "terms.toml"\n[cycle]\nship_seconds = 1\n'
+
+
+def results_of(school: LabSchool, url: str) -> list[dict[str, Any]]:
+    got = school.bureau.run(
+        "curl", "-sk", "-H", "Authorization: Bearer the-read-token", f"{url}/v1/results?school=s001"
+    )
+    try:
+        found: list[dict[str, Any]] = json.loads(got.stdout)["results"]
+    except (ValueError, KeyError):
+        return []
+    return found
+
+
+def test_a_break(tmp_path: Path) -> None:
+    bureau_files(tmp_path)
+    gateway = tmp_path / "gateway"
+    gateway.mkdir()
+    (gateway / "ca.pem").write_bytes((tmp_path / "cert.pem").read_bytes())
+    where = ("--config", str(tmp_path / "collector.toml"))
+    zone = noon_zone()
+    with LabSchool(ROOMS, endpoint="respond") as school:
+        url = f"https://{BUREAU}:8443"
+        token = school.bureau.run(*python("campus_collector", "agent-token", "s001", "--town", "t01", *where))
+        (gateway / "token").write_text(token.stdout)
+        (gateway / "token").chmod(0o600)
+        config = school.agent_toml(
+            gateway,
+            "campus",
+            url,
+            uplink=True,
+            required_uplink_bits_per_second=200_000_000,
+            more=timetable(gateway, zone),
+        )
+        config.write_text(config.read_text().replace("[agent]", f'[agent]\ntimezone = "{zone.key}"', 1))
+        agent = school.gateway.argv(*python("campus_agent", "run", "--config", str(config)))
+        collector = school.bureau.argv(*python("campus_collector", "serve", *where))
+        with running(collector, tmp_path / "collector.log"), running(agent, tmp_path / "agent.log"):
+
+            def all_told() -> dict[str, dict[str, Any]]:
+                newest = {one["subject"]: one for one in results_of(school, url) if one["kind"] == "throughput"}
+                return newest if len(newest) == 4 else {}
+
+            told = until(all_told, 60, "every classroom and the uplink has its result")
+            assert told["c000"]["skipped"] == "endpoint_off"
+            assert told["c000"]["failure"]["kind"] in ("timeout", "host_unreachable")
+            measured = {
+                name: told[name]["record"]["down"]["line_rate_bits_per_second"] for name in ("c050", "c100", "uplink")
+            }
+            assert measured["c050"] == pytest.approx(50e6, rel=0.015)
+            assert measured["c100"] == pytest.approx(100e6, rel=0.015)
+            assert measured["uplink"] > 196e6
+            page = school.bureau.run(
+                "curl", "-sk", "-H", "Authorization: Bearer the-read-token", f"{url}/metrics"
+            ).stdout
+            assert "campus_slots_granted_total 1.0" in page
+            assert "campus_slots_running 0.0" in page, "the slot is given back when the test has ended"
+        answer = school.gateway.run(*python("campus_agent", "schedule", "--config", str(config), "--json"))
+        plan = json.loads(answer.stdout)
+        assert [window["state"] for window in plan["windows"]] == ["free", "lesson", "free", "lesson", "free"]
+
+
+def test_a_reference_agrees_and_a_video_ends_it_at_once(tmp_path: Path) -> None:
+    with LabSchool([room for room in ROOMS if room.id == "c100"], endpoint="respond") as school:
+        config = school.agent_toml(tmp_path, "campus")
+        command = python("campus_agent", "measure", "classroom", "c100", "--config", str(config), "--json")
+        quick = json.loads(school.gateway.run(*command).stdout)
+        began = time.monotonic()
+        with subprocess.Popen(
+            school.gateway.argv(*command, "--reference"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as reference:
+            said = json.loads(reference.communicate(timeout=90)[0])
+        whole = time.monotonic() - began
+        assert (said["engine"], said["mode"], said["verdict"]) == ("iperf3", "reference", quick["verdict"])
+        assert said["down"]["line_rate_bits_per_second"] == pytest.approx(100e6, rel=0.015)
+        assert said["down"]["bytes"] > 20 * quick["down"]["bytes"]
+
+        began = time.monotonic()
+        with subprocess.Popen(
+            school.gateway.argv(*command, "--reference"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as disturbed:
+            time.sleep(4)
+            school.cross_traffic("c100", 80e6, 12)
+            said = json.loads(disturbed.communicate(timeout=90)[0])
+        assert time.monotonic() - began < 0.6 * whole
+        assert (said["validity"], said["verdict"], disturbed.returncode) == ("cross_traffic", "insufficient", 3)
+        assert said["detail"].startswith("ended at once: ")
+        assert said["down"]["bytes"] > 5_000_000, "what it cost is counted"
+
+
+def test_octets_that_are_spent_end_a_test(tmp_path: Path) -> None:
+    """The day has 12 MB left; a TCP test of 10 s would take 125."""
+    with LabSchool([room for room in ROOMS if room.id == "c100"]) as school:
+        config = school.agent_toml(tmp_path)
+        config.write_text(config.read_text().replace("20_000_000_000", "12_000_000"))
+        code = (
+            "import asyncio, sys; from pathlib import Path; from campus_agent.config import load_config; "
+            "from campus_agent.subjects import probe_and_settings; from campus_agent.measure.runner import run_probe; "
+            "from campus_agent.stamp import stamp; from campus_agent.clock import system_clock; from functools import partial; "
+            "config = load_config(Path(sys.argv[1])); probe, settings = probe_and_settings(config, 'throughput', 'c100', 12_000_000); "
+            "result = asyncio.run(run_probe(probe, settings, partial(stamp, system_clock(), None), 'c100', 's001')); "
+            "print(result.validity, result.record.down.bytes)"
+        )
+        done = school.gateway.run(sys.executable, "-c", code, str(config))
+        validity, octets = done.stdout.split()
+        assert validity == "inconclusive"
+        assert 12_000_000 < int(octets) < 20_000_000, "ended within half a second"
