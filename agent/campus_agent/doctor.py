@@ -20,7 +20,10 @@ from campus_agent.config import AgentConfig, Endpoint
 from campus_agent.measure.icmp import Pinger
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.resolve import resolve
+from campus_agent.schedule.calendar import calendar_of
+from campus_agent.schedule.jobs import jobs_of
 from campus_agent.ship.connection import Connection, ShipFailed
+from campus_agent.subjects import costs
 from campus_wire.failures import FAILURE_WORDS
 from campus_wire.language import Language, Text
 from campus_wire.settings import read_secret
@@ -81,6 +84,8 @@ def _local(config: AgentConfig) -> Iterator[Finding]:
     if config.test_key_file is not None or any(one.engine == "campus" for one in _endpoints(config)):
         yield _key(config.test_key_file)
     yield _wall_clock()
+    yield _holidays(config)
+    yield from _references(config)
 
 
 def _python() -> Finding:
@@ -140,6 +145,41 @@ def _libiperf(config: AgentConfig) -> Finding:
         return Finding(check, True, Text(name, name))
     remedy = Text("apt-get install libiperf0", "请安装：apt-get install libiperf0")
     return Finding(check, False if needed else None, Text("not found", "未找到"), remedy)
+
+
+def _holidays(config: AgentConfig) -> Finding:
+    """Lessons on a public holiday would cost a day of measuring; a moved workday would be disturbed."""
+    check = Text("holidays", "节假日")
+    calendar = calendar_of(config)
+    year = datetime.now(config.timezone).year
+    if not calendar.has_lessons:
+        return Finding(check, None, Text("no lessons are configured: any time is free", "未配置课表：任何时间均可测速"))
+    if calendar.covers(year):
+        return Finding(check, True, Text(f"known for {year}", f"已有 {year} 年数据"))
+    remedy = Text(
+        "update the package chinesecalendar, or write the holidays into holidays_file",
+        "请更新 chinesecalendar 软件包，或在 holidays_file 中写明节假日",
+    )
+    what = Text(f"unknown for {year}: only weekends count", f"缺少 {year} 年数据：仅按周末判断")
+    return Finding(check, False, what, remedy)
+
+
+def _references(config: AgentConfig) -> Iterator[Finding]:
+    """A reference that needs more octets than a day has is never made, silently otherwise."""
+    check = Text("references", "对照测速")
+    needs = {job.subject: costs(config).octets(job) for job in jobs_of(config) if job.kind == "reference"}
+    daily = config.limits.daily_test_bytes
+    for subject, octets in needs.items():
+        if octets > daily:
+            what = Text(
+                f"{subject}: needs {octets / 1e9:.1f} GB, a day has {daily / 1e9:.1f} GB: never made",
+                f"{subject}：需要 {octets / 1e9:.1f} GB，每日额度 {daily / 1e9:.1f} GB：不会执行",
+            )
+            remedy = Text(
+                "raise [limits] daily_test_bytes, or set [cycle] reference_days = 0",
+                "请提高 [limits] daily_test_bytes，或设置 [cycle] reference_days = 0",
+            )
+            yield Finding(check, None, what, remedy)
 
 
 def _key(file: Path | None) -> Finding:

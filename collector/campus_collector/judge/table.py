@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 
+from campus_collector.judge.agreement import total
 from campus_collector.judge.diagnosis import WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
@@ -29,8 +30,14 @@ _SUBJECT_HEADINGS = (
 )
 
 
+_AGREEMENT = Text(
+    "Quick tests against iperf3 for 10 s: {agreeing} of {compared} directions agree.",
+    "快速测速与 iperf3 十秒对照：{compared} 次比对中 {agreeing} 次结论一致。",
+)
+
+
 def as_table(month: str, areas: Sequence[AreaVerdict], subjects: Sequence[SubjectVerdict], language: Language) -> str:
-    """Areas first, then each subject."""
+    """Areas first, then each subject; then whether the quick test is to be believed."""
     if not subjects:
         return Text("{month}: no subject is known yet.", "{month}：尚无考核对象。").in_(language, month=month)
     area_rows = [[heading.in_(language) for heading in _AREA_HEADINGS]]
@@ -45,7 +52,9 @@ def as_table(month: str, areas: Sequence[AreaVerdict], subjects: Sequence[Subjec
         cause = WORDS[one.diagnosis].in_(language)
         target, verdict = TARGET_WORDS[one.target].in_(language), VERDICT_WORDS[one.verdict].in_(language)
         rows.append([one.school, one.subject, target, verdict, counted, cause])
-    return f"{month}\n\n{_aligned(area_rows)}\n\n{_aligned(rows)}"
+    found = total(one.agreement for one in subjects)
+    agreement = _AGREEMENT.in_(language, agreeing=found.agreeing, compared=found.compared) if found.compared else ""
+    return f"{month}\n\n{_aligned(area_rows)}\n\n{_aligned(rows)}\n\n{agreement}".rstrip()
 
 
 def _aligned(rows: list[list[str]]) -> str:

@@ -22,7 +22,7 @@ def remember_end(database: Path, end: float) -> None:
     """The last slot given ends at this Unix time. A disk that refuses costs only the caution after a restart."""
     new = _file(database).with_suffix(".new")
     with contextlib.suppress(OSError):
-        new.write_text(f"{end:.0f}", encoding="ascii")
+        new.write_text(f"{end:.2f}", encoding="ascii")
         new.replace(_file(database))
 
 

@@ -280,11 +280,11 @@ class SqliteStore:
                 for _, future in waiting:
                     future.set_exception(trouble)
             else:
-                for future, answer in answers:
-                    future.set_result(answer)
-                for change in self._changes:
+                for change in self._changes:  # before the answers: whoever has one must never read what was before it
                     for listener in self._listeners:
                         listener(change)
+                for future, answer in answers:
+                    future.set_result(answer)
             if None in jobs:
                 if database is not None:
                     database.close()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from campus_collector.export.fleet import UP_WITHIN
+from campus_collector.judge.agreement import total
 from campus_collector.judge.diagnosis import WORDS as CAUSES
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
@@ -116,6 +117,7 @@ class Overview:
     month: str
     judged_by: str
     updated: str
+    agreement: str
     cards: list[TargetCard] = field(default_factory=list)
     schools: list[SchoolView] = field(default_factory=list)
     lines: list[SchoolLine] = field(default_factory=list)
@@ -151,7 +153,9 @@ class Reader:
                 own.setdefault(one.school, []).append(one)
             ranked = sorted(schools, key=lambda school: _worst_first(own.get(school.id, [])))
             lines = [self._line(school, own.get(school.id, []), agents.get(school.id)) for school in ranked]
-        return Overview(self._month_words(self._month), self._judged_by(), self._updated(), cards, full, lines)
+        return Overview(
+            self._month_words(self._month), self._judged_by(), self._updated(), self._agreement(), cards, full, lines
+        )
 
     def find_school(self, school_id: str) -> SchoolView | None:
         """One school; None when it is not known."""
@@ -355,6 +359,13 @@ class Reader:
             facts.append((self._w("memory"), self._in(size_words(valid.record.memory_available_bytes))))
             facts.append((self._w("disk"), self._in(size_words(valid.record.disk_free_bytes))))
         return facts
+
+    def _agreement(self) -> str:
+        """Why anybody should believe the quick test."""
+        found = total(self._service.verdicts.agreement(self._month).values())
+        if not found.compared:
+            return self._w("no_agreement")
+        return self._w("agreement", agreeing=found.agreeing, compared=found.compared)
 
     def _judged_by(self) -> str:
         tolerance = f"{1 - self._policy.tolerance_ratio:.0%}"

@@ -8,6 +8,14 @@ WORDS: dict[str, Text] = {
     "overview": Text("Overview", "总览"),
     "other_language": Text("中文", "English"),
     "month": Text("Month {month} (in progress)", "{year} 年 {number} 月（未结）"),
+    "agreement": Text(
+        "Quick tests against iperf3 for 10 s this month: {agreeing} of {compared} directions agree.",
+        "本月快速测速与 iperf3 十秒对照：{compared} 次比对中 {agreeing} 次结论一致。",
+    ),
+    "no_agreement": Text(
+        "Quick tests have not been compared with iperf3 for 10 s this month.",
+        "本月尚无快速测速与 iperf3 十秒测试的比对。",
+    ),
     "judged_by": Text(
         "Policy version {version}; line rates; tolerance {tolerance}.",
         "政策版本 {version}；按线路速率判定；允许测量误差 {tolerance}。",

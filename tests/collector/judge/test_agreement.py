@@ -71,3 +71,5 @@ def test_agreement_is_a_metric(world: World) -> None:
     assert 'campus_engine_agreement_ratio{segment="classroom"} 0.5' in page
     assert 'campus_engine_agreement_comparisons{segment="classroom"} 2.0' in page
     assert 'campus_engine_agreement_ratio{segment="uplink"}' not in page
+    assert "2 次比对中 1 次结论一致" in world.get("/").body.decode()
+    assert "1 of 2 directions agree" in world.get("/?lang=en").body.decode()

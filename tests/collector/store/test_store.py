@@ -1,6 +1,8 @@
 """What any store must do; today's is SQLite. PostgreSQL joins by adding itself to STORES."""
 
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -158,3 +160,16 @@ def test_times_are_kept_to_the_microsecond(store: Store) -> None:
     store.submit(batch(throughput(at=moment))).result(10)
     assert len(list(store.results("s001", "c101", "throughput", moment, moment + timedelta(microseconds=1)))) == 1
     assert not list(store.results("s001", "c101", "throughput", moment - timedelta(days=1), moment))
+
+
+def test_listeners_know_before_the_sender_does(store: Store) -> None:
+    """A verdict asked for right after the acknowledgement must not be of before."""
+    told = threading.Event()
+
+    def slowly(change: Change) -> None:
+        time.sleep(0.2)
+        told.set()
+
+    store.subscribe(slowly)
+    store.submit(batch(throughput())).result(10)
+    assert told.is_set()
