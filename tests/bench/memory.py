@@ -56,17 +56,18 @@ async def day(folder: "Path") -> None:
 
     from campus_agent.clock import system_clock
     from campus_agent.config import load_config
-    from campus_agent.daemon import Daemon, use_few_threads
+    from campus_agent.daemon import Daemon, stay_small
     from campus_agent.measure.probes import PROBES, host, latency
-    from campus_agent.schedule.cycle import Job
+    from campus_agent.schedule.jobs import Job
     from campus_agent.spool.spool import open_spool
 
     rooms = "".join(f'[[classroom]]\nid = "c{n}"\nhost = "127.0.0.1"\nengine = "iperf3"\nport = 1\n' for n in range(40))
     (folder / "agent.toml").write_text(
-        '[agent]\nschool = "s001"\nstate_dir = "state"\n[collector]\nurl = "http://127.0.0.1:18099"\n'
+        '[agent]\nschool = "s001"\nstate_dir = "state"\n[timetable]\nperiods = ["08:00-08:45"]\n[collector]\nurl = "http://127.0.0.1:18099"\n'
         + rooms
         + '[[service]]\nid = "web"\nurl = "http://127.0.0.1:18099/healthz"\n'
     )
+    stay_small()
     config = load_config(folder / "agent.toml")
     daemon = Daemon(config, open_spool(config.state_dir, config.spool), system_clock())
     quick = {"latency": dataclasses.replace(latency.Settings("127.0.0.1", "classroom"), count=4, interval_seconds=0.001),
@@ -74,12 +75,12 @@ async def day(folder: "Path") -> None:
     from campus_agent import daemon as module
 
     original = module.probe_and_settings
-    module.probe_and_settings = lambda c, kind, subject: (
+    module.probe_and_settings = lambda c, kind, subject, *more: (
         PROBES[kind],
-        quick.get(kind) or original(c, kind, subject)[1],
+        quick.get(kind) or original(c, kind, subject, *more)[1],
     )
+    daemon.planner.next("load", daemon._moment(), 10**9)  # the calendar is in memory
     plan = [("latency", 40 * 96), ("host", 288), ("service", 288), ("throughput", 40 * 4)]
-    use_few_threads()
     await asyncio.sleep(2)
     print(f"{'daemon ready':<34}{rss_megabytes():6.1f} MB")
     for kind, count in plan:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.workers.tasks import TASKS
 from campus_wire.failures import Failure, FailureKind, Operation
 
 WORKERS = {
@@ -96,7 +97,7 @@ def serve(name: str) -> None:
     from importlib import import_module
 
     module = import_module(WORKERS[name])
-    task = msgspec.json.decode(sys.stdin.buffer.read(), type=module.Task)
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=TASKS[name])
     try:
         say(result=module.work(task, lambda progress: say(progress=progress)))
     except ProbeFailed as failed:

@@ -4,9 +4,11 @@ The public calendar is that of the State Council's notices, as `chinesecalendar`
 For later years only weekends are known, and `covers` says so.
 """
 
+import sys
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from campus_agent.config import AgentConfig, Period, Timetable
 from campus_agent.schedule.terms import NO_TERMS, Terms, terms_of
@@ -68,7 +70,7 @@ class Calendar:
 
     def covers(self, year: int) -> bool:
         """Are this year's public holidays known?"""
-        return self._terms.public_calendar != "china" or _public_year_known(year)
+        return self._terms.public_calendar != "china" or _public_days(year) is not None
 
     @property
     def has_lessons(self) -> bool:
@@ -88,12 +90,9 @@ class Calendar:
         if self._terms.terms and term is None:
             return DayKind.VACATION, "", ()
         weekend = day.weekday() >= _SATURDAY
-        if self._terms.public_calendar == "china" and _public_year_known(day.year):
-            free, name = _public(day)
-            if free and name:
-                return DayKind.HOLIDAY, name, ()
-            if weekend and not free:
-                return DayKind.MOVED, name, periods
+        special = (_public_days(day.year) or {}).get(day) if self._terms.public_calendar == "china" else None
+        if special is not None:
+            return special[0], special[1], periods
         return (DayKind.WEEKEND, "", ()) if weekend else (DayKind.SCHOOL, term.name if term else "", periods)
 
 
@@ -114,20 +113,25 @@ _HOLIDAY_NAMES = {
 }
 
 
-def _public(day: date) -> tuple[bool, str]:
-    """Is it free by the public calendar, and by which holiday's name ("" on a plain weekend or workday)?"""
+@lru_cache(maxsize=2)
+def _public_days(year: int) -> dict[date, tuple[DayKind, str]] | None:
+    """The holidays and moved workdays of a year, by day; None when no notice for it is known.
+
+    The table of twenty years is let go again: the resident agent needs this year's forty days.
+    """
     import chinese_calendar
 
-    free, name = chinese_calendar.get_holiday_detail(day)
-    return bool(free), _HOLIDAY_NAMES.get(name, name or "")
-
-
-def _public_year_known(year: int) -> bool:
-    """A year is known when it has a holiday in the table: the table ends with the last notice."""
-    import chinese_calendar
-
+    names = [name for name in sys.modules if name.partition(".")[0] == "chinese_calendar"]
     try:
-        chinese_calendar.is_holiday(date(year, 1, 1))
+        days = chinese_calendar.get_dates(date(year, 1, 1), date(year, 12, 31))
+        details = [(day, *chinese_calendar.get_holiday_detail(day)) for day in days]
     except NotImplementedError:
-        return False
-    return True
+        return None
+    finally:
+        for name in names:
+            del sys.modules[name]
+    return {
+        day: (DayKind.HOLIDAY if free else DayKind.MOVED, _HOLIDAY_NAMES.get(name, name))
+        for day, free, name in details
+        if name
+    }

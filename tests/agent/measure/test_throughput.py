@@ -26,7 +26,8 @@ from campus_agent.measure.resolve import Address
 from campus_agent.measure.runner import run_probe
 from campus_agent.measure.throughput_settings import Settings
 from campus_agent.measure.worker import run_worker
-from campus_agent.measure.workers.iperf3 import Task, failure_from_message
+from campus_agent.measure.workers.iperf3 import failure_from_message
+from campus_agent.measure.workers.tasks import Iperf3Task
 from campus_wire.bandwidth import Verdict, verdict_of
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import ThroughputResult
@@ -362,7 +363,7 @@ def test_a_worker_that_is_killed_costs_one_result() -> None:
         import psutil
 
         with listener() as port:
-            running = asyncio.ensure_future(run_worker("iperf3", Task("127.0.0.1", port, 2, 0, False), 20.0))
+            running = asyncio.ensure_future(run_worker("iperf3", Iperf3Task("127.0.0.1", port, 2, 0, False), 20.0))
             await asyncio.sleep(1.5)  # it has started, and waits for the mute server
             for child in psutil.Process().children():
                 child.kill()
@@ -375,7 +376,7 @@ def test_a_worker_that_is_killed_costs_one_result() -> None:
 
 def test_more_than_64_kib_of_report_does_not_hang() -> None:
     with server() as port:
-        task = Task("127.0.0.1", port, 12, 0, True, interval_seconds=0.1)
+        task = Iperf3Task("127.0.0.1", port, 12, 0, True, interval_seconds=0.1)
         body = asyncio.run(run_worker("iperf3", task, 30.0))
     assert len(body) > 35_000
     assert len(json.loads(body)["intervals"]) > 100

@@ -12,7 +12,7 @@ from campus_agent.measure.probe import Finding, Progress, Run
 from campus_agent.measure.resolve import resolve
 from campus_agent.measure.throughput_settings import Settings
 from campus_agent.measure.worker import run_worker
-from campus_agent.measure.workers.campus import Answer, Task
+from campus_agent.measure.workers.tasks import CampusAnswer, CampusTask
 from campus_wire.failures import Validity
 
 RESOLVE_TIMEOUT_SECONDS = 5.0
@@ -28,7 +28,7 @@ class Raw(msgspec.Struct, frozen=True):
     settings: Settings
     link: Link | None
     cpu_ratio: float | None
-    answer: Answer
+    answer: CampusAnswer
 
 
 def deadline_seconds(settings: Settings) -> float:
@@ -40,7 +40,7 @@ async def measure(settings: Settings, run: Run) -> Raw:
     """Resolve, then let the worker do both directions."""
     run.watch(Progress("resolve", 0.0, 1.0))
     address = await resolve(settings.host, RESOLVE_TIMEOUT_SECONDS)
-    task = Task(
+    task = CampusTask(
         host=address.text,
         port=settings.port,
         segment=settings.segment,
@@ -52,7 +52,7 @@ async def measure(settings: Settings, run: Run) -> Raw:
     )
     before = psutil.cpu_times()
     body = await run_worker("campus", task, task.deadline_seconds + START_SECONDS, lambda said: _show(said, run))
-    answer = msgspec.json.decode(body, type=Answer)
+    answer = msgspec.json.decode(body, type=CampusAnswer)
     cpu = cpu_ratio(before, psutil.cpu_times())
     return Raw(settings, link_to(address.text, address.family), cpu, answer)
 

@@ -23,7 +23,7 @@ from campus_agent.measure.probes import latency
 from campus_agent.measure.resolve import Address, resolve
 from campus_agent.measure.throughput_settings import REFERENCE_RATIO, WIRE_RATIO, Settings
 from campus_agent.measure.worker import run_worker
-from campus_agent.measure.workers.iperf3 import CONGESTION_CONTROL, Task
+from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, Iperf3Task
 from campus_wire.encapsulation import (
     TCP_HEADER_BYTES,
     TCP_TIMESTAMPS_BYTES,
@@ -321,7 +321,7 @@ async def _load(settings: Settings, address: Address, link: Link | None, reverse
 
 
 async def _attempt(settings: Settings, address: Address, link: Link | None, reverse: bool, run: Run) -> Load:
-    task = Task(
+    task = Iperf3Task(
         host=address.text,
         port=settings.port,
         duration_seconds=settings.duration_seconds,

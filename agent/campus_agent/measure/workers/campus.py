@@ -5,37 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from campus_agent.measure.probe import ProbeFailed
-from campus_wire.failures import Failure, FailureKind, Operation, Validity
-from campus_wire.records import Segment, ThroughputRecord
+from campus_agent.measure.workers.tasks import CampusAnswer, CampusTask
+from campus_wire.failures import FailureKind, Operation
 from campus_wire.settings import read_secret
 
 
-class Task(msgspec.Struct, frozen=True):
-    """What to do; the key is read here, from its file, and goes nowhere else."""
-
-    host: str
-    port: int
-    segment: Segment
-    required_bits_per_second: float
-    tolerance_ratio: float
-    deadline_seconds: float
-    key_file: str | None
-    max_bytes: int | None = None
-
-
-class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the engine concluded."""
-
-    record: ThroughputRecord | None
-    validity: Validity
-    failure: Failure | None = None
-    detail: str = ""
-
-
-def work(task: Task, progress: Callable[[Any], None]) -> Answer:
+def work(task: CampusTask, progress: Callable[[Any], None]) -> CampusAnswer:
     """Run the test. Raises ProbeFailed when it cannot even begin."""
     from campus_agent.engine.client import Outcome, Progress, Request, measure  # not in the resident agent
 
@@ -54,7 +30,7 @@ def work(task: Task, progress: Callable[[Any], None]) -> Answer:
         progress(dataclasses.asdict(step))
 
     outcome: Outcome = measure(request, show)
-    return Answer(outcome.record, outcome.validity, outcome.failure, outcome.detail)
+    return CampusAnswer(outcome.record, outcome.validity, outcome.failure, outcome.detail)
 
 
 def _key(file: str | None) -> bytes | None:

@@ -15,9 +15,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
-
 from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, Iperf3Task, Meter
 from campus_wire.failures import FailureKind, Operation
 
 _F_SETPIPE_SZ = 1031  # fcntl.h: the wrapper reads its pipe only at the end; 64 KiB would block libiperf for ever
@@ -25,25 +24,6 @@ _PIPE_BYTES = 1024 * 1024
 _COUNTS = struct.Struct("@QQ")
 METER_SECONDS = 0.25
 CONNECT_TIMEOUT_SECONDS = 4.0
-CONGESTION_CONTROL = "cubic"  # BBR hides standing queues, and a result must not depend on a gateway's default
-
-
-class Task(msgspec.Struct, frozen=True):
-    """What to do. `reverse`: the server sends. `max_bits_per_second` of goodput, 0: as fast as it goes."""
-
-    host: str
-    port: int
-    duration_seconds: int
-    warmup_seconds: int
-    reverse: bool
-    interval_seconds: float = 0.5
-    max_bits_per_second: int = 0
-
-
-class Meter(msgspec.Struct, frozen=True):
-    """How many octets of payload have passed so far, by the kernel's count."""
-
-    payload_bytes: int
 
 
 _MESSAGES = (
@@ -77,7 +57,7 @@ def failure_from_message(message: str) -> ProbeFailed:
     return ProbeFailed(Operation.TRANSFER, FailureKind.UNKNOWN, message)
 
 
-def work(task: Task, progress: Callable[[Any], None]) -> dict[str, Any]:
+def work(task: Iperf3Task, progress: Callable[[Any], None]) -> dict[str, Any]:
     """Run the test; libiperf's own JSON. Raises ProbeFailed."""
     try:
         import iperf3

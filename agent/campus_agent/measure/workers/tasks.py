@@ -1,0 +1,52 @@
+"""What workers are told and what they answer: apart from the workers, which load what the resident agent must not."""
+
+import msgspec
+
+from campus_wire.failures import Failure, Validity
+from campus_wire.records import Segment, ThroughputRecord
+
+CONGESTION_CONTROL = "cubic"  # BBR hides standing queues, and a result must not depend on a gateway's default
+
+
+class Iperf3Task(msgspec.Struct, frozen=True):
+    """What to do. `reverse`: the server sends. `max_bits_per_second` of goodput, 0: as fast as it goes."""
+
+    host: str
+    port: int
+    duration_seconds: int
+    warmup_seconds: int
+    reverse: bool
+    interval_seconds: float = 0.5
+    max_bits_per_second: int = 0
+
+
+class Meter(msgspec.Struct, frozen=True):
+    """How many octets of payload have passed so far, by the kernel's count."""
+
+    payload_bytes: int
+
+
+class CampusTask(msgspec.Struct, frozen=True):
+    """What to do; the key is read here, from its file, and goes nowhere else."""
+
+    host: str
+    port: int
+    segment: Segment
+    required_bits_per_second: float
+    tolerance_ratio: float
+    deadline_seconds: float
+    key_file: str | None
+    max_bytes: int | None = None
+
+
+class CampusAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the engine concluded."""
+
+    record: ThroughputRecord | None
+    validity: Validity
+    failure: Failure | None = None
+    detail: str = ""
+
+
+TASKS: dict[str, type[msgspec.Struct]] = {"iperf3": Iperf3Task, "campus": CampusTask}
+"""What each worker reads, by its name."""
