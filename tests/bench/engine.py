@@ -80,7 +80,7 @@ def main() -> None:
 
 def run_cell(cell: Cell, repeat: int, segment: str) -> list[dict[str, Any]]:
     """The engine's answers on one line."""
-    with ShapedLink(cell.rtt_ms / 2000) as link:
+    with ShapedLink(cell.rtt_ms / 2000, apart=cell.target > 300) as link:
         link.shape(cell.capacity, cell.burst_bytes, cell.queue_bytes)
         link.start_responder()
         request = {
@@ -97,7 +97,7 @@ def run_cell(cell: Cell, repeat: int, segment: str) -> list[dict[str, Any]]:
             while len(runs) < repeat:
                 if cell.bucket_bytes:
                     time.sleep(min(3.0, 1.2 * cell.bucket_bytes * 8 / (cell.capacity * 1e6)))  # the bucket fills again
-                argv = (sys.executable, "-m", "tests.agent.engine.run_client", str(chunk))
+                argv = (*link.on_own_core(link.near), sys.executable, "-m", "tests.agent.engine.run_client", str(chunk))
                 done = link.near.run(*argv, input=json.dumps(request), timeout=60 + 15 * chunk)
                 if done.returncode:
                     raise RuntimeError(done.stderr[-2000:])
@@ -158,7 +158,7 @@ def summary(totals: list[tuple[Cell, list[dict[str, Any]]]]) -> str:
 
 def reference_row(cell: Cell) -> str:
     """iperf3 -t 10, one TCP connection, each direction; its goodput as a line rate (1448 octets in 1538)."""
-    with ShapedLink(cell.rtt_ms / 2000) as link:
+    with ShapedLink(cell.rtt_ms / 2000, apart=cell.target > 300) as link:
         link.shape(cell.capacity, cell.burst_bytes, cell.queue_bytes)
         with cross_traffic(link, cell), link.running(link.far, "iperf3", "-s"):
             time.sleep(0.5)

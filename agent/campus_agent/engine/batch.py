@@ -11,36 +11,15 @@ import os
 import socket
 import struct
 import sys
-from typing import Any
 
 from campus_agent.engine.datagram import Datagram, Kind, pack_into
 from campus_agent.engine.spec import MAX_BATCH_PACKETS
+from campus_agent.engine.syscalls import Address, IoVector, Message, pack_address, send_many
 
-Address = tuple[Any, ...]
 Buffer = bytearray | memoryview
 _QUEUE_FULL = (errno.EAGAIN, errno.ENOBUFS)
 _NO_BLOCKS = (errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
 _SOL_UDP, _UDP_SEGMENT = 17, 103  # linux/udp.h
-
-
-class _IoVector(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("size", ctypes.c_size_t))
-
-
-class _MessageHeader(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("name_size", ctypes.c_uint),
-        ("vectors", ctypes.POINTER(_IoVector)),
-        ("vector_count", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_size", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    )
-
-
-class _Message(ctypes.Structure):
-    _fields_ = (("header", _MessageHeader), ("sent", ctypes.c_uint))
 
 
 class Batch:
@@ -55,14 +34,14 @@ class Batch:
         self._address = address
         filler = os.urandom(payload_bytes)
         self.buffers: list[Buffer] = [bytearray(filler) for _ in range(MAX_BATCH_PACKETS)]
-        self._send_many = _send_many()
+        self._send_many = send_many()
         if self._send_many is not None:
             self._views = [(ctypes.c_char * payload_bytes).from_buffer(buffer) for buffer in self.buffers]
-            self._name = ctypes.create_string_buffer(_packed(sock.family, address))
-            self._vectors = (_IoVector * MAX_BATCH_PACKETS)(
-                *[_IoVector(ctypes.addressof(view), payload_bytes) for view in self._views]
+            self._name = ctypes.create_string_buffer(pack_address(sock.family, address))
+            self._vectors = (IoVector * MAX_BATCH_PACKETS)(
+                *[IoVector(ctypes.addressof(view), payload_bytes) for view in self._views]
             )
-            self._messages = (_Message * MAX_BATCH_PACKETS)()
+            self._messages = (Message * MAX_BATCH_PACKETS)()
             for message, vector in zip(self._messages, self._vectors, strict=True):
                 message.header.name = ctypes.addressof(self._name)
                 message.header.name_size = len(self._name) - 1  # create_string_buffer adds an octet
@@ -143,26 +122,3 @@ def _send_singly(sock: socket.socket, address: Address, buffers: list[Buffer]) -
                 return index
             raise
     return len(buffers)
-
-
-def _send_many() -> Any:
-    """The C function, or None where there is none."""
-    if not sys.platform.startswith("linux"):
-        return None
-    try:
-        function = ctypes.CDLL(None, use_errno=True).sendmmsg
-    except (OSError, AttributeError):
-        return None
-    function.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
-    function.restype = ctypes.c_int
-    return function
-
-
-def _packed(family: socket.AddressFamily, address: Address) -> bytes:
-    """An address as sockaddr_in or sockaddr_in6 (Linux layout)."""
-    host, port, *rest = address
-    if family == socket.AF_INET6:
-        flow, scope = (*rest, 0, 0)[:2]
-        packed = socket.inet_pton(family, str(host).partition("%")[0])
-        return struct.pack("@H", family) + struct.pack("!HI16s", port, flow, packed) + struct.pack("@I", scope)
-    return struct.pack("@H", family) + struct.pack("!H4s8x", port, socket.inet_aton(host))

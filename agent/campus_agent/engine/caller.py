@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic, monotonic_ns
+from time import monotonic, monotonic_ns, thread_time
 from typing import TypeVar
 
 import msgspec
@@ -49,6 +49,7 @@ from campus_agent.engine.spec import (
     TRAIN_START_SECONDS,
 )
 from campus_agent.engine.transport import forbid_fragments, path_mtu_bytes
+from campus_agent.engine.urgency import urgent
 from campus_wire.encapsulation import IP_HEADER_BYTES, UDP_HEADER_BYTES, Encapsulation
 
 _MessageT = TypeVar("_MessageT", Challenge, Welcome, Received, Refused)
@@ -70,11 +71,12 @@ class UdpBlocked(TimeoutError):
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A pulse that was made: what arrived, what left, what it cost."""
+    """A pulse that was made: what arrived, what left, what it cost; and how busy this side's core was with it."""
 
     arrivals: Arrivals
     departures: Sequence[Departure]
     octets: int
+    cpu_ratio: float | None = None
 
 
 class Caller:
@@ -199,29 +201,36 @@ class Caller:
         batch = batch_for(udp, udp.getpeername(), order.payload_bytes, order.block_packets)
         train = Train(self._receiver.token, order.pulse, order.packets, gap_ns)
         self._receiver.resynchronise()
-        sent = send_train(batch, train, self._counters, probe_every_ns=_PROBE_EVERY_NS, between=self._hear_replies)
+        busy = thread_time()
+        with urgent():
+            sent = send_train(batch, train, self._counters, probe_every_ns=_PROBE_EVERY_NS, between=self._hear_replies)
+        cpu_ratio = (thread_time() - busy) / sent.seconds if sent.seconds else None
         self.working.sent += sent.probes
         self.probe_octets["to_client"] += sent.probes * self._small_wire_bytes()
         report = self._expect(Received, min(deadline, monotonic() + TRAIN_START_SECONDS + DRAIN_SECONDS + 1.0))
         self._hear(self.working, monotonic())
         if report.pulse != order.pulse:
             raise ProtocolError(f"a report of pulse {report.pulse} where {order.pulse} was due")
-        return Shot(from_message(report), sent.departures, sent.offered * order.wire_bytes)
+        departures = _believable(order, sent.departures)
+        return Shot(from_message(report), departures, sent.offered * order.wire_bytes, cpu_ratio)
 
     def _take_in(self, order: Load, deadline: float) -> Shot:
         """Load towards us, our probes beside it; the load's own packets answer them."""
         planned_ns = int(order.packets * order.wire_bytes * 8e9 / order.rate_bits_per_second)
         self._next_probe_ns = 0
-        seen = self._receiver.collect(
-            order.pulse,
-            order.packets,
-            planned_ns,
-            monotonic_ns() + int(min(TRAIN_START_SECONDS, deadline - monotonic()) * 1e9),
-            self.working.answered,
-            self._probe_while(monotonic_ns() + int(planned_ns * OVERTIME_RATIO)),
-        )
+        busy, began = thread_time(), monotonic()
+        with urgent():
+            seen = self._receiver.collect(
+                order.pulse,
+                order.packets,
+                planned_ns,
+                monotonic_ns() + int(min(TRAIN_START_SECONDS, deadline - monotonic()) * 1e9),
+                self.working.answered,
+                self._probe_while(monotonic_ns() + int(planned_ns * OVERTIME_RATIO)),
+            )
+        cpu_ratio = (thread_time() - busy) / (monotonic() - began)
         self._check_refusal()
-        return Shot(seen, seen.departures, order.packets * order.wire_bytes)
+        return Shot(seen, _believable(order, seen.departures), order.packets * order.wire_bytes, cpu_ratio)
 
     def _open_udp(self) -> socket.socket:
         """The test socket, connected to the responder: other senders never reach it."""
@@ -234,7 +243,7 @@ class Caller:
             udp.setblocking(False)
             token = bytes.fromhex(self._welcome.token)
             self._receiver = Receiver(udp, token, self._counters, kernel_stamps=kernel_stamps)
-            self._receiver.own_host = host
+            self._receiver.own_host = host.partition("%")[0]
         return self._udp
 
     def _expect(self, wanted: type[_MessageT], deadline: float) -> _MessageT:
@@ -290,6 +299,11 @@ class Caller:
     def _small_wire_bytes(self) -> int:
         overhead = self.encapsulation.wire_bytes - self.encapsulation.mtu_bytes
         return HEADER_BYTES + UDP_HEADER_BYTES + IP_HEADER_BYTES[self.encapsulation.address_family] + overhead
+
+
+def _believable(order: Load, departures: Sequence[Departure]) -> Sequence[Departure]:
+    """A sender's counters, unless it sent in blocks: many drivers count one as a single packet."""
+    return departures if order.block_packets == 1 else ()
 
 
 def _is_mapped(udp: socket.socket) -> bool:

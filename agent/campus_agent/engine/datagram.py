@@ -80,11 +80,11 @@ def pack(datagram: Datagram, size: int = HEADER_BYTES) -> bytes:
     return bytes(buffer)
 
 
-def unpack(buffer: bytes | bytearray | memoryview, size: int) -> Datagram | None:
-    """The header of a received datagram of `size` octets; None for anything that is not one of ours."""
-    if size < HEADER_BYTES or len(buffer) < HEADER_BYTES:
+def unpack(buffer: bytes | bytearray | memoryview, size: int, start: int = 0) -> Datagram | None:
+    """The header of a received datagram of `size` octets that begins at `start`; None for anything that is not one of ours."""
+    if size < HEADER_BYTES or len(buffer) < start + HEADER_BYTES:
         return None
-    values = _LAYOUT.unpack_from(buffer)
+    values = _LAYOUT.unpack_from(buffer, start)
     if values[0] != MAGIC or values[1] != PROTOCOL_VERSION or not _FIRST_KIND <= values[2] <= _LAST_KIND:
         return None
     return Datagram._make(values[2:])

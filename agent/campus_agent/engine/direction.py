@@ -21,12 +21,12 @@ from campus_agent.engine.spec import (
     OVERTIME_RATIO,
     PULSE_SECONDS,
     RESERVE_SECONDS,
-    RETRY_PAUSE_SECONDS,
     bucket_bytes,
     bucket_offered_ratio,
     max_ordered_pulses,
+    retry_pause_seconds,
 )
-from campus_agent.engine.verdict import Decision, decide
+from campus_agent.engine.verdict import Decision, decide, names
 from campus_wire.failures import Validity
 from campus_wire.records import Segment
 
@@ -98,7 +98,7 @@ class DirectionTest:
             if self.decision.done:
                 return
             if views[-1].flaw or views[-1].unattributed:
-                sleep(RETRY_PAUSE_SECONDS)
+                sleep(retry_pause_seconds(self._target))
             views.append(self._pulse(offered, PULSE_SECONDS))
 
     def _decide(self, views: list[View], *, last: bool) -> None:
@@ -136,7 +136,8 @@ class DirectionTest:
                 self.decision = replace(self.decision, limit="token_bucket")
         elif octets - self._threshold / 8 * view.span_seconds < bucket:
             validity = Validity.GATEWAY_LIMIT if self.direction == "to_responder" else Validity.ENDPOINT_LIMIT
-            detail = f"the sender is too slow to empty a token bucket of {bucket / 1e6:.0f} MB"
+            sender = names(client_sends=self.direction == "to_responder")[0]
+            detail = f"{sender} is too slow to empty a token bucket of {bucket / 1e6:.0f} MB: {view.offered / 1e6:.0f} Mbit/s"
             self.decision = replace(quick, reached=None, validity=validity, detail=detail)
 
     def _judge_sustained(self, view: View, offered: float) -> None:
@@ -161,6 +162,7 @@ class DirectionTest:
             subscriber_receives=self._subscriber_receives,
         )
         view = read_pulse(pulse, self._threshold, self._target)
+        view = replace(view, client_cpu_ratio=shot.cpu_ratio)
         if self._block_packets > 1:
             view = replace(view, bias=BLOCK_BIAS_RATIO * view.rate)
         elif view.flaw is Flaw.STARVED and offered > MIN_BLOCK_BITS_PER_SECOND:

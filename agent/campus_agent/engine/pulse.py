@@ -17,11 +17,12 @@ class Sample(NamedTuple):
 
 
 class Departure(NamedTuple):
-    """What the sender's interface had sent at this moment of the sender's clock."""
+    """What the sender's interface had sent when packet `sequence` of the pulse was due next, at this moment of the sender's clock."""
 
     sent_ns: int
     octets: int
     packets: int
+    sequence: int
 
 
 @dataclass(slots=True)
@@ -78,7 +79,8 @@ class View:
 
     `rate` is the capacity when `saturated`, else the rate that was proved; `spread` its standard error. `unattributed` is other
     traffic that one end saw and that may, or may not, have shared the line. `bias` is a standard error that more pulses do not reduce. `limit` names what
-    set the rate. `seconds` is the window that was read, `span_seconds` the whole pulse as it arrived.
+    set the rate. `seconds` is the window that was read, `span_seconds` the whole pulse as it arrived. `overflow` is what the receive
+    buffer threw away, `client_cpu_ratio` how busy the client's core was with the pulse.
     """
 
     rate: float
@@ -95,4 +97,6 @@ class View:
     seconds: float = 0.0
     span_seconds: float = 0.0
     lost: int = 0
+    overflow: int = 0
+    client_cpu_ratio: float | None = None
     flaw: Flaw | None = None

@@ -13,15 +13,19 @@ from campus_agent.engine.spec import (
     MIN_WINDOW_PACKETS,
     MIN_WINDOW_SECONDS,
     POLICED_LOSS_RATIO,
+    SAMPLE_SECONDS,
     STARVED_RATIO,
     STEADY_RATIO,
     UNSTEADY_RATIO,
     WAITING_SECONDS,
 )
-from campus_agent.engine.traffic import Rates, attribute, received_curve, sent_rate, tolerance
+from campus_agent.engine.traffic import Rates, attribute, received_curve, received_rate, sent_rate, tolerance
 
 _WAITING_NS = int(WAITING_SECONDS * 1e9)
 _MIN_WINDOW_NS = int(MIN_WINDOW_SECONDS * 1e9)
+_SAME_SIGMAS = 3.0
+_USUAL_SAMPLE_SECONDS = 2 * SAMPLE_SECONDS
+"""Fewer samples than one in so long: the receiver lagged, and took the time of reading."""
 _MAX_CLOCK_STEP_NS = 200_000
 
 
@@ -77,17 +81,24 @@ def _look(pulse: Pulse, first: int, limit: str | None, target: float) -> View:
     even = even_rate(seen, first, pulse.wire_bytes) if limit != "queue" else None
     own = even or slope(points[first:]) or Slope(0.0, 0.0, 0.0)
     sent = list(zip(seen.sent_ns, (sequence * pulse.wire_bytes for sequence in seen.sequence), strict=True))
-    offered = rate_between(sent[first], sent[-1]) if sent[-1][0] > sent[first][0] else 0.0
+    offered = survived = 0.0
+    if sent[-1][0] > sent[first][0]:
+        offered = rate_between(sent[first], sent[-1])
+        survived = rate_between((sent[first][0], points[first][1]), (sent[-1][0], points[-1][1]))
     curve = received_curve(pulse, first)
     total = slope(curve) if curve else None
-    rates = Rates(own.mean, offered, total.mean if total else None, sent_rate(pulse, sent[first][0], sent[-1][0]))
+    if curve and total and len(curve) * _USUAL_SAMPLE_SECONDS < seconds:
+        total = total._replace(spread=max(total.spread, STEADY_RATIO * total.rate))
+    received_total = received_rate(pulse, first, own.mean)
+    sent_total = sent_rate(pulse, offered, sent[first][0], sent[-1][0])
+    rates = Rates(own.mean, offered, survived, received_total, sent_total)
     others = attribute(
         rates,
         subscriber_receives=pulse.subscriber_receives,
         allowance=tolerance(target, pulse.wire_bytes, seconds),
     )
     if limit == "queue" and total is not None and others.receiver_counts:
-        best = total
+        best = own if _counts_no_more(total, own) else total
     else:
         best = Slope(own.rate + others.rate, own.spread, own.mean + others.rate)
     return View(
@@ -103,8 +114,14 @@ def _look(pulse: Pulse, first: int, limit: str | None, target: float) -> View:
         limit=limit,
         seconds=seconds,
         span_seconds=(points[-1][0] - points[0][0]) / 1e9,
+        overflow=seen.overflow,
         lost=max(0, seen.sequence[-1] + 1 - seen.packets),
     )
+
+
+def _counts_no_more(total: Slope, own: Slope) -> bool:
+    """Do the counters show our packets alone, as far as they can tell? A receiver that lags reads them late; stamps are never late."""
+    return own.spread < total.spread / 2 and abs(total.rate - own.rate) <= _SAME_SIGMAS * total.spread
 
 
 def _flaw(view: View, seen: Arrivals, overflow: int, threshold: float) -> Flaw | None:

@@ -6,12 +6,13 @@ it now and then all the same. Nothing is judged here.
 
 import select
 import socket
+from collections import deque
 from collections.abc import Callable
-from time import monotonic_ns
-from typing import Any
+from time import monotonic_ns, sleep
 
 from campus_agent.engine import stamps
-from campus_agent.engine.datagram import Datagram, Kind, unpack
+from campus_agent.engine.datagram import Datagram, Kind
+from campus_agent.engine.intake import intake_for
 from campus_agent.engine.interfaces import Counters
 from campus_agent.engine.pulse import Arrivals, Departure, Sample
 from campus_agent.engine.spec import (
@@ -22,15 +23,15 @@ from campus_agent.engine.spec import (
     QUIET_SECONDS,
     SAMPLE_SECONDS,
 )
+from campus_agent.engine.syscalls import Address
 
 _FRESH_NS = int(FRESH_SECONDS * 1e9)
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
 _LATE_SAMPLE_NS = int(LATE_SAMPLE_SECONDS * 1e9)
 _QUIET_NS = int(QUIET_SECONDS * 1e9)
 _DRAIN_NS = int(DRAIN_SECONDS * 1e9)
-_BUFFER_BYTES = 65_536
-_MAX_FOREIGN = 64
-"""Strangers' packets skipped before the clock is looked at again: a flood must not hold up the end of a pulse."""
+_MAX_FOREIGN_BATCHES = 2
+"""Of strangers' packets, before the clock is looked at again: a flood must not hold up the end of a pulse."""
 _LOAD, _LOAD_PROBE = int(Kind.LOAD), int(Kind.LOAD_PROBE)  # compared once per packet
 _TURN_SECONDS = 0.001
 OnDatagram = Callable[[Datagram, int], None]
@@ -40,18 +41,22 @@ class Receiver:
     """One side's ear: everything that comes in on the test socket passes here, and only our own packets pass on."""
 
     def __init__(self, sock: socket.socket, token: bytes, counters: Counters | None, *, kernel_stamps: bool) -> None:
-        """`sock` is non-blocking and prepared. Heard is `own_host` alone: the first address of it that knows the token is `peer`."""
-        self.peer: Any = None
+        """`sock` is non-blocking and prepared. Heard is `own_host` alone (without zone): the first address of it that knows the token is `peer`."""
+        self.peer: Address | None = None
         self.own_host: str | None = None
-        self.foreign = 0
+        self.strangers = 0
         self._socket = sock
+        self._intake = intake_for(sock, kernel_stamps=kernel_stamps)
+        self._waiting: deque[tuple[Datagram, int]] = deque()
         self.token = token
         self._counters = counters
         self._kernel_stamps = kernel_stamps
-        self._buffer = bytearray(_BUFFER_BYTES)
-        self._buffers = [self._buffer]
         self._offset_ns = stamps.wall_offset_ns()
-        self._drops = 0
+
+    @property
+    def foreign(self) -> int:
+        """Packets so far that were none of this session's."""
+        return self.strangers + self._intake.foreign
 
     def resynchronise(self) -> int:
         """Measure the wall clock against the monotonic one again; by how much it had moved, in nanoseconds."""
@@ -60,20 +65,22 @@ class Receiver:
 
     def take(self) -> tuple[Datagram, int] | None:
         """The next datagram of this session that is here already, with its time of arrival; None when there is none."""
-        for _ in range(_MAX_FOREIGN):
-            try:
-                size, ancillary, _, address = self._socket.recvmsg_into(self._buffers, stamps.ANCILLARY_BYTES)
-            except (BlockingIOError, ConnectionRefusedError):
-                return None
-            datagram = unpack(self._buffer, size)
-            if datagram is None or datagram.token != self.token or not self._is_ours(address):
-                self.foreign += 1
-                continue
-            stamp, drops = stamps.read(ancillary)
-            if drops is not None:
-                self._drops = drops
-            return datagram, monotonic_ns() if stamp is None else stamp - self._offset_ns
-        return None
+        if not self._waiting:
+            self._fill()
+        return self._waiting.popleft() if self._waiting else None
+
+    def _fill(self) -> None:
+        """Ask the kernel, and keep what is ours. A flood of strangers' packets must not hold up the end of a pulse."""
+        for _ in range(_MAX_FOREIGN_BATCHES):
+            arrived = self._intake.take()
+            now = monotonic_ns()
+            for datagram, address, wall_ns in arrived:
+                if datagram.token == self.token and (address == self.peer or self._becomes_peer(address)):
+                    self._waiting.append((datagram, now if wall_ns is None else wall_ns - self._offset_ns))
+                else:
+                    self.strangers += 1
+            if self._waiting or not arrived:
+                return
 
     def wait(self, seconds: float) -> None:
         """Wait until something is here, or the time is over."""
@@ -94,7 +101,7 @@ class Receiver:
         asks for an answer, `between` runs at least every few milliseconds.
         """
         self.resynchronise()
-        drops = self._drops
+        drops = self._intake.drops
         seen = Arrivals(kernel_stamps=self._kernel_stamps)
         add_received, add_sent, add_sequence = seen.received_ns.append, seen.sent_ns.append, seen.sequence.append
         counted = next_sample = late_sample = 0
@@ -106,7 +113,7 @@ class Receiver:
                 between()
                 if monotonic_ns() > min(end, latest):
                     break
-                self.wait(_TURN_SECONDS)
+                self._rest(next_sample)
                 continue
             datagram, stamp = arrived
             if datagram.pulse != pulse or datagram.kind < _LOAD:
@@ -114,17 +121,17 @@ class Receiver:
                 continue
             if not seen.received_ns:
                 end = stamp + planned_ns
-            if self._drops != drops:
-                seen.overflow += self._drops - drops
-                drops, seen.overflow_ns = self._drops, stamp
+            if self._intake.drops != drops:
+                seen.overflow += self._intake.drops - drops
+                drops, seen.overflow_ns = self._intake.drops, stamp
             add_received(stamp)
             add_sent(datagram.sent_ns)
             add_sequence(datagram.sequence)
             end = max(end, stamp + _QUIET_NS)
             if datagram.counter_packets != counted:
                 counted = datagram.counter_packets
-                seen.departures.append(Departure(datagram.sent_ns, datagram.counter_bytes, counted))
-            if stamp >= next_sample and self._counters is not None:
+                seen.departures.append(Departure(datagram.sent_ns, datagram.counter_bytes, counted, datagram.sequence))
+            if stamp >= next_sample and self._counters is not None and not self._waiting:
                 now = monotonic_ns()
                 if now - stamp < _FRESH_NS or now >= late_sample:
                     passed = self._counters.read()
@@ -140,10 +147,19 @@ class Receiver:
         seen.clock_step_ns = self.resynchronise()
         return seen
 
-    def _is_ours(self, address: Any) -> bool:
-        if self.peer is not None:
-            return bool(address == self.peer)
-        if self.own_host is not None and address[0] == self.own_host:
+    def _rest(self, next_sample_ns: int) -> None:
+        """Until the counters are due again nobody needs to be woken by each packet: the kernel stamps and keeps them.
+
+        A wake-up costs the core that brings the packet more than the packet does.
+        """
+        pause_ns = min(next_sample_ns - monotonic_ns(), _SAMPLE_NS)
+        if pause_ns > 0 and self._kernel_stamps:
+            sleep(pause_ns / 1e9)
+        else:
+            self.wait(_TURN_SECONDS)
+
+    def _becomes_peer(self, address: Address) -> bool:
+        if self.peer is None and self.own_host is not None and address[0] == self.own_host:
             self.peer = address
             return True
         return False

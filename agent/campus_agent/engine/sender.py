@@ -78,7 +78,7 @@ def send_train(
         if counters is not None and now >= next_sample:
             passed = counters.read()
             counted = (passed.sent_octets, passed.sent_packets)
-            sent.departures.append(Departure(now, *counted))
+            sent.departures.append(Departure(now, *counted, sent.offered))
             next_sample = now + _SAMPLE_NS
         answers += between()
         now = monotonic_ns()

@@ -205,7 +205,7 @@ class Responder:
         counters = open_counters(name)
         token = secrets.token_bytes(TOKEN_BYTES)
         receiver = Receiver(self._udp, token, counters, kernel_stamps=self._kernel_stamps)
-        receiver.own_host = address[0]
+        receiver.own_host = address[0].partition("%")[0]
         bounds = Bounds(limits.rate_bits_per_second, limits.pulse_bytes, session_bytes, limits.session_seconds)
         session = Session(channel, self._udp, receiver, counters, bounds)
         began = monotonic()

@@ -14,6 +14,7 @@ from campus_agent.engine.receiver import Receiver
 from campus_agent.engine.report import to_message
 from campus_agent.engine.sender import Answer, Train, send_train
 from campus_agent.engine.spec import IDLE_SECONDS, MAX_OVERHEAD_BYTES, MAX_PULSE_SECONDS, TRAIN_START_SECONDS
+from campus_agent.engine.urgency import urgent
 
 
 class OverLimit(Exception):
@@ -73,7 +74,8 @@ class Session:
         planned_ns = int(_seconds_of(order) * 1e9)
         if order.direction == "to_responder":
             start_by = monotonic_ns() + int(TRAIN_START_SECONDS * 1e9)
-            seen = self._receiver.collect(order.pulse, order.packets, planned_ns, start_by, self._answer)
+            with urgent():
+                seen = self._receiver.collect(order.pulse, order.packets, planned_ns, start_by, self._answer)
             self._channel.send(to_message(order.pulse, seen), monotonic() + IDLE_SECONDS)
             return
         if self._receiver.peer is None:
@@ -81,7 +83,8 @@ class Session:
         batch = batch_for(self._udp, self._receiver.peer, order.payload_bytes, order.block_packets)
         train = Train(self._receiver.token, order.pulse, order.packets, planned_ns / order.packets)
         self._receiver.resynchronise()
-        send_train(batch, train, self._counters, between=self._collect_probes)
+        with urgent():
+            send_train(batch, train, self._counters, between=self._collect_probes)
 
     def _admit(self, order: Load) -> None:
         """Refuse what exceeds the bounds this client was told, or is no frame at all."""
@@ -103,13 +106,14 @@ class Session:
 
     def _answer(self, datagram: Datagram, arrived_ns: int) -> None:
         """Answer a probe at once, with no more octets than it had."""
-        if datagram.kind not in (Kind.PROBE, Kind.LOAD_PROBE):
+        peer = self._receiver.peer
+        if datagram.kind not in (Kind.PROBE, Kind.LOAD_PROBE) or peer is None:
             return
         now = monotonic_ns()
         held = max(0, now - arrived_ns)
         reply = Datagram(Kind.REPLY, datagram.token, datagram.pulse, datagram.sequence, now, datagram.sent_ns, held)
         try:
-            self._udp.sendto(pack(reply), self._receiver.peer)
+            self._udp.sendto(pack(reply), peer)
         except OSError:  # the own queue is full, or the client has gone: a lost answer
             return
 

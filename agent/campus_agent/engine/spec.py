@@ -64,8 +64,9 @@ IDLE_PROBES = 20
 IDLE_PROBE_INTERVAL_SECONDS = 0.003
 SETTLE_SECONDS = 1.0
 """Wait for a first answer to the probes; after that, two usual round trips are enough."""
-RETRY_PAUSE_SECONDS = 0.1
-"""Pause after a spoilt pulse: what spoilt it may be over."""
+_RETRY_PAUSE_SECONDS = 0.1
+_FAST_RETRY_PAUSE_SECONDS = 0.05
+"""Pause after a spoilt pulse: what spoilt it may be over. Six spoilt ones at a gigabit must fit into a second."""
 RESERVE_SECONDS = 0.3
 """Left of the deadline for a pulse's way there, its queue and its report."""
 FALLBACK_MTU_BYTES = 1400
@@ -133,6 +134,11 @@ MAX_SUSTAINED_PULSES = 4
 def max_ordered_pulses(target_bits_per_second: float) -> int:
     """After how many pulses of one direction must an answer be given?"""
     return _MAX_ORDERED_FAST_PULSES if target_bits_per_second > _FAST_BITS_PER_SECOND else _MAX_ORDERED_PULSES
+
+
+def retry_pause_seconds(target_bits_per_second: float) -> float:
+    """How long to wait after a pulse that did not count?"""
+    return _FAST_RETRY_PAUSE_SECONDS if target_bits_per_second > _FAST_BITS_PER_SECOND else _RETRY_PAUSE_SECONDS
 
 
 def bucket_bytes(target_bits_per_second: float) -> int:

@@ -74,7 +74,8 @@ def decide(
         return Decision(True, None, rate, lower_bound, confidence, Validity.CROSS_TRAFFIC, limit, detail)
     if any(view.bias for view in sound):
         validity = Validity.GATEWAY_LIMIT if client_sends else Validity.ENDPOINT_LIMIT
-        detail = f"{rate / 1e6:.1f} Mbit/s is too near to call for a sender that is only fast enough in blocks"
+        sender, _ = names(client_sends=client_sends)
+        detail = f"{rate / 1e6:.1f} Mbit/s is too near to call: {sender} is only fast enough in blocks"
         return Decision(True, None, rate, lower_bound, confidence, validity, limit, detail)
     if len(sound) >= 2 and _between(sound) <= STEADY_RATIO * target:  # they agree: the median decides, however near
         return Decision(True, reached, rate, lower_bound, confidence, limit=limit)
@@ -91,18 +92,35 @@ def _without(views: Sequence[View], threshold: float, *, client_sends: bool, las
     flaws = [view.flaw for view in views]
     worst = max(sorted({flaw for flaw in flaws if flaw}), key=flaws.count)
     here, there = (Validity.GATEWAY_LIMIT, Validity.ENDPOINT_LIMIT)
-    offered = max(view.offered for view in views)
+    fastest = max(views, key=lambda view: view.offered)
+    sender, receiver = names(client_sends=client_sends)
+    busy = "" if fastest.client_cpu_ratio is None else f" (the gateway's core {fastest.client_cpu_ratio:.0%} busy)"
+    thrown = max(views, key=lambda view: view.overflow)
     reasons = {
         Flaw.STARVED: (
             here if client_sends else there,
-            f"the sender reached {offered / 1e6:.1f} Mbit/s, not enough to prove {threshold / 1e6:.1f} Mbit/s",
+            f"{sender} reached {fastest.offered / 1e6:.1f} Mbit/s, not enough to prove {threshold / 1e6:.1f} Mbit/s{busy}",
         ),
-        Flaw.OVERFLOW: (there if client_sends else here, "the receiver could not take in what arrived"),
+        Flaw.OVERFLOW: (
+            there if client_sends else here,
+            f"{receiver} could not take in what arrived: at {thrown.mean / 1e6:.1f} Mbit/s its receive buffer threw"
+            f" {thrown.overflow} packets away{busy}",
+        ),
         Flaw.CLOCK: (Validity.CLOCK_UNTRUSTED, "the wall clock was set during the pulses"),
         Flaw.UNSTEADY: (Validity.INCONCLUSIVE, "the rate stalled within the pulses"),
     }
     validity, detail = reasons.get(worst, (Validity.INCONCLUSIVE, f"pulses: {worst}"))
     return Decision(True, None, rate, True, 0.0, validity, worst.value, detail)
+
+
+def names(*, client_sends: bool) -> tuple[str, str]:
+    """Sender and receiver in words: the client is the school's gateway, the endpoint whatever the responder runs on."""
+    gateway, endpoint = "the gateway", "the endpoint"
+    return (
+        (f"{gateway}, sending,", f"{endpoint}, receiving,")
+        if client_sends
+        else (f"{endpoint}, sending,", f"{gateway}, receiving,")
+    )
 
 
 def _noise(sound: Sequence[View], target: float) -> float:

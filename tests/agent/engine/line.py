@@ -104,6 +104,7 @@ def _departures(line: Line, packets: int, offered: float) -> list[Departure]:
     found = []
     length = int(packets * WIRE_BYTES * 8e9 / offered)
     for now in range(0, length, SAMPLE_NS):
-        sent = int(now * offered / (8e9 * WIRE_BYTES)) + sum(other <= now for other in line.others)
-        found.append(Departure(now + SENDER_CLOCK_NS, sent * (WIRE_BYTES - GAP_BYTES), sent))
+        own = int(now * offered / (8e9 * WIRE_BYTES))
+        sent = own + sum(other <= now for other in line.others)
+        found.append(Departure(now + SENDER_CLOCK_NS, sent * (WIRE_BYTES - GAP_BYTES), sent, own))
     return found

@@ -3,7 +3,7 @@
 import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from campus_agent.engine.control import Connection, proof, session_key
 from campus_agent.engine.messages import Challenge, Hello, Message, Prove, Welcome
@@ -58,6 +58,11 @@ class Raw:
                 raise ConnectionError("closed")
             for message in self.connection.receive(data):
                 return message
+
+    def finish(self) -> None:
+        """Say that nothing more comes. A connection that is already gone is no error."""
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
 
     def silence(self, seconds: float = 5.0) -> int:
         """Listen until the other side closes, or the time is over; the octets it said."""

@@ -86,7 +86,7 @@ def test_an_unauthenticated_client_gets_fewer_octets_than_it_sent(opening: bytes
     with responder() as running:
         with Raw(running.port) as raw:
             raw.say(opening)
-            raw.socket.shutdown(socket.SHUT_WR)
+            raw.finish()
             raw.silence()
             assert raw.received <= raw.sent
         still_serves(running)
@@ -104,7 +104,7 @@ def test_a_recorded_greeting_opens_nothing() -> None:
         with Raw(running.port) as thief:
             for body in record:
                 thief.say(len(body).to_bytes(LENGTH_BYTES, "big") + body)
-            thief.socket.shutdown(socket.SHUT_WR)
+            thief.finish()
             thief.silence()
             assert thief.received <= thief.sent
         still_serves(running)

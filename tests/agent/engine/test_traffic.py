@@ -7,8 +7,22 @@ from campus_agent.engine.traffic import Others, Rates, attribute
 M = 1e6
 
 
-def ask(own: float, offered: float, received: float | None, sent: float | None, subscriber_receives: bool) -> Others:
-    rates = Rates(own * M, offered * M, None if received is None else received * M, None if sent is None else sent * M)
+def ask(
+    own: float,
+    offered: float,
+    received: float | None,
+    sent: float | None,
+    subscriber_receives: bool,
+    survived: float | None = None,
+) -> Others:
+    arrived = offered if survived is None else survived
+    rates = Rates(
+        own * M,
+        offered * M,
+        arrived * M,
+        None if received is None else received * M,
+        None if sent is None else sent * M,
+    )
     return attribute(rates, subscriber_receives=subscriber_receives, allowance=3 * M)
 
 
@@ -38,3 +52,14 @@ def test_attribution(case) -> None:
     assert found.rate == pytest.approx(others * M, abs=0.1 * M)
     assert found.unattributed == pytest.approx(unattributed * M, abs=0.1 * M)
     assert found.receiver_counts is counts
+
+
+@pytest.mark.parametrize(
+    ("sent", "survived", "others"),
+    [(1132, 1135, 0), (1120, 1100, 17.6), (1260, 700, 67.0), (990, 700, 290), (990, 1150, 20)],
+    ids=["lost before the counter", "and others", "lost behind it", "full queue before it", "queue before it grows"],
+)
+def test_losses_at_the_sender_are_not_other_traffic(sent: float, survived: float, others: float) -> None:
+    own = 970 if survived > 700 else 700
+    found = ask(own, 1150, own, sent, subscriber_receives=False, survived=survived)
+    assert found.rate == pytest.approx(others * M, abs=0.1 * M)

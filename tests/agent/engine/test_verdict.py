@@ -116,7 +116,7 @@ def test_giving_up_names_the_limiting_part(flaw: Flaw, client_sends: bool, valid
 
 def test_a_starved_sender_says_how_far_it_came() -> None:
     decision = ask(flawed(Flaw.STARVED, 61.5e6), last=True)
-    assert decision.detail == "the sender reached 61.5 Mbit/s, not enough to prove 98.0 Mbit/s"
+    assert decision.detail == "the gateway, sending, reached 61.5 Mbit/s, not enough to prove 98.0 Mbit/s"
 
 
 def test_pulses_that_disagree_to_the_end_are_inconclusive() -> None:
