@@ -32,6 +32,7 @@ class Request:
     """What to measure. `encapsulation` is what is known of the path; MTU and address family are corrected from the path itself.
 
     `max_bytes` bounds both directions together. `deadline_seconds` bounds the whole call, resolving a name left out.
+    `max_cross_traffic_ratio`: other traffic above this share of the target ends the test at once, unless the verdict is certain.
     """
 
     host: str
@@ -43,6 +44,7 @@ class Request:
     encapsulation: Encapsulation = field(default_factory=Encapsulation)
     deadline_seconds: float = 10.0
     max_bytes: int | None = None
+    max_cross_traffic_ratio: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -50,6 +52,8 @@ class Request:
             raise ValueError(f"required_bits_per_second must be 1e5 to 1e11, not {self.required_bits_per_second}")
         if not 0.5 <= self.tolerance_ratio <= 1.0:
             raise ValueError(f"tolerance_ratio must be 0.5 to 1, not {self.tolerance_ratio}")
+        if self.max_cross_traffic_ratio is not None and not 0.0 < self.max_cross_traffic_ratio <= 10.0:
+            raise ValueError(f"max_cross_traffic_ratio must be above 0, at most 10, not {self.max_cross_traffic_ratio}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +102,22 @@ def _measure(request: Request, on_progress: Callable[[Progress], None] | None) -
         operation = Operation.TRANSFER
         caller.listen_idle(request.encapsulation, deadline)
         target = request.required_bits_per_second
+        ratio = request.max_cross_traffic_ratio
+        max_others = inf if ratio is None else ratio * target
         ways: tuple[Way, Way] = ("down", "up")
         for way in ways:
             share = budget.share(0.5 if way == "down" else 1.0)
-            test = DirectionTest(caller, way, request.segment, target, target * request.tolerance_ratio, share)
+            test = DirectionTest(
+                caller, way, request.segment, target, target * request.tolerance_ratio, share, max_others
+            )
             test.tell = _teller(on_progress)
             tests.append(test)
             test.run()
             budget.octets -= test.octets
+            if test.disturbs:
+                if test.decision.reached:  # one direction is no verdict yet
+                    test.break_off()
+                break
     except (Refusal, ProtocolError, OSError) as error:
         failure = _failure(operation, error)
         record = _record(request, caller, tests) if caller is not None and tests else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 from time import monotonic, sleep
 from typing import Literal
 
@@ -14,6 +15,7 @@ from campus_agent.engine.spec import (
     BLOCK_PACKETS,
     BUCKET_COST_RATIO,
     BUCKET_PROOF_RATIO,
+    CONTROL_RATIO,
     FALLBACK_MTU_BYTES,
     MAX_SUSTAINED_PULSES,
     MIN_BLOCK_BITS_PER_SECOND,
@@ -54,9 +56,16 @@ class DirectionTest:
     """What is known of one direction so far."""
 
     def __init__(
-        self, caller: Caller, way: Way, segment: Segment, target: float, threshold: float, budget: Budget
+        self,
+        caller: Caller,
+        way: Way,
+        segment: Segment,
+        target: float,
+        threshold: float,
+        budget: Budget,
+        max_others: float = inf,
     ) -> None:
-        """`target` and `threshold` are line rates."""
+        """`target` and `threshold` are line rates; so is `max_others`: more other traffic than this ends an open test at once."""
         self.way = way
         self.views: list[View] = []
         self.decision = OPEN
@@ -70,9 +79,22 @@ class DirectionTest:
         self._target = target
         self._threshold = threshold
         self._budget = budget
+        self._max_others = max_others
         self._block_packets = 1
+        self._bucket_cost = (1 - CONTROL_RATIO) * BUCKET_COST_RATIO * bucket_bytes(target)
         self._is_uplink = segment == "uplink"
         self._began = monotonic()
+
+    @property
+    def disturbs(self) -> bool:
+        """Did the last pulse meet more other traffic than a test may disturb?"""
+        return bool(self.views) and self.views[-1].others + self.views[-1].unattributed > self._max_others
+
+    def break_off(self) -> None:
+        """End here without a verdict, because somebody is using the line."""
+        seen = self.views[-1].others + self.views[-1].unattributed
+        detail = f"broken off: {seen / 1e6:.1f} Mbit/s of other traffic, more than {self._max_others / 1e6:.1f} Mbit/s"
+        self.decision = replace(self.decision, done=True, reached=None, validity=Validity.CROSS_TRAFFIC, detail=detail)
 
     def run(self) -> None:
         """Make the test. Raises what the caller raises; what was found until then stays."""
@@ -89,13 +111,19 @@ class DirectionTest:
             raise TimeoutError("small UDP packets pass, but nothing of the load arrived")
         self._until_certain([first], offered)
         if self._is_uplink and self.decision.reached:
-            self._empty_bucket()
+            if self.disturbs:
+                self.break_off()
+            else:
+                self._empty_bucket()
 
     def _until_certain(self, views: list[View], offered: float) -> None:
         while True:
             spent = len(views) >= max_ordered_pulses(self._target)
             self._decide(views, last=spent or not self._budget.allows(PULSE_SECONDS, PULSE_SECONDS * offered / 8))
             if self.decision.done:
+                return
+            if self.disturbs:
+                self.break_off()
                 return
             if views[-1].flaw or views[-1].unattributed:
                 sleep(retry_pause_seconds(self._target))
@@ -119,7 +147,7 @@ class DirectionTest:
         passing = offered if quick.lower_bound else quick.rate
         excess = max(passing - self._threshold, 0.01 * self._target)
         wanted = BUCKET_PROOF_RATIO * bucket * offered / excess + PULSE_SECONDS * offered / 8
-        octets = min(wanted, BUCKET_COST_RATIO * bucket - self.octets, self._budget.octets)
+        octets = min(wanted, self._bucket_cost - self.octets, self._budget.octets)
         seconds = octets * 8 / offered
         if seconds < PULSE_SECONDS or not self._budget.allows(seconds, octets):
             self.note = "no time or octets were left to look for a token bucket"
@@ -144,9 +172,13 @@ class DirectionTest:
         """Further pulses where one does not tell. One that fills nothing only shows that the bucket has filled up meanwhile."""
         views = [view]
         for left in reversed(range(MAX_SUSTAINED_PULSES)):
-            last = left == 0 or not self._budget.allows(PULSE_SECONDS, PULSE_SECONDS * offered / 8)
-            self._decide(views, last=last)
+            octets = PULSE_SECONDS * offered / 8
+            affordable = self.octets + octets <= self._bucket_cost and self._budget.allows(PULSE_SECONDS, octets)
+            self._decide(views, last=left == 0 or not affordable)
             if self.decision.done:
+                return
+            if self.disturbs:
+                self.break_off()
                 return
             again = self._pulse(offered, PULSE_SECONDS)
             if again.saturated:

@@ -68,7 +68,6 @@ class Session:
 
     def _load(self, order: Load) -> None:
         self._admit(order)
-        self._answer_waiting()
         self.spent.octets += order.packets * order.wire_bytes
         self.spent.pulses += 1
         planned_ns = int(_seconds_of(order) * 1e9)
@@ -78,6 +77,7 @@ class Session:
                 seen = self._receiver.collect(order.pulse, order.packets, planned_ns, start_by, self._answer)
             self._channel.send(to_message(order.pulse, seen), monotonic() + IDLE_SECONDS)
             return
+        self._collect_probes()
         if self._receiver.peer is None:
             raise ProtocolError("a load order before any probe: the address is not known")
         batch = batch_for(self._udp, self._receiver.peer, order.payload_bytes, order.block_packets)
@@ -101,7 +101,8 @@ class Session:
             raise OverLimit(f"a pulse longer than {MAX_PULSE_SECONDS} s")
 
     def _answer_waiting(self) -> None:
-        while (arrived := self._receiver.take()) is not None:
+        """Answer what is here, but stop for an order: the load that follows at its heels is not to be answered away."""
+        while not self._channel.readable() and (arrived := self._receiver.take()) is not None:
             self._answer(*arrived)
 
     def _answer(self, datagram: Datagram, arrived_ns: int) -> None:

@@ -18,8 +18,9 @@ _SO_RXQ_OVFL = 40
 _SO_RCVBUFFORCE = 33
 _STAMP = struct.Struct("@ll")  # struct timespec: two longs, whatever their size
 _DROPS = struct.Struct("@I")
-RECEIVE_BUFFER_BYTES = 16 * 1024 * 1024
-"""A whole search for a bucket of 20 MB: the kernel doubles it, and books 2.3 kB for each packet. The system may grant less."""
+RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024
+"""Most of a search for a bucket of 20 MB: the kernel doubles it, and books 2.3 kB for each packet. It is only used while a receiver
+lags; the system may grant less."""
 
 Ancillary = Iterable[tuple[int, int, bytes]]
 
