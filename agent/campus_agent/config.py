@@ -242,7 +242,9 @@ def _limits(table: Table) -> Limits:
     default = Limits()
     limits = Limits(
         daily_test_bytes=table.integer("daily_test_bytes", default.daily_test_bytes, minimum=1_000_000),
-        max_cross_traffic_ratio=table.number("max_cross_traffic_ratio", default.max_cross_traffic_ratio, maximum=1),
+        max_cross_traffic_ratio=table.number(
+            "max_cross_traffic_ratio", default.max_cross_traffic_ratio, minimum=0.01, maximum=1
+        ),
         max_cpu_ratio=table.number("max_cpu_ratio", default.max_cpu_ratio, minimum=0.05, maximum=1),
     )
     table.done()

@@ -49,6 +49,7 @@ async def measure(settings: Settings, run: Run) -> Raw:
         deadline_seconds=_engine_seconds(settings),
         key_file=str(settings.test_key_file) if settings.test_key_file else None,
         max_bytes=settings.max_bytes,
+        max_cross_traffic_ratio=settings.max_cross_traffic_ratio,
     )
     before = psutil.cpu_times()
     body = await run_worker("campus", task, task.deadline_seconds + START_SECONDS, lambda said: _show(said, run))

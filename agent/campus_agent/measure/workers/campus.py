@@ -24,6 +24,7 @@ def work(task: CampusTask, progress: Callable[[Any], None]) -> CampusAnswer:
         tolerance_ratio=task.tolerance_ratio,
         deadline_seconds=task.deadline_seconds,
         max_bytes=task.max_bytes,
+        max_cross_traffic_ratio=task.max_cross_traffic_ratio,
     )
 
     def show(step: Progress) -> None:

@@ -37,6 +37,7 @@ class CampusTask(msgspec.Struct, frozen=True):
     deadline_seconds: float
     key_file: str | None
     max_bytes: int | None = None
+    max_cross_traffic_ratio: float | None = None
 
 
 class CampusAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
