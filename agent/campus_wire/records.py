@@ -16,7 +16,7 @@ from campus_wire.failures import Failure, SkipReason, Validity
 from campus_wire.ids import ID_PATTERN
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN)]
-ResultId = Annotated[str, Meta(min_length=8, max_length=96, pattern=r"^[A-Za-z0-9_.:-]+$")]
+ResultId = Annotated[str, Meta(min_length=1, max_length=96, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Word = Annotated[str, Meta(max_length=300)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seconds = Annotated[float, Meta(ge=0, le=1e12)]
