@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 import psutil
 
+from campus_agent.measure.delays import summary
 from campus_agent.measure.engines.engine import Engine
 from campus_agent.measure.guards import Watch, cpu_ratio, soundness
 from campus_agent.measure.icmp import Echoes, Pinger
 from campus_agent.measure.link import Link, Passed, link_to, passed
 from campus_agent.measure.probe import Finding, ProbeFailed, Progress, Run
-from campus_agent.measure.probes import latency
 from campus_agent.measure.resolve import Address, resolve
 from campus_agent.measure.throughput_settings import REFERENCE_RATIO, WIRE_RATIO, Settings
 from campus_agent.measure.worker import run_worker
@@ -258,7 +258,7 @@ def _intervals(slices: list[Mapping[str, Any]]) -> list[Interval]:
 
 def _answered(echoes: Echoes) -> LatencyRecord | None:
     """Absent when no echo at all was answered: a machine that filters ICMP has no loss of 1."""
-    return latency.summary(echoes) if echoes.rtt_seconds else None
+    return summary(echoes) if echoes.rtt_seconds else None
 
 
 def _kernel_rtt(raw: Raw) -> LatencyRecord | None:

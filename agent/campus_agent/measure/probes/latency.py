@@ -1,18 +1,16 @@
 """How long does a packet take to a classroom and back, how much does that vary, and how many never return?
 
-RTT: RFC 2681. Loss: round trip, RFC 6673. Jitter: the estimator of RFC 3550 section 6.4.1 and A.8 on round-trip times of
-consecutive answers. All in seconds and ratios; what was not measured is absent.
+The figures are those of `measure.delays`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
+from campus_agent.measure.delays import summary
 from campus_agent.measure.icmp import Echoes, Pinger
 from campus_agent.measure.probe import Finding, Probe, Run
 from campus_agent.measure.resolve import resolve
 from campus_wire.failures import Failure, FailureKind, Operation
-from campus_wire.records import LatencyProbeRecord, LatencyRecord, LatencyResult, Segment
+from campus_wire.records import LatencyProbeRecord, LatencyResult, Segment
 
 RESOLVE_TIMEOUT_SECONDS = 5.0
 ANSWER_TIMEOUT_SECONDS = 1.0
@@ -56,51 +54,6 @@ def interpret(raw: Raw) -> Finding:
         detail = f"none of {raw.echoes.sent} echoes was answered"
         return Finding(failure=Failure(Operation.READ, FailureKind.TIMEOUT, detail))
     return Finding(record=LatencyProbeRecord(segment=raw.segment, idle=summary(raw.echoes)))
-
-
-def summary(echoes: Echoes) -> LatencyRecord:
-    """Counts and figures of one series of echoes."""
-    rtts = echoes.in_order()
-    return LatencyRecord(
-        method="icmp",
-        packets_sent=echoes.sent,
-        packets_received=len(rtts),
-        rtt_min_seconds=min(rtts, default=None),
-        rtt_median_seconds=percentile(rtts, 0.5),
-        rtt_p95_seconds=percentile(rtts, 0.95),
-        rtt_max_seconds=max(rtts, default=None),
-        jitter_seconds=jitter_seconds(rtts),
-        loss_ratio=loss_ratio(echoes.sent, len(rtts)),
-    )
-
-
-def jitter_seconds(rtts: Sequence[float]) -> float | None:
-    """How much do consecutive delays differ? J += (|D| - J) / 16 (RFC 3550 A.8). None below two answers."""
-    if len(rtts) < 2:
-        return None
-    jitter = 0.0
-    for before, after in pairwise(rtts):
-        jitter += (abs(after - before) - jitter) / 16
-    return jitter
-
-
-def loss_ratio(packets_sent: int, packets_received: int) -> float | None:
-    """What share of the packets never came back? Ratio 0-1, round trip (RFC 6673).
-
-    None when nothing was sent: absence is not zero loss.
-    """
-    if packets_sent == 0:
-        return None
-    return min(1.0, max(0.0, (packets_sent - packets_received) / packets_sent))
-
-
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least this share of the values does not exceed (nearest rank). None of nothing."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    rank = max(1, -int(-share * len(ordered) // 1))
-    return ordered[min(rank, len(ordered)) - 1]
 
 
 PROBE = Probe(
