@@ -17,10 +17,9 @@ def soundness(record: ThroughputRecord, settings: Settings) -> tuple[Validity, s
     meanwhile would not have made up the difference. A busy CPU can only make a rate lower: one that reaches the target stands.
     """
     required = settings.required_bits_per_second
-    both = (record.down, record.up)
     reached = all(
         one is not None and reaches(line_rate_of(one, record.encapsulation), required, settings.tolerance_ratio)
-        for one in both
+        for one in (record.down, record.up)
     )
     if not reached and record.cpu_ratio is not None and record.cpu_ratio > settings.max_cpu_ratio:
         return Validity.GATEWAY_CPU, f"CPU {record.cpu_ratio:.0%}, limit {settings.max_cpu_ratio:.0%}"
