@@ -4,13 +4,22 @@ from typing import Any
 
 import msgspec
 
-from campus_agent.config import Endpoint, Service
+from campus_agent.config import Device, Endpoint, Service
 from campus_wire.access import DEFAULT_MAX_FIRST_BYTE_SECONDS, access_passes
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, VERDICT_WORDS, Verdict, line_rate_of, verdict_of
 from campus_wire.encapsulation import Encapsulation
-from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS, VALIDITY_WORDS, Validity
+from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS, VALIDITY_WORDS, Failure, Validity
 from campus_wire.language import Language, Text
-from campus_wire.records import AnyResult, DirectionRecord, ServiceResult, ThroughputRecord, ThroughputResult
+from campus_wire.readings import READINGS
+from campus_wire.readings import in_words as in_words_of_reading
+from campus_wire.records import (
+    AnyResult,
+    DeviceResult,
+    DirectionRecord,
+    ServiceResult,
+    ThroughputRecord,
+    ThroughputResult,
+)
 
 EXIT_CODES = {Verdict.MET: 0, Verdict.NOT_MET: 1, Verdict.INSUFFICIENT: 3, Verdict.EXEMPT: 0}
 _DIRECTIONS = {"down": Text("down", "下行"), "up": Text("up", "上行")}
@@ -33,6 +42,43 @@ def as_json(result: AnyResult, subject: Endpoint | Service) -> dict[str, Any]:
     if isinstance(result, ServiceResult):
         return service_json(result)
     raise TypeError(f"{type(result).__name__} has no target")
+
+
+def device_json(result: DeviceResult, device: Device) -> dict[str, Any]:
+    """What `measure device --json` prints: readings named as the metrics, without their prefix (design section 10)."""
+    record = result.record
+    return {
+        "kind": "device",
+        "school": result.school,
+        "room": device.room,
+        "subject": result.subject,
+        "profile": device.profile,
+        "up": bool(record and record.up),
+        "readings": {**record.readings, **record.words} if record else {},
+        "failed": {name: msgspec.to_builtins(why) for name, why in record.failed.items()} if record else {},
+        "remarks": record.remarks if record else [],
+        "validity": str(result.validity),
+        "failure": msgspec.to_builtins(result.failure) if result.failure else None,
+        "id": result.id,
+        "started_at": result.started_at.isoformat(),
+    }
+
+
+def device_words(said: dict[str, Any], language: Language) -> str:
+    """The same for a person."""
+    up = Text("up", "正常") if said["up"] else Text("down", "异常")
+    lines = [f"{said['subject']} ({said['profile']}): {up.in_(language)}"]
+    if said["failure"]:
+        failure = msgspec.convert(said["failure"], Failure)
+        where, why = OPERATION_WORDS[failure.operation], FAILURE_WORDS[failure.kind]
+        lines[0] += f": {where.in_(language)}: {why.in_(language)} ({failure.detail})"
+    lines += [f"  {in_words_of_reading(name, value, language)}" for name, value in said["readings"].items()]
+    for name, why in said["failed"].items():
+        failure = msgspec.convert(why, Failure)
+        words = READINGS.get(name, Text(name, name)).in_(language)
+        lines.append(f"  ! {words}: {FAILURE_WORDS[failure.kind].in_(language)} ({failure.detail})")
+    lines += [f"  ! {remark}" for remark in said["remarks"]]
+    return "\n".join(lines)
 
 
 def throughput_json(result: ThroughputResult, engine: str, required_bits_per_second: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from campus_agent.config import DEFAULT_PATH, AgentConfig, Endpoint, Service, load_config
+from campus_agent.config import DEFAULT_PATH, AgentConfig, Device, Endpoint, Service, load_config
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError
@@ -26,6 +26,7 @@ COMMANDS = {
     "run": Text("measure by the timetable and send the results, until stopped", "按课表测量并上报结果，直到被停止"),
     "measure": Text("one measurement now", "立即测量一次"),
     "respond": Text("be the classroom's end of throughput tests", "在教室端应答测速"),
+    "profiles": Text("types of equipment that can be asked", "查看可监测的设备类型"),
     "schedule": Text("the plan for a day: lessons, breaks, tests", "查看某日测量计划：课程、课间与测速安排"),
     "check-config": Text("find all mistakes in the configuration at once", "一次列出配置中的所有错误"),
     "status": Text("what was done, what waits, what is wrong", "查看已完成、待上报和异常情况"),
@@ -43,11 +44,13 @@ MEASURE_EPILOG = Text(
     "Examples: campus-agent measure classroom c101 --json\n"
     "          campus-agent measure uplink\n"
     "          campus-agent measure uplink --reference\n"
+    "          campus-agent measure device rec-1\n"
     "          campus-agent measure service smartedu-cn\n"
     "Exit codes: 0 met, 1 not met, 2 usage or configuration, 3 could not be measured.",
     "示例：campus-agent measure classroom c101 --json\n"
     "      campus-agent measure uplink\n"
     "      campus-agent measure uplink --reference\n"
+    "      campus-agent measure device rec-1\n"
     "      campus-agent measure service smartedu-cn\n"
     "退出码：0 达标，1 未达标，2 用法或配置错误，3 未能完成测量。",
 )
@@ -110,10 +113,11 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     for what, text in (
         ("classroom", Text("a classroom against 100 Mbit/s", "教室网络（百兆进班）")),
         ("uplink", Text("the school's line to the bureau", "学校出口（千兆进校）")),
+        ("device", Text("a device of a recording room", "录播室设备")),
         ("service", Text("a cloud platform, step by step", "云平台访问（分步计时）")),
     ):
         kind = with_json(with_config(whats.add_parser(what, help=text.in_(language), description=text.in_(language))))
-        if what != "service":
+        if what in ("classroom", "uplink"):
             text = Text(
                 "as an auditor would: iperf3, TCP, 10 s (many more octets)",
                 "按审计方式复测：iperf3，TCP，10 秒（流量更大）",
@@ -153,6 +157,9 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         help=Text("the school's shared test key", "学校共享测试密钥文件").in_(language),
     )
 
+    profiles = with_json(add("profiles", _profiles))
+    folder = Text("your own profiles; they outrank the shipped ones", "自定义设备类型目录，优先于内置类型")
+    profiles.add_argument("--folder", type=Path, metavar="DIR", help=folder.in_(language))
     schedule = with_json(with_config(add("schedule", _schedule)))
     day = Text("the day, like 2026-11-24 (default: today)", "日期，形如 2026-11-24（默认今天）")
     schedule.add_argument("--date", type=date.fromisoformat, metavar="YYYY-MM-DD", help=day.in_(language))
@@ -195,6 +202,8 @@ def _measure(arguments: argparse.Namespace, language: Language) -> int:
     subject = _subject(config, arguments, language)
     if subject is None:
         return EXIT_USAGE
+    if isinstance(subject, Device):
+        return _measure_device(config, subject, arguments, language)
     required = subject.required_bits_per_second if isinstance(subject, Endpoint) else None
     picture = Picture(required, language)
     result = asyncio.run(measure_now(config, subject, picture, reference=getattr(arguments, "reference", False)))
@@ -206,13 +215,55 @@ def _measure(arguments: argparse.Namespace, language: Language) -> int:
     return answer.EXIT_CODES[answer.verdict(result)]
 
 
-def _subject(config: AgentConfig, arguments: argparse.Namespace, language: Language) -> Endpoint | Service | None:
+def _measure_device(config: AgentConfig, device: Device, arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent import answer
+    from campus_agent.now import poll_now
+
+    said = answer.device_json(asyncio.run(poll_now(config, device)), device)
+    print(json.dumps(said, ensure_ascii=False) if arguments.json else answer.device_words(said, language))
+    if said["validity"] != "ok":
+        return EXIT_NOT_MEASURED
+    return EXIT_OK if said["up"] else EXIT_NOT_MET
+
+
+def _profiles(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.devices.profile import load_profile, profile_files
+    from campus_wire.readings import READINGS
+
+    found = [load_profile(path) for path in profile_files(arguments.folder)]
+    if arguments.json:
+        rows = [
+            {
+                "name": one.name,
+                "title": {"en": one.title.en, "zh": one.title.zh},
+                "up_when_any": list(one.up_when_any),
+                "readings": list(one.readings),
+                "sources": list(one.sources),
+            }
+            for one in found
+        ]
+        print(json.dumps(rows, ensure_ascii=False))
+        return EXIT_OK
+    for one in found:
+        print(f"{one.name:<24} {one.title.in_(language)}")
+        print(f"{'':<24} {', '.join(READINGS[name].in_(language) for name in one.readings)}")
+    return EXIT_OK
+
+
+def _subject(
+    config: AgentConfig, arguments: argparse.Namespace, language: Language
+) -> Endpoint | Service | Device | None:
     known: dict[str, Any]
     if arguments.what == "uplink":
         if config.uplink is None:
             print(Text("no [uplink] in the configuration", "配置中没有 [uplink]").in_(language), file=sys.stderr)
         return config.uplink
-    known = {one.id: one for one in (config.classrooms if arguments.what == "classroom" else config.services)}
+    lists: dict[str, tuple[Any, ...]] = {
+        "classroom": config.classrooms,
+        "service": config.services,
+        "device": config.devices,
+    }
+    known = {one.id: one for one in lists[arguments.what]}
     if arguments.id not in known:
         text = Text("no {what} '{id}' in {file}; known: {known}", "{file} 中没有 {what} “{id}”；已有：{known}")
         listed = ", ".join(known) or "-"
@@ -221,7 +272,7 @@ def _subject(config: AgentConfig, arguments: argparse.Namespace, language: Langu
             file=sys.stderr,
         )
         return None
-    subject: Endpoint | Service = known[arguments.id]
+    subject: Endpoint | Service | Device = known[arguments.id]
     return subject
 
 
@@ -256,10 +307,13 @@ def _schedule(arguments: argparse.Namespace, language: Language) -> int:
 
 
 def _check_config(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.devices.profile import find_profile
     from campus_agent.schedule.terms import terms_of
 
     config = load_config(arguments.config)
     terms_of(config)
+    for name in sorted({device.profile for device in config.devices}):
+        find_profile(name, config.profile_dir)
     text = Text(
         "{file}: fine. School {school}: {classrooms} classroom(s), {services} service(s), {devices} device(s), uplink: {uplink}.",
         "{file}：配置正确。学校 {school}：教室 {classrooms} 间，云平台 {services} 个，设备 {devices} 台，学校出口：{uplink}。",

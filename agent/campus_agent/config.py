@@ -53,14 +53,16 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A piece of recording-room or network equipment; `snmp` and `rtsp` hold their own keys as written."""
+    """A piece of recording-room or network equipment; `snmp` and `rtsp` hold their own keys as written, files with whole paths."""
 
     id: str
+    name: str
     room: str
     profile: str
     host: str
-    snmp: Mapping[str, object]
-    rtsp: Mapping[str, object]
+    required: bool
+    snmp: Mapping[str, str]
+    rtsp: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class Cycle:
     latency_seconds: int = 900
     service_seconds: int = 300
     host_seconds: int = 300
+    device_seconds: int = 60
     ship_seconds: int = 30
     reference_days: int = 30
 
@@ -148,6 +151,7 @@ class AgentConfig:
     timezone: ZoneInfo
     agent_id: str
     test_key_file: Path | None = None
+    profile_dir: Path | None = None
     collector: Collector | None = None
     timetable: Timetable = field(default_factory=Timetable)
     limits: Limits = field(default_factory=Limits)
@@ -177,6 +181,7 @@ def _read(top: Table, folder: Path) -> AgentConfig:
     zone = _zone(agent)
     agent_id = agent.string("agent_id", None, pattern=ID_PATTERN, hint=_ID_HINT) or school or ""
     test_key = agent.string("test_key_file", None)
+    profiles = agent.string("profile_dir", None)
     agent.done()
     config = AgentConfig(
         town=town,
@@ -185,6 +190,7 @@ def _read(top: Table, folder: Path) -> AgentConfig:
         timezone=zone,
         agent_id=agent_id,
         test_key_file=folder / test_key if test_key else None,
+        profile_dir=folder / profiles if profiles else None,
         collector=_collector(top, folder),
         timetable=_timetable(top.table("timetable"), folder),
         limits=_limits(top.table("limits")),
@@ -194,7 +200,7 @@ def _read(top: Table, folder: Path) -> AgentConfig:
         classrooms=tuple(_classroom(table) for table in top.tables("classroom")),
         uplink=_uplink(top),
         services=tuple(_service(table) for table in top.tables("service")),
-        devices=tuple(_device(table) for table in top.tables("device")),
+        devices=tuple(_device(table, folder) for table in top.tables("device")),
     )
     top.done()
     _refuse_twins(top.mistakes, "classroom", [room.id for room in config.classrooms])
@@ -267,6 +273,7 @@ def _cycle(table: Table) -> Cycle:
         "latency_seconds": 10,
         "service_seconds": 10,
         "host_seconds": 10,
+        "device_seconds": 10,
         "ship_seconds": 1,
     }
     values = {
@@ -325,23 +332,58 @@ def _service(table: Table) -> Service:
     return service
 
 
-def _device(table: Table) -> Device:
+def _device(table: Table, folder: Path) -> Device:
+    device_id = table.string("id", pattern=ID_PATTERN, hint=_ID_HINT) or ""
     device = Device(
-        id=table.string("id", pattern=ID_PATTERN, hint=_ID_HINT) or "",
+        id=device_id,
+        name=table.string("name", device_id) or device_id,
         room=table.string("room", pattern=ID_PATTERN, hint=_ID_HINT) or "",
         profile=table.string("profile", pattern=ID_PATTERN, hint=_ID_HINT) or "",
         host=table.string("host", pattern=_HOST_PATTERN, hint=_HOST_HINT) or "",
-        snmp=_strings_of(table.table("snmp"), ("version", "user", "community_file", "auth_file", "priv_file")),
-        rtsp=_strings_of(table.table("rtsp"), ("url", "user", "password_file")),
+        required=table.boolean("required", True),
+        snmp=_snmp(table.table("snmp"), folder) if "snmp" in table else _nothing(table, "snmp"),
+        rtsp=_rtsp(table.table("rtsp"), folder) if "rtsp" in table else _nothing(table, "rtsp"),
     )
     table.done()
     return device
 
 
-def _strings_of(table: Table, keys: tuple[str, ...]) -> Mapping[str, object]:
-    values = {key: table.string(key, None) for key in keys}
+def _nothing(table: Table, key: str) -> Mapping[str, str]:
+    table.table(key)
+    return {}
+
+
+def _snmp(table: Table, folder: Path) -> Mapping[str, str]:
+    """What the version needs: a community (2c), or a user and what protects it (3)."""
+    version = table.string("version", "2c", choices=("2c", "3"))
+    found = {"version": version, "port": str(table.integer("port", 161, minimum=1, maximum=65_535))}
+    found |= _files(table, folder, ("community_file", "auth_file", "priv_file"))
+    for key, choices in (("auth_protocol", ("sha", "sha256")), ("priv_protocol", ("aes", "aes256"))):
+        found[key] = table.string(key, choices[0], choices=choices)
+    user = table.string("user", None)
+    if user is not None:
+        found["user"] = user
+    needed = "community_file" if version == "2c" else "user"
+    if needed not in found:
+        table.wrong(needed, f"is missing; version {version} needs it", f"缺少此项；SNMP 版本 {version} 需要它")
+    if "priv_file" in found and "auth_file" not in found:
+        table.wrong("auth_file", "is missing; privacy needs authentication", "缺少此项；加密必须同时认证")
     table.done()
-    return {key: value for key, value in values.items() if value is not None}
+    return found
+
+
+def _rtsp(table: Table, folder: Path) -> Mapping[str, str]:
+    found = {"url": _url(table, "url", ("rtsp",))} | _files(table, folder, ("password_file",))
+    user = table.string("user", None)
+    if user is not None:
+        found["user"] = user
+    table.done()
+    return found
+
+
+def _files(table: Table, folder: Path, keys: tuple[str, ...]) -> dict[str, str]:
+    named = {key: table.string(key, None) for key in keys}
+    return {key: str(folder / file) for key, file in named.items() if file}
 
 
 def _url(table: Table, key: str, schemes: tuple[str, ...]) -> str:

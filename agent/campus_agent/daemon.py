@@ -20,6 +20,7 @@ from campus_agent.config import AgentConfig, Collector, Endpoint
 from campus_agent.measure.presence import Place, look
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.quiet import disturbance
+from campus_agent.measure.rooms import device_result, poll, room_results, rooms_of
 from campus_agent.measure.runner import run_probe
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.history import RECALL_KEY, History
@@ -43,7 +44,16 @@ from campus_agent.subjects import (
 )
 from campus_wire import notify
 from campus_wire.failures import SkipReason, Validity
-from campus_wire.records import AgentState, AnyResult, Segment, SlotRequest, ThroughputResult, kind_of, outcome_of
+from campus_wire.records import (
+    AgentState,
+    AnyResult,
+    RoomResult,
+    Segment,
+    SlotRequest,
+    ThroughputResult,
+    kind_of,
+    outcome_of,
+)
 from campus_wire.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -134,7 +144,8 @@ class Daemon:
             elif isinstance(step, Look):
                 await self._look(step.jobs)
             elif isinstance(step, Skip):
-                await self._keep(self._skipped(step))
+                for skipped in self._skipped(step):
+                    await self._keep(skipped)
             else:
                 await self._use(step)
 
@@ -148,13 +159,16 @@ class Daemon:
     async def _use(self, step: Try) -> None:
         """Use this opportunity, or say why not; either way the job is due again later."""
         job = step.job
+        if job.kind == "devices":
+            await self._poll_devices(job)
+            return
         ends = self.clock.monotonic() + step.left_seconds
         async with contextlib.AsyncExitStack() as stack:
             hindrance = await self._prepare(job, ends, stack) if job.lane == "load" else None
             if hindrance is not None:
                 skip = self.planner.hindered(job, hindrance[0], self._moment(), hindrance[1])
-                if skip is not None:
-                    await self._keep(self._skipped(skip))
+                for skipped in self._skipped(skip) if skip else ():
+                    await self._keep(skipped)
                 return
             for part in self._parts(job):
                 result = await self._measure(part)
@@ -169,6 +183,23 @@ class Daemon:
                 SpoolError
             ):  # `_keep` has told of it; what is remembered only orders the next round
                 await asyncio.to_thread(self.spool.remember, RECALL_KEY, self.planner.history)
+
+    async def _poll_devices(self, job: Job) -> None:
+        """A round of all equipment; its rooms after it."""
+        devices = self.config.devices
+        self.snapshot.running[job.lane] = f"{len(devices)} devices"
+        try:
+            seen = await poll(devices, self.config.profile_dir)
+        finally:
+            self.snapshot.running.pop(job.lane, None)
+        school = self.config.school
+        pairs = zip(devices, seen, strict=True)
+        results = [device_result(one, said, school, self._stamp(said.seconds)) for one, said in pairs]
+        rooms = room_results(devices, results, school, [self._stamp(0.0) for _ in rooms_of(devices)])
+        self.planner.done(job, self._moment(), succeeded=True)
+        told: list[AnyResult] = [*results, *rooms]
+        for result in told:
+            await self._keep(result)
 
     def _parts(self, job: Job) -> list[Job]:
         """A reference says something only beside a quick test of the same minute."""
@@ -224,20 +255,24 @@ class Daemon:
         finally:
             self.snapshot.running.pop(job.lane, None)
 
-    def _skipped(self, skip: Skip) -> AnyResult:
-        make = PROBES[probe_kind(skip.job.kind)].result
+    def _skipped(self, skip: Skip) -> list[AnyResult]:
+        """What is kept of an opportunity that was not used; for a poll round one result a room."""
+        rooms = skip.job.kind == "devices"
+        make = RoomResult if rooms else PROBES[probe_kind(skip.job.kind)].result
         off = skip.reason is SkipReason.ENDPOINT_OFF
-        result: AnyResult = make(
-            **self._stamp(0.0),
-            subject=skip.job.subject,
-            school=self.config.school,
-            duration_seconds=0.0,
-            validity=Validity.ENDPOINT_OFF if off else Validity.NOT_MEASURED,
-            skipped=skip.reason,
-            failure=skip.failure,
-            detail=skip.detail[:300],
-        )
-        return result
+        return [
+            make(
+                **self._stamp(0.0),
+                subject=subject,
+                school=self.config.school,
+                duration_seconds=0.0,
+                validity=Validity.ENDPOINT_OFF if off else Validity.NOT_MEASURED,
+                skipped=skip.reason,
+                failure=skip.failure,
+                detail=skip.detail[:300],
+            )
+            for subject in (rooms_of(self.config.devices) if rooms else [skip.job.subject])
+        ]
 
     async def _keep(self, result: AnyResult) -> None:
         """Spool it, count it, remember it for `status`."""

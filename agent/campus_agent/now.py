@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from campus_agent.clock import system_clock
-from campus_agent.config import AgentConfig, Endpoint, Service
+from campus_agent.config import AgentConfig, Device, Endpoint, Service
 from campus_agent.measure.probe import Progress
+from campus_agent.measure.rooms import device_result, poll
 from campus_agent.measure.runner import run_probe
 from campus_agent.schedule.jobs import Kind
 from campus_agent.schedule.segment import alone
@@ -19,7 +20,7 @@ from campus_agent.stamp import stamp
 from campus_agent.subjects import probe_and_settings
 from campus_agent.terminal import Picture
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
-from campus_wire.records import AnyResult, ServiceResult, SlotRequest, ThroughputResult
+from campus_wire.records import AnyResult, DeviceResult, ServiceResult, SlotRequest, ThroughputResult
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,15 @@ async def measure_now(
         _keep(config, result)
     if not isinstance(result, ThroughputResult | ServiceResult):
         raise TypeError(f"{kind} gave {type(result).__name__}")
+    return result
+
+
+async def poll_now(config: AgentConfig, device: Device) -> DeviceResult:
+    """Ask one device now, and keep the result for the collector."""
+    (seen,) = await poll([device], config.profile_dir)
+    result = device_result(device, seen, config.school, stamp(system_clock(), None, seen.seconds))
+    if config.collector is not None:
+        _keep(config, result)
     return result
 
 

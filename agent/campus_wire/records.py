@@ -154,6 +154,35 @@ class ServiceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     certificate_expires_at: datetime | None = None
 
 
+Reading = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+ShortText = Annotated[str, Meta(max_length=120)]
+
+
+class DeviceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a device of a recording room said, in base units; a reading that it does not give is absent, not zero.
+
+    `failed` names the readings that did not come, and why: such a device is up all the same. `remarks` are readings beyond the limits of
+    its profile, as `reading value`.
+    """
+
+    room: Id
+    profile: Id
+    up: bool
+    required: bool = True
+    readings: Annotated[dict[Reading, Annotated[float, Meta(ge=-1e18, le=1e18)]], Meta(max_length=64)] = {}
+    words: Annotated[dict[Reading, ShortText], Meta(max_length=32)] = {}
+    failed: Annotated[dict[Reading, Failure], Meta(max_length=64)] = {}
+    remarks: Annotated[list[ShortText], Meta(max_length=32)] = []
+
+
+class RoomRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A recording room in one poll round: up when every required device of it is. `down` names those that are not."""
+
+    up: bool
+    devices: Count
+    down: Annotated[list[Id], Meta(max_length=200)] = []
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     """One measurement of one subject at one time, success or failure; immutable.
 
@@ -206,10 +235,22 @@ class ServiceResult(Result, frozen=True, kw_only=True, tag="service"):
     record: ServiceRecord | None = None
 
 
-AnyResult = ThroughputResult | LatencyResult | HostResult | ServiceResult
+class DeviceResult(Result, frozen=True, kw_only=True, tag="device"):
+    """One device in one poll round: subject is its id. A failure is the finding: the device is down, and has a record."""
+
+    record: DeviceRecord | None = None
+
+
+class RoomResult(Result, frozen=True, kw_only=True, tag="room"):
+    """One recording room in one poll round: subject is its id."""
+
+    record: RoomRecord | None = None
+
+
+AnyResult = ThroughputResult | LatencyResult | HostResult | ServiceResult | DeviceResult | RoomResult
 Outcome = Literal["ok", "failed", "invalid", "skipped"]
 OUTCOMES: tuple[Outcome, ...] = ("ok", "failed", "invalid", "skipped")
-KINDS = ("throughput", "latency", "host", "service")
+KINDS = ("throughput", "latency", "host", "service", "device", "room")
 
 
 def kind_of(result: Result) -> str:

@@ -89,6 +89,11 @@ class Table:
         """Did the writer give this key?"""
         return key in self._values
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the writer gave, for tables whose keys are the writer's own."""
+        return tuple(self._values)
+
     def place(self, key: str) -> str:
         """The full name of a key, for messages."""
         return f"{self._path}.{key}" if self._path else key

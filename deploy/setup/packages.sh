@@ -16,9 +16,16 @@ declare -A why=(
   [chromium]="the tests look at the pages in a real browser"
   [fonts-noto-cjk]="Chinese text in that browser"
   [openssl]="certificates of the tests"
+  [snmpd]="the tests ask a real SNMP agent"
+  [gir1.2-gst-rtsp-server-1.0]="the tests listen to a real RTSP server"
+  [python3-gi]="that RTSP server"
+  [gstreamer1.0-plugins-base]="its test picture and tone"
+  [gstreamer1.0-plugins-good]="its packets"
+  [gstreamer1.0-plugins-ugly]="its H.264"
 )
 wanted=(iperf3 libiperf0 iproute2 ethtool procps)
-[ "$purpose" = test ] && wanted+=(prometheus chromium fonts-noto-cjk openssl)
+[ "$purpose" = test ] && wanted+=(prometheus chromium fonts-noto-cjk openssl snmpd
+  gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "This is not Debian or Ubuntu; please install by hand: ${wanted[*]}" >&2

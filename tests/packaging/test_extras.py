@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 AGENT_ONLY = {"campusmeter", "chinesecalendar", "iperf3", "msgspec", "psutil", "tzdata"}
+AGENT_ONLY |= {"pysnmp", "pyasn1", "cryptography", "cffi", "pycparser"}  # SNMP, in a worker only
 COLLECTOR_ONLY = {"starlette", "uvicorn", "jinja2", "prometheus-client", "prometheus_client"}
 
 
@@ -29,6 +30,7 @@ def test_the_wheel_holds_what_the_programs_read(wheel: Path) -> None:
         "campus_collector/policy.toml",
         "campus_collector/store/migrations/sqlite/0001_spine.sql",
         "campus_collector/web/templates/overview.html",
+        "campus_agent/devices/profiles/recorder-generic.toml",
         "campus_wire/py.typed",
     } <= names
     assert not [name for name in names if name.startswith(("tests/", "deploy/"))]

@@ -1,7 +1,7 @@
 """What is measured again and again, in which lane, how often. Pure.
 
 Two lanes never wait for each other: `load` (throughput, reference, latency: one at a time, they share the segment) and `light` (host,
-services).
+services, equipment).
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ from zlib import crc32
 from campus_agent.config import AgentConfig
 
 Lane = Literal["load", "light"]
-Kind = Literal["throughput", "reference", "latency", "host", "service"]
+Kind = Literal["throughput", "reference", "latency", "host", "service", "devices"]
 LANE_OF: dict[Kind, Lane] = {
     "throughput": "load",
     "reference": "load",
     "latency": "load",
     "host": "light",
     "service": "light",
+    "devices": "light",
 }
 HEAVY: frozenset[Kind] = frozenset({"throughput", "reference"})
 """These load the line: never in a lesson, never beyond the day's bytes."""
@@ -57,6 +58,7 @@ def jobs_of(config: AgentConfig) -> tuple[Job, ...]:
     return (
         Job("host", "gateway", cycle.host_seconds),
         *(Job("service", service.id, cycle.service_seconds) for service in config.services),
+        *([Job("devices", "all", cycle.device_seconds)] if config.devices else []),
         *(Job("throughput", segment, cycle.throughput_seconds) for segment in segments),
         *(Job("latency", segment, cycle.latency_seconds) for segment in segments),
         *(Job("reference", segment, reference) for segment in segments if reference),

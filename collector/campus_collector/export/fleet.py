@@ -18,9 +18,11 @@ from campus_collector.service import Service
 from campus_collector.store.interface import Agent, Latest
 from campus_wire.bandwidth import Verdict, line_rate_of
 from campus_wire.records import (
+    DeviceResult,
     HostResult,
     LatencyRecord,
     LatencyResult,
+    RoomResult,
     ServiceResult,
     ThroughputRecord,
     ThroughputResult,
@@ -65,9 +67,11 @@ def collect(service: Service, now: datetime | None = None) -> Families:
     agents = service.store.agents()
     fresh = {one.school for one in agents if one.last_report_at and now - one.last_report_at <= STALE_AFTER}
     _targets(families, service)
+    polled = now - UP_WITHIN
     newest = [latest for latest in service.store.latest() if latest.school in fresh]
     for latest in newest:
         _latest(families, latest, towns.get(latest.school, ""))
+        _equipment(families, latest, towns.get(latest.school, ""), polled)
     for (school, subject), (_, idle) in sorted(_idle_records(newest).items()):
         _idle(families, school, subject, towns.get(school, ""), idle)
     for agent in agents:
@@ -129,6 +133,22 @@ def _latest(families: Families, latest: Latest, town: str) -> None:
         families.add("campus_gateway_memory_available_bytes", (latest.school,), valid.record.memory_available_bytes)
         families.add("campus_gateway_disk_free_bytes", (latest.school,), valid.record.disk_free_bytes)
         families.add("campus_gateway_agent_memory_bytes", (latest.school,), valid.record.agent_memory_bytes)
+
+
+def _equipment(families: Families, latest: Latest, town: str, since: datetime) -> None:
+    """Devices and rooms of the newest poll rounds; one that is no longer polled is not known any more."""
+    result = latest.any
+    if not isinstance(result, DeviceResult | RoomResult) or result.record is None or result.started_at < since:
+        return
+    if isinstance(result, RoomResult):
+        families.add("campus_room_up", (town, latest.school, latest.subject), 1 if result.record.up else 0)
+        return
+    record = result.record
+    labels = (town, latest.school, record.room, latest.subject, record.profile)
+    families.add("campus_device_up", labels, 1 if record.up else 0)
+    for reading, value in record.readings.items():
+        if f"campus_device_{reading}" in BY_NAME:
+            families.add(f"campus_device_{reading}", labels, value)
 
 
 def _throughput(families: Families, latest: Latest, town: str, record: ThroughputRecord) -> None:

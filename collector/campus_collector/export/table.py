@@ -23,6 +23,13 @@ class Metric:
 _TOWN_SCHOOL_ROOM = ("town", "school", "classroom")
 _UPLINK = ("town", "school")
 
+_DEVICE = ("town", "school", "room", "device", "profile")
+
+
+def _device(reading: str, text: str, example: str) -> Metric:
+    return Metric(f"campus_device_{reading}", "gauge", _DEVICE, text, example)
+
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         "campus_target_subjects",
@@ -159,6 +166,45 @@ METRICS: tuple[Metric, ...] = (
         ("town", "school", "service"),
         "When the platform's certificate expires, Unix time in seconds.",
         "campus_service_certificate_expiry_timestamp_seconds - time() < 14 * 86400",
+    ),
+    _device(
+        "up",
+        "1 when the device answered as its profile asks in the newest poll round, else 0.",
+        "campus_device_up == 0",
+    ),
+    _device("uptime_seconds", "Time since the device started, in seconds.", "campus_device_uptime_seconds < 600"),
+    _device(
+        "storage_free_ratio", "Free share of the fullest disk, ratio 0-1.", "campus_device_storage_free_ratio < 0.05"
+    ),
+    _device("storage_total_bytes", "Size of all disks, in bytes.", "campus_device_storage_total_bytes"),
+    _device("load_ratio", "Mean load of the processors, ratio 0-1.", "campus_device_load_ratio > 0.9"),
+    _device("temperature_celsius", "Temperature, in degrees Celsius.", "campus_device_temperature_celsius > 60"),
+    _device("recording", "1 while the device records, else 0.", "campus_device_recording"),
+    _device(
+        "clock_offset_seconds",
+        "How far the device's clock is ahead of the gateway's, in seconds.",
+        "abs(campus_device_clock_offset_seconds) > 60",
+    ),
+    _device("battery_charge_ratio", "Charge of the battery, ratio 0-1.", "campus_device_battery_charge_ratio < 0.5"),
+    _device("on_battery", "1 while the device runs on its battery, else 0.", "campus_device_on_battery == 1"),
+    _device("stream_up", "1 when the live stream flows, else 0.", "campus_device_stream_up == 0"),
+    _device(
+        "stream_bits_per_second", "Rate of the live stream, in bits per second.", "campus_device_stream_bits_per_second"
+    ),
+    _device(
+        "stream_loss_ratio", "Lost packets of the live stream, ratio 0-1.", "campus_device_stream_loss_ratio > 0.01"
+    ),
+    _device(
+        "stream_jitter_seconds",
+        "Interarrival jitter of the live stream, in seconds (RFC 3550).",
+        "campus_device_stream_jitter_seconds",
+    ),
+    Metric(
+        "campus_room_up",
+        "gauge",
+        ("town", "school", "room"),
+        "1 when every required device of the recording room is up in the newest poll round, else 0.",
+        "campus_room_up == 0",
     ),
     Metric(
         "campus_agent_info",

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from campus_collector.export.fleet import UP_WITHIN
 from campus_collector.judge.agreement import total
@@ -21,7 +21,18 @@ from campus_wire.access import access_passes
 from campus_wire.bandwidth import VERDICT_WORDS, Verdict, line_rate_of, verdict_of
 from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, Validity
 from campus_wire.language import Language, Text
-from campus_wire.records import AnyResult, HostResult, LatencyResult, ServiceResult, ThroughputRecord, ThroughputResult
+from campus_wire.readings import READINGS, in_words
+from campus_wire.records import (
+    AnyResult,
+    DeviceRecord,
+    DeviceResult,
+    HostResult,
+    LatencyResult,
+    RoomResult,
+    ServiceResult,
+    ThroughputRecord,
+    ThroughputResult,
+)
 
 MARKS = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.INSUFFICIENT: "?", Verdict.EXEMPT: "–"}
 SHOWN_IN_FULL = 2
@@ -83,6 +94,29 @@ class ServiceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A device of a recording room: its state, what it says, what is wrong with that."""
+
+    id: str
+    profile: str
+    badge: Badge
+    required: bool
+    when: str
+    readings: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """A recording room."""
+
+    id: str
+    badge: Badge
+    when: str
+    devices: list[DeviceRow]
+
+
+@dataclass(frozen=True, slots=True)
 class SchoolView:
     """All of a school."""
 
@@ -92,6 +126,7 @@ class SchoolView:
     classrooms: list[SegmentRow]
     uplinks: list[SegmentRow]
     services: list[ServiceRow]
+    rooms: list[RoomView]
     facts: list[tuple[str, str]]
     reporting: Badge
     reporting_note: str
@@ -186,6 +221,7 @@ class Reader:
             segments["classroom"],
             segments["uplink"],
             services,
+            self._rooms([one.any for one in latest.values()]),
             self._facts(agent, latest.get(("gateway", "host"))),
             reporting,
             note,
@@ -288,6 +324,51 @@ class Reader:
             month=self._badge(verdict.verdict),
             month_note=self._progress(verdict),
         )
+
+    def _rooms(self, newest: list[AnyResult]) -> list[RoomView]:
+        """Recording rooms as polled last; what was not polled for a day is gone."""
+        since = self._now - timedelta(days=1)
+        fresh = [one for one in newest if one.started_at >= since]
+        devices: dict[str, list[DeviceRow]] = {}
+        for one in fresh:
+            if isinstance(one, DeviceResult) and one.record is not None:
+                devices.setdefault(one.record.room, []).append(self._device_row(one, one.record))
+        rooms = [
+            RoomView(
+                one.subject, self._state(one.record.up if one.record else None), self._when(one), devices[one.subject]
+            )
+            for one in fresh
+            if isinstance(one, RoomResult) and one.subject in devices
+        ]
+        return sorted(rooms, key=lambda room: room.id)
+
+    def _device_row(self, result: DeviceResult, record: DeviceRecord) -> DeviceRow:
+        said: dict[str, float | str] = {**record.readings, **record.words}
+        order = [name for name in READINGS if name in said]
+        notes = [self._in(FAILURE_WORDS[result.failure.kind])] if result.failure else []
+        notes += [
+            f"{self._in(READINGS.get(name, Text(name, name)))}: {self._in(FAILURE_WORDS[why.kind])}"
+            for name, why in record.failed.items()
+        ]
+        beyond = [remark.partition(" ")[0] for remark in record.remarks]
+        notes += [
+            self._w("beyond", reading=in_words(name, said[name], self._language)) for name in beyond if name in said
+        ]
+        return DeviceRow(
+            id=result.subject,
+            profile=record.profile,
+            badge=self._state(record.up),
+            required=record.required,
+            when=self._when(result),
+            readings=[in_words(name, said[name], self._language) for name in order],
+            notes=notes,
+        )
+
+    def _state(self, up: bool | None) -> Badge:
+        """Up, down, or not known, as shape and word."""
+        verdict = Verdict.INSUFFICIENT if up is None else Verdict.MET if up else Verdict.NOT_MET
+        word = self._w("unknown_state" if up is None else "works" if up else "broken")
+        return Badge(verdict.value, MARKS[verdict], word)
 
     def _latest_badge(self, result: AnyResult | None, required: float | None) -> tuple[Badge, str]:
         """The verdict of the newest result alone, and why it is so if it is not plain."""

@@ -49,5 +49,41 @@ class CampusAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
 
 
-TASKS: dict[str, type[msgspec.Struct]] = {"iperf3": Iperf3Task, "campus": CampusTask}
+class DeviceSpec(msgspec.Struct, frozen=True):
+    """One device to ask. `snmp` and `rtsp` are as in agent.toml, files with whole paths; empty: not to be asked so."""
+
+    id: str
+    host: str
+    profile: str
+    snmp: dict[str, str] = {}
+    rtsp: dict[str, str] = {}
+
+
+class DevicesTask(msgspec.Struct, frozen=True):
+    """A poll round."""
+
+    devices: list[DeviceSpec]
+    profile_folder: str | None = None
+
+
+class DeviceSeen(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a device said. `failure`: why it is down; `failed`: readings that did not come, by name."""
+
+    id: str
+    up: bool
+    failure: Failure | None = None
+    readings: dict[str, float] = {}
+    words: dict[str, str] = {}
+    failed: dict[str, Failure] = {}
+    remarks: list[str] = []
+    seconds: float = 0.0
+
+
+class DevicesAnswer(msgspec.Struct, frozen=True):
+    """All of a round, in the order asked."""
+
+    seen: list[DeviceSeen]
+
+
+TASKS: dict[str, type[msgspec.Struct]] = {"iperf3": Iperf3Task, "campus": CampusTask, "devices": DevicesTask}
 """What each worker reads, by its name."""

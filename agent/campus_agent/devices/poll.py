@@ -1,0 +1,235 @@
+"""Poll devices, many at once, each within its own deadline: one that hangs or lies never holds up another.
+
+What makes a device `up` is its profile's word. A protocol that answers nonsense still answers: the device is up, the reading that failed
+is named.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from campus_agent.devices.profile import FROM_STREAM, Profile, find_profile
+from campus_agent.devices.readings import Readings, Value, read_json, read_snmp, remarks
+from campus_agent.devices.snmp import Access, Snmp
+from campus_agent.devices.stream import listen
+from campus_agent.devices.web import ask
+from campus_agent.measure.errors import failure_of
+from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.resolve import resolve
+from campus_agent.measure.workers.tasks import DeviceSeen, DeviceSpec
+from campus_wire.failures import Failure, FailureKind, Operation
+from campus_wire.settings import ConfigurationError, read_secret
+
+AT_ONCE = 24
+DEVICE_SECONDS = 12.0
+RESOLVE_SECONDS = 3.0
+TCP_SECONDS = 2.0
+DEFAULT_TCP_PORT = 80
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What the protocols said: which answered, how the others failed."""
+
+    readings: Readings = field(default_factory=Readings)
+    answered: list[str] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+
+async def poll(specs: Sequence[DeviceSpec], profile_folder: Path | None) -> list[DeviceSeen]:
+    """What each device said, in the order asked."""
+    snmp, turn = Snmp(), asyncio.Semaphore(AT_ONCE)
+
+    async def one(spec: DeviceSpec) -> DeviceSeen:
+        async with turn:
+            return await _device(spec, profile_folder, snmp)
+
+    try:
+        return list(await asyncio.gather(*(one(spec) for spec in specs)))
+    finally:
+        snmp.close()
+
+
+async def _device(spec: DeviceSpec, profile_folder: Path | None, snmp: Snmp) -> DeviceSeen:
+    began = monotonic()
+    answers = _Answers()
+    try:
+        profile = find_profile(spec.profile, profile_folder)
+        address = (await resolve(spec.host, RESOLVE_SECONDS)).text
+    except ConfigurationError as error:
+        failure = Failure(Operation.PREPARE, FailureKind.UNKNOWN, error.in_("en")[:300])
+        return DeviceSeen(spec.id, up=False, failure=failure, seconds=monotonic() - began)
+    except ProbeFailed as failed:
+        return DeviceSeen(spec.id, up=False, failure=failed.failure, seconds=monotonic() - began)
+    protocols = _protocols(spec, profile, address, snmp, answers)
+    try:
+        async with asyncio.timeout(DEVICE_SECONDS):
+            await asyncio.gather(*(_try(name, ask_it, answers) for name, ask_it in protocols.items()))
+    except TimeoutError:
+        for name in protocols:
+            if name not in answers.answered and name not in answers.failures:
+                detail = f"not finished within {DEVICE_SECONDS:.0f} s"
+                answers.failures[name] = Failure(Operation.READ, FailureKind.TIMEOUT, detail)
+    return _seen(spec, profile, protocols, answers, monotonic() - began)
+
+
+def _protocols(
+    spec: DeviceSpec, profile: Profile, address: str, snmp: Snmp, answers: _Answers
+) -> dict[str, Callable[[], Awaitable[None]]]:
+    """How this device can be asked: what the profile knows and the inventory has an address or a secret for."""
+    found: dict[str, Callable[[], Awaitable[None]]] = {}
+    if spec.snmp and (profile.snmp or "snmp" in profile.up_when_any):
+        found["snmp"] = lambda: _snmp(spec, profile, address, snmp, answers)
+    if spec.rtsp:
+        found["rtsp"] = lambda: _rtsp(spec, answers)
+    if profile.http is not None:
+        found["http"] = lambda: _http(profile, address, answers)
+    if "tcp" in profile.up_when_any or not found:
+        found["tcp"] = lambda: _tcp(address, profile.tcp_port or DEFAULT_TCP_PORT)
+    return found
+
+
+async def _try(name: str, ask_it: Callable[[], Awaitable[None]], answers: _Answers) -> None:
+    try:
+        await ask_it()
+    except ProbeFailed as failed:
+        answers.failures[name] = failed.failure
+        if failed.failure.kind in (FailureKind.NOT_AUTHORISED, FailureKind.PROTOCOL_ERROR, FailureKind.HTTP_STATUS):
+            answers.answered.append(name)  # something is there, and it speaks
+    except OSError as error:
+        answers.failures[name] = failure_of(Operation.CONNECT, error)
+    except Exception as error:  # a library that a hostile answer broke: this device's own trouble
+        detail = f"{type(error).__name__}: {error}"[:300]
+        answers.failures[name] = Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, detail)
+        answers.answered.append(name)
+    else:
+        answers.answered.append(name)
+
+
+def _seen(
+    spec: DeviceSpec,
+    profile: Profile,
+    protocols: Sequence[str] | dict[str, Callable[[], Awaitable[None]]],
+    answers: _Answers,
+    seconds: float,
+) -> DeviceSeen:
+    counted = [name for name in protocols if name in profile.up_when_any] or list(protocols)
+    up = any(name in answers.answered for name in counted)
+    failure = None if up else next((answers.failures[name] for name in counted if name in answers.failures), None)
+    readings = answers.readings
+    if "rtsp" in protocols and "rtsp" in answers.failures:
+        readings.put("stream_up", 0.0)
+        readings.failed["stream_up"] = answers.failures["rtsp"]
+    for name, failed in answers.failures.items():
+        if up and name != "rtsp":
+            for reading in _of(profile, name):
+                if reading not in readings.numbers and reading not in readings.words:
+                    readings.failed.setdefault(reading, failed)
+    return DeviceSeen(
+        id=spec.id,
+        up=up,
+        failure=failure,
+        readings=readings.numbers,
+        words=readings.words,
+        failed=readings.failed,
+        remarks=remarks(profile.limits, readings),
+        seconds=seconds,
+    )
+
+
+def _of(profile: Profile, protocol: str) -> list[str]:
+    """Which readings come by a protocol?"""
+    if protocol == "snmp":
+        return [one.reading for one in profile.snmp]
+    if protocol == "http" and profile.http is not None:
+        return [one.reading for one in profile.http.readings]
+    return sorted(FROM_STREAM) if protocol == "rtsp" else []
+
+
+async def _snmp(spec: DeviceSpec, profile: Profile, address: str, snmp: Snmp, answers: _Answers) -> None:
+    access, port = _access(spec.snmp), int(spec.snmp.get("port", 161))
+    single = [one.oid for one in profile.snmp if one.compute in ("value", "text", "date_and_time")]
+    now = datetime.now(UTC)
+    objects: dict[str, Value | None] = await snmp.get(address, access, single or ["1.3.6.1.2.1.1.3.0"], port)
+    columns: dict[str, dict[str, Value]] = {}
+    for one in profile.snmp:
+        columnar = (
+            (one.oid,)
+            if one.compute in ("mean", "sum", "max")
+            else (one.type_oid, one.unit_oid, one.size_oid, one.used_oid)
+        )
+        for column in columnar:
+            if column and column not in columns:
+                try:
+                    columns[column] = await snmp.walk(address, access, column, port)
+                except ProbeFailed as failed:  # the device has answered before: a bad table is a bad reading
+                    columns[column] = {}
+                    answers.readings.fail(one.reading, failed.failure.detail, failed.failure.kind)
+    failed_before = dict(answers.readings.failed)
+    read_snmp(profile.snmp, objects, columns, now, answers.readings)
+    answers.readings.failed |= {name: why for name, why in failed_before.items() if name in answers.readings.failed}
+
+
+async def _rtsp(spec: DeviceSpec, answers: _Answers) -> None:
+    password = _secret(spec.rtsp.get("password_file"))
+    stream = await listen(spec.rtsp["url"], spec.rtsp.get("user"), password)
+    answers.readings.put("stream_up", 1.0 if stream.flows else 0.0)
+    if not stream.flows:
+        answers.readings.failed["stream_up"] = Failure(
+            Operation.TRANSFER, FailureKind.TIMEOUT, "the device plays, but no picture comes"
+        )
+    rates = [one.listener.bits_per_second for one in stream.heard]
+    answers.readings.put("stream_bits_per_second", sum(rate for rate in rates if rate is not None))
+    pictures = [one for one in stream.heard if one.media.kind == "video"] or stream.heard
+    for one in pictures[:1]:
+        if one.listener.loss_ratio is not None:
+            answers.readings.put("stream_loss_ratio", one.listener.loss_ratio)
+            answers.readings.put("stream_jitter_seconds", one.listener.jitter_seconds)
+        answers.readings.words["codec"] = "+".join(heard.media.codec or "?" for heard in stream.heard)
+
+
+async def _http(profile: Profile, address: str, answers: _Answers) -> None:
+    if profile.http is None:
+        return
+    body = await asyncio.to_thread(ask, address, profile.http)
+    if profile.http.readings:
+        if body is None:
+            for one in profile.http.readings:
+                answers.readings.fail(one.reading, "the answer is no JSON")
+        else:
+            read_json(profile.http.readings, body, answers.readings)
+
+
+async def _tcp(address: str, port: int) -> None:
+    """A refused connection is an answer too: the machine lives."""
+    with contextlib.suppress(ConnectionRefusedError):
+        async with asyncio.timeout(TCP_SECONDS):
+            _, writer = await asyncio.open_connection(address, port)
+        writer.close()
+
+
+def _access(given: dict[str, str]) -> Access:
+    """Credentials with their secrets read from files, here in the worker and nowhere else. Raises ProbeFailed."""
+    return Access(
+        version=given.get("version", "2c"),
+        community=_secret(given.get("community_file")) or "",
+        user=given.get("user", ""),
+        auth_key=_secret(given.get("auth_file")),
+        priv_key=_secret(given.get("priv_file")),
+        auth_protocol=given.get("auth_protocol", "sha"),
+        priv_protocol=given.get("priv_protocol", "aes"),
+    )
+
+
+def _secret(file: str | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return read_secret(Path(file)).reveal()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is empty"
+        raise ProbeFailed(Operation.PREPARE, FailureKind.PERMISSION_DENIED, f"{file}: {reason}") from None

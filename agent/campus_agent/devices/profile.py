@@ -1,0 +1,218 @@
+"""What is asked of a type of device, and what the answers mean: one TOML file a type, readable without the code.
+
+A profile says which protocols make a device `up` (`up_when_any`; those the inventory gives no address or password for are left out), which
+answer is which reading, and beyond which limit a reading is worth a remark. Shipped ones lie beside this file; an operator's folder of the
+same names outranks them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from campus_wire.ids import ID_PATTERN
+from campus_wire.language import Text
+from campus_wire.readings import READINGS
+from campus_wire.settings import ConfigurationError, Table, load
+
+SHIPPED = Path(__file__).parent / "profiles"
+PROTOCOLS = ("snmp", "rtsp", "http", "tcp")
+FROM_STREAM = frozenset({"stream_up", "stream_bits_per_second", "stream_loss_ratio", "stream_jitter_seconds"})
+COMPUTE = ("value", "text", "mean", "sum", "max", "worst_free_ratio", "sum_bytes", "date_and_time")
+OID_PATTERN = r"[012](\.\d{1,10}){1,60}"
+_OID_HINT = Text("an object identifier like 1.3.6.1.2.1.1.3.0", "形如 1.3.6.1.2.1.1.3.0 的对象标识符")
+
+
+@dataclass(frozen=True, slots=True)
+class SnmpReading:
+    """One reading from one object (`oid`), or from the columns of a table.
+
+    `compute`: how values become the reading. `value` and `text`: the one object. `mean`, `sum`, `max`: over a column (`oid`).
+    `worst_free_ratio` and `sum_bytes`: over rows of a storage table with `size_oid`, `used_oid`, `unit_oid`, of `only` types in `type_oid`.
+    `date_and_time`: an SNMPv2-TC DateAndTime, as an offset to now. `multiply` scales numbers; `map` gives numbers for states.
+    """
+
+    reading: str
+    object: str
+    oid: str
+    compute: str = "value"
+    multiply: float = 1.0
+    map: tuple[tuple[str, float], ...] = ()
+    type_oid: str | None = None
+    only: str | None = None
+    unit_oid: str | None = None
+    size_oid: str | None = None
+    used_oid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReading:
+    """One reading from a JSON answer: `path` as in `storage.free`, with numbers for places in lists."""
+
+    reading: str
+    path: str
+    multiply: float = 1.0
+    map: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """One request to the device's own pages."""
+
+    path: str
+    port: int | None
+    tls: bool
+    status: int
+    readings: tuple[HttpReading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A reading outside these bounds is worth a remark."""
+
+    reading: str
+    minimum: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One type of device."""
+
+    name: str
+    title: Text
+    sources: tuple[str, ...]
+    up_when_any: tuple[str, ...]
+    snmp: tuple[SnmpReading, ...] = ()
+    http: Http | None = None
+    tcp_port: int | None = None
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """Every reading it may give, in the order of `READINGS`."""
+        named = {one.reading for one in self.snmp} | {one.reading for one in (self.http.readings if self.http else ())}
+        named |= FROM_STREAM if "rtsp" in self.up_when_any else frozenset()
+        return tuple(name for name in READINGS if name in named)
+
+
+def find_profile(name: str, folder: Path | None = None) -> Profile:
+    """A profile by name, the operator's own first. Raises ConfigurationError: unknown (with the known ones), or its mistakes."""
+    for place in (folder, SHIPPED):
+        if place is not None and (place / f"{name}.toml").is_file():
+            return load_profile(place / f"{name}.toml")
+    known = ", ".join(sorted(path.stem for path in profile_files(folder)))
+    from campus_wire.settings import Mistake
+
+    text = Text(f"no such profile; known: {known}", f"没有此设备类型；已有：{known}")
+    raise ConfigurationError(name, [Mistake("profile", text)])
+
+
+def profile_files(folder: Path | None = None) -> Iterator[Path]:
+    """All profiles, each name once."""
+    own = {path.name: path for path in sorted(folder.glob("*.toml"))} if folder and folder.is_dir() else {}
+    yield from own.values()
+    yield from (path for path in sorted(SHIPPED.glob("*.toml")) if path.name not in own)
+
+
+def load_profile(path: Path) -> Profile:
+    """The profile in a file. Raises ConfigurationError with every mistake in it."""
+    top = load(path, {}, ())
+    name = path.stem
+    if re.fullmatch(ID_PATTERN, name) is None:
+        top.wrong("file", f"'{name}' is no valid name", f"“{name}”不是合法名称")
+    up = top.strings("up_when_any", ("tcp",))
+    for one in up:
+        if one not in PROTOCOLS:
+            listed = ", ".join(PROTOCOLS)
+            top.wrong("up_when_any", f"'{one}' is none of {listed}", f"“{one}”不在 {listed} 之中")
+    profile = Profile(
+        name=name,
+        title=Text(top.string("title_en") or "", top.string("title_zh") or ""),
+        sources=top.strings("sources"),
+        up_when_any=up,
+        snmp=tuple(_snmp(table) for table in top.tables("snmp")),
+        http=_http(top.table("http")) if "http" in top else None,
+        tcp_port=top.integer("tcp_port", None, minimum=1, maximum=65_535),
+        limits=tuple(_limit(table) for table in top.tables("limit")),
+    )
+    top.done()
+    if "http" in up and profile.http is None:
+        top.wrong("up_when_any", "names http, but there is no [http]", "包含 http，但缺少 [http]")
+    if top.mistakes:
+        raise ConfigurationError(str(path), top.mistakes)
+    return profile
+
+
+def _snmp(table: Table) -> SnmpReading:
+    compute = table.string("compute", "value", choices=COMPUTE)
+    found = SnmpReading(
+        reading=_reading(table),
+        object=table.string("object") or "",
+        oid=_oid(table, "oid", needed=compute not in ("worst_free_ratio", "sum_bytes")) or "",
+        compute=compute,
+        multiply=table.number("multiply", 1.0, minimum=-1e15),
+        map=_map(table),
+        type_oid=_oid(table, "type_oid"),
+        only=_oid(table, "only"),
+        unit_oid=_oid(table, "unit_oid"),
+        size_oid=_oid(table, "size_oid", needed=compute in ("worst_free_ratio", "sum_bytes")),
+        used_oid=_oid(table, "used_oid", needed=compute == "worst_free_ratio"),
+    )
+    table.done()
+    return found
+
+
+def _http(table: Table) -> Http:
+    found = Http(
+        path=table.string(
+            "path", "/", pattern=r"/[!-~]{0,300}", hint=Text("a path like /status", "形如 /status 的路径")
+        ),
+        port=table.integer("port", None, minimum=1, maximum=65_535),
+        tls=table.boolean("tls", False),
+        status=table.integer("status", 200, minimum=100, maximum=599),
+        readings=tuple(_http_reading(one) for one in table.tables("reading")),
+    )
+    table.done()
+    return found
+
+
+def _http_reading(table: Table) -> HttpReading:
+    found = HttpReading(
+        reading=_reading(table),
+        path=table.string("path") or "",
+        multiply=table.number("multiply", 1.0, minimum=-1e15),
+        map=_map(table),
+    )
+    table.done()
+    return found
+
+
+def _limit(table: Table) -> Limit:
+    found = Limit(
+        reading=_reading(table),
+        minimum=table.number("minimum", None, minimum=-1e15),
+        maximum=table.number("maximum", None, minimum=-1e15),
+    )
+    table.done()
+    return found
+
+
+def _reading(table: Table) -> str:
+    name: str = table.string("reading", choices=tuple(READINGS)) or ""
+    return name
+
+
+def _oid(table: Table, key: str, needed: bool = False) -> str | None:
+    if not needed and key not in table:
+        table.string(key, None)
+        return None
+    found: str | None = table.string(key, pattern=OID_PATTERN, hint=_OID_HINT)
+    return found
+
+
+def _map(table: Table) -> tuple[tuple[str, float], ...]:
+    values = table.table("map")
+    found = tuple((key, float(values.number(key, 0.0, minimum=-1e15) or 0.0)) for key in values.names)
+    values.done()
+    return found

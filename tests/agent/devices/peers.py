@@ -1,0 +1,102 @@
+"""Real peers for device tests: net-snmp's agent and GStreamer's RTSP server on loopback; sockets that misbehave."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "fakes" / "rtsp_source.py"
+COMMUNITY, AUTH_KEY, PRIV_KEY = "lessons-community", "auth-passphrase", "priv-passphrase"
+STREAM_PASSWORD = "secret-of-the-stream"
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(type=kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def snmpd(folder: Path, more: str = "") -> Iterator[int]:
+    """net-snmp's agent with a v2c community and a v3 user (SHA-256, AES); its port."""
+    if shutil.which("snmpd") is None:
+        assert not os.environ.get("CI"), "snmpd must be there under CI"
+        pytest.skip("NO SNMPD: install the package snmpd")
+    port = free_port(socket.SOCK_DGRAM)
+    state = folder / "snmp-state"
+    state.mkdir()
+    (folder / "agent.conf").write_text(
+        f"agentAddress udp:127.0.0.1:{port}\nrocommunity {COMMUNITY} 127.0.0.1\n"
+        f'createUser monitor SHA-256 "{AUTH_KEY}" AES "{PRIV_KEY}"\nrouser monitor priv\nsysDescr Recorder 7.1\n{more}'
+    )
+    log = folder / "snmpd.log"
+    with subprocess.Popen(
+        ["snmpd", "-f", "-C", "-c", str(folder / "agent.conf"), "-Lf", str(log), "-p", str(folder / "snmpd.pid")],
+        env=os.environ | {"SNMP_PERSISTENT_DIR": str(state)},
+    ) as process:
+        try:
+            end = time.monotonic() + 15
+            while time.monotonic() < end and "NET-SNMP version" not in (log.read_text() if log.exists() else ""):
+                time.sleep(0.1)
+            yield port
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def rtsp_source(mode: str = "open") -> Iterator[str]:
+    """GStreamer's RTSP server; the address of its live stream."""
+    port = free_port()
+    with subprocess.Popen(
+        ["/usr/bin/python3", str(SOURCE), str(port), mode], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            if process.stdout is None or process.stdout.readline().strip() != "ready":
+                assert not os.environ.get("CI"), "GStreamer's RTSP server must be there under CI"
+                pytest.skip("NO RTSP SERVER: install gir1.2-gst-rtsp-server-1.0, python3-gi and the GStreamer plugins")
+            yield f"rtsp://127.0.0.1:{port}/live/1"
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def server(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A TCP server that does to each client what the test says; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    threading.Thread(target=one, args=(client,), daemon=True).start()
+
+        def one(client: socket.socket) -> None:
+            with client, contextlib.suppress(OSError):
+                answer(client)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield int(listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def udp_server(answer: Callable[[bytes], bytes]) -> Iterator[int]:
+    """A UDP server that answers each datagram as the test says; its port."""
+    with socket.socket(type=socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    data, address = listener.recvfrom(65_536)
+                    listener.sendto(answer(data), address)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield int(listener.getsockname()[1])

@@ -1,0 +1,66 @@
+"""A room is up when every required device of it is; what our own side broke says nothing of the equipment."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from campus_agent.config import Device
+from campus_agent.measure import rooms
+from campus_agent.measure.workers.tasks import DeviceSeen
+from campus_wire.failures import Failure, FailureKind, Operation, Validity
+
+GONE = Failure(Operation.READ, FailureKind.TIMEOUT)
+NO_SECRET = Failure(Operation.PREPARE, FailureKind.PERMISSION_DENIED)
+
+
+def device(name: str, room: str = "r1", required: bool = True) -> Device:
+    return Device(name, name, room, "web-http", "127.0.0.1", required, {}, {})
+
+
+def stamp(n: int) -> dict[str, Any]:
+    return {
+        "id": f"result-{n}",
+        "started_at": datetime(2026, 11, 24, tzinfo=UTC),
+        "boot_id": "b",
+        "monotonic_seconds": 1.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("seen", "up", "down", "validity"),
+    [
+        ({"a": None, "b": None, "c": None}, True, [], Validity.OK),
+        ({"a": None, "b": GONE, "c": None}, False, ["b"], Validity.OK),
+        ({"a": None, "b": None, "c": GONE}, True, [], Validity.OK),  # c is not required
+        ({"a": None, "b": NO_SECRET, "c": None}, None, [], Validity.NOT_MEASURED),
+        ({"a": GONE, "b": NO_SECRET, "c": None}, False, ["a"], Validity.OK),
+    ],
+)
+def test_a_room(seen: dict[str, Failure | None], up: bool | None, down: list[str], validity: Validity) -> None:
+    devices = [device("a"), device("b"), device("c", required=False), device("z", room="r2")]
+    said = [DeviceSeen(name, up=why is None, failure=why) for name, why in seen.items()] + [DeviceSeen("z", up=True)]
+    results = [rooms.device_result(d, s, "s001", stamp(n)) for n, (d, s) in enumerate(zip(devices, said, strict=True))]
+    first, second = rooms.room_results(devices, results, "s001", [stamp(10), stamp(11)])
+    assert (first.subject, first.validity) == ("r1", validity)
+    assert (first.record.up if first.record else None) is up
+    assert (first.record.down if first.record else []) == down
+    assert second.record is not None
+    assert second.record.up
+
+
+def test_a_round_through_the_worker() -> None:
+    (seen,) = asyncio.run(rooms.poll([device("a")], None))
+    assert not seen.up
+    assert seen.failure is not None
+    assert seen.failure.kind is FailureKind.CONNECTION_REFUSED
+
+
+def test_a_worker_that_hangs_costs_one_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "START_SECONDS", -11.99)
+    (seen,) = asyncio.run(rooms.poll([device("a")], None))
+    result = rooms.device_result(device("a"), seen, "s001", stamp(1))
+    assert (result.validity, result.record) == (Validity.NOT_MEASURED, None)
+    assert result.failure is not None
+    assert result.failure.kind is FailureKind.WORKER_DIED
