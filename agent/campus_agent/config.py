@@ -119,7 +119,7 @@ class Cycle:
     latency_seconds: int = 900
     service_seconds: int = 300
     host_seconds: int = 300
-    device_seconds: int = 60
+    device_seconds: int = 300
     ship_seconds: int = 30
     reference_days: int = 30
 
@@ -337,7 +337,7 @@ def _device(table: Table, folder: Path) -> Device:
     device = Device(
         id=device_id,
         name=table.string("name", device_id) or device_id,
-        room=table.string("room", pattern=ID_PATTERN, hint=_ID_HINT) or "",
+        room=_room(table),
         profile=table.string("profile", pattern=ID_PATTERN, hint=_ID_HINT) or "",
         host=table.string("host", pattern=_HOST_PATTERN, hint=_HOST_HINT) or "",
         required=table.boolean("required", True),
@@ -346,6 +346,13 @@ def _device(table: Table, folder: Path) -> Device:
     )
     table.done()
     return device
+
+
+def _room(table: Table) -> str:
+    room: str = table.string("room", pattern=ID_PATTERN, hint=_ID_HINT) or ""
+    if room == "recording_room":
+        table.wrong("room", f"'{room}' is reserved for the school itself", f"“{room}”为系统保留名称")
+    return room
 
 
 def _nothing(table: Table, key: str) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from campus_agent.config import AgentConfig, Collector, Endpoint
 from campus_agent.measure.presence import Place, look
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.quiet import disturbance
-from campus_agent.measure.rooms import device_result, poll, room_results, rooms_of
+from campus_agent.measure.rooms import SCHOOL_SUBJECT, device_result, poll, room_results, rooms_of, school_result
 from campus_agent.measure.runner import run_probe
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.history import RECALL_KEY, History
@@ -197,7 +197,7 @@ class Daemon:
         results = [device_result(one, said, school, self._stamp(said.seconds)) for one, said in pairs]
         rooms = room_results(devices, results, school, [self._stamp(0.0) for _ in rooms_of(devices)])
         self.planner.done(job, self._moment(), succeeded=True)
-        told: list[AnyResult] = [*results, *rooms]
+        told: list[AnyResult] = [*results, *rooms, school_result(rooms, school, self._stamp(0.0))]
         for result in told:
             await self._keep(result)
 
@@ -271,7 +271,7 @@ class Daemon:
                 failure=skip.failure,
                 detail=skip.detail[:300],
             )
-            for subject in (rooms_of(self.config.devices) if rooms else [skip.job.subject])
+            for subject in ([*rooms_of(self.config.devices), SCHOOL_SUBJECT] if rooms else [skip.job.subject])
         ]
 
     async def _keep(self, result: AnyResult) -> None:

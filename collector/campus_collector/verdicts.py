@@ -16,7 +16,12 @@ from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict, areas_of
 from campus_collector.store.interface import Change, Store, Subject
 from campus_wire.records import Segment
 
-TARGET_OF = {rule.subject_kind: target for target, rule in RULES.items()}
+TARGETS_OF: dict[str, tuple[str, ...]] = {
+    kind: tuple(target for target, rule in RULES.items() if rule.subject_kind == kind)
+    for kind in {rule.subject_kind for rule in RULES.values()}
+}
+TARGET_OF = {kind: targets[0] for kind, targets in TARGETS_OF.items()}
+"""The target a kind of subject is there for; an uplink has a second one."""
 _Key = tuple[str, str, str]
 
 
@@ -42,15 +47,16 @@ class Verdicts:
         towns = {one.id: one.town for one in self._store.schools()}
         found = []
         for subject in self._store.subjects(school):
-            key = (subject.school, subject.kind, subject.id)
-            with self._lock:
-                verdict, changes = self._known.get(month, {}).get(key), self._changes
-            if verdict is None:
-                verdict = self._judge(subject, towns.get(subject.school, ""), month)
+            for target in TARGETS_OF[subject.kind]:
+                key = (target, subject.school, subject.id)
                 with self._lock:
-                    if changes == self._changes:  # else something arrived while we judged
-                        self._known.setdefault(month, {})[key] = verdict
-            found.append(verdict)
+                    verdict, changes = self._known.get(month, {}).get(key), self._changes
+                if verdict is None:
+                    verdict = self._judge(target, subject, towns.get(subject.school, ""), month)
+                    with self._lock:
+                        if changes == self._changes:  # else something arrived while we judged
+                            self._known.setdefault(month, {})[key] = verdict
+                found.append(verdict)
         return sorted(found, key=lambda one: (one.target, one.town, one.school, one.subject))
 
     def areas(self, month: Month) -> list[AreaVerdict]:
@@ -66,8 +72,7 @@ class Verdicts:
             for target, segment in segments.items()
         }
 
-    def _judge(self, subject: Subject, town: str, month: Month) -> SubjectVerdict:
-        name = TARGET_OF[subject.kind]
+    def _judge(self, name: str, subject: Subject, town: str, month: Month) -> SubjectVerdict:
         target = self.policy.in_force(name, month.first_day)
         kind = RULES[name].result_kind
         results = list(self._store.results(subject.school, subject.id, kind, month.start, month.end))
@@ -84,9 +89,9 @@ class Verdicts:
     def _forget(self, change: Change) -> None:
         """Results of any month may have arrived: forget these subjects in all months."""
         doomed = [
-            (school, rule.subject_kind, subject)
+            (target, school, subject)
             for school, subject, kind in change.subjects
-            for rule in RULES.values()
+            for target, rule in RULES.items()
             if rule.result_kind == kind
         ]
         with self._lock:

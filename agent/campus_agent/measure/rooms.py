@@ -13,6 +13,7 @@ from campus_agent.measure.workers.tasks import DevicesAnswer, DeviceSeen, Device
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import DeviceRecord, DeviceResult, RoomRecord, RoomResult
 
+SCHOOL_SUBJECT = "recording_room"
 ONE_SECONDS = 12.0
 AT_ONCE = 24
 START_SECONDS = 6.0
@@ -89,6 +90,22 @@ def room_results(
             )
         )
     return found
+
+
+def school_result(rooms: Sequence[RoomResult], school: str, stamp: dict[str, Any]) -> RoomResult:
+    """Has the school a recording room that works? Up when some room is; subject is `recording_room`, for the target of that name."""
+    known = [one.record for one in rooms if one.record is not None]
+    up = any(record.up for record in known)
+    sound = up or len(known) == len(rooms)
+    down = [one.subject for one in rooms if one.record is not None and not one.record.up]
+    return RoomResult(
+        **stamp,
+        subject=SCHOOL_SUBJECT,
+        school=school,
+        duration_seconds=0.0,
+        validity=Validity.OK if sound else Validity.NOT_MEASURED,
+        record=RoomRecord(up=up, devices=len(rooms), down=down) if sound else None,
+    )
 
 
 def rooms_of(devices: Sequence[Device]) -> list[str]:

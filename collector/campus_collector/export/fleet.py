@@ -30,6 +30,8 @@ from campus_wire.records import (
 
 UP_WITHIN = timedelta(minutes=15)
 STALE_AFTER = timedelta(days=1)
+SCHOOL_SUBJECT = "recording_room"
+"""What the target of this name judges: whether the school has some room that works. Its rooms are shown one by one."""
 PHASES = ("resolve", "connect", "tls", "first_byte")
 _OWN = ("campus_ingest_request_duration_seconds", "campus_scrape_duration_seconds")
 
@@ -141,6 +143,8 @@ def _equipment(families: Families, latest: Latest, town: str, since: datetime) -
     if not isinstance(result, DeviceResult | RoomResult) or result.record is None or result.started_at < since:
         return
     if isinstance(result, RoomResult):
+        if latest.subject == SCHOOL_SUBJECT:
+            return
         families.add("campus_room_up", (town, latest.school, latest.subject), 1 if result.record.up else 0)
         return
     record = result.record

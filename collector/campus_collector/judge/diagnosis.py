@@ -49,6 +49,9 @@ WORDS: dict[str, Text] = {
     "certificate": Text("the platform's certificate is refused", "平台证书校验未通过"),
     "slow_answer": Text("the platform's first byte comes too late", "平台首字节响应过慢"),
     "server_error": Text("the platform answers with an error", "平台返回错误"),
+    "room_down": Text("a required device of each room was down too often", "每间录播室都有必备设备多次异常"),
+    "delay_under_load": Text("round trips grow too long when the line is full", "线路繁忙时时延过大"),
+    "delay_idle": Text("round trips, jitter or loss are too high even when idle", "空闲时时延、抖动或丢包已超限"),
     "too_few": Text("too few valid results so far", "有效测量次数不足"),
     "unknown": Text("cause unknown", "原因不明"),
 }
@@ -74,7 +77,29 @@ def diagnose(case: Case) -> str:
         return _why_insufficient(case)
     if case.target is not None and case.target.name == "platform_access":
         return _why_no_access(case)
+    if case.target is not None and case.target.name == "recording_room":
+        return "room_down"
+    if case.target is not None and case.target.name == "live_class":
+        return _why_late(case)
     return _why_slow(case)
+
+
+def _why_late(case: Case) -> str:
+    """Under load, or already idle? By what most failing tests show."""
+    limits = case.target.delays if case.target else None
+    failing = {one.id for one in case.observations if one.passes is False}
+    idle = 0
+    for result in case.results:
+        record = result.record if isinstance(result, ThroughputResult) and result.id in failing else None
+        if record is None or record.idle is None or limits is None:
+            continue
+        found = record.idle
+        idle += (
+            (found.rtt_median_seconds or 0) > limits.max_rtt_seconds
+            or (found.jitter_seconds or 0) > limits.max_jitter_seconds
+            or (found.loss_ratio or 0) > limits.max_loss_ratio
+        )
+    return "delay_idle" if 2 * idle > len(failing) else "delay_under_load"
 
 
 def _why_insufficient(case: Case) -> str:

@@ -15,13 +15,31 @@ from typing import Any, Literal
 from campus_wire.language import Text
 from campus_wire.settings import ConfigurationError, Mistake, Table
 
-TargetName = Literal["classroom_bandwidth", "uplink_bandwidth", "platform_access"]
-TARGET_NAMES: tuple[TargetName, ...] = ("classroom_bandwidth", "uplink_bandwidth", "platform_access")
+TargetName = Literal["classroom_bandwidth", "uplink_bandwidth", "recording_room", "live_class", "platform_access"]
+TARGET_NAMES: tuple[TargetName, ...] = (
+    "classroom_bandwidth",
+    "uplink_bandwidth",
+    "recording_room",
+    "live_class",
+    "platform_access",
+)
 TARGET_WORDS: dict[str, Text] = {
     "classroom_bandwidth": Text("100 Mbit/s to every class", "百兆进班"),
     "uplink_bandwidth": Text("Gigabit to every school", "千兆进校"),
+    "recording_room": Text("Recording room works", "录播室覆盖"),
+    "live_class": Text("Ready for live lessons", "三个课堂就绪"),
     "platform_access": Text("Cloud platforms reachable", "云平台可达"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """What a live lesson bears: round trips idle and under load (95 %), jitter and loss idle. Seconds, and a ratio 0-1."""
+
+    max_rtt_seconds: float
+    max_working_rtt_seconds: float
+    max_jitter_seconds: float
+    max_loss_ratio: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +54,7 @@ class Target:
     source: str
     required_bits_per_second: float | None = None
     max_first_byte_seconds: float | None = None
+    delays: Delays | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +123,9 @@ def _target(table: Table) -> Target | None:
     bandwidth = name in ("classroom_bandwidth", "uplink_bandwidth")
     since: Any = table.value("effective_from", date, "a date like 2023-01-01", "形如 2023-01-01 的日期")
     required = table.number("required_bits_per_second", minimum=1e6, maximum=1e12) if bandwidth else None
-    first_byte = table.number("max_first_byte_seconds", minimum=0.01, maximum=60) if not bandwidth else None
+    access = name == "platform_access"
+    first_byte = table.number("max_first_byte_seconds", minimum=0.01, maximum=60) if access else None
+    delays = _delays(table) if name == "live_class" else None
     values: dict[str, Any] = {
         "passing_share": table.number("passing_share", minimum=0.01, maximum=1),
         "min_valid_results": table.integer("min_valid_results", minimum=1, maximum=10_000),
@@ -115,8 +136,21 @@ def _target(table: Table) -> Target | None:
     if name not in TARGET_NAMES or since is None or None in values.values():
         return None
     return Target(
-        name=name, effective_from=since, required_bits_per_second=required, max_first_byte_seconds=first_byte, **values
+        name=name,
+        effective_from=since,
+        required_bits_per_second=required,
+        max_first_byte_seconds=first_byte,
+        delays=delays,
+        **values,
     )
+
+
+def _delays(table: Table) -> Delays:
+    seconds = {
+        key: float(table.number(key, minimum=0.001, maximum=10) or 0.0)
+        for key in ("max_rtt_seconds", "max_working_rtt_seconds", "max_jitter_seconds")
+    }
+    return Delays(**seconds, max_loss_ratio=float(table.number("max_loss_ratio", minimum=0, maximum=1) or 0.0))
 
 
 def _hours(top: Table, texts: Sequence[str]) -> tuple[HoursOfDay, ...]:

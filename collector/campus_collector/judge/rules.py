@@ -1,7 +1,8 @@
 """From one result to what a rule counts: does it say something, and does it pass? Pure.
 
 Bandwidth: failed, skipped and unsound results say nothing; both directions must reach the required line rate.
-Platform: a failed request is a finding; only school hours count.
+Platform: a failed request is a finding. Recording room: some room of the school is up. For both only school hours count.
+Live class: round trips, jitter and loss of the uplink's tests.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,14 +13,14 @@ from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
 from campus_wire.access import access_passes
 from campus_wire.bandwidth import Verdict, line_rate_of, verdict_of
-from campus_wire.records import AnyResult, Outcome, ServiceResult, ThroughputResult, outcome_of
+from campus_wire.records import AnyResult, Outcome, RoomResult, ServiceResult, ThroughputResult, outcome_of
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What one result contributes. `passes` None: kept and shown, not judged.
 
-    `value` is what was compared: the smaller line rate in bits per second, or the time to first byte in seconds.
+    `value` is what was compared: the smaller line rate in bits per second, the time to first byte, or the round trip under load, in seconds.
     """
 
     id: str
@@ -94,8 +95,47 @@ def _first_byte(result: AnyResult) -> float | None:
     return result.record.first_byte_seconds if isinstance(result, ServiceResult) and result.record else None
 
 
+def _room_passes(
+    result: AnyResult, target: Target, policy: Policy, required_bits_per_second: float | None
+) -> bool | None:
+    """Some room of the school had every required device up; a poll round that our own side broke says nothing."""
+    if not isinstance(result, RoomResult) or result.record is None or outcome_of(result) != "ok":
+        return None
+    return result.record.up
+
+
+def _live_passes(
+    result: AnyResult, target: Target, policy: Policy, required_bits_per_second: float | None
+) -> bool | None:
+    """Round trips, jitter and loss, idle and under load; a test without them says nothing."""
+    record = result.record if isinstance(result, ThroughputResult) else None
+    if record is None or target.delays is None or outcome_of(result) != "ok" or record.idle is None:
+        return None
+    idle, limits = record.idle, target.delays
+    working = record.working.rtt_p95_seconds or record.working.rtt_max_seconds if record.working else None
+    if idle.rtt_median_seconds is None or idle.jitter_seconds is None or idle.loss_ratio is None or working is None:
+        return None
+    return (
+        idle.rtt_median_seconds <= limits.max_rtt_seconds
+        and idle.jitter_seconds <= limits.max_jitter_seconds
+        and idle.loss_ratio <= limits.max_loss_ratio
+        and working <= limits.max_working_rtt_seconds
+    )
+
+
+def _working_rtt(result: AnyResult) -> float | None:
+    record = result.record if isinstance(result, ThroughputResult) else None
+    return record.working.rtt_p95_seconds if record and record.working else None
+
+
+def _no_value(result: AnyResult) -> float | None:
+    return None
+
+
 RULES: dict[str, Rule] = {
     "classroom_bandwidth": Rule("throughput", "classroom", _bandwidth_passes, _smaller_line_rate, False),
     "uplink_bandwidth": Rule("throughput", "uplink", _bandwidth_passes, _smaller_line_rate, False),
+    "recording_room": Rule("room", "recording_room", _room_passes, _no_value, True),
+    "live_class": Rule("throughput", "uplink", _live_passes, _working_rtt, False),
     "platform_access": Rule("service", "service", _access_passes, _first_byte, True),
 }

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from campus_wire.records import AgentState, Announcement, AnyResult, Outcome
 
-SubjectKind = Literal["classroom", "uplink", "service"]
+SubjectKind = Literal["classroom", "uplink", "recording_room", "service"]
 Source = Literal["announced", "inventory"]
 
 

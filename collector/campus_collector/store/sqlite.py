@@ -362,9 +362,14 @@ def _announce_school(database: sqlite3.Connection, school: str, town: str | None
 
 def _know_subject(database: sqlite3.Connection, school: str, subject: str, kind: str) -> int:
     """A judged subject that nobody announced is known from its first result on. 1 when it is new."""
-    if kind not in ("throughput", "service"):
+    if kind == "room":
+        if subject != "recording_room":  # a single room is shown; judged is what the school has
+            return 0
+        subject_kind = "recording_room"
+    elif kind in ("throughput", "service"):
+        subject_kind = "service" if kind == "service" else "uplink" if subject == "uplink" else "classroom"
+    else:
         return 0
-    subject_kind = "service" if kind == "service" else "uplink" if subject == "uplink" else "classroom"
     row = (school, subject_kind, subject, subject)
     return database.execute("INSERT OR IGNORE INTO subject VALUES (?, ?, ?, ?, NULL, 'announced', NULL)", row).rowcount
 

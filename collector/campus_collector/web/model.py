@@ -9,7 +9,7 @@ from campus_collector.export.fleet import UP_WITHIN
 from campus_collector.judge.agreement import total
 from campus_collector.judge.diagnosis import WORDS as CAUSES
 from campus_collector.judge.month import Month
-from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
+from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS, Target
 from campus_collector.judge.rules import RULES
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_collector.service import Service
@@ -34,6 +34,8 @@ from campus_wire.records import (
     ThroughputResult,
 )
 
+OTHER_TARGETS = ("recording_room", "live_class")
+"""Targets of a school that have no row of a subject of their own."""
 MARKS = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.INSUFFICIENT: "?", Verdict.EXEMPT: "–"}
 SHOWN_IN_FULL = 2
 """With more schools than this the overview lists them, each with a page of its own."""
@@ -117,6 +119,16 @@ class RoomView:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A target of the school as a whole, this month."""
+
+    name: str
+    badge: Badge
+    cause: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class SchoolView:
     """All of a school."""
 
@@ -127,6 +139,7 @@ class SchoolView:
     uplinks: list[SegmentRow]
     services: list[ServiceRow]
     rooms: list[RoomView]
+    others: list[TargetRow]
     facts: list[tuple[str, str]]
     reporting: Badge
     reporting_note: str
@@ -207,6 +220,8 @@ class Reader:
             verdict = verdicts.get((TARGET_OF[subject.kind], subject.id))
             if verdict is None:  # it became known after the verdicts were read: on the next page
                 continue
+            if subject.kind == "recording_room":
+                continue
             if subject.kind == "service":
                 services.append(self._service_row(subject, latest.get((subject.id, "service")), verdict))
             else:
@@ -222,6 +237,7 @@ class Reader:
             segments["uplink"],
             services,
             self._rooms([one.any for one in latest.values()]),
+            [self._target_row(one) for (target, _), one in sorted(verdicts.items()) if target in OTHER_TARGETS],
             self._facts(agent, latest.get(("gateway", "host"))),
             reporting,
             note,
@@ -239,14 +255,18 @@ class Reader:
         """How the newest result of each subject would be judged alone: what a month in progress cannot tell yet."""
         rule = self._policy.in_force(target, self._month.first_day)
         counts = Counter(
-            self._verdict_of(
-                self._newest.get((subject.school, subject.id, RULES[target].result_kind)), required_of(subject, rule)
-            )
+            self._passes(target, rule, subject)
             for subject in self._subjects
             if subject.kind == RULES[target].subject_kind
         )
         met, not_met = counts[Verdict.MET], counts[Verdict.NOT_MET]
         return self._w("by_latest", met=met, not_met=not_met, open=counts.total() - met - not_met)
+
+    def _passes(self, name: str, rule: Target | None, subject: Subject) -> Verdict:
+        """The verdict of the newest result alone."""
+        result = self._newest.get((subject.school, subject.id, RULES[name].result_kind))
+        passes = RULES[name].passes(result, rule, self._policy, required_of(subject, rule)) if result and rule else None
+        return Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET
 
     def _verdict_of(self, result: AnyResult | None, required: float | None) -> Verdict:
         if isinstance(result, ThroughputResult):
@@ -323,6 +343,14 @@ class Reader:
             first_byte=self._in(duration_words(record.first_byte_seconds if record else None)),
             month=self._badge(verdict.verdict),
             month_note=self._progress(verdict),
+        )
+
+    def _target_row(self, verdict: SubjectVerdict) -> TargetRow:
+        return TargetRow(
+            self._in(TARGET_WORDS[verdict.target]),
+            self._badge(verdict.verdict),
+            self._in(CAUSES[verdict.diagnosis]),
+            self._progress(verdict),
         )
 
     def _rooms(self, newest: list[AnyResult]) -> list[RoomView]:

@@ -33,6 +33,8 @@ WORDS: dict[str, Text] = {
     "uplink": Text("School uplink", "学校出口"),
     "services": Text("Cloud platforms", "云平台"),
     "service": Text("Platform", "平台"),
+    "other_targets": Text("The school as a whole", "全校指标"),
+    "target": Text("Target", "指标"),
     "rooms": Text("Recording rooms", "录播室"),
     "room": Text("Recording room {room}", "录播室 {room}"),
     "device": Text("Device", "设备"),

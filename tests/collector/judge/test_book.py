@@ -35,9 +35,9 @@ def test_only_the_changed_subject_is_judged_again(world: World, monkeypatch) -> 
     judged: list[str] = []
     original = world.service.verdicts._judge
 
-    def spy(subject: Subject, town: str, month: Month):
+    def spy(target: str, subject: Subject, town: str, month: Month):
         judged.append(subject.id)
-        return original(subject, town, month)
+        return original(target, subject, town, month)
 
     monkeypatch.setattr(world.service.verdicts, "_judge", spy)
     world.service.verdicts.subjects(november)

@@ -1,8 +1,10 @@
 """The rules of design section 3 at their edges, and what must hold for any results in any order."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,10 +14,11 @@ from campus_collector.judge.diagnosis import WORDS, Case, diagnose
 from campus_collector.judge.month import Month, month_of, parse_month
 from campus_collector.judge.policy import Policy, load_policy, read_policy
 from campus_collector.judge.rules import observe
-from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict, areas_of, evidence_of, verdict_from
+from campus_collector.judge.verdict import AreaVerdict, Evidence, SubjectVerdict, areas_of, evidence_of, verdict_from
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import FailureKind, SkipReason, Validity
-from campus_wire.records import AnyResult
+from campus_wire.ids import new_result_id
+from campus_wire.records import AnyResult, LatencyRecord, RoomRecord, RoomResult, ThroughputResult
 from campus_wire.settings import ConfigurationError
 from tests.collector.world import AT, days, service, throughput
 
@@ -187,8 +190,7 @@ def test_every_mistake_of_a_policy_is_told_at_once() -> None:
         "  tolerance_ratio: must be within 0.5 … 1.0, not 2",
         "  school_hours: must hold hours like 07:30-12:00, not '8-12'",
         "  school_hours: must hold hours like 07:30-12:00, not '12:00-08:00'",
-        "  target[0].name: must be one of classroom_bandwidth, uplink_bandwidth, platform_access, not 'class_bandwidth'",
-        "  target[0].max_first_byte_seconds: is missing; it must be a number",
+        "  target[0].name: must be one of classroom_bandwidth, uplink_bandwidth, recording_room, live_class, platform_access, not 'class_bandwidth'",
         "  target[1].effective_from: must be a date like 2023-01-01, not '2023'",
         "  target[1].required_bits_per_second: is missing; it must be a number",
         "  target[1].passing_share: must be within 0.01 … 1, not 80",
@@ -253,3 +255,87 @@ def test_the_likely_cause_is_named(target: str, given_results: list[AnyResult], 
     verdict = verdict_from(evidence_of(observations), rule)
     assert diagnose(Case(verdict, rule, observations, given_results)) == cause
     assert cause in WORDS
+
+
+def judged(target: str, results: list[AnyResult]) -> tuple[Verdict, Evidence, str]:
+    """Verdict, evidence and cause."""
+    rule = POLICY.in_force(target, NOVEMBER.first_day)
+    assert rule is not None
+    observations = observe(results, rule, POLICY, NOVEMBER, None)
+    evidence = evidence_of(observations)
+    verdict = verdict_from(evidence, rule)
+    return verdict, evidence, diagnose(Case(verdict, rule, observations, results))
+
+
+def room(up: bool | None, at: datetime) -> RoomResult:
+    record = None if up is None else RoomRecord(up=up, devices=1)
+    validity = Validity.OK if record else Validity.NOT_MEASURED
+    more = {
+        "id": new_result_id(round(at.timestamp() * 1000)),
+        "boot_id": "b",
+        "monotonic_seconds": 1.0,
+        "duration_seconds": 0.0,
+    }
+    return RoomResult(subject="recording_room", started_at=at, validity=validity, record=record, **more)
+
+
+def polls(share_up: float, days: int = 5, each: int = 40, hour: int = 2) -> list[AnyResult]:
+    """So many polls a day from 10:00 in Shandong on, Mondays to Fridays; the first ones of each day are down."""
+    first = datetime(2026, 11, 9, hour, tzinfo=UTC)
+    return [
+        room(n >= round((1 - share_up) * each), first + timedelta(days=day, minutes=n * 2))
+        for day in range(days)
+        for n in range(each)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("results", "verdict", "valid"),
+    [
+        pytest.param(polls(1.0), Verdict.MET, 200, id="always up"),
+        pytest.param(polls(0.95), Verdict.MET, 200, id="exactly 95 %"),
+        pytest.param(polls(0.925), Verdict.NOT_MET, 200, id="below"),
+        pytest.param(polls(1.0, days=2), Verdict.INSUFFICIENT, 80, id="too few polls"),
+        pytest.param(polls(1.0, days=3, each=60), Verdict.INSUFFICIENT, 180, id="too few days"),
+        pytest.param([*polls(1.0), *polls(0.0, hour=12)], Verdict.MET, 200, id="evenings do not count"),
+        pytest.param([*polls(1.0), room(None, AT)], Verdict.MET, 200, id="what our own side broke says nothing"),
+        pytest.param([], Verdict.INSUFFICIENT, 0, id="nothing"),
+    ],
+)
+def test_a_recording_room_s_month(results: list[AnyResult], verdict: Verdict, valid: int) -> None:
+    found, evidence, _ = judged("recording_room", results)
+    assert (found, evidence.valid_results) == (verdict, valid)
+
+
+def lesson(
+    rtt: float = 0.01, working: float = 0.05, jitter: float = 0.001, loss: float = 0.0, **more: Any
+) -> ThroughputResult:
+    made = throughput(1e9, 1e9, subject="uplink", **more)
+    assert made.record is not None
+    idle = LatencyRecord("icmp", 20, 20, rtt, rtt, rtt, rtt, jitter, loss)
+    busy = LatencyRecord("icmp", 20, 20, rtt, working, working, working, jitter, 0.3)
+    return msgspec.structs.replace(made, record=msgspec.structs.replace(made.record, idle=idle, working=busy))
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "cause"),
+    [
+        ({}, Verdict.MET, ""),
+        ({"rtt": 0.060, "working": 0.150, "jitter": 0.030, "loss": 0.01}, Verdict.MET, ""),
+        ({"working": 0.151}, Verdict.NOT_MET, "delay_under_load"),
+        ({"rtt": 0.061}, Verdict.NOT_MET, "delay_idle"),
+        ({"jitter": 0.031}, Verdict.NOT_MET, "delay_idle"),
+        ({"loss": 0.011}, Verdict.NOT_MET, "delay_idle"),
+    ],
+)
+def test_ready_for_live_lessons(changes: dict[str, float], verdict: Verdict, cause: str) -> None:
+    results = [lesson(**changes, at=AT + timedelta(days=day, hours=hour)) for day in range(3) for hour in range(2)]
+    found, _, diagnosis = judged("live_class", results)
+    assert (found, diagnosis) == (verdict, cause)
+
+
+def test_a_test_without_round_trips_says_nothing_of_live_lessons() -> None:
+    bare = throughput(1e9, 1e9, subject="uplink")
+    assert bare.record is not None
+    results = [msgspec.structs.replace(bare, record=msgspec.structs.replace(bare.record, working=None))]
+    assert judged("live_class", results)[1].valid_results == 0
