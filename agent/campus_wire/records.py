@@ -94,6 +94,7 @@ class ThroughputRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     cpu_ratio: Ratio | None = None
     link_speed_bits_per_second: Rate | None = None
     link_duplex: Literal["full", "half"] | None = None
+    transport: Literal["udp", "tcp"] | None = None
 
 
 class LatencyProbeRecord(msgspec.Struct, frozen=True, omit_defaults=True):

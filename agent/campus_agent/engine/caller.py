@@ -22,37 +22,51 @@ from campus_agent.engine.messages import (
     Bye,
     Challenge,
     Direction,
+    Flow,
     Hello,
     Load,
     Message,
+    Opened,
     ProtocolError,
     Prove,
     Reason,
     Received,
     Refused,
+    Stream,
     Welcome,
 )
 from campus_agent.engine.pulse import Arrivals, Departure, Pulse
 from campus_agent.engine.receiver import Receiver
-from campus_agent.engine.report import from_message
+from campus_agent.engine.report import add_flow, from_message
 from campus_agent.engine.sender import Answer, Train, send_train
 from campus_agent.engine.spec import (
     CONNECT_SECONDS,
     DRAIN_SECONDS,
     IDLE_PROBE_INTERVAL_SECONDS,
     IDLE_PROBES,
+    IDLE_SECONDS,
     NONCE_BYTES,
     OVERTIME_RATIO,
     PROBE_INTERVAL_SECONDS,
     PROTOCOL_VERSION,
     SETTLE_SECONDS,
+    STREAM_JOIN_SECONDS,
+    STREAM_MAGIC,
+    STREAM_OVERHEAD_RATIO,
     TRAIN_START_SECONDS,
 )
-from campus_agent.engine.transport import forbid_fragments, path_mtu_bytes
+from campus_agent.engine.stream import Inflow, prepare, send_out, take_in
+from campus_agent.engine.transport import forbid_fragments, path_mtu_bytes, uses_timestamps
 from campus_agent.engine.urgency import urgent
-from campus_wire.encapsulation import IP_HEADER_BYTES, UDP_HEADER_BYTES, Encapsulation
+from campus_wire.encapsulation import (
+    IP_HEADER_BYTES,
+    UDP_HEADER_BYTES,
+    Encapsulation,
+    goodput_from_line_rate,
+    wire_bytes_of,
+)
 
-_MessageT = TypeVar("_MessageT", Challenge, Welcome, Received, Refused)
+_MessageT = TypeVar("_MessageT", Challenge, Welcome, Received, Refused, Opened, Flow)
 _PROBE_EVERY_NS = int(PROBE_INTERVAL_SECONDS * 1e9)
 
 
@@ -66,7 +80,7 @@ class Refusal(Exception):
 
 
 class UdpBlocked(TimeoutError):
-    """The control connection works, but no UDP probe was answered."""
+    """The control connection works, but UDP does not pass, or not the load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,7 @@ class Caller:
         self._receiver: Receiver
         self._pulses = 0
         self._next_probe_ns = 0
+        self.round_trip_seconds = 0.0
         local = channel.socket.getsockname()[0]
         self.interface = interface_of(local)
         self._counters = open_counters(self.interface)
@@ -105,7 +120,11 @@ class Caller:
         seconds = min(CONNECT_SECONDS, deadline - monotonic())
         if seconds <= 0:
             raise TimeoutError("no time left to connect")
-        return cls(Channel(socket.create_connection((host, port), timeout=seconds), Connection("client")))
+        began = monotonic()
+        sock = socket.create_connection((host, port), timeout=seconds)
+        caller = cls(Channel(sock, Connection("client")))
+        caller.round_trip_seconds = monotonic() - began  # SYN and its answer, and the time to resolve a name
+        return caller
 
     def authenticate(self, key: bytes, deadline: float) -> None:
         """Both sides prove the key; the slot is ours afterwards. Raises Refusal, ProtocolError, OSError."""
@@ -165,6 +184,76 @@ class Caller:
         )
         self._channel.send(order, deadline)
         return self._send(order, deadline) if direction == "to_responder" else self._take_in(order, deadline)
+
+    @property
+    def knows_streams(self) -> bool:
+        """Is the responder new enough for a test by TCP?"""
+        return self._welcome.streams
+
+    def most_stream_octets(self) -> int:
+        """The longest stream the responder serves, in payload."""
+        return int(self._welcome.bounds.pulse_bytes / STREAM_OVERHEAD_RATIO)
+
+    def stream_octets(self, seen: Inflow) -> int:
+        """What a stream has cost on the line so far, by what has arrived of it."""
+        return wire_bytes_of(seen.octets[-1], self.encapsulation) if seen.octets else 0
+
+    def receiver_gap_bytes(self, direction: Direction) -> int | None:
+        """What the receiver's counters leave out of each packet; None: it has none."""
+        here = direction == "to_client"
+        return self._gap_bytes(self._header_bytes if here else self._welcome.interface_header_bytes)
+
+    def stream(
+        self, direction: Direction, offered: float, octets: int, seconds: float, enough: Callable[[Inflow], bool]
+    ) -> tuple[Inflow, int]:
+        """One load by TCP; what came, and what it cost on the line. `offered` is a line rate. Raises Refusal, ProtocolError, OSError."""
+        self._pulses += 1
+        deadline = monotonic() + seconds + STREAM_JOIN_SECONDS + IDLE_SECONDS
+        rate = goodput_from_line_rate(offered, self.encapsulation)
+        self._channel.send(Stream(self._pulses, direction, octets, seconds, rate), deadline)
+        opened = self._expect(Opened, deadline)
+        peer = self._channel.socket.getpeername()
+        with socket.create_connection(peer[:2], timeout=STREAM_JOIN_SECONDS) as sock:
+            prepare(sock, rate)
+            self.encapsulation = msgspec.structs.replace(self.encapsulation, tcp_timestamps=uses_timestamps(sock))
+            sock.sendall(STREAM_MAGIC + bytes.fromhex(opened.ticket))
+            end_ns = monotonic_ns() + int(seconds * 1e9)
+            if direction == "to_client":
+                with urgent():
+                    seen = take_in(sock, self._counters, end_ns, octets, enough)
+                self._check_refusal()
+                return seen, self.stream_octets(seen)
+            return self._send_stream(sock, opened.stream, rate, octets, end_ns, enough, deadline)
+
+    def _send_stream(
+        self,
+        sock: socket.socket,
+        number: int,
+        rate: float,
+        octets: int,
+        end_ns: int,
+        enough: Callable[[Inflow], bool],
+        deadline: float,
+    ) -> tuple[Inflow, int]:
+        """Send until what the responder tells is enough."""
+        seen = Inflow()
+        ended = False
+
+        def hear() -> bool:
+            nonlocal ended
+            flow = self._expect(Flow, deadline)
+            if flow.stream != number:
+                raise ProtocolError(f"a flow of stream {flow.stream} where {number} was due")
+            add_flow(seen, flow)
+            ended = flow.last
+            return ended or enough(seen)
+
+        with urgent():
+            sent = send_out(sock, rate, end_ns, octets, lambda: self._channel.readable() and hear())
+        sock.close()
+        while not ended:
+            hear()
+        return seen, wire_bytes_of(sent, self.encapsulation)
 
     def reading(self, shot: Shot, *, client_receives: bool, subscriber_receives: bool) -> Pulse:
         """A shot with what is needed to read it."""

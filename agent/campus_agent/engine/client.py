@@ -7,11 +7,12 @@ from math import inf
 from statistics import fmean
 from time import monotonic
 
-from campus_agent.engine.caller import Caller, Refusal
+from campus_agent.engine.caller import Caller, Refusal, UdpBlocked
 from campus_agent.engine.direction import Budget, DirectionTest, Way
 from campus_agent.engine.interfaces import link_speed_bits_per_second
 from campus_agent.engine.messages import ProtocolError
-from campus_agent.engine.spec import CONTROL_BYTES, CONTROL_RATIO, PROTOCOL_VERSION
+from campus_agent.engine.spec import CONTROL_BYTES, CONTROL_RATIO, PROTOCOL_VERSION, STREAM_CONGESTION_CONTROL
+from campus_agent.engine.stream_direction import StreamTest
 from campus_agent.measure.errors import kind_of_error
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
@@ -100,24 +101,19 @@ def _measure(request: Request, on_progress: Callable[[Progress], None] | None) -
         operation = Operation.AUTHENTICATE
         caller.authenticate(request.key or b"", deadline)
         operation = Operation.TRANSFER
-        caller.listen_idle(request.encapsulation, deadline)
-        target = request.required_bits_per_second
-        ratio = request.max_cross_traffic_ratio
-        max_others = inf if ratio is None else ratio * target
-        ways: tuple[Way, Way] = ("down", "up")
-        for way in ways:
-            share = budget.share(0.5 if way == "down" else 1.0)
-            test = DirectionTest(
-                caller, way, request.segment, target, target * request.tolerance_ratio, share, max_others
-            )
-            test.tell = _teller(on_progress)
-            tests.append(test)
-            test.run()
-            budget.octets -= test.octets
-            if test.disturbs:
-                if test.decision.reached:  # one direction is no verdict yet
-                    test.break_off()
-                break
+        try:
+            caller.listen_idle(request.encapsulation, deadline)
+            _run(request, caller, DirectionTest, budget, tests, on_progress)
+        except UdpBlocked as blocked:
+            if any(test.decision.done for test in tests):
+                raise
+            if not caller.knows_streams:
+                raise UdpBlocked(f"{blocked}; the responder is too old for a test by TCP") from None
+            wasted = {test.way: test.octets for test in tests}
+            tests.clear()
+            _run(request, caller, StreamTest, budget, tests, on_progress)
+            for test in tests:
+                test.octets += wasted.get(test.way, 0)
     except (Refusal, ProtocolError, OSError) as error:
         failure = _failure(operation, error)
         record = _record(request, caller, tests) if caller is not None and tests else None
@@ -127,6 +123,31 @@ def _measure(request: Request, on_progress: Callable[[Progress], None] | None) -
             caller.close()
     validity, detail = _soundness(request, caller, tests)
     return Outcome(_record(request, caller, tests), validity, None, detail)
+
+
+def _run(
+    request: Request,
+    caller: Caller,
+    kind: type[DirectionTest],
+    budget: Budget,
+    tests: list[DirectionTest],
+    on_progress: Callable[[Progress], None] | None,
+) -> None:
+    """Both directions, one after the other; what was begun is in `tests` even when it fails."""
+    target, ratio = request.required_bits_per_second, request.max_cross_traffic_ratio
+    max_others = inf if ratio is None else ratio * target
+    ways: tuple[Way, Way] = ("down", "up")
+    for way in ways:
+        share = budget.share(0.5 if way == "down" else 1.0)
+        test = kind(caller, way, request.segment, target, target * request.tolerance_ratio, share, max_others)
+        test.tell = _teller(on_progress)
+        tests.append(test)
+        test.run()
+        budget.octets -= test.octets
+        if test.disturbs:
+            if test.decision.reached:  # one direction is no verdict yet
+                test.break_off()
+            return
 
 
 def _teller(on_progress: Callable[[Progress], None] | None) -> Callable[[DirectionTest], None] | None:
@@ -140,6 +161,7 @@ def _teller(on_progress: Callable[[Progress], None] | None) -> Callable[[Directi
 def _record(request: Request, caller: Caller, tests: list[DirectionTest]) -> ThroughputRecord:
     measured = {test.way: _direction(caller, test) for test in tests if test.views}
     others = [fmean(view.others for view in test.views) for test in tests if test.views]
+    by_tcp = any(isinstance(test, StreamTest) for test in tests)
     return ThroughputRecord(
         segment=request.segment,
         engine="campus",
@@ -148,8 +170,10 @@ def _record(request: Request, caller: Caller, tests: list[DirectionTest]) -> Thr
         encapsulation=caller.encapsulation,
         down=measured.get("down"),
         up=measured.get("up"),
-        idle=caller.idle.record(),
-        working=caller.working.record(),
+        idle=None if by_tcp else caller.idle.record(),
+        working=None if by_tcp else caller.working.record(),
+        congestion_control=STREAM_CONGESTION_CONTROL if by_tcp else None,
+        transport="tcp" if by_tcp else "udp",
         cross_traffic_bits_per_second=max(others, default=None),
     )
 

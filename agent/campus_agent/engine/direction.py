@@ -6,7 +6,7 @@ from math import inf
 from time import monotonic, sleep
 from typing import Literal
 
-from campus_agent.engine.caller import Caller
+from campus_agent.engine.caller import Caller, UdpBlocked
 from campus_agent.engine.messages import Direction
 from campus_agent.engine.pulse import Flaw, View
 from campus_agent.engine.reading import read_pulse
@@ -108,7 +108,7 @@ class DirectionTest:
             self.note = f"full-size packets do not pass; measured with packets of {FALLBACK_MTU_BYTES} octets"
             first = self._pulse(offered, PULSE_SECONDS)
         if first.flaw is Flaw.NOTHING_ARRIVED:
-            raise TimeoutError("small UDP packets pass, but nothing of the load arrived")
+            raise UdpBlocked("small UDP packets pass, but nothing of the load arrived")
         self._until_certain([first], offered)
         if self._is_uplink and self.decision.reached:
             if self.disturbs:

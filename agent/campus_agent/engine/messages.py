@@ -66,13 +66,14 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
     """The responder opens the session; that this message's seal fits proves that it holds the key too.
 
     `interface_header_bytes` is what the responder's interface counters include of a frame beside the IP packet (14 on
-    Ethernet, 0 on tunnels); absent when it has no counters.
+    Ethernet, 0 on tunnels); absent when it has no counters. `streams`: it knows `stream` (an older one does not say so).
     """
 
     token: Hex16
     udp_port: Port
     bounds: Bounds
     interface_header_bytes: Annotated[int, Meta(ge=0, le=64)] | None = None
+    streams: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
@@ -120,11 +121,43 @@ class Received(msgspec.Struct, frozen=True, tag="received"):
     kernel_stamps: bool = True
 
 
+class Stream(msgspec.Struct, frozen=True, tag="stream"):
+    """The client orders one load by TCP, where UDP does not pass. Pace and octets are those of the payload."""
+
+    stream: Annotated[int, Meta(ge=1, le=1_000_000)]
+    direction: Direction
+    octets: Annotated[int, Meta(ge=1, le=2**40)]
+    seconds: Annotated[float, Meta(gt=0, le=60)]
+    rate_bits_per_second: Rate
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    """The responder expects the data connection, which shows this ticket: good once, from the client's address, for a moment."""
+
+    stream: Annotated[int, Meta(ge=1, le=1_000_000)]
+    ticket: Hex16
+
+
+class Flow(msgspec.Struct, frozen=True, tag="flow"):
+    """What has come of a stream towards the responder since its last `flow`: payload octets so far, at moments of its clock.
+
+    `at_ns` and `octets` are differences as in `received`, the first row of each message to 0; the counters beside them likewise, or
+    absent. `last`: the stream has ended.
+    """
+
+    stream: Annotated[int, Meta(ge=1, le=1_000_000)]
+    at_ns: Columns
+    octets: Columns
+    sample_bytes: Columns = []
+    sample_packets: Columns = []
+    last: bool = False
+
+
 class Bye(msgspec.Struct, frozen=True, tag="bye"):
     """The client is done; the responder's slot is free."""
 
 
-Message = Hello | Challenge | Prove | Welcome | Refused | Load | Received | Bye
+Message = Hello | Challenge | Prove | Welcome | Refused | Load | Received | Stream | Opened | Flow | Bye
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 

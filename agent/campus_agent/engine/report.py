@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
 
-from campus_agent.engine.messages import Columns, ProtocolError, Received
+from campus_agent.engine.messages import Columns, Flow, ProtocolError, Received
 from campus_agent.engine.pulse import Arrivals, Sample
 from campus_agent.engine.spec import MAX_REPORT_ROWS
+from campus_agent.engine.stream import Inflow
 
 
 def to_message(pulse: int, seen: Arrivals) -> Received:
@@ -49,6 +50,36 @@ def from_message(said: Received) -> Arrivals:
         clock_step_ns=said.clock_step_ns,
         kernel_stamps=said.kernel_stamps,
     )
+
+
+def flow_message(stream: int, seen: Inflow, first: int, *, last: bool) -> Flow:
+    """What came of a stream from row `first` on."""
+    counted = len(seen.samples) == len(seen.at_ns)
+    return Flow(
+        stream=stream,
+        at_ns=_differences(seen.at_ns[first:]),
+        octets=_differences(seen.octets[first:]),
+        sample_bytes=_differences(sample.octets for sample in seen.samples[first:]) if counted else [],
+        sample_packets=_differences(sample.packets for sample in seen.samples[first:]) if counted else [],
+        last=last,
+    )
+
+
+def add_flow(seen: Inflow, said: Flow) -> None:
+    """Put the rows of a message to those before. Raises ProtocolError for columns that cannot be."""
+    if len(said.at_ns) != len(said.octets) or len(said.sample_bytes) != len(said.sample_packets):
+        raise ProtocolError("columns of a flow differ in length")
+    if said.sample_bytes and len(said.sample_bytes) != len(said.at_ns):
+        raise ProtocolError("sample columns of a flow differ in length")
+    if any(step < 0 for column in (said.at_ns, said.octets) for step in column):
+        raise ProtocolError("a flow that runs backwards")
+    at_ns = list(accumulate(said.at_ns))
+    if seen.at_ns and at_ns and at_ns[0] < seen.at_ns[-1]:
+        raise ProtocolError("a flow that runs backwards")
+    counters = zip(at_ns, accumulate(said.sample_bytes), accumulate(said.sample_packets), strict=False)
+    seen.samples += [Sample(*sample) for sample in counters]
+    seen.at_ns += at_ns
+    seen.octets += accumulate(said.octets)
 
 
 def _rows(total: int) -> list[int]:

@@ -31,8 +31,10 @@ from campus_agent.engine.spec import (
     PROTOCOL_VERSION,
     SESSION_SECONDS,
     SLOT_WAIT_SECONDS,
+    STREAM_MAGIC,
     TOKEN_BYTES,
 )
+from campus_agent.engine.tickets import Tickets
 from campus_agent.engine.transport import forbid_fragments
 
 LOGGER = logging.getLogger("campus_agent.engine")
@@ -96,6 +98,7 @@ class Responder:
         self._key = settings.key or b""
         self._budget = HourlyBudget(settings.limits.hour_bytes)
         self._slot = threading.Lock()
+        self._tickets = Tickets()
         self._guard = threading.Lock()
         self._pending: deque[socket.socket] = deque()
         self._open: set[socket.socket] = set()
@@ -148,9 +151,14 @@ class Responder:
                 self._stopping.wait(_FLOOD_PAUSE_SECONDS)
 
     def _serve(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        keep = False
+        deadline = monotonic() + HANDSHAKE_SECONDS
         try:
+            if self._is_data(sock):
+                keep = self._join(sock, address, deadline)
+                return
             channel = Channel(sock, Connection("responder"))
-            if self._greet(channel, address):
+            if self._greet(channel, address, deadline):
                 self._with_slot(channel, address)
         except (OSError, ProtocolError) as error:
             self._complain(f"{type(error).__name__}: {error}", address)
@@ -160,11 +168,33 @@ class Responder:
             self._leave_pending(sock)
             with self._guard:
                 self._open.discard(sock)
-            sock.close()
+            if not keep:
+                sock.close()
 
-    def _greet(self, channel: Channel, address: tuple[str, int]) -> bool:
+    def _is_data(self, sock: socket.socket) -> bool:
+        """Does this connection begin like one for data? Nothing is read from it yet."""
+        sock.settimeout(HANDSHAKE_SECONDS)
+        return sock.recv(1, socket.MSG_PEEK) == STREAM_MAGIC[:1]
+
+    def _join(self, sock: socket.socket, address: tuple[str, int], deadline: float) -> bool:
+        """Hand a data connection to the session that expects it; anything else gets no answer. True: it is the session's now."""
+        opening = b""
+        wanted = len(STREAM_MAGIC) + TOKEN_BYTES
+        while len(opening) < wanted:
+            sock.settimeout(max(deadline - monotonic(), 0.001))
+            piece = sock.recv(wanted - len(opening))
+            if not piece:
+                break
+            opening += piece
+        if opening[: len(STREAM_MAGIC)] == STREAM_MAGIC:
+            self._leave_pending(sock)
+            if self._tickets.redeem(opening[len(STREAM_MAGIC) :], address[0], sock):
+                return True
+        self._complain("a data connection nobody expects", address)
+        return False
+
+    def _greet(self, channel: Channel, address: tuple[str, int], deadline: float) -> bool:
         """Hello, challenge, proof: does this client hold the key? From here on both sides seal."""
-        deadline = monotonic() + HANDSHAKE_SECONDS
         hello = channel.receive(deadline)
         if not isinstance(hello, Hello):
             raise ProtocolError(f"a {type(hello).__name__} where a hello was due")
@@ -207,11 +237,11 @@ class Responder:
         receiver = Receiver(self._udp, token, counters, kernel_stamps=self._kernel_stamps)
         receiver.own_host = address[0].partition("%")[0]
         bounds = Bounds(limits.rate_bits_per_second, limits.pulse_bytes, session_bytes, limits.session_seconds)
-        session = Session(channel, self._udp, receiver, counters, bounds)
+        session = Session(channel, self._udp, receiver, counters, bounds, self._tickets)
         began = monotonic()
         try:
             header = header_bytes(name) if counters else None
-            channel.send(Welcome(token.hex(), self.port, bounds, header), began + HANDSHAKE_SECONDS)
+            channel.send(Welcome(token.hex(), self.port, bounds, header, streams=True), began + HANDSHAKE_SECONDS)
             session.run()
         finally:
             self._budget.spend(monotonic(), session.spent.octets)

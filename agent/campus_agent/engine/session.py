@@ -1,5 +1,6 @@
 """The responder's side of one authenticated session: answer probes, take in loads, send loads. One thread, one client, all bounded."""
 
+import secrets
 import select
 import socket
 from dataclasses import dataclass
@@ -9,11 +10,21 @@ from campus_agent.engine.batch import batch_for
 from campus_agent.engine.channel import Channel
 from campus_agent.engine.datagram import Datagram, Kind, pack
 from campus_agent.engine.interfaces import Counters
-from campus_agent.engine.messages import Bounds, Bye, Load, ProtocolError, Refused
+from campus_agent.engine.messages import Bounds, Bye, Load, Opened, ProtocolError, Refused, Stream
 from campus_agent.engine.receiver import Receiver
-from campus_agent.engine.report import to_message
+from campus_agent.engine.report import flow_message, to_message
 from campus_agent.engine.sender import Answer, Train, send_train
-from campus_agent.engine.spec import IDLE_SECONDS, MAX_OVERHEAD_BYTES, MAX_PULSE_SECONDS, TRAIN_START_SECONDS
+from campus_agent.engine.spec import (
+    IDLE_SECONDS,
+    MAX_OVERHEAD_BYTES,
+    MAX_PULSE_SECONDS,
+    STREAM_JOIN_SECONDS,
+    STREAM_OVERHEAD_RATIO,
+    TOKEN_BYTES,
+    TRAIN_START_SECONDS,
+)
+from campus_agent.engine.stream import Inflow, prepare, send_out, take_in
+from campus_agent.engine.tickets import Tickets
 from campus_agent.engine.urgency import urgent
 
 
@@ -33,15 +44,22 @@ class Session:
     """Serve one client until it says goodbye, falls silent, or its time is over."""
 
     def __init__(
-        self, channel: Channel, udp: socket.socket, receiver: Receiver, counters: Counters | None, bounds: Bounds
+        self,
+        channel: Channel,
+        udp: socket.socket,
+        receiver: Receiver,
+        counters: Counters | None,
+        bounds: Bounds,
+        tickets: Tickets,
     ) -> None:
-        """`receiver` hears only this session's token, from the address the control connection came from."""
+        """`receiver` hears only this session's token, from the address the control connection came from; `tickets` likewise."""
         self.spent = Spent()
         self._channel = channel
         self._udp = udp
         self._receiver = receiver
         self._counters = counters
         self._bounds = bounds
+        self._tickets = tickets
         self._pending: list[Answer] = []
 
     def run(self) -> None:
@@ -57,10 +75,13 @@ class Session:
             heard = monotonic()
             if isinstance(message, Bye):
                 return
-            if not isinstance(message, Load):
+            if not isinstance(message, Load | Stream):
                 raise ProtocolError(f"a {type(message).__name__} where a load order was due")
             try:
-                self._load(message)
+                if isinstance(message, Load):
+                    self._load(message)
+                else:
+                    self._stream(message)
             except OverLimit as over:
                 self._channel.send(Refused("limit", str(over)), monotonic() + 1.0)
                 return
@@ -86,6 +107,47 @@ class Session:
         with urgent():
             send_train(batch, train, self._counters, between=self._collect_probes)
 
+    def _stream(self, order: Stream) -> None:
+        """Expect the data connection, and take in or send until the client has enough or a bound is reached."""
+        if order.rate_bits_per_second > self._bounds.rate_bits_per_second:
+            raise OverLimit(f"rate above {self._bounds.rate_bits_per_second:.0f} bit/s")
+        self._admit_octets(int(order.octets * STREAM_OVERHEAD_RATIO))
+        if order.seconds > MAX_PULSE_SECONDS:
+            raise OverLimit(f"a stream longer than {MAX_PULSE_SECONDS} s")
+        ticket = secrets.token_bytes(TOKEN_BYTES)
+        self._tickets.expect(ticket, self._channel.socket.getpeername()[0])
+        self._channel.send(Opened(order.stream, ticket.hex()), monotonic() + IDLE_SECONDS)
+        sock = self._tickets.wait(STREAM_JOIN_SECONDS)
+        if sock is None:
+            raise ProtocolError("no data connection came")
+        self.spent.pulses += 1
+        octets = 0
+        end_ns = monotonic_ns() + int(order.seconds * 1e9)
+        try:
+            with urgent():
+                if order.direction == "to_responder":
+                    octets = self._take_in_stream(sock, order, end_ns)
+                else:
+                    prepare(sock, order.rate_bits_per_second)
+                    rate = order.rate_bits_per_second
+                    octets = send_out(sock, rate, end_ns, order.octets, self._channel.readable)
+        finally:
+            sock.close()
+            self.spent.octets += int(octets * STREAM_OVERHEAD_RATIO)
+
+    def _take_in_stream(self, sock: socket.socket, order: Stream, end_ns: int) -> int:
+        told = 0
+
+        def tell(seen: Inflow, *, last: bool = False) -> bool:
+            nonlocal told
+            self._channel.send(flow_message(order.stream, seen, told, last=last), monotonic() + IDLE_SECONDS)
+            told = len(seen.at_ns)
+            return False
+
+        seen = take_in(sock, self._counters, end_ns, order.octets, tell)
+        tell(seen, last=True)
+        return seen.octets[-1] if seen.octets else 0
+
     def _admit(self, order: Load) -> None:
         """Refuse what exceeds the bounds this client was told, or is no frame at all."""
         if not order.payload_bytes < order.wire_bytes <= order.payload_bytes + MAX_OVERHEAD_BYTES:
@@ -93,12 +155,15 @@ class Session:
         octets = order.packets * order.wire_bytes
         if order.rate_bits_per_second > self._bounds.rate_bits_per_second:
             raise OverLimit(f"rate above {self._bounds.rate_bits_per_second:.0f} bit/s")
+        self._admit_octets(octets)
+        if _seconds_of(order) > MAX_PULSE_SECONDS:
+            raise OverLimit(f"a pulse longer than {MAX_PULSE_SECONDS} s")
+
+    def _admit_octets(self, octets: int) -> None:
         if octets > self._bounds.pulse_bytes:
             raise OverLimit(f"more than {self._bounds.pulse_bytes} octets in a pulse")
         if self.spent.octets + octets > self._bounds.session_bytes:
             raise OverLimit(f"more than {self._bounds.session_bytes} octets in a session")
-        if _seconds_of(order) > MAX_PULSE_SECONDS:
-            raise OverLimit(f"a pulse longer than {MAX_PULSE_SECONDS} s")
 
     def _answer_waiting(self) -> None:
         """Answer what is here, but stop for an order: the load that follows at its heels is not to be answered away."""

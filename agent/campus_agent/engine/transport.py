@@ -25,6 +25,13 @@ def forbid_fragments(udp: socket.socket) -> None:
             udp.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)
 
 
+def uses_timestamps(tcp: socket.socket) -> bool:
+    """Do this connection's segments carry timestamps, twelve octets each? Where the system does not tell: yes, nearly all do."""
+    with contextlib.suppress(OSError, AttributeError, IndexError):
+        return bool(tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[_TCP_INFO_OPTIONS] & _TCPI_OPT_TIMESTAMPS)
+    return True
+
+
 def path_mtu_bytes(udp: socket.socket, tcp: socket.socket, family: AddressFamily) -> int:
     """The largest IP packet both the route (connected `udp`) and the control connection's MSS allow."""
     found = [_LARGEST_MTU_BYTES]
@@ -35,6 +42,5 @@ def path_mtu_bytes(udp: socket.socket, tcp: socket.socket, family: AddressFamily
         found.append(udp.getsockopt(level, option))
     with contextlib.suppress(OSError):
         mss = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
-        timestamps = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[_TCP_INFO_OPTIONS] & _TCPI_OPT_TIMESTAMPS
-        found.append(mtu_from_mss(mss, family, bool(timestamps)))
+        found.append(mtu_from_mss(mss, family, uses_timestamps(tcp)))
     return max(576, min(found))

@@ -68,6 +68,12 @@ class ShapedLink:
             argv = namespace.argv("tc", "qdisc", "replace", "dev", device, "root", "tbf", *words.split())
             command(*argv)
 
+    def drop_udp(self) -> None:
+        """From now on a firewall on the far side swallows UDP without a word."""
+        self.far.ip("rule", "add", "pref", "10", "lookup", "local")
+        self.far.ip("rule", "add", "pref", "5", "iif", "far0", "ipproto", "udp", "blackhole")
+        self.far.ip("rule", "del", "pref", "0")
+
     def on_own_core(self, namespace: Namespace) -> tuple[str, ...]:
         """What to put before a command so that it runs where its side of the line does not."""
         return ("taskset", "-c", "0" if namespace is self.near else "1") if self._apart else ()

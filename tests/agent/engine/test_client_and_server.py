@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from campus_agent.engine.client import Outcome, Progress, Request, measure
-from campus_agent.engine.messages import Bye, Refused
+from campus_agent.engine.messages import Bye, Refused, Welcome
 from campus_agent.engine.server import HourlyBudget, Responder, ResponderSettings
 from campus_wire.failures import FailureKind, Operation, Validity
 from campus_wire.records import ThroughputRecord
@@ -191,9 +191,27 @@ def test_udp_that_does_not_pass() -> None:
     with responder() as running:
         _swallow_udp(running)
         outcome = measure(request(running.port, deadline_seconds=4.0))
+    assert outcome.failure is None
+    assert outcome.record is not None
+    assert outcome.record.transport == "tcp"
+    assert (outcome.record.idle, outcome.record.working) == (None, None)
+    for direction in (outcome.record.down, outcome.record.up):
+        assert direction is not None
+        assert direction.bytes > 0.1 * REQUIRED / 8
+    assert "measured by TCP, because UDP does not pass" in outcome.detail
+
+
+def test_udp_that_does_not_pass_and_a_responder_too_old_for_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    from campus_agent.engine import server
+
+    monkeypatch.setattr(server, "Welcome", lambda *values, streams: Welcome(*values))
+    with responder() as running:
+        _swallow_udp(running)
+        outcome = measure(request(running.port, deadline_seconds=4.0))
     assert outcome.failure is not None
     assert (outcome.failure.operation, outcome.failure.kind) == (Operation.TRANSFER, FailureKind.TIMEOUT)
     assert "none of 20 UDP probes was answered" in outcome.failure.detail
+    assert outcome.failure.detail.endswith("the responder is too old for a test by TCP")
 
 
 def _swallow_udp(running: Responder) -> None:

@@ -6,6 +6,7 @@ verdict against the truth is never excused.
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,6 +109,7 @@ def test_other_traffic_is_counted_in(link: ShapedLink, capacity: int, verdict: s
     mean = str(0.4e6 * capacity)
     bursty = (sys.executable, "-m", "tests.bench.bursty")
     with link.running(link.near, *bursty, FAR_ADDRESS, mean), link.running(link.far, *bursty, NEAR_ADDRESS, mean):
+        time.sleep(0.5)  # Python starts
         answer = measure(link)
     assert answer["verdict"] == verdict, answer
     assert rates(answer) == pytest.approx([capacity] * 2, rel=0.015)
@@ -158,3 +160,24 @@ def _counters(link: ShapedLink) -> tuple[int, int]:
     line = next(row for row in link.far.run("cat", "/proc/net/dev").stdout.splitlines() if "far0:" in row)
     columns = [int(word) for word in line.split(":")[1].split()]
     return columns[0] + 24 * columns[1], columns[8] + 24 * columns[9]
+
+
+@pytest.fixture(scope="module")
+def link_without_udp() -> Iterator[ShapedLink]:
+    with ShapedLink() as built:
+        built.start_responder()
+        built.drop_udp()
+        yield built
+
+
+@pytest.mark.parametrize(("capacity", "verdict"), [(50, "not_met"), (97, "not_met"), (100, "met"), (300, "met")])
+def test_where_udp_is_dropped_tcp_tells(link_without_udp: ShapedLink, capacity: int, verdict: str) -> None:
+    link_without_udp.shape(capacity)
+    answer = measure(link_without_udp)
+    assert answer["verdict"] == verdict, answer
+    assert answer["record"]["transport"] == "tcp"
+    assert rates(answer) == pytest.approx([min(capacity, 115)] * 2, rel=0.03)
+    for way in ("down", "up"):
+        assert answer["record"][way].get("lower_bound", False) is (capacity == 300)
+        assert answer["record"][way]["bytes"] < 16_000_000
+    assert "because UDP does not pass" in answer["detail"]
