@@ -17,6 +17,10 @@ class Closed(ConnectionError):
     """The other side ended the connection before it answered."""
 
 
+class NothingSaid(Closed):
+    """It connected and left without a word: somebody looks whether we are switched on."""
+
+
 class Channel:
     """Messages over one TCP connection; counts what it costs on the wire."""
 
@@ -26,6 +30,7 @@ class Channel:
         self.connection = connection
         self.sent_wire_bytes = self.received_wire_bytes = 2 * _SEGMENT_OVERHEAD_BYTES  # SYN, SYN-ACK, ACK, and the end
         self._arrived: deque[Message] = deque()
+        self._heard = False
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, message: Message, deadline: float) -> None:
@@ -41,7 +46,10 @@ class Channel:
             self.socket.settimeout(_left(deadline))
             data = self.socket.recv(65_536)
             if not data:
+                if not self._heard:
+                    raise NothingSaid("the other side said nothing")
                 raise Closed("the other side closed the connection")
+            self._heard = True
             self._count(len(data), sent=False)
             self._arrived.extend(self.connection.receive(data))
         return self._arrived.popleft()

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from campus_agent.engine import stamps
-from campus_agent.engine.channel import Channel
+from campus_agent.engine.channel import Channel, NothingSaid
 from campus_agent.engine.control import Connection, proves, session_key
 from campus_agent.engine.interfaces import header_bytes, interface_of, open_counters
 from campus_agent.engine.messages import Bounds, Challenge, Hello, ProtocolError, Prove, Refused, Welcome
@@ -160,6 +160,8 @@ class Responder:
             channel = Channel(sock, Connection("responder"))
             if self._greet(channel, address, deadline):
                 self._with_slot(channel, address)
+        except NothingSaid:
+            LOGGER.debug("looked_at", extra={"client": address[0]})
         except (OSError, ProtocolError) as error:
             self._complain(f"{type(error).__name__}: {error}", address)
         except Exception:

@@ -303,3 +303,16 @@ def test_a_client_that_vanishes_frees_the_slot() -> None:
             raw.enter()
         time.sleep(0.1)
         still_serves(running)
+
+
+def test_a_look_whether_we_are_on_is_no_complaint(caplog: pytest.LogCaptureFixture) -> None:
+    """The gateway looks who is switched on before it tests: thousands of such looks a day must not fill the log."""
+    with responder() as running:
+        for _ in range(3):
+            socket.create_connection(("127.0.0.1", running.port)).close()
+        time.sleep(0.3)
+        assert "client_refused" not in caplog.text
+        with socket.create_connection(("127.0.0.1", running.port)) as half:
+            half.sendall(b"\0\0")
+        time.sleep(0.3)
+        assert "client_refused" in caplog.text
