@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from campus_agent.config import DEFAULT_PATH, AgentConfig, Device, Endpoint, Service, load_config
+from campus_wire.failures import FAILURE_WORDS
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError
@@ -26,6 +27,7 @@ COMMANDS = {
     "run": Text("measure by the timetable and send the results, until stopped", "按课表测量并上报结果，直到被停止"),
     "measure": Text("one measurement now", "立即测量一次"),
     "respond": Text("be the classroom's end of throughput tests", "在教室端应答测速"),
+    "discover": Text("what is on this school's own network", "发现本校局域网中的设备"),
     "profiles": Text("types of equipment that can be asked", "查看可监测的设备类型"),
     "schedule": Text("the plan for a day: lessons, breaks, tests", "查看某日测量计划：课程、课间与测速安排"),
     "check-config": Text("find all mistakes in the configuration at once", "一次列出配置中的所有错误"),
@@ -157,6 +159,18 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         help=Text("the school's shared test key", "学校共享测试密钥文件").in_(language),
     )
 
+    discover = with_json(add("discover", _discover))
+    discover.add_argument(
+        "--interface", metavar="IF", help=Text("this one only (default: all)", "仅此网口（默认全部）").in_(language)
+    )
+    discover.add_argument(
+        "--csv",
+        action="store_true",
+        help=Text("lines for devices.csv of the inventory", "输出设备清单 CSV").in_(language),
+    )
+    discover.add_argument(
+        "--school", default="", metavar="ID", help=Text("for these lines", "清单中的学校编号").in_(language)
+    )
     profiles = with_json(add("profiles", _profiles))
     folder = Text("your own profiles; they outrank the shipped ones", "自定义设备类型目录，优先于内置类型")
     profiles.add_argument("--folder", type=Path, metavar="DIR", help=folder.in_(language))
@@ -224,6 +238,34 @@ def _measure_device(config: AgentConfig, device: Device, arguments: argparse.Nam
     if said["validity"] != "ok":
         return EXIT_NOT_MEASURED
     return EXIT_OK if said["up"] else EXIT_NOT_MET
+
+
+def _discover(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.discover.command import NoLink, as_json, discover, in_words, links
+    from campus_agent.discover.found import Task
+    from campus_agent.discover.proposal import as_csv, proposals
+    from campus_agent.measure.probe import ProbeFailed
+
+    def show(said: dict[str, Any]) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{said['network']} {said['asked']}/{said['of']}: {said['found']}", end="", file=sys.stderr)
+
+    try:
+        found = asyncio.run(discover(Task(links(arguments.interface)), show))
+    except NoLink as error:
+        print(f"campus-agent discover: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except ProbeFailed as failed:
+        why = FAILURE_WORDS[failed.failure.kind].in_(language)
+        print(f"campus-agent discover: {why}: {failed.failure.detail}", file=sys.stderr)
+        return EXIT_NOT_MEASURED
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    if arguments.csv:
+        print(as_csv(arguments.school, proposals(found.hosts)), end="")
+    else:
+        print(json.dumps(as_json(found), ensure_ascii=False) if arguments.json else in_words(found, language))
+    return EXIT_NOT_MET if as_json(found)["problems"] else EXIT_OK
 
 
 def _profiles(arguments: argparse.Namespace, language: Language) -> int:

@@ -19,12 +19,14 @@ declare -A why=(
   [snmpd]="the tests ask a real SNMP agent"
   [gir1.2-gst-rtsp-server-1.0]="the tests listen to a real RTSP server"
   [python3-gi]="that RTSP server"
+  [dnsmasq-base]="the tests look for a second DHCP server"
+  [lldpd]="the tests listen to a switch"
   [gstreamer1.0-plugins-base]="its test picture and tone"
   [gstreamer1.0-plugins-good]="its packets"
   [gstreamer1.0-plugins-ugly]="its H.264"
 )
 wanted=(iperf3 libiperf0 iproute2 ethtool procps)
-[ "$purpose" = test ] && wanted+=(prometheus chromium fonts-noto-cjk openssl snmpd
+[ "$purpose" = test ] && wanted+=(prometheus chromium fonts-noto-cjk openssl snmpd dnsmasq-base lldpd
   gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly)
 
 if ! command -v dpkg-query >/dev/null; then

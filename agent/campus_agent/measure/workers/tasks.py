@@ -2,6 +2,7 @@
 
 import msgspec
 
+from campus_agent.discover.found import Task as DiscoverTask
 from campus_wire.failures import Failure, Validity
 from campus_wire.records import Segment, ThroughputRecord
 
@@ -85,5 +86,10 @@ class DevicesAnswer(msgspec.Struct, frozen=True):
     seen: list[DeviceSeen]
 
 
-TASKS: dict[str, type[msgspec.Struct]] = {"iperf3": Iperf3Task, "campus": CampusTask, "devices": DevicesTask}
+TASKS: dict[str, type[msgspec.Struct]] = {
+    "iperf3": Iperf3Task,
+    "campus": CampusTask,
+    "devices": DevicesTask,
+    "discover": DiscoverTask,
+}
 """What each worker reads, by its name."""

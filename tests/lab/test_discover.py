@@ -1,0 +1,87 @@
+"""Discovery in the lab: two DHCP servers, a switch that speaks LLDP, a camera, a classroom; nothing beyond the local link."""
+
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.flow.programs import until
+from tests.lab.school import LabSchool, Room
+
+pytestmark = pytest.mark.lab
+ROOMS = (
+    Room("c101", "一年级1班", 300e6),
+    Room("dhcp", "信息中心", 300e6),
+    Room("rogue", "某办公室", 300e6),
+    Room("cam", "录播室", 300e6),
+)
+
+
+def needs(*programs: str) -> None:
+    missing = [one for one in programs if shutil.which(one) is None]
+    if missing:
+        assert not os.environ.get("CI"), f"{missing} must be there under CI"
+        pytest.skip(f"MISSING {missing}: install dnsmasq-base and lldpd")
+
+
+def test_what_is_on_the_link(tmp_path: Path) -> None:
+    needs("dnsmasq", "lldpd")
+    with LabSchool(ROOMS, endpoint="respond") as school:
+        for room, lowest in (("dhcp", "10.77.0.100"), ("rogue", "192.168.1.100")):
+            inside = school.inside(room)
+            if room == "rogue":
+                inside.ip("addr", "add", "192.168.1.1/24", "dev", "eth0")
+            options = (
+                "--port=0",
+                "--no-ping",
+                "--leasefile-ro",
+                "--conf-file=/dev/null",
+                f"--pid-file={tmp_path}/{room}.pid",
+            )
+            where = (
+                "--interface=eth0",
+                "--bind-interfaces",
+                f"--dhcp-range={lowest},{lowest[:-3]}150,1h",
+                "--user=root",
+            )
+            school.keep(inside.popen("dnsmasq", "--keep-in-foreground", *options, *where))
+        school.keep(
+            school.inside("cam").popen(sys.executable, "-m", "tests.fakes.onvif_probe", school.room("cam").host)
+        )
+        control = f"/tmp/{school.gateway.name}.lldp"  # lldpd gives up root, so it cannot enter a test's own folder
+        switch = school.inside("c101")  # whoever speaks LLDP on the link is a neighbour; the lab's bridge passes it on
+        school.switch.run("sh", "-c", "echo 16384 > /sys/class/net/br0/bridge/group_fwd_mask")
+        school.keep(switch.popen("lldpd", "-d", "-u", control, "-I", "eth0", "-S", "sw-1 of the lab"))
+        until(lambda: Path(control).exists(), 10, "lldpd listens")
+        switch.run("lldpcli", "-u", control, "configure", "lldp", "tx-interval", "2")
+        time.sleep(2)
+        command = (sys.executable, "-m", "campus_agent", "discover", "--interface", "lan")
+        done = school.gateway.run(*command, "--json", timeout=180)
+        said = json.loads(done.stdout)
+        hosts = {one["address"]: one for one in said["hosts"]}
+        assert {room.host for room in school.rooms} <= set(hosts)
+        assert all(address.startswith("10.77.0.") for address in hosts), "nothing beyond our own network is asked"
+        camera = hosts[school.room("cam").host]
+        assert camera["camera"]["name"] == "LessonCam"
+        assert 554 in camera["ports"]
+        assert school.room("c101").host in said["classroom_endpoints"]
+        assert {one["host"]: one["profile"] for one in said["proposals"]} == {camera["address"]: "stream-rtsp"}
+        assert {one["server"] for one in said["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
+        assert "2 DHCP servers answer" in said["problems"][0]["en"]
+        assert done.returncode == 1
+        Path(control).unlink(missing_ok=True)
+        names = [one["name"] for one in said["neighbours"]]
+        assert any(names), said["neighbours"]
+
+
+def test_without_the_capability_it_says_so(tmp_path: Path) -> None:
+    with LabSchool(ROOMS[:1], endpoint="none") as school:
+        drop = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw")
+        done = school.gateway.run(*drop, sys.executable, "-m", "campus_agent", "discover", "--interface", "lan")
+        assert done.returncode == 3
+        assert "CAP_NET_RAW" in done.stderr
+        assert "Traceback" not in done.stderr
