@@ -15,6 +15,7 @@ from campus_wire.failures import FAILURE_WORDS
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError
+from campus_wire.usage import speak
 from campus_wire.version import VERSION
 
 EXIT_OK, EXIT_NOT_MET, EXIT_USAGE, EXIT_NOT_MEASURED = 0, 1, 2, 3
@@ -61,6 +62,7 @@ MEASURE_EPILOG = Text(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. The exit code."""
     language = from_environment()
+    speak(language)
     arguments = build_parser(language).parse_args(argv)
     try:
         command: Callable[[argparse.Namespace, Language], int] = arguments.command
@@ -321,6 +323,10 @@ def _subject(
 def _respond(arguments: argparse.Namespace, language: Language) -> int:
     from campus_agent.respond.responder import Settings, respond
 
+    if not arguments.port and not arguments.iperf3_port:
+        text = Text("both ports are off: there is nothing to answer", "两个端口均已关闭，没有可应答的服务")
+        print(f"campus-agent respond: {text.in_(language)}", file=sys.stderr)
+        return EXIT_USAGE
     configure_logging()
     listen = arguments.listen or "::"
     engine_listen = listen if arguments.listen or arguments.test_key_file else "127.0.0.1"
@@ -333,8 +339,15 @@ def _respond(arguments: argparse.Namespace, language: Language) -> int:
     settings = Settings(arguments.port, engine_listen, arguments.iperf3_port, listen, arguments.test_key_file)
     try:
         asyncio.run(respond(settings))
-    except (OSError, ValueError) as error:
-        print(f"campus-agent respond: {error}", file=sys.stderr)
+    except ValueError as error:
+        text = Text("the test key cannot be used: {error}", "测试密钥不可用：{error}")
+        print(f"campus-agent respond: {text.in_(language, error=error)}", file=sys.stderr)
+        return EXIT_USAGE
+    except OSError as error:
+        where = Text("{file} cannot be read: {reason}", "无法读取 {file}：{reason}") if error.filename else None
+        where = where or Text("cannot listen on {listen}: {reason}", "无法监听 {listen}：{reason}")
+        said = where.in_(language, file=error.filename, listen=listen, reason=error.strerror or error)
+        print(f"campus-agent respond: {said}", file=sys.stderr)
         return EXIT_USAGE
     return EXIT_OK
 

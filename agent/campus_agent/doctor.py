@@ -1,7 +1,9 @@
 """Is everything in place? Each line says ok, or what is wrong and what to do about it, in the reader's language."""
 
 import asyncio
+import contextlib
 import ctypes.util
+import gzip
 import os
 import shutil
 import socket
@@ -16,9 +18,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from campus_agent.config import AgentConfig, Endpoint
+from campus_agent.config import AgentConfig, Endpoint, Service
 from campus_agent.measure.icmp import Pinger
-from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.probe import ProbeFailed, Run
+from campus_agent.measure.probes import service
 from campus_agent.measure.resolve import resolve
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.jobs import jobs_of
@@ -56,7 +59,9 @@ async def examine(config: AgentConfig) -> list[Finding]:
     """All checks; the slow ones at the same time."""
     local = list(_local(config))
     remote = await asyncio.gather(
-        asyncio.to_thread(_collector, config), *(_endpoint(one) for one in _endpoints(config))
+        asyncio.to_thread(_collector, config),
+        *(_endpoint(one) for one in _endpoints(config)),
+        *(_service(one) for one in config.services),
     )
     return local + [finding for group in remote for finding in group]
 
@@ -235,8 +240,11 @@ def _collector(config: AgentConfig) -> list[Finding]:
     )
     findings = [_secret(Text("token", "令牌"), config.collector.token_file, token_remedy)]
     connection = Connection(config.collector)
+    accepted: int | None = None
     try:
         answer = connection.get("/healthz")
+        if findings[0].ok:  # a slot that nobody holds: whoever speaks for a school is told 404, anybody else 401
+            accepted = connection.post("/v1/slots/doctor/release", gzip.compress(b"{}")).status
     except ShipFailed as failed:
         kind = FAILURE_WORDS[failed.failure.kind]
         what = Text(
@@ -253,6 +261,11 @@ def _collector(config: AgentConfig) -> list[Finding]:
     fine = answer.status == 200
     what = Text(f"{config.collector.url} answers {answer.status}", f"{config.collector.url} 应答 {answer.status}")
     findings.append(Finding(check, fine, what, Text("is this really the collector?", "请确认该地址是采集服务器")))
+    if accepted is not None:
+        refused = accepted in (401, 403)
+        what = Text("refused: unknown or revoked", "被拒绝：未知或已吊销") if refused else Text("accepted", "有效")
+        check = Text("token at the collector", "采集服务器对令牌的认可")
+        findings.append(Finding(check, False if refused else True if accepted == 404 else None, what, token_remedy))
     if answer.date is not None:
         findings.append(_offset(answer.date))
     return findings
@@ -269,7 +282,7 @@ def _offset(header: str) -> Finding:
 
 
 async def _endpoint(endpoint: Endpoint) -> list[Finding]:
-    """Is the machine there, and (our engine only: a stock iperf3 would take it for a test) does its port answer?"""
+    """Is the machine there, and does its port take a connection?"""
     name = endpoint.name if endpoint.name == endpoint.id else f"{endpoint.id} {endpoint.name}"
     check = Text(f"endpoint {name}", f"测试端 {name}")
     off = Text("switch it on, check cable and address", "请开机并检查网线和地址")
@@ -280,17 +293,32 @@ async def _endpoint(endpoint: Endpoint) -> list[Finding]:
         return [Finding(check, False, Text(f"{endpoint.host}: {kind.en}", f"{endpoint.host}:{kind.zh}"), off)]
     if endpoint.engine == "campus":
         return [await asyncio.to_thread(_port, check, address.text, endpoint.port)]
-    try:
-        with Pinger(address.text, address.family) as pinger:
-            await pinger.send_every(0.1, 3)
-            await pinger.settle(1.0)
-            answered = bool(pinger.echoes.rtt_seconds)
-    except ProbeFailed:
-        return [Finding(check, None, Text("not checked: no ICMP permission", "未检查：缺少 ICMP 权限"))]
-    if answered:
-        return [Finding(check, True, Text(f"{address.text} answers", f"{address.text} 有应答"))]
-    what = Text(f"{address.text} does not answer ICMP", f"{address.text} 无 ICMP 应答")
+    answered = False
+    with contextlib.suppress(ProbeFailed), Pinger(address.text, address.family) as pinger:
+        await pinger.send_every(0.1, 3)
+        await pinger.settle(1.0)
+        answered = bool(pinger.echoes.rtt_seconds)
+    port = await asyncio.to_thread(_port, check, address.text, endpoint.port)
+    if port.ok or answered:
+        return [port]
+    what = Text(f"{address.text} does not answer", f"{address.text} 无应答")
     return [Finding(check, False, what, off)]
+
+
+async def _service(one: Service) -> list[Finding]:
+    """One request, as the agent makes it."""
+    check = Text(f"platform {one.id}", f"云平台 {one.name}")
+    settings = service.Settings(one.url)
+    try:
+        async with asyncio.timeout(service.deadline_seconds(settings)):
+            finding = service.interpret(await service.measure(settings, Run(service.deadline_seconds(settings))))
+    except TimeoutError:
+        return [Finding(check, False, Text("no answer in time", "超时无应答"))]
+    if finding.failure is None:
+        return [Finding(check, True, Text("answers", "可访问"))]
+    words = FAILURE_WORDS[finding.failure.kind]
+    what = Text(f"{one.url}: {words.en}", f"{one.url}：{words.zh}")
+    return [Finding(check, False, what, Text("check the address, DNS and the way out", "请检查网址、DNS 和出口网络"))]
 
 
 def _port(check: Text, address: str, port: int) -> Finding:
@@ -299,8 +327,8 @@ def _port(check: Text, address: str, port: int) -> Finding:
     except OSError as error:
         what = Text(f"{address}:{port}: {error}", f"{address}:{port}:{error}")
         remedy = Text(
-            "start `campus-agent respond` there; open its port in the firewall",
-            "请在该机器上运行 `campus-agent respond` 并放行防火墙端口",
+            "start `campus-agent respond` (or `iperf3 -s`) there; open its port in the firewall",
+            "请在该机器上运行 `campus-agent respond`（或 `iperf3 -s`）并放行防火墙端口",
         )
         return Finding(check, False, what, remedy)
     return Finding(check, True, Text(f"{address}:{port} answers", f"{address}:{port} 有应答"))

@@ -6,6 +6,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -88,6 +89,7 @@ def read_status(config: AgentConfig) -> dict[str, Any]:
     problems: list[dict[str, str]] = []
     status: dict[str, Any] = {
         "school": config.school,
+        "timezone": config.timezone.key,
         "healthy": True,
         "running": False,
         "problems": problems,
@@ -176,7 +178,8 @@ def in_words(status: dict[str, Any], language: Language) -> str:
     agent = status["agent"]
     if agent:
         for name, last in sorted(agent["last"].items()):
-            lines.append(f"  {name:<28} {last['started_at'][:19]}  {_last_words(last, language)}")
+            at = datetime.fromisoformat(last["started_at"]).astimezone(ZoneInfo(status["timezone"]))
+            lines.append(f"  {name:<28} {at:%Y-%m-%d %H:%M:%S}  {_last_words(last, language)}")
         for what in agent["running"].values():
             lines.append(f"  {t('now measuring', '正在测量').in_(language)}: {what}")
     lines += [f"! {problem[language]}" for problem in status["problems"]]

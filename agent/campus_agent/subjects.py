@@ -157,6 +157,7 @@ def announcement(config: AgentConfig) -> Announcement:
             AnnouncedClassroom(room.id, room.name[:100], room.required_bits_per_second) for room in config.classrooms
         ],
         services=[AnnouncedService(one.id, one.name[:100]) for one in config.services],
+        recording_rooms=list(dict.fromkeys(device.room for device in config.devices)),
         uplink=config.uplink is not None,
         uplink_required_bits_per_second=config.uplink.required_bits_per_second if config.uplink else None,
     )

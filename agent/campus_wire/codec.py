@@ -35,6 +35,13 @@ class TooLarge(WireError):
 
 _encoder = msgspec.json.Encoder()
 _envelope_decoder = msgspec.json.Decoder(Envelope)
+
+
+class _Version(msgspec.Struct):
+    schema_version: int
+
+
+_version_decoder = msgspec.json.Decoder(_Version)
 _result_decoder: msgspec.json.Decoder[AnyResult] = msgspec.json.Decoder(AnyResult)
 _receipt_decoder = msgspec.json.Decoder(Receipt)
 
@@ -58,12 +65,11 @@ def decode_envelope(body: bytes) -> Envelope:
     """The envelope of a batch, its results still raw. Raises WireError: TooLarge, or with code `schema_version`."""
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge("body_too_large", f"body of {len(body)} bytes is larger than {MAX_BODY_BYTES} bytes")
+    version = _decode(_version_decoder, body, "invalid_envelope").schema_version
+    if version != SCHEMA_VERSION:  # first of all: another version may differ in every other field
+        text = f"schema_version {version} is not supported; this side speaks {SCHEMA_VERSION}"
+        raise WireError("schema_version", text)
     envelope = _decode(_envelope_decoder, body, "invalid_envelope")
-    if envelope.schema_version != SCHEMA_VERSION:
-        raise WireError(
-            "schema_version",
-            f"schema_version {envelope.schema_version} is not supported; this side speaks {SCHEMA_VERSION}",
-        )
     if len(envelope.results) > MAX_BATCH_RESULTS:
         raise TooLarge("too_many_results", f"{len(envelope.results)} results in one batch; at most {MAX_BATCH_RESULTS}")
     return envelope

@@ -61,6 +61,7 @@ class FailureKind(Vocabulary):
     PROTOCOL_ERROR = "protocol_error"
     PERMISSION_DENIED = "permission_denied"
     TOOL_MISSING = "tool_missing"
+    NOT_CONFIGURED = "not_configured"
     WORKER_DIED = "worker_died"
     UNKNOWN = "unknown"
 
@@ -138,6 +139,7 @@ FAILURE_WORDS: dict[FailureKind, Text] = {
     FailureKind.HTTP_STATUS: Text("the server answered with an error status", "服务器返回错误状态码"),
     FailureKind.PROTOCOL_ERROR: Text("the answer was not understood", "应答内容不符合协议"),
     FailureKind.PERMISSION_DENIED: Text("the gateway lacks a permission", "网关缺少所需权限"),
+    FailureKind.NOT_CONFIGURED: Text("a file or a setting is missing on the gateway", "网关缺少所需文件或配置"),
     FailureKind.TOOL_MISSING: Text("a program or library is missing on the gateway", "网关缺少所需程序或库"),
     FailureKind.WORKER_DIED: Text("the measuring process died", "测量进程异常退出"),
     FailureKind.UNKNOWN: Text("unknown cause", "原因不明"),

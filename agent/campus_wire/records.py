@@ -291,6 +291,7 @@ class Announcement(msgspec.Struct, frozen=True, omit_defaults=True):
     services: Annotated[list[AnnouncedService], Meta(max_length=200)] = []
     uplink: bool = False
     uplink_required_bits_per_second: Rate | None = None
+    recording_rooms: Annotated[list[Id], Meta(max_length=100)] = []
 
 
 class AgentState(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -149,7 +149,11 @@ class Table:
 
     def value(self, key: str, kind: type, en: str, zh: str) -> Any:
         """A required value of a type TOML knows, such as a date; `en` and `zh` say what it should look like."""
-        return self._take(key, kind, en, zh, REQUIRED)
+        value = self._take(key, kind, en, zh, REQUIRED)
+        if value is not None and type(value) is not kind:  # a moment is a date to Python, and not to its writer
+            self.wrong(key, f"must be {en}, not {_shown(value)}", f"应为{zh}，不能是 {_shown(value)}")
+            return None
+        return value
 
     def table(self, key: str) -> "Table":
         """A sub-table; an absent one reads as empty."""
@@ -218,7 +222,7 @@ def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table
         ) from None
     except UnicodeDecodeError:
         raise ConfigurationError(str(path), [Mistake("file", _fixed("is not UTF-8 text", "不是 UTF-8 文本"))]) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(
             str(path), [Mistake("file", _fixed(f"is not TOML: {error}", f"不是有效的 TOML:{error}"))]
         ) from None
@@ -247,5 +251,5 @@ def read_secret(path: Path) -> Secret:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+import zstandard
 from starlette.requests import ClientDisconnect, Request
 
 from campus_collector.http import HttpProblem
@@ -14,6 +15,9 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 20
 BODY_TIMEOUT_SECONDS = 60.0
+MAX_SWALLOWED_BYTES = 64 * 1024 * 1024
+"""A body this long is not even read to its end."""
+MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 
 
 def principal_of(store: Store, request: Request) -> Principal:
@@ -38,30 +42,47 @@ async def json_body(request: Request, max_bytes: int) -> bytes:
     if kind != "application/json":
         raise HttpProblem(415, "Wrong content type", "send Content-Type: application/json")
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise HttpProblem(415, "Wrong content encoding", "send gzip, or nothing", {"Accept-Encoding": "gzip"})
+    if encoding not in ("identity", "gzip", "zstd"):
+        raise HttpProblem(
+            415, "Wrong content encoding", "send gzip, zstd, or nothing", {"Accept-Encoding": "gzip, zstd"}
+        )
     parts: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
             async for part in request.stream():
                 size += len(part)
-                if size > max_bytes:
-                    raise HttpProblem(413, "Batch too large", f"body is larger than {max_bytes} bytes")
-                parts.append(part)
+                if size <= max_bytes:
+                    parts.append(part)
+                elif size > MAX_SWALLOWED_BYTES:
+                    break
     except TimeoutError:
         raise HttpProblem(408, "Body too slow", f"not complete within {BODY_TIMEOUT_SECONDS:.0f} s") from None
     except ClientDisconnect:
         raise HttpProblem(400, "Body cut off") from None
+    if size > max_bytes:  # read to its end first, or the sender would see a broken connection and not our answer
+        raise HttpProblem(413, "Batch too large", f"body is larger than {max_bytes} bytes")
     body = b"".join(parts)
     if encoding == "identity":
         return body
     try:
-        return decompress(body, max_bytes)
+        return decompress(body, max_bytes) if encoding == "gzip" else _unpack_zstd(body, max_bytes)
     except TooLarge as error:
         raise HttpProblem(413, "Batch too large", str(error)) from None
     except WireError as error:
         raise HttpProblem(400, "Bad compression", str(error)) from None
+
+
+def _unpack_zstd(body: bytes, max_bytes: int) -> bytes:
+    """Undo zstd, never holding more than the bound. Raises WireError; TooLarge for a compressed bomb."""
+    try:
+        with zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES).stream_reader(body) as reader:
+            plain: bytes = reader.read(max_bytes + 1)
+    except zstandard.ZstdError as error:
+        raise WireError("invalid_zstd", f"body is not valid zstd: {error}") from None
+    if len(plain) > max_bytes:
+        raise TooLarge("body_too_large", f"body grows beyond {max_bytes} bytes when decompressed")
+    return plain
 
 
 def busy(detail: str) -> HttpProblem:

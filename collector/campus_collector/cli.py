@@ -15,6 +15,7 @@ from campus_wire.ids import is_id
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError
+from campus_wire.usage import speak
 from campus_wire.version import VERSION
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -41,6 +42,7 @@ EPILOG = Text(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. The exit code."""
     language = from_environment()
+    speak(language)
     arguments = build_parser(language).parse_args(argv)
     try:
         config = _config(arguments, language)
@@ -50,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error.in_(language), file=sys.stderr)
         return EXIT_USAGE
     except (StoreUnavailable, StoreUnusable) as error:
-        print(f"campus-collector: {error}", file=sys.stderr)
+        text = Text("the database cannot be used: {error}", "数据库无法使用：{error}")
+        print(f"campus-collector: {text.in_(language, error=error)}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
@@ -179,7 +182,8 @@ def _judge(arguments: argparse.Namespace, config: CollectorConfig, language: Lan
     try:
         month = parse_month(arguments.month, config.timezone)
     except ValueError as error:
-        print(f"--month: {error}", file=sys.stderr)
+        text = Text("--month: {error}", "--month：月份应写作 YYYY-MM，例如 2026-11，不能是 {given!r}")
+        print(text.in_(language, error=error, given=arguments.month), file=sys.stderr)
         return EXIT_USAGE
     service = open_service(config)
     try:

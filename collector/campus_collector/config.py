@@ -5,6 +5,7 @@ Relative paths are relative to the folder of the configuration file. Without a f
 
 import ipaddress
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from campus_wire.language import Text
-from campus_wire.settings import ConfigurationError, Table, load, overridden
+from campus_wire.settings import ConfigurationError, Table, load, overridden, read_secret
 
 _ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots")
 DEFAULT_LISTEN = "127.0.0.1:8080"
@@ -121,6 +122,22 @@ def _check_tls(server: Table, host: str, cert: Path | None, key: Path | None, re
     for name, path in (("tls_cert", cert), ("tls_key", key), ("read_token_file", read_token)):
         if path is not None and not path.is_file():
             server.wrong(name, f"no such file: {path}", f"文件不存在：{path}")
+    if read_token is not None and read_token.is_file():
+        try:
+            read_secret(read_token)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is empty"
+            server.wrong("read_token_file", f"{read_token}: {reason}", f"{read_token}：无法读取或为空")
+    if cert is not None and key is not None and cert.is_file() and key.is_file():
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            server.wrong(
+                "tls_cert",
+                f"{cert} and {key} do not make a certificate with its key: {reason}",
+                f"{cert} 与 {key} 不是有效的证书和密钥：{reason}",
+            )
     if not is_loopback(host) and cert is None:
         server.wrong(
             "listen",

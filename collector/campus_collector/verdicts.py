@@ -46,7 +46,7 @@ class Verdicts:
         """Every subject's verdict for a month, by target, town, school, subject."""
         towns = {one.id: one.town for one in self._store.schools()}
         found = []
-        for subject in self._store.subjects(school):
+        for subject in self._store.subjects(school, month.start):  # whoever removes a room does not mend its month
             for target in TARGETS_OF[subject.kind]:
                 key = (target, subject.school, subject.id)
                 with self._lock:

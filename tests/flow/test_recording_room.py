@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.agent.devices.peers import COMMUNITY, STREAM_PASSWORD, free_port, rtsp_source, server, snmpd
-from tests.flow.programs import ENVIRONMENT, python, running, until
+from tests.flow.programs import ENVIRONMENT, get_json, python, running, until
 
 DEVICES = """
 [cycle]
@@ -104,6 +104,8 @@ def test_each_fault_shows_as_itself(tmp_path: Path) -> None:
         until(lambda: seen(port, up=1, stream_up=1, room=1, panel=1), 40, "all is well")
         assert metrics(port)["campus_device_storage_free_ratio{rec-1}"] > 0
 
+        said = get_json(f"http://127.0.0.1:{port}/v1/compliance?target=recording_room")
+        assert [one["subject"] for one in said["subjects"]] == ["recording_room"]
         (tmp_path / "stream").write_text("a wrong password\n")
         until(lambda: seen(port, up=1, stream_up=0, room=1, panel=1), 40, "the stream's password is wrong")
         (tmp_path / "stream").write_text(STREAM_PASSWORD)

@@ -232,4 +232,8 @@ def _secret(file: str | None) -> str | None:
         return read_secret(Path(file)).reveal()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is empty"
-        raise ProbeFailed(Operation.PREPARE, FailureKind.PERMISSION_DENIED, f"{file}: {reason}") from None
+        raise ProbeFailed(
+            Operation.PREPARE,
+            FailureKind.PERMISSION_DENIED if isinstance(error, PermissionError) else FailureKind.NOT_CONFIGURED,
+            f"{file}: {reason}",
+        ) from None

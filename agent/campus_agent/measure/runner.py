@@ -19,9 +19,9 @@ ENDPOINT_AWAY = frozenset(
         FailureKind.HOST_UNREACHABLE,
         FailureKind.NETWORK_UNREACHABLE,
         FailureKind.TIMEOUT,
-        FailureKind.NAME_NOT_FOUND,
     }
 )
+"""While connecting; one that was connected and then fell silent is on, and its name is another matter altogether."""
 
 
 async def run_probe(
@@ -75,4 +75,5 @@ def _validity(finding: Finding) -> Validity:
         return finding.validity
     if finding.failure.kind is FailureKind.BUSY:
         return Validity.ENDPOINT_BUSY
-    return Validity.ENDPOINT_OFF if finding.failure.kind in ENDPOINT_AWAY else Validity.NOT_MEASURED
+    away = finding.failure.kind in ENDPOINT_AWAY and finding.failure.operation is Operation.CONNECT
+    return Validity.ENDPOINT_OFF if away else Validity.NOT_MEASURED

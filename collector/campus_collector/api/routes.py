@@ -62,7 +62,10 @@ def routes(service: Service) -> list[Route]:
         if kind is not None and kind not in KINDS:
             raise HttpProblem(400, "Bad query", f"kind must be one of {', '.join(KINDS)}")
         end = _moment(query.get("to"), "to") or datetime.now(UTC) + timedelta(minutes=10)
-        start = _moment(query.get("from"), "from") or end - DEFAULT_WINDOW
+        try:
+            start = _moment(query.get("from"), "from") or end - DEFAULT_WINDOW
+        except OverflowError:
+            raise HttpProblem(400, "Bad query", "to is too early") from None
         limit = _limit(query.get("limit"))
         raws = await in_thread(service.store.raw_results, school_id, query.get("subject"), kind, start, end, limit)
         # The octets as they came: fields of newer agents are in them too.

@@ -70,7 +70,8 @@ def collect(service: Service, now: datetime | None = None) -> Families:
     fresh = {one.school for one in agents if one.last_report_at and now - one.last_report_at <= STALE_AFTER}
     _targets(families, service)
     polled = now - UP_WITHIN
-    newest = [latest for latest in service.store.latest() if latest.school in fresh]
+    known = {(one.school, one.id) for one in service.store.subjects()}
+    newest = [one for one in service.store.latest() if one.school in fresh and _is_known(one, known)]
     for latest in newest:
         _latest(families, latest, towns.get(latest.school, ""))
         _equipment(families, latest, towns.get(latest.school, ""), polled)
@@ -88,6 +89,11 @@ def collect(service: Service, now: datetime | None = None) -> Families:
     for label in ("stored", "duplicate", "quarantined"):
         families.add("campus_ingest_results_total", (label,), ingested.get(label, 0))
     return families
+
+
+def _is_known(latest: Latest, known: set[tuple[str, str]]) -> bool:
+    """Is it still a subject? What is judged can be removed; the gateway, its rooms and devices come and go with their results."""
+    return latest.kind not in ("throughput", "latency", "service") or (latest.school, latest.subject) in known
 
 
 def _targets(families: Families, service: Service) -> None:
@@ -120,9 +126,12 @@ def _latest(families: Families, latest: Latest, town: str) -> None:
     newest, valid = latest.any, latest.ok
     if isinstance(valid, ThroughputResult) and valid.record is not None:
         _throughput(families, latest, town, valid.record)
-    elif isinstance(newest, ServiceResult) and newest.skipped is None and newest.record is not None:
+    elif isinstance(newest, ServiceResult) and newest.skipped is None:
         labels = (town, latest.school, latest.subject)
-        families.add("campus_service_success", labels, 1 if newest.record.success else 0)
+        success = newest.record is not None and newest.record.success and newest.failure is None
+        families.add("campus_service_success", labels, 1 if success else 0)
+        if newest.record is None:
+            return
         for phase in PHASES:
             seconds = getattr(newest.record, f"{phase}_seconds")
             families.add("campus_service_phase_duration_seconds", (*labels, phase), seconds)

@@ -11,6 +11,8 @@ from campus_wire.failures import Validity
 from campus_wire.records import AnyResult, Quarantined
 
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+EARLIEST_CLOCK, LATEST_CLOCK = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""What even a clock that was never set, or set wrong, can show."""
 LATEST_AHEAD = timedelta(minutes=10)
 MAX_RESULT_BYTES = 256 * 1024
 MAX_KEPT_BAD_BYTES = 16 * 1024
@@ -46,6 +48,10 @@ def _one(octets: bytes, school: str, now: datetime) -> AnyResult:
     result = decode_result(octets)
     if result.school is not None and result.school != school:
         raise WireError("another_school", f"subject of another school: {result.school}, the token is for {school}")
+    if not EARLIEST_CLOCK <= result.started_at < LATEST_CLOCK:
+        raise WireError("no_time", f"started_at {result.started_at.isoformat()} is no time any clock shows")
+    if result.record is None and result.failure is None and result.skipped is None and result.validity is Validity.OK:
+        raise WireError("empty", "neither a record, nor a failure, nor a reason why nothing was measured")
     if result.validity is Validity.CLOCK_UNTRUSTED:
         return result
     if result.started_at > now + LATEST_AHEAD:

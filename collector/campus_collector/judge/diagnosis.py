@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from campus_collector.judge.policy import Target
 from campus_collector.judge.rules import Observation
 from campus_wire.bandwidth import Verdict, line_rate_of
-from campus_wire.failures import FailureKind, Validity
+from campus_wire.failures import FailureKind, Operation, Validity
 from campus_wire.language import Text
 from campus_wire.records import AnyResult, ServiceResult, ThroughputResult
 
@@ -16,7 +16,6 @@ ENDPOINT_AWAY = frozenset(
         FailureKind.HOST_UNREACHABLE,
         FailureKind.TIMEOUT,
         FailureKind.NETWORK_UNREACHABLE,
-        FailureKind.NAME_NOT_FOUND,
     }
 )
 FLAT_SPREAD = 0.03
@@ -27,6 +26,11 @@ WORDS: dict[str, Text] = {
     "no_report": Text("no result has arrived", "尚未收到测量结果"),
     "endpoint_off": Text(
         "the classroom machine was never reachable: switched off or unplugged", "教室测试端始终不可达：未开机或网线未接"
+    ),
+    "endpoint_name": Text("the endpoint's name is not resolved: check `host`", "测试端名称无法解析：请检查 host 配置"),
+    "endpoint_silent": Text(
+        "the endpoint accepts connections, then says nothing: its test service hangs",
+        "测试端能连接但无应答：测试服务可能已卡死",
     ),
     "endpoint_not_running": Text(
         "the machine is on, but its test service is not running", "教室电脑在线，但测试服务未运行"
@@ -53,6 +57,7 @@ WORDS: dict[str, Text] = {
     "delay_under_load": Text("round trips grow too long when the line is full", "线路繁忙时时延过大"),
     "delay_idle": Text("round trips, jitter or loss are too high even when idle", "空闲时时延、抖动或丢包已超限"),
     "too_few": Text("too few valid results so far", "有效测量次数不足"),
+    "too_few_days": Text("valid results on too few days so far", "有效测量的天数不足"),
     "unknown": Text("cause unknown", "原因不明"),
 }
 
@@ -104,17 +109,30 @@ def _why_late(case: Case) -> str:
 
 def _why_insufficient(case: Case) -> str:
     """Only what was never judged can explain that there is too little."""
-    if any(one.passes is not None for one in case.observations):
-        return "too_few"
-    failures = Counter(result.failure.kind for result in case.results if result.failure is not None)
+    valid = sum(one.passes is not None for one in case.observations)
+    if valid:
+        enough = case.target is not None and valid >= case.target.min_valid_results
+        return "too_few_days" if enough else "too_few"
+    failures = Counter((result.failure.operation, result.failure.kind) for result in case.results if result.failure)
     validities = Counter(result.validity for result in case.results if result.failure is None)
-    if failures and failures.most_common(1)[0][0] is FailureKind.CONNECTION_REFUSED:
-        return "endpoint_not_running"
-    if failures and failures.most_common(1)[0][0] in ENDPOINT_AWAY:
-        return "endpoint_off"
+    if failures:
+        cause = _why_unreached(*failures.most_common(1)[0][0])
+        if cause:
+            return cause
     if validities[Validity.GATEWAY_CPU] or validities[Validity.GATEWAY_LIMIT]:
         return "gateway_busy"
     return "cross_traffic" if validities[Validity.CROSS_TRAFFIC] else "too_few"
+
+
+def _why_unreached(operation: Operation, kind: FailureKind) -> str:
+    """What kept the tests from beginning; "" when that does not tell."""
+    if kind is FailureKind.CONNECTION_REFUSED:
+        return "endpoint_not_running"
+    if kind in (FailureKind.NAME_NOT_FOUND, FailureKind.NAME_SERVER_FAILED):
+        return "endpoint_name"
+    if kind in ENDPOINT_AWAY:
+        return "endpoint_off" if operation in (Operation.CONNECT, Operation.UNKNOWN) else "endpoint_silent"
+    return ""
 
 
 def _why_slow(case: Case) -> str:

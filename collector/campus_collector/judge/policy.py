@@ -103,7 +103,7 @@ def read_policy(text: str, source: str = "policy.toml") -> Policy:
     """From its text. Raises ConfigurationError."""
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(
             source, [Mistake("file", Text(f"is not TOML: {error}", f"不是有效的 TOML:{error}"))]
         ) from None

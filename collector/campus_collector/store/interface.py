@@ -141,8 +141,8 @@ class Store(Protocol):
     def schools(self) -> list[School]:
         """All schools, by town and id."""
 
-    def subjects(self, school: str | None = None) -> list[Subject]:
-        """All subjects, or one school's."""
+    def subjects(self, school: str | None = None, since: datetime | None = None) -> list[Subject]:
+        """All subjects, or one school's; with `since` also those that were removed later than that."""
 
     def latest(self, school: str | None = None) -> list[Latest]:
         """The newest results of all subjects, or of one school's."""

@@ -5,6 +5,7 @@ Readers have their own connections, one a thread. Nothing is acknowledged before
 
 import contextlib
 import queue
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -30,9 +31,12 @@ from campus_collector.store.interface import (
 )
 from campus_collector.store.migrate import migrate, shipped
 from campus_wire.codec import decode_result
+from campus_wire.failures import Validity
 from campus_wire.records import AgentState, Announcement, AnyResult, Outcome, kind_of, outcome_of
 
 MAX_GROUP = 64
+LEAST_FREE_BYTES = 10_000_000
+"""With less than this a batch may fail any moment: the collector is not ready."""
 """At most so many requests share a commit: bounds how long the first of them waits."""
 BUSY_TIMEOUT_SECONDS = 5.0
 MAX_QUARANTINE_ROWS = 100_000
@@ -108,12 +112,12 @@ class SqliteStore:
             School(*row) for row in self._all("SELECT id, name, town, town_name, source FROM school ORDER BY town, id")
         ]
 
-    def subjects(self, school: str | None = None) -> list[Subject]:
-        """Those not removed."""
+    def subjects(self, school: str | None = None, since: datetime | None = None) -> list[Subject]:
+        """Those not removed; with `since` also those that were removed later than that."""
         rows = self._all(
             "SELECT school, kind, id, name, required_bits_per_second, source FROM subject"
-            " WHERE removed_at IS NULL AND (?1 IS NULL OR school = ?1) ORDER BY school, kind, id",
-            (school,),
+            " WHERE (removed_at IS NULL OR removed_at > ?2) AND (?1 IS NULL OR school = ?1) ORDER BY school, kind, id",
+            (school, None if since is None else _micros(since)),
         )
         return [Subject(*row) for row in rows]
 
@@ -183,10 +187,13 @@ class SqliteStore:
         return [Bad(*row) for row in rows]
 
     def check(self) -> None:
-        """A real write transaction that changes nothing."""
+        """A real write, and room for more."""
         if not self._path.exists():
             raise StoreUnavailable(f"{self._path} is gone")
-        self._queue(lambda database: database.execute("SELECT count(*) FROM migration").fetchone()).result()
+        free = shutil.disk_usage(self._path.parent).free
+        if free < LEAST_FREE_BYTES:
+            raise StoreUnavailable(f"only {free} bytes are free in {self._path.parent}")
+        self._queue(lambda database: _add_total(database, "check", "", 1)).result()
 
     def close(self) -> None:
         """What is queued is committed first."""
@@ -209,7 +216,10 @@ class SqliteStore:
                 "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?)",
                 (school, one.result.subject, kind, started, one.result.id, one.raw),
             )
-            _keep_latest(database, school, one.result.subject, kind, started, one.raw, outcome == "ok")
+            # a time that is declared untrusted orders nothing: then it counts when it came
+            trusted = one.result.validity is not Validity.CLOCK_UNTRUSTED
+            moment = started if trusted else _micros(batch.received_at)
+            _keep_latest(database, school, one.result.subject, kind, moment, one.raw, outcome == "ok")
             _add_total(database, "measurement", f"{kind}/{outcome}", 1)
             unannounced += _know_subject(database, school, one.result.subject, kind)
             touched.add((school, one.result.subject, kind))
@@ -382,6 +392,8 @@ def _announce(database: sqlite3.Connection, school: str, announced: Announcement
     rows += [("service", service.id, service.name or service.id, None) for service in announced.services]
     if announced.uplink:
         rows.append(("uplink", "uplink", "uplink", announced.uplink_required_bits_per_second))
+    if announced.recording_rooms:  # judged is whether the school has one that works
+        rows.append(("recording_room", "recording_room", "recording_room", None))
     for kind, subject, name, required in rows:
         database.execute(
             "INSERT INTO subject VALUES (?, ?, ?, ?, ?, 'announced', NULL) ON CONFLICT (school, kind, id) DO UPDATE SET"

@@ -332,7 +332,9 @@ class Reader:
         newest = latest.any if latest else None
         record = newest.record if isinstance(newest, ServiceResult) else None
         badge, note = self._latest_badge(newest, None)
-        word = self._w("never") if record is None else self._w("reachable" if record.success else "not_reachable")
+        success = record is not None and record.success
+        failed = newest is not None and newest.failure is not None
+        word = self._w("reachable" if success else "not_reachable" if record or failed else "never")
         return ServiceRow(
             id=subject.id,
             name=subject.name,
@@ -488,7 +490,9 @@ class Reader:
         return self._w("month", month=str(month), year=month.year, number=month.number)
 
     def _when(self, result: AnyResult | None) -> str:
-        return self._ago(result.started_at) if result else ""
+        if result is None or result.validity is Validity.CLOCK_UNTRUSTED:
+            return ""  # nobody knows when
+        return self._ago(result.started_at)
 
     def _ago(self, moment: datetime) -> str:
         return self._in(ago_words(max(0.0, (self._now - moment).total_seconds())))

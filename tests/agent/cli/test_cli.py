@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.collector.world import collector
 from tests.flow.programs import until
 
 CONFIG = """
@@ -143,7 +144,8 @@ def test_doctor_tells_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     assert "agent-token" in findings["token"]["remedy"]
     assert "connection refused" in findings["collector"]["what"]
     assert findings["state folder"]["ok"] is True
-    assert findings["endpoint c101 一年级1班"]["ok"] is True
+    assert findings["endpoint c101 一年级1班"]["ok"] is False, "the machine is on, and its port refuses"
+    assert findings["platform web"]["ok"] is False
     (tmp_path / "token").write_text("x")
     (tmp_path / "token").chmod(0o644)
     told = run("doctor", "--config", str(file), language="zh").stdout
@@ -235,3 +237,37 @@ def test_a_bad_terms_file_is_told_by_check_config_and_schedule(tmp_path: Path) -
         assert done.returncode == 2
         assert "term[0].days: must be days like" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_doctor_asks_whether_the_token_is_accepted(tmp_path: Path) -> None:
+    with collector(tmp_path / "c") as world:
+        file = tmp_path / "agent.toml"
+        file.write_text(
+            CONFIG.format(port=1) + f'[collector]\nurl = "http://127.0.0.1:{world.port}"\n', encoding="utf-8"
+        )
+        for token, accepted in ((world.token, True), ("cm1_revoked", False)):
+            (tmp_path / "token").write_text(token)
+            (tmp_path / "token").chmod(0o600)
+            findings = {one["check"]: one for one in json.loads(run("doctor", "--json", "--config", str(file)).stdout)}
+            assert findings["token at the collector"]["ok"] is accepted
+        assert world.service.store.agents() == [], "nothing was reported"
+
+
+def test_usage_mistakes_are_readable_to_who_reads_only_chinese(tmp_path: Path) -> None:
+    done = run("measure", "toaster", language="zh")
+    assert done.returncode == 2
+    assert "用法：" in done.stderr
+    assert "错误：" in done.stderr
+    assert "无效的选择 'toaster'" in done.stderr
+    assert "显示帮助并退出" in run("--help", language="zh").stdout
+    assert "usage: " in run("measure", "toaster").stderr
+
+
+def test_status_shows_the_school_s_own_time(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from campus_agent.status import in_words
+
+    last = {"started_at": datetime(2026, 11, 24, 1, 47, tzinfo=UTC).isoformat(), "validity": "ok"}
+    status = {"running": True, "school": "s001", "timezone": "Asia/Shanghai", "spool": None, "problems": []}
+    assert "2026-11-24 09:47:00" in in_words(status | {"agent": {"last": {"host/gateway": last}, "running": {}}}, "zh")

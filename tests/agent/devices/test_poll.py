@@ -66,7 +66,7 @@ def test_a_real_agent_in_both_versions_and_every_way_to_be_refused(tmp_path: Pat
         assert {why.kind for why in refused.failed.values()} == {FailureKind.NOT_AUTHORISED}
     assert not no_file.up
     assert no_file.failure is not None
-    assert no_file.failure.kind is FailureKind.PERMISSION_DENIED
+    assert no_file.failure.kind is FailureKind.NOT_CONFIGURED
     told = "".join(str(one) for one in (good2, good3, wrong2, wrong3, nobody, no_file))
     assert not [
         word for word in (COMMUNITY, AUTH_KEY, PRIV_KEY, "wrong-passphrase") if word in told.replace("community-", "")

@@ -138,3 +138,12 @@ def test_without_a_key_iperf3_answers_everybody_and_our_engine_only_this_machine
     assert f"127.0.0.1:{ports['--port']}" in listening
     assert f"*:{ports['--iperf3-port']}" in listening
     assert "answers on this machine only" in (tmp_path / "log").read_text()
+
+
+def test_nothing_to_answer_is_a_usage_mistake() -> None:
+    argv = [sys.executable, "-m", "campus_agent", "respond", "--port", "0", "--iperf3-port", "0"]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, check=False, timeout=30, env=os.environ | {"CAMPUS_LANG": "zh"}
+    )
+    assert done.returncode == 2
+    assert "没有可应答的服务" in done.stderr

@@ -1,5 +1,6 @@
 """The bureau's configuration: defaults, samples, and each mistake by name."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,13 @@ from campus_collector.config import load_config, shipped_policy
 from campus_wire.settings import ConfigurationError
 
 ROOT = Path(__file__).parents[3]
+
+
+def certificate(folder: Path) -> None:
+    """cert.pem and key.pem that belong together."""
+    make = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=bureau")
+    files = ("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"))
+    subprocess.run([*make, *files], check=True, capture_output=True)
 
 
 def test_without_a_file_it_is_sqlite_and_loopback(tmp_path: Path) -> None:
@@ -25,8 +33,8 @@ def test_the_environment_overrides(tmp_path: Path) -> None:
 def test_the_sample_loads(tmp_path: Path) -> None:
     sample = tmp_path / "collector.toml"
     sample.write_bytes((ROOT / "deploy" / "collector.sample.toml").read_bytes())
-    for name in ("cert.pem", "key.pem", "read-token"):
-        (tmp_path / name).write_text("x")
+    certificate(tmp_path)
+    (tmp_path / "read-token").write_text("x")
     config = load_config(sample, None, {})
     assert config.tls_cert == tmp_path / "cert.pem"
     assert config.host == "0.0.0.0"
@@ -62,3 +70,24 @@ def test_each_mistake_is_named(tmp_path: Path, text: str, mistakes: list[str]) -
     for line, mistake in zip(told, mistakes, strict=True):
         assert line.strip().startswith(mistake)
     assert caught.value.in_("zh") != str(caught.value)
+
+
+def test_secrets_and_certificates_are_opened_before_anything_starts(tmp_path: Path) -> None:
+    for name in ("cert.pem", "key.pem", "token"):
+        (tmp_path / name).write_text("" if name == "token" else "no certificate")
+    file = tmp_path / "collector.toml"
+    file.write_text(
+        '[server]\nlisten = "0.0.0.0:8443"\ntls_cert = "cert.pem"\ntls_key = "key.pem"\nread_token_file = "token"\n'
+    )
+    with pytest.raises(ConfigurationError) as raised:
+        load_config(file, None, {})
+    said = raised.value.in_("en")
+    assert f"server.read_token_file: {tmp_path / 'token'}: it is empty" in said
+    assert "do not make a certificate with its key" in said
+
+
+def test_deeply_nested_toml_is_one_clear_error(tmp_path: Path) -> None:
+    file = tmp_path / "collector.toml"
+    file.write_text("a = " + "[" * 5000)
+    with pytest.raises(ConfigurationError, match="is not TOML"):
+        load_config(file, None, {})

@@ -5,7 +5,7 @@ from typing import Any
 
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.ids import new_result_id
-from campus_wire.records import DeviceRecord, DeviceResult, RoomRecord, RoomResult
+from campus_wire.records import DeviceRecord, DeviceResult, RoomRecord, RoomResult, ServiceResult
 from tests.collector.world import World
 
 LABELS = 'device="rec-1",profile="recorder-generic",room="r1",school="s001",town="t01"'
@@ -71,6 +71,16 @@ def test_down_says_why_and_the_newest_round_counts(world: World) -> None:
         "processor load: the answer was not understood",
     ):
         assert words in html, words
+
+
+def test_a_platform_that_failed_without_a_record_is_not_reachable(world: World) -> None:
+    failure = Failure(Operation.CONNECT, FailureKind.TIMEOUT)
+    world.send(ServiceResult(subject="smartedu-cn", failure=failure, **common(datetime.now(UTC))))
+    assert (
+        'campus_service_success{school="s001",service="smartedu-cn",town="t01"} 0.0'
+        in world.get("/metrics").body.decode()
+    )
+    assert "不可访问" in world.get("/schools/s001").body.decode()
 
 
 def test_what_is_no_longer_polled_goes_away(world: World) -> None:

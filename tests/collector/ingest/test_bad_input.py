@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import zstandard
 
 from campus_wire.codec import MAX_BODY_BYTES, encode_result
 from campus_wire.failures import Validity
@@ -36,6 +37,7 @@ def changed(**fields: Any) -> bytes:
             "Unknown schema version",
             "schema_version 2 is not supported; this side speaks 1",
         ),
+        (b'{"schema_version": 99, "results": []}', 422, "Unknown schema version", "schema_version 99 is not supported"),
         (changed(schema_version="1"), 400, "Bad batch", "Expected `int`, got `str` - at `$.schema_version`"),
         (changed(results={}), 400, "Bad batch", "Expected `array`, got `object` - at `$.results`"),
         (changed(results=[{}] * 1001), 413, "Batch too large", "1001 results in one batch; at most 1000"),
@@ -55,7 +57,7 @@ def test_a_bad_batch_is_refused_whole(world: World, body: bytes, status: int, ti
         ({"Authorization": "Bearer " + "x" * 201}, 401, "No token", "Bearer TOKEN"),
         ({"Authorization": "Bearer cm1_guess"}, 401, "Token refused", "unknown or revoked"),
         ({"Content_Type": "text/plain"}, 415, "Wrong content type", "application/json"),
-        ({"Content_Encoding": "br"}, 415, "Wrong content encoding", "send gzip, or nothing"),
+        ({"Content_Encoding": "br"}, 415, "Wrong content encoding", "send gzip, zstd, or nothing"),
     ],
 )
 def test_bad_headers_are_refused(world: World, headers: dict[str, str], status: int, title: str, detail: str) -> None:
@@ -167,3 +169,49 @@ def test_too_many_at_once_are_sent_away(world: World) -> None:
     answer = world.post(envelope(throughput()))
     problem(answer, 503, "Not now", "too many batches at once")
     assert "retry-after" in answer.headers
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z"])
+def test_a_time_no_clock_shows_is_kept_apart_and_its_neighbours_are_stored(world: World, moment: str) -> None:
+    odd = json.loads(encode_result(throughput(validity=Validity.CLOCK_UNTRUSTED))) | {"started_at": moment}
+    receipt = world.send(json.dumps(odd).encode(), throughput())
+    assert (receipt["stored"], len(receipt["quarantined"])) == (1, 1)
+    assert "no time any clock shows" in receipt["quarantined"][0]["reason"]
+
+
+def test_a_result_of_nothing_is_kept_apart_and_takes_nothing_away(world: World) -> None:
+    now = datetime.now(UTC)
+    world.send(throughput(at=now - timedelta(minutes=1)))
+    empty = json.loads(encode_result(throughput(at=now)))
+    del empty["record"]
+    receipt = world.send(json.dumps(empty).encode())
+    assert "neither a record, nor a failure" in receipt["quarantined"][0]["reason"]
+    assert "campus_classroom_line_rate_bits_per_second{" in world.get("/metrics").body.decode()
+
+
+def test_an_untrusted_time_never_hides_what_comes_later(world: World) -> None:
+    world.send(throughput(at=datetime(2150, 1, 1, tzinfo=UTC), validity=Validity.CLOCK_UNTRUSTED))
+    world.send(throughput(at=datetime.now(UTC)))
+    (subject,) = [one for one in world.get("/v1/schools/s001").json["subjects"] if one["subject"] == "c101"]
+    assert subject["latest"]["validity"] == "ok"
+
+
+@pytest.mark.parametrize("megabytes", [5, 20, 60])
+def test_a_body_far_too_large_still_gets_its_answer(world: World, megabytes: int) -> None:
+    problem(
+        world.post(b" " * (megabytes * 1_000_000), Content_Encoding="identity"), 413, "Batch too large", "larger than"
+    )
+
+
+def test_zstd_is_taken_and_its_bombs_are_not(world: World) -> None:
+    def send(body: bytes) -> Any:
+        packed = zstandard.ZstdCompressor().compress(body)
+        values = {"Authorization": f"Bearer {world.token}", "Content_Type": "application/json"}
+        return world.request("POST", "/v1/results", packed, **values, Content_Encoding="zstd")
+
+    assert send(envelope(throughput())).json["stored"] == 1
+    problem(send(b" " * 100_000_000), 413, "Batch too large", "grows beyond")
+    answer = world.request(
+        "POST", "/v1/results", b"no zstd", Authorization=f"Bearer {world.token}", Content_Type="application/json", Content_Encoding="zstd"
+    )  # fmt: skip
+    problem(answer, 400, "Bad compression", "not valid zstd")

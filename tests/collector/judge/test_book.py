@@ -1,12 +1,13 @@
 """Store and judge together: only what changed is judged again, late results change the right month."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from campus_collector.judge.month import Month
 from campus_collector.store.interface import Subject
 from campus_collector.verdicts import required_of
 from campus_wire.bandwidth import Verdict
+from campus_wire.records import AnnouncedClassroom, Announcement
 from tests.collector.world import World, days, throughput
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -56,3 +57,20 @@ def test_an_agent_cannot_lower_its_own_bar(world: World) -> None:
         (None, "inventory", 100e6),
     ):
         assert required_of(Subject("s001", "classroom", "c101", "c101", own, source), target) == required
+
+
+def test_a_room_that_is_removed_keeps_its_past_and_this_month(world: World) -> None:
+    """Nobody lifts a rate by taking a failing room out of a configuration."""
+    november, october = Month(2026, 11, ZONE), Month(2026, 10, ZONE)
+    world.send(*(throughput(10e6, 10e6, at=at - timedelta(days=31)) for at in days(4, 2)))
+    fewer = Announcement(town="t01", classrooms=[AnnouncedClassroom("c102", "", 1e8)])
+    world.send(announcement=fewer)
+    found = {one.subject: one.verdict for one in world.service.verdicts.subjects(october)}
+    assert found["c101"] is Verdict.NOT_MET
+    assert "c101" in {one.subject for one in world.service.verdicts.subjects(november)}
+    next_year = Month(datetime.now(UTC).year + 1, 1, ZONE)
+    assert "c101" not in {one.subject for one in world.service.verdicts.subjects(next_year)}
+    world.send(*(throughput(10e6, 10e6, at=at - timedelta(days=30)) for at in days(1)), announcement=fewer)
+    (late,) = [one for one in world.service.verdicts.subjects(october) if one.subject == "c101"]
+    assert late.evidence.valid_results == 9, "a late result counts"
+    assert 'classroom="c101"' not in world.get("/metrics").body.decode()

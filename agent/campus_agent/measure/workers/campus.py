@@ -41,4 +41,8 @@ def _key(file: str | None) -> bytes | None:
         return read_secret(Path(file)).reveal().encode()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ProbeFailed(Operation.PREPARE, FailureKind.PERMISSION_DENIED, f"test key {file}: {reason}") from None
+        raise ProbeFailed(
+            Operation.PREPARE,
+            FailureKind.PERMISSION_DENIED if isinstance(error, PermissionError) else FailureKind.NOT_CONFIGURED,
+            f"test key {file}: {reason}",
+        ) from None
