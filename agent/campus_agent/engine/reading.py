@@ -19,7 +19,16 @@ from campus_agent.engine.spec import (
     UNSTEADY_RATIO,
     WAITING_SECONDS,
 )
-from campus_agent.engine.traffic import Rates, attribute, received_curve, received_rate, sent_rate, tolerance
+from campus_agent.engine.traffic import (
+    Others,
+    Rates,
+    Trust,
+    attribute,
+    received_curve,
+    received_rate,
+    sent_rate,
+    tolerance,
+)
 
 _WAITING_NS = int(WAITING_SECONDS * 1e9)
 _MIN_WINDOW_NS = int(MIN_WINDOW_SECONDS * 1e9)
@@ -37,7 +46,7 @@ def read_pulse(pulse: Pulse, threshold: float, target: float) -> View:
     if len(seen.received_ns) < MIN_WINDOW_PACKETS or seen.received_ns[-1] <= seen.received_ns[0]:
         return View(0.0, 0.0, saturated=False, flaw=Flaw.TOO_FEW)
     first, limit = busy_from(seen)
-    view = _look(pulse, first, limit, target)
+    view = _look_with_losses(pulse, first, limit, target)
     return replace(view, flaw=_flaw(view, seen, _overflow_since(seen, first), threshold))
 
 
@@ -74,7 +83,30 @@ def even_rate(seen: Arrivals, first: int, wire_bytes: int) -> Slope | None:
     return Slope(rate, STEADY_RATIO * rate, rate)
 
 
-def _look(pulse: Pulse, first: int, limit: str | None, target: float) -> View:
+def _look_with_losses(pulse: Pulse, first: int, limit: str | None, target: float) -> View:
+    """A full queue throws away more of those who send in bursts: then the sender's count of other traffic says little of the line.
+
+    Until the first loss a queue keeps everybody's share. If both ends count the same until then, it is the same traffic all along, and the
+    receiver's count is right. If not, only that part of the window is read; where it is too short, the lesser count holds.
+    """
+    view, others = _look(pulse, first, limit, target)
+    doubtful = others.unattributed > 0 or (others.rate > 0 and not others.receiver_counts)
+    until = _until_loss(pulse.arrivals, first)
+    if not doubtful or until is None or limit is None:
+        return view
+    whole = replace(pulse, arrivals=_head(pulse.arrivals, until + 1))
+    if limit == "loss" or not _long_enough(whole.arrivals, first):
+        return _look(pulse, first, limit, target, trust=Trust.LESSER)[0]
+    before, agreed = _look(whole, first, "queue", target)
+    if agreed.receiver_counts and not agreed.unattributed:
+        return _look(pulse, first, "queue", target, trust=Trust.RECEIVER)[0]
+    return replace(before, lost=view.lost, span_seconds=view.span_seconds)
+
+
+def _look(
+    pulse: Pulse, first: int, limit: str | None, target: float, *, trust: Trust = Trust.COUNTS
+) -> tuple[View, Others]:
+    """What the window says, and whose the rest was."""
     seen = pulse.arrivals
     points = list(zip(seen.received_ns, (count * pulse.wire_bytes for count in seen.count), strict=True))
     seconds = (points[-1][0] - points[first][0]) / 1e9
@@ -96,12 +128,13 @@ def _look(pulse: Pulse, first: int, limit: str | None, target: float) -> View:
         rates,
         subscriber_receives=pulse.subscriber_receives,
         allowance=tolerance(target, pulse.wire_bytes, seconds),
+        trust=trust,
     )
     if limit == "queue" and total is not None and others.receiver_counts:
         best = own if _counts_no_more(total, own) else total
     else:
         best = Slope(own.rate + others.rate, own.spread, own.mean + others.rate)
-    return View(
+    view = View(
         rate=best.rate,
         spread=best.spread,
         mean=best.mean,
@@ -117,6 +150,7 @@ def _look(pulse: Pulse, first: int, limit: str | None, target: float) -> View:
         overflow=seen.overflow,
         lost=max(0, seen.sequence[-1] + 1 - seen.packets),
     )
+    return view, others
 
 
 def _counts_no_more(total: Slope, own: Slope) -> bool:
@@ -144,6 +178,24 @@ def _flaw(view: View, seen: Arrivals, overflow: int, threshold: float) -> Flaw |
 def _overflow_since(seen: Arrivals, first: int) -> int:
     """Packets the receive buffer threw away, if any of them in the window: the fast start of a long pulse does not matter."""
     return seen.overflow if seen.overflow_ns >= seen.received_ns[first] else 0
+
+
+def _until_loss(seen: Arrivals, first: int) -> int | None:
+    """The last row before a packet is missing, counted from row `first` on; None: nothing is."""
+    lead = seen.sequence[first] - seen.count[first]
+    rows = range(first, len(seen.sequence))
+    return next((row - 1 for row in rows if seen.sequence[row] - seen.count[row] > lead), None)
+
+
+def _head(seen: Arrivals, rows: int) -> Arrivals:
+    """The first rows alone."""
+    return replace(
+        seen,
+        received_ns=seen.received_ns[:rows],
+        sent_ns=seen.sent_ns[:rows],
+        sequence=seen.sequence[:rows],
+        count=seen.count[:rows],
+    )
 
 
 def _first_loss(seen: Arrivals) -> int:

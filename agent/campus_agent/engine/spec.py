@@ -132,6 +132,10 @@ ATTRIBUTION_PACKETS = 10
 # --- Sequential test --------------------------------------------------------------------------------------------------
 CERTAIN_SIGMAS = 3.3
 """Two-sided 0.1 %: the verdict stands when the estimate is this many standard errors from the threshold."""
+STUDENT_FACTORS = {4: 3.9, 5: 2.6, 6: 2.1, 7: 1.8, 8: 1.65}
+"""By how much a deviation seen in so few pulses may be too small: Student's t over the normal quantile, two-sided 0.1 %."""
+AGREEING_RATIO = 4.0
+"""At the end pulses agree that lie together this many times more closely than they lie to the threshold."""
 CLEAR_RATIO = 0.05
 """So far from the threshold one pulse is enough; nearer, a second one must agree."""
 MAX_PULSES = 8

@@ -1,5 +1,6 @@
 """Which other traffic shared the line while a pulse was on it? From the interface counters of both ends. Pure."""
 
+from enum import Enum
 from typing import NamedTuple
 
 from campus_agent.engine.pulse import Pulse
@@ -8,6 +9,17 @@ from campus_agent.engine.spec import ATTRIBUTION_PACKETS, ATTRIBUTION_RATIO
 
 _STALE_RATIO = 0.98
 _MIN_SPAN_NS = 5_000_000
+
+
+class Trust(Enum):
+    """Whom to believe where both ends count differently."""
+
+    COUNTS = "counts"
+    """The subscriber's own port."""
+    RECEIVER = "receiver"
+    """It is known to be the same traffic: what came is what shared the line."""
+    LESSER = "lesser"
+    """The line lost packets all along, and nobody knows whose: no more than both ends saw shared it for sure."""
 
 
 class Rates(NamedTuple):
@@ -36,21 +48,23 @@ def tolerance(target: float, wire_bytes: int, window_seconds: float) -> float:
     return ATTRIBUTION_RATIO * target + ATTRIBUTION_PACKETS * wire_bytes * 8 / max(window_seconds, 1e-3)
 
 
-def attribute(rates: Rates, *, subscriber_receives: bool, allowance: float) -> Others:
+def attribute(rates: Rates, *, subscriber_receives: bool, allowance: float, trust: Trust = Trust.COUNTS) -> Others:
     """Whose was the rest? Where both ends count the same the answer is sure; else the subscriber's own port decides.
 
     What the far end saw beyond that is unattributed: other rooms behind the same gateway interface most likely, or a second
-    device behind the line; nobody can tell.
+    device behind the line; nobody can tell. `trust` says what is known from elsewhere.
     """
     own, _, _, received_total, sent_total = rates
     seen = None if received_total is None else max(0.0, received_total - own)
-    if sent_total is None:
+    if sent_total is None or (trust is Trust.RECEIVER and seen is not None):
         return Others(seen or 0.0, 0.0, seen is not None)
     left = max(0.0, _left_with_it(rates, sent_total))
     if seen is None:
         return Others(left if left > allowance else 0.0, 0.0, receiver_counts=False)
     if abs(own + seen - sent_total) <= allowance or abs(left - seen) <= allowance:
         return Others(seen, 0.0, receiver_counts=True)
+    if trust is Trust.LESSER:
+        return Others(min(seen, left), abs(left - seen), receiver_counts=seen <= left)
     if subscriber_receives:
         return Others(seen, max(0.0, left - seen), receiver_counts=True)
     return Others(left, max(0.0, seen - left), receiver_counts=False)

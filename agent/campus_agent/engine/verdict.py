@@ -8,10 +8,11 @@ load offered, and no other traffic that could explain the rest.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import erf, hypot, sqrt
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 
 from campus_agent.engine.pulse import Flaw, View
 from campus_agent.engine.spec import (
+    AGREEING_RATIO,
     CERTAIN_SIGMAS,
     CLEAR_RATIO,
     MAX_BIASED_PULSES,
@@ -19,6 +20,7 @@ from campus_agent.engine.spec import (
     MAX_PULSES,
     SPREAD_FLOOR_RATIO,
     STEADY_RATIO,
+    STUDENT_FACTORS,
 )
 from campus_wire.failures import Validity
 
@@ -60,7 +62,7 @@ def decide(
     limit = None if lower_bound else sound[-1].limit
     near = abs(rate - threshold) < CLEAR_RATIO * target and not lower_bound
     certain = sigmas >= CERTAIN_SIGMAS and len(sound) >= (2 if near else 1)
-    other = 0.0 if reached else fmean(view.unattributed for view in sound)
+    other = 0.0 if reached else median(view.unattributed for view in sound)
     explained = other > 0 and rate + other >= threshold - CERTAIN_SIGMAS * error
     open_still = Decision(False, None, rate, lower_bound, confidence, limit=limit)
     if certain and not explained:
@@ -77,9 +79,10 @@ def decide(
         sender, _ = names(client_sends=client_sends)
         detail = f"{rate / 1e6:.1f} Mbit/s is too near to call: {sender} is only fast enough in blocks"
         return Decision(True, None, rate, lower_bound, confidence, validity, limit, detail)
-    if len(sound) >= 2 and _between(sound) <= STEADY_RATIO * target:  # they agree: the median decides, however near
-        return Decision(True, reached, rate, lower_bound, confidence, limit=limit)
     least, most = min(view.rate for view in sound), max(view.rate for view in sound)
+    agree = _between(sound) <= STEADY_RATIO * target or AGREEING_RATIO * (most - least) <= abs(rate - threshold)
+    if len(sound) >= 2 and agree:  # the median decides, however near
+        return Decision(True, reached, rate, lower_bound, confidence, limit=limit)
     detail = f"{len(sound)} pulses from {least / 1e6:.1f} to {most / 1e6:.1f} Mbit/s do not agree"
     return Decision(True, None, rate, lower_bound, confidence, Validity.INCONCLUSIVE, limit, detail)
 
@@ -126,7 +129,10 @@ def names(*, client_sends: bool) -> tuple[str, str]:
 def _noise(sound: Sequence[View], target: float) -> float:
     """Standard error of the median: never below what one pulse's own spread, or the floor, allows."""
     own = fmean(view.spread for view in sound)
-    return 1.25 * max(own, _between(sound), SPREAD_FLOOR_RATIO * target) / sqrt(len(sound))
+    usual = max(own, _between(sound))
+    if len(sound) in STUDENT_FACTORS:  # what several pulses show together outweighs what each believes of itself
+        usual = min(usual, STUDENT_FACTORS[len(sound)] * stdev(view.rate for view in sound))
+    return 1.25 * max(usual, SPREAD_FLOOR_RATIO * target) / sqrt(len(sound))
 
 
 def _between(sound: Sequence[View]) -> float:

@@ -61,7 +61,7 @@ class ShapedLink:
     def shape(self, rate_mbits: float, bucket_bytes: int = 16_000, limit_bytes: int = 128_000) -> None:
         """Set the line rate in both directions. tbf sees the frame without preamble, FCS and gap: `overhead` adds them."""
         ends = ((self.near, "near0"), (self.far, "far0"))
-        if self._apart:
+        if self._apart or self._delay:  # behind the relay: its own jitter disappears in the queue
             ends = ((self._middle, "port2"), (self._middle, "port1"))
         for namespace, device in ends:
             words = f"rate {int(rate_mbits * 1e6)}bit burst {bucket_bytes} limit {limit_bytes} overhead {_FRAME_OVERHEAD_BYTES}"
