@@ -5,10 +5,11 @@ waited if it was sent (plus the shortest delay seen) before its forerunner arriv
 two such packets came through the same bottleneck and is counted in.
 """
 
+from bisect import bisect_left
 from dataclasses import replace
 
 from campus_agent.engine.pulse import Arrivals, Flaw, Pulse, View
-from campus_agent.engine.slope import Slope, rate_between, slope
+from campus_agent.engine.slope import Slope, rate_between, slope, steady_from
 from campus_agent.engine.spec import (
     MIN_WINDOW_PACKETS,
     MIN_WINDOW_SECONDS,
@@ -46,8 +47,26 @@ def read_pulse(pulse: Pulse, threshold: float, target: float) -> View:
     if len(seen.received_ns) < MIN_WINDOW_PACKETS or seen.received_ns[-1] <= seen.received_ns[0]:
         return View(0.0, 0.0, saturated=False, flaw=Flaw.TOO_FEW)
     first, limit = busy_from(seen)
+    view = _judged(pulse, first, limit, threshold, target)
+    if view.flaw is Flaw.UNSTEADY and limit == "queue" and view.mean > view.rate:
+        later = _after_fast_start(pulse, first)
+        if later is not None:
+            return _judged(pulse, later, limit, threshold, target)
+    return view
+
+
+def _judged(pulse: Pulse, first: int, limit: str | None, threshold: float, target: float) -> View:
     view = _look_with_losses(pulse, first, limit, target)
-    return replace(view, flaw=_flaw(view, seen, _overflow_since(seen, first), threshold))
+    return replace(view, flaw=_flaw(view, pulse.arrivals, _overflow_since(pulse.arrivals, first), threshold))
+
+
+def _after_fast_start(pulse: Pulse, first: int) -> int | None:
+    """Where does the even part begin, when a bucket still let packets through while something before it had a queue already?"""
+    seen = pulse.arrivals
+    rows = zip(seen.received_ns[first:], (count * pulse.wire_bytes for count in seen.count[first:]), strict=True)
+    steady = steady_from(list(rows))
+    later = None if steady is None else bisect_left(seen.received_ns, steady[0], first)
+    return later if later is not None and _long_enough(seen, later) else None
 
 
 def busy_from(seen: Arrivals) -> tuple[int, str | None]:

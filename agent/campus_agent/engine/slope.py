@@ -50,6 +50,17 @@ def slope(curve: Curve) -> Slope | None:
     return Slope(octets * _BITS_PER_OCTET_NS / nanoseconds, error, mean)
 
 
+def steady_from(curve: Curve) -> Point | None:
+    """From which point to its end is a curve even, that rose faster at first? None: it did not, or is nowhere even."""
+    chunks = _chunks(curve)
+    if len(chunks) < 3:
+        return None
+    rates = [rate_between(*chunk) for chunk in chunks]
+    middle = median(rates)
+    fast = [chunk for chunk, rate in zip(chunks, rates, strict=True) if rate - middle > NEAR_RATIO * abs(middle)]
+    return fast[-1][1] if fast else None
+
+
 def _chunks(curve: Curve) -> list[tuple[Point, Point]]:
     length = max(_MIN_CHUNK_NS, (curve[-1][0] - curve[0][0]) // CHUNKS)
     chunks = []

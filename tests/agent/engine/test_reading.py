@@ -160,3 +160,15 @@ def test_a_lying_responder_gives_a_view_or_a_flaw_never_a_crash(rows, samples) -
         packets=len(rows),
     )
     read_pulse(Pulse(seen, [], WIRE_BYTES, 24, 24, True), THRESHOLD, TARGET)
+
+
+@pytest.mark.parametrize("subscriber_receives", [True, False])
+@pytest.mark.parametrize("others", [40e6, 70e6])
+def test_a_full_queue_that_loses_others_packets_does_not_make_a_line_faster(
+    others: float, subscriber_receives: bool
+) -> None:
+    """The sender's counter stands before the queue: it counts what of the others' bursts is lost there."""
+    line = Line(97e6, limit_bytes=64_000, others=others_at(others, 0.1))
+    view = read_pulse(send(line, 115e6, subscriber_receives=subscriber_receives), 98e6, 100e6)
+    assert view.rate <= 98e6
+    assert view.rate + view.unattributed >= 95e6

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from campus_agent.engine.slope import slope
+from campus_agent.engine.slope import slope, steady_from
 
 RATE = 100e6
 STEP_NS = 123_040  # 1538 octets at 100 Mbit/s
@@ -47,3 +47,12 @@ def test_coalesced_stamps_do_not_bias_it() -> None:
     assert max(rates) < 1.01 * RATE
     assert min(rates) > 0.99 * RATE
     assert sum(rates) / len(rates) == pytest.approx(RATE, rel=0.002)
+
+
+def test_a_fast_start_is_cut_off() -> None:
+    curve = [(at * 100_000, at * 2500 if at < 100 else 250_000 + (at - 100) * 1250) for at in range(500)]
+    steady = steady_from(curve)
+    assert steady is not None
+    assert 10_000_000 <= steady[0] <= 16_000_000
+    assert steady_from([(at * 100_000, at * 1250) for at in range(500)]) is None
+    assert steady_from(curve[:3]) is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from campus_agent.engine.traffic import Others, Rates, attribute
+from campus_agent.engine.traffic import Others, Rates, Trust, attribute
 
 M = 1e6
 
@@ -63,3 +63,13 @@ def test_losses_at_the_sender_are_not_other_traffic(sent: float, survived: float
     own = 970 if survived > 700 else 700
     found = ask(own, 1150, own, sent, subscriber_receives=False, survived=survived)
     assert found.rate == pytest.approx(others * M, abs=0.1 * M)
+
+
+@pytest.mark.parametrize("subscriber_receives", [True, False])
+def test_counts_that_differ_are_settled_by_what_is_known_from_elsewhere(subscriber_receives: bool) -> None:
+    rates = Rates(70 * M, 115 * M, 75 * M, 100 * M, 190 * M)
+    kept = attribute(rates, subscriber_receives=subscriber_receives, allowance=3 * M, trust=Trust.RECEIVER)
+    assert (kept.rate, kept.unattributed, kept.receiver_counts) == (pytest.approx(30 * M), 0, True)
+    lesser = attribute(rates, subscriber_receives=subscriber_receives, allowance=3 * M, trust=Trust.LESSER)
+    assert lesser.rate == pytest.approx(30 * M)
+    assert lesser.unattributed == pytest.approx((75 * 70 / 115 - 30) * M)
