@@ -260,12 +260,12 @@ def kind_of(result: Result) -> str:
 
 
 def outcome_of(result: Result) -> Outcome:
-    """In which of the four heaps is this result counted? Exactly one, in this order."""
+    """In which of the four heaps is this result counted? Exactly one, in this order. `ok` without a record says nothing: invalid."""
     if result.skipped is not None:
         return "skipped"
     if result.failure is not None:
         return "failed"
-    return "ok" if result.validity is Validity.OK else "invalid"
+    return "ok" if result.validity is Validity.OK and getattr(result, "record", None) is not None else "invalid"
 
 
 class AnnouncedClassroom(msgspec.Struct, frozen=True, omit_defaults=True):

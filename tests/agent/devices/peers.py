@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -54,9 +55,16 @@ def snmpd(folder: Path, more: str = "") -> Iterator[int]:
 def rtsp_source(mode: str = "open") -> Iterator[str]:
     """GStreamer's RTSP server; the address of its live stream."""
     port = free_port()
-    with subprocess.Popen(
-        ["/usr/bin/python3", str(SOURCE), str(port), mode], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        subprocess.Popen(
+            ["/usr/bin/python3", str(SOURCE), str(port), mode],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | {"HOME": home, "XDG_CACHE_HOME": home},
+        ) as process,
+    ):
         try:
             if process.stdout is None or process.stdout.readline().strip() != "ready":
                 assert not os.environ.get("CI"), "GStreamer's RTSP server must be there under CI"

@@ -179,14 +179,15 @@ def test_a_time_no_clock_shows_is_kept_apart_and_its_neighbours_are_stored(world
     assert "no time any clock shows" in receipt["quarantined"][0]["reason"]
 
 
-def test_a_result_of_nothing_is_kept_apart_and_takes_nothing_away(world: World) -> None:
+def test_a_result_that_says_nothing_takes_nothing_away(world: World) -> None:
     now = datetime.now(UTC)
     world.send(throughput(at=now - timedelta(minutes=1)))
     empty = json.loads(encode_result(throughput(at=now)))
     del empty["record"]
-    receipt = world.send(json.dumps(empty).encode())
-    assert "neither a record, nor a failure" in receipt["quarantined"][0]["reason"]
-    assert "campus_classroom_line_rate_bits_per_second{" in world.get("/metrics").body.decode()
+    assert world.send(json.dumps(empty).encode())["stored"] == 1
+    page = world.get("/metrics").body.decode()
+    assert "campus_classroom_line_rate_bits_per_second{" in page
+    assert 'campus_measurements_total{kind="throughput",outcome="invalid"} 1.0' in page
 
 
 def test_an_untrusted_time_never_hides_what_comes_later(world: World) -> None:

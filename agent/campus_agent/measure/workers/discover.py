@@ -5,7 +5,9 @@ multicast (TTL 1). LLDP is only listened to.
 """
 
 import ipaddress
+import os
 import socket
+import tempfile
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +28,15 @@ _RANDOM = SystemRandom()
 
 def work(task: Task, progress: Callable[[Any], None]) -> Found:
     """Sweep, listen, ask. Raises ProbeFailed without CAP_NET_RAW."""
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ |= {
+            "XDG_CACHE_HOME": scratch,
+            "XDG_CONFIG_HOME": scratch,
+        }  # scapy would leave files in the user's home
+        return _discover(task, progress)
+
+
+def _discover(task: Task, progress: Callable[[Any], None]) -> Found:
     try:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
         import scapy.arch
