@@ -51,6 +51,8 @@ class Raw:
 
     def hear(self) -> Message:
         """The next message. Raises ConnectionError when there is none any more."""
+        for message in self.connection.receive(b""):  # came together with the one before
+            return message
         while True:
             data = self.socket.recv(65_536)
             self.received += len(data)
