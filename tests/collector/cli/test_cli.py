@@ -66,3 +66,14 @@ def test_the_configuration_is_checked(tmp_path: Path) -> None:
     done = run("check-config", "--state-dir", str(tmp_path))
     assert done.returncode == 0
     assert "Listens on 127.0.0.1:8080" in done.stdout
+
+
+def test_errors_are_readable_to_who_reads_only_chinese(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    month = run("judge", "--month", "2026-13", "--state-dir", str(tmp_path), language="zh")
+    assert "月份应写作 YYYY-MM" in month.stderr
+    broken = run("judge", "--month", "2026-11", "--state-dir", str(tmp_path / "file"), language="zh")
+    assert broken.returncode == 1
+    assert "数据库无法使用" in broken.stderr
+    assert "Traceback" not in broken.stderr
+    assert "错误：" in run("nonsense", language="zh").stderr

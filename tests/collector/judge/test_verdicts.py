@@ -16,7 +16,7 @@ from campus_collector.judge.policy import Policy, load_policy, read_policy
 from campus_collector.judge.rules import observe
 from campus_collector.judge.verdict import AreaVerdict, Evidence, SubjectVerdict, areas_of, evidence_of, verdict_from
 from campus_wire.bandwidth import Verdict
-from campus_wire.failures import FailureKind, SkipReason, Validity
+from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.ids import new_result_id
 from campus_wire.records import AnyResult, LatencyRecord, RoomRecord, RoomResult, ThroughputResult
 from campus_wire.settings import ConfigurationError
@@ -339,3 +339,34 @@ def test_a_test_without_round_trips_says_nothing_of_live_lessons() -> None:
     assert bare.record is not None
     results = [msgspec.structs.replace(bare, record=msgspec.structs.replace(bare.record, working=None))]
     assert judged("live_class", results)[1].valid_results == 0
+
+
+def test_a_moment_is_no_date_in_a_policy() -> None:
+    text = shipped_policy().read_text(encoding="utf-8").replace("2023-01-01\n", "2023-01-01T00:00:00\n", 1)
+    with pytest.raises(ConfigurationError) as caught:
+        read_policy(text)
+    assert "effective_from: must be a date like 2023-01-01, not datetime.datetime(2023, 1, 1, 0, 0)" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind", "cause"),
+    [
+        (Operation.CONNECT, FailureKind.TIMEOUT, "endpoint_off"),
+        (Operation.CONNECT, FailureKind.HOST_UNREACHABLE, "endpoint_off"),
+        (Operation.CONNECT, FailureKind.CONNECTION_REFUSED, "endpoint_not_running"),
+        (Operation.READ, FailureKind.TIMEOUT, "endpoint_silent"),
+        (Operation.RESOLVE, FailureKind.NAME_NOT_FOUND, "endpoint_name"),
+    ],
+)
+def test_off_silent_and_misnamed_endpoints_are_told_apart(operation: Operation, kind: FailureKind, cause: str) -> None:
+    results = [
+        msgspec.structs.replace(throughput(at=at, failure=kind), failure=Failure(operation, kind)) for at in days(4)
+    ]
+    assert judged("classroom_bandwidth", list(results))[2] == cause
+
+
+def test_too_few_days_are_not_too_few_results() -> None:
+    assert judged("classroom_bandwidth", rooms([100e6] * 12, days(2, 6)))[2] == "too_few_days"
+    assert judged("classroom_bandwidth", rooms([100e6] * 3, days(3)))[2] == "too_few"

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.store.interface import Bad, Batch, Change, Principal, Store, StoreUnusable, Valid
+from campus_collector.store.interface import (
+    Bad,
+    Batch,
+    Change,
+    Principal,
+    Store,
+    StoreUnavailable,
+    StoreUnusable,
+    Valid,
+)
 from campus_collector.store.migrate import Migration, migrate, shipped
 from campus_collector.store.sqlite import SqliteStore
 from campus_wire.codec import encode_result
@@ -173,3 +182,12 @@ def test_listeners_know_before_the_sender_does(store: Store) -> None:
     store.subscribe(slowly)
     store.submit(batch(throughput())).result(10)
     assert told.is_set()
+
+
+def test_a_disk_that_is_nearly_full_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = SqliteStore(tmp_path / "campus.db")
+    made.check()
+    monkeypatch.setattr("campus_collector.store.sqlite.LEAST_FREE_BYTES", 2**62)
+    with pytest.raises(StoreUnavailable, match="bytes are free in"):
+        made.check()
+    made.close()
