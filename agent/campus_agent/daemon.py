@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from campus_agent.clock import Clock, offset_seconds, system_clock
+from campus_agent.clock import EARLIEST_PLAUSIBLE, Clock, offset_seconds, system_clock
 from campus_agent.config import AgentConfig, Collector, Endpoint
 from campus_agent.measure.presence import Place, look
 from campus_agent.measure.probes import PROBES
@@ -62,6 +62,8 @@ LONGEST_SLEEP_SECONDS = 60.0
 WATCHDOG_SECONDS = 20.0
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
 SEGMENT_PATIENCE_SECONDS = 30.0
+FIRST_CONTACT_SECONDS = 5.0
+"""The first test waits so long for the collector to tell the time: an hour off, it could fall into a lesson."""
 LONGEST_SLOT_WAIT_SECONDS = 60.0
 """The segment is held while a slot is waited for: a person at the terminal must not wait longer than for a test."""
 
@@ -116,15 +118,18 @@ class Daemon:
         self.rng = rng or Random()
         self.snapshot = Snapshot(version=VERSION, boot_id=clock.boot_id, started_at=datetime.now(UTC))
         self._costs = costs(config)
+        calendar = calendar_of(config)
         self.planner = Planner(
             jobs_of(config),
-            calendar_of(config),
+            calendar,
             self._costs,
             config.school,
             spool.recall(RECALL_KEY, History),
             self._last_ended(),
             clock.monotonic(),
         )
+        self._time_matters = bool(config.timetable.blackout) or calendar.has_lessons
+        self._asked_for_time = asyncio.Event()
         self._ship_now = asyncio.Event()
         self._shipper = (
             Shipper(config.collector, config.agent_id, spool, clock, announcement(config), self._state, self.rng)
@@ -137,7 +142,13 @@ class Daemon:
         return [self._measure_lane("load"), self._measure_lane("light"), self._ship_lane(), self._watchdog()]
 
     async def _measure_lane(self, lane: Lane) -> None:
+        if lane == "load" and self._time_matters and self._shipper is not None:
+            with contextlib.suppress(TimeoutError):  # the collector may be away for weeks
+                await asyncio.wait_for(self._asked_for_time.wait(), FIRST_CONTACT_SECONDS)
         while True:
+            if lane == "load" and self.time_is_unknown():
+                await asyncio.sleep(LONGEST_SLEEP_SECONDS / 4)
+                continue
             step = self.planner.next(lane, self._moment(), self._bytes_left() if lane == "load" else 0)
             if isinstance(step, Wait):
                 await asyncio.sleep(min(step.seconds, LONGEST_SLEEP_SECONDS))  # the wall clock may jump
@@ -312,6 +323,7 @@ class Daemon:
             return
         while True:
             outcome = await self._drain(self._shipper)
+            self._asked_for_time.set()
             if outcome.failures_in_a_row:
                 log.warning(
                     "not shipped",
@@ -350,6 +362,12 @@ class Daemon:
 
     def _stamp(self, seconds_ago: float) -> dict[str, Any]:
         return stamp(self.clock, self._shipper.estimate if self._shipper else None, seconds_ago)
+
+    def time_is_unknown(self) -> bool:
+        """Could this be a lesson or an examination, for all we know? A clock that was never set must not disturb one."""
+        estimate = self._shipper.estimate if self._shipper else None
+        told = offset_seconds(self.clock, estimate) is not None
+        return self._time_matters and not told and self.clock.wall() < EARLIEST_PLAUSIBLE.timestamp()
 
     def _moment(self) -> Moment:
         return Moment(self.clock.monotonic(), self._local_now())

@@ -156,6 +156,7 @@ async def _snmp(spec: DeviceSpec, profile: Profile, address: str, snmp: Snmp, an
     now = datetime.now(UTC)
     objects: dict[str, Value | None] = await snmp.get(address, access, single or ["1.3.6.1.2.1.1.3.0"], port)
     columns: dict[str, dict[str, Value]] = {}
+    broken: dict[str, Failure] = {}
     for one in profile.snmp:
         columnar = (
             (one.oid,)
@@ -168,10 +169,9 @@ async def _snmp(spec: DeviceSpec, profile: Profile, address: str, snmp: Snmp, an
                     columns[column] = await snmp.walk(address, access, column, port)
                 except ProbeFailed as failed:  # the device has answered before: a bad table is a bad reading
                     columns[column] = {}
-                    answers.readings.fail(one.reading, failed.failure.detail, failed.failure.kind)
-    failed_before = dict(answers.readings.failed)
+                    broken[one.reading] = failed.failure
     read_snmp(profile.snmp, objects, columns, now, answers.readings)
-    answers.readings.failed |= {name: why for name, why in failed_before.items() if name in answers.readings.failed}
+    answers.readings.failed |= broken  # why the table did not come says more than that it has no rows
 
 
 async def _rtsp(spec: DeviceSpec, answers: _Answers) -> None:

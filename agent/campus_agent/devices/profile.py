@@ -13,7 +13,7 @@ from pathlib import Path
 from campus_wire.ids import ID_PATTERN
 from campus_wire.language import Text
 from campus_wire.readings import READINGS
-from campus_wire.settings import ConfigurationError, Table, load
+from campus_wire.settings import ConfigurationError, Mistake, Table, load
 
 SHIPPED = Path(__file__).parent / "profiles"
 PROTOCOLS = ("snmp", "rtsp", "http", "tcp")
@@ -102,8 +102,6 @@ def find_profile(name: str, folder: Path | None = None) -> Profile:
         if place is not None and (place / f"{name}.toml").is_file():
             return load_profile(place / f"{name}.toml")
     known = ", ".join(sorted(path.stem for path in profile_files(folder)))
-    from campus_wire.settings import Mistake
-
     text = Text(f"no such profile; known: {known}", f"没有此设备类型；已有：{known}")
     raise ConfigurationError(name, [Mistake("profile", text)])
 
