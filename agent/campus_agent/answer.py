@@ -77,7 +77,10 @@ def device_words(said: dict[str, Any], language: Language) -> str:
         failure = msgspec.convert(why, Failure)
         words = READINGS.get(name, Text(name, name)).in_(language)
         lines.append(f"  ! {words}: {FAILURE_WORDS[failure.kind].in_(language)} ({failure.detail})")
-    lines += [f"  ! {remark}" for remark in said["remarks"]]
+    beyond = Text("beyond its limit", "超出限值").in_(language)
+    for remark in said["remarks"]:
+        name, _, value = remark.partition(" ")
+        lines.append(f"  ! {beyond}: {in_words_of_reading(name, float(value), language)}")
     return "\n".join(lines)
 
 

@@ -28,7 +28,7 @@ from campus_agent.schedule.jobs import Job, Lane, jobs_of
 from campus_agent.schedule.planner import Look, Moment, Planner, Skip, Try, Wait
 from campus_agent.schedule.segment import alone
 from campus_agent.ship.shipper import ShipOutcome, Shipper
-from campus_agent.ship.slots import MAX_SLOT_SECONDS, NoSlot, release, reserve
+from campus_agent.ship.slots import NoSlot, release, reserve
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import Spool, open_spool
 from campus_agent.stamp import stamp
@@ -45,6 +45,7 @@ from campus_agent.subjects import (
 from campus_wire import notify
 from campus_wire.failures import SkipReason, Validity
 from campus_wire.records import (
+    MAX_SLOT_SECONDS,
     AgentState,
     AnyResult,
     RoomResult,
@@ -53,6 +54,7 @@ from campus_wire.records import (
     ThroughputResult,
     kind_of,
     outcome_of,
+    test_bytes_of,
 )
 from campus_wire.version import VERSION
 
@@ -296,7 +298,7 @@ class Daemon:
             log.error(
                 "result lost: the spool cannot be written", extra={"error": str(error), "subject": result.subject}
             )
-        spent = _bytes_of(result)
+        spent = test_bytes_of(result)
         if spent and isinstance(result, ThroughputResult) and result.record:
             self._spend(result.record.segment, spent)
         self._note(result)
@@ -396,13 +398,6 @@ class Daemon:
         self.snapshot.last = before.last
         self.snapshot.ended = before.ended
         return dict(before.ended)
-
-
-def _bytes_of(result: AnyResult) -> int:
-    record = result.record
-    if not isinstance(result, ThroughputResult) or record is None:
-        return 0
-    return sum(one.bytes for one in (result.record.down, result.record.up) if one) if result.record else 0
 
 
 def _os_name() -> str:

@@ -13,14 +13,22 @@ from campus_agent.measure.rooms import device_result, poll
 from campus_agent.measure.runner import run_probe
 from campus_agent.schedule.jobs import Kind
 from campus_agent.schedule.segment import alone
-from campus_agent.ship.slots import MAX_SLOT_SECONDS, NoSlot, release, reserve
+from campus_agent.ship.slots import NoSlot, release, reserve
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import open_spool
 from campus_agent.stamp import stamp
 from campus_agent.subjects import probe_and_settings
 from campus_agent.terminal import Picture
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
-from campus_wire.records import AnyResult, DeviceResult, ServiceResult, SlotRequest, ThroughputResult
+from campus_wire.records import (
+    MAX_SLOT_SECONDS,
+    AnyResult,
+    DeviceResult,
+    ServiceResult,
+    SlotRequest,
+    ThroughputResult,
+    test_bytes_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -102,5 +110,11 @@ def _keep(config: AgentConfig, result: AnyResult) -> None:
     try:
         with open_spool(config.state_dir, config.spool, role="writer") as spool:
             spool.put(result)
+            octets = test_bytes_of(result)
+            if (
+                octets and isinstance(result, ThroughputResult) and result.record is not None
+            ):  # a person's test is of the day's too
+                day = result.started_at.astimezone(config.timezone).date()
+                spool.add_test_bytes(result.record.segment, day, octets)
     except SpoolError as error:
         log.warning("not kept for the collector: %s", error)

@@ -259,6 +259,12 @@ def kind_of(result: Result) -> str:
     return str(result.__struct_config__.tag)
 
 
+def test_bytes_of(result: Result) -> int:
+    """What a throughput test put on the wire, both directions; 0 for anything else."""
+    record = result.record if isinstance(result, ThroughputResult) else None
+    return sum(one.bytes for one in (record.down, record.up) if one is not None) if record is not None else 0
+
+
 def outcome_of(result: Result) -> Outcome:
     """In which of the four heaps is this result counted? Exactly one, in this order. `ok` without a record says nothing: invalid."""
     if result.skipped is not None:
@@ -337,10 +343,14 @@ class Receipt(msgspec.Struct, frozen=True):
     server_time: datetime
 
 
+MAX_SLOT_SECONDS = 120.0
+"""The longest turn on the uplink's test server: a reference with a quick test before it takes less."""
+
+
 class SlotRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """An agent asks for the uplink's test server: for how long, how fast, and by when it would have to begin."""
 
-    seconds: Annotated[float, Meta(gt=0, le=120)]
+    seconds: Annotated[float, Meta(gt=0, le=MAX_SLOT_SECONDS)]
     bits_per_second: Annotated[float, Meta(gt=0, le=1e12)]
     latest_start_seconds: Annotated[float, Meta(ge=0, le=3600)] = 0.0
 

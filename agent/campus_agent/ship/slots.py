@@ -13,7 +13,6 @@ from campus_wire.failures import FAILURE_WORDS
 from campus_wire.records import Problem, Slot, SlotRequest
 
 PATH = "/v1/slots"
-MAX_SLOT_SECONDS = 120.0
 _SECONDS = 10.0
 """Longer than this a collector need not think about a slot; it only adds numbers."""
 

@@ -7,7 +7,8 @@ time: a new request replaces what it held (an agent that was killed asks again).
 from dataclasses import dataclass
 from secrets import token_hex
 
-MAX_SLOT_SECONDS = 120.0
+from campus_wire.records import MAX_SLOT_SECONDS
+
 MAX_WAITING = 2000
 """More reservations than a prefecture has schools: something is wrong, or somebody hostile."""
 

@@ -7,7 +7,8 @@ import contextlib
 from pathlib import Path
 from time import monotonic, time
 
-from campus_collector.slots.book import MAX_SLOT_SECONDS, Book
+from campus_collector.slots.book import Book
+from campus_wire.records import MAX_SLOT_SECONDS
 
 
 def open_book(capacity_bits_per_second: float, database: Path) -> Book:

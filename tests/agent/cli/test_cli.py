@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from campus_agent.spool.spool import open_spool
+from tests.agent.engine.loopback import KEY, responder
 from tests.collector.world import collector
 from tests.flow.programs import until
 
@@ -271,3 +273,19 @@ def test_status_shows_the_school_s_own_time(tmp_path: Path) -> None:
     last = {"started_at": datetime(2026, 11, 24, 1, 47, tzinfo=UTC).isoformat(), "validity": "ok"}
     status = {"running": True, "school": "s001", "timezone": "Asia/Shanghai", "spool": None, "problems": []}
     assert "2026-11-24 09:47:00" in in_words(status | {"agent": {"last": {"host/gateway": last}, "running": {}}}, "zh")
+
+
+def test_a_persons_test_counts_against_the_days_octets(tmp_path: Path) -> None:
+    with responder() as running:
+        (tmp_path / "test.key").write_bytes(KEY)
+        (tmp_path / "test.key").chmod(0o600)
+        file = tmp_path / "agent.toml"
+        file.write_text(
+            '[agent]\nschool = "s001"\nstate_dir = "state"\ntest_key_file = "test.key"\n[limits]\nmax_cpu_ratio = 1.0\n'
+            '[collector]\nurl = "http://127.0.0.1:1"\n'
+            f'[[classroom]]\nid = "c101"\nhost = "127.0.0.1"\nport = {running.port}\n'
+        )
+        said = json.loads(run("measure", "classroom", "c101", "--json", "--config", str(file)).stdout)
+    assert said["down"], said
+    with open_spool(tmp_path / "state", role="reader") as spool:
+        assert spool.test_bytes_total() == {"classroom": said["down"]["bytes"] + said["up"]["bytes"]}

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_collector.slots.book import MAX_SLOT_SECONDS, Book, Full, Reservation
+from campus_collector.slots.book import Book, Full, Reservation
+from campus_wire.records import MAX_SLOT_SECONDS
 
 GIGABIT = 1e9
 
