@@ -184,6 +184,30 @@ class RoomRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     down: Annotated[list[Id], Meta(max_length=200)] = []
 
 
+class PortRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The switch port a classroom hangs on, in the switch's own words (IF-MIB RFC 2863, EtherLike-MIB RFC 3635).
+
+    Counts lie between two polls, `interval_seconds` apart; None: first poll, restart, discontinuity. `received` is by the switch from the classroom.
+    """
+
+    switch: Id
+    port: Annotated[str, Meta(max_length=64)]
+    found_by: Literal["inventory", "lldp", "forwarding_table"]
+    up: bool
+    speed_bits_per_second: Rate | None = None
+    duplex: Literal["full", "half"] | None = None
+    interval_seconds: Seconds | None = None
+    received_bytes: Count | None = None
+    sent_bytes: Count | None = None
+    received_packets: Count | None = None
+    receive_errors: Count | None = None
+    send_errors: Count | None = None
+    fcs_errors: Count | None = None
+    late_collisions: Count | None = None
+    utilization_ratio: Ratio | None = None
+    last_change_seconds: Seconds | None = None
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     """One measurement of one subject at one time, success or failure; immutable.
 
@@ -248,10 +272,16 @@ class RoomResult(Result, frozen=True, kw_only=True, tag="room"):
     record: RoomRecord | None = None
 
 
-AnyResult = ThroughputResult | LatencyResult | HostResult | ServiceResult | DeviceResult | RoomResult
+class PortResult(Result, frozen=True, kw_only=True, tag="port"):
+    """The switch port of a classroom, or of the uplink: subject is the classroom's id, or `uplink`."""
+
+    record: PortRecord | None = None
+
+
+AnyResult = ThroughputResult | LatencyResult | HostResult | ServiceResult | DeviceResult | RoomResult | PortResult
 Outcome = Literal["ok", "failed", "invalid", "skipped"]
 OUTCOMES: tuple[Outcome, ...] = ("ok", "failed", "invalid", "skipped")
-KINDS = ("throughput", "latency", "host", "service", "device", "room")
+KINDS = ("throughput", "latency", "host", "service", "device", "room", "port")
 
 
 def kind_of(result: Result) -> str:

@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry, Histogram
 from campus_collector.config import CollectorConfig
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.policy import load_policy
-from campus_collector.slots.book import Book
+from campus_collector.ledger.book import Book as Ledger
+from campus_collector.slots.book import Book as Slots
 from campus_collector.slots.restart import open_book
 from campus_collector.store.interface import Store
 from campus_collector.store.sqlite import SqliteStore
@@ -31,7 +32,8 @@ class Service:
     config: CollectorConfig
     store: Store
     verdicts: Verdicts
-    slots: Book
+    slots: Slots
+    ledger: Ledger
     ingest_duration_seconds: Histogram = field(default_factory=_ingest_histogram)
 
 
@@ -40,4 +42,5 @@ def open_service(config: CollectorConfig) -> Service:
     policy = load_policy(config.policy_file)
     store = SqliteStore(config.database)
     slots = open_book(config.slot_bits_per_second, config.database)
-    return Service(config, store, Verdicts(store, policy, config.timezone), slots)
+    verdicts = Verdicts(store, policy, config.timezone)
+    return Service(config, store, verdicts, slots, Ledger(store, verdicts))

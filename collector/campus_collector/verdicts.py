@@ -1,18 +1,18 @@
-"""The verdicts of a month, from the store by the judge; only what changed is judged again.
-
-Joins two sides that do not know each other: the store has no policy, the judge no database.
-"""
+"""The verdicts of a month, and what the school's classrooms have in common; kept until something of theirs arrives."""
 
 import threading
+from collections import OrderedDict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from campus_collector.judge.agreement import Agreement, agreement_of, total
-from campus_collector.judge.diagnosis import Case, diagnose
+from campus_collector.judge.agreement import Agreement, total
+from campus_collector.judge.area import SharedCause, shared_cause
 from campus_collector.judge.month import Month, month_of
-from campus_collector.judge.policy import Policy, Target
-from campus_collector.judge.rules import RULES, observe
-from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict, areas_of, evidence_of, verdict_from
+from campus_collector.judge.policy import Policy
+from campus_collector.judge.rules import RULES
+from campus_collector.judge.verdict import About, AreaVerdict, SubjectVerdict, areas_of, judge_month
+from campus_collector.judging import Judging, Progress, required_of
 from campus_collector.store.interface import Change, Store, Subject
 from campus_wire.records import Segment
 
@@ -22,19 +22,22 @@ TARGETS_OF: dict[str, tuple[str, ...]] = {
 }
 TARGET_OF = {kind: targets[0] for kind, targets in TARGETS_OF.items()}
 """The target a kind of subject is there for; an uplink has a second one."""
+KEPT_MONTHS = 3
+"""So many months' verdicts are kept in memory; others are put together from their days when asked for."""
 _Key = tuple[str, str, str]
 
 
 class Verdicts:
-    """Ask for a month; the answer is kept until results of one of its subjects arrive."""
+    """Ask for a month."""
 
     def __init__(self, store: Store, policy: Policy, zone: ZoneInfo) -> None:
         """Subscribes to the store's changes."""
         self._store = store
         self.policy = policy
         self.zone = zone
+        self.judging = Judging(store, policy, zone)
         self._lock = threading.Lock()
-        self._known: dict[Month, dict[_Key, SubjectVerdict]] = {}
+        self._known: OrderedDict[Month, dict[_Key, SubjectVerdict]] = OrderedDict()
         self._changes = 0
         store.subscribe(self._forget)
 
@@ -42,21 +45,44 @@ class Verdicts:
         """The month of now."""
         return month_of(datetime.now(UTC), self.zone)
 
+    def catch_up(self, progress: Progress | None = None) -> None:
+        """Judge what has arrived since last time."""
+        if not self.judging.waiting:
+            return
+        changed = self.judging.catch_up(progress)
+        with self._lock:
+            self._changes += 1
+            for target, school, subject, month in changed:
+                self._known.get(month, {}).pop((target, school, subject), None)
+
     def subjects(self, month: Month, school: str | None = None) -> list[SubjectVerdict]:
         """Every subject's verdict for a month, by target, town, school, subject."""
-        towns = {one.id: one.town for one in self._store.schools()}
+        self.catch_up()
+        towns = {one.id: one.town for one in self._store.schools(month.start)}
+        by_school: dict[str, list[Subject]] = {}
+        for subject in self._store.subjects(
+            school, month.start, month.end
+        ):  # whoever removes a room does not mend its month
+            if subject.school in towns:
+                by_school.setdefault(subject.school, []).append(subject)
+        with self._lock:
+            known, changes = dict(self._known.get(month, {})), self._changes
+        fresh: dict[_Key, SubjectVerdict] = {}
         found = []
-        for subject in self._store.subjects(school, month.start):  # whoever removes a room does not mend its month
-            for target in TARGETS_OF[subject.kind]:
-                key = (target, subject.school, subject.id)
-                with self._lock:
-                    verdict, changes = self._known.get(month, {}).get(key), self._changes
-                if verdict is None:
-                    verdict = self._judge(target, subject, towns.get(subject.school, ""), month)
-                    with self._lock:
-                        if changes == self._changes:  # else something arrived while we judged
-                            self._known.setdefault(month, {})[key] = verdict
-                found.append(verdict)
+        for school_id, subjects in by_school.items():
+            wanted = [(one, target) for one in subjects for target in TARGETS_OF[one.kind]]
+            missing = [pair for pair in wanted if (pair[1], school_id, pair[0].id) not in known]
+            for verdict in self._judge(missing, month, towns[school_id]):
+                fresh[verdict.target, verdict.school, verdict.subject] = verdict
+            for one, target in wanted:
+                key = (target, school_id, one.id)
+                found.append(fresh[key] if key in fresh else known[key])
+        with self._lock:
+            if changes == self._changes:  # else something arrived while we judged
+                self._known.setdefault(month, {}).update(fresh)
+                self._known.move_to_end(month)
+                while len(self._known) > KEPT_MONTHS:
+                    self._known.popitem(last=False)
         return sorted(found, key=lambda one: (one.target, one.town, one.school, one.subject))
 
     def areas(self, month: Month) -> list[AreaVerdict]:
@@ -72,41 +98,41 @@ class Verdicts:
             for target, segment in segments.items()
         }
 
-    def _judge(self, name: str, subject: Subject, town: str, month: Month) -> SubjectVerdict:
-        target = self.policy.in_force(name, month.first_day)
-        kind = RULES[name].result_kind
-        results = list(self._store.results(subject.school, subject.id, kind, month.start, month.end))
-        required = required_of(subject, target)
-        observations = observe(results, target, self.policy, month, required) if target else []
-        evidence = evidence_of(observations)
-        verdict = verdict_from(evidence, target)
-        cause = diagnose(Case(verdict, target, observations, results))
-        agreement = agreement_of(results, required, self.policy.tolerance_ratio)
-        return SubjectVerdict(
-            name, town, subject.school, subject.id, verdict, evidence, target, self.policy.version, cause, agreement
-        )
+    def shared_causes(self, month: Month, school: str | None = None) -> dict[str, SharedCause]:
+        """Schools whose classrooms fail for one reason, with it."""
+        return shared_causes(self.subjects(month, school))
+
+    def _judge(self, wanted: list[tuple[Subject, str]], month: Month, town: str) -> Iterable[SubjectVerdict]:
+        """A few are looked up one by one, many with all days of their school at once."""
+        judging = self.judging
+        rows = None
+        if len(wanted) > 4:
+            rows = judging.days_of_school(wanted[0][0].school, month.first_day, month.last_day)
+        for subject, target in wanted:
+            rule = self.policy.in_force(target, month.first_day)
+            about = About(target, town, subject.school, subject.id, required_of(subject, rule), subject.exempt_reason)
+            if rows is None:
+                days = judging.days(subject, target, month)
+            else:
+                days = judging.read(subject, target, month, rows.get((target, subject.id), []))
+            yield judge_month(about, days, month, self.policy)
 
     def _forget(self, change: Change) -> None:
-        """Results of any month may have arrived: forget these subjects in all months."""
-        doomed = [
-            (target, school, subject)
-            for school, subject, kind in change.subjects
-            for target, rule in RULES.items()
-            if rule.result_kind == kind
-        ]
-        with self._lock:
-            self._changes += 1
-            if change.inventory:
+        """A new inventory changes who is judged, by what and in which town."""
+        if change.inventory:
+            with self._lock:
+                self._changes += 1
                 self._known.clear()
-            for month in self._known.values():
-                for key in doomed:
-                    month.pop(key, None)
 
 
-def required_of(subject: Subject, target: Target | None) -> float | None:
-    """The rate a subject is judged by: the policy's. The inventory may set another; an agent may only ask more of itself."""
-    policy = target.required_bits_per_second if target else None
-    own = subject.required_bits_per_second
-    if own is None or policy is None or subject.source == "inventory":
-        return own if own is not None else policy
-    return max(own, policy)
+def shared_causes(verdicts: Iterable[SubjectVerdict]) -> dict[str, SharedCause]:
+    """By school, from the verdicts of one month."""
+    rooms: dict[str, list[SubjectVerdict]] = {}
+    uplinks: dict[str, SubjectVerdict] = {}
+    for one in verdicts:
+        if one.target == "classroom_bandwidth":
+            rooms.setdefault(one.school, []).append(one)
+        elif one.target == "uplink_bandwidth":
+            uplinks[one.school] = one
+    found = {school: shared_cause(own, uplinks.get(school)) for school, own in rooms.items()}
+    return {school: shared for school, shared in found.items() if shared is not None}

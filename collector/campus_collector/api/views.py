@@ -4,11 +4,12 @@ from typing import Any
 
 import msgspec
 
-from campus_collector.judge.diagnosis import WORDS
+from campus_collector.judge.explanations import WORDS
 from campus_collector.judge.month import Month
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_collector.judging import required_of
 from campus_collector.service import Service
-from campus_collector.verdicts import TARGET_OF, required_of
+from campus_collector.verdicts import TARGET_OF
 from campus_wire.bandwidth import line_rate_of, verdict_of
 from campus_wire.records import AnyResult, ServiceResult, ThroughputResult, kind_of, outcome_of
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -22,6 +22,20 @@ class Month:
     def first_day(self) -> date:
         """The day whose policy judges the month."""
         return date(self.year, self.number, 1)
+
+    @property
+    def last_day(self) -> date:
+        """Its last day."""
+        return self.next().first_day - timedelta(days=1)
+
+    @property
+    def days(self) -> int:
+        """How many days it has."""
+        return self.last_day.day
+
+    def before(self) -> "Month":
+        """The month before."""
+        return Month(self.year - (self.number == 1), (self.number - 2) % 12 + 1, self.zone)
 
     @property
     def start(self) -> datetime:

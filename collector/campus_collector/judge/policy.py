@@ -12,6 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from campus_collector.judge.workdays import is_workday
+from campus_wire.ids import ID_PATTERN
 from campus_wire.language import Text
 from campus_wire.settings import ConfigurationError, Mistake, Table
 
@@ -66,6 +68,36 @@ class HoursOfDay:
 
 
 @dataclass(frozen=True, slots=True)
+class Exemption:
+    """A school (`*`: every one, in vacations) that is not judged for a time, by one target or all, as a whole or one subject of it; both
+    days included."""
+
+    school: str
+    target: str | None
+    subject: str | None
+    first: date
+    last: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRule:
+    """When a problem opens, is struck off, and is due; days are school days.
+
+    It opens after `open_failing_days` of the last `open_window_days` with results failed, or after `silent_days` without any valid result. A claim
+    that it is mended is believed after `close_passing_days` passing days in a row, and contradicted by `contradict_failing_days` failing ones.
+    """
+
+    open_failing_days: int = 3
+    open_window_days: int = 5
+    silent_days: int = 5
+    close_passing_days: int = 3
+    contradict_failing_days: int = 2
+    reopen_within_days: int = 30
+    due_days: int = 15
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """All entries; `version` names exactly this text."""
 
@@ -73,18 +105,28 @@ class Policy:
     school_hours: tuple[HoursOfDay, ...]
     targets: tuple[Target, ...]
     version: str
+    exemptions: tuple[Exemption, ...] = ()
+    ledger: LedgerRule = LedgerRule()
+    text: str = ""
 
     def in_force(self, name: str, first_day: date) -> Target | None:
         """The entry of a target that judges the month beginning on this day; None before the first."""
         entries = [one for one in self.targets if one.name == name and one.effective_from <= first_day]
         return max(entries, key=lambda one: one.effective_from, default=None)
 
+    def is_school_day(self, day: date) -> bool:
+        """Is there school? Not at weekends and public holidays (make-up workdays count), nor when every school is exempt."""
+        vacation = any(
+            one.school == "*" and one.target is None and one.first <= day <= one.last for one in self.exemptions
+        )
+        return not vacation and is_workday(day)
+
     def in_school_hours(self, local: datetime) -> bool:
-        """Monday to Friday within the hours; always, when the policy names none."""
+        """Workdays within the hours; always, when the policy names none."""
         if not self.school_hours:
             return True
         now = local.time()
-        return local.weekday() < 5 and any(hours.start <= now < hours.end for hours in self.school_hours)
+        return is_workday(local.date()) and any(hours.start <= now < hours.end for hours in self.school_hours)
 
 
 def load_policy(path: Path) -> Policy:
@@ -111,11 +153,14 @@ def read_policy(text: str, source: str = "policy.toml") -> Policy:
     tolerance = top.number("tolerance_ratio", minimum=0.5, maximum=1.0)
     hours = _hours(top, top.strings("school_hours"))
     targets = [target for target in map(_target, top.tables("target")) if target is not None]
+    exemptions = [one for one in map(_exemption, top.tables("exemption")) if one is not None]
+    ledger = _ledger(top.table("ledger"))
     top.done()
     _refuse_twins(top, targets)
     if top.mistakes:
         raise ConfigurationError(source, top.mistakes)
-    return Policy(float(tolerance), hours, tuple(targets), sha256(text.encode()).hexdigest()[:12])
+    version = sha256(text.encode()).hexdigest()[:12]
+    return Policy(float(tolerance), hours, tuple(targets), version, tuple(exemptions), ledger, text)
 
 
 def _target(table: Table) -> Target | None:
@@ -143,6 +188,38 @@ def _target(table: Table) -> Target | None:
         delays=delays,
         **values,
     )
+
+
+def _exemption(table: Table) -> Exemption | None:
+    def day(key: str) -> Any:
+        return table.value(key, date, "a date like 2026-09-01", "形如 2026-09-01 的日期")
+
+    hint = Text("an id of lower-case letters, digits, '-' and '_'", "由小写字母、数字、“-”“_”组成的编号")
+    school = table.string("school", pattern=rf"\*|{ID_PATTERN}", hint=hint)
+    target = table.string("target", None, choices=TARGET_NAMES)
+    subject = table.string("subject", None, pattern=ID_PATTERN, hint=hint)
+    first, last, reason = day("from"), day("until"), table.string("reason")
+    if reason is not None and not reason.strip():
+        table.wrong("reason", "must say why", "必须写明原因")
+    if first is not None and last is not None and last < first:
+        table.wrong("until", f"{last} is before {first}", f"{last} 早于 {first}")
+    table.done()
+    if None in (school, first, last, reason):
+        return None
+    return Exemption(school, target, subject, first, last, reason)
+
+
+def _ledger(table: Table) -> LedgerRule:
+    plain = LedgerRule()
+    values = {name: table.integer(name, getattr(plain, name), minimum=1, maximum=366) for name in LedgerRule.__slots__}
+    if values["open_failing_days"] > values["open_window_days"]:
+        table.wrong(
+            "open_failing_days",
+            "is more than open_window_days: no problem could ever open",
+            "大于 open_window_days：将永远不会立案",
+        )
+    table.done()
+    return LedgerRule(**values)
 
 
 def _delays(table: Table) -> Delays:

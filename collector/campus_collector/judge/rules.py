@@ -40,6 +40,8 @@ class Rule:
     passes: Callable[[AnyResult, Target, Policy, float | None], bool | None]
     value: Callable[[AnyResult], float | None]
     school_hours_only: bool
+    witness_kinds: tuple[str, ...] = ()
+    """Results of other kinds of the same subject: they are not judged, they explain."""
 
 
 def observe(
@@ -133,9 +135,22 @@ def _no_value(result: AnyResult) -> float | None:
 
 
 RULES: dict[str, Rule] = {
-    "classroom_bandwidth": Rule("throughput", "classroom", _bandwidth_passes, _smaller_line_rate, False),
-    "uplink_bandwidth": Rule("throughput", "uplink", _bandwidth_passes, _smaller_line_rate, False),
+    "classroom_bandwidth": Rule("throughput", "classroom", _bandwidth_passes, _smaller_line_rate, False, ("port",)),
+    "uplink_bandwidth": Rule("throughput", "uplink", _bandwidth_passes, _smaller_line_rate, False, ("port",)),
     "recording_room": Rule("room", "recording_room", _room_passes, _no_value, True),
     "live_class": Rule("throughput", "uplink", _live_passes, _working_rtt, False),
     "platform_access": Rule("service", "service", _access_passes, _first_byte, True),
 }
+
+
+def targets_told_by(kind: str, subject: str) -> tuple[str, ...]:
+    """Which targets can a result of this kind and subject change? A room's state explains the school's."""
+    if kind == "room":
+        return ("recording_room",)
+    uplink = subject == "uplink"
+    return tuple(
+        name
+        for name, rule in RULES.items()
+        if (kind == rule.result_kind or kind in rule.witness_kinds)
+        and (rule.subject_kind == "service" or (rule.subject_kind == "uplink") == uplink)
+    )

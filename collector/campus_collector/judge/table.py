@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from campus_collector.judge.agreement import total
-from campus_collector.judge.diagnosis import WORDS
+from campus_collector.judge.explanations import WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_wire.bandwidth import VERDICT_WORDS

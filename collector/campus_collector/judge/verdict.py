@@ -1,37 +1,30 @@
-"""The verdict of a subject's month, with the evidence it rests on; and what an area has achieved. Pure.
-
-No data is never compliance: below the rule's minimum the verdict is `insufficient`, which counts as not met in the official
-rate and is shown apart.
-"""
+"""The verdict of a subject's month with all it rests on, and what an area has achieved. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 
 from campus_collector.judge.agreement import NOT_COMPARED, Agreement
-from campus_collector.judge.policy import Target
-from campus_collector.judge.rules import Observation
+from campus_collector.judge.causes import Case, Cause, causes_of
+from campus_collector.judge.day import DayEvidence
+from campus_collector.judge.evidence import Evidence, evidence_of, signs_in, verdict_from
+from campus_collector.judge.exemptions import exempt_days
+from campus_collector.judge.month import Month
+from campus_collector.judge.policy import Policy, Target
 from campus_wire.bandwidth import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What was counted. `values` are of judged results: line rates in bits per second, or first-byte seconds."""
+class About:
+    """Which subject a verdict is of; `required_bits_per_second` is what it is judged by, `exempt_reason` the inventory's."""
 
-    valid_results: int
-    passing_results: int
-    days: int
-    invalid_results: int
-    failed_results: int
-    skipped_results: int
-    lowest_value: float | None
-    median_value: float | None
-
-    @property
-    def passing_share(self) -> float | None:
-        """Passing of valid; None of nothing."""
-        return self.passing_results / self.valid_results if self.valid_results else None
+    target: str
+    town: str
+    school: str
+    subject: str
+    required_bits_per_second: float | None = None
+    exempt_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +39,17 @@ class SubjectVerdict:
     evidence: Evidence
     rule: Target | None
     policy_version: str
-    diagnosis: str = ""
+    causes: tuple[Cause, ...] = ()
     agreement: Agreement = NOT_COMPARED
+    exempt_reason: str = ""
+    exempt_days: int = 0
+    failing_median: float | None = field(default=None)
+    """The middle of what fell short: what classrooms of a school are compared by."""
+
+    @property
+    def diagnosis(self) -> str:
+        """The likeliest cause's code (see `explanations`); "" when there is nothing to explain."""
+        return self.causes[0].code if self.causes else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,33 +70,33 @@ class AreaVerdict:
         return self.met / judged if judged else None
 
 
-def evidence_of(observations: Sequence[Observation]) -> Evidence:
-    """Count."""
-    judged = [one for one in observations if one.passes is not None]
-    outcomes = Counter(one.outcome for one in observations if one.passes is None)
-    values = [one.value for one in judged if one.value is not None]
-    return Evidence(
-        valid_results=len(judged),
-        passing_results=sum(one.passes is True for one in judged),
-        days=len({one.day for one in judged}),
-        invalid_results=outcomes["invalid"] + outcomes["ok"],
-        failed_results=outcomes["failed"],
-        skipped_results=outcomes["skipped"],
-        lowest_value=min(values, default=None),
-        median_value=median(values) if values else None,
+def judge_month(about: About, days: Mapping[date, DayEvidence], month: Month, policy: Policy) -> SubjectVerdict:
+    """From the evidence of its days to the verdict of a month. Exempt days are left out; too few others left: exempt."""
+    rule = policy.in_force(about.target, month.first_day)
+    free, reason = exempt_days(policy, about.target, about.school, about.subject, month)
+    counted = [evidence for day, evidence in sorted(days.items()) if day not in free]
+    evidence = evidence_of(counted)
+    verdict = verdict_from(evidence, rule)
+    left = month.days - len(free)
+    if about.exempt_reason or (free and left < (rule.min_days if rule else 1)):
+        verdict, reason = Verdict.EXEMPT, about.exempt_reason or reason
+    failing = sorted(value for day in counted for value in day.failing_values)
+    case = Case(verdict, rule, about.required_bits_per_second, evidence, signs_in(counted), failing)
+    return SubjectVerdict(
+        about.target,
+        about.town,
+        about.school,
+        about.subject,
+        verdict,
+        evidence,
+        rule,
+        policy.version,
+        causes_of(case),
+        _agreement(counted),
+        reason if free or verdict is Verdict.EXEMPT else "",
+        len(free),
+        failing[len(failing) // 2] if failing else None,
     )
-
-
-def verdict_from(evidence: Evidence, rule: Target | None) -> Verdict:
-    """The rule of design section 3. Without a rule in force nothing can be met."""
-    share = evidence.passing_share
-    if rule is None or share is None:
-        return Verdict.INSUFFICIENT
-    if evidence.valid_results < rule.min_valid_results or evidence.days < rule.min_days:
-        return Verdict.INSUFFICIENT
-    # Compared as counts: 0.8 has no exact binary form, and exactly 80 % must pass.
-    enough = evidence.passing_results >= rule.passing_share * evidence.valid_results - 1e-9
-    return Verdict.MET if enough else Verdict.NOT_MET
 
 
 def areas_of(verdicts: Iterable[SubjectVerdict]) -> list[AreaVerdict]:
@@ -114,3 +116,11 @@ def areas_of(verdicts: Iterable[SubjectVerdict]) -> list[AreaVerdict]:
         )
         for (target, town), count in sorted(counts.items())
     ]
+
+
+def _agreement(days: Iterable[DayEvidence]) -> Agreement:
+    known = [day for day in days if day.compared]
+    if not known:
+        return NOT_COMPARED
+    ratios = tuple(ratio for day in known for ratio in day.rate_ratios)
+    return Agreement(sum(day.compared for day in known), sum(day.agreeing for day in known), ratios)

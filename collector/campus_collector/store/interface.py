@@ -4,9 +4,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from campus_wire.records import AgentState, Announcement, AnyResult, Outcome
+
+if TYPE_CHECKING:
+    from campus_collector.store.chain import Chain
+    from campus_collector.store.evidence import EvidenceTable
+    from campus_collector.store.inventory import InventoryTable
+    from campus_collector.store.ledger import LedgerTable
 
 SubjectKind = Literal["classroom", "uplink", "recording_room", "service"]
 Source = Literal["announced", "inventory"]
@@ -37,11 +43,15 @@ class School:
     town: str
     town_name: str
     source: Source
+    town_seat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something a target is judged on; `required_bits_per_second` None means the policy's."""
+    """Something a target is judged on; `required_bits_per_second` None means the policy's; with an `exempt_reason` it is not judged.
+
+    `since` is when it became known, or its first result if that is earlier.
+    """
 
     school: str
     kind: SubjectKind
@@ -49,6 +59,8 @@ class Subject:
     name: str
     required_bits_per_second: float | None
     source: Source
+    exempt_reason: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +126,82 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a commit touched: for caches. `schools` when the inventory itself changed."""
+    """What a commit touched: for caches. `inventory` when schools or subjects changed, `ledger` when problems did."""
 
     subjects: frozenset[tuple[str, str, str]] = field(default_factory=frozenset)
     inventory: bool = False
+    ledger: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """An hour (since 1970) of a subject whose results wait for the judge; `arrivals` counts what has come."""
+
+    school: str
+    subject: str
+    kind: str
+    hour: int
+    arrivals: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """The evidence of a local day (since 1970) for one target, as the judge wrote it; `basis` names the rule it was judged by."""
+
+    school: str
+    day: int
+    subject: str
+    target: str
+    basis: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The head of a school's chain after the last result that came on a day (UTC, since 1970)."""
+
+    school: str
+    day: int
+    last_sequence: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place in a school's chain, and the octets that are stored for it."""
+
+    sequence: int
+    id: str
+    octets: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An inventory that was put in force: counts of changes by sheet."""
+
+    version: int
+    imported_at: datetime | None
+    effective_from: datetime | None
+    imported_by: str
+    changes: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who may change the ledger: everywhere, or in one town."""
+
+    name: str
+    role: str
+    town: str
 
 
 class Store(Protocol):
     """Write by `submit`; every reader may be called from any thread."""
+
+    evidence: "EvidenceTable"
+    inventory: "InventoryTable"
+    ledger: "LedgerTable"
+    chain: "Chain"
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Store a batch; the future is done after the commit. It may raise StoreUnavailable."""
@@ -138,11 +218,13 @@ class Store(Protocol):
     def authenticate(self, token_hash: bytes) -> Principal | None:
         """Whose token is this? None for an unknown or revoked one."""
 
-    def schools(self) -> list[School]:
-        """All schools, by town and id."""
+    def schools(self, since: datetime | None = None) -> list[School]:
+        """All schools, by town and id; with `since` also those that were removed later than that."""
 
-    def subjects(self, school: str | None = None, since: datetime | None = None) -> list[Subject]:
-        """All subjects, or one school's; with `since` also those that were removed later than that."""
+    def subjects(
+        self, school: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Subject]:
+        """All subjects, or one school's; with `since` also those that were removed later than that, with `until` only those known before."""
 
     def latest(self, school: str | None = None) -> list[Latest]:
         """The newest results of all subjects, or of one school's."""

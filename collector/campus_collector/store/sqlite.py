@@ -1,21 +1,17 @@
-"""The store in one SQLite file: WAL, synchronous=FULL, one writer thread that commits many requests at once.
+"""The store in one SQLite file: results as they came, agents, tokens; its other parts have a module each."""
 
-Readers have their own connections, one a thread. Nothing is acknowledged before the commit that holds it.
-"""
-
-import contextlib
-import queue
 import shutil
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from campus_collector.store.chain import Chain, Growing
+from campus_collector.store.database import Database, micros, moment_of
+from campus_collector.store.evidence import EvidenceTable, await_judgement
 from campus_collector.store.interface import (
     Agent,
     Bad,
@@ -26,22 +22,19 @@ from campus_collector.store.interface import (
     Principal,
     School,
     StoreUnavailable,
-    StoreUnusable,
     Subject,
 )
-from campus_collector.store.migrate import migrate, shipped
+from campus_collector.store.inventory import InventoryTable
+from campus_collector.store.ledger import LedgerTable
 from campus_wire.codec import decode_result
 from campus_wire.failures import Validity
 from campus_wire.records import AgentState, Announcement, AnyResult, Outcome, kind_of, outcome_of
 
-MAX_GROUP = 64
 LEAST_FREE_BYTES = 10_000_000
 """With less than this a batch may fail any moment: the collector is not ready."""
-"""At most so many requests share a commit: bounds how long the first of them waits."""
-BUSY_TIMEOUT_SECONDS = 5.0
 MAX_QUARANTINE_ROWS = 100_000
-
-_Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
+JUDGED_KINDS = frozenset({"throughput", "service", "room", "port"})
+"""Results of other kinds are shown, and change no verdict."""
 
 
 class SqliteStore:
@@ -49,32 +42,19 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         """Open or make the file and bring it up to date. Raises StoreUnusable, StoreUnavailable."""
-        self._path = path
-        self._local = threading.local()
-        self._listeners: list[Callable[[Change], None]] = []
-        self._changes: list[Change] = []
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._closed = False
-        try:
-            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            database = self._connect()
-            migrate(database, shipped("sqlite"))
-            database.close()
-        except sqlite3.DatabaseError as error:
-            kind = StoreUnavailable if isinstance(error, sqlite3.OperationalError) else StoreUnusable
-            raise kind(f"{path}: {error}") from None
-        except OSError as error:
-            raise StoreUnavailable(f"{path}: {error.strerror or error}") from None
-        self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
-        self._writer.start()
+        self._database = Database(path)
+        self.evidence = EvidenceTable(self._database)
+        self.inventory = InventoryTable(self._database)
+        self.ledger = LedgerTable(self._database)
+        self.chain = Chain(self._database)
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Queue a batch for the next commit."""
-        return self._queue(lambda database: self._add(database, batch))
+        return self._database.submit(lambda connection: self._add(connection, batch))
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         """Called from the writer's thread after each commit."""
-        self._listeners.append(listener)
+        self._database.subscribe(listener)
 
     def issue_token(self, token_hash: bytes, principal: Principal, town: str | None, now: datetime) -> None:
         """Store the hash of a new token; make the school known if it is not."""
@@ -82,48 +62,56 @@ class SqliteStore:
         def work(database: sqlite3.Connection) -> None:
             database.execute(
                 "INSERT INTO token (hash, school, agent_id, created_at) VALUES (?, ?, ?, ?)",
-                (token_hash, principal.school, principal.agent_id, _micros(now)),
+                (token_hash, principal.school, principal.agent_id, micros(now)),
             )
             _announce_school(database, principal.school, town)
-            self._changes.append(Change(inventory=True))
+            self._database.note(Change(inventory=True))
 
-        self._queue(work).result()
+        self._database.write(work)
 
     def revoke_tokens(self, school: str, now: datetime) -> int:
         """All of a school's tokens."""
 
         def work(database: sqlite3.Connection) -> int:
             cursor = database.execute(
-                "UPDATE token SET revoked_at = ? WHERE school = ? AND revoked_at IS NULL", (_micros(now), school)
+                "UPDATE token SET revoked_at = ? WHERE school = ? AND revoked_at IS NULL", (micros(now), school)
             )
             return cursor.rowcount
 
-        revoked: int = self._queue(work).result()
+        revoked: int = self._database.write(work)
         return revoked
 
     def authenticate(self, token_hash: bytes) -> Principal | None:
         """By the hash's primary key: what an attacker could time is the hash, not the token."""
-        row = self._one("SELECT school, agent_id FROM token WHERE hash = ? AND revoked_at IS NULL", (token_hash,))
+        row = self._database.one(
+            "SELECT school, agent_id FROM token WHERE hash = ? AND revoked_at IS NULL", (token_hash,)
+        )
         return Principal(*row) if row else None
 
-    def schools(self) -> list[School]:
+    def schools(self, since: datetime | None = None) -> list[School]:
         """By town and id."""
-        return [
-            School(*row) for row in self._all("SELECT id, name, town, town_name, source FROM school ORDER BY town, id")
-        ]
-
-    def subjects(self, school: str | None = None, since: datetime | None = None) -> list[Subject]:
-        """Those not removed; with `since` also those that were removed later than that."""
-        rows = self._all(
-            "SELECT school, kind, id, name, required_bits_per_second, source FROM subject"
-            " WHERE (removed_at IS NULL OR removed_at > ?2) AND (?1 IS NULL OR school = ?1) ORDER BY school, kind, id",
-            (school, None if since is None else _micros(since)),
+        rows = self._database.all(
+            "SELECT id, name, town, town_name, source, town_seat FROM school WHERE removed_at IS NULL OR removed_at > ?"
+            " ORDER BY town, id",
+            (None if since is None else micros(since),),
         )
-        return [Subject(*row) for row in rows]
+        return [School(i, name, town, town_name, source, bool(seat)) for i, name, town, town_name, source, seat in rows]
+
+    def subjects(
+        self, school: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Subject]:
+        """Those that are there now; with `since` also those removed later than that; with `until` only those known before."""
+        rows = self._database.all(
+            "SELECT school, kind, id, name, required_bits_per_second, source, exempt_reason, added_at FROM subject"
+            " WHERE (removed_at IS NULL OR removed_at > ?2) AND (?1 IS NULL OR school = ?1)"
+            " AND (?3 IS NULL OR added_at < ?3) ORDER BY school, kind, id",
+            (school, None if since is None else micros(since), None if until is None else micros(until)),
+        )
+        return [Subject(*row) for row in ((*row[:7], moment_of(row[7])) for row in rows)]
 
     def latest(self, school: str | None = None) -> list[Latest]:
         """One row a subject and kind."""
-        rows = self._all(
+        rows = self._database.all(
             "SELECT school, subject, kind, any_raw, ok_raw FROM latest WHERE ?1 IS NULL OR school = ?1"
             " ORDER BY school, subject, kind",
             (school,),
@@ -132,11 +120,11 @@ class SqliteStore:
 
     def results(self, school: str, subject: str, kind: str, start: datetime, end: datetime) -> Iterator[AnyResult]:
         """Streamed in the order of the table."""
-        with self._reading() as database:
-            rows = database.execute(
+        with self._database.reading() as connection:
+            rows = connection.execute(
                 "SELECT raw FROM result WHERE school = ? AND subject = ? AND kind = ?"
                 " AND started_at >= ? AND started_at < ? ORDER BY started_at, id",
-                (school, subject, kind, _micros(start), _micros(end)),
+                (school, subject, kind, micros(start), micros(end)),
             )
             for (raw,) in rows:
                 yield decode_result(raw)
@@ -145,42 +133,44 @@ class SqliteStore:
         self, school: str, subject: str | None, kind: str | None, start: datetime, end: datetime, limit: int
     ) -> list[bytes]:
         """As they came."""
-        rows = self._all(
+        rows = self._database.all(
             "SELECT raw FROM result WHERE school = ?1 AND (?2 IS NULL OR subject = ?2) AND (?3 IS NULL OR kind = ?3)"
             " AND started_at >= ?4 AND started_at < ?5 ORDER BY started_at DESC, id DESC LIMIT ?6",
-            (school, subject, kind, _micros(start), _micros(end), limit),
+            (school, subject, kind, micros(start), micros(end), limit),
         )
         return [row[0] for row in rows]
 
     def subjects_with_results(self, start: datetime, end: datetime) -> Iterable[tuple[str, str, str]]:
         """By jumping from subject to subject along the primary key, not by reading all results."""
-        rows = self._all(
+        rows = self._database.all(
             "SELECT school, subject, kind FROM latest l WHERE EXISTS (SELECT 1 FROM result r WHERE r.school = l.school"
             " AND r.subject = l.subject AND r.kind = l.kind AND r.started_at >= ? AND r.started_at < ?)",
-            (_micros(start), _micros(end)),
+            (micros(start), micros(end)),
         )
         return [(row[0], row[1], row[2]) for row in rows]
 
     def agents(self) -> list[Agent]:
         """By school."""
-        rows = self._all("SELECT school, agent_id, last_report_at, boot_id, state FROM agent ORDER BY school, agent_id")
+        rows = self._database.all(
+            "SELECT school, agent_id, last_report_at, boot_id, state FROM agent ORDER BY school, agent_id"
+        )
         return [
-            Agent(s, a, _moment(at), boot, msgspec.json.decode(state, type=AgentState) if state else None)
+            Agent(s, a, moment_of(at), boot, msgspec.json.decode(state, type=AgentState) if state else None)
             for s, a, at, boot, state in rows
         ]
 
     def measurement_totals(self) -> dict[tuple[str, Outcome], int]:
         """Durable."""
-        rows = self._all("SELECT label, value FROM total WHERE name = 'measurement'")
+        rows = self._database.all("SELECT label, value FROM total WHERE name = 'measurement'")
         return {(label.split("/")[0], label.split("/")[1]): value for label, value in rows}
 
     def ingest_totals(self) -> dict[str, int]:
         """Durable."""
-        return dict(self._all("SELECT label, value FROM total WHERE name = 'ingest'"))
+        return dict(self._database.all("SELECT label, value FROM total WHERE name = 'ingest'"))
 
     def quarantined(self, school: str | None, limit: int) -> list[Bad]:
         """Newest first."""
-        rows = self._all(
+        rows = self._database.all(
             "SELECT id, reason, raw FROM quarantine WHERE ?1 IS NULL OR school = ?1 ORDER BY sequence DESC LIMIT ?2",
             (school, limit),
         )
@@ -188,46 +178,51 @@ class SqliteStore:
 
     def check(self) -> None:
         """A real write, and room for more."""
-        if not self._path.exists():
-            raise StoreUnavailable(f"{self._path} is gone")
-        free = shutil.disk_usage(self._path.parent).free
+        path = self._database.path
+        if not path.exists():
+            raise StoreUnavailable(f"{path} is gone")
+        free = shutil.disk_usage(path.parent).free
         if free < LEAST_FREE_BYTES:
-            raise StoreUnavailable(f"only {free} bytes are free in {self._path.parent}")
-        self._queue(lambda database: _add_total(database, "check", "", 1)).result()
+            raise StoreUnavailable(f"only {free} bytes are free in {path.parent}")
+        self._database.write(lambda connection: _add_total(connection, "check", "", 1))
 
     def close(self) -> None:
         """What is queued is committed first."""
-        if not self._closed:
-            self._closed = True
-            self._jobs.put(None)
-            self._writer.join()
+        self._database.close()
 
     def _add(self, database: sqlite3.Connection, batch: Batch) -> BatchOutcome:
         school = batch.principal.school
         stored = duplicate = unannounced = 0
         touched: set[tuple[str, str, str]] = set()
+        chain = Growing(database, school, batch.received_at)
         for one in batch.valid:
-            if database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (school, one.result.id)).rowcount == 0:
+            place = (school, one.result.id, chain.sequence + 1)
+            if database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", place).rowcount == 0:
                 duplicate += 1
                 continue
+            chain.add(one.raw)
             kind, outcome = kind_of(one.result), outcome_of(one.result)
-            started = _micros(one.result.started_at)
+            started = micros(one.result.started_at)
             database.execute(
                 "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?)",
                 (school, one.result.subject, kind, started, one.result.id, one.raw),
             )
             # a time that is declared untrusted orders nothing: then it counts when it came
             trusted = one.result.validity is not Validity.CLOCK_UNTRUSTED
-            moment = started if trusted else _micros(batch.received_at)
+            moment = started if trusted else micros(batch.received_at)
             _keep_latest(database, school, one.result.subject, kind, moment, one.raw, outcome == "ok")
             _add_total(database, "measurement", f"{kind}/{outcome}", 1)
-            unannounced += _know_subject(database, school, one.result.subject, kind)
+            unannounced += _know_subject(database, school, one.result.subject, kind, moment)
+            if kind in JUDGED_KINDS:
+                await_judgement(database, school, one.result.subject, kind, started)
             touched.add((school, one.result.subject, kind))
             stored += 1
+        if stored:
+            chain.seal()
         for bad in batch.bad:
             database.execute(
                 "INSERT INTO quarantine (school, received_at, id, reason, raw) VALUES (?, ?, ?, ?, ?)",
-                (school, _micros(batch.received_at), bad.id, bad.reason, bad.raw),
+                (school, micros(batch.received_at), bad.id, bad.reason, bad.raw),
             )
         if batch.bad:
             database.execute(
@@ -239,7 +234,7 @@ class SqliteStore:
             if amount:
                 _add_total(database, "ingest", label, amount)
         inventory = self._note_agent(database, batch) or unannounced > 0
-        self._changes.append(Change(frozenset(touched), inventory))
+        self._database.note(Change(frozenset(touched), inventory))
         return BatchOutcome(**outcome_counts)
 
     def _note_agent(self, database: sqlite3.Connection, batch: Batch) -> bool:
@@ -251,7 +246,7 @@ class SqliteStore:
             (
                 batch.principal.school,
                 batch.principal.agent_id,
-                _micros(batch.received_at),
+                micros(batch.received_at),
                 batch.boot_id,
                 msgspec.json.encode(batch.agent) if batch.agent else None,
             ),
@@ -259,83 +254,8 @@ class SqliteStore:
         if batch.announcement is None:
             return False
         before = database.total_changes
-        _announce(database, batch.principal.school, batch.announcement, _micros(batch.received_at))
+        _announce(database, batch.principal.school, batch.announcement, micros(batch.received_at))
         return database.total_changes != before
-
-    def _write(self) -> None:
-        """The writer's thread: take what waits, commit it once, answer all."""
-        database: sqlite3.Connection | None = None
-        while True:
-            jobs = [self._jobs.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(jobs) < MAX_GROUP:
-                    jobs.append(self._jobs.get_nowait())
-            waiting = [job for job in jobs if job is not None]
-            self._changes.clear()
-            answers: list[tuple[Future[Any], Any]] = []
-            try:
-                if waiting:
-                    if not self._path.exists():
-                        raise StoreUnavailable(f"{self._path} is gone")
-                    database = database or self._connect()
-                    database.execute("BEGIN IMMEDIATE")
-                    answers = [(future, work(database)) for work, future in waiting]
-                    database.execute("COMMIT")
-            except Exception as error:
-                if database is not None:
-                    with contextlib.suppress(sqlite3.Error):
-                        database.close()
-                    database = None
-                trouble = error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"{self._path}: {error}")
-                for _, future in waiting:
-                    future.set_exception(trouble)
-            else:
-                for change in self._changes:  # before the answers: whoever has one must never read what was before it
-                    for listener in self._listeners:
-                        listener(change)
-                for future, answer in answers:
-                    future.set_result(answer)
-            if None in jobs:
-                if database is not None:
-                    database.close()
-                return
-
-    def _queue(self, work: Callable[[sqlite3.Connection], Any]) -> "Future[Any]":
-        future: Future[Any] = Future()
-        if self._closed:
-            future.set_exception(StoreUnavailable("the store is closed"))
-        else:
-            self._jobs.put((work, future))
-        return future
-
-    def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(
-            self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        return database
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            database: sqlite3.Connection | None = getattr(self._local, "database", None)
-            if database is None:
-                database = self._local.database = sqlite3.connect(
-                    f"file:{self._path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None
-                )
-            yield database
-        except sqlite3.Error as error:
-            self._local.database = None
-            raise StoreUnavailable(f"{self._path}: {error}") from None
-
-    def _all(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with self._reading() as database:
-            return database.execute(sql, values).fetchall()
-
-    def _one(self, sql: str, values: tuple[Any, ...]) -> Any:
-        with self._reading() as database:
-            return database.execute(sql, values).fetchone()
 
 
 def _keep_latest(
@@ -363,15 +283,23 @@ def _add_total(database: sqlite3.Connection, name: str, label: str, amount: int)
 def _announce_school(database: sqlite3.Connection, school: str, town: str | None) -> None:
     """Make a school known; an imported inventory is never overruled."""
     database.execute(
-        "INSERT INTO school VALUES (?1, ?1, coalesce(?2, ''), coalesce(?2, ''), 'announced')"
+        "INSERT INTO school (id, name, town, town_name, source) VALUES (?1, ?1, coalesce(?2, ''), coalesce(?2, ''), 'announced')"
         " ON CONFLICT (id) DO UPDATE SET town = excluded.town, town_name = excluded.town_name"
         " WHERE source = 'announced' AND ?2 IS NOT NULL AND town <> excluded.town",
         (school, town),
     )
 
 
-def _know_subject(database: sqlite3.Connection, school: str, subject: str, kind: str) -> int:
-    """A judged subject that nobody announced is known from its first result on. 1 when it is new."""
+_ROOM_FOR = (
+    " WHERE NOT EXISTS (SELECT 1 FROM subject i WHERE i.school = ?1 AND i.kind = ?2 AND i.source = 'inventory')"
+    " AND NOT (?2 IN ('uplink', 'recording_room')"
+    "          AND EXISTS (SELECT 1 FROM school s WHERE s.id = ?1 AND s.source = 'inventory'))"
+)
+"""What an agent announces counts only for kinds of subjects that the inventory does not name for its school."""
+
+
+def _know_subject(database: sqlite3.Connection, school: str, subject: str, kind: str, started: int) -> int:
+    """A judged subject that nobody announced is known from its first result on. 1 when the list of subjects changed."""
     if kind == "room":
         if subject != "recording_room":  # a single room is shown; judged is what the school has
             return 0
@@ -380,8 +308,16 @@ def _know_subject(database: sqlite3.Connection, school: str, subject: str, kind:
         subject_kind = "service" if kind == "service" else "uplink" if subject == "uplink" else "classroom"
     else:
         return 0
-    row = (school, subject_kind, subject, subject)
-    return database.execute("INSERT OR IGNORE INTO subject VALUES (?, ?, ?, ?, NULL, 'announced', NULL)", row).rowcount
+    row = (school, subject_kind, subject, started)
+    added = database.execute(
+        "INSERT OR IGNORE INTO subject (school, kind, id, name, source, added_at)"
+        " SELECT ?1, ?2, ?3, ?3, 'announced', ?4" + _ROOM_FOR,
+        row,
+    ).rowcount
+    earlier = database.execute(
+        "UPDATE subject SET added_at = ?4 WHERE school = ?1 AND kind = ?2 AND id = ?3 AND added_at > ?4", row
+    ).rowcount
+    return added + earlier
 
 
 def _announce(database: sqlite3.Connection, school: str, announced: Announcement, now: int) -> None:
@@ -396,11 +332,12 @@ def _announce(database: sqlite3.Connection, school: str, announced: Announcement
         rows.append(("recording_room", "recording_room", "recording_room", None))
     for kind, subject, name, required in rows:
         database.execute(
-            "INSERT INTO subject VALUES (?, ?, ?, ?, ?, 'announced', NULL) ON CONFLICT (school, kind, id) DO UPDATE SET"
+            "INSERT INTO subject (school, kind, id, name, required_bits_per_second, source, added_at)"
+            " SELECT ?1, ?2, ?3, ?4, ?5, 'announced', ?6" + _ROOM_FOR + " ON CONFLICT (school, kind, id) DO UPDATE SET"
             " name = excluded.name, required_bits_per_second = excluded.required_bits_per_second, removed_at = NULL"
             " WHERE source = 'announced' AND (name <> excluded.name OR removed_at IS NOT NULL"
             " OR required_bits_per_second IS NOT excluded.required_bits_per_second)",
-            (school, kind, subject, name, required),
+            (school, kind, subject, name, required, now),
         )
     kept = msgspec.json.encode([f"{kind}/{subject}" for kind, subject, _, _ in rows]).decode()
     database.execute(
@@ -408,13 +345,3 @@ def _announce(database: sqlite3.Connection, school: str, announced: Announcement
         " AND kind || '/' || id NOT IN (SELECT value FROM json_each(?))",
         (now, school, kept),
     )
-
-
-def _micros(moment: datetime) -> int:
-    """Microseconds since 1970, exactly."""
-    delta = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)

@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 from campus_collector.export.fleet import UP_WITHIN
 from campus_collector.judge.agreement import total
-from campus_collector.judge.diagnosis import WORDS as CAUSES
+from campus_collector.judge.explanations import WORDS as CAUSES
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS, Target
 from campus_collector.judge.rules import RULES
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_collector.judging import required_of
 from campus_collector.service import Service
 from campus_collector.store.interface import Agent, Latest, School, Subject
-from campus_collector.verdicts import TARGET_OF, required_of
+from campus_collector.verdicts import TARGET_OF
 from campus_collector.web.picture import rate_picture, share_picture
 from campus_collector.web.words import WORDS, age_words, ago_words, duration_words, rate_words, size_words
 from campus_wire.access import access_passes

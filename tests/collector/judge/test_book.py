@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from campus_collector.judge.month import Month
+from campus_collector.judging import required_of
 from campus_collector.store.interface import Subject
-from campus_collector.verdicts import required_of
 from campus_wire.bandwidth import Verdict
 from campus_wire.records import AnnouncedClassroom, Announcement
 from tests.collector.world import World, days, throughput
@@ -13,15 +13,16 @@ from tests.collector.world import World, days, throughput
 ZONE = ZoneInfo("Asia/Shanghai")
 
 
-def verdict(world: World, month: Month, subject: str = "c101") -> Verdict:
+def verdict(world: World, month: Month, subject: str = "c101") -> Verdict | None:
+    """None: the subject was not there in that month."""
     found = [one for one in world.service.verdicts.subjects(month) if one.subject == subject]
-    return found[0].verdict
+    return found[0].verdict if found else None
 
 
 def test_results_change_the_verdict_of_their_month_only(world: World) -> None:
     november, october = Month(2026, 11, ZONE), Month(2026, 10, ZONE)
     world.send(*(throughput(at=at) for at in days(4, 2)))
-    assert (verdict(world, november), verdict(world, october)) == (Verdict.MET, Verdict.INSUFFICIENT)
+    assert (verdict(world, november), verdict(world, october)) == (Verdict.MET, None)
     late = [throughput(10e6, 10e6, at=at - timedelta(days=31)) for at in days(4, 2)]
     world.send(*late)
     assert (verdict(world, november), verdict(world, october)) == (Verdict.MET, Verdict.NOT_MET)
@@ -36,9 +37,9 @@ def test_only_the_changed_subject_is_judged_again(world: World, monkeypatch) -> 
     judged: list[str] = []
     original = world.service.verdicts._judge
 
-    def spy(target: str, subject: Subject, town: str, month: Month):
-        judged.append(subject.id)
-        return original(target, subject, town, month)
+    def spy(wanted: list[tuple[Subject, str]], month: Month, town: str):
+        judged.extend(subject.id for subject, _ in wanted)
+        return original(wanted, month, town)
 
     monkeypatch.setattr(world.service.verdicts, "_judge", spy)
     world.service.verdicts.subjects(november)

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campus_collector.config import shipped_policy
-from campus_collector.judge.diagnosis import WORDS, Case, diagnose
+from campus_collector.judge.day import evidence_by_day
+from campus_collector.judge.evidence import Evidence, evidence_of
+from campus_collector.judge.explanations import WORDS
 from campus_collector.judge.month import Month, month_of, parse_month
 from campus_collector.judge.policy import Policy, load_policy, read_policy
 from campus_collector.judge.rules import observe
-from campus_collector.judge.verdict import AreaVerdict, Evidence, SubjectVerdict, areas_of, evidence_of, verdict_from
+from campus_collector.judge.verdict import About, AreaVerdict, SubjectVerdict, areas_of, judge_month
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.ids import new_result_id
@@ -27,10 +29,17 @@ ZONE = ZoneInfo("Asia/Shanghai")
 NOVEMBER = Month(2026, 11, ZONE)
 
 
-def judge(target: str, results: list[AnyResult], required: float | None = None) -> Verdict:
+def verdict_of(target: str, results: list[AnyResult], required: float | None = None) -> SubjectVerdict:
+    """The whole way from results to the verdict of November."""
     rule = POLICY.in_force(target, NOVEMBER.first_day)
     assert rule is not None
-    return verdict_from(evidence_of(observe(results, rule, POLICY, NOVEMBER, required)), rule)
+    asked = required or rule.required_bits_per_second
+    days = evidence_by_day(results, [], rule, POLICY, ZONE, asked)
+    return judge_month(About(target, "t01", "s001", "c101", asked), days, NOVEMBER, POLICY)
+
+
+def judge(target: str, results: list[AnyResult], required: float | None = None) -> Verdict:
+    return verdict_of(target, results, required).verdict
 
 
 def rooms(rates: list[float], on: list[datetime] | None = None) -> list[AnyResult]:
@@ -249,22 +258,14 @@ def test_a_subject_without_a_town_is_counted_once() -> None:
     ],
 )
 def test_the_likely_cause_is_named(target: str, given_results: list[AnyResult], cause: str) -> None:
-    rule = POLICY.in_force(target, NOVEMBER.first_day)
-    assert rule is not None
-    observations = observe(given_results, rule, POLICY, NOVEMBER, None)
-    verdict = verdict_from(evidence_of(observations), rule)
-    assert diagnose(Case(verdict, rule, observations, given_results)) == cause
+    assert verdict_of(target, given_results).diagnosis == cause
     assert cause in WORDS
 
 
 def judged(target: str, results: list[AnyResult]) -> tuple[Verdict, Evidence, str]:
     """Verdict, evidence and cause."""
-    rule = POLICY.in_force(target, NOVEMBER.first_day)
-    assert rule is not None
-    observations = observe(results, rule, POLICY, NOVEMBER, None)
-    evidence = evidence_of(observations)
-    verdict = verdict_from(evidence, rule)
-    return verdict, evidence, diagnose(Case(verdict, rule, observations, results))
+    found = verdict_of(target, results)
+    return found.verdict, found.evidence, found.diagnosis
 
 
 def room(up: bool | None, at: datetime) -> RoomResult:

@@ -1,0 +1,87 @@
+"""The headings of the four sheets, in Chinese and English, and what their cells may hold (design section 10)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from campus_wire.language import Text
+
+Kind = Literal["id", "text", "flag", "port", "host", "url"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its key, its words, what a cell holds, whether it must."""
+
+    key: str
+    chinese: str
+    kind: Kind
+    needed: bool = True
+    alike: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet: `keys` name a row."""
+
+    name: str
+    words: Text
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+
+    def column(self, key: str) -> Column:
+        """By key."""
+        return next(one for one in self.columns if one.key == key)
+
+
+SHEETS: tuple[Sheet, ...] = (
+    Sheet(
+        "schools",
+        Text("schools", "学校"),
+        (
+            Column("town_id", "镇街编号", "id"),
+            Column("town", "镇街", "text"),
+            Column("school_id", "学校编号", "id"),
+            Column("school", "学校", "text", alike=("学校名称",)),
+            Column("town_seat", "镇驻地", "flag"),
+        ),
+        ("school_id",),
+    ),
+    Sheet(
+        "classrooms",
+        Text("classrooms", "班级"),
+        (
+            Column("school_id", "学校编号", "id"),
+            Column("classroom_id", "班级编号", "id"),
+            Column("classroom", "班级", "text", alike=("班级名称",)),
+            Column("host", "地址", "host", needed=False),
+            Column("port", "端口", "port", needed=False),
+            Column("exempt_reason", "免考核原因", "text", needed=False),
+        ),
+        ("school_id", "classroom_id"),
+    ),
+    Sheet(
+        "devices",
+        Text("devices", "设备"),
+        (
+            Column("school_id", "学校编号", "id"),
+            Column("room_id", "录播室编号", "id"),
+            Column("device_id", "设备编号", "id"),
+            Column("device", "设备", "text", alike=("设备名称",)),
+            Column("profile", "类型", "id"),
+            Column("host", "地址", "host", needed=False),
+            Column("required", "必备", "flag", needed=False),
+        ),
+        ("school_id", "device_id"),
+    ),
+    Sheet(
+        "services",
+        Text("services", "平台"),
+        (
+            Column("service_id", "平台编号", "id"),
+            Column("service", "平台", "text", alike=("平台名称",)),
+            Column("url", "网址", "url"),
+            Column("town_id", "镇街编号", "id", needed=False),
+        ),
+        ("service_id", "town_id"),
+    ),
+)

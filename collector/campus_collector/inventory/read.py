@@ -1,0 +1,283 @@
+"""From sheets of text to an inventory: every mistake at once, each with sheet, row and column. Pure."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from campus_collector.inventory.headings import SHEETS, Column
+from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service
+from campus_collector.inventory.sources import RawSheet
+from campus_wire.ids import is_id
+from campus_wire.language import Language, Text
+
+YES = frozenset({"1", "是", "yes", "y", "true", "有", "√"})
+NO = frozenset({"0", "否", "no", "n", "false", "无", "×", ""})
+MAX_NAME = 100
+MAX_MISTAKES = 1000
+FORMULA_STARTS = ("=", "+", "-", "@")
+_HOST = re.compile(
+    r"^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong, and where: `row` as the spreadsheet counts (the heading is row 1), `column` its heading; both may be unknown."""
+
+    place: str
+    row: int | None
+    column: str | None
+    text: Text
+
+    def in_(self, language: Language) -> str:
+        """One line for its writer."""
+        row = Text(" row {row}", " 第 {row} 行").in_(language, row=self.row) if self.row is not None else ""
+        column = Text(", column {column}", "“{column}”列").in_(language, column=self.column) if self.column else ""
+        colon = Text(": ", "：").in_(language)
+        return f"{self.place}{row}{column}{colon}{self.text.in_(language)}"
+
+
+def read(sheets: Sequence[RawSheet], before: Inventory = EMPTY) -> tuple[Inventory, list[Mistake]]:
+    """The inventory, and all mistakes; with any mistake the inventory must not be used.
+
+    `before` is what holds for sheets that are not given: a classroom may refer to a school that is known already.
+    """
+    mistakes: list[Mistake] = []
+    rows = {one.sheet.name: _Rows(one, mistakes) for one in sheets}
+    found = Inventory(**{sheet.name: _made(rows.get(sheet.name)) for sheet in SHEETS})
+    _refer(found.over(before), rows, mistakes)
+    order = {one.place: number for number, one in enumerate(sheets)}
+    mistakes.sort(key=lambda one: (order.get(one.place, 99), one.row or 0))
+    return found, mistakes[:MAX_MISTAKES]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    number: int
+    values: dict[str, Any]
+    sound: bool
+
+
+class _Rows:
+    """The rows of one sheet, cell by cell; what is wrong is noted on the way."""
+
+    def __init__(self, raw: RawSheet, mistakes: list[Mistake]) -> None:
+        self.sheet, self.place = raw.sheet, raw.place
+        self._mistakes = mistakes
+        self.headings: dict[str, str] = {}
+        self.rows: list[_Row] = []
+        if not raw.rows:
+            self._wrong(None, None, Text("the sheet is empty: it needs at least its headings", "表为空：至少要有表头"))
+            return
+        places = self._columns(raw.rows[0])
+        if places is None:
+            return
+        for number, cells in enumerate(raw.rows[1:], 2):
+            if any(cells):
+                self.rows.append(self._row(number, cells, places))
+        self._refuse_twins()
+
+    def wrong(self, row: int | None, key: str | None, text: Text) -> None:
+        """Note a mistake at a column's key."""
+        self._wrong(row, self.headings.get(key, key) if key else None, text)
+
+    def _wrong(self, row: int | None, heading: str | None, text: Text) -> None:
+        self._mistakes.append(Mistake(self.place, row, heading, text))
+
+    def _columns(self, cells: list[str]) -> dict[str, int] | None:
+        """Where each column is; None when one that is needed is missing."""
+        known = {name: one for one in self.sheet.columns for name in (one.key, one.chinese, *one.alike)}
+        places: dict[str, int] = {}
+        for index, cell in enumerate(cells):
+            heading = re.sub(r"\s+|[（(].*[)）]$", "", cell).lower()
+            column = known.get(heading)
+            if column is None:
+                if cell:
+                    listed = "、".join(f"{one.chinese}({one.key})" for one in self.sheet.columns)
+                    self._wrong(1, cell, Text(f"unknown heading; known: {listed}", f"未知的表头；可用：{listed}"))
+            elif column.key in places:
+                self._wrong(1, cell, Text("this heading stands twice", "表头重复"))
+            else:
+                places[column.key] = index
+                self.headings[column.key] = cell
+        missing = [one for one in self.sheet.columns if one.needed and one.key not in places]
+        for one in missing:
+            self._wrong(1, f"{one.chinese}({one.key})", Text("this column is missing", "缺少此列"))
+        return None if missing else places
+
+    def _row(self, number: int, cells: list[str], places: dict[str, int]) -> _Row:
+        values: dict[str, Any] = {}
+        before = len(self._mistakes)
+        for column in self.sheet.columns:
+            index = places.get(column.key)
+            text = cells[index] if index is not None and index < len(cells) else ""
+            if not text and column.needed and column.kind != "flag":
+                self.wrong(number, column.key, Text("must be filled in", "不能为空"))
+                values[column.key] = None
+                continue
+            values[column.key] = self._value(number, column, text)
+        return _Row(number, values, len(self._mistakes) == before)
+
+    def _value(self, number: int, column: Column, text: str) -> Any:
+        problem, value = READERS[column.kind](text)
+        if problem is not None:
+            self.wrong(number, column.key, Text(f"{problem.en}, not {text!r}", f"{problem.zh}，不能是“{text}”"))
+        if column.key == "required" and not text:
+            return True
+        return value
+
+    def _refuse_twins(self) -> None:
+        seen: dict[tuple[Any, ...], int] = {}
+        for row in self.rows:
+            key = tuple(row.values[name] for name in self.sheet.keys)
+            if None in key:
+                continue
+            if key in seen:
+                named = "/".join(str(part) for part in key if part)
+                self.wrong(
+                    row.number,
+                    self.sheet.keys[-1] if self.sheet.name != "services" else "service_id",
+                    Text(f"'{named}' stands in row {seen[key]} already", f"“{named}”与第 {seen[key]} 行重复"),
+                )
+            else:
+                seen[key] = row.number
+
+
+def _id(text: str) -> tuple[Text | None, str]:
+    if not text or is_id(text):
+        return None, text
+    return Text(
+        "must be lower-case letters, digits, '-' or '_' (64 at most)", "只能用小写字母、数字、“-”“_”，至多 64 个"
+    ), text
+
+
+def _text(text: str) -> tuple[Text | None, str]:
+    if len(text) > MAX_NAME:
+        return Text(f"must be at most {MAX_NAME} characters", f"不得超过 {MAX_NAME} 个字"), text
+    if text[:1] in FORMULA_STARTS:  # a spreadsheet program would calculate it
+        return Text("must not begin with = + - @", "不得以 = + - @ 开头"), text
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
+        return Text("must hold no control characters", "不得包含换行等控制字符"), text
+    return None, text
+
+
+def _flag(text: str) -> tuple[Text | None, bool]:
+    word = text.lower()
+    if word in YES or word in NO:
+        return None, word in YES
+    return Text("must be 1 or 0", "只能填 1/0 或 是/否"), False
+
+
+def _port(text: str) -> tuple[Text | None, int | None]:
+    if not text:
+        return None, None
+    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65_535:
+        return None, int(text)
+    return Text("must be a port from 1 to 65535", "应为 1 到 65535 的端口号"), None
+
+
+def _host(text: str) -> tuple[Text | None, str]:
+    if not text:
+        return None, text
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        looks_like_address = re.fullmatch(r"[\d.]+", text) is not None
+        if looks_like_address or _HOST.match(text) is None:
+            return Text("must be an IP address or a host name", "应为 IP 地址或主机名"), text
+    return None, text
+
+
+def _url(text: str) -> tuple[Text | None, str]:
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not parts.username
+    except ValueError:
+        sound = False
+    return (None if sound and len(text) <= 500 else Text("must be a http(s) address", "应为 http(s) 网址")), text
+
+
+READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
+    "id": _id,
+    "text": _text,
+    "flag": _flag,
+    "port": _port,
+    "host": _host,
+    "url": _url,
+}
+
+
+def _made(rows: _Rows | None) -> Any:
+    if rows is None:
+        return None
+    make = {"schools": _school, "classrooms": _classroom, "devices": _device, "services": _service}[rows.sheet.name]
+    return tuple(make(row.values) for row in rows.rows if row.sound)
+
+
+def _school(row: dict[str, Any]) -> School:
+    return School(row["town_id"], row["town"], row["school_id"], row["school"], row["town_seat"])
+
+
+def _classroom(row: dict[str, Any]) -> Classroom:
+    return Classroom(
+        row["school_id"], row["classroom_id"], row["classroom"], row["host"], row["port"], row["exempt_reason"]
+    )
+
+
+def _device(row: dict[str, Any]) -> Device:
+    return Device(
+        row["school_id"], row["room_id"], row["device_id"], row["device"], row["profile"], row["host"], row["required"]
+    )
+
+
+def _service(row: dict[str, Any]) -> Service:
+    return Service(row["service_id"], row["service"], row["url"], row["town_id"])
+
+
+def _refer(whole: Inventory, rows: dict[str, _Rows], mistakes: list[Mistake]) -> None:
+    """What rows say of each other: schools that exist, towns with one name, ids that are taken."""
+    schools_given = rows.get("schools")
+    known = {one.id for one in whole.schools or ()}
+    if schools_given is not None:  # a school whose own row is wrong is known all the same: one mistake, not forty
+        known |= {row.values["school_id"] for row in schools_given.rows}
+        _refer_towns(schools_given)
+    for name in ("classrooms", "devices"):
+        given = rows.get(name)
+        for row in given.rows if given else ():
+            school = row.values["school_id"]
+            if given and school and school not in known and is_id(school):
+                given.wrong(row.number, "school_id", Text(f"there is no school '{school}'", f"学校“{school}”不存在"))
+    classrooms = rows.get("classrooms")
+    for row in classrooms.rows if classrooms else ():
+        if classrooms and row.values["classroom_id"] in ("uplink", "gateway", "recording_room"):
+            word = row.values["classroom_id"]
+            classrooms.wrong(row.number, "classroom_id", Text(f"'{word}' is a reserved word", f"“{word}”是保留字"))
+    services = rows.get("services")
+    towns = {one.town for one in whole.schools or ()} | (
+        {row.values["town_id"] for row in schools_given.rows} if schools_given else set()
+    )
+    for row in services.rows if services else ():
+        town = row.values["town_id"]
+        if services and town and is_id(town) and town not in towns:
+            services.wrong(row.number, "town_id", Text(f"there is no town '{town}'", f"镇街“{town}”不存在"))
+
+
+def _refer_towns(schools: _Rows) -> None:
+    names: dict[str, tuple[str, int]] = {}
+    for row in schools.rows:
+        town, name = row.values["town_id"], row.values["town"]
+        if not town or not name:
+            continue
+        first = names.setdefault(town, (name, row.number))
+        if first[0] != name:
+            schools.wrong(
+                row.number,
+                "town",
+                Text(
+                    f"town '{town}' is called '{first[0]}' in row {first[1]}",
+                    f"镇街“{town}”在第 {first[1]} 行名为“{first[0]}”",
+                ),
+            )

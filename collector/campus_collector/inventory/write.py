@@ -1,0 +1,82 @@
+"""The inventory as a folder of CSV files or one XLSX: what `import` reads back without a change."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from campus_collector.inventory.headings import SHEETS
+from campus_collector.inventory.model import Inventory
+from campus_wire.language import Language
+
+
+def rows_of(inventory: Inventory, sheet: str) -> list[tuple[str, ...]]:
+    """The rows of one sheet, in the order of its columns."""
+    make = {"schools": _school, "classrooms": _classroom, "devices": _device, "services": _service}[sheet]
+    return [make(one) for one in getattr(inventory, sheet) or ()]
+
+
+def as_csv(inventory: Inventory, sheet: str, language: Language = "en") -> bytes:
+    """One sheet: UTF-8 with BOM, so that spreadsheet programs see the Chinese."""
+    columns = next(one for one in SHEETS if one.name == sheet).columns
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow([one.chinese if language == "zh" else one.key for one in columns])
+    writer.writerows(rows_of(inventory, sheet))
+    return text.getvalue().encode("utf-8-sig")
+
+
+def write_folder(inventory: Inventory, folder: Path, language: Language = "en") -> list[Path]:
+    """Four CSV files. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for sheet in SHEETS:
+        path = folder / f"{sheet.name}.csv"
+        path.write_bytes(as_csv(inventory, sheet.name, language))
+        written.append(path)
+    return written
+
+
+def as_xlsx(inventory: Inventory, language: Language = "zh") -> bytes:
+    """One workbook; every cell is text, so that no id loses its zeros and no name becomes a formula."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Font
+
+    book = Workbook()
+    for number, sheet in enumerate(SHEETS):
+        page = book.active if number == 0 else book.create_sheet()
+        assert page is not None
+        page.title = sheet.words.zh if language == "zh" else sheet.name
+        page.append([one.chinese if language == "zh" else one.key for one in sheet.columns])
+        for cell in page[1]:
+            cell.font = Font(bold=True)
+        page.freeze_panes = "A2"
+        for row in rows_of(inventory, sheet.name):
+            page.append(list(row))
+            for cell in page[page.max_row]:
+                cell.data_type = "s"
+        for letter, width in zip("ABCDEFG", (14, 22, 14, 26, 14, 18, 10), strict=True):
+            page.column_dimensions[letter].width = width
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _school(one: Any) -> tuple[str, ...]:
+    return one.town, one.town_name, one.id, one.name, _flag(one.town_seat)
+
+
+def _classroom(one: Any) -> tuple[str, ...]:
+    return one.school, one.id, one.name, one.host, "" if one.port is None else str(one.port), one.exempt_reason
+
+
+def _device(one: Any) -> tuple[str, ...]:
+    return one.school, one.room, one.id, one.name, one.profile, one.host, _flag(one.required)
+
+
+def _service(one: Any) -> tuple[str, ...]:
+    return one.id, one.name, one.url, one.town
+
+
+def _flag(value: bool) -> str:
+    return "1" if value else "0"

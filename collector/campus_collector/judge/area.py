@@ -1,0 +1,74 @@
+"""Do the classrooms of a school fail for one reason? One cause is one problem, not forty. Pure.
+
+When at least three, and four of five, of a school's classrooms fail for the same leading cause, that cause is the school's: its gateway is
+silent, its machines are off, or what all classrooms share holds them back. When the uplink fails at about their rate, it is the uplink.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from campus_collector.judge.causes import Cause
+from campus_collector.judge.verdict import SubjectVerdict
+from campus_wire.bandwidth import Verdict
+from campus_wire.language import Text
+
+LEAST_SUBJECTS = 3
+SHARE = 0.8
+ALIKE = 0.1
+"""Medians that differ less than this from their middle are one rate."""
+NEAR_UPLINK = 0.15
+OF_ALL = {"no_report": "agent_silent", "endpoint_off": "all_endpoints_off", "port_down": "all_endpoints_off"}
+RATES = frozenset({"flat_rate", "shaped", "overloaded_line", "unstable_rate", "port_speed_10", "port_speed_100"})
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCause:
+    """One cause for many subjects of a school."""
+
+    school: str
+    target: str
+    cause: Cause
+    subjects: tuple[str, ...]
+
+
+def shared_cause(classrooms: Sequence[SubjectVerdict], uplink: SubjectVerdict | None) -> SharedCause | None:
+    """What the classrooms of one school have in common, if they do; `uplink` is the school's own verdict."""
+    judged = [one for one in classrooms if one.verdict is not Verdict.EXEMPT]
+    failing = [one for one in judged if one.verdict is not Verdict.MET]
+    if len(failing) < LEAST_SUBJECTS or len(failing) < SHARE * len(judged):
+        return None
+    leading = Counter(one.diagnosis for one in failing)
+    silent, off = leading["no_report"], leading["endpoint_off"] + leading["port_down"]
+    for code, count in (("no_report", silent), ("endpoint_off", off)):
+        if count >= SHARE * len(judged):
+            return _shared(failing, Cause(OF_ALL[code], 0.9, _of(count, len(judged))))
+    medians = [one.failing_median for one in failing if one.diagnosis in RATES and one.failing_median]
+    if len(medians) < SHARE * len(judged):
+        return None
+    middle = median(medians)
+    alike = sum(abs(value - middle) <= ALIKE * middle for value in medians)
+    if alike < SHARE * len(medians):
+        return None
+    said = f"{middle / 1e6:.1f} Mbit/s"
+    narrow = uplink.failing_median if uplink is not None and uplink.verdict is Verdict.NOT_MET else None
+    if narrow is not None and abs(narrow - middle) <= NEAR_UPLINK * middle:
+        words = Text(
+            f"{alike} of {len(judged)} classrooms and the uplink at about {said}",
+            f"{len(judged)} 个班级中有 {alike} 个与上联线路同为约 {said}",
+        )
+        return _shared(failing, Cause("uplink_bottleneck", 0.9, words))
+    words = Text(
+        f"{alike} of {len(judged)} classrooms at about {said}", f"{len(judged)} 个班级中有 {alike} 个同为约 {said}"
+    )
+    return _shared(failing, Cause("shared_bottleneck", 0.8, words))
+
+
+def _shared(failing: Sequence[SubjectVerdict], cause: Cause) -> SharedCause:
+    first = failing[0]
+    return SharedCause(first.school, first.target, cause, tuple(one.subject for one in failing))
+
+
+def _of(count: int, whole: int) -> Text:
+    return Text(f"{count} of {whole} classrooms", f"{whole} 个班级中的 {count} 个")

@@ -1,0 +1,253 @@
+"""Why is a target not met? Causes ranked by how much of the month's evidence speaks for each. Pure.
+
+Each rule looks at the signs that were counted day by day and says how sure it is, 0 to 1: a device that was asked (a switch port) weighs more
+than a figure that merely looks like something. Rules that find nothing say nothing; when none does, the cause is `unknown`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from campus_collector.judge.evidence import Evidence
+from campus_collector.judge.policy import Target
+from campus_wire.bandwidth import Verdict
+from campus_wire.failures import FailureKind, Operation, Validity
+from campus_wire.language import Text
+
+ENDPOINT_AWAY = frozenset({FailureKind.HOST_UNREACHABLE, FailureKind.TIMEOUT, FailureKind.NETWORK_UNREACHABLE})
+FLAT_SPREAD = 0.03
+"""Line rates that differ less than this look like a shaper or a port speed, not like weather."""
+PORT_SPEEDS = ((10e6, "port_speed_10"), (100e6, "port_speed_100"))
+NEAR_SPEED = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One explanation: its code (see `explanations`), how much speaks for it, 0 to 1, and what that is."""
+
+    code: str
+    weight: float
+    evidence: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a diagnosis looks at: the verdict with its evidence, and the signs of the month."""
+
+    verdict: Verdict
+    target: Target | None
+    required_bits_per_second: float | None
+    evidence: Evidence
+    signs: Counter[str]
+    failing_values: list[float]
+
+
+def causes_of(case: Case) -> tuple[Cause, ...]:
+    """The likeliest first; () when the target is met or exempt."""
+    if case.verdict in (Verdict.MET, Verdict.EXEMPT):
+        return ()
+    evidence = case.evidence
+    if not (evidence.valid_results or evidence.invalid_results or evidence.failed_results or evidence.skipped_results):
+        return (Cause("no_report", 1.0, Text("no result this month", "本月没有任何结果")),)
+    if case.verdict is Verdict.INSUFFICIENT:
+        found = list(_insufficient(case))
+    else:
+        rules = RULES.get(case.target.name, ()) if case.target else ()
+        found = [cause for rule in rules for cause in rule(case)]
+    ranked = sorted(found, key=lambda one: -one.weight)
+    unknown = Cause("unknown", 0.0, Text("no rule fits", "没有规则与之相符"))
+    best: dict[str, Cause] = {}
+    for one in ranked:
+        best.setdefault(one.code, one)
+    return tuple(best.values()) or (unknown,)
+
+
+def _share(part: int, whole: int, en: str, zh: str) -> Text:
+    return Text(f"{part} of {whole} {en}", f"{whole} 次{zh}中有 {part} 次")
+
+
+def _rate(bits_per_second: float) -> tuple[str, str]:
+    megabits = f"{bits_per_second / 1e6:.1f}"
+    return f"{megabits} Mbit/s", f"{megabits} Mbit/s"
+
+
+def _insufficient(case: Case) -> Iterator[Cause]:
+    """Only what was never judged can explain that there is too little."""
+    evidence, target = case.evidence, case.target
+    if evidence.valid_results:
+        enough = target is not None and evidence.valid_results >= target.min_valid_results
+        had = Text(
+            f"{evidence.valid_results} valid results on {evidence.days} days",
+            f"有效结果 {evidence.valid_results} 次、{evidence.days} 天",
+        )
+        yield Cause("too_few_days" if enough else "too_few", 0.5, had)
+    failed = {name[7:]: count for name, count in case.signs.items() if name.startswith("failed:")}
+    whole = evidence.failed_results + evidence.invalid_results + evidence.skipped_results
+    for name, count in failed.items():
+        code = _why_unreached(*name.split("/", 1))
+        if code and whole:
+            said = _share(count, whole, f"tests failed: {name}", f"测量失败：{name}")
+            yield Cause(code, 0.9 * count / whole if not evidence.valid_results else 0.4 * count / whole, said)
+    for words, code in (
+        ((Validity.GATEWAY_CPU, Validity.GATEWAY_LIMIT), "gateway_busy"),
+        ((Validity.ENDPOINT_LIMIT,), "endpoint_weak"),
+        ((Validity.CROSS_TRAFFIC,), "cross_traffic"),
+        ((Validity.ENDPOINT_OFF,), "endpoint_off"),
+    ):
+        count = sum(case.signs[f"invalid:{word}"] for word in words)
+        if count and whole:
+            yield Cause(code, 0.85 * count / whole, _share(count, whole, "tests were not sound", "测量无效"))
+    skipped = sum(count for name, count in case.signs.items() if name.startswith("skipped:"))
+    off = case.signs["skipped:endpoint_off"]
+    if off and whole:
+        yield Cause("endpoint_off", 0.9 * off / whole, _share(off, whole, "tests: nobody there", "测量：测试端不在线"))
+    if skipped - off > 0 and whole:
+        said = _share(skipped - off, whole, "planned tests were not made", "计划测量未执行")
+        yield Cause("skipped", 0.6 * (skipped - off) / whole, said)
+    if case.signs["port:down"] and not evidence.valid_results:
+        ports = case.signs["port"]
+        said = _share(case.signs["port:down"], ports, "readings of the port: no link", "端口读数：无连接")
+        yield Cause("port_down", 0.95 * case.signs["port:down"] / ports, said)
+
+
+def _why_unreached(operation: str, kind: str) -> str:
+    """What kept the tests from beginning; "" when that does not tell."""
+    if kind == FailureKind.CONNECTION_REFUSED:
+        return "endpoint_not_running"
+    if kind in (FailureKind.NAME_NOT_FOUND, FailureKind.NAME_SERVER_FAILED):
+        return "endpoint_name"
+    if kind in ENDPOINT_AWAY:
+        return "endpoint_off" if operation in (Operation.CONNECT, Operation.UNKNOWN) else "endpoint_silent"
+    return ""
+
+
+def _port(case: Case) -> Iterator[Cause]:
+    """The port's own word: it was asked, and answered."""
+    seen = case.signs["port"]
+    if not seen:
+        return
+    for name, code, weight in (
+        ("port:half", "half_duplex", 0.97),
+        ("port:10", "port_speed_10", 0.96),
+        ("port:100", "port_speed_100", 0.96),
+        ("port:errors", "cable_errors", 0.9),
+    ):
+        count = case.signs[name]
+        if 2 * count >= seen or (name == "port:errors" and 5 * count >= seen):
+            said = _share(count, seen, "readings of the switch port say so", "交换机端口读数如此")
+            yield Cause(code, weight, said)
+
+
+def _gateway(case: Case) -> Iterator[Cause]:
+    slow = case.signs["slow"]
+    if not slow:
+        return
+    own = sum(count for name, count in case.signs.items() if name.startswith("gateway_port:"))
+    if 2 * own >= slow:
+        yield Cause("gateway_port", 0.93, _share(own, slow, "slow tests: the gateway's port", "慢速测量：网关网口"))
+    busy = case.signs["gateway_cpu"]
+    if 2 * busy >= slow:
+        yield Cause(
+            "gateway_busy", 0.8, _share(busy, slow, "slow tests: CPU above 80 %", "慢速测量：处理器占用超过 80%")
+        )
+
+
+def _shape(case: Case) -> Iterator[Cause]:
+    """What the rates look like: flat, flat after a burst, or weather."""
+    values, slow = case.failing_values, case.signs["slow"]
+    if not values:
+        return
+    middle = median(values)
+    near = sum(abs(value - middle) <= FLAT_SPREAD / 2 * middle for value in values)
+    flat = len(values) >= 2 and near >= 0.8 * len(values)
+    said_en, said_zh = _rate(middle)
+    burst = max(case.signs["burst_down"], case.signs["burst_up"])
+    if slow and 2 * burst >= slow:
+        yield Cause(
+            "shaped",
+            0.88,
+            _share(burst, slow, f"slow tests began faster than {said_en}", f"慢速测量起始快于 {said_zh}"),
+        )
+    if flat or len(values) == 1:
+        said = Text(
+            f"{near} of {len(values)} slow tests at {said_en}", f"{len(values)} 次慢速测量中有 {near} 次在 {said_zh}"
+        )
+        weight = 0.7 if flat else 0.3
+        for speed, code in PORT_SPEEDS:
+            required = case.required_bits_per_second
+            if abs(middle - speed) <= NEAR_SPEED * speed and required is not None and required > 1.5 * speed:
+                yield Cause(code, weight + 0.05, said)
+        yield Cause("flat_rate", weight, said)
+    else:
+        low, high = min(values) / 1e6, max(values) / 1e6
+        said = Text(
+            f"slow tests from {low:.1f} to {high:.1f} Mbit/s", f"慢速测量在 {low:.1f} 至 {high:.1f} Mbit/s 之间"
+        )
+        yield Cause("unstable_rate", 0.3, said)
+
+
+def _quality(case: Case) -> Iterator[Cause]:
+    slow = case.signs["slow"]
+    if not slow:
+        return
+    loaded, idle = case.signs["delay_under_load"], case.signs["idle_jitter_or_loss"]
+    if 2 * idle >= slow:
+        said = _share(idle, slow, "slow tests: jitter or loss before they began", "慢速测量：测量前已有抖动或丢包")
+        yield Cause("wireless_or_cable", 0.75, said)
+    if 2 * loaded >= slow:
+        said = _share(loaded, slow, "slow tests: 0.1 s longer under load", "慢速测量：负载下时延增加 0.1 秒以上")
+        yield Cause("overloaded_line", 0.5, said)
+
+
+def _room(case: Case) -> Iterator[Cause]:
+    down = Counter({name[5:]: count for name, count in case.signs.items() if name.startswith("down:")})
+    failing = case.evidence.valid_results - case.evidence.passing_results
+    worst = ", ".join(f"{name} ({count})" for name, count in down.most_common(3))
+    listed = Text(
+        f"{failing} polls without a working room; down: {worst}", f"{failing} 次轮询无可用录播室；异常：{worst}"
+    )
+    yield Cause("room_down", 0.8, listed)
+
+
+def _late(case: Case) -> Iterator[Cause]:
+    late = case.signs["late"]
+    idle = max(case.signs["idle_rtt"], case.signs["idle_jitter"], case.signs["idle_loss"])
+    if late and 2 * idle > late:
+        yield Cause(
+            "delay_idle", 0.8, _share(idle, late, "late tests were late before the load", "超限测量在加载前已超限")
+        )
+    if late and case.signs["loaded_rtt"]:
+        loaded = case.signs["loaded_rtt"]
+        yield Cause("delay_under_load", 0.7, _share(loaded, late, "late tests: under load", "超限测量：负载下超限"))
+
+
+def _access(case: Case) -> Iterator[Cause]:
+    found = {name[7:]: count for name, count in case.signs.items() if name.startswith("access:")}
+    whole = sum(found.values())
+    by_code: Counter[str] = Counter()
+    for name, count in found.items():
+        by_code[_why_no_access(name)] += count
+    for code, count in by_code.items():
+        yield Cause(code, 0.9 * count / whole, _share(count, whole, "failed requests", "失败访问"))
+
+
+def _why_no_access(name: str) -> str:
+    if name == "slow":
+        return "slow_answer"
+    kind = name.split("/", 1)[1]
+    if kind in (FailureKind.NAME_NOT_FOUND, FailureKind.NAME_SERVER_FAILED):
+        return "name_resolution"
+    if kind.startswith("certificate") or kind == FailureKind.TLS_FAILED:
+        return "certificate"
+    return "server_error" if kind in (FailureKind.HTTP_STATUS, FailureKind.PROTOCOL_ERROR) else "unreachable"
+
+
+_BANDWIDTH: tuple[Callable[[Case], Iterator[Cause]], ...] = (_port, _gateway, _shape, _quality)
+RULES: dict[str, tuple[Callable[[Case], Iterator[Cause]], ...]] = {
+    "classroom_bandwidth": _BANDWIDTH,
+    "uplink_bandwidth": _BANDWIDTH,
+    "recording_room": (_room,),
+    "live_class": (_late,),
+    "platform_access": (_access,),
+}

@@ -1,0 +1,89 @@
+"""What a month's judged results add up to, how sure that is, and the verdict. Pure.
+
+No data is never compliance: below the rule's minimum the verdict is `insufficient`, which counts as not met in the official
+rate and is shown apart.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import median
+
+from campus_collector.judge.day import DayEvidence, enough
+from campus_collector.judge.policy import Target
+from campus_wire.bandwidth import Verdict
+
+Z_95 = 1.959963984540054
+"""The standard normal's 97.5 % point: 95 % between minus and plus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was counted. `values` are of judged results: line rates in bits per second, or seconds."""
+
+    valid_results: int
+    passing_results: int
+    days: int
+    invalid_results: int
+    failed_results: int
+    skipped_results: int
+    lowest_value: float | None
+    median_value: float | None
+
+    @property
+    def passing_share(self) -> float | None:
+        """Passing of valid; None of nothing."""
+        return self.passing_results / self.valid_results if self.valid_results else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Between which shares does the true one lie, 95 of 100 times? None of nothing."""
+        return wilson(self.passing_results, self.valid_results) if self.valid_results else None
+
+
+NO_EVIDENCE = Evidence(0, 0, 0, 0, 0, 0, None, None)
+
+
+def evidence_of(days: Iterable[DayEvidence]) -> Evidence:
+    """Add up."""
+    known: Sequence[DayEvidence] = list(days)
+    values = [value for day in known for value in day.values]
+    return Evidence(
+        valid_results=sum(day.valid for day in known),
+        passing_results=sum(day.passing for day in known),
+        days=sum(day.valid > 0 for day in known),
+        invalid_results=sum(day.invalid for day in known),
+        failed_results=sum(day.failed for day in known),
+        skipped_results=sum(day.skipped for day in known),
+        lowest_value=min(values, default=None),
+        median_value=median(values) if values else None,
+    )
+
+
+def signs_in(days: Iterable[DayEvidence]) -> Counter[str]:
+    """All signs together."""
+    found: Counter[str] = Counter()
+    for day in days:
+        for name, count in day.signs.items():
+            found[name] += count
+    return found
+
+
+def verdict_from(evidence: Evidence, rule: Target | None) -> Verdict:
+    """The rule of the policy. Without a rule in force nothing can be met."""
+    if rule is None or evidence.valid_results == 0:
+        return Verdict.INSUFFICIENT
+    if evidence.valid_results < rule.min_valid_results or evidence.days < rule.min_days:
+        return Verdict.INSUFFICIENT
+    reached = enough(evidence.passing_results, evidence.valid_results, rule.passing_share)
+    return Verdict.MET if reached else Verdict.NOT_MET
+
+
+def wilson(passing: int, valid: int, z: float = Z_95) -> tuple[float, float]:
+    """The score interval of a share: Wilson, J. Am. Stat. Assoc. 22 (1927) 209-212. Sound also for few results and shares near 0 or 1."""
+    share = passing / valid
+    square = z * z / valid
+    middle = (share + square / 2) / (1 + square)
+    half = z / (1 + square) * sqrt(share * (1 - share) / valid + square / (4 * valid))
+    return max(0.0, middle - half), min(1.0, middle + half)

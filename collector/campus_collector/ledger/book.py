@@ -1,0 +1,277 @@
+"""Keeps the ledger: looks at every school on the evening of every complete day, opens, follows and strikes off problems.
+
+What the classrooms of a school have in common is one problem of the school (subject ""); while it is open they have none of their own.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+
+from campus_collector.judge.area import OF_ALL, SharedCause, shared_cause
+from campus_collector.judge.causes import Case, Cause, causes_of
+from campus_collector.judge.day import DayEvidence, day_number, day_of
+from campus_collector.judge.evidence import evidence_of, signs_in
+from campus_collector.judge.exemptions import exempt_days
+from campus_collector.judge.policy import Target
+from campus_collector.judge.verdict import SubjectVerdict
+from campus_collector.judging import Progress, required_of
+from campus_collector.ledger.problem import Event, Problem
+from campus_collector.ledger.rules import Known, fails_now, followed, may_reopen, merged, opened, withdrawn
+from campus_collector.store.interface import School, Store, Subject
+from campus_collector.verdicts import TARGETS_OF, Verdicts
+from campus_wire.bandwidth import Verdict
+from campus_wire.language import Text
+
+CLASSROOMS = "classroom_bandwidth"
+LOOK_BACK_DAYS = 40
+"""Enough for the longest window a policy may sensibly ask for."""
+CAUSE_DAYS = 14
+FIRST_LOOK_DAYS = 62
+"""A ledger that begins on a store full of results looks back so far."""
+MOST = 0.5
+SILENT = "agent_silent"
+OFF = (SILENT, "all_endpoints_off")
+"""Causes for which there is nothing to measure: any result shows that it is over."""
+
+_Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Subject:
+    """One subject and target of a school, with all its days."""
+
+    about: Subject
+    target: str
+    rule: Target
+    days: dict[date, DayEvidence]
+    outcomes: dict[date, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evening:
+    """How a subject stands on the evening of a day."""
+
+    known: Known
+    severity: str
+
+
+class Book:
+    """The ledger of one collector."""
+
+    def __init__(self, store: Store, verdicts: Verdicts) -> None:
+        """Nothing is read yet."""
+        self._store, self._verdicts = store, verdicts
+        self._policy = verdicts.policy
+
+    def catch_up(self, until: date | None = None, progress: Progress | None = None) -> int:
+        """Look at every complete day that was not looked at yet, up to `until` (default: yesterday); how many days."""
+        today = datetime.now(UTC).astimezone(self._verdicts.zone).date()
+        last = min(until or today - timedelta(days=1), today - timedelta(days=1))
+        looked = self._store.ledger.looked_until()
+        self._verdicts.catch_up()
+        schools = self._store.schools()
+        first = day_of(looked + 1) if looked is not None else self._first_day(schools, last)
+        if first is None or first > last:
+            return 0
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        for done, school in enumerate(schools):
+            if progress is not None:
+                progress(done, len(schools))
+            self._school(school, days)
+        self._store.ledger.put([], day_number(last))
+        if progress is not None:
+            progress(len(schools), len(schools))
+        return len(days)
+
+    def _first_day(self, schools: Iterable[School], last: date) -> date | None:
+        start = last - timedelta(days=FIRST_LOOK_DAYS)
+        days = [
+            row.day
+            for school in schools
+            for row in self._store.evidence.days(school.id, day_number(start), day_number(last))
+        ]
+        return day_of(min(days)) if days else None
+
+    def _school(self, school: School, days: Sequence[date]) -> None:
+        subjects = self._read(school, days)
+        problems = {(one.target, one.subject): one for one in self._store.ledger.problems(school.id)}
+        touched: dict[_Key, tuple[Problem, list[Event]]] = {}
+        for day in days:
+            for problem, events in self._evening(school, subjects, problems, day):
+                key = (problem.target, problem.subject)
+                before = touched[key][1] if key in touched else []
+                problems[key], touched[key] = problem, (problem, before + events)
+        judged = {(one.target, one.about.id) for one in subjects} | {(CLASSROOMS, "")}
+        for key, problem in problems.items():
+            if problem.is_open and key not in judged:
+                before = touched[key][1] if key in touched else []
+                gone, events = withdrawn(problem, days[-1], datetime.now(UTC))
+                touched[key] = (gone, before + events)
+        if touched:
+            self._store.ledger.put(list(touched.values()))
+
+    def _read(self, school: School, days: Sequence[date]) -> list[_Subject]:
+        """The school's subjects that are judged, with their days from well before the first."""
+        judging = self._verdicts.judging
+        first, last = days[0] - timedelta(days=LOOK_BACK_DAYS), days[-1]
+        rows = judging.days_of_school(school.id, first, last)
+        found = []
+        for subject in self._store.subjects(school.id):
+            if subject.exempt_reason:
+                continue
+            for target in TARGETS_OF[subject.kind]:
+                rule = self._policy.in_force(target, last.replace(day=1))
+                if rule is None:
+                    continue
+                evidence: dict[date, DayEvidence] = {}
+                for month in sorted(
+                    {judging.month_on(day_of(row.day)) for row in rows.get((target, subject.id), [])}, key=str
+                ):
+                    own = [
+                        row for row in rows[target, subject.id] if month.first_day <= day_of(row.day) <= month.last_day
+                    ]
+                    free, _ = exempt_days(self._policy, target, school.id, subject.id, month)
+                    read = judging.read(subject, target, month, own)
+                    evidence |= {day: one for day, one in read.items() if day not in free}
+                outcomes = {day: one.passes(rule.passing_share) for day, one in evidence.items()}
+                known = {day: passed for day, passed in outcomes.items() if passed is not None}
+                found.append(_Subject(subject, target, rule, evidence, known))
+        return found
+
+    def _evening(
+        self, school: School, subjects: Sequence[_Subject], problems: Mapping[_Key, Problem], day: date
+    ) -> Iterable[tuple[Problem, list[Event]]]:
+        at = datetime.now(UTC)
+        stands = {(one.target, one.about.id): self._stand(school, one, day) for one in subjects}
+        shared = self._shared(school, subjects, stands, day)
+        whole = problems.get((CLASSROOMS, ""))
+        covered: set[_Key] = set()
+        if shared is not None or (whole is not None and whole.is_open):
+            step = self._whole_school(school, shared, whole, stands, day, at)
+            if step is not None:
+                problem, events = step
+                yield problem, events
+                if problem.is_open:
+                    covered = {(CLASSROOMS, name) for name in problem.covers}
+                    if shared is not None and shared.cause.code == SILENT:
+                        covered |= {key for key, one in stands.items() if _is_silent(one)}
+        for key, one in stands.items():
+            own = problems.get(key)
+            if key in covered:
+                if own is not None and own.is_open:
+                    yield merged(own, day, at, school.id)
+            elif own is not None and own.is_open:
+                problem, events = followed(own, one.known, day, at, one.severity, self._policy.ledger)
+                if problem != own:
+                    yield problem, events
+            elif one.severity:
+                earlier = own if own is not None and may_reopen(own, day, self._policy.ledger) else None
+                yield opened(one.known, day, at, one.severity, self._policy.ledger, earlier)
+
+    def _stand(self, school: School, one: _Subject, day: date) -> _Evening:
+        known = Known(school.id, school.town, one.target, one.about.id, one.outcomes, self._since(one), causes=())
+        severity = fails_now(known, day, self._policy.ledger, self._policy.is_school_day)
+        if severity or one.outcomes.get(day) is False:
+            verdict = Verdict.INSUFFICIENT if severity == "silent" else Verdict.NOT_MET
+            known = Known(
+                known.school, known.town, known.target, known.subject, known.days, known.first_day,
+                causes_of(self._case(one, day, verdict)),
+            )  # fmt: skip
+        return _Evening(known, severity)
+
+    def _case(self, one: _Subject, day: date, verdict: Verdict) -> Case:
+        window = [found for when, found in one.days.items() if day - timedelta(days=CAUSE_DAYS) < when <= day]
+        failing = [value for found in window for value in found.failing_values]
+        required = required_of(one.about, one.rule)
+        return Case(verdict, one.rule, required, evidence_of(window), signs_in(window), failing)
+
+    def _since(self, one: _Subject) -> date:
+        """Since when it could have been measured."""
+        since = one.about.since
+        known = since.astimezone(self._verdicts.zone).date() if since is not None else date.max
+        return min(known, min(one.days, default=date.max))
+
+    def _shared(
+        self, school: School, subjects: Sequence[_Subject], stands: Mapping[_Key, _Evening], day: date
+    ) -> SharedCause | None:
+        """One cause for the whole school, on this evening."""
+        if len(stands) > 1 and all(_is_silent(one) for one in stands.values()):
+            rooms = tuple(name for target, name in stands if target == CLASSROOMS)
+            said = Text("nothing has come from this school", "该校未上报任何数据")
+            return SharedCause(school.id, CLASSROOMS, Cause(OF_ALL["no_report"], 1.0, said), rooms)
+        verdicts: dict[_Key, SubjectVerdict] = {}
+        for one in subjects:
+            if one.target in (CLASSROOMS, "uplink_bandwidth"):
+                verdicts[one.target, one.about.id] = self._as_verdict(one, stands[one.target, one.about.id], day)
+        rooms_now = [one for (target, _), one in verdicts.items() if target == CLASSROOMS]
+        return shared_cause(rooms_now, verdicts.get(("uplink_bandwidth", "uplink")))
+
+    def _as_verdict(self, one: _Subject, stand: _Evening, day: date) -> SubjectVerdict:
+        verdict = {"failing": Verdict.NOT_MET, "silent": Verdict.INSUFFICIENT}.get(stand.severity, Verdict.MET)
+        case = self._case(one, day, verdict)
+        failing = sorted(case.failing_values)
+        return SubjectVerdict(
+            one.target,
+            stand.known.town,
+            stand.known.school,
+            one.about.id,
+            verdict,
+            case.evidence,
+            one.rule,
+            self._policy.version,
+            tuple(stand.known.causes),
+            failing_median=failing[len(failing) // 2] if failing else None,
+        )
+
+    def _whole_school(
+        self,
+        school: School,
+        shared: SharedCause | None,
+        whole: Problem | None,
+        stands: Mapping[_Key, _Evening],
+        day: date,
+        at: datetime,
+    ) -> tuple[Problem, list[Event]] | None:
+        covers = list(shared.subjects) if shared else whole.covers if whole else []
+        code = shared.cause.code if shared else whole.diagnosis if whole else ""
+        parts = [one.known.days for (_, name), one in stands.items() if code == SILENT or name in covers]
+        days = _together(parts) if code not in OFF else _anything(parts, 1 if code == SILENT else len(parts) / 2)
+        causes: tuple[Cause, ...] = (shared.cause,) if shared else ()
+        silent = shared is not None and code in OFF
+        known = Known(school.id, school.town, CLASSROOMS, "", days, date.min, causes)
+        severity = "silent" if silent else "failing" if shared else ""
+        if whole is not None and whole.is_open:
+            problem, events = followed(whole, known, day, at, severity, self._policy.ledger)
+            merged_covers = sorted(set(problem.covers) | set(covers))
+            if merged_covers != problem.covers and problem.is_open:
+                problem = msgspec.structs.replace(problem, covers=merged_covers)
+            return problem, events
+        if shared is None:
+            return None
+        earlier = whole if whole is not None and may_reopen(whole, day, self._policy.ledger) else None
+        problem, events = opened(known, day, at, severity, self._policy.ledger, earlier)
+        return msgspec.structs.replace(problem, covers=covers), events
+
+
+def _is_silent(one: _Evening) -> bool:
+    return one.severity == "silent" and bool(one.known.causes) and one.known.causes[0].code == "no_report"
+
+
+def _anything(parts: Sequence[Mapping[date, bool]], least: float) -> dict[date, bool]:
+    """Days on which at least so many had any valid result."""
+    counts = Counter(day for days in parts for day in days)
+    return {day: True for day, count in counts.items() if count >= least}
+
+
+def _together(parts: Sequence[Mapping[date, bool]]) -> dict[date, bool]:
+    """Classrooms as one: a day fails when more than half of those with results failed."""
+    counts: dict[date, list[int]] = {}
+    for days in parts:
+        for day, passed in days.items():
+            count = counts.setdefault(day, [0, 0])
+            count[0] += 1
+            count[1] += not passed
+    return {day: failed <= MOST * whole for day, (whole, failed) in counts.items()}

@@ -1,0 +1,100 @@
+"""The chain of a school's results: each result's octets go into a running SHA-256 in the order of storing; a day's seal is its head.
+
+head_n = SHA-256(head_(n-1) || SHA-256(octets_n)), head_0 = SHA-256(school). Whoever changes, removes or inserts a result changes
+every later head; a head that was printed in a report proves what was stored before it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from hashlib import sha256
+
+from campus_collector.store.database import Database
+from campus_collector.store.interface import Link, Seal
+
+SECONDS_PER_DAY = 86_400
+
+
+class Chain:
+    """Seals, and what they seal."""
+
+    def __init__(self, database: Database) -> None:
+        """Shares the store's file."""
+        self._database = database
+
+    def seals(self, school: str) -> list[Seal]:
+        """A school's seals, oldest first."""
+        rows = self._database.all(
+            "SELECT school, day, last_sequence, head FROM seal WHERE school = ? ORDER BY day", (school,)
+        )
+        return [Seal(*row) for row in rows]
+
+    def links(self, school: str) -> Iterator[Link]:
+        """Every place of the chain with the octets that are stored for it, in order; octets None: the result is not there any more.
+
+        Results of before the chain began come first, with sequence 0.
+        """
+        with self._database.reading() as connection:
+            connection.execute("CREATE TEMP TABLE IF NOT EXISTS place (id TEXT PRIMARY KEY, subject, kind, started_at)")
+            connection.execute("DELETE FROM place")
+            connection.execute(
+                "INSERT OR IGNORE INTO place SELECT id, subject, kind, started_at FROM result WHERE school = ?",
+                (school,),
+            )
+            rows = connection.execute(
+                "SELECT coalesce(s.sequence, 0), s.id, r.raw FROM seen s LEFT JOIN place p ON p.id = s.id"
+                " LEFT JOIN result r ON r.school = s.school AND r.subject = p.subject AND r.kind = p.kind"
+                " AND r.started_at = p.started_at AND r.id = p.id WHERE s.school = ? ORDER BY s.sequence",
+                (school,),
+            )
+            for row in rows:
+                yield Link(*row)
+            connection.execute("DELETE FROM place")
+
+    def unlinked(self, school: str) -> int:
+        """How many results are stored that no place of the chain names? Somebody put them there."""
+        row = self._database.one(
+            "SELECT count(*) FROM result r WHERE school = ? AND NOT EXISTS"
+            " (SELECT 1 FROM seen s WHERE s.school = r.school AND s.id = r.id)",
+            (school,),
+        )
+        return int(row[0])
+
+
+def first_head(school: str) -> bytes:
+    """Where a school's chain begins."""
+    return sha256(school.encode()).digest()
+
+
+def next_head(head: bytes, octets: bytes) -> bytes:
+    """The head after one more result."""
+    return sha256(head + sha256(octets).digest()).digest()
+
+
+class Growing:
+    """The chain of one school while a batch is stored."""
+
+    def __init__(self, connection: sqlite3.Connection, school: str, now: datetime) -> None:
+        """From its last seal on."""
+        row = connection.execute(
+            "SELECT day, last_sequence, head FROM seal WHERE school = ? ORDER BY day DESC LIMIT 1", (school,)
+        ).fetchone()
+        last_day = int(row[0]) if row else 0
+        self.sequence: int = row[1] if row else 0
+        self.head: bytes = row[2] if row else first_head(school)
+        self._connection, self._school = connection, school
+        self._day = max(last_day, int(now.timestamp()) // SECONDS_PER_DAY)  # a clock set back opens no sealed day
+
+    def add(self, octets: bytes) -> int:
+        """One more result; its place."""
+        self.sequence += 1
+        self.head = next_head(self.head, octets)
+        return self.sequence
+
+    def seal(self) -> None:
+        """After the batch."""
+        self._connection.execute(
+            "INSERT INTO seal VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " last_sequence = excluded.last_sequence, head = excluded.head",
+            (self._school, self._day, self.sequence, self.head),
+        )

@@ -1,0 +1,93 @@
+"""What the judge keeps: the evidence of each day, and which hours have results that are not in it yet. Derived from results, never the other way."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+from campus_collector.store.database import Database
+from campus_collector.store.interface import DayRow, Unjudged
+
+MICROS_PER_HOUR = 3_600_000_000
+
+
+class EvidenceTable:
+    """Days by school; every key starts with it."""
+
+    def __init__(self, database: Database) -> None:
+        """Shares the store's file."""
+        self._database = database
+
+    def schools_unjudged(self) -> list[str]:
+        """Which schools have results that are not judged yet?"""
+        rows = self._database.all(
+            "WITH RECURSIVE s(school) AS (SELECT min(school) FROM unjudged UNION ALL"
+            " SELECT (SELECT min(school) FROM unjudged u WHERE u.school > s.school) FROM s WHERE s.school IS NOT NULL)"
+            " SELECT school FROM s WHERE school IS NOT NULL"
+        )
+        return [row[0] for row in rows]
+
+    def unjudged(self, school: str) -> list[Unjudged]:
+        """The hours of a school that wait for the judge."""
+        rows = self._database.all(
+            "SELECT school, subject, kind, hour, arrivals FROM unjudged WHERE school = ? ORDER BY subject, kind, hour",
+            (school,),
+        )
+        return [Unjudged(*row) for row in rows]
+
+    def days(self, school: str, first: int, last: int) -> Iterator[DayRow]:
+        """A school's evidence from one day to another, both included (days since 1970)."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT school, day, subject, target, basis, body FROM day_evidence"
+                " WHERE school = ? AND day BETWEEN ? AND ?",
+                (school, first, last),
+            )
+            for row in rows:
+                yield DayRow(*row)
+
+    def of_subject(self, school: str, subject: str, target: str, first: int, last: int) -> list[DayRow]:
+        """One subject's evidence, day by day: a look-up for each."""
+        rows = self._database.all(
+            "WITH RECURSIVE d(day) AS (SELECT ?4 UNION ALL SELECT day + 1 FROM d WHERE day < ?5)"
+            " SELECT e.school, e.day, e.subject, e.target, e.basis, e.body FROM d JOIN day_evidence e"
+            " ON e.school = ?1 AND e.day = d.day AND e.subject = ?2 AND e.target = ?3",
+            (school, subject, target, first, last),
+        )
+        return [DayRow(*row) for row in rows]
+
+    def keep(self, rows: Sequence[DayRow], judged: Sequence[Unjudged] = ()) -> None:
+        """Keep days, and take hours off the list, unless more of them has arrived meanwhile."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT INTO day_evidence VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                " basis = excluded.basis, body = excluded.body",
+                [(one.school, one.day, one.subject, one.target, one.basis, one.body) for one in rows],
+            )
+            connection.executemany(
+                "DELETE FROM unjudged WHERE school = ? AND subject = ? AND kind = ? AND hour = ? AND arrivals = ?",
+                [(one.school, one.subject, one.kind, one.hour, one.arrivals) for one in judged],
+            )
+
+        self._database.write(work)
+
+    def forget(self, school: str | None = None) -> None:
+        """Judge everything again: evidence is derived, and can be thrown away."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM day_evidence WHERE ?1 IS NULL OR school = ?1", (school,))
+            connection.execute(
+                "INSERT INTO unjudged SELECT school, subject, kind, started_at / 3600000000, count(*) FROM result"
+                " WHERE ?1 IS NULL OR school = ?1 GROUP BY 1, 2, 3, 4"
+                " ON CONFLICT DO UPDATE SET arrivals = arrivals + 1",
+                (school,),
+            )
+
+        self._database.write(work)
+
+
+def await_judgement(connection: sqlite3.Connection, school: str, subject: str, kind: str, started: int) -> None:
+    """A result has been stored: its hour waits for the judge."""
+    connection.execute(
+        "INSERT INTO unjudged VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET arrivals = arrivals + 1",
+        (school, subject, kind, started // MICROS_PER_HOUR),
+    )
