@@ -5,10 +5,24 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from campus_collector.commands import (
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_USAGE,
+    Command,
+    Commands,
+    explain,
+    inventory,
+    ledger,
+    month_from,
+    person,
+    simulate,
+    verify,
+)
 from campus_collector.config import CollectorConfig, load_config
 from campus_collector.store.interface import Principal, StoreUnavailable, StoreUnusable
 from campus_wire.ids import is_id
@@ -18,7 +32,6 @@ from campus_wire.settings import ConfigurationError
 from campus_wire.usage import speak
 from campus_wire.version import VERSION
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 DEFAULT_FILE = Path("/etc/campus-collector/collector.toml")
 
 DESCRIPTION = Text(
@@ -46,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser(language).parse_args(argv)
     try:
         config = _config(arguments, language)
-        command: Callable[[argparse.Namespace, CollectorConfig, Language], int] = arguments.command
+        command: Command = arguments.command
         return command(arguments, config, language)
     except ConfigurationError as error:
         print(error.in_(language), file=sys.stderr)
@@ -71,25 +84,10 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"campus-collector {VERSION}")
-    commands = parser.add_subparsers(required=True, metavar=Text("COMMAND", "命令").in_(language))
+    commands = Commands(parser, language)
 
-    def add(name: str, command: Callable[..., int]) -> argparse.ArgumentParser:
-        words = COMMANDS[name].in_(language)
-        made = commands.add_parser(name, help=words, description=words)
-        made.set_defaults(command=command)
-        where = made.add_mutually_exclusive_group()
-        where.add_argument(
-            "--config", type=Path, metavar="FILE", help=Text("configuration file", "配置文件").in_(language)
-        )
-        where.add_argument(
-            "--state-dir",
-            type=Path,
-            metavar="DIR",
-            help=Text(
-                "no configuration: SQLite here, loopback port 8080", "不用配置文件：数据保存在此目录，仅本机 8080 端口"
-            ).in_(language),
-        )
-        return made
+    def add(name: str, command: Command) -> argparse.ArgumentParser:
+        return commands.add(name, COMMANDS[name], command)
 
     add("serve", _serve)
     token = add("agent-token", _agent_token)
@@ -105,6 +103,8 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     judge = add("judge", _judge)
     judge.add_argument("--month", required=True, metavar="YYYY-MM", help=Text("the month", "月份").in_(language))
     judge.add_argument("--json", action="store_true", help=Text("one JSON object", "输出一个 JSON 对象").in_(language))
+    for part in (inventory, explain, ledger, person, verify, simulate):
+        part.register(commands)
     add("check-config", _check_config)
     return parser
 
@@ -175,16 +175,10 @@ def _agent_token(arguments: argparse.Namespace, config: CollectorConfig, languag
 
 def _judge(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     from campus_collector.api.views import compliance_json
-    from campus_collector.judge.month import parse_month
     from campus_collector.judge.table import as_table
     from campus_collector.service import open_service
 
-    try:
-        month = parse_month(arguments.month, config.timezone)
-    except ValueError as error:
-        text = Text("--month: {error}", "--month：月份应写作 YYYY-MM，例如 2026-11，不能是 {given!r}")
-        print(text.in_(language, error=error, given=arguments.month), file=sys.stderr)
-        return EXIT_USAGE
+    month = month_from(arguments.month, config)
     service = open_service(config)
     try:
         said = compliance_json(service, month)

@@ -1,17 +1,25 @@
 """The JSON that the reading routes answer, from store and verdicts. Pure but for the readers it is given."""
 
+from datetime import date
 from typing import Any
 
 import msgspec
 
-from campus_collector.judge.explanations import WORDS
+from campus_collector.judge.causes import Cause
+from campus_collector.judge.derivation import Derivation, conclusion, rule_words
+from campus_collector.judge.explanations import EXPLANATIONS, WORDS
 from campus_collector.judge.month import Month
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_collector.judging import required_of
+from campus_collector.ledger.problem import WHAT_WORDS, Event, Problem
+from campus_collector.ledger.table import Names, problem_words
 from campus_collector.service import Service
 from campus_collector.verdicts import TARGET_OF
 from campus_wire.bandwidth import line_rate_of, verdict_of
+from campus_wire.language import Language
 from campus_wire.records import AnyResult, ServiceResult, ThroughputResult, kind_of, outcome_of
+
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 
 def area_json(area: AreaVerdict) -> dict[str, Any]:
@@ -44,9 +52,94 @@ def subject_json(one: SubjectVerdict) -> dict[str, Any]:
         "skipped_results": evidence.skipped_results,
         "lowest_value": evidence.lowest_value,
         "median_value": evidence.median_value,
+        "passing_share_interval": list(evidence.interval) if evidence.interval else None,
+        "exempt_reason": one.exempt_reason,
         "diagnosis": one.diagnosis,
+        "causes": [cause_json(cause) for cause in one.causes],
         "diagnosis_text": {"en": WORDS[one.diagnosis].en, "zh": WORDS[one.diagnosis].zh},
         "policy_version": one.policy_version,
+    }
+
+
+def cause_json(cause: Cause) -> dict[str, Any]:
+    """One likely cause, with who has to act."""
+    told = EXPLANATIONS[cause.code]
+    return {
+        "cause": cause.code,
+        "weight": cause.weight,
+        "evidence": {"en": cause.evidence.en, "zh": cause.evidence.zh},
+        "advice": {"en": told.advice.en, "zh": told.advice.zh},
+        "unit": told.unit,
+    }
+
+
+def derivation_json(found: Derivation) -> dict[str, Any]:
+    """What `explain --json` prints."""
+    rule = found.rule
+    words = rule_words(rule, found.about.required_bits_per_second, found.tolerance_ratio)
+    return {
+        "target": found.about.target,
+        "school": found.about.school,
+        "subject": found.about.subject,
+        "month": str(found.month),
+        "required_bits_per_second": found.about.required_bits_per_second,
+        "tolerance_ratio": found.tolerance_ratio,
+        "rule": msgspec.to_builtins(rule) if rule else None,
+        "rule_text": {"en": words.en, "zh": words.zh},
+        "results": [
+            {
+                "id": one.id,
+                "started_at": one.at.isoformat(),
+                "figures": one.figures.en,
+                "passes": one.passes,
+                "why": {"en": one.why.en, "zh": one.why.zh},
+            }
+            for one in found.lines
+        ],
+        "days": [
+            {
+                "day": one.day.isoformat(),
+                "valid_results": one.evidence.valid,
+                "passing_results": one.evidence.passing,
+                "values": one.evidence.values,
+                "exempt": one.exempt,
+            }
+            for one in found.days
+        ],
+        "conclusion": [{"en": one.en, "zh": one.zh} for one in conclusion(found.verdict)],
+        "verdict": subject_json(found.verdict),
+    }
+
+
+def problem_json(one: Problem, names: Names, today: date) -> dict[str, Any]:
+    """One problem of the ledger, with words in both languages."""
+    said: dict[str, Any] = msgspec.to_builtins(one)
+    told = EXPLANATIONS[one.diagnosis]
+    defaults = msgspec.structs.asdict(one)
+    return (
+        {key: defaults[key].isoformat() if isinstance(defaults[key], date) else defaults[key] for key in defaults}
+        | said
+        | {
+            "school_name": names.schools.get(one.school, one.school),
+            "town_name": names.towns.get(one.town, one.town),
+            "text": {language: problem_words(one, names, language) for language in LANGUAGES},
+            "advice": {"en": told.advice.en, "zh": told.advice.zh},
+            "overdue": one.overdue_on(today),
+            "age_days": (today - one.opened_on).days,
+        }
+    )
+
+
+def event_json(one: Event) -> dict[str, Any]:
+    """One line of a problem's history."""
+    words = WHAT_WORDS[one.what]
+    return {
+        "at": one.at.isoformat(),
+        "who": one.who,
+        "what": one.what,
+        "words": {"en": words.en, "zh": words.zh},
+        "text": one.text,
+        "values": one.values,
     }
 
 

@@ -19,7 +19,9 @@ SHARE = 0.8
 ALIKE = 0.1
 """Medians that differ less than this from their middle are one rate."""
 NEAR_UPLINK = 0.15
-OF_ALL = {"no_report": "agent_silent", "endpoint_off": "all_endpoints_off", "port_down": "all_endpoints_off"}
+OF_ALL = {"no_report": "agent_silent", "endpoint_off": "all_endpoints_off"}
+OF_GATEWAY = ("gateway_busy", "gateway_port")
+"""Causes that lie in the gateway: never forty classrooms' own."""
 RATES = frozenset({"flat_rate", "shaped", "overloaded_line", "unstable_rate", "port_speed_10", "port_speed_100"})
 
 
@@ -40,10 +42,13 @@ def shared_cause(classrooms: Sequence[SubjectVerdict], uplink: SubjectVerdict | 
     if len(failing) < LEAST_SUBJECTS or len(failing) < SHARE * len(judged):
         return None
     leading = Counter(one.diagnosis for one in failing)
-    silent, off = leading["no_report"], leading["endpoint_off"] + leading["port_down"]
+    silent, off = leading["no_report"], leading["endpoint_off"]
     for code, count in (("no_report", silent), ("endpoint_off", off)):
         if count >= SHARE * len(judged):
             return _shared(failing, Cause(OF_ALL[code], 0.9, _of(count, len(judged))))
+    for code in OF_GATEWAY:
+        if leading[code] >= SHARE * len(judged):
+            return _shared(failing, Cause(code, 0.9, _of(leading[code], len(judged))))
     medians = [one.failing_median for one in failing if one.diagnosis in RATES and one.failing_median]
     if len(medians) < SHARE * len(judged):
         return None

@@ -108,7 +108,7 @@ def _insufficient(case: Case) -> Iterator[Cause]:
     if case.signs["port:down"] and not evidence.valid_results:
         ports = case.signs["port"]
         said = _share(case.signs["port:down"], ports, "readings of the port: no link", "端口读数：无连接")
-        yield Cause("port_down", 0.95 * case.signs["port:down"] / ports, said)
+        yield Cause("endpoint_off", 0.95 * case.signs["port:down"] / ports, said)
 
 
 def _why_unreached(operation: str, kind: str) -> str:

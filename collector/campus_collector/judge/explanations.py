@@ -122,13 +122,6 @@ EXPLANATIONS: dict[str, Explanation] = {
         "re-crimp or replace the cable; then watch whether the error counter stands still",
         "请重做水晶头或更换网线，并观察错误计数是否停止增长",
     ),
-    "port_down": _e(
-        "school",
-        "the switch port has no link",
-        "交换机端口无连接",
-        "check the cable between the classroom and the switch, and that the machine is on",
-        "请检查教室到交换机的网线以及教室电脑是否开机",
-    ),
     "flat_rate": _e(
         "carrier",
         "flat below the target: looks like a rate limit",

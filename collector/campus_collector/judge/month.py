@@ -33,6 +33,10 @@ class Month:
         """How many days it has."""
         return self.last_day.day
 
+    def every_day(self) -> list[date]:
+        """From the first to the last."""
+        return [self.first_day + timedelta(days=number) for number in range(self.days)]
+
     def before(self) -> "Month":
         """The month before."""
         return Month(self.year - (self.number == 1), (self.number - 2) % 12 + 1, self.zone)

@@ -54,10 +54,11 @@ def as_table(month: str, areas: Sequence[AreaVerdict], subjects: Sequence[Subjec
         rows.append([one.school, one.subject, target, verdict, counted, cause])
     found = total(one.agreement for one in subjects)
     agreement = _AGREEMENT.in_(language, agreeing=found.agreeing, compared=found.compared) if found.compared else ""
-    return f"{month}\n\n{_aligned(area_rows)}\n\n{_aligned(rows)}\n\n{agreement}".rstrip()
+    return f"{month}\n\n{aligned(area_rows)}\n\n{aligned(rows)}\n\n{agreement}".rstrip()
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned(rows: list[list[str]]) -> str:
+    """Columns for a terminal."""
     widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)

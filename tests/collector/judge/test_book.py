@@ -32,7 +32,7 @@ def test_results_change_the_verdict_of_their_month_only(world: World) -> None:
 
 def test_only_the_changed_subject_is_judged_again(world: World, monkeypatch) -> None:
     november = Month(2026, 11, ZONE)
-    world.send(throughput())
+    world.send(throughput(), throughput(subject="c102"))
     world.service.verdicts.subjects(november)
     judged: list[str] = []
     original = world.service.verdicts._judge

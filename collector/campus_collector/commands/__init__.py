@@ -1,0 +1,108 @@
+"""The collector's commands, a module each: `register` says what it takes, `run` does it and returns the exit code."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+from campus_collector.config import CollectorConfig
+from campus_collector.judge.month import Month, parse_month
+from campus_wire.language import Language, Text
+from campus_wire.settings import ConfigurationError, Mistake
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+Command = Callable[[argparse.Namespace, CollectorConfig, Language], int]
+
+
+class Commands:
+    """Where commands are added; each can be told where the collector's data is."""
+
+    def __init__(self, parser: argparse.ArgumentParser, language: Language) -> None:
+        """Commands below a parser."""
+        self.language: Language = language
+        self._below = parser.add_subparsers(required=True, metavar=Text("COMMAND", "命令").in_(language))
+
+    def words(self, text: Text, **values: object) -> str:
+        """In the reader's language."""
+        return text.in_(self.language, **values)
+
+    def add(self, name: str, words: Text, command: Command, more: Text | None = None) -> argparse.ArgumentParser:
+        """A command; `more` stands at the end of its help."""
+        said = self.words(words)
+        made = self._below.add_parser(
+            name,
+            help=said,
+            description=said,
+            epilog=self.words(more) if more else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        made.set_defaults(command=command)
+        where = made.add_mutually_exclusive_group()
+        where.add_argument(
+            "--config", type=Path, metavar="FILE", help=self.words(Text("configuration file", "配置文件"))
+        )
+        where.add_argument(
+            "--state-dir",
+            type=Path,
+            metavar="DIR",
+            help=self.words(
+                Text(
+                    "no configuration: SQLite here, loopback port 8080",
+                    "不用配置文件：数据保存在此目录，仅本机 8080 端口",
+                )
+            ),
+        )
+        return made
+
+    def group(self, name: str, words: Text) -> "Commands":
+        """A command with commands of its own."""
+        said = self.words(words)
+        return Commands(self._below.add_parser(name, help=said, description=said), self.language)
+
+    def month(self, parser: argparse.ArgumentParser) -> None:
+        """The option --month, needed."""
+        parser.add_argument("--month", required=True, metavar="YYYY-MM", help=self.words(Text("the month", "月份")))
+
+    def json(self, parser: argparse.ArgumentParser) -> None:
+        """The option --json."""
+        parser.add_argument(
+            "--json", action="store_true", help=self.words(Text("one JSON object", "输出一个 JSON 对象"))
+        )
+
+
+def month_from(text: str, config: CollectorConfig) -> Month:
+    """The month of `--month`. Raises ConfigurationError."""
+    try:
+        return parse_month(text, config.timezone)
+    except ValueError as error:
+        zh = f"月份应写作 YYYY-MM，例如 2026-11，不能是 {text!r}"
+        raise ConfigurationError("campus-collector", [Mistake("--month", Text(str(error), zh))]) from None
+
+
+class Meter:
+    """Says on a terminal how far long work is; nothing when the output goes to a file."""
+
+    EVERY_SECONDS = 0.2
+
+    def __init__(self, words: Text, language: Language) -> None:
+        """`words` is what is being done."""
+        self._words = words.in_(language)
+        self._shown = False
+        self._last = 0.0
+        self._began = monotonic()
+
+    def __call__(self, done: int, whole: int) -> None:
+        """So much of it."""
+        if not sys.stderr.isatty() or (monotonic() - self._last < self.EVERY_SECONDS and done < whole):
+            return
+        self._last, self._shown = monotonic(), True
+        share = done / whole if whole else 1.0
+        seconds = monotonic() - self._began
+        left = f"  ~{seconds / share - seconds:.0f} s" if 0 < share < 1 and seconds > 2 else ""
+        print(f"\r\033[K{self._words} {share:4.0%}  {done}/{whole}{left}", end="", file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

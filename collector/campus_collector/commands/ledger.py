@@ -1,0 +1,74 @@
+"""`campus-collector ledger`: the problem ledger at a terminal and as a file; brings it up to date first."""
+
+import argparse
+import json
+import sys
+from datetime import date, datetime
+from pathlib import Path
+
+from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, Meter
+from campus_collector.config import CollectorConfig
+from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.ledger.problem import STATES
+from campus_wire.language import Language, Text
+
+WORDS = Text("the problem ledger: list it, export it", "问题台账：列出、导出")
+
+
+def register(commands: Commands) -> None:
+    """What it takes."""
+    say = commands.words
+    made = commands.add("ledger", WORDS, _ledger)
+    made.add_argument("--town", help=say(Text("id of a town", "镇街编号")))
+    made.add_argument("--target", choices=TARGET_NAMES, help=say(Text("only this target", "仅此指标")))
+    made.add_argument(
+        "--state",
+        choices=(*STATES, "overdue", "contradicted", "all"),
+        help=say(Text("default: what is still open", "默认：尚未销号的")),
+    )
+    made.add_argument("--older-than", type=int, metavar="DAYS", help=say(Text("open for so long", "已立案天数")))
+    made.add_argument("--out", type=Path, metavar="FILE.csv|FILE.xlsx", help=say(Text("write a file", "写入文件")))
+    made.add_argument(
+        "--until",
+        type=date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help=say(Text("look at measurements up to this day only", "只计算到此日为止的测量")),
+    )
+    commands.json(made)
+
+
+def _ledger(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+    from campus_collector.api.views import problem_json
+    from campus_collector.judge.table import aligned
+    from campus_collector.ledger.listing import Wanted, listed, names_in
+    from campus_collector.ledger.table import HEADINGS, as_csv, as_xlsx, rows
+    from campus_collector.service import open_service
+
+    today = datetime.now(config.timezone).date()
+    service = open_service(config)
+    meter = Meter(Text("looking through the days", "正在逐日核对"), language)
+    try:
+        service.ledger.catch_up(arguments.until, meter)
+        meter.done()
+        wanted = Wanted(arguments.town, arguments.target, arguments.state, None, arguments.older_than)
+        problems = listed(service.store.ledger.problems(), wanted, today)
+        names = names_in(service.store)
+        if arguments.out is not None:
+            make = as_xlsx if arguments.out.suffix.lower() == ".xlsx" else as_csv
+            try:
+                arguments.out.write_bytes(make(problems, names, today, language))
+            except OSError as error:
+                print(f"{arguments.out}: {error.strerror or error}", file=sys.stderr)
+                return EXIT_FAILED
+            print(arguments.out)
+        elif arguments.json:
+            print(json.dumps({"problems": [problem_json(one, names, today) for one in problems]}, ensure_ascii=False))
+        elif problems:
+            shown = [tuple(one.in_(language) for one in HEADINGS), *rows(problems, names, today, language)]
+            print(aligned([list(row[:8]) for row in shown]))
+        else:
+            print(Text("No problem.", "没有问题。").in_(language))
+    finally:
+        meter.done()
+        service.store.close()
+    return EXIT_OK

@@ -1,0 +1,57 @@
+"""`campus-collector verify`: is the evidence whole?"""
+
+import argparse
+import json
+
+from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, Meter
+from campus_collector.config import CollectorConfig
+from campus_wire.language import Language, Text
+
+WORDS = Text(
+    "recompute the chain of results, the audit trail and the evidence; name the first difference",
+    "重新计算结果链、操作记录和判定依据，指出第一处不符",
+)
+
+
+def register(commands: Commands) -> None:
+    """What it takes."""
+    made = commands.add("verify", WORDS, _verify)
+    made.add_argument("--school", metavar="SCHOOL", help=commands.words(Text("only this school", "仅此学校")))
+    commands.json(made)
+
+
+def _verify(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+    from campus_collector.service import open_service
+    from campus_collector.verifying import verify
+
+    meter = Meter(Text("verifying", "正在校验"), language)
+    service = open_service(config)
+    try:
+        found = verify(service, arguments.school, meter)
+    finally:
+        meter.done()
+        service.store.close()
+    if arguments.json:
+        said = {
+            "schools": found.schools,
+            "results": found.results,
+            "unsealed": found.unsealed,
+            "days": found.days,
+            "findings": [{"school": one.school, "en": one.text.en, "zh": one.text.zh} for one in found.findings],
+        }
+        print(json.dumps(said, ensure_ascii=False))
+        return EXIT_FAILED if found.findings else EXIT_OK
+    text = Text(
+        "{schools} schools, {results} results in their chains, {days} days of evidence.",
+        "已校验 {schools} 所学校、{results} 条结果、{days} 天的判定依据。",
+    )
+    print(text.in_(language, schools=found.schools, results=found.results, days=found.days))
+    if found.unsealed:
+        text = Text("{count} results are older than the chain.", "其中 {count} 条结果早于结果链启用。")
+        print(text.in_(language, count=found.unsealed))
+    for one in found.findings:
+        print(f"✗ {one.text.in_(language)}")
+    if found.findings:
+        return EXIT_FAILED
+    print(Text("✓ everything fits", "✓ 全部相符").in_(language))
+    return EXIT_OK

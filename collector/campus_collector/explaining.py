@@ -1,0 +1,39 @@
+"""The derivation of one subject's month, from the store: what `explain` prints and its page shows."""
+
+from campus_collector.judge.derivation import Derivation, derive
+from campus_collector.judge.month import Month
+from campus_collector.judge.rules import RULES
+from campus_collector.judge.verdict import About, judge_month
+from campus_collector.judging import required_of
+from campus_collector.service import Service
+
+
+def explain(service: Service, target: str, school: str, subject_id: str, month: Month) -> Derivation | None:
+    """Everything is read and judged anew from the results; None for a subject that was not there in that month."""
+    verdicts = service.verdicts
+    kind = RULES[target].subject_kind
+    about = next(
+        (
+            one
+            for one in service.store.subjects(school, month.start, month.end)
+            if one.kind == kind and one.id == subject_id
+        ),
+        None,
+    )
+    if about is None:
+        return None
+    town = next((one.town for one in service.store.schools(month.start) if one.id == school), "")
+    required = required_of(about, verdicts.policy.in_force(target, month.first_day))
+    whom = About(target, town, school, subject_id, required, about.exempt_reason)
+    days = verdicts.judging.from_results(about, target, month.first_day, month.last_day)
+    results = list(service.store.results(school, subject_id, RULES[target].result_kind, month.start, month.end))
+    return derive(whom, month, verdicts.policy, results, days, judge_month(whom, days, month, verdicts.policy))
+
+
+def find_subjects(service: Service, target: str, text: str, month: Month) -> list[tuple[str, str]]:
+    """(school, subject) that a reader may mean by `SUBJECT`, `SCHOOL/SUBJECT`, or a school's id where it has one such subject."""
+    school, _, subject = text.rpartition("/")
+    kind = RULES[target].subject_kind
+    known = [one for one in service.store.subjects(school or None, month.start, month.end) if one.kind == kind]
+    found = [(one.school, one.id) for one in known if one.id == subject]
+    return found or [(one.school, one.id) for one in known if not school and one.school == subject]

@@ -1,0 +1,39 @@
+"""Take an inventory in: read, compare, put in force. What the command and the page have in common."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from campus_collector.inventory.changes import RowChange, counted
+from campus_collector.inventory.model import Inventory
+from campus_collector.inventory.read import Mistake, read
+from campus_collector.inventory.sources import sheets_in, sheets_of
+from campus_collector.ledger.problem import Event
+from campus_collector.store.interface import Store
+
+
+def read_file(path: Path, before: Inventory) -> tuple[Inventory, list[Mistake], list[str]]:
+    """The whole inventory as it would be, all mistakes, and what was left aside. Raises Unreadable."""
+    sheets, aside = sheets_in(path)
+    found, mistakes = read(sheets, before)
+    return found.over(before), mistakes, aside
+
+
+def read_upload(name: str, octets: bytes, before: Inventory) -> tuple[Inventory, list[Mistake], list[str]]:
+    """The same of an uploaded file. Raises Unreadable."""
+    sheets, aside = sheets_of(name, octets)
+    found, mistakes = read(sheets, before)
+    return found.over(before), mistakes, aside
+
+
+def put_in_force(
+    store: Store, whole: Inventory, made: Sequence[RowChange], who: str, now: datetime, since: datetime
+) -> int:
+    """From a day on; its version. Written into the audit trail."""
+    counts = counted(made)
+    version = store.inventory.apply(whole, counts, who, now, since)
+    values = {
+        f"{sheet}_{what}": str(number) for sheet, each in counts.items() for what, number in each.items() if number
+    }
+    store.ledger.note(Event(at=now, who=who, what="inventory_imported", values={"version": str(version)} | values))
+    return version

@@ -1,0 +1,277 @@
+"""The whole way from raw results to a month's verdict, so that a reader can repeat it by hand. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from campus_collector.judge.causes import Cause
+from campus_collector.judge.day import DayEvidence
+from campus_collector.judge.evidence import Evidence
+from campus_collector.judge.exemptions import exempt_days
+from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
+from campus_collector.judge.month import Month
+from campus_collector.judge.policy import TARGET_WORDS, Policy, Target
+from campus_collector.judge.rules import Observation, observe
+from campus_collector.judge.verdict import About, SubjectVerdict
+from campus_wire.bandwidth import VERDICT_WORDS, Verdict
+from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS
+from campus_wire.language import Language, Text
+from campus_wire.records import AnyResult, DirectionRecord, RoomResult, ServiceResult, ThroughputResult
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One result: when, which, what it says in figures, and what the rule makes of it (None: not judged, `why` says the reason)."""
+
+    at: datetime
+    id: str
+    figures: Text
+    passes: bool | None
+    why: Text
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    """One day: its counts, and whether it is left out."""
+
+    day: date
+    evidence: DayEvidence
+    exempt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """All of it."""
+
+    about: About
+    month: Month
+    rule: Target | None
+    tolerance_ratio: float
+    verdict: SubjectVerdict
+    lines: tuple[Line, ...]
+    days: tuple[DayLine, ...]
+
+
+def derive(
+    about: About,
+    month: Month,
+    policy: Policy,
+    results: Sequence[AnyResult],
+    days: Mapping[date, DayEvidence],
+    verdict: SubjectVerdict,
+) -> Derivation:
+    """From what was judged and what came out."""
+    rule = policy.in_force(about.target, month.first_day)
+    seen = {one.id: one for one in results}
+    observations = observe(results, rule, policy, month, about.required_bits_per_second) if rule else []
+    judged = {one.id for one in observations}
+    lines = [_line(seen[one.id], one, about, rule, policy) for one in observations]
+    outside = Text("outside school hours: does not count", "不在上课时间：不计入")
+    lines += [
+        Line(one.started_at, one.id, _figures(one), None, outside) for one in seen.values() if one.id not in judged
+    ]
+    free, _ = exempt_days(policy, about.target, about.school, about.subject, month)
+    return Derivation(
+        about,
+        month,
+        rule,
+        policy.tolerance_ratio,
+        verdict,
+        tuple(sorted(lines, key=lambda one: (one.at, one.id))),
+        tuple(DayLine(day, evidence, day in free) for day, evidence in sorted(days.items())),
+    )
+
+
+def _line(result: AnyResult, seen: Observation, about: About, rule: Target | None, policy: Policy) -> Line:
+    return Line(result.started_at, result.id, _figures(result), seen.passes, _why(result, seen.passes))
+
+
+def _why(result: AnyResult, passes: bool | None) -> Text:
+    if passes is True:
+        return Text("passes", "合格")
+    if result.skipped is not None:
+        words = SKIP_WORDS[result.skipped]
+        return Text(f"not made: {words.en}", f"未测：{words.zh}")
+    if result.failure is not None:
+        words = FAILURE_WORDS[result.failure.kind]
+        judged = passes is False
+        return Text(
+            f"{'fails' if judged else 'failed, not judged'}: {words.en}",
+            f"{'不合格' if judged else '未测成，不计入'}：{words.zh}",
+        )
+    if passes is False:
+        return Text("fails", "不合格")
+    words = VALIDITY_WORDS[result.validity]
+    if str(result.validity) == "ok":
+        return Text("not judged: it proves neither", "不计入：不足以判定")
+    return Text(f"not valid: {words.en}", f"无效：{words.zh}")
+
+
+def _figures(result: AnyResult) -> Text:
+    """The numbers the rule looks at, with how they were worked out."""
+    if isinstance(result, ThroughputResult) and result.record is not None:
+        path = result.record.encapsulation
+        parts = []
+        for name, direction in (("↓", result.record.down), ("↑", result.record.up)):
+            if direction is not None:
+                parts.append(f"{name} {_rate(direction, path.wire_bytes, path.mss_bytes)}")
+        idle, working = result.record.idle, result.record.working
+        if idle is not None and idle.rtt_median_seconds is not None:
+            loaded = working.rtt_p95_seconds if working is not None else None
+            more = f"/{loaded * 1000:.1f}" if loaded is not None else ""
+            parts.append(f"RTT {idle.rtt_median_seconds * 1000:.1f}{more} ms")
+        return Text("  ".join(parts), "  ".join(parts))
+    if isinstance(result, ServiceResult) and result.record is not None:
+        seconds = result.record.first_byte_seconds
+        shown = "—" if seconds is None else f"{seconds:.3f} s"
+        return Text(f"first byte {shown}", f"首字节 {shown}")
+    if isinstance(result, RoomResult) and result.record is not None:
+        down = ", ".join(result.record.down) or "—"
+        return Text(
+            f"up: {'yes' if result.record.up else 'no'}; down: {down}",
+            f"可用：{'是' if result.record.up else '否'}；异常：{down}",
+        )
+    return Text("—", "—")
+
+
+def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int) -> str:
+    bound = "≥" if direction.lower_bound else ""
+    if direction.line_rate_bits_per_second is not None:
+        return f"{bound}{direction.line_rate_bits_per_second / 1e6:.2f}"
+    goodput = direction.goodput_bits_per_second / 1e6
+    return f"{bound}{goodput:.2f}×{wire_bytes}/{mss_bytes}={goodput * wire_bytes / mss_bytes:.2f}"
+
+
+def rule_words(rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> Text:
+    """The rule of a target in plain words."""
+    if rule is None:
+        return Text("no entry of the policy was in force: nothing can be met", "当月没有生效的政策条目：不能判定达标")
+    if required_bits_per_second is not None and rule.required_bits_per_second is not None:
+        least = required_bits_per_second * tolerance_ratio / 1e6
+        asked = required_bits_per_second / 1e6
+        passes = Text(
+            f"a result passes when the line rate of both directions is at least {asked:g} × {tolerance_ratio:g} = {least:g} Mbit/s",
+            f"双向线路速率均不低于 {asked:g}×{tolerance_ratio:g}＝{least:g} Mbit/s 为合格",
+        )
+    elif rule.max_first_byte_seconds is not None:
+        seconds = rule.max_first_byte_seconds
+        passes = Text(
+            f"a request in school hours passes when it succeeds with the first byte within {seconds:g} s",
+            f"上课时间内访问成功且首字节不超过 {seconds:g} 秒为合格",
+        )
+    elif rule.delays is not None:
+        limits = rule.delays
+        passes = Text(
+            f"a test passes when the idle RTT is at most {limits.max_rtt_seconds * 1000:g} ms, under load {limits.max_working_rtt_seconds * 1000:g} ms,"
+            f" jitter {limits.max_jitter_seconds * 1000:g} ms, loss {limits.max_loss_ratio:.1%}",
+            f"空闲时延不超过 {limits.max_rtt_seconds * 1000:g} 毫秒、负载时延不超过 {limits.max_working_rtt_seconds * 1000:g} 毫秒、"
+            f"抖动不超过 {limits.max_jitter_seconds * 1000:g} 毫秒、丢包不超过 {limits.max_loss_ratio:.1%} 为合格",
+        )
+    else:
+        passes = Text(
+            "a poll in school hours passes when some room of the school has all its required devices up",
+            "上课时间内轮询时至少一间录播室的必备设备全部正常为合格",
+        )
+    return Text(
+        f"{passes.en}; the month is met when at least {rule.passing_share:.0%} of at least {rule.min_valid_results} valid results"
+        f" on at least {rule.min_days} days pass",
+        f"{passes.zh}；有效结果不少于 {rule.min_valid_results} 次、{rule.min_days} 天，且合格率不低于 {rule.passing_share:.0%} 的月份为达标",
+    )
+
+
+def conclusion(found: SubjectVerdict) -> list[Text]:
+    """How the counts lead to the verdict, sentence by sentence."""
+    evidence, rule = found.evidence, found.rule
+    counted = Text(
+        f"{evidence.passing_results} of {evidence.valid_results} valid results on {evidence.days} days pass"
+        f" ({evidence.invalid_results} invalid, {evidence.failed_results} failed, {evidence.skipped_results} skipped)",
+        f"有效结果 {evidence.valid_results} 次、{evidence.days} 天，合格 {evidence.passing_results} 次"
+        f"（无效 {evidence.invalid_results}、失败 {evidence.failed_results}、未测 {evidence.skipped_results}）",
+    )
+    said = [counted]
+    if found.exempt_days:
+        said.append(
+            Text(
+                f"{found.exempt_days} exempt day(s) are left out: {found.exempt_reason}",
+                f"免考核 {found.exempt_days} 天不计入：{found.exempt_reason}",
+            )
+        )
+    if found.verdict is Verdict.EXEMPT:
+        said.append(Text(f"exempt: {found.exempt_reason}", f"免考核：{found.exempt_reason}"))
+    elif rule is not None and found.verdict is Verdict.INSUFFICIENT:
+        said.append(_what_lacks(evidence, rule))
+    elif rule is not None and evidence.passing_share is not None:
+        sign = ("≥", "≥") if found.verdict is Verdict.MET else ("<", "<")
+        said.append(
+            Text(
+                f"share {evidence.passing_share:.1%} {sign[0]} {rule.passing_share:.0%}",
+                f"合格率 {evidence.passing_share:.1%} {sign[1]} {rule.passing_share:.0%}",
+            )
+        )
+    if evidence.interval is not None:
+        low, high = evidence.interval
+        said.append(
+            Text(
+                f"with so many results the true share lies between {low:.0%} and {high:.0%} (95 %, Wilson)",
+                f"按此样本量，真实合格率在 {low:.0%} 至 {high:.0%} 之间（95% 置信，威尔逊区间）",
+            )
+        )
+    words = VERDICT_WORDS[found.verdict]
+    said.append(Text(f"verdict: {words.en}", f"结论：{words.zh}"))
+    return said
+
+
+def _what_lacks(evidence: Evidence, rule: Target) -> Text:
+    return Text(
+        f"needed: {rule.min_valid_results} valid results on {rule.min_days} days; too few: insufficient, which counts as not met",
+        f"至少需要 {rule.min_valid_results} 次、{rule.min_days} 天有效结果；不足：数据不足，按未达标计",
+    )
+
+
+def cause_words(cause: Cause) -> Text:
+    """One cause in a sentence with its evidence, who has to act and how."""
+    told = EXPLANATIONS[cause.code]
+    unit = UNIT_WORDS[told.unit]
+    return Text(
+        f"{told.what.en} ({cause.evidence.en}) -> {unit.en}: {told.advice.en}",
+        f"{told.what.zh}（{cause.evidence.zh}）→ {unit.zh}：{told.advice.zh}",
+    )
+
+
+def as_text(found: Derivation, language: Language) -> str:
+    """For a person at a terminal."""
+    about, verdict = found.about, found.verdict
+    zone = found.month.zone
+    lines = [
+        f"{TARGET_WORDS[about.target].in_(language)}  {about.school}/{about.subject}  {found.month}",
+        Text(
+            "rule ({source}, in force from {since}, policy {version}): ",
+            "规则（{source}，{since} 起生效，政策版本 {version}）：",
+        ).in_(
+            language,
+            source=found.rule.source if found.rule else "—",
+            since=found.rule.effective_from if found.rule else "—",
+            version=verdict.policy_version,
+        )
+        + rule_words(found.rule, about.required_bits_per_second, found.tolerance_ratio).in_(language),
+        "",
+    ]
+    marks = {True: "✓", False: "✗", None: "·"}
+    for one in found.lines:
+        at = one.at.astimezone(zone).strftime("%m-%d %H:%M:%S")
+        lines.append(f"  {at}  {marks[one.passes]}  {one.figures.in_(language)}  {one.why.in_(language)}  [{one.id}]")
+    if not found.lines:
+        lines.append(Text("  no result", "  没有结果").in_(language))
+    lines.append("")
+    for day in found.days:
+        left_out = Text("  exempt: left out", "  免考核：不计入").in_(language) if day.exempt else ""
+        counted = Text("{passing} of {valid} valid pass", "有效 {valid} 次，合格 {passing} 次").in_(
+            language, passing=day.evidence.passing, valid=day.evidence.valid
+        )
+        lines.append(f"  {day.day}  {counted}{left_out}")
+    lines.append("")
+    lines += [f"  {one.in_(language)}" for one in conclusion(verdict)]
+    if verdict.causes:
+        lines.append(Text("likely causes:", "可能原因：").in_(language))
+        lines += [f"  {one.weight:.0%}  {cause_words(one).in_(language)}" for one in verdict.causes]
+    return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""Which problems does a reader want to see? By town, target, state, age; the worst first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from campus_collector.ledger.problem import Problem
+from campus_collector.ledger.table import Names
+from campus_collector.store.interface import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A selection; None: whatever. `state` may also be `overdue`, `contradicted`, or `all`; without one: what is still open."""
+
+    town: str | None = None
+    target: str | None = None
+    state: str | None = None
+    school: str | None = None
+    older_than_days: int | None = None
+
+
+def listed(problems: Sequence[Problem], wanted: Wanted, today: date) -> list[Problem]:
+    """Overdue ones first, then by due date; struck off ones last."""
+    found = [one for one in problems if _fits(one, wanted, today)]
+    return sorted(found, key=lambda one: (not one.is_open, not one.overdue_on(today), one.due_on, one.id))
+
+
+def _fits(one: Problem, wanted: Wanted, today: date) -> bool:
+    if wanted.town not in (None, one.town) or wanted.target not in (None, one.target):
+        return False
+    if wanted.school not in (None, one.school):
+        return False
+    if wanted.older_than_days is not None and (today - one.opened_on).days < wanted.older_than_days:
+        return False
+    if wanted.state is None:
+        return one.is_open
+    if wanted.state == "overdue":
+        return one.overdue_on(today)
+    if wanted.state == "contradicted":
+        return one.is_open and one.contradicted > 0
+    return wanted.state in ("all", one.state)
+
+
+def names_in(store: Store) -> Names:
+    """What everything is called, removed things included."""
+    since = datetime.fromtimestamp(0, UTC)
+    schools = store.schools(since)
+    subjects = {
+        (one.school, one.id): one.name for one in store.subjects(since=since) if one.kind in ("classroom", "service")
+    }
+    return Names({one.id: one.name for one in schools}, {one.town: one.town_name for one in schools}, subjects)

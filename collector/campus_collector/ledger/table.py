@@ -1,0 +1,141 @@
+"""The ledger as a supervision list: for a terminal, CSV and XLSX, in the columns the bureau knows (序号、镇街、学校、问题 …)."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS, WORDS
+from campus_collector.judge.policy import TARGET_WORDS
+from campus_collector.ledger.problem import STATE_WORDS, Problem
+from campus_wire.language import Language, Text
+
+HEADINGS: tuple[Text, ...] = (
+    Text("no.", "序号"),
+    Text("town", "镇街"),
+    Text("school", "学校"),
+    Text("problem", "问题"),
+    Text("responsible", "责任单位"),
+    Text("measure", "整改措施"),
+    Text("due", "完成时限"),
+    Text("state", "状态"),
+    Text("opened", "立案日期"),
+    Text("struck off", "销号日期"),
+)
+WHOLE_SCHOOL = Text("whole school ({count} classrooms)", "全校（{count} 个班级）")
+OVERDUE = Text("overdue", "已超期")
+CONTRADICTED = Text("claim contradicted by measurements", "实测与整改结论不符")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What ids are called: schools, towns, and (school, subject)."""
+
+    schools: Mapping[str, str]
+    towns: Mapping[str, str]
+    subjects: Mapping[tuple[str, str], str]
+
+    def subject(self, problem: Problem, language: Language) -> str:
+        """What the problem is of."""
+        if not problem.subject:
+            return WHOLE_SCHOOL.in_(language, count=len(problem.covers))
+        if problem.subject == "uplink":
+            return Text("uplink", "上联线路").in_(language)
+        if problem.subject == "recording_room":
+            return Text("recording room", "录播室").in_(language)
+        return self.subjects.get((problem.school, problem.subject), problem.subject)
+
+
+def problem_words(problem: Problem, names: Names, language: Language) -> str:
+    """The problem in one sentence: what of whom is not met, and the likeliest cause."""
+    evidence = problem.evidence_zh if language == "zh" else problem.evidence_en
+    values = {
+        "subject": names.subject(problem, language),
+        "target": TARGET_WORDS[problem.target].in_(language),
+        "cause": WORDS[problem.diagnosis].in_(language),
+        "evidence": evidence,
+    }
+    if not evidence:
+        return Text("{subject}: {target}: {cause}", "{subject}“{target}”未达标：{cause}").in_(language, **values)
+    return Text("{subject}: {target}: {cause} ({evidence})", "{subject}“{target}”未达标：{cause}（{evidence}）").in_(
+        language, **values
+    )
+
+
+def state_words(problem: Problem, today: date, language: Language) -> str:
+    """Its state, and what is wrong with it."""
+    said = [STATE_WORDS[problem.state].in_(language)]
+    if problem.overdue_on(today):
+        said.append(OVERDUE.in_(language))
+    if problem.is_open and problem.contradicted:
+        said.append(CONTRADICTED.in_(language))
+    return Text("; ", "；").in_(language).join(said)
+
+
+def rows(problems: Sequence[Problem], names: Names, today: date, language: Language) -> list[tuple[str, ...]]:
+    """One row a problem, numbered."""
+    found: list[tuple[str, ...]] = []
+    for number, one in enumerate(problems, 1):
+        unit = one.responsible or UNIT_WORDS[one.unit].in_(language)
+        measure = one.measure or EXPLANATIONS[one.diagnosis].advice.in_(language)
+        found.append(
+            (
+                str(number),
+                names.towns.get(one.town, one.town),
+                names.schools.get(one.school, one.school),
+                problem_words(one, names, language),
+                unit,
+                measure,
+                one.due_on.isoformat(),
+                state_words(one, today, language),
+                one.opened_on.isoformat(),
+                one.closed_on.isoformat() if one.closed_on else "",
+            )
+        )
+    return found
+
+
+def as_csv(problems: Sequence[Problem], names: Names, today: date, language: Language) -> bytes:
+    """UTF-8 with BOM; no cell begins like a formula."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([one.in_(language) for one in HEADINGS])
+    writer.writerows([[harmless(cell) for cell in row] for row in rows(problems, names, today, language)])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def as_xlsx(problems: Sequence[Problem], names: Names, today: date, language: Language) -> bytes:
+    """One sheet, headings frozen, filters on; printed on A4 across."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Alignment, Border, Font, Side
+    from openpyxl.utils import get_column_letter
+
+    book = Workbook()
+    page = book.active
+    page.title = Text("ledger", "问题台账").in_(language)
+    page.append([one.in_(language) for one in HEADINGS])
+    for row in rows(problems, names, today, language):
+        page.append(list(row))
+    thin = Side(style="thin")
+    for cells in page.iter_rows():
+        for cell in cells:
+            cell.data_type = "s"
+            cell.border = Border(left=thin, right=thin, top=thin, bottom=thin)
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+    for cell in page[1]:
+        cell.font = Font(bold=True)
+    for number, width in enumerate((6, 12, 22, 46, 16, 40, 12, 16, 12, 12), 1):
+        page.column_dimensions[get_column_letter(number)].width = width
+    page.freeze_panes, page.auto_filter.ref = "A2", page.dimensions
+    page.page_setup.orientation, page.page_setup.paperSize, page.page_setup.fitToHeight = "landscape", 9, 0
+    page.sheet_properties.pageSetUpPr.fitToPage = True
+    page.print_title_rows = "1:1"
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def harmless(cell: str) -> str:
+    """A cell that a spreadsheet program will not calculate."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -1,0 +1,81 @@
+"""Send results to a collector as agents do: batches over HTTP with each school's token, some late, some twice."""
+
+import http.client
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from random import Random
+
+import msgspec
+
+from campus_collector.simulate import LABEL
+from campus_wire.codec import compress, encode_envelope, encode_result
+from campus_wire.records import AgentState, AnyResult, Envelope, Receipt
+from campus_wire.version import VERSION
+
+BATCH = 500
+TWICE_SHARE = 0.01
+"""So many batches are sent again, as after a lost acknowledgement."""
+
+
+class Refused(Exception):
+    """The collector did not take a batch."""
+
+
+class Sender:
+    """One agent's connection; it is opened again when the collector has closed it."""
+
+    def __init__(self, host: str, port: int, school: str, token: str, seed: int) -> None:
+        """Nothing is sent yet."""
+        self._connection = http.client.HTTPConnection(host, port, timeout=120)
+        self._school, self._token = school, token
+        self._random = Random(f"{seed}/{school}/feed")
+        self.stored = self.duplicate = 0
+
+    def send(self, results: Iterable[AnyResult], late: bool) -> Iterator[int]:
+        """All of them in batches, the order shuffled when they come late; yields how many each time."""
+        source: Iterator[AnyResult]
+        if late:
+            everything = list(results)
+            self._random.shuffle(everything)
+            source = iter(everything)
+        else:
+            source = iter(results)
+        while batch := list(islice(source, BATCH)):
+            octets = self._envelope(batch)
+            self._post(octets)
+            if self._random.random() < TWICE_SHARE:
+                self._post(octets)
+            yield len(batch)
+
+    def close(self) -> None:
+        """Done."""
+        self._connection.close()
+
+    def _envelope(self, batch: list[AnyResult]) -> bytes:
+        envelope = Envelope(
+            schema_version=1,
+            agent_id=self._school,
+            boot_id=LABEL,
+            sent_at=datetime.now(UTC),
+            results=[msgspec.Raw(encode_result(one)) for one in batch],
+            agent=AgentState(VERSION, LABEL, clock_offset_seconds=0.0),
+        )
+        return compress(encode_envelope(envelope))
+
+    def _post(self, octets: bytes) -> None:
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Content-Type": "application/json",
+            "Content-Encoding": "gzip",
+        }
+        self._connection.request("POST", "/v1/results", octets, headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise Refused(f"HTTP {answer.status}: {body[:300].decode(errors='replace')}")
+        receipt = msgspec.json.decode(body, type=Receipt)
+        if receipt.quarantined:
+            raise Refused(f"quarantined: {receipt.quarantined[0].reason}")
+        self.stored += receipt.stored
+        self.duplicate += receipt.duplicate

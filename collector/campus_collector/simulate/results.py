@@ -1,0 +1,256 @@
+"""What the agents of a simulated county would report in a month. Pure: county, days and seed in, results out, school by school.
+
+Healthy tests fail 2 % of the time; `noise` classrooms pass four of five, so that either verdict is right for them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import count
+from random import Random
+from zoneinfo import ZoneInfo
+
+from campus_collector.inventory.model import Classroom, School, Service
+from campus_collector.judge.policy import Policy
+from campus_collector.simulate import LABEL
+from campus_collector.simulate.county import NO_FAULT, County
+from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
+from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
+from campus_wire.records import (
+    AnyResult,
+    DirectionRecord,
+    HostRecord,
+    HostResult,
+    LatencyRecord,
+    PortRecord,
+    PortResult,
+    RoomRecord,
+    RoomResult,
+    ServiceRecord,
+    ServiceResult,
+    ThroughputRecord,
+    ThroughputResult,
+)
+
+PATH = Encapsulation()
+HEALTHY_FAILS = 0.02
+CLASSROOM_TESTS, PORT_READINGS, UPLINK_TESTS = 12, 4, 6
+SERVICE_MINUTES, ROOM_MINUTES, HOST_MINUTES = 15, 5, 10
+BREAKS = (time(7, 40), time(9, 45), time(10, 40), time(12, 10), time(15, 20), time(16, 15))
+BUCKET_RATIO = 1.6
+
+
+@dataclass(frozen=True, slots=True)
+class _Idle:
+    """Round trips of a segment: seconds idle, 95 % under load, jitter, loss."""
+
+    rtt: float = 0.001
+    loaded: float = 0.012
+    jitter: float = 0.0001
+    loss: float = 0.0
+
+    def records(self, random: Random) -> tuple[LatencyRecord, LatencyRecord]:
+        """Idle and working."""
+        rtt, loaded = self.rtt * random.uniform(0.9, 1.1), self.loaded * random.uniform(0.9, 1.1)
+        idle = LatencyRecord(
+            "icmp", 20, round(20 * (1 - self.loss)), rtt * 0.9, rtt, rtt * 1.3, rtt * 1.5, self.jitter, self.loss
+        )
+        working = LatencyRecord("icmp", 20, 20, rtt, loaded * 0.8, loaded, loaded * 1.1, self.jitter * 4, self.loss)
+        return idle, working
+
+
+class Generator:
+    """The results of one school."""
+
+    def __init__(
+        self, county: County, school: School, policy: Policy, zone: ZoneInfo, seed: int, density: float
+    ) -> None:
+        """`density` 1: as often as agents measure; less: fewer tests a day."""
+        self._county, self._school, self._policy, self._zone = county, school, policy, zone
+        self._random = Random(f"{seed}/{school.id}")
+        self._density = density
+        self._numbers = count(1)
+        self._prefix = f"sim-{seed}-{school.id}"
+        self._rooms = [one for one in county.inventory.classrooms or () if one.school == school.id]
+
+    def day(self, day: date) -> Iterator[AnyResult]:
+        """Everything of one day."""
+        fault = self._county.schools.get(self._school.id, NO_FAULT)
+        if fault.name == "agent_silent" and fault.on(day):
+            return
+        prefix = f"{self._prefix}-{day:%Y%m%d}"
+        self._numbers = count(1)
+        self._day_prefix = prefix
+        if self._policy.is_school_day(day):
+            for room in self._rooms:
+                yield from self._classroom(room, day)
+            yield from self._uplink(day, fault.name if fault.on(day) else "")
+        for service in self._county.inventory.services or ():
+            if service.town in ("", self._school.town):
+                yield from self._service(service, day, fault.name if fault.on(day) else "")
+        if self._school.town_seat:
+            yield from self._recording_room(day)
+        yield from self._host(day)
+
+    def _times(self, number: float) -> list[time]:
+        whole = max(1, round(number * self._density))
+        return [BREAKS[n % len(BREAKS)] for n in range(whole)]
+
+    def _stamp(self, day: date, at: time, subject: str, seconds: float) -> dict[str, object]:
+        local = datetime.combine(day, at, self._zone) + timedelta(seconds=self._random.uniform(0, 550))
+        number = next(self._numbers)
+        return {
+            "id": f"{self._day_prefix}-{number}",
+            "subject": subject,
+            "school": self._school.id,
+            "started_at": local.astimezone(ZoneInfo("UTC")),
+            "boot_id": LABEL,
+            "monotonic_seconds": float(number),
+            "duration_seconds": seconds,
+        }
+
+    def _classroom(self, room: Classroom, day: date) -> Iterator[AnyResult]:
+        if room.exempt_reason:
+            return
+        fault = self._county.of_classroom(room, day)
+        if fault == "too_few" and day.day > 2:
+            return
+        for at in self._times(CLASSROOM_TESTS):
+            yield self._test(room.id, "classroom", 100e6, fault, day, at)
+        for at in self._times(PORT_READINGS):
+            yield self._port(room.id, fault, day, at)
+
+    def _uplink(self, day: date, fault: str) -> Iterator[AnyResult]:
+        for at in self._times(UPLINK_TESTS):
+            yield self._test("uplink", "uplink", 1e9, fault if fault.startswith("uplink") else "", day, at)
+
+    def _test(self, subject: str, segment: str, required: float, fault: str, day: date, at: time) -> ThroughputResult:
+        stamp = self._stamp(day, at, subject, 0.2)
+        broken = self._unmeasured(fault, stamp)
+        if broken is not None:
+            return broken
+        rate, burst, idle = self._line(fault, required)
+        before, during = idle.records(self._random)
+        down, up = (self._direction(rate * self._random.uniform(0.998, 1.0), burst) for _ in range(2))
+        record = ThroughputRecord(
+            segment=segment,  # type: ignore[arg-type]
+            engine="campus",
+            engine_version=LABEL,
+            required_bits_per_second=required,
+            encapsulation=PATH,
+            down=down,
+            up=up,
+            idle=before,
+            working=during,
+            cpu_ratio=0.95 if fault == "gateway_busy" else 0.2,
+            cross_traffic_bits_per_second=0.0,
+            link_speed_bits_per_second=1e9,
+            link_duplex="full",
+            transport="udp",
+        )
+        validity = Validity.GATEWAY_CPU if fault == "gateway_busy" else Validity.OK
+        return ThroughputResult(**stamp, validity=validity, record=record)  # type: ignore[arg-type]
+
+    def _unmeasured(self, fault: str, stamp: dict[str, object]) -> ThroughputResult | None:
+        if fault in ("endpoint_off", "all_endpoints_off"):
+            failure = Failure(Operation.CONNECT, FailureKind.TIMEOUT)
+            return ThroughputResult(
+                **stamp, validity=Validity.ENDPOINT_OFF, failure=failure, skipped=SkipReason.ENDPOINT_OFF  # type: ignore[arg-type]
+            )  # fmt: skip
+        if fault == "endpoint_not_running":
+            failure = Failure(Operation.CONNECT, FailureKind.CONNECTION_REFUSED)
+            return ThroughputResult(**stamp, validity=Validity.NOT_MEASURED, failure=failure)  # type: ignore[arg-type]
+        return None
+
+    def _line(self, fault: str, required: float) -> tuple[float, float | None, _Idle]:
+        """The rate a test finds, its burst, its round trips."""
+        random = self._random
+        healthy = required if random.random() >= HEALTHY_FAILS else required * random.uniform(0.5, 0.9)
+        if fault in ("port_speed_10", "half_duplex"):
+            return 10e6 if fault == "port_speed_10" else random.uniform(4e6, 9e6), None, _Idle()
+        if fault == "cable_errors":
+            return random.uniform(20e6, 90e6), None, _Idle(loss=0.002)
+        if fault in ("shaped", "uplink_shaped"):
+            return 0.5 * required, 0.5 * required * BUCKET_RATIO, _Idle()
+        if fault == "flat_rate":
+            return 80e6, None, _Idle()
+        if fault == "uplink_flat":
+            return 500e6, None, _Idle()
+        if fault == "uplink_bottleneck":
+            return 60e6, None, _Idle()
+        if fault == "shared_bottleneck":
+            return 70e6, None, _Idle()
+        if fault == "wireless_or_cable":
+            return random.uniform(20e6, 95e6), None, _Idle(rtt=0.004, jitter=0.009, loss=0.01)
+        if fault == "overloaded_line":
+            return random.uniform(30e6, 90e6), None, _Idle(loaded=0.25)
+        if fault == "unstable_rate":
+            return random.uniform(40e6, 95e6), None, _Idle()
+        if fault == "uplink_delay":
+            return healthy, None, _Idle(rtt=0.01, loaded=0.3)
+        if fault == "noise":
+            return required if random.random() < 0.8 else 0.7 * required, None, _Idle()
+        return healthy, None, _Idle(rtt=0.008, loaded=0.03) if required > 5e8 else _Idle()
+
+    def _direction(self, rate: float, burst: float | None) -> DirectionRecord:
+        seconds = 0.105
+        return DirectionRecord(
+            goodput_bits_per_second=round(goodput_from_line_rate(rate, PATH)),
+            bytes=round(rate * seconds / 8),
+            duration_seconds=seconds,
+            line_rate_bits_per_second=round(rate),
+            burst_line_rate_bits_per_second=burst,
+        )
+
+    def _port(self, subject: str, fault: str, day: date, at: time) -> PortResult:
+        off = fault in ("endpoint_off", "all_endpoints_off")
+        errors = self._random.randrange(40, 400) if fault == "cable_errors" else 0
+        record = PortRecord(
+            switch="sw-1",
+            port=f"GigabitEthernet0/0/{abs(hash(subject)) % 48 + 1}",
+            found_by="inventory",
+            up=not off,
+            speed_bits_per_second=None if off else 10e6 if fault in ("port_speed_10", "half_duplex") else 1e9,
+            duplex=None if off else "half" if fault == "half_duplex" else "full",
+            interval_seconds=300.0,
+            received_packets=20_000,
+            receive_errors=errors,
+            fcs_errors=errors,
+        )
+        return PortResult(**self._stamp(day, at, subject, 0.1), validity=Validity.OK, record=record)  # type: ignore[arg-type]
+
+    def _service(self, service: Service, day: date, fault: str) -> Iterator[ServiceResult]:
+        minutes = max(1, round(SERVICE_MINUTES / self._density))
+        slow = fault == "platform_slow" and service.id == "county"
+        for minute in range(0, 24 * 60, minutes):
+            stamp = self._stamp(day, time(minute // 60, minute % 60), service.id, 0.2)
+            if fault == "dns":
+                failure = Failure(Operation.RESOLVE, FailureKind.NAME_NOT_FOUND)
+                record = ServiceRecord(service.url, False, 0.02)
+            else:
+                failure = None
+                first = self._random.uniform(1.2, 2.5) if slow else self._random.uniform(0.05, 0.3)
+                record = ServiceRecord(service.url, True, 0.01, 0.02, 0.03, first, first + 0.1, 200)
+            yield ServiceResult(**stamp, validity=Validity.OK, failure=failure, record=record)  # type: ignore[arg-type]
+
+    def _recording_room(self, day: date) -> Iterator[RoomResult]:
+        fault = self._county.rooms.get(self._school.id, NO_FAULT)
+        name = fault.name if fault.on(day) else ""
+        if name == "no_reports":
+            return
+        minutes = max(1, round(ROOM_MINUTES / self._density))
+        for minute in range(0, 24 * 60, minutes):
+            up = not (name == "recorder_down" and self._random.random() < 0.4)
+            at = time(minute // 60, minute % 60)
+            for subject, down in (("r1", "rec-1"), ("recording_room", "r1")):
+                record = RoomRecord(up, 3 if subject == "r1" else 1, [] if up else [down])
+                yield RoomResult(**self._stamp(day, at, subject, 0.0), validity=Validity.OK, record=record)  # type: ignore[arg-type]
+
+    def _host(self, day: date) -> Iterator[HostResult]:
+        minutes = max(1, round(HOST_MINUTES / self._density))
+        for minute in range(0, 24 * 60, minutes):
+            record = HostRecord(
+                0.1, 4, 0.2, 2_000_000_000, 1_200_000_000, 16_000_000_000, 9_000_000_000, 1e6, 34_000_000
+            )
+            stamp = self._stamp(day, time(minute // 60, minute % 60), "gateway", 0.0)
+            yield HostResult(**stamp, validity=Validity.OK, record=record)  # type: ignore[arg-type]
