@@ -1,20 +1,23 @@
-"""Who may read? On loopback everybody (nobody is configured yet); elsewhere whoever has the read token. Pure ASGI.
+"""Who may read? On loopback everybody; elsewhere whoever has the read token, a person's token, or is logged in. Pure ASGI.
 
-Agent routes bring their own token and are not touched here. Health answers always: probes have no token.
+Routes of agents and for changes bring their own token and are not touched here. Health answers always: probes have no token.
 """
 
 import hmac
 from base64 import b64decode
 from binascii import Error as Base64Error
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campus_collector.http import problem_response
-from campus_collector.ingest.tokens import bearer
+from campus_collector.ingest.tokens import bearer, token_hash
+from campus_collector.people import COOKIE, People
 from campus_wire.settings import Secret
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-AGENT_PATHS = ("/v1/results", "/v1/slots")
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login"})
+DOORS = (("POST", "/v1/results"), ("POST", "/v1/slots"), ("PATCH", "/v1/problems"))
+"""What brings a token of its own and asks for it itself."""
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'"
@@ -31,11 +34,12 @@ SECURITY_HEADERS = (
 class Access:
     """Wraps the application: refuses readers without a token where one is needed, adds security headers everywhere."""
 
-    def __init__(self, app: ASGIApp, loopback: bool, read_token: Secret | None) -> None:
+    def __init__(self, app: ASGIApp, loopback: bool, read_token: Secret | None, people: People) -> None:
         """`read_token` None on a public address: nobody may read."""
         self._app = app
         self._open = loopback and read_token is None
         self._token = read_token
+        self._people = people
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -56,17 +60,20 @@ class Access:
         await problem_response(401, "No token", detail, challenge)(scope, receive, send_with_headers)
 
     def _allowed(self, scope: Scope) -> bool:
-        if self._open or scope["path"] in OPEN_PATHS or _is_agent_door(scope["method"], scope["path"]):
+        if self._open or scope["path"] in OPEN_PATHS or _is_door(scope["method"], scope["path"]):
             return True
-        if self._token is None:
-            return False
-        header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        request = HTTPConnection(scope)
+        if self._people.session(request.cookies.get(COOKIE)) is not None:
+            return True
+        header = request.headers.get("authorization", "")
         given = bearer(header) or _password(header) or ""
-        return hmac.compare_digest(given.encode(), self._token.reveal().encode())
+        if self._token is not None and hmac.compare_digest(given.encode(), self._token.reveal().encode()):
+            return True
+        return bool(given) and self._people.knows(token_hash(given))
 
 
-def _is_agent_door(method: str, path: str) -> bool:
-    return method == "POST" and any(path == door or path.startswith(f"{door}/") for door in AGENT_PATHS)
+def _is_door(method: str, path: str) -> bool:
+    return any(method == verb and (path == door or path.startswith(f"{door}/")) for verb, door in DOORS)
 
 
 def _password(header: str) -> str | None:

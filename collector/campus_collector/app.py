@@ -18,9 +18,11 @@ from campus_collector.api.routes import routes as api_routes
 from campus_collector.export.routes import routes as export_routes
 from campus_collector.http import HttpProblem, on_problem, problem_response
 from campus_collector.ingest.routes import routes as ingest_routes
+from campus_collector.ledger.routes import routes as ledger_routes
 from campus_collector.service import Service
 from campus_collector.slots.routes import routes as slot_routes
 from campus_collector.web.routes import routes as web_routes
+from campus_collector.web.work import routes as work_routes
 from campus_wire import notify
 from campus_wire.settings import read_secret
 
@@ -33,13 +35,13 @@ SHUTDOWN_SECONDS = 20
 
 def build(service: Service) -> ASGIApp:
     """The application with all its routes."""
-    groups = (ingest_routes, slot_routes, api_routes, export_routes, web_routes)
+    groups = (ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, web_routes, work_routes)
     application = Starlette(
         routes=[route for group in groups for route in group(service)],
         exception_handlers={HttpProblem: on_problem, HTTPException: _on_http_error, Exception: _on_mistake},
     )
     token_file = service.config.read_token_file
-    return Access(application, service.config.loopback, read_secret(token_file) if token_file else None)
+    return Access(application, service.config.loopback, read_secret(token_file) if token_file else None, service.people)
 
 
 async def serve(service: Service, ready: Any = None) -> None:

@@ -93,8 +93,9 @@ class Judging:
         for month in _months(first, last, self._zone):
             rule = self._policy.in_force(target, month.first_day)
             if rule is not None:
-                own = [one for one in results if month.start <= one.started_at < month.end]
-                others = [one for one in witnesses if month.start <= one.started_at < month.end]
+                first_moment, end_moment = month.start, month.end
+                own = [one for one in results if first_moment <= one.started_at < end_moment]
+                others = [one for one in witnesses if first_moment <= one.started_at < end_moment]
                 required = required_of(subject, rule)
                 found |= evidence_by_day(own, others, rule, self._policy, self._zone, required)
         return found

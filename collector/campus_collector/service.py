@@ -8,6 +8,7 @@ from campus_collector.config import CollectorConfig
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.policy import load_policy
 from campus_collector.ledger.book import Book as Ledger
+from campus_collector.people import People
 from campus_collector.slots.book import Book as Slots
 from campus_collector.slots.restart import open_book
 from campus_collector.store.interface import Store
@@ -34,6 +35,7 @@ class Service:
     verdicts: Verdicts
     slots: Slots
     ledger: Ledger
+    people: People
     ingest_duration_seconds: Histogram = field(default_factory=_ingest_histogram)
 
 
@@ -43,4 +45,4 @@ def open_service(config: CollectorConfig) -> Service:
     store = SqliteStore(config.database)
     slots = open_book(config.slot_bits_per_second, config.database)
     verdicts = Verdicts(store, policy, config.timezone)
-    return Service(config, store, verdicts, slots, Ledger(store, verdicts))
+    return Service(config, store, verdicts, slots, Ledger(store, verdicts), People(store))

@@ -54,10 +54,11 @@ def observe(
     """The contributions of a subject's results of one month; each id once, in order of time."""
     rule = RULES[target.name]
     seen: dict[str, Observation] = {}
+    start, end = month.start, month.end
     for result in results:
-        local = result.started_at.astimezone(month.zone)
-        if not month.start <= result.started_at < month.end:
+        if not start <= result.started_at < end:
             continue
+        local = result.started_at.astimezone(month.zone)
         if rule.school_hours_only and not policy.in_school_hours(local):
             continue
         passes = rule.passes(result, target, policy, required_bits_per_second)

@@ -149,6 +149,8 @@ class Book:
         shared = self._shared(school, subjects, stands, day)
         whole = problems.get((CLASSROOMS, ""))
         covered: set[_Key] = set()
+        off = False
+        """Silence proves nothing: what failed before it stays a problem of its own."""
         if shared is not None or (whole is not None and whole.is_open):
             step = self._whole_school(school, shared, whole, stands, day, at)
             if step is not None:
@@ -156,12 +158,13 @@ class Book:
                 yield problem, events
                 if problem.is_open:
                     covered = {(CLASSROOMS, name) for name in problem.covers}
+                    off = problem.diagnosis in OFF
                     if shared is not None and shared.cause.code == SILENT:
                         covered |= {key for key, one in stands.items() if _is_silent(one)}
         for key, one in stands.items():
             own = problems.get(key)
             if key in covered:
-                if own is not None and own.is_open:
+                if own is not None and own.is_open and not (off and own.severity == "failing"):
                     yield merged(own, day, at, school.id)
             elif own is not None and own.is_open:
                 problem, events = followed(own, one.known, day, at, one.severity, self._policy.ledger)
@@ -183,7 +186,10 @@ class Book:
         return _Evening(known, severity)
 
     def _case(self, one: _Subject, day: date, verdict: Verdict) -> Case:
-        window = [found for when, found in one.days.items() if day - timedelta(days=CAUSE_DAYS) < when <= day]
+        start = day - timedelta(days=CAUSE_DAYS)
+        if verdict is Verdict.INSUFFICIENT:  # why it is silent is told by what came since it was heard last
+            start = max((when for when in one.outcomes if when <= day), default=start)
+        window = [found for when, found in one.days.items() if start < when <= day]
         failing = [value for found in window for value in found.failing_values]
         required = required_of(one.about, one.rule)
         return Case(verdict, one.rule, required, evidence_of(window), signs_in(window), failing)

@@ -1,81 +1,106 @@
-"""GET / and /schools/ID: Chinese unless the reader asks for English (?lang=, a cookie, or Accept-Language)."""
+"""GET / and /schools/ID, the policy and how a verdict came about: Chinese unless the reader asks for English (?lang=, a cookie, or Accept-Language)."""
 
-import asyncio
-from collections.abc import Callable
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from campus_collector.explaining import explain
+from campus_collector.judge.derivation import cause_words, conclusion, rule_words
+from campus_collector.judge.month import Month, parse_month
+from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
 from campus_collector.service import Service
-from campus_collector.store.interface import StoreUnavailable
 from campus_collector.web.model import Reader
+from campus_collector.web.pages import Pages
 from campus_collector.web.words import WORDS
 from campus_wire.language import Language
 
-COOKIE = "campus_lang"
-COOKIE_SECONDS = 365 * 86_400
 
+def routes(service: Service, pages: Pages | None = None) -> list[Route]:
+    """The pages that only show."""
+    pages = pages or Pages(service)
 
-def routes(service: Service) -> list[Route]:
-    """The pages."""
-    pages = Environment(
-        loader=PackageLoader("campus_collector.web"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-    def render(name: str, language: Language, **values: Any) -> str:
-        def word(key: str, **more: object) -> str:
-            return WORDS[key].in_(language, **more)
-
-        other = "en" if language == "zh" else "zh"
-        return pages.get_template(name).render(w=word, lang=language, other=other, **values)
-
-    async def answer(request: Request, page: Callable[[Language], tuple[int, str]]) -> Response:
-        language = _language(request)
-        try:
-            status, html = await asyncio.to_thread(page, language)
-        except StoreUnavailable:
-            status, html = 503, render("message.html", language, message=WORDS["unavailable"].in_(language))
-        response = HTMLResponse(html, status)
-        if request.query_params.get("lang") in ("zh", "en"):
-            response.set_cookie(COOKIE, language, COOKIE_SECONDS, samesite="lax", httponly=True)
-        return response
-
-    def overview_page(language: Language) -> tuple[int, str]:
-        return 200, render("overview.html", language, view=Reader(service, language).overview())
+    def missing(language: Language, name: str) -> tuple[int, str]:
+        return 404, pages.render("message.html", language, message=WORDS["not_found"].in_(language, id=name))
 
     async def overview(request: Request) -> Response:
-        return await answer(request, overview_page)
+        session = pages.session(request)
+
+        def page(language: Language) -> tuple[int, str]:
+            return 200, pages.render("overview.html", language, session, view=Reader(service, language).overview())
+
+        return await pages.answer(request, page)
 
     async def school(request: Request) -> Response:
-        school_id = request.path_params["school"]
+        school_id, session = request.path_params["school"], pages.session(request)
 
         def page(language: Language) -> tuple[int, str]:
             reader = Reader(service, language)
             view = reader.find_school(school_id)
             if view is None:
-                return 404, render("message.html", language, message=WORDS["not_found"].in_(language, id=school_id))
+                return missing(language, school_id)
             judged_by, updated = reader.foot()
             values = {"school": view, "month": reader.month_words(), "judged_by": judged_by, "updated": updated}
-            return 200, render("school.html", language, **values)
+            return 200, pages.render("school.html", language, session, **values)
 
-        return await answer(request, page)
+        return await pages.answer(request, page)
 
-    return [Route("/", overview), Route("/schools/{school}", school)]
+    async def policy(request: Request) -> Response:
+        session = pages.session(request)
+
+        def page(language: Language) -> tuple[int, str]:
+            return 200, pages.render("policy.html", language, session, **_policy(service, language))
+
+        return await pages.answer(request, page)
+
+    async def derivation(request: Request) -> Response:
+        target, school_id = request.path_params["target"], request.path_params["school"]
+        subject, session = request.path_params["subject"], pages.session(request)
+        month = _month(request.query_params.get("month"), service)
+
+        def page(language: Language) -> tuple[int, str]:
+            found = explain(service, target, school_id, subject, month) if target in TARGET_NAMES else None
+            if found is None:
+                return missing(language, f"{target} {school_id}/{subject}")
+            words = rule_words(found.rule, found.about.required_bits_per_second, found.tolerance_ratio)
+            values = {
+                "found": found,
+                "title": TARGET_WORDS[target].in_(language),
+                "rule": words.in_(language),
+                "conclusion": [one.in_(language) for one in conclusion(found.verdict)],
+                "causes": [(f"{one.weight:.0%}", cause_words(one).in_(language)) for one in found.verdict.causes],
+                "earlier": str(month.before()),
+                "later": str(month.next()) if month.next().start <= service.verdicts.this_month().start else None,
+                "zone": month.zone,
+            }
+            return 200, pages.render("explain.html", language, session, **values)
+
+        return await pages.answer(request, page)
+
+    return [
+        Route("/", overview),
+        Route("/schools/{school}", school),
+        Route("/policy", policy),
+        Route("/explain/{target}/{school}/{subject}", derivation),
+    ]
 
 
-def _language(request: Request) -> Language:
-    """What was asked for last, else what the browser prefers; Chinese when in doubt."""
-    for asked in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
-        if asked == "zh":
-            return "zh"
-        if asked == "en":
-            return "en"
-    first = request.headers.get("accept-language", "").split(",")[0].strip().lower()
-    return "en" if first.startswith("en") else "zh"
+def _month(text: str | None, service: Service) -> Month:
+    """The month asked for; this one when it is none."""
+    try:
+        return parse_month(text or "", service.verdicts.zone)
+    except ValueError:
+        return service.verdicts.this_month()
+
+
+def _policy(service: Service, language: Language) -> dict[str, object]:
+    """Every entry in plain words, the one in force marked."""
+    policy, today = service.verdicts.policy, service.verdicts.this_month().first_day
+    entries = []
+    for target in TARGET_NAMES:
+        for one in sorted((one for one in policy.targets if one.name == target), key=lambda one: one.effective_from):
+            words = rule_words(one, one.required_bits_per_second, policy.tolerance_ratio)
+            in_force = policy.in_force(target, today) is one
+            entries.append(
+                (TARGET_WORDS[target].in_(language), one.source, one.effective_from, in_force, words.in_(language))
+            )
+    return {"entries": entries, "policy": policy, "ledger": policy.ledger, "text": policy.text}

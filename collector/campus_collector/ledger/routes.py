@@ -1,0 +1,160 @@
+"""GET /v1/problems, PATCH /v1/problems/ID (design section 7): the ledger for programs. Reading as everywhere; changing needs a person's token."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from campus_collector.agents import json_body
+from campus_collector.api.views import event_json, problem_json
+from campus_collector.http import HttpProblem, json_response
+from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.ledger.listing import Wanted, listed, names_in
+from campus_collector.ledger.problem import STATES, Event, Problem
+from campus_collector.ledger.table import Names, as_csv, as_xlsx
+from campus_collector.ledger.work import ACTIONS, NotPossible, act
+from campus_collector.people import may_work
+from campus_collector.service import Service
+from campus_collector.store.database import Refused
+from campus_collector.store.interface import Person, StoreUnavailable
+from campus_wire.language import Language
+
+MAX_BODY_BYTES = 16 * 1024
+Answer = TypeVar("Answer")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class _Change(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a PATCH."""
+
+    action: str
+    text: str = ""
+    responsible: str = ""
+    due_on: str = ""
+
+
+def routes(service: Service) -> list[Route]:
+    """The ledger's routes."""
+
+    async def problems(request: Request) -> Response:
+        wanted = wanted_of(request)
+        found, names, today = await in_thread(partial(read_list, service, wanted))
+        return json_response({"problems": [problem_json(one, names, today) for one in found]})
+
+    async def exported(request: Request) -> Response:
+        wanted, ending = wanted_of(request), request.path_params["ending"]
+        language: Language = "en" if request.query_params.get("lang") == "en" else "zh"
+        make = {"csv": as_csv, "xlsx": as_xlsx}.get(ending)
+        if make is None:
+            raise HttpProblem(404, "Not Found", "the ledger is there as .csv and .xlsx")
+
+        def work() -> bytes:
+            found, names, today = read_list(service, wanted)
+            return make(found, names, today, language)
+
+        body = await in_thread(work)
+        kind = XLSX if ending == "xlsx" else "text/csv; charset=utf-8"
+        headers = {"Content-Disposition": f'attachment; filename="problems.{ending}"'}
+        return Response(body, media_type=kind, headers=headers)
+
+    async def problem(request: Request) -> Response:
+        number = number_of(request)
+
+        def work() -> dict[str, object] | None:
+            found = service.store.ledger.problem(number)
+            if found is None:
+                return None
+            today = datetime.now(service.config.timezone).date()
+            events = [event_json(one) for one in service.store.ledger.events(number)]
+            return problem_json(found, names_in(service.store), today) | {"history": events}
+
+        found = await in_thread(work)
+        if found is None:
+            raise HttpProblem(404, "No such problem", str(number))
+        return json_response(found)
+
+    async def change(request: Request) -> Response:
+        person = service.people.of_token(request)
+        body = await json_body(request, MAX_BODY_BYTES)
+        try:
+            asked = msgspec.json.decode(body, type=_Change)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            listed_actions = ", ".join(ACTIONS)
+            raise HttpProblem(400, "Bad request", f"{error}; action is one of {listed_actions}") from None
+        values = {"text": asked.text, "responsible": asked.responsible, "due_on": asked.due_on}
+        try:
+            changed = await in_thread(partial(work_on, service, number_of(request), asked.action, values, person))
+        except NotPossible as refusal:
+            raise HttpProblem(409, "Not possible", refusal.in_("en")) from None
+        today = datetime.now(service.config.timezone).date()
+        return json_response(problem_json(changed, await in_thread(partial(names_in, service.store)), today))
+
+    return [
+        Route("/v1/problems", problems, methods=["GET"]),
+        Route("/v1/problems.{ending}", exported, methods=["GET"]),
+        Route("/v1/problems/{number}", problem, methods=["GET"]),
+        Route("/v1/problems/{number}", change, methods=["PATCH"]),
+    ]
+
+
+def work_on(service: Service, number: int, action: str, values: dict[str, str], person: Person) -> Problem:
+    """One action of one person. Raises NotPossible, HttpProblem 403, 404."""
+    now = datetime.now(UTC)
+    today = now.astimezone(service.config.timezone).date()
+    found = service.store.ledger.problem(number)
+    if found is None:
+        raise HttpProblem(404, "No such problem", str(number))
+    may_work(person, found.town)
+
+    def by(problem: Problem) -> tuple[Problem, Event]:
+        return act(problem, action, values, person.name, now, today)
+
+    return service.store.ledger.change(number, by)
+
+
+def read_list(service: Service, wanted: Wanted) -> tuple[list[Problem], Names, date]:
+    """The problems a reader wants, what everything is called, and today."""
+    today = datetime.now(service.config.timezone).date()
+    return listed(service.store.ledger.problems(), wanted, today), names_in(service.store), today
+
+
+def wanted_of(request: Request) -> Wanted:
+    """The selection in a query. Raises HttpProblem 400."""
+    query = request.query_params
+    target, state, age = query.get("target") or None, query.get("state") or None, query.get("older_than") or None
+    if target is not None and target not in TARGET_NAMES:
+        raise HttpProblem(400, "Bad query", f"target must be one of {', '.join(TARGET_NAMES)}")
+    states = (*STATES, "overdue", "contradicted", "all")
+    if state is not None and state not in states:
+        raise HttpProblem(400, "Bad query", f"state must be one of {', '.join(states)}")
+    if age is not None and not (age.isascii() and age.isdigit() and len(age) <= 4):
+        raise HttpProblem(400, "Bad query", "older_than is a number of days")
+    return Wanted(
+        query.get("town") or None, target, state, query.get("school") or None, int(age) if age is not None else None
+    )
+
+
+def number_of(request: Request) -> int:
+    """The number of a problem in the path. Raises HttpProblem 404."""
+    text = request.path_params["number"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise HttpProblem(404, "No such problem", text[:40])
+    return int(text)
+
+
+async def in_thread(work: Callable[[], Answer]) -> Answer:
+    """Beside the event loop. Raises HttpProblem 503 when the store is away."""
+    try:
+        return await asyncio.to_thread(work)
+    except StoreUnavailable:
+        raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None
+    except Refused as refusal:
+        if isinstance(refusal, NotPossible):
+            raise
+        raise HttpProblem(404, "No such problem", str(refusal)) from None

@@ -1,0 +1,73 @@
+"""How a page is made: its template in the reader's language, with who is logged in."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from campus_collector.people import COOKIE as SESSION_COOKIE
+from campus_collector.people import Session
+from campus_collector.service import Service
+from campus_collector.store.interface import StoreUnavailable
+from campus_collector.web.words import WORDS
+from campus_wire.language import Language
+
+COOKIE = "campus_lang"
+COOKIE_SECONDS = 365 * 86_400
+Page = Callable[[Language], tuple[int, str]]
+
+
+class Pages:
+    """The templates of one collector."""
+
+    def __init__(self, service: Service) -> None:
+        """They are read when they are first used."""
+        self._service = service
+        self._environment = Environment(
+            loader=PackageLoader("campus_collector.web"),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def render(self, name: str, language: Language, session: Session | None = None, **values: Any) -> str:
+        """One page; `w` gives its words."""
+
+        def word(key: str, **more: object) -> str:
+            return WORDS[key].in_(language, **more)
+
+        other = "en" if language == "zh" else "zh"
+        template = self._environment.get_template(name)
+        return template.render(w=word, lang=language, other=other, session=session, **values)
+
+    def session(self, request: Request) -> Session | None:
+        """Who is logged in?"""
+        return self._service.people.session(request.cookies.get(SESSION_COOKIE))
+
+    async def answer(self, request: Request, page: Page) -> Response:
+        """Made beside the event loop; a store that is away is told in words."""
+        language = language_of(request)
+        try:
+            status, html = await asyncio.to_thread(page, language)
+        except StoreUnavailable:
+            status = 503
+            html = self.render("message.html", language, message=WORDS["unavailable"].in_(language))
+        response = HTMLResponse(html, status)
+        if request.query_params.get("lang") in ("zh", "en"):
+            response.set_cookie(COOKIE, language, COOKIE_SECONDS, samesite="lax", httponly=True)
+        return response
+
+
+def language_of(request: Request) -> Language:
+    """What was asked for last, else what the browser prefers; Chinese when in doubt."""
+    for asked in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
+        if asked == "zh":
+            return "zh"
+        if asked == "en":
+            return "en"
+    first = request.headers.get("accept-language", "").split(",")[0].strip().lower()
+    return "en" if first.startswith("en") else "zh"

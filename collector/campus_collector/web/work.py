@@ -1,0 +1,347 @@
+"""The pages people work on: the ledger, the inventory, logging in. Every form carries a token of its session."""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import partial
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from campus_collector.http import HttpProblem
+from campus_collector.inventory.changes import RowChange, as_lines, changes, removes_much
+from campus_collector.inventory.headings import SHEETS
+from campus_collector.inventory.intake import put_in_force, read_upload
+from campus_collector.inventory.model import Inventory
+from campus_collector.inventory.sources import MAX_FILE_BYTES, Unreadable
+from campus_collector.inventory.write import as_xlsx
+from campus_collector.judge.explanations import WORDS as CAUSES
+from campus_collector.judge.policy import TARGET_WORDS
+from campus_collector.ledger.listing import names_in
+from campus_collector.ledger.problem import MEASUREMENTS, STATE_WORDS, WHAT_WORDS, Event
+from campus_collector.ledger.routes import XLSX, in_thread, number_of, read_list, wanted_of, work_on
+from campus_collector.ledger.table import CONTRADICTED, OVERDUE, rows
+from campus_collector.ledger.work import NotPossible
+from campus_collector.people import COOKIE, SESSION_SECONDS, may_import
+from campus_collector.service import Service
+from campus_collector.web.pages import Pages, language_of
+from campus_collector.web.words import WORDS
+from campus_wire.language import Language, Text
+
+MAX_PENDING = 4
+FORM_ROOM = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """An upload that was looked at and waits to be put in force; only on top of the version it was compared with."""
+
+    whole: Inventory
+    made: list[RowChange]
+    before: Inventory
+    who: str
+
+
+class Work:
+    """The pages, with the uploads that wait."""
+
+    def __init__(self, service: Service) -> None:
+        """Nothing waits."""
+        self._service = service
+        self._pages = Pages(service)
+        self._pending: OrderedDict[str, _Pending] = OrderedDict()
+
+    async def problems(self, request: Request) -> Response:
+        """The ledger."""
+        wanted, session = wanted_of(request), self._pages.session(request)
+
+        def page(language: Language) -> tuple[int, str]:
+            found, names, today = read_list(self._service, wanted)
+            given = {
+                "town": wanted.town,
+                "target": wanted.target,
+                "state": wanted.state,
+                "older_than": wanted.older_than_days,
+                "lang": language,
+            }
+            values = {
+                "rows": list(zip(found, rows(found, names, today, language), strict=True)),
+                "towns": sorted(names.towns.items()),
+                "targets": [(name, text.in_(language)) for name, text in TARGET_WORDS.items()],
+                "states": _states(language),
+                "wanted": wanted,
+                "query": urlencode({key: value for key, value in given.items() if value is not None}),
+                "today": today,
+            }
+            return 200, self._pages.render("problems.html", language, session, **values)
+
+        return await self._pages.answer(request, page)
+
+    async def problem(self, request: Request) -> Response:
+        """One problem with its history, and what can be done."""
+        return await self._problem(request, "")
+
+    async def _problem(self, request: Request, refusal: str) -> Response:
+        number, session = number_of(request), self._pages.session(request)
+
+        def page(language: Language) -> tuple[int, str]:
+            one = self._service.store.ledger.problem(number)
+            if one is None:
+                message = WORDS["not_found"].in_(language, id=number)
+                return 404, self._pages.render("message.html", language, session, message=message)
+            zone = self._service.config.timezone
+            today = datetime.now(zone).date()
+            values = {
+                "one": one,
+                "cells": rows([one], names_in(self._service.store), today, language)[0],
+                "history": [
+                    _event(event, zone, language) for event in reversed(self._service.store.ledger.events(number))
+                ],
+                "today": today,
+                "need": self._service.verdicts.policy.ledger.close_passing_days,
+                "refusal": refusal,
+            }
+            return 409 if refusal else 200, self._pages.render("problem.html", language, session, **values)
+
+        return await self._pages.answer(request, page)
+
+    async def change(self, request: Request) -> Response:
+        """A form of a problem's page."""
+        number, language = number_of(request), language_of(request)
+        form = await _form(request)
+        try:
+            person = self._service.people.of_form(request, form.get("form_token", ""))
+            await in_thread(partial(work_on, self._service, number, form.get("action", ""), form, person))
+        except NotPossible as refusal:
+            return await self._problem(request, refusal.in_(language))
+        except HttpProblem as problem:
+            if problem.status not in (401, 403):
+                raise
+            return await self._problem(request, _refused(problem, language))
+        return RedirectResponse(f"/problems/{number}", 303)
+
+    async def login_page(self, request: Request) -> Response:
+        """Where a person shows a token."""
+        return await self._login(request, "", 200)
+
+    async def _login(self, request: Request, refusal: str, status: int) -> Response:
+        session, goes_on = self._pages.session(request), _own_path(request.query_params.get("next"))
+
+        def page(language: Language) -> tuple[int, str]:
+            return status, self._pages.render("login.html", language, session, refusal=refusal, next=goes_on)
+
+        return await self._pages.answer(request, page)
+
+    async def login(self, request: Request) -> Response:
+        """A token becomes a session."""
+        form, language = await _form(request), language_of(request)
+        address = request.client.host if request.client else ""
+        try:
+            name = await in_thread(partial(self._service.people.log_in, form.get("token", "").strip(), address))
+        except HttpProblem as problem:
+            if problem.status != 429:
+                raise
+            return await self._login(request, WORDS["too_many"].in_(language), 429)
+        if name is None:
+            return await self._login(request, WORDS["token_refused"].in_(language), 401)
+        session = self._service.people.session(name)
+        if session is not None:
+            event = Event(at=datetime.now(UTC), who=session.person.name, what="logged_in")
+            await in_thread(partial(self._service.store.ledger.note, event))
+        response = RedirectResponse(_own_path(form.get("next")), 303)
+        secure = self._service.config.tls_cert is not None
+        response.set_cookie(COOKIE, name, SESSION_SECONDS, httponly=True, samesite="strict", secure=secure)
+        return response
+
+    async def logout(self, request: Request) -> Response:
+        """The session ends."""
+        form = await _form(request)
+        self._service.people.of_form(request, form.get("form_token", ""))
+        self._service.people.log_out(request.cookies.get(COOKIE, ""))
+        response = RedirectResponse("/login", 303)
+        response.delete_cookie(COOKIE)
+        return response
+
+    async def inventory(self, request: Request) -> Response:
+        """What is in force, and a place to bring another."""
+        return await self._inventory(request)
+
+    async def _inventory(
+        self,
+        request: Request,
+        said: str = "",
+        mistakes: list[str] | None = None,
+        pending: str = "",
+        status: int = 200,
+    ) -> Response:
+        session = self._pages.session(request)
+        waiting = self._pending.get(pending)
+
+        def page(language: Language) -> tuple[int, str]:
+            store, zone = self._service.store, self._service.config.timezone
+            current = store.inventory.current()
+            values = {
+                "said": said,
+                "mistakes": mistakes or [],
+                "pending": pending if waiting is not None and waiting.made else "",
+                "preview": as_lines(waiting.made, language) if waiting is not None else [],
+                "much": [] if waiting is None else _much(waiting, language),
+                "today": datetime.now(zone).date(),
+                "counts": [(sheet.words.in_(language), len(getattr(current, sheet.name) or ())) for sheet in SHEETS],
+                "imports": [
+                    (
+                        one.version,
+                        one.imported_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if one.imported_at else "",
+                        one.imported_by,
+                        one.effective_from.astimezone(zone).date() if one.effective_from else "",
+                        _counts(one.changes, language),
+                    )
+                    for one in store.inventory.imports(20)
+                ],
+            }
+            return status, self._pages.render("inventory.html", language, session, **values)
+
+        return await self._pages.answer(request, page)
+
+    async def upload(self, request: Request) -> Response:
+        """Look at a file: what would change, or every mistake."""
+        language = language_of(request)
+        length = request.headers.get("content-length", "")
+        if not length.isdigit():
+            raise HttpProblem(411, "Length needed", "send a Content-Length")
+        if int(length) > MAX_FILE_BYTES + FORM_ROOM:
+            raise HttpProblem(413, "Too large", f"a file is at most {MAX_FILE_BYTES} bytes")
+        async with request.form(max_files=1, max_fields=4) as form:
+            given, form_token = form.get("file"), str(form.get("form_token", ""))
+            person = self._service.people.of_form(request, form_token)
+            may_import(person)
+            if given is None or isinstance(given, str):
+                raise HttpProblem(400, "No file", "choose a file")
+            name, octets = given.filename or "", await given.read()
+        before = await in_thread(self._service.store.inventory.current)
+        try:
+            whole, mistakes, _ = await asyncio.to_thread(read_upload, name, octets, before)
+        except Unreadable as error:
+            return await self._inventory(request, mistakes=[error.in_(language)], status=422)
+        if mistakes:
+            return await self._inventory(request, mistakes=[one.in_(language) for one in mistakes], status=422)
+        key = secrets.token_urlsafe(16)
+        self._pending[key] = _Pending(whole, changes(before, whole), before, person.name)
+        while len(self._pending) > MAX_PENDING:
+            self._pending.popitem(last=False)
+        return await self._inventory(request, pending=key)
+
+    async def apply(self, request: Request) -> Response:
+        """Put in force what was looked at."""
+        form, language = await _form(request), language_of(request)
+        person = self._service.people.of_form(request, form.get("form_token", ""))
+        may_import(person)
+        waiting = self._pending.pop(form.get("pending", ""), None)
+        current = await in_thread(self._service.store.inventory.current)
+        if waiting is None or waiting.before != current or waiting.who != person.name:
+            return await self._inventory(request, WORDS["form_old"].in_(language), status=409)
+        zone = self._service.config.timezone
+        try:
+            since = date.fromisoformat(form.get("since", ""))
+        except ValueError:
+            since = datetime.now(zone).date()
+        moment = datetime.combine(since, time(), zone)
+        store, now = self._service.store, datetime.now(UTC)
+        version = await in_thread(partial(put_in_force, store, waiting.whole, waiting.made, person.name, now, moment))
+        return await self._inventory(request, WORDS["imported"].in_(language, version=version))
+
+    async def workbook(self, request: Request) -> Response:
+        """The inventory as one XLSX."""
+        language = language_of(request)
+
+        def work() -> bytes:
+            return as_xlsx(self._service.store.inventory.current(), language)
+
+        headers = {"Content-Disposition": 'attachment; filename="inventory.xlsx"'}
+        return Response(await in_thread(work), media_type=XLSX, headers=headers)
+
+
+def routes(service: Service) -> list[Route]:
+    """The pages people work on."""
+    work = Work(service)
+    return [
+        Route("/problems", work.problems, methods=["GET"]),
+        Route("/problems/{number}", work.problem, methods=["GET"]),
+        Route("/problems/{number}", work.change, methods=["POST"]),
+        Route("/login", work.login_page, methods=["GET"]),
+        Route("/login", work.login, methods=["POST"]),
+        Route("/logout", work.logout, methods=["POST"]),
+        Route("/inventory", work.inventory, methods=["GET"]),
+        Route("/inventory", work.upload, methods=["POST"]),
+        Route("/inventory/apply", work.apply, methods=["POST"]),
+        Route("/inventory.xlsx", work.workbook, methods=["GET"]),
+    ]
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a small form. Raises HttpProblem 411, 413."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit():
+        raise HttpProblem(411, "Length needed", "send a Content-Length")
+    if int(length) > FORM_ROOM:
+        raise HttpProblem(413, "Too large", "the form is too large")
+    async with request.form(max_files=0, max_fields=20) as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def _own_path(text: str | None) -> str:
+    """Where to go on after logging in: only within this site."""
+    known = ("/problems", "/inventory", "/schools", "/policy", "/explain")
+    sound = text is not None and any(text == one or text.startswith(f"{one}/") for one in known)
+    return text if sound and text is not None and "\\" not in text else "/problems"
+
+
+def _states(language: Language) -> list[tuple[str, str]]:
+    words: Mapping[str, Text] = {
+        **STATE_WORDS,
+        "overdue": OVERDUE,
+        "contradicted": CONTRADICTED,
+        "all": Text("all, struck off too", "全部（含已销号）"),
+    }
+    return [(name, text.in_(language)) for name, text in words.items()]
+
+
+def _event(event: Event, zone: object, language: Language) -> tuple[str, str, str, str, str]:
+    """One line of a history."""
+    who = Text("measurements", "实测").in_(language) if event.who == MEASUREMENTS else event.who
+    cause = CAUSES[event.values["cause"]].in_(language) if event.values.get("cause") in CAUSES else ""
+    values = [value for key, value in event.values.items() if key in ("day", "responsible", "due_on")] + (
+        [cause] if cause else []
+    )
+    at = event.at.astimezone(zone).strftime("%Y-%m-%d %H:%M")  # type: ignore[arg-type]
+    return at, who, WHAT_WORDS[event.what].in_(language), event.text, " · ".join(values)
+
+
+def _refused(problem: HttpProblem, language: Language) -> str:
+    if problem.status == 401:
+        return WORDS["log_in_to_work"].in_(language)
+    return WORDS["form_old" if "form" in problem.detail else "not_allowed"].in_(language)
+
+
+def _much(waiting: _Pending, language: Language) -> list[str]:
+    words = {sheet.name: sheet.words.in_(language) for sheet in SHEETS}
+    return [
+        WORDS["would_remove"].in_(language, sheet=words[sheet], gone=gone, had=had)
+        for sheet, gone, had in removes_much(waiting.before, waiting.made)
+    ]
+
+
+def _counts(made: Mapping[str, Mapping[str, int]], language: Language) -> str:
+    marks = {"added": "+", "changed": "~", "removed": "−"}
+    words = {sheet.name: sheet.words.in_(language) for sheet in SHEETS}
+    said = [
+        f"{words.get(sheet, sheet)} {' '.join(f'{marks.get(what, what)}{number}' for what, number in each.items() if number)}"
+        for sheet, each in made.items()
+        if any(each.values())
+    ]
+    return " · ".join(said)
