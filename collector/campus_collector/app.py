@@ -21,6 +21,7 @@ from campus_collector.ingest.routes import routes as ingest_routes
 from campus_collector.ledger.routes import routes as ledger_routes
 from campus_collector.service import Service
 from campus_collector.slots.routes import routes as slot_routes
+from campus_collector.store.interface import StoreUnavailable
 from campus_collector.web.routes import routes as web_routes
 from campus_collector.web.work import routes as work_routes
 from campus_wire import notify
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 2000
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 20
+UPKEEP_SECONDS = 60.0
 
 
 def build(service: Service) -> ASGIApp:
@@ -75,10 +77,27 @@ async def serve(service: Service, ready: Any = None) -> None:
     notify.send("READY=1")
     if ready is not None:
         ready(host, port)
+    upkeep = asyncio.create_task(_upkeep(service))
     with listener:
         await server._serve([listener])  # serve() would take the signals for itself
+    upkeep.cancel()
     service.store.close()
     log.info("collector stopped")
+
+
+async def _upkeep(service: Service) -> None:
+    """What nobody has to ask for: results are judged soon after they come, and the ledger looks at each day once it is over."""
+    while True:
+        try:
+            await asyncio.to_thread(service.verdicts.catch_up)
+            days = await asyncio.to_thread(service.ledger.catch_up)
+            if days:
+                log.info("ledger is up to date", extra={"days": days})
+        except StoreUnavailable as error:
+            log.error("store unavailable", extra={"error": str(error)})
+        except Exception:
+            log.exception("upkeep failed; it is tried again")
+        await asyncio.sleep(UPKEEP_SECONDS)
 
 
 def _listen(host: str, port: int) -> socket.socket:

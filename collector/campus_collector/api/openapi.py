@@ -5,19 +5,26 @@ from typing import Any
 import msgspec
 
 from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.ledger.problem import STATES
+from campus_collector.ledger.work import ACTIONS, MAX_TEXT
 from campus_wire.records import KINDS, AgentState, Announcement, AnyResult, Problem, Receipt, Slot, SlotRequest
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WORDS = {
     400: "Not understood",
     401: "No token, or a refused one",
+    403: "Not yours",
     404: "Not known",
     408: "The body came too slowly",
+    409: "Not possible now",
+    411: "A length is needed",
     413: "Too large",
     415: "Wrong content type or encoding",
     422: "A schema version this collector does not speak",
+    429: "Too many attempts",
     503: "Not now; see Retry-After",
 }
+_STATES = [*STATES, "overdue", "contradicted", "all"]
 
 
 def document() -> dict[str, Any]:
@@ -97,11 +104,56 @@ def _paths() -> dict[str, Any]:
                 "responses": _responses(None, 400, 401, 503),
             }
         },
+        "/v1/problems": {
+            "get": {
+                "summary": "The problem ledger: what is still open, the most urgent first",
+                "parameters": [
+                    _query("town", {"type": "string"}, "one town only"),
+                    _query("school", {"type": "string"}, "one school only"),
+                    _query("target", {"type": "string", "enum": list(TARGET_NAMES)}, "one target only"),
+                    _query("state", {"type": "string", "enum": _STATES}, "still open when absent"),
+                    _query("older_than", {"type": "integer", "minimum": 0, "maximum": 9999}, "open for so many days"),
+                ],
+                "responses": _responses(None, 400, 401, 503),
+            }
+        },
+        "/v1/problems.{ending}": {
+            "get": {
+                "summary": "The same as a supervision list: csv or xlsx",
+                "parameters": [_path("ending", {"type": "string", "enum": ["csv", "xlsx"]})],
+                "responses": _responses("application/octet-stream", 400, 401, 404, 503),
+            }
+        },
+        "/v1/problems/{number}": {
+            "get": {
+                "summary": "One problem with its history",
+                "parameters": [_path("number", {"type": "integer", "minimum": 1})],
+                "responses": _responses(None, 401, 404, 503),
+            },
+            "patch": {
+                "summary": "Work on a problem: acknowledge, assign, set a date, note a measure, comment, claim it fixed. Measurements alone strike it off.",
+                "security": [{"token": []}],
+                "parameters": [_path("number", {"type": "integer", "minimum": 1})],
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _work()}}},
+                "responses": _responses(None, 400, 401, 403, 404, 408, 409, 413, 415, 503),
+            },
+        },
         "/metrics": {"get": {"summary": "For Prometheus", "responses": _responses("text/plain", 401, 503)}},
         "/healthz": {"get": {"summary": "Alive", "responses": _responses(None)}},
         "/readyz": {"get": {"summary": "Alive, and the store can be written", "responses": _responses(None, 503)}},
         "/openapi.json": {"get": {"summary": "This document", "responses": _responses(None, 401)}},
         "/": {"get": {"summary": "Overview page", "responses": _responses("text/html", 401, 503)}},
+        "/policy": _page("The policy in plain words"),
+        "/explain/{target}/{school}/{subject}": _page("How a verdict came about", "target", "school", "subject"),
+        "/problems": _page("The ledger"),
+        "/problems/{number}": _page("One problem", "number") | _form("Work on it", "number"),
+        "/inventory": _page("The inventory") | _form("Look at a file"),
+        "/inventory/apply": _form("Put it in force"),
+        "/inventory.xlsx": {
+            "get": {"summary": "The inventory", "responses": _responses("application/octet-stream", 401, 503)}
+        },
+        "/login": _page("Log in") | _form("Show a token"),
+        "/logout": _form("End the session"),
         "/schools/{school}": {
             "get": {
                 "summary": "Page of one school",
@@ -126,6 +178,49 @@ def _envelope() -> dict[str, Any]:
             "agent": {"$ref": "#/components/schemas/AgentState"},
             "announcement": {"$ref": "#/components/schemas/Announcement"},
         },
+    }
+
+
+def _work() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["action"],
+        "additionalProperties": False,
+        "properties": {
+            "action": {"type": "string", "enum": list(ACTIONS)},
+            "text": {"type": "string", "maxLength": MAX_TEXT},
+            "responsible": {"type": "string", "maxLength": 100},
+            "due_on": {"type": "string", "format": "date"},
+        },
+    }
+
+
+def _path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _page(summary: str, *names: str) -> dict[str, Any]:
+    return {
+        "get": {
+            "summary": summary,
+            "parameters": [_path(name, {"type": "string"}) for name in names],
+            "responses": _responses("text/html", 400, 401, 404, 503),
+        }
+    }
+
+
+def _form(summary: str, *names: str) -> dict[str, Any]:
+    """What a page sends; programs use /v1."""
+    return {
+        "post": {
+            "summary": summary,
+            "parameters": [_path(name, {"type": "string"}) for name in names],
+            "requestBody": {
+                "required": True,
+                "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+            },
+            "responses": _responses("text/html", 400, 401, 403, 404, 409, 411, 413, 422, 429, 503),
+        }
     }
 
 

@@ -4,6 +4,7 @@ A classroom's gauges show its latest valid result; when its agent has been silen
 any more. `campus_agent_up` is 0 after 15 minutes of silence.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -82,6 +83,7 @@ def collect(service: Service, now: datetime | None = None) -> Families:
     for (kind, outcome), value in sorted(service.store.measurement_totals().items()):
         families.add("campus_measurements_total", (kind, outcome), value)
     _agreement(families, service)
+    _problems(families, service, now)
     families.add("campus_slots_granted_total", (), service.slots.granted)
     families.add("campus_slots_refused_total", (), service.slots.refused)
     families.add("campus_slots_running", (), len(service.slots.running(monotonic())))
@@ -120,6 +122,18 @@ def _agreement(families: Families, service: Service) -> None:
         families.add("campus_engine_agreement_comparisons", (segment,), found.compared)
         rate = median(found.rate_ratios) if found.rate_ratios else None
         families.add("campus_engine_agreement_rate_ratio", (segment,), rate)
+
+
+def _problems(families: Families, service: Service, now: datetime) -> None:
+    """The ledger: what is open, and what is overdue, by target and town."""
+    today = now.astimezone(service.verdicts.zone).date()
+    problems = service.store.ledger.problems(open_only=True)
+    counted = Counter((one.target, one.town, one.severity) for one in problems)
+    for labels, count in sorted(counted.items()):
+        families.add("campus_problems_open", labels, count)
+    overdue = Counter((one.target, one.town) for one in problems if one.overdue_on(today))
+    for place in sorted({(target, town) for target, town, _ in counted}):
+        families.add("campus_problems_overdue", place, overdue[place])
 
 
 def _latest(families: Families, latest: Latest, town: str) -> None:

@@ -312,6 +312,20 @@ METRICS: tuple[Metric, ...] = (
         "abs(campus_engine_agreement_rate_ratio - 1) > 0.03",
     ),
     Metric(
+        "campus_problems_open",
+        "gauge",
+        ("target", "town", "severity"),
+        "Problems of the ledger that are not struck off; severity failing (measured below) or silent (no valid result).",
+        "sum by (town) (campus_problems_open)",
+    ),
+    Metric(
+        "campus_problems_overdue",
+        "gauge",
+        ("target", "town"),
+        "Open problems whose due date is past; absent where nothing is open.",
+        "campus_problems_overdue > 0",
+    ),
+    Metric(
         "campus_slots_granted_total",
         "counter",
         (),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha256
 
-from campus_collector.store.database import Database
+from campus_collector.store.database import Database, octets_of
 from campus_collector.store.interface import Link, Seal
 
 SECONDS_PER_DAY = 86_400
@@ -47,8 +47,8 @@ class Chain:
                 " AND r.started_at = p.started_at AND r.id = p.id WHERE s.school = ? ORDER BY s.sequence",
                 (school,),
             )
-            for row in rows:
-                yield Link(*row)
+            for sequence, name, raw in rows:
+                yield Link(sequence, name, None if raw is None else octets_of(raw))
             connection.execute("DELETE FROM place")
 
     def unlinked(self, school: str) -> int:

@@ -161,6 +161,11 @@ def _try(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], An
         return refusal
 
 
+def octets_of(value: bytes | str) -> bytes:
+    """What a column holds; somebody else's hand may have left text where octets were."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 def micros(moment: datetime) -> int:
     """Microseconds since 1970, exactly."""
     delta = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from hashlib import sha256
 import msgspec
 
 from campus_collector.ledger.problem import Event, Problem
-from campus_collector.store.database import Database, Refused, micros
+from campus_collector.store.database import Database, Refused, micros, octets_of
 from campus_collector.store.interface import Change, Person
 
 _encode = msgspec.json.encode
@@ -92,7 +92,7 @@ class LedgerTable:
         head, expected = FIRST_HEAD, 1
         with self._database.reading() as connection:
             for sequence, body, kept in connection.execute("SELECT sequence, body, head FROM audit ORDER BY sequence"):
-                head = sha256(head + body).digest()
+                head = sha256(head + octets_of(body)).digest()
                 if sequence != expected or head != kept:
                     return int(sequence)
                 expected += 1

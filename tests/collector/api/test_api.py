@@ -12,8 +12,11 @@ from campus_collector.api.openapi import document
 from campus_collector.api.routes import routes as api_routes
 from campus_collector.export.routes import routes as export_routes
 from campus_collector.ingest.routes import routes as ingest_routes
+from campus_collector.ledger.routes import routes as ledger_routes
+from campus_collector.people import People
 from campus_collector.slots.routes import routes as slot_routes
 from campus_collector.web.routes import routes as web_routes
+from campus_collector.web.work import routes as work_routes
 from campus_wire.settings import Secret
 from tests.collector.world import World, days, throughput
 
@@ -74,7 +77,7 @@ def test_health(world: World) -> None:
 
 def test_the_description_names_every_route_and_every_status(world: World) -> None:
     said = document()["paths"]
-    groups = (ingest_routes, slot_routes, api_routes, export_routes, web_routes)
+    groups = (ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, web_routes, work_routes)
     made: list[Route] = [route for group in groups for route in group(world.service)]
     methods: dict[str, set[str]] = {}
     for route in made:
@@ -96,7 +99,16 @@ def test_every_answer_carries_security_headers(world: World) -> None:
 
 def scope(path: str, method: str = "GET", authorization: str = "") -> dict[str, Any]:
     headers = [(b"authorization", authorization.encode())] if authorization else []
-    return {"type": "http", "path": path, "method": method, "headers": headers}
+    return {"type": "http", "path": path, "method": method, "headers": headers, "query_string": b""}
+
+
+class NoPerson:
+    """A store without people."""
+
+    ledger = property(lambda self: self)
+
+    def person(self, token_hash: bytes) -> None:
+        return None
 
 
 @pytest.mark.parametrize(
@@ -108,6 +120,11 @@ def scope(path: str, method: str = "GET", authorization: str = "") -> dict[str, 
         (False, None, scope("/metrics"), False),
         (False, None, scope("/healthz"), True),
         (False, None, scope("/v1/results", "POST"), True),
+        (False, None, scope("/v1/problems/1", "PATCH"), True),
+        (False, None, scope("/v1/problems/1"), False),
+        (False, None, scope("/problems/1", "POST"), False),
+        (False, None, scope("/login"), True),
+        (False, None, scope("/metrics", authorization="Bearer cm1_wrong"), False),
         (False, "secret", scope("/v1/results"), False),
         (False, "secret", scope("/metrics", authorization="Bearer secret"), True),
         (False, "secret", scope("/metrics", authorization="Bearer secrets"), False),
@@ -120,5 +137,5 @@ def test_who_may_read(loopback: bool, token: str | None, request_scope: dict[str
     async def nothing(*_: Any) -> None:
         return None
 
-    access = Access(nothing, loopback, Secret(token) if token else None)
+    access = Access(nothing, loopback, Secret(token) if token else None, People(NoPerson()))
     assert access._allowed(request_scope) is allowed

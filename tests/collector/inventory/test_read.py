@@ -1,0 +1,260 @@
+"""Spreadsheets as people make them: Chinese or English headings, three encodings, and every mistake told at once, where it is."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from campus_collector.inventory.changes import as_lines, changes, removes_much
+from campus_collector.inventory.headings import SHEETS
+from campus_collector.inventory.intake import read_file, read_upload
+from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, subjects_of
+from campus_collector.inventory.sample import sample
+from campus_collector.inventory.sources import Unreadable, sheets_of
+from campus_collector.inventory.write import as_csv, as_xlsx, write_folder
+
+SCHOOLS = (
+    "town_id,town,school_id,school,town_seat\nt01,柳河镇,s001,柳河镇中心小学,1\nt01,柳河镇,s002,柳河镇东庄小学,0\n"
+)
+CLASSROOMS = "school_id,classroom_id,classroom,host,port,exempt_reason\ns001,c101,一年级1班,10.0.1.2,5301,\ns002,c101,一年级1班,,,撤并\n"
+
+
+def folder(path: Path, **sheets: str | bytes) -> Path:
+    path.mkdir(exist_ok=True)
+    for name, text in sheets.items():
+        (path / f"{name}.csv").write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
+    return path
+
+
+def test_a_folder_of_two_sheets(tmp_path: Path) -> None:
+    found, mistakes, _ = read_file(folder(tmp_path / "i", schools=SCHOOLS, classrooms=CLASSROOMS), EMPTY)
+    assert mistakes == []
+    assert found.schools == (
+        School("t01", "柳河镇", "s001", "柳河镇中心小学", True),
+        School("t01", "柳河镇", "s002", "柳河镇东庄小学", False),
+    )
+    assert found.classrooms == (
+        Classroom("s001", "c101", "一年级1班", "10.0.1.2", 5301),
+        Classroom("s002", "c101", "一年级1班", "", None, "撤并"),
+    )
+    kinds = [(one.school, one.kind, one.id) for one in subjects_of(found)]
+    assert ("s001", "recording_room", "recording_room") in kinds, "a town seat needs a recording room"
+    assert ("s002", "recording_room", "recording_room") not in kinds
+    assert ("s002", "uplink", "uplink") in kinds
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_chinese_headings_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    text = "镇街编号,镇街,学校编号,学校,镇驻地\r\nt01,䶮河镇,s001,中心小学𠮷,是\r\n"
+    found, mistakes, _ = read_file(folder(tmp_path / "i", schools=text.encode(encoding)), EMPTY)
+    assert mistakes == []
+    assert found.schools == (School("t01", "䶮河镇", "s001", "中心小学𠮷", True),)
+
+
+def test_headings_with_their_translation_and_sheets_with_chinese_names(tmp_path: Path) -> None:
+    text = "town_id (镇街编号),town（镇街）,school_id,学校名称,town_seat\nt01,柳河镇,s001,中心小学,√\n"
+    found, mistakes, _ = read_file(folder(tmp_path / "i", 学校=text), EMPTY)
+    assert (mistakes, found.schools) == ([], (School("t01", "柳河镇", "s001", "中心小学", True),))
+
+
+def test_thirty_planted_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    schools = "\n".join(
+        [
+            "town_id,town,school_id,school,town_seat,colour",  # 1: unknown heading
+            "t01,柳河镇,s001,中心小学,1,",
+            "T02,青山镇,s002,青山小学,0,",  # 2: capital letter
+            "t01,柳河,s003,东庄小学,0,",  # 3: another name for the same town
+            "t01,柳河镇,s001,西庄小学,0,",  # 4: twice the same school
+            "t01,柳河镇,,南庄小学,0,",  # 5: no id
+            "t01,柳河镇,s005,,0,",  # 6: no name
+            "t01,柳河镇,s006,北庄小学,也许,",  # 7: neither yes nor no
+            f"t01,柳河镇,s007,{'长' * 101},0,",  # 8: too long
+            "t01,柳河镇,s 08,上庄小学,0,",  # 9: a space in an id
+            ",柳河镇,s009,下庄小学,0,",  # 10: no town
+            "t01,柳河镇,s010,=1+1,0,",  # 11: a formula
+            "t03,,s011,大庄小学,0,",  # 12: no town name
+        ]
+    )
+    classrooms = "\n".join(
+        [
+            "school_id,classroom_id,classroom,host,port,exempt_reason",
+            "s001,c101,一年级1班,10.0.1.2,5301,",
+            "s001,c101,一年级2班,10.0.1.3,5301,",  # 13: twice
+            "s999,c101,一年级1班,10.0.1.4,5301,",  # 14: no such school
+            "s001,c103,一年级3班,10.0.1.256,5301,",  # 15: no address
+            "s001,c104,一年级4班,10.0.1.5,99999,",  # 16: no port
+            "s001,c105,一年级5班,10.0.1.6,5301.5,",  # 17: no port
+            "s001,uplink,一年级6班,10.0.1.7,5301,",  # 18: reserved
+            "s001,,一年级7班,10.0.1.8,5301,",  # 19: no id
+            "s001,c108,,10.0.1.9,5301,",  # 20: no name
+            ",c109,一年级9班,10.0.1.9,5301,",  # 21: no school
+            "s001,C110,一年级10班,10.0.1.9,5301,",  # 22: capital
+            "s001,c111,一年级11班,host name,5301,",  # 23: a space in a host
+        ]
+    )
+    devices = "\n".join(
+        [
+            "school_id,room_id,device_id,device,profile,host,required",
+            "s404,r1,rec-1,录播主机,recorder-generic,10.0.1.50,1",  # 24: no such school
+            "s001,r1,rec-1,录播主机,recorder-generic,10.0.1.50,maybe",  # 25: flag
+            "s001,,rec-2,录播主机,recorder-generic,10.0.1.51,1",  # 26: no room
+            "s001,r1,rec-3,录播主机,,10.0.1.52,1",  # 27: no profile
+        ]
+    )
+    services = "\n".join(
+        [
+            "service_id,service,url,town_id",
+            "edu,平台,ftp://x.example/,",  # 28: not http
+            "edu2,平台二,https://x.example/,t99",  # 29: no such town
+            "edu3,平台三,,",  # 30: no address
+        ]
+    )
+    path = folder(tmp_path / "i", schools=schools, classrooms=classrooms, devices=devices, services=services)
+    _, mistakes, _ = read_file(path, EMPTY)
+    places = [(one.place, one.row, one.column) for one in mistakes]
+    assert len(mistakes) == 30, [one.in_("en") for one in mistakes]
+    assert len(set(places)) == 30
+    english, chinese = [one.in_("en") for one in mistakes], [one.in_("zh") for one in mistakes]
+    assert "classrooms.csv row 5, column host: must be an IP address or a host name, not '10.0.1.256'" in english
+    assert "classrooms.csv 第 3 行“classroom_id”列：“s001/c101”与第 2 行重复" in chinese
+    assert "schools.csv 第 4 行“town”列：镇街“t01”在第 2 行名为“柳河镇”" in chinese
+    assert all(not any("a" <= letter <= "z" for letter in one.split("：", 1)[1].split("“")[0]) for one in chinese[1:4])
+
+
+def test_a_missing_column_is_one_mistake_not_one_for_each_row(tmp_path: Path) -> None:
+    text = "town_id,town,school_id,school\n" + "t01,柳河镇,s001,中心小学\n" * 50
+    _, mistakes, _ = read_file(folder(tmp_path / "i", schools=text), EMPTY)
+    assert [one.in_("zh") for one in mistakes] == ["schools.csv 第 1 行“镇驻地(town_seat)”列：缺少此列"]
+
+
+def test_a_sheet_that_is_not_given_stays(tmp_path: Path) -> None:
+    before, _, _ = read_file(folder(tmp_path / "a", schools=SCHOOLS, classrooms=CLASSROOMS), EMPTY)
+    more = "school_id,room_id,device_id,device,profile\ns001,r1,rec-1,录播主机,recorder-generic\n"
+    after, mistakes, _ = read_file(folder(tmp_path / "b", devices=more), before)
+    assert mistakes == []
+    assert after.classrooms == before.classrooms
+    assert after.devices == (Device("s001", "r1", "rec-1", "录播主机", "recorder-generic", "", True),)
+    assert [(one.sheet, one.what) for one in changes(before, after)] == [("devices", "added")]
+
+
+def test_changes_name_what_was_before(tmp_path: Path) -> None:
+    before = Inventory(
+        (School("t01", "柳河镇", "s001", "中心小学", True),), (Classroom("s001", "c101", "一班"),), (), ()
+    )
+    moved = Inventory(
+        (School("t02", "青山镇", "s001", "中心小学", False),), (Classroom("s001", "c102", "二班"),), (), ()
+    )
+    lines = as_lines(changes(before, moved), "zh")
+    assert lines[0] == "学校：修改 1"
+    assert "  ~ 学校 s001 中心小学  (town: t01 → t02; town_name: 柳河镇 → 青山镇; town_seat: 1 → 0)" in lines
+    assert {"  + 班级 s001/c102 二班", "  - 班级 s001/c101 一班"} <= set(lines)
+    assert as_lines([], "en") == ["No change."]
+
+
+def test_a_platform_may_stand_for_several_towns() -> None:
+    towns = (School("t01", "甲镇", "s1", "一", False), School("t02", "乙镇", "s2", "二", False))
+    services = (
+        Service("edu", "平台", "https://a.example/", "t01"),
+        Service("edu", "平台", "https://b.example/", "t02"),
+    )
+    whole = Inventory(towns, (), (), services)
+    assert [(one.school, one.id) for one in subjects_of(whole) if one.kind == "service"] == [
+        ("s1", "edu"),
+        ("s2", "edu"),
+    ]
+    assert len(changes(EMPTY, whole)) == 4
+
+
+def test_the_sample_county_is_a_county() -> None:
+    county = sample()
+    assert county.schools is not None
+    assert county.classrooms is not None
+    assert (len(county.schools), len(county.classrooms)) == (100, 4000)
+    assert len({one.town for one in county.schools}) == 12
+    assert sum(one.town_seat for one in county.schools) == 9
+    assert len({one.name for one in county.schools}) == 100
+    assert sample(seed=2) != county == sample(seed=1)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_written_is_read_back_the_same(tmp_path: Path, language) -> None:
+    county = sample(20)
+    write_folder(county, tmp_path / "out", language)
+    assert read_file(tmp_path / "out", EMPTY) == (county, [], [])
+    book = as_xlsx(county, language)
+    assert read_upload("县.xlsx", book, EMPTY) == (county, [], [])
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for sheet in SHEETS:
+            archive.writestr(f"folder/{sheet.name}.csv", as_csv(county, sheet.name, language))
+    assert read_upload("县.zip", packed.getvalue(), EMPTY)[0] == county
+
+
+ids = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True)
+names = st.text(
+    st.characters(min_codepoint=0x20, max_codepoint=0x2FA1F, exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp", "Cf")),
+    min_size=1,
+    max_size=20,
+).filter(lambda text: text[0] not in "=+-@" and text == text.strip())
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(ids, names), unique_by=lambda one: one[0], max_size=8))
+def test_any_name_survives_the_round_trip(rooms: list[tuple[str, str]]) -> None:
+    school = School("t1", "镇", "s1", "校", False)
+    whole = Inventory((school,), tuple(Classroom("s1", f"c{key}", name) for key, name in rooms), (), ())
+    found, mistakes, _ = read_upload("classrooms.csv", as_csv(whole, "classrooms"), whole)
+    assert (mistakes, found.classrooms) == ([], whole.classrooms)
+
+
+@settings(max_examples=80)
+@given(st.binary(max_size=300))
+def test_no_octets_break_the_reader(octets: bytes) -> None:
+    for name in ("schools.csv", "a.xlsx", "a.zip"):
+        try:
+            read_upload(name, octets, EMPTY)
+        except Unreadable as error:
+            assert error.in_("zh")
+
+
+@pytest.mark.parametrize(
+    ("name", "octets", "words"),
+    [
+        ("a.xls", b"", "save an old .xls as .xlsx first"),
+        ("a.xlsx", b"no zip", "is not a readable XLSX file"),
+        ("a.zip", b"no zip", "is not a ZIP file"),
+        ("rooms.csv", b"a,b\n", "none of the sheets"),
+        ("schools.csv", b"\xff\xfe\x80\x81", "neither UTF-8 nor GB18030"),
+    ],
+)
+def test_files_that_are_none(name: str, octets: bytes, words: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        sheets_of(name, octets)
+    assert words in caught.value.in_("en")
+    assert caught.value.in_("zh") != caught.value.in_("en")
+
+
+def test_a_zip_bomb_is_refused() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schools.csv", b"0" * 600_000_000)
+    assert len(packed.getvalue()) < 1_000_000
+    with pytest.raises(Unreadable, match="larger than"):
+        sheets_of("bomb.zip", packed.getvalue())
+
+
+def test_removing_much_looks_like_a_mistake() -> None:
+    county = sample(20)
+    assert county.schools is not None
+    fewer = Inventory(county.schools, (county.classrooms or ())[:400], county.devices, county.services)
+    assert removes_much(county, changes(county, fewer)) == [("classrooms", 400, 800)]
+    assert (
+        removes_much(
+            county,
+            changes(county, Inventory(county.schools, (county.classrooms or ())[5:], county.devices, county.services)),
+        )
+        == []
+    )
