@@ -12,7 +12,7 @@ from statistics import median
 from campus_collector.judge.evidence import Evidence
 from campus_collector.judge.policy import Target
 from campus_wire.bandwidth import Verdict
-from campus_wire.failures import FailureKind, Operation, Validity
+from campus_wire.failures import FAILURE_WORDS, FailureKind, Operation, Validity
 from campus_wire.language import Text
 
 ENDPOINT_AWAY = frozenset({FailureKind.HOST_UNREACHABLE, FailureKind.TIMEOUT, FailureKind.NETWORK_UNREACHABLE})
@@ -64,7 +64,9 @@ def causes_of(case: Case) -> tuple[Cause, ...]:
 
 
 def _share(part: int, whole: int, en: str, zh: str) -> Text:
-    return Text(f"{part} of {whole} {en}", f"{whole} 次{zh}中有 {part} 次")
+    """`zh` says of what, and what of it: "慢速测量|处理器过忙"."""
+    of_what, _, what = zh.partition("|")
+    return Text(f"{part} of {whole} {en}", f"{whole} 次{of_what}中有 {part} 次{what}")
 
 
 def _rate(bits_per_second: float) -> tuple[str, str]:
@@ -87,7 +89,8 @@ def _insufficient(case: Case) -> Iterator[Cause]:
     for name, count in failed.items():
         code = _why_unreached(*name.split("/", 1))
         if code and whole:
-            said = _share(count, whole, f"tests failed: {name}", f"测量失败：{name}")
+            words = FAILURE_WORDS[FailureKind(name.split("/", 1)[1])]
+            said = _share(count, whole, f"tests: {words.en}", f"测量|：{words.zh}")
             yield Cause(code, 0.9 * count / whole if not evidence.valid_results else 0.4 * count / whole, said)
     for words, code in (
         ((Validity.GATEWAY_CPU, Validity.GATEWAY_LIMIT), "gateway_busy"),
@@ -97,17 +100,17 @@ def _insufficient(case: Case) -> Iterator[Cause]:
     ):
         count = sum(case.signs[f"invalid:{word}"] for word in words)
         if count and whole:
-            yield Cause(code, 0.85 * count / whole, _share(count, whole, "tests were not sound", "测量无效"))
+            yield Cause(code, 0.85 * count / whole, _share(count, whole, "tests were not sound", "测量|无效"))
     skipped = sum(count for name, count in case.signs.items() if name.startswith("skipped:"))
     off = case.signs["skipped:endpoint_off"]
     if off and whole:
-        yield Cause("endpoint_off", 0.9 * off / whole, _share(off, whole, "tests: nobody there", "测量：测试端不在线"))
+        yield Cause("endpoint_off", 0.9 * off / whole, _share(off, whole, "tests: nobody there", "测量|测试端不在线"))
     if skipped - off > 0 and whole:
-        said = _share(skipped - off, whole, "planned tests were not made", "计划测量未执行")
+        said = _share(skipped - off, whole, "planned tests were not made", "计划测量|未执行")
         yield Cause("skipped", 0.6 * (skipped - off) / whole, said)
     if case.signs["port:down"] and not evidence.valid_results:
         ports = case.signs["port"]
-        said = _share(case.signs["port:down"], ports, "readings of the port: no link", "端口读数：无连接")
+        said = _share(case.signs["port:down"], ports, "readings of the port: no link", "端口读数|无连接")
         yield Cause("endpoint_off", 0.95 * case.signs["port:down"] / ports, said)
 
 
@@ -135,7 +138,7 @@ def _port(case: Case) -> Iterator[Cause]:
     ):
         count = case.signs[name]
         if 2 * count >= seen or (name == "port:errors" and 5 * count >= seen):
-            said = _share(count, seen, "readings of the switch port say so", "交换机端口读数如此")
+            said = _share(count, seen, "readings of the switch port say so", "交换机端口读数|如此")
             yield Cause(code, weight, said)
 
 
@@ -145,11 +148,13 @@ def _gateway(case: Case) -> Iterator[Cause]:
         return
     own = sum(count for name, count in case.signs.items() if name.startswith("gateway_port:"))
     if 2 * own >= slow:
-        yield Cause("gateway_port", 0.93, _share(own, slow, "slow tests: the gateway's port", "慢速测量：网关网口"))
+        yield Cause(
+            "gateway_port", 0.93, _share(own, slow, "slow tests: the gateway's port", "慢速测量|网关网口速率不足")
+        )
     busy = case.signs["gateway_cpu"]
     if 2 * busy >= slow:
         yield Cause(
-            "gateway_busy", 0.8, _share(busy, slow, "slow tests: CPU above 80 %", "慢速测量：处理器占用超过 80%")
+            "gateway_busy", 0.8, _share(busy, slow, "slow tests: CPU above 80 %", "慢速测量|处理器占用超过 80%")
         )
 
 
@@ -167,7 +172,7 @@ def _shape(case: Case) -> Iterator[Cause]:
         yield Cause(
             "shaped",
             0.88,
-            _share(burst, slow, f"slow tests began faster than {said_en}", f"慢速测量起始快于 {said_zh}"),
+            _share(burst, slow, f"slow tests began faster than {said_en}", f"慢速测量|起始快于 {said_zh}"),
         )
     if flat or len(values) == 1:
         said = Text(
@@ -193,10 +198,10 @@ def _quality(case: Case) -> Iterator[Cause]:
         return
     loaded, idle = case.signs["delay_under_load"], case.signs["idle_jitter_or_loss"]
     if 2 * idle >= slow:
-        said = _share(idle, slow, "slow tests: jitter or loss before they began", "慢速测量：测量前已有抖动或丢包")
+        said = _share(idle, slow, "slow tests: jitter or loss before they began", "慢速测量|在加载前已有抖动或丢包")
         yield Cause("wireless_or_cable", 0.75, said)
     if 2 * loaded >= slow:
-        said = _share(loaded, slow, "slow tests: 0.1 s longer under load", "慢速测量：负载下时延增加 0.1 秒以上")
+        said = _share(loaded, slow, "slow tests: 0.1 s longer under load", "慢速测量|负载下时延增加 0.1 秒以上")
         yield Cause("overloaded_line", 0.5, said)
 
 
@@ -205,7 +210,7 @@ def _room(case: Case) -> Iterator[Cause]:
     failing = case.evidence.valid_results - case.evidence.passing_results
     worst = ", ".join(f"{name} ({count})" for name, count in down.most_common(3))
     listed = Text(
-        f"{failing} polls without a working room; down: {worst}", f"{failing} 次轮询无可用录播室；异常：{worst}"
+        f"{failing} polls without a working room; down: {worst}", f"{failing} 次轮询无可用录播室；异常设备：{worst}"
     )
     yield Cause("room_down", 0.8, listed)
 
@@ -215,11 +220,11 @@ def _late(case: Case) -> Iterator[Cause]:
     idle = max(case.signs["idle_rtt"], case.signs["idle_jitter"], case.signs["idle_loss"])
     if late and 2 * idle > late:
         yield Cause(
-            "delay_idle", 0.8, _share(idle, late, "late tests were late before the load", "超限测量在加载前已超限")
+            "delay_idle", 0.8, _share(idle, late, "late tests were late before the load", "超限测量|在加载前已超限")
         )
     if late and case.signs["loaded_rtt"]:
         loaded = case.signs["loaded_rtt"]
-        yield Cause("delay_under_load", 0.7, _share(loaded, late, "late tests: under load", "超限测量：负载下超限"))
+        yield Cause("delay_under_load", 0.7, _share(loaded, late, "late tests: under load", "超限测量|在负载下超限"))
 
 
 def _access(case: Case) -> Iterator[Cause]:
@@ -229,7 +234,7 @@ def _access(case: Case) -> Iterator[Cause]:
     for name, count in found.items():
         by_code[_why_no_access(name)] += count
     for code, count in by_code.items():
-        yield Cause(code, 0.9 * count / whole, _share(count, whole, "failed requests", "失败访问"))
+        yield Cause(code, 0.9 * count / whole, _share(count, whole, "failed requests", "失败访问|属此类"))
 
 
 def _why_no_access(name: str) -> str:

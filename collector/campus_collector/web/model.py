@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from campus_collector.export.fleet import UP_WITHIN
 from campus_collector.judge.agreement import total
+from campus_collector.judge.derivation import cause_words
 from campus_collector.judge.explanations import WORDS as CAUSES
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS, Target
@@ -15,7 +16,7 @@ from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_collector.judging import required_of
 from campus_collector.service import Service
 from campus_collector.store.interface import Agent, Latest, School, Subject
-from campus_collector.verdicts import TARGET_OF
+from campus_collector.verdicts import TARGET_OF, shared_causes
 from campus_collector.web.picture import rate_picture, share_picture
 from campus_collector.web.words import WORDS, age_words, ago_words, duration_words, rate_words, size_words
 from campus_wire.access import access_passes
@@ -121,8 +122,9 @@ class RoomView:
 
 @dataclass(frozen=True, slots=True)
 class TargetRow:
-    """A target of the school as a whole, this month."""
+    """A target of the school as a whole, this month; `path` leads to how it came about."""
 
+    path: str
     name: str
     badge: Badge
     cause: str
@@ -136,6 +138,7 @@ class SchoolView:
     id: str
     name: str
     town: str
+    shared: str
     classrooms: list[SegmentRow]
     uplinks: list[SegmentRow]
     services: list[ServiceRow]
@@ -234,6 +237,7 @@ class Reader:
             school.id,
             school.name,
             school.town_name,
+            self._shared(verdicts.values(), school.id),
             segments["classroom"],
             segments["uplink"],
             services,
@@ -243,6 +247,11 @@ class Reader:
             reporting,
             note,
         )
+
+    def _shared(self, verdicts: Iterable[SubjectVerdict], school: str) -> str:
+        """What all classrooms have in common, if they do."""
+        found = shared_causes(verdicts).get(school)
+        return "" if found is None else self._in(cause_words(found.cause))
 
     def month_words(self) -> str:
         """The month that is shown."""
@@ -350,6 +359,7 @@ class Reader:
 
     def _target_row(self, verdict: SubjectVerdict) -> TargetRow:
         return TargetRow(
+            f"{verdict.target}/{verdict.school}/{verdict.subject}",
             self._in(TARGET_WORDS[verdict.target]),
             self._badge(verdict.verdict),
             self._in(CAUSES[verdict.diagnosis]),

@@ -42,7 +42,15 @@ class Pages:
 
         other = "en" if language == "zh" else "zh"
         template = self._environment.get_template(name)
+        values["simulated"] = self._simulated()
         return template.render(w=word, lang=language, other=other, session=session, **values)
+
+    def _simulated(self) -> bool:
+        """Are these schools invented? Then every page says so."""
+        try:
+            return [one.imported_by for one in self._service.store.inventory.imports(1)] == ["simulate"]
+        except StoreUnavailable:
+            return False
 
     def session(self, request: Request) -> Session | None:
         """Who is logged in?"""

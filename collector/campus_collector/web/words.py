@@ -94,6 +94,7 @@ WORDS: dict[str, Text] = {
     "uncounted": Text("Not judged", "不计入"),
     "exempt_day": Text("(exempt)", "（免考核）"),
     "each_result": Text("Each result ({count})", "逐条结果（{count}）"),
+    "shared": Text("One cause for the whole school: ", "全校共同原因："),
     "simulated": Text("Invented schools: simulated data.", "虚构学校：模拟数据。"),
     "product": Text("CampusMeter", "校园测"),
     "tagline": Text("School network compliance, by measurement", "学校网络达标实测"),
