@@ -92,13 +92,13 @@ def _insufficient(case: Case) -> Iterator[Cause]:
             words = FAILURE_WORDS[FailureKind(name.split("/", 1)[1])]
             said = _share(count, whole, f"tests: {words.en}", f"测量|：{words.zh}")
             yield Cause(code, 0.9 * count / whole if not evidence.valid_results else 0.4 * count / whole, said)
-    for words, code in (
+    for kinds, code in (
         ((Validity.GATEWAY_CPU, Validity.GATEWAY_LIMIT), "gateway_busy"),
         ((Validity.ENDPOINT_LIMIT,), "endpoint_weak"),
         ((Validity.CROSS_TRAFFIC,), "cross_traffic"),
         ((Validity.ENDPOINT_OFF,), "endpoint_off"),
     ):
-        count = sum(case.signs[f"invalid:{word}"] for word in words)
+        count = sum(case.signs[f"invalid:{kind}"] for kind in kinds)
         if count and whole:
             yield Cause(code, 0.85 * count / whole, _share(count, whole, "tests were not sound", "测量|无效"))
     skipped = sum(count for name, count in case.signs.items() if name.startswith("skipped:"))
