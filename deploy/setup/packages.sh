@@ -24,10 +24,12 @@ declare -A why=(
   [gstreamer1.0-plugins-base]="its test picture and tone"
   [gstreamer1.0-plugins-good]="its packets"
   [gstreamer1.0-plugins-ugly]="its H.264"
+  [gstreamer1.0-plugins-bad]="its AAC"
 )
 wanted=(iperf3 libiperf0 iproute2 ethtool procps)
 [ "$purpose" = test ] && wanted+=(prometheus chromium fonts-noto-cjk openssl snmpd dnsmasq-base lldpd
-  gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly)
+  gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
+  gstreamer1.0-plugins-bad)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "This is not Debian or Ubuntu; please install by hand: ${wanted[*]}" >&2

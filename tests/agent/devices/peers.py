@@ -52,13 +52,13 @@ def snmpd(folder: Path, more: str = "") -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def rtsp_source(mode: str = "open") -> Iterator[str]:
+def rtsp_source(mode: str = "open", transports: str = "any", sound: str = "pcmu") -> Iterator[str]:
     """GStreamer's RTSP server; the address of its live stream."""
     port = free_port()
     with (
         tempfile.TemporaryDirectory() as home,
         subprocess.Popen(
-            ["/usr/bin/python3", str(SOURCE), str(port), mode],
+            ["/usr/bin/python3", str(SOURCE), str(port), mode, "127.0.0.1", transports, sound],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
