@@ -198,7 +198,10 @@ def _had(value: Value | None) -> Value:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Nonsense("not a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # whole numbers have no bound in BER and in JSON
+        raise Nonsense("a number beyond all bounds") from None
 
 
 def _mapped(value: Any, states: tuple[tuple[str, float], ...]) -> float:

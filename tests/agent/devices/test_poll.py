@@ -95,6 +95,24 @@ def test_a_real_stream(tmp_path: Path, mode: str) -> None:
         assert STREAM_PASSWORD not in str(wrong) + str(seen)
 
 
+@pytest.mark.parametrize(
+    ("transports", "sound", "transport"),
+    [("any", "aac", "auto"), ("any", "aac", "udp"), ("udp", "pcmu", "auto"), ("udp", "aac", "auto")],
+)
+def test_a_real_stream_beside_its_connection(transports: str, sound: str, transport: str) -> None:
+    """A server that has only UDP answers 461 to the first SETUP; the second is for UDP."""
+    with rtsp_source("open", transports, sound) as url:
+        (seen,) = polled(DeviceSpec("s", "127.0.0.1", "stream-rtsp", {}, {"url": url, "transport": transport}))
+        if transports == "udp":
+            (within,) = polled(DeviceSpec("s", "127.0.0.1", "stream-rtsp", {}, {"url": url, "transport": "tcp"}))
+            assert "461" in within.failed["stream_up"].detail
+    assert seen.readings["stream_up"] == 1.0, seen
+    assert seen.words["codec"] == ("H264+MPEG4-GENERIC" if sound == "aac" else "H264+PCMU")
+    assert seen.readings["stream_bits_per_second"] > 300e3
+    assert seen.readings["stream_loss_ratio"] == 0.0
+    assert 0 <= seen.readings["stream_jitter_seconds"] < 0.05
+
+
 DESCRIPTION = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:1\r\n"
 
 
