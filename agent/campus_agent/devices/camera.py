@@ -121,7 +121,7 @@ async def _clock(camera: Camera, wanted: bool, into: Readings) -> None:
         middle = before + (datetime.now(UTC) - before) / 2
         camera.ahead = onvif.utc(told) - middle
         if wanted:
-            into.put("clock_offset_seconds", camera.ahead.total_seconds())
+            into.offer("clock_offset_seconds", camera.ahead.total_seconds())
     except OnvifError as error:
         if wanted:
             into.fail("clock_offset_seconds", f"GetSystemDateAndTime: {error}")
@@ -129,12 +129,12 @@ async def _clock(camera: Camera, wanted: bool, into: Readings) -> None:
         if failed.failure.kind not in _SPOKE:
             raise
         if wanted:
-            into.failed["clock_offset_seconds"] = failed.failure
+            into.lack("clock_offset_seconds", failed.failure)
 
 
 async def _firmware(camera: Camera, into: Readings) -> None:
     told = onvif.identity(await camera.ask(DEVICE_PATH, DEVICE, "GetDeviceInformation"))
-    into.put("firmware", f"{told.model} {told.firmware}".strip())
+    into.offer("firmware", f"{told.model} {told.firmware}".strip())
 
 
 async def _services(camera: Camera, asked: Collection[str], into: Readings) -> str | None:
@@ -175,7 +175,7 @@ async def _recording(camera: Camera, path: str, into: Readings) -> None:
         states.append(onvif.job_state(told))
     value = onvif.recording(states)
     if value is not None:
-        into.put("recording", value)
+        into.offer("recording", value)
 
 
 async def _stream(camera: Camera, path: str | None, found: list[str]) -> None:
@@ -193,7 +193,7 @@ async def _step(reading: str, into: Readings, doing: Awaitable[None]) -> None:
     try:
         await doing
     except (ProbeFailed, OnvifError) as error:
-        into.failed[reading] = _failure(error)
+        into.lack(reading, _failure(error))
         if isinstance(error, ProbeFailed) and error.failure.kind not in _SPOKE:
             raise
 
@@ -206,5 +206,5 @@ def _failure(error: ProbeFailed | OnvifError) -> Failure:
 
 def _all_failed(names: Collection[str], failure: Failure, into: Readings) -> None:
     for name in names:
-        if name not in into.numbers and name not in into.words:
-            into.failed.setdefault(name, failure)
+        if name not in into.failed:
+            into.lack(name, failure)

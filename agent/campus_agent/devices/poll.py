@@ -15,7 +15,7 @@ from time import monotonic
 from campus_agent.devices.camera import Camera, read_camera
 from campus_agent.devices.profile import FROM_STREAM, Profile, find_profile
 from campus_agent.devices.readings import Readings, Value, read_json, read_snmp, remarks
-from campus_agent.devices.snmp import Access, Snmp
+from campus_agent.devices.snmp import Access, Rows, Snmp
 from campus_agent.devices.stream import Stream, listen
 from campus_agent.devices.web import ask
 from campus_agent.measure.errors import failure_of
@@ -131,8 +131,8 @@ def _seen(
     for name, failed in answers.failures.items():
         if up and name != "rtsp":
             for reading in _of(profile, name):
-                if reading not in readings.numbers and reading not in readings.words:
-                    readings.failed.setdefault(reading, failed)
+                if reading not in readings.failed:
+                    readings.lack(reading, failed)
     return DeviceSeen(
         id=spec.id,
         up=up,
@@ -158,26 +158,37 @@ def _of(profile: Profile, protocol: str) -> list[str]:
 
 async def _snmp(spec: DeviceSpec, profile: Profile, address: str, snmp: Snmp, answers: _Answers) -> None:
     access, port = _access(spec.snmp), int(spec.snmp.get("port", 161))
-    single = [one.oid for one in profile.snmp if one.compute in ("value", "text", "date_and_time")]
+    single = [one.oid for one in profile.snmp if one.compute in ("value", "text", "leading_number", "date_and_time")]
     now = datetime.now(UTC)
     objects: dict[str, Value | None] = await snmp.get(address, access, single or ["1.3.6.1.2.1.1.3.0"], port)
-    columns: dict[str, dict[str, Value]] = {}
-    broken: dict[str, Failure] = {}
-    for one in profile.snmp:
-        columnar = (
-            (one.oid,)
-            if one.compute in ("mean", "sum", "max")
-            else (one.type_oid, one.unit_oid, one.size_oid, one.used_oid)
-        )
-        for column in columnar:
-            if column and column not in columns:
-                try:
-                    columns[column] = await snmp.walk(address, access, column, port)
-                except ProbeFailed as failed:  # the device has answered before: a bad table is a bad reading
-                    columns[column] = {}
-                    broken[one.reading] = failed.failure
+    wanted = list(dict.fromkeys(column for one in profile.snmp for column in one.columns))
+    columns, broken = await _columns(snmp, address, access, wanted, port)
     read_snmp(profile.snmp, objects, columns, now, answers.readings)
-    answers.readings.failed |= broken  # why the table did not come says more than that it has no rows
+    for one in profile.snmp:  # why a table did not come says more than that it has no rows
+        for column in one.columns:
+            if column in broken:
+                answers.readings.lack(one.reading, broken[column])
+
+
+async def _columns(
+    snmp: Snmp, address: str, access: Access, wanted: Sequence[str], port: int
+) -> tuple[dict[str, Rows], dict[str, Failure]]:
+    """Tables of a device that has answered before: what does not come is a bad reading, not a device that is down."""
+    try:
+        return await snmp.walk(address, access, wanted, port)
+    except ProbeFailed as failed:
+        if failed.failure.kind is not FailureKind.PROTOCOL_ERROR or len(wanted) < 2:
+            return {}, dict.fromkeys(wanted, failed.failure)
+    rows: dict[str, Rows] = {}
+    broken: dict[str, Failure] = {}
+    for column in wanted:  # an agent that errs at one of them, or at so many
+        try:
+            had, bad = await snmp.walk(address, access, [column], port)
+        except ProbeFailed as failed:
+            had, bad = {}, {column: failed.failure}
+        rows |= had
+        broken |= bad
+    return rows, broken
 
 
 async def _onvif(spec: DeviceSpec, profile: Profile, address: str, answers: _Answers) -> None:

@@ -20,7 +20,7 @@ PROTOCOLS = ("snmp", "rtsp", "onvif", "http", "tcp")
 FROM_STREAM = frozenset({"stream_up", "stream_bits_per_second", "stream_loss_ratio", "stream_jitter_seconds"})
 FROM_ONVIF = ("clock_offset_seconds", "firmware", "recording", "stream_up")
 """What ONVIF can tell; `stream_up` stands for the whole stream, whose address the device tells."""
-COMPUTE = ("value", "text", "mean", "sum", "max", "worst_free_ratio", "sum_bytes", "date_and_time")
+COMPUTE = ("value", "text", "leading_number", "mean", "sum", "max", "worst_free_ratio", "sum_bytes", "date_and_time")
 OID_PATTERN = r"[012](\.\d{1,10}){1,60}"
 _OID_HINT = Text("an object identifier like 1.3.6.1.2.1.1.3.0", "形如 1.3.6.1.2.1.1.3.0 的对象标识符")
 
@@ -29,9 +29,11 @@ _OID_HINT = Text("an object identifier like 1.3.6.1.2.1.1.3.0", "形如 1.3.6.1.
 class SnmpReading:
     """One reading from one object (`oid`), or from the columns of a table.
 
-    `compute`: how values become the reading. `value` and `text`: the one object. `mean`, `sum`, `max`: over a column (`oid`).
-    `worst_free_ratio` and `sum_bytes`: over rows of a storage table with `size_oid`, `used_oid`, `unit_oid`, of `only` types in `type_oid`.
-    `date_and_time`: an SNMPv2-TC DateAndTime, as an offset to now. `multiply` scales numbers; `map` gives numbers for states.
+    `compute`: how values become the reading. `value` and `text`: the one object; `leading_number`: of a text like "15 PERCENT".
+    `mean`, `sum`, `max`: over a column (`oid`). `worst_free_ratio` and `sum_bytes`: over rows of a storage table with `size_oid`,
+    `used_oid` or `free_oid`, `unit_oid`, of `only` types in `type_oid`. `date_and_time`: an SNMPv2-TC DateAndTime, as an offset to now.
+    `multiply` scales numbers, and `map` gives numbers for states. `optional`: some models have no such object, and that is no failure.
+    Several entries for one reading: the last that the device has.
     """
 
     reading: str
@@ -45,6 +47,15 @@ class SnmpReading:
     unit_oid: str | None = None
     size_oid: str | None = None
     used_oid: str | None = None
+    free_oid: str | None = None
+    optional: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of tables it is worked out from; none for single objects."""
+        if self.compute in ("mean", "sum", "max"):
+            return (self.oid,)
+        return tuple(one for one in (self.type_oid, self.unit_oid, self.size_oid, self.used_oid, self.free_oid) if one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +173,9 @@ def _snmp(table: Table) -> SnmpReading:
         only=_oid(table, "only"),
         unit_oid=_oid(table, "unit_oid"),
         size_oid=_oid(table, "size_oid", needed=compute in ("worst_free_ratio", "sum_bytes")),
-        used_oid=_oid(table, "used_oid", needed=compute == "worst_free_ratio"),
+        used_oid=_oid(table, "used_oid", needed=compute == "worst_free_ratio" and "free_oid" not in table),
+        free_oid=_oid(table, "free_oid"),
+        optional=table.boolean("optional", False),
     )
     table.done()
     return found

@@ -20,6 +20,13 @@ def test_a_shipped_profile(path: Path) -> None:
     assert {limit.reading for limit in profile.limits} <= set(profile.readings)
 
 
+def test_the_shipped_ones() -> None:
+    assert sorted(path.stem for path in SHIPPED.glob("*.toml")) == [
+        "camera-onvif", "host-resources", "recorder-dahua-like", "recorder-generic", "recorder-hikvision-like", "stream-rtsp",
+        "switch-generic", "ups-generic", "web-http",
+    ]  # fmt: skip
+
+
 def test_the_operator_s_own_outrank_the_shipped(tmp_path: Path) -> None:
     text = (SHIPPED / "stream-rtsp.toml").read_text().replace("Live stream (RTSP)", "Our encoder")
     (tmp_path / "stream-rtsp.toml").write_text(text)
@@ -31,7 +38,7 @@ def test_the_operator_s_own_outrank_the_shipped(tmp_path: Path) -> None:
 def test_an_unknown_profile_names_the_known() -> None:
     with pytest.raises(ConfigurationError) as raised:
         find_profile("recorder-of-tomorrow")
-    assert "no such profile; known: camera-onvif, host-resources, recorder-generic" in raised.value.in_("en")
+    assert "no such profile; known: camera-onvif, host-resources, recorder-dahua-like," in raised.value.in_("en")
 
 
 BROKEN = """
