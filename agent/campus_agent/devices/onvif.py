@@ -7,7 +7,7 @@ Recording Control (GetRecordingJobs, GetRecordingJobState) service specification
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -54,7 +54,7 @@ class Token:
     """What proves a password without sending it. `nonce` is fresh for each request; `created` is by the device's own clock."""
 
     user: str
-    password: str
+    password: str = field(repr=False)
     nonce: bytes
     created: datetime
 

@@ -6,7 +6,7 @@ is named.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from time import monotonic
 from campus_agent.devices.camera import Camera, read_camera
 from campus_agent.devices.profile import FROM_STREAM, Profile, find_profile
 from campus_agent.devices.readings import Readings, Value, read_json, read_snmp, remarks
+from campus_agent.devices.scrub import forms, scrubbed
 from campus_agent.devices.snmp import Access, Rows, Snmp
 from campus_agent.devices.stream import Stream, listen
 from campus_agent.devices.web import ask
@@ -49,7 +50,7 @@ async def poll(specs: Sequence[DeviceSpec], profile_folder: Path | None) -> list
 
     async def one(spec: DeviceSpec) -> DeviceSeen:
         async with turn:
-            return await _device(spec, profile_folder, snmp)
+            return scrubbed(await _device(spec, profile_folder, snmp), forms(_logins(spec)))
 
     try:
         return list(await asyncio.gather(*(one(spec) for spec in specs)))
@@ -269,6 +270,15 @@ def _access(given: dict[str, str]) -> Access:
         auth_protocol=given.get("auth_protocol", "sha"),
         priv_protocol=given.get("priv_protocol", "aes"),
     )
+
+
+def _logins(spec: DeviceSpec) -> Iterator[tuple[str, str]]:
+    """Every secret of a device, with the user it belongs to; those that cannot be read are nobody's to give away."""
+    for table in (spec.snmp, spec.rtsp, spec.onvif):
+        for key, file in table.items():
+            if key.endswith("_file"):
+                with contextlib.suppress(ProbeFailed):
+                    yield table.get("user", ""), _secret(file) or ""
 
 
 def _secret(file: str | None) -> str | None:

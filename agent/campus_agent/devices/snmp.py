@@ -6,7 +6,7 @@ that do not increase, RFC 3416 section 4.2.2) is told apart from one that is sil
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pysnmp.hlapi.v3arch.asyncio import (
@@ -61,10 +61,10 @@ class Access:
     """How to speak to one device. `version` 2c needs `community`; 3 needs `user`, and keys for what it protects."""
 
     version: str
-    community: str = ""
+    community: str = field(default="", repr=False)
     user: str = ""
-    auth_key: str | None = None
-    priv_key: str | None = None
+    auth_key: str | None = field(default=None, repr=False)
+    priv_key: str | None = field(default=None, repr=False)
     auth_protocol: str = "sha"
     priv_protocol: str = "aes"
 
