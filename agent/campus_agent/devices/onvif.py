@@ -21,6 +21,8 @@ DEVICE, MEDIA, RECORDING = (
     "http://www.onvif.org/ver10/media/wsdl",
     "http://www.onvif.org/ver10/recording/wsdl",
 )
+YEARS = range(1970, 2106)
+"""What 32 bits of seconds can count: a clock that was never set says 1970 or 2000, none says 9999."""
 MAX_TOKEN = 100
 MAX_PATH = 1_000
 _SOAP = "http://www.w3.org/2003/05/soap-envelope"
@@ -162,6 +164,8 @@ def utc(found: Element) -> datetime:
         if not all(text.isascii() and text.isdigit() and len(text) <= 4 for text in numbers):
             raise ValueError
         year, month, day, hour, minute, second = map(int, numbers)
+        if year not in YEARS:
+            raise ValueError
         return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
     except ValueError:
         raise OnvifError(f"no date: {_printable(' '.join(numbers))}") from None

@@ -123,6 +123,21 @@ def test_any_answer_is_read_or_refused(content: object) -> None:
             pass
 
 
+def clock(year: str, month: str = "11", second: str = "5") -> datetime:
+    date = f"<Date><Year>{year}</Year><Month>{month}</Month><Day>24</Day></Date>"
+    time_of_day = f"<Time><Hour>8</Hour><Minute>0</Minute><Second>{second}</Second></Time>"
+    told = f"<r><SystemDateAndTime><UTCDateTime>{time_of_day}{date}</UTCDateTime></SystemDateAndTime></r>"
+    return onvif.utc(parse(told.encode()))
+
+
+def test_clocks_that_are_wrong_and_clocks_that_are_none() -> None:
+    assert clock("1970") == datetime(1970, 11, 24, 8, 0, 5, tzinfo=UTC)
+    assert clock("2026", second="60").second == 59  # a leap second
+    for year, month in (("9999", "11"), ("0", "11"), ("2026", "13"), ("", "11"), ("-1", "11"), ("٢٠٢٦", "11")):
+        with pytest.raises(OnvifError):
+            clock(year, month)
+
+
 def uri(text: str, host: str = "10.0.1.7") -> str:
     return onvif.stream_uri(parse(f"<r><MediaUri><Uri>{text}</Uri></MediaUri></r>".encode()), host)
 
