@@ -49,6 +49,13 @@ class Element:
         """Every child of this name."""
         return (one for one in self.children if one.name == name)
 
+    def within(self, name: str) -> Iterator["Element"]:
+        """Every element of this name, this one and what is below it, in the order of the text."""
+        if self.name == name:
+            yield self
+        for one in self.children:
+            yield from one.within(name)
+
 
 def parse(octets: bytes) -> Element:
     """The root element. Raises XmlRefused."""
