@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint bench lab clean system-run system-test
+.PHONY: help run test lint bench lab clean system-run system-test system-bench
 
 help: ## what can be done
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,7 +22,7 @@ lint: $(STAMP) ## style, types, layers
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: system-run $(STAMP) ## measured figures: speed and memory
+bench: system-bench $(STAMP) ## measured figures: speed and memory
 	@for bench in tests/bench/*.py; do echo "== $$bench"; PYTHONPATH=. $(PY) $$bench || exit 1; done
 
 lab: system-run $(STAMP) ## the school alone, in the foreground
@@ -36,6 +36,9 @@ system-run:
 
 system-test:
 	@deploy/setup/packages.sh test
+
+system-bench:
+	@deploy/setup/packages.sh bench
 
 $(STAMP): pyproject.toml
 	@deploy/setup/venv.sh $(VENV)

@@ -53,7 +53,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A piece of recording-room or network equipment; `snmp` and `rtsp` hold their own keys as written, files with whole paths."""
+    """A piece of recording-room or network equipment; `snmp`, `rtsp`, `onvif` hold their own keys as written, files with whole paths."""
 
     id: str
     name: str
@@ -63,6 +63,13 @@ class Device:
     required: bool
     snmp: Mapping[str, str]
     rtsp: Mapping[str, str]
+    onvif: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """Every file of a secret it needs."""
+        tables = (self.snmp, self.rtsp, self.onvif)
+        return tuple(Path(file) for table in tables for key, file in table.items() if key.endswith("_file"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +350,7 @@ def _device(table: Table, folder: Path) -> Device:
         required=table.boolean("required", True),
         snmp=_snmp(table.table("snmp"), folder) if "snmp" in table else _nothing(table, "snmp"),
         rtsp=_rtsp(table.table("rtsp"), folder) if "rtsp" in table else _nothing(table, "rtsp"),
+        onvif=_onvif(table.table("onvif"), folder) if "onvif" in table else _nothing(table, "onvif"),
     )
     table.done()
     return device
@@ -380,12 +388,26 @@ def _snmp(table: Table, folder: Path) -> Mapping[str, str]:
 
 
 def _rtsp(table: Table, folder: Path) -> Mapping[str, str]:
-    found = {"url": _url(table, "url", ("rtsp",))} | _files(table, folder, ("password_file",))
-    user = table.string("user", None)
-    if user is not None:
-        found["user"] = user
+    """An address without secrets. `transport`: packets within the connection (tcp), beside it (udp), or as the device allows (auto)."""
+    found = {"url": _url(table, "url", ("rtsp",))} | _login(table, folder)
+    found["transport"] = table.string("transport", "auto", choices=("auto", "tcp", "udp"))
     table.done()
     return found
+
+
+def _onvif(table: Table, folder: Path) -> Mapping[str, str]:
+    """A port, and who asks: without a user the device is asked only what it tells anybody."""
+    found = {"port": str(table.integer("port", 80, minimum=1, maximum=65_535))} | _login(table, folder)
+    if "password_file" in found and "user" not in found:
+        table.wrong("user", "is missing; a password needs it", "缺少此项；有密码必须有用户名")
+    table.done()
+    return found
+
+
+def _login(table: Table, folder: Path) -> dict[str, str]:
+    found = _files(table, folder, ("password_file",))
+    user = table.string("user", None)
+    return found if user is None else found | {"user": user}
 
 
 def _files(table: Table, folder: Path, keys: tuple[str, ...]) -> dict[str, str]:

@@ -88,6 +88,7 @@ def _local(config: AgentConfig) -> Iterator[Finding]:
     yield _libiperf(config)
     if config.test_key_file is not None or any(one.engine == "campus" for one in _endpoints(config)):
         yield _key(config.test_key_file)
+    yield from _device_secrets(config)
     yield _wall_clock()
     yield _holidays(config)
     yield from _references(config)
@@ -198,6 +199,19 @@ def _key(file: Path | None) -> Finding:
             check, False, Text("none configured; the campus engine needs it", "未配置；campus 引擎需要它"), remedy
         )
     return _secret(check, file, remedy)
+
+
+def _device_secrets(config: AgentConfig) -> Iterator[Finding]:
+    """One line for each file that devices need, however many share it."""
+    needed: dict[Path, list[str]] = {}
+    for device in config.devices:
+        for file in device.secret_files:
+            needed.setdefault(file, []).append(device.id)
+    for file, devices in needed.items():
+        named = ", ".join(dict.fromkeys(devices))
+        check = Text(f"secret of {named}", f"{named} 的密钥文件")
+        remedy = Text(f"write the secret into {file}, mode 600", f"请将密码或密钥写入 {file}，权限 600")
+        yield _secret(check, file, remedy)
 
 
 def _secret(check: Text, file: Path, remedy: Text) -> Finding:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Install the Debian packages that `make run` or `make test` needs, and only those that are missing.
+# Install the Debian packages that `make run`, `make test` or `make bench` needs, and only those that are missing.
 #
 # Says first what it installs and why. Some packages bring services; a policy-rc.d for the length of the
 # installation keeps them from being started: nothing of ours needs them running.
 set -euo pipefail
-purpose=${1:?run or test}
+purpose=${1:?run, test or bench}
 
 declare -A why=(
   [iperf3]="classroom endpoints of the demonstration"
@@ -24,10 +24,14 @@ declare -A why=(
   [gstreamer1.0-plugins-base]="its test picture and tone"
   [gstreamer1.0-plugins-good]="its packets"
   [gstreamer1.0-plugins-ugly]="its H.264"
+  [gstreamer1.0-plugins-bad]="its AAC"
+  [prometheus-snmp-exporter]="a bench asks the same devices with it"
 )
 wanted=(iperf3 libiperf0 iproute2 ethtool procps)
 [ "$purpose" = test ] && wanted+=(prometheus chromium fonts-noto-cjk openssl snmpd dnsmasq-base lldpd
-  gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly)
+  gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
+  gstreamer1.0-plugins-bad)
+[ "$purpose" = bench ] && wanted+=(snmpd prometheus-snmp-exporter)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "This is not Debian or Ubuntu; please install by hand: ${wanted[*]}" >&2

@@ -1,6 +1,6 @@
-"""A real RTSP server for tests: GStreamer's, with a test picture (H.264) and tone (PCMU). Run by Debian's own Python, which has its bindings.
+"""A real RTSP server for tests: GStreamer's, with a test picture (H.264) and tone (PCMU or AAC). Run by Debian's own Python, which has its bindings.
 
-    /usr/bin/python3 rtsp_source.py PORT [open|basic|digest] [ADDRESS]
+    /usr/bin/python3 rtsp_source.py PORT [open|basic|digest] [ADDRESS] [any|udp] [pcmu|aac]
 
 User `monitor`, password `secret-of-the-stream`.
 """
@@ -14,22 +14,29 @@ gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
-LIVE = (
-    "( videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=25/1"
+PICTURE = (
+    "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=25/1"
     " ! x264enc tune=zerolatency speed-preset=ultrafast bitrate=800 ! rtph264pay name=pay0 pt=96"
-    " audiotestsrc is-live=true ! audio/x-raw,rate=8000 ! mulawenc ! rtppcmupay name=pay1 )"
 )
+SOUND = {
+    "pcmu": "audiotestsrc is-live=true ! audio/x-raw,rate=8000 ! mulawenc ! rtppcmupay name=pay1",
+    "aac": "audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=1 ! voaacenc ! rtpmp4gpay name=pay1 pt=97",
+}
 ROLE = "viewer"
 
 
-def main(port: str, mode: str, address: str) -> None:
+def main(
+    port: str, mode: str = "open", address: str = "127.0.0.1", transports: str = "any", sound: str = "pcmu"
+) -> None:
     """Serve until ended."""
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address(address)
     server.set_service(port)
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(LIVE)
+    factory.set_launch(f"( {PICTURE} {SOUND[sound]} )")
+    if transports == "udp":
+        factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
     factory.set_shared(True)
     if mode in ("basic", "digest"):
         token = GstRtspServer.RTSPToken()
@@ -53,4 +60,4 @@ def main(port: str, mode: str, address: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "", sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1")
+    main(*sys.argv[1:])

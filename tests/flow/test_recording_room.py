@@ -12,10 +12,8 @@ from pathlib import Path
 from tests.agent.devices.peers import COMMUNITY, STREAM_PASSWORD, free_port, rtsp_source, server, snmpd
 from tests.flow.programs import ENVIRONMENT, get_json, python, running, until
 
+CYCLE = "[cycle]\ndevice_seconds = 10\nship_seconds = 1\n"
 DEVICES = """
-[cycle]
-device_seconds = 10
-ship_seconds = 1
 [[device]]
 id = "rec-1"
 room = "r1"
@@ -55,23 +53,22 @@ def metrics(port: int) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def school(folder: Path, snmp: int, rtsp: str, panel: int) -> Iterator[tuple[int, Path]]:
-    """Collector and agent; the collector's port, and the agent's configuration."""
+def school(folder: Path, devices: str, secrets: dict[str, str]) -> Iterator[tuple[int, Path]]:
+    """Collector and agent with these devices and files; the collector's port, and the agent's configuration."""
     port = free_port()
     state = ("--state-dir", str(folder / "collector"))
     ENVIRONMENT["CAMPUS_SERVER_LISTEN"] = f"127.0.0.1:{port}"
     token = subprocess.run(
         python("campus_collector", "agent-token", "s001", *state), check=True, capture_output=True, env=ENVIRONMENT
     ).stdout
-    for name, text in {"token": token.decode(), "community": COMMUNITY, "stream": STREAM_PASSWORD}.items():
+    for name, text in ({"token": token.decode()} | secrets).items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o600)
-    (folder / "profiles").mkdir()
-    (folder / "profiles" / "panel.toml").write_text(PANEL.format(port=panel), encoding="utf-8")
+    (folder / "profiles").mkdir(exist_ok=True)
     config = folder / "agent.toml"
     config.write_text(
         f'[agent]\nschool = "s001"\nstate_dir = "state"\nprofile_dir = "profiles"\n'
-        f'[collector]\nurl = "http://127.0.0.1:{port}"\n' + DEVICES.format(snmp=snmp, rtsp=rtsp)
+        f'[collector]\nurl = "http://127.0.0.1:{port}"\n' + CYCLE + devices
     )
     try:
         with (
@@ -100,7 +97,10 @@ def test_each_fault_shows_as_itself(tmp_path: Path) -> None:
         agent = contextlib.ExitStack()
         snmp = agent.enter_context(snmpd(tmp_path))
         stack.push(agent)
-        port, config = stack.enter_context(school(tmp_path, snmp, url, panel))
+        (tmp_path / "profiles").mkdir()
+        (tmp_path / "profiles" / "panel.toml").write_text(PANEL.format(port=panel), encoding="utf-8")
+        secrets = {"community": COMMUNITY, "stream": STREAM_PASSWORD}
+        port, config = stack.enter_context(school(tmp_path, DEVICES.format(snmp=snmp, rtsp=url), secrets))
         until(lambda: seen(port, up=1, stream_up=1, room=1, panel=1), 40, "all is well")
         assert metrics(port)["campus_device_storage_free_ratio{rec-1}"] > 0
 

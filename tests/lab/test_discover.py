@@ -69,7 +69,7 @@ def test_what_is_on_the_link(tmp_path: Path) -> None:
         assert camera["camera"]["name"] == "LessonCam"
         assert 554 in camera["ports"]
         assert school.room("c101").host in said["classroom_endpoints"]
-        assert {one["host"]: one["profile"] for one in said["proposals"]} == {camera["address"]: "stream-rtsp"}
+        assert {one["host"]: one["profile"] for one in said["proposals"]} == {camera["address"]: "camera-onvif"}
         assert {one["server"] for one in said["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
         assert "2 DHCP servers answer" in said["problems"][0]["en"]
         assert done.returncode == 1

@@ -6,16 +6,18 @@ is named.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from campus_agent.devices.camera import Camera, read_camera
 from campus_agent.devices.profile import FROM_STREAM, Profile, find_profile
 from campus_agent.devices.readings import Readings, Value, read_json, read_snmp, remarks
-from campus_agent.devices.snmp import Access, Snmp
-from campus_agent.devices.stream import listen
+from campus_agent.devices.scrub import forms, scrubbed
+from campus_agent.devices.snmp import Access, Rows, Snmp
+from campus_agent.devices.stream import Stream, listen
 from campus_agent.devices.web import ask
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.probe import ProbeFailed
@@ -28,6 +30,8 @@ AT_ONCE = 24
 DEVICE_SECONDS = 12.0
 RESOLVE_SECONDS = 3.0
 TCP_SECONDS = 2.0
+STREAM_SECONDS = 4.0
+"""For a stream whose address the device has told first: with the telling, less than a device has."""
 DEFAULT_TCP_PORT = 80
 
 
@@ -46,7 +50,7 @@ async def poll(specs: Sequence[DeviceSpec], profile_folder: Path | None) -> list
 
     async def one(spec: DeviceSpec) -> DeviceSeen:
         async with turn:
-            return await _device(spec, profile_folder, snmp)
+            return scrubbed(await _device(spec, profile_folder, snmp), forms(_logins(spec)))
 
     try:
         return list(await asyncio.gather(*(one(spec) for spec in specs)))
@@ -86,6 +90,8 @@ def _protocols(
         found["snmp"] = lambda: _snmp(spec, profile, address, snmp, answers)
     if spec.rtsp:
         found["rtsp"] = lambda: _rtsp(spec, answers)
+    if spec.onvif and profile.onvif:
+        found["onvif"] = lambda: _onvif(spec, profile, address, answers)
     if profile.http is not None:
         found["http"] = lambda: _http(profile, address, answers)
     if "tcp" in profile.up_when_any or not found:
@@ -122,13 +128,12 @@ def _seen(
     failure = None if up else next((answers.failures[name] for name in counted if name in answers.failures), None)
     readings = answers.readings
     if "rtsp" in protocols and "rtsp" in answers.failures:
-        readings.put("stream_up", 0.0)
-        readings.failed["stream_up"] = answers.failures["rtsp"]
+        _no_stream(answers.failures["rtsp"], readings)
     for name, failed in answers.failures.items():
         if up and name != "rtsp":
             for reading in _of(profile, name):
-                if reading not in readings.numbers and reading not in readings.words:
-                    readings.failed.setdefault(reading, failed)
+                if reading not in readings.failed:
+                    readings.lack(reading, failed)
     return DeviceSeen(
         id=spec.id,
         up=up,
@@ -147,55 +152,97 @@ def _of(profile: Profile, protocol: str) -> list[str]:
         return [one.reading for one in profile.snmp]
     if protocol == "http" and profile.http is not None:
         return [one.reading for one in profile.http.readings]
+    if protocol == "onvif":
+        return list(profile.onvif)
     return sorted(FROM_STREAM) if protocol == "rtsp" else []
 
 
 async def _snmp(spec: DeviceSpec, profile: Profile, address: str, snmp: Snmp, answers: _Answers) -> None:
     access, port = _access(spec.snmp), int(spec.snmp.get("port", 161))
-    single = [one.oid for one in profile.snmp if one.compute in ("value", "text", "date_and_time")]
+    single = [one.oid for one in profile.snmp if one.compute in ("value", "text", "leading_number", "date_and_time")]
     now = datetime.now(UTC)
     objects: dict[str, Value | None] = await snmp.get(address, access, single or ["1.3.6.1.2.1.1.3.0"], port)
-    columns: dict[str, dict[str, Value]] = {}
-    broken: dict[str, Failure] = {}
-    for one in profile.snmp:
-        columnar = (
-            (one.oid,)
-            if one.compute in ("mean", "sum", "max")
-            else (one.type_oid, one.unit_oid, one.size_oid, one.used_oid)
-        )
-        for column in columnar:
-            if column and column not in columns:
-                try:
-                    columns[column] = await snmp.walk(address, access, column, port)
-                except ProbeFailed as failed:  # the device has answered before: a bad table is a bad reading
-                    columns[column] = {}
-                    broken[one.reading] = failed.failure
+    wanted = list(dict.fromkeys(column for one in profile.snmp for column in one.columns))
+    columns, broken = await _columns(snmp, address, access, wanted, port)
     read_snmp(profile.snmp, objects, columns, now, answers.readings)
-    answers.readings.failed |= broken  # why the table did not come says more than that it has no rows
+    for one in profile.snmp:  # why a table did not come says more than that it has no rows
+        for column in one.columns:
+            if column in broken:
+                answers.readings.lack(one.reading, broken[column])
+
+
+async def _columns(
+    snmp: Snmp, address: str, access: Access, wanted: Sequence[str], port: int
+) -> tuple[dict[str, Rows], dict[str, Failure]]:
+    """Tables of a device that has answered before: what does not come is a bad reading, not a device that is down."""
+    try:
+        return await snmp.walk(address, access, wanted, port)
+    except ProbeFailed as failed:
+        if failed.failure.kind is not FailureKind.PROTOCOL_ERROR or len(wanted) < 2:
+            return {}, dict.fromkeys(wanted, failed.failure)
+    rows: dict[str, Rows] = {}
+    broken: dict[str, Failure] = {}
+    for column in wanted:  # an agent that errs at one of them, or at so many
+        try:
+            had, bad = await snmp.walk(address, access, [column], port)
+        except ProbeFailed as failed:
+            had, bad = {}, {column: failed.failure}
+        rows |= had
+        broken |= bad
+    return rows, broken
+
+
+async def _onvif(spec: DeviceSpec, profile: Profile, address: str, answers: _Answers) -> None:
+    """The device's own words, and its stream where the inventory does not name one."""
+    user, password = spec.onvif.get("user"), _secret(spec.onvif.get("password_file"))
+    camera = Camera(address, int(spec.onvif.get("port", 80)), user, password or "")
+    wanted = [name for name in profile.onvif if name != "stream_up" or not spec.rtsp]
+    url = await read_camera(camera, wanted, answers.readings, lambda: answers.answered.append("onvif"))
+    if url is None:
+        return
+    try:
+        async with asyncio.timeout(STREAM_SECONDS):
+            _heard(await listen(url, user, password), answers.readings)
+    except ProbeFailed as failed:
+        _no_stream(failed.failure, answers.readings)
+    except TimeoutError:
+        _no_stream(
+            Failure(Operation.TRANSFER, FailureKind.TIMEOUT, "the stream is not there in time"), answers.readings
+        )
 
 
 async def _rtsp(spec: DeviceSpec, answers: _Answers) -> None:
     password = _secret(spec.rtsp.get("password_file"))
-    stream = await listen(spec.rtsp["url"], spec.rtsp.get("user"), password)
-    answers.readings.put("stream_up", 1.0 if stream.flows else 0.0)
+    transport = spec.rtsp.get("transport", "auto")
+    _heard(await listen(spec.rtsp["url"], spec.rtsp.get("user"), password, transport), answers.readings)
+
+
+def _no_stream(why: Failure, readings: Readings) -> None:
+    readings.put("stream_up", 0.0)
+    readings.failed["stream_up"] = why
+
+
+def _heard(stream: Stream, readings: Readings) -> None:
+    """What a stream that was listened to says."""
+    readings.put("stream_up", 1.0 if stream.flows else 0.0)
     if not stream.flows:
-        answers.readings.failed["stream_up"] = Failure(
+        readings.failed["stream_up"] = Failure(
             Operation.TRANSFER, FailureKind.TIMEOUT, "the device plays, but no picture comes"
         )
     rates = [one.listener.bits_per_second for one in stream.heard]
-    answers.readings.put("stream_bits_per_second", sum(rate for rate in rates if rate is not None))
+    readings.put("stream_bits_per_second", sum(rate for rate in rates if rate is not None))
     pictures = [one for one in stream.heard if one.media.kind == "video"] or stream.heard
     for one in pictures[:1]:
         if one.listener.loss_ratio is not None:
-            answers.readings.put("stream_loss_ratio", one.listener.loss_ratio)
-            answers.readings.put("stream_jitter_seconds", one.listener.jitter_seconds)
-        answers.readings.words["codec"] = "+".join(heard.media.codec or "?" for heard in stream.heard)
+            readings.put("stream_loss_ratio", one.listener.loss_ratio)
+            readings.put("stream_jitter_seconds", one.listener.jitter_seconds)
+        readings.words["codec"] = "+".join(heard.media.codec or "?" for heard in stream.heard)
 
 
 async def _http(profile: Profile, address: str, answers: _Answers) -> None:
     if profile.http is None:
         return
-    body = await asyncio.to_thread(ask, address, profile.http)
+    body = await ask(address, profile.http)
     if profile.http.readings:
         if body is None:
             for one in profile.http.readings:
@@ -223,6 +270,15 @@ def _access(given: dict[str, str]) -> Access:
         auth_protocol=given.get("auth_protocol", "sha"),
         priv_protocol=given.get("priv_protocol", "aes"),
     )
+
+
+def _logins(spec: DeviceSpec) -> Iterator[tuple[str, str]]:
+    """Every secret of a device, with the user it belongs to; those that cannot be read are nobody's to give away."""
+    for table in (spec.snmp, spec.rtsp, spec.onvif):
+        for key, file in table.items():
+            if key.endswith("_file"):
+                with contextlib.suppress(ProbeFailed):
+                    yield table.get("user", ""), _secret(file) or ""
 
 
 def _secret(file: str | None) -> str | None:

@@ -16,9 +16,11 @@ from campus_wire.readings import READINGS
 from campus_wire.settings import ConfigurationError, Mistake, Table, load
 
 SHIPPED = Path(__file__).parent / "profiles"
-PROTOCOLS = ("snmp", "rtsp", "http", "tcp")
+PROTOCOLS = ("snmp", "rtsp", "onvif", "http", "tcp")
 FROM_STREAM = frozenset({"stream_up", "stream_bits_per_second", "stream_loss_ratio", "stream_jitter_seconds"})
-COMPUTE = ("value", "text", "mean", "sum", "max", "worst_free_ratio", "sum_bytes", "date_and_time")
+FROM_ONVIF = ("clock_offset_seconds", "firmware", "recording", "stream_up")
+"""What ONVIF can tell; `stream_up` stands for the whole stream, whose address the device tells."""
+COMPUTE = ("value", "text", "leading_number", "mean", "sum", "max", "worst_free_ratio", "sum_bytes", "date_and_time")
 OID_PATTERN = r"[012](\.\d{1,10}){1,60}"
 _OID_HINT = Text("an object identifier like 1.3.6.1.2.1.1.3.0", "形如 1.3.6.1.2.1.1.3.0 的对象标识符")
 
@@ -27,9 +29,11 @@ _OID_HINT = Text("an object identifier like 1.3.6.1.2.1.1.3.0", "形如 1.3.6.1.
 class SnmpReading:
     """One reading from one object (`oid`), or from the columns of a table.
 
-    `compute`: how values become the reading. `value` and `text`: the one object. `mean`, `sum`, `max`: over a column (`oid`).
-    `worst_free_ratio` and `sum_bytes`: over rows of a storage table with `size_oid`, `used_oid`, `unit_oid`, of `only` types in `type_oid`.
-    `date_and_time`: an SNMPv2-TC DateAndTime, as an offset to now. `multiply` scales numbers; `map` gives numbers for states.
+    `compute`: how values become the reading. `value` and `text`: the one object; `leading_number`: of a text like "15 PERCENT".
+    `mean`, `sum`, `max`: over a column (`oid`). `worst_free_ratio` and `sum_bytes`: over rows of a storage table with `size_oid`,
+    `used_oid` or `free_oid`, `unit_oid`, of `only` types in `type_oid`. `date_and_time`: an SNMPv2-TC DateAndTime, as an offset to now.
+    `multiply` scales numbers, and `map` gives numbers for states. `optional`: some models have no such object, and that is no failure.
+    Several entries for one reading: the last that the device has.
     """
 
     reading: str
@@ -43,6 +47,15 @@ class SnmpReading:
     unit_oid: str | None = None
     size_oid: str | None = None
     used_oid: str | None = None
+    free_oid: str | None = None
+    optional: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of tables it is worked out from; none for single objects."""
+        if self.compute in ("mean", "sum", "max"):
+            return (self.oid,)
+        return tuple(one for one in (self.type_oid, self.unit_oid, self.size_oid, self.used_oid, self.free_oid) if one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +100,14 @@ class Profile:
     http: Http | None = None
     tcp_port: int | None = None
     limits: tuple[Limit, ...] = ()
+    onvif: tuple[str, ...] = ()
 
     @property
     def readings(self) -> tuple[str, ...]:
         """Every reading it may give, in the order of `READINGS`."""
         named = {one.reading for one in self.snmp} | {one.reading for one in (self.http.readings if self.http else ())}
-        named |= FROM_STREAM if "rtsp" in self.up_when_any else frozenset()
+        named |= set(self.onvif)
+        named |= FROM_STREAM if "rtsp" in self.up_when_any or "stream_up" in self.onvif else frozenset()
         return tuple(name for name in READINGS if name in named)
 
 
@@ -133,8 +148,11 @@ def load_profile(path: Path) -> Profile:
         http=_http(top.table("http")) if "http" in top else None,
         tcp_port=top.integer("tcp_port", None, minimum=1, maximum=65_535),
         limits=tuple(_limit(table) for table in top.tables("limit")),
+        onvif=_onvif(top.table("onvif")) if "onvif" in top else (),
     )
     top.done()
+    if "onvif" in up and not profile.onvif:
+        top.wrong("up_when_any", "names onvif, but there is no [onvif]", "包含 onvif，但缺少 [onvif]")
     if "http" in up and profile.http is None:
         top.wrong("up_when_any", "names http, but there is no [http]", "包含 http，但缺少 [http]")
     if top.mistakes:
@@ -155,7 +173,9 @@ def _snmp(table: Table) -> SnmpReading:
         only=_oid(table, "only"),
         unit_oid=_oid(table, "unit_oid"),
         size_oid=_oid(table, "size_oid", needed=compute in ("worst_free_ratio", "sum_bytes")),
-        used_oid=_oid(table, "used_oid", needed=compute == "worst_free_ratio"),
+        used_oid=_oid(table, "used_oid", needed=compute == "worst_free_ratio" and "free_oid" not in table),
+        free_oid=_oid(table, "free_oid"),
+        optional=table.boolean("optional", False),
     )
     table.done()
     return found
@@ -171,6 +191,16 @@ def _http(table: Table) -> Http:
         status=table.integer("status", 200, minimum=100, maximum=599),
         readings=tuple(_http_reading(one) for one in table.tables("reading")),
     )
+    table.done()
+    return found
+
+
+def _onvif(table: Table) -> tuple[str, ...]:
+    found = table.strings("readings", FROM_ONVIF)
+    for one in found:
+        if one not in FROM_ONVIF:
+            listed = ", ".join(FROM_ONVIF)
+            table.wrong("readings", f"'{one}' is none of {listed}", f"“{one}”不在 {listed} 之中")
     table.done()
     return found
 

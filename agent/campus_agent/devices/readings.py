@@ -1,5 +1,6 @@
 """From a device's answers to readings. Pure: a value that makes no sense is a reading that failed, not a device that is down."""
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,8 +27,17 @@ class Readings:
 
     def fail(self, reading: str, detail: str, kind: FailureKind = FailureKind.PROTOCOL_ERROR) -> None:
         """A reading that could not be had; one that another protocol gave stays."""
+        self.lack(reading, Failure(Operation.READ, kind, detail[:300]))
+
+    def lack(self, reading: str, why: Failure) -> None:
+        """A reading that could not be had, and why; one that another protocol gave stays."""
         if reading not in self.numbers and reading not in self.words:
-            self.failed[reading] = Failure(Operation.READ, kind, detail[:300])
+            self.failed[reading] = why
+
+    def offer(self, reading: str, value: float | str) -> None:
+        """A reading that is taken unless another protocol has given it: which one tells must not depend on who is faster."""
+        if reading not in self.numbers and reading not in self.words:
+            self.put(reading, value)
 
     def put(self, reading: str, value: float | str) -> None:
         """A reading that was had."""
@@ -40,6 +50,10 @@ class Readings:
 
 class Nonsense(ValueError):
     """An answer that cannot be this reading."""
+
+
+class Missing(Nonsense):
+    """The device has no such object, or no row of it."""
 
 
 def read_snmp(
@@ -55,7 +69,8 @@ def read_snmp(
             value = _COMPUTE[one.compute](one, objects, columns, now)
             into.put(one.reading, value if isinstance(value, str) else _sane(one.reading, value * one.multiply))
         except Nonsense as error:
-            into.fail(one.reading, f"{one.object}: {error}")
+            if not (one.optional and isinstance(error, Missing)):
+                into.fail(one.reading, f"{one.object}: {error}")
 
 
 def read_json(wanted: tuple[HttpReading, ...], body: Any, into: Readings) -> None:
@@ -109,6 +124,14 @@ def _text(one: SnmpReading, objects: Mapping[str, Value | None], columns: Column
     return _printable(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
+def _leading_number(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
+    text = _text(one, objects, columns, now)
+    found = re.match(r"\d{1,15}(\.\d{1,9})?(?![\d.])", text)
+    if found is None:
+        raise Nonsense(f"'{text}' begins with no number")
+    return float(found[0])
+
+
 def _offset(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
     value = _had(objects.get(one.oid))
     if not isinstance(value, bytes):
@@ -120,7 +143,7 @@ def _of_column(reduce: Callable[[list[float]], float]) -> "_Compute":
     def compute(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
         numbers = [_mapped(value, one.map) for value in columns.get(one.oid, {}).values()]
         if not numbers:
-            raise Nonsense("no rows")
+            raise Missing("no rows")
         return reduce(numbers)
 
     return compute
@@ -128,12 +151,12 @@ def _of_column(reduce: Callable[[list[float]], float]) -> "_Compute":
 
 def _worst_free(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
     shares = []
-    used = columns.get(one.used_oid or "", {})
+    told = columns.get(one.free_oid or one.used_oid or "", {})
     for index, size in _storage_rows(one, columns):
-        taken = _number(_had(used.get(index)))
-        shares.append(max(0.0, 1 - taken / size))
+        share = _number(_had(told.get(index))) / size
+        shares.append(share if one.free_oid else max(0.0, 1 - share))
     if not shares:
-        raise Nonsense("no disk among its rows")
+        raise Missing("no disk among its rows")
     return min(shares)
 
 
@@ -141,7 +164,7 @@ def _total_bytes(one: SnmpReading, objects: Mapping[str, Value | None], columns:
     units = columns.get(one.unit_oid or "", {})
     sizes = [size * _number(units.get(index, 1)) for index, size in _storage_rows(one, columns)]
     if not sizes:
-        raise Nonsense("no disk among its rows")
+        raise Missing("no disk among its rows")
     return sum(sizes)
 
 
@@ -163,6 +186,7 @@ _Compute = Callable[[SnmpReading, Mapping[str, Value | None], Columns, datetime]
 _COMPUTE: dict[str, _Compute] = {
     "value": _value,
     "text": _text,
+    "leading_number": _leading_number,
     "date_and_time": _offset,
     "mean": _of_column(lambda numbers: sum(numbers) / len(numbers)),
     "sum": _of_column(sum),
@@ -191,14 +215,17 @@ def _sane(reading: str, value: float) -> float:
 
 def _had(value: Value | None) -> Value:
     if value is None:
-        raise Nonsense("the device has no such object")
+        raise Missing("the device has no such object")
     return value
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Nonsense("not a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # whole numbers have no bound in BER and in JSON
+        raise Nonsense("a number beyond all bounds") from None
 
 
 def _mapped(value: Any, states: tuple[tuple[str, float], ...]) -> float:

@@ -1,4 +1,4 @@
-"""Ask a device by SNMP (v2c, v3), through pysnmp behind a narrow interface: get some objects, walk a column.
+"""Ask a device by SNMP (v2c, v3), through pysnmp behind a narrow interface: get some objects, walk columns.
 
 Everything is bounded: time by timeouts and the caller's deadline, memory by the number of rows. An agent that repeats itself (identifiers
 that do not increase, RFC 3416 section 4.2.2) is told apart from one that is silent. Secrets live in memory only.
@@ -6,7 +6,7 @@ that do not increase, RFC 3416 section 4.2.2) is told apart from one that is sil
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pysnmp.hlapi.v3arch.asyncio import (
@@ -26,21 +26,25 @@ from pysnmp.hlapi.v3arch.asyncio import (
     usmNoAuthProtocol,
     usmNoPrivProtocol,
 )
+from pysnmp.proto.rfc1902 import Null, ObjectName
 from pysnmp.proto.rfc1905 import EndOfMibView, NoSuchInstance, NoSuchObject
 
 from campus_agent.measure.probe import ProbeFailed
-from campus_wire.failures import FailureKind, Operation
+from campus_wire.failures import Failure, FailureKind, Operation
 
 PORT = 161
 TIMEOUT_SECONDS = 1.5
 RETRIES = 1
 OBJECTS_A_REQUEST = 8
-ROWS_A_REQUEST = 20
+VALUES_A_REQUEST = 30
+"""Of all columns together. More saves round trips to long tables, but what comes of the next table is decoded in vain: of 30, 40, 60, the least CPU
+for hosts with a dozen rows. What an agent cannot fit it leaves out, and is asked for again."""
 MAX_ROWS = 512
 """More rows than a small device's tables have; an endless walk ends here."""
 AUTH_PROTOCOLS = {"sha": usmHMACSHAAuthProtocol, "sha256": usmHMAC192SHA256AuthProtocol}
 PRIV_PROTOCOLS = {"aes": usmAesCfb128Protocol, "aes256": usmAesCfb256Protocol}
 Value = int | bytes | str
+Rows = dict[str, Value]
 """Numbers as int, octet strings as bytes, object identifiers as dotted text."""
 _REFUSED = (
     "wrongDigest",
@@ -57,10 +61,10 @@ class Access:
     """How to speak to one device. `version` 2c needs `community`; 3 needs `user`, and keys for what it protects."""
 
     version: str
-    community: str = ""
+    community: str = field(default="", repr=False)
     user: str = ""
-    auth_key: str | None = None
-    priv_key: str | None = None
+    auth_key: str | None = field(default=None, repr=False)
+    priv_key: str | None = field(default=None, repr=False)
     auth_protocol: str = "sha"
     priv_protocol: str = "aes"
 
@@ -93,42 +97,76 @@ class Snmp:
                 _who(access),
                 await _where(address, port),
                 ContextData(),
-                *(ObjectType(ObjectIdentity(oid)) for oid in part),
+                *(_Numeric(oid) for oid in part),
                 lookupMib=False,
             )
             found |= dict(_values(answer))
         return {oid: found.get(oid) for oid in oids}
 
-    async def walk(self, address: str, access: Access, column: str, port: int = PORT) -> dict[str, Value]:
-        """A column of a table by row index ("" for none). Raises ProbeFailed; PROTOCOL_ERROR when it never ends."""
-        rows: dict[str, Value] = {}
-        last = _numbers(column)
-        prefix = column + "."
-        while True:
+    async def walk(
+        self, address: str, access: Access, columns: Sequence[str], port: int = PORT
+    ) -> tuple[dict[str, Rows], dict[str, Failure]]:
+        """Columns of tables, all at once: rows by index ("" for none) of each, and why a column is not to be had.
+
+        Raises ProbeFailed when the device does not answer, or refuses. A column that never ends is that column's own failure.
+        """
+        rows: dict[str, Rows] = {column: {} for column in columns}
+        broken: dict[str, Failure] = {}
+        last = {column: _numbers(column) for column in columns}
+        while last:
+            asked = list(last)
             answer = await bulk_cmd(
                 self._engine(access),
                 _who(access),
                 await _where(address, port),
                 ContextData(),
                 0,
-                ROWS_A_REQUEST,
-                ObjectType(ObjectIdentity(".".join(map(str, last)))),
+                max(1, VALUES_A_REQUEST // len(asked)),
+                *(_Numeric(last[column]) for column in asked),
                 lookupMib=False,
             )
             got = list(_values(answer))
-            if not got:
-                return rows
-            for oid, value in got:
-                if not oid.startswith(prefix) or value is None:
-                    return rows
-                if _numbers(oid) <= last:
-                    detail = f"a walk of {column} that does not go on: {oid}"
-                    raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, detail)
-                last = _numbers(oid)
-                rows[oid.removeprefix(prefix)] = value
-                if len(rows) > MAX_ROWS:
-                    detail = f"more than {MAX_ROWS} rows of {column}"
-                    raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, detail)
+            for place, (oid, value) in enumerate(
+                got
+            ):  # row by row, in each the columns as asked (RFC 3416 section 4.2.3)
+                column = asked[place % len(asked)]
+                if column not in last:
+                    continue
+                if value is None or not oid.startswith(column + "."):
+                    del last[column]
+                    continue
+                failure = _endless(column, oid, last[column], len(rows[column]))
+                if failure is not None:
+                    broken[column] = failure
+                    del last[column], rows[column]
+                    continue
+                last[column] = _numbers(oid)
+                rows[column][oid.removeprefix(column + ".")] = value
+            if len(got) < len(asked):  # less than a row: there is no more
+                break
+        return rows, broken
+
+
+class _Numeric(ObjectType):  # type: ignore[misc]
+    """An object asked for by its numbers alone: looking each up in MIBs that say nothing of it cost a quarter of a round's CPU."""
+
+    def __init__(self, oid: str | tuple[int, ...]) -> None:
+        super().__init__(ObjectIdentity(oid))
+        self._asked = (ObjectName(oid), Null(""))
+
+    def resolve_with_mib(self, *_: object, **__: object) -> tuple[Any, Any]:
+        """As it is."""
+        return self._asked
+
+
+def _endless(column: str, oid: str, last: tuple[int, ...], rows: int) -> Failure | None:
+    """Does this walk never end?"""
+    if _numbers(oid) <= last:
+        detail = f"a walk of {column} that does not go on: {oid}"
+        return Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, detail[:300])
+    if rows >= MAX_ROWS:
+        return Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, f"more than {MAX_ROWS} rows of {column}")
+    return None
 
 
 def _who(access: Access) -> CommunityData | UsmUserData:

@@ -1,4 +1,7 @@
-"""Listen to a live stream for a moment: does it flow, how fast, with what loss and jitter? One RTSP session over TCP (interleaved).
+"""Listen to a live stream for a moment: does it flow, how fast, with what loss and jitter? One RTSP session, its packets within it or beside.
+
+Within the connection (interleaved TCP) first: it passes every firewall. A device that has only UDP says 461 and gets a pair of ports.
+Loss and jitter of the network show by UDP only: over TCP a lost segment is sent again, and shows as jitter.
 
 OPTIONS, DESCRIBE, SETUP of every medium, PLAY, a short listen, TEARDOWN. What is heard is counted and thrown away.
 """
@@ -12,6 +15,7 @@ from urllib.parse import urlsplit
 
 from campus_agent.devices import sdp
 from campus_agent.devices.authorization import authorization
+from campus_agent.devices.datagrams import Pair
 from campus_agent.devices.rtp import Listener
 from campus_agent.devices.rtsp import Event, Interleaved, Parser, Response, RtspError, request
 from campus_agent.measure.errors import failure_of
@@ -24,6 +28,8 @@ LISTEN_SECONDS = 2.0
 ENOUGH_PACKETS = 10
 """Fewer in the time of listening is no live picture: even 5 frames a second make more."""
 USER_AGENT = "CampusMeter"
+UNSUPPORTED_TRANSPORT = 461
+TRANSPORTS = ("auto", "tcp", "udp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,10 @@ class Stream:
         return any(one.listener.packets >= ENOUGH_PACKETS for one in watched)
 
 
-async def listen(url: str, user: str | None, password: str | None) -> Stream:
-    """Open, listen, close. Raises ProbeFailed at the step that failed."""
+async def listen(url: str, user: str | None, password: str | None, transport: str = "auto") -> Stream:
+    """Open, listen, close. `transport` is one of TRANSPORTS. Raises ProbeFailed at the step that failed."""
     parts = urlsplit(url)
-    session = _Session(url, user, password)
+    session = _Session(url, user, password, transport)
     try:
         await session.open(parts.hostname or "", parts.port or PORT)
         return await session.run()
@@ -66,8 +72,10 @@ async def listen(url: str, user: str | None, password: str | None) -> Stream:
 
 
 class _Session:
-    def __init__(self, url: str, user: str | None, password: str | None) -> None:
+    def __init__(self, url: str, user: str | None, password: str | None, transport: str) -> None:
         self._url = url
+        self._transport = transport
+        self._pairs: list[Pair] = []
         self._user, self._password = user, password
         self._parser = Parser()
         self._events: list[Event] = []
@@ -85,24 +93,62 @@ class _Session:
 
     async def run(self) -> Stream:
         self.step = Operation.REQUEST
-        await self._ask("OPTIONS", self._url, required=False)
+        await self._ask("OPTIONS", self._url, ())
         described = await self._ask("DESCRIBE", self._url, Accept="application/sdp")
         base = described.headers.get("content-base") or described.headers.get("content-location") or self._url
         media = sdp.parse(described.body.decode("utf-8", "replace"), base)
         if not media:
             raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, "the description names no media")
         channels: dict[int, Heard] = {}
+        heard = []
         for number, one in enumerate(media):
-            transport = f"RTP/AVP/TCP;unicast;interleaved={2 * number}-{2 * number + 1}"
-            answer = await self._ask("SETUP", one.control, Transport=transport)
-            self._id = answer.headers.get("session", "").partition(";")[0].strip() or self._id
-            channels[_channel(answer.headers.get("transport", ""), 2 * number)] = Heard(one, Listener(one.clock_rate))
+            heard.append(Heard(one, Listener(one.clock_rate)))
+            channel = await self._set_up(heard[-1], 2 * number)
+            if channel is not None:
+                channels[channel] = heard[-1]
         self.step = Operation.TRANSFER
         await self._ask("PLAY", base, Range="npt=0.000-")
         await self._hear(channels)
-        return Stream(list(channels.values()))
+        return Stream(heard)
+
+    async def _set_up(self, heard: Heard, proposed: int) -> int | None:
+        """The channel of a medium within the connection; None when it comes beside it."""
+        if self._transport != "udp":
+            within = f"RTP/AVP/TCP;unicast;interleaved={proposed}-{proposed + 1}"
+            accepted = (200, UNSUPPORTED_TRANSPORT) if self._transport == "auto" else (200,)
+            answer = await self._ask("SETUP", heard.media.control, accepted, Transport=within)
+            if answer.status == 200:
+                self._remember(answer)
+                return _channel(answer.headers.get("transport", ""), proposed)
+            self._transport = "udp"
+        pair = self._pair()
+        beside = f"RTP/AVP;unicast;client_port={pair.port}-{pair.port + 1}"
+        answer = await self._ask("SETUP", heard.media.control, Transport=beside)
+        self._remember(answer)
+        ports = _server_ports(answer.headers.get("transport", ""))
+        if ports is not None:
+            pair.open_way(ports)
+        pair.feed(heard.listener)
+        return None
+
+    def _pair(self) -> Pair:
+        if self._writer is None:
+            raise RuntimeError("open comes first")
+        local, device = (self._writer.get_extra_info(name)[0] for name in ("sockname", "peername"))
+        self._pairs.append(Pair(local, device))
+        return self._pairs[-1]
+
+    def _remember(self, answer: Response) -> None:
+        self._id = answer.headers.get("session", "").partition(";")[0].strip() or self._id
 
     async def close(self) -> None:
+        try:
+            await self._part()
+        finally:
+            for pair in self._pairs:
+                pair.close()
+
+    async def _part(self) -> None:
         if self._writer is None:
             return
         with contextlib.suppress(OSError, RtspError, TimeoutError):
@@ -116,8 +162,8 @@ class _Session:
             async with asyncio.timeout(0.5):
                 await self._writer.wait_closed()
 
-    async def _ask(self, method: str, uri: str, required: bool = True, **more: str) -> Response:
-        """One exchange; a 401 is answered once. Raises ProbeFailed for any other refusal."""
+    async def _ask(self, method: str, uri: str, accepted: tuple[int, ...] = (200,), **more: str) -> Response:
+        """One exchange; a 401 is answered once. Raises ProbeFailed for a status that is not accepted (none named: any but refusals)."""
         for attempt in range(2):
             answer = await self._exchange(method, uri, more)
             if answer.status != 401 or attempt or not answer.challenges:
@@ -127,7 +173,7 @@ class _Session:
                 break
         if answer.status in (401, 403):
             raise ProbeFailed(Operation.AUTHENTICATE, FailureKind.NOT_AUTHORISED, f"{method}: {answer.status}")
-        if required and answer.status != 200:
+        if accepted and answer.status not in accepted:
             detail = f"{method}: {answer.status} {answer.reason}"
             raise ProbeFailed(Operation.REQUEST, FailureKind.PROTOCOL_ERROR, detail)
         return answer
@@ -182,3 +228,13 @@ def _channel(transport: str, proposed: int) -> int:
         if name == "interleaved" and first.isdigit():
             return int(first)
     return proposed
+
+
+def _server_ports(transport: str) -> tuple[int, int] | None:
+    """From which ports does the device send RTP and RTCP?"""
+    for part in transport.split(";"):
+        name, _, value = part.strip().partition("=")
+        first, _, second = value.partition("-")
+        if name == "server_port" and all(one.isdigit() and 0 < int(one[:6]) < 65_536 for one in (first, second)):
+            return int(first), int(second)
+    return None

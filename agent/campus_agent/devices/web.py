@@ -1,53 +1,70 @@
 """Ask a device's own web page: the status it should give, and readings from its JSON. Bounded in time and octets; nothing is kept."""
 
-import http.client
+import asyncio
+import contextlib
 import json
-import socket
 import ssl
-from time import monotonic
 from typing import Any
 
+from campus_agent.devices.http1 import Answer, HttpError, Reader, authority, request
 from campus_agent.devices.profile import Http
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import FailureKind, Operation
 
 TIMEOUT_SECONDS = 4.0
-MAX_BODY_BYTES = 256 * 1024
+CLOSE_SECONDS = 0.5
 
 
-def ask(host: str, what: Http) -> Any:
+async def ask(host: str, what: Http) -> Any:
     """The JSON of the answer, None where it is none. Raises ProbeFailed: no answer, another status, a body without end."""
+    # Devices bring certificates of their own making; nothing secret is sent, so there is nothing to protect.
+    tls = _unchecked() if what.tls else None
     port = what.port or (443 if what.tls else 80)
-    end = monotonic() + TIMEOUT_SECONDS
+    answer = await exchange(host, port, request("GET", authority(host, port), what.path, {}), tls)
+    if answer.status != what.status:
+        detail = f"status {answer.status} instead of {what.status}"
+        raise ProbeFailed(Operation.READ, FailureKind.HTTP_STATUS, detail)
+    return _json(answer.body) if what.readings else None
+
+
+async def exchange(
+    host: str, port: int, octets: bytes, tls: ssl.SSLContext | None = None, seconds: float = TIMEOUT_SECONDS
+) -> Answer:
+    """One request, one answer, one connection; all of it within `seconds`. Raises ProbeFailed."""
+    reader, step = Reader(), Operation.CONNECT
+    writer: asyncio.StreamWriter | None = None
     try:
-        with socket.create_connection((host, port), timeout=TIMEOUT_SECONDS) as plain:
-            # Devices bring certificates of their own making; nothing secret is sent, so there is nothing to protect.
-            sock = _unchecked().wrap_socket(plain, server_hostname=host) if what.tls else plain
-            connection = http.client.HTTPConnection(host, port)
-            connection.sock = sock
-            connection.request("GET", what.path, headers={"User-Agent": "CampusMeter", "Connection": "close"})
-            response = connection.getresponse()
-            if response.status != what.status:
-                detail = f"status {response.status} instead of {what.status}"
-                raise ProbeFailed(Operation.READ, FailureKind.HTTP_STATUS, detail)
-            return _json(_body(response, end)) if what.readings else None
-    except http.client.HTTPException as error:
-        raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, type(error).__name__) from None
+        async with asyncio.timeout(seconds):
+            source, writer = await asyncio.open_connection(host, port, ssl=tls)
+            step = Operation.READ
+            writer.write(octets)
+            with contextlib.suppress(ConnectionError):  # one that hangs up early may have answered before
+                await writer.drain()
+            while data := await source.read(16_384):
+                answer = reader.feed(data)
+                if answer is not None:
+                    return answer
+        answer = reader.end()
+    except HttpError as error:
+        raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, str(error)) from None
+    except TimeoutError:
+        detail = (
+            "connecting" if step is Operation.CONNECT else "an answer without end" if reader.status else "no answer"
+        )
+        raise ProbeFailed(step, FailureKind.TIMEOUT, detail) from None
     except OSError as error:
-        failure = failure_of(Operation.CONNECT, error)
+        failure = failure_of(step, error)
         raise ProbeFailed(failure.operation, failure.kind, failure.detail) from None
-
-
-def _body(response: http.client.HTTPResponse, end: float) -> bytes:
-    parts = bytearray()
-    while part := response.read1(16_384):
-        parts += part
-        if len(parts) > MAX_BODY_BYTES:
-            raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, f"more than {MAX_BODY_BYTES} octets of body")
-        if monotonic() > end:
-            raise ProbeFailed(Operation.READ, FailureKind.TIMEOUT, "a body without end")
-    return bytes(parts)
+    finally:
+        if writer is not None:
+            writer.close()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await writer.wait_closed()
+    if answer is None:
+        raise ProbeFailed(Operation.READ, FailureKind.CONNECTION_RESET, "closed without an answer")
+    return answer
 
 
 def _json(body: bytes) -> Any:

@@ -21,7 +21,7 @@ _BY_PORT = (
 def guess(host: Host) -> tuple[str, float] | None:
     """A profile for this host and how sure that is (0-1); None for one that is no equipment as far as can be seen."""
     if host.camera is not None:
-        return "stream-rtsp", 0.9 if 554 in host.ports else 0.8
+        return "camera-onvif", 0.9 if 554 in host.ports else 0.8
     if 5301 in host.ports or 5201 in host.ports:
         return None
     if host.lldp_name:

@@ -1,7 +1,8 @@
 """WS-Discovery without the socket (OASIS 2009 as ONVIF uses it): the Probe, and what ProbeMatches say. Hostile XML is refused, not parsed."""
 
 from dataclasses import dataclass
-from xml.etree import ElementTree
+
+from campus_agent.devices import xmltree
 
 GROUP, PORT = "239.255.255.250", 3702
 MAX_ANSWER_BYTES = 65_536
@@ -43,23 +44,15 @@ def parse(answer: bytes) -> list[Match]:
     """The matches of one answer. Raises NotUnderstood; entities and document types are never expanded."""
     if len(answer) > MAX_ANSWER_BYTES:
         raise NotUnderstood(f"{len(answer)} octets")
-    if b"<!" in answer.replace(b"<!--", b""):
-        raise NotUnderstood("a document type or entity")
     try:
-        root = ElementTree.fromstring(answer)  # noqa: S314 - no document type reaches it
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise NotUnderstood(str(error)[:100]) from None
+        root = xmltree.parse(answer)
+    except xmltree.XmlRefused as error:
+        raise NotUnderstood(str(error)) from None
     return [
-        Match(_words(one, "XAddrs"), _words(one, "Types"), _words(one, "Scopes"))
-        for one in root.iter()
-        if _name(one) == "ProbeMatch"
+        Match(_words(one, "XAddrs"), _words(one, "Types"), _words(one, "Scopes")) for one in root.within("ProbeMatch")
     ]
 
 
-def _words(parent: ElementTree.Element, name: str) -> tuple[str, ...]:
-    found = next((one for one in parent.iter() if _name(one) == name), None)
-    return tuple((found.text or "")[:MAX_TEXT].split()) if found is not None else ()
-
-
-def _name(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+def _words(parent: xmltree.Element, name: str) -> tuple[str, ...]:
+    found = next(parent.within(name), None)
+    return tuple(found.text[:MAX_TEXT].split()) if found is not None else ()

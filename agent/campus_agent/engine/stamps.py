@@ -25,13 +25,13 @@ lags; the system may grant less."""
 Ancillary = Iterable[tuple[int, int, bytes]]
 
 
-def prepare(sock: socket.socket) -> bool:
+def prepare(sock: socket.socket, buffer_bytes: int = RECEIVE_BUFFER_BYTES) -> bool:
     """Ask for stamps, overflow counts and a large buffer. True when arrivals will carry kernel stamps."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
     if not sys.platform.startswith("linux"):
         return False
     with contextlib.suppress(OSError):  # needs CAP_NET_ADMIN
-        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_bytes)
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)

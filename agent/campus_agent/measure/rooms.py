@@ -27,7 +27,9 @@ def deadline_seconds(devices: int) -> float:
 
 async def poll(devices: Sequence[Device], profile_dir: Path | None) -> list[DeviceSeen]:
     """What each device said, in order. A worker that dies or hangs costs this round: every device then has its failure."""
-    specs = [DeviceSpec(one.id, one.host, one.profile, dict(one.snmp), dict(one.rtsp)) for one in devices]
+    specs = [
+        DeviceSpec(one.id, one.host, one.profile, dict(one.snmp), dict(one.rtsp), dict(one.onvif)) for one in devices
+    ]
     task = DevicesTask(specs, str(profile_dir) if profile_dir else None)
     try:
         body = await run_worker("devices", task, deadline_seconds(len(specs)))

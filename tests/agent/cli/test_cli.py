@@ -155,6 +155,23 @@ def test_doctor_tells_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     assert f"chmod 600 {tmp_path / 'token'}" in told
 
 
+def test_doctor_looks_at_the_secrets_of_devices(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    device = '[[device]]\nid = "{id}"\nroom = "r1"\nprofile = "camera-onvif"\nhost = "127.0.0.1"\n'
+    onvif = 'onvif = {{ user = "m", password_file = "{file}" }}\n'
+    text = CONFIG.format(port=1)
+    for name, secret in (("cam-1", "shared"), ("cam-2", "shared"), ("cam-3", "gone")):
+        text += (device + onvif).format(id=name, file=secret)
+    file.write_text(text, encoding="utf-8")
+    (tmp_path / "shared").write_text("hush-hush")
+    (tmp_path / "shared").chmod(0o640)
+    done = run("doctor", "--json", "--config", str(file))
+    findings = {one["check"]: one for one in json.loads(done.stdout)}
+    assert "mode 640" in findings["secret of cam-1, cam-2"]["what"]
+    assert findings["secret of cam-3"]["ok"] is False
+    assert "hush-hush" not in done.stdout + done.stderr
+
+
 def test_the_daemon_runs_once_stops_cleanly_and_status_tells(tmp_path: Path) -> None:
     file = config(tmp_path)
     assert run("status", "--config", file).returncode == 1

@@ -51,6 +51,42 @@ def test_defaults(tmp_path: Path) -> None:
     assert str(config.timezone) == "Asia/Shanghai"
 
 
+DEVICE = (
+    GOOD
+    + """
+[[device]]
+id = "cam"
+room = "r1"
+profile = "camera-onvif"
+host = "10.0.1.52"
+onvif = { user = "monitor", password_file = "camera" }
+rtsp = { url = "rtsp://10.0.1.52/1", transport = "udp", password_file = "/etc/stream" }
+"""
+)
+
+
+def test_a_device_names_where_and_how_it_is_asked(tmp_path: Path) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(DEVICE)
+    (device,) = load_config(file, {}).devices
+    assert device.onvif == {"port": "80", "user": "monitor", "password_file": str(tmp_path / "camera")}
+    assert device.rtsp == {"url": "rtsp://10.0.1.52/1", "transport": "udp", "password_file": "/etc/stream"}
+    assert device.secret_files == (Path("/etc/stream"), tmp_path / "camera")
+
+
+@pytest.mark.parametrize(
+    ("change", "mistake"),
+    [
+        (('user = "monitor", ', ""), "device[0].onvif.user: is missing; a password needs it"),
+        (('user = "monitor"', "port = 0"), "device[0].onvif.port: must be within 1 … 65_535, not 0"),
+        (('"udp"', '"quic"'), "device[0].rtsp.transport: must be one of auto, tcp, udp, not 'quic'"),
+        (('password_file = "camera"', 'password = "x"'), "device[0].onvif.password: unknown key; did you mean 'password_file'?"),
+    ],
+)  # fmt: skip
+def test_each_mistake_of_a_device_is_named(tmp_path: Path, change: tuple[str, str], mistake: str) -> None:
+    assert mistake in told(tmp_path, DEVICE.replace(*change))
+
+
 def test_the_environment_overrides_and_is_checked_too(tmp_path: Path) -> None:
     file = tmp_path / "agent.toml"
     file.write_text(GOOD)

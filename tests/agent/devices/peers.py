@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -25,19 +26,20 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 @contextlib.contextmanager
-def snmpd(folder: Path, more: str = "") -> Iterator[int]:
-    """net-snmp's agent with a v2c community and a v3 user (SHA-256, AES); its port."""
+def snmpd(folder: Path, more: str = "", port: int | None = None) -> Iterator[int]:
+    """net-snmp's agent with a v2c community and a v3 user (SHA-256, AES); its port. `more` are lines of its configuration."""
     if shutil.which("snmpd") is None:
         assert not os.environ.get("CI"), "snmpd must be there under CI"
         pytest.skip("NO SNMPD: install the package snmpd")
-    port = free_port(socket.SOCK_DGRAM)
+    port = port or free_port(socket.SOCK_DGRAM)
     state = folder / "snmp-state"
-    state.mkdir()
+    state.mkdir(exist_ok=True)
     (folder / "agent.conf").write_text(
         f"agentAddress udp:127.0.0.1:{port}\nrocommunity {COMMUNITY} 127.0.0.1\n"
         f'createUser monitor SHA-256 "{AUTH_KEY}" AES "{PRIV_KEY}"\nrouser monitor priv\nsysDescr Recorder 7.1\n{more}'
     )
     log = folder / "snmpd.log"
+    log.unlink(missing_ok=True)
     with subprocess.Popen(
         ["snmpd", "-f", "-C", "-c", str(folder / "agent.conf"), "-Lf", str(log), "-p", str(folder / "snmpd.pid")],
         env=os.environ | {"SNMP_PERSISTENT_DIR": str(state)},
@@ -51,14 +53,45 @@ def snmpd(folder: Path, more: str = "") -> Iterator[int]:
             process.terminate()
 
 
+UPS = """1.3.6.1.2.1.1.3.0|67|123456
+1.3.6.1.2.1.33.1.1.3.0|4|UPS firmware 1.0
+1.3.6.1.2.1.33.1.2.4.0|2|97
+1.3.6.1.2.1.33.1.2.7.0|2|25
+1.3.6.1.2.1.33.1.4.1.0|2|{source}
+"""
+"""A walk of UPS-MIB (RFC 1628): charge in per cent, temperature, output source (3 normal, 5 battery)."""
+
+
 @contextlib.contextmanager
-def rtsp_source(mode: str = "open") -> Iterator[str]:
+def ups(folder: Path, source: int = 3, port: int | None = None) -> Iterator[int]:
+    """snmpsim as an uninterruptible power supply; its port."""
+    port = port or free_port(socket.SOCK_DGRAM)
+    data, log = folder / "ups-data", folder / "ups.log"
+    data.mkdir(exist_ok=True)
+    (data / f"{COMMUNITY}.snmprec").write_text(UPS.format(source=source))
+    user = ["--process-user=root", "--process-group=root"] if os.geteuid() == 0 else []
+    command = [
+        str(Path(sys.executable).with_name("snmpsim-command-responder")), *user, "--force-index-rebuild",
+        f"--cache-dir={folder / 'ups-cache'}", f"--data-dir={data}", f"--agent-udpv4-endpoint=127.0.0.1:{port}",
+    ]  # fmt: skip
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
+        try:
+            end = time.monotonic() + 15
+            while time.monotonic() < end and f":{port}" not in log.read_text():
+                time.sleep(0.1)
+            yield port
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def rtsp_source(mode: str = "open", transports: str = "any", sound: str = "pcmu") -> Iterator[str]:
     """GStreamer's RTSP server; the address of its live stream."""
     port = free_port()
     with (
         tempfile.TemporaryDirectory() as home,
         subprocess.Popen(
-            ["/usr/bin/python3", str(SOURCE), str(port), mode],
+            ["/usr/bin/python3", str(SOURCE), str(port), mode, "127.0.0.1", transports, sound],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

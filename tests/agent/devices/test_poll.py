@@ -2,13 +2,17 @@
 
 import asyncio
 import os
+import re
 import socket
 import time
+from base64 import b64decode, b64encode
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from campus_agent.devices.poll import poll
+from campus_agent.devices.snmp import Access
 from campus_agent.measure.workers.tasks import DeviceSeen, DeviceSpec
 from campus_wire.failures import FailureKind
 from tests.agent.devices.peers import (
@@ -22,6 +26,7 @@ from tests.agent.devices.peers import (
     snmpd,
     udp_server,
 )
+from tests.fakes.onvif_camera import drip
 
 
 def secret(folder: Path, name: str, text: str) -> str:
@@ -95,6 +100,24 @@ def test_a_real_stream(tmp_path: Path, mode: str) -> None:
         assert STREAM_PASSWORD not in str(wrong) + str(seen)
 
 
+@pytest.mark.parametrize(
+    ("transports", "sound", "transport"),
+    [("any", "aac", "auto"), ("any", "aac", "udp"), ("udp", "pcmu", "auto"), ("udp", "aac", "auto")],
+)
+def test_a_real_stream_beside_its_connection(transports: str, sound: str, transport: str) -> None:
+    """A server that has only UDP answers 461 to the first SETUP; the second is for UDP."""
+    with rtsp_source("open", transports, sound) as url:
+        (seen,) = polled(DeviceSpec("s", "127.0.0.1", "stream-rtsp", {}, {"url": url, "transport": transport}))
+        if transports == "udp":
+            (within,) = polled(DeviceSpec("s", "127.0.0.1", "stream-rtsp", {}, {"url": url, "transport": "tcp"}))
+            assert "461" in within.failed["stream_up"].detail
+    assert seen.readings["stream_up"] == 1.0, seen
+    assert seen.words["codec"] == ("H264+MPEG4-GENERIC" if sound == "aac" else "H264+PCMU")
+    assert seen.readings["stream_bits_per_second"] > 300e3
+    assert seen.readings["stream_loss_ratio"] == 0.0
+    assert 0 <= seen.readings["stream_jitter_seconds"] < 0.05
+
+
 DESCRIPTION = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:1\r\n"
 
 
@@ -135,6 +158,53 @@ def test_streams_that_do_not_flow(behaviour: object, kind: FailureKind) -> None:
     assert seen.readings["stream_up"] == 0.0
     assert seen.failed["stream_up"].kind is kind
     assert seen.up is (behaviour in (frozen, endless_headers)), "it speaks, or it does not"
+
+
+def repeats(client: socket.socket) -> None:
+    """Wants Basic, and repeats in its error what it was told."""
+    while data := client.recv(65_536):
+        told = re.search(rb"Authorization: Basic (\S+)", data)
+        if told:
+            client.sendall(b"RTSP/1.0 400 " + told[1] + b" is " + b64decode(told[1]) + b"\r\n\r\n")
+        else:
+            client.sendall(b'RTSP/1.0 401 No\r\nWWW-Authenticate: Basic realm="r"\r\n\r\n')
+
+
+def test_what_a_device_gives_away_we_do_not(tmp_path: Path) -> None:
+    rtsp = {"user": "monitor", "password_file": secret(tmp_path, "stream", STREAM_PASSWORD)}
+    with server(repeats) as port:
+        (seen,) = polled(DeviceSpec("s", "127.0.0.1", "stream-rtsp", {}, rtsp | {"url": f"rtsp://127.0.0.1:{port}/"}))
+    assert seen.failed["stream_up"].detail.startswith("DESCRIBE: 400 ***")
+    assert STREAM_PASSWORD not in str(seen)
+    assert b64encode(f"monitor:{STREAM_PASSWORD}".encode()).decode() not in str(seen)
+    access = Access("3", COMMUNITY, "monitor", AUTH_KEY, PRIV_KEY)
+    assert not [word for word in (COMMUNITY, AUTH_KEY, PRIV_KEY) if word in repr(access)]
+
+
+@pytest.mark.parametrize(
+    "start", [b"", b"RTSP/1.0 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n["]
+)
+def test_octets_that_drip_cost_bounded_time_and_no_other_device(tmp_path: Path, start: bytes) -> None:
+    """Each octet comes in time, and the last never: a time-out for each read would wait for ever."""
+    with (
+        server(partial(drip, octets=start)) as port,
+        server(answers(b'HTTP/1.0 200 OK\r\n\r\n{"board": {"t": 1}}')) as good,
+    ):
+        for name, at in (("box", port), ("good", good)):
+            (tmp_path / f"{name}.toml").write_text(PAGE.format(port=at), encoding="utf-8")
+        began = time.monotonic()
+        page, stream, healthy = polled(
+            DeviceSpec("w", "127.0.0.1", "box"),
+            DeviceSpec("s", "127.0.0.1", "stream-rtsp", {}, {"url": f"rtsp://127.0.0.1:{port}/"}),
+            DeviceSpec("g", "127.0.0.1", "good"),
+            folder=tmp_path,
+        )
+    assert time.monotonic() - began < 8
+    assert healthy.readings == {"temperature_celsius": 1.0}
+    assert stream.readings["stream_up"] == 0.0
+    for one in (page, stream):
+        kind = one.failure.kind if one.failure else next(iter(one.failed.values())).kind
+        assert kind in (FailureKind.TIMEOUT, FailureKind.PROTOCOL_ERROR)
 
 
 PAGE = """

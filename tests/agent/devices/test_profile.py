@@ -20,6 +20,13 @@ def test_a_shipped_profile(path: Path) -> None:
     assert {limit.reading for limit in profile.limits} <= set(profile.readings)
 
 
+def test_the_shipped_ones() -> None:
+    assert sorted(path.stem for path in SHIPPED.glob("*.toml")) == [
+        "camera-onvif", "host-resources", "recorder-dahua-like", "recorder-generic", "recorder-hikvision-like", "stream-rtsp",
+        "switch-generic", "ups-generic", "web-http",
+    ]  # fmt: skip
+
+
 def test_the_operator_s_own_outrank_the_shipped(tmp_path: Path) -> None:
     text = (SHIPPED / "stream-rtsp.toml").read_text().replace("Live stream (RTSP)", "Our encoder")
     (tmp_path / "stream-rtsp.toml").write_text(text)
@@ -31,7 +38,7 @@ def test_the_operator_s_own_outrank_the_shipped(tmp_path: Path) -> None:
 def test_an_unknown_profile_names_the_known() -> None:
     with pytest.raises(ConfigurationError) as raised:
         find_profile("recorder-of-tomorrow")
-    assert "no such profile; known: host-resources, recorder-generic" in raised.value.in_("en")
+    assert "no such profile; known: camera-onvif, host-resources, recorder-dahua-like," in raised.value.in_("en")
 
 
 BROKEN = """
@@ -49,6 +56,8 @@ compute = "worst_free_ratio"
 [[limit]]
 reading = "load_ratio"
 minimum = "low"
+[onvif]
+readings = ["stream_up", "weight"]
 """
 
 
@@ -59,12 +68,13 @@ def test_every_mistake_is_told(tmp_path: Path) -> None:
     said = raised.value.in_("en")
     for part in (
         "title_zh: is missing",
-        "up_when_any: 'carrier-pigeon' is none of snmp, rtsp, http, tcp",
+        "up_when_any: 'carrier-pigeon' is none of snmp, rtsp, onvif, http, tcp",
         "up_when_any: names http, but there is no [http]",
         "colour: unknown key",
         "snmp[0].reading: must be one of",
         "snmp[0].oid: must be an object identifier",
         "snmp[1].size_oid: is missing",
         "limit[0].minimum: must be a number",
+        "onvif.readings: 'weight' is none of clock_offset_seconds, firmware, recording, stream_up",
     ):
         assert part in said, said

@@ -17,8 +17,8 @@ def host(*ports: int, camera: Camera | None = None, lldp: str = "") -> Host:
 @pytest.mark.parametrize(
     ("found", "profile"),
     [
-        (host(554, camera=Camera("Cam")), ("stream-rtsp", 0.9)),
-        (host(camera=Camera("Cam")), ("stream-rtsp", 0.8)),
+        (host(554, camera=Camera("Cam")), ("camera-onvif", 0.9)),
+        (host(camera=Camera("Cam")), ("camera-onvif", 0.8)),
         (host(80, lldp="sw-1"), ("switch-generic", 0.8)),
         (host(80, 554), ("stream-rtsp", 0.6)),
         (host(80), ("web-http", 0.3)),
@@ -33,7 +33,7 @@ def test_guesses(found: Host, profile: tuple[str, float] | None) -> None:
 def test_lines_for_the_inventory_are_harmless_in_a_spreadsheet() -> None:
     rows = list(csv.reader(io.StringIO(as_csv("s001", proposals([host(554, camera=Camera('=HYPERLINK("x")'))])))))
     assert tuple(rows[0]) == HEADINGS
-    assert rows[1] == ["s001", "", "dev-1", '\'=HYPERLINK("x")', "stream-rtsp", "10.0.1.9", "1"]
+    assert rows[1] == ["s001", "", "dev-1", '\'=HYPERLINK("x")', "camera-onvif", "10.0.1.9", "1"]
 
 
 def test_two_dhcp_servers_on_one_link_are_a_problem_in_both_languages() -> None:

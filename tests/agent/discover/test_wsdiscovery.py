@@ -23,8 +23,23 @@ BOMB = b"""<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "aaaa"><!ENTITY b "&a;&a
 OUTSIDE = b"""<?xml version="1.0"?><!DOCTYPE l [<!ENTITY f SYSTEM "file:///etc/passwd">]><l>&f;</l>"""
 
 
+UTF_16 = BOMB.decode().replace('"1.0"', '"1.0" encoding="utf-16"', 1).encode("utf-16")
+"""In which "<!" is not these two octets."""
+
+
 @pytest.mark.parametrize(
-    "hostile", [BOMB, OUTSIDE, b"<a>", b"", b"\xff\xfe", b"<a/>" * 3, b"x" * (MAX_ANSWER_BYTES + 1)]
+    "hostile",
+    [
+        BOMB,
+        OUTSIDE,
+        UTF_16,
+        b"<a>" * 100 + b"</a>" * 100,
+        b"<a>",
+        b"",
+        b"\xff\xfe",
+        b"<a/>" * 3,
+        b"x" * (MAX_ANSWER_BYTES + 1),
+    ],
 )
 def test_hostile_answers_are_refused(hostile: bytes) -> None:
     with pytest.raises(NotUnderstood):

@@ -51,13 +51,14 @@ class CampusAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class DeviceSpec(msgspec.Struct, frozen=True):
-    """One device to ask. `snmp` and `rtsp` are as in agent.toml, files with whole paths; empty: not to be asked so."""
+    """One device to ask. `snmp`, `rtsp`, `onvif` are as in agent.toml, files with whole paths; empty: not to be asked so."""
 
     id: str
     host: str
     profile: str
     snmp: dict[str, str] = {}
     rtsp: dict[str, str] = {}
+    onvif: dict[str, str] = {}
 
 
 class DevicesTask(msgspec.Struct, frozen=True):
