@@ -10,12 +10,14 @@ from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, VERDICT_WORDS, Verdic
 from campus_wire.encapsulation import Encapsulation
 from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS, VALIDITY_WORDS, Failure, Validity
 from campus_wire.language import Language, Text
+from campus_wire.ports import FOUND_BY_WORDS, link_words
 from campus_wire.readings import READINGS
 from campus_wire.readings import in_words as in_words_of_reading
 from campus_wire.records import (
     AnyResult,
     DeviceResult,
     DirectionRecord,
+    PortResult,
     ServiceResult,
     ThroughputRecord,
     ThroughputResult,
@@ -81,6 +83,44 @@ def device_words(said: dict[str, Any], language: Language) -> str:
     for remark in said["remarks"]:
         name, _, value = remark.partition(" ")
         lines.append(f"  ! {beyond}: {in_words_of_reading(name, float(value), language)}")
+    return "\n".join(lines)
+
+
+def port_json(result: PortResult) -> dict[str, Any]:
+    """What `measure port --json` prints: the switch's own words; evidence of grade `negotiated`, never of a rate."""
+    record = result.record
+    return {
+        "kind": "port",
+        "school": result.school,
+        "subject": result.subject,
+        "grade": "negotiated" if record is not None and record.speed_bits_per_second else None,
+        "port": msgspec.to_builtins(record) if record else None,
+        "validity": str(result.validity),
+        "failure": msgspec.to_builtins(result.failure) if result.failure else None,
+        "id": result.id,
+        "started_at": result.started_at.isoformat(),
+    }
+
+
+def port_words(result: PortResult, language: Language) -> str:
+    """The same for a person."""
+    record = result.record
+    if record is None:
+        failure = result.failure
+        why = FAILURE_WORDS[failure.kind].in_(language) if failure else ""
+        return f"{result.subject}: {why} ({failure.detail if failure else ''})"
+    lines = [
+        f"{result.subject}: {record.switch} {record.port} ({FOUND_BY_WORDS[record.found_by].in_(language)})",
+        f"  {link_words(record).in_(language)}",
+    ]
+    if record.interval_seconds is not None:
+        errors = max(record.receive_errors or 0, record.fcs_errors or 0)
+        text = Text(
+            "{errors} frames with errors of {packets} in {seconds:.0f} s",
+            "{seconds:.0f} 秒内 {packets} 帧中有 {errors} 个错误帧",
+        )
+        values = {"errors": errors, "packets": record.received_packets or 0, "seconds": record.interval_seconds}
+        lines.append(f"  {text.in_(language, **values)}")
     return "\n".join(lines)
 
 

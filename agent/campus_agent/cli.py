@@ -118,6 +118,7 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         ("classroom", Text("a classroom against 100 Mbit/s", "教室网络（百兆进班）")),
         ("uplink", Text("the school's line to the bureau", "学校出口（千兆进校）")),
         ("device", Text("a device of a recording room", "录播室设备")),
+        ("port", Text("a classroom's switch port, as the switch tells it", "教室所在交换机端口（以交换机读数为准）")),
         ("service", Text("a cloud platform, step by step", "云平台访问（分步计时）")),
     ):
         kind = with_json(with_config(whats.add_parser(what, help=text.in_(language), description=text.in_(language))))
@@ -218,6 +219,8 @@ def _measure(arguments: argparse.Namespace, language: Language) -> int:
     subject = _subject(config, arguments, language)
     if subject is None:
         return EXIT_USAGE
+    if arguments.what == "port" and isinstance(subject, Endpoint):
+        return _measure_port(config, subject, arguments, language)
     if isinstance(subject, Device):
         return _measure_device(config, subject, arguments, language)
     required = subject.required_bits_per_second if isinstance(subject, Endpoint) else None
@@ -240,6 +243,31 @@ def _measure_device(config: AgentConfig, device: Device, arguments: argparse.Nam
     if said["validity"] != "ok":
         return EXIT_NOT_MEASURED
     return EXIT_OK if said["up"] else EXIT_NOT_MET
+
+
+def _measure_port(config: AgentConfig, endpoint: Endpoint, arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent import answer
+    from campus_agent.now import port_now
+
+    result = asyncio.run(port_now(config, endpoint))
+    if result is None:
+        text = Text(
+            "{id}: no switch knows its port. A [[device]] of profile switch-generic with `snmp` is needed; it finds the port by LLDP or"
+            " the forwarding table, or `switch` and `switch_port` of the classroom name it.",
+            "{id}：没有交换机知道其端口。需配置 profile 为 switch-generic 且带 snmp 的 [[device]]，由 LLDP 或转发表查找；"
+            "也可在该班级填写 switch 与 switch_port。",
+        )
+        print(text.in_(language, id=endpoint.id), file=sys.stderr)
+        return EXIT_NOT_MEASURED
+    print(
+        json.dumps(answer.port_json(result), ensure_ascii=False)
+        if arguments.json
+        else answer.port_words(result, language)
+    )
+    if result.record is None:
+        return EXIT_NOT_MEASURED
+    speed = result.record.speed_bits_per_second or 0
+    return EXIT_OK if speed >= endpoint.required_bits_per_second and result.record.duplex != "half" else EXIT_NOT_MET
 
 
 def _discover(arguments: argparse.Namespace, language: Language) -> int:
@@ -306,6 +334,7 @@ def _subject(
         "classroom": config.classrooms,
         "service": config.services,
         "device": config.devices,
+        "port": (*config.classrooms, *((config.uplink,) if config.uplink else ())),
     }
     known = {one.id: one for one in lists[arguments.what]}
     if arguments.id not in known:

@@ -40,6 +40,9 @@ class Endpoint:
     required_bits_per_second: int
     iperf3_port: int = DEFAULT_IPERF3_PORT
     """Where it answers stock iperf3: reference tests go there, whatever the engine of the quick ones."""
+    switch: str = ""
+    switch_port: str = ""
+    """The device it hangs on and the port (ifName or ifIndex), where the inventory knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,7 @@ def _read(top: Table, folder: Path) -> AgentConfig:
     _refuse_twins(top.mistakes, "classroom", [room.id for room in config.classrooms])
     _refuse_twins(top.mistakes, "service", [service.id for service in config.services])
     _refuse_twins(top.mistakes, "device", [device.id for device in config.devices])
+    _refuse_unknown_switches(top, config)
     return config
 
 
@@ -327,6 +331,8 @@ def _endpoint(table: Table, endpoint_id: str, name: str, required: int) -> Endpo
         engine=engine,
         required_bits_per_second=table.integer("required_bits_per_second", required, minimum=1_000_000, maximum=10**12),
         iperf3_port=table.integer("iperf3_port", iperf3_port, minimum=1, maximum=65_535),
+        switch=table.string("switch", "", pattern=ID_PATTERN, hint=_ID_HINT),
+        switch_port=table.string("switch_port", ""),
     )
     table.done()
     return endpoint
@@ -356,8 +362,12 @@ def _device(table: Table, folder: Path) -> Device:
     return device
 
 
+NETWORK_ROOM = "network"
+"""What belongs to no recording room, such as a switch."""
+
+
 def _room(table: Table) -> str:
-    room: str = table.string("room", pattern=ID_PATTERN, hint=_ID_HINT) or ""
+    room: str = table.string("room", NETWORK_ROOM, pattern=ID_PATTERN, hint=_ID_HINT) or ""
     if room == "recording_room":
         table.wrong("room", f"'{room}' is reserved for the school itself", f"“{room}”为系统保留名称")
     return room
@@ -499,6 +509,19 @@ def _wrong_item(table: Table, key: str, index: int, value: str, hint: Text) -> N
             Text(f"must be {hint.en}, not {value!r}", f"必须是{hint.zh}，不能是 {value!r}"),
         )
     )
+
+
+def _refuse_unknown_switches(top: Table, config: AgentConfig) -> None:
+    known = {one.id for one in config.devices}
+    for one in (*config.classrooms, *((config.uplink,) if config.uplink else ())):
+        if one.switch and one.switch not in known:
+            top.wrong(
+                f"{one.id}.switch",
+                f"there is no [[device]] '{one.switch}'",
+                f"没有编号为“{one.switch}”的 [[device]]",
+            )
+        if one.switch_port and not one.switch:
+            top.wrong(f"{one.id}.switch_port", "needs `switch` too", "需同时填写 switch")
 
 
 def _refuse_twins(mistakes: list[Mistake], what: str, ids: list[str]) -> None:

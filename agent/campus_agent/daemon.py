@@ -22,6 +22,7 @@ from campus_agent.measure.probes import PROBES
 from campus_agent.measure.quiet import disturbance
 from campus_agent.measure.rooms import SCHOOL_SUBJECT, device_result, poll, room_results, rooms_of, school_result
 from campus_agent.measure.runner import run_probe
+from campus_agent.ports.watch import PortWatch
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.history import RECALL_KEY, History
 from campus_agent.schedule.jobs import Job, Lane, jobs_of
@@ -130,6 +131,7 @@ class Daemon:
             self._last_ended(),
             clock.monotonic(),
         )
+        self._ports = PortWatch(config)
         self._time_matters = bool(config.timetable.blackout) or calendar.has_lessons
         self._asked_for_time = asyncio.Event()
         self._ship_now = asyncio.Event()
@@ -210,7 +212,10 @@ class Daemon:
         results = [device_result(one, said, school, self._stamp(said.seconds)) for one, said in pairs]
         rooms = room_results(devices, results, school, [self._stamp(0.0) for _ in rooms_of(devices)])
         self.planner.done(job, self._moment(), succeeded=True)
-        told: list[AnyResult] = [*results, *rooms, school_result(rooms, school, self._stamp(0.0))]
+        told: list[AnyResult] = [*results, *rooms]
+        if rooms:
+            told.append(school_result(rooms, school, self._stamp(0.0)))
+        told += await self._ports.round(self._stamp, self.clock.monotonic())
         for result in told:
             await self._keep(result)
 
@@ -284,8 +289,13 @@ class Daemon:
                 failure=skip.failure,
                 detail=skip.detail[:300],
             )
-            for subject in ([*rooms_of(self.config.devices), SCHOOL_SUBJECT] if rooms else [skip.job.subject])
+            for subject in (self._rooms_judged() if rooms else [skip.job.subject])
         ]
+
+    def _rooms_judged(self) -> list[str]:
+        """The rooms, and the school where it has any."""
+        rooms = rooms_of(self.config.devices)
+        return [*rooms, SCHOOL_SUBJECT] if rooms else []
 
     async def _keep(self, result: AnyResult) -> None:
         """Spool it, count it, remember it for `status`."""

@@ -11,6 +11,8 @@ from campus_agent.config import AgentConfig, Device, Endpoint, Service
 from campus_agent.measure.probe import Progress
 from campus_agent.measure.rooms import device_result, poll
 from campus_agent.measure.runner import run_probe
+from campus_agent.ports.reading import PortsTask, Wanted
+from campus_agent.ports.watch import ask_ports, result_of, switches_of
 from campus_agent.schedule.jobs import Kind
 from campus_agent.schedule.segment import alone
 from campus_agent.ship.slots import NoSlot, release, reserve
@@ -24,6 +26,7 @@ from campus_wire.records import (
     MAX_SLOT_SECONDS,
     AnyResult,
     DeviceResult,
+    PortResult,
     ServiceResult,
     SlotRequest,
     ThroughputResult,
@@ -32,6 +35,8 @@ from campus_wire.records import (
 
 log = logging.getLogger(__name__)
 
+PORT_PAUSE_SECONDS = 3.0
+"""Between two looks at a port: what it counted meanwhile is part of the answer."""
 PATIENCE_SECONDS = 90.0
 """Longer than any one test takes."""
 
@@ -65,6 +70,22 @@ async def poll_now(config: AgentConfig, device: Device) -> DeviceResult:
     """Ask one device now, and keep the result for the collector."""
     (seen,) = await poll([device], config.profile_dir)
     result = device_result(device, seen, config.school, stamp(system_clock(), None, seen.seconds))
+    if config.collector is not None:
+        _keep(config, result)
+    return result
+
+
+async def port_now(config: AgentConfig, endpoint: Endpoint) -> PortResult | None:
+    """Look at a classroom's switch port twice, and keep the result for the collector. None when nobody knows its port."""
+    task = PortsTask(switches_of(config), [Wanted(endpoint.id, endpoint.host, endpoint.switch, endpoint.switch_port)])
+    (first,) = await ask_ports(task)
+    if first.place is None and first.failure is None:
+        return None
+    seen = first
+    if first.place is not None and first.reading is not None:
+        await asyncio.sleep(PORT_PAUSE_SECONDS)
+        (seen,) = await ask_ports(PortsTask(task.switches, task.wanted, {endpoint.id: first.place}))
+    result = result_of(seen, first.reading, config.school, stamp(system_clock(), None, seen.seconds))
     if config.collector is not None:
         _keep(config, result)
     return result

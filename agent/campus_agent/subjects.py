@@ -7,6 +7,7 @@ from campus_agent.config import AgentConfig, Endpoint
 from campus_agent.engine.spec import BUCKET_COST_RATIO, OFFERED_RATIO, PULSE_SECONDS, bucket_bytes
 from campus_agent.measure.probe import AnyProbe
 from campus_agent.measure.probes import PROBES, host, latency, service
+from campus_agent.measure.rooms import rooms_of
 from campus_agent.measure.throughput_settings import REFERENCE_RATIO, WIRE_RATIO
 from campus_agent.measure.throughput_settings import Settings as ThroughputSettings
 from campus_agent.schedule.jobs import Job, Kind
@@ -157,7 +158,7 @@ def announcement(config: AgentConfig) -> Announcement:
             AnnouncedClassroom(room.id, room.name[:100], room.required_bits_per_second) for room in config.classrooms
         ],
         services=[AnnouncedService(one.id, one.name[:100]) for one in config.services],
-        recording_rooms=list(dict.fromkeys(device.room for device in config.devices)),
+        recording_rooms=rooms_of(config.devices),
         uplink=config.uplink is not None,
         uplink_required_bits_per_second=config.uplink.required_bits_per_second if config.uplink else None,
     )

@@ -158,7 +158,7 @@ def _of(profile: Profile, protocol: str) -> list[str]:
 
 
 async def _snmp(spec: DeviceSpec, profile: Profile, address: str, snmp: Snmp, answers: _Answers) -> None:
-    access, port = _access(spec.snmp), int(spec.snmp.get("port", 161))
+    access, port = access_of(spec.snmp), int(spec.snmp.get("port", 161))
     single = [one.oid for one in profile.snmp if one.compute in ("value", "text", "leading_number", "date_and_time")]
     now = datetime.now(UTC)
     objects: dict[str, Value | None] = await snmp.get(address, access, single or ["1.3.6.1.2.1.1.3.0"], port)
@@ -259,7 +259,7 @@ async def _tcp(address: str, port: int) -> None:
         writer.close()
 
 
-def _access(given: dict[str, str]) -> Access:
+def access_of(given: dict[str, str]) -> Access:
     """Credentials with their secrets read from files, here in the worker and nowhere else. Raises ProbeFailed."""
     return Access(
         version=given.get("version", "2c"),

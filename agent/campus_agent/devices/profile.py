@@ -99,6 +99,8 @@ class Profile:
     snmp: tuple[SnmpReading, ...] = ()
     http: Http | None = None
     tcp_port: int | None = None
+    ports: bool = False
+    """Has it ports that classrooms hang on?"""
     limits: tuple[Limit, ...] = ()
     onvif: tuple[str, ...] = ()
 
@@ -146,6 +148,7 @@ def load_profile(path: Path) -> Profile:
         up_when_any=up,
         snmp=tuple(_snmp(table) for table in top.tables("snmp")),
         http=_http(top.table("http")) if "http" in top else None,
+        ports=top.boolean("ports", False),
         tcp_port=top.integer("tcp_port", None, minimum=1, maximum=65_535),
         limits=tuple(_limit(table) for table in top.tables("limit")),
         onvif=_onvif(top.table("onvif")) if "onvif" in top else (),

@@ -104,7 +104,7 @@ class Snmp:
         return {oid: found.get(oid) for oid in oids}
 
     async def walk(
-        self, address: str, access: Access, columns: Sequence[str], port: int = PORT
+        self, address: str, access: Access, columns: Sequence[str], port: int = PORT, max_rows: int = MAX_ROWS
     ) -> tuple[dict[str, Rows], dict[str, Failure]]:
         """Columns of tables, all at once: rows by index ("" for none) of each, and why a column is not to be had.
 
@@ -135,7 +135,7 @@ class Snmp:
                 if value is None or not oid.startswith(column + "."):
                     del last[column]
                     continue
-                failure = _endless(column, oid, last[column], len(rows[column]))
+                failure = _endless(column, oid, last[column], len(rows[column]), max_rows)
                 if failure is not None:
                     broken[column] = failure
                     del last[column], rows[column]
@@ -159,13 +159,13 @@ class _Numeric(ObjectType):  # type: ignore[misc]
         return self._asked
 
 
-def _endless(column: str, oid: str, last: tuple[int, ...], rows: int) -> Failure | None:
+def _endless(column: str, oid: str, last: tuple[int, ...], rows: int, max_rows: int) -> Failure | None:
     """Does this walk never end?"""
     if _numbers(oid) <= last:
         detail = f"a walk of {column} that does not go on: {oid}"
         return Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, detail[:300])
-    if rows >= MAX_ROWS:
-        return Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, f"more than {MAX_ROWS} rows of {column}")
+    if rows >= max_rows:
+        return Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, f"more than {max_rows} rows of {column}")
     return None
 
 

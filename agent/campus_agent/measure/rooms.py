@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from campus_agent.config import Device
+from campus_agent.config import NETWORK_ROOM, Device
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.worker import run_worker
 from campus_agent.measure.workers.tasks import DevicesAnswer, DeviceSeen, DeviceSpec, DevicesTask
@@ -111,5 +111,5 @@ def school_result(rooms: Sequence[RoomResult], school: str, stamp: dict[str, Any
 
 
 def rooms_of(devices: Sequence[Device]) -> list[str]:
-    """Every room, in order, once."""
-    return list(dict.fromkeys(one.room for one in devices))
+    """Every recording room, in order, once."""
+    return list(dict.fromkeys(one.room for one in devices if one.room != NETWORK_ROOM))

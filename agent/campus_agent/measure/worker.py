@@ -23,6 +23,7 @@ WORKERS = {
     "iperf3": "campus_agent.measure.workers.iperf3",
     "campus": "campus_agent.measure.workers.campus",
     "devices": "campus_agent.measure.workers.devices",
+    "ports": "campus_agent.measure.workers.ports",
     "discover": "campus_agent.measure.workers.discover",
 }
 MAX_LINE_BYTES = 8 * 1024 * 1024

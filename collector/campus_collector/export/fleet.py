@@ -18,11 +18,13 @@ from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.service import Service
 from campus_collector.store.interface import Agent, Latest
 from campus_wire.bandwidth import Verdict, line_rate_of
+from campus_wire.ports import error_ratio
 from campus_wire.records import (
     DeviceResult,
     HostResult,
     LatencyRecord,
     LatencyResult,
+    PortResult,
     RoomResult,
     ServiceResult,
     ThroughputRecord,
@@ -76,6 +78,8 @@ def collect(service: Service, now: datetime | None = None) -> Families:
     for latest in newest:
         _latest(families, latest, towns.get(latest.school, ""))
         _equipment(families, latest, towns.get(latest.school, ""), polled)
+    for school, subject, speed in _link_speeds(newest):
+        families.add("campus_classroom_link_speed_bits_per_second", (towns.get(school, ""), school, subject), speed)
     for (school, subject), (_, idle) in sorted(_idle_records(newest).items()):
         _idle(families, school, subject, towns.get(school, ""), idle)
     for agent in agents:
@@ -95,7 +99,7 @@ def collect(service: Service, now: datetime | None = None) -> Families:
 
 def _is_known(latest: Latest, known: set[tuple[str, str]]) -> bool:
     """Is it still a subject? What is judged can be removed; the gateway, its rooms and devices come and go with their results."""
-    return latest.kind not in ("throughput", "latency", "service") or (latest.school, latest.subject) in known
+    return latest.kind not in ("throughput", "latency", "service", "port") or (latest.school, latest.subject) in known
 
 
 def _targets(families: Families, service: Service) -> None:
@@ -163,6 +167,9 @@ def _latest(families: Families, latest: Latest, town: str) -> None:
 def _equipment(families: Families, latest: Latest, town: str, since: datetime) -> None:
     """Devices and rooms of the newest poll rounds; one that is no longer polled is not known any more."""
     result = latest.any
+    if isinstance(result, PortResult):
+        _port(families, latest, town, result, since)
+        return
     if not isinstance(result, DeviceResult | RoomResult) or result.record is None or result.started_at < since:
         return
     if isinstance(result, RoomResult):
@@ -178,6 +185,33 @@ def _equipment(families: Families, latest: Latest, town: str, since: datetime) -
             families.add(f"campus_device_{reading}", labels, value)
 
 
+def _port(families: Families, latest: Latest, town: str, result: PortResult, since: datetime) -> None:
+    """A classroom's switch port in its newest reading."""
+    record = result.record
+    if record is None or result.started_at < since or latest.subject == "uplink":
+        return
+    labels = (town, latest.school, latest.subject)
+    families.add("campus_classroom_port_up", labels, 1 if record.up else 0)
+    if record.duplex is not None:
+        families.add("campus_classroom_port_full_duplex", labels, 1 if record.duplex == "full" else 0)
+    families.add("campus_classroom_port_error_ratio", labels, error_ratio(record))
+    families.add("campus_classroom_port_utilization_ratio", labels, record.utilization_ratio)
+
+
+def _link_speeds(newest: Iterable[Latest]) -> list[tuple[str, str, float | None]]:
+    """What each classroom's link negotiated: by its switch port, else by the gateway's own NIC as it was tested through."""
+    found: dict[tuple[str, str], float | None] = {}
+    for latest in newest:
+        valid, key = latest.ok, (latest.school, latest.subject)
+        if latest.subject == "uplink":
+            continue
+        if isinstance(valid, PortResult) and valid.record is not None and valid.record.speed_bits_per_second:
+            found[key] = valid.record.speed_bits_per_second
+        elif isinstance(valid, ThroughputResult) and valid.record is not None:
+            found.setdefault(key, valid.record.link_speed_bits_per_second)
+    return [(school, subject, speed) for (school, subject), speed in sorted(found.items())]
+
+
 def _throughput(families: Families, latest: Latest, town: str, record: ThroughputRecord) -> None:
     prefix, labels = _where(latest.school, latest.subject, town)
     for name, direction in (("down", record.down), ("up", record.up)):
@@ -185,8 +219,6 @@ def _throughput(families: Families, latest: Latest, town: str, record: Throughpu
             rate = line_rate_of(direction, record.encapsulation)
             families.add(f"campus_{prefix}_line_rate_bits_per_second", (*labels, name), rate)
             families.add(f"campus_{prefix}_goodput_bits_per_second", (*labels, name), direction.goodput_bits_per_second)
-    if prefix == "classroom":
-        families.add("campus_classroom_link_speed_bits_per_second", labels, record.link_speed_bits_per_second)
     if record.working is not None:
         working = record.working.rtt_p95_seconds or record.working.rtt_median_seconds
         families.add(f"campus_{prefix}_working_rtt_seconds", labels, working)

@@ -23,6 +23,7 @@ from campus_wire.access import access_passes
 from campus_wire.bandwidth import VERDICT_WORDS, Verdict, line_rate_of, verdict_of
 from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, Validity
 from campus_wire.language import Language, Text
+from campus_wire.ports import ERROR_RATIO, FOUND_BY_WORDS, GRADE_WORDS, error_ratio, link_words
 from campus_wire.readings import READINGS, in_words
 from campus_wire.records import (
     AnyResult,
@@ -30,6 +31,7 @@ from campus_wire.records import (
     DeviceResult,
     HostResult,
     LatencyResult,
+    PortResult,
     RoomResult,
     ServiceResult,
     ThroughputRecord,
@@ -80,6 +82,8 @@ class SegmentRow:
     month: Badge
     month_note: str
     cause: str
+    port: str
+    grade: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +233,9 @@ class Reader:
             if subject.kind == "service":
                 services.append(self._service_row(subject, latest.get((subject.id, "service")), verdict))
             else:
-                throughput, latency = latest.get((subject.id, "throughput")), latest.get((subject.id, "latency"))
-                segments[subject.kind].append(self._segment_row(subject, throughput, latency, verdict))
+                own = {kind: latest.get((subject.id, kind)) for kind in ("throughput", "latency", "port")}
+                row = self._segment_row(subject, own["throughput"], own["latency"], own["port"], verdict)
+                segments[subject.kind].append(row)
         agent = _by_school(self._service.store.agents()).get(school.id)
         reporting, note = self._reporting(agent)
         return SchoolView(
@@ -309,7 +314,12 @@ class Reader:
         return SchoolLine(school.id, school.name, school.town_name, self._badge(verdict), summary, reporting, note)
 
     def _segment_row(
-        self, subject: Subject, throughput: Latest | None, latency: Latest | None, verdict: SubjectVerdict
+        self,
+        subject: Subject,
+        throughput: Latest | None,
+        latency: Latest | None,
+        port: Latest | None,
+        verdict: SubjectVerdict,
     ) -> SegmentRow:
         required = required_of(subject, verdict.rule) or 0.0
         record = _record(throughput.ok if throughput else None)
@@ -336,7 +346,27 @@ class Reader:
             month=self._badge(verdict.verdict),
             month_note=self._progress(verdict),
             cause=self._in(CAUSES[verdict.diagnosis]),
+            port=self._port(port),
+            grade=self._w("grade", grade=self._in(GRADE_WORDS[_grade(record, port)])),
         )
+
+    def _port(self, latest: Latest | None) -> str:
+        """What the switch says of the port; nothing when it has not for a day."""
+        result = latest.any if latest else None
+        if not isinstance(result, PortResult) or self._now - result.started_at > timedelta(days=1):
+            return ""
+        record = result.record
+        if record is None:
+            return self._w("port_unknown", why=self._in(FAILURE_WORDS[result.failure.kind])) if result.failure else ""
+        errors = error_ratio(record)
+        said = self._w(
+            "port",
+            switch=record.switch,
+            port=record.port,
+            link=self._in(link_words(record)),
+            found_by=self._in(FOUND_BY_WORDS[record.found_by]),
+        )
+        return said if not errors or errors < ERROR_RATIO else said + self._w("port_errors", ratio=f"{errors:.2%}")
 
     def _service_row(self, subject: Subject, latest: Latest | None, verdict: SubjectVerdict) -> ServiceRow:
         newest = latest.any if latest else None
@@ -542,3 +572,13 @@ def _worst_first(own: list[SubjectVerdict]) -> tuple[int, int]:
     not_met = sum(one.verdict is Verdict.NOT_MET for one in own)
     insufficient = sum(one.verdict is Verdict.INSUFFICIENT for one in own)
     return (-not_met, -insufficient)
+
+
+def _grade(record: ThroughputRecord | None, port: Latest | None) -> str:
+    """The best evidence there is (design section 2): only what was measured can make a target met."""
+    if record is not None:
+        return "measured"
+    negotiated = port.ok if port else None
+    if isinstance(negotiated, PortResult) and negotiated.record and negotiated.record.speed_bits_per_second:
+        return "negotiated"
+    return "declared"

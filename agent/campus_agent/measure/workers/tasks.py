@@ -3,6 +3,7 @@
 import msgspec
 
 from campus_agent.discover.found import Task as DiscoverTask
+from campus_agent.ports.reading import PortsTask
 from campus_wire.failures import Failure, Validity
 from campus_wire.records import Segment, ThroughputRecord
 
@@ -91,6 +92,7 @@ TASKS: dict[str, type[msgspec.Struct]] = {
     "iperf3": Iperf3Task,
     "campus": CampusTask,
     "devices": DevicesTask,
+    "ports": PortsTask,
     "discover": DiscoverTask,
 }
 """What each worker reads, by its name."""

@@ -1,0 +1,14 @@
+"""A round of switch ports, in a process of its own: SNMP's library weighs more than the whole resident agent."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from campus_agent.ports.reading import PortsAnswer, PortsTask
+
+
+def work(task: PortsTask, progress: Callable[[Any], None]) -> PortsAnswer:
+    """Find what is not known, read what is."""
+    from campus_agent.ports.ask import ask
+
+    return PortsAnswer(asyncio.run(ask(task)))

@@ -1,0 +1,80 @@
+"""What a worker is told and answers about ports, and what of it is remembered between polls."""
+
+from typing import Literal
+
+import msgspec
+
+from campus_wire.failures import Failure
+
+FoundBy = Literal["inventory", "lldp", "forwarding_table"]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A classroom whose port is looked for: its address, and what the inventory says (both may be empty)."""
+
+    subject: str
+    host: str
+    switch: str = ""
+    port: str = ""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a classroom hangs: a switch's id, the port's ifIndex, and who says so. `mac` tells when it is another machine."""
+
+    switch: str
+    if_index: int
+    found_by: FoundBy
+    mac: str = ""
+
+
+class SwitchSpec(msgspec.Struct, frozen=True):
+    """A switch to ask; `snmp` as in agent.toml, files with whole paths."""
+
+    id: str
+    host: str
+    snmp: dict[str, str]
+
+
+class PortsTask(msgspec.Struct, frozen=True):
+    """A round: the places known from earlier rounds need no search."""
+
+    switches: list[SwitchSpec]
+    wanted: list[Wanted]
+    known: dict[str, Place] = {}
+
+
+class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A port at one moment: states, and counters as they stand (64 bits wide, or 32). Ticks are hundredths of a second of the switch's uptime."""
+
+    name: str
+    up: bool
+    speed_bits_per_second: float | None
+    duplex: Literal["full", "half"] | None
+    uptime_ticks: int
+    last_change_ticks: int | None = None
+    discontinuity_ticks: int | None = None
+    octet_bits: int = 64
+    received_octets: int | None = None
+    sent_octets: int | None = None
+    packet_bits: int = 64
+    received_packets: int | None = None
+    receive_errors: int | None = None
+    send_errors: int | None = None
+    fcs_errors: int | None = None
+    late_collisions: int | None = None
+
+
+class PortSeen(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One classroom's port, or why there is none."""
+
+    subject: str
+    place: Place | None = None
+    reading: Reading | None = None
+    failure: Failure | None = None
+    seconds: float = 0.0
+
+
+class PortsAnswer(msgspec.Struct, frozen=True):
+    """All that was wanted, in that order; a classroom nobody knows the port of has neither place nor failure."""
+
+    seen: list[PortSeen]
