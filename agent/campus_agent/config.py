@@ -123,13 +123,16 @@ class ThroughputOptions:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """How often each thing is measured when the timetable allows it. `reference_days` 0: no reference tests."""
+    """How often each thing is measured when the timetable allows it. `reference_days` 0: no reference tests; `network_seconds` 0: no look
+    for DHCP servers.
+    """
 
     throughput_seconds: int = 6 * 3600
     latency_seconds: int = 900
     service_seconds: int = 300
     host_seconds: int = 300
     device_seconds: int = 300
+    network_seconds: int = 86_400
     ship_seconds: int = 30
     reference_days: int = 30
 
@@ -285,6 +288,7 @@ def _cycle(table: Table) -> Cycle:
         "service_seconds": 10,
         "host_seconds": 10,
         "device_seconds": 10,
+        "network_seconds": 0,
         "ship_seconds": 1,
     }
     values = {

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import platform
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from random import Random
@@ -17,6 +17,7 @@ from typing import Any
 
 from campus_agent.clock import EARLIEST_PLAUSIBLE, Clock, offset_seconds, system_clock
 from campus_agent.config import AgentConfig, Collector, Endpoint
+from campus_agent.discover.audit import audit
 from campus_agent.measure.presence import Place, look
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.quiet import disturbance
@@ -49,6 +50,7 @@ from campus_wire.records import (
     MAX_SLOT_SECONDS,
     AgentState,
     AnyResult,
+    NetworkResult,
     RoomResult,
     Segment,
     SlotRequest,
@@ -177,6 +179,11 @@ class Daemon:
         if job.kind == "devices":
             await self._poll_devices(job)
             return
+        if job.kind == "network":
+            result: AnyResult = await audit(self.config.school, self._stamp(0.0))
+            self.planner.done(job, self._moment(), succeeded=outcome_of(result) == "ok")
+            await self._keep(result)
+            return
         ends = self.clock.monotonic() + step.left_seconds
         async with contextlib.AsyncExitStack() as stack:
             hindrance = await self._prepare(job, ends, stack) if job.lane == "load" else None
@@ -276,7 +283,9 @@ class Daemon:
     def _skipped(self, skip: Skip) -> list[AnyResult]:
         """What is kept of an opportunity that was not used; for a poll round one result a room."""
         rooms = skip.job.kind == "devices"
-        make = RoomResult if rooms else PROBES[probe_kind(skip.job.kind)].result
+        make: Callable[..., AnyResult] = RoomResult if rooms else NetworkResult
+        if skip.job.kind not in ("devices", "network"):
+            make = PROBES[probe_kind(skip.job.kind)].result
         off = skip.reason is SkipReason.ENDPOINT_OFF
         return [
             make(

@@ -208,6 +208,29 @@ class PortRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     last_change_seconds: Seconds | None = None
 
 
+class DhcpOffer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A server that offered an address on one of the gateway's links."""
+
+    interface: Annotated[str, Meta(max_length=64)]
+    server: Annotated[str, Meta(max_length=64)]
+    mac: Annotated[str, Meta(max_length=32)]
+    router: Annotated[str, Meta(max_length=64)] = ""
+
+
+class NetworkRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What answers on the school's own links: every DHCP server that offered an address to one DHCPDISCOVER a link."""
+
+    dhcp: Annotated[list[DhcpOffer], Meta(max_length=64)] = []
+
+    @property
+    def most_dhcp_servers(self) -> int:
+        """On the link that has most; more than one is a fault: machines get wrong addresses at random."""
+        by_link: dict[str, set[str]] = {}
+        for one in self.dhcp:
+            by_link.setdefault(one.interface, set()).add(one.server)
+        return max((len(servers) for servers in by_link.values()), default=0)
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     """One measurement of one subject at one time, success or failure; immutable.
 
@@ -278,10 +301,25 @@ class PortResult(Result, frozen=True, kw_only=True, tag="port"):
     record: PortRecord | None = None
 
 
-AnyResult = ThroughputResult | LatencyResult | HostResult | ServiceResult | DeviceResult | RoomResult | PortResult
+class NetworkResult(Result, frozen=True, kw_only=True, tag="network"):
+    """The school's own links: subject is `lan`."""
+
+    record: NetworkRecord | None = None
+
+
+AnyResult = (
+    ThroughputResult
+    | LatencyResult
+    | HostResult
+    | ServiceResult
+    | DeviceResult
+    | RoomResult
+    | PortResult
+    | NetworkResult
+)
 Outcome = Literal["ok", "failed", "invalid", "skipped"]
 OUTCOMES: tuple[Outcome, ...] = ("ok", "failed", "invalid", "skipped")
-KINDS = ("throughput", "latency", "host", "service", "device", "room", "port")
+KINDS = ("throughput", "latency", "host", "service", "device", "room", "port", "network")
 
 
 def kind_of(result: Result) -> str:

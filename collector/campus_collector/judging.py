@@ -110,7 +110,7 @@ class Judging:
         required = required_of(subject, rule)
         key = (target, month, required)
         if key not in self._bases:
-            text = f"{rule}{self._policy.tolerance_ratio}{self._policy.school_hours}{required}{EVIDENCE_VERSION}"
+            text = f"{rule}{self._policy.tolerance_ratio}{self._policy.school_hours}{self._policy.maintenance}{required}{EVIDENCE_VERSION}"
             self._bases[key] = sha256(text.encode()).hexdigest()[:12]
         return self._bases[key]
 

@@ -73,6 +73,15 @@ def test_what_is_on_the_link(tmp_path: Path) -> None:
         assert {one["server"] for one in said["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
         assert "2 DHCP servers answer" in said["problems"][0]["en"]
         assert done.returncode == 1
+        script = (
+            "import asyncio, sys; from datetime import UTC, datetime; from campus_wire.codec import encode_result\n"
+            "from campus_agent.discover.audit import audit\n"
+            "stamp = {'id': 'x', 'started_at': datetime.now(UTC), 'boot_id': 'b', 'monotonic_seconds': 1.0}\n"
+            "print(encode_result(asyncio.run(audit('s001', stamp, 'lan'))).decode())"
+        )
+        daily = json.loads(school.gateway.run(sys.executable, "-c", script, timeout=60).stdout)
+        assert (daily["kind"], daily["subject"], daily["validity"]) == ("network", "lan", "ok")
+        assert {one["server"] for one in daily["record"]["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
         Path(control).unlink(missing_ok=True)
         names = [one["name"] for one in said["neighbours"]]
         assert any(names), said["neighbours"]
@@ -84,4 +93,10 @@ def test_without_the_capability_it_says_so(tmp_path: Path) -> None:
         done = school.gateway.run(*drop, sys.executable, "-m", "campus_agent", "discover", "--interface", "lan")
         assert done.returncode == 3
         assert "CAP_NET_RAW" in done.stderr
+        script = (
+            "import asyncio; from datetime import UTC, datetime; from campus_agent.discover.audit import audit\n"
+            "stamp = {'id': 'x', 'started_at': datetime.now(UTC), 'boot_id': 'b', 'monotonic_seconds': 1.0}\n"
+            "print(asyncio.run(audit('s001', stamp, 'lan')).failure.kind)"
+        )
+        assert school.gateway.run(*drop, sys.executable, "-c", script).stdout.strip() == "permission_denied"
         assert "Traceback" not in done.stderr

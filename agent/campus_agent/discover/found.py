@@ -10,6 +10,7 @@ class Task(msgspec.Struct, frozen=True):
     seconds: float = 8.0
     max_hosts: int = 1024
     packets_per_second: int = 100
+    only_dhcp: bool = False
 
 
 class Camera(msgspec.Struct, frozen=True):

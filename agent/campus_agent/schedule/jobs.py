@@ -12,7 +12,7 @@ from zlib import crc32
 from campus_agent.config import AgentConfig
 
 Lane = Literal["load", "light"]
-Kind = Literal["throughput", "reference", "latency", "host", "service", "devices"]
+Kind = Literal["throughput", "reference", "latency", "host", "service", "devices", "network"]
 LANE_OF: dict[Kind, Lane] = {
     "throughput": "load",
     "reference": "load",
@@ -20,10 +20,13 @@ LANE_OF: dict[Kind, Lane] = {
     "host": "light",
     "service": "light",
     "devices": "light",
+    "network": "light",
 }
 HEAVY: frozenset[Kind] = frozenset({"throughput", "reference"})
 """These load the line: never in a lesson, never beyond the day's bytes."""
 DAY_SECONDS = 86_400.0
+NETWORK_FIRST_SECONDS = 600.0
+"""The school's own links are looked at some time after the start: a gateway that boots has other things to do."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class Job:
     def lane(self) -> Lane:
         """Where it waits its turn."""
         return LANE_OF[self.kind]
+
+    @property
+    def first_seconds(self) -> float:
+        """How long after the start is it due first?"""
+        return NETWORK_FIRST_SECONDS if self.kind == "network" else 0.0
 
     @property
     def heavy(self) -> bool:
@@ -59,6 +67,7 @@ def jobs_of(config: AgentConfig) -> tuple[Job, ...]:
         Job("host", "gateway", cycle.host_seconds),
         *(Job("service", service.id, cycle.service_seconds) for service in config.services),
         *([Job("devices", "all", cycle.device_seconds)] if config.devices else []),
+        *([Job("network", "lan", cycle.network_seconds)] if cycle.network_seconds else []),
         *(Job("throughput", segment, cycle.throughput_seconds) for segment in segments),
         *(Job("latency", segment, cycle.latency_seconds) for segment in segments),
         *(Job("reference", segment, reference) for segment in segments if reference),

@@ -139,7 +139,8 @@ class Planner:
         start = monotonic() if now is None else now
         ended = last_ended or {}
         self._due = {
-            job: max(start, ended[job.name] + job.every_seconds) if job.name in ended else start for job in jobs
+            job: max(start, ended[job.name] + job.every_seconds) if job.name in ended else start + job.first_seconds
+            for job in jobs
         }
         self._seen: dict[str, _Seen] = {}
         self._told: set[Job] = set()

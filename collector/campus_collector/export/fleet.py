@@ -24,6 +24,7 @@ from campus_wire.records import (
     HostResult,
     LatencyRecord,
     LatencyResult,
+    NetworkResult,
     PortResult,
     RoomResult,
     ServiceResult,
@@ -157,6 +158,8 @@ def _latest(families: Families, latest: Latest, town: str) -> None:
         families.add(
             "campus_service_certificate_expiry_timestamp_seconds", labels, expires.timestamp() if expires else None
         )
+    elif isinstance(valid, NetworkResult) and valid.record is not None:
+        families.add("campus_school_dhcp_servers", (town, latest.school), valid.record.most_dhcp_servers)
     elif isinstance(valid, HostResult) and valid.record is not None:
         families.add("campus_gateway_cpu_ratio", (latest.school,), valid.record.cpu_ratio)
         families.add("campus_gateway_memory_available_bytes", (latest.school,), valid.record.memory_available_bytes)

@@ -235,6 +235,13 @@ METRICS: tuple[Metric, ...] = (
         "campus_room_up == 0",
     ),
     Metric(
+        "campus_school_dhcp_servers",
+        "gauge",
+        _UPLINK,
+        "DHCP servers that answer on the school's own link, once a day; more than one is a fault.",
+        "campus_school_dhcp_servers > 1",
+    ),
+    Metric(
         "campus_agent_info",
         "gauge",
         ("school", "version", "os"),

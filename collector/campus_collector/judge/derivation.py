@@ -66,7 +66,7 @@ def derive(
     observations = observe(results, rule, policy, month, about.required_bits_per_second) if rule else []
     judged = {one.id for one in observations}
     lines = [_line(seen[one.id], one, about, rule, policy) for one in observations]
-    outside = Text("outside school hours: does not count", "不在上课时间：不计入")
+    outside = Text("outside school hours, or planned maintenance: does not count", "不在上课时间或属计划维护：不计入")
     lines += [
         Line(one.started_at, one.id, _figures(one), None, outside) for one in seen.values() if one.id not in judged
     ]

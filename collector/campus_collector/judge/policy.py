@@ -81,6 +81,17 @@ class Exemption:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Planned work: results of a school (`*`: every one) in this time say nothing of one target, or of all. Local times, end not included."""
+
+    school: str
+    target: str | None
+    start: datetime
+    end: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerRule:
     """When a problem opens, is struck off, and is due; days are school days.
 
@@ -106,6 +117,7 @@ class Policy:
     targets: tuple[Target, ...]
     version: str
     exemptions: tuple[Exemption, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
     ledger: LedgerRule = LedgerRule()
     text: str = ""
 
@@ -113,6 +125,14 @@ class Policy:
         """The entry of a target that judges the month beginning on this day; None before the first."""
         entries = [one for one in self.targets if one.name == name and one.effective_from <= first_day]
         return max(entries, key=lambda one: one.effective_from, default=None)
+
+    def under_maintenance(self, target: str, school: str | None, local: datetime) -> bool:
+        """Is work planned for this moment?"""
+        now = local.replace(tzinfo=None)
+        return any(
+            one.school in ("*", school) and one.target in (None, target) and one.start <= now < one.end
+            for one in self.maintenance
+        )
 
     def is_school_day(self, day: date) -> bool:
         """Is there school? Not at weekends and public holidays (make-up workdays count), nor when every school is exempt."""
@@ -154,13 +174,14 @@ def read_policy(text: str, source: str = "policy.toml") -> Policy:
     hours = _hours(top, top.strings("school_hours"))
     targets = [target for target in map(_target, top.tables("target")) if target is not None]
     exemptions = [one for one in map(_exemption, top.tables("exemption")) if one is not None]
+    maintenance = [one for one in map(_maintenance, top.tables("maintenance")) if one is not None]
     ledger = _ledger(top.table("ledger"))
     top.done()
     _refuse_twins(top, targets)
     if top.mistakes:
         raise ConfigurationError(source, top.mistakes)
     version = sha256(text.encode()).hexdigest()[:12]
-    return Policy(float(tolerance), hours, tuple(targets), version, tuple(exemptions), ledger, text)
+    return Policy(float(tolerance), hours, tuple(targets), version, tuple(exemptions), tuple(maintenance), ledger, text)
 
 
 def _target(table: Table) -> Target | None:
@@ -207,6 +228,27 @@ def _exemption(table: Table) -> Exemption | None:
     if None in (school, first, last, reason):
         return None
     return Exemption(school, target, subject, first, last, reason)
+
+
+def _maintenance(table: Table) -> Maintenance | None:
+    def moment(key: str) -> Any:
+        return table.value(
+            key, datetime, "a local time like 2026-11-20T08:00:00", "形如 2026-11-20T08:00:00 的本地时间"
+        )
+
+    hint = Text("an id of lower-case letters, digits, '-' and '_', or *", "由小写字母、数字、“-”“_”组成的编号，或 *")
+    school = table.string("school", pattern=rf"\*|{ID_PATTERN}", hint=hint)
+    target = table.string("target", None, choices=TARGET_NAMES)
+    start, end, reason = moment("from"), moment("until"), table.string("reason")
+    table.done()
+    if None in (school, start, end, reason):
+        return None
+    if start.tzinfo is not None or end.tzinfo is not None:
+        table.wrong("from", "is local time: without a time zone", "为本地时间，不要写时区")
+        return None
+    if end <= start:
+        table.wrong("until", f"{end} is not after {start}", f"{end} 不晚于 {start}")
+    return Maintenance(school, target, start, end, reason)
 
 
 def _ledger(table: Table) -> LedgerRule:

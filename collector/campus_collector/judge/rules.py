@@ -59,6 +59,8 @@ def observe(
         if not start <= result.started_at < end:
             continue
         local = result.started_at.astimezone(month.zone)
+        if policy.maintenance and policy.under_maintenance(target.name, result.school, local):
+            continue
         if rule.school_hours_only and not policy.in_school_hours(local):
             continue
         passes = rule.passes(result, target, policy, required_bits_per_second)

@@ -31,6 +31,7 @@ from campus_wire.records import (
     DeviceResult,
     HostResult,
     LatencyResult,
+    NetworkResult,
     PortResult,
     RoomResult,
     ServiceResult,
@@ -143,6 +144,7 @@ class SchoolView:
     name: str
     town: str
     shared: str
+    dhcp: str
     classrooms: list[SegmentRow]
     uplinks: list[SegmentRow]
     services: list[ServiceRow]
@@ -243,6 +245,7 @@ class Reader:
             school.name,
             school.town_name,
             self._shared(verdicts.values(), school.id),
+            self._dhcp(latest.get(("lan", "network"))),
             segments["classroom"],
             segments["uplink"],
             services,
@@ -257,6 +260,14 @@ class Reader:
         """What all classrooms have in common, if they do."""
         found = shared_causes(verdicts).get(school)
         return "" if found is None else self._in(cause_words(found.cause))
+
+    def _dhcp(self, latest: Latest | None) -> str:
+        """More than one DHCP server on a link: machines get wrong addresses at random."""
+        result = latest.ok if latest else None
+        if not isinstance(result, NetworkResult) or result.record is None or result.record.most_dhcp_servers < 2:
+            return ""
+        listed = ", ".join(f"{one.server} ({one.mac})" for one in result.record.dhcp)
+        return self._w("dhcp", count=result.record.most_dhcp_servers, listed=listed, when=self._when(result))
 
     def month_words(self) -> str:
         """The month that is shown."""

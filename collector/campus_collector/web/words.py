@@ -82,6 +82,7 @@ WORDS: dict[str, Text] = {
         "最近 {window} 个有结果日中有 {failing} 天不达标，或连续 {silent} 个上课日无有效结果，即立案；完成时限为立案后 {due} 天；"
         "连续 {passing} 天达标即销号；报整改完成后有 {contradict} 天不达标，即认定与实测不符。",
     ),
+    "maintenance": Text("Planned maintenance", "计划维护"),
     "exemptions": Text("Exemptions", "免考核"),
     "all_targets": Text("all", "全部指标"),
     "from_until": Text("from - until", "起止日期"),
@@ -98,6 +99,11 @@ WORDS: dict[str, Text] = {
     "port_errors": Text("; {ratio} of frames with errors: cable or plug", "；错误帧 {ratio}：网线或水晶头存在故障"),
     "port_unknown": Text("switch port not read: {why}", "未能读取交换机端口：{why}"),
     "grade": Text("evidence: {grade}", "证据：{grade}"),
+    "dhcp": Text(
+        "{count} DHCP servers answer in the school ({listed}; {when}): one of them does not belong there, often a home router plugged in"
+        " by its wrong port.",
+        "校内有 {count} 台 DHCP 服务器应答（{listed}；{when}）：其中有一台不应存在，常见原因是家用路由器接错网口。",
+    ),
     "shared": Text("One cause for the whole school: ", "全校共同原因："),
     "simulated": Text("Invented schools: simulated data.", "虚构学校：模拟数据。"),
     "product": Text("CampusMeter", "校园测"),

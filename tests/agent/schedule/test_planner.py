@@ -219,3 +219,13 @@ def test_history_forgets_what_is_no_longer_configured() -> None:
     history = History(tried={"throughput/c0": 1.0, "throughput/gone": 1.0})
     Day(*ROOMS, history=history)
     assert history.tried == {"throughput/c0": 1.0}
+
+
+def test_the_school_s_own_links_are_looked_at_some_time_after_the_start() -> None:
+    day = Day(Job("network", "lan", 86_400.0))
+    first = day.next(lane="light")
+    assert isinstance(first, Wait)
+    day.now = 599.0
+    assert isinstance(day.next(lane="light"), Wait)
+    day.now = 601.0
+    assert day.next(lane="light") == Try(Job("network", "lan", 86_400.0), float("inf"))

@@ -48,6 +48,7 @@ def result(short: dict[str, Any], number: int) -> AnyResult:
         "monotonic_seconds": 1.0,
         "duration_seconds": 1.0,
         "validity": Validity(short.get("validity", "ok")),
+        "school": short.get("school"),
     }
     if short["kind"] == "service":
         made = service(short["first_byte"])

@@ -51,6 +51,9 @@ def _discover(task: Task, progress: Callable[[Any], None]) -> Found:
     dhcp: list[DhcpServer] = []
     left_out: list[str] = []
     for interface, networks in task.links.items():
+        if task.only_dhcp:
+            dhcp += _ask_dhcp(interface)
+            continue
         listener = _listen(interface)
         began = monotonic()
         dhcp += _ask_dhcp(interface)
