@@ -13,6 +13,7 @@ declare -A why=(
   [ethtool]="true line rates in it"
   [procps]="forwarding in it"
   [prometheus]="the tests scrape with a real Prometheus"
+  [prometheus-alertmanager]="the tests receive its messages"
   [chromium]="the tests look at the pages in a real browser"
   [fonts-noto-cjk]="Chinese text in that browser"
   [openssl]="certificates of the tests"
@@ -28,7 +29,7 @@ declare -A why=(
   [prometheus-snmp-exporter]="a bench asks the same devices with it"
 )
 wanted=(iperf3 libiperf0 iproute2 ethtool procps)
-[ "$purpose" = test ] && wanted+=(prometheus chromium fonts-noto-cjk openssl snmpd dnsmasq-base lldpd
+[ "$purpose" = test ] && wanted+=(prometheus prometheus-alertmanager chromium fonts-noto-cjk openssl snmpd dnsmasq-base lldpd
   gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
   gstreamer1.0-plugins-bad)
 [ "$purpose" = bench ] && wanted+=(snmpd prometheus-snmp-exporter)

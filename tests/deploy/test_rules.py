@@ -1,0 +1,214 @@
+"""Rules and alerts: promtool accepts them, each alert fires when it should and is silent when it should, each has its page, every metric exists."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from campus_collector.export.table import METRICS
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "prometheus"
+RULES = [FOLDER / "recording.rules.yml", FOLDER / "alerts.rules.yml"]
+ALERTS = re.findall(r"- alert: (\w+)", RULES[1].read_text(encoding="utf-8"))
+
+SCHOOL = 'town="t01",school="s001"'
+ROOM = f'{SCHOOL},classroom="c101"'
+Case = tuple[dict[str, str], int, dict[str, str]]
+"""Series by the minute, the minute that is looked at, and the labels of the alert ({} for silence).
+
+promtool begins at 1970-01-01 00:00 UTC: a Thursday, 08:00 in Shandong.
+"""
+CASES: dict[str, list[Case]] = {
+    "CampusCollectorDown": [
+        ({'up{job="campusmeter",instance="c"}': "0x30"}, 10, {"job": "campusmeter", "instance": "c"}),
+        ({'up{job="campusmeter",instance="c"}': "0 0 1x30"}, 10, {}),
+    ],
+    "CampusCollectorSlow": [
+        ({"campus_scrape_duration_seconds": "12x30"}, 20, {}),
+        ({"campus_scrape_duration_seconds": "2x30"}, 20, {}),
+    ],
+    "CampusResultsQuarantined": [
+        ({'campus_ingest_results_total{outcome="quarantined"}': "0+1x60"}, 60, {"outcome": "quarantined"}),
+        ({'campus_ingest_results_total{outcome="quarantined"}': "5x60"}, 60, {}),
+    ],
+    "CampusAgentSilent": [
+        ({'campus_agent_up{school="s001"}': "0x60"}, 40, {"school": "s001"}),
+        ({'campus_agent_up{school="s001"}': "1x60"}, 40, {}),
+        ({'campus_agent_up{school="s001"}': "0x900"}, 700, {}),  # 19:40 in Shandong: the gateway may be off
+    ],
+    "CampusSpoolFilling": [
+        ({'campus_agent_spool_pending_results{school="s001"}': "6000x60"}, 40, {"school": "s001"}),
+        ({'campus_agent_spool_pending_results{school="s001"}': "100x60"}, 40, {}),
+    ],
+    "CampusSpoolDropping": [
+        ({'campus_agent_spool_dropped_results_total{school="s001"}': "0+2x60"}, 30, {"school": "s001"}),
+        ({'campus_agent_spool_dropped_results_total{school="s001"}': "9x60"}, 30, {}),
+    ],
+    "CampusClockOff": [
+        ({'campus_agent_clock_offset_seconds{school="s001"}': "-90x90"}, 70, {"school": "s001"}),
+        ({'campus_agent_clock_offset_seconds{school="s001"}': "30x90"}, 70, {}),
+    ],
+    "CampusUplinkBelowTarget": [
+        (
+            {f'campus_uplink_line_rate_bits_per_second{{{SCHOOL},direction="down"}}': "1000000000x1500",
+             f'campus_uplink_line_rate_bits_per_second{{{SCHOOL},direction="up"}}': "500000000x1500",
+             'campus_target_required_bits_per_second{target="uplink_bandwidth"}': "1000000000x1500"},
+            1450, {"town": "t01", "school": "s001"},
+        ),
+        (
+            {f'campus_uplink_line_rate_bits_per_second{{{SCHOOL},direction="up"}}': "981000000x1500",
+             'campus_target_required_bits_per_second{target="uplink_bandwidth"}': "1000000000x1500"},
+            1450, {},
+        ),
+    ],
+    "CampusClassroomFailing": [
+        (
+            {f'campus_classroom_line_rate_bits_per_second{{{ROOM},direction="up"}}': "10000000x3000",
+             'campus_target_required_bits_per_second{target="classroom_bandwidth"}': "100000000x3000"},
+            2900, {"town": "t01", "school": "s001", "classroom": "c101"},
+        ),
+        (
+            {f'campus_classroom_line_rate_bits_per_second{{{ROOM},direction="up"}}': "98100000x3000",
+             'campus_target_required_bits_per_second{target="classroom_bandwidth"}': "100000000x3000"},
+            2900, {},
+        ),
+    ],
+    "CampusRecordingRoomDown": [
+        ({f'campus_room_up{{{SCHOOL},room="r1"}}': "0x60"}, 30, {"town": "t01", "school": "s001", "room": "r1"}),
+        ({f'campus_room_up{{{SCHOOL},room="r1"}}': "1x60"}, 30, {}),
+        ({f'campus_room_up{{{SCHOOL},room="r1"}}': "0x900"}, 800, {}),  # in the evening nobody needs it
+        ({f'campus_room_up{{{SCHOOL},room="r1"}}': "0x1500"}, 1410, {"town": "t01", "school": "s001", "room": "r1"}),  # Friday, 07:30
+    ],
+    "CampusRecorderNearlyFull": [
+        ({f'campus_device_storage_free_ratio{{{SCHOOL},room="r1",device="rec-1",profile="p"}}': "0.01x90"}, 70,
+         {"town": "t01", "school": "s001", "room": "r1", "device": "rec-1", "profile": "p"}),
+        ({f'campus_device_storage_free_ratio{{{SCHOOL},room="r1",device="rec-1",profile="p"}}': "0.5x90"}, 70, {}),
+    ],
+    "CampusPlatformUnreachable": [
+        ({f'campus_service_success{{town="t0{n}",school="s{n}",service="edu"}}': "0x30" for n in range(3)}, 15, {"service": "edu"}),
+        ({f'campus_service_success{{town="t0{n}",school="s{n}",service="edu"}}': f"{n}x30" for n in range(2)}, 15, {}),
+    ],
+    "CampusPlatformUnreachableFromTown": [
+        ({f'campus_service_success{{town="t01",school="s{n}",service="edu"}}': "0x30" for n in range(3)}, 20,
+         {"town": "t01", "service": "edu"}),
+        ({'campus_service_success{town="t01",school="s1",service="edu"}': "0x30"}, 20, {}),  # one school is no town
+    ],
+    "CampusPlatformCertificateExpires": [
+        ({'campus_service_certificate_expiry_timestamp_seconds{town="t01",school="s1",service="edu"}': "864000x90"}, 70, {"service": "edu"}),
+        ({'campus_service_certificate_expiry_timestamp_seconds{town="t01",school="s1",service="edu"}': "86400000x90"}, 70, {}),
+    ],
+    "CampusTwoDhcpServers": [
+        ({f"campus_school_dhcp_servers{{{SCHOOL}}}": "2x5"}, 3, {"town": "t01", "school": "s001"}),
+        ({f"campus_school_dhcp_servers{{{SCHOOL}}}": "1x5"}, 3, {}),
+    ],
+    "CampusPortErrors": [
+        ({f"campus_classroom_port_error_ratio{{{ROOM}}}": "0.01x900"}, 800, {"town": "t01", "school": "s001", "classroom": "c101"}),
+        ({f"campus_classroom_port_error_ratio{{{ROOM}}}": "0x900"}, 800, {}),
+    ],
+    "CampusProblemOverdue": [
+        ({'campus_problems_overdue{target="classroom_bandwidth",town="t01"}': "3x90"}, 70, {"target": "classroom_bandwidth", "town": "t01"}),
+        ({'campus_problems_overdue{target="classroom_bandwidth",town="t01"}': "0x90"}, 70, {}),
+    ],
+}  # fmt: skip
+SLOW_IS_WITHOUT_LABELS = ("CampusCollectorSlow",)
+
+
+def tool(name: str) -> str:
+    if shutil.which(name) is None:
+        assert not os.environ.get("CI"), f"{name} must be there under CI"
+        pytest.skip(f"NO {name}: install the packages prometheus and prometheus-alertmanager")
+    return name
+
+
+def alert_file() -> dict[str, tuple[str, str]]:
+    """Each alert's Chinese summary and severity, as written."""
+    text = RULES[1].read_text(encoding="utf-8")
+    found = {}
+    for block in text.split("- alert: ")[1:]:
+        severity = re.search(r"severity: (\w+)", block)
+        summary = re.search(r"summary_zh: '(.*)'", block)
+        assert severity is not None
+        assert summary is not None
+        found[block.split()[0]] = (severity[1], summary[1])
+    return found
+
+
+def test_prometheus_accepts_them() -> None:
+    for arguments in (["check", "config", str(FOLDER / "prometheus.yml")], ["check", "rules", *map(str, RULES)]):
+        done = subprocess.run([tool("promtool"), *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alertmanager_accepts_its_file() -> None:
+    done = subprocess.run(
+        [tool("amtool"), "check-config", str(FOLDER / "alertmanager.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_cases_for_firing_and_for_silence() -> None:
+    assert set(CASES) == set(ALERTS)
+    for name, cases in CASES.items():
+        fires = [
+            bool(labels) or (name in SLOW_IS_WITHOUT_LABELS and number == 0)
+            for number, (_, _, labels) in enumerate(cases)
+        ]
+        assert True in fires, name
+        assert False in fires, name
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_it_fires_and_is_silent(alert: str, tmp_path: Path) -> None:
+    severity, _ = alert_file()[alert]
+    tests = []
+    for number, (series, minute, labels) in enumerate(CASES[alert]):
+        fires = bool(labels) or (alert in SLOW_IS_WITHOUT_LABELS and number == 0)
+        inputs = [{"series": name, "values": values} for name, values in series.items()]
+        query = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
+        sample = {"labels": _labels(alert, severity, labels), "value": 1}
+        tests.append(
+            {
+                "interval": "1m",
+                "input_series": inputs,
+                "promql_expr_test": [
+                    {"expr": query, "eval_time": f"{minute}m", "exp_samples": [sample] if fires else []}
+                ],
+            }
+        )
+    file = tmp_path / "case.yml"
+    rules = [str(path) for path in RULES]
+    file.write_text(json.dumps({"rule_files": rules, "evaluation_interval": "1m", "tests": tests}))
+    done = subprocess.run(
+        [tool("promtool"), "test", "rules", str(file)], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _labels(alert: str, severity: str, labels: dict[str, str]) -> str:
+    every = {"alertname": alert, "alertstate": "firing", "severity": severity} | labels
+    return "ALERTS{" + ",".join(f'{name}="{value}"' for name, value in sorted(every.items())) + "}"
+
+
+def test_every_alert_has_its_page_and_both_languages() -> None:
+    runbooks = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\w+)$", runbooks, re.MULTILINE) == ALERTS
+    text = RULES[1].read_text(encoding="utf-8")
+    for block in text.split("- alert: ")[1:]:
+        name = block.split()[0]
+        assert f"runbook_url: docs/runbooks.md#{name.lower()}" in block
+        assert re.search(r"summary_zh: '.*[\u4e00-\u9fff].*'", block), name
+        assert re.search(r"summary_en: '[ -~]+'", block), name
+
+
+def test_every_metric_of_the_rules_exists() -> None:
+    known = {metric.name for metric in METRICS}
+    text = "".join(path.read_text(encoding="utf-8") for path in RULES)
+    used = set(re.findall(r"\bcampus_[a-z_]+", text))
+    assert used <= known, used - known
+    recorded = set(re.findall(r"record: (campus:[\w:]+)", text))
+    assert set(re.findall(r"\bcampus:[\w:]+", text)) <= recorded
