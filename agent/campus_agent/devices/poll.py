@@ -6,6 +6,7 @@ is named.
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from campus_agent.devices.snmp import Access, Rows, Snmp
 from campus_agent.devices.stream import Stream, listen
 from campus_agent.devices.web import ask
 from campus_agent.measure.errors import failure_of
+from campus_agent.measure.icmp import Pinger
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.resolve import resolve
 from campus_agent.measure.workers.tasks import DeviceSeen, DeviceSpec
@@ -30,6 +32,7 @@ AT_ONCE = 24
 DEVICE_SECONDS = 12.0
 RESOLVE_SECONDS = 3.0
 TCP_SECONDS = 2.0
+ECHO_SECONDS, ECHO_GAP_SECONDS = 2.0, 0.2
 STREAM_SECONDS = 4.0
 """For a stream whose address the device has told first: with the telling, less than a device has."""
 DEFAULT_TCP_PORT = 80
@@ -94,6 +97,8 @@ def _protocols(
         found["onvif"] = lambda: _onvif(spec, profile, address, answers)
     if profile.http is not None:
         found["http"] = lambda: _http(profile, address, answers)
+    if "icmp" in profile.up_when_any:
+        found["icmp"] = lambda: _icmp(address)
     if "tcp" in profile.up_when_any or not found:
         found["tcp"] = lambda: _tcp(address, profile.tcp_port or DEFAULT_TCP_PORT)
     return found
@@ -249,6 +254,16 @@ async def _http(profile: Profile, address: str, answers: _Answers) -> None:
                 answers.readings.fail(one.reading, "the answer is no JSON")
         else:
             read_json(profile.http.readings, body, answers.readings)
+
+
+async def _icmp(address: str) -> None:
+    """Two echoes, one answer is enough. Raises ProbeFailed."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with Pinger(address, family) as pinger:
+        await pinger.send_every(ECHO_GAP_SECONDS, 2)
+        await pinger.settle(ECHO_SECONDS)
+        if not pinger.echoes.rtt_seconds:
+            raise ProbeFailed(Operation.CONNECT, FailureKind.TIMEOUT, f"no echo within {ECHO_SECONDS:.0f} s")
 
 
 async def _tcp(address: str, port: int) -> None:

@@ -16,7 +16,7 @@ from campus_wire.readings import READINGS
 from campus_wire.settings import ConfigurationError, Mistake, Table, load
 
 SHIPPED = Path(__file__).parent / "profiles"
-PROTOCOLS = ("snmp", "rtsp", "onvif", "http", "tcp")
+PROTOCOLS = ("snmp", "rtsp", "onvif", "http", "tcp", "icmp")
 FROM_STREAM = frozenset({"stream_up", "stream_bits_per_second", "stream_loss_ratio", "stream_jitter_seconds"})
 FROM_ONVIF = ("clock_offset_seconds", "firmware", "recording", "stream_up")
 """What ONVIF can tell; `stream_up` stands for the whole stream, whose address the device tells."""

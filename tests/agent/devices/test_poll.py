@@ -13,6 +13,7 @@ import pytest
 
 from campus_agent.devices.poll import poll
 from campus_agent.devices.snmp import Access
+from campus_agent.measure.icmp import Pinger
 from campus_agent.measure.workers.tasks import DeviceSeen, DeviceSpec
 from campus_wire.failures import FailureKind
 from tests.agent.devices.peers import (
@@ -294,3 +295,24 @@ def test_one_that_is_gone_a_name_nobody_knows_and_a_profile_nobody_wrote() -> No
     assert not any(one.up for one in (gone, nameless, odd))
     assert odd.failure is not None
     assert "no such profile; known:" in odd.failure.detail
+
+
+def test_a_device_that_only_echoes(tmp_path: Path) -> None:
+    """A projector or a door that speaks nothing else: up when it answers ICMP."""
+    text = 'title_en = "Projector"\ntitle_zh = "投影机"\nsources = ["RFC 792"]\nup_when_any = ["icmp"]\n'
+    (tmp_path / "projector.toml").write_text(text, encoding="utf-8")
+    (here,) = polled(DeviceSpec("a", "127.0.0.1", "projector"), folder=tmp_path)
+    assert (here.up, here.failure, here.readings) == (True, None, {})
+
+
+def test_a_device_that_does_not_echo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lost(self: Pinger, interval_seconds: float, count: int) -> None:
+        """Nothing goes out: whatever is sent is lost."""
+
+    monkeypatch.setattr(Pinger, "send_every", lost)
+    text = 'title_en = "Projector"\ntitle_zh = "投影机"\nsources = ["RFC 792"]\nup_when_any = ["icmp"]\n'
+    (tmp_path / "projector.toml").write_text(text, encoding="utf-8")
+    (away,) = polled(DeviceSpec("b", "127.0.0.1", "projector"), folder=tmp_path)
+    assert not away.up
+    assert away.failure is not None
+    assert away.failure.kind is FailureKind.TIMEOUT
