@@ -89,6 +89,7 @@ async def _upkeep(service: Service) -> None:
     """What nobody has to ask for: results are judged soon after they come, and the ledger looks at each day once it is over."""
     while True:
         try:
+            service.verdicts.judging.look_again()
             await asyncio.to_thread(service.verdicts.catch_up)
             days = await asyncio.to_thread(service.ledger.catch_up)
             if days:

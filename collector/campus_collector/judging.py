@@ -42,6 +42,10 @@ class Judging:
         """Has something arrived since the last `catch_up`?"""
         return self._waiting
 
+    def look_again(self) -> None:
+        """Another process may have stored something: the next `catch_up` looks."""
+        self._waiting = True
+
     def catch_up(self, progress: Progress | None = None) -> set[tuple[str, str, str, Month]]:
         """Judge what has arrived; the (target, school, subject, month) that changed."""
         changed: set[tuple[str, str, str, Month]] = set()

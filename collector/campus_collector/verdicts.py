@@ -39,6 +39,7 @@ class Verdicts:
         self._lock = threading.Lock()
         self._known: OrderedDict[Month, dict[_Key, SubjectVerdict]] = OrderedDict()
         self._changes = 0
+        self._inventory = store.inventory.version()
         store.subscribe(self._forget)
 
     def this_month(self) -> Month:
@@ -58,6 +59,7 @@ class Verdicts:
     def subjects(self, month: Month, school: str | None = None) -> list[SubjectVerdict]:
         """Every subject's verdict for a month, by target, town, school, subject."""
         self.catch_up()
+        self._look_at_inventory()
         towns = {one.id: one.town for one in self._store.schools(month.start)}
         by_school: dict[str, list[Subject]] = {}
         for subject in self._store.subjects(
@@ -116,6 +118,13 @@ class Verdicts:
             else:
                 days = judging.read(subject, target, month, rows.get((target, subject.id), []))
             yield judge_month(about, days, month, self.policy)
+
+    def _look_at_inventory(self) -> None:
+        """The command `inventory import` works on the file of a collector that runs: its own process tells nobody."""
+        version = self._store.inventory.version()
+        if version != self._inventory:
+            self._inventory = version
+            self._forget(Change(inventory=True))
 
     def _forget(self, change: Change) -> None:
         """A new inventory changes who is judged, by what and in which town."""

@@ -24,6 +24,11 @@ class InventoryTable:
         row = self._database.one("SELECT body FROM inventory ORDER BY version DESC LIMIT 1")
         return _decode(row[0]) if row else EMPTY
 
+    def version(self) -> int:
+        """Of what is in force; 0 before the first import. Another process may have imported."""
+        row = self._database.one("SELECT max(version) FROM inventory")
+        return int(row[0] or 0)
+
     def imports(self, limit: int = 100) -> list[Import]:
         """The newest imports."""
         rows = self._database.all(

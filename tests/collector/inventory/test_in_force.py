@@ -11,6 +11,7 @@ from campus_collector.inventory.changes import changes
 from campus_collector.inventory.intake import put_in_force
 from campus_collector.inventory.model import Classroom, Device, Inventory, School, Service
 from campus_collector.judge.month import Month
+from campus_collector.store.sqlite import SqliteStore
 from campus_wire.bandwidth import Verdict
 from tests.collector.world import World, days, service, throughput
 
@@ -109,6 +110,20 @@ def test_without_a_classroom_sheet_announced_classrooms_are_judged(world: World)
     apply(world, Inventory((SCHOOL,), None, None, None).over(Inventory()))
     world.send(*(throughput(at=at) for at in days(4, 2)))
     assert judged(world)["classroom_bandwidth", "c101"] is Verdict.MET
+
+
+def test_an_import_by_another_process_is_seen(world: World) -> None:
+    """The command works on the file of a collector that runs."""
+    world.send(throughput())
+    assert ("classroom_bandwidth", "c101") in judged(world)
+    other = SqliteStore(world.service.config.database)
+    try:
+        whole = inventory(Classroom("s001", "c777", "七班"))
+        since = datetime(2026, 11, 1, tzinfo=ZONE)
+        put_in_force(other, whole, changes(other.inventory.current(), whole), "test", datetime.now(UTC), since)
+    finally:
+        other.close()
+    assert ("classroom_bandwidth", "c777") in judged(world)
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
