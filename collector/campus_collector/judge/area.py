@@ -1,6 +1,6 @@
 """Do the classrooms of a school fail for one reason? One cause is one problem, not forty. Pure.
 
-When at least three, and four of five, of a school's classrooms fail for the same leading cause, that cause is the school's: its gateway is
+When at least two, and four of five, of a school's classrooms fail for the same leading cause, that cause is the school's: its gateway is
 silent, its machines are off, or what all classrooms share holds them back. When the uplink fails at about their rate, it is the uplink.
 """
 
@@ -14,7 +14,7 @@ from campus_collector.judge.verdict import SubjectVerdict
 from campus_wire.bandwidth import Verdict
 from campus_wire.language import Text
 
-LEAST_SUBJECTS = 3
+LEAST_SUBJECTS = 2
 SHARE = 0.8
 ALIKE = 0.1
 """Medians that differ less than this from their middle are one rate."""

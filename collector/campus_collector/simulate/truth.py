@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from campus_collector.judge.area import SharedCause
+from campus_collector.judge.area import LEAST_SUBJECTS, SharedCause
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy
 from campus_collector.judge.verdict import SubjectVerdict
@@ -65,7 +65,12 @@ def compare(
     """One month; `until` is its last day that was simulated."""
     days = [day for day in month.every_day() if day <= until]
     found = Outcome()
-    whole = {school for school, fault in county.schools.items() if fault.name in SHARED and _all(fault, days)}
+    sizes = Counter(room.school for room in county.inventory.classrooms or () if not room.exempt_reason)
+    whole = {
+        school
+        for school, fault in county.schools.items()
+        if fault.name in SHARED and _all(fault, days) and sizes[school] >= LEAST_SUBJECTS
+    }
     for one in verdicts:
         expected = _expected(county, one, days, policy)
         found.subjects += 1
