@@ -94,6 +94,7 @@ async def _upkeep(service: Service) -> None:
             days = await asyncio.to_thread(service.ledger.catch_up)
             if days:
                 log.info("ledger is up to date", extra={"days": days})
+            await asyncio.to_thread(service.page.refresh)
         except StoreUnavailable as error:
             log.error("store unavailable", extra={"error": str(error)})
         except Exception:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
+from time import monotonic
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -46,15 +47,21 @@ class Judging:
         """Another process may have stored something: the next `catch_up` looks."""
         self._waiting = True
 
-    def catch_up(self, progress: Progress | None = None) -> set[tuple[str, str, str, Month]]:
-        """Judge what has arrived; the (target, school, subject, month) that changed."""
+    def catch_up(
+        self, progress: Progress | None = None, seconds: float | None = None
+    ) -> set[tuple[str, str, str, Month]]:
+        """Judge what has arrived, or (`seconds`) the schools that can be begun in that time; the (target, school, subject, month) that changed."""
         changed: set[tuple[str, str, str, Month]] = set()
         if not self._waiting:
             return changed
         with self._turn:
             self._waiting = False
             schools = self._store.evidence.schools_unjudged()
+            until = None if seconds is None else monotonic() + seconds
             for done, school in enumerate(schools):
+                if until is not None and monotonic() >= until:
+                    self._waiting = True
+                    break
                 if progress is not None:
                     progress(done, len(schools))
                 changed |= self._school(school)

@@ -1,10 +1,11 @@
 """What the routes share: configuration, store, verdicts, the collector's own figures."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Histogram
 
 from campus_collector.config import CollectorConfig
+from campus_collector.export.page import Page
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.policy import load_policy
 from campus_collector.ledger.book import Book as Ledger
@@ -36,7 +37,8 @@ class Service:
     slots: Slots
     ledger: Ledger
     people: People
-    ingest_duration_seconds: Histogram = field(default_factory=_ingest_histogram)
+    page: Page
+    ingest_duration_seconds: Histogram
 
 
 def open_service(config: CollectorConfig) -> Service:
@@ -45,4 +47,6 @@ def open_service(config: CollectorConfig) -> Service:
     store = SqliteStore(config.database)
     slots = open_book(config.slot_bits_per_second, config.database)
     verdicts = Verdicts(store, policy, config.timezone)
-    return Service(config, store, verdicts, slots, Ledger(store, verdicts), People(store))
+    ingest = _ingest_histogram()
+    page = Page(store, verdicts, slots, ingest)
+    return Service(config, store, verdicts, slots, Ledger(store, verdicts), People(store), page, ingest)

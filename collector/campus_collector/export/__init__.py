@@ -1,1 +1,1 @@
-"""Show the present to Prometheus: `table` names every metric, `fleet` fills them, `routes` serves /metrics."""
+"""Show the present to Prometheus: `table` names every metric, `fleet` fills them, `sheet` keeps their lines, `page` writes what changed, `routes` serves it."""

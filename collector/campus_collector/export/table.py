@@ -404,4 +404,23 @@ METRICS: tuple[Metric, ...] = (
     ),
 )
 
+SCOPES: dict[str, tuple[str, ...]] = {
+    "compliance": ("campus_target_", "campus_subject_", "campus_engine_agreement_"),
+    "classrooms": ("campus_classroom_",),
+    "uplinks": ("campus_uplink_", "campus_school_"),
+    "services": ("campus_service_",),
+    "rooms": ("campus_device_", "campus_room_"),
+    "agents": ("campus_agent_", "campus_gateway_"),
+    "ledger": ("campus_problems_",),
+    "collector": ("campus_measurements_", "campus_slots_", "campus_ingest_", "campus_scrape_"),
+}
+"""Parts of the page that can be asked for alone (`/metrics?scope=NAME`), by how the names of their metrics begin."""
+
+
+def scope_of(metric: Metric) -> str:
+    """The one scope a metric belongs to."""
+    (scope,) = [name for name, begins in SCOPES.items() if metric.name.startswith(begins)]
+    return scope
+
+
 BY_NAME = {metric.name: metric for metric in METRICS}

@@ -109,6 +109,13 @@ class LedgerRule:
 
 
 @dataclass(frozen=True, slots=True)
+class PresentRule:
+    """What is still shown as the present: an agent that is silent for longer leaves no gauges of its school."""
+
+    stale_after_seconds: int = 86_400
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """All entries; `version` names exactly this text."""
 
@@ -119,6 +126,7 @@ class Policy:
     exemptions: tuple[Exemption, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     ledger: LedgerRule = LedgerRule()
+    present: PresentRule = PresentRule()
     text: str = ""
 
     def in_force(self, name: str, first_day: date) -> Target | None:
@@ -176,12 +184,15 @@ def read_policy(text: str, source: str = "policy.toml") -> Policy:
     exemptions = [one for one in map(_exemption, top.tables("exemption")) if one is not None]
     maintenance = [one for one in map(_maintenance, top.tables("maintenance")) if one is not None]
     ledger = _ledger(top.table("ledger"))
+    present = _present(top.table("present"))
     top.done()
     _refuse_twins(top, targets)
     if top.mistakes:
         raise ConfigurationError(source, top.mistakes)
     version = sha256(text.encode()).hexdigest()[:12]
-    return Policy(float(tolerance), hours, tuple(targets), version, tuple(exemptions), tuple(maintenance), ledger, text)
+    return Policy(
+        float(tolerance), hours, tuple(targets), version, tuple(exemptions), tuple(maintenance), ledger, present, text
+    )
 
 
 def _target(table: Table) -> Target | None:
@@ -262,6 +273,13 @@ def _ledger(table: Table) -> LedgerRule:
         )
     table.done()
     return LedgerRule(**values)
+
+
+def _present(table: Table) -> PresentRule:
+    least = PresentRule().stale_after_seconds
+    seconds = table.integer("stale_after_seconds", least, minimum=900, maximum=31 * 86_400)
+    table.done()
+    return PresentRule(seconds)
 
 
 def _delays(table: Table) -> Delays:

@@ -99,12 +99,21 @@ def judge_month(about: About, days: Mapping[date, DayEvidence], month: Month, po
     )
 
 
-def areas_of(verdicts: Iterable[SubjectVerdict]) -> list[AreaVerdict]:
+Tally = Counter[tuple[str, str, Verdict]]
+"""How many subjects have a verdict, by (target, town, verdict)."""
+
+
+def tally_of(verdicts: Iterable[SubjectVerdict]) -> Tally:
+    """Count them; tallies of several schools can be added up."""
+    return Counter((one.target, one.town, one.verdict) for one in verdicts)
+
+
+def areas_of(tally: Tally) -> list[AreaVerdict]:
     """Every target in the county and in each town, in a stable order."""
     counts: dict[tuple[str, str], Counter[Verdict]] = {}
-    for one in verdicts:
-        for town in {"", one.town}:
-            counts.setdefault((one.target, town), Counter())[one.verdict] += 1
+    for (target, own, verdict), number in tally.items():
+        for town in {"", own} if number else ():
+            counts.setdefault((target, town), Counter())[verdict] += number
     return [
         AreaVerdict(
             target,

@@ -126,11 +126,14 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a commit touched: for caches. `inventory` when schools or subjects changed, `ledger` when problems did."""
+    """What a commit touched, for caches: results of (school, subject, kind), schools whose agent `reported` and whose list of subjects was
+    `announced` otherwise; `inventory` when any school or subject may have changed, `ledger` when problems did."""
 
     subjects: frozenset[tuple[str, str, str]] = field(default_factory=frozenset)
     inventory: bool = False
     ledger: bool = False
+    reported: frozenset[str] = field(default_factory=frozenset)
+    announced: frozenset[str] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +229,8 @@ class Store(Protocol):
     ) -> list[Subject]:
         """All subjects, or one school's; with `since` also those that were removed later than that, with `until` only those known before."""
 
-    def latest(self, school: str | None = None) -> list[Latest]:
-        """The newest results of all subjects, or of one school's."""
+    def latest(self, school: str | None = None, subject: str | None = None) -> list[Latest]:
+        """The newest results of all subjects, of one school's, or of one subject of it."""
 
     def results(self, school: str, subject: str, kind: str, start: datetime, end: datetime) -> Iterator[AnyResult]:
         """One subject's results with start <= started_at < end, oldest first."""
@@ -240,8 +243,8 @@ class Store(Protocol):
     def subjects_with_results(self, start: datetime, end: datetime) -> Iterable[tuple[str, str, str]]:
         """(school, subject, kind) of everything that has a result in the window."""
 
-    def agents(self) -> list[Agent]:
-        """All agents."""
+    def agents(self, school: str | None = None) -> list[Agent]:
+        """All agents, or one school's."""
 
     def measurement_totals(self) -> dict[tuple[str, Outcome], int]:
         """How many results were ever stored, by kind and outcome."""

@@ -65,7 +65,7 @@ class SqliteStore:
                 (token_hash, principal.school, principal.agent_id, micros(now)),
             )
             _announce_school(database, principal.school, town)
-            self._database.note(Change(inventory=True))
+            self._database.note(Change(announced=frozenset({principal.school})))
 
         self._database.write(work)
 
@@ -101,20 +101,21 @@ class SqliteStore:
         self, school: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> list[Subject]:
         """Those that are there now; with `since` also those removed later than that; with `until` only those known before."""
+        where, values = _where(school=school)
         rows = self._database.all(
-            "SELECT school, kind, id, name, required_bits_per_second, source, exempt_reason, added_at FROM subject"
-            " WHERE (removed_at IS NULL OR removed_at > ?2) AND (?1 IS NULL OR school = ?1)"
-            " AND (?3 IS NULL OR added_at < ?3) ORDER BY school, kind, id",
-            (school, None if since is None else micros(since), None if until is None else micros(until)),
+            "SELECT school, kind, id, name, required_bits_per_second, source, exempt_reason, added_at FROM"  # noqa: S608
+            f" (SELECT * FROM subject {where}) WHERE (removed_at IS NULL OR removed_at > ?)"
+            " AND (? IS NULL OR added_at < ?) ORDER BY school, kind, id",
+            (*values, None if since is None else micros(since), *2 * (None if until is None else micros(until),)),
         )
         return [Subject(*row) for row in ((*row[:7], moment_of(row[7])) for row in rows)]
 
-    def latest(self, school: str | None = None) -> list[Latest]:
+    def latest(self, school: str | None = None, subject: str | None = None) -> list[Latest]:
         """One row a subject and kind."""
+        where, values = _where(school=school, subject=subject)
         rows = self._database.all(
-            "SELECT school, subject, kind, any_raw, ok_raw FROM latest WHERE ?1 IS NULL OR school = ?1"
-            " ORDER BY school, subject, kind",
-            (school,),
+            f"SELECT school, subject, kind, any_raw, ok_raw FROM latest {where} ORDER BY school, subject, kind",  # noqa: S608
+            values,
         )
         return [Latest(s, u, k, decode_result(a), decode_result(o) if o else None) for s, u, k, a, o in rows]
 
@@ -149,10 +150,12 @@ class SqliteStore:
         )
         return [(row[0], row[1], row[2]) for row in rows]
 
-    def agents(self) -> list[Agent]:
+    def agents(self, school: str | None = None) -> list[Agent]:
         """By school."""
+        where, values = _where(school=school)
         rows = self._database.all(
-            "SELECT school, agent_id, last_report_at, boot_id, state FROM agent ORDER BY school, agent_id"
+            f"SELECT school, agent_id, last_report_at, boot_id, state FROM agent {where} ORDER BY school, agent_id",  # noqa: S608
+            values,
         )
         return [
             Agent(s, a, moment_of(at), boot, msgspec.json.decode(state, type=AgentState) if state else None)
@@ -233,8 +236,9 @@ class SqliteStore:
         for label, amount in outcome_counts.items():
             if amount:
                 _add_total(database, "ingest", label, amount)
-        inventory = self._note_agent(database, batch) or unannounced > 0
-        self._database.note(Change(frozenset(touched), inventory))
+        own = frozenset({school})
+        announced = self._note_agent(database, batch) or unannounced > 0
+        self._database.note(Change(frozenset(touched), reported=own, announced=own if announced else frozenset()))
         return BatchOutcome(**outcome_counts)
 
     def _note_agent(self, database: sqlite3.Connection, batch: Batch) -> bool:
@@ -256,6 +260,13 @@ class SqliteStore:
         before = database.total_changes
         _announce(database, batch.principal.school, batch.announcement, micros(batch.received_at))
         return database.total_changes != before
+
+
+def _where(**columns: str | None) -> tuple[str, tuple[str, ...]]:
+    """A clause of those columns that are asked for, so that an index is used, and its values; the names are this module's own."""
+    asked = {name: value for name, value in columns.items() if value is not None}
+    clause = " AND ".join(f"{name} = ?" for name in asked)
+    return (f"WHERE {clause}" if asked else "", tuple(asked.values()))
 
 
 def _keep_latest(

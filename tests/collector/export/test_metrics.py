@@ -8,15 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from campus_collector.export import fleet
-from campus_collector.export.table import METRICS
+from campus_collector.export.table import METRICS, SCOPES
 from campus_wire.failures import FailureKind, Validity
 from campus_wire.records import HostRecord, HostResult
 from tests.collector.world import AT, World, days, service, throughput
 
+OWN = (b"# HELP campus_ingest_request_duration_seconds", b"# HELP campus_scrape_duration_seconds")
 GOLDEN = Path(__file__).parent / "golden" / "metrics.txt"
 
 
@@ -53,14 +52,9 @@ def page(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     month = month_of(AT, world.service.verdicts.zone)
     monkeypatch.setattr(world.service.verdicts, "this_month", lambda: month)
 
-    class Fixed:
-        def collect(self):
-            return iter(fleet.collect(world.service, now))
-
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Fixed())
-    text = generate_latest(registry).decode()
-    return text.replace(repr(agent.last_report_at.timestamp()), "REPORTED")
+    scopes = [scope for scope in SCOPES if scope != "collector"]
+    blocks = [*world.service.page.render(scopes, now=now), *world.service.page.render(["collector"], now=now)]
+    return b"".join(block for block in blocks if not block.startswith(OWN)).decode()
 
 
 def test_the_fleet_is_exported_as_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +99,8 @@ def test_a_silent_agent_is_down_and_its_gauges_go_after_a_day(world: World) -> N
 
     def names(silence: timedelta) -> dict[str, float]:
         found = {}
-        for family in fleet.collect(world.service, agent.last_report_at + silence):
+        page = b"".join(world.service.page.render(now=agent.last_report_at + silence)).decode()
+        for family in text_string_to_metric_families(page):
             for sample in family.samples:
                 found[sample.name] = sample.value
         return found

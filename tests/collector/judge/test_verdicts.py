@@ -16,7 +16,7 @@ from campus_collector.judge.explanations import WORDS
 from campus_collector.judge.month import Month, month_of, parse_month
 from campus_collector.judge.policy import Policy, load_policy, read_policy
 from campus_collector.judge.rules import observe
-from campus_collector.judge.verdict import About, AreaVerdict, SubjectVerdict, areas_of, judge_month
+from campus_collector.judge.verdict import About, AreaVerdict, SubjectVerdict, areas_of, judge_month, tally_of
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.ids import new_result_id
@@ -213,13 +213,15 @@ def test_areas_count_insufficient_as_not_met_and_exempt_not_at_all() -> None:
         return SubjectVerdict("classroom_bandwidth", town, "s", "c", verdict, evidence_of([]), None, "v")
 
     found = areas_of(
-        [
-            subject("t01", Verdict.MET),
-            subject("t01", Verdict.INSUFFICIENT),
-            subject("t02", Verdict.NOT_MET),
-            subject("t02", Verdict.EXEMPT),
-            subject("t03", Verdict.EXEMPT),
-        ]
+        tally_of(
+            [
+                subject("t01", Verdict.MET),
+                subject("t01", Verdict.INSUFFICIENT),
+                subject("t02", Verdict.NOT_MET),
+                subject("t02", Verdict.EXEMPT),
+                subject("t03", Verdict.EXEMPT),
+            ]
+        )
     )
     assert found == [
         AreaVerdict("classroom_bandwidth", "", 1, 1, 1, 2),
@@ -232,7 +234,7 @@ def test_areas_count_insufficient_as_not_met_and_exempt_not_at_all() -> None:
 
 def test_a_subject_without_a_town_is_counted_once() -> None:
     one = SubjectVerdict("classroom_bandwidth", "", "s", "c", Verdict.MET, evidence_of([]), None, "v")
-    assert areas_of([one]) == [AreaVerdict("classroom_bandwidth", "", 1, 0, 0, 0)]
+    assert areas_of(tally_of([one])) == [AreaVerdict("classroom_bandwidth", "", 1, 0, 0, 0)]
 
 
 @pytest.mark.parametrize(

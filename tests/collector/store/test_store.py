@@ -98,7 +98,7 @@ def test_a_subject_that_nobody_announced_is_known_from_its_first_result(store: S
     ]
     store.submit(batch(throughput(subject="c7"))).result(10)
     store.check()
-    assert [change.inventory for change in heard] == [True, False]
+    assert [change.announced for change in heard] == [{"s001"}, set()]
 
 
 def test_listeners_hear_what_changed_and_only_that(store: Store) -> None:
@@ -108,11 +108,12 @@ def test_listeners_hear_what_changed_and_only_that(store: Store) -> None:
     store.submit(batch(throughput(), announcement=ANNOUNCEMENT)).result(10)
     store.submit(batch()).result(10)
     store.check()
-    assert [(change.subjects, change.inventory) for change in heard] == [
-        (frozenset({("s001", "c101", "throughput")}), True),
-        (frozenset({("s001", "c101", "throughput")}), False),
-        (frozenset(), False),
+    assert [(change.subjects, change.announced) for change in heard] == [
+        ({("s001", "c101", "throughput")}, {"s001"}),
+        ({("s001", "c101", "throughput")}, set()),
+        (set(), set()),
     ]
+    assert all(change.reported == {"s001"} and not change.inventory for change in heard)
 
 
 def test_tokens_are_known_by_hash_until_revoked(store: Store) -> None:
