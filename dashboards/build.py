@@ -141,7 +141,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "state-timeline": {"showValue": "never", "rowHeight": 0.9, "mergeValues": True, "alignValue": "left",
                        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
                        "tooltip": {"mode": "single", "sort": "none"}},
-    "table": {"showHeader": True, "cellHeight": "sm", "footer": {"show": False, "reducer": ["sum"], "countRows": False}},
+    "table": {"showHeader": True, "cellHeight": "sm"},
 }  # fmt: skip
 TITLES = {
     "campus-county": Text("CampusMeter: county", "校园测：全县总览"),
@@ -155,19 +155,17 @@ MEASURED = '{__name__=~"campus_classroom_line_rate_bits_per_second|campus_uplink
 
 
 def _variable(name: str, label: Text, query: str, *, multi: bool = True) -> dict[str, Any]:
-    return {
+    everything = {"allValue": ".*", "current": {"text": "All", "value": "$__all"}} if multi else {}
+    return everything | {
         "name": name,
         "label": label,
         "type": "query",
         "datasource": SOURCE,
         "query": {"query": query, "refId": name},
-        "definition": query,
         "refresh": 2,
         "sort": 1,
         "multi": multi,
         "includeAll": multi,
-        "allValue": ".*" if multi else None,
-        "current": {"text": "All", "value": "$__all"} if multi else {},
         "options": [],
         "hide": 0,
         "regex": "",
@@ -181,7 +179,7 @@ def _localised(variable: dict[str, Any], language: str) -> dict[str, Any]:
 
 
 DATASOURCE = {
-    "name": "datasource", "label": Text("Data source", "数据源"), "type": "datasource", "query": "prometheus", "current": {},
+    "name": "datasource", "label": Text("Data source", "数据源"), "type": "datasource", "query": "prometheus",
     "options": [], "hide": 0, "multi": False, "includeAll": False, "refresh": 1, "regex": "", "skipUrlSync": False,
 }  # fmt: skip
 TOWN = _variable("town", Text("Town", "镇街"), 'label_values(campus_target_subjects{town!=""}, town)')

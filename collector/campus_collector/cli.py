@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from campus_collector.commands import (
@@ -39,6 +39,7 @@ DESCRIPTION = Text(
     "The collector of CampusMeter at the education bureau: takes results in, judges them, shows them.",
     "校园测采集端程序：接收测量结果，按政策判定，展示与导出。",
 )
+MAX_TOKEN_DAYS = 3650
 COMMANDS = {
     "serve": Text("serve agents, pages and Prometheus until stopped", "为网关、网页和 Prometheus 提供服务，直到被停止"),
     "agent-token": Text("print a new token for a school's agent", "为某学校的网关生成新令牌"),
@@ -94,6 +95,12 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     token = add("agent-token", _agent_token)
     token.add_argument("school", metavar="SCHOOL", help=Text("id of the school", "学校编号").in_(language))
     token.add_argument("--town", help=Text("id of its town", "所属镇街编号").in_(language))
+    token.add_argument(
+        "--valid-days",
+        type=int,
+        metavar="N",
+        help=Text("refuse it after N days (default: never)", "N 天后失效（默认：不失效）").in_(language),
+    )
     token.add_argument(
         "--revoke",
         action="store_true",
@@ -153,16 +160,22 @@ def _agent_token(arguments: argparse.Namespace, config: CollectorConfig, languag
             )
             print(text.in_(language, name=name, value=value), file=sys.stderr)
             return EXIT_USAGE
+    if arguments.valid_days is not None and not 1 <= arguments.valid_days <= MAX_TOKEN_DAYS:
+        text = Text("--valid-days: must be within 1 … {most}", "--valid-days：必须在 1 至 {most} 之间")
+        print(text.in_(language, most=MAX_TOKEN_DAYS), file=sys.stderr)
+        return EXIT_USAGE
+    now = datetime.now(UTC)
+    expires = now + timedelta(days=arguments.valid_days) if arguments.valid_days else None
     store = SqliteStore(config.database)
     try:
         if arguments.revoke:
-            count = store.revoke_tokens(arguments.school, datetime.now(UTC))
+            count = store.revoke_tokens(arguments.school, now)
             text = Text("{count} token(s) of {school} revoked", "已吊销 {school} 的 {count} 个令牌")
             print(text.in_(language, count=count, school=arguments.school), file=sys.stderr)
             return EXIT_OK if count else EXIT_FAILED
         token = new_token()
         principal = Principal(arguments.school, arguments.school)
-        store.issue_token(token_hash(token), principal, arguments.town, datetime.now(UTC))
+        store.issue_token(token_hash(token), principal, arguments.town, now, expires)
     finally:
         store.close()
     print(token)

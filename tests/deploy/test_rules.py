@@ -53,6 +53,10 @@ CASES: dict[str, list[Case]] = {
         ({'campus_agent_clock_offset_seconds{school="s001"}': "-90x90"}, 70, {"school": "s001"}),
         ({'campus_agent_clock_offset_seconds{school="s001"}': "30x90"}, 70, {}),
     ],
+    "CampusTokenExpires": [
+        ({'campus_agent_token_expiry_timestamp_seconds{school="s001"}': "864000x90"}, 70, {"school": "s001"}),
+        ({'campus_agent_token_expiry_timestamp_seconds{school="s001"}': "8640000x90"}, 70, {}),
+    ],
     "CampusUplinkBelowTarget": [
         (
             {f'campus_uplink_line_rate_bits_per_second{{{SCHOOL},direction="down"}}': "1000000000x1500",

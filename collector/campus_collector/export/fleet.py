@@ -50,9 +50,11 @@ def of_subject(newest: Sequence[Latest], town: str, polled_since: datetime) -> I
     yield from _known(_idle(newest, town))
 
 
-def of_agent(agent: Agent, now: datetime) -> Iterator[Sample]:
-    """A gateway's own figures."""
+def of_agent(agent: Agent, now: datetime, token_expires: datetime | None) -> Iterator[Sample]:
+    """A gateway's own figures, and how long it may still report."""
     yield from _known(_agent(agent, now))
+    if token_expires is not None:
+        yield "campus_agent_token_expiry_timestamp_seconds", (agent.school,), token_expires.timestamp()
 
 
 def of_verdicts(verdicts: Iterable[SubjectVerdict]) -> Iterator[Sample]:

@@ -68,6 +68,7 @@ class Page:
         self._known: dict[str, frozenset[str]] = {}
         self._agents: dict[str, Agent] = {}
         self._up: set[str] = set()
+        self._expiries: dict[str, datetime] = {}
         self._shown: dict[str, set[str]] = {}
         """Subjects with lines, by school; a school that is silent for long has none."""
         self._polled: dict[tuple[str, str], datetime] = {}
@@ -194,12 +195,15 @@ class Page:
             found = [one for school in news.reported for one in self._store.agents(school)]
         fresh = _newest(found)
         self._agents |= fresh
-        dirty = set(fresh) | moved
+        expiries = self._store.token_expiries()  # a command may have made one
+        dirty = set(fresh) | moved | {school for school, _ in expiries.items() ^ self._expiries.items()}
+        self._expiries = expiries
         for school, agent in self._agents.items():
             up = agent.last_report_at is not None and now - agent.last_report_at <= fleet.UP_WITHIN
             if school in dirty or up != (school in self._up):
                 (self._up.add if up else self._up.discard)(school)
-                self._sheet.put(("agent", school), self._towns.get(school, ""), fleet.of_agent(agent, now))
+                samples = fleet.of_agent(agent, now, expiries.get(school))
+                self._sheet.put(("agent", school), self._towns.get(school, ""), samples)
 
     def _look_at_subjects(self, news: _News, moved: set[str], now: datetime) -> None:
         since = now - fleet.UP_WITHIN

@@ -19,6 +19,30 @@ class Metric:
     help: str
     example: str = ""
 
+    @property
+    def unit(self) -> str:
+        """By its name's end (Prometheus naming): what is counted has none."""
+        name = self.name.removesuffix("_total")
+        return next(
+            (unit for end, unit in UNITS.items() if name.endswith(end)), "1" if self.kind != "counter" else "count"
+        )
+
+
+UNITS = {
+    "_bits_per_second": "bit/s",
+    "_timestamp_seconds": "s since 1970",
+    "_seconds": "s",
+    "_bytes": "octets",
+    "_ratio": "ratio",
+    "_celsius": "°C",
+    "_results": "results",
+    "_subjects": "subjects",
+    "_comparisons": "comparisons",
+    "_servers": "servers",
+    "_open": "problems",
+    "_overdue": "problems",
+}
+"""What a metric's value counts, by how its name ends."""
 
 _TOWN_SCHOOL_ROOM = ("town", "school", "classroom")
 _UPLINK = ("town", "school")
@@ -270,6 +294,13 @@ METRICS: tuple[Metric, ...] = (
         "abs(campus_agent_clock_offset_seconds) > 60",
     ),
     Metric(
+        "campus_agent_token_expiry_timestamp_seconds",
+        "gauge",
+        ("school",),
+        "When the last token of the school's agent expires, Unix time in seconds; absent when one has no end.",
+        "campus_agent_token_expiry_timestamp_seconds - time() < 14 * 86400",
+    ),
+    Metric(
         "campus_agent_spool_pending_results",
         "gauge",
         ("school",),
@@ -415,6 +446,19 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "collector": ("campus_measurements_", "campus_slots_", "campus_ingest_", "campus_scrape_"),
 }
 """Parts of the page that can be asked for alone (`/metrics?scope=NAME`), by how the names of their metrics begin."""
+
+
+SOURCES = {
+    "compliance": "verdicts of the current month",
+    "classrooms": "throughput, latency and port results",
+    "uplinks": "throughput, latency and network results",
+    "services": "service results",
+    "rooms": "device and room results",
+    "agents": "agent's report, host results",
+    "ledger": "problem ledger",
+    "collector": "collector itself",
+}
+"""Where the values of a scope come from: kinds of results (docs/protocol.md), or what the collector makes of them."""
 
 
 def scope_of(metric: Metric) -> str:

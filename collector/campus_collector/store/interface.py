@@ -212,14 +212,19 @@ class Store(Protocol):
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         """Be told after each commit what it touched, from the writer's thread."""
 
-    def issue_token(self, token_hash: bytes, principal: Principal, town: str | None, now: datetime) -> None:
-        """Let a token speak for a school's agent."""
+    def issue_token(
+        self, token_hash: bytes, principal: Principal, town: str | None, now: datetime, expires: datetime | None = None
+    ) -> None:
+        """Let a token speak for a school's agent, for ever or until it expires."""
 
     def revoke_tokens(self, school: str, now: datetime) -> int:
         """Refuse all of a school's tokens from now on. How many there were."""
 
     def authenticate(self, token_hash: bytes) -> Principal | None:
-        """Whose token is this? None for an unknown or revoked one."""
+        """Whose token is this? None for an unknown, revoked or expired one."""
+
+    def token_expiries(self) -> dict[str, datetime]:
+        """When the last of a school's tokens expires, or expired; schools with a token without end are absent."""
 
     def schools(self, since: datetime | None = None) -> list[School]:
         """All schools, by town and id; with `since` also those that were removed later than that."""

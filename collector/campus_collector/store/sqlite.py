@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -56,13 +56,15 @@ class SqliteStore:
         """Called from the writer's thread after each commit."""
         self._database.subscribe(listener)
 
-    def issue_token(self, token_hash: bytes, principal: Principal, town: str | None, now: datetime) -> None:
+    def issue_token(
+        self, token_hash: bytes, principal: Principal, town: str | None, now: datetime, expires: datetime | None = None
+    ) -> None:
         """Store the hash of a new token; make the school known if it is not."""
 
         def work(database: sqlite3.Connection) -> None:
             database.execute(
-                "INSERT INTO token (hash, school, agent_id, created_at) VALUES (?, ?, ?, ?)",
-                (token_hash, principal.school, principal.agent_id, micros(now)),
+                "INSERT INTO token (hash, school, agent_id, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
+                (token_hash, principal.school, principal.agent_id, micros(now), micros(expires) if expires else None),
             )
             _announce_school(database, principal.school, town)
             self._database.note(Change(announced=frozenset({principal.school})))
@@ -84,9 +86,19 @@ class SqliteStore:
     def authenticate(self, token_hash: bytes) -> Principal | None:
         """By the hash's primary key: what an attacker could time is the hash, not the token."""
         row = self._database.one(
-            "SELECT school, agent_id FROM token WHERE hash = ? AND revoked_at IS NULL", (token_hash,)
+            "SELECT school, agent_id FROM token WHERE hash = ? AND revoked_at IS NULL"
+            " AND (expires_at IS NULL OR expires_at > ?)",
+            (token_hash, micros(datetime.now(UTC))),
         )
         return Principal(*row) if row else None
+
+    def token_expiries(self) -> dict[str, datetime]:
+        """The latest of each school's tokens that are not revoked."""
+        rows = self._database.all(
+            "SELECT school, max(expires_at) FROM token WHERE revoked_at IS NULL GROUP BY school"
+            " HAVING count(*) = count(expires_at)"
+        )
+        return {school: moment for school, last in rows if (moment := moment_of(last)) is not None}
 
     def schools(self, since: datetime | None = None) -> list[School]:
         """By town and id."""

@@ -2,26 +2,33 @@
 
 from pathlib import Path
 
-from campus_collector.export.table import METRICS
+from campus_collector.export.table import METRICS, SOURCES, scope_of
 
 FILE = Path(__file__).parents[3] / "docs" / "metrics.md"
 HEAD = """# Metrics of the collector
 
-`GET /metrics`, Prometheus text format. Generated from `collector/campus_collector/export/table.py`; a test keeps it true.
+`GET /metrics`, in the Prometheus text format or OpenMetrics 1.0 as the scraper asks, gzip when it takes it. Generated from
+`collector/campus_collector/export/table.py`; a test keeps it true.
+
+`?scope=NAME` gives a part of the metrics (the table's last column), `?town=ID` the lines of a town, `?town=` those of the county and the
+collector itself; both may be repeated. Together they are the whole page, so large scrapes can be shared out among several jobs.
 
 Base units everywhere, with one deliberate exception: rates are bits per second, because the targets are written in bits per
 second. `promtool check metrics` therefore says `use base unit "bytes"` of the `*_bits_per_second` metrics, and nothing else.
 Absent means not measured, never zero. A classroom's gauges show its latest valid result; they disappear when its agent has been
-silent for a day. Late results change the store and the month, not today's gauges.
+silent for the policy's `[present] stale_after_seconds`, a day. A verdict that has just changed may take a minute. Late results change the store and the month, not today's gauges.
 
 """
 
 
 def text() -> str:
     """The whole document."""
-    lines = ["| metric | type | labels | meaning | example |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| metric | type | labels | unit | meaning | source | example | scope |", "| --- " * 8 + "|"]
     for metric in METRICS:
         labels = ", ".join(metric.labels) or "—"
+        scope = scope_of(metric)
         example = metric.example.replace("|", "\\|")
-        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} | `{example}` |")
+        lines.append(
+            f"| `{metric.name}` | {metric.kind} | {labels} | {metric.unit} | {metric.help} | {SOURCES[scope]} | `{example}` | {scope} |"
+        )
     return HEAD + "\n".join(lines) + "\n"

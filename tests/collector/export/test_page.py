@@ -11,7 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from campus_collector.export.page import Page
 from campus_collector.export.sheet import Sheet, line
 from campus_collector.export.table import METRICS, SCOPES, scope_of
+from campus_collector.ingest.tokens import new_token, token_hash
 from campus_collector.inventory.model import Classroom
+from campus_collector.store.interface import Principal
 from campus_wire.records import AnnouncedClassroom, AnnouncedService, Announcement
 from tests.collector.export.test_devices import device, room
 from tests.collector.inventory.test_in_force import apply, inventory
@@ -96,14 +98,21 @@ def test_the_policy_says_how_long_silence_is_shown(world: World) -> None:
 
 def test_a_gateway_that_replaces_another_speaks_for_its_school_once(world: World) -> None:
     world.send(throughput())
-    from campus_collector.ingest.tokens import new_token, token_hash
-    from campus_collector.store.interface import Principal
-
     token = new_token()
     world.service.store.issue_token(token_hash(token), Principal("s001", "s001-new"), "t01", datetime.now(UTC))
     assert world.post(envelope(throughput(), agent_id="s001-new"), token).status == 200
     assert len([one for one in lines(world) if one.startswith("campus_agent_up")]) == 1
     assert lines(world) == lines(world, afresh(world))
+
+
+def test_a_token_that_ends_is_told(world: World) -> None:
+    world.send(throughput())
+    assert not any("token_expiry" in one for one in lines(world))
+    now = datetime.now(UTC)
+    world.service.store.revoke_tokens("s001", now)
+    world.service.store.issue_token(b"t" * 32, Principal("s001", "s001"), "t01", now, now + timedelta(days=10))
+    (told,) = [one for one in lines(world) if "token_expiry" in one]
+    assert float(told.split()[-1]) == pytest.approx((now + timedelta(days=10)).timestamp())
 
 
 def test_towns_together_are_the_whole_page(world: World) -> None:

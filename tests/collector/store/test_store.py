@@ -116,6 +116,19 @@ def test_listeners_hear_what_changed_and_only_that(store: Store) -> None:
     assert all(change.reported == {"s001"} and not change.inventory for change in heard)
 
 
+def test_a_token_may_have_an_end(store: Store) -> None:
+    now = datetime.now(UTC)
+    store.issue_token(b"a" * 32, Principal("s001", "s001"), "t01", now, now + timedelta(days=1))
+    store.issue_token(b"b" * 32, Principal("s001", "s001"), "t01", now, now - timedelta(seconds=1))
+    assert store.authenticate(b"a" * 32) == Principal("s001", "s001")
+    assert store.authenticate(b"b" * 32) is None
+    assert {school: round((end - now).total_seconds()) for school, end in store.token_expiries().items()} == {
+        "s001": 86_400
+    }
+    store.issue_token(b"c" * 32, Principal("s001", "s001"), "t01", now)
+    assert store.token_expiries() == {}
+
+
 def test_tokens_are_known_by_hash_until_revoked(store: Store) -> None:
     store.issue_token(b"h" * 32, Principal("s001", "s001"), "t01", AT)
     assert store.authenticate(b"h" * 32) == Principal("s001", "s001")
