@@ -1,0 +1,87 @@
+"""A Debian machine with a real systemd for a test: this root under an overlay of its own, booted by systemd-nspawn, thrown away afterwards."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+BOOT_SECONDS = 240
+CHECK_UNIT = """[Unit]
+Description=what the test wants to know
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/bin/bash /check.sh
+StandardOutput=file:/check.out
+StandardError=file:/check.out
+ExecStopPost=/bin/systemctl --no-block poweroff
+TimeoutStartSec=180
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def needs_machine() -> None:
+    """Skip where no machine can be booted, aloud; under CI that is a failure."""
+    missing = [name for name in ("systemd-nspawn", "systemctl") if shutil.which(name) is None]
+    if missing or os.geteuid() != 0:
+        assert not os.environ.get("CI"), f"under CI there must be root and {missing}"
+        pytest.skip(f"NO MACHINE: needs root and systemd-container ({missing})")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Its root, as long as it is there."""
+
+    root: Path
+
+    def run(self, command: list[str], seconds: float = 300) -> "subprocess.CompletedProcess[str]":
+        """In its root, before it is booted; this machine's network."""
+        inside = 'root=$1; shift; for at in dev proc; do mount --rbind /$at "$root/$at"; done; exec chroot "$root" "$@"'
+        return subprocess.run(
+            ["unshare", "--mount", "--propagation=private", "sh", "-c", inside, "sh", str(self.root), *command],
+            capture_output=True, text=True, check=False, timeout=seconds,
+        )  # fmt: skip
+
+    def boot(self, script: str) -> str:
+        """Boot it without any network but its own loopback, run a script when it is up, power off; what the script said."""
+        (self.root / "check.sh").write_text(script)
+        (self.root / "etc/systemd/system/campus-check.service").write_text(CHECK_UNIT)
+        self.run(["systemctl", "enable", "--quiet", "campus-check"])
+        command = ["systemd-nspawn", "--quiet", f"--directory={self.root}", "--boot", "--register=no", "--keep-unit",
+                   "--private-network", f"--machine=campus-{os.getpid()}"]  # fmt: skip
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=BOOT_SECONDS
+        )
+        said = self.root / "check.out"
+        assert said.exists(), (done.stdout + done.stderr)[-3000:]
+        return said.read_text()
+
+
+@contextlib.contextmanager
+def machine(folder: Path) -> Iterator[Machine]:
+    """A fresh copy of this machine's root; what happens in it stays in it."""
+    layers, root = folder / "layers", folder / "root"
+    layers.mkdir()
+    root.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(layers)], check=True)
+    try:
+        (layers / "upper").mkdir()
+        (layers / "work").mkdir()
+        options = f"lowerdir=/,upperdir={layers}/upper,workdir={layers}/work"
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
+        try:
+            shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+            one = Machine(root)
+            for unit in (root / "etc/systemd/system/multi-user.target.wants").glob("*"):
+                unit.unlink()  # services of this machine are not the test's
+            yield one
+        finally:
+            subprocess.run(["umount", "--lazy", str(root)], check=False)
+    finally:
+        subprocess.run(["umount", "--lazy", str(layers)], check=False)
