@@ -4,18 +4,18 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from campus_collector.export.table import BY_NAME
-from campus_collector.ledger.problem import Problem
 from campus_wire.failures import Validity
 from campus_wire.records import (
     AnyResult,
@@ -141,8 +141,16 @@ def test_every_metric_and_label_exists() -> None:
                 assert label in BY_NAME[metric].labels, f"{name}: {title}: {metric} has no label {label}"
 
 
+def simulate(state: Path) -> None:
+    """Last month and this one of a small county, with its faults, through the real ingest API: verdicts, problems, trends."""
+    today = datetime.now(UTC).date()
+    for month in (today.replace(day=1) - timedelta(days=1), today):
+        command = [sys.executable, "-m", "campus_collector", "simulate", "--schools", "3", "--month", f"{month:%Y-%m}"]
+        subprocess.run([*command, "--state-dir", str(state)], check=True, timeout=300)
+
+
 def feed(world: World) -> None:
-    """Something of everything that a panel shows."""
+    """A round of the present, as a gateway with equipment sends it: what is not polled now is not shown."""
     now = datetime.now(UTC)
     month_start = max(now.replace(day=1, hour=2), now - timedelta(days=20))
     slow = [
@@ -171,12 +179,6 @@ def feed(world: World) -> None:
     ]
     for place, one in enumerate(results):
         world.send(type(one)(**{name: getattr(one, name) for name in one.__struct_fields__} | {"id": f"d-{place}"}))
-    due = date(2026, 1, 1)
-    problem = Problem(
-        school="s001", town="t01", target="classroom_bandwidth", subject="c101", state="open", opened_on=due, due_on=due,
-        diagnosis="port_speed_10", evidence_en="", evidence_zh="", unit="school", failing_days=3, severity="silent",
-    )  # fmt: skip
-    world.service.store.ledger.put([(problem, [])])
 
 
 def ask(port: int, expression: str) -> list[Any]:
@@ -193,7 +195,9 @@ def test_no_panel_is_empty(tmp_path: Path) -> None:
         assert not os.environ.get("CI"), "prometheus must be there under CI"
         pytest.skip("NO PROMETHEUS: install the package prometheus")
     port = free_port()
+    simulate(tmp_path / "state")
     with collector(tmp_path / "state") as world:
+        world.service.ledger.catch_up()
         feed(world)
         config = (ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8").replace("30s", "1s")
         config = config.replace("scrape_timeout: 20s", "scrape_timeout: 1s").replace(
