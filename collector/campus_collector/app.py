@@ -19,6 +19,8 @@ from campus_collector.export.routes import routes as export_routes
 from campus_collector.http import HttpProblem, on_problem, problem_response
 from campus_collector.ingest.routes import routes as ingest_routes
 from campus_collector.ledger.routes import routes as ledger_routes
+from campus_collector.report.book import Book
+from campus_collector.report.routes import routes as report_routes
 from campus_collector.service import Service
 from campus_collector.slots.routes import routes as slot_routes
 from campus_collector.store.interface import StoreUnavailable
@@ -37,7 +39,9 @@ UPKEEP_SECONDS = 60.0
 
 def build(service: Service) -> ASGIApp:
     """The application with all its routes."""
-    groups = (ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, web_routes, work_routes)
+    groups = (
+        ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, web_routes, work_routes,
+    )  # fmt: skip
     application = Starlette(
         routes=[route for group in groups for route in group(service)],
         exception_handlers={HttpProblem: on_problem, HTTPException: _on_http_error, Exception: _on_mistake},
@@ -86,7 +90,8 @@ async def serve(service: Service, ready: Any = None) -> None:
 
 
 async def _upkeep(service: Service) -> None:
-    """What nobody has to ask for: results are judged soon after they come, and the ledger looks at each day once it is over."""
+    """What nobody has to ask for: results are judged soon after they come, the ledger looks at each day once it is over, months are closed."""
+    book = Book(service)
     while True:
         try:
             service.verdicts.judging.look_again()
@@ -95,6 +100,7 @@ async def _upkeep(service: Service) -> None:
             if days:
                 log.info("ledger is up to date", extra={"days": days})
             await asyncio.to_thread(service.page.refresh)
+            await asyncio.to_thread(book.catch_up)
         except StoreUnavailable as error:
             log.error("store unavailable", extra={"error": str(error)})
         except Exception:

@@ -34,6 +34,8 @@ class CollectorConfig:
     tls_key: Path | None = None
     read_token_file: Path | None = None
     max_batches_at_once: int = 64
+    report_hour: int = 6
+    """The local hour at which reports are made."""
     slot_bits_per_second: float = 1e9
     """What the uplink's test server and its line carry at once."""
 
@@ -89,6 +91,7 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
     policy.done()
     report = top.table("report")
     report_dir = _file(report, "dir", folder) or state_dir / "reports"
+    report_hour = report.integer("hour", 6, minimum=0, maximum=23)
     report.done()
     county = top.table("county")
     name = county.string("name", "")
@@ -99,7 +102,7 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
     slots.done()
     top.done()
     return CollectorConfig(
-        host, port, database, policy_file, report_dir, zone, name, cert, key, read_token, at_once, capacity
+        host, port, database, policy_file, report_dir, zone, name, cert, key, read_token, at_once, report_hour, capacity
     )
 
 

@@ -138,7 +138,31 @@ def _paths() -> dict[str, Any]:
                 "responses": _responses(None, 400, 401, 403, 404, 408, 409, 413, 415, 503),
             },
         },
-        "/metrics": {"get": {"summary": "For Prometheus", "responses": _responses("text/plain", 401, 503)}},
+        "/v1/monthly/{month}.{form}": {
+            "get": {
+                "summary": "The monthly report: as it was issued when the month is closed, else as it is now",
+                "parameters": [
+                    _path("month", {"type": "string", "pattern": r"^\d{4}-\d{2}$"}),
+                    _path("form", {"type": "string", "enum": ["html", "pdf", "xlsx", "docx"]}),
+                    _query("town", {"type": "string"}, "an excerpt for one town"),
+                    _query("school", {"type": "string"}, "an excerpt for one school"),
+                    _query("lang", {"type": "string", "enum": ["zh", "en"]}, "Chinese when absent"),
+                ],
+                "responses": _responses("application/octet-stream", 400, 401, 404, 503),
+            }
+        },
+        "/monthly": _page("All months with their reports"),
+        "/monthly/excerpt": {"get": {"summary": "To one excerpt", "responses": _responses(None, 401, 404)}},
+        "/metrics": {
+            "get": {
+                "summary": "For Prometheus, in its text format or OpenMetrics 1.0",
+                "parameters": [
+                    _query("scope", {"type": "string"}, "a part of the metrics; may be repeated"),
+                    _query("town", {"type": "string"}, "one town's lines; empty: the county's own; may be repeated"),
+                ],
+                "responses": _responses("text/plain", 400, 401, 503),
+            }
+        },
         "/healthz": {"get": {"summary": "Alive", "responses": _responses(None)}},
         "/readyz": {"get": {"summary": "Alive, and the store can be written", "responses": _responses(None, 503)}},
         "/openapi.json": {"get": {"summary": "This document", "responses": _responses(None, 401)}},

@@ -48,7 +48,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "endpoint_name": _e(
         "bureau",
         "the endpoint's name is not resolved: check `host`",
-        "测试端名称无法解析：请检查 host 配置",
+        "测试端名称无法解析",
         "correct the address of the classroom in the inventory",
         "请在台账基础信息中更正该班级的地址",
     ),

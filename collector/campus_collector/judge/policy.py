@@ -116,6 +116,13 @@ class PresentRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportRule:
+    """On which day of the next month a month is closed for good."""
+
+    close_day: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """All entries; `version` names exactly this text."""
 
@@ -127,6 +134,7 @@ class Policy:
     maintenance: tuple[Maintenance, ...] = ()
     ledger: LedgerRule = LedgerRule()
     present: PresentRule = PresentRule()
+    report: ReportRule = ReportRule()
     text: str = ""
 
     def in_force(self, name: str, first_day: date) -> Target | None:
@@ -185,13 +193,23 @@ def read_policy(text: str, source: str = "policy.toml") -> Policy:
     maintenance = [one for one in map(_maintenance, top.tables("maintenance")) if one is not None]
     ledger = _ledger(top.table("ledger"))
     present = _present(top.table("present"))
+    report = _report(top.table("report"))
     top.done()
     _refuse_twins(top, targets)
     if top.mistakes:
         raise ConfigurationError(source, top.mistakes)
     version = sha256(text.encode()).hexdigest()[:12]
     return Policy(
-        float(tolerance), hours, tuple(targets), version, tuple(exemptions), tuple(maintenance), ledger, present, text
+        float(tolerance),
+        hours,
+        tuple(targets),
+        version,
+        tuple(exemptions),
+        tuple(maintenance),
+        ledger,
+        present,
+        report,
+        text,
     )
 
 
@@ -280,6 +298,12 @@ def _present(table: Table) -> PresentRule:
     seconds = table.integer("stale_after_seconds", least, minimum=900, maximum=31 * 86_400)
     table.done()
     return PresentRule(seconds)
+
+
+def _report(table: Table) -> ReportRule:
+    day = table.integer("close_day", ReportRule().close_day, minimum=1, maximum=28)
+    table.done()
+    return ReportRule(day)
 
 
 def _delays(table: Table) -> Delays:

@@ -45,6 +45,8 @@ class SubjectVerdict:
     exempt_days: int = 0
     failing_median: float | None = field(default=None)
     """The middle of what fell short: what classrooms of a school are compared by."""
+    not_judged: Mapping[str, int] = field(default_factory=dict)
+    """Why results could not be judged, counted: `invalid:...`, `failed:...`, `skipped:...`."""
 
     @property
     def diagnosis(self) -> str:
@@ -81,7 +83,8 @@ def judge_month(about: About, days: Mapping[date, DayEvidence], month: Month, po
     if about.exempt_reason or (free and left < (rule.min_days if rule else 1)):
         verdict, reason = Verdict.EXEMPT, about.exempt_reason or reason
     failing = sorted(value for day in counted for value in day.failing_values)
-    case = Case(verdict, rule, about.required_bits_per_second, evidence, signs_in(counted), failing)
+    signs = signs_in(counted)
+    case = Case(verdict, rule, about.required_bits_per_second, evidence, signs, failing)
     return SubjectVerdict(
         about.target,
         about.town,
@@ -96,9 +99,11 @@ def judge_month(about: About, days: Mapping[date, DayEvidence], month: Month, po
         reason if free or verdict is Verdict.EXEMPT else "",
         len(free),
         failing[len(failing) // 2] if failing else None,
+        {sign: number for sign, number in signs.items() if sign.startswith(NOT_JUDGED)},
     )
 
 
+NOT_JUDGED = ("invalid:", "failed:", "skipped:")
 Tally = Counter[tuple[str, str, Verdict]]
 """How many subjects have a verdict, by (target, town, verdict)."""
 

@@ -44,6 +44,13 @@ class EvidenceTable:
             for row in rows:
                 yield DayRow(*row)
 
+    def first_day(self) -> int | None:
+        """The first day with evidence (since 1970); None of none."""
+        row = self._database.one(
+            "SELECT min((SELECT min(day) FROM day_evidence d WHERE d.school = s.id)) FROM school s"
+        )
+        return row[0] if row else None
+
     def of_subject(self, school: str, subject: str, target: str, first: int, last: int) -> list[DayRow]:
         """One subject's evidence, day by day: a look-up for each."""
         rows = self._database.all(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from campus_collector.store.evidence import EvidenceTable
     from campus_collector.store.inventory import InventoryTable
     from campus_collector.store.ledger import LedgerTable
+    from campus_collector.store.monthly import MonthlyTable
 
 SubjectKind = Literal["classroom", "uplink", "recording_room", "service"]
 Source = Literal["announced", "inventory"]
@@ -205,6 +206,7 @@ class Store(Protocol):
     inventory: "InventoryTable"
     ledger: "LedgerTable"
     chain: "Chain"
+    monthly: "MonthlyTable"
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Store a batch; the future is done after the commit. It may raise StoreUnavailable."""

@@ -26,6 +26,7 @@ from campus_collector.store.interface import (
 )
 from campus_collector.store.inventory import InventoryTable
 from campus_collector.store.ledger import LedgerTable
+from campus_collector.store.monthly import MonthlyTable
 from campus_wire.codec import decode_result
 from campus_wire.failures import Validity
 from campus_wire.records import AgentState, Announcement, AnyResult, Outcome, kind_of, outcome_of
@@ -47,6 +48,7 @@ class SqliteStore:
         self.inventory = InventoryTable(self._database)
         self.ledger = LedgerTable(self._database)
         self.chain = Chain(self._database)
+        self.monthly = MonthlyTable(self._database)
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Queue a batch for the next commit."""

@@ -1,0 +1,120 @@
+"""Charts as SVG of our own: legible in black and white, because reports are copied. Pure.
+
+Lines differ by dash and by mark, bars by pattern; every line is named at its end. Shares 0-1 from bottom to top.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+from campus_collector.report.document import Series, percent
+
+WIDTH, HEIGHT = 640, 260
+LEFT, RIGHT, TOP, BOTTOM = 44, 128, 14, 30
+DASHES = ("", "7 3", "2 3", "9 3 2 3", "1 4")
+INK = "#1a1a1a"
+FONT = 'font-family="Noto Sans CJK SC, Microsoft YaHei, SimHei, sans-serif"'
+
+
+def lines(labels: Sequence[str], series: Sequence[Series], title: str) -> str:
+    """A line for each series over the labels; gaps stay gaps."""
+    width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+
+    def x(place: int) -> float:
+        return LEFT + (width * place / (len(labels) - 1) if len(labels) > 1 else width / 2)
+
+    def y(share: float) -> float:
+        return TOP + height * (1 - share)
+
+    parts = [_open(WIDTH, HEIGHT, title), _grid(y)]
+    step = max(1, -(-len(labels) // 12))
+    for place in range(0, len(labels), step):
+        parts.append(_text(x(place), HEIGHT - 10, labels[place], "middle"))
+    ends: list[tuple[float, int, str]] = []
+    for number, one in enumerate(series):
+        points = [(x(place), y(value), value) for place, value in enumerate(one.values) if value is not None]
+        runs: list[list[str]] = [[]]
+        for place, value in enumerate(one.values):
+            if value is None:
+                runs.append([])
+            else:
+                runs[-1].append(f"{x(place):.1f},{y(value):.1f}")
+        dash = f' stroke-dasharray="{DASHES[number % len(DASHES)]}"' if DASHES[number % len(DASHES)] else ""
+        for run in runs:
+            if len(run) > 1:
+                parts.append(
+                    f'<polyline points="{" ".join(run)}" fill="none" stroke="{INK}" stroke-width="1.6"{dash}/>'
+                )
+        parts += [_mark(number, px, py) for px, py, _ in points]
+        if points:
+            ends.append((points[-1][1], number, f"{one.name} {percent(points[-1][2])}"))
+    lowest = TOP - 8.0
+    for py, number, words in sorted(ends):
+        lowest = max(py, lowest + 15)
+        parts.append(_mark(number, WIDTH - RIGHT + 12, lowest))
+        parts.append(_text(WIDTH - RIGHT + 20, lowest + 4, words, "start"))
+    return "".join(parts) + "</svg>"
+
+
+def bars(labels: Sequence[str], series: Series, title: str) -> str:
+    """A bar for each label, longest names at the left, the share at the bar's end."""
+    row = 20
+    left = 24 + 12 * max((len(one) for one in labels), default=4)
+    left = min(left, 260)
+    height = TOP + row * len(labels) + 8
+    width = WIDTH - left - 70
+    parts = [
+        _open(WIDTH, height, title),
+        '<defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        f'<rect width="5" height="5" fill="#ffffff"/><rect width="2" height="5" fill="{INK}"/></pattern></defs>',
+    ]
+    for place, (label, value) in enumerate(zip(labels, series.values, strict=True)):
+        top = TOP + place * row
+        parts.append(_text(left - 8, top + 13, label if len(label) <= 20 else label[:19] + "…", "end"))
+        if value is None:
+            parts.append(_text(left + 4, top + 13, "—", "start"))
+            continue
+        fill = "#8c8c8c" if value >= 1 else "url(#hatch)"
+        length = max(1.0, width * value)
+        parts.append(
+            f'<rect x="{left}" y="{top + 3}" width="{length:.1f}" height="{row - 7}" fill="{fill}" stroke="{INK}" stroke-width="0.8"/>'
+        )
+        parts.append(_text(left + length + 6, top + 13, percent(value), "start"))
+    return "".join(parts) + "</svg>"
+
+
+def _grid(y: object) -> str:
+    assert callable(y)
+    found = []
+    for tenth in range(0, 11, 2):
+        at = y(tenth / 10)
+        found.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="#c8c8c8" stroke-width="0.7"/>'
+        )
+        found.append(_text(LEFT - 6, at + 4, f"{tenth * 10}%", "end"))
+    return "".join(found)
+
+
+def _mark(number: int, x: float, y: float) -> str:
+    """Disc, square, triangle, ring, diamond."""
+    kind = number % 5
+    if kind == 0:
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2" fill="{INK}"/>'
+    if kind == 1:
+        return f'<rect x="{x - 3:.1f}" y="{y - 3:.1f}" width="6" height="6" fill="#ffffff" stroke="{INK}" stroke-width="1.3"/>'
+    if kind == 2:
+        return f'<path d="M{x:.1f} {y - 4:.1f}L{x + 4:.1f} {y + 3:.1f}L{x - 4:.1f} {y + 3:.1f}Z" fill="{INK}"/>'
+    if kind == 3:
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2" fill="#ffffff" stroke="{INK}" stroke-width="1.3"/>'
+    return f'<path d="M{x:.1f} {y - 4:.1f}L{x + 4:.1f} {y:.1f}L{x:.1f} {y + 4:.1f}L{x - 4:.1f} {y:.1f}Z" fill="{INK}"/>'
+
+
+def _open(width: float, height: float, title: str) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
+        f' aria-label="{escape(title)}"><title>{escape(title)}</title>'
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
+    )
+
+
+def _text(x: float, y: float, words: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="11" {FONT} fill="{INK}" text-anchor="{anchor}">{escape(words)}</text>'

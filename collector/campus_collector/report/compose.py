@@ -1,0 +1,481 @@
+"""From figures to a document in one language: which tables and sentences stand in which order. Pure."""
+
+from collections.abc import Sequence
+
+from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
+from campus_collector.judge.policy import TARGET_WORDS
+from campus_collector.report import charts
+from campus_collector.report.document import (
+    NOTHING,
+    Block,
+    Cell,
+    Chart,
+    Column,
+    Document,
+    Heading,
+    Kind,
+    Paragraph,
+    Series,
+    Table,
+    percent,
+)
+from campus_collector.report.figures import Count, Figures, content_hash
+from campus_collector.report.sentences import sentences
+from campus_collector.report.words import (
+    FORECASTS,
+    VERDICTS,
+    date_words,
+    month_words,
+    reason_words,
+    say,
+)
+from campus_wire.language import Language
+
+BANDWIDTH = ("classroom_bandwidth", "uplink_bandwidth")
+
+
+def compose(figures: Figures, language: Language) -> Document:
+    """The whole report, or an excerpt when the figures are one's."""
+    writer = _Writer(figures, language)
+    blocks = writer.empty() if figures.is_empty else writer.excerpt() if figures.scope else writer.whole()
+    banner = []
+    if figures.simulated:
+        banner.append(say("simulated", language))
+    if not figures.complete:
+        banner.append(say("in_progress", language))
+    elif not figures.closed:
+        banner.append(say("not_closed", language))
+    if figures.scope:
+        title = say("title_excerpt", language, name=figures.scope_name)
+    elif figures.county:
+        title = say("title_county", language, county=figures.county)
+    else:
+        title = say("title", language)
+    month = month_words(figures.month, language)
+    return Document(
+        language,
+        title,
+        month,
+        (
+            (say("fact_month", language), month),
+            (say("fact_issued", language), date_words(figures.issued_on, language)),
+            (say("fact_schools", language), say("schools_value", language, n=figures.schools_total)),
+            (say("fact_policy", language), figures.policy_version),
+        ),
+        "；".join(banner) if language == "zh" else "; ".join(banner),
+        tuple(blocks),
+        f"{title} · {month}",
+        figures.issued_on,
+        content_hash(figures),
+        keep_together=bool(figures.scope),
+    )
+
+
+class _Writer:
+    """One document's blocks."""
+
+    def __init__(self, figures: Figures, language: Language) -> None:
+        self._f, self._language = figures, language
+
+    def empty(self) -> list[Block]:
+        """A month in which there was nothing."""
+        return [Paragraph(self._w("empty")), *self._method()]
+
+    def excerpt(self) -> list[Block]:
+        """One page for one town or school."""
+        blocks: list[Block] = [Heading(self._w("summary")), *self._sentences(), self._targets(changes=False)]
+        if self._f.scope.startswith("town:"):
+            blocks += [self._schools()]
+        blocks += [self._failing(), self._ledger_lines()]
+        blocks.append(Paragraph(self._proof(), note=True))
+        return blocks
+
+    def whole(self) -> list[Block]:
+        """All parts."""
+        f, w = self._f, self._w
+        blocks: list[Block] = [Heading(w("summary")), *self._sentences()]
+        if f.rules_changed:
+            names = ("、" if self._language == "zh" else ", ").join(self._target(one) for one in f.rules_changed)
+            blocks.append(Paragraph(w("rules_changed", names=names), note=True))
+        blocks.append(self._targets(changes=True))
+        blocks += [Heading(w("towns")), self._towns(), Paragraph(w("score_note"), note=True), *self._town_chart()]
+        blocks += [Heading(w("schools")), self._schools()]
+        blocks += [Heading(w("failing")), self._failing()]
+        blocks += [Heading(w("rooms")), self._rooms()]
+        blocks += [Heading(w("live")), Paragraph(w("live_note"), note=True), self._live()]
+        blocks += [Heading(w("platforms")), self._platforms()]
+        blocks += [Heading(w("ledger")), self._ledger(), self._units(), self._ledger_lines()]
+        blocks += [Heading(w("data")), *self._silent(), self._data(), self._reasons(), self._agreement()]
+        blocks += [Heading(w("trend")), *self._trend()]
+        blocks += [Heading(w("corrections")), *self._corrections()]
+        blocks += self._method()
+        blocks += [Heading(w("proof")), Paragraph(self._proof()), self._heads()]
+        return blocks
+
+    def _w(self, key: str, **values: object) -> str:
+        return say(key, self._language, **values)
+
+    def _target(self, name: str) -> str:
+        return TARGET_WORDS[name].in_(self._language)
+
+    def _cause(self, code: str) -> str:
+        return EXPLANATIONS[code].what.in_(self._language) if code else NOTHING
+
+    def _unit(self, unit: str) -> str:
+        return UNIT_WORDS[unit].in_(self._language) if unit in UNIT_WORDS else unit
+
+    def _columns(self, *columns: tuple[str, Kind, float]) -> tuple[Column, ...]:
+        return tuple(Column(self._w(key), kind, width) for key, kind, width in columns)
+
+    def _table(
+        self,
+        key: str,
+        columns: Sequence[tuple[str, Kind, float]],
+        rows: Sequence[tuple[Cell, ...]],
+        empty: str = "",
+    ) -> Table:
+        name = self._w(f"t_{key}")
+        return Table(name, name, self._columns(*columns), tuple(rows), self._w(empty) if empty else "")
+
+    def _sentences(self) -> list[Block]:
+        joined = ("" if self._language == "zh" else " ").join(sentences(self._f, self._language))
+        return [Paragraph(joined)] if joined else []
+
+    def _targets(self, *, changes: bool) -> Table:
+        columns: list[tuple[str, Kind, float]] = [
+            ("c_target", "text", 2.2), ("c_subjects", "count", 1), ("c_met", "count", 0.9), ("c_not_met", "count", 0.9),
+            ("c_insufficient", "count", 1), ("c_exempt", "count", 0.9), ("c_ratio", "share", 1),
+        ]  # fmt: skip
+        if changes:
+            columns += [("c_vs_month", "points", 1.25), ("c_vs_year", "points", 1.25)]
+        rows = []
+        for one in self._f.targets:
+            count = one.count
+            row: list[Cell] = [
+                self._target(one.target), count.judged, count.met, count.not_met, count.insufficient, count.exempt, count.ratio,
+            ]  # fmt: skip
+            if changes:
+                row += [_difference(count.ratio, one.last_month), _difference(count.ratio, one.last_year)]
+            rows.append(tuple(row))
+        return self._table("targets", columns, rows)
+
+    def _towns(self) -> Table:
+        shown = [one.target for one in self._f.targets if one.count.judged or one.count.exempt]
+        columns = self._columns(("c_rank", "count", 0.7), ("c_town", "text", 1.8), ("c_schools", "count", 0.8))
+        columns += tuple(Column(self._target(name), "share", 1.2) for name in shown)
+        columns += self._columns(("c_score", "share", 1.2), ("c_vs_month", "points", 1.2))
+        rows: list[tuple[Cell, ...]] = [
+            (
+                one.rank,
+                one.name,
+                one.schools,
+                *(one.counts.get(name, Count()).ratio for name in shown),
+                one.score,
+                _difference(one.score, one.last_score),
+            )
+            for one in self._f.towns
+        ]
+        name = self._w("t_towns")
+        return Table(name, name, columns, tuple(rows), self._w("n_towns"))
+
+    def _town_chart(self) -> list[Block]:
+        known = [one for one in self._f.towns if one.score is not None]
+        if len(known) < 2:
+            return []
+        title, labels = self._w("chart_towns"), tuple(one.name for one in known)
+        series = Series(self._w("c_score"), tuple(one.score for one in known))
+        return [Chart(title, "bars", labels, (series,), charts.bars(labels, series, title))]
+
+    def _schools(self) -> Table:
+        shown = [one.target for one in self._f.targets if one.count.judged or one.count.exempt]
+        columns = self._columns(("c_town", "text", 1.3), ("c_school", "text", 2.6), ("c_seat", "text", 0.7))
+        columns += tuple(Column(self._target(name), "text", 1.15) for name in shown)
+        columns += self._columns(("c_results", "count", 1))
+        rows: list[tuple[Cell, ...]] = [
+            (
+                one.town_name,
+                one.name,
+                self._w("yes") if one.town_seat else "",
+                *(self._standing(one.counts.get(name)) for name in shown),
+                one.valid_results,
+            )
+            for one in self._f.schools
+        ]
+        name = self._w("t_schools")
+        return Table(name, name, columns, tuple(rows), self._w("n_schools"))
+
+    def _standing(self, count: Count | None) -> str:
+        """A school in one target: met of judged, or the one verdict."""
+        if count is None:
+            return NOTHING
+        if count.judged == 0:
+            return VERDICTS["exempt"].in_(self._language)
+        if count.judged > 1:
+            return f"{count.met}/{count.judged}"
+        verdict = "met" if count.met else "insufficient" if count.insufficient else "not_met"
+        return VERDICTS[verdict].in_(self._language)
+
+    def _failing(self) -> Table:
+        columns: list[tuple[str, Kind, float]] = [
+            ("c_town", "text", 1.1), ("c_school", "text", 2.1), ("c_target", "text", 1.25), ("c_classroom", "text", 1.6),
+            ("c_verdict", "text", 1.1), ("c_measured", "rate", 1.2), ("c_required", "rate", 1.2), ("c_cause", "text", 2.7),
+            ("c_unit", "text", 1.3),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (
+                one.town_name,
+                one.school_name,
+                self._target(one.target),
+                one.name if one.target == "classroom_bandwidth" else NOTHING,
+                VERDICTS[one.verdict].in_(self._language),
+                one.measured_bits_per_second,
+                one.required_bits_per_second,
+                self._cause(one.cause),
+                self._unit(one.unit),
+            )
+            for one in self._f.failing
+            if self._f.scope or one.target in BANDWIDTH
+        ]
+        return self._table("failing", columns, rows, "n_failing")
+
+    def _rooms(self) -> Table:
+        columns: list[tuple[str, Kind, float]] = [
+            ("c_town", "text", 1.2), ("c_school", "text", 2.4), ("c_verdict", "text", 1), ("c_polls", "count", 1.2),
+            ("c_availability", "share", 1), ("c_cause", "text", 2.4),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (
+                one.town_name,
+                one.school_name,
+                VERDICTS[one.verdict].in_(self._language),
+                one.polls,
+                one.availability,
+                self._cause(one.cause),
+            )
+            for one in self._f.rooms
+        ]
+        return self._table("rooms", columns, rows, "n_rooms")
+
+    def _live(self) -> Table:
+        columns: list[tuple[str, Kind, float]] = [
+            ("c_town", "text", 1.2), ("c_school", "text", 2.4), ("c_verdict", "text", 1), ("c_results", "count", 1),
+            ("c_cause", "text", 2.4), ("c_unit", "text", 1.3),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (
+                one.town_name,
+                one.school_name,
+                VERDICTS[one.verdict].in_(self._language),
+                one.valid_results,
+                self._cause(one.cause),
+                self._unit(one.unit),
+            )
+            for one in self._f.failing
+            if one.target == "live_class"
+        ]
+        return self._table("live", columns, rows, "n_live")
+
+    def _platforms(self) -> Table:
+        columns: list[tuple[str, Kind, float]] = [
+            ("c_platform", "text", 2.4), ("c_subjects", "count", 1), ("c_met", "count", 0.8), ("c_not_met", "count", 0.8),
+            ("c_insufficient", "count", 0.9), ("c_ratio", "share", 0.9), ("c_requests", "count", 1), ("c_success", "share", 0.9),
+            ("c_first_byte", "seconds", 1.1),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (
+                one.name, one.count.judged, one.count.met, one.count.not_met, one.count.insufficient, one.count.ratio,
+                one.requests, one.success_ratio, one.first_byte_seconds,
+            )
+            for one in self._f.platforms
+        ]  # fmt: skip
+        return self._table("platforms", columns, rows, "n_platforms")
+
+    def _ledger(self) -> Table:
+        found = self._f.ledger
+        rows: list[tuple[Cell, ...]] = [
+            (self._w("l_opened"), found.opened),
+            (self._w("l_struck"), found.struck_off),
+            (self._w("l_contradicted"), found.contradicted),
+            (self._w("l_open"), found.open),
+            (self._w("l_overdue"), found.overdue),
+        ]
+        return self._table("ledger", [("c_item", "text", 3), ("c_count", "count", 1)], rows)
+
+    def _units(self) -> Table:
+        rows: list[tuple[Cell, ...]] = [
+            (self._unit(unit), number)
+            for unit, number in sorted(self._f.ledger.by_unit.items(), key=lambda one: (-one[1], one[0]))
+        ]
+        return self._table("units", [("c_unit", "text", 3), ("l_open", "count", 1)], rows, "n_units")
+
+    def _ledger_lines(self) -> Table:
+        columns: list[tuple[str, Kind, float]] = [
+            ("c_number", "count", 0.6), ("c_town", "text", 1.1), ("c_school", "text", 2), ("c_target", "text", 1.2),
+            ("c_classroom", "text", 1.2), ("c_cause", "text", 2.2), ("c_unit", "text", 1.2), ("c_due", "text", 1.2),
+            ("c_state", "text", 1.5),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (
+                one.number,
+                one.town_name,
+                one.school_name,
+                self._target(one.target),
+                one.name or NOTHING,
+                self._cause(one.cause),
+                self._unit(one.unit),
+                one.due_on,
+                self._w("both" if one.overdue and one.contradicted else "overdue" if one.overdue else "contradicted"),
+            )
+            for one in self._f.ledger_lines
+        ]
+        return self._table("ledger_lines", columns, rows, "n_ledger_lines")
+
+    def _silent(self) -> list[Block]:
+        silent = self._f.data.silent_schools
+        if not silent:
+            return [Paragraph(self._w("none_silent"))]
+        names = ("、" if self._language == "zh" else ", ").join(silent)
+        return [Paragraph(self._w("silent", n=len(silent), names=names))]
+
+    def _data(self) -> Table:
+        found = self._f.data
+        rows: list[tuple[Cell, ...]] = [
+            (self._w(f"d_{name}"), getattr(found, name))
+            for name in ("valid", "passing", "invalid", "failed", "skipped")
+        ]
+        return self._table("data", [("c_item", "text", 3), ("c_count", "count", 1)], rows)
+
+    def _reasons(self) -> Table:
+        counted: dict[str, int] = {}
+        for sign, number in self._f.data.reasons.items():
+            words = reason_words(sign, self._language)
+            counted[words] = counted.get(words, 0) + number
+        ordered = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+        rows: list[tuple[Cell, ...]] = [*ordered]
+        return self._table("reasons", [("c_reason", "text", 3), ("c_count", "count", 1)], rows, "n_reasons")
+
+    def _agreement(self) -> Table:
+        columns: list[tuple[str, Kind, float]] = [
+            ("c_segment", "text", 2), ("c_compared", "count", 1), ("c_agreeing", "count", 1), ("c_agreement", "share", 1),
+            ("c_rate_ratio", "ratio", 1.2),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (
+                self._w(f"s_{one.segment}"),
+                one.compared,
+                one.agreeing,
+                one.agreeing / one.compared if one.compared else None,
+                one.rate_ratio,
+            )
+            for one in self._f.agreement
+            if one.compared
+        ]
+        return self._table("agreement", columns, rows, "n_agreement")
+
+    def _trend(self) -> list[Block]:
+        points = self._f.trend
+        known = [one for one in points if one.counts]
+        if len(known) < 2:
+            return [Paragraph(self._w("no_trend")), self._forecasts()]
+        shown = [one.target for one in self._f.targets if any(one.target in point.counts for point in known)]
+        first = points.index(known[0])
+        points = points[first:]
+        columns = (
+            Column(self._w("c_month"), "text", 1.2),
+            *(Column(self._target(name), "share", 1.2) for name in shown),
+        )
+        ratios = {
+            name: tuple(one.counts[name].ratio if name in one.counts else None for one in points) for name in shown
+        }
+        rows: list[tuple[Cell, ...]] = [
+            (month_words(one.month, self._language), *(ratios[name][place] for name in shown))
+            for place, one in enumerate(points)
+        ]
+        labels = tuple(_short(one.month) for one in points)
+        series = tuple(Series(self._target(name), ratios[name]) for name in shown)
+        title = self._w("chart_trend")
+        name = self._w("t_trend")
+        return [
+            Table(name, name, columns, tuple(rows)),
+            Chart(title, "lines", labels, series, charts.lines(labels, series, title)),
+            *self._burn_down(labels, ratios.get("classroom_bandwidth")),
+            self._forecasts(),
+        ]
+
+    def _burn_down(self, labels: tuple[str, ...], ratios: tuple[float | None, ...] | None) -> list[Block]:
+        if ratios is None:
+            return []
+        title = self._w("chart_burn")
+        left = tuple(None if one is None else 1 - one for one in ratios)
+        series = (Series(self._target("classroom_bandwidth"), left),)
+        return [Chart(title, "lines", labels, series, charts.lines(labels, series, title))]
+
+    def _forecasts(self) -> Table:
+        rows: list[tuple[Cell, ...]] = []
+        for one in self._f.forecasts:
+            target = self._f.target(one.target)
+            if target is None or not target.count.judged:
+                continue
+            key = "given_open" if one.status == "given" and one.latest is None else one.status
+            words = FORECASTS[key].in_(
+                self._language,
+                months=one.months,
+                earliest=month_words(one.earliest, self._language) if one.earliest else "",
+                latest=month_words(one.latest, self._language) if one.latest else "",
+            )
+            rows.append((self._target(one.target), words))
+        return self._table("forecast", [("c_target", "text", 1), ("c_outlook", "text", 2)], rows)
+
+    def _corrections(self) -> list[Block]:
+        found = self._f.corrections
+        if not found:
+            return [Paragraph(self._w("no_corrections"))]
+        columns: list[tuple[str, Kind, float]] = [
+            ("c_month", "text", 1), ("c_school", "text", 2.2), ("c_target", "text", 1.2), ("c_classroom", "text", 1.4),
+            ("c_was", "text", 1), ("c_now", "text", 1),
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (
+                month_words(one.month, self._language),
+                one.school_name,
+                self._target(one.target),
+                one.name if one.target in ("classroom_bandwidth", "platform_access") else NOTHING,
+                VERDICTS[one.was].in_(self._language),
+                VERDICTS[one.now].in_(self._language),
+            )
+            for one in found
+        ]
+        return [Paragraph(self._w("corrections_text", n=len(found))), self._table("corrections", columns, rows)]
+
+    def _method(self) -> list[Block]:
+        place = 1 if self._language == "zh" else 0
+        rows: list[tuple[Cell, ...]] = [
+            (self._target(name), words[place]) for name, words in self._f.rules.items() if name in TARGET_WORDS
+        ]
+        said = [self._w(f"method_{number}", tolerance=percent(1 - self._f.tolerance_ratio)) for number in range(1, 6)]
+        return [
+            Heading(self._w("method")),
+            self._table("rules", [("c_target", "text", 1), ("c_rule", "text", 5)], rows),
+            *(Paragraph(one) for one in said),
+        ]
+
+    def _proof(self) -> str:
+        return self._w("proof_text", hash=content_hash(self._f), version=self._f.program_version)
+
+    def _heads(self) -> Table:
+        names = {one.id: one.name for one in self._f.schools}
+        columns: list[tuple[str, Kind, float]] = [
+            ("c_school", "text", 1.6), ("c_stored", "count", 0.8), ("c_head", "text", 4.2)
+        ]  # fmt: skip
+        rows: list[tuple[Cell, ...]] = [
+            (names.get(one.school, one.school), one.results, one.head) for one in self._f.heads
+        ]
+        return self._table("heads", columns, rows)
+
+
+def _difference(now: float | None, before: float | None) -> float | None:
+    return None if now is None or before is None else now - before
+
+
+def _short(month: str) -> str:
+    return f"{month[2:4]}-{month[5:]}"

@@ -1,0 +1,124 @@
+"""A report as a document that knows no form: headings, paragraphs, tables with typed columns, charts. Every form writes the same cells. Pure."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from campus_wire.language import Language
+
+Kind = Literal["text", "count", "share", "points", "rate", "seconds", "ratio"]
+"""What a column holds: words, a number of things, a share 0-1 (shown in %), a difference of shares (in percentage points), bits per second
+(in Mbit/s), seconds (in ms), a plain ratio."""
+Cell = str | int | float | None
+NOTHING = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Its heading, what it holds, and its share of the table's width."""
+
+    title: str
+    kind: Kind = "text"
+    width: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Level 1 or 2."""
+
+    text: str
+    level: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Words; a `note` is smaller."""
+
+    text: str
+    note: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells; `name` is short and names a sheet, `title` stands above it. `total` rows at the end are sums."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    empty: str = ""
+    """What is said instead of a table without rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A line or a set of bars; None is a gap. `band` marks the two limits of what is foretold."""
+
+    name: str
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Lines over months or bars over towns, shares 0-1; `svg` is drawn by `charts`. `table` names the sheet its numbers stand in."""
+
+    title: str
+    kind: Literal["lines", "bars"]
+    labels: tuple[str, ...]
+    series: tuple[Series, ...]
+    svg: str
+
+
+Block = Heading | Paragraph | Table | Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The whole report in one language. `banner` warns of what is not closed, or invented."""
+
+    language: Language
+    title: str
+    subtitle: str
+    facts: tuple[tuple[str, str], ...]
+    banner: str
+    blocks: tuple[Block, ...]
+    footer: str
+    issued_on: str
+    hash: str
+    page_words: tuple[str, str] = ("— ", " —")
+    keep_together: bool = field(default=False)
+    """An excerpt is one page."""
+
+    @property
+    def tables(self) -> list[Table]:
+        """In order."""
+        return [one for one in self.blocks if isinstance(one, Table)]
+
+
+def shown(cell: Cell, kind: Kind) -> str:
+    """A cell as people read it."""
+    if cell is None:
+        return NOTHING
+    if isinstance(cell, str):
+        return cell
+    if kind == "share":
+        return percent(cell)
+    if kind == "points":
+        points = round(cell * 100 + 0.0, 1) + 0.0
+        return "0.0" if points == 0 else f"{points:+.1f}"
+    if kind == "rate":
+        return f"{cell / 1e6:.1f}"
+    if kind == "seconds":
+        return f"{cell * 1000:.0f}"
+    if kind == "ratio":
+        return f"{cell:.3f}"
+    return f"{cell:d}" if isinstance(cell, int) else f"{cell:g}"
+
+
+def percent(share: float) -> str:
+    """One place; what is not all is never rounded up to all, nor something down to nothing."""
+    tenths = round(share * 1000)
+    if share < 1:
+        tenths = min(tenths, 999)
+    if share > 0:
+        tenths = max(tenths, 1)
+    return f"{tenths / 10:.1f}%"

@@ -1,0 +1,308 @@
+"""All numbers of a monthly report, in one set that every form and language is made of. Kept as JSON when the month is closed. Pure."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+import msgspec
+
+from campus_wire.bandwidth import Verdict
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many subjects of a target have which verdict."""
+
+    met: int = 0
+    not_met: int = 0
+    insufficient: int = 0
+    exempt: int = 0
+
+    @property
+    def judged(self) -> int:
+        """All that count: what is insufficient counts as not met."""
+        return self.met + self.not_met + self.insufficient
+
+    @property
+    def unmet(self) -> int:
+        """Judged, and not met or insufficient."""
+        return self.not_met + self.insufficient
+
+    @property
+    def ratio(self) -> float | None:
+        """Met / (all - exempt); None when nothing is to be judged."""
+        return self.met / self.judged if self.judged else None
+
+
+def count_of(verdicts: Iterable[Verdict]) -> Count:
+    """Count them."""
+    found = list(verdicts)
+    return Count(*(found.count(one) for one in (Verdict.MET, Verdict.NOT_MET, Verdict.INSUFFICIENT, Verdict.EXEMPT)))
+
+
+class TargetFigures(msgspec.Struct, frozen=True):
+    """A target in the whole area; ratios of the month before and of the year before, None where nothing was judged."""
+
+    target: str
+    count: Count
+    last_month: float | None
+    last_year: float | None
+    required_bits_per_second: float | None = None
+
+
+class TownFigures(msgspec.Struct, frozen=True):
+    """A town; `score` is the mean of its targets' ratios, `rank` begins with 1, equal scores share one."""
+
+    id: str
+    name: str
+    schools: int
+    counts: dict[str, Count]
+    score: float | None
+    rank: int | None
+    last_score: float | None = None
+
+
+class SchoolFigures(msgspec.Struct, frozen=True):
+    """A school; `valid_results` of all its subjects together."""
+
+    id: str
+    name: str
+    town: str
+    town_name: str
+    town_seat: bool
+    counts: dict[str, Count]
+    valid_results: int
+
+
+class Failing(msgspec.Struct, frozen=True):
+    """A subject that does not meet its target: what was measured (bits per second), the likeliest cause and who has to act."""
+
+    target: str
+    school: str
+    school_name: str
+    town: str
+    town_name: str
+    subject: str
+    name: str
+    verdict: Verdict
+    measured_bits_per_second: float | None
+    required_bits_per_second: float | None
+    valid_results: int
+    passing_results: int
+    cause: str
+    unit: str
+
+
+class RoomFigures(msgspec.Struct, frozen=True):
+    """The recording room of a school that must have one; `availability` is the share of polls in school hours with some room up."""
+
+    school: str
+    school_name: str
+    town: str
+    town_name: str
+    verdict: Verdict
+    polls: int
+    availability: float | None
+    cause: str
+
+
+class PlatformFigures(msgspec.Struct, frozen=True):
+    """A platform as its schools reach it; seconds to the first byte in the middle of all schools' medians."""
+
+    service: str
+    name: str
+    count: Count
+    requests: int
+    success_ratio: float | None
+    first_byte_seconds: float | None
+
+
+class LedgerFigures(msgspec.Struct, frozen=True):
+    """The ledger in the month, and as it stood at its end."""
+
+    opened: int = 0
+    struck_off: int = 0
+    contradicted: int = 0
+    open: int = 0
+    overdue: int = 0
+    by_unit: dict[str, int] = {}
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """A problem that is overdue, or whose claim the measurements contradicted."""
+
+    number: int
+    school_name: str
+    town: str
+    town_name: str
+    target: str
+    name: str
+    cause: str
+    unit: str
+    opened_on: str
+    due_on: str
+    overdue: bool
+    contradicted: bool
+    school: str = ""
+
+
+class DataFigures(msgspec.Struct, frozen=True):
+    """What the verdicts rest on: results by outcome, why others could not be judged, and schools without any valid result."""
+
+    valid: int
+    passing: int
+    invalid: int
+    failed: int
+    skipped: int
+    reasons: dict[str, int]
+    silent_schools: list[str]
+
+
+class AgreementFigures(msgspec.Struct, frozen=True):
+    """The quick engine against iperf3: directions compared, those with the same verdict, median ratio of rates."""
+
+    segment: str
+    compared: int
+    agreeing: int
+    rate_ratio: float | None
+
+
+class TrendPoint(msgspec.Struct, frozen=True):
+    """A month of the past: counts by target; None where there are no data."""
+
+    month: str
+    counts: dict[str, Count]
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    """When a target will be met everywhere, if it goes on so: between two months, with 95 % confidence; or why nothing can be said."""
+
+    target: str
+    status: str
+    months: int
+    earliest: str | None = None
+    latest: str | None = None
+
+
+class Correction(msgspec.Struct, frozen=True):
+    """A verdict of a closed month that results which came later have changed."""
+
+    month: str
+    target: str
+    school: str
+    school_name: str
+    subject: str
+    name: str
+    was: Verdict
+    now: Verdict
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The head of a school's chain of results: whoever holds this page can prove what was stored before it was printed."""
+
+    school: str
+    results: int
+    head: str
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Everything; `scope` is "" for the county, else `town:ID` or `school:ID`. `issued_on` and `first_day` are YYYY-MM-DD."""
+
+    month: str
+    county: str
+    scope: str
+    scope_name: str
+    issued_on: str
+    closed: bool
+    complete: bool
+    simulated: bool
+    policy_version: str
+    tolerance_ratio: float
+    rules_changed: list[str]
+    schools_total: int
+    targets: list[TargetFigures]
+    towns: list[TownFigures]
+    schools: list[SchoolFigures]
+    failing: list[Failing]
+    rooms: list[RoomFigures]
+    platforms: list[PlatformFigures]
+    ledger: LedgerFigures
+    ledger_lines: list[LedgerLine]
+    data: DataFigures
+    agreement: list[AgreementFigures]
+    trend: list[TrendPoint]
+    forecasts: list[Forecast]
+    corrections: list[Correction]
+    heads: list[Head] = []
+    rules: dict[str, tuple[str, str]] = {}
+    """How each target is judged, in words: English, Chinese. Kept with the figures, because policies change."""
+    program_version: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Was there nothing to judge?"""
+        return all(one.count.judged + one.count.exempt == 0 for one in self.targets)
+
+    def target(self, name: str) -> TargetFigures | None:
+        """One target's figures."""
+        return next((one for one in self.targets if one.target == name), None)
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoder = msgspec.json.Decoder(Figures)
+
+
+def octets_of(figures: Figures) -> bytes:
+    """As they are kept: the same figures are the same octets."""
+    return _encoder.encode(figures)
+
+
+def figures_of(octets: bytes) -> Figures:
+    """From what was kept. Raises msgspec.ValidationError."""
+    return _decoder.decode(octets)
+
+
+def canonical(figures: Figures) -> Figures:
+    """As they will be when they are read again: whole numbers where rates stand become rates, keys have one order."""
+    return figures_of(octets_of(figures))
+
+
+def content_hash(figures: Figures) -> str:
+    """SHA-256 of the figures: printed in the report, and asked for again years later."""
+    return sha256(octets_of(figures)).hexdigest()
+
+
+def excerpt(whole: Figures, *, town: str | None = None, school: str | None = None) -> Figures:
+    """The same figures for one town or one school. Raises KeyError for one that is not in them."""
+    schools = [one for one in whole.schools if school in (None, one.id) and town in (None, one.town)]
+    towns = [one for one in whole.towns if town in (None, one.id)] if town is not None else []
+    if not schools and not towns:
+        raise KeyError(school or town)
+    kept = {one.id for one in schools}
+    targets = []
+    for one in whole.targets:
+        counts = [own.counts[one.target] for own in schools if one.target in own.counts]
+        targets.append(msgspec.structs.replace(one, count=total(counts), last_month=None, last_year=None))
+    name = schools[0].name if school is not None else towns[0].name
+    return msgspec.structs.replace(
+        whole,
+        scope=f"school:{school}" if school is not None else f"town:{town}",
+        scope_name=name,
+        schools_total=len(schools),
+        targets=targets,
+        towns=towns,
+        schools=schools,
+        failing=[one for one in whole.failing if one.school in kept],
+        rooms=[one for one in whole.rooms if one.school in kept],
+        platforms=[],
+        ledger=LedgerFigures(),
+        ledger_lines=[one for one in whole.ledger_lines if one.school in kept],
+        trend=[],
+        forecasts=[],
+        corrections=[one for one in whole.corrections if one.school in kept],
+        heads=[one for one in whole.heads if one.school in kept],
+    )
+
+
+def total(counts: Iterable[Count]) -> Count:
+    """Added up."""
+    found = list(counts)
+    return Count(*(sum(getattr(one, name) for one in found) for name in ("met", "not_met", "insufficient", "exempt")))

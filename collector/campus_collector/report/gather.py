@@ -1,0 +1,423 @@
+"""From the store, the judge and the ledger to the figures of a month."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from statistics import fmean, median
+
+from campus_collector.judge.day import day_of
+from campus_collector.judge.derivation import rule_words
+from campus_collector.judge.explanations import EXPLANATIONS
+from campus_collector.judge.month import Month
+from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.judge.verdict import SubjectVerdict
+from campus_collector.report.figures import (
+    AgreementFigures,
+    Correction,
+    Count,
+    DataFigures,
+    Failing,
+    Figures,
+    Forecast,
+    Head,
+    LedgerFigures,
+    LedgerLine,
+    PlatformFigures,
+    RoomFigures,
+    SchoolFigures,
+    TargetFigures,
+    TownFigures,
+    TrendPoint,
+    canonical,
+    count_of,
+)
+from campus_collector.report.forecast import forecast
+from campus_collector.service import Service
+from campus_collector.store.interface import School
+from campus_collector.verdicts import agreement_in
+from campus_wire.bandwidth import Verdict
+from campus_wire.language import Text
+from campus_wire.version import VERSION
+
+TREND_MONTHS = 12
+UNMET = (Verdict.NOT_MET, Verdict.INSUFFICIENT)
+BANDWIDTH = ("classroom_bandwidth", "uplink_bandwidth")
+Step = Callable[[int, int], None]
+"""Told how many of how many pieces are done."""
+Names = Mapping[tuple[str, str], str]
+"""What a subject is called, by (school, subject)."""
+Closed = Mapping[str, Figures]
+"""The figures of months that were closed, by YYYY-MM."""
+Published = Mapping[tuple[str, str, str], Verdict]
+"""What was published of a closed month, by (target, school, subject)."""
+
+
+def gather(
+    service: Service,
+    month: Month,
+    now: datetime,
+    closed: Closed,
+    published: Mapping[str, Published],
+    *,
+    closing: bool = False,
+    step: Step | None = None,
+) -> tuple[Figures, list[SubjectVerdict]]:
+    """The figures of a month, and the verdicts they were counted from. Months that were closed count as they were published.
+
+    Raises StoreUnavailable.
+    """
+    months = [month]
+    while len(months) < TREND_MONTHS + 1:
+        months.append(months[-1].before())
+    done = 0
+
+    def told() -> None:
+        nonlocal done
+        done += 1
+        if step is not None:
+            step(done, len(months) + 1)
+
+    service.verdicts.catch_up()
+    verdicts = service.verdicts.subjects(month)
+    told()
+    schools = {one.id: one for one in service.store.schools(month.start)}
+    names = {(one.school, one.id): one.name for one in service.store.subjects(None, month.start, month.end)}
+    counts = {str(month): _counts(verdicts)}
+    scores: dict[str, float | None] = {}
+    for past in months[1:]:
+        if str(past) in closed:
+            before = closed[str(past)]
+            counts[str(past)] = {one.target: one.count for one in before.targets}
+            found = {one.id: one.score for one in before.towns}
+        else:
+            judged = service.verdicts.subjects(past)
+            counts[str(past)] = _counts(judged) if any(one.evidence.valid_results for one in judged) else {}
+            found = {town: _score(own) for town, own in _by_town(judged).items()} if counts[str(past)] else {}
+        if past == months[1]:
+            scores = found
+        told()
+    trend = [TrendPoint(str(one), counts[str(one)]) for one in reversed(months[:TREND_MONTHS])]
+    policy = service.verdicts.policy
+    towns = _towns(schools, verdicts, scores)
+    lines, ledger = _ledger(service, month, schools, names)
+    figures = Figures(
+        month=str(month),
+        county=service.config.county,
+        scope="",
+        scope_name=service.config.county,
+        issued_on=now.astimezone(month.zone).date().isoformat(),
+        closed=closing,
+        complete=now >= month.end,
+        simulated=[one.imported_by for one in service.store.inventory.imports(1)] == ["simulate"],
+        policy_version=policy.version,
+        tolerance_ratio=policy.tolerance_ratio,
+        rules_changed=[one.name for one in policy.targets if month.first_day < one.effective_from <= month.last_day],
+        schools_total=len(schools),
+        targets=[
+            TargetFigures(
+                name,
+                counts[str(month)].get(name, Count()),
+                _ratio(counts[str(months[1])], name),
+                _ratio(counts[str(months[12])], name),
+                rule.required_bits_per_second if (rule := policy.in_force(name, month.first_day)) else None,
+            )
+            for name in TARGET_NAMES
+        ],
+        towns=towns,
+        schools=_schools(schools, verdicts),
+        failing=_failing(verdicts, schools, names),
+        rooms=_rooms(verdicts, schools),
+        platforms=_platforms(verdicts, names),
+        ledger=ledger,
+        ledger_lines=lines,
+        data=_data(verdicts, schools),
+        agreement=[
+            AgreementFigures(
+                segment, found.compared, found.agreeing, median(found.rate_ratios) if found.rate_ratios else None
+            )
+            for segment, found in agreement_in(verdicts).items()
+        ],
+        trend=trend,
+        forecasts=_forecasts(month, trend),
+        corrections=_corrections(service, month, closed, published, names, schools),
+        heads=_heads(service, schools),
+        rules={
+            name: _both(rule_words(rule, rule.required_bits_per_second if rule else None, policy.tolerance_ratio))
+            for name in TARGET_NAMES
+            for rule in [policy.in_force(name, month.first_day)]
+        },
+        program_version=VERSION,
+    )
+    told()
+    return canonical(figures), verdicts
+
+
+def first_month(service: Service) -> Month | None:
+    """The month of the first result; None of none."""
+    first = service.store.evidence.first_day()
+    if first is None:
+        return None
+    return service.verdicts.judging.month_on(day_of(first))
+
+
+def published_of(verdicts: Sequence[SubjectVerdict]) -> dict[tuple[str, str, str], Verdict]:
+    """What a closed month is remembered by."""
+    return {(one.target, one.school, one.subject): one.verdict for one in verdicts}
+
+
+def _counts(verdicts: Sequence[SubjectVerdict]) -> dict[str, Count]:
+    by_target: dict[str, list[Verdict]] = defaultdict(list)
+    for one in verdicts:
+        by_target[one.target].append(one.verdict)
+    return {target: count_of(found) for target, found in by_target.items()}
+
+
+def _ratio(counts: Mapping[str, Count], target: str) -> float | None:
+    return counts[target].ratio if target in counts else None
+
+
+def _by_town(verdicts: Sequence[SubjectVerdict]) -> dict[str, dict[str, Count]]:
+    found: dict[str, list[SubjectVerdict]] = defaultdict(list)
+    for one in verdicts:
+        found[one.town].append(one)
+    return {town: _counts(own) for town, own in found.items()}
+
+
+def _score(counts: Mapping[str, Count]) -> float | None:
+    """The mean of the targets' ratios: every target weighs the same, however many subjects it has."""
+    ratios = [one.ratio for one in counts.values() if one.ratio is not None]
+    return fmean(ratios) if ratios else None
+
+
+def _towns(
+    schools: Mapping[str, School], verdicts: Sequence[SubjectVerdict], last: Mapping[str, float | None]
+) -> list[TownFigures]:
+    by_town = _by_town(verdicts)
+    known = {one.town: one.town_name or one.town for one in schools.values()}
+    scores = {town: _score(by_town.get(town, {})) for town in known}
+    ordered = sorted(scores.items(), key=lambda one: (-(one[1] if one[1] is not None else -1), one[0]))
+    found = []
+    for town, score in ordered:
+        better = sum(
+            1 for other in scores.values() if other is not None and score is not None and other > score + 1e-12
+        )
+        found.append(
+            TownFigures(
+                town,
+                known[town],
+                sum(one.town == town for one in schools.values()),
+                by_town.get(town, {}),
+                score,
+                None if score is None else better + 1,
+                last.get(town),
+            )
+        )
+    return found
+
+
+def _schools(schools: Mapping[str, School], verdicts: Sequence[SubjectVerdict]) -> list[SchoolFigures]:
+    own: dict[str, list[SubjectVerdict]] = defaultdict(list)
+    for one in verdicts:
+        own[one.school].append(one)
+    return [
+        SchoolFigures(
+            one.id,
+            one.name,
+            one.town,
+            one.town_name or one.town,
+            one.town_seat,
+            _counts(own[one.id]),
+            _results_of(own[one.id]),
+        )
+        for one in sorted(schools.values(), key=lambda one: (one.town, one.id))
+    ]
+
+
+def _results_of(verdicts: Sequence[SubjectVerdict]) -> int:
+    """Valid results, each counted once: an uplink's tests serve two targets."""
+    return sum(one.evidence.valid_results for one in verdicts if one.target != "live_class")
+
+
+def _failing(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School], names: Names) -> list[Failing]:
+    found = []
+    for one in verdicts:
+        if one.verdict not in UNMET or one.target == "platform_access":
+            continue
+        school = schools[one.school]
+        told = EXPLANATIONS[one.diagnosis]
+        bandwidth = one.target in BANDWIDTH
+        found.append(
+            Failing(
+                one.target,
+                one.school,
+                school.name,
+                school.town,
+                school.town_name or school.town,
+                one.subject,
+                names.get((one.school, one.subject), one.subject),
+                one.verdict,
+                one.evidence.median_value if bandwidth else None,
+                one.rule.required_bits_per_second if one.rule and bandwidth else None,
+                one.evidence.valid_results,
+                one.evidence.passing_results,
+                one.diagnosis,
+                told.unit,
+            )
+        )
+    return found
+
+
+def _rooms(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> list[RoomFigures]:
+    return [
+        RoomFigures(
+            one.school,
+            schools[one.school].name,
+            one.town,
+            schools[one.school].town_name or one.town,
+            one.verdict,
+            one.evidence.valid_results,
+            one.evidence.passing_share,
+            one.diagnosis,
+        )
+        for one in verdicts
+        if one.target == "recording_room"
+    ]
+
+
+def _platforms(verdicts: Sequence[SubjectVerdict], names: Names) -> list[PlatformFigures]:
+    by_service: dict[str, list[SubjectVerdict]] = defaultdict(list)
+    for one in verdicts:
+        if one.target == "platform_access":
+            by_service[one.subject].append(one)
+    found = []
+    for service, own in sorted(by_service.items()):
+        requests = sum(one.evidence.valid_results for one in own)
+        seconds = [one.evidence.median_value for one in own if one.evidence.median_value is not None]
+        found.append(
+            PlatformFigures(
+                service,
+                next((names[one.school, service] for one in own if (one.school, service) in names), service),
+                count_of(one.verdict for one in own),
+                requests,
+                sum(one.evidence.passing_results for one in own) / requests if requests else None,
+                median(seconds) if seconds else None,
+            )
+        )
+    return found
+
+
+def _data(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> DataFigures:
+    counted = [one for one in verdicts if one.target != "live_class"]  # its tests are the uplink's
+    reasons: Counter[str] = Counter()
+    for one in counted:
+        reasons.update(one.not_judged)
+    speaking = {one.school for one in verdicts if one.evidence.valid_results}
+    return DataFigures(
+        valid=sum(one.evidence.valid_results for one in counted),
+        passing=sum(one.evidence.passing_results for one in counted),
+        invalid=sum(one.evidence.invalid_results for one in counted),
+        failed=sum(one.evidence.failed_results for one in counted),
+        skipped=sum(one.evidence.skipped_results for one in counted),
+        reasons=dict(reasons.most_common()),
+        silent_schools=[one.name for one in schools.values() if one.id not in speaking],
+    )
+
+
+def _ledger(
+    service: Service, month: Month, schools: Mapping[str, School], names: Names
+) -> tuple[list[LedgerLine], LedgerFigures]:
+    """The ledger as it stood on the last evening of the month, worked out from its trail."""
+    last = month.last_day
+    opened = struck = contradicted = 0
+    lines, standing = [], []
+    for problem in service.store.ledger.problems():
+        if problem.opened_on > last:
+            continue
+        events = [one for one in service.store.ledger.events(problem.id) if month.local_day(one.at) <= last]
+        own = [one for one in events if month.local_day(one.at) >= month.first_day]
+        opened += any(one.what in ("opened", "reopened") for one in own)
+        struck += any(one.what == "closed" for one in own)
+        against = any(one.what == "claim_contradicted" for one in own)
+        contradicted += against
+        ends = [one.what for one in events if one.what in ("opened", "reopened", "closed", "merged", "withdrawn")]
+        is_open = not ends or ends[-1] in ("opened", "reopened")
+        if is_open:
+            standing.append(problem)
+        late = is_open and problem.due_on < last
+        if (late or against) and problem.school in schools:
+            school = schools[problem.school]
+            lines.append(
+                LedgerLine(
+                    problem.id,
+                    school.name,
+                    school.town,
+                    school.town_name or school.town,
+                    problem.target,
+                    names.get((problem.school, problem.subject), "") if problem.subject else "",
+                    problem.diagnosis,
+                    problem.unit,
+                    problem.opened_on.isoformat(),
+                    problem.due_on.isoformat(),
+                    late,
+                    against,
+                    problem.school,
+                )
+            )
+    by_unit = Counter(one.unit for one in standing)
+    overdue = sum(one.overdue for one in lines)
+    return lines, LedgerFigures(opened, struck, contradicted, len(standing), overdue, dict(sorted(by_unit.items())))
+
+
+def _forecasts(month: Month, trend: Sequence[TrendPoint]) -> list[Forecast]:
+    return [forecast(name, month, [_ratio(one.counts, name) for one in trend]) for name in TARGET_NAMES]
+
+
+def _corrections(
+    service: Service,
+    month: Month,
+    closed: Closed,
+    published: Mapping[str, Published],
+    names: Names,
+    schools: Mapping[str, School],
+) -> list[Correction]:
+    """Closed months of the last year whose verdicts are others now, unless a report since then has said so."""
+    found = []
+    for past in sorted(closed):
+        if past >= str(month) or past not in published:
+            continue
+        known = dict(published[past])
+        for later in (closed[one] for one in sorted(closed) if past < one < str(month)):
+            for told in later.corrections:
+                if told.month == past:
+                    known[told.target, told.school, told.subject] = told.now
+        year, number = (int(part) for part in past.split("-"))
+        for one in service.verdicts.subjects(Month(year, number, month.zone)):
+            was = known.get((one.target, one.school, one.subject))
+            if was is not None and was is not one.verdict:
+                school = schools.get(one.school)
+                found.append(
+                    Correction(
+                        past,
+                        one.target,
+                        one.school,
+                        school.name if school else one.school,
+                        one.subject,
+                        names.get((one.school, one.subject), one.subject),
+                        was,
+                        one.verdict,
+                    )
+                )
+    return found
+
+
+def _both(words: Text) -> tuple[str, str]:
+    return words.en, words.zh
+
+
+def _heads(service: Service, schools: Mapping[str, School]) -> list[Head]:
+    found = []
+    for school in sorted(schools):
+        seals = service.store.chain.seals(school)
+        if seals:
+            found.append(Head(school, seals[-1].last_sequence, seals[-1].head.hex()))
+    return found

@@ -1,0 +1,99 @@
+"""GET /monthly: all months with their documents; GET /v1/monthly/YYYY-MM.pdf: one of them, whole, or `?town=` and `?school=` of it."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from campus_collector.http import HttpProblem
+from campus_collector.judge.month import Month, parse_month
+from campus_collector.report.book import Book, NoReport, file_name
+from campus_collector.report.pdf import FontMissing
+from campus_collector.report.render import FORMS, MEDIA_TYPES, Form
+from campus_collector.report.words import month_words
+from campus_collector.service import Service
+from campus_collector.store.interface import StoreUnavailable
+from campus_collector.web.pages import Pages, language_of
+from campus_wire.ids import is_id
+from campus_wire.language import Language
+
+
+def routes(service: Service) -> list[Route]:
+    """The page and the documents."""
+    book, pages = Book(service), Pages(service)
+
+    async def monthly(request: Request) -> Response:
+        session = pages.session(request)
+
+        def page(language: Language) -> tuple[int, str]:
+            rows = [
+                (
+                    entry,
+                    month_words(str(entry.month), language),
+                    book.closes_at(entry.month).astimezone(entry.month.zone),
+                )
+                for entry in book.months()
+            ]
+            schools = [(one.id, one.name) for one in service.store.schools()]
+            towns = sorted({(one.town, one.town_name or one.town) for one in service.store.schools() if one.town})
+            return 200, pages.render(
+                "monthly.html", language, session, rows=rows, forms=FORMS, schools=schools, towns=towns
+            )
+
+        return await pages.answer(request, page)
+
+    async def document(request: Request) -> Response:
+        month, form = _month(request.path_params["month"], service), _form(request.path_params["form"])
+        language = language_of(request)
+        town, school = request.query_params.get("town") or None, request.query_params.get("school") or None
+        if town is not None and school is not None:
+            raise HttpProblem(400, "Bad query", "town or school, not both")
+        try:
+            body = await asyncio.to_thread(_made, book, month, form, language, town, school)
+        except StoreUnavailable:
+            raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None
+        name = file_name(str(month), form, language, scope=town or school or "")
+        how = "inline" if form in ("html", "pdf") else "attachment"
+        headers = {"Content-Disposition": f'{how}; filename="{name}"', "Content-Language": language}
+        return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
+
+    async def chosen(request: Request) -> Response:
+        """The form of the page: to the document it asks for."""
+        query = request.query_params
+        month, form = _month(query.get("month", ""), service), _form(query.get("form", ""))
+        kind, _, name = query.get("area", "").partition(":")
+        if kind not in ("town", "school") or not is_id(name):
+            raise HttpProblem(404, "No such town or school", query.get("area", ""))
+        return RedirectResponse(f"/v1/monthly/{month}.{form}?{kind}={name}&lang={language_of(request)}", 303)
+
+    return [
+        Route("/monthly", monthly),
+        Route("/monthly/excerpt", chosen),
+        Route("/v1/monthly/{month}.{form}", document),
+    ]
+
+
+def _made(book: Book, month: Month, form: Form, language: Language, town: str | None, school: str | None) -> bytes:
+    try:
+        return book.document(month, form, language, town=town, school=school)
+    except NoReport as none:
+        raise HttpProblem(404, "No report", none.words.in_(language)) from None
+    except KeyError as key:
+        raise HttpProblem(404, "No such town or school", str(key.args[0])) from None
+    except FontMissing as missing:
+        raise HttpProblem(503, "No font", missing.words.in_(language)) from None
+
+
+def _month(text: str, service: Service) -> Month:
+    try:
+        return parse_month(text, service.config.timezone)
+    except ValueError as error:
+        raise HttpProblem(404, "No such month", str(error)) from None
+
+
+def _form(text: str) -> Form:
+    for form in FORMS:
+        if form == text:
+            return form
+    raise HttpProblem(404, "No such form", f"there are: {', '.join(FORMS)}")

@@ -1,0 +1,126 @@
+"""Two or three sentences that say what changed and where, from the figures by rules: every number in them is one of the figures'. Pure."""
+
+from campus_collector.judge.policy import TARGET_WORDS
+from campus_collector.report.document import percent
+from campus_collector.report.figures import Figures, TargetFigures, TownFigures
+from campus_collector.report.words import UNITS, month_words
+from campus_wire.language import Language, Text
+
+STEADY = 0.0005
+"""A change that the table shows as 0.0."""
+
+
+def sentences(figures: Figures, language: Language) -> list[str]:
+    """For the summary; an excerpt speaks of its own area."""
+    if figures.is_empty:
+        return []
+    said = [_state(figures, language)]
+    if figures.scope == "":
+        said += _towns(figures, language)
+        said.append(_ledger(figures, language))
+    elif figures.failing:
+        said.append(_failing(figures, language))
+    return [one for one in said if one]
+
+
+def _state(figures: Figures, language: Language) -> str:
+    """How far the first target that is judged has come, and the others in one clause."""
+    judged = [one for one in figures.targets if one.count.judged]
+    if not judged:
+        text = Text("Everything is exempt this month.", "本月全部对象免考核。")
+        return text.in_(language)
+    first, *others = judged
+    unit = UNITS[first.target]
+    where = figures.scope_name if figures.scope else ("全县" if language == "zh" else "the county")
+    month = month_words(figures.month, language)
+    zh = f"{month}，{where}应考核的{first.count.judged}{unit.zh}中，{first.count.met}{_measure(unit.zh)}达到{TARGET_WORDS[first.target].zh}要求，达标率{percent(first.count.ratio or 0)}"
+    en = f"In {month}, {first.count.met} of {first.count.judged} {unit.en} in {where} met “{TARGET_WORDS[first.target].en}”: {percent(first.count.ratio or 0)}"
+    change = _change(first)
+    if change is not None:
+        zh, en = zh + change.zh, en + change.en
+    rest = [(one, percent(one.count.ratio or 0)) for one in others]
+    if rest:
+        zh += "；" + "，".join(f"{TARGET_WORDS[one.target].zh}{share}" for one, share in rest)
+        en += "; " + ", ".join(f"{TARGET_WORDS[one.target].en} {share}" for one, share in rest)
+    return Text(en + ".", zh + "。").in_(language)
+
+
+def _change(one: TargetFigures) -> Text | None:
+    now, before = one.count.ratio, one.last_month
+    if now is None or before is None:
+        return None
+    points = now - before
+    shown = f"{abs(points) * 100:.1f}"
+    if abs(points) < STEADY:
+        return Text(", as last month", "，与上月持平")
+    if points > 0:
+        return Text(f", {shown} points more than last month", f"，比上月提高{shown}个百分点")
+    return Text(f", {shown} points less than last month", f"，比上月下降{shown}个百分点")
+
+
+def _towns(figures: Figures, language: Language) -> list[str]:
+    """Who gained most, who lost most, who is last."""
+    ranked = [one for one in figures.towns if one.score is not None]
+    if len(ranked) < 2:
+        return []
+    parts: list[Text] = []
+    changed = [(one, (one.score or 0) - one.last_score) for one in ranked if one.last_score is not None]
+    if changed:
+        best, gain = max(changed, key=lambda one: one[1])
+        worst, loss = min(changed, key=lambda one: one[1])
+        if gain >= STEADY:
+            parts.append(
+                Text(
+                    f"{best.name} gained most ({gain * 100:.1f} points)",
+                    f"{best.name}进步最大（提高{gain * 100:.1f}个百分点）",
+                )
+            )
+        if loss <= -STEADY:
+            parts.append(
+                Text(
+                    f"{worst.name} lost most ({-loss * 100:.1f} points)",
+                    f"{worst.name}下降最多（{-loss * 100:.1f}个百分点）",
+                )
+            )
+    last = min(ranked, key=lambda one: one.score or 0)
+    if (last.score or 0) < (ranked[0].score or 0):
+        parts.append(_last(last))
+    if not parts:
+        return [Text("All towns stand alike.", "各镇街综合达标率相同。").in_(language)]
+    zh, en = "，".join(one.zh for one in parts), "; ".join(one.en for one in parts)
+    return [Text(f"Over all targets, {en}.", f"从综合达标率看，{zh}。").in_(language)]
+
+
+def _last(town: TownFigures) -> Text:
+    unmet = town.counts["classroom_bandwidth"].unmet if "classroom_bandwidth" in town.counts else 0
+    en, zh = f"{town.name} is last with {percent(town.score or 0)}", f"{town.name}最低，为{percent(town.score or 0)}"
+    if unmet:
+        en, zh = f"{en} and {unmet} classrooms to mend", f"{zh}，有{unmet}个班级未达标"
+    return Text(en, zh)
+
+
+def _ledger(figures: Figures, language: Language) -> str:
+    found = figures.ledger
+    if not (found.opened or found.struck_off or found.open):
+        return ""
+    zh = f"问题台账本月新立案{found.opened}个、销号{found.struck_off}个，月末尚有{found.open}个未销号"
+    en = f"The ledger gained {found.opened} problems and lost {found.struck_off}; {found.open} were open at the month's end"
+    if found.overdue:
+        zh, en = f"{zh}，其中{found.overdue}个逾期", f"{en}, {found.overdue} of them overdue"
+    if found.contradicted:
+        zh = f"{zh}；{found.contradicted}个已报整改完成但实测不符"
+        en = f"{en}; measurements contradicted {found.contradicted} claims"
+    return Text(en + ".", zh + "。").in_(language)
+
+
+def _failing(figures: Figures, language: Language) -> str:
+    number = len(figures.failing)
+    return Text(
+        f"{number} subjects do not meet their targets; they are listed below with cause and who has to act.",
+        f"尚有{number}项未达标，原因和责任单位见下表。",
+    ).in_(language)
+
+
+def _measure(unit: str) -> str:
+    """The measure word alone: 个, 所, 项."""
+    return unit[0]

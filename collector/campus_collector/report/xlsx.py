@@ -1,0 +1,169 @@
+"""The report as a workbook: a sheet a table with numbers that can be computed with, headings frozen, filters, charts from the sheets' own cells."""
+
+import io
+from datetime import datetime
+from typing import Any
+
+from xlsxwriter.format import Format
+from xlsxwriter.workbook import Workbook
+
+from campus_collector.report.document import Chart, Column, Document, Heading, Paragraph, Table
+
+FORMATS = {
+    "count": "#,##0",
+    "share": "0.0%",
+    "points": "+0.0;-0.0;0.0",
+    "rate": "0.0",
+    "seconds": "0",
+    "ratio": "0.000",
+}
+SCALES = {"points": 100.0, "rate": 1e-6, "seconds": 1000.0}
+"""Cells hold what their heading says: percentage points, Mbit/s, milliseconds."""
+FONT = "SimSun"
+WIDEST = 46
+
+
+def as_xlsx(document: Document) -> bytes:
+    """Deterministic: created on the day of issue."""
+    buffer = io.BytesIO()
+    book = Workbook(buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    year, month, day = (int(part) for part in document.issued_on.split("-"))
+    created = datetime(year, month, day)  # noqa: DTZ001  the format has no time zones
+    book.set_properties({"title": f"{document.title} {document.subtitle}", "author": "CampusMeter", "created": created})
+    book.formats[0].set_font_name(FONT)
+    words = _Words(book)
+    _summary(book, document, words)
+    places: dict[str, tuple[str, Table]] = {}
+    for table in document.tables:
+        if table.rows:
+            sheet = _unique(table.name, [name for name, _ in places.values()])
+            places[table.name] = (sheet, table)
+            _sheet(book, sheet, table, words)
+    for chart in (one for one in document.blocks if isinstance(one, Chart)):
+        _chart(book, chart, places)
+    book.close()
+    return buffer.getvalue()
+
+
+class _Words:
+    """The formats of a workbook."""
+
+    def __init__(self, book: Workbook) -> None:
+        plain = {"font_name": FONT, "valign": "top"}
+        self.title: Format = book.add_format(plain | {"bold": True, "font_size": 16})
+        self.bold: Format = book.add_format(plain | {"bold": True})
+        self.wrapped: Format = book.add_format(plain | {"text_wrap": True})
+        self.head: Format = book.add_format(
+            plain
+            | {
+                "bold": True,
+                "bg_color": "#EEEEEE",
+                "border": 1,
+                "text_wrap": True,
+                "align": "center",
+                "valign": "vcenter",
+            }
+        )
+        self.text: Format = book.add_format(plain | {"border": 1, "text_wrap": True})
+        self.numbers = {
+            kind: book.add_format(plain | {"border": 1, "num_format": number}) for kind, number in FORMATS.items()
+        }
+
+    def of(self, column: Column) -> Format:
+        return self.numbers.get(column.kind, self.text)
+
+
+def _summary(book: Workbook, document: Document, words: _Words) -> None:
+    sheet = book.add_worksheet("总体情况" if document.language == "zh" else "Summary")
+    sheet.set_column(0, 0, 16)
+    sheet.set_column(1, 1, 90)
+    sheet.write_string(0, 0, f"{document.title} {document.subtitle}", words.title)
+    row = 1
+    if document.banner:
+        sheet.write_string(row, 0, document.banner, words.bold)
+        row += 1
+    for name, value in document.facts:
+        sheet.write_string(row, 0, name, words.bold)
+        sheet.write_string(row, 1, value, words.wrapped)
+        row += 1
+    heading = ""
+    for block in document.blocks:
+        if isinstance(block, Heading):
+            heading = block.text
+        elif isinstance(block, Paragraph):
+            sheet.write_string(row, 0, heading, words.bold)
+            sheet.write_string(row, 1, block.text, words.wrapped)
+            heading = ""
+            row += 1
+    sheet.fit_to_pages(1, 0)
+
+
+def _sheet(book: Workbook, name: str, table: Table, words: _Words) -> None:
+    sheet = book.add_worksheet(name)
+    for place, column in enumerate(table.columns):
+        sheet.write_string(0, place, column.title, words.head)
+        longest = max((len(str(row[place])) for row in table.rows if isinstance(row[place], str)), default=4)
+        sheet.set_column(place, place, min(WIDEST, max(9, 2 * len(column.title) + 2, 2 * longest + 2)))
+    for number, row in enumerate(table.rows, start=1):
+        for place, (cell, column) in enumerate(zip(row, table.columns, strict=True)):
+            if cell is None:
+                sheet.write_blank(number, place, None, words.of(column))
+            elif isinstance(cell, str):
+                sheet.write_string(number, place, cell, words.text)
+            else:
+                sheet.write_number(number, place, round(cell * SCALES.get(column.kind, 1), 9), words.of(column))
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, len(table.rows), len(table.columns) - 1)
+    sheet.repeat_rows(0)
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)
+
+
+def _chart(book: Workbook, chart: Chart, places: dict[str, tuple[str, Table]]) -> None:
+    """Drawn by the workbook from the cells of the table that has the same columns."""
+    found = next(
+        (
+            (sheet, table)
+            for sheet, table in places.values()
+            if all(one.name in [column.title for column in table.columns] for one in chart.series)
+            and len(table.rows) == len(chart.labels)
+        ),
+        None,
+    )
+    if found is None:
+        return
+    name, table = found
+    titles = [column.title for column in table.columns]
+    labels = next(place for place, column in enumerate(table.columns) if column.kind == "text")
+    drawn = book.add_chart({"type": "line" if chart.kind == "lines" else "bar"})
+    dashes = ("solid", "dash", "round_dot", "long_dash", "dash_dot")
+    for number, one in enumerate(chart.series):
+        place = titles.index(one.name)
+        series: dict[str, Any] = {
+            "name": one.name,
+            "categories": [name, 1, labels, len(table.rows), labels],
+            "values": [name, 1, place, len(table.rows), place],
+        }
+        if chart.kind == "lines":
+            series |= {
+                "line": {"color": "#1A1A1A", "width": 1.5, "dash_type": dashes[number % 5]},
+                "marker": {"type": "automatic"},
+            }
+        else:
+            series |= {"fill": {"color": "#8C8C8C"}, "border": {"color": "#1A1A1A"}}
+        drawn.add_series(series)
+    drawn.set_title({"name": chart.title})
+    drawn.set_y_axis({"num_format": "0%", "min": 0, "max": 1} if chart.kind == "lines" else {"reverse": True})
+    drawn.set_size({"width": 760, "height": 380})
+    sheet = book.get_worksheet_by_name(name)
+    sheet.insert_chart(len(table.rows) + 2, 0, drawn)
+
+
+def _unique(name: str, taken: list[str]) -> str:
+    """Sheet names have at most 31 characters, some of them forbidden."""
+    clean = "".join("_" if letter in "[]:*?/\\" else letter for letter in name)[:28]
+    number, found = 2, clean
+    while found in taken:
+        found, number = f"{clean}{number}", number + 1
+    return found
