@@ -126,8 +126,7 @@ def _chart(book: Workbook, chart: Chart, places: dict[str, tuple[str, Table]]) -
         (
             (sheet, table)
             for sheet, table in places.values()
-            if all(one.name in [column.title for column in table.columns] for one in chart.series)
-            and len(table.rows) == len(chart.labels)
+            if all(one.values == _column(table, one.name) for one in chart.series)
         ),
         None,
     )
@@ -158,6 +157,12 @@ def _chart(book: Workbook, chart: Chart, places: dict[str, tuple[str, Table]]) -
     drawn.set_size({"width": 760, "height": 380})
     sheet = book.get_worksheet_by_name(name)
     sheet.insert_chart(len(table.rows) + 2, 0, drawn)
+
+
+def _column(table: Table, title: str) -> tuple[Any, ...] | None:
+    """What stands below a heading; None when there is no such."""
+    places = [place for place, column in enumerate(table.columns) if column.title == title]
+    return tuple(row[places[0]] for row in table.rows) if places else None
 
 
 def _unique(name: str, taken: list[str]) -> str:

@@ -1,0 +1,196 @@
+"""Months: open, complete, closed for good; late results are corrections; what was issued stays, and a changed octet is found."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from campus_collector.cli import main
+from campus_collector.judge.month import Month
+from campus_collector.report import pdf
+from campus_collector.report.book import Book, NoReport
+from campus_collector.report.figures import content_hash
+from campus_collector.report.pdf import FontMissing
+from campus_collector.report.render import FORMS
+from campus_collector.store.database import Refused
+from campus_wire.bandwidth import Verdict
+from tests.collector.world import World, collector, days, throughput
+
+ZONE = ZoneInfo("Asia/Shanghai")
+OCTOBER, NOVEMBER, DECEMBER = (Month(2026, number, ZONE) for number in (10, 11, 12))
+FIRST = datetime(2026, 10, 12, 2, tzinfo=UTC)
+SECOND = datetime(2026, 11, 9, 2, tzinfo=UTC)
+
+
+def at(month: int, day: int, hour: int = 0) -> datetime:
+    """A local moment of 2026 (13: January after)."""
+    year, month = (2026, month) if month <= 12 else (2027, month - 12)
+    return datetime(year, month, day, hour, tzinfo=ZONE).astimezone(UTC)
+
+
+def seed(world: World) -> None:
+    """c101 well in both months, c102 too little in October."""
+    world.send(*(throughput(at=one) for one in days(4, 2, FIRST)), *(throughput(at=one) for one in days(4, 2, SECOND)))
+    world.send(*(throughput(at=one, subject="c102") for one in days(3, 2, FIRST)))
+
+
+def test_a_month_goes_from_open_to_closed(world: World) -> None:
+    seed(world)
+    book = Book(world.service)
+    states = {str(one.month): one.state for one in book.months(at(11, 20))}
+    assert states == {"2026-11": "open", "2026-10": "complete"}
+    assert book.closes_at(OCTOBER) == at(11, 5, 6)
+    open_month = book.figures(NOVEMBER, at(11, 20))
+    assert (open_month.complete, open_month.closed) == (False, False)
+    figures = book.close(OCTOBER, at(11, 5, 6))
+    assert (figures.complete, figures.closed) == (True, True)
+    assert figures.targets[0].count.met == 1
+    assert figures.targets[0].count.insufficient == 1
+    assert [one.state for one in book.months(at(11, 20))] == ["open", "closed"]
+    assert set(world.service.store.monthly.documents("2026-10")) == {(f, lang) for f in FORMS for lang in ("zh", "en")}
+    with pytest.raises(Refused):
+        book.close(OCTOBER, at(11, 6))
+    assert all(one.well for one in book.verify("2026-10"))
+
+
+@pytest.mark.parametrize(
+    ("month", "now", "words"),
+    [
+        (DECEMBER, at(11, 20), "2026-12 has not begun"),
+        (Month(2026, 9, ZONE), at(11, 20), "there are no data of 2026-09: the first results are of 2026-10"),
+    ],
+)
+def test_months_without_a_report_say_why(world: World, month: Month, now: datetime, words: str) -> None:
+    seed(world)
+    with pytest.raises(NoReport, match=words):
+        Book(world.service).figures(month, now)
+    with pytest.raises(NoReport, match="has not ended"):
+        Book(world.service).close(NOVEMBER, at(11, 20))
+
+
+def test_no_results_at_all(world: World) -> None:
+    with pytest.raises(NoReport, match="no results yet"):
+        Book(world.service).figures(OCTOBER, at(11, 20))
+    assert Book(world.service).months(at(11, 20)) == []
+    assert Book(world.service).catch_up(at(11, 20)) == []
+
+
+def test_a_month_without_results_between_others_is_a_report_of_its_own(world: World) -> None:
+    world.send(*(throughput(at=one) for one in days(4, 2, FIRST)))
+    figures = Book(world.service).figures(NOVEMBER, at(12, 2))
+    assert figures.data.valid == 0
+    assert figures.targets[0].count.insufficient == 2
+    assert figures.data.silent_schools == ["s001"]
+
+
+def test_late_results_are_corrections_and_change_nothing_that_was_issued(world: World) -> None:
+    seed(world)
+    book = Book(world.service)
+    closed = book.close(OCTOBER, at(11, 5, 6))
+    issued = {(form, lang): book.document(OCTOBER, form, lang) for form in FORMS for lang in ("zh", "en")}
+    world.send(*(throughput(at=one + timedelta(days=3), subject="c102") for one in days(1, 2, FIRST)))
+    assert content_hash(book.figures(OCTOBER)) == content_hash(closed)
+    assert {key: book.document(OCTOBER, *key) for key in issued} == issued
+    november = book.close(NOVEMBER, at(12, 5, 6))
+    (one,) = november.corrections
+    assert (one.month, one.subject, one.was, one.now) == ("2026-10", "c102", Verdict.INSUFFICIENT, Verdict.MET)
+    assert november.trend[-2].counts["classroom_bandwidth"].met == 1, "the trend shows what was published"
+    assert november.targets[0].last_month == 0.5
+    assert "一年级2班" in book.document(NOVEMBER, "html", "zh").decode()
+    december = book.figures(DECEMBER, at(13, 2))
+    assert december.corrections == [], "what was said once is not said again"
+    assert all(finding.well for month in ("2026-10", "2026-11") for finding in book.verify(month))
+
+
+def test_the_calendar_closes_what_it_missed_and_writes_files(tmp_path: Path) -> None:
+    with collector(tmp_path) as world:
+        seed(world)
+        book, folder = Book(world.service), tmp_path / "reports"
+        assert book.catch_up(at(11, 1, 5)) == []
+        assert not folder.exists()
+        assert book.catch_up(at(11, 1, 6)) == []
+        names = {one.name for one in (folder / "2026-10").iterdir()}
+        assert names == {f"campusmeter-2026-10-{lang}-provisional.{form}" for form in FORMS for lang in ("zh", "en")}
+        assert "未结" in (folder / "2026-10" / "campusmeter-2026-10-zh-provisional.html").read_text()
+        assert book.catch_up(at(13, 9)) == ["2026-10", "2026-11", "2026-12"], "away for two months"
+        final = folder / "2026-10" / "campusmeter-2026-10-zh.pdf"
+        assert final.read_bytes() == book.document(OCTOBER, "pdf", "zh")
+        before = final.stat().st_mtime_ns
+        assert book.catch_up(at(13, 9)) == []
+        assert final.stat().st_mtime_ns == before
+
+
+def test_without_a_font_the_figures_are_closed_all_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed(world)
+
+    def missing() -> None:
+        raise FontMissing
+
+    book = Book(world.service)
+    with monkeypatch.context() as patched:
+        patched.setattr(pdf, "fonts", missing)
+        book.close(OCTOBER, at(11, 5, 6))
+        forms = {form for form, _ in world.service.store.monthly.documents("2026-10")}
+        assert "pdf" not in forms
+        assert {"html", "xlsx"} <= forms
+        with pytest.raises(FontMissing):
+            book.document(OCTOBER, "pdf", "zh")
+    assert book.document(OCTOBER, "pdf", "zh").startswith(b"%PDF")
+    assert ("pdf", "zh") in world.service.store.monthly.documents("2026-10")
+
+
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("UPDATE monthly_document SET body = x'00' WHERE form = 'pdf' AND language = 'zh'", "2026-10 pdf zh"),
+        ("UPDATE monthly SET hash = 'f00'", "2026-10 f00"),
+    ],
+)
+def test_what_was_changed_afterwards_is_found(tmp_path: Path, sql: str, what: str) -> None:
+    with collector(tmp_path) as world:
+        seed(world)
+        Book(world.service).close(OCTOBER, at(11, 5, 6))
+    database = sqlite3.connect(tmp_path / "campus.db")
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute(sql)
+    for trigger in ("monthly_is_not_changed", "document_is_not_changed"):
+        database.execute(f"DROP TRIGGER {trigger}")
+    database.execute(sql)
+    database.commit()
+    with collector(tmp_path) as world:
+        bad = [one.what for one in Book(world.service).verify("2026-10") if not one.well]
+    assert what in bad
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMPUS_LANG", "zh")
+    with collector(tmp_path) as world:
+        seed(world)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["report", "--state-dir", str(tmp_path), *arguments])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    out = str(tmp_path / "out")
+    code, said = run("--month", "2026-10", "--out", out, "--format", "html,xlsx")
+    assert code == 0
+    assert "本月未结" in said
+    assert (tmp_path / "out" / "campusmeter-2026-10-zh-provisional.html").exists()
+    code, said = run("--month", "2026-10", "--close", "--out", out, "--format", "pdf", "--lang", "en")
+    assert (code, (tmp_path / "out" / "campusmeter-2026-10-en.pdf").exists()) == (0, True)
+    assert run("--month", "2026-10", "--close") == (1, "2026-10 已结账；可用 --verify 核验\n")
+    code, said = run("--month", "2026-10", "--verify")
+    assert code == 0
+    assert "逐字节一致" in said
+    assert run("--month", "2026-10", "--school", "s001", "--format", "pdf", "--out", out)[0] == 0
+    assert (tmp_path / "out" / "campusmeter-2026-10-s001-zh.pdf").exists()
+    assert run("--month", "2026-10", "--school", "s999", "--format", "pdf") == (1, "2026-10 通报中没有 s999\n")
+    assert run("--month", "2020-01") == (1, "2020-01 没有数据：最早的测量结果在 2026-10\n")
+    assert run("--month", "2026-10", "--format", "odt")[0] == 2
+    assert run("--month", "October")[0] == 2
+    assert run("--month", "2026-11", "--verify")[0] == 1
+    (tmp_path / "file").write_text("")
+    assert run("--month", "2026-10", "--format", "html", "--out", str(tmp_path / "file" / "x"))[0] == 1

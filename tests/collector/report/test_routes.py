@@ -1,0 +1,79 @@
+"""GET /monthly and the documents."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from campus_collector.judge.month import month_of
+from campus_collector.report.book import Book
+from tests.collector.world import World, days, throughput
+
+
+def seed(world: World) -> str:
+    """Results of last month, which is closed; its name."""
+    month = month_of(datetime.now(UTC), world.service.config.timezone).before()
+    world.send(*(throughput(at=one) for one in days(4, 2, month.start)))
+    Book(world.service).close(month)
+    return str(month)
+
+
+def test_all_months_with_their_documents(world: World) -> None:
+    assert "尚无测量结果" in world.get("/monthly").body.decode()
+    month = seed(world)
+    page = world.get("/monthly").body.decode()
+    assert "已结" in page
+    assert "进行中（未结）" in page
+    links = re.findall(r'href="(/v1/monthly/[^"]+)"', page)
+    assert len(links) == 8
+    for link in links:
+        answer = world.get(link.replace("&amp;", "&"))
+        assert answer.status == 200, link
+        assert answer.headers["content-disposition"].partition(";")[0] in ("inline", "attachment")
+    english = world.get("/monthly?lang=en").body.decode()
+    assert "Monthly reports" in english
+    assert f"/v1/monthly/{month}.pdf?lang=en" in english
+
+
+def test_documents_are_what_was_issued(world: World) -> None:
+    month = seed(world)
+    answer = world.get(f"/v1/monthly/{month}.pdf")
+    assert answer.headers["content-type"] == "application/pdf"
+    issued = world.service.store.monthly.issued(month, "pdf", "zh")
+    assert issued is not None
+    assert answer.body == issued.body
+    english = world.get(f"/v1/monthly/{month}.html?lang=en")
+    assert english.headers["content-language"] == "en"
+    assert "Monthly report" in english.body.decode()
+
+
+def test_excerpts(world: World) -> None:
+    month = seed(world)
+    chosen = world.get(f"/monthly/excerpt?month={month}&form=html&area=school:s001")
+    assert chosen.status == 303
+    page = world.get(chosen.headers["location"])
+    assert page.status == 200
+    assert "s001网络达标情况" in page.body.decode()
+    town = world.get(f"/v1/monthly/{month}.html?town=t01")
+    assert town.status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/monthly/2026-13.pdf", 404),
+        ("/v1/monthly/2020-01.pdf", 404),
+        ("/v1/monthly/2999-01.pdf", 404),
+        ("/v1/monthly/LAST.odt", 404),
+        ("/v1/monthly/LAST.pdf?school=s999", 404),
+        ("/v1/monthly/LAST.pdf?school=s001&town=t01", 400),
+        ("/monthly/excerpt?month=LAST&form=pdf&area=moon:x", 404),
+        ("/monthly/excerpt?month=LAST&form=pdf&area=school:../../etc", 404),
+        ("/monthly/excerpt", 404),
+    ],
+)
+def test_what_does_not_exist(world: World, path: str, status: int) -> None:
+    month = seed(world)
+    answer = world.get(path.replace("LAST", month))
+    assert answer.status == status
+    assert answer.json["title"]
