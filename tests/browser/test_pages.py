@@ -172,3 +172,33 @@ def test_the_picture_for_the_readme(browser: Browser, world: World, tmp_path: Pa
     assert target.stat().st_size > 20_000
     assert IMAGE.exists()
     page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 794])
+def test_the_monthly_report_on_a_phone_and_on_paper(browser: Browser, tmp_path: Path, width: int) -> None:
+    """Nothing sticks out of the page: wide tables scroll by themselves; printed, every column is on the paper."""
+    from campus_collector.report.compose import compose
+    from campus_collector.report.html import as_html
+    from tests.collector.report.county import figures
+
+    file = tmp_path / "report.html"
+    file.write_bytes(as_html(compose(figures(), "zh")))
+    page = browser.new_page(viewport={"width": width, "height": 1123})
+    page.goto(file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("figure svg").count() == 3
+    assert page.locator("h1").inner_text() == "示例县学校网络达标情况月通报"
+    page.emulate_media(media="print")
+    assert page.evaluate("Math.max(...[...document.querySelectorAll('table')].map(one => one.scrollWidth))") <= max(
+        width, 794
+    )
+    page.close()
+
+
+def test_the_page_of_months(browser: Browser, world: World) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto(f"http://127.0.0.1:{world.port}/monthly?lang=zh")
+    assert page.get_by_text("未结").count() >= 1
+    assert page.get_by_role("link", name="PDF").count() >= 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()

@@ -58,7 +58,7 @@ def compose(figures: Figures, language: Language) -> Document:
         month,
         (
             (say("fact_month", language), month),
-            (say("fact_issued", language), date_words(figures.issued_on, language)),
+            (say("fact_issued" if figures.closed else "fact_made", language), date_words(figures.issued_on, language)),
             (say("fact_schools", language), say("schools_value", language, n=figures.schools_total)),
             (say("fact_policy", language), figures.policy_version),
         ),
@@ -151,6 +151,8 @@ class _Writer:
         rows = []
         for one in self._f.targets:
             count = one.count
+            if self._f.scope and not count.judged and not count.exempt:
+                continue  # a village school has no recording room to be judged
             row: list[Cell] = [
                 self._target(one.target), count.judged, count.met, count.not_met, count.insufficient, count.exempt, count.ratio,
             ]  # fmt: skip
@@ -310,9 +312,9 @@ class _Writer:
 
     def _ledger_lines(self) -> Table:
         columns: list[tuple[str, Kind, float]] = [
-            ("c_number", "count", 0.6), ("c_town", "text", 1.1), ("c_school", "text", 2), ("c_target", "text", 1.2),
-            ("c_classroom", "text", 1.2), ("c_cause", "text", 2.2), ("c_unit", "text", 1.2), ("c_due", "text", 1.2),
-            ("c_state", "text", 1.5),
+            ("c_number", "count", 0.8), ("c_town", "text", 1.1), ("c_school", "text", 1.9), ("c_target", "text", 1.25),
+            ("c_classroom", "text", 1.5), ("c_cause", "text", 2.1), ("c_unit", "text", 1.2), ("c_due", "text", 1.55),
+            ("c_state", "text", 1.7),
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
             (

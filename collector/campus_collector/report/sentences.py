@@ -84,16 +84,20 @@ def _towns(figures: Figures, language: Language) -> list[str]:
             )
     last = min(ranked, key=lambda one: one.score or 0)
     if (last.score or 0) < (ranked[0].score or 0):
-        parts.append(_last(last))
+        again = bool(changed) and worst is last and loss <= -STEADY
+        parts.append(_last(last, again=again))
     if not parts:
         return [Text("All towns stand alike.", "各镇街综合达标率相同。").in_(language)]
     zh, en = "，".join(one.zh for one in parts), "; ".join(one.en for one in parts)
     return [Text(f"Over all targets, {en}.", f"从综合达标率看，{zh}。").in_(language)]
 
 
-def _last(town: TownFigures) -> Text:
+def _last(town: TownFigures, *, again: bool) -> Text:
+    """`again`: it was just named."""
     unmet = town.counts["classroom_bandwidth"].unmet if "classroom_bandwidth" in town.counts else 0
-    en, zh = f"{town.name} is last with {percent(town.score or 0)}", f"{town.name}最低，为{percent(town.score or 0)}"
+    share = percent(town.score or 0)
+    en = f"it is also last with {share}" if again else f"{town.name} is last with {share}"
+    zh = f"且为全县最低（{share}）" if again else f"{town.name}最低（{share}）"
     if unmet:
         en, zh = f"{en} and {unmet} classrooms to mend", f"{zh}，有{unmet}个班级未达标"
     return Text(en, zh)
