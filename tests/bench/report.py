@@ -46,7 +46,17 @@ def main() -> None:
     else:
         for schools in arguments.schools:
             with tempfile.TemporaryDirectory() as folder:
-                command = ["simulate", "--schools", str(schools), "--month", MONTH, "--months", "2", "--density", arguments.density]
+                command = [
+                    "simulate",
+                    "--schools",
+                    str(schools),
+                    "--month",
+                    MONTH,
+                    "--months",
+                    "2",
+                    "--density",
+                    arguments.density,
+                ]
                 subprocess.run([sys.executable, "-m", "campus_collector", *command, "--state-dir", folder], check=True)
                 measure(Path(folder), MONTH)
 
@@ -57,13 +67,17 @@ def measure(state: Path, month: str) -> None:
     service.verdicts.catch_up()
     began = time.perf_counter()
     figures = Book(service).figures(parse_month(month, service.config.timezone), datetime.now(UTC))
-    print(f"{figures.schools_total} schools, {sum(one.count.judged for one in figures.targets)} subjects, {len(figures.failing)} not met")
+    print(
+        f"{figures.schools_total} schools, {sum(one.count.judged for one in figures.targets)} subjects, {len(figures.failing)} not met"
+    )
     print(f"  figures of 13 months: {time.perf_counter() - began:.2f} s, peak {peak():.0f} MB", flush=True)
     service.store.close()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "figures.json").write_bytes(octets_of(figures))
         for form in (*FORMS, "all"):
-            subprocess.run([sys.executable, "-m", "tests.bench.report", "--state-dir", folder, "--form", form], check=True)
+            subprocess.run(
+                [sys.executable, "-m", "tests.bench.report", "--state-dir", folder, "--form", form], check=True
+            )
 
 
 def one(folder: Path, form: str) -> None:
