@@ -3,7 +3,7 @@
 Lines differ by dash and by mark, bars by pattern; every line is named at its end. Shares 0-1 from bottom to top.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from campus_collector.report.document import Series, percent
@@ -15,20 +15,32 @@ INK = "#1a1a1a"
 FONT = 'font-family="Noto Sans CJK SC, Microsoft YaHei, SimHei, sans-serif"'
 
 
-def lines(labels: Sequence[str], series: Sequence[Series], title: str) -> str:
-    """A line for each series over the labels; gaps stay gaps."""
+def lines(
+    labels: Sequence[str],
+    series: Sequence[Series],
+    title: str,
+    until_zero: tuple[int, int | None] | None = None,
+    top: float = 1.0,
+) -> str:
+    """A line for each series over the labels; gaps stay gaps. The axis ends at the share `top`.
+
+    `until_zero` are the places of the labels where the only series is foretold to reach 0, at the earliest and at the latest (None: not to be
+    said): what lies between is hatched.
+    """
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
     def x(place: int) -> float:
         return LEFT + (width * place / (len(labels) - 1) if len(labels) > 1 else width / 2)
 
     def y(share: float) -> float:
-        return TOP + height * (1 - share)
+        return TOP + height * (1 - share / top)
 
-    parts = [_open(WIDTH, HEIGHT, title), _grid(y)]
+    parts = [_open(WIDTH, HEIGHT, title), _grid(y, top)]
     step = max(1, -(-len(labels) // 12))
     for place in range(0, len(labels), step):
         parts.append(_text(x(place), HEIGHT - 10, labels[place], "middle"))
+    if until_zero is not None:
+        parts.append(_cone(x, y, series[0], until_zero, len(labels) - 1))
     ends: list[tuple[float, int, str]] = []
     for number, one in enumerate(series):
         points = [(x(place), y(value), value) for place, value in enumerate(one.values) if value is not None]
@@ -82,15 +94,29 @@ def bars(labels: Sequence[str], series: Series, title: str) -> str:
     return "".join(parts) + "</svg>"
 
 
-def _grid(y: object) -> str:
-    assert callable(y)
+def _cone(
+    x: Callable[[int], float], y: Callable[[float], float], series: Series, zeros: tuple[int, int | None], last: int
+) -> str:
+    """From the newest value to where it may reach 0. Without a latest month it stays open at the right edge."""
+    place, value = [(place, value) for place, value in enumerate(series.values) if value is not None][-1]
+    earliest, latest = zeros
+    far = f"{x(last):.1f},{y(value):.1f} {x(last):.1f},{y(0):.1f}" if latest is None else f"{x(latest):.1f},{y(0):.1f}"
+    return (
+        f'<defs><pattern id="cone" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        f'<rect width="1" height="6" fill="{INK}"/></pattern></defs>'
+        f'<polygon points="{x(place):.1f},{y(value):.1f} {far} {x(earliest):.1f},{y(0):.1f}" fill="url(#cone)"'
+        f' fill-opacity="0.45" stroke="{INK}" stroke-width="0.8" stroke-dasharray="3 3"/>'
+    )
+
+
+def _grid(y: Callable[[float], float], top: float) -> str:
     found = []
-    for tenth in range(0, 11, 2):
-        at = y(tenth / 10)
+    for fifth in range(6):
+        at = y(fifth / 5 * top)
         found.append(
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="#c8c8c8" stroke-width="0.7"/>'
         )
-        found.append(_text(LEFT - 6, at + 4, f"{tenth * 10}%", "end"))
+        found.append(_text(LEFT - 6, at + 4, f"{fifth * 20 * top:g}%", "end"))
     return "".join(found)
 
 

@@ -408,9 +408,21 @@ class _Writer:
         if ratios is None:
             return []
         title = self._w("chart_burn")
+        told = next((one for one in self._f.forecasts if one.target == "classroom_bandwidth"), None)
+        zeros = None
+        if told is not None and told.status == "given" and told.earliest is not None:
+            newest = self._f.month
+            first = len(labels) - 1 + _months_between(newest, told.earliest)
+            last = None if told.latest is None else len(labels) - 1 + _months_between(newest, told.latest)
+            end = first + 6 if last is None else last
+            labels += tuple(_short(_later(newest, step)) for step in range(1, end - len(labels) + 2))
+            zeros = (first, last)
+            title = self._w("chart_burn_told")
         left = tuple(None if one is None else 1 - one for one in ratios)
         series = (Series(self._target("classroom_bandwidth"), left),)
-        return [Chart(title, "lines", labels, series, charts.lines(labels, series, title))]
+        most = max((one for one in left if one is not None), default=1.0)
+        top = next(one for one in (0.05, 0.1, 0.25, 0.5, 1.0) if one >= most)
+        return [Chart(title, "lines", labels, series, charts.lines(labels, series, title, zeros, top))]
 
     def _forecasts(self) -> Table:
         rows: list[tuple[Cell, ...]] = []
@@ -477,6 +489,16 @@ class _Writer:
 
 def _difference(now: float | None, before: float | None) -> float | None:
     return None if now is None or before is None else now - before
+
+
+def _months_between(first: str, last: str) -> int:
+    years, months = int(last[:4]) - int(first[:4]), int(last[5:]) - int(first[5:])
+    return years * 12 + months
+
+
+def _later(month: str, step: int) -> str:
+    whole = int(month[:4]) * 12 + int(month[5:]) - 1 + step
+    return f"{whole // 12:04d}-{whole % 12 + 1:02d}"
 
 
 def _short(month: str) -> str:

@@ -135,6 +135,10 @@ WORDS: dict[str, Text] = {
     "chart_trend": Text("Share met by month", "各月达标率"),
     "chart_towns": Text("All targets by town", "各镇街综合达标率"),
     "chart_burn": Text("Classrooms below 100 Mbit/s by month (share)", "各月百兆进班未达标班级占比"),
+    "chart_burn_told": Text(
+        "Classrooms below 100 Mbit/s by month (share); hatched: where it leads, with 95 % confidence",
+        "各月百兆进班未达标班级占比（斜线区：按目前进度的推算范围，置信度百分之九十五）",
+    ),
     "rules_changed": Text(
         "The rule of {names} changes inside this month; a month is judged by the rule in force on its first day.",
         "{names}的判定规则在本月内调整；当月按月初生效的规则判定。",

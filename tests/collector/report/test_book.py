@@ -9,6 +9,7 @@ import pytest
 
 from campus_collector.cli import main
 from campus_collector.judge.month import Month
+from campus_collector.judge.policy import read_policy
 from campus_collector.report import pdf
 from campus_collector.report.book import Book, NoReport
 from campus_collector.report.figures import content_hash
@@ -18,6 +19,16 @@ from campus_collector.store.database import Refused
 from campus_wire.bandwidth import Verdict
 from tests.collector.world import World, collector, days, throughput
 
+RULE_FROM_MID_OCTOBER = """
+[[target]]
+name = "classroom_bandwidth"
+effective_from = 2026-10-15
+source = "test"
+required_bits_per_second = 200e6
+passing_share = 0.8
+min_valid_results = 8
+min_days = 4
+"""
 ZONE = ZoneInfo("Asia/Shanghai")
 OCTOBER, NOVEMBER, DECEMBER = (Month(2026, number, ZONE) for number in (10, 11, 12))
 FIRST = datetime(2026, 10, 12, 2, tzinfo=UTC)
@@ -194,3 +205,14 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert run("--month", "2026-11", "--verify")[0] == 1
     (tmp_path / "file").write_text("")
     assert run("--month", "2026-10", "--format", "html", "--out", str(tmp_path / "file" / "x"))[0] == 1
+
+
+def test_a_rule_that_changes_inside_the_month_is_said(world: World) -> None:
+    seed(world)
+    verdicts = world.service.verdicts
+    verdicts.policy = read_policy(verdicts.policy.text + RULE_FROM_MID_OCTOBER)
+    figures = Book(world.service).figures(OCTOBER, at(11, 20))
+    assert figures.rules_changed == ["classroom_bandwidth"]
+    assert figures.targets[0].required_bits_per_second == 1e8, "a month is judged by the rule of its first day"
+    page = Book(world.service).document(OCTOBER, "html", "zh", now=at(11, 20)).decode()
+    assert "百兆进班的判定规则在本月内调整" in page

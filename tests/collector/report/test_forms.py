@@ -17,7 +17,7 @@ from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.report import pdf
 from campus_collector.report.compose import compose
 from campus_collector.report.document import Chart, Document, Paragraph, shown
-from campus_collector.report.figures import Count, Figures, TargetFigures, excerpt
+from campus_collector.report.figures import Count, Figures, Forecast, TargetFigures, excerpt
 from campus_collector.report.html import as_html
 from campus_collector.report.pdf import FontMissing, as_pdf, fonts
 from campus_collector.report.render import FORMS, render
@@ -285,3 +285,29 @@ def test_libreoffice_opens_the_document_and_loses_nothing(tmp_path: Path) -> Non
     for block in document.blocks:
         if isinstance(block, Paragraph):
             assert re.sub(r"[\s“”]", "", block.text) in text, block.text
+
+
+@pytest.mark.parametrize("schools", range(52, 60))
+def test_no_row_of_a_table_is_left_alone_on_a_page(schools: int) -> None:
+    own = [school(number, "柳河", f"第{number}小学尾", 1, 0) for number in range(1, schools)]
+    pages = pypdfium2.PdfDocument(render(compose(figures(schools=own, heads=[]), "zh"), "pdf"))
+    rows = [page.get_textpage().get_text_range().count("小学尾") for page in pages]
+    assert sum(rows) == schools - 1
+    assert min(one for one in rows if one) >= 3
+    for page, number in zip(pages, rows, strict=True):
+        if number:
+            assert "中心" in page.get_textpage().get_text_range(), "the heading is repeated"
+
+
+def test_the_outlook_is_drawn_with_its_limits() -> None:
+    told = compose(figures(), "zh")
+    chart = [one for one in told.blocks if isinstance(one, Chart)][-1]
+    assert "推算范围" in chart.title
+    assert chart.labels[-1] == "27-01"
+    assert 'id="cone"' in chart.svg
+    silent = compose(figures(forecasts=[Forecast("classroom_bandwidth", "not_falling", 10)]), "zh")
+    chart = [one for one in silent.blocks if isinstance(one, Chart)][-1]
+    assert chart.labels[-1] == "26-10"
+    assert "cone" not in chart.svg
+    open_end = compose(figures(forecasts=[Forecast("classroom_bandwidth", "given", 10, "2027-03")]), "zh")
+    assert [one for one in open_end.blocks if isinstance(one, Chart)][-1].labels[-1] == "27-09"

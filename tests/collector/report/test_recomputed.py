@@ -1,6 +1,7 @@
 """Every figure worked out a second time, from the octets that are stored: sqlite3, json and the written policy, nothing of the judge."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -50,7 +51,9 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two months of a small county, with its faults."""
+    """Two months of a small county, with its faults; or a county that is there (CAMPUS_COUNTY=folder), with these months in it."""
+    if given := os.environ.get("CAMPUS_COUNTY"):
+        return Path(given)
     folder = tmp_path_factory.mktemp("county")
     command = [
         "simulate",
@@ -252,7 +255,7 @@ def test_rooms_platforms_and_data(figures: Figures, seen: dict[str, dict[Key, Se
 
 def test_the_trend(figures: Figures, seen: dict[str, dict[Key, Seen]]) -> None:
     known = {one.month: one.counts for one in figures.trend if one.counts}
-    assert set(known) == set(MONTHS)
+    assert set(known) >= set(MONTHS)
     for month in MONTHS:
         for target, count in known[month].items():
             assert (count.met, count.not_met, count.insufficient) == tally(seen[month], target)
