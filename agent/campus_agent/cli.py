@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from campus_agent.config import DEFAULT_PATH, AgentConfig, Device, Endpoint, Service, load_config
 from campus_wire.failures import FAILURE_WORDS
@@ -25,6 +26,7 @@ DESCRIPTION = Text(
     "校园测网关端程序：测量、留存、上报。",
 )
 COMMANDS = {
+    "enroll": Text("become a school's agent by the bureau's one-time code", "用教育局的一次性注册码注册本网关"),
     "run": Text("measure by the timetable and send the results, until stopped", "按课表测量并上报结果，直到被停止"),
     "measure": Text("one measurement now", "立即测量一次"),
     "respond": Text("be the classroom's end of throughput tests", "在教室端应答测速"),
@@ -111,6 +113,26 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         made.add_argument("--json", action="store_true", help=text.in_(language))
         return made
 
+    enrol = add("enroll", _enroll)
+    enrol.add_argument("url", metavar="URL", help=Text("the collector's address", "采集端地址").in_(language))
+    enrol.add_argument(
+        "code", metavar="CODE", help=Text("from: campus-collector enroll-code", "教育局提供的注册码").in_(language)
+    )
+    enrol.add_argument(
+        "--dir",
+        type=Path,
+        default=DEFAULT_PATH.parent,
+        metavar="DIR",
+        help=Text("where token and agent.toml go (default: {path})", "令牌和 agent.toml 所在目录（默认 {path}）").in_(
+            language, path=DEFAULT_PATH.parent
+        ),
+    )
+    enrol.add_argument(
+        "--ca-file",
+        type=Path,
+        metavar="FILE",
+        help=Text("authority of the collector's certificate, if private", "采集端证书的私有 CA 文件").in_(language),
+    )
     with_config(add("run", _run))
     measure = add("measure", _measure, MEASURE_EPILOG)
     whats = measure.add_subparsers(required=True, metavar=Text("WHAT", "对象").in_(language), dest="what")
@@ -191,6 +213,38 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65_535:
         raise argparse.ArgumentTypeError("0 … 65535")
     return port
+
+
+def _enroll(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.enroll import EnrolFailed, enroll
+
+    parts = urlsplit(arguments.url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        text = Text("URL: must be like https://collector.example:8443", "URL：必须形如 https://collector.example:8443")
+        print(text.in_(language), file=sys.stderr)
+        return EXIT_USAGE
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        text = Text(
+            "URL: must be https:// unless the collector is on this machine: code and token would travel readable",
+            "URL：必须使用 https://（采集端在本机时除外），否则注册码和令牌会以明文传输",
+        )
+        print(text.in_(language), file=sys.stderr)
+        return EXIT_USAGE
+    try:
+        done = enroll(arguments.url, arguments.code, arguments.dir, arguments.ca_file)
+    except EnrolFailed as failed:
+        print(failed.words.in_(language), file=sys.stderr)
+        return EXIT_NOT_MET
+    text = Text(
+        "This gateway now speaks for {school}.\n  {token}  (mode 600)\n  {config}  {made}\n"
+        "Next: add the classrooms to it, then campus-agent doctor --config {config}",
+        "本网关已注册为 {school}。\n  {token}（权限 600）\n  {config} {made}\n"
+        "下一步：在其中填写各班级，然后运行 campus-agent doctor --config {config}",
+    )
+    made = Text("made", "已生成") if done.config else Text("was there, and is unchanged", "原有文件，未改动")
+    values = {"school": done.school, "token": done.token_file, "config": done.config_file, "made": made.in_(language)}
+    print(text.in_(language, **values))
+    return EXIT_OK
 
 
 def _run(arguments: argparse.Namespace, language: Language) -> int:

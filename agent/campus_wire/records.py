@@ -431,6 +431,24 @@ class Slot(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class EnrollRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A gateway shows the code that the bureau gave it."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=40)]
+    version: Annotated[str, Meta(max_length=100)] = ""
+    os: Annotated[str, Meta(max_length=100)] = ""
+
+
+class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose agent the gateway now is, and the token it speaks with; shown this once."""
+
+    school: Id
+    town: str
+    agent_id: Id
+    token: str
+    server_time: datetime
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """An HTTP error body (RFC 9457, `application/problem+json`)."""
 

@@ -7,7 +7,18 @@ import msgspec
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.problem import STATES
 from campus_collector.ledger.work import ACTIONS, MAX_TEXT
-from campus_wire.records import KINDS, AgentState, Announcement, AnyResult, Problem, Receipt, Slot, SlotRequest
+from campus_wire.records import (
+    KINDS,
+    AgentState,
+    Announcement,
+    AnyResult,
+    Enrolled,
+    EnrollRequest,
+    Problem,
+    Receipt,
+    Slot,
+    SlotRequest,
+)
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WORDS = {
@@ -30,7 +41,7 @@ _STATES = [*STATES, "overdue", "contradicted", "all"]
 def document() -> dict[str, Any]:
     """The whole document."""
     _, schemas = msgspec.json.schema_components(
-        (AnyResult, Receipt, Problem, AgentState, Announcement, SlotRequest, Slot),
+        (AnyResult, Receipt, Problem, AgentState, Announcement, SlotRequest, Slot, EnrollRequest, Enrolled),
         ref_template="#/components/schemas/{name}",
     )
     return {
@@ -102,6 +113,16 @@ def _paths() -> dict[str, Any]:
                     _query("town", {"type": "string"}, 'one town only; "" for the county'),
                 ],
                 "responses": _responses(None, 400, 401, 503),
+            }
+        },
+        "/v1/enroll": {
+            "post": {
+                "summary": "A one-time code for a gateway's token",
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EnrollRequest"}}},
+                },
+                "responses": _responses("Enrolled", 400, 403, 408, 413, 415, 429, 503),
             }
         },
         "/v1/problems": {
@@ -253,13 +274,14 @@ def _query(name: str, schema: dict[str, Any], description: str, required: bool =
 
 
 def _responses(good: str | None, *problems: int) -> dict[str, Any]:
-    if good in ("Receipt", "Slot"):
+    if good in ("Receipt", "Slot", "Enrolled"):
         content: dict[str, Any] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{good}"}}}
     elif good and "/" in good:
         content = {good: {"schema": {"type": "string"}}}
     else:
         content = {"application/json": {"schema": {"type": "object"}}}
-    said: dict[str, Any] = {"200": {"description": "Done", "content": content}}
+    done = "201" if good == "Enrolled" else "200"
+    said: dict[str, Any] = {done: {"description": "Done", "content": content}}
     for status in problems:
         said[str(status)] = {"description": _WORDS[status], "content": _PROBLEM}
     return said

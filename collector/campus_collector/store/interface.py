@@ -219,6 +219,12 @@ class Store(Protocol):
     ) -> None:
         """Let a token speak for a school's agent, for ever or until it expires."""
 
+    def issue_code(self, code_hash: bytes, school: str, town: str | None, now: datetime, expires: datetime) -> None:
+        """Let a code enrol a school's gateway, once; an earlier code of the school is void."""
+
+    def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Principal | None:
+        """Exchange a code for a token; the school's earlier tokens are revoked. None for an unknown, used or expired code."""
+
     def revoke_tokens(self, school: str, now: datetime) -> int:
         """Refuse all of a school's tokens from now on. How many there were."""
 

@@ -73,6 +73,44 @@ class SqliteStore:
 
         self._database.write(work)
 
+    def issue_code(self, code_hash: bytes, school: str, town: str | None, now: datetime, expires: datetime) -> None:
+        """One that is valid at a time."""
+
+        def work(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM enroll_code WHERE school = ? AND used_at IS NULL", (school,))
+            row = (code_hash, school, town, micros(now), micros(expires))
+            database.execute(
+                "INSERT INTO enroll_code (hash, school, town, created_at, expires_at) VALUES (?, ?, ?, ?, ?)", row
+            )
+
+        self._database.write(work)
+
+    def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Principal | None:
+        """In one piece: two gateways that come at once cannot both have it."""
+
+        def work(database: sqlite3.Connection) -> Principal | None:
+            row = database.execute(
+                "UPDATE enroll_code SET used_at = ?2 WHERE hash = ?1 AND used_at IS NULL AND expires_at > ?2"
+                " RETURNING school, town",
+                (code_hash, micros(now)),
+            ).fetchone()
+            if row is None:
+                return None
+            school, town = row
+            database.execute(
+                "UPDATE token SET revoked_at = ? WHERE school = ? AND revoked_at IS NULL", (micros(now), school)
+            )
+            database.execute(
+                "INSERT INTO token (hash, school, agent_id, created_at) VALUES (?, ?, ?, ?)",
+                (token_hash, school, school, micros(now)),
+            )
+            _announce_school(database, school, town)
+            self._database.note(Change(announced=frozenset({school})))
+            return Principal(school, school)
+
+        redeemed: Principal | None = self._database.write(work)
+        return redeemed
+
     def revoke_tokens(self, school: str, now: datetime) -> int:
         """All of a school's tokens."""
 

@@ -1,0 +1,141 @@
+"""`campus-agent enroll`: exchange the bureau's one-time code for this gateway's token, and keep what came with it.
+
+Everything that could fail here is tried before the code is used, because it can be used only once.
+"""
+
+import gzip
+import json
+import os
+import platform
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from campus_agent.config import Collector
+from campus_agent.ship.connection import Connection, ShipFailed
+from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS
+from campus_wire.language import Text
+from campus_wire.records import Enrolled, EnrollRequest, Problem
+from campus_wire.version import VERSION
+
+PATH = "/v1/enroll"
+TOKEN_FILE, CONFIG_FILE = "token", "agent.toml"
+
+
+class EnrolFailed(Exception):
+    """It did not work; says why and whether the code is still good."""
+
+    def __init__(self, words: Text) -> None:
+        """In both languages."""
+        super().__init__(words.en)
+        self.words = words
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was put where; `config` False when there was one already, which is left as it is."""
+
+    school: str
+    token_file: Path
+    config_file: Path
+    config: bool
+
+
+def enroll(url: str, code: str, folder: Path, ca_file: Path | None) -> Written:
+    """Enrol this gateway. Raises EnrolFailed."""
+    token_file, config_file = folder / TOKEN_FILE, folder / CONFIG_FILE
+    reserved = _reserve(folder, token_file)
+    try:
+        answer = _ask(Collector(url.rstrip("/"), reserved, ca_file), code)
+        _keep(reserved, token_file, answer.token)
+    except EnrolFailed:
+        with suppress(OSError):
+            reserved.unlink()
+        raise
+    made = False
+    if not config_file.exists():
+        text = _config(url.rstrip("/"), answer, ca_file)
+        descriptor = os.open(config_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        made = True
+    return Written(answer.school, token_file, config_file, made)
+
+
+def _reserve(folder: Path, token_file: Path) -> Path:
+    """A file that only we can read, beside where the token will be: if it cannot be written, the code is not spent."""
+    beside = token_file.with_name(f".{TOKEN_FILE}.{secrets.token_hex(4)}")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.close(descriptor)
+    except OSError as error:
+        raise EnrolFailed(
+            Text(
+                f"{folder}: {error.strerror}: run as root, or give another folder with --dir; the code was not used",
+                f"{folder}：{error.strerror}：请以 root 运行，或用 --dir 指定其他目录；注册码未使用",
+            )
+        ) from None
+    return beside
+
+
+def _ask(collector: Collector, code: str) -> Enrolled:
+    connection = Connection(collector)
+    body = gzip.compress(msgspec.json.encode(EnrollRequest(code, VERSION, platform.platform()[:100])))
+    try:
+        answer = connection.post_openly(PATH, body)
+    except ShipFailed as failed:
+        where, why = OPERATION_WORDS[failed.failure.operation], FAILURE_WORDS[failed.failure.kind]
+        raise EnrolFailed(
+            Text(
+                f"{collector.url}: {where.en}: {why.en} ({failed.failure.detail}); the code was not used, unless the answer was lost",
+                f"{collector.url}：{where.zh}：{why.zh}（{failed.failure.detail}）；除非应答丢失，注册码未使用",
+            )
+        ) from None
+    finally:
+        connection.close()
+    if answer.status == 201:
+        with suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(answer.body, type=Enrolled)
+    detail = f"HTTP {answer.status}"
+    with suppress(msgspec.MsgspecError):
+        problem = msgspec.json.decode(answer.body, type=Problem)
+        detail = f"{problem.title}: {problem.detail}"
+    zh = {
+        403: "注册码无效、已使用或已过期，请向教育局重新索取",
+        429: "错误次数过多，请稍后再试",
+        404: "该地址不支持注册：请检查地址",
+    }.get(answer.status, detail)
+    raise EnrolFailed(Text(f"{collector.url}: {detail}", f"{collector.url}：{zh}"))
+
+
+def _keep(reserved: Path, token_file: Path, token: str) -> None:
+    """Durably, whole or not at all."""
+    try:
+        with reserved.open("w", encoding="ascii") as file:
+            file.write(token + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        reserved.replace(token_file)
+    except OSError as error:
+        raise EnrolFailed(
+            Text(
+                f"{token_file}: {error.strerror}: the code is used; ask the bureau for a new one",
+                f"{token_file}：{error.strerror}：注册码已使用，请重新索取",
+            )
+        ) from None
+
+
+def _config(url: str, answer: Enrolled, ca_file: Path | None) -> str:
+    """The least that `run` needs; the rest is for the school to fill in (deploy/agent.sample.toml)."""
+    lines = ["# made by campus-agent enroll; deploy/agent.sample.toml shows everything that can be set", "", "[agent]"]
+    if answer.town:
+        lines.append(f"town = {json.dumps(answer.town)}")
+    lines += [f"school = {json.dumps(answer.school)}", "", "[collector]", f"url = {json.dumps(url)}"]
+    lines.append(f"token_file = {json.dumps(TOKEN_FILE)}")
+    if ca_file is not None:
+        lines.append(f"ca_file = {json.dumps(str(ca_file.resolve()))}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,61 @@
+"""POST /v1/enroll: a one-time code for a token. Unknown, used and expired codes get one and the same answer."""
+
+import asyncio
+import logging
+import threading
+from datetime import UTC, datetime
+from math import ceil
+from time import monotonic
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from campus_collector.agents import json_body
+from campus_collector.enroll.codes import code_hash, plain
+from campus_collector.enroll.guesses import Guesses
+from campus_collector.http import HttpProblem, json_response
+from campus_collector.ingest.tokens import new_token, token_hash
+from campus_collector.service import Service
+from campus_collector.store.interface import StoreUnavailable
+from campus_wire.records import Enrolled, EnrollRequest
+
+log = logging.getLogger(__name__)
+MAX_BODY_BYTES = 4096
+
+
+def routes(service: Service) -> list[Route]:
+    """The one door without a token."""
+    guesses, lock = Guesses(), threading.Lock()
+
+    async def enroll(request: Request) -> Response:
+        address = request.client.host if request.client else ""
+        with lock:
+            wait = guesses.wait_seconds(address, monotonic())
+        if wait > 0:
+            raise HttpProblem(429, "Too many wrong codes", "try again later", {"Retry-After": str(ceil(wait))})
+        body = await json_body(request, MAX_BODY_BYTES)
+        try:
+            asked = msgspec.json.decode(body, type=EnrollRequest)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise HttpProblem(400, "Bad enrolment", str(error)[:300]) from None
+        letters, token, now = plain(asked.code), new_token(), datetime.now(UTC)
+        try:
+            redeemed = (
+                await asyncio.to_thread(service.store.redeem_code, code_hash(letters), token_hash(token), now)
+                if letters
+                else None
+            )
+        except StoreUnavailable:
+            raise HttpProblem(503, "Not now", "the store cannot be written", {"Retry-After": "15"}) from None
+        if redeemed is None:
+            with lock:
+                guesses.wrong(address, monotonic())
+            log.warning("enrolment refused", extra={"address": address})
+            raise HttpProblem(403, "Code refused", "the code is unknown, used or expired: ask the bureau for a new one")
+        log.info("agent enrolled", extra={"school": redeemed.school, "address": address})
+        town = next((one.town for one in service.store.schools() if one.id == redeemed.school), "")
+        return json_response(Enrolled(redeemed.school, town, redeemed.agent_id, token, now), 201)
+
+    return [Route("/v1/enroll", enroll, methods=["POST"])]

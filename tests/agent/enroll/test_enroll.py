@@ -1,0 +1,87 @@
+"""`campus-agent enroll` against a real collector: token and configuration in place, or a reason and the code not spent."""
+
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from campus_agent.cli import main
+from campus_agent.config import load_config
+from campus_collector.enroll.codes import code_hash, new_code, plain
+from tests.agent.devices.peers import free_port
+from tests.collector.world import World, collector, envelope, throughput
+
+
+@pytest.fixture
+def world(tmp_path: Path):
+    with collector(tmp_path / "bureau") as running:
+        yield running
+
+
+def code_of(world: World) -> str:
+    code, now = new_code(), datetime.now(UTC)
+    world.service.store.issue_code(code_hash(plain(code) or ""), "s009", "t09", now, now + timedelta(hours=1))
+    return code
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    code = main(["enroll", *arguments])
+    said = capsys.readouterr()
+    return code, said.out + said.err
+
+
+def test_two_lines_and_the_gateway_may_report(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMPUS_LANG", "zh")
+    url, folder = f"http://127.0.0.1:{world.port}", tmp_path / "etc"
+    status, said = run(capsys, url, code_of(world).lower(), "--dir", str(folder))
+    assert status == 0, said
+    assert "本网关已注册为 s009" in said
+    token = folder / "token"
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    assert token.read_text().strip() not in said
+    config = load_config(folder / "agent.toml")
+    assert (config.school, config.town) == ("s009", "t09")
+    assert config.collector is not None
+    assert config.collector.token_file == token
+    sent = world.post(
+        envelope(throughput(school="s009"), agent_id="s009", announcement=None), token.read_text().strip()
+    )
+    assert sent.status == 200
+    assert [one.name for one in folder.iterdir() if one.name.startswith(".")] == []
+
+
+def test_a_configuration_that_is_there_is_left_alone(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "agent.toml").write_text("# mine\n")
+    (tmp_path / "token").write_text("old\n")
+    status, said = run(capsys, f"http://127.0.0.1:{world.port}", code_of(world), "--dir", str(tmp_path))
+    assert status == 0, said
+    assert (tmp_path / "agent.toml").read_text() == "# mine\n"
+    assert (tmp_path / "token").read_text() != "old\n"
+
+
+def test_what_fails_says_why_and_spends_nothing(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMPUS_LANG", "zh")
+    url, code = f"http://127.0.0.1:{world.port}", code_of(world)
+    (tmp_path / "file").write_text("")
+    status, said = run(capsys, url, code, "--dir", str(tmp_path / "file"))
+    assert status == 1
+    assert "注册码未使用" in said
+    status, said = run(capsys, f"http://127.0.0.1:{free_port()}", code, "--dir", str(tmp_path / "a"))
+    assert status == 1
+    assert "建立连接" in said
+    assert list((tmp_path / "a").iterdir()) == []
+    status, said = run(capsys, url, new_code(), "--dir", str(tmp_path / "a"))
+    assert status == 1
+    assert "注册码无效、已使用或已过期" in said
+    status, said = run(capsys, "http://collector.example", code, "--dir", str(tmp_path / "a"))
+    assert status == 2
+    assert "https://" in said
+    assert run(capsys, "collector", code)[0] == 2
+    assert run(capsys, url, code, "--dir", str(tmp_path / "a"))[0] == 0, "after all that the code is still good"

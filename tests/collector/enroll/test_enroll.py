@@ -1,0 +1,144 @@
+"""A one-time code for a token: used once, for a time, guessed in vain."""
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campus_collector.cli import main
+from campus_collector.enroll.codes import LETTERS, code_hash, grouped, new_code, plain
+from campus_collector.enroll.guesses import MOST_OF_ALL, MOST_OF_ONE, WINDOW_SECONDS, Guesses
+from campus_collector.store.interface import Principal
+from tests.collector.world import Answer, World, envelope, throughput
+
+
+def ask(world: World, code: str, **more: object) -> Answer:
+    body = json.dumps({"code": code} | more).encode()
+    return world.request("POST", "/v1/enroll", body, Content_Type="application/json")
+
+
+def issue(world: World, school: str = "s009", hours: float = 1, town: str | None = "t09") -> str:
+    code, now = new_code(), datetime.now(UTC)
+    world.service.store.issue_code(code_hash(plain(code) or ""), school, town, now, now + timedelta(hours=hours))
+    return code
+
+
+def test_a_code_is_exchanged_for_a_token_that_works(world: World) -> None:
+    answer = ask(world, issue(world), version="0.1.0", os="Debian")
+    assert answer.status == 201
+    said = answer.json
+    assert (said["school"], said["town"], said["agent_id"]) == ("s009", "t09", "s009")
+    sent = world.post(envelope(throughput(school="s009"), agent_id="s009", announcement=None), said["token"])
+    assert sent.status == 200
+    other = world.post(envelope(throughput(school="s001"), agent_id="s009", announcement=None), said["token"])
+    assert other.status != 200 or other.json["stored"] == 0, "another school's subject is refused"
+
+
+def test_it_is_good_once(world: World) -> None:
+    code = issue(world)
+    assert ask(world, code).status == 201
+    again = ask(world, code)
+    assert again.status == 403
+    assert again.json["detail"] == ask(world, new_code()).json["detail"], "used and unknown are told alike"
+
+
+def test_two_that_come_at_once_cannot_both_have_it(world: World) -> None:
+    code, answers = issue(world), []
+    threads = [threading.Thread(target=lambda: answers.append(ask(world, code).status)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [201, 403, 403, 403, 403, 403]
+
+
+def test_it_ends_and_a_new_one_voids_it(world: World) -> None:
+    assert ask(world, issue(world, hours=-0.001)).status == 403
+    first, second = issue(world), issue(world)
+    assert ask(world, first).status == 403
+    assert ask(world, second).status == 201
+
+
+def test_a_new_gateway_takes_the_place_of_the_old_one(world: World) -> None:
+    token = world.token
+    assert world.post(envelope(throughput()), token).status == 200
+    fresh = ask(world, issue(world, "s001", town=None)).json["token"]
+    assert world.post(envelope(throughput()), token).status == 401
+    assert world.post(envelope(throughput()), fresh).status == 200
+
+
+def test_guessing_is_slowed_down(world: World) -> None:
+    for _ in range(MOST_OF_ONE):
+        assert ask(world, new_code()).status == 403
+    code = issue(world)
+    refused = ask(world, code)
+    assert refused.status == 429
+    assert int(refused.headers["retry-after"]) <= WINDOW_SECONDS
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"code": 5}', b"[]", b'{"code": ""}', b'{"code": "' + b"A" * 41 + b'"}']
+)
+def test_bad_requests(world: World, body: bytes) -> None:
+    assert world.request("POST", "/v1/enroll", body, Content_Type="application/json").status == 400
+    assert world.request("POST", "/v1/enroll", body, Content_Type="text/plain").status == 415
+    assert world.get("/v1/enroll").status == 405
+
+
+def test_only_hashes_are_stored(world: World, tmp_path: Path) -> None:
+    code = issue(world)
+    token = ask(world, code).json["token"]
+    world.service.store.check()
+    for file in tmp_path.glob("campus.db*"):
+        octets = file.read_bytes()
+        assert (plain(code) or "").encode() not in octets
+        assert code.encode() not in octets
+        assert token.encode() not in octets
+
+
+@given(st.text(LETTERS, min_size=12, max_size=12))
+def test_a_code_is_read_as_people_type_it(letters: str) -> None:
+    assert plain(grouped(letters)) == letters
+    assert plain(f" {grouped(letters).lower()} ") == letters
+    typed = grouped(letters).replace("0", "o").replace("1", "l").replace("-", " ")
+    assert plain(typed) == letters
+
+
+@given(st.text(max_size=40))
+def test_what_is_no_code_is_none(text: str) -> None:
+    found = plain(text)
+    assert found is None or (len(found) == 12 and set(found) <= set(LETTERS))
+
+
+def test_guesses_are_forgotten_and_counted_together() -> None:
+    guesses = Guesses()
+    for number in range(MOST_OF_ONE):
+        guesses.wrong("10.0.0.1", number)
+    assert guesses.wait_seconds("10.0.0.1", 10) == pytest.approx(WINDOW_SECONDS - 10)
+    assert guesses.wait_seconds("10.0.0.2", 10) == 0
+    assert guesses.wait_seconds("10.0.0.1", WINDOW_SECONDS + 10) == 0
+    for number in range(MOST_OF_ALL):
+        guesses.wrong(f"10.1.{number // 250}.{number % 250}", 1000)
+    assert guesses.wait_seconds("10.9.9.9", 1001) > 0
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMPUS_LANG", "zh")
+    assert main(["enroll-code", "s001", "--state-dir", str(tmp_path), "--url", "https://bureau.example:8443"]) == 0
+    said = capsys.readouterr()
+    code = said.out.strip()
+    assert plain(code)
+    assert f"campus-agent enroll https://bureau.example:8443 {code}" in said.err
+    assert "仅可使用一次" in said.err
+    assert main(["enroll-code", "S 1", "--state-dir", str(tmp_path)]) == 2
+    assert main(["enroll-code", "s001", "--hours", "0", "--state-dir", str(tmp_path)]) == 2
+
+
+def test_a_code_is_the_schools_own(world: World) -> None:
+    code = issue(world, "s001")
+    redeemed = world.service.store.redeem_code(code_hash(plain(code) or ""), b"t" * 32, datetime.now(UTC))
+    assert redeemed == Principal("s001", "s001")
