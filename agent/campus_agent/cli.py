@@ -128,6 +128,14 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         ),
     )
     enrol.add_argument(
+        "--ca-sha256",
+        metavar="HEX",
+        help=Text(
+            "fingerprint of the collector's private authority, which is fetched and kept",
+            "采集端私有 CA 的指纹，核对后自动取得并保存",
+        ).in_(language),
+    )
+    enrol.add_argument(
         "--ca-file",
         type=Path,
         metavar="FILE",
@@ -231,7 +239,7 @@ def _enroll(arguments: argparse.Namespace, language: Language) -> int:
         print(text.in_(language), file=sys.stderr)
         return EXIT_USAGE
     try:
-        done = enroll(arguments.url, arguments.code, arguments.dir, arguments.ca_file)
+        done = enroll(arguments.url, arguments.code, arguments.dir, arguments.ca_file, arguments.ca_sha256)
     except EnrolFailed as failed:
         print(failed.words.in_(language), file=sys.stderr)
         return EXIT_NOT_MET

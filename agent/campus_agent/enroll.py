@@ -4,10 +4,15 @@ Everything that could fail here is tried before the code is used, because it can
 """
 
 import gzip
+import hashlib
+import hmac
+import http.client
 import json
 import os
 import platform
 import secrets
+import ssl
+import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +27,9 @@ from campus_wire.records import Enrolled, EnrollRequest, Problem
 from campus_wire.version import VERSION
 
 PATH = "/v1/enroll"
-TOKEN_FILE, CONFIG_FILE = "token", "agent.toml"
+TOKEN_FILE, CONFIG_FILE, CA_FILE = "token", "agent.toml", "ca.pem"
+PIN_SECONDS = 20.0
+MAX_PEM_BYTES = 64 * 1024
 
 
 class EnrolFailed(Exception):
@@ -44,11 +51,13 @@ class Written:
     config: bool
 
 
-def enroll(url: str, code: str, folder: Path, ca_file: Path | None) -> Written:
-    """Enrol this gateway. Raises EnrolFailed."""
+def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sha256: str | None = None) -> Written:
+    """Enrol this gateway; with the fingerprint of a private authority, fetch that first and keep it. Raises EnrolFailed."""
     token_file, config_file = folder / TOKEN_FILE, folder / CONFIG_FILE
     reserved = _reserve(folder, token_file)
     try:
+        if ca_sha256 is not None:
+            ca_file = _pin(url.rstrip("/"), ca_sha256, folder / CA_FILE)
         answer = _ask(Collector(url.rstrip("/"), reserved, ca_file), code)
         _keep(reserved, token_file, answer.token)
     except EnrolFailed:
@@ -63,6 +72,40 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None) -> Written:
             file.write(text)
         made = True
     return Written(answer.school, token_file, config_file, made)
+
+
+def _pin(url: str, wanted: str, ca_file: Path) -> Path:
+    """Fetch the collector's authority over a line that proves nothing yet, and keep it only if it is the one we were told of.
+
+    Whoever sits in between can send another certificate, but not one with this SHA-256.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+        with opener.open(f"{url}/ca.pem", timeout=PIN_SECONDS) as answer:
+            pem = answer.read(MAX_PEM_BYTES).decode("ascii")
+        found = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise EnrolFailed(
+            Text(
+                f"{url}/ca.pem: {error}; the code was not used",
+                f"{url}/ca.pem：无法取得 CA 证书（{error}）；注册码未使用",
+            )
+        ) from None
+    if not hmac.compare_digest(found, wanted.replace(":", "").lower()):
+        raise EnrolFailed(
+            Text(
+                f"{url}: its authority has the fingerprint {found}, not the one given: somebody may be in between; the code was not used",
+                f"{url}：CA 指纹为 {found}，与给定的不符，可能有人冒充采集端；注册码未使用",
+            )
+        )
+    beside = ca_file.with_name(f".{ca_file.name}.part")
+    beside.write_text(pem, encoding="ascii")
+    beside.replace(ca_file)
+    return ca_file
 
 
 def _reserve(folder: Path, token_file: Path) -> Path:

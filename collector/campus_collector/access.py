@@ -15,7 +15,7 @@ from campus_collector.ingest.tokens import bearer, token_hash
 from campus_collector.people import COOKIE, People
 from campus_wire.settings import Secret
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/ca.pem"})
 DOORS = (("POST", "/v1/enroll"), ("POST", "/v1/results"), ("POST", "/v1/slots"), ("PATCH", "/v1/problems"))
 """What brings a token, or a code, of its own and asks for it itself."""
 CONTENT_SECURITY_POLICY = (

@@ -25,6 +25,7 @@ from campus_collector.report.routes import routes as report_routes
 from campus_collector.service import Service
 from campus_collector.slots.routes import routes as slot_routes
 from campus_collector.store.interface import StoreUnavailable
+from campus_collector.tls.routes import routes as tls_routes
 from campus_collector.web.routes import routes as web_routes
 from campus_collector.web.work import routes as work_routes
 from campus_wire import notify
@@ -41,7 +42,7 @@ UPKEEP_SECONDS = 60.0
 def build(service: Service) -> ASGIApp:
     """The application with all its routes."""
     groups = (
-        enroll_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, web_routes, work_routes,
+        enroll_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, tls_routes, web_routes, work_routes,
     )  # fmt: skip
     application = Starlette(
         routes=[route for group in groups for route in group(service)],

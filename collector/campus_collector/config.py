@@ -33,6 +33,8 @@ class CollectorConfig:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     read_token_file: Path | None = None
+    ca_file: Path | None = None
+    """The private authority that signed `tls_cert`, for gateways to fetch; None when it is a public one."""
     max_batches_at_once: int = 64
     report_hour: int = 6
     """The local hour at which reports are made."""
@@ -77,10 +79,10 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
     server = top.table("server")
     host, port = _listen(server)
     cert, key = _file(server, "tls_cert", folder), _file(server, "tls_key", folder)
-    read_token = _file(server, "read_token_file", folder)
+    read_token, authority = _file(server, "read_token_file", folder), _file(server, "ca_file", folder)
     at_once = server.integer("max_batches_at_once", 64, minimum=1, maximum=10_000)
     server.done()
-    _check_tls(server, host, cert, key, read_token)
+    _check_tls(server, host, cert, key, read_token, authority)
     store = top.table("store")
     database = _database(store, folder, state_dir)
     store.done()
@@ -102,7 +104,20 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
     slots.done()
     top.done()
     return CollectorConfig(
-        host, port, database, policy_file, report_dir, zone, name, cert, key, read_token, at_once, report_hour, capacity
+        host=host,
+        port=port,
+        database=database,
+        policy_file=policy_file,
+        report_dir=report_dir,
+        timezone=zone,
+        county=name,
+        tls_cert=cert,
+        tls_key=key,
+        read_token_file=read_token,
+        ca_file=authority,
+        max_batches_at_once=at_once,
+        report_hour=report_hour,
+        slot_bits_per_second=capacity,
     )
 
 
@@ -119,10 +134,13 @@ def _listen(server: Table) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _check_tls(server: Table, host: str, cert: Path | None, key: Path | None, read_token: Path | None) -> None:
+def _check_tls(
+    server: Table, host: str, cert: Path | None, key: Path | None, read_token: Path | None, authority: Path | None
+) -> None:
     if (cert is None) != (key is None):
         server.wrong("tls_cert", "tls_cert and tls_key go together", "tls_cert 与 tls_key 必须同时设置")
-    for name, path in (("tls_cert", cert), ("tls_key", key), ("read_token_file", read_token)):
+    files = (("tls_cert", cert), ("tls_key", key), ("read_token_file", read_token), ("ca_file", authority))
+    for name, path in files:
         if path is not None and not path.is_file():
             server.wrong(name, f"no such file: {path}", f"文件不存在：{path}")
     if read_token is not None and read_token.is_file():

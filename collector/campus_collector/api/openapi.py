@@ -184,6 +184,12 @@ def _paths() -> dict[str, Any]:
                 "responses": _responses("text/plain", 400, 401, 503),
             }
         },
+        "/ca.pem": {
+            "get": {
+                "summary": "The private authority of this collector's certificate",
+                "responses": _responses("application/x-pem-file", 404),
+            }
+        },
         "/healthz": {"get": {"summary": "Alive", "responses": _responses(None)}},
         "/readyz": {"get": {"summary": "Alive, and the store can be written", "responses": _responses(None, 503)}},
         "/openapi.json": {"get": {"summary": "This document", "responses": _responses(None, 401)}},

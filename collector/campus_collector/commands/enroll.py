@@ -54,14 +54,19 @@ def _code(arguments: argparse.Namespace, config: CollectorConfig, language: Lang
     url = arguments.url or (
         f"https://{config.host}:{config.port}" if config.tls_cert else f"http://{config.host}:{config.port}"
     )
+    pin = ""
+    if config.ca_file is not None and config.ca_file.is_file():
+        from campus_collector.tls.authority import fingerprint_of
+
+        pin = f" --ca-sha256 {fingerprint_of(config.ca_file.read_bytes())}"
     text = Text(
         "Valid once, until {until}; an earlier code of {school} is void. On the gateway, as root:\n"
-        "  campus-agent enroll {url} {code}\n"
+        "  campus-agent enroll {url} {code}{pin}\n"
         "  campus-agent doctor",
         "仅可使用一次，{until} 前有效；{school} 之前的注册码作废。请在网关上以 root 执行：\n"
-        "  campus-agent enroll {url} {code}\n"
+        "  campus-agent enroll {url} {code}{pin}\n"
         "  campus-agent doctor",
     )
     until = expires.astimezone(config.timezone).strftime("%Y-%m-%d %H:%M")
-    print(text.in_(language, until=until, school=arguments.school, url=url, code=code), file=sys.stderr)
+    print(text.in_(language, until=until, school=arguments.school, url=url, code=code, pin=pin), file=sys.stderr)
     return EXIT_OK

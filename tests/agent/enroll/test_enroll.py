@@ -1,6 +1,7 @@
 """`campus-agent enroll` against a real collector: token and configuration in place, or a reason and the code not spent."""
 
 import stat
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,9 +9,14 @@ import pytest
 
 from campus_agent.cli import main
 from campus_agent.config import load_config
+from campus_agent.ship.connection import Connection
+from campus_collector.cli import main as bureau
 from campus_collector.enroll.codes import code_hash, new_code, plain
+from campus_collector.tls.authority import make_authority
+from campus_wire.codec import compress
 from tests.agent.devices.peers import free_port
 from tests.collector.world import World, collector, envelope, throughput
+from tests.flow.programs import running, until
 
 
 @pytest.fixture
@@ -85,3 +91,35 @@ def test_what_fails_says_why_and_spends_nothing(
     assert "https://" in said
     assert run(capsys, "collector", code)[0] == 2
     assert run(capsys, url, code, "--dir", str(tmp_path / "a"))[0] == 0, "after all that the code is still good"
+
+
+def test_a_private_authority_is_pinned_by_its_fingerprint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A real collector program with TLS: the right fingerprint enrols, another one does not and spends nothing; results then go out by TLS."""
+    made = make_authority(tmp_path / "tls", ["127.0.0.1"], datetime.now(UTC))
+    stranger = make_authority(tmp_path / "stranger", ["127.0.0.1"], datetime.now(UTC))
+    port = free_port()
+    (tmp_path / "collector.toml").write_text(
+        f'[server]\nlisten = "127.0.0.1:{port}"\ntls_cert = "tls/cert.pem"\ntls_key = "tls/key.pem"\nca_file = "tls/ca.pem"\n'
+    )
+    program = [sys.executable, "-m", "campus_collector", "serve", "--config", str(tmp_path / "collector.toml")]
+    with running(program, tmp_path / "log"):
+        until(lambda: "listens" in (tmp_path / "log").read_text(), 30, "the collector listens")
+        where = ["--config", str(tmp_path / "collector.toml")]
+        assert bureau(["enroll-code", "s009", *where]) == 0
+        code = capsys.readouterr().out.strip()
+        url, folder = f"https://127.0.0.1:{port}", tmp_path / "etc"
+        status, said = run(capsys, url, code, "--dir", str(folder), "--ca-sha256", stranger.fingerprint)
+        assert status == 1
+        assert made.fingerprint in said
+        assert run(capsys, url, code, "--dir", str(folder))[0] == 1, "without the fingerprint it is not trusted"
+        status, said = run(capsys, url, code, "--dir", str(folder), "--ca-sha256", made.fingerprint.upper())
+        assert status == 0, said
+        config = load_config(folder / "agent.toml")
+        assert config.collector is not None
+        assert config.collector.ca_file == folder / "ca.pem"
+        connection = Connection(config.collector)
+        answer = connection.post(
+            "/v1/results", compress(envelope(throughput(school="s009"), agent_id="s009", announcement=None))
+        )
+        connection.close()
+        assert answer.status == 200

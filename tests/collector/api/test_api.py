@@ -17,6 +17,7 @@ from campus_collector.ledger.routes import routes as ledger_routes
 from campus_collector.people import People
 from campus_collector.report.routes import routes as report_routes
 from campus_collector.slots.routes import routes as slot_routes
+from campus_collector.tls.routes import routes as tls_routes
 from campus_collector.web.routes import routes as web_routes
 from campus_collector.web.work import routes as work_routes
 from campus_wire.settings import Secret
@@ -80,7 +81,7 @@ def test_health(world: World) -> None:
 def test_the_description_names_every_route_and_every_status(world: World) -> None:
     said = document()["paths"]
     groups = (
-        enroll_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, web_routes, work_routes,
+        enroll_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, tls_routes, web_routes, work_routes,
     )  # fmt: skip
     made: list[Route] = [route for group in groups for route in group(world.service)]
     methods: dict[str, set[str]] = {}
