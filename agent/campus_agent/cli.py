@@ -262,7 +262,9 @@ def _run(arguments: argparse.Namespace, language: Language) -> int:
     config = load_config(arguments.config)
     configure_logging()
     try:
-        asyncio.run(run(config))
+        if asyncio.run(run(config, arguments.config)):
+            # begun again with the bureau's new configuration: same process, same unit, nothing kept from before
+            os.execv(sys.executable, [sys.executable, "-m", "campus_agent", *sys.argv[1:]])  # noqa: S606
     except SpoolError as error:
         print(error.in_(language), file=sys.stderr)
         return EXIT_USAGE

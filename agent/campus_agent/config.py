@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
+
 from campus_wire.ids import ID_PATTERN, is_id
 from campus_wire.language import Text
+from campus_wire.records import CentralConfig
 from campus_wire.settings import REQUIRED, ConfigurationError, Mistake, Table, load
 
 DEFAULT_PATH = Path("/etc/campus-agent/agent.toml")
@@ -22,6 +26,9 @@ CLASSROOM_REQUIRED_BITS_PER_SECOND = 100_000_000
 UPLINK_REQUIRED_BITS_PER_SECOND = 1_000_000_000
 DEFAULT_IPERF3_PORT = 5201
 DEFAULT_PORTS = {"campus": 5301, "iperf3": DEFAULT_IPERF3_PORT}
+DEFAULT_STATE_DIR = "/var/lib/campus-agent"
+CENTRAL_FILE = "central.json"
+"""What the bureau's inventory added, as it was last fetched; in the state folder."""
 _ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink")
 _ID_HINT = Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”，最多 64 个字符")
 _HOST_PATTERN = r"[A-Za-z0-9_.:%-]{1,253}"
@@ -177,20 +184,49 @@ class AgentConfig:
     devices: tuple[Device, ...] = ()
 
 
-def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> AgentConfig:
-    """The configuration in a file. Raises ConfigurationError with every mistake in it."""
+def load_config(path: Path, environ: Mapping[str, str] = os.environ, central: bytes | None = None) -> AgentConfig:
+    """The configuration in a file, with what the bureau's inventory adds to it: the last that was kept, or the one that is to be checked.
+
+    Raises ConfigurationError with every mistake in it; a kept one that no longer fits the file is left out.
+    """
     top = load(path, environ, _ENVIRONMENT_TABLES)
-    config = _read(top, path.resolve().parent)
+    folder = path.resolve().parent
+    rows = _central_rows(central) if central is not None else _kept_rows(top, folder)
+    config = _read(top.extended(rows), folder)
+    if top.mistakes and rows and central is None:
+        top.mistakes.clear()
+        config = _read(top, folder)
     if top.mistakes:
         raise ConfigurationError(str(path), top.mistakes)
     return config
+
+
+def _kept_rows(top: Table, folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Of the last good configuration of the bureau; nothing without one."""
+    state_dir = top.peek("agent", "state_dir")
+    if not isinstance(state_dir, str):
+        state_dir = DEFAULT_STATE_DIR
+    try:
+        return _central_rows((folder / state_dir / CENTRAL_FILE).read_bytes())
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def _central_rows(body: bytes) -> dict[str, list[dict[str, Any]]]:
+    """The bureau's rows as the file would have them. Raises msgspec.MsgspecError for what is none of ours."""
+    central = msgspec.json.decode(body, type=CentralConfig)
+    rows = {"classroom": central.classrooms or (), "service": central.services or ()}
+    return {
+        name: [{key: value for key, value in msgspec.to_builtins(one).items() if value is not None} for one in own]
+        for name, own in rows.items()
+    }
 
 
 def _read(top: Table, folder: Path) -> AgentConfig:
     agent = top.table("agent")
     town = agent.string("town", None, pattern=ID_PATTERN, hint=_ID_HINT)
     school = agent.string("school", pattern=ID_PATTERN, hint=_ID_HINT)
-    state_dir = folder / agent.string("state_dir", "/var/lib/campus-agent")
+    state_dir = folder / agent.string("state_dir", DEFAULT_STATE_DIR)
     zone = _zone(agent)
     agent_id = agent.string("agent_id", None, pattern=ID_PATTERN, hint=_ID_HINT) or school or ""
     test_key = agent.string("test_key_file", None)

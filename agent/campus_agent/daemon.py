@@ -12,9 +12,13 @@ import signal
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
+
+from campus_agent import central
 from campus_agent.clock import EARLIEST_PLAUSIBLE, Clock, offset_seconds, system_clock
 from campus_agent.config import AgentConfig, Collector, Endpoint
 from campus_agent.discover.audit import audit
@@ -29,6 +33,7 @@ from campus_agent.schedule.history import RECALL_KEY, History
 from campus_agent.schedule.jobs import Job, Lane, jobs_of
 from campus_agent.schedule.planner import Look, Moment, Planner, Skip, Try, Wait
 from campus_agent.schedule.segment import alone
+from campus_agent.ship.connection import ShipFailed
 from campus_agent.ship.shipper import ShipOutcome, Shipper
 from campus_agent.ship.slots import NoSlot, release, reserve
 from campus_agent.spool.errors import SpoolError
@@ -73,11 +78,14 @@ LONGEST_SLOT_WAIT_SECONDS = 60.0
 """The segment is held while a slot is waited for: a person at the terminal must not wait longer than for a test."""
 
 
-async def run(config: AgentConfig) -> None:
-    """Until SIGTERM or SIGINT. Raises AlreadyRunning, SpoolError."""
+async def run(config: AgentConfig, file: Path | None = None) -> bool:
+    """Until SIGTERM or SIGINT, or until the bureau's configuration is another: then True, and the program begins again with it.
+
+    `file` is where the gateway's own configuration stands; without it the bureau is not asked. Raises AlreadyRunning, SpoolError.
+    """
     stay_small()
     spool = open_spool(config.state_dir, config.spool)
-    daemon = Daemon(config, spool, system_clock())
+    daemon = Daemon(config, spool, system_clock(), file=file)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -85,15 +93,17 @@ async def run(config: AgentConfig) -> None:
     lanes = [asyncio.ensure_future(job) for job in daemon.lanes()]
     notify.send("READY=1")
     stopping = asyncio.ensure_future(stop.wait())
+    renewed = asyncio.ensure_future(daemon.renewed.wait())
     try:
-        done, _ = await asyncio.wait([stopping, *lanes], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait([stopping, renewed, *lanes], return_when=asyncio.FIRST_COMPLETED)
         for lane in done:
             lane.result()
+        return stopping not in done
     finally:
         notify.send("STOPPING=1")
-        for lane in (stopping, *lanes):
+        for lane in (stopping, renewed, *lanes):
             lane.cancel()
-        await asyncio.gather(stopping, *lanes, return_exceptions=True)
+        await asyncio.gather(stopping, renewed, *lanes, return_exceptions=True)
         spool.close()
         log.info("agent stopped")
 
@@ -115,9 +125,14 @@ def stay_small() -> None:
 class Daemon:
     """The lanes and what they share."""
 
-    def __init__(self, config: AgentConfig, spool: Spool, clock: Clock, rng: Random | None = None) -> None:
+    def __init__(
+        self, config: AgentConfig, spool: Spool, clock: Clock, rng: Random | None = None, file: Path | None = None
+    ) -> None:
         """Nothing is measured yet."""
         self.config = config
+        self.renewed = asyncio.Event()
+        self._file = file
+        self._config_problem = ""
         self.spool = spool
         self.clock = clock
         self.rng = rng or Random()
@@ -145,7 +160,8 @@ class Daemon:
 
     def lanes(self) -> list[Coroutine[Any, Any, None]]:
         """Everything that runs at once."""
-        return [self._measure_lane("load"), self._measure_lane("light"), self._ship_lane(), self._watchdog()]
+        measuring = [self._measure_lane("load"), self._measure_lane("light")]
+        return [*measuring, self._ship_lane(), self._config_lane(), self._watchdog()]
 
     async def _measure_lane(self, lane: Lane) -> None:
         if lane == "load" and self._time_matters and self._shipper is not None:
@@ -356,6 +372,28 @@ class Daemon:
                 log.info("shipped", extra={"stored": outcome.stored, "quarantined": outcome.quarantined})
             await self._rest()
 
+    async def _config_lane(self) -> None:
+        """Ask the bureau now and then; away or wrong, the last good configuration stays in force."""
+        if self.config.collector is None or self._file is None:
+            await asyncio.Event().wait()
+            return
+        while True:
+            try:
+                body = await asyncio.to_thread(central.fetch, self.config, self._file)
+                self._config_problem = ""
+                if body is not None:
+                    await asyncio.to_thread(central.keep, body, self.config.state_dir)
+                    log.info("configuration of the bureau", extra={"tag": central.tag_of(body)})
+                    self.renewed.set()
+            except ShipFailed as failed:
+                log.info("configuration not fetched", extra={"reason": central.reason_of(failed)})
+            except central.Refused as refused:
+                self._config_problem = str(refused)
+                log.warning("configuration refused", extra={"reason": self._config_problem})
+            except OSError as error:
+                log.error("configuration not kept", extra={"reason": str(error)})
+            await asyncio.sleep(central.FETCH_SECONDS * self.rng.uniform(0.8, 1.2))
+
     async def _drain(self, shipper: Shipper) -> ShipOutcome:
         """In a thread; when the daemon stops, its exchange is ended and the thread waited for: it works on the spool."""
         thread = asyncio.ensure_future(asyncio.to_thread(shipper.drain))
@@ -400,7 +438,8 @@ class Daemon:
     def _state(self) -> AgentState:
         waits = self.spool.status()
         offset = offset_seconds(self.clock, self._shipper.estimate if self._shipper else None)
-        return agent_state(_os_name(), waits.pending_results, waits.lost_total, offset, self.spool.test_bytes_total())
+        made = agent_state(_os_name(), waits.pending_results, waits.lost_total, offset, self.spool.test_bytes_total())
+        return msgspec.structs.replace(made, config_problem=self._config_problem)
 
     def _spend(self, segment: Segment, octets: int) -> None:
         self.spool.add_test_bytes(segment, self._local_now().date(), octets)

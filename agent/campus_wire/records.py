@@ -5,6 +5,7 @@ counts stand beside ratios so that a figure can be worked out again later. Rates
 seconds. `down` is towards the classroom, or towards the school on the uplink.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -377,6 +378,8 @@ class AgentState(msgspec.Struct, frozen=True, omit_defaults=True):
     spool_dropped_results_total: Count = 0
     clock_offset_seconds: SignedSeconds | None = None
     test_bytes_total: dict[Segment, Count] = {}
+    config_problem: Annotated[str, Meta(max_length=200)] = ""
+    """Why the bureau's configuration is not in force; "" when it is, or there is none."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -429,6 +432,36 @@ class Slot(msgspec.Struct, frozen=True):
     id: str
     start_in_seconds: float
     seconds: float
+
+
+class CentralClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A classroom of the bureau's inventory that can be measured."""
+
+    id: Id
+    name: Annotated[str, Meta(max_length=200)]
+    host: Annotated[str, Meta(max_length=255)]
+    port: int | None = None
+    required_bits_per_second: int | None = None
+
+
+class CentralService(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A platform of the bureau's inventory."""
+
+    id: Id
+    name: Annotated[str, Meta(max_length=200)]
+    url: Annotated[str, Meta(max_length=2000)]
+
+
+class CentralConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the bureau says to a school's gateway; None: it says nothing of that."""
+
+    school: Id
+    town: str = ""
+    classrooms: Sequence[CentralClassroom] | None = None
+    services: Sequence[CentralService] | None = None
+    uplink_required_bits_per_second: int | None = None
+    policy_version: str = ""
+    schema_version: int = 1
 
 
 class EnrollRequest(msgspec.Struct, frozen=True, omit_defaults=True):

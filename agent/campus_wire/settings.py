@@ -94,6 +94,21 @@ class Table:
         """What the writer gave, for tables whose keys are the writer's own."""
         return tuple(self._values)
 
+    def peek(self, table: str, key: str) -> Any:
+        """What the writer gave, unchecked; None for nothing."""
+        inner = self._values.get(table)
+        return inner.get(key) if isinstance(inner, dict) else None
+
+    def extended(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Table":
+        """A copy with more rows in arrays of tables; a row whose id the writer has given already is left out."""
+        values = dict(self._values)
+        for name, more in rows.items():
+            own = values.get(name, [])
+            if isinstance(own, list):
+                known = {one.get("id") for one in own if isinstance(one, dict)}
+                values[name] = [*own, *(dict(one) for one in more if one.get("id") not in known)]
+        return Table(values, self._path, self.mistakes)
+
     def place(self, key: str) -> str:
         """The full name of a key, for messages."""
         return f"{self._path}.{key}" if self._path else key

@@ -16,7 +16,13 @@ from campus_collector.people import COOKIE, People
 from campus_wire.settings import Secret
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/ca.pem"})
-DOORS = (("POST", "/v1/enroll"), ("POST", "/v1/results"), ("POST", "/v1/slots"), ("PATCH", "/v1/problems"))
+DOORS = (
+    ("GET", "/v1/config"),
+    ("POST", "/v1/enroll"),
+    ("POST", "/v1/results"),
+    ("POST", "/v1/slots"),
+    ("PATCH", "/v1/problems"),
+)
 """What brings a token, or a code, of its own and asks for it itself."""
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self';"

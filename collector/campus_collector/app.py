@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from campus_collector.access import Access
 from campus_collector.api.routes import routes as api_routes
+from campus_collector.central.routes import routes as config_routes
 from campus_collector.enroll.routes import routes as enroll_routes
 from campus_collector.export.routes import routes as export_routes
 from campus_collector.http import HttpProblem, on_problem, problem_response
@@ -42,7 +43,7 @@ UPKEEP_SECONDS = 60.0
 def build(service: Service) -> ASGIApp:
     """The application with all its routes."""
     groups = (
-        enroll_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, tls_routes, web_routes, work_routes,
+        enroll_routes, config_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, tls_routes, web_routes, work_routes,
     )  # fmt: skip
     application = Starlette(
         routes=[route for group in groups for route in group(service)],

@@ -81,6 +81,12 @@ class Connection:
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "Accept": "application/json"}
         return self._exchange("POST", path, body, headers)
 
+    def fetch(self, path: str, tag: str | None) -> Answer:
+        """Ask with the token; with the tag of what we have, 304 says that it is still that. Raises ShipFailed."""
+        self._token = self._read_token()
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        return self._exchange("GET", path, None, headers | ({"If-None-Match": tag} if tag else {}))
+
     def get(self, path: str) -> Answer:
         """Ask without a token (/healthz). Raises ShipFailed."""
         return self._exchange("GET", path, None, {"Accept": "application/json"})

@@ -115,6 +115,13 @@ def _paths() -> dict[str, Any]:
                 "responses": _responses(None, 400, 401, 503),
             }
         },
+        "/v1/config": {
+            "get": {
+                "summary": "What the gateway of the token's school shall measure; ETag, 304",
+                "security": [{"token": []}],
+                "responses": _responses(None, 401, 503) | {"304": {"description": "Not changed"}},
+            }
+        },
         "/v1/enroll": {
             "post": {
                 "summary": "A one-time code for a gateway's token",

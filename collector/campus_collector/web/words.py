@@ -195,6 +195,7 @@ WORDS: dict[str, Text] = {
     "memory": Text("Memory free", "可用内存"),
     "disk": Text("Disk free", "可用磁盘"),
     "version": Text("Agent version", "程序版本"),
+    "config_problem": Text("Refused the bureau's configuration", "未采用教育局下发的配置"),
     "all_well": Text("nothing to do", "无待处理问题"),
     "not_met_count": Text("{count} not met", "{count} 项未达标"),
     "insufficient_count": Text("{count} with too little data", "{count} 项数据不足"),

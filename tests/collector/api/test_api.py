@@ -10,6 +10,7 @@ from starlette.routing import Route
 from campus_collector.access import Access
 from campus_collector.api.openapi import document
 from campus_collector.api.routes import routes as api_routes
+from campus_collector.central.routes import routes as config_routes
 from campus_collector.enroll.routes import routes as enroll_routes
 from campus_collector.export.routes import routes as export_routes
 from campus_collector.ingest.routes import routes as ingest_routes
@@ -81,7 +82,7 @@ def test_health(world: World) -> None:
 def test_the_description_names_every_route_and_every_status(world: World) -> None:
     said = document()["paths"]
     groups = (
-        enroll_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, tls_routes, web_routes, work_routes,
+        enroll_routes, config_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, tls_routes, web_routes, work_routes,
     )  # fmt: skip
     made: list[Route] = [route for group in groups for route in group(world.service)]
     methods: dict[str, set[str]] = {}

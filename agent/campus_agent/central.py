@@ -1,0 +1,88 @@
+"""What the bureau's inventory adds to this gateway's own configuration: fetched, checked, kept, and used again without the collector.
+
+A row of the gateway's own file outranks the bureau's row of the same id. What does not make a sound configuration is refused, told to the
+bureau, and the last good one stays in force for as long as it takes.
+"""
+
+import os
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from campus_agent.config import CENTRAL_FILE, AgentConfig, load_config
+from campus_agent.ship.connection import Connection, ShipFailed
+from campus_wire.failures import FAILURE_WORDS
+from campus_wire.records import CentralConfig
+from campus_wire.settings import ConfigurationError
+
+PATH = "/v1/config"
+FETCH_SECONDS = 300.0
+_decode = msgspec.json.Decoder(CentralConfig).decode
+
+
+class Refused(Exception):
+    """The bureau's configuration cannot be used; says why in one line of English, for the bureau's page."""
+
+
+def fetch(config: AgentConfig, file: Path) -> bytes | None:
+    """The bureau's configuration, if it is another than the one that is kept. Raises ShipFailed, Refused."""
+    if config.collector is None:
+        return None
+    held = kept(config.state_dir)
+    connection = Connection(config.collector)
+    try:
+        answer = connection.fetch(PATH, tag_of(held) if held else None)
+    finally:
+        connection.close()
+    if answer.status == 304 or answer.status == 404:  # 404: a collector that does not give any yet
+        return None
+    if answer.status != 200:
+        raise Refused(f"the collector answered {answer.status}")
+    if answer.body == held:
+        return None
+    check(answer.body, config, file)
+    return answer.body
+
+
+def check(body: bytes, config: AgentConfig, file: Path) -> None:
+    """Does it make a sound configuration with the gateway's own file? Raises Refused."""
+    try:
+        central = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(f"not understood: {error}"[:200]) from None
+    if central.school != config.school:
+        raise Refused(f"it is for {central.school}, not for {config.school}")
+    try:
+        load_config(file, central=body)
+    except ConfigurationError as error:
+        first = error.mistakes[0]
+        raise Refused(f"{first.path}: {first.text.en}"[:200]) from None
+
+
+def keep(body: bytes, state_dir: Path) -> None:
+    """Durably: the gateway may restart a hundred times before it sees the collector again. Raises OSError."""
+    beside = state_dir / f".{CENTRAL_FILE}.part"
+    with beside.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(state_dir / CENTRAL_FILE)
+
+
+def kept(state_dir: Path) -> bytes | None:
+    """The last good one; None without any."""
+    with suppress(OSError):
+        return (state_dir / CENTRAL_FILE).read_bytes()
+    return None
+
+
+def tag_of(body: bytes) -> str:
+    """Its ETag, as the collector makes it."""
+    return f'"{sha256(body).hexdigest()[:32]}"'
+
+
+def reason_of(failed: ShipFailed) -> str:
+    """In one line."""
+    return f"{FAILURE_WORDS[failed.failure.kind].en}: {failed.failure.detail}"[:200]

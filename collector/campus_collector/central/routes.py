@@ -1,0 +1,49 @@
+"""GET /v1/config: what a school's gateway shall measure; 304 when it has that already (RFC 9110 13.1.2)."""
+
+import asyncio
+import threading
+from datetime import datetime
+from hashlib import sha256
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from campus_collector.agents import principal_of
+from campus_collector.central.config import config_for
+from campus_collector.http import HttpProblem
+from campus_collector.inventory.model import Inventory
+from campus_collector.service import Service
+from campus_collector.store.interface import StoreUnavailable
+
+
+def routes(service: Service) -> list[Route]:
+    """The one route; the inventory is read again only when another is in force."""
+    lock = threading.Lock()
+    held: tuple[int, Inventory] | None = None
+
+    def inventory() -> Inventory:
+        nonlocal held
+        with lock:
+            version = service.store.inventory.version()
+            if held is None or held[0] != version:
+                held = (version, service.store.inventory.current())
+            return held[1]
+
+    def made(school: str) -> bytes:
+        day = datetime.now(service.config.timezone).date().replace(day=1)
+        return msgspec.json.encode(config_for(school, inventory(), service.verdicts.policy, day))
+
+    async def config(request: Request) -> Response:
+        principal = await asyncio.to_thread(principal_of, service.store, request)
+        try:
+            body = await asyncio.to_thread(made, principal.school)
+        except StoreUnavailable:
+            raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None
+        tag = f'"{sha256(body).hexdigest()[:32]}"'
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers={"ETag": tag})
+        return Response(body, media_type="application/json", headers={"ETag": tag})
+
+    return [Route("/v1/config", config)]

@@ -1,0 +1,146 @@
+"""The bureau's inventory reaches a gateway: a classroom added to the sheet is measured without touching it; a bad one is refused; away is no harm."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from campus_agent import central
+from campus_agent.config import CENTRAL_FILE, AgentConfig, load_config
+from campus_agent.daemon import run
+from campus_agent.ship.connection import ShipFailed
+from campus_collector.inventory.model import Classroom, School, Service
+from tests.collector.inventory.test_in_force import EDU, apply, inventory
+from tests.collector.world import World, collector
+
+ROOMS = (
+    Classroom("s001", "c101", "一年级1班", "10.0.1.2"),
+    Classroom("s001", "c102", "一年级2班", "10.0.1.3", 5400),
+    Classroom("s001", "c103", "无地址"),
+    Classroom("s001", "c104", "免考核", "10.0.1.5", exempt_reason="校舍改造"),
+    Classroom("s002", "c101", "别的学校", "10.0.2.2"),
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with collector(tmp_path / "bureau") as running:
+        yield running
+
+
+@pytest.fixture
+def file(world: World, tmp_path: Path) -> Path:
+    """A gateway's own configuration, with a room of its own."""
+    (tmp_path / "token").write_text(world.token)
+    (tmp_path / "state").mkdir()
+    path = tmp_path / "agent.toml"
+    path.write_text(
+        f'[agent]\nschool = "s001"\nstate_dir = "state"\n[collector]\nurl = "http://127.0.0.1:{world.port}"\n'
+        '[[classroom]]\nid = "c101"\nname = "mine"\nhost = "10.9.9.9"\n'
+    )
+    return path
+
+
+def taken(file: Path) -> AgentConfig:
+    """Fetch, keep, load again."""
+    config = load_config(file)
+    body = central.fetch(config, file)
+    assert body is not None
+    central.keep(body, config.state_dir)
+    return load_config(file)
+
+
+def test_the_inventorys_rooms_are_measured_and_ones_own_outrank_them(world: World, file: Path) -> None:
+    apply(world, inventory(*ROOMS, services=(EDU, Service("other", "他镇平台", "https://x.example/", "t02"))))
+    config = taken(file)
+    assert [(room.id, room.name, room.host, room.port) for room in config.classrooms] == [
+        ("c101", "mine", "10.9.9.9", 5301),
+        ("c102", "一年级2班", "10.0.1.3", 5400),
+    ]
+    assert config.classrooms[1].required_bits_per_second == 100_000_000
+    assert [one.id for one in config.services] == ["smartedu-cn"]
+    assert central.fetch(config, file) is None, "304: nothing new"
+    apply(world, inventory(ROOMS[1]))
+    assert [room.id for room in taken(file).classrooms] == ["c101", "c102"]
+    apply(world, inventory())
+    assert [room.id for room in taken(file).classrooms] == ["c101"], "what the bureau removed is no longer measured"
+
+
+def test_the_route(world: World) -> None:
+    apply(world, inventory(*ROOMS))
+    answer = world.get("/v1/config", Authorization=f"Bearer {world.token}")
+    assert answer.status == 200
+    assert {room["id"] for room in answer.json["classrooms"]} == {"c101", "c102"}
+    again = world.get("/v1/config", Authorization=f"Bearer {world.token}", If_None_Match=answer.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    assert world.get("/v1/config").status == 401
+    other = world.get("/v1/config", Authorization=f"Bearer {world.issue_token('s002')}")
+    assert [room["name"] for room in other.json["classrooms"]] == ["别的学校"], "each sees its own school"
+
+
+def test_without_an_inventory_nothing_changes(world: World, file: Path) -> None:
+    assert [room.id for room in taken(file).classrooms] == ["c101"]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "not understood"),
+        (b"[]", "not understood"),
+        (b'{"school": "s002"}', "it is for s002, not for s001"),
+        (b'{"school": "s001", "classrooms": [{"id": "c9", "name": "x", "host": "not a host!"}]}', "host"),
+        (b'{"school": "s001", "classrooms": [{"id": "uplink", "name": "x", "host": "10.0.0.1"}]}', "reserved"),
+        (b'{"school": "s001", "classrooms": [{"id": "c9", "name": "x", "host": "10.0.0.1", "port": 0}]}', "port"),
+        (b'{"school": "s001", "services": [{"id": "a", "name": "x", "url": "ftp://x"}]}', "url"),
+        (b'{"school": "s001", "classrooms": [{"id": "c9"}]}', "not understood"),
+        (b'{"school": "s001", "classrooms": ' + b"[" * 20000 + b"]" * 20000 + b"}", "not understood"),
+    ],
+)
+def test_a_bad_one_is_refused_with_its_reason(world: World, file: Path, body: bytes, why: str) -> None:
+    with pytest.raises(central.Refused) as refused:
+        central.check(body, load_config(file), file)
+    assert why in str(refused.value)
+    assert len(str(refused.value)) <= 200
+
+
+def test_a_kept_one_that_no_longer_fits_or_is_damaged_is_left_out(world: World, file: Path) -> None:
+    kept = file.parent / "state" / CENTRAL_FILE
+    for body in (
+        b"garbage",
+        json.dumps({"school": "s001", "classrooms": [{"id": "c9", "name": "x", "host": "?!"}]}).encode(),
+    ):
+        kept.write_bytes(body)
+        assert [room.id for room in load_config(file).classrooms] == ["c101"]
+
+
+def test_the_daemon_begins_again_with_what_is_new_and_goes_on_without_the_bureau(
+    file: Path, tmp_path: Path, world: World
+) -> None:
+    apply(world, inventory(*ROOMS))
+    assert asyncio.run(asyncio.wait_for(run(load_config(file), file), 30)) is True
+    assert [room.id for room in load_config(file).classrooms] == ["c101", "c102"]
+    moved = file.read_text().replace(f":{world.port}", ":1")
+    file.write_text(moved)
+    config = load_config(file)
+    with pytest.raises(ShipFailed):
+        central.fetch(config, file)
+    assert [room.id for room in config.classrooms] == ["c101", "c102"], "weeks without the bureau change nothing"
+
+
+def test_a_refusal_is_shown_to_the_bureau(world: World) -> None:
+    from campus_wire.records import AgentState
+    from tests.collector.world import throughput
+
+    world.send(throughput(), agent=AgentState("0.1.0", "Debian", config_problem="classroom[1].host: must be a host"))
+    page = world.get("/schools/s001").body.decode()
+    assert "未采用教育局下发的配置" in page
+    assert "classroom[1].host" in page
+
+
+def test_schools_without_a_town_seat_have_their_own(world: World, file: Path) -> None:
+    village = School("t01", "柳河镇", "s001", "柳河镇东庄小学", False)
+    apply(world, inventory(*ROOMS, school=village))
+    assert load_config(file).school == "s001"
+    assert [room.id for room in taken(file).classrooms] == ["c101", "c102"]
