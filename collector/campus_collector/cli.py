@@ -19,6 +19,7 @@ from campus_collector.commands import (
     enroll,
     explain,
     grafana,
+    ids_are_well,
     inventory,
     ledger,
     month_from,
@@ -30,7 +31,6 @@ from campus_collector.commands import (
 )
 from campus_collector.config import CollectorConfig, load_config
 from campus_collector.store.interface import Principal, StoreUnavailable, StoreUnusable
-from campus_wire.ids import is_id
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError
@@ -156,14 +156,8 @@ def _agent_token(arguments: argparse.Namespace, config: CollectorConfig, languag
     from campus_collector.ingest.tokens import new_token, token_hash
     from campus_collector.store.sqlite import SqliteStore
 
-    for name, value in (("SCHOOL", arguments.school), ("--town", arguments.town)):
-        if value is not None and not is_id(value):
-            text = Text(
-                "{name}: lower-case letters, digits, '-' and '_', not {value!r}",
-                "{name}：只能用小写字母、数字、“-”和“_”，不能是 {value!r}",
-            )
-            print(text.in_(language, name=name, value=value), file=sys.stderr)
-            return EXIT_USAGE
+    if not ids_are_well(language, school=arguments.school, town=arguments.town):
+        return EXIT_USAGE
     if arguments.valid_days is not None and not 1 <= arguments.valid_days <= MAX_TOKEN_DAYS:
         text = Text("--valid-days: must be within 1 … {most}", "--valid-days：必须在 1 至 {most} 之间")
         print(text.in_(language, most=MAX_TOKEN_DAYS), file=sys.stderr)

@@ -8,6 +8,7 @@ from time import monotonic
 
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.month import Month, parse_month
+from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
 from campus_wire.settings import ConfigurationError, Mistake
 
@@ -69,6 +70,20 @@ class Commands:
         parser.add_argument(
             "--json", action="store_true", help=self.words(Text("one JSON object", "输出一个 JSON 对象"))
         )
+
+
+def ids_are_well(language: Language, **named: str | None) -> bool:
+    """Are these ids as ids are written? Says what is wrong on standard error; None was not given."""
+    for name, value in named.items():
+        if value is not None and not is_id(value):
+            text = Text(
+                "{name}: lower-case letters, digits, '-' and '_', not {value!r}",
+                "{name}：只能用小写字母、数字、“-”和“_”，不能是 {value!r}",
+            )
+            shown = name.upper() if name == "school" else f"--{name}"
+            print(text.in_(language, name=shown, value=value), file=sys.stderr)
+            return False
+    return True
 
 
 def month_from(text: str, config: CollectorConfig) -> Month:

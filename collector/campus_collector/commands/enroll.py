@@ -4,9 +4,8 @@ import argparse
 import sys
 from datetime import UTC, datetime, timedelta
 
-from campus_collector.commands import EXIT_OK, EXIT_USAGE, Commands
+from campus_collector.commands import EXIT_OK, EXIT_USAGE, Commands, ids_are_well
 from campus_collector.config import CollectorConfig
-from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
 
 WORDS = Text("a one-time code by which a school's gateway enrols", "生成学校网关注册用的一次性注册码")
@@ -31,14 +30,8 @@ def _code(arguments: argparse.Namespace, config: CollectorConfig, language: Lang
     from campus_collector.enroll.codes import code_hash, new_code, plain
     from campus_collector.store.sqlite import SqliteStore
 
-    for name, value in (("SCHOOL", arguments.school), ("--town", arguments.town)):
-        if value is not None and not is_id(value):
-            text = Text(
-                "{name}: lower-case letters, digits, '-' and '_', not {value!r}",
-                "{name}：只能用小写字母、数字、“-”和“_”，不能是 {value!r}",
-            )
-            print(text.in_(language, name=name, value=value), file=sys.stderr)
-            return EXIT_USAGE
+    if not ids_are_well(language, school=arguments.school, town=arguments.town):
+        return EXIT_USAGE
     if not 1 <= arguments.hours <= MOST_HOURS:
         text = Text("--hours: must be within 1 … {most}", "--hours：必须在 1 至 {most} 之间")
         print(text.in_(language, most=MOST_HOURS), file=sys.stderr)

@@ -88,7 +88,14 @@ class Book:
         return found
 
     def closes_at(self, month: Month) -> datetime:
-        """When the policy closes a month: on a day of the next one, at the hour of reports."""
+        """When a month is closed: on the policy's day of the next one, at the hour of reports.
+
+        Months of before the collector was there are filled by gateways that still have them: they are closed with the month it began in.
+        """
+        first = self._service.store.chain.first_day()
+        if first is not None:
+            began = self._service.verdicts.judging.month_on(day_of(first))
+            month = max(month, began, key=lambda one: one.first_day)
         day = month.next().first_day + timedelta(days=self._service.verdicts.policy.report.close_day - 1)
         return self._local(day)
 

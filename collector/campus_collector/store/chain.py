@@ -29,6 +29,11 @@ class Chain:
         )
         return [Seal(*row) for row in rows]
 
+    def first_day(self) -> int | None:
+        """The day (UTC, since 1970) on which the first result of all came in; None of none."""
+        row = self._database.one("SELECT min((SELECT min(day) FROM seal WHERE seal.school = school.id)) FROM school")
+        return row[0] if row else None
+
     def links(self, school: str) -> Iterator[Link]:
         """Every place of the chain with the octets that are stored for it, in order; octets None: the result is not there any more.
 

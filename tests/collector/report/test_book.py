@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from campus_collector.cli import main
+from campus_collector.judge.day import day_number
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import read_policy
 from campus_collector.report import pdf
@@ -15,6 +16,7 @@ from campus_collector.report.book import Book, NoReport
 from campus_collector.report.figures import content_hash
 from campus_collector.report.pdf import FontMissing
 from campus_collector.report.render import FORMS
+from campus_collector.store.chain import Chain
 from campus_collector.store.database import Refused
 from campus_wire.bandwidth import Verdict
 from tests.collector.world import World, collector, days, throughput
@@ -33,6 +35,12 @@ ZONE = ZoneInfo("Asia/Shanghai")
 OCTOBER, NOVEMBER, DECEMBER = (Month(2026, number, ZONE) for number in (10, 11, 12))
 FIRST = datetime(2026, 10, 12, 2, tzinfo=UTC)
 SECOND = datetime(2026, 11, 9, 2, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _from_october_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The collector has been there since October, whatever today is."""
+    monkeypatch.setattr(Chain, "first_day", lambda self: day_number(FIRST.date()))
 
 
 def at(month: int, day: int, hour: int = 0) -> datetime:
@@ -216,3 +224,22 @@ def test_a_rule_that_changes_inside_the_month_is_said(world: World) -> None:
     assert figures.targets[0].required_bits_per_second == 1e8, "a month is judged by the rule of its first day"
     page = Book(world.service).document(OCTOBER, "html", "zh", now=at(11, 20)).decode()
     assert "百兆进班的判定规则在本月内调整" in page
+
+
+def test_months_of_before_the_collector_are_closed_with_the_month_it_began_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway that spooled for weeks sends October in late November: October is not closed with the half of it that came first."""
+    monkeypatch.setattr(Chain, "first_day", lambda self: day_number(SECOND.date()))
+    seed(world)
+    book = Book(world.service)
+    assert book.closes_at(OCTOBER) == book.closes_at(NOVEMBER) == at(12, 5, 6)
+    assert book.catch_up(at(11, 20)) == []
+    assert book.catch_up(at(12, 5, 6)) == ["2026-10", "2026-11"]
+
+
+def test_the_first_day_is_when_the_first_result_came(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert world.service.store.chain.first_day() is None
+    seed(world)
+    assert world.service.store.chain.first_day() == day_number(datetime.now(UTC).date())
