@@ -305,4 +305,8 @@ def test_a_persons_test_counts_against_the_days_octets(tmp_path: Path) -> None:
         said = json.loads(run("measure", "classroom", "c101", "--json", "--config", str(file)).stdout)
     assert said["down"], said
     with open_spool(tmp_path / "state", role="reader") as spool:
-        assert spool.test_bytes_total() == {"classroom": said["down"]["bytes"] + said["up"]["bytes"]}
+        counted = spool.test_bytes_total()
+    if said["up"] is None:  # a machine too busy to test the other direction: what was sent of it counts all the same
+        assert counted["classroom"] >= said["down"]["bytes"]
+    else:
+        assert counted == {"classroom": said["down"]["bytes"] + said["up"]["bytes"]}
