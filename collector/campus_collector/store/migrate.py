@@ -57,6 +57,11 @@ def migrate(database: sqlite3.Connection, steps: Iterable[Migration]) -> list[st
         except sqlite3.Error as error:
             if database.in_transaction:
                 database.execute("ROLLBACK")
+            row = database.execute("SELECT checksum FROM migration WHERE name = ?", (step.name,)).fetchone()
+            if (
+                row is not None and row[0] == step.checksum
+            ):  # another program of ours did it while we waited for the lock
+                continue
             raise StoreUnusable(f"migration {step.name} failed: {error}") from None
         applied.append(step.name)
     return applied

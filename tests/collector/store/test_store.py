@@ -165,6 +165,31 @@ def test_a_changed_migration_and_a_newer_database_are_refused(tmp_path: Path) ->
         migrate(database, [])
 
 
+def test_two_programs_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
+    """`serve` and a command on a database of an older version, at the same moment."""
+    for number in range(10):
+        path, barrier, said = tmp_path / f"{number}.db", threading.Barrier(3), []
+        migrate(sqlite3.connect(path, isolation_level=None), shipped("sqlite")[: number % 4])
+
+        def begin(path: Path = path, barrier: threading.Barrier = barrier, said: list[str] = said) -> None:
+            database = sqlite3.connect(path, timeout=20, isolation_level=None)
+            barrier.wait()
+            try:
+                migrate(database, shipped("sqlite"))
+            except StoreUnusable as error:
+                said.append(str(error))
+            database.close()
+
+        threads = [threading.Thread(target=begin) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert said == []
+        done = sqlite3.connect(path).execute("SELECT name FROM migration ORDER BY name").fetchall()
+        assert [row[0] for row in done] == [step.name for step in shipped("sqlite")]
+
+
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
     database = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
     with pytest.raises(StoreUnusable, match="migration 0001_bad.sql failed"):
