@@ -59,6 +59,8 @@ class Machine:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=BOOT_SECONDS
         )
         said = self.root / "check.out"
+        if not said.exists() and "not permitted" in done.stderr:
+            pytest.skip(f"NO MACHINE: containers may not be booted here: {done.stderr[-300:]}")
         assert said.exists(), (done.stdout + done.stderr)[-3000:]
         return said.read_text()
 
@@ -74,7 +76,10 @@ def machine(folder: Path) -> Iterator[Machine]:
         (layers / "upper").mkdir()
         (layers / "work").mkdir()
         options = f"lowerdir=/,upperdir={layers}/upper,workdir={layers}/work"
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
+        mount = ["mount", "-t", "overlay", "overlay", "-o", options, str(root)]
+        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            pytest.skip(f"NO MACHINE: no overlay can be mounted here: {mounted.stderr.strip()}")
         try:
             shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
             one = Machine(root)
