@@ -1,7 +1,7 @@
 """What the bureau's inventory adds to this gateway's own configuration: fetched, checked, kept, and used again without the collector.
 
-A row of the gateway's own file outranks the bureau's row of the same id. What does not make a sound configuration is refused, told to the
-bureau, and the last good one stays in force for as long as it takes.
+It has the shape of the gateway's own file and wins over it, key by key; what the bureau does not say (engines, switches, secrets) stays the file's.
+What does not make a sound configuration is refused, told to the bureau, and the last good one stays in force for as long as it takes.
 """
 
 import os
@@ -52,8 +52,8 @@ def check(body: bytes, config: AgentConfig, file: Path) -> None:
         central = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(f"not understood: {error}"[:200]) from None
-    if central.school != config.school:
-        raise Refused(f"it is for {central.school}, not for {config.school}")
+    if central.agent.school != config.school:
+        raise Refused(f"it is for {central.agent.school}, not for {config.school}")
     try:
         load_config(file, central=body)
     except ConfigurationError as error:

@@ -191,9 +191,9 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ, central: by
     """
     top = load(path, environ, _ENVIRONMENT_TABLES)
     folder = path.resolve().parent
-    rows = _central_rows(central) if central is not None else _kept_rows(top, folder)
-    config = _read(top.extended(rows), folder)
-    if top.mistakes and rows and central is None:
+    body = central if central is not None else _kept_central(top, folder)
+    config = _read(top if body is None else _over(top, body), folder)
+    if top.mistakes and body is not None and central is None:
         top.mistakes.clear()
         config = _read(top, folder)
     if top.mistakes:
@@ -201,25 +201,37 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ, central: by
     return config
 
 
-def _kept_rows(top: Table, folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Of the last good configuration of the bureau; nothing without one."""
+def _kept_central(top: Table, folder: Path) -> bytes | None:
+    """The last good configuration of the bureau; None without one."""
     state_dir = top.peek("agent", "state_dir")
     if not isinstance(state_dir, str):
         state_dir = DEFAULT_STATE_DIR
     try:
-        return _central_rows((folder / state_dir / CENTRAL_FILE).read_bytes())
-    except (OSError, msgspec.MsgspecError):
-        return {}
+        body = (folder / state_dir / CENTRAL_FILE).read_bytes()
+        msgspec.json.decode(body, type=CentralConfig)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return body
 
 
-def _central_rows(body: bytes) -> dict[str, list[dict[str, Any]]]:
-    """The bureau's rows as the file would have them. Raises msgspec.MsgspecError for what is none of ours."""
+def _over(top: Table, body: bytes) -> Table:
+    """The file with the bureau's word over it. Equipment only where the file has its row: what it is asked with are secrets of the school."""
     central = msgspec.json.decode(body, type=CentralConfig)
-    rows = {"classroom": central.classrooms or (), "service": central.services or ()}
-    return {
-        name: [{key: value for key, value in msgspec.to_builtins(one).items() if value is not None} for one in own]
-        for name, own in rows.items()
+    own = top.ids("device")
+    rows = {
+        "classroom": central.classroom or (),
+        "service": central.service or (),
+        "device": [one for one in central.device or () if one.id in own],
     }
+    tables = {"agent": central.agent, "uplink": central.uplink}
+    return top.overlaid(
+        {name: _given(one) for name, one in tables.items() if one is not None},
+        {name: [_given(one) for one in more] for name, more in rows.items()},
+    )
+
+
+def _given(record: msgspec.Struct) -> dict[str, Any]:
+    return {key: value for key, value in msgspec.to_builtins(record).items() if value is not None}
 
 
 def _read(top: Table, folder: Path) -> AgentConfig:

@@ -434,6 +434,13 @@ class Slot(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class CentralAgent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose gateway it is."""
+
+    school: Id
+    town: str | None = None
+
+
 class CentralClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
     """A classroom of the bureau's inventory that can be measured."""
 
@@ -444,6 +451,17 @@ class CentralClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
     required_bits_per_second: int | None = None
 
 
+class CentralDevice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A piece of equipment of the inventory; its secrets are in the gateway's own file."""
+
+    id: Id
+    name: Annotated[str, Meta(max_length=200)]
+    room: str
+    profile: Id
+    host: Annotated[str, Meta(max_length=255)]
+    required: bool = True
+
+
 class CentralService(msgspec.Struct, frozen=True, omit_defaults=True):
     """A platform of the bureau's inventory."""
 
@@ -452,14 +470,20 @@ class CentralService(msgspec.Struct, frozen=True, omit_defaults=True):
     url: Annotated[str, Meta(max_length=2000)]
 
 
-class CentralConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the bureau says to a school's gateway; None: it says nothing of that."""
+class CentralUplink(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the policy asks of the line to the bureau."""
 
-    school: Id
-    town: str = ""
-    classrooms: Sequence[CentralClassroom] | None = None
-    services: Sequence[CentralService] | None = None
-    uplink_required_bits_per_second: int | None = None
+    required_bits_per_second: int
+
+
+class CentralConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the bureau says to a school's gateway, in the shape of `agent.toml`; None: it says nothing of that."""
+
+    agent: CentralAgent
+    classroom: Sequence[CentralClassroom] | None = None
+    device: Sequence[CentralDevice] | None = None
+    service: Sequence[CentralService] | None = None
+    uplink: CentralUplink | None = None
     policy_version: str = ""
     schema_version: int = 1
 

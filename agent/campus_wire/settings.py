@@ -99,14 +99,30 @@ class Table:
         inner = self._values.get(table)
         return inner.get(key) if isinstance(inner, dict) else None
 
-    def extended(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Table":
-        """A copy with more rows in arrays of tables; a row whose id the writer has given already is left out."""
+    def ids(self, rows: str) -> frozenset[str]:
+        """The ids of an array of tables, unchecked."""
+        found = self._values.get(rows)
+        return (
+            frozenset(one["id"] for one in found if isinstance(one, dict) and isinstance(one.get("id"), str))
+            if (isinstance(found, list))
+            else frozenset()
+        )
+
+    def overlaid(
+        self, tables: Mapping[str, Mapping[str, Any]], rows: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> "Table":
+        """A copy in which these keys win: tables key by key, where the writer has that table; rows of arrays by their id, new ones at the end."""
         values = dict(self._values)
+        for name, over in tables.items():
+            own = values.get(name)
+            if isinstance(own, dict):
+                values[name] = own | dict(over)
         for name, more in rows.items():
             own = values.get(name, [])
-            if isinstance(own, list):
-                known = {one.get("id") for one in own if isinstance(one, dict)}
-                values[name] = [*own, *(dict(one) for one in more if one.get("id") not in known)]
+            if isinstance(own, list) and all(isinstance(one, dict) for one in own):
+                winning = {one["id"]: one for one in more}
+                kept = [one | dict(winning.pop(one.get("id"), {})) for one in own]
+                values[name] = [*kept, *(dict(one) for one in winning.values())]
         return Table(values, self._path, self.mistakes)
 
     def place(self, key: str) -> str:

@@ -1,4 +1,4 @@
-"""The bureau's inventory reaches a gateway: a classroom added to the sheet is measured without touching it; a bad one is refused; away is no harm."""
+"""The bureau's inventory reaches a gateway, in the shape of agent.toml and over it: a classroom added to the sheet is measured without touching it; a bad one is refused; away is no harm."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from campus_agent import central
 from campus_agent.config import CENTRAL_FILE, AgentConfig, load_config
 from campus_agent.daemon import run
 from campus_agent.ship.connection import ShipFailed
-from campus_collector.inventory.model import Classroom, School, Service
+from campus_collector.inventory.model import Classroom, Device, Inventory, School, Service
 from tests.collector.inventory.test_in_force import EDU, apply, inventory
 from tests.collector.world import World, collector
 
@@ -38,7 +38,9 @@ def file(world: World, tmp_path: Path) -> Path:
     path = tmp_path / "agent.toml"
     path.write_text(
         f'[agent]\nschool = "s001"\nstate_dir = "state"\n[collector]\nurl = "http://127.0.0.1:{world.port}"\n'
-        '[[classroom]]\nid = "c101"\nname = "mine"\nhost = "10.9.9.9"\n'
+        '[[classroom]]\nid = "c101"\nname = "mine"\nhost = "10.9.9.9"\nengine = "iperf3"\n'
+        '[uplink]\nhost = "10.8.8.8"\nrequired_bits_per_second = 500_000_000\n'
+        '[[device]]\nid = "rec-1"\nroom = "old"\nprofile = "web-http"\nhost = "10.7.7.7"\n'
     )
     return path
 
@@ -52,14 +54,18 @@ def taken(file: Path) -> AgentConfig:
     return load_config(file)
 
 
-def test_the_inventorys_rooms_are_measured_and_ones_own_outrank_them(world: World, file: Path) -> None:
+def test_the_inventorys_rooms_are_measured_and_its_word_wins(world: World, file: Path) -> None:
     apply(world, inventory(*ROOMS, services=(EDU, Service("other", "他镇平台", "https://x.example/", "t02"))))
     config = taken(file)
     assert [(room.id, room.name, room.host, room.port) for room in config.classrooms] == [
-        ("c101", "mine", "10.9.9.9", 5301),
+        ("c101", "一年级1班", "10.0.1.2", 5201),
         ("c102", "一年级2班", "10.0.1.3", 5400),
     ]
     assert config.classrooms[1].required_bits_per_second == 100_000_000
+    assert config.classrooms[0].engine == "iperf3", "what the bureau does not say stays the file's"
+    assert config.town == "t01"
+    assert config.uplink is not None
+    assert (config.uplink.host, config.uplink.required_bits_per_second) == ("10.8.8.8", 1_000_000_000)
     assert [one.id for one in config.services] == ["smartedu-cn"]
     assert central.fetch(config, file) is None, "304: nothing new"
     apply(world, inventory(ROOMS[1]))
@@ -72,12 +78,12 @@ def test_the_route(world: World) -> None:
     apply(world, inventory(*ROOMS))
     answer = world.get("/v1/config", Authorization=f"Bearer {world.token}")
     assert answer.status == 200
-    assert {room["id"] for room in answer.json["classrooms"]} == {"c101", "c102"}
+    assert {room["id"] for room in answer.json["classroom"]} == {"c101", "c102"}
     again = world.get("/v1/config", Authorization=f"Bearer {world.token}", If_None_Match=answer.headers["etag"])
     assert (again.status, again.body) == (304, b"")
     assert world.get("/v1/config").status == 401
     other = world.get("/v1/config", Authorization=f"Bearer {world.issue_token('s002')}")
-    assert [room["name"] for room in other.json["classrooms"]] == ["别的学校"], "each sees its own school"
+    assert [room["name"] for room in other.json["classroom"]] == ["别的学校"], "each sees its own school"
 
 
 def test_without_an_inventory_nothing_changes(world: World, file: Path) -> None:
@@ -89,13 +95,19 @@ def test_without_an_inventory_nothing_changes(world: World, file: Path) -> None:
     [
         (b"", "not understood"),
         (b"[]", "not understood"),
-        (b'{"school": "s002"}', "it is for s002, not for s001"),
-        (b'{"school": "s001", "classrooms": [{"id": "c9", "name": "x", "host": "not a host!"}]}', "host"),
-        (b'{"school": "s001", "classrooms": [{"id": "uplink", "name": "x", "host": "10.0.0.1"}]}', "reserved"),
-        (b'{"school": "s001", "classrooms": [{"id": "c9", "name": "x", "host": "10.0.0.1", "port": 0}]}', "port"),
-        (b'{"school": "s001", "services": [{"id": "a", "name": "x", "url": "ftp://x"}]}', "url"),
-        (b'{"school": "s001", "classrooms": [{"id": "c9"}]}', "not understood"),
-        (b'{"school": "s001", "classrooms": ' + b"[" * 20000 + b"]" * 20000 + b"}", "not understood"),
+        (b'{"agent": {"school": "s002"}}', "it is for s002, not for s001"),
+        (b'{"agent": {"school": "s001"}, "classroom": [{"id": "c9", "name": "x", "host": "not a host!"}]}', "host"),
+        (
+            b'{"agent": {"school": "s001"}, "classroom": [{"id": "uplink", "name": "x", "host": "10.0.0.1"}]}',
+            "reserved",
+        ),
+        (
+            b'{"agent": {"school": "s001"}, "classroom": [{"id": "c9", "name": "x", "host": "10.0.0.1", "port": 0}]}',
+            "port",
+        ),
+        (b'{"agent": {"school": "s001"}, "service": [{"id": "a", "name": "x", "url": "ftp://x"}]}', "url"),
+        (b'{"agent": {"school": "s001"}, "classroom": [{"id": "c9"}]}', "not understood"),
+        (b'{"agent": {"school": "s001"}, "classroom": ' + b"[" * 20000 + b"]" * 20000 + b"}", "not understood"),
     ],
 )
 def test_a_bad_one_is_refused_with_its_reason(world: World, file: Path, body: bytes, why: str) -> None:
@@ -109,7 +121,7 @@ def test_a_kept_one_that_no_longer_fits_or_is_damaged_is_left_out(world: World, 
     kept = file.parent / "state" / CENTRAL_FILE
     for body in (
         b"garbage",
-        json.dumps({"school": "s001", "classrooms": [{"id": "c9", "name": "x", "host": "?!"}]}).encode(),
+        json.dumps({"agent": {"school": "s001"}, "classroom": [{"id": "c9", "name": "x", "host": "?!"}]}).encode(),
     ):
         kept.write_bytes(body)
         assert [room.id for room in load_config(file).classrooms] == ["c101"]
@@ -144,3 +156,14 @@ def test_schools_without_a_town_seat_have_their_own(world: World, file: Path) ->
     apply(world, inventory(*ROOMS, school=village))
     assert load_config(file).school == "s001"
     assert [room.id for room in taken(file).classrooms] == ["c101", "c102"]
+
+
+def test_equipment_is_corrected_where_the_file_has_it(world: World, file: Path) -> None:
+    """Its secrets are the school's: a device that the file does not name cannot be asked, and accuses nobody."""
+    devices = (
+        Device("s001", "r1", "rec-1", "录播主机", "web-http", "10.0.1.50"),
+        Device("s001", "r1", "cam-1", "摄像机", "camera-onvif", "10.0.1.51"),
+    )
+    apply(world, Inventory((School("t01", "柳河镇", "s001", "中心小学", True),), ROOMS, devices, ()))
+    (one,) = taken(file).devices
+    assert (one.id, one.room, one.host) == ("rec-1", "r1", "10.0.1.50")
