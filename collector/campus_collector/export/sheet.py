@@ -40,14 +40,6 @@ class Sheet:
         else:
             self._places.pop(owner, None)
 
-    def drop(self, owner: Owner) -> None:
-        """An owner is gone."""
-        self.put(owner, "", ())
-
-    def owners(self) -> Collection[Owner]:
-        """Who has lines."""
-        return self._places.keys()
-
     def block(self, metric: Metric, towns: Collection[str] | None, openmetrics: bool) -> bytes:
         """A metric with all its lines, or with those of some towns."""
         parts = [head(metric, openmetrics)]

@@ -67,7 +67,6 @@ def compose(figures: Figures, language: Language) -> Document:
         f"{title} · {month}",
         figures.issued_on,
         content_hash(figures),
-        keep_together=bool(figures.scope),
     )
 
 

@@ -1,6 +1,6 @@
 """A report as a document that knows no form: headings, paragraphs, tables with typed columns, charts. Every form writes the same cells. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from campus_wire.language import Language
@@ -84,9 +84,6 @@ class Document:
     footer: str
     issued_on: str
     hash: str
-    page_words: tuple[str, str] = ("— ", " —")
-    keep_together: bool = field(default=False)
-    """An excerpt is one page."""
 
     @property
     def tables(self) -> list[Table]:

@@ -243,3 +243,22 @@ def test_the_first_day_is_when_the_first_result_came(world: World, monkeypatch: 
     assert world.service.store.chain.first_day() is None
     seed(world)
     assert world.service.store.chain.first_day() == day_number(datetime.now(UTC).date())
+
+
+def test_killed_between_closing_and_issuing_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figures are closed in one piece; documents that were not made then are made of those figures, not of later results."""
+    with collector(tmp_path) as world:
+        seed(world)
+        book = Book(world.service)
+        with monkeypatch.context() as patched:
+            patched.setattr(Book, "document", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt()))
+            with pytest.raises(KeyboardInterrupt):
+                book.close(OCTOBER, at(11, 5, 6))
+        assert world.service.store.monthly.documents("2026-10") == []
+    with collector(tmp_path) as world:
+        world.send(*(throughput(at=one + timedelta(days=3), subject="c102") for one in days(1, 2, FIRST)))
+        book = Book(world.service)
+        assert book.catch_up(at(11, 5, 7)) == []
+        assert len(world.service.store.monthly.documents("2026-10")) == 8
+        assert book.figures(OCTOBER).targets[0].count.insufficient == 1, "as it was closed"
+        assert all(one.well for one in book.verify("2026-10"))
