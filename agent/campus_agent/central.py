@@ -14,16 +14,23 @@ import msgspec
 from campus_agent.config import CENTRAL_FILE, AgentConfig, load_config
 from campus_agent.ship.connection import Connection, ShipFailed
 from campus_wire.failures import FAILURE_WORDS
+from campus_wire.language import Text
 from campus_wire.records import CentralConfig
 from campus_wire.settings import ConfigurationError
 
 PATH = "/v1/config"
 FETCH_SECONDS = 300.0
+MAX_WORDS = 200
 _decode = msgspec.json.Decoder(CentralConfig).decode
 
 
 class Refused(Exception):
-    """The bureau's configuration cannot be used; says why in one line of English, for the bureau's page."""
+    """The bureau's configuration cannot be used; says why in one line of either language, for the bureau's page."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        """Bounded, as the wire is."""
+        self.words = Text(en[:MAX_WORDS], zh[:MAX_WORDS])
+        super().__init__(self.words.en)
 
 
 def fetch(config: AgentConfig, file: Path) -> bytes | None:
@@ -39,7 +46,7 @@ def fetch(config: AgentConfig, file: Path) -> bytes | None:
     if answer.status == 304 or answer.status == 404:  # 404: a collector that does not give any yet
         return None
     if answer.status != 200:
-        raise Refused(f"the collector answered {answer.status}")
+        raise Refused(f"the collector answered {answer.status}", f"采集端返回 {answer.status}")
     if answer.body == held:
         return None
     check(answer.body, config, file)
@@ -51,14 +58,17 @@ def check(body: bytes, config: AgentConfig, file: Path) -> None:
     try:
         central = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(f"not understood: {error}"[:200]) from None
+        raise Refused(f"not understood: {error}", f"内容无法识别：{error}") from None
     if central.agent.school != config.school:
-        raise Refused(f"it is for {central.agent.school}, not for {config.school}")
+        raise Refused(
+            f"it is for {central.agent.school}, not for {config.school}",
+            f"该配置属于 {central.agent.school}，不属于 {config.school}",
+        )
     try:
         load_config(file, central=body)
     except ConfigurationError as error:
         first = error.mistakes[0]
-        raise Refused(f"{first.path}: {first.text.en}"[:200]) from None
+        raise Refused(first.in_("en"), first.in_("zh")) from None
 
 
 def keep(body: bytes, state_dir: Path) -> None:

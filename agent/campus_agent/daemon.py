@@ -51,6 +51,7 @@ from campus_agent.subjects import (
 )
 from campus_wire import notify
 from campus_wire.failures import SkipReason, Validity
+from campus_wire.language import Text
 from campus_wire.records import (
     MAX_SLOT_SECONDS,
     AgentState,
@@ -69,6 +70,7 @@ from campus_wire.version import VERSION
 log = logging.getLogger(__name__)
 
 LONGEST_SLEEP_SECONDS = 60.0
+NO_PROBLEM = Text("", "")
 WATCHDOG_SECONDS = 20.0
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
 SEGMENT_PATIENCE_SECONDS = 30.0
@@ -132,7 +134,7 @@ class Daemon:
         self.config = config
         self.renewed = asyncio.Event()
         self._file = file
-        self._config_problem = ""
+        self._config_problem = NO_PROBLEM
         self.spool = spool
         self.clock = clock
         self.rng = rng or Random()
@@ -380,7 +382,7 @@ class Daemon:
         while True:
             try:
                 body = await asyncio.to_thread(central.fetch, self.config, self._file)
-                self._config_problem = ""
+                self._config_problem = NO_PROBLEM
                 if body is not None:
                     await asyncio.to_thread(central.keep, body, self.config.state_dir)
                     log.info("configuration of the bureau", extra={"tag": central.tag_of(body)})
@@ -388,8 +390,8 @@ class Daemon:
             except ShipFailed as failed:
                 log.info("configuration not fetched", extra={"reason": central.reason_of(failed)})
             except central.Refused as refused:
-                self._config_problem = str(refused)
-                log.warning("configuration refused", extra={"reason": self._config_problem})
+                self._config_problem = refused.words
+                log.warning("configuration refused", extra={"reason": refused.words.en})
             except OSError as error:
                 log.error("configuration not kept", extra={"reason": str(error)})
             await asyncio.sleep(central.FETCH_SECONDS * self.rng.uniform(0.8, 1.2))
@@ -439,7 +441,9 @@ class Daemon:
         waits = self.spool.status()
         offset = offset_seconds(self.clock, self._shipper.estimate if self._shipper else None)
         made = agent_state(_os_name(), waits.pending_results, waits.lost_total, offset, self.spool.test_bytes_total())
-        return msgspec.structs.replace(made, config_problem=self._config_problem)
+        return msgspec.structs.replace(
+            made, config_problem_en=self._config_problem.en, config_problem_zh=self._config_problem.zh
+        )
 
     def _spend(self, segment: Segment, octets: int) -> None:
         self.spool.add_test_bytes(segment, self._local_now().date(), octets)

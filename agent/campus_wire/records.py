@@ -378,7 +378,8 @@ class AgentState(msgspec.Struct, frozen=True, omit_defaults=True):
     spool_dropped_results_total: Count = 0
     clock_offset_seconds: SignedSeconds | None = None
     test_bytes_total: dict[Segment, Count] = {}
-    config_problem: Annotated[str, Meta(max_length=200)] = ""
+    config_problem_en: Annotated[str, Meta(max_length=200)] = ""
+    config_problem_zh: Annotated[str, Meta(max_length=200)] = ""
     """Why the bureau's configuration is not in force; "" when it is, or there is none."""
 
 

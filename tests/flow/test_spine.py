@@ -54,8 +54,11 @@ read_token_file = "read-token"
 [policy]
 file = "policy.toml"
 """
+RULES = Path(__file__).parents[2] / "deploy" / "prometheus"
+BOARD = Path(__file__).parents[2] / "dashboards" / "zh" / "school.json"
 PROMETHEUS = f"""
-global: {{scrape_interval: 2s, scrape_timeout: 2s}}
+global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}
+rule_files: [{RULES}/recording.rules.yml, {RULES}/alerts.rules.yml]
 scrape_configs:
   - job_name: campusmeter
     scheme: https
@@ -128,6 +131,23 @@ def test_from_a_classroom_s_wire_to_a_query(tmp_path: Path) -> None:
                     assert rate == pytest.approx(room.line_rate_bits_per_second, rel=0.015)
                 met = query(f'campus_subject_met{{target="classroom_bandwidth",subject="{room.id}"}}')
                 assert [one["value"][1] for one in met] == {"met": ["1"], "not_met": ["0"]}.get(room.truth, [])
+            slowest = query("campus:classroom_line_rate_bits_per_second:min")
+            assert {one["metric"]["classroom"] for one in slowest} == {room.id for room in ROOMS if room.on}
+            for one in slowest:
+                rates = query(f'campus_classroom_line_rate_bits_per_second{{classroom="{one["metric"]["classroom"]}"}}')
+                assert float(one["value"][1]) == pytest.approx(
+                    min(float(rate["value"][1]) for rate in rates), rel=0.015
+                )
+            panels = json.loads(BOARD.read_text(encoding="utf-8"))["panels"]
+            asked = [
+                target["expr"]
+                for panel in panels
+                for target in panel["targets"]
+                if "campus_classroom_" in target["expr"]
+            ]
+            asked = [one.replace("$town", "t01").replace("$school", "s001") for one in asked if "_port_" not in one]
+            assert len(asked) >= 3
+            assert [one for one in asked if not query(one)] == [], "panels of classrooms, fed by the lab"
             ratio = query('campus_target_compliance_ratio{target="classroom_bandwidth",town=""}')
             assert float(ratio[0]["value"][1]) == 0.25
             assert query("campus_agent_up")[0]["value"][1] == "1"

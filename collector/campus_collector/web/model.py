@@ -516,8 +516,9 @@ class Reader:
                 offset = Text(f"{state.clock_offset_seconds:+.1f} s", f"{state.clock_offset_seconds:+.1f} 秒")
                 facts.append((self._w("clock_offset"), self._in(offset)))
             facts.append((self._w("version"), state.version))
-            if state.config_problem:
-                facts.append((self._w("config_problem"), state.config_problem))
+            if state.config_problem_en:
+                problem = Text(state.config_problem_en, state.config_problem_zh or state.config_problem_en)
+                facts.append((self._w("config_problem"), self._in(problem)))
         valid = host.ok if host else None
         if isinstance(valid, HostResult) and valid.record is not None:
             facts.append((self._w("cpu"), f"{valid.record.cpu_ratio:.0%}"))

@@ -114,7 +114,8 @@ def test_a_bad_one_is_refused_with_its_reason(world: World, file: Path, body: by
     with pytest.raises(central.Refused) as refused:
         central.check(body, load_config(file), file)
     assert why in str(refused.value)
-    assert len(str(refused.value)) <= 200
+    assert all(0 < len(words) <= 200 for words in refused.value.words)
+    assert refused.value.words.zh != refused.value.words.en
 
 
 def test_a_kept_one_that_no_longer_fits_or_is_damaged_is_left_out(world: World, file: Path) -> None:
@@ -145,10 +146,16 @@ def test_a_refusal_is_shown_to_the_bureau(world: World) -> None:
     from campus_wire.records import AgentState
     from tests.collector.world import throughput
 
-    world.send(throughput(), agent=AgentState("0.1.0", "Debian", config_problem="classroom[1].host: must be a host"))
-    page = world.get("/schools/s001").body.decode()
+    refused = AgentState(
+        "0.1.0",
+        config_problem_en="classroom[1].host: must be a host",
+        config_problem_zh="classroom[1].host：必须是主机名",
+    )
+    world.send(throughput(), agent=refused)
+    page = world.get("/schools/s001?lang=zh").body.decode()
     assert "未采用教育局下发的配置" in page
-    assert "classroom[1].host" in page
+    assert "必须是主机名" in page
+    assert "must be a host" in world.get("/schools/s001?lang=en").body.decode()
 
 
 def test_schools_without_a_town_seat_have_their_own(world: World, file: Path) -> None:

@@ -13,6 +13,7 @@ from campus_collector.cli import main
 from campus_collector.enroll.codes import LETTERS, code_hash, grouped, new_code, plain
 from campus_collector.enroll.guesses import MOST_OF_ALL, MOST_OF_ONE, WINDOW_SECONDS, Guesses
 from campus_collector.store.interface import Principal
+from campus_wire.codec import compress
 from tests.collector.world import Answer, World, envelope, throughput
 
 
@@ -142,3 +143,15 @@ def test_a_code_is_the_schools_own(world: World) -> None:
     code = issue(world, "s001")
     redeemed = world.service.store.redeem_code(code_hash(plain(code) or ""), b"t" * 32, datetime.now(UTC))
     assert redeemed == Principal("s001", "s001")
+
+
+def test_what_is_too_large_or_packed_to_be_is_refused(world: World) -> None:
+    for body, coding in ((b"x" * 5000, None), (compress(b" " * 3_000_000), "gzip")):
+        more = {"Content_Encoding": coding} if coding else {}
+        assert world.request("POST", "/v1/enroll", body, Content_Type="application/json", **more).status == 413
+
+
+def test_a_revoked_token_gets_no_configuration(world: World) -> None:
+    assert world.get("/v1/config", Authorization=f"Bearer {world.token}").status == 200
+    world.service.store.revoke_tokens("s001", datetime.now(UTC))
+    assert world.get("/v1/config", Authorization=f"Bearer {world.token}").status == 401
