@@ -82,7 +82,7 @@ def test_guessing_is_slowed_down(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b'{"code": 5}', b"[]", b'{"code": ""}', b'{"code": "' + b"A" * 41 + b'"}']
+    "body", [b"", b"{}", b'{"code": 5}', b"[]", b'{"code": ""}', b'{"code": "' + b"A" * 41 + b'"}', b"[" * 4000]
 )
 def test_bad_requests(world: World, body: bytes) -> None:
     assert world.request("POST", "/v1/enroll", body, Content_Type="application/json").status == 400
