@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _TURN = threading.Lock()
 """One report is made at a time in a process: each takes memory."""
+RECENT_SECONDS = 60.0
 MOST_MONTHS = 24
 """So many months back a collector that was away closes what it missed."""
 PROVISIONAL = "provisional"
@@ -71,6 +73,9 @@ class Book:
         """Reads nothing yet."""
         self._service = service
         self._table = service.store.monthly
+        self._unset: set[Form] = set()
+        """Forms that lacked a font: not tried again every minute, but after the next start, or when somebody asks."""
+        self._recent: tuple[Month, float, Figures] | None = None
 
     def months(self, now: datetime | None = None) -> list[Entry]:
         """From the newest to that of the first result."""
@@ -78,12 +83,11 @@ class Book:
         first = self._first()
         if first is None:
             return []
-        closed = set(self._table.months())
+        closed = self._table.hashes()
         month, found = month_of(now, self._service.config.timezone), []
         while month.first_day >= first.first_day:
             state = "closed" if str(month) in closed else "open" if now < month.end else "complete"
-            kept = self._table.closed(str(month)) if state == "closed" else None
-            found.append(Entry(month, state, kept.hash if kept else ""))
+            found.append(Entry(month, state, closed.get(str(month), "")))
             month = month.before()
         return found
 
@@ -109,6 +113,20 @@ class Book:
         with _TURN:
             return gather(self._service, month, now, *self._closed(), step=step)[0]
 
+    def issued(self, month: Month, form: Form, language: Language) -> bytes | None:
+        """A document as it was issued; None when it was not."""
+        kept = self._table.issued(str(month), form, language)
+        return None if kept is None else kept.body
+
+    def recent(self, month: Month) -> Figures:
+        """The figures as they are, or were a minute ago: whoever fetches four forms waits for them once. Raises as `figures`."""
+        held = self._recent
+        if held is not None and held[0] == month and monotonic() - held[1] < RECENT_SECONDS and not held[2].closed:
+            return held[2]
+        figures = self.figures(month)
+        self._recent = (month, monotonic(), figures)
+        return figures
+
     def document(
         self,
         month: Month,
@@ -122,9 +140,8 @@ class Book:
     ) -> bytes:
         """A document: as it was issued, if it was. Raises NoReport, FontMissing, KeyError (no such town, school), StoreUnavailable."""
         whole = town is None and school is None
-        issued = self._table.issued(str(month), form, language) if whole else None
-        if issued is not None:
-            return issued.body
+        if whole and (issued := self.issued(month, form, language)) is not None:
+            return issued
         figures = figures or self.figures(month, now)
         if not whole:
             figures = excerpt(figures, town=town, school=school)
@@ -227,7 +244,7 @@ class Book:
     def _closed(self) -> tuple[dict[str, Figures], dict[str, Published]]:
         figures: dict[str, Figures] = {}
         published: dict[str, Published] = {}
-        for month in self._table.months()[-MOST_MONTHS:]:
+        for month in list(self._table.hashes())[-MOST_MONTHS:]:
             kept = self._table.closed(month)
             assert kept is not None
             figures[month] = figures_of(zlib.decompress(kept.figures))
@@ -267,14 +284,19 @@ class Book:
         for form in FORMS:
             for language in LANGUAGES:
                 path = folder / file_name(str(month), form, language, mark=mark)
-                if path.exists():
+                if form in self._unset or path.exists():
                     continue
+                folder.mkdir(
+                    mode=0o750, parents=True, exist_ok=True
+                )  # before the work: a folder that cannot be is told at no cost
                 try:
                     figures = figures or self.figures(month, now)
-                    body = self.document(month, form, language, now=now, figures=figures)
-                except FontMissing:
-                    continue
-                write_file(path, body)
+                    write_file(path, self.document(month, form, language, now=now, figures=figures))
+                except FontMissing as missing:
+                    log.error(
+                        "a form could not be made", extra={"form": form, "month": str(month), "why": str(missing)}
+                    )
+                    self._unset.add(form)
 
 
 def file_name(month: str, form: str, language: str, *, scope: str = "", mark: str = "") -> str:

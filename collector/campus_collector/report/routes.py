@@ -76,7 +76,10 @@ def routes(service: Service) -> list[Route]:
 
 def _made(book: Book, month: Month, form: Form, language: Language, town: str | None, school: str | None) -> bytes:
     try:
-        return book.document(month, form, language, town=town, school=school)
+        whole = town is None and school is None
+        if whole and (issued := book.issued(month, form, language)) is not None:
+            return issued
+        return book.document(month, form, language, town=town, school=school, figures=book.recent(month))
     except NoReport as none:
         raise HttpProblem(404, "No report", none.words.in_(language)) from None
     except KeyError as key:

@@ -39,9 +39,9 @@ class MonthlyTable:
         """Shares the store's file."""
         self._database = database
 
-    def months(self) -> list[str]:
-        """All closed months, oldest first."""
-        return [row[0] for row in self._database.all("SELECT month FROM monthly ORDER BY month")]
+    def hashes(self) -> dict[str, str]:
+        """All closed months, oldest first, with the hash of their figures."""
+        return dict(self._database.all("SELECT month, hash FROM monthly ORDER BY month"))
 
     def closed(self, month: str) -> ClosedMonth | None:
         """One; None when it is not closed."""

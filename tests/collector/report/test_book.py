@@ -3,6 +3,7 @@
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,9 +12,11 @@ from campus_collector.cli import main
 from campus_collector.judge.day import day_number
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import read_policy
+from campus_collector.report import book as book_module
 from campus_collector.report import pdf
 from campus_collector.report.book import Book, NoReport
 from campus_collector.report.figures import content_hash
+from campus_collector.report.gather import gather
 from campus_collector.report.pdf import FontMissing
 from campus_collector.report.render import FORMS
 from campus_collector.store.chain import Chain
@@ -262,3 +265,29 @@ def test_killed_between_closing_and_issuing_it_goes_on(tmp_path: Path, monkeypat
         assert len(world.service.store.monthly.documents("2026-10")) == 8
         assert book.figures(OCTOBER).targets[0].count.insufficient == 1, "as it was closed"
         assert all(one.well for one in book.verify("2026-10"))
+
+
+def test_a_missing_font_or_folder_costs_no_work_every_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered = []
+
+    def counting(*arguments: Any, **more: Any) -> Any:
+        gathered.append(arguments[1])
+        return gather(*arguments, **more)
+
+    monkeypatch.setattr(book_module, "gather", counting)
+    with collector(tmp_path) as world:
+        seed(world)
+        (tmp_path / "reports").write_text("in the way")
+        for _ in range(3):
+            with pytest.raises(OSError, match="reports"):
+                Book(world.service).catch_up(at(11, 1, 6))
+        assert gathered == []
+        (tmp_path / "reports").unlink()
+        book = Book(world.service)
+        with monkeypatch.context() as patched:
+            patched.setattr(pdf, "fonts", lambda: (_ for _ in ()).throw(FontMissing()))
+            for _ in range(3):
+                book.catch_up(at(11, 1, 6))
+            assert len(gathered) == 1
+        Book(world.service).catch_up(at(11, 1, 6))
+        assert len(list((tmp_path / "reports" / "2026-10").iterdir())) == 8

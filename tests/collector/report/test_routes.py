@@ -77,3 +77,18 @@ def test_what_does_not_exist(world: World, path: str, status: int) -> None:
     answer = world.get(path.replace("LAST", month))
     assert answer.status == status
     assert answer.json["title"]
+
+
+def test_four_forms_of_an_open_month_are_of_one_moment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are gathered once; a month that is closed meanwhile is shown as closed at once."""
+    month = month_of(datetime.now(UTC), world.service.config.timezone).before()
+    world.send(*(throughput(at=one) for one in days(4, 2, month.start)))
+    gathered = []
+    honest = Book.figures
+    monkeypatch.setattr(Book, "figures", lambda self, *all_: (gathered.append(all_), honest(self, *all_))[1])
+    for form in ("html", "xlsx", "html"):
+        assert world.get(f"/v1/monthly/{month}.{form}").status == 200
+    assert len(gathered) == 1
+    assert "未结" in world.get(f"/v1/monthly/{month}.html").body.decode()
+    Book(world.service).close(month)
+    assert "未结" not in world.get(f"/v1/monthly/{month}.html").body.decode()
