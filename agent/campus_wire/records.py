@@ -507,6 +507,13 @@ class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
     server_time: datetime
 
 
+class Rotated(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to POST /v1/token: the old token is refused as soon as this one was used."""
+
+    token: Annotated[str, Meta(min_length=20, max_length=200)]
+    server_time: datetime
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """An HTTP error body (RFC 9457, `application/problem+json`)."""
 

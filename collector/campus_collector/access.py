@@ -1,29 +1,38 @@
-"""Who may read? On loopback everybody; elsewhere whoever has the read token, a person's token, or is logged in. Pure ASGI.
+"""The gate: who may read, and how much of it. Pure ASGI.
 
-Routes of agents and for changes bring their own token and are not touched here. Health answers always: probes have no token.
+On loopback everybody reads as long as no person is known. Else whoever is logged in or has a person's token (a person of one town reads that town), or the read
+token; /metrics also by its own token or address. Routes of agents and for changes bring a token of their own and ask for it themselves. Health answers always.
 """
 
 import hmac
+import ipaddress
 from base64 import b64decode
 from binascii import Error as Base64Error
+from urllib.parse import quote
 
 from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from campus_collector.config import CollectorConfig
 from campus_collector.http import problem_response
-from campus_collector.ingest.tokens import bearer, token_hash
-from campus_collector.people import COOKIE, People
-from campus_wire.settings import Secret
+from campus_collector.ingest.tokens import bearer
+from campus_collector.people.people import People, Reach, give_reach
+from campus_collector.people.sessions import COOKIE
+from campus_wire.settings import Secret, read_secret
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/ca.pem"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem"})
 DOORS = (
     ("GET", "/v1/config"),
     ("POST", "/v1/enroll"),
+    ("POST", "/v1/token"),
     ("POST", "/v1/results"),
     ("POST", "/v1/slots"),
     ("PATCH", "/v1/problems"),
 )
 """What brings a token, or a code, of its own and asks for it itself."""
+NOTHING = Reach(town="-")
+"""For those who bring what proves them to the route: no town is called so."""
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'"
@@ -34,18 +43,25 @@ SECURITY_HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
+TLS_HEADERS = ((b"strict-transport-security", b"max-age=31536000"),)
 
 
 class Access:
-    """Wraps the application: refuses readers without a token where one is needed, adds security headers everywhere."""
+    """Wraps the application: refuses readers where one must prove who one is, says how far each reads, adds security headers everywhere."""
 
-    def __init__(self, app: ASGIApp, loopback: bool, read_token: Secret | None, people: People) -> None:
-        """`read_token` None on a public address: nobody may read."""
+    def __init__(self, app: ASGIApp, config: CollectorConfig, people: People) -> None:
+        """Raises OSError, ValueError for a token's file that cannot be read."""
         self._app = app
-        self._open = loopback and read_token is None
-        self._token = read_token
         self._people = people
+        self._loopback = config.loopback
+        self._token = read_secret(config.read_token_file) if config.read_token_file else None
+        self._metrics_token = read_secret(config.metrics_token_file) if config.metrics_token_file else None
+        self._metrics_allow = config.metrics_allow
+        self._headers = SECURITY_HEADERS + (TLS_HEADERS if config.tls_cert is not None else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -55,35 +71,69 @@ class Access:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *SECURITY_HEADERS]
+                message["headers"] = [*message.get("headers", []), *self._headers]
             await send(message)
 
-        if self._allowed(scope):
+        request = HTTPConnection(scope)
+        reach = self._reach(scope, request)
+        if reach is not None:
+            give_reach(scope, reach)
             await self._app(scope, receive, send_with_headers)
             return
+        if "text/html" in request.headers.get("accept", "") and self._people.configured():
+            goes_on = f"?next={quote(scope['path'])}" if scope["method"] == "GET" else ""
+            await RedirectResponse(f"/login{goes_on}", 303)(scope, receive, send_with_headers)
+            return
         challenge = {"WWW-Authenticate": 'Basic realm="CampusMeter", charset="UTF-8"'}
-        detail = "reading from another machine needs the read token: Bearer, or Basic with it as the password"
+        detail = "reading needs a log-in at /login, or a token: Bearer, or Basic with it as the password"
         await problem_response(401, "No token", detail, challenge)(scope, receive, send_with_headers)
 
-    def _allowed(self, scope: Scope) -> bool:
-        if self._open or scope["path"] in OPEN_PATHS or _is_door(scope["method"], scope["path"]):
+    def _reach(self, scope: Scope, request: HTTPConnection) -> Reach | None:
+        """How far does this request read? None: not at all."""
+        path: str = scope["path"]
+        if self._loopback and self._token is None and not self._people.configured():
+            return Reach()
+        if path == "/metrics" and self._is_scraper(request):
+            return Reach()
+        session = self._people.session(request.cookies.get(COOKIE))
+        if session is not None:
+            return Reach(session.person.town, session.person)
+        given = _given(request)
+        if given:
+            if _same(self._token, given):
+                return Reach()
+            person = self._people.bearing(given)
+            if person is not None:
+                return Reach(person.town, person)
+        return NOTHING if path in OPEN_PATHS or _is_door(scope["method"], path) else None
+
+    def _is_scraper(self, request: HTTPConnection) -> bool:
+        if _same(self._metrics_token, _given(request)):
             return True
-        request = HTTPConnection(scope)
-        if self._people.session(request.cookies.get(COOKIE)) is not None:
-            return True
-        header = request.headers.get("authorization", "")
-        given = bearer(header) or _password(header) or ""
-        if self._token is not None and hmac.compare_digest(given.encode(), self._token.reveal().encode()):
-            return True
-        return bool(given) and self._people.knows(token_hash(given))
+        if not self._metrics_allow or request.client is None:
+            return False
+        try:
+            address = ipaddress.ip_address(request.client.host)
+        except ValueError:
+            return False
+        return any(address in network for network in self._metrics_allow)
 
 
 def _is_door(method: str, path: str) -> bool:
     return any(method == verb and (path == door or path.startswith(f"{door}/")) for verb, door in DOORS)
 
 
+def _same(kept: Secret | None, given: str) -> bool:
+    return kept is not None and bool(given) and hmac.compare_digest(given.encode(), kept.reveal().encode())
+
+
+def _given(request: HTTPConnection) -> str:
+    """The token of a request: Bearer, or the password of Basic (RFC 7617), which is how a browser brings one."""
+    header = request.headers.get("authorization", "")
+    return bearer(header) or _password(header) or ""
+
+
 def _password(header: str) -> str | None:
-    """The password of `Authorization: Basic ...` (RFC 7617): how a browser brings the token."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None

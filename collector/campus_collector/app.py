@@ -21,16 +21,17 @@ from campus_collector.export.routes import routes as export_routes
 from campus_collector.http import HttpProblem, on_problem, problem_response
 from campus_collector.ingest.routes import routes as ingest_routes
 from campus_collector.ledger.routes import routes as ledger_routes
+from campus_collector.people.routes import routes as people_routes
 from campus_collector.report.book import Book
 from campus_collector.report.routes import routes as report_routes
 from campus_collector.service import Service
 from campus_collector.slots.routes import routes as slot_routes
 from campus_collector.store.interface import StoreUnavailable
 from campus_collector.tls.routes import routes as tls_routes
+from campus_collector.web.fleet import routes as fleet_routes
 from campus_collector.web.routes import routes as web_routes
 from campus_collector.web.work import routes as work_routes
 from campus_wire import notify
-from campus_wire.settings import read_secret
 
 log = logging.getLogger(__name__)
 
@@ -40,17 +41,19 @@ SHUTDOWN_SECONDS = 20
 UPKEEP_SECONDS = 60.0
 
 
+GROUPS = (
+    enroll_routes, config_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes,
+    people_routes, tls_routes, fleet_routes, web_routes, work_routes,
+)  # fmt: skip
+
+
 def build(service: Service) -> ASGIApp:
     """The application with all its routes."""
-    groups = (
-        enroll_routes, config_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, tls_routes, web_routes, work_routes,
-    )  # fmt: skip
     application = Starlette(
-        routes=[route for group in groups for route in group(service)],
+        routes=[route for group in GROUPS for route in group(service)],
         exception_handlers={HttpProblem: on_problem, HTTPException: _on_http_error, Exception: _on_mistake},
     )
-    token_file = service.config.read_token_file
-    return Access(application, service.config.loopback, read_secret(token_file) if token_file else None, service.people)
+    return Access(application, service.config, service.people)
 
 
 async def serve(service: Service, ready: Any = None) -> None:

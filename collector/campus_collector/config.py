@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from campus_collector.people.oidc import ProviderConfig
 from campus_wire.language import Text
 from campus_wire.settings import ConfigurationError, Table, load, overridden, read_secret
 
-_ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots")
+_ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots", "metrics", "oidc")
 DEFAULT_LISTEN = "127.0.0.1:8080"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,12 @@ class CollectorConfig:
     """The local hour at which reports are made."""
     slot_bits_per_second: float = 1e9
     """What the uplink's test server and its line carry at once."""
+    metrics_token_file: Path | None = None
+    """A bearer token that reads /metrics and nothing else."""
+    metrics_allow: tuple[Network, ...] = ()
+    """Addresses that read /metrics without any token."""
+    oidc: ProviderConfig | None = None
+    """Where people of the county log in."""
 
     @property
     def loopback(self) -> bool:
@@ -102,6 +111,11 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
     slots = top.table("slots")
     capacity = slots.number("capacity_bits_per_second", 1e9, minimum=1e6, maximum=1e12)
     slots.done()
+    metrics = top.table("metrics")
+    metrics_token, allow = _file(metrics, "token_file", folder), _networks(metrics)
+    _check_secret(metrics, "token_file", metrics_token)
+    metrics.done()
+    oidc = _oidc(top, folder)
     top.done()
     return CollectorConfig(
         host=host,
@@ -118,6 +132,9 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
         max_batches_at_once=at_once,
         report_hour=report_hour,
         slot_bits_per_second=capacity,
+        metrics_token_file=metrics_token,
+        metrics_allow=allow,
+        oidc=oidc,
     )
 
 
@@ -139,16 +156,11 @@ def _check_tls(
 ) -> None:
     if (cert is None) != (key is None):
         server.wrong("tls_cert", "tls_cert and tls_key go together", "tls_cert 与 tls_key 必须同时设置")
-    files = (("tls_cert", cert), ("tls_key", key), ("read_token_file", read_token), ("ca_file", authority))
+    files = (("tls_cert", cert), ("tls_key", key), ("ca_file", authority))
     for name, path in files:
         if path is not None and not path.is_file():
             server.wrong(name, f"no such file: {path}", f"文件不存在：{path}")
-    if read_token is not None and read_token.is_file():
-        try:
-            read_secret(read_token)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is empty"
-            server.wrong("read_token_file", f"{read_token}: {reason}", f"{read_token}：无法读取或为空")
+    _check_secret(server, "read_token_file", read_token)
     if cert is not None and key is not None and cert.is_file() and key.is_file():
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
@@ -165,6 +177,67 @@ def _check_tls(
             f"{host} is not loopback: set tls_cert and tls_key, or tokens would travel readable",
             f"{host} 不是本机地址：请设置 tls_cert 和 tls_key，否则令牌会以明文传输",
         )
+
+
+def _check_secret(table: Table, key: str, file: Path | None) -> None:
+    if file is None:
+        return
+    if not file.is_file():
+        table.wrong(key, f"no such file: {file}", f"文件不存在：{file}")
+        return
+    try:
+        read_secret(file)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is empty"
+        table.wrong(key, f"{file}: {reason}", f"{file}：无法读取或为空")
+
+
+def _networks(table: Table) -> tuple[Network, ...]:
+    """`allow`: addresses and networks. Raises nothing; mistakes are noted."""
+    found: list[Network] = []
+    for text in table.strings("allow"):
+        try:
+            found.append(ipaddress.ip_network(text))
+        except ValueError:
+            table.wrong(
+                "allow",
+                f"must be addresses or networks like 10.0.0.0/24, not {text!r}",
+                f"必须是地址或网段（如 10.0.0.0/24），不能是 {text!r}",
+            )
+    return tuple(found)
+
+
+def _oidc(top: Table, folder: Path) -> ProviderConfig | None:
+    if "oidc" not in top:
+        top.table("oidc")
+        return None
+    table = top.table("oidc")
+    issuer, url = _web(table, "issuer"), _web(table, "url")
+    client_id = table.string("client_id") or ""
+    secret_file, ca_file = _file(table, "client_secret_file", folder), _file(table, "ca_file", folder)
+    _check_secret(table, "client_secret_file", secret_file)
+    if ca_file is not None and not ca_file.is_file():
+        table.wrong("ca_file", f"no such file: {ca_file}", f"文件不存在：{ca_file}")
+    claim = table.string(
+        "claim", "sub", pattern=r"[A-Za-z0-9_:./-]{1,80}", hint=Text("the name of a claim", "声明名称")
+    )
+    label = table.string("label", "OpenID Connect")
+    table.done()
+    if top.mistakes:
+        return None
+    secret = read_secret(secret_file) if secret_file is not None else None
+    return ProviderConfig(issuer, client_id, secret, url, claim or "sub", label or "", ca_file)
+
+
+def _web(table: Table, key: str) -> str:
+    """An address that starts with https://, or this machine's own."""
+    text: str = table.string(key) or ""
+    parts = urlsplit(text)
+    if text and not (
+        parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)))
+    ):
+        table.wrong(key, f"must start with https://, not {text!r}", f"必须以 https:// 开头，不能是 {text!r}")
+    return text
 
 
 def _database(store: Table, folder: Path, state_dir: Path) -> Path:

@@ -1,13 +1,17 @@
 """Answers of one shape: JSON by msgspec, and errors as problem documents (RFC 9457)."""
 
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from campus_collector.store.interface import StoreUnavailable
 from campus_wire.records import Problem
 
+Answer = TypeVar("Answer")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -40,3 +44,11 @@ async def on_problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, HttpProblem):
         raise error
     return problem_response(error.status, error.title, error.detail, error.headers)
+
+
+async def in_thread(work: Callable[[], Answer]) -> Answer:
+    """Beside the event loop. Raises HttpProblem 503 when the store is away."""
+    try:
+        return await asyncio.to_thread(work)
+    except StoreUnavailable:
+        raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None

@@ -9,7 +9,8 @@ from campus_collector.export.page import Page
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.policy import load_policy
 from campus_collector.ledger.book import Book as Ledger
-from campus_collector.people import People
+from campus_collector.people.oidc import Provider
+from campus_collector.people.people import People
 from campus_collector.slots.book import Book as Slots
 from campus_collector.slots.restart import open_book
 from campus_collector.store.interface import Store
@@ -37,6 +38,7 @@ class Service:
     slots: Slots
     ledger: Ledger
     people: People
+    provider: Provider | None
     page: Page
     ingest_duration_seconds: Histogram
 
@@ -49,4 +51,5 @@ def open_service(config: CollectorConfig) -> Service:
     verdicts = Verdicts(store, policy, config.timezone)
     ingest = _ingest_histogram()
     page = Page(store, verdicts, slots, ingest)
-    return Service(config, store, verdicts, slots, Ledger(store, verdicts), People(store), page, ingest)
+    provider = Provider(config.oidc) if config.oidc is not None else None
+    return Service(config, store, verdicts, slots, Ledger(store, verdicts), People(store), provider, page, ingest)

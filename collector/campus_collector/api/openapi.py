@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from campus_collector.access import OPEN_PATHS
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.problem import STATES
 from campus_collector.ledger.work import ACTIONS, MAX_TEXT
@@ -16,16 +17,19 @@ from campus_wire.records import (
     EnrollRequest,
     Problem,
     Receipt,
+    Rotated,
     Slot,
     SlotRequest,
 )
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WORDS = {
+    303: "On to another page",
     400: "Not understood",
     401: "No token, or a refused one",
     403: "Not yours",
     404: "Not known",
+    405: "Not a way to ask this",
     408: "The body came too slowly",
     409: "Not possible now",
     411: "A length is needed",
@@ -41,13 +45,13 @@ _STATES = [*STATES, "overdue", "contradicted", "all"]
 def document() -> dict[str, Any]:
     """The whole document."""
     _, schemas = msgspec.json.schema_components(
-        (AnyResult, Receipt, Problem, AgentState, Announcement, SlotRequest, Slot, EnrollRequest, Enrolled),
+        (AnyResult, Receipt, Problem, AgentState, Announcement, SlotRequest, Slot, EnrollRequest, Enrolled, Rotated),
         ref_template="#/components/schemas/{name}",
     )
     return {
         "openapi": "3.1.0",
         "info": {"title": "CampusMeter collector", "version": "1"},
-        "paths": _paths(),
+        "paths": _gated(_paths()),
         "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
 
@@ -132,6 +136,13 @@ def _paths() -> dict[str, Any]:
                 "responses": _responses("Enrolled", 400, 403, 408, 413, 415, 429, 503),
             }
         },
+        "/v1/token": {
+            "post": {
+                "summary": "A new token for an agent's present one, which is refused once the new one was used",
+                "security": [{"token": []}],
+                "responses": _responses("Rotated", 401, 503),
+            }
+        },
         "/v1/problems": {
             "get": {
                 "summary": "The problem ledger: what is still open, the most urgent first",
@@ -210,7 +221,12 @@ def _paths() -> dict[str, Any]:
         "/inventory.xlsx": {
             "get": {"summary": "The inventory", "responses": _responses("application/octet-stream", 401, 503)}
         },
-        "/login": _page("Log in") | _form("Show a token"),
+        "/login": _page("Log in") | _form("Show a token, or a name and its password"),
+        "/login/oidc": _page("To the county's OpenID provider, where one is configured"),
+        "/login/oidc/return": _page("Back from it"),
+        "/account": _page("A person's own account") | _form("Set a password"),
+        "/people": _page("Who may do what; for an admin"),
+        "/fleet": _page("Every gateway with its version and state"),
         "/logout": _form("End the session"),
         "/schools/{school}": {
             "get": {
@@ -220,6 +236,19 @@ def _paths() -> dict[str, Any]:
             }
         },
     }
+
+
+def _gated(paths: dict[str, Any]) -> dict[str, Any]:
+    """Reading needs a log-in or a token, except where it is open; a browser is sent to the log-in page; a town's reader sees that town."""
+    for path, verbs in paths.items():
+        for said in verbs.values():
+            said["responses"].setdefault("405", {"description": _WORDS[405], "content": _PROBLEM})
+            if path in OPEN_PATHS and not path.startswith("/login"):
+                continue
+            for status in (401, 403):
+                said["responses"].setdefault(str(status), {"description": _WORDS[status], "content": _PROBLEM})
+            said["responses"].setdefault("303", {"description": _WORDS[303]})
+    return paths
 
 
 def _envelope() -> dict[str, Any]:
@@ -287,13 +316,13 @@ def _query(name: str, schema: dict[str, Any], description: str, required: bool =
 
 
 def _responses(good: str | None, *problems: int) -> dict[str, Any]:
-    if good in ("Receipt", "Slot", "Enrolled"):
+    if good in ("Receipt", "Slot", "Enrolled", "Rotated"):
         content: dict[str, Any] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{good}"}}}
     elif good and "/" in good:
         content = {good: {"schema": {"type": "string"}}}
     else:
         content = {"application/json": {"schema": {"type": "object"}}}
-    done = "201" if good == "Enrolled" else "200"
+    done = "201" if good in ("Enrolled", "Rotated") else "200"
     said: dict[str, Any] = {done: {"description": "Done", "content": content}}
     for status in problems:
         said[str(status)] = {"description": _WORDS[status], "content": _PROBLEM}

@@ -14,6 +14,7 @@ from campus_collector.api.views import compliance_json, school_json, schools_jso
 from campus_collector.http import HttpProblem, json_response
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.people.people import reach_of
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
 from campus_wire.ids import is_id
@@ -36,19 +37,20 @@ def routes(service: Service) -> list[Route]:
             raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None
 
     async def schools(request: Request) -> Response:
-        month = _month(request, service)
-        return json_response({"month": str(month), "schools": await in_thread(schools_json, service, month)})
+        month, reach = _month(request, service), reach_of(request)
+        found = await in_thread(schools_json, service, month)
+        return json_response({"month": str(month), "schools": [one for one in found if reach.covers(one["town"])]})
 
     async def school(request: Request) -> Response:
         month = _month(request, service)
         found = await in_thread(school_json, service, request.path_params["school"], month)
-        if found is None:
+        if found is None or not reach_of(request).covers(found["town"]):
             raise HttpProblem(404, "No such school", request.path_params["school"])
         return json_response(found)
 
     async def compliance(request: Request) -> Response:
         month = _month(request, service)
-        target, town = request.query_params.get("target"), request.query_params.get("town")
+        target, town = request.query_params.get("target"), reach_of(request).narrowed(request.query_params.get("town"))
         if target is not None and target not in TARGET_NAMES:
             raise HttpProblem(400, "Bad query", f"target must be one of {', '.join(TARGET_NAMES)}")
         return json_response(await in_thread(compliance_json, service, month, target, town))
@@ -58,6 +60,9 @@ def routes(service: Service) -> list[Route]:
         school_id = query.get("school", "")
         if not is_id(school_id):
             raise HttpProblem(400, "Bad query", "school is needed: /v1/results?school=ID")
+        reach = reach_of(request)
+        if reach.town and not reach.covers(await in_thread(_town_of, service, school_id)):
+            raise HttpProblem(404, "No such school", school_id)
         kind = query.get("kind")
         if kind is not None and kind not in KINDS:
             raise HttpProblem(400, "Bad query", f"kind must be one of {', '.join(KINDS)}")
@@ -113,6 +118,10 @@ def _moment(text: str | None, name: str) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise HttpProblem(400, "Bad query", f"{name} must be a time like 2026-11-23T00:00:00Z") from None
+
+
+def _town_of(service: Service, school: str) -> str:
+    return next((one.town for one in service.store.schools(datetime.fromtimestamp(0, UTC)) if one.id == school), "")
 
 
 def _limit(text: str | None) -> int:

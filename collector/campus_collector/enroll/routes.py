@@ -1,9 +1,13 @@
-"""POST /v1/enroll: a one-time code for a token. Unknown, used and expired codes get one and the same answer."""
+"""POST /v1/enroll: a one-time code for a token. Unknown, used and expired codes get one and the same answer.
+
+POST /v1/token: a token for its successor; the old one is good until the new one is first used, so that a lost answer locks nobody out.
+"""
 
 import asyncio
 import logging
 import threading
 from datetime import UTC, datetime
+from functools import partial
 from math import ceil
 from time import monotonic
 
@@ -12,14 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from campus_collector.agents import json_body
+from campus_collector.agents import json_body, principal_of
 from campus_collector.enroll.codes import code_hash, plain
 from campus_collector.enroll.guesses import Guesses
-from campus_collector.http import HttpProblem, json_response
-from campus_collector.ingest.tokens import new_token, token_hash
+from campus_collector.http import HttpProblem, in_thread, json_response
+from campus_collector.ingest.tokens import bearer, new_token, token_hash
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
-from campus_wire.records import Enrolled, EnrollRequest
+from campus_wire.records import Enrolled, EnrollRequest, Rotated
 
 log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 4096
@@ -58,4 +62,12 @@ def routes(service: Service) -> list[Route]:
         town = next((one.town for one in service.store.schools() if one.id == redeemed.school), "")
         return json_response(Enrolled(redeemed.school, town, redeemed.agent_id, token, now), 201)
 
-    return [Route("/v1/enroll", enroll, methods=["POST"])]
+    async def rotate(request: Request) -> Response:
+        principal = await in_thread(partial(principal_of, service.store, request))
+        old, new, now = bearer(request.headers.get("authorization")) or "", new_token(), datetime.now(UTC)
+        if not await in_thread(partial(service.store.rotate_token, token_hash(old), token_hash(new), now)):
+            raise HttpProblem(401, "Token refused", "the token is unknown or revoked", {"WWW-Authenticate": "Bearer"})
+        log.info("agent token rotated", extra={"school": principal.school})
+        return json_response(Rotated(new, now), 201)
+
+    return [Route("/v1/enroll", enroll, methods=["POST"]), Route("/v1/token", rotate, methods=["POST"])]

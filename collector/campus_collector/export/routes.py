@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from campus_collector.export.page import Page, UnknownSelection
 from campus_collector.http import HttpProblem
+from campus_collector.people.people import reach_of
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
 
@@ -42,7 +43,12 @@ def routes(service: Service) -> list[Route]:
 
 
 def _render(page: Page, request: Request, media_type: str) -> list[bytes]:
-    scopes, towns = request.query_params.getlist("scope"), request.query_params.getlist("town")
+    scopes, reach = request.query_params.getlist("scope"), reach_of(request)
+    towns = request.query_params.getlist("town")
+    if reach.town:
+        if set(towns) - {reach.town}:
+            raise HttpProblem(403, "Not yours", f"you read town {reach.town} only")
+        towns = [reach.town]
     return page.render(scopes, towns, openmetrics=media_type.startswith("application/openmetrics-text"))
 
 

@@ -66,6 +66,20 @@ class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
 EMPTY = Inventory((), (), (), ())
 
 
+def within(inventory: Inventory, town: str) -> Inventory:
+    """What of it is one town's; with "" all of it."""
+    if not town:
+        return inventory
+    schools = tuple(one for one in inventory.schools or () if one.town == town)
+    ids = {one.id for one in schools}
+    return Inventory(
+        schools,
+        tuple(one for one in inventory.classrooms or () if one.school in ids),
+        tuple(one for one in inventory.devices or () if one.school in ids),
+        tuple(one for one in inventory.services or () if one.town in ("", town)),
+    )
+
+
 class Subject(msgspec.Struct, frozen=True):
     """What follows from the inventory to be judged."""
 

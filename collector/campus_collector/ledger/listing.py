@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 
-from campus_collector.ledger.problem import Problem
+from campus_collector.judge.explanations import WORDS as CAUSES
+from campus_collector.ledger.problem import ACTOR_WORDS, WHAT_WORDS, Event, Problem
 from campus_collector.ledger.table import Names
 from campus_collector.store.interface import Store
+from campus_wire.language import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,15 @@ def names_in(store: Store) -> Names:
         (one.school, one.id): one.name for one in store.subjects(since=since) if one.kind in ("classroom", "service")
     }
     return Names({one.id: one.name for one in schools}, {one.town: one.town_name for one in schools}, subjects)
+
+
+def event_words(event: Event, zone: tzinfo, language: Language) -> tuple[str, str, str, str, str]:
+    """One line of a history: when, who, what, in whose words, with which values."""
+    who = ACTOR_WORDS[event.who].in_(language) if event.who in ACTOR_WORDS else event.who
+    cause = CAUSES[event.values["cause"]].in_(language) if event.values.get("cause") in CAUSES else ""
+    values = [value for key, value in event.values.items() if key in _SHOWN_VALUES] + ([cause] if cause else [])
+    at = event.at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+    return at, who, WHAT_WORDS[event.what].in_(language), event.text, " · ".join(values)
+
+
+_SHOWN_VALUES = ("day", "responsible", "due_on", "person", "role", "town", "proof", "school", "version")

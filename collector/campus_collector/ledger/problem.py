@@ -31,6 +31,15 @@ What = Literal[
     "withdrawn",
     "inventory_imported",
     "logged_in",
+    "person_admitted",
+    "person_refused",
+    "person_locked",
+    "person_unlocked",
+    "password_changed",
+    "token_issued",
+    "tokens_revoked",
+    "code_issued",
+    "agent_enrolled",
 ]
 WHAT_WORDS: dict[str, Text] = {
     "opened": Text("opened", "立案"),
@@ -48,9 +57,21 @@ WHAT_WORDS: dict[str, Text] = {
     "withdrawn": Text("no longer judged: removed or exempt", "不再考核（已移除或免考核）"),
     "inventory_imported": Text("inventory imported", "导入基础信息"),
     "logged_in": Text("logged in", "登录"),
+    "person_admitted": Text("let a person in", "授权人员"),
+    "person_refused": Text("withdrew a person's access", "撤销人员权限"),
+    "person_locked": Text("locked after wrong passwords", "密码多次错误，暂停登录"),
+    "person_unlocked": Text("unlocked a person", "解除登录限制"),
+    "password_changed": Text("password changed", "修改密码"),
+    "token_issued": Text("agent token issued", "签发网关令牌"),
+    "tokens_revoked": Text("agent tokens revoked", "吊销网关令牌"),
+    "code_issued": Text("enrolment code issued", "签发注册码"),
+    "agent_enrolled": Text("gateway enrolled", "网关完成注册"),
 }
 MEASUREMENTS = "measurements"
 """Who acts when no person does."""
+CONSOLE = "console"
+"""Who acts by a command on the collector's machine."""
+ACTOR_WORDS = {MEASUREMENTS: Text("measurements", "实测"), CONSOLE: Text("command line", "命令行")}
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

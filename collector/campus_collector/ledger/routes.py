@@ -1,10 +1,8 @@
 """GET /v1/problems, PATCH /v1/problems/ID (design section 7): the ledger for programs. Reading as everywhere; changing needs a person's token."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -13,20 +11,20 @@ from starlette.routing import Route
 
 from campus_collector.agents import json_body
 from campus_collector.api.views import event_json, problem_json
-from campus_collector.http import HttpProblem, json_response
+from campus_collector.http import Answer, HttpProblem, json_response
+from campus_collector.http import in_thread as _in_thread
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.listing import Wanted, listed, names_in
 from campus_collector.ledger.problem import STATES, Event, Problem
 from campus_collector.ledger.table import Names, as_csv, as_xlsx
 from campus_collector.ledger.work import ACTIONS, NotPossible, act
-from campus_collector.people import may_work
+from campus_collector.people.people import may_work, reach_of
 from campus_collector.service import Service
 from campus_collector.store.database import Refused
-from campus_collector.store.interface import Person, StoreUnavailable
+from campus_collector.store.interface import Person
 from campus_wire.language import Language
 
 MAX_BODY_BYTES = 16 * 1024
-Answer = TypeVar("Answer")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -64,11 +62,11 @@ def routes(service: Service) -> list[Route]:
         return Response(body, media_type=kind, headers=headers)
 
     async def problem(request: Request) -> Response:
-        number = number_of(request)
+        number, reach = number_of(request), reach_of(request)
 
         def work() -> dict[str, object] | None:
             found = service.store.ledger.problem(number)
-            if found is None:
+            if found is None or not reach.covers(found.town):
                 return None
             today = datetime.now(service.config.timezone).date()
             events = [event_json(one) for one in service.store.ledger.events(number)]
@@ -125,7 +123,7 @@ def read_list(service: Service, wanted: Wanted) -> tuple[list[Problem], Names, d
 
 
 def wanted_of(request: Request) -> Wanted:
-    """The selection in a query. Raises HttpProblem 400."""
+    """The selection in a query, within what the reader may see. Raises HttpProblem 400, 403."""
     query = request.query_params
     target, state, age = query.get("target") or None, query.get("state") or None, query.get("older_than") or None
     if target is not None and target not in TARGET_NAMES:
@@ -135,9 +133,8 @@ def wanted_of(request: Request) -> Wanted:
         raise HttpProblem(400, "Bad query", f"state must be one of {', '.join(states)}")
     if age is not None and not (age.isascii() and age.isdigit() and len(age) <= 4):
         raise HttpProblem(400, "Bad query", "older_than is a number of days")
-    return Wanted(
-        query.get("town") or None, target, state, query.get("school") or None, int(age) if age is not None else None
-    )
+    town = reach_of(request).narrowed(query.get("town") or None)
+    return Wanted(town, target, state, query.get("school") or None, int(age) if age is not None else None)
 
 
 def number_of(request: Request) -> int:
@@ -149,11 +146,9 @@ def number_of(request: Request) -> int:
 
 
 async def in_thread(work: Callable[[], Answer]) -> Answer:
-    """Beside the event loop. Raises HttpProblem 503 when the store is away."""
+    """Beside the event loop. Raises HttpProblem 404 for an unknown problem, 503 when the store is away, NotPossible."""
     try:
-        return await asyncio.to_thread(work)
-    except StoreUnavailable:
-        raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None
+        return await _in_thread(work)
     except Refused as refusal:
         if isinstance(refusal, NotPossible):
             raise

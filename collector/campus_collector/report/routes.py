@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from campus_collector.http import HttpProblem
+from campus_collector.http import HttpProblem, in_thread
 from campus_collector.judge.month import Month, parse_month
+from campus_collector.people.people import Reach, reach_of
 from campus_collector.report.book import Book, NoReport, file_name
 from campus_collector.report.pdf import FontMissing
 from campus_collector.report.render import FORMS, MEDIA_TYPES, Form
@@ -24,7 +25,7 @@ def routes(service: Service) -> list[Route]:
     book, pages = Book(service), Pages(service)
 
     async def monthly(request: Request) -> Response:
-        session = pages.session(request)
+        session, reach = pages.session(request), reach_of(request)
 
         def page(language: Language) -> tuple[int, str]:
             rows = [
@@ -35,11 +36,15 @@ def routes(service: Service) -> list[Route]:
                 )
                 for entry in book.months()
             ]
-            schools = [(one.id, one.name) for one in service.store.schools()]
-            towns = sorted({(one.town, one.town_name or one.town) for one in service.store.schools() if one.town})
-            return 200, pages.render(
-                "monthly.html", language, session, rows=rows, forms=FORMS, schools=schools, towns=towns
-            )
+            known = [one for one in service.store.schools() if reach.covers(one.town)]
+            values = {
+                "rows": rows,
+                "forms": FORMS,
+                "schools": [(one.id, one.name) for one in known],
+                "towns": sorted({(one.town, one.town_name or one.town) for one in known if one.town}),
+                "own_town": reach.town,
+            }
+            return 200, pages.render("monthly.html", language, session, **values)
 
         return await pages.answer(request, page)
 
@@ -49,6 +54,7 @@ def routes(service: Service) -> list[Route]:
         town, school = request.query_params.get("town") or None, request.query_params.get("school") or None
         if town is not None and school is not None:
             raise HttpProblem(400, "Bad query", "town or school, not both")
+        await _within_reach(reach_of(request), service, town, school)
         try:
             body = await asyncio.to_thread(_made, book, month, form, language, town, school)
         except StoreUnavailable:
@@ -72,6 +78,17 @@ def routes(service: Service) -> list[Route]:
         Route("/monthly/excerpt", chosen),
         Route("/v1/monthly/{month}.{form}", document),
     ]
+
+
+async def _within_reach(reach: Reach, service: Service, town: str | None, school: str | None) -> None:
+    """Raises HttpProblem 403 for more than a reader may see: the whole county, another town."""
+    if not reach.town or (town is not None and reach.covers(town)):
+        return
+    if school is not None:
+        schools = await in_thread(service.store.schools)
+        if any(one.id == school and reach.covers(one.town) for one in schools):
+            return
+    raise HttpProblem(403, "Not yours", f"you read town {reach.town} only: ask with ?town={reach.town}")
 
 
 def _made(book: Book, month: Month, form: Form, language: Language, town: str | None, school: str | None) -> bytes:

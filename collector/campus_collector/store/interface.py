@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from campus_collector.store.inventory import InventoryTable
     from campus_collector.store.ledger import LedgerTable
     from campus_collector.store.monthly import MonthlyTable
+    from campus_collector.store.people import PeopleTable
 
 SubjectKind = Literal["classroom", "uplink", "recording_room", "service"]
 Source = Literal["announced", "inventory"]
@@ -192,7 +193,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who may change the ledger: everywhere, or in one town."""
+    """Who may read (viewer), work on the ledger (operator), change the inventory too (admin): everywhere, or in one town."""
 
     name: str
     role: str
@@ -207,6 +208,7 @@ class Store(Protocol):
     ledger: "LedgerTable"
     chain: "Chain"
     monthly: "MonthlyTable"
+    people: "PeopleTable"
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Store a batch; the future is done after the commit. It may raise StoreUnavailable."""
@@ -225,11 +227,14 @@ class Store(Protocol):
     def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Principal | None:
         """Exchange a code for a token; the school's earlier tokens are revoked. None for an unknown, used or expired code."""
 
+    def rotate_token(self, token_hash: bytes, successor: bytes, now: datetime) -> bool:
+        """Let a successor take a token's place; the token is good until the successor is first used. Was the token good?"""
+
     def revoke_tokens(self, school: str, now: datetime) -> int:
         """Refuse all of a school's tokens from now on. How many there were."""
 
     def authenticate(self, token_hash: bytes) -> Principal | None:
-        """Whose token is this? None for an unknown, revoked or expired one."""
+        """Whose token is this? None for an unknown, revoked or expired one; what it replaces is revoked by its first use."""
 
     def token_expiries(self) -> dict[str, datetime]:
         """When the last of a school's tokens expires, or expired; schools with a token without end are absent."""

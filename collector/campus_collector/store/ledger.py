@@ -1,18 +1,17 @@
-"""The ledger in the store: problems as they are now, the trail of everything that happened, and who may change it.
+"""The ledger in the store: problems as they are now, and the trail of everything that happened.
 
 The trail is only added to (the database refuses the rest) and chained: head_n = SHA-256(head_(n-1) || octets of the event).
 """
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from hashlib import sha256
 
 import msgspec
 
 from campus_collector.ledger.problem import Event, Problem
 from campus_collector.store.database import Database, Refused, micros, octets_of
-from campus_collector.store.interface import Change, Person
+from campus_collector.store.interface import Change
 
 _encode = msgspec.json.encode
 _problem = msgspec.json.Decoder(Problem).decode
@@ -80,7 +79,7 @@ class LedgerTable:
 
     def note(self, event: Event) -> None:
         """Something a person did that concerns no single problem, such as an import."""
-        self._database.write(lambda connection: _append(connection, event, None))
+        self._database.write(lambda connection: append(connection, event, None))
 
     def looked_until(self) -> int | None:
         """The last day (since 1970) the ledger has looked at; None before the first."""
@@ -98,38 +97,6 @@ class LedgerTable:
                 expected += 1
         return None
 
-    def add_person(self, name: str, token_hash: bytes, role: str, town: str, now: datetime) -> None:
-        """Let a person change the ledger; an earlier token of the name is replaced."""
-        self._database.write(
-            lambda connection: (
-                connection.execute(
-                    "INSERT INTO person (name, token_hash, role, town, created_at) VALUES (?, ?, ?, ?, ?)"
-                    " ON CONFLICT (name) DO UPDATE SET token_hash = excluded.token_hash, role = excluded.role,"
-                    " town = excluded.town, created_at = excluded.created_at, revoked_at = NULL",
-                    (name, token_hash, role, town, micros(now)),
-                ).rowcount
-            )
-        )
-
-    def revoke_person(self, name: str, now: datetime) -> bool:
-        """Refuse a person's token from now on. Was there one?"""
-        return bool(
-            self._database.write(
-                lambda connection: (
-                    connection.execute(
-                        "UPDATE person SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL", (micros(now), name)
-                    ).rowcount
-                )
-            )
-        )
-
-    def person(self, token_hash: bytes) -> Person | None:
-        """Whose token is this? None for an unknown or revoked one."""
-        row = self._database.one(
-            "SELECT name, role, town FROM person WHERE token_hash = ? AND revoked_at IS NULL", (token_hash,)
-        )
-        return Person(*row) if row else None
-
 
 def _keep(connection: sqlite3.Connection, problem: Problem, events: Sequence[Event]) -> Problem:
     if problem.id == 0:
@@ -142,11 +109,12 @@ def _keep(connection: sqlite3.Connection, problem: Problem, events: Sequence[Eve
         "UPDATE problem SET state = ?, body = ? WHERE id = ?", (problem.state, _encode(problem), problem.id)
     )
     for event in events:
-        _append(connection, event, problem.id)
+        append(connection, event, problem.id)
     return problem
 
 
-def _append(connection: sqlite3.Connection, event: Event, problem: int | None) -> None:
+def append(connection: sqlite3.Connection, event: Event, problem: int | None) -> None:
+    """Within a commit: one more event at the end of the chain."""
     row = connection.execute("SELECT sequence, head FROM audit ORDER BY sequence DESC LIMIT 1").fetchone()
     sequence, head = row or (0, FIRST_HEAD)
     body = _encode(msgspec.structs.replace(event, problem=problem))

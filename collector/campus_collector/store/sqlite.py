@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from campus_collector.ledger.problem import CONSOLE, Event, What
 from campus_collector.store.chain import Chain, Growing
 from campus_collector.store.database import Database, micros, moment_of
 from campus_collector.store.evidence import EvidenceTable, await_judgement
@@ -25,8 +26,9 @@ from campus_collector.store.interface import (
     Subject,
 )
 from campus_collector.store.inventory import InventoryTable
-from campus_collector.store.ledger import LedgerTable
+from campus_collector.store.ledger import LedgerTable, append
 from campus_collector.store.monthly import MonthlyTable
+from campus_collector.store.people import PeopleTable
 from campus_wire.codec import decode_result
 from campus_wire.failures import Validity
 from campus_wire.records import AgentState, Announcement, AnyResult, Outcome, kind_of, outcome_of
@@ -49,6 +51,7 @@ class SqliteStore:
         self.ledger = LedgerTable(self._database)
         self.chain = Chain(self._database)
         self.monthly = MonthlyTable(self._database)
+        self.people = PeopleTable(self._database)
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Queue a batch for the next commit."""
@@ -69,6 +72,7 @@ class SqliteStore:
                 (token_hash, principal.school, principal.agent_id, micros(now), micros(expires) if expires else None),
             )
             _announce_school(database, principal.school, town)
+            _note(database, now, CONSOLE, "token_issued", principal.school)
             self._database.note(Change(announced=frozenset({principal.school})))
 
         self._database.write(work)
@@ -82,6 +86,7 @@ class SqliteStore:
             database.execute(
                 "INSERT INTO enroll_code (hash, school, town, created_at, expires_at) VALUES (?, ?, ?, ?, ?)", row
             )
+            _note(database, now, CONSOLE, "code_issued", school)
 
         self._database.write(work)
 
@@ -105,6 +110,7 @@ class SqliteStore:
                 (token_hash, school, school, micros(now)),
             )
             _announce_school(database, school, town)
+            _note(database, now, school, "agent_enrolled", school)
             self._database.note(Change(announced=frozenset({school})))
             return Principal(school, school)
 
@@ -118,6 +124,7 @@ class SqliteStore:
             cursor = database.execute(
                 "UPDATE token SET revoked_at = ? WHERE school = ? AND revoked_at IS NULL", (micros(now), school)
             )
+            _note(database, now, CONSOLE, "tokens_revoked", school)
             return cursor.rowcount
 
         revoked: int = self._database.write(work)
@@ -125,12 +132,43 @@ class SqliteStore:
 
     def authenticate(self, token_hash: bytes) -> Principal | None:
         """By the hash's primary key: what an attacker could time is the hash, not the token."""
+        now = datetime.now(UTC)
         row = self._database.one(
-            "SELECT school, agent_id FROM token WHERE hash = ? AND revoked_at IS NULL"
+            "SELECT school, agent_id, replaces FROM token WHERE hash = ? AND revoked_at IS NULL"
             " AND (expires_at IS NULL OR expires_at > ?)",
-            (token_hash, micros(datetime.now(UTC))),
+            (token_hash, micros(now)),
         )
-        return Principal(*row) if row else None
+        if row is None:
+            return None
+        school, agent_id, replaces = row
+        if replaces is not None:
+            self._settle_token(token_hash, replaces, now)
+        return Principal(school, agent_id)
+
+    def rotate_token(self, token_hash: bytes, successor: bytes, now: datetime) -> bool:
+        """A successor that was never used is void when another is asked for; it lives as long as the token was to live."""
+
+        def work(database: sqlite3.Connection) -> bool:
+            database.execute("DELETE FROM token WHERE replaces = ?", (token_hash,))
+            made = database.execute(
+                "INSERT INTO token (hash, school, agent_id, created_at, expires_at, replaces)"
+                " SELECT ?2, school, agent_id, ?3, ?3 + (expires_at - created_at), hash FROM token"
+                " WHERE hash = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)",
+                (token_hash, successor, micros(now)),
+            )
+            return made.rowcount == 1
+
+        rotated: bool = self._database.write(work)
+        return rotated
+
+    def _settle_token(self, token_hash: bytes, replaced: bytes, now: datetime) -> None:
+        def work(database: sqlite3.Connection) -> None:
+            database.execute("UPDATE token SET replaces = NULL WHERE hash = ?", (token_hash,))
+            database.execute(
+                "UPDATE token SET revoked_at = ? WHERE hash = ? AND revoked_at IS NULL", (micros(now), replaced)
+            )
+
+        self._database.write(work)
 
     def token_expiries(self) -> dict[str, datetime]:
         """The latest of each school's tokens that are not revoked."""
@@ -312,6 +350,10 @@ class SqliteStore:
         before = database.total_changes
         _announce(database, batch.principal.school, batch.announcement, micros(batch.received_at))
         return database.total_changes != before
+
+
+def _note(database: sqlite3.Connection, now: datetime, who: str, what: What, school: str) -> None:
+    append(database, Event(at=now, who=who, what=what, values={"school": school}), None)
 
 
 def _where(**columns: str | None) -> tuple[str, tuple[str, ...]]:

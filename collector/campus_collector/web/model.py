@@ -184,8 +184,9 @@ class Overview:
 class Reader:
     """Builds the views of one request: one language, one moment."""
 
-    def __init__(self, service: Service, language: Language, now: datetime | None = None) -> None:
-        """Everything is read once."""
+    def __init__(self, service: Service, language: Language, now: datetime | None = None, town: str = "") -> None:
+        """Everything is read once; with a town only that town's."""
+        self._town = town
         self._service = service
         self._language: Language = language
         self._now = now or datetime.now(UTC)
@@ -199,9 +200,9 @@ class Reader:
         verdicts = self._service.verdicts.subjects(self._month)
         self._subjects = self._service.store.subjects()
         self._newest = {(one.school, one.subject, one.kind): one.any for one in self._service.store.latest()}
-        county = {one.target: one for one in self._service.verdicts.areas(self._month) if one.town == ""}
+        county = {one.target: one for one in self._service.verdicts.areas(self._month) if one.town == self._town}
         cards = [self._card(name, county.get(name)) for name in TARGET_NAMES]
-        schools = self._service.store.schools()
+        schools = self._schools()
         agents = _by_school(self._service.store.agents())
         full = [self.school(school) for school in schools] if len(schools) <= SHOWN_IN_FULL else []
         lines: list[SchoolLine] = []
@@ -217,8 +218,11 @@ class Reader:
 
     def find_school(self, school_id: str) -> SchoolView | None:
         """One school; None when it is not known."""
-        found = next((one for one in self._service.store.schools() if one.id == school_id), None)
+        found = next((one for one in self._schools() if one.id == school_id), None)
         return self.school(found) if found else None
+
+    def _schools(self) -> list[School]:
+        return [one for one in self._service.store.schools() if self._town in ("", one.town)]
 
     def school(self, school: School) -> SchoolView:
         """One school in full."""

@@ -8,8 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from campus_collector.people import COOKIE as SESSION_COOKIE
-from campus_collector.people import Session
+from campus_collector.people.sessions import COOKIE as SESSION_COOKIE
+from campus_collector.people.sessions import Session
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
 from campus_collector.web.words import WORDS

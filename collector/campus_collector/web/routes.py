@@ -8,6 +8,7 @@ from campus_collector.explaining import explain
 from campus_collector.judge.derivation import cause_words, conclusion, rule_words
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
+from campus_collector.people.people import reach_of
 from campus_collector.service import Service
 from campus_collector.web.model import Reader
 from campus_collector.web.pages import Pages
@@ -23,18 +24,20 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
         return 404, pages.render("message.html", language, message=WORDS["not_found"].in_(language, id=name))
 
     async def overview(request: Request) -> Response:
-        session = pages.session(request)
+        session, town = pages.session(request), reach_of(request).town
 
         def page(language: Language) -> tuple[int, str]:
-            return 200, pages.render("overview.html", language, session, view=Reader(service, language).overview())
+            view = Reader(service, language, town=town).overview()
+            return 200, pages.render("overview.html", language, session, view=view)
 
         return await pages.answer(request, page)
 
     async def school(request: Request) -> Response:
         school_id, session = request.path_params["school"], pages.session(request)
+        town = reach_of(request).town
 
         def page(language: Language) -> tuple[int, str]:
-            reader = Reader(service, language)
+            reader = Reader(service, language, town=town)
             view = reader.find_school(school_id)
             if view is None:
                 return missing(language, school_id)
@@ -55,11 +58,12 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
     async def derivation(request: Request) -> Response:
         target, school_id = request.path_params["target"], request.path_params["school"]
         subject, session = request.path_params["subject"], pages.session(request)
+        reach = reach_of(request)
         month = _month(request.query_params.get("month"), service)
 
         def page(language: Language) -> tuple[int, str]:
             found = explain(service, target, school_id, subject, month) if target in TARGET_NAMES else None
-            if found is None:
+            if found is None or not reach.covers(found.verdict.town):
                 return missing(language, f"{target} {school_id}/{subject}")
             words = rule_words(found.rule, found.about.required_bits_per_second, found.tolerance_ratio)
             values = {

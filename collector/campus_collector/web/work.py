@@ -1,4 +1,4 @@
-"""The pages people work on: the ledger, the inventory, logging in. Every form carries a token of its session."""
+"""The pages people work on: the ledger, the inventory. Every form carries a token of its session."""
 
 import asyncio
 import secrets
@@ -17,24 +17,23 @@ from campus_collector.http import HttpProblem
 from campus_collector.inventory.changes import RowChange, as_lines, changes, removes_much
 from campus_collector.inventory.headings import SHEETS
 from campus_collector.inventory.intake import put_in_force, read_upload
-from campus_collector.inventory.model import Inventory
+from campus_collector.inventory.model import Inventory, within
 from campus_collector.inventory.sources import MAX_FILE_BYTES, Unreadable
 from campus_collector.inventory.write import as_xlsx
-from campus_collector.judge.explanations import WORDS as CAUSES
 from campus_collector.judge.policy import TARGET_WORDS
-from campus_collector.ledger.listing import names_in
-from campus_collector.ledger.problem import MEASUREMENTS, STATE_WORDS, WHAT_WORDS, Event
+from campus_collector.ledger.listing import event_words, names_in
+from campus_collector.ledger.problem import STATE_WORDS
 from campus_collector.ledger.routes import XLSX, in_thread, number_of, read_list, wanted_of, work_on
 from campus_collector.ledger.table import CONTRADICTED, OVERDUE, rows
 from campus_collector.ledger.work import NotPossible
-from campus_collector.people import COOKIE, SESSION_SECONDS, may_import
+from campus_collector.people.people import may_govern, reach_of
 from campus_collector.service import Service
+from campus_collector.web.forms import FORM_ROOM, read_form
 from campus_collector.web.pages import Pages, language_of
 from campus_collector.web.words import WORDS
 from campus_wire.language import Language, Text
 
 MAX_PENDING = 4
-FORM_ROOM = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Work:
 
     async def problems(self, request: Request) -> Response:
         """The ledger."""
-        wanted, session = wanted_of(request), self._pages.session(request)
+        wanted, session, reach = wanted_of(request), self._pages.session(request), reach_of(request)
 
         def page(language: Language) -> tuple[int, str]:
             found, names, today = read_list(self._service, wanted)
@@ -71,7 +70,7 @@ class Work:
             }
             values = {
                 "rows": list(zip(found, rows(found, names, today, language), strict=True)),
-                "towns": sorted(names.towns.items()),
+                "towns": sorted((town, name) for town, name in names.towns.items() if reach.covers(town)),
                 "targets": [(name, text.in_(language)) for name, text in TARGET_WORDS.items()],
                 "states": _states(language),
                 "wanted": wanted,
@@ -87,11 +86,11 @@ class Work:
         return await self._problem(request, "")
 
     async def _problem(self, request: Request, refusal: str) -> Response:
-        number, session = number_of(request), self._pages.session(request)
+        number, session, reach = number_of(request), self._pages.session(request), reach_of(request)
 
         def page(language: Language) -> tuple[int, str]:
             one = self._service.store.ledger.problem(number)
-            if one is None:
+            if one is None or not reach.covers(one.town):
                 message = WORDS["not_found"].in_(language, id=number)
                 return 404, self._pages.render("message.html", language, session, message=message)
             zone = self._service.config.timezone
@@ -100,7 +99,7 @@ class Work:
                 "one": one,
                 "cells": rows([one], names_in(self._service.store), today, language)[0],
                 "history": [
-                    _event(event, zone, language) for event in reversed(self._service.store.ledger.events(number))
+                    event_words(event, zone, language) for event in reversed(self._service.store.ledger.events(number))
                 ],
                 "today": today,
                 "need": self._service.verdicts.policy.ledger.close_passing_days,
@@ -113,7 +112,7 @@ class Work:
     async def change(self, request: Request) -> Response:
         """A form of a problem's page."""
         number, language = number_of(request), language_of(request)
-        form = await _form(request)
+        form = await read_form(request)
         try:
             person = self._service.people.of_form(request, form.get("form_token", ""))
             await in_thread(partial(work_on, self._service, number, form.get("action", ""), form, person))
@@ -124,48 +123,6 @@ class Work:
                 raise
             return await self._problem(request, _refused(problem, language))
         return RedirectResponse(f"/problems/{number}", 303)
-
-    async def login_page(self, request: Request) -> Response:
-        """Where a person shows a token."""
-        return await self._login(request, "", 200)
-
-    async def _login(self, request: Request, refusal: str, status: int) -> Response:
-        session, goes_on = self._pages.session(request), _own_path(request.query_params.get("next"))
-
-        def page(language: Language) -> tuple[int, str]:
-            return status, self._pages.render("login.html", language, session, refusal=refusal, next=goes_on)
-
-        return await self._pages.answer(request, page)
-
-    async def login(self, request: Request) -> Response:
-        """A token becomes a session."""
-        form, language = await _form(request), language_of(request)
-        address = request.client.host if request.client else ""
-        try:
-            name = await in_thread(partial(self._service.people.log_in, form.get("token", "").strip(), address))
-        except HttpProblem as problem:
-            if problem.status != 429:
-                raise
-            return await self._login(request, WORDS["too_many"].in_(language), 429)
-        if name is None:
-            return await self._login(request, WORDS["token_refused"].in_(language), 401)
-        session = self._service.people.session(name)
-        if session is not None:
-            event = Event(at=datetime.now(UTC), who=session.person.name, what="logged_in")
-            await in_thread(partial(self._service.store.ledger.note, event))
-        response = RedirectResponse(_own_path(form.get("next")), 303)
-        secure = self._service.config.tls_cert is not None
-        response.set_cookie(COOKIE, name, SESSION_SECONDS, httponly=True, samesite="strict", secure=secure)
-        return response
-
-    async def logout(self, request: Request) -> Response:
-        """The session ends."""
-        form = await _form(request)
-        self._service.people.of_form(request, form.get("form_token", ""))
-        self._service.people.log_out(request.cookies.get(COOKIE, ""))
-        response = RedirectResponse("/login", 303)
-        response.delete_cookie(COOKIE)
-        return response
 
     async def inventory(self, request: Request) -> Response:
         """What is in force, and a place to bring another."""
@@ -179,12 +136,12 @@ class Work:
         pending: str = "",
         status: int = 200,
     ) -> Response:
-        session = self._pages.session(request)
+        session, reach = self._pages.session(request), reach_of(request)
         waiting = self._pending.get(pending)
 
         def page(language: Language) -> tuple[int, str]:
             store, zone = self._service.store, self._service.config.timezone
-            current = store.inventory.current()
+            current = within(store.inventory.current(), reach.town)
             values = {
                 "said": said,
                 "mistakes": mistakes or [],
@@ -201,7 +158,7 @@ class Work:
                         one.effective_from.astimezone(zone).date() if one.effective_from else "",
                         _counts(one.changes, language),
                     )
-                    for one in store.inventory.imports(20)
+                    for one in (store.inventory.imports(20) if not reach.town else ())
                 ],
             }
             return status, self._pages.render("inventory.html", language, session, **values)
@@ -219,7 +176,7 @@ class Work:
         async with request.form(max_files=1, max_fields=4) as form:
             given, form_token = form.get("file"), str(form.get("form_token", ""))
             person = self._service.people.of_form(request, form_token)
-            may_import(person)
+            may_govern(person)
             if given is None or isinstance(given, str):
                 raise HttpProblem(400, "No file", "choose a file")
             name, octets = given.filename or "", await given.read()
@@ -238,9 +195,9 @@ class Work:
 
     async def apply(self, request: Request) -> Response:
         """Put in force what was looked at."""
-        form, language = await _form(request), language_of(request)
+        form, language = await read_form(request), language_of(request)
         person = self._service.people.of_form(request, form.get("form_token", ""))
-        may_import(person)
+        may_govern(person)
         waiting = self._pending.pop(form.get("pending", ""), None)
         current = await in_thread(self._service.store.inventory.current)
         if waiting is None or waiting.before != current or waiting.who != person.name:
@@ -257,10 +214,10 @@ class Work:
 
     async def workbook(self, request: Request) -> Response:
         """The inventory as one XLSX."""
-        language = language_of(request)
+        language, reach = language_of(request), reach_of(request)
 
         def work() -> bytes:
-            return as_xlsx(self._service.store.inventory.current(), language)
+            return as_xlsx(within(self._service.store.inventory.current(), reach.town), language)
 
         headers = {"Content-Disposition": 'attachment; filename="inventory.xlsx"'}
         return Response(await in_thread(work), media_type=XLSX, headers=headers)
@@ -273,32 +230,11 @@ def routes(service: Service) -> list[Route]:
         Route("/problems", work.problems, methods=["GET"]),
         Route("/problems/{number}", work.problem, methods=["GET"]),
         Route("/problems/{number}", work.change, methods=["POST"]),
-        Route("/login", work.login_page, methods=["GET"]),
-        Route("/login", work.login, methods=["POST"]),
-        Route("/logout", work.logout, methods=["POST"]),
         Route("/inventory", work.inventory, methods=["GET"]),
         Route("/inventory", work.upload, methods=["POST"]),
         Route("/inventory/apply", work.apply, methods=["POST"]),
         Route("/inventory.xlsx", work.workbook, methods=["GET"]),
     ]
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a small form. Raises HttpProblem 411, 413."""
-    length = request.headers.get("content-length", "")
-    if not length.isdigit():
-        raise HttpProblem(411, "Length needed", "send a Content-Length")
-    if int(length) > FORM_ROOM:
-        raise HttpProblem(413, "Too large", "the form is too large")
-    async with request.form(max_files=0, max_fields=20) as form:
-        return {name: value for name, value in form.items() if isinstance(value, str)}
-
-
-def _own_path(text: str | None) -> str:
-    """Where to go on after logging in: only within this site."""
-    known = ("/problems", "/inventory", "/schools", "/policy", "/explain")
-    sound = text is not None and any(text == one or text.startswith(f"{one}/") for one in known)
-    return text if sound and text is not None and "\\" not in text else "/problems"
 
 
 def _states(language: Language) -> list[tuple[str, str]]:
@@ -309,17 +245,6 @@ def _states(language: Language) -> list[tuple[str, str]]:
         "all": Text("all, struck off too", "全部（含已销号）"),
     }
     return [(name, text.in_(language)) for name, text in words.items()]
-
-
-def _event(event: Event, zone: object, language: Language) -> tuple[str, str, str, str, str]:
-    """One line of a history."""
-    who = Text("measurements", "实测").in_(language) if event.who == MEASUREMENTS else event.who
-    cause = CAUSES[event.values["cause"]].in_(language) if event.values.get("cause") in CAUSES else ""
-    values = [value for key, value in event.values.items() if key in ("day", "responsible", "due_on")] + (
-        [cause] if cause else []
-    )
-    at = event.at.astimezone(zone).strftime("%Y-%m-%d %H:%M")  # type: ignore[arg-type]
-    return at, who, WHAT_WORDS[event.what].in_(language), event.text, " · ".join(values)
 
 
 def _refused(problem: HttpProblem, language: Language) -> str:

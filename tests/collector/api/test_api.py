@@ -2,26 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.routing import Route
 
-from campus_collector.access import Access
 from campus_collector.api.openapi import document
-from campus_collector.api.routes import routes as api_routes
-from campus_collector.central.routes import routes as config_routes
-from campus_collector.enroll.routes import routes as enroll_routes
-from campus_collector.export.routes import routes as export_routes
-from campus_collector.ingest.routes import routes as ingest_routes
-from campus_collector.ledger.routes import routes as ledger_routes
-from campus_collector.people import People
-from campus_collector.report.routes import routes as report_routes
-from campus_collector.slots.routes import routes as slot_routes
-from campus_collector.tls.routes import routes as tls_routes
-from campus_collector.web.routes import routes as web_routes
-from campus_collector.web.work import routes as work_routes
-from campus_wire.settings import Secret
+from campus_collector.app import GROUPS
 from tests.collector.world import World, days, throughput
 
 
@@ -81,10 +67,7 @@ def test_health(world: World) -> None:
 
 def test_the_description_names_every_route_and_every_status(world: World) -> None:
     said = document()["paths"]
-    groups = (
-        enroll_routes, config_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes, tls_routes, web_routes, work_routes,
-    )  # fmt: skip
-    made: list[Route] = [route for group in groups for route in group(world.service)]
+    made: list[Route] = [route for group in GROUPS for route in group(world.service)]
     methods: dict[str, set[str]] = {}
     for route in made:
         methods.setdefault(route.path, set()).update(m.lower() for m in route.methods or () if m != "HEAD")
@@ -101,47 +84,3 @@ def test_every_answer_carries_security_headers(world: World) -> None:
         headers = world.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
-
-
-def scope(path: str, method: str = "GET", authorization: str = "") -> dict[str, Any]:
-    headers = [(b"authorization", authorization.encode())] if authorization else []
-    return {"type": "http", "path": path, "method": method, "headers": headers, "query_string": b""}
-
-
-class NoPerson:
-    """A store without people."""
-
-    ledger = property(lambda self: self)
-
-    def person(self, token_hash: bytes) -> None:
-        return None
-
-
-@pytest.mark.parametrize(
-    ("loopback", "token", "request_scope", "allowed"),
-    [
-        (True, None, scope("/"), True),
-        (True, "secret", scope("/"), False),
-        (False, None, scope("/"), False),
-        (False, None, scope("/metrics"), False),
-        (False, None, scope("/healthz"), True),
-        (False, None, scope("/v1/results", "POST"), True),
-        (False, None, scope("/v1/problems/1", "PATCH"), True),
-        (False, None, scope("/v1/problems/1"), False),
-        (False, None, scope("/problems/1", "POST"), False),
-        (False, None, scope("/login"), True),
-        (False, None, scope("/metrics", authorization="Bearer cm1_wrong"), False),
-        (False, "secret", scope("/v1/results"), False),
-        (False, "secret", scope("/metrics", authorization="Bearer secret"), True),
-        (False, "secret", scope("/metrics", authorization="Bearer secrets"), False),
-        (False, "secret", scope("/", authorization="Basic eDpzZWNyZXQ="), True),
-        (False, "secret", scope("/", authorization="Basic %%%"), False),
-        (False, "secret", scope("/", authorization="Bearer \u00e9"), False),
-    ],
-)
-def test_who_may_read(loopback: bool, token: str | None, request_scope: dict[str, Any], allowed: bool) -> None:
-    async def nothing(*_: Any) -> None:
-        return None
-
-    access = Access(nothing, loopback, Secret(token) if token else None, People(NoPerson()))
-    assert access._allowed(request_scope) is allowed

@@ -185,7 +185,8 @@ def test_the_trail_is_only_added_to(school: World) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="only added to"):
         database.execute("DELETE FROM audit")
     database.execute("DROP TRIGGER audit_is_not_changed")
-    database.execute("UPDATE audit SET body = replace(body, '张三', '李四') WHERE sequence = 3")
+    database.execute("UPDATE audit SET body = replace(body, '张三', '李四') WHERE who = '张三'")
     database.commit()
+    broken = database.execute("SELECT sequence FROM audit WHERE who = '张三'").fetchone()[0]
     database.close()
-    assert ledger.first_broken_event() == 3
+    assert ledger.first_broken_event() == broken

@@ -1,0 +1,176 @@
+"""Logging in at the county's own OpenID provider: authorization code with PKCE (OpenID Connect Core 1.0 section 3.1, RFC 7636, RFC 9700).
+
+The protocol is Authlib's and joserfc's; ours is what is remembered between the two visits, and what is believed of an answer.
+"""
+
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, time
+from typing import Any
+
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from requests import RequestException
+from requests.adapters import HTTPAdapter
+
+from campus_wire.settings import Secret
+
+CALLBACK = "/login/oidc/return"
+PENDING_SECONDS = 600.0
+MAX_PENDING = 1000
+METADATA_SECONDS = 3600.0
+LEEWAY_SECONDS = 60
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
+"""Signatures by the provider's own key only: never `none`, never a shared secret (RFC 8725 section 3.1)."""
+REQUEST_SECONDS = 10.0
+
+
+class NotVouched(Exception):
+    """The provider is away, or its answer is not believed; says why, for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """`[oidc]` of collector.toml."""
+
+    issuer: str
+    client_id: str
+    client_secret: Secret | None
+    url: str
+    """This collector as browsers reach it."""
+    claim: str
+    label: str
+    ca_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    nonce: str
+    verifier: str
+    goes_on: str
+    ends_at: float
+
+
+class Provider:
+    """One OpenID provider."""
+
+    def __init__(self, config: ProviderConfig) -> None:
+        """It is asked for its endpoints when somebody logs in first."""
+        self.config = config
+        self._lock = threading.Lock()
+        self._pending: OrderedDict[str, _Pending] = OrderedDict()
+        self._metadata: tuple[float, dict[str, Any], dict[str, Any]] | None = None
+
+    def begin(self, goes_on: str) -> tuple[str, str]:
+        """Where to send the browser, and the state it must bring back. Raises NotVouched."""
+        metadata, _ = self._asked()
+        pending = _Pending(secrets.token_urlsafe(32), secrets.token_urlsafe(48), goes_on, monotonic() + PENDING_SECONDS)
+        with self._session() as session:
+            url, state = session.create_authorization_url(
+                metadata["authorization_endpoint"],
+                nonce=pending.nonce,
+                code_challenge=create_s256_code_challenge(pending.verifier),
+                code_challenge_method="S256",
+            )
+        with self._lock:
+            self._pending[state] = pending
+            while len(self._pending) > MAX_PENDING:
+                self._pending.popitem(last=False)
+        return url, state
+
+    def finish(self, state: str, code: str) -> tuple[str, str]:
+        """Who is it, and where did they want to go? Each state is good once. Raises NotVouched."""
+        with self._lock:
+            pending = self._pending.pop(state, None)
+        if pending is None or monotonic() > pending.ends_at:
+            raise NotVouched("the state is unknown, used or too old")
+        metadata, keys = self._asked()
+        try:
+            with self._session() as session:
+                token = session.fetch_token(
+                    metadata["token_endpoint"],
+                    grant_type="authorization_code",
+                    code=code,
+                    code_verifier=pending.verifier,
+                )
+        except (OAuthError, RequestException, ValueError) as error:
+            raise NotVouched(f"the code was not exchanged: {error}") from None
+        claims = self._believed(str(token.get("id_token", "")), keys, pending.nonce)
+        return self._identity(claims), pending.goes_on
+
+    def _believed(self, id_token: str, keys: dict[str, Any], nonce: str) -> dict[str, Any]:
+        """The claims of a token that the provider signed for us, now, for this visit (Core 1.0 section 3.1.3.7)."""
+        try:
+            known = KeySet.import_key_set(keys)  # type: ignore[arg-type]
+            claims = jwt.decode(id_token, known, algorithms=ALGORITHMS).claims
+            registry = jwt.JWTClaimsRegistry(
+                now=int(time()),
+                leeway=LEEWAY_SECONDS,
+                iss={"essential": True, "value": self.config.issuer},
+                aud={"essential": True, "value": self.config.client_id},
+                exp={"essential": True},
+                iat={"essential": True},
+                sub={"essential": True},
+                nonce={"essential": True, "value": nonce},
+            )
+            registry.validate(claims)
+        except (JoseError, ValueError, TypeError) as error:
+            with self._lock:
+                self._metadata = None  # its keys may be new: they are asked for again next time
+            raise NotVouched(f"the identity token is not believed: {error}") from None
+        several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+        if claims.get("azp", self.config.client_id if not several else None) != self.config.client_id:
+            raise NotVouched("the identity token was made for another client")
+        return dict(claims)
+
+    def _identity(self, claims: dict[str, Any]) -> str:
+        value = claims.get(self.config.claim)
+        if not isinstance(value, str) or not 0 < len(value) <= 200:
+            raise NotVouched(f"the identity token has no claim {self.config.claim!r}")
+        if self.config.claim == "email" and claims.get("email_verified") is not True:
+            raise NotVouched("the provider has not verified the e-mail address")
+        return value
+
+    def _asked(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The provider's endpoints and keys (OpenID Connect Discovery 1.0 section 4), kept for an hour."""
+        with self._lock:
+            if self._metadata is not None and monotonic() < self._metadata[0]:
+                return self._metadata[1], self._metadata[2]
+        try:
+            with self._session() as session:
+                url = f"{self.config.issuer.rstrip('/')}/.well-known/openid-configuration"
+                metadata = session.request("GET", url, withhold_token=True).json()
+                if metadata["issuer"] != self.config.issuer:
+                    raise NotVouched(f"{url} speaks for another issuer: {metadata['issuer']!r}")
+                keys = session.request("GET", metadata["jwks_uri"], withhold_token=True).json()
+                needed = (metadata["authorization_endpoint"], metadata["token_endpoint"])
+        except (RequestException, ValueError, KeyError, TypeError) as error:
+            raise NotVouched(f"{self.config.issuer} does not tell its endpoints: {error}") from None
+        loose = [url for url in needed if not str(url).startswith(("https://", "http://127.0.0.1", "http://localhost"))]
+        if loose:
+            raise NotVouched(f"not https: {loose[0]!r}")
+        with self._lock:
+            self._metadata = monotonic() + METADATA_SECONDS, metadata, keys
+        return metadata, keys
+
+    def _session(self) -> Any:
+        secret = self.config.client_secret
+        session = OAuth2Session(
+            self.config.client_id,
+            secret.reveal() if secret else None,
+            token_endpoint_auth_method="client_secret_basic" if secret else "none",
+            scope="openid email profile" if self.config.claim != "sub" else "openid",
+            redirect_uri=self.config.url.rstrip("/") + CALLBACK,
+            default_timeout=REQUEST_SECONDS,
+        )
+        session.mount("https://", HTTPAdapter(max_retries=1))
+        if self.config.ca_file is not None:
+            session.verify = str(self.config.ca_file)
+        return session

@@ -1,0 +1,59 @@
+"""Sessions of browsers that logged in. They live in memory and end with the process, with time, and with any change of what proved their person."""
+
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from time import monotonic
+
+from campus_collector.store.interface import Person, Store
+from campus_collector.store.people import Account
+
+COOKIE = "campus_session"
+SESSION_SECONDS = 8 * 3600
+MAX_SESSIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that is logged in. `form_token` is in each of its forms, against requests that other sites forge."""
+
+    person: Person
+    generation: int
+    form_token: str
+    ends_at: float
+
+
+class Sessions:
+    """All of them."""
+
+    def __init__(self, store: Store) -> None:
+        """Nobody is logged in."""
+        self._store = store
+        self._lock = threading.Lock()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+
+    def begin(self, account: Account) -> str:
+        """A new session's id: 256 random bits."""
+        name = secrets.token_urlsafe(32)
+        ends = monotonic() + SESSION_SECONDS
+        session = Session(account.person, account.generation, secrets.token_urlsafe(32), ends)
+        with self._lock:
+            self._sessions[name] = session
+            while len(self._sessions) > MAX_SESSIONS:
+                self._sessions.popitem(last=False)
+        return name
+
+    def end(self, name: str) -> None:
+        """Log out."""
+        with self._lock:
+            self._sessions.pop(name, None)
+
+    def get(self, name: str | None) -> Session | None:
+        """One that goes on. Raises StoreUnavailable."""
+        with self._lock:
+            found = self._sessions.get(name or "")
+        if found is None or monotonic() > found.ends_at:
+            return None
+        account = self._store.people.named(found.person.name)
+        return found if account is not None and account.generation == found.generation else None
