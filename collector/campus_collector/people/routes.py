@@ -96,7 +96,8 @@ class Login:
             raise HttpProblem(404, "Not Found", "no [oidc] is configured")
         language, address, query = language_of(request), address_of(request), request.query_params
         state = query.get("state", "")
-        if not state or state != request.cookies.get(STATE_COOKIE):
+        issuer = query.get("iss", self._service.provider.config.issuer)  # RFC 9207: the answer is this provider's
+        if not state or state != request.cookies.get(STATE_COOKIE) or issuer != self._service.provider.config.issuer:
             return await self._login(request, WORDS["form_old"].in_(language), 403)
         try:
             identity, goes_on = await in_thread(partial(self._service.provider.finish, state, query.get("code", "")))
