@@ -7,7 +7,9 @@ import msgspec
 from campus_collector.access import OPEN_PATHS
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.problem import STATES
+from campus_collector.ledger.routes import XLSX
 from campus_collector.ledger.work import ACTIONS, MAX_TEXT
+from campus_collector.report.render import MEDIA_TYPES
 from campus_wire.records import (
     KINDS,
     AgentState,
@@ -160,7 +162,7 @@ def _paths() -> dict[str, Any]:
             "get": {
                 "summary": "The same as a supervision list: csv or xlsx",
                 "parameters": [_path("ending", {"type": "string", "enum": ["csv", "xlsx"]})],
-                "responses": _responses("application/octet-stream", 400, 401, 404, 503),
+                "responses": _responses(("text/csv", XLSX), 400, 401, 404, 503),
             }
         },
         "/v1/problems/{number}": {
@@ -187,7 +189,7 @@ def _paths() -> dict[str, Any]:
                     _query("school", {"type": "string"}, "an excerpt for one school"),
                     _query("lang", {"type": "string", "enum": ["zh", "en"]}, "Chinese when absent"),
                 ],
-                "responses": _responses("application/octet-stream", 400, 401, 404, 503),
+                "responses": _responses(tuple(MEDIA_TYPES.values()), 400, 401, 404, 503),
             }
         },
         "/monthly": _page("All months with their reports"),
@@ -218,9 +220,7 @@ def _paths() -> dict[str, Any]:
         "/problems/{number}": _page("One problem", "number") | _form("Work on it", "number"),
         "/inventory": _page("The inventory") | _form("Look at a file"),
         "/inventory/apply": _form("Put it in force"),
-        "/inventory.xlsx": {
-            "get": {"summary": "The inventory", "responses": _responses("application/octet-stream", 401, 503)}
-        },
+        "/inventory.xlsx": {"get": {"summary": "The inventory", "responses": _responses((XLSX,), 401, 503)}},
         "/login": _page("Log in") | _form("Show a token, or a name and its password"),
         "/login/oidc": _page("To the county's OpenID provider, where one is configured"),
         "/login/oidc/return": _page("Back from it"),
@@ -315,15 +315,17 @@ def _query(name: str, schema: dict[str, Any], description: str, required: bool =
     return {"name": name, "in": "query", "required": required, "schema": schema, "description": description}
 
 
-def _responses(good: str | None, *problems: int) -> dict[str, Any]:
+def _responses(good: str | tuple[str, ...] | None, *problems: int) -> dict[str, Any]:
     if good in ("Receipt", "Slot", "Enrolled", "Rotated"):
         content: dict[str, Any] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{good}"}}}
-    elif good and "/" in good:
-        content = {good: {"schema": {"type": "string"}}}
+    elif good and (isinstance(good, tuple) or "/" in good):
+        kinds = (good,) if isinstance(good, str) else good
+        content = {kind.partition(";")[0]: {"schema": {"type": "string"}} for kind in kinds}
     else:
         content = {"application/json": {"schema": {"type": "object"}}}
     done = "201" if good in ("Enrolled", "Rotated") else "200"
     said: dict[str, Any] = {done: {"description": "Done", "content": content}}
+    page = {"text/html": {"schema": {"type": "string"}}} if good == "text/html" else {}
     for status in problems:
-        said[str(status)] = {"description": _WORDS[status], "content": _PROBLEM}
+        said[str(status)] = {"description": _WORDS[status], "content": _PROBLEM | page}
     return said
