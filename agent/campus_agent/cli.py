@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from campus_agent.config import DEFAULT_PATH, AgentConfig, Device, Endpoint, Service, load_config
+from campus_agent.config import CENTRAL_FILE, DEFAULT_PATH, AgentConfig, Device, Endpoint, Service, load_config
 from campus_wire.failures import FAILURE_WORDS
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
@@ -244,15 +244,63 @@ def _enroll(arguments: argparse.Namespace, language: Language) -> int:
         print(failed.words.in_(language), file=sys.stderr)
         return EXIT_NOT_MET
     text = Text(
-        "This gateway now speaks for {school}.\n  {token}  (mode 600)\n  {config}  {made}\n"
-        "Next: add the classrooms to it, then campus-agent doctor --config {config}",
-        "本网关已注册为 {school}。\n  {token}（权限 600）\n  {config} {made}\n"
-        "下一步：在其中填写各班级，然后运行 campus-agent doctor --config {config}",
+        "This gateway now speaks for {school}.\n  {token}  (mode 600)\n  {config}  {made}",
+        "本网关已注册为 {school}。\n  {token}（权限 600）\n  {config} {made}",
     )
     made = Text("made", "已生成") if done.config else Text("was there, and is unchanged", "原有文件，未改动")
     values = {"school": done.school, "token": done.token_file, "config": done.config_file, "made": made.in_(language)}
     print(text.in_(language, **values))
+    if done.key_file is not None:
+        key = Text(
+            "  {key}  the classrooms' test key: the same file goes to `campus-agent respond --test-key-file`",
+            "  {key}  教室端测试密钥：请将同一文件用于 `campus-agent respond --test-key-file`",
+        )
+        print(key.in_(language, key=done.key_file))
+    _after_enrolment(done.config_file, language)
     return EXIT_OK
+
+
+def _after_enrolment(file: Path, language: Language) -> None:
+    """Fetch the bureau's configuration, let the service begin, look at everything: the gateway is enrolled whatever comes of it."""
+    from campus_agent import central
+    from campus_agent.doctor import examine, in_words
+    from campus_agent.enroll import own, start_service
+    from campus_agent.ship.connection import ShipFailed
+
+    try:
+        config = load_config(file)
+        body = central.fetch(config, file)
+        if body is not None:
+            config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            central.keep(body, config.state_dir)
+            own(config.state_dir / CENTRAL_FILE)
+            config = load_config(file)
+        text = Text(
+            "The bureau's configuration: {rooms} classroom(s), {services} platform(s).",
+            "教育局下发的配置：班级 {rooms} 个，平台 {services} 个。",
+        )
+        print(text.in_(language, rooms=len(config.classrooms), services=len(config.services)))
+    except ConfigurationError as error:
+        print(error.in_(language), file=sys.stderr)
+        return
+    except (ShipFailed, central.Refused, OSError) as error:
+        words = error.words.in_(language) if isinstance(error, central.Refused) else str(error)
+        text = Text("the bureau's configuration is not in force: {reason}", "教育局下发的配置未生效：{reason}")
+        print(text.in_(language, reason=words), file=sys.stderr)
+    started = start_service()
+    if started is not None:
+        said = {
+            True: Text("The service campus-agent runs.", "服务 campus-agent 已运行。"),
+            False: Text(
+                "The service campus-agent does not run: journalctl -u campus-agent",
+                "服务 campus-agent 未能运行：journalctl -u campus-agent",
+            ),
+        }
+        print(said[started].in_(language))
+    print(in_words(asyncio.run(examine(config)), language))
+    if started is None:
+        text = Text("Next: campus-agent run --config {file}", "下一步：campus-agent run --config {file}")
+        print(text.in_(language, file=file))
 
 
 def _run(arguments: argparse.Namespace, language: Language) -> int:

@@ -223,10 +223,11 @@ def _over(top: Table, body: bytes) -> Table:
         "service": central.service or (),
         "device": [one for one in central.device or () if one.id in own],
     }
-    tables = {"agent": central.agent, "uplink": central.uplink}
+    tables = {"agent": central.agent, "uplink": central.uplink, "timetable": central.timetable}
     return top.overlaid(
         {name: _given(one) for name, one in tables.items() if one is not None},
         {name: [_given(one) for one in more] for name, more in rows.items()},
+        whole=("timetable",),
     )
 
 

@@ -34,6 +34,7 @@ from campus_agent.schedule.jobs import Job, Lane, jobs_of
 from campus_agent.schedule.planner import Look, Moment, Planner, Skip, Try, Wait
 from campus_agent.schedule.segment import alone
 from campus_agent.ship.connection import ShipFailed
+from campus_agent.ship.rotate import NotRotated, is_due, rotate
 from campus_agent.ship.shipper import ShipOutcome, Shipper
 from campus_agent.ship.slots import NoSlot, release, reserve
 from campus_agent.spool.errors import SpoolError
@@ -394,7 +395,17 @@ class Daemon:
                 log.warning("configuration refused", extra={"reason": refused.words.en})
             except OSError as error:
                 log.error("configuration not kept", extra={"reason": str(error)})
+            if is_due(self.config.collector.token_file):
+                await self._rotate(self.config.collector)
             await asyncio.sleep(central.FETCH_SECONDS * self.rng.uniform(0.8, 1.2))
+
+    async def _rotate(self, collector: Collector) -> None:
+        """A new token now and then; when that does not work, the one that is there goes on."""
+        try:
+            await asyncio.to_thread(rotate, collector)
+            log.info("token replaced")
+        except (NotRotated, ShipFailed) as why:
+            log.info("token not replaced", extra={"reason": str(why)})
 
     async def _drain(self, shipper: Shipper) -> ShipOutcome:
         """In a thread; when the daemon stops, its exchange is ended and the thread waited for: it works on the spool."""

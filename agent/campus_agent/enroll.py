@@ -1,8 +1,10 @@
 """`campus-agent enroll`: exchange the bureau's one-time code for this gateway's token, and keep what came with it.
 
-Everything that could fail here is tried before the code is used, because it can be used only once.
+Everything that could fail here is tried before the code is used, because it can be used only once. Where the package made a user for the
+service, what it must write (token, test key, the bureau's configuration) goes into its state folder and is its own; the rest it only reads.
 """
 
+import base64
 import gzip
 import hashlib
 import hmac
@@ -10,8 +12,10 @@ import http.client
 import json
 import os
 import platform
+import pwd
 import secrets
 import ssl
+import subprocess
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,15 +23,17 @@ from pathlib import Path
 
 import msgspec
 
-from campus_agent.config import Collector
+from campus_agent.config import DEFAULT_PATH, DEFAULT_STATE_DIR, Collector, load_config
 from campus_agent.ship.connection import Connection, ShipFailed
 from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS
 from campus_wire.language import Text
 from campus_wire.records import Enrolled, EnrollRequest, Problem
+from campus_wire.settings import ConfigurationError
 from campus_wire.version import VERSION
 
 PATH = "/v1/enroll"
-TOKEN_FILE, CONFIG_FILE, CA_FILE = "token", "agent.toml", "ca.pem"
+TOKEN_FILE, CONFIG_FILE, CA_FILE, KEY_FILE = "token", "agent.toml", "ca.pem", "test.key"
+SERVICE_USER, UNIT = "campus-agent", "campus-agent.service"
 PIN_SECONDS = 20.0
 MAX_PEM_BYTES = 64 * 1024
 
@@ -49,12 +55,24 @@ class Written:
     token_file: Path
     config_file: Path
     config: bool
+    key_file: Path | None
+    """The school's new test key; None where the configuration was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    uid: int
+    gid: int
 
 
 def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sha256: str | None = None) -> Written:
     """Enrol this gateway; with the fingerprint of a private authority, fetch that first and keep it. Raises EnrolFailed."""
-    token_file, config_file = folder / TOKEN_FILE, folder / CONFIG_FILE
-    reserved = _reserve(folder, token_file)
+    owner = _service_user() if folder == DEFAULT_PATH.parent else None
+    kept = Path(DEFAULT_STATE_DIR) if owner is not None else folder
+    token_file, config_file = kept / TOKEN_FILE, folder / CONFIG_FILE
+    if config_file.exists():  # it says where the token is
+        token_file = _configured_token(config_file) or token_file
+    reserved = _reserve(folder, token_file, owner)
     try:
         if ca_sha256 is not None:
             ca_file = _pin(url.rstrip("/"), ca_sha256, folder / CA_FILE)
@@ -64,14 +82,64 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sh
         with suppress(OSError):
             reserved.unlink()
         raise
-    made = False
-    if not config_file.exists():
-        text = _config(url.rstrip("/"), answer, ca_file)
-        descriptor = os.open(config_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        made = True
-    return Written(answer.school, token_file, config_file, made)
+    if config_file.exists():
+        return Written(answer.school, token_file, config_file, False, None)
+    key_file = kept / KEY_FILE
+    if not key_file.exists():
+        _write(key_file, base64.b64encode(secrets.token_bytes(32)).decode() + "\n", 0o600, owner)
+    whole = _config(url.rstrip("/"), answer, ca_file, token_file, key_file, folder)
+    _write(config_file, whole, 0o640, _Owner(0, owner.gid) if owner is not None else None)
+    return Written(answer.school, token_file, config_file, True, key_file)
+
+
+def start_service() -> bool | None:
+    """Let the service begin, or begin again with the new token. None: there is no such service here; False: it does not run."""
+    if not Path("/run/systemd/system").is_dir() or os.geteuid() != 0:
+        return None
+    try:
+        loaded = (
+            subprocess.run(["systemctl", "cat", UNIT], capture_output=True, check=False, timeout=20).returncode == 0
+        )
+        if not loaded:
+            return None
+        return subprocess.run(
+            ["systemctl", "enable", "--now", UNIT], capture_output=True, check=False, timeout=60
+        ).returncode == 0 and (
+            subprocess.run(["systemctl", "restart", UNIT], capture_output=True, check=False, timeout=120).returncode
+            == 0
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+def own(path: Path) -> None:
+    """Give a file that this command made for the service to its user, where there is one."""
+    owner = _service_user()
+    if owner is not None and path.exists():
+        os.chown(path, owner.uid, owner.gid)
+
+
+def _service_user() -> _Owner | None:
+    try:
+        found = pwd.getpwnam(SERVICE_USER) if os.geteuid() == 0 else None
+    except KeyError:
+        return None
+    return _Owner(found.pw_uid, found.pw_gid) if found is not None else None
+
+
+def _configured_token(config_file: Path) -> Path | None:
+    with suppress(ConfigurationError):
+        collector = load_config(config_file).collector
+        return collector.token_file if collector is not None else None
+    return None
+
+
+def _write(file: Path, text: str, mode: int, owner: _Owner | None) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as writer:
+        if owner is not None:
+            os.fchown(writer.fileno(), owner.uid, owner.gid)
+        writer.write(text)
 
 
 def _pin(url: str, wanted: str, ca_file: Path) -> Path:
@@ -108,12 +176,14 @@ def _pin(url: str, wanted: str, ca_file: Path) -> Path:
     return ca_file
 
 
-def _reserve(folder: Path, token_file: Path) -> Path:
+def _reserve(folder: Path, token_file: Path, owner: _Owner | None) -> Path:
     """A file that only we can read, beside where the token will be: if it cannot be written, the code is not spent."""
     beside = token_file.with_name(f".{TOKEN_FILE}.{secrets.token_hex(4)}")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if owner is not None:
+            os.fchown(descriptor, owner.uid, owner.gid)
         os.close(descriptor)
     except OSError as error:
         raise EnrolFailed(
@@ -172,13 +242,20 @@ def _keep(reserved: Path, token_file: Path, token: str) -> None:
         ) from None
 
 
-def _config(url: str, answer: Enrolled, ca_file: Path | None) -> str:
+def _config(url: str, answer: Enrolled, ca_file: Path | None, token_file: Path, key_file: Path, folder: Path) -> str:
     """The least that `run` needs; the rest is for the school to fill in (deploy/agent.sample.toml)."""
     lines = ["# made by campus-agent enroll; deploy/agent.sample.toml shows everything that can be set", "", "[agent]"]
     if answer.town:
         lines.append(f"town = {json.dumps(answer.town)}")
-    lines += [f"school = {json.dumps(answer.school)}", "", "[collector]", f"url = {json.dumps(url)}"]
-    lines.append(f"token_file = {json.dumps(TOKEN_FILE)}")
+
+    def named(file: Path) -> str:
+        return json.dumps(file.name if file.parent == folder else str(file))
+
+    lines.append(f"school = {json.dumps(answer.school)}")
+    if folder != DEFAULT_PATH.parent:  # everything of this gateway in one folder
+        lines.append('state_dir = "state"')
+    lines.append(f"test_key_file = {named(key_file)}")
+    lines += ["", "[collector]", f"url = {json.dumps(url)}", f"token_file = {named(token_file)}"]
     if ca_file is not None:
         lines.append(f"ca_file = {json.dumps(str(ca_file.resolve()))}")
     return "\n".join(lines) + "\n"

@@ -477,6 +477,13 @@ class CentralUplink(msgspec.Struct, frozen=True, omit_defaults=True):
     required_bits_per_second: int
 
 
+class CentralTimetable(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When the school's lessons are (08:00-08:45), and days without tests (2026-06-07/2026-06-09)."""
+
+    periods: Annotated[Sequence[Annotated[str, Meta(max_length=11)]], Meta(max_length=40)] = ()
+    blackout: Annotated[Sequence[Annotated[str, Meta(max_length=21)]], Meta(max_length=100)] = ()
+
+
 class CentralConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the bureau says to a school's gateway, in the shape of `agent.toml`; None: it says nothing of that."""
 
@@ -485,6 +492,7 @@ class CentralConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     device: Sequence[CentralDevice] | None = None
     service: Sequence[CentralService] | None = None
     uplink: CentralUplink | None = None
+    timetable: CentralTimetable | None = None
     policy_version: str = ""
     schema_version: int = 1
 

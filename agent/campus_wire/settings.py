@@ -7,7 +7,7 @@ Used by both daemons, because what the collector serves to an agent has the shap
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,12 +109,17 @@ class Table:
         )
 
     def overlaid(
-        self, tables: Mapping[str, Mapping[str, Any]], rows: Mapping[str, Sequence[Mapping[str, Any]]]
+        self,
+        tables: Mapping[str, Mapping[str, Any]],
+        rows: Mapping[str, Sequence[Mapping[str, Any]]],
+        whole: Collection[str] = (),
     ) -> "Table":
-        """A copy in which these keys win: tables key by key, where the writer has that table; rows of arrays by their id, new ones at the end."""
+        """A copy in which these keys win: tables key by key, where the writer has that table or it is one of `whole`; rows of arrays by
+        their id, new ones at the end.
+        """
         values = dict(self._values)
         for name, over in tables.items():
-            own = values.get(name)
+            own = values.get(name, {} if name in whole else None)
             if isinstance(own, dict):
                 values[name] = own | dict(over)
         for name, more in rows.items():

@@ -43,6 +43,8 @@ class Answer:
     date: str | None
     sent_at: float
     received_at: float
+    version: str | None = None
+    """The collector's, where it tells it: only to who has a token."""
 
 
 class Connection:
@@ -75,6 +77,12 @@ class Connection:
             "Accept": "application/json",
         }
         return self._exchange("POST", path, body, headers)
+
+    def ask(self, path: str) -> Answer:
+        """POST without a body, with the token. Raises ShipFailed."""
+        self._token = self._read_token()
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "Content-Length": "0"}
+        return self._exchange("POST", path, None, headers)
 
     def post_openly(self, path: str, body: bytes) -> Answer:
         """The same without a token, for whoever has none yet. Raises ShipFailed."""
@@ -161,7 +169,8 @@ class Connection:
         if cut or response.will_close:
             self.close()
         retry_after, date = response.headers.get("Retry-After"), response.headers.get("Date")
-        return Answer(response.status, content, retry_after, date, sent_at, received_at)
+        version = response.headers.get("CampusMeter-Version")
+        return Answer(response.status, content, retry_after, date, sent_at, received_at, version)
 
     def _connect(self) -> tuple[http.client.HTTPConnection, TimedSocket]:
         secure = self._parts.scheme == "https"

@@ -13,6 +13,7 @@ from campus_wire.records import (
     CentralConfig,
     CentralDevice,
     CentralService,
+    CentralTimetable,
     CentralUplink,
 )
 
@@ -43,8 +44,16 @@ def config_for(school: str, inventory: Inventory, policy: Policy, day: date) -> 
         if services is None
         else [CentralService(one.id, one.name, one.url) for one in services if one.town in ("", town)],
         uplink=None if uplink is None else CentralUplink(uplink),
+        timetable=_timetable(school, inventory),
         policy_version=policy.version,
     )
+
+
+def _timetable(school: str, inventory: Inventory) -> CentralTimetable | None:
+    """The school's own row, else the one for everybody."""
+    rows = {one.school: one for one in inventory.timetables or ()}
+    found = rows.get(school) or rows.get("")
+    return None if found is None else CentralTimetable(found.periods, found.blackout)
 
 
 def _required(policy: Policy, target: str, day: date) -> int | None:

@@ -16,6 +16,7 @@ from campus_collector.http import HttpProblem
 from campus_collector.inventory.model import Inventory
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
+from campus_wire.version import VERSION
 
 
 def routes(service: Service) -> list[Route]:
@@ -42,8 +43,9 @@ def routes(service: Service) -> list[Route]:
         except StoreUnavailable:
             raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None
         tag = f'"{sha256(body).hexdigest()[:32]}"'
+        headers = {"ETag": tag, "CampusMeter-Version": VERSION}
         if tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers={"ETag": tag})
-        return Response(body, media_type="application/json", headers={"ETag": tag})
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
 
     return [Route("/v1/config", config)]

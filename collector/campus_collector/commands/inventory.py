@@ -14,10 +14,10 @@ from campus_wire.language import Language, Text
 WORDS = Text("which schools, classrooms, devices and platforms there are", "基础信息：学校、班级、设备、平台")
 IMPORT = Text("take the inventory from a spreadsheet", "从表格导入基础信息")
 IMPORT_MORE = Text(
-    "PATH is a folder of CSV files (schools, classrooms, devices, services), a .zip of them, or one .xlsx with these sheets.\n"
+    "PATH is a folder of CSV files (schools, classrooms, devices, services, timetables), a .zip of them, or one .xlsx with these sheets.\n"
     "Chinese or English headings, UTF-8 or GB18030. A sheet that is missing leaves what is known as it is; a row that is\n"
     "missing in a sheet is removed from today on and keeps its past. With any mistake nothing is changed.",
-    "PATH 可以是 CSV 文件夹（schools、classrooms、devices、services）、其 .zip 压缩包，或含这些工作表的 .xlsx。\n"
+    "PATH 可以是 CSV 文件夹（schools、classrooms、devices、services、timetables）、其 .zip 压缩包，或含这些工作表的 .xlsx。\n"
     "表头可用中文或英文，编码可用 UTF-8 或 GB18030。缺少的表保持原样；表中缺少的行自当日起移除，历史数据保留。\n"
     "只要有一处错误，就不做任何修改。",
 )

@@ -38,11 +38,11 @@ def changes(before: Inventory, after: Inventory) -> list[RowChange]:
     for sheet in SHEETS:
         old = {_key(one): one for one in getattr(before, sheet.name) or ()}
         new = {_key(one): one for one in getattr(after, sheet.name) or ()}
-        found += [RowChange(sheet.name, "added", key, new[key].name) for key in new if key not in old]
+        found += [RowChange(sheet.name, "added", key, _name(new[key])) for key in new if key not in old]
         for key in new:
             if key in old and new[key] != old[key]:
-                found.append(RowChange(sheet.name, "changed", key, new[key].name, _differences(old[key], new[key])))
-        found += [RowChange(sheet.name, "removed", key, old[key].name) for key in old if key not in new]
+                found.append(RowChange(sheet.name, "changed", key, _name(new[key]), _differences(old[key], new[key])))
+        found += [RowChange(sheet.name, "removed", key, _name(old[key])) for key in old if key not in new]
     return found
 
 
@@ -93,7 +93,13 @@ def _key(row: Any) -> str:
     """What names a row in its sheet; a platform may stand for several towns."""
     if hasattr(row, "url"):
         return f"{row.id}@{row.town}" if row.town else str(row.id)
+    if not hasattr(row, "id"):  # a timetable: of a school, or of all
+        return row.school or "*"
     return f"{row.school}/{row.id}" if hasattr(row, "school") else str(row.id)
+
+
+def _name(row: Any) -> str:
+    return getattr(row, "name", "")
 
 
 def _differences(old: Any, new: Any) -> tuple[tuple[str, str, str], ...]:
@@ -104,4 +110,6 @@ def _differences(old: Any, new: Any) -> tuple[tuple[str, str, str], ...]:
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
     return "" if value is None else str(value)

@@ -1,11 +1,11 @@
-"""The headings of the four sheets, in Chinese and English, and what their cells may hold (design section 10)."""
+"""The headings of the sheets, in Chinese and English, and what their cells may hold (design section 10)."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from campus_wire.language import Text
 
-Kind = Literal["id", "text", "flag", "port", "host", "url"]
+Kind = Literal["id", "text", "flag", "port", "host", "url", "periods", "days"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +83,15 @@ SHEETS: tuple[Sheet, ...] = (
             Column("town_id", "镇街编号", "id", needed=False),
         ),
         ("service_id", "town_id"),
+    ),
+    Sheet(
+        "timetables",
+        Text("timetables", "课表"),
+        (
+            Column("school_id", "学校编号", "id", needed=False),
+            Column("periods", "节次", "periods", needed=False),
+            Column("blackout", "停测日期", "days", needed=False),
+        ),
+        ("school_id",),
     ),
 )

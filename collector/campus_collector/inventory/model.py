@@ -45,13 +45,22 @@ class Service(msgspec.Struct, frozen=True, omit_defaults=True):
     town: str = ""
 
 
+class Timetable(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One row of `timetables`: lessons (08:00-08:45) and days without tests (2026-06-07/2026-06-09); `school` empty: every school without a row of its own."""
+
+    school: str
+    periods: tuple[str, ...] = ()
+    blackout: tuple[str, ...] = ()
+
+
 class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All four sheets. A sheet that was not given is None: what was known stays."""
+    """All sheets. A sheet that was not given is None: what was known stays."""
 
     schools: tuple[School, ...] | None = None
     classrooms: tuple[Classroom, ...] | None = None
     devices: tuple[Device, ...] | None = None
     services: tuple[Service, ...] | None = None
+    timetables: tuple[Timetable, ...] | None = None
 
     def over(self, before: "Inventory") -> "Inventory":
         """This inventory, with the sheets it lacks as they were before."""
@@ -60,10 +69,11 @@ class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
             before.classrooms if self.classrooms is None else self.classrooms,
             before.devices if self.devices is None else self.devices,
             before.services if self.services is None else self.services,
+            before.timetables if self.timetables is None else self.timetables,
         )
 
 
-EMPTY = Inventory((), (), (), ())
+EMPTY = Inventory((), (), (), (), ())
 
 
 def within(inventory: Inventory, town: str) -> Inventory:
@@ -77,6 +87,7 @@ def within(inventory: Inventory, town: str) -> Inventory:
         tuple(one for one in inventory.classrooms or () if one.school in ids),
         tuple(one for one in inventory.devices or () if one.school in ids),
         tuple(one for one in inventory.services or () if one.town in ("", town)),
+        tuple(one for one in inventory.timetables or () if one.school in ids | {""}),
     )
 
 

@@ -4,11 +4,13 @@ import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
 from campus_collector.inventory.headings import SHEETS, Column
-from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service
+from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, Timetable
 from campus_collector.inventory.sources import RawSheet
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
@@ -18,6 +20,7 @@ NO = frozenset({"0", "否", "no", "n", "false", "无", "×", ""})
 MAX_NAME = 100
 MAX_MISTAKES = 1000
 FORMULA_STARTS = ("=", "+", "-", "@")
+_SEPARATORS = re.compile(r"[\s;；,，、]+")
 _HOST = re.compile(
     r"^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
 )
@@ -200,6 +203,38 @@ def _url(text: str) -> tuple[Text | None, str]:
     return (None if sound and len(text) <= 500 else Text("must be a http(s) address", "应为 http(s) 网址")), text
 
 
+def _periods(text: str) -> tuple[Text | None, tuple[str, ...]]:
+    """Lessons like 08:00-08:45, in the order of the day, none in another."""
+    found = []
+    for part in _SEPARATORS.split(text.replace("：", ":").replace("—", "-").replace("–", "-")):
+        match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)[-~]([01]?\d|2[0-3]):([0-5]\d)", part) if part else None
+        if part and match is None:
+            return Text("must be lessons like 08:00-08:45 08:55-09:40", "应为节次，例如 08:00-08:45 08:55-09:40"), ()
+        if match is not None:
+            found.append(f"{int(match[1]):02d}:{match[2]}-{int(match[3]):02d}:{match[4]}")
+    found.sort()
+    if any(one[:5] >= one[6:] for one in found) or any(before[6:] > after[:5] for before, after in pairwise(found)):
+        return Text(
+            "each lesson must end after it began, and before the next begins", "每节课须先始后终，且各节不得重叠"
+        ), ()
+    return None, tuple(found)
+
+
+def _days(text: str) -> tuple[Text | None, tuple[str, ...]]:
+    """Days like 2026-06-07 or 2026-06-07/2026-06-09."""
+    found = []
+    for part in _SEPARATORS.split(text):
+        first, _, last = part.partition("/")
+        try:
+            if part and date.fromisoformat(first) > date.fromisoformat(last or first):
+                raise ValueError
+        except ValueError:
+            return Text("must be days like 2026-06-07/2026-06-09", "应为日期，例如 2026-06-07/2026-06-09"), ()
+        if part:
+            found.append(part)
+    return None, tuple(sorted(found))
+
+
 READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
     "id": _id,
     "text": _text,
@@ -207,13 +242,21 @@ READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
     "port": _port,
     "host": _host,
     "url": _url,
+    "periods": _periods,
+    "days": _days,
 }
 
 
 def _made(rows: _Rows | None) -> Any:
     if rows is None:
         return None
-    make = {"schools": _school, "classrooms": _classroom, "devices": _device, "services": _service}[rows.sheet.name]
+    make = {
+        "schools": _school,
+        "classrooms": _classroom,
+        "devices": _device,
+        "services": _service,
+        "timetables": _timetable,
+    }[rows.sheet.name]
     return tuple(make(row.values) for row in rows.rows if row.sound)
 
 
@@ -237,6 +280,10 @@ def _service(row: dict[str, Any]) -> Service:
     return Service(row["service_id"], row["service"], row["url"], row["town_id"])
 
 
+def _timetable(row: dict[str, Any]) -> Timetable:
+    return Timetable(row["school_id"], row["periods"], row["blackout"])
+
+
 def _refer(whole: Inventory, rows: dict[str, _Rows], mistakes: list[Mistake]) -> None:
     """What rows say of each other: schools that exist, towns with one name, ids that are taken."""
     schools_given = rows.get("schools")
@@ -244,7 +291,7 @@ def _refer(whole: Inventory, rows: dict[str, _Rows], mistakes: list[Mistake]) ->
     if schools_given is not None:  # a school whose own row is wrong is known all the same: one mistake, not forty
         known |= {row.values["school_id"] for row in schools_given.rows}
         _refer_towns(schools_given)
-    for name in ("classrooms", "devices"):
+    for name in ("classrooms", "devices", "timetables"):
         given = rows.get(name)
         for row in given.rows if given else ():
             school = row.values["school_id"]

@@ -3,7 +3,7 @@
 from itertools import product
 from random import Random
 
-from campus_collector.inventory.model import Classroom, Device, Inventory, School, Service
+from campus_collector.inventory.model import Classroom, Device, Inventory, School, Service, Timetable
 
 TOWN_FIRST = "柳青松竹梅兰云霞石溪桥湖泉岭川原"
 TOWN_LAST = ("河", "山", "林", "泉", "桥", "湾", "坡", "田")
@@ -15,6 +15,13 @@ SERVICES = (
     Service("smartedu-cn", "国家中小学智慧教育平台", "https://basic.smartedu.example/"),
     Service("prefecture", "市教育云平台", "https://cloud.prefecture.example/"),
     Service("county", "县教育资源平台", "https://edu.county.example/"),
+)
+TIMETABLES = (
+    Timetable(
+        "",
+        ("08:00-08:45", "08:55-09:40", "10:00-10:45", "10:55-11:40", "14:00-14:45", "14:55-15:40", "15:50-16:35"),
+        ("2026-06-07/2026-06-09",),
+    ),
 )
 SCHOOLS_PER_TOWN = 8.5
 SEATS_OF_TOWNS = 0.75
@@ -47,7 +54,7 @@ def sample(schools: int = 100, seed: int = 1, classrooms_per_school: float = CLA
     sizes = _sizes(schools, classrooms_per_school, random)
     rooms = [room for school, size in zip(made_schools, sizes, strict=True) for room in _classrooms(school, size)]
     devices = [device for school in made_schools if school.town_seat for device in _devices(school)]
-    return Inventory(tuple(made_schools), tuple(rooms), tuple(devices), SERVICES)
+    return Inventory(tuple(made_schools), tuple(rooms), tuple(devices), SERVICES, TIMETABLES)
 
 
 def _school_name(town: str, own: int, seat: bool, random: Random) -> str:

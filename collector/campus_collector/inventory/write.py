@@ -12,7 +12,13 @@ from campus_wire.language import Language
 
 def rows_of(inventory: Inventory, sheet: str) -> list[tuple[str, ...]]:
     """The rows of one sheet, in the order of its columns."""
-    make = {"schools": _school, "classrooms": _classroom, "devices": _device, "services": _service}[sheet]
+    make = {
+        "schools": _school,
+        "classrooms": _classroom,
+        "devices": _device,
+        "services": _service,
+        "timetables": _timetable,
+    }[sheet]
     return [make(one) for one in getattr(inventory, sheet) or ()]
 
 
@@ -27,7 +33,7 @@ def as_csv(inventory: Inventory, sheet: str, language: Language = "en") -> bytes
 
 
 def write_folder(inventory: Inventory, folder: Path, language: Language = "en") -> list[Path]:
-    """Four CSV files. Raises OSError."""
+    """A CSV file for each sheet. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for sheet in SHEETS:
@@ -76,6 +82,10 @@ def _device(one: Any) -> tuple[str, ...]:
 
 def _service(one: Any) -> tuple[str, ...]:
     return one.id, one.name, one.url, one.town
+
+
+def _timetable(one: Any) -> tuple[str, ...]:
+    return one.school, " ".join(one.periods), " ".join(one.blackout)
 
 
 def _flag(value: bool) -> str:

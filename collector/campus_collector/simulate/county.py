@@ -113,5 +113,7 @@ def deal(inventory: Inventory, first: date, last: date, seed: int) -> County:
         elif roll < FAULTY_SHARE + EXEMPT_SHARE:
             room = Classroom(room.school, room.id, room.name, room.host, room.port, "撤并停用")
         rooms.append(room)
-    county.inventory = Inventory(inventory.schools, tuple(rooms), inventory.devices, inventory.services)
+    county.inventory = Inventory(
+        inventory.schools, tuple(rooms), inventory.devices, inventory.services, inventory.timetables
+    )
     return county

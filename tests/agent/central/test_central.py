@@ -3,15 +3,17 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from campus_agent import central
 from campus_agent.config import CENTRAL_FILE, AgentConfig, load_config
 from campus_agent.daemon import run
 from campus_agent.ship.connection import ShipFailed
-from campus_collector.inventory.model import Classroom, Device, Inventory, School, Service
+from campus_collector.inventory.model import Classroom, Device, Inventory, School, Service, Timetable
 from tests.collector.inventory.test_in_force import EDU, apply, inventory
 from tests.collector.world import World, collector
 
@@ -72,6 +74,23 @@ def test_the_inventorys_rooms_are_measured_and_its_word_wins(world: World, file:
     assert [room.id for room in taken(file).classrooms] == ["c101", "c102"]
     apply(world, inventory())
     assert [room.id for room in taken(file).classrooms] == ["c101"], "what the bureau removed is no longer measured"
+
+
+def test_the_timetable_of_the_bureau_wins(world: World, file: Path) -> None:
+    everybody = Timetable("", ("08:00-08:45",), ("2026-06-07/2026-06-09",))
+    own = Timetable("s001", ("09:00-09:40", "09:50-10:30"))
+    apply(world, msgspec.structs.replace(inventory(*ROOMS), timetables=(everybody,)))
+    table = taken(file).timetable
+    assert [(one.start.hour, one.end.minute) for one in table.periods] == [(8, 45)]
+    assert date(2026, 6, 8) in table.blackout[0]
+    apply(world, msgspec.structs.replace(inventory(*ROOMS), timetables=(everybody, own)))
+    table = taken(file).timetable
+    assert [one.start.hour for one in table.periods] == [9, 9]
+    assert table.blackout == ()
+    file.write_text(file.read_text() + '[timetable]\nperiods = ["07:00-07:30"]\nholidays_file = "terms.toml"\n')
+    (file.parent / "terms.toml").write_text("")
+    table = load_config(file).timetable
+    assert ([one.start.hour for one in table.periods], table.holidays_file) == ([9, 9], file.parent / "terms.toml")
 
 
 def test_the_route(world: World) -> None:

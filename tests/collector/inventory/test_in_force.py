@@ -143,7 +143,7 @@ def test_import_export_and_import_again(tmp_path: Path, capsys, monkeypatch) -> 
     assert (code, out.splitlines()[-1]) == (0, "已生效。")
     assert run(capsys, "inventory", "export", tmp_path / "out", "--state-dir", state)[0] == 0
     assert {one.name for one in (tmp_path / "out").iterdir()} == {
-        "schools.csv", "classrooms.csv", "devices.csv", "services.csv",
+        "schools.csv", "classrooms.csv", "devices.csv", "services.csv", "timetables.csv",
     }  # fmt: skip
     code, out, _ = run(capsys, "inventory", "import", tmp_path / "out", "--state-dir", state)
     assert (code, out.strip()) == (0, "没有变化。")

@@ -12,8 +12,9 @@ from campus_collector.inventory.changes import as_lines, changes, removes_much
 from campus_collector.inventory.headings import SHEETS
 from campus_collector.inventory.intake import read_file, read_upload
 from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, subjects_of
+from campus_collector.inventory.read import read
 from campus_collector.inventory.sample import sample
-from campus_collector.inventory.sources import Unreadable, sheets_of
+from campus_collector.inventory.sources import RawSheet, Unreadable, sheets_of
 from campus_collector.inventory.write import as_csv, as_xlsx, write_folder
 
 SCHOOLS = (
@@ -258,3 +259,34 @@ def test_removing_much_looks_like_a_mistake() -> None:
         )
         == []
     )
+
+
+@pytest.mark.parametrize(
+    ("periods", "blackout", "said"),
+    [
+        ("8:00-8:45；08:55—09:40", "2026-06-07/2026-06-09 2026-06-20", None),
+        ("", "", None),
+        ("08:55-09:40 08:00-08:45", "", None),
+        ("08:00-08:45 08:40-09:20", "", "重叠"),
+        ("09:00-08:00", "", "先始后终"),
+        ("08:00", "", "应为节次"),
+        ("25:00-26:00", "", "应为节次"),
+        ("", "2026-02-30", "应为日期"),
+        ("", "2026-06-09/2026-06-07", "应为日期"),
+    ],
+)
+def test_timetables(periods: str, blackout: str, said: str | None) -> None:
+    sheet = next(one for one in SHEETS if one.name == "timetables")
+    found, mistakes = read([RawSheet(sheet, "课表", [["学校编号", "节次", "停测日期"], ["", periods, blackout]])])
+    assert [said in one.in_("zh") for one in mistakes if said] == ([True] if said else [])
+    if said is None and found.timetables is not None:
+        assert mistakes == []
+        if periods.startswith("8:00"):
+            assert found.timetables[0].periods == ("08:00-08:45", "08:55-09:40")
+            assert found.timetables[0].blackout == ("2026-06-07/2026-06-09", "2026-06-20")
+
+
+def test_a_timetable_of_an_unknown_school_is_a_mistake() -> None:
+    sheet = next(one for one in SHEETS if one.name == "timetables")
+    _, mistakes = read([RawSheet(sheet, "课表", [["学校编号", "节次"], ["s999", "08:00-08:45"]])])
+    assert ["学校“s999”不存在" in one.in_("zh") for one in mistakes] == [True]

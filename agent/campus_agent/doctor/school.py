@@ -1,0 +1,103 @@
+"""What stands in the school: endpoints, switches and devices; and the platforms it uses."""
+
+import asyncio
+import contextlib
+import socket
+
+from campus_agent.config import AgentConfig, Endpoint, Service
+from campus_agent.doctor.findings import Finding
+from campus_agent.measure.icmp import Pinger
+from campus_agent.measure.probe import ProbeFailed, Run
+from campus_agent.measure.probes import service as request
+from campus_agent.measure.resolve import resolve
+from campus_agent.measure.rooms import poll
+from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS
+from campus_wire.language import Text
+
+
+async def endpoint(one: Endpoint) -> list[Finding]:
+    """Is the machine there, and does its port take a connection?"""
+    name = one.name if one.name == one.id else f"{one.id} {one.name}"
+    check = Text(f"endpoint {name}", f"测试端 {name}")
+    off = Text("switch it on, check cable and address", "请开机并检查网线和地址")
+    try:
+        address = await resolve(one.host, 5.0)
+    except ProbeFailed as failed:
+        kind = FAILURE_WORDS[failed.failure.kind]
+        return [Finding(check, False, Text(f"{one.host}: {kind.en}", f"{one.host}:{kind.zh}"), off)]
+    if one.engine == "campus":
+        return [await asyncio.to_thread(_port, check, address.text, one.port)]
+    answered = False
+    with contextlib.suppress(ProbeFailed), Pinger(address.text, address.family) as pinger:
+        await pinger.send_every(0.1, 3)
+        await pinger.settle(1.0)
+        answered = bool(pinger.echoes.rtt_seconds)
+    port = await asyncio.to_thread(_port, check, address.text, one.port)
+    if port.ok or answered:
+        return [port]
+    what = Text(f"{address.text} does not answer", f"{address.text} 无应答")
+    return [Finding(check, False, what, off)]
+
+
+async def service(one: Service) -> list[Finding]:
+    """One request, as the agent makes it."""
+    check = Text(f"platform {one.id}", f"云平台 {one.name}")
+    settings = request.Settings(one.url)
+    try:
+        async with asyncio.timeout(request.deadline_seconds(settings)):
+            finding = request.interpret(await request.measure(settings, Run(request.deadline_seconds(settings))))
+    except TimeoutError:
+        return [Finding(check, False, Text("no answer in time", "超时无应答"))]
+    if finding.failure is None:
+        return [Finding(check, True, Text("answers", "可访问"))]
+    words = FAILURE_WORDS[finding.failure.kind]
+    what = Text(f"{one.url}: {words.en}", f"{one.url}：{words.zh}")
+    return [Finding(check, False, what, Text("check the address, DNS and the way out", "请检查网址、DNS 和出口网络"))]
+
+
+def _port(check: Text, address: str, port: int) -> Finding:
+    try:
+        socket.create_connection((address, port), 3.0).close()
+    except OSError as error:
+        what = Text(f"{address}:{port}: {error}", f"{address}:{port}:{error}")
+        remedy = Text(
+            "start `campus-agent respond` (or `iperf3 -s`) there; open its port in the firewall",
+            "请在该机器上运行 `campus-agent respond`（或 `iperf3 -s`）并放行防火墙端口",
+        )
+        return Finding(check, False, what, remedy)
+    return Finding(check, True, Text(f"{address}:{port} answers", f"{address}:{port} 有应答"))
+
+
+def endpoints(config: AgentConfig) -> list[Endpoint]:
+    return [*config.classrooms, *([config.uplink] if config.uplink else [])]
+
+
+async def devices(config: AgentConfig) -> list[Finding]:
+    """Each switch and device is asked once, as the agent asks it: does it answer, and does it take the password?"""
+    if not config.devices:
+        return []
+    found = []
+    for one, seen in zip(config.devices, await poll(config.devices, config.profile_dir), strict=True):
+        name = one.name if one.name == one.id else f"{one.id} {one.name}"
+        check = Text(f"device {name}", f"设备 {name}")
+        remedy = Text(
+            f"switch it on, check address and password; then: campus-agent measure device {one.id}",
+            f"请检查电源、地址和密码；然后执行：campus-agent measure device {one.id}",
+        )
+        if seen.failure is not None:
+            where, why = OPERATION_WORDS[seen.failure.operation], FAILURE_WORDS[seen.failure.kind]
+            what = Text(
+                f"{one.host}: {where.en}: {why.en} ({seen.failure.detail})",
+                f"{one.host}：{where.zh}：{why.zh}（{seen.failure.detail}）",
+            )
+            found.append(Finding(check, False, what, remedy))
+        elif seen.failed:
+            missing = ", ".join(sorted(seen.failed))
+            what = Text(f"{one.host} answers, but not on: {missing}", f"{one.host} 有应答，但以下读数失败：{missing}")
+            found.append(Finding(check, None, what, remedy))
+        else:
+            what = Text(
+                f"{one.host} answers, {len(seen.readings)} readings", f"{one.host} 有应答，读数 {len(seen.readings)} 项"
+            )
+            found.append(Finding(check, seen.up, what, remedy))
+    return found

@@ -1,0 +1,124 @@
+"""What doctor says of a gateway: each fault by its name with what to do about it, in both languages; nothing said of what cannot be known."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from campus_agent.cli import main
+from campus_agent.config import Collector, load_config
+from campus_agent.doctor import bureau, gateway
+from campus_agent.doctor.findings import Finding
+from campus_agent.spool.spool import open_spool
+from campus_collector.tls.authority import make_authority
+from campus_wire.version import VERSION
+from tests.agent.devices.peers import free_port
+from tests.collector.world import World, collector, throughput
+from tests.flow.programs import running, until
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with collector(tmp_path / "bureau") as running_:
+        yield running_
+
+
+def written(folder: Path, url: str, more: str = "") -> Path:
+    file = folder / "agent.toml"
+    file.write_text(f'[agent]\nschool = "s001"\nstate_dir = "state"\n[collector]\nurl = "{url}"\n{more}')
+    return file
+
+
+def told(file: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict]:
+    main(["doctor", "--config", str(file), "--json"])
+    return {one["check"]: one for one in json.loads(capsys.readouterr().out)}
+
+
+def test_a_gateway_that_is_well(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "token").write_text(world.token)
+    (tmp_path / "token").chmod(0o600)
+    found = told(written(tmp_path, f"http://127.0.0.1:{world.port}"), capsys)
+    assert found["CampusMeter agent"]["what"].startswith(VERSION)
+    assert found["token at the collector"]["ok"] is True
+    assert found["version of the collector"]["ok"] is True
+    assert found["clock against the collector"]["ok"] is True
+    assert found["state folder"]["ok"] is True
+    assert found["raw Ethernet permission"]["ok"] is (True if os.geteuid() == 0 else None)
+    assert {"name servers", "disk", "spool", "ICMP permission", "clock"} <= set(found)
+    assert all(one["zh"]["check"] and one["zh"]["what"] for one in found.values())
+
+
+def test_a_name_nobody_knows_and_a_collector_that_is_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "token").write_text("x")
+    found = told(written(tmp_path, "https://collector.invalid:8443"), capsys)
+    assert found["DNS: collector.invalid"]["ok"] is False
+    assert "/etc/resolv.conf" in found["DNS: collector.invalid"]["remedy"]
+    assert found["collector"]["ok"] is False
+    assert found["token"]["ok"] is False, "others can read it"
+
+
+def test_devices_are_asked_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    device = f'[[device]]\nid = "web-1"\nname = "管理页"\nroom = "r1"\nprofile = "web-http"\nhost = "127.0.0.1"\n[[device]]\nid = "rec-1"\nroom = "r1"\nprofile = "recorder-generic"\nhost = "127.0.0.1"\nsnmp = {{ version = "2c", community_file = "community", port = {port} }}\n'
+    (tmp_path / "community").write_text("public")
+    found = told(written(tmp_path, f"http://127.0.0.1:{free_port()}", device), capsys)
+    assert found["device rec-1"]["ok"] is False
+    assert "campus-agent measure device rec-1" in found["device rec-1"]["remedy"]
+    assert found["device web-1 管理页"]["ok"] is False
+
+
+def test_the_spool(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "http://127.0.0.1:1"))
+    assert gateway._spool(config).ok is None
+    with open_spool(config.state_dir, config.spool) as spool:
+        spool.put(*(throughput() for _ in range(85)))
+    assert gateway._spool(config).ok is True
+    assert gateway._spool(replace(config, spool=replace(config.spool, max_results=100))).ok is False
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ok"),
+    [(VERSION, True), ("0.1.9", None), ("0.3.0", True), ("0.4.0", None), ("1.0.0", None), ("what", None)],
+)
+def test_versions(theirs: str, ok: bool | None) -> None:
+    assert bureau._versions(theirs).ok is ok
+
+
+def test_the_certificate_s_end_is_told(tmp_path: Path) -> None:
+    """A real collector with TLS, whose certificate ends soon."""
+    past = datetime.now(UTC) - timedelta(days=390)
+    made = make_authority(tmp_path / "tls", ["127.0.0.1"], past)
+    assert made.fingerprint
+    port = free_port()
+    (tmp_path / "collector.toml").write_text(
+        f'[server]\nlisten = "127.0.0.1:{port}"\ntls_cert = "tls/cert.pem"\ntls_key = "tls/key.pem"\n'
+    )
+    program = [sys.executable, "-m", "campus_collector", "serve", "--config", str(tmp_path / "collector.toml")]
+    with running(program, tmp_path / "log"):
+        until(lambda: "listens" in (tmp_path / "log").read_text(), 30, "the collector listens")
+        own = Collector(f"https://127.0.0.1:{port}", tmp_path / "token", tmp_path / "tls" / "ca.pem")
+        (found,) = bureau._certificate(own)
+        assert isinstance(found, Finding)
+        assert found.ok is None
+        assert "tls renew" in (found.remedy.en if found.remedy else "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+def test_a_file_the_service_could_not_write_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "OWN_USER", "nobody")
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "token").write_text("x")
+    found = gateway._state_dir(state)
+    assert (found.ok, "root" in found.what.en) == (False, True)
+    import pwd
+
+    user = pwd.getpwnam("nobody")
+    for path in (state, state / "token"):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    assert gateway._state_dir(state).ok is True

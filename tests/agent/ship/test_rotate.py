@@ -1,0 +1,103 @@
+"""A gateway replaces its token: the old one is good until the new one is used, and nothing that can go wrong locks it out."""
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from campus_agent.config import Collector
+from campus_agent.ship.connection import Connection, ShipFailed
+from campus_agent.ship.rotate import TOKEN_DAYS, NotRotated, is_due, rotate
+from campus_collector.ingest.tokens import token_hash
+from campus_collector.store.interface import Principal
+from tests.agent.devices.peers import free_port
+from tests.collector.world import World, collector
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with collector(tmp_path / "bureau") as running:
+        yield running
+
+
+@pytest.fixture
+def own(world: World, tmp_path: Path) -> Collector:
+    file = tmp_path / "token"
+    file.write_text(world.token + "\n")
+    file.chmod(0o600)
+    return Collector(f"http://127.0.0.1:{world.port}", file)
+
+
+def test_when(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    assert not is_due(file), "no token, nothing to replace"
+    file.write_text("x")
+    assert not is_due(file)
+    assert is_due(file, time.time() + TOKEN_DAYS * 86_400 + 60)
+    assert not is_due(file, 0.0), "a clock that was never set replaces nothing"
+
+
+def test_the_old_one_is_refused_once_the_new_one_was_used(world: World, own: Collector) -> None:
+    old = own.token_file.read_text().strip()
+    rotate(own)
+    new = own.token_file.read_text().strip()
+    assert new != old
+    assert stat.S_IMODE(own.token_file.stat().st_mode) == 0o600
+    assert [one.name for one in own.token_file.parent.iterdir() if one.name.startswith(".")] == []
+    assert world.get("/v1/config", Authorization=f"Bearer {old}").status == 200, "the new one was not used yet"
+    assert Connection(own).fetch("/v1/config", None).status == 200
+    assert world.get("/v1/config", Authorization=f"Bearer {old}").status == 401
+    rotate(own)
+    assert Connection(own).fetch("/v1/config", None).status == 200
+    assert world.get("/v1/config", Authorization=f"Bearer {new}").status == 401
+
+
+def test_an_answer_that_was_lost_locks_nobody_out(world: World, own: Collector) -> None:
+    old = own.token_file.read_text().strip()
+    lost = world.request("POST", "/v1/token", Authorization=f"Bearer {old}").json["token"]
+    rotate(own)
+    assert world.get("/v1/config", Authorization=f"Bearer {lost}").status == 401, (
+        "a successor that was never used is void"
+    )
+    assert Connection(own).fetch("/v1/config", None).status == 200
+
+
+def test_a_token_with_an_end_has_a_successor_with_one(world: World, own: Collector) -> None:
+    now = datetime.now(UTC)
+    store = world.service.store
+    store.issue_token(
+        token_hash("cm1_short-lived-token"), Principal("s009", "s009"), None, now, now + timedelta(days=90)
+    )
+    own.token_file.write_text("cm1_short-lived-token")
+    rotate(own)
+    assert Connection(own).fetch("/v1/config", None).status == 200
+    (left,) = [ends - now for school, ends in store.token_expiries().items() if school == "s009"]
+    assert timedelta(days=89, hours=23) < left < timedelta(days=90, minutes=5)
+
+
+def test_what_fails_leaves_the_token_as_it_was(world: World, own: Collector, tmp_path: Path) -> None:
+    old = own.token_file.read_text()
+    away = Collector(f"http://127.0.0.1:{free_port()}", own.token_file)
+    with pytest.raises(ShipFailed):
+        rotate(away)
+    world.service.store.revoke_tokens("s001", datetime.now(UTC))
+    with pytest.raises(NotRotated, match="401"):
+        rotate(own)
+    assert own.token_file.read_text() == old
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+    gone = Collector(own.url, tmp_path / "nowhere" / "token")
+    with pytest.raises((NotRotated, ShipFailed)):
+        rotate(gone)
+
+
+def test_a_link_stays_a_link(world: World, own: Collector, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    os.replace(own.token_file, tmp_path / "kept" / "token")
+    own.token_file.symlink_to(tmp_path / "kept" / "token")
+    rotate(own)
+    assert own.token_file.is_symlink()
+    assert Connection(own).fetch("/v1/config", None).status == 200
