@@ -32,7 +32,7 @@ getent passwd campus-collector >/dev/null ||
 install -d -m 750 -o root -g campus-collector /etc/campus-collector
 if [ ! -e /etc/campus-collector/collector.toml ]; then
   # loopback until there is a certificate; deploy/collector.sample.toml shows everything that can be set
-  printf '[server]\nlisten = "127.0.0.1:8080"\n\n[store]\nurl = "sqlite:////var/lib/campus-collector/campus.db"\n\n[report]\ndir = "/var/lib/campus-collector/reports"\n\n[county]\nname = ""\ntimezone = "Asia/Shanghai"\n' \
+  printf '[server]\nlisten = "127.0.0.1:8080"\n\n[store]\nurl = "sqlite:////var/lib/campus-collector/campus.db"\n\n[report]\ndir = "/var/lib/campus-collector/reports"\n\n[metrics]\nallow = ["127.0.0.1", "::1"]  # the Prometheus of this machine\n\n[county]\nname = ""\ntimezone = "Asia/Shanghai"\n' \
     >/etc/campus-collector/collector.toml
   chgrp campus-collector /etc/campus-collector/collector.toml
   chmod 640 /etc/campus-collector/collector.toml

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ COMMANDS = {
     "run": Text("measure by the timetable and send the results, until stopped", "按课表测量并上报结果，直到被停止"),
     "measure": Text("one measurement now", "立即测量一次"),
     "respond": Text("be the classroom's end of throughput tests", "在教室端应答测速"),
+    "page": Text("the classroom's test page: any browser, nothing to install", "教室测速网页：任何浏览器，免安装"),
     "discover": Text("what is on this school's own network", "发现本校局域网中的设备"),
     "profiles": Text("types of equipment that can be asked", "查看可监测的设备类型"),
     "schedule": Text("the plan for a day: lessons, breaks, tests", "查看某日测量计划：课程、课间与测速安排"),
@@ -192,6 +194,8 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         help=Text("the school's shared test key", "学校共享测试密钥文件").in_(language),
     )
 
+    page = with_config(add("page", _page))
+    page.add_argument("--port", type=_port, help=Text("instead of [page] port", "代替 [page] port").in_(language))
     discover = with_json(add("discover", _discover))
     discover.add_argument(
         "--interface", metavar="IF", help=Text("this one only (default: all)", "仅此网口（默认全部）").in_(language)
@@ -459,6 +463,23 @@ def _subject(
         return None
     subject: Endpoint | Service | Device = known[arguments.id]
     return subject
+
+
+def _page(arguments: argparse.Namespace, language: Language) -> int:
+    from campus_agent.page.program import serve
+
+    config = load_config(arguments.config)
+    if arguments.port is not None:
+        config = replace(config, page=replace(config.page, port=arguments.port))
+    configure_logging()
+    try:
+        serve(config)
+    except OSError as error:
+        text = Text("cannot listen on {listen}:{port}: {reason}", "无法监听 {listen}:{port}：{reason}")
+        values = {"listen": config.page.listen, "port": config.page.port, "reason": error.strerror or error}
+        print(f"campus-agent page: {text.in_(language, **values)}", file=sys.stderr)
+        return EXIT_USAGE
+    return EXIT_OK
 
 
 def _respond(arguments: argparse.Namespace, language: Language) -> int:

@@ -29,7 +29,7 @@ DEFAULT_PORTS = {"campus": 5301, "iperf3": DEFAULT_IPERF3_PORT}
 DEFAULT_STATE_DIR = "/var/lib/campus-agent"
 CENTRAL_FILE = "central.json"
 """What the bureau's inventory added, as it was last fetched; in the state folder."""
-_ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink")
+_ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink", "page")
 _ID_HINT = Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”，最多 64 个字符")
 _HOST_PATTERN = r"[A-Za-z0-9_.:%-]{1,253}"
 _HOST_HINT = Text("a host name or an IP address", "主机名或 IP 地址")
@@ -153,6 +153,16 @@ class Spool:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """The classroom's test page on the school's network; port 0: none. `in_lessons`: a person may test while lessons are on."""
+
+    port: int = 0
+    listen: str = "0.0.0.0"  # noqa: S104
+    in_lessons: bool = False
+    tests_per_hour: int = 60
+
+
+@dataclass(frozen=True, slots=True)
 class Collector:
     """Where results go; the token stays in its file until the moment of sending."""
 
@@ -178,6 +188,7 @@ class AgentConfig:
     throughput: ThroughputOptions = field(default_factory=ThroughputOptions)
     cycle: Cycle = field(default_factory=Cycle)
     spool: Spool = field(default_factory=Spool)
+    page: Page = field(default_factory=Page)
     classrooms: tuple[Endpoint, ...] = ()
     uplink: Endpoint | None = None
     services: tuple[Service, ...] = ()
@@ -259,6 +270,7 @@ def _read(top: Table, folder: Path) -> AgentConfig:
         throughput=_throughput(top.table("throughput")),
         cycle=_cycle(top.table("cycle")),
         spool=_spool(top.table("spool")),
+        page=_page(top.table("page")),
         classrooms=tuple(_classroom(table) for table in top.tables("classroom")),
         uplink=_uplink(top),
         services=tuple(_service(table) for table in top.tables("service")),
@@ -356,6 +368,18 @@ def _spool(table: Table) -> Spool:
     )
     table.done()
     return spool
+
+
+def _page(table: Table) -> Page:
+    default = Page()
+    page = Page(
+        port=table.integer("port", default.port, minimum=0, maximum=65_535),
+        listen=table.string("listen", default.listen, pattern=_HOST_PATTERN, hint=_HOST_HINT) or default.listen,
+        in_lessons=table.boolean("in_lessons", default.in_lessons),
+        tests_per_hour=table.integer("tests_per_hour", default.tests_per_hour, minimum=1, maximum=1000),
+    )
+    table.done()
+    return page
 
 
 def _classroom(table: Table) -> Endpoint:

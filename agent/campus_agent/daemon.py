@@ -7,8 +7,10 @@ counted result with its reason. SIGTERM ends what runs (its worker is killed, no
 import asyncio
 import contextlib
 import logging
+import os
 import platform
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -73,6 +75,7 @@ log = logging.getLogger(__name__)
 LONGEST_SLEEP_SECONDS = 60.0
 NO_PROBLEM = Text("", "")
 WATCHDOG_SECONDS = 20.0
+PAGE_PAUSE_SECONDS, MOST_PAGE_PAUSE_SECONDS, PAGE_STOP_SECONDS = 5.0, 300.0, 5.0
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
 SEGMENT_PATIENCE_SECONDS = 30.0
 FIRST_CONTACT_SECONDS = 5.0
@@ -164,7 +167,7 @@ class Daemon:
     def lanes(self) -> list[Coroutine[Any, Any, None]]:
         """Everything that runs at once."""
         measuring = [self._measure_lane("load"), self._measure_lane("light")]
-        return [*measuring, self._ship_lane(), self._config_lane(), self._watchdog()]
+        return [*measuring, self._ship_lane(), self._config_lane(), self._page_lane(), self._watchdog()]
 
     async def _measure_lane(self, lane: Lane) -> None:
         if lane == "load" and self._time_matters and self._shipper is not None:
@@ -406,6 +409,28 @@ class Daemon:
             log.info("token replaced")
         except (NotRotated, ShipFailed) as why:
             log.info("token not replaced", extra={"reason": str(why)})
+
+    async def _page_lane(self) -> None:
+        """The classroom's page in a process of its own, begun again when it ends: this one stays small, and out of the network's reach."""
+        if self._file is None or not self.config.page.port:
+            await asyncio.Event().wait()
+            return
+        command = [sys.executable, "-m", "campus_agent", "page", "--config", str(self._file.resolve())]
+        pause = PAGE_PAUSE_SECONDS
+        while True:
+            began = self.clock.monotonic()
+            process = await asyncio.create_subprocess_exec(*command, env=os.environ | {"_CAMPUS_PAGE_CHILD": "1"})
+            try:
+                status = await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.terminate()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(process.wait(), PAGE_STOP_SECONDS)
+            lived = self.clock.monotonic() - began
+            pause = PAGE_PAUSE_SECONDS if lived > MOST_PAGE_PAUSE_SECONDS else min(2 * pause, MOST_PAGE_PAUSE_SECONDS)
+            log.warning("classroom page ended", extra={"status": status, "retry_seconds": pause})
+            await asyncio.sleep(pause)
 
     async def _drain(self, shipper: Shipper) -> ShipOutcome:
         """In a thread; when the daemon stops, its exchange is ended and the thread waited for: it works on the spool."""

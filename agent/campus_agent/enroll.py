@@ -258,4 +258,5 @@ def _config(url: str, answer: Enrolled, ca_file: Path | None, token_file: Path, 
     lines += ["", "[collector]", f"url = {json.dumps(url)}", f"token_file = {named(token_file)}"]
     if ca_file is not None:
         lines.append(f"ca_file = {json.dumps(str(ca_file.resolve()))}")
+    lines += ["", "[page]", "port = 8090"]  # the classrooms' test page, on the school's network
     return "\n".join(lines) + "\n"

@@ -26,9 +26,11 @@ from campus_wire.records import (
     MAX_SLOT_SECONDS,
     AnyResult,
     DeviceResult,
+    InspectionRecord,
     PortResult,
     ServiceResult,
     SlotRequest,
+    ThroughputRecord,
     ThroughputResult,
     test_bytes_of,
 )
@@ -60,7 +62,7 @@ async def measure_now(
             failure = await _prepare(config, subject, probe.deadline_seconds(settings), stack)
             result = await measure() if failure is None else _not_begun(config, subject.id, label(0.0), failure)
     if config.collector is not None:
-        _keep(config, result)
+        keep(config, result)
     if not isinstance(result, ThroughputResult | ServiceResult):
         raise TypeError(f"{kind} gave {type(result).__name__}")
     return result
@@ -71,7 +73,7 @@ async def poll_now(config: AgentConfig, device: Device) -> DeviceResult:
     (seen,) = await poll([device], config.profile_dir)
     result = device_result(device, seen, config.school, stamp(system_clock(), None, seen.seconds))
     if config.collector is not None:
-        _keep(config, result)
+        keep(config, result)
     return result
 
 
@@ -87,7 +89,7 @@ async def port_now(config: AgentConfig, endpoint: Endpoint) -> PortResult | None
         (seen,) = await ask_ports(PortsTask(task.switches, task.wanted, {endpoint.id: first.place}))
     result = result_of(seen, first.reading, config.school, stamp(system_clock(), None, seen.seconds))
     if config.collector is not None:
-        _keep(config, result)
+        keep(config, result)
     return result
 
 
@@ -127,15 +129,15 @@ def _not_begun(config: AgentConfig, subject: str, label: dict[str, Any], failure
     )
 
 
-def _keep(config: AgentConfig, result: AnyResult) -> None:
+def keep(config: AgentConfig, result: AnyResult) -> None:
+    """Spool a result that a person asked for, and count its octets among the day's."""
     try:
         with open_spool(config.state_dir, config.spool, role="writer") as spool:
             spool.put(result)
-            octets = test_bytes_of(result)
-            if (
-                octets and isinstance(result, ThroughputResult) and result.record is not None
-            ):  # a person's test is of the day's too
+            octets, record = test_bytes_of(result), getattr(result, "record", None)
+            measured = record.measured if isinstance(record, InspectionRecord) else record
+            if octets and isinstance(measured, ThroughputRecord):  # a person's test is of the day's too
                 day = result.started_at.astimezone(config.timezone).date()
-                spool.add_test_bytes(result.record.segment, day, octets)
+                spool.add_test_bytes(measured.segment, day, octets)
     except SpoolError as error:
         log.warning("not kept for the collector: %s", error)

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from campus_wire.encapsulation import Encapsulation, line_rate_from_goodput
 from campus_wire.language import Text
-from campus_wire.records import DirectionRecord, ThroughputResult, outcome_of
+from campus_wire.records import DirectionRecord, ThroughputRecord, ThroughputResult, outcome_of
 
 DEFAULT_TOLERANCE_RATIO = 0.98
 
@@ -51,6 +51,15 @@ def verdict_of(
     record = result.record
     if record is None or outcome_of(result) != "ok":
         return Verdict.INSUFFICIENT
+    return verdict_of_record(record, required_bits_per_second, tolerance_ratio)
+
+
+def verdict_of_record(
+    record: ThroughputRecord,
+    required_bits_per_second: float | None = None,
+    tolerance_ratio: float = DEFAULT_TOLERANCE_RATIO,
+) -> Verdict:
+    """The same of a sound measurement's record."""
     required = record.required_bits_per_second if required_bits_per_second is None else required_bits_per_second
     both = [record.down, record.up]
     proved = [

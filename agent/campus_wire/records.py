@@ -232,6 +232,22 @@ class NetworkRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         return max((len(servers) for servers in by_link.values()), default=0)
 
 
+class InspectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A test that a person began on the classroom's page: what the gateway measured of that browser's line, and whose it was.
+
+    `measured` is the gateway's own measurement (TCP_INFO of its sockets), its engine is `browser`. What the browser itself counted stands beside it
+    and decides nothing. `own_machine`: the browser ran on the classroom's known machine; else it may have been a phone on Wi-Fi.
+    """
+
+    measured: ThroughputRecord
+    browser: Word = ""
+    client: Annotated[str, Meta(max_length=64)] = ""
+    own_machine: bool = False
+    browser_down_bits_per_second: Rate | None = None
+    browser_up_bits_per_second: Rate | None = None
+    browser_rtt_median_seconds: Seconds | None = None
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     """One measurement of one subject at one time, success or failure; immutable.
 
@@ -308,6 +324,12 @@ class NetworkResult(Result, frozen=True, kw_only=True, tag="network"):
     record: NetworkRecord | None = None
 
 
+class InspectionResult(Result, frozen=True, kw_only=True, tag="inspection"):
+    """A classroom's line as somebody tested it from a browser there: subject is the classroom's id. Shown, never judged."""
+
+    record: InspectionRecord | None = None
+
+
 AnyResult = (
     ThroughputResult
     | LatencyResult
@@ -317,10 +339,11 @@ AnyResult = (
     | RoomResult
     | PortResult
     | NetworkResult
+    | InspectionResult
 )
 Outcome = Literal["ok", "failed", "invalid", "skipped"]
 OUTCOMES: tuple[Outcome, ...] = ("ok", "failed", "invalid", "skipped")
-KINDS = ("throughput", "latency", "host", "service", "device", "room", "port", "network")
+KINDS = ("throughput", "latency", "host", "service", "device", "room", "port", "network", "inspection")
 
 
 def kind_of(result: Result) -> str:
@@ -329,8 +352,9 @@ def kind_of(result: Result) -> str:
 
 
 def test_bytes_of(result: Result) -> int:
-    """What a throughput test put on the wire, both directions; 0 for anything else."""
-    record = result.record if isinstance(result, ThroughputResult) else None
+    """What a throughput test or an inspection put on the wire, both directions; 0 for anything else."""
+    record = result.record if isinstance(result, ThroughputResult | InspectionResult) else None
+    record = record.measured if isinstance(record, InspectionRecord) else record
     return sum(one.bytes for one in (record.down, record.up) if one is not None) if record is not None else 0
 
 

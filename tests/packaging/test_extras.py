@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 AGENT_ONLY = {"campusmeter", "chinesecalendar", "iperf3", "msgspec", "psutil", "tzdata"}
-AGENT_ONLY |= {"pysnmp", "pyasn1", "cryptography", "cffi", "pycparser", "scapy"}  # in workers only
+AGENT_ONLY |= {"pysnmp", "pyasn1", "cryptography", "cffi", "pycparser", "scapy", "segno"}  # in workers only
 COLLECTOR_ONLY = {"starlette", "uvicorn", "jinja2", "prometheus-client", "prometheus_client"}
 
 

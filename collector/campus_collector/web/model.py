@@ -1,7 +1,7 @@
 """What a page shows, as plain values in one language: from store and verdicts, before any HTML."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -18,9 +18,17 @@ from campus_collector.service import Service
 from campus_collector.store.interface import Agent, Latest, School, Subject
 from campus_collector.verdicts import TARGET_OF, shared_causes
 from campus_collector.web.picture import rate_picture, share_picture
-from campus_collector.web.words import WORDS, age_words, ago_words, duration_words, rate_words, size_words
+from campus_collector.web.words import (
+    WORDS,
+    age_words,
+    ago_words,
+    browser_words,
+    duration_words,
+    rate_words,
+    size_words,
+)
 from campus_wire.access import access_passes
-from campus_wire.bandwidth import VERDICT_WORDS, Verdict, line_rate_of, verdict_of
+from campus_wire.bandwidth import VERDICT_WORDS, Verdict, line_rate_of, verdict_of, verdict_of_record
 from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, Validity
 from campus_wire.language import Language, Text
 from campus_wire.ports import ERROR_RATIO, FOUND_BY_WORDS, GRADE_WORDS, error_ratio, link_words
@@ -30,6 +38,7 @@ from campus_wire.records import (
     DeviceRecord,
     DeviceResult,
     HostResult,
+    InspectionResult,
     LatencyResult,
     NetworkResult,
     PortResult,
@@ -85,6 +94,8 @@ class SegmentRow:
     cause: str
     port: str
     grade: str
+    inspection: str
+    """What somebody measured from a browser in the room; beside the automatic results, never among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +250,8 @@ class Reader:
             if subject.kind == "service":
                 services.append(self._service_row(subject, latest.get((subject.id, "service")), verdict))
             else:
-                own = {kind: latest.get((subject.id, kind)) for kind in ("throughput", "latency", "port")}
-                row = self._segment_row(subject, own["throughput"], own["latency"], own["port"], verdict)
+                own = {kind: latest.get((subject.id, kind)) for kind in ("throughput", "latency", "port", "inspection")}
+                row = self._segment_row(subject, own, verdict)
                 segments[subject.kind].append(row)
         agent = _by_school(self._service.store.agents()).get(school.id)
         reporting, note = self._reporting(agent)
@@ -331,11 +342,10 @@ class Reader:
     def _segment_row(
         self,
         subject: Subject,
-        throughput: Latest | None,
-        latency: Latest | None,
-        port: Latest | None,
+        own: Mapping[str, Latest | None],
         verdict: SubjectVerdict,
     ) -> SegmentRow:
+        throughput, latency, port = own["throughput"], own["latency"], own["port"]
         required = required_of(subject, verdict.rule) or 0.0
         record = _record(throughput.ok if throughput else None)
         newest = throughput.any if throughput else None
@@ -363,6 +373,23 @@ class Reader:
             cause=self._in(CAUSES[verdict.diagnosis]),
             port=self._port(port),
             grade=self._w("grade", grade=self._in(GRADE_WORDS[_grade(record, port)])),
+            inspection=self._inspection(own["inspection"], required),
+        )
+
+    def _inspection(self, latest: Latest | None, required: float) -> str:
+        result = latest.ok if latest else None
+        if not isinstance(result, InspectionResult) or result.record is None:
+            return ""
+        record = result.record.measured
+        verdict = verdict_of_record(record, required or None, self._policy.tolerance_ratio)
+        return self._w(
+            "inspection",
+            when=self._when(result),
+            down=self._in(rate_words(_rate(record, "down"))),
+            up=self._in(rate_words(_rate(record, "up"))),
+            verdict=self._in(VERDICT_WORDS[verdict]),
+            machine=self._w("own_machine" if result.record.own_machine else "other_machine"),
+            browser=browser_words(result.record.browser),
         )
 
     def _port(self, latest: Latest | None) -> str:

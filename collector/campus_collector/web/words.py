@@ -1,5 +1,7 @@
 """Every sentence of the pages, in both languages."""
 
+import re
+
 from campus_wire.language import Text
 
 WORDS: dict[str, Text] = {
@@ -159,6 +161,12 @@ WORDS: dict[str, Text] = {
     "port": Text("port {switch} {port}: {link} ({found_by})", "端口 {switch} {port}：{link}（{found_by}）"),
     "port_errors": Text("; {ratio} of frames with errors: cable or plug", "；错误帧 {ratio}：网线或水晶头存在故障"),
     "port_unknown": Text("switch port not read: {why}", "未能读取交换机端口：{why}"),
+    "inspection": Text(
+        "inspection from a browser {when}: down {down}, up {up}, {verdict} ({machine}; {browser})",
+        "现场浏览器检测（{when}）：下行 {down}，上行 {up}，{verdict}（{machine}；{browser}）",
+    ),
+    "own_machine": Text("the classroom's machine", "班级电脑"),
+    "other_machine": Text("another machine, perhaps on Wi-Fi", "其他设备，可能为无线接入"),
     "grade": Text("evidence: {grade}", "证据：{grade}"),
     "dhcp": Text(
         "{count} DHCP servers answer in the school ({listed}; {when}): one of them does not belong there, often a home router plugged in"
@@ -298,6 +306,28 @@ def rate_words(bits_per_second: float | None) -> Text:
     megabits = bits_per_second / 1e6
     text = f"{megabits:.0f}" if megabits >= 995 or megabits == round(megabits) else f"{megabits:.1f}"
     return Text(f"{text} Mbit/s", f"{text} 兆")
+
+
+def browser_words(agent: str) -> str:
+    """Which browser and system a User-Agent names, shortly; what it says is its own word."""
+    found = [
+        match[0].replace("Edg/", "Edge ").replace("/", " ")
+        for pattern in _BROWSERS
+        if (match := re.search(pattern, agent)) is not None
+    ]
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    return " · ".join(part for part in ((found or [agent[:40]])[0], system) if part) or "?"
+
+
+_BROWSERS = (r"MicroMessenger/[\d.]+", r"Edg/\d+", r"Firefox/\d+", r"Chrome/\d+", r"Safari/\d+")
+_SYSTEMS = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
 
 
 def duration_words(seconds: float | None) -> Text:

@@ -1,0 +1,193 @@
+"""May a test begin now, and what becomes of one: lessons, blackout days, the day's octets, one at a time, so many an hour; kept like every result."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from time import monotonic
+from typing import Any, TypeVar
+
+from campus_agent.clock import Clock, system_clock
+from campus_agent.config import AgentConfig, Endpoint
+from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.quiet import disturbance
+from campus_agent.measure.resolve import resolve
+from campus_agent.now import keep
+from campus_agent.page.trial import LOAD_SECONDS, MAX_LOAD_BYTES, WHOLE_SECONDS, Trial
+from campus_agent.schedule.calendar import calendar_of
+from campus_agent.schedule.segment import alone
+from campus_agent.spool.errors import SpoolError
+from campus_agent.spool.spool import open_spool
+from campus_agent.stamp import stamp
+from campus_wire.failures import Validity
+from campus_wire.language import Text
+from campus_wire.records import InspectionRecord, InspectionResult
+
+log = logging.getLogger(__name__)
+PATIENCE_SECONDS = 8.0
+HOUR_SECONDS = 3600.0
+Answer = TypeVar("Answer")
+
+WHY: dict[str, Text] = {
+    "blackout": Text("Today nothing is tested (examinations).", "今天是停测日（考试期间），不进行测速。"),
+    "lesson": Text("Lessons are on: please test in a break.", "正在上课，请在课间再测。"),
+    "busy": Text("Another test is running: please try again in a minute.", "另有测速正在进行，请一分钟后再试。"),
+    "traffic": Text(
+        "The line is in use: the result would say nothing of it.", "线路正被占用，此时测速结果不准，请稍后再试。"
+    ),
+    "often": Text("There were many tests in the last hour; please try later.", "一小时内测速次数过多，请稍后再试。"),
+    "octets": Text("Today's allowance for tests is used up.", "今天的测速流量已用完，请明天再测。"),
+    "room": Text("There is no such classroom.", "没有这个班级。"),
+}
+
+
+class NotNow(Exception):
+    """A test may not begin; `reason` is a key of WHY."""
+
+    def __init__(self, reason: str) -> None:
+        """Say why."""
+        super().__init__(reason)
+        self.reason = reason
+
+
+class House:
+    """The rules of one gateway, and the one test that may run. Its waiting is done on a loop of its own."""
+
+    def __init__(
+        self, config: AgentConfig, clock: Clock | None = None, now: Callable[[], datetime] | None = None
+    ) -> None:
+        """Nothing runs. `now` gives the local time (for tests)."""
+        self.config = config
+        self._clock = clock or system_clock()
+        self._now = now or (lambda: datetime.now(config.timezone))
+        self._calendar = calendar_of(config)
+        self._lock = threading.Lock()
+        self._trial: Trial | None = None
+        self._begun: deque[float] = deque()
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="page-loop", daemon=True).start()
+
+    def rooms(self) -> tuple[Endpoint, ...]:
+        """The classrooms that may be tested."""
+        return self.config.classrooms
+
+    def begin(self, room_id: str, client: str, browser: str) -> Trial:
+        """Begin a test of a classroom from a browser. Raises NotNow."""
+        room = next((one for one in self.config.classrooms if one.id == room_id), None)
+        if room is None:
+            raise NotNow("room")
+        self._may_test_at(self._now())
+        with self._lock:
+            if self._trial is not None and not self._trial.expired():
+                raise NotNow("busy")
+            while self._begun and monotonic() - self._begun[0] > HOUR_SECONDS:
+                self._begun.popleft()
+            if len(self._begun) >= self.config.page.tests_per_hour:
+                raise NotNow("often")
+            if self._octets_left() < self._octets_of(room):
+                raise NotNow("octets")
+            trial = Trial(room, client, browser)
+            if self._trial is not None:
+                self._trial.over.set()
+            self._trial = trial
+        try:
+            self._wait(self._take_segment(trial))
+            disturbed = self._wait(disturbance(client, room.required_bits_per_second, self.config.limits))
+            if disturbed is not None:
+                raise NotNow("traffic")
+        except NotNow:
+            self._end(trial)
+            raise
+        self._begun.append(monotonic())
+        return trial
+
+    def trial(self, name: str) -> Trial | None:
+        """The test that runs, if it has this name."""
+        running = self._trial
+        return running if running is not None and running.id == name and not running.expired() else None
+
+    def finish(self, trial: Trial, down: float | None, up: float | None, rtt: float | None) -> InspectionResult:
+        """Keep what was measured, and what the browser says it counted beside it. The line is free again."""
+        trial.down.stop()
+        trial.up.stop()
+        record = trial.record()
+        own = self._is_own(trial)
+        whole = InspectionRecord(record, trial.browser, trial.client, own, down, up, rtt)
+        sound = record.down is not None and record.up is not None
+        result = InspectionResult(
+            **stamp(self._clock, None, monotonic() - trial.began),
+            subject=trial.room.id,
+            school=self.config.school,
+            duration_seconds=monotonic() - trial.began,
+            validity=Validity.OK if sound else Validity.NOT_MEASURED,
+            detail="" if sound else "the browser carried too little to say a rate",
+            record=whole,
+        )
+        keep(self.config, result)
+        self._end(trial)
+        log.info("inspected", extra={"id": result.id, "subject": result.subject, "client": trial.client})
+        return result
+
+    def give_up(self, trial: Trial) -> None:
+        """The browser went away; nothing is kept."""
+        self._end(trial)
+
+    def close(self) -> None:
+        """End what runs."""
+        running = self._trial
+        if running is not None:
+            self._end(running)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _may_test_at(self, now: datetime) -> None:
+        day = self._calendar.day(now.date())
+        if day.blackout:
+            raise NotNow("blackout")
+        if not self.config.page.in_lessons and any(one.start <= now.time() < one.end for one in day.lessons):
+            raise NotNow("lesson")
+
+    def _octets_left(self) -> int:
+        """What the day still allows. A spool that cannot be read costs the count, not the test."""
+        with contextlib.suppress(SpoolError):
+            with open_spool(self.config.state_dir, self.config.spool, role="reader") as spool:
+                spent = spool.test_bytes_of_day(self._now().date())
+            return self.config.limits.daily_test_bytes - sum(spent.values())
+        return self.config.limits.daily_test_bytes
+
+    @staticmethod
+    def _octets_of(room: Endpoint) -> int:
+        return 2 * min(MAX_LOAD_BYTES, int(room.required_bits_per_second * LOAD_SECONDS / 8))
+
+    async def _take_segment(self, trial: Trial) -> None:
+        """Hold the school's segment until the test is over, however it ends."""
+        taken: asyncio.Future[bool] = self._loop.create_future()
+
+        async def hold() -> None:
+            async with alone(self.config.state_dir, PATIENCE_SECONDS) as ours:
+                taken.set_result(ours)
+                if ours:
+                    await asyncio.to_thread(trial.over.wait, WHOLE_SECONDS)
+
+        self._holder = asyncio.ensure_future(hold())
+        if not await taken:
+            raise NotNow("busy")
+
+    def _is_own(self, trial: Trial) -> bool:
+        try:
+            known = self._wait(resolve(trial.room.host, 2.0)).text
+        except (ProbeFailed, TimeoutError):
+            return False
+        return ipaddress.ip_address(known) == ipaddress.ip_address(trial.client.removeprefix("::ffff:"))
+
+    def _end(self, trial: Trial) -> None:
+        trial.over.set()
+        with self._lock:
+            if self._trial is trial:
+                self._trial = None
+
+    def _wait(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS + 20)

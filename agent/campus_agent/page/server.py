@@ -1,0 +1,339 @@
+"""The page over HTTP on the school's network: standard library, a thread for each of few connections, everything bounded.
+
+Only private addresses are answered. A request that changes anything carries a header that other sites' pages cannot send, and names this gateway by
+an address or its own name: a name that somebody else's DNS points here is refused.
+"""
+
+import http.server
+import ipaddress
+import json
+import logging
+import mmap
+import os
+import socket
+import socketserver
+import threading
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from campus_agent.page.house import WHY, House, NotNow
+from campus_agent.page.trial import LOAD_SECONDS, Trial
+from campus_agent.page.view import classroom_page, codes_page
+from campus_wire.bandwidth import line_rate_of, verdict_of_record
+from campus_wire.language import Language
+from campus_wire.records import InspectionResult, Rate, Seconds, ThroughputRecord
+
+log = logging.getLogger(__name__)
+MAX_CONNECTIONS = 24
+IDLE_SECONDS = 15.0
+MAX_BODY_BYTES = 4096
+MAX_UPLOAD_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 1 << 20
+SEND_TIMEOUT_SECONDS = 10.0
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class _Told(msgspec.Struct):
+    """What a browser says at the end."""
+
+    trial: str
+    down_bits_per_second: Rate | None = None
+    up_bits_per_second: Rate | None = None
+    rtt_median_seconds: Seconds | None = None
+
+
+class _Begin(msgspec.Struct):
+    room: str
+
+
+class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    """Bounded in connections; nothing of it keeps the program alive."""
+
+    daemon_threads = True
+    request_queue_size = 32
+
+    def __init__(self, house: House, listen: str, port: int) -> None:
+        """Listens at once. Raises OSError."""
+        self.house = house
+        self.address_family = socket.AF_INET6 if ":" in listen else socket.AF_INET
+        self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self.noise = _noise()
+        super().__init__((listen, port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread of its own, or not at all."""
+        if not self._room.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._room.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Give the place back whatever happens."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that went away is no fault of ours."""
+        log.debug("page request ended", exc_info=True)
+
+
+def _noise() -> int:
+    """A file in memory full of octets that nothing can compress."""
+    handle = os.memfd_create("campus-page")
+    os.ftruncate(handle, CHUNK_BYTES)
+    with mmap.mmap(handle, CHUNK_BYTES) as memory:
+        memory[:] = os.urandom(CHUNK_BYTES)
+    return handle
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "CampusMeter"
+    sys_version = ""
+    timeout = IDLE_SECONDS
+    server: PageServer
+    ROUTES: ClassVar[dict[tuple[str, str], str]] = {
+        ("GET", "/"): "_page",
+        ("GET", "/codes"): "_codes",
+        ("GET", "/ping"): "_ping",
+        ("GET", "/down"): "_down",
+        ("POST", "/begin"): "_begin",
+        ("POST", "/up"): "_up",
+        ("POST", "/finish"): "_finish",
+    }
+
+    def do_GET(self) -> None:
+        """Read, or be sent a load."""
+        self._dispatch()
+
+    def do_POST(self) -> None:
+        """Begin, send a load, finish."""
+        self._dispatch()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests are not logged: a load is many of them."""
+
+    def _dispatch(self) -> None:
+        parts = urlsplit(self.path)
+        self.query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        name = self.ROUTES.get((self.command, parts.path))
+        if not _is_near(self.client_address[0]):
+            self._say(HTTPStatus.FORBIDDEN, {"why": "only from the school's own network"}, close=True)
+        elif not self._names_us() or (self.command == "POST" and self.headers.get("X-CampusMeter") != "1"):
+            self._say(HTTPStatus.FORBIDDEN, {"why": "not from this page"}, close=True)
+        elif name is None:
+            self._say(HTTPStatus.NOT_FOUND, {"why": "not here"}, close=True)
+        else:
+            getattr(self, name)()
+
+    def _names_us(self) -> bool:
+        """Was this gateway asked for by an address, or by its own name?"""
+        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
+        with suppress(ValueError):
+            ipaddress.ip_address(host)
+            return True
+        own = socket.gethostname().lower()
+        return host in ("localhost", "gateway", own, own.partition(".")[0])
+
+    def _language(self) -> Language:
+        asked = self.query.get("lang") or self.headers.get("Accept-Language", "")[:2].lower()
+        return "en" if asked == "en" else "zh"
+
+    def _page(self) -> None:
+        nonce = os.urandom(16).hex()
+        page = classroom_page(self.server.house.rooms(), self.query.get("room", ""), self._language(), nonce)
+        self._send(
+            HTTPStatus.OK,
+            page.encode(),
+            "text/html; charset=utf-8",
+            {"Content-Security-Policy": POLICY.format(nonce=nonce)},
+        )
+
+    def _codes(self) -> None:
+        host = urlsplit(f"//{self.headers.get('Host', '')}").netloc
+        page = codes_page(self.server.house.rooms(), f"http://{host}", self._language())
+        self._send(
+            HTTPStatus.OK,
+            page.encode(),
+            "text/html; charset=utf-8",
+            {"Content-Security-Policy": POLICY.format(nonce="none")},
+        )
+
+    def _begin(self) -> None:
+        body = self._body(_Begin)
+        if body is None:
+            return
+        browser = "".join(one for one in self.headers.get("User-Agent", "") if one.isprintable())[:300]
+        try:
+            trial = self.server.house.begin(body.room, _plain(self.client_address[0]), browser)
+        except NotNow as why:
+            words = WHY[why.reason]
+            self._say(HTTPStatus.CONFLICT, {"reason": why.reason, "why": words.in_(self._language())})
+            return
+        self._say(HTTPStatus.OK, {"trial": trial.id, "load_seconds": LOAD_SECONDS})
+
+    def _ping(self) -> None:
+        trial = self._trial()
+        if trial is not None:
+            trial.ping(self.connection)
+            self._send(HTTPStatus.NO_CONTENT, b"", "text/plain")
+
+    def _down(self) -> None:
+        """Octets from memory to the socket by the kernel alone, until the time is over."""
+        trial = self._trial()
+        if trial is None:
+            return
+        self.close_connection = True
+        self.send_response(HTTPStatus.OK)
+        for name, value in (HEADERS | {"Content-Type": "application/octet-stream", "Connection": "close"}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        load = trial.down
+        trial.pace(self.connection)
+        load.join(self.connection)
+        self.connection.settimeout(SEND_TIMEOUT_SECONDS)
+        with suppress(OSError):
+            offset = 0
+            while not load.expired():
+                self.connection.setblocking(True)
+                sent = os.sendfile(self.connection.fileno(), self.server.noise, offset, CHUNK_BYTES - offset)
+                offset = (offset + sent) % CHUNK_BYTES
+        load.leave(self.connection)
+        _hang_up(self.connection)
+
+    def _up(self) -> None:
+        """Octets from the browser, read and thrown away; the kernel counts them."""
+        trial = self._trial()
+        if trial is None:
+            return
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > MAX_UPLOAD_BYTES:
+            self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"why": "too large"}, close=True)
+            return
+        load, left = trial.up, int(length)
+        load.join(self.connection)
+        room = memoryview(bytearray(256 * 1024))
+        while left and not load.expired():
+            count = self.rfile.readinto1(room[: min(left, len(room))])
+            if not count:
+                self.close_connection = True
+                break
+            left -= count
+        load.leave(self.connection)
+        if left:
+            self.close_connection = True
+            _hang_up(self.connection)
+            return
+        self._say(HTTPStatus.OK, {"over": load.expired()})
+
+    def _finish(self) -> None:
+        told = self._body(_Told)
+        if told is None:
+            return
+        trial = self.server.house.trial(told.trial)
+        if trial is None:
+            self._say(HTTPStatus.GONE, {"why": "this test is over"})
+            return
+        result = self.server.house.finish(
+            trial, told.down_bits_per_second, told.up_bits_per_second, told.rtt_median_seconds
+        )
+        self._say(HTTPStatus.OK, shown(result))
+
+    def _trial(self) -> Trial | None:
+        found = self.server.house.trial(self.query.get("trial", ""))
+        if found is None:
+            self._say(HTTPStatus.GONE, {"why": "this test is over"}, close=True)
+            return None
+        if found.client != _plain(self.client_address[0]):
+            self._say(HTTPStatus.FORBIDDEN, {"why": "another machine's test"}, close=True)
+            return None
+        return found
+
+    def _body(self, kind: type[Any]) -> Any:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+            self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"why": "too large"}, close=True)
+            return None
+        try:
+            return msgspec.json.decode(self.rfile.read(int(length)), type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            self._say(HTTPStatus.BAD_REQUEST, {"why": str(error)[:200]}, close=True)
+            return None
+
+    def _say(self, status: HTTPStatus, said: dict[str, Any], close: bool = False) -> None:
+        if close:
+            self.close_connection = True
+        self._send(status, json.dumps(said, ensure_ascii=False).encode(), "application/json")
+
+    def _send(self, status: HTTPStatus, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        named = HEADERS | {"Content-Type": kind, "Content-Length": str(len(body))} | (more or {})
+        if self.close_connection:
+            named["Connection"] = "close"
+        for name, value in named.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def shown(result: InspectionResult) -> dict[str, Any]:
+    """What the page shows of a result: line rates beside what is required, latency, the verdict of this one test."""
+    record = result.record.measured if result.record is not None else None
+    if record is None:
+        return {"verdict": "insufficient"}
+
+    def rate(name: str) -> float | None:
+        one = getattr(record, name)
+        return None if one is None else line_rate_of(one, record.encapsulation)
+
+    verdict = verdict_of_record(record) if record.down is not None and record.up is not None else "insufficient"
+    return {
+        "id": result.id,
+        "verdict": str(verdict),
+        "required_bits_per_second": record.required_bits_per_second,
+        "down_bits_per_second": rate("down"),
+        "up_bits_per_second": rate("up"),
+        "down_at_least": record.down is not None and record.down.lower_bound,
+        "rtt_seconds": _median(record, "idle"),
+        "working_rtt_seconds": _median(record, "working"),
+        "own_machine": result.record is not None and result.record.own_machine,
+    }
+
+
+def _median(record: ThroughputRecord, name: str) -> float | None:
+    one = getattr(record, name)
+    return None if one is None else one.rtt_median_seconds
+
+
+def _is_near(address: str) -> bool:
+    """Is this an address of a private network, or this machine? The Internet has no business here."""
+    found = ipaddress.ip_address(_plain(address).partition("%")[0])
+    return found.is_private or found.is_loopback or found.is_link_local
+
+
+def _plain(address: str) -> str:
+    return address.removeprefix("::ffff:")
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,167 @@
+"""One test that a person began: its phases, the connections it uses, and what the kernel counted on them. One at a time."""
+
+import secrets
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic
+
+import msgspec
+
+from campus_agent.config import Endpoint
+from campus_agent.page.rates import Sample, direction, latency
+from campus_agent.page.tcp import TcpState, look
+from campus_wire.encapsulation import AddressFamily, Encapsulation, mtu_from_mss, wire_bytes_of
+from campus_wire.records import DirectionRecord, LatencyRecord, ThroughputRecord
+
+LOAD_SECONDS = 5.0
+WARMUP_SECONDS = 1.0
+LEAST_SECONDS = 2.0
+MAX_LOAD_BYTES = 250_000_000
+"""A direction ends early when so many octets arrived, and enough was seen to say a rate: a gigabit is known after two seconds."""
+PACE = 5
+"""We send at most this many times what is required: more would prove nothing, and cost everybody else in the school."""
+_SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; Python does not name it
+LOOK_SECONDS = 0.05
+WHOLE_SECONDS = 60.0
+"""Longer than any test takes: whoever closed the page must not keep the line from others."""
+USUAL_MTU, LEAST_MTU, MOST_MTU = 1500, 576, 9216
+
+
+@dataclass(slots=True)
+class Load:
+    """One direction: connections join it, a thread looks at them together."""
+
+    up: bool
+    began: float = 0.0
+    samples: list[Sample] = field(default_factory=list)
+    rtts: list[float] = field(default_factory=list)
+    retransmits: int = 0
+    last: TcpState | None = None
+    _connections: dict[socket.socket, tuple[int, int]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def join(self, connection: socket.socket) -> None:
+        """A connection carries this load now; what it carried before does not count."""
+        seen = look(connection)
+        base = 0 if seen is None else self._count(seen)
+        with self._lock:
+            if not self.began:
+                self.began = monotonic()
+                self.samples.append((self.began, 0))
+                threading.Thread(target=self._watch, name="page-load", daemon=True).start()
+            self._connections.setdefault(connection, (base, base))
+
+    def leave(self, connection: socket.socket) -> None:
+        """It is about to close: looked at once more, what it carried stays counted."""
+        with self._lock:
+            self._look_at(connection)
+
+    def expired(self) -> bool:
+        """Is it time to stop?"""
+        if self._over.is_set():
+            return True
+        elapsed = monotonic() - self.began if self.began else 0.0
+        if elapsed >= LOAD_SECONDS or (elapsed >= LEAST_SECONDS and self.octets() >= MAX_LOAD_BYTES):
+            self._over.set()
+        return self._over.is_set()
+
+    def stop(self) -> None:
+        """No more of it."""
+        self._over.set()
+
+    def octets(self) -> int:
+        """Payload that arrived so far."""
+        return self.samples[-1][1] if self.samples else 0
+
+    def _watch(self) -> None:
+        while not self.expired():
+            self._over.wait(LOOK_SECONDS)
+            with self._lock:
+                for connection in list(self._connections):
+                    self._look_at(connection)
+                total = sum(now - base for base, now in self._connections.values())
+                self.samples.append((monotonic(), total))
+
+    def _look_at(self, connection: socket.socket) -> None:
+        seen = look(connection)
+        if seen is None or connection not in self._connections:
+            return
+        base, _ = self._connections[connection]
+        self._connections[connection] = (base, self._count(seen))
+        self.last = seen
+        self.rtts.append(seen.rtt_seconds)
+        self.retransmits = max(self.retransmits, seen.retransmits)
+
+    def _count(self, seen: TcpState) -> int:
+        return seen.received_bytes if self.up else seen.acked_bytes
+
+
+class Trial:
+    """From /start to /finish."""
+
+    def __init__(self, room: Endpoint, client: str, browser: str) -> None:
+        """Of a classroom, by somebody's browser."""
+        self.id = secrets.token_urlsafe(16)
+        self.room, self.client, self.browser = room, client, browser
+        self.began = monotonic()
+        self.pings: list[float] = []
+        self.asked = 0
+        self.down, self.up = Load(up=False), Load(up=True)
+        self.over = threading.Event()
+
+    def ping(self, connection: socket.socket) -> None:
+        """A small request on an idle line; the kernel's round trip of the one before it is told."""
+        self.asked += 1
+        seen = look(connection)
+        if seen is not None and seen.rtt_seconds > 0 and len(self.pings) < 200:
+            self.pings.append(seen.rtt_seconds)
+
+    def expired(self) -> bool:
+        """Did its browser go away?"""
+        return monotonic() - self.began > WHOLE_SECONDS
+
+    def record(self) -> ThroughputRecord:
+        """What the gateway measured."""
+        family: AddressFamily = "ipv6" if ":" in self.client.removeprefix("::ffff:") else "ipv4"
+        path = _path(self.down.last or self.up.last, family)
+        return ThroughputRecord(
+            segment="classroom",
+            engine="browser",
+            engine_version="1",
+            required_bits_per_second=self.room.required_bits_per_second,
+            encapsulation=path,
+            down=self._direction(self.down, path),
+            up=self._direction(self.up, path),
+            idle=latency(self.pings[1:] or self.pings, self.asked),
+            working=self._working(),
+            transport="tcp",
+        )
+
+    def pace(self, connection: socket.socket) -> None:
+        """What we send is bounded; a kernel that cannot do that sends what the line takes."""
+        with suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, self._pace_bytes_per_second)
+
+    @property
+    def _pace_bytes_per_second(self) -> int:
+        return min(2**31 - 1, self.room.required_bits_per_second * PACE // 8)
+
+    def _direction(self, load: Load, path: Encapsulation) -> DirectionRecord | None:
+        found = direction(load.samples, WARMUP_SECONDS, wire_bytes_of(load.octets(), path))
+        if found is None or load.up or found.goodput_bits_per_second < 0.9 * self._pace_bytes_per_second * 8:
+            return found
+        return msgspec.structs.replace(found, lower_bound=True, limited_by="our own pace")
+
+    def _working(self) -> LatencyRecord | None:
+        return latency(self.down.rtts, len(self.down.rtts))
+
+
+def _path(seen: TcpState | None, family: AddressFamily) -> Encapsulation:
+    """What the connection's segments say of the path. On loopback, and where nothing was seen, the usual Ethernet is taken."""
+    if seen is None:
+        return Encapsulation(address_family=family)
+    mtu = mtu_from_mss(seen.mss_bytes, family, seen.timestamps)
+    return Encapsulation(mtu if LEAST_MTU <= mtu <= MOST_MTU else USUAL_MTU, family, seen.timestamps)

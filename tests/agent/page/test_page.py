@@ -1,0 +1,269 @@
+"""The classroom's page: its arithmetic, who may begin a test and when, what is refused, and what a hostile name cannot do."""
+
+import http.client
+import itertools
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime, time
+from pathlib import Path
+from time import monotonic
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campus_agent.config import AgentConfig, DayRange, Endpoint, Limits, Page, Period, Timetable
+from campus_agent.page import server as server_module
+from campus_agent.page.house import House
+from campus_agent.page.rates import direction, latency
+from campus_agent.page.server import PageServer
+from campus_agent.page.view import classroom_page, codes_page
+from campus_agent.spool.spool import open_spool
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+MONDAY = datetime(2026, 11, 23, 9, 50, tzinfo=SHANGHAI)
+ROOM = Endpoint("c101", "一年级1班", "127.0.0.1", 5301, "campus", 100_000_000)
+
+
+def config(folder: Path, **more: object) -> AgentConfig:
+    made = AgentConfig(
+        None, "s001", folder, SHANGHAI, "s001", classrooms=(ROOM,), page=Page(port=0, listen="127.0.0.1")
+    )
+    return replace(made, **{"limits": Limits(max_cpu_ratio=1.0)} | more)
+
+
+@contextmanager
+def page(own: AgentConfig, now: datetime = MONDAY) -> Iterator[PageServer]:
+    house = House(own, now=lambda: now)
+    made = PageServer(house, "127.0.0.1", 0)
+    thread = threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.shutdown()
+        made.server_close()
+        house.close()
+
+
+def ask(made: PageServer, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict]:
+    line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
+    given_ = {"X-CampusMeter": "1"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        line.request(
+            method, path, json.dumps(body) if body is not None else None, {k: v for k, v in given_.items() if v}
+        )
+        answer = line.getresponse()
+        octets = answer.read()
+        return answer.status, json.loads(octets) if octets[:1] == b"{" else {"text": octets.decode(errors="replace")}
+    finally:
+        line.close()
+
+
+@given(st.floats(1e5, 1e10), st.floats(0.02, 0.2), st.floats(2.5, 6.0))
+def test_a_steady_rate_is_found(rate: float, step: float, seconds: float) -> None:
+    samples = [(n * step, round(n * step * rate / 8)) for n in range(int(seconds / step) + 1)]
+    found = direction(samples, 1.0, 123)
+    assert found is not None
+    assert found.goodput_bits_per_second == pytest.approx(rate, rel=0.001)
+    assert (found.bytes, found.warmup_seconds >= 1.0) == (123, True)
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 0.5), st.integers(0, 10**7)), max_size=60))
+def test_whatever_was_counted_the_rate_is_within_what_was_seen(steps: list[tuple[float, int]]) -> None:
+    samples, at, octets = [(0.0, 0)], 0.0, 0
+    for seconds, more in steps:
+        at, octets = at + seconds, octets + more
+        samples.append((at, octets))
+    found = direction(samples, 1.0, octets)
+    if found is not None:
+        fastest = max((b[1] - a[1]) * 8 / (b[0] - a[0]) for a, b in itertools.pairwise(samples))
+        assert 0 < found.goodput_bits_per_second <= fastest * 1.000001
+
+
+def test_what_waits_behind_a_lost_segment_does_not_shift_the_rate() -> None:
+    samples = [(n * 0.05, n * 625_000) for n in range(101)]
+    for held in (range(20, 22), range(98, 101)):  # at either end of the window 1 MB is not in order yet
+        shifted = [(at, octets - (1_000_000 if n in held else 0)) for n, (at, octets) in enumerate(samples)]
+        found = direction(shifted, 1.0, 0)
+        assert found is not None
+        assert found.goodput_bits_per_second == pytest.approx(100e6, rel=0.003)
+
+
+def test_too_little_says_nothing() -> None:
+    assert direction([], 1.0, 0) is None
+    assert direction([(0.0, 0), (0.5, 1), (1.2, 2)], 1.0, 0) is None
+    assert latency([], 0) is None
+    found = latency([0.002, 0.003, 0.002], 3)
+    assert found is not None
+    assert (found.method, found.packets_received, found.rtt_min_seconds) == ("tcp_info", 3, 0.002)
+
+
+def test_the_page_and_the_codes(tmp_path: Path) -> None:
+    with page(config(tmp_path)) as made:
+        status, said = ask(made, "GET", "/?room=c101")
+        assert status == 200
+        assert "班级网络测速" in said["text"]
+        status, said = ask(made, "GET", "/codes", Host="10.1.2.3:8090")
+        assert status == 200
+        assert "http://10.1.2.3:8090/?room=c101" in said["text"]
+        assert said["text"].count("<svg") == 1
+        assert "Classroom network test" in ask(made, "GET", "/", Accept_Language="en-GB")[1]["text"]
+
+
+def test_a_hostile_name_ends_no_script() -> None:
+    room = replace(ROOM, name="</script><script>alert(1)</script>")
+    text = classroom_page([room], "</script>", "zh", "n")
+    assert "</script><script>alert" not in text
+    assert text.count("</script>") == 1
+    assert "<script>alert" not in codes_page([room], "http://10.0.0.1", "zh")
+
+
+def test_a_whole_test_by_hand(tmp_path: Path) -> None:
+    with page(config(tmp_path)) as made:
+        status, begun = ask(made, "POST", "/begin", {"room": "c101"}, User_Agent="Mozilla/5.0 Chrome/1")
+        assert status == 200, begun
+        name = begun["trial"]
+        assert ask(made, "POST", "/begin", {"room": "c101"})[1]["reason"] == "busy"
+        for _ in range(3):
+            assert ask(made, "GET", f"/ping?trial={name}")[0] == 204
+        line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
+        line.request("GET", f"/down?trial={name}")
+        octets = 0
+        answer = line.getresponse()
+        while piece := answer.read(1 << 20):
+            octets += len(piece)
+        assert octets > 10_000_000
+        end = monotonic() + 10
+        while monotonic() < end:
+            try:
+                line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
+                line.request("POST", f"/up?trial={name}", b"x" * 30_000_000, {"X-CampusMeter": "1"})
+                if json.loads(line.getresponse().read())["over"]:
+                    break
+            except (OSError, http.client.HTTPException):  # the gateway ends a load by hanging up
+                break
+        status, said = ask(
+            made, "POST", "/finish", {"trial": name, "down_bits_per_second": 1.0, "up_bits_per_second": 2.0}
+        )
+        assert status == 200, said
+        assert (said["verdict"], said["own_machine"]) == ("met", True), said
+        assert ask(made, "POST", "/finish", {"trial": name})[0] == 410, "once"
+    with open_spool(tmp_path, role="reader") as spool:
+        (entry,) = spool.peek()
+        body = json.loads(entry.body)
+        assert spool.test_bytes_total()["classroom"] >= octets
+    assert (body["kind"], body["subject"], body["record"]["browser"]) == ("inspection", "c101", "Mozilla/5.0 Chrome/1")
+    assert body["record"]["measured"]["engine"] == "browser"
+    assert body["record"]["browser_up_bits_per_second"] == 2.0
+
+
+LESSON = Timetable((Period(time(9, 30), time(10, 15)),))
+BLACKOUT = Timetable(blackout=(DayRange(date(2026, 11, 23), date(2026, 11, 23)),))
+
+
+@pytest.mark.parametrize(
+    ("more", "body", "reason"),
+    [
+        ({"timetable": LESSON}, {"room": "c101"}, "lesson"),
+        ({"timetable": BLACKOUT}, {"room": "c101"}, "blackout"),
+        ({"limits": Limits(daily_test_bytes=1_000_000)}, {"room": "c101"}, "octets"),
+        ({}, {"room": "c999"}, "room"),
+    ],
+)
+def test_when_a_test_may_not_begin(tmp_path: Path, more: dict, body: dict, reason: str) -> None:
+    with page(config(tmp_path, **more)) as made:
+        status, said = ask(made, "POST", "/begin", body)
+        assert (status, said["reason"]) == (409, reason)
+        assert said["why"]
+
+
+def test_in_lessons_where_it_is_allowed_and_so_many_an_hour(tmp_path: Path) -> None:
+    own = config(tmp_path, timetable=LESSON, page=Page(0, "127.0.0.1", in_lessons=True, tests_per_hour=2))
+    with page(own) as made:
+        for _ in range(2):
+            status, begun = ask(made, "POST", "/begin", {"room": "c101"})
+            assert status == 200, begun
+            assert ask(made, "POST", "/finish", {"trial": begun["trial"]})[1]["verdict"] == "insufficient"
+        assert ask(made, "POST", "/begin", {"room": "c101"})[1]["reason"] == "often"
+
+
+def test_a_running_measurement_is_waited_for_and_not_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+    import os
+
+    monkeypatch.setattr("campus_agent.page.house.PATIENCE_SECONDS", 0.5)
+    handle = os.open(tmp_path / "segment.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with page(config(tmp_path)) as made:
+        assert ask(made, "POST", "/begin", {"room": "c101"})[1]["reason"] == "busy"
+        os.close(handle)
+        assert ask(made, "POST", "/begin", {"room": "c101"})[0] == 200, "and then it is free"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("POST", "/begin", {"X_CampusMeter": ""}, 403),
+        ("POST", "/begin", {"Host": "evil.example"}, 403),
+        ("GET", "/", {"Host": "evil.example:8090"}, 403),
+        ("GET", "/", {"Host": "gateway:8090"}, 200),
+        ("GET", "/", {"Host": "[::1]:8090"}, 200),
+        ("GET", "/etc/passwd", {}, 404),
+        ("PUT", "/", {}, 501),
+        ("GET", "/down?trial=x", {}, 410),
+        ("GET", "/ping", {}, 410),
+        ("POST", "/finish", {"Content_Length": "99999999"}, 413),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, method: str, path: str, headers: dict[str, str], status: int) -> None:
+    with page(config(tmp_path)) as made:
+        assert (
+            ask(made, method, path, None if "Content_Length" in headers else {"room": "c101"}, **headers)[0] == status
+        )
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"room": 1}', b"[" * 4000, b"\xff"])
+def test_bad_bodies(tmp_path: Path, body: bytes) -> None:
+    with page(config(tmp_path)) as made:
+        line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=10)
+        line.request("POST", "/begin", body, {"X-CampusMeter": "1"})
+        assert line.getresponse().status == 400
+
+
+@pytest.mark.parametrize(
+    ("address", "near"),
+    [
+        ("10.1.2.3", True),
+        ("192.168.1.9", True),
+        ("::ffff:172.16.0.1", True),
+        ("fe80::1%lan", True),
+        ("8.8.8.8", False),
+        ("2400:3200::1", False),
+    ],
+)
+def test_only_private_addresses_are_answered(address: str, near: bool) -> None:
+    assert server_module._is_near(address) is near
+
+
+def test_more_connections_than_there_is_room_for(tmp_path: Path) -> None:
+    import socket
+
+    with page(config(tmp_path)) as made:
+        held = [
+            socket.create_connection(("127.0.0.1", made.server_address[1]))
+            for _ in range(server_module.MAX_CONNECTIONS)
+        ]
+        import time as clock
+
+        clock.sleep(0.5)
+        with pytest.raises((http.client.HTTPException, OSError)):
+            ask(made, "GET", "/")
+        for one in held:
+            one.close()
+        clock.sleep(0.5)
+        assert ask(made, "GET", "/")[0] == 200

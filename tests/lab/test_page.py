@@ -1,0 +1,74 @@
+"""The classroom's page in a real Chromium across real lines of 10, 97, 100 and 300 Mbit/s; the agent's own process serves it."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from campus_agent.config import load_config
+from campus_agent.spool.spool import open_spool
+from campus_wire.codec import decode_result
+from campus_wire.records import InspectionResult
+from tests.flow.programs import python, running, until
+from tests.lab.school import DEFAULT_ROOMS, LAN, LabSchool
+
+pytestmark = [pytest.mark.lab, pytest.mark.browser]
+ROOMS = [room for room in DEFAULT_ROOMS if room.id in ("c010", "c097", "c100", "c300")]
+GATEWAY = f"{LAN}1"
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="NO CHROMIUM")
+def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None:
+    with LabSchool(ROOMS, endpoint="none") as school:
+        rooms = "".join(
+            f'[[classroom]]\nid = "{one.id}"\nname = "{one.name}"\nhost = "{school.room(one.id).host}"\n'
+            for one in ROOMS
+        )
+        file = tmp_path / "agent.toml"
+        file.write_text(
+            f'[agent]\nschool = "s001"\nstate_dir = "state"\n[page]\nport = 8090\n[cycle]\nthroughput_seconds = 604800\nlatency_seconds = 604800\n{rooms}'
+        )
+        with running(school.gateway.argv(*python("campus_agent", "run", "--config", str(file))), tmp_path / "log"):
+            until(lambda: '"listen"' in (tmp_path / "log").read_text(), 20, "the page is served")
+            said = {one.id: browse(school, one.id) for one in ROOMS}
+            elsewhere = browse(school, "c300", "c100")
+        config = load_config(file)
+        with open_spool(config.state_dir, config.spool, role="reader") as spool:
+            kept = [decode_result(entry.body) for entry in spool.peek()]
+            spent = sum(spool.test_bytes_total().values())
+    assert_ended(tmp_path / "log")
+    for room in ROOMS:
+        found = said[room.id]["result"]
+        assert found is not None, said[room.id]
+        truth = room.line_rate_bits_per_second
+        assert found["verdict"] == room.truth, (room.id, said[room.id])
+        for name in ("down", "up"):
+            assert found[f"{name}_bits_per_second"] == pytest.approx(truth, rel=0.02), (room.id, name, found)
+        assert found["own_machine"] is True
+        assert ("达标" in said[room.id]["verdict"]) is True
+        assert said[room.id]["width"] <= 420
+        assert 0 < found["rtt_seconds"] < 0.5
+    assert elsewhere["result"]["own_machine"] is False
+    assert "无线网络" in elsewhere["note"]
+    inspections = [one for one in kept if isinstance(one, InspectionResult)]
+    assert [one.subject for one in inspections] == [*(one.id for one in ROOMS), "c100"]
+    assert all(one.record is not None and "Chrome" in one.record.browser for one in inspections)
+    assert spent == sum(
+        one.bytes for result in inspections for one in (result.record.measured.down, result.record.measured.up)
+    )
+
+
+def browse(school: LabSchool, machine: str, room: str | None = None) -> dict:
+    """From a classroom's machine, its own page or another's."""
+    command = [sys.executable, "-m", "tests.lab.browse", f"http://{GATEWAY}:8090/?room={room or machine}"]
+    done = school.inside(machine).run(*command, timeout=90.0)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def assert_ended(log: Path) -> None:
+    text = log.read_text()
+    assert "agent stopped" in text
+    assert "Traceback" not in text
