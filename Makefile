@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint bench lab clean system-run system-test system-bench
+.PHONY: help run test lint bench lab packages clean system-run system-test system-bench
 
 help: ## what can be done
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ bench: system-bench $(STAMP) ## measured figures: speed and memory
 
 lab: system-run $(STAMP) ## the school alone, in the foreground
 	@$(PY) -m tests.lab
+
+packages: system-run $(STAMP) ## Debian packages of agent and collector, and the bundle for gateways without Internet, into dist/
+	@deploy/package/build.sh
+	@deploy/package/bundle.sh
 
 clean: ## remove what these targets made
 	rm -rf $(VENV) .run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -21,10 +21,16 @@ if [ ${#missing[@]} -gt 0 ]; then
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}"
 fi
 
-say "program  程序: /opt/campusmeter"
-# Debian's own Python: one from somebody's home could not be run by a service that sees no homes
-[ -x /opt/campusmeter/bin/python ] || /usr/bin/python3 -m venv /opt/campusmeter
-/opt/campusmeter/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "campusmeter[collector] @ file://$(realpath "$program")"
+if dpkg-query -W -f='${Status}' campus-collector 2>/dev/null | grep -q 'ok installed'; then
+  say "program  程序: the package campus-collector  软件包"
+else
+  say "program  程序: /opt/campusmeter"
+  # Debian's own Python: one from somebody's home could not be run by a service that sees no homes
+  [ -x /opt/campusmeter/bin/python ] || /usr/bin/python3 -m venv /opt/campusmeter
+  /opt/campusmeter/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "campusmeter[collector] @ file://$(realpath "$program")"
+  ln -sfn /opt/campusmeter/bin/campus-collector /usr/bin/campus-collector
+  install -m 644 "$here/deploy/systemd/campus-collector.service" /etc/systemd/system/campus-collector.service
+fi
 
 say "user and folders  用户与目录"
 getent passwd campus-collector >/dev/null ||
@@ -37,7 +43,7 @@ if [ ! -e /etc/campus-collector/collector.toml ]; then
   chgrp campus-collector /etc/campus-collector/collector.toml
   chmod 640 /etc/campus-collector/collector.toml
 fi
-/opt/campusmeter/bin/campus-collector check-config --config /etc/campus-collector/collector.toml
+/usr/bin/campus-collector check-config --config /etc/campus-collector/collector.toml
 
 say "Prometheus, Alertmanager: /etc/prometheus"
 for name in recording.rules.yml alerts.rules.yml; do  # ours: always renewed
@@ -58,7 +64,6 @@ promtool check config /etc/prometheus/prometheus.yml >/dev/null
 amtool check-config /etc/prometheus/alertmanager.yml >/dev/null 2>&1 || echo "Please look at /etc/prometheus/alertmanager.yml. 请检查该文件。" >&2
 
 say "services  服务"
-install -m 644 "$here/deploy/systemd/campus-collector.service" /etc/systemd/system/campus-collector.service
 systemctl daemon-reload 2>/dev/null || true
 for unit in campus-collector prometheus prometheus-alertmanager; do
   systemctl enable --quiet "$unit"

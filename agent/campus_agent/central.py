@@ -74,7 +74,7 @@ def check(body: bytes, config: AgentConfig, file: Path) -> None:
 def keep(body: bytes, state_dir: Path) -> None:
     """Durably: the gateway may restart a hundred times before it sees the collector again. Raises OSError."""
     beside = state_dir / f".{CENTRAL_FILE}.part"
-    with beside.open("wb") as file:
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())

@@ -22,6 +22,7 @@ from campus_collector.commands import (
     ids_are_well,
     inventory,
     ledger,
+    migrations,
     month_from,
     person,
     report,
@@ -115,7 +116,20 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     judge = add("judge", _judge)
     judge.add_argument("--month", required=True, metavar="YYYY-MM", help=Text("the month", "月份").in_(language))
     judge.add_argument("--json", action="store_true", help=Text("one JSON object", "输出一个 JSON 对象").in_(language))
-    for part in (enroll, tls, inventory, backup, explain, ledger, report, person, verify, grafana, simulate):
+    for part in (
+        enroll,
+        tls,
+        inventory,
+        backup,
+        migrations,
+        explain,
+        ledger,
+        report,
+        person,
+        verify,
+        grafana,
+        simulate,
+    ):
         part.register(commands)
     add("check-config", _check_config)
     return parser

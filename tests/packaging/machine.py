@@ -48,6 +48,14 @@ class Machine:
             capture_output=True, text=True, check=False, timeout=seconds,
         )  # fmt: skip
 
+    def run_offline(self, command: list[str], seconds: float = 300) -> "subprocess.CompletedProcess[str]":
+        """The same without any network."""
+        inside = 'root=$1; shift; for at in dev proc; do mount --rbind /$at "$root/$at"; done; exec chroot "$root" "$@"'
+        return subprocess.run(
+            ["unshare", "--net", "--mount", "--propagation=private", "sh", "-c", inside, "sh", str(self.root), *command],
+            capture_output=True, text=True, check=False, timeout=seconds,
+        )  # fmt: skip
+
     def boot(self, script: str) -> str:
         """Boot it without any network but its own loopback, run a script when it is up, power off; what the script said."""
         (self.root / "check.sh").write_text(script)
@@ -66,8 +74,8 @@ class Machine:
 
 
 @contextlib.contextmanager
-def machine(folder: Path) -> Iterator[Machine]:
-    """A fresh copy of this machine's root; what happens in it stays in it."""
+def machine(folder: Path, lower: Path = Path("/")) -> Iterator[Machine]:
+    """A fresh copy of this machine's root, or of another; what happens in it stays in it."""
     layers, root = folder / "layers", folder / "root"
     layers.mkdir()
     root.mkdir()
@@ -75,7 +83,7 @@ def machine(folder: Path) -> Iterator[Machine]:
     try:
         (layers / "upper").mkdir()
         (layers / "work").mkdir()
-        options = f"lowerdir=/,upperdir={layers}/upper,workdir={layers}/work"
+        options = f"lowerdir={lower},upperdir={layers}/upper,workdir={layers}/work"
         mount = ["mount", "-t", "overlay", "overlay", "-o", options, str(root)]
         mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
         if mounted.returncode:

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Removed: configuration and data stay. Purged: nothing stays.
+set -e
+package=@PACKAGE@
+if [ "$1" = purge ]; then
+  rm -rf "/etc/$package" "/var/lib/$package" "/opt/$package"
+  ! getent passwd "$package" >/dev/null || userdel "$package" || true
+  ! getent group "$package" >/dev/null || groupdel "$package" || true
+fi
+[ ! -d /run/systemd/system ] || systemctl daemon-reload || true
+exit 0
