@@ -1,8 +1,8 @@
 """What the OpenAPI document says, held against the running collector by schemathesis: no 5xx, no status or content that is not documented."""
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import schemathesis
@@ -21,8 +21,19 @@ from tests.collector.ledger.test_routes import PROBLEM
 from tests.collector.world import World, collector, throughput
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
-ANSWERED: Counter[int] = Counter()
-schema = schemathesis.openapi.from_dict(document())
+OF_AGENTS = ("/v1/slots", "/v1/slots/{slot}/release", "/v1/config", "/v1/enroll", "/v1/token")
+
+
+def without_security() -> dict[str, Any]:
+    """The document without its security schemes: else tokens are made up for them, and every answer is a refusal."""
+    said = document()
+    for verbs in said["paths"].values():
+        for operation in verbs.values():
+            operation.pop("security", None)
+    return said
+
+
+schema = schemathesis.openapi.from_dict(without_security())
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +58,8 @@ def test_every_answer_is_documented(case: schemathesis.Case, county: tuple[World
     for token in (*tokens, None):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         response = case.call(base_url=f"http://127.0.0.1:{world.port}", headers=headers, allow_redirects=False)
-        ANSWERED[response.status_code] += 1
+        of_agents = case.path in OF_AGENTS or (case.method, case.path) == ("POST", "/v1/results")
+        if token is not None and case.path.startswith("/v1/") and (token == agent) == of_agents:
+            assert response.status_code != 401, "the token is heard: what is looked at is more than refusals"
         case.validate_response(response, checks=CHECKS)
         assert response.headers["x-content-type-options"] == ["nosniff"]
-
-
-def test_answers_of_many_kinds_were_among_them() -> None:
-    assert {200, 201, 400, 401, 403, 404, 409} <= set(ANSWERED), ANSWERED
