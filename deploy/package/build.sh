@@ -36,9 +36,9 @@ version=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' "$work/source/agent/campus_wire/v
 wheels=${CAMPUS_WHEELS:-$root/build/wheels}
 mkdir -p "$wheels" "$out"
 "${pip[@]}" wheel --no-deps --wheel-dir "$work/wheel" "$work/source"
-# what PyPI has only as source, and is Python alone
+# what PyPI has only as source, and is Python alone; built apart, whatever this environment has of setuptools
 for one in $(sed -n 's/^# sdist-only: //p' "$here/sdists.txt"); do
-  compgen -G "$wheels/${one%%==*}-*.whl" >/dev/null || "${pip[@]}" wheel --no-deps --wheel-dir "$wheels" "$one"
+  compgen -G "$wheels/${one%%==*}-*.whl" >/dev/null || "${pip[@]}" wheel --use-pep517 --no-deps --wheel-dir "$wheels" "$one"
 done
 
 build() {
