@@ -74,7 +74,8 @@ def check(body: bytes, config: AgentConfig, file: Path) -> None:
 def keep(body: bytes, state_dir: Path) -> None:
     """Durably: the gateway may restart a hundred times before it sees the collector again. Raises OSError."""
     beside = state_dir / f".{CENTRAL_FILE}.part"
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    # `enroll` runs as root in the service's own folder: what that user put there must not lead elsewhere
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())

@@ -75,6 +75,7 @@ log = logging.getLogger(__name__)
 LONGEST_SLEEP_SECONDS = 60.0
 NO_PROBLEM = Text("", "")
 WATCHDOG_SECONDS = 20.0
+ROTATE_AGAIN_SECONDS = 86_400.0
 PAGE_PAUSE_SECONDS, MOST_PAGE_PAUSE_SECONDS, PAGE_STOP_SECONDS = 5.0, 300.0, 5.0
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
 SEGMENT_PATIENCE_SECONDS = 30.0
@@ -138,6 +139,7 @@ class Daemon:
         self.config = config
         self.renewed = asyncio.Event()
         self._file = file
+        self._rotate_after = 0.0
         self._config_problem = NO_PROBLEM
         self.spool = spool
         self.clock = clock
@@ -398,12 +400,13 @@ class Daemon:
                 log.warning("configuration refused", extra={"reason": refused.words.en})
             except OSError as error:
                 log.error("configuration not kept", extra={"reason": str(error)})
-            if is_due(self.config.collector.token_file):
+            if is_due(self.config.collector.token_file) and self.clock.monotonic() >= self._rotate_after:
                 await self._rotate(self.config.collector)
             await asyncio.sleep(central.FETCH_SECONDS * self.rng.uniform(0.8, 1.2))
 
     async def _rotate(self, collector: Collector) -> None:
-        """A new token now and then; when that does not work, the one that is there goes on."""
+        """A new token now and then; when that does not work, the one that is there goes on for another day."""
+        self._rotate_after = self.clock.monotonic() + ROTATE_AGAIN_SECONDS
         try:
             await asyncio.to_thread(rotate, collector)
             log.info("token replaced")
@@ -419,14 +422,18 @@ class Daemon:
         pause = PAGE_PAUSE_SECONDS
         while True:
             began = self.clock.monotonic()
-            process = await asyncio.create_subprocess_exec(*command, env=os.environ | {"_CAMPUS_PAGE_CHILD": "1"})
+            process = await asyncio.create_subprocess_exec(
+                *command, env=os.environ | {"_CAMPUS_PAGE_CHILD": str(os.getpid())}
+            )
             try:
                 status = await process.wait()
             finally:
                 if process.returncode is None:
                     process.terminate()
-                    with contextlib.suppress(TimeoutError):
+                    try:
                         await asyncio.wait_for(process.wait(), PAGE_STOP_SECONDS)
+                    except TimeoutError:
+                        process.kill()
             lived = self.clock.monotonic() - began
             pause = PAGE_PAUSE_SECONDS if lived > MOST_PAGE_PAUSE_SECONDS else min(2 * pause, MOST_PAGE_PAUSE_SECONDS)
             log.warning("classroom page ended", extra={"status": status, "retry_seconds": pause})

@@ -116,7 +116,7 @@ def own(path: Path) -> None:
     """Give a file that this command made for the service to its user, where there is one."""
     owner = _service_user()
     if owner is not None and path.exists():
-        os.chown(path, owner.uid, owner.gid)
+        os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
 
 
 def _service_user() -> _Owner | None:

@@ -46,6 +46,7 @@ def look_at_gateway(config: AgentConfig) -> Iterator[Finding]:
     yield _wall_clock()
     yield from _synchronised()
     yield _dns()
+    yield from _page(config)
     yield _holidays(config)
     yield from _references(config)
 
@@ -123,6 +124,24 @@ def _synchronised() -> Iterator[Finding]:
             "timedatectl set-ntp true（软件包 systemd-timesyncd）",
         )
         yield Finding(check, True if said == "yes" else None, Text(said, "是" if said == "yes" else "否"), remedy)
+
+
+def _page(config: AgentConfig) -> Iterator[Finding]:
+    """Does the classrooms' page answer, where there is one?"""
+    if not config.page.port:
+        return
+    check = Text("classroom page", "教室测速网页")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.page.listen, config.page.listen)  # noqa: S104
+    try:
+        socket.create_connection((host, config.page.port), 2.0).close()
+    except OSError as error:
+        what = Text(f"port {config.page.port}: {error.strerror}", f"端口 {config.page.port}：{error.strerror}")
+        remedy = Text(
+            "start the service; is another program on that port?", "请启动服务，并检查该端口是否被其他程序占用"
+        )
+        yield Finding(check, False, what, remedy)
+        return
+    yield Finding(check, True, Text(f"http://GATEWAY:{config.page.port}/", f"http://网关地址:{config.page.port}/"))
 
 
 def _dns() -> Finding:

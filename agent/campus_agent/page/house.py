@@ -1,17 +1,17 @@
 """May a test begin now, and what becomes of one: lessons, blackout days, the day's octets, one at a time, so many an hour; kept like every result."""
 
 import asyncio
-import contextlib
 import ipaddress
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, TypeVar
 
-from campus_agent.clock import Clock, system_clock
+from campus_agent.clock import EARLIEST_PLAUSIBLE, Clock, Estimate, of_boot, offset_seconds, system_clock
 from campus_agent.config import AgentConfig, Endpoint
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.quiet import disturbance
@@ -20,6 +20,7 @@ from campus_agent.now import keep
 from campus_agent.page.trial import LOAD_SECONDS, MAX_LOAD_BYTES, WHOLE_SECONDS, Trial
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.segment import alone
+from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import open_spool
 from campus_agent.stamp import stamp
@@ -41,6 +42,9 @@ WHY: dict[str, Text] = {
     ),
     "often": Text("There were many tests in the last hour; please try later.", "一小时内测速次数过多，请稍后再试。"),
     "octets": Text("Today's allowance for tests is used up.", "今天的测速流量已用完，请明天再测。"),
+    "clock": Text(
+        "The gateway does not know the time yet: please try again in a minute.", "网关时钟尚未校准，请稍后再试。"
+    ),
     "room": Text("There is no such classroom.", "没有这个班级。"),
 }
 
@@ -63,11 +67,12 @@ class House:
         """Nothing runs. `now` gives the local time (for tests)."""
         self.config = config
         self._clock = clock or system_clock()
-        self._now = now or (lambda: datetime.now(config.timezone))
+        self._now = now or self._local_now
         self._calendar = calendar_of(config)
         self._lock = threading.Lock()
         self._trial: Trial | None = None
         self._begun: deque[float] = deque()
+        self._holding: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="page-loop", daemon=True).start()
 
@@ -88,53 +93,58 @@ class House:
                 self._begun.popleft()
             if len(self._begun) >= self.config.page.tests_per_hour:
                 raise NotNow("often")
-            if self._octets_left() < self._octets_of(room):
+            left = self._octets_left()
+            if left < self._octets_of(room):
                 raise NotNow("octets")
-            trial = Trial(room, client, browser)
-            if self._trial is not None:
-                self._trial.over.set()
+            trial = Trial(room, client, browser, left // 2)
             self._trial = trial
         try:
             self._wait(self._take_segment(trial))
             disturbed = self._wait(disturbance(client, room.required_bits_per_second, self.config.limits))
             if disturbed is not None:
                 raise NotNow("traffic")
-        except NotNow:
+        except BaseException:
             self._end(trial)
             raise
         self._begun.append(monotonic())
+        trial.touch()
         return trial
 
     def trial(self, name: str) -> Trial | None:
         """The test that runs, if it has this name."""
         running = self._trial
-        return running if running is not None and running.id == name and not running.expired() else None
+        if running is None or running.id != name or running.expired():
+            return None
+        running.touch()
+        return running
 
     def finish(self, trial: Trial, down: float | None, up: float | None, rtt: float | None) -> InspectionResult:
         """Keep what was measured, and what the browser says it counted beside it. The line is free again."""
-        trial.down.stop()
-        trial.up.stop()
-        record = trial.record()
-        own = self._is_own(trial)
-        whole = InspectionRecord(record, trial.browser, trial.client, own, down, up, rtt)
-        sound = record.down is not None and record.up is not None
-        result = InspectionResult(
-            **stamp(self._clock, None, monotonic() - trial.began),
-            subject=trial.room.id,
-            school=self.config.school,
-            duration_seconds=monotonic() - trial.began,
-            validity=Validity.OK if sound else Validity.NOT_MEASURED,
-            detail="" if sound else "the browser carried too little to say a rate",
-            record=whole,
-        )
-        keep(self.config, result)
+        sound = trial.record().down is not None and trial.record().up is not None
+        detail = "" if sound else "the browser carried too little to say a rate"
+        result = self._keep(trial, Validity.OK if sound else Validity.NOT_MEASURED, detail, (down, up, rtt))
         self._end(trial)
-        log.info("inspected", extra={"id": result.id, "subject": result.subject, "client": trial.client})
         return result
 
-    def give_up(self, trial: Trial) -> None:
-        """The browser went away; nothing is kept."""
-        self._end(trial)
+    def _keep(
+        self, trial: Trial, validity: Validity, detail: str, told: tuple[float | None, float | None, float | None]
+    ) -> InspectionResult:
+        """What the test put on the line is counted, whatever came of it."""
+        trial.down.stop()
+        trial.up.stop()
+        seconds = monotonic() - trial.began
+        result = InspectionResult(
+            **stamp(self._clock, None, seconds),
+            subject=trial.room.id,
+            school=self.config.school,
+            duration_seconds=seconds,
+            validity=validity,
+            detail=detail,
+            record=InspectionRecord(trial.record(), trial.browser, trial.client, self._is_own(trial), *told),
+        )
+        keep(self.config, result)
+        log.info("inspected", extra={"id": result.id, "subject": result.subject, "client": trial.client})
+        return result
 
     def close(self) -> None:
         """End what runs."""
@@ -144,15 +154,26 @@ class House:
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _may_test_at(self, now: datetime) -> None:
+        if (self._calendar.has_lessons or self.config.timetable.blackout) and now < EARLIEST_PLAUSIBLE:
+            raise NotNow("clock")
         day = self._calendar.day(now.date())
         if day.blackout:
             raise NotNow("blackout")
-        if not self.config.page.in_lessons and any(one.start <= now.time() < one.end for one in day.lessons):
+        until = (now + timedelta(seconds=WHOLE_SECONDS / 2)).time()
+        if not self.config.page.in_lessons and any(one.start <= until and now.time() < one.end for one in day.lessons):
             raise NotNow("lesson")
+
+    def _local_now(self) -> datetime:
+        """By the collector's clock where that is known: an hour off, a test could fall into a lesson."""
+        wall = self._clock.wall()
+        with suppress(SpoolError), open_spool(self.config.state_dir, self.config.spool, role="reader") as spool:
+            known = spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ()
+            wall += offset_seconds(self._clock, of_boot(known, self._clock.boot_id)) or 0.0
+        return datetime.fromtimestamp(wall, self.config.timezone)
 
     def _octets_left(self) -> int:
         """What the day still allows. A spool that cannot be read costs the count, not the test."""
-        with contextlib.suppress(SpoolError):
+        with suppress(SpoolError):
             with open_spool(self.config.state_dir, self.config.spool, role="reader") as spool:
                 spent = spool.test_bytes_of_day(self._now().date())
             return self.config.limits.daily_test_bytes - sum(spent.values())
@@ -163,16 +184,24 @@ class House:
         return 2 * min(MAX_LOAD_BYTES, int(room.required_bits_per_second * LOAD_SECONDS / 8))
 
     async def _take_segment(self, trial: Trial) -> None:
-        """Hold the school's segment until the test is over, however it ends."""
+        """Hold the school's segment until the test is over, however it ends; one that its browser left is kept as such."""
         taken: asyncio.Future[bool] = self._loop.create_future()
 
         async def hold() -> None:
             async with alone(self.config.state_dir, PATIENCE_SECONDS) as ours:
                 taken.set_result(ours)
-                if ours:
-                    await asyncio.to_thread(trial.over.wait, WHOLE_SECONDS)
+                if not ours:
+                    return
+                await asyncio.to_thread(trial.wait)
+            if not trial.over.is_set():
+                nothing = (None, None, None)
+                left = "the browser went away"
+                await asyncio.to_thread(self._keep, trial, Validity.NOT_MEASURED, left, nothing)
+                self._end(trial)
 
-        self._holder = asyncio.ensure_future(hold())
+        task = asyncio.ensure_future(hold())
+        self._holding.add(task)
+        task.add_done_callback(self._holding.discard)
         if not await taken:
             raise NotNow("busy")
 

@@ -41,3 +41,5 @@ def _end_with_parent() -> None:
     """A page whose agent was killed must not go on alone (prctl(2))."""
     if os.environ.get(CHILD):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.environ[CHILD] != str(os.getppid()):  # it was gone before we asked
+            raise SystemExit(0)

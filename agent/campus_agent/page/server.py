@@ -10,11 +10,13 @@ import json
 import logging
 import mmap
 import os
+import select
 import socket
 import socketserver
 import threading
 from contextlib import suppress
 from http import HTTPStatus
+from time import sleep
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -33,7 +35,7 @@ IDLE_SECONDS = 15.0
 MAX_BODY_BYTES = 4096
 MAX_UPLOAD_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 1 << 20
-SEND_TIMEOUT_SECONDS = 10.0
+WRITE_PATIENCE_SECONDS = 0.1
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -137,9 +139,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         name = self.ROUTES.get((self.command, parts.path))
         if not _is_near(self.client_address[0]):
-            self._say(HTTPStatus.FORBIDDEN, {"why": "only from the school's own network"}, close=True)
+            self._say(
+                HTTPStatus.FORBIDDEN, {"why": "仅限校园网内访问 / only from the school's own network"}, close=True
+            )
         elif not self._names_us() or (self.command == "POST" and self.headers.get("X-CampusMeter") != "1"):
-            self._say(HTTPStatus.FORBIDDEN, {"why": "not from this page"}, close=True)
+            why = "请用网关的 IP 地址打开本页 / open this page by the gateway's address"
+            self._say(HTTPStatus.FORBIDDEN, {"why": why}, close=True)
         elif name is None:
             self._say(HTTPStatus.NOT_FOUND, {"why": "not here"}, close=True)
         else:
@@ -210,13 +215,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         load = trial.down
         trial.pace(self.connection)
         load.join(self.connection)
-        self.connection.settimeout(SEND_TIMEOUT_SECONDS)
+        self.connection.setblocking(False)  # a browser that does not read must not hold a thread
+        room, offset = select.poll(), 0
+        room.register(self.connection, select.POLLOUT)
         with suppress(OSError):
-            offset = 0
             while not load.expired():
-                self.connection.setblocking(True)
-                sent = os.sendfile(self.connection.fileno(), self.server.noise, offset, CHUNK_BYTES - offset)
-                offset = (offset + sent) % CHUNK_BYTES
+                try:
+                    sent = os.sendfile(self.connection.fileno(), self.server.noise, offset, CHUNK_BYTES - offset)
+                    offset = (offset + sent) % CHUNK_BYTES
+                except BlockingIOError:
+                    room.poll(WRITE_PATIENCE_SECONDS * 1000)
         load.leave(self.connection)
         _hang_up(self.connection)
 
@@ -238,6 +246,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.close_connection = True
                 break
             left -= count
+            if (ahead := load.ahead_seconds()) > 0:  # unread octets hold the browser back
+                sleep(ahead)
         load.leave(self.connection)
         if left:
             self.close_connection = True
@@ -313,6 +323,7 @@ def shown(result: InspectionResult) -> dict[str, Any]:
         "down_bits_per_second": rate("down"),
         "up_bits_per_second": rate("up"),
         "down_at_least": record.down is not None and record.down.lower_bound,
+        "up_at_least": record.up is not None and record.up.lower_bound,
         "rtt_seconds": _median(record, "idle"),
         "working_rtt_seconds": _median(record, "working"),
         "own_machine": result.record is not None and result.record.own_machine,

@@ -8,7 +8,6 @@ _SIZE = 192
 _TIMESTAMPS = 1
 _SND_MSS = struct.Struct("=I"), 16
 _RTT_MICROS = struct.Struct("=I"), 68
-_TOTAL_RETRANS = struct.Struct("=I"), 100
 _ACKED_RECEIVED = struct.Struct("=QQ"), 120
 
 
@@ -21,7 +20,6 @@ class TcpState:
     rtt_seconds: float
     mss_bytes: int
     timestamps: bool
-    retransmits: int
 
 
 def look(connection: socket.socket) -> TcpState | None:
@@ -38,4 +36,4 @@ def look(connection: socket.socket) -> TcpState | None:
 
     acked, received = _ACKED_RECEIVED[0].unpack_from(raw, _ACKED_RECEIVED[1])
     timestamps = bool(raw[5] & _TIMESTAMPS)
-    return TcpState(acked, received, field(_RTT_MICROS) / 1e6, field(_SND_MSS), timestamps, field(_TOTAL_RETRANS))
+    return TcpState(acked, received, field(_RTT_MICROS) / 1e6, field(_SND_MSS), timestamps)

@@ -21,11 +21,13 @@ LEAST_SECONDS = 2.0
 MAX_LOAD_BYTES = 250_000_000
 """A direction ends early when so many octets arrived, and enough was seen to say a rate: a gigabit is known after two seconds."""
 PACE = 5
-"""We send at most this many times what is required: more would prove nothing, and cost everybody else in the school."""
+"""At most this many times what is required, either way: more would prove nothing, and cost everybody else in the school."""
 _SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; Python does not name it
 LOOK_SECONDS = 0.05
 WHOLE_SECONDS = 60.0
-"""Longer than any test takes: whoever closed the page must not keep the line from others."""
+"""Longer than any test takes."""
+IDLE_SECONDS = 8.0
+"""So long without a request or an octet: whoever closed the page must not keep the line from others."""
 USUAL_MTU, LEAST_MTU, MOST_MTU = 1500, 576, 9216
 
 
@@ -34,10 +36,14 @@ class Load:
     """One direction: connections join it, a thread looks at them together."""
 
     up: bool
+    most_bytes: int
+    """Never more than this: what the day still allows."""
+    pace_bytes_per_second: int
     began: float = 0.0
     samples: list[Sample] = field(default_factory=list)
     rtts: list[float] = field(default_factory=list)
-    retransmits: int = 0
+    moved: float = 0.0
+    """When octets arrived last."""
     last: TcpState | None = None
     _connections: dict[socket.socket, tuple[int, int]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -64,9 +70,14 @@ class Load:
         if self._over.is_set():
             return True
         elapsed = monotonic() - self.began if self.began else 0.0
-        if elapsed >= LOAD_SECONDS or (elapsed >= LEAST_SECONDS and self.octets() >= MAX_LOAD_BYTES):
+        enough = elapsed >= LEAST_SECONDS and self.octets() >= MAX_LOAD_BYTES
+        if elapsed >= LOAD_SECONDS or enough or self.octets() >= self.most_bytes:
             self._over.set()
         return self._over.is_set()
+
+    def ahead_seconds(self) -> float:
+        """How long must whoever reads wait, so that no more arrives than the pace?"""
+        return min(0.1, max(0.0, self.octets() / self.pace_bytes_per_second - (monotonic() - self.began)))
 
     def stop(self) -> None:
         """No more of it."""
@@ -83,7 +94,10 @@ class Load:
                 for connection in list(self._connections):
                     self._look_at(connection)
                 total = sum(now - base for base, now in self._connections.values())
-                self.samples.append((monotonic(), total))
+                at = monotonic()
+                if total > self.octets():
+                    self.moved = at
+                self.samples.append((at, total))
 
     def _look_at(self, connection: socket.socket) -> None:
         seen = look(connection)
@@ -93,24 +107,25 @@ class Load:
         self._connections[connection] = (base, self._count(seen))
         self.last = seen
         self.rtts.append(seen.rtt_seconds)
-        self.retransmits = max(self.retransmits, seen.retransmits)
 
     def _count(self, seen: TcpState) -> int:
         return seen.received_bytes if self.up else seen.acked_bytes
 
 
 class Trial:
-    """From /start to /finish."""
+    """From /begin to /finish."""
 
-    def __init__(self, room: Endpoint, client: str, browser: str) -> None:
-        """Of a classroom, by somebody's browser."""
+    def __init__(self, room: Endpoint, client: str, browser: str, most_bytes: int) -> None:
+        """Of a classroom, by somebody's browser, with at most so many octets in each direction."""
         self.id = secrets.token_urlsafe(16)
         self.room, self.client, self.browser = room, client, browser
         self.began = monotonic()
         self.pings: list[float] = []
         self.asked = 0
-        self.down, self.up = Load(up=False), Load(up=True)
+        pace = min(2**31 - 1, room.required_bits_per_second * PACE // 8)
+        self.down, self.up = Load(False, most_bytes, pace), Load(True, most_bytes, pace)
         self.over = threading.Event()
+        self._touched = self.began
 
     def ping(self, connection: socket.socket) -> None:
         """A small request on an idle line; the kernel's round trip of the one before it is told."""
@@ -119,9 +134,19 @@ class Trial:
         if seen is not None and seen.rtt_seconds > 0 and len(self.pings) < 200:
             self.pings.append(seen.rtt_seconds)
 
+    def touch(self) -> None:
+        """Its browser is there."""
+        self._touched = monotonic()
+
     def expired(self) -> bool:
         """Did its browser go away?"""
-        return monotonic() - self.began > WHOLE_SECONDS
+        last = max(self._touched, self.down.moved, self.up.moved)
+        return monotonic() - self.began > WHOLE_SECONDS or monotonic() - last > IDLE_SECONDS
+
+    def wait(self) -> None:
+        """Until it is over, or its browser has gone away."""
+        while not self.over.wait(0.5) and not self.expired():
+            pass
 
     def record(self) -> ThroughputRecord:
         """What the gateway measured."""
@@ -143,15 +168,11 @@ class Trial:
     def pace(self, connection: socket.socket) -> None:
         """What we send is bounded; a kernel that cannot do that sends what the line takes."""
         with suppress(OSError):
-            connection.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, self._pace_bytes_per_second)
-
-    @property
-    def _pace_bytes_per_second(self) -> int:
-        return min(2**31 - 1, self.room.required_bits_per_second * PACE // 8)
+            connection.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, self.down.pace_bytes_per_second)
 
     def _direction(self, load: Load, path: Encapsulation) -> DirectionRecord | None:
         found = direction(load.samples, WARMUP_SECONDS, wire_bytes_of(load.octets(), path))
-        if found is None or load.up or found.goodput_bits_per_second < 0.9 * self._pace_bytes_per_second * 8:
+        if found is None or found.goodput_bits_per_second < 0.9 * load.pace_bytes_per_second * 8:
             return found
         return msgspec.structs.replace(found, lower_bound=True, limited_by="our own pace")
 

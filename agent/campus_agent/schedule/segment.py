@@ -34,7 +34,11 @@ async def alone(state_dir: Path, patience_seconds: float) -> AsyncIterator[bool]
 
 def _open(state_dir: Path) -> int:
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return os.open(state_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(state_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if os.geteuid() == 0:  # a person at the terminal: the service, which owns the folder, must be able to take it too
+        owner = state_dir.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
+    return handle
 
 
 async def _take(handle: int, end: float) -> bool:

@@ -4,7 +4,6 @@ The new token is written beside the old one and takes its name in one step: a po
 """
 
 import os
-import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -34,9 +33,9 @@ def is_due(token_file: Path, now: float | None = None) -> bool:
 def rotate(collector: Collector) -> None:
     """Get a successor and put it in the token's place. Raises NotRotated, ShipFailed."""
     file = collector.token_file.resolve()  # a link stays one
-    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    beside = file.with_name(f".{file.name}.next")  # of one name: what a kill leaves behind is used again
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     except OSError as error:  # tried first: a token that cannot be kept must not be asked for
         raise NotRotated(f"{file.parent} cannot be written: {error.strerror}") from None
     try:

@@ -193,3 +193,13 @@ def test_equipment_is_corrected_where_the_file_has_it(world: World, file: Path) 
     apply(world, Inventory((School("t01", "柳河镇", "s001", "中心小学", True),), ROOMS, devices, ()))
     (one,) = taken(file).devices
     assert (one.id, one.room, one.host) == ("rec-1", "r1", "10.0.1.50")
+
+
+def test_what_is_kept_as_root_goes_nowhere_else(tmp_path: Path) -> None:
+    """The folder belongs to the service's user: a link planted there must not lead root's pen to another file."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / f".{CENTRAL_FILE}.part").symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic link"):
+        central.keep(b"{}", tmp_path)
+    assert victim.read_text() == "precious"

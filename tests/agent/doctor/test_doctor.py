@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -122,3 +123,12 @@ def test_a_file_the_service_could_not_write_is_told(tmp_path: Path, monkeypatch:
     for path in (state, state / "token"):
         os.chown(path, user.pw_uid, user.pw_gid)
     assert gateway._state_dir(state).ok is True
+
+
+def test_the_classroom_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    file = written(tmp_path, "http://127.0.0.1:1", f"[page]\nport = {port}\n")
+    assert told(file, capsys)["classroom page"]["ok"] is False
+    with socket.create_server(("127.0.0.1", port)):
+        assert told(file, capsys)["classroom page"]["ok"] is True
+    assert "classroom page" not in told(written(tmp_path, "http://127.0.0.1:1"), capsys)

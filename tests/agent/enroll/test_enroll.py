@@ -1,5 +1,8 @@
 """`campus-agent enroll` against a real collector: token and configuration in place, or a reason and the code not spent."""
 
+import asyncio
+import os
+import pwd
 import stat
 import sys
 from datetime import UTC, datetime, timedelta
@@ -9,6 +12,8 @@ import pytest
 
 from campus_agent.cli import main
 from campus_agent.config import load_config
+from campus_agent.enroll import own
+from campus_agent.schedule.segment import alone
 from campus_agent.ship.connection import Connection
 from campus_collector.cli import main as bureau
 from campus_collector.enroll.codes import code_hash, new_code, plain
@@ -123,3 +128,29 @@ def test_a_private_authority_is_pinned_by_its_fingerprint(tmp_path: Path, capsys
         )
         connection.close()
         assert answer.status == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+def test_giving_a_file_to_the_service_follows_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("campus_agent.enroll.SERVICE_USER", "nobody")
+    victim, link, own_file = tmp_path / "victim", tmp_path / "central.json", tmp_path / "token"
+    victim.write_text("precious")
+    own_file.write_text("x")
+    link.symlink_to(victim)
+    own(link)
+    own(own_file)
+    assert victim.stat().st_uid == 0
+    assert own_file.stat().st_uid == pwd.getpwnam("nobody").pw_uid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+def test_a_person_at_the_terminal_leaves_the_segment_s_lock_to_the_service(tmp_path: Path) -> None:
+    user = pwd.getpwnam("nobody")
+    os.chown(tmp_path, user.pw_uid, user.pw_gid)
+
+    async def measure() -> None:
+        async with alone(tmp_path, 1.0) as ours:
+            assert ours
+
+    asyncio.run(measure())
+    assert (tmp_path / "segment.lock").stat().st_uid == user.pw_uid

@@ -1,28 +1,38 @@
 """The classroom's page: its arithmetic, who may begin a test and when, what is refused, and what a hostile name cannot do."""
 
+import fcntl
 import http.client
 import itertools
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campus_agent.clock import Estimate, system_clock
 from campus_agent.config import AgentConfig, DayRange, Endpoint, Limits, Page, Period, Timetable
 from campus_agent.page import server as server_module
 from campus_agent.page.house import House
 from campus_agent.page.rates import direction, latency
 from campus_agent.page.server import PageServer
 from campus_agent.page.view import classroom_page, codes_page
+from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.spool.spool import open_spool
+from tests.agent.devices.peers import free_port
+from tests.flow.programs import until
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MONDAY = datetime(2026, 11, 23, 9, 50, tzinfo=SHANGHAI)
@@ -193,9 +203,6 @@ def test_in_lessons_where_it_is_allowed_and_so_many_an_hour(tmp_path: Path) -> N
 
 
 def test_a_running_measurement_is_waited_for_and_not_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import fcntl
-    import os
-
     monkeypatch.setattr("campus_agent.page.house.PATIENCE_SECONDS", 0.5)
     handle = os.open(tmp_path / "segment.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(handle, fcntl.LOCK_EX)
@@ -251,19 +258,111 @@ def test_only_private_addresses_are_answered(address: str, near: bool) -> None:
 
 
 def test_more_connections_than_there_is_room_for(tmp_path: Path) -> None:
-    import socket
-
     with page(config(tmp_path)) as made:
         held = [
             socket.create_connection(("127.0.0.1", made.server_address[1]))
             for _ in range(server_module.MAX_CONNECTIONS)
         ]
-        import time as clock
-
-        clock.sleep(0.5)
+        sleep(0.5)
         with pytest.raises((http.client.HTTPException, OSError)):
             ask(made, "GET", "/")
         for one in held:
             one.close()
-        clock.sleep(0.5)
+        sleep(0.5)
         assert ask(made, "GET", "/")[0] == 200
+
+
+def begun(made: PageServer) -> str:
+    status, said = ask(made, "POST", "/begin", {"room": "c101"})
+    assert status == 200, said
+    return said["trial"]
+
+
+def threads(name: str) -> list[str]:
+    return [one.name for one in threading.enumerate() if name in one.name]
+
+
+def test_a_browser_that_does_not_read_holds_nothing(tmp_path: Path) -> None:
+    with page(config(tmp_path)) as made:
+        line = socket.create_connection(("127.0.0.1", made.server_address[1]))
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.sendall(f"GET /down?trial={begun(made)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        until(lambda: threads("page-load"), 5, "it is being served")
+        until(lambda: not threads("page-load"), 9, "the load is over")
+        until(lambda: not threads("process_request"), 5, "its thread has ended, unread octets or not")
+        line.close()
+
+
+def test_a_browser_that_went_away_frees_the_line_and_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campus_agent.page.trial.IDLE_SECONDS", 1.0)
+    with page(config(tmp_path)) as made:
+        line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
+        line.request("GET", f"/down?trial={begun(made)}")
+        read = len(line.getresponse().read(2_000_000))
+        line.close()
+        begun_again = until(lambda: ask(made, "POST", "/begin", {"room": "c101"})[0] == 200, 20, "the line is free")
+        assert begun_again
+        with open_spool(tmp_path, role="reader") as spool:
+            entry = until(spool.peek, 5, "what it did is kept")[0]
+            body = json.loads(entry.body)
+            assert (body["validity"], body["detail"]) == ("not_measured", "the browser went away")
+            counted = lambda: spool.test_bytes_total().get("classroom", 0) >= read  # noqa: E731
+            until(counted, 5, "what was put on the line counts among the day's")
+
+
+def test_a_test_takes_no_more_than_the_day_allows(tmp_path: Path) -> None:
+    with page(config(tmp_path, limits=Limits(daily_test_bytes=126_000_000, max_cpu_ratio=1.0))) as made:
+        line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
+        line.request("GET", f"/down?trial={begun(made)}")
+        octets = len(line.getresponse().read())
+        assert 60_000_000 < octets < 110_000_000, "half of what is left, and what was on its way"
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (datetime(2026, 11, 23, 9, 29, 45, tzinfo=SHANGHAI), "lesson"),
+        (datetime(2026, 11, 23, 9, 29, 0, tzinfo=SHANGHAI), None),
+        (datetime(2026, 11, 23, 10, 15, 0, tzinfo=SHANGHAI), None),
+        (datetime(1970, 1, 1, 9, 0, tzinfo=SHANGHAI), "clock"),
+    ],
+)
+def test_a_test_does_not_run_into_a_lesson(tmp_path: Path, now: datetime, reason: str | None) -> None:
+    with page(config(tmp_path, timetable=LESSON), now) as made:
+        assert ask(made, "POST", "/begin", {"room": "c101"})[1].get("reason") == reason
+
+
+def test_a_clock_an_hour_off_is_put_right_by_what_the_collector_told(tmp_path: Path) -> None:
+    clock = system_clock()
+    told = Estimate(clock.boot_id, clock.monotonic(), clock.wall() + 3600.0 - clock.monotonic(), 0.01)
+    with open_spool(tmp_path) as spool:
+        spool.remember(ESTIMATES_KEY, (told,))
+    house = House(config(tmp_path))
+    try:
+        ahead = (house._local_now() - datetime.now(SHANGHAI)).total_seconds()
+        assert ahead == pytest.approx(3600, abs=2)
+    finally:
+        house.close()
+
+
+def test_a_page_whose_agent_was_killed_ends_with_it(tmp_path: Path) -> None:
+    port = free_port()
+    file = tmp_path / "agent.toml"
+    file.write_text(f'[agent]\nschool = "s001"\nstate_dir = "state"\n[page]\nport = {port}\nlisten = "127.0.0.1"\n')
+    with (tmp_path / "log").open("w") as log:
+        agent = subprocess.Popen(
+            [sys.executable, "-m", "campus_agent", "run", "--config", str(file)], stdout=log, stderr=log
+        )
+    try:
+        until(lambda: '"listen"' in (tmp_path / "log").read_text(), 20, "the page is served")
+    finally:
+        agent.send_signal(signal.SIGKILL)
+        agent.wait(10)
+
+    def refused() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    until(refused, 10, "nothing answers there any more")
