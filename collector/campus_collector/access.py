@@ -91,6 +91,8 @@ class Access:
     def _reach(self, scope: Scope, request: HTTPConnection) -> Reach | None:
         """How far does this request read? None: not at all."""
         path: str = scope["path"]
+        if path in OPEN_PATHS or _is_door(scope["method"], path):
+            return NOTHING
         if self._loopback and self._token is None and not self._people.configured():
             return Reach()
         if path == "/metrics" and self._is_scraper(request):
@@ -105,7 +107,7 @@ class Access:
             person = self._people.bearing(given)
             if person is not None:
                 return Reach(person.town, person)
-        return NOTHING if path in OPEN_PATHS or _is_door(scope["method"], path) else None
+        return None
 
     def _is_scraper(self, request: HTTPConnection) -> bool:
         if _same(self._metrics_token, _given(request)):

@@ -29,6 +29,7 @@ from campus_collector.slots.routes import routes as slot_routes
 from campus_collector.store.interface import StoreUnavailable
 from campus_collector.tls.routes import routes as tls_routes
 from campus_collector.web.fleet import routes as fleet_routes
+from campus_collector.web.pages import Pages, in_words
 from campus_collector.web.routes import routes as web_routes
 from campus_collector.web.work import routes as work_routes
 from campus_wire import notify
@@ -49,9 +50,14 @@ GROUPS = (
 
 def build(service: Service) -> ASGIApp:
     """The application with all its routes."""
+    pages = Pages(service)
     application = Starlette(
         routes=[route for group in GROUPS for route in group(service)],
-        exception_handlers={HttpProblem: on_problem, HTTPException: _on_http_error, Exception: _on_mistake},
+        exception_handlers={
+            HttpProblem: in_words(on_problem, pages),
+            HTTPException: in_words(_on_http_error, pages),
+            Exception: _on_mistake,
+        },
     )
     return Access(application, service.config, service.people)
 

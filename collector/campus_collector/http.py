@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from campus_collector.store.interface import StoreUnavailable
 from campus_wire.records import Problem
 
 Answer = TypeVar("Answer")
+Given = ParamSpec("Given")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -46,9 +47,9 @@ async def on_problem(request: Request, error: Exception) -> Response:
     return problem_response(error.status, error.title, error.detail, error.headers)
 
 
-async def in_thread(work: Callable[[], Answer]) -> Answer:
+async def in_thread(work: Callable[Given, Answer], *values: Given.args, **named: Given.kwargs) -> Answer:
     """Beside the event loop. Raises HttpProblem 503 when the store is away."""
     try:
-        return await asyncio.to_thread(work)
+        return await asyncio.to_thread(work, *values, **named)
     except StoreUnavailable:
         raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None

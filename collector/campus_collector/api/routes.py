@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +10,7 @@ from starlette.routing import Route
 
 from campus_collector.api.openapi import document
 from campus_collector.api.views import compliance_json, school_json, schools_json
-from campus_collector.http import HttpProblem, json_response
+from campus_collector.http import HttpProblem, in_thread, json_response
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.people.people import reach_of
@@ -29,12 +28,6 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def routes(service: Service) -> list[Route]:
     """All reading routes but pages and metrics."""
-
-    async def in_thread(work: Callable[..., Any], *values: Any) -> Any:
-        try:
-            return await asyncio.to_thread(work, *values)
-        except StoreUnavailable:
-            raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None
 
     async def schools(request: Request) -> Response:
         month, reach = _month(request, service), reach_of(request)

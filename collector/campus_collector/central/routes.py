@@ -12,10 +12,9 @@ from starlette.routing import Route
 
 from campus_collector.agents import principal_of
 from campus_collector.central.config import config_for
-from campus_collector.http import HttpProblem
+from campus_collector.http import in_thread
 from campus_collector.inventory.model import Inventory
 from campus_collector.service import Service
-from campus_collector.store.interface import StoreUnavailable
 from campus_wire.version import VERSION
 
 
@@ -38,10 +37,7 @@ def routes(service: Service) -> list[Route]:
 
     async def config(request: Request) -> Response:
         principal = await asyncio.to_thread(principal_of, service.store, request)
-        try:
-            body = await asyncio.to_thread(made, principal.school)
-        except StoreUnavailable:
-            raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None
+        body = await in_thread(made, principal.school)
         tag = f'"{sha256(body).hexdigest()[:32]}"'
         headers = {"ETag": tag, "CampusMeter-Version": VERSION}
         if tag in request.headers.get("if-none-match", ""):

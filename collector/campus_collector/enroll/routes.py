@@ -3,11 +3,9 @@
 POST /v1/token: a token for its successor; the old one is good until the new one is first used, so that a lost answer locks nobody out.
 """
 
-import asyncio
 import logging
 import threading
 from datetime import UTC, datetime
-from functools import partial
 from math import ceil
 from time import monotonic
 
@@ -22,7 +20,6 @@ from campus_collector.enroll.guesses import Guesses
 from campus_collector.http import HttpProblem, in_thread, json_response
 from campus_collector.ingest.tokens import bearer, new_token, token_hash
 from campus_collector.service import Service
-from campus_collector.store.interface import StoreUnavailable
 from campus_wire.records import Enrolled, EnrollRequest, Rotated
 
 log = logging.getLogger(__name__)
@@ -45,14 +42,9 @@ def routes(service: Service) -> list[Route]:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise HttpProblem(400, "Bad enrolment", str(error)[:300]) from None
         letters, token, now = plain(asked.code), new_token(), datetime.now(UTC)
-        try:
-            redeemed = (
-                await asyncio.to_thread(service.store.redeem_code, code_hash(letters), token_hash(token), now)
-                if letters
-                else None
-            )
-        except StoreUnavailable:
-            raise HttpProblem(503, "Not now", "the store cannot be written", {"Retry-After": "15"}) from None
+        redeemed = (
+            await in_thread(service.store.redeem_code, code_hash(letters), token_hash(token), now) if letters else None
+        )
         if redeemed is None:
             with lock:
                 guesses.wrong(address, monotonic())
@@ -63,9 +55,9 @@ def routes(service: Service) -> list[Route]:
         return json_response(Enrolled(redeemed.school, town, redeemed.agent_id, token, now), 201)
 
     async def rotate(request: Request) -> Response:
-        principal = await in_thread(partial(principal_of, service.store, request))
+        principal = await in_thread(principal_of, service.store, request)
         old, new, now = bearer(request.headers.get("authorization")) or "", new_token(), datetime.now(UTC)
-        if not await in_thread(partial(service.store.rotate_token, token_hash(old), token_hash(new), now)):
+        if not await in_thread(service.store.rotate_token, token_hash(old), token_hash(new), now):
             raise HttpProblem(401, "Token refused", "the token is unknown or revoked", {"WWW-Authenticate": "Bearer"})
         log.info("agent token rotated", extra={"school": principal.school})
         return json_response(Rotated(new, now), 201)

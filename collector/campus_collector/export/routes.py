@@ -1,6 +1,5 @@
 """GET /metrics: what Prometheus reads, as text or OpenMetrics, whole or in part (`?scope=`, `?town=`), packed when it asks."""
 
-import asyncio
 import zlib
 from collections.abc import Iterator
 
@@ -10,10 +9,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from campus_collector.export.page import Page, UnknownSelection
-from campus_collector.http import HttpProblem
+from campus_collector.http import HttpProblem, in_thread
 from campus_collector.people.people import reach_of
 from campus_collector.service import Service
-from campus_collector.store.interface import StoreUnavailable
 
 GZIP_LEVEL = 1
 """Lines repeat so much that better packing costs three times the CPU for a tenth of the size."""
@@ -29,11 +27,11 @@ def routes(service: Service) -> list[Route]:
             raise HttpProblem(400, "Unknown parameter", f"{', '.join(unknown)}: only scope and town are known")
         _, media_type = choose_encoder(request.headers.get("accept", ""))
         try:
-            blocks = await asyncio.to_thread(_render, service.page, request, media_type)
+            blocks = await in_thread(_render, service.page, request, media_type)
         except UnknownSelection as error:
-            raise HttpProblem(400, "Unknown selection", str(error)) from None
-        except StoreUnavailable:
-            raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None
+            town = reach_of(request).town  # who reads one town is not told which others there are
+            detail = f"nothing of town {town} yet, or no such scope" if town else str(error)
+            raise HttpProblem(400, "Unknown selection", detail) from None
         headers = {"Content-Type": media_type, "Vary": "Accept, Accept-Encoding"}
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return StreamingResponse(iter(blocks), headers=headers)

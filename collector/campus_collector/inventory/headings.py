@@ -27,6 +27,8 @@ class Sheet:
     words: Text
     columns: tuple[Column, ...]
     keys: tuple[str, ...]
+    optional: bool = False
+    """Not written while it has no rows."""
 
     def column(self, key: str) -> Column:
         """By key."""
@@ -93,5 +95,6 @@ SHEETS: tuple[Sheet, ...] = (
             Column("blackout", "停测日期", "days", needed=False),
         ),
         ("school_id",),
+        optional=True,
     ),
 )

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from campus_collector.inventory.headings import SHEETS
+from campus_collector.inventory.headings import SHEETS, Sheet
 from campus_collector.inventory.model import Inventory
 from campus_wire.language import Language
 
@@ -22,6 +22,11 @@ def rows_of(inventory: Inventory, sheet: str) -> list[tuple[str, ...]]:
     return [make(one) for one in getattr(inventory, sheet) or ()]
 
 
+def written_of(inventory: Inventory) -> list[Sheet]:
+    """The sheets that are written: an optional one only while it has rows."""
+    return [one for one in SHEETS if not one.optional or getattr(inventory, one.name)]
+
+
 def as_csv(inventory: Inventory, sheet: str, language: Language = "en") -> bytes:
     """One sheet: UTF-8 with BOM, so that spreadsheet programs see the Chinese."""
     columns = next(one for one in SHEETS if one.name == sheet).columns
@@ -36,7 +41,7 @@ def write_folder(inventory: Inventory, folder: Path, language: Language = "en") 
     """A CSV file for each sheet. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for sheet in SHEETS:
+    for sheet in written_of(inventory):
         path = folder / f"{sheet.name}.csv"
         path.write_bytes(as_csv(inventory, sheet.name, language))
         written.append(path)
@@ -49,7 +54,7 @@ def as_xlsx(inventory: Inventory, language: Language = "zh") -> bytes:
     from openpyxl.styles import Font
 
     book = Workbook()
-    for number, sheet in enumerate(SHEETS):
+    for number, sheet in enumerate(written_of(inventory)):
         page = book.active if number == 0 else book.create_sheet()
         assert page is not None
         page.title = sheet.words.zh if language == "zh" else sheet.name

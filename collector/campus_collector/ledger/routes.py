@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from functools import partial
 
 import msgspec
 from starlette.requests import Request
@@ -11,7 +10,7 @@ from starlette.routing import Route
 
 from campus_collector.agents import json_body
 from campus_collector.api.views import event_json, problem_json
-from campus_collector.http import Answer, HttpProblem, json_response
+from campus_collector.http import Answer, Given, HttpProblem, json_response
 from campus_collector.http import in_thread as _in_thread
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.listing import Wanted, listed, names_in
@@ -42,7 +41,7 @@ def routes(service: Service) -> list[Route]:
 
     async def problems(request: Request) -> Response:
         wanted = wanted_of(request)
-        found, names, today = await in_thread(partial(read_list, service, wanted))
+        found, names, today = await in_thread(read_list, service, wanted)
         return json_response({"problems": [problem_json(one, names, today) for one in found]})
 
     async def exported(request: Request) -> Response:
@@ -87,11 +86,11 @@ def routes(service: Service) -> list[Route]:
             raise HttpProblem(400, "Bad request", f"{error}; action is one of {listed_actions}") from None
         values = {"text": asked.text, "responsible": asked.responsible, "due_on": asked.due_on}
         try:
-            changed = await in_thread(partial(work_on, service, number_of(request), asked.action, values, person))
+            changed = await in_thread(work_on, service, number_of(request), asked.action, values, person)
         except NotPossible as refusal:
             raise HttpProblem(409, "Not possible", refusal.in_("en")) from None
         today = datetime.now(service.config.timezone).date()
-        return json_response(problem_json(changed, await in_thread(partial(names_in, service.store)), today))
+        return json_response(problem_json(changed, await in_thread(names_in, service.store), today))
 
     return [
         Route("/v1/problems", problems, methods=["GET"]),
@@ -145,10 +144,10 @@ def number_of(request: Request) -> int:
     return int(text)
 
 
-async def in_thread(work: Callable[[], Answer]) -> Answer:
+async def in_thread(work: Callable[Given, Answer], *values: Given.args, **named: Given.kwargs) -> Answer:
     """Beside the event loop. Raises HttpProblem 404 for an unknown problem, 503 when the store is away, NotPossible."""
     try:
-        return await _in_thread(work)
+        return await _in_thread(work, *values, **named)
     except Refused as refusal:
         if isinstance(refusal, NotPossible):
             raise

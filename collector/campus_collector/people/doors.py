@@ -31,18 +31,16 @@ class Doors:
 
     def by_token(self, token: str, address: str) -> str | None:
         """A new session's id; None for a token that is refused. Raises HttpProblem 429, StoreUnavailable."""
-        self._patience(address)
+        self.patience(address)
         return self._begin(self._store.people.of_token(token_hash(token)), address, "token")
 
     def by_password(self, name: str, password: str, address: str) -> str | None:
         """The same for a name and its password. A name that is locked out, unknown or without a password is told like a wrong password."""
-        self._patience(address)
+        self.patience(address)
         account = self._store.people.named(name)
         now = datetime.now(UTC)
         well = fits(password, account.password if account is not None else None)
-        if account is None or account.password is None or account.locked(now):
-            return self._begin(None, address, "")
-        if not well:
+        if not well or account is None or account.password is None or account.locked(now):
             self.wrong_password(name, now)
             return self._begin(None, address, "")
         return self._begin(account, address, "password", stronger(password, account.password))
@@ -55,7 +53,16 @@ class Doors:
         """The same for somebody whom the OpenID provider has vouched for: only who is known here."""
         return self._begin(self._store.people.of_identity(identity), address, "identity")
 
-    def _patience(self, address: str) -> None:
+    def refused(self, address: str) -> None:
+        """Count an attempt that failed."""
+        with self._lock:
+            self._attempts[address] = [*self._recent(address), monotonic()]
+            self._attempts.move_to_end(address)
+            while len(self._attempts) > MAX_ADDRESSES:
+                self._attempts.popitem(last=False)
+
+    def patience(self, address: str) -> None:
+        """Raises HttpProblem 429 after too many of them."""
         with self._lock:
             if len(self._recent(address)) >= MAX_ATTEMPTS:
                 headers = {"Retry-After": str(int(ATTEMPTS_SECONDS))}
@@ -63,11 +70,7 @@ class Doors:
 
     def _begin(self, account: Account | None, address: str, how: str, password: str | None = None) -> str | None:
         if account is None:
-            with self._lock:
-                self._attempts[address] = [*self._recent(address), monotonic()]
-                self._attempts.move_to_end(address)
-                while len(self._attempts) > MAX_ADDRESSES:
-                    self._attempts.popitem(last=False)
+            self.refused(address)
             return None
         with self._lock:
             self._attempts.pop(address, None)

@@ -67,6 +67,7 @@ class Provider:
         self._lock = threading.Lock()
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
         self._metadata: tuple[float, dict[str, Any], dict[str, Any]] | None = None
+        self._away_until = 0.0
 
     def begin(self, goes_on: str) -> tuple[str, str]:
         """Where to send the browser, and the state it must bring back. Raises NotVouched."""
@@ -143,6 +144,9 @@ class Provider:
         with self._lock:
             if self._metadata is not None and monotonic() < self._metadata[0]:
                 return self._metadata[1], self._metadata[2]
+            if monotonic() < self._away_until:  # asked just now, or being asked: one thread waits for it, not all
+                raise NotVouched(f"{self.config.issuer} was asked a moment ago")
+            self._away_until = monotonic() + 2 * REQUEST_SECONDS
         try:
             with self._session() as session:
                 url = f"{self.config.issuer.rstrip('/')}/.well-known/openid-configuration"
@@ -157,7 +161,7 @@ class Provider:
         if loose:
             raise NotVouched(f"not https: {loose[0]!r}")
         with self._lock:
-            self._metadata = monotonic() + METADATA_SECONDS, metadata, keys
+            self._metadata, self._away_until = (monotonic() + METADATA_SECONDS, metadata, keys), 0.0
         return metadata, keys
 
     def _session(self) -> Any:

@@ -1,7 +1,9 @@
 """Who is asking? Whoever logged in, or brings a token; what they may read and change."""
 
 import hmac
+from collections.abc import MutableMapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import HTTPConnection, Request
 
@@ -85,9 +87,9 @@ class Reach:
         return self.town or town
 
 
-def give_reach(scope: dict[str, object] | object, reach: Reach) -> None:
+def give_reach(scope: MutableMapping[str, Any], reach: Reach) -> None:
     """Said once, at the gate."""
-    scope[_REACH] = reach  # type: ignore[index]
+    scope[_REACH] = reach
 
 
 def reach_of(request: HTTPConnection) -> Reach:

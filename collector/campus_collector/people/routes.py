@@ -79,9 +79,7 @@ class Login:
         if self._service.provider is None:
             raise HttpProblem(404, "Not Found", "no [oidc] is configured")
         try:
-            url, state = await in_thread(
-                partial(self._service.provider.begin, own_path(request.query_params.get("next")))
-            )
+            url, state = await in_thread(self._service.provider.begin, own_path(request.query_params.get("next")))
         except NotVouched as why:
             log.error("OpenID provider", extra={"reason": str(why)})
             return await self._login(request, WORDS["provider_away"].in_(language_of(request)), 502)
@@ -95,16 +93,18 @@ class Login:
         if self._service.provider is None:
             raise HttpProblem(404, "Not Found", "no [oidc] is configured")
         language, address, query = language_of(request), address_of(request), request.query_params
+        self._people.doors.patience(address)
         state = query.get("state", "")
         issuer = query.get("iss", self._service.provider.config.issuer)  # RFC 9207: the answer is this provider's
         if not state or state != request.cookies.get(STATE_COOKIE) or issuer != self._service.provider.config.issuer:
             return await self._login(request, WORDS["form_old"].in_(language), 403)
         try:
-            identity, goes_on = await in_thread(partial(self._service.provider.finish, state, query.get("code", "")))
+            identity, goes_on = await in_thread(self._service.provider.finish, state, query.get("code", ""))
         except NotVouched as why:
             log.warning("log-in refused", extra={"address": address, "by": "OpenID", "reason": str(why)})
+            self._people.doors.refused(address)
             return await self._login(request, WORDS["provider_refused"].in_(language), 401)
-        session = await in_thread(partial(self._people.doors.by_identity, identity, address))
+        session = await in_thread(self._people.doors.by_identity, identity, address)
         if session is None:
             log.warning("log-in refused", extra={"address": address, "by": "OpenID", "reason": "nobody here"})
             return await self._login(request, WORDS["identity_unknown"].in_(language, identity=identity), 403)

@@ -1,7 +1,5 @@
 """GET /monthly: all months with their documents; GET /v1/monthly/YYYY-MM.pdf: one of them, whole, or `?town=` and `?school=` of it."""
 
-import asyncio
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -14,7 +12,6 @@ from campus_collector.report.pdf import FontMissing
 from campus_collector.report.render import FORMS, MEDIA_TYPES, Form
 from campus_collector.report.words import month_words
 from campus_collector.service import Service
-from campus_collector.store.interface import StoreUnavailable
 from campus_collector.web.pages import Pages, language_of
 from campus_wire.ids import is_id
 from campus_wire.language import Language
@@ -55,10 +52,7 @@ def routes(service: Service) -> list[Route]:
         if town is not None and school is not None:
             raise HttpProblem(400, "Bad query", "town or school, not both")
         await _within_reach(reach_of(request), service, town, school)
-        try:
-            body = await asyncio.to_thread(_made, book, month, form, language, town, school)
-        except StoreUnavailable:
-            raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None
+        body = await in_thread(_made, book, month, form, language, town, school)
         name = file_name(str(month), form, language, scope=town or school or "")
         how = "inline" if form in ("html", "pdf") else "attachment"
         headers = {"Content-Disposition": f'{how}; filename="{name}"', "Content-Language": language}

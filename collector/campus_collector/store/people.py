@@ -8,6 +8,7 @@ from campus_collector.ledger.problem import Event, What
 from campus_collector.store.database import Database, micros, moment_of
 from campus_collector.store.interface import Person
 from campus_collector.store.ledger import append
+from campus_collector.store.totals import add_total
 
 _COLUMNS = (
     "name, role, town, generation, token_hash IS NOT NULL, password, identity, failures, locked_until, revoked_at"
@@ -117,12 +118,14 @@ class PeopleTable:
         )  # fmt: skip
 
     def failed(self, name: str, now: datetime, allowed: int, lock: timedelta) -> bool:
-        """A wrong password was given. Is the person locked out by it?"""
+        """A password was refused. Is the person locked out by it? Every refusal is counted, in a commit, so that time tells nobody which names are known."""
 
         def work(connection: sqlite3.Connection) -> bool:
+            add_total(connection, "login", "refused", 1)
             row = connection.execute(
-                "UPDATE person SET failures = failures + 1 WHERE name = ? AND revoked_at IS NULL RETURNING failures",
-                (name,),
+                "UPDATE person SET failures = failures + 1 WHERE name = ? AND revoked_at IS NULL"
+                " AND (locked_until IS NULL OR locked_until <= ?) RETURNING failures",
+                (name, micros(now)),
             ).fetchone()
             if row is None or row[0] < allowed:
                 return False

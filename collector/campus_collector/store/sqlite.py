@@ -29,6 +29,7 @@ from campus_collector.store.inventory import InventoryTable
 from campus_collector.store.ledger import LedgerTable, append
 from campus_collector.store.monthly import MonthlyTable
 from campus_collector.store.people import PeopleTable
+from campus_collector.store.totals import add_total
 from campus_wire.codec import decode_result
 from campus_wire.failures import Validity
 from campus_wire.records import AgentState, Announcement, AnyResult, Outcome, kind_of, outcome_of
@@ -277,7 +278,7 @@ class SqliteStore:
         free = shutil.disk_usage(path.parent).free
         if free < LEAST_FREE_BYTES:
             raise StoreUnavailable(f"only {free} bytes are free in {path.parent}")
-        self._database.write(lambda connection: _add_total(connection, "check", "", 1))
+        self._database.write(lambda connection: add_total(connection, "check", "", 1))
 
     def close(self) -> None:
         """What is queued is committed first."""
@@ -304,7 +305,7 @@ class SqliteStore:
             trusted = one.result.validity is not Validity.CLOCK_UNTRUSTED
             moment = started if trusted else micros(batch.received_at)
             _keep_latest(database, school, one.result.subject, kind, moment, one.raw, outcome == "ok")
-            _add_total(database, "measurement", f"{kind}/{outcome}", 1)
+            add_total(database, "measurement", f"{kind}/{outcome}", 1)
             unannounced += _know_subject(database, school, one.result.subject, kind, moment)
             if kind in JUDGED_KINDS:
                 await_judgement(database, school, one.result.subject, kind, started)
@@ -325,7 +326,7 @@ class SqliteStore:
         outcome_counts = {"stored": stored, "duplicate": duplicate, "quarantined": len(batch.bad)}
         for label, amount in outcome_counts.items():
             if amount:
-                _add_total(database, "ingest", label, amount)
+                add_total(database, "ingest", label, amount)
         own = frozenset({school})
         announced = self._note_agent(database, batch) or unannounced > 0
         self._database.note(Change(frozenset(touched), reported=own, announced=own if announced else frozenset()))
@@ -375,13 +376,6 @@ def _keep_latest(
         " ok_raw = iif(?6 AND excluded.ok_started_at >= coalesce(ok_started_at, -1), excluded.ok_raw, ok_raw),"
         " ok_started_at = iif(?6, max(coalesce(ok_started_at, -1), excluded.ok_started_at), ok_started_at)",
         (school, subject, kind, started, raw, ok),
-    )
-
-
-def _add_total(database: sqlite3.Connection, name: str, label: str, amount: int) -> None:
-    database.execute(
-        "INSERT INTO total VALUES (?, ?, ?) ON CONFLICT (name, label) DO UPDATE SET value = value + excluded.value",
-        (name, label, amount),
     )
 
 

@@ -1,7 +1,7 @@
 """How a page is made: its template in the reader's language, with who is logged in."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -12,12 +12,13 @@ from campus_collector.people.sessions import COOKIE as SESSION_COOKIE
 from campus_collector.people.sessions import Session
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
-from campus_collector.web.words import WORDS
+from campus_collector.web.words import REFUSALS, WORDS
 from campus_wire.language import Language
 
 COOKIE = "campus_lang"
 COOKIE_SECONDS = 365 * 86_400
 Page = Callable[[Language], tuple[int, str]]
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class Pages:
@@ -79,3 +80,21 @@ def language_of(request: Request) -> Language:
             return "en"
     first = request.headers.get("accept-language", "").split(",")[0].strip().lower()
     return "en" if first.startswith("en") else "zh"
+
+
+def in_words(answered: Handler, pages: Pages) -> Handler:
+    """A handler of refusals whose answer a person's browser gets as a page in the reader's language; programs get the document itself."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        plain = await answered(request, error)
+        wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+        words = REFUSALS.get(plain.status_code)
+        if not wants_page or words is None:
+            return plain
+        language = language_of(request)
+        session = pages.session(request)
+        page = await asyncio.to_thread(pages.render, "message.html", language, session, message=words.in_(language))
+        kept = {name: value for name, value in plain.headers.items() if name not in ("content-type", "content-length")}
+        return HTMLResponse(page, plain.status_code, kept)
+
+    return answer

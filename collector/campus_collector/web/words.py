@@ -280,6 +280,20 @@ WORDS: dict[str, Text] = {
 }
 
 
+REFUSALS: dict[int, Text] = {
+    400: Text("This address was not understood: please go back and try again.", "无法识别该请求，请返回重试。"),
+    401: Text("Please log in.", "请先登录。"),
+    403: Text("You are not allowed to see or do that.", "您没有此项权限。"),
+    404: Text("This is not known here.", "没有找到您要的内容。"),
+    405: Text("This address was not understood: please go back and try again.", "无法识别该请求，请返回重试。"),
+    409: Text("This is not possible now: please open the page again.", "当前无法办理，请重新打开页面。"),
+    411: Text("The form did not arrive whole: please try again.", "表单不完整，请重试。"),
+    413: Text("The file or form is too large.", "文件或表单过大。"),
+    429: Text("Too many attempts; wait some minutes.", "尝试次数过多，请几分钟后再试。"),
+    503: Text("Not possible just now; please try again in a moment.", "暂时无法处理，请稍后再试。"),
+}
+
+
 def age_words(seconds: float) -> Text:
     """How long ago, in the largest unit that says enough."""
     if seconds < 60:

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from functools import partial
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -115,7 +114,7 @@ class Work:
         form = await read_form(request)
         try:
             person = self._service.people.of_form(request, form.get("form_token", ""))
-            await in_thread(partial(work_on, self._service, number, form.get("action", ""), form, person))
+            await in_thread(work_on, self._service, number, form.get("action", ""), form, person)
         except NotPossible as refusal:
             return await self._problem(request, refusal.in_(language))
         except HttpProblem as problem:
@@ -209,7 +208,7 @@ class Work:
             since = datetime.now(zone).date()
         moment = datetime.combine(since, time(), zone)
         store, now = self._service.store, datetime.now(UTC)
-        version = await in_thread(partial(put_in_force, store, waiting.whole, waiting.made, person.name, now, moment))
+        version = await in_thread(put_in_force, store, waiting.whole, waiting.made, person.name, now, moment)
         return await self._inventory(request, WORDS["imported"].in_(language, version=version))
 
     async def workbook(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ import io
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -290,3 +291,14 @@ def test_a_timetable_of_an_unknown_school_is_a_mistake() -> None:
     sheet = next(one for one in SHEETS if one.name == "timetables")
     _, mistakes = read([RawSheet(sheet, "课表", [["学校编号", "节次"], ["s999", "08:00-08:45"]])])
     assert ["学校“s999”不存在" in one.in_("zh") for one in mistakes] == [True]
+
+
+def test_a_sheet_that_may_be_left_out_is_not_written_empty(tmp_path: Path) -> None:
+    """Design section 10 names four files: whoever uses no timetables sees four."""
+    whole = sample(3)
+    four = msgspec.structs.replace(whole, timetables=())
+    assert {one.name for one in write_folder(four, tmp_path / "four")} == {
+        "schools.csv", "classrooms.csv", "devices.csv", "services.csv",
+    }  # fmt: skip
+    assert len(write_folder(whole, tmp_path / "five")) == 5
+    assert len(sheets_of("x.xlsx", as_xlsx(four))[0]) == 4

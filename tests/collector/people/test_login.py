@@ -204,3 +204,49 @@ def test_people_of_an_older_database_are_kept(tmp_path: object) -> None:
         assert people.of_token(b"\x02") is None
     finally:
         store.close()
+
+
+def test_refusals_are_pages_in_the_reader_s_language(world: World) -> None:
+    admit(world, "查看员", role="viewer")
+    browser = Browser(world)
+    browser.post("/login", name="查看员", password=SENTENCE)
+    for path, status, words in (
+        ("/people", 403, "您没有此项权限"),
+        ("/nowhere", 404, "没有找到您要的内容"),
+        ("/problems?state=x", 400, "无法识别该请求"),
+    ):
+        found, text, headers = browser.send("GET", path, Accept="text/html")
+        assert (found, words in text) == (status, True), path
+        assert headers["content-type"].startswith("text/html")
+        assert "查看员" in text, "still logged in"
+    assert browser.send("GET", "/people")[2]["content-type"] == "application/problem+json", "programs get the document"
+    assert (
+        browser.send("GET", "/v1/problems?state=x", Accept="text/html")[2]["content-type"] == "application/problem+json"
+    )
+
+
+def test_every_refused_password_is_a_commit(world: World) -> None:
+    """Else the time to an answer would tell which names are known."""
+    admit(world)
+    people, now = world.service.store.people, datetime.now(UTC)
+    read = "SELECT value FROM total WHERE name = 'login'"
+    database = world.service.store._database  # type: ignore[attr-defined]
+    for count, name in enumerate(("王五", "无此人", "王五", "王五", "王五", "王五", "王五"), 1):
+        world.service.people.doors.wrong_password(name, now)
+        assert database.one(read) == (count,)
+    account = people.named("王五")
+    assert account is not None
+    assert account.locked(now)
+    assert account.failures == 0, "a closed name is not closed for longer by more guesses"
+
+
+def test_a_reader_of_a_town_is_not_told_of_other_towns(world: World) -> None:
+    world.send()
+    token = "cm1_town-reader"
+    from campus_collector.ingest.tokens import token_hash
+
+    person = Person("镇街", "viewer", "t77")
+    world.service.store.people.put(person, datetime.now(UTC), "console", token_hash(token))
+    answer = world.get("/metrics", Authorization=f"Bearer {token}")
+    assert answer.status in (200, 400)
+    assert b"t01" not in answer.body

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -254,3 +255,48 @@ def test_metrics_for_some_addresses(tmp_path: Path) -> None:
         load_config(file, None, {})
     file.write_text('[metrics]\nallow = ["10.0.0.0/8", "127.0.0.1"]\n')
     assert [str(one) for one in load_config(file, None, {}).metrics_allow] == ["10.0.0.0/8", "127.0.0.1/32"]
+
+
+def test_a_provider_that_hangs_holds_one_thread_and_not_all() -> None:
+    provider, asked = Provider(CONFIG), []
+
+    class Hangs:
+        def __enter__(self) -> "Hangs":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+        def request(self, *_: object, **__: object) -> None:
+            asked.append(1)
+            time.sleep(0.5)
+            raise ValueError("no answer")
+
+    provider._session = Hangs  # type: ignore[method-assign,assignment]
+    refused: list[str] = []
+
+    def begin() -> None:
+        try:
+            provider.begin("/")
+        except NotVouched as why:
+            refused.append(str(why))
+
+    threads = [threading.Thread(target=begin) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(asked), len(refused)) == (1, 20)
+
+
+def test_forged_returns_are_bounded(tmp_path: Path) -> None:
+    environ = {
+        "CAMPUS_OIDC_ISSUER": "https://id.example",
+        "CAMPUS_OIDC_CLIENT_ID": "c",
+        "CAMPUS_OIDC_URL": "https://c.example",
+    }
+    with collector(tmp_path, environ) as world:
+        statuses = [
+            world.get(f"/login/oidc/return?state=s{n}&code=x", Cookie=f"campus_oidc=s{n}").status for n in range(12)
+        ]
+    assert statuses == [401] * 10 + [429] * 2
