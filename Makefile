@@ -14,7 +14,8 @@ run: system-run $(STAMP) ## a school in network namespaces, measured for real: h
 	@$(PY) -m tests.lab.demo
 
 # what measures no time and asks no network may run beside itself; the rest has the machine to itself
-BESIDE := tests/collector tests/dashboards tests/deploy tests/docs tests/wire tests/agent/schedule
+BESIDE := tests/packaging tests/collector tests/dashboards tests/deploy tests/docs tests/wire \
+  $(addprefix tests/agent/,central clock config devices discover doctor enroll ports schedule ship)
 
 test: system-test $(STAMP) lint ## linters and all tests
 	$(PY) -m pytest -n 2 --dist loadfile $(BESIDE)

@@ -400,9 +400,14 @@ class Daemon:
                 log.warning("configuration refused", extra={"reason": refused.words.en})
             except OSError as error:
                 log.error("configuration not kept", extra={"reason": str(error)})
-            if is_due(self.config.collector.token_file) and self.clock.monotonic() >= self._rotate_after:
+            if self._rotation_is_due(self.config.collector):
                 await self._rotate(self.config.collector)
             await asyncio.sleep(central.FETCH_SECONDS * self.rng.uniform(0.8, 1.2))
+
+    def _rotation_is_due(self, collector: Collector) -> bool:
+        """Not while the program is about to begin again: the next one does it."""
+        ready = not self.renewed.is_set() and self.clock.monotonic() >= self._rotate_after
+        return ready and is_due(collector.token_file)
 
     async def _rotate(self, collector: Collector) -> None:
         """A new token now and then; when that does not work, the one that is there goes on for another day."""

@@ -40,19 +40,13 @@ class Machine:
 
     root: Path
 
-    def run(self, command: list[str], seconds: float = 300) -> "subprocess.CompletedProcess[str]":
-        """In its root, before it is booted; this machine's network."""
+    def run(
+        self, command: list[str], seconds: float = 300, offline: bool = False
+    ) -> "subprocess.CompletedProcess[str]":
+        """In its root, before it is booted; with this machine's network, or with none."""
         inside = 'root=$1; shift; for at in dev proc; do mount --rbind /$at "$root/$at"; done; exec chroot "$root" "$@"'
         return subprocess.run(
-            ["unshare", "--mount", "--propagation=private", "sh", "-c", inside, "sh", str(self.root), *command],
-            capture_output=True, text=True, check=False, timeout=seconds,
-        )  # fmt: skip
-
-    def run_offline(self, command: list[str], seconds: float = 300) -> "subprocess.CompletedProcess[str]":
-        """The same without any network."""
-        inside = 'root=$1; shift; for at in dev proc; do mount --rbind /$at "$root/$at"; done; exec chroot "$root" "$@"'
-        return subprocess.run(
-            ["unshare", "--net", "--mount", "--propagation=private", "sh", "-c", inside, "sh", str(self.root), *command],
+            ["unshare", *(["--net"] if offline else []), "--mount", "--propagation=private", "sh", "-c", inside, "sh", str(self.root), *command],
             capture_output=True, text=True, check=False, timeout=seconds,
         )  # fmt: skip
 

@@ -61,6 +61,7 @@ say after; wait_for 'python3 -c "import urllib.request as u; u.urlopen(\\"http:/
 say kept; tail -1 /etc/campus-collector/collector.toml; python3 -c "
 import json, urllib.request
 print(len(json.load(urllib.request.urlopen('http://127.0.0.1:8080/v1/results?school=s001&kind=throughput'))['results']) > 0)"; ls /var/lib/campus-collector
+say copies; stat -c '%a %U' /var/lib/campus-collector/before-*.db
 say downgrade; dpkg -i /srv/older/*.deb >/srv/downgrade.log 2>&1; echo $?; cat /srv/downgrade.log
 campus-agent --version; systemctl is-active campus-collector campus-agent
 say remove; dpkg --remove campus-agent campus-collector >/dev/null 2>&1; echo $?; ls /var/lib/campus-agent/token /var/lib/campus-collector/campus.db /etc/campus-agent/agent.toml; systemctl is-active campus-agent
@@ -156,17 +157,17 @@ def install(clean: Machine, srv: Path) -> None:
     """The bundle, then the collector's package, neither with any network."""
     (script,) = srv.glob("campus-agent-offline_*/install.sh")
     began = time.monotonic()
-    done = clean.run_offline([f"/srv/{script.parent.name}/install.sh"])
+    done = clean.run([f"/srv/{script.parent.name}/install.sh"], offline=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "campus-agent enroll" in done.stdout
     (deb,) = (srv / "older").glob("campus-collector_*.deb")
-    done = clean.run_offline(["dpkg", "-i", f"/srv/older/{deb.name}"])
+    done = clean.run(["dpkg", "-i", f"/srv/older/{deb.name}"], offline=True)
     assert done.returncode == 0, done.stdout + done.stderr
     print(f"\nboth packages installed in {time.monotonic() - began:.1f} s")
     damaged = srv / script.parent.name / "packages"
     victim = next(iter(sorted(damaged.glob("*.deb"))))
     victim.write_bytes(victim.read_bytes()[:-1] + b"x")
-    done = clean.run_offline([f"/srv/{script.parent.name}/install.sh"])
+    done = clean.run([f"/srv/{script.parent.name}/install.sh"], offline=True)
     assert done.returncode == 1
     assert "文件损坏" in done.stderr
 
@@ -225,6 +226,7 @@ def test_an_upgrade_keeps_everything(story: dict[str, str]) -> None:
     kept = story["kept"].splitlines()
     assert kept[:2] == ["# the bureau was here", "True"]
     assert f"before-{NEWER}.db" in kept, "a copy from before the upgrade"
+    assert story["copies"].split() == ["600", "campus-collector"]
 
 
 def test_a_downgrade_is_refused(story: dict[str, str]) -> None:

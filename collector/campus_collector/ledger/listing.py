@@ -8,7 +8,7 @@ from campus_collector.judge.explanations import WORDS as CAUSES
 from campus_collector.ledger.problem import ACTOR_WORDS, WHAT_WORDS, Event, Problem
 from campus_collector.ledger.table import Names
 from campus_collector.store.interface import Store
-from campus_wire.language import Language
+from campus_wire.language import Language, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,27 @@ def event_words(event: Event, zone: tzinfo, language: Language) -> tuple[str, st
     """One line of a history: when, who, what, in whose words, with which values."""
     who = ACTOR_WORDS[event.who].in_(language) if event.who in ACTOR_WORDS else event.who
     cause = CAUSES[event.values["cause"]].in_(language) if event.values.get("cause") in CAUSES else ""
-    values = [value for key, value in event.values.items() if key in _SHOWN_VALUES] + ([cause] if cause else [])
+    values = [_value(key, value, language) for key, value in event.values.items() if key in _SHOWN_VALUES]
+    values += [cause] if cause else []
     at = event.at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
     return at, who, WHAT_WORDS[event.what].in_(language), event.text, " · ".join(values)
 
 
+def _value(key: str, value: str, language: Language) -> str:
+    words = _VALUE_WORDS.get(key, {})
+    return (
+        Text("+", "、")
+        .in_(language)
+        .join(words[one].in_(language) if one in words else one for one in value.split(", "))
+    )
+
+
+_VALUE_WORDS: dict[str, dict[str, Text]] = {
+    "role": {"viewer": Text("viewer", "查看"), "operator": Text("operator", "办理"), "admin": Text("admin", "管理")},
+    "proof": {
+        "token": Text("token", "令牌"),
+        "password": Text("password", "密码"),
+        "identity": Text("single sign-on", "统一认证"),
+    },
+}
 _SHOWN_VALUES = ("day", "responsible", "due_on", "person", "role", "town", "proof", "school", "version")

@@ -14,7 +14,7 @@ from campus_collector.people.people import reach_of
 from campus_collector.service import Service
 from campus_collector.store.interface import Agent, School
 from campus_collector.web.pages import Pages
-from campus_collector.web.words import age_words
+from campus_collector.web.words import age_words, ago_words
 from campus_wire.language import Language, Text
 from campus_wire.version import VERSION, release_of
 
@@ -80,9 +80,12 @@ def _line(school: School, agent: Agent | None, expires: datetime | None, now: da
     state = agent.state if agent is not None else None
     reported = agent.last_report_at if agent is not None else None
     standing: Standing = "unknown" if state is None else standing_of(state.version)
-    age = age_words((now - reported).total_seconds()) if reported is not None else Text("never", "从未上报")
-    if reported is None or now - reported > UP_WITHIN:
-        worries.append(Text(f"silent: {age.en}", f"未上报：{age.zh}"))
+    told = ago_words((now - reported).total_seconds()) if reported is not None else Text("never", "从未上报")
+    if reported is None:
+        worries.append(Text("never reported", "从未上报"))
+    elif now - reported > UP_WITHIN:
+        age = age_words((now - reported).total_seconds())
+        worries.append(Text(f"silent for {age.en}", f"已 {age.zh}未上报"))
     if state is not None and state.config_problem_en:
         zh = state.config_problem_zh or state.config_problem_en
         worries.append(Text(f"configuration: {state.config_problem_en}", f"配置：{zh}"))
@@ -104,7 +107,7 @@ def _line(school: School, agent: Agent | None, expires: datetime | None, now: da
         state.version if state is not None else "",
         STANDING_WORDS[standing].in_(language),
         state.os if state is not None else "",
-        age.in_(language),
+        told.in_(language),
         state.spool_pending_results if state is not None else None,
         tuple(one.in_(language) for one in worries),
     )

@@ -93,6 +93,7 @@ WORDS: dict[str, Text] = {
     "person_active": Text("active", "有效"),
     "people_hint": Text("People are let in and refused on the collector's machine:", "在采集端服务器上授权或撤销："),
     "fleet": Text("Gateways", "网关"),
+    "fleet_versions": Text("Versions, and how many gateways have them", "各版本网关数量"),
     "fleet_own": Text("collector {version}", "采集端 {version}"),
     "worries": Text("Needs a hand", "待处理"),
     "no_worries": Text("nothing", "无"),

@@ -16,6 +16,7 @@ from campus_collector.ingest.tokens import token_hash
 from campus_collector.store.interface import Principal
 from tests.agent.devices.peers import free_port
 from tests.collector.world import World, collector
+from tests.flow.programs import python, running, until
 
 
 @pytest.fixture
@@ -101,3 +102,25 @@ def test_a_link_stays_a_link(world: World, own: Collector, tmp_path: Path) -> No
     rotate(own)
     assert own.token_file.is_symlink()
     assert Connection(own).fetch("/v1/config", None).status == 200
+
+
+def test_the_agent_does_it_by_itself(world: World, own: Collector, tmp_path: Path) -> None:
+    old = own.token_file.read_text()
+    long_ago = time.time() - 40 * 86_400
+    os.utime(own.token_file, (long_ago, long_ago))
+    file = tmp_path / "agent.toml"
+    file.write_text(
+        f'[agent]\nschool = "s001"\nstate_dir = "state"\n[collector]\nurl = "{own.url}"\n[cycle]\nship_seconds = 1\n'
+    )
+    with running(python("campus_agent", "run", "--config", str(file)), tmp_path / "log"):
+        until(lambda: own.token_file.read_text() != old, 20, "the token is another")
+        header = f"Bearer {old.strip()}"
+        until(
+            lambda: world.get("/v1/config", Authorization=header).status == 401,
+            80,
+            "the old one is refused after its use",
+        )
+        until(lambda: "token replaced" in (tmp_path / "log").read_text(), 5, "it says so")
+    log = (tmp_path / "log").read_text()
+    assert old.strip() not in log
+    assert own.token_file.read_text().strip() not in log

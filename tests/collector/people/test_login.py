@@ -135,6 +135,7 @@ def test_an_admin_sees_people_and_the_trail(world: World) -> None:
     assert "他镇" in text
     assert "授权人员" in text
     assert "命令行" in text
+    assert "他镇 · 查看 · t02 · 密码" in text
     assert "argon2" not in text
     admit(world, "镇管理", role="admin", town="t01")
     town = Browser(world)
