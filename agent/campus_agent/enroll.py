@@ -35,6 +35,7 @@ PATH = "/v1/enroll"
 TOKEN_FILE, CONFIG_FILE, CA_FILE, KEY_FILE = "token", "agent.toml", "ca.pem", "test.key"
 SERVICE_USER, UNIT = "campus-agent", "campus-agent.service"
 PIN_SECONDS = 20.0
+SYSTEMCTL_SECONDS = 120
 MAX_PEM_BYTES = 64 * 1024
 
 
@@ -85,10 +86,18 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sh
     if config_file.exists():
         return Written(answer.school, token_file, config_file, False, None)
     key_file = kept / KEY_FILE
-    if not key_file.exists():
-        _write(key_file, base64.b64encode(secrets.token_bytes(32)).decode() + "\n", 0o600, owner)
     whole = _config(url.rstrip("/"), answer, ca_file, token_file, key_file, folder)
-    _write(config_file, whole, 0o640, _Owner(0, owner.gid) if owner is not None else None)
+    try:
+        if not key_file.exists():
+            _write(key_file, base64.b64encode(secrets.token_bytes(32)).decode() + "\n", 0o600, owner)
+        _write(config_file, whole, 0o640, _Owner(0, owner.gid) if owner is not None else None)
+    except OSError as error:
+        raise EnrolFailed(
+            Text(
+                f"{error.filename}: {error.strerror}: the token is in place ({token_file}), the code is used; write {config_file} by hand:\n\n{whole}",
+                f"{error.filename}：{error.strerror}：令牌已保存（{token_file}），注册码已使用；请手工写入 {config_file}：\n\n{whole}",
+            )
+        ) from None
     return Written(answer.school, token_file, config_file, True, key_file)
 
 
@@ -97,19 +106,16 @@ def start_service() -> bool | None:
     if not Path("/run/systemd/system").is_dir() or os.geteuid() != 0:
         return None
     try:
-        loaded = (
-            subprocess.run(["systemctl", "cat", UNIT], capture_output=True, check=False, timeout=20).returncode == 0
-        )
-        if not loaded:
+        if not _systemctl("cat"):
             return None
-        return subprocess.run(
-            ["systemctl", "enable", "--now", UNIT], capture_output=True, check=False, timeout=60
-        ).returncode == 0 and (
-            subprocess.run(["systemctl", "restart", UNIT], capture_output=True, check=False, timeout=120).returncode
-            == 0
-        )
+        return _systemctl("enable") and _systemctl("restart")
     except (OSError, subprocess.SubprocessError):
         return False
+
+
+def _systemctl(verb: str) -> bool:
+    command = ["systemctl", "--quiet", verb, UNIT]
+    return subprocess.run(command, capture_output=True, check=False, timeout=SYSTEMCTL_SECONDS).returncode == 0
 
 
 def own(path: Path) -> None:

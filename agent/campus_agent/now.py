@@ -129,12 +129,13 @@ def _not_begun(config: AgentConfig, subject: str, label: dict[str, Any], failure
     )
 
 
-def keep(config: AgentConfig, result: AnyResult) -> None:
-    """Spool a result that a person asked for, and count its octets among the day's."""
+def keep(config: AgentConfig, result: AnyResult, spent_bytes: int | None = None) -> None:
+    """Spool a result that a person asked for, and count its octets among the day's: `spent_bytes` where its record does not say all of them."""
     try:
         with open_spool(config.state_dir, config.spool, role="writer") as spool:
             spool.put(result)
-            octets, record = test_bytes_of(result), getattr(result, "record", None)
+            octets = test_bytes_of(result) if spent_bytes is None else spent_bytes
+            record = getattr(result, "record", None)
             measured = record.measured if isinstance(record, InspectionRecord) else record
             if octets and isinstance(measured, ThroughputRecord):  # a person's test is of the day's too
                 day = result.started_at.astimezone(config.timezone).date()

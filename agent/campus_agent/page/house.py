@@ -29,7 +29,8 @@ from campus_wire.language import Text
 from campus_wire.records import InspectionRecord, InspectionResult
 
 log = logging.getLogger(__name__)
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 30.0
+"""Longer than one measurement of the agent's own: a person who waits is told so by the page."""
 HOUR_SECONDS = 3600.0
 Answer = TypeVar("Answer")
 
@@ -120,29 +121,26 @@ class House:
 
     def finish(self, trial: Trial, down: float | None, up: float | None, rtt: float | None) -> InspectionResult:
         """Keep what was measured, and what the browser says it counted beside it. The line is free again."""
-        sound = trial.record().down is not None and trial.record().up is not None
-        detail = "" if sound else "the browser carried too little to say a rate"
-        result = self._keep(trial, Validity.OK if sound else Validity.NOT_MEASURED, detail, (down, up, rtt))
+        result = self._keep(trial, "the browser carried too little to say a rate", down, up, rtt)
         self._end(trial)
         return result
 
-    def _keep(
-        self, trial: Trial, validity: Validity, detail: str, told: tuple[float | None, float | None, float | None]
-    ) -> InspectionResult:
-        """What the test put on the line is counted, whatever came of it."""
+    def _keep(self, trial: Trial, lacking: str, *told: float | None) -> InspectionResult:
+        """What the test put on the line is counted, whatever came of it; `lacking` says why it has not both rates."""
         trial.down.stop()
         trial.up.stop()
-        seconds = monotonic() - trial.began
+        record, seconds = trial.record(), monotonic() - trial.began
+        sound = record.down is not None and record.up is not None
         result = InspectionResult(
             **stamp(self._clock, None, seconds),
             subject=trial.room.id,
             school=self.config.school,
             duration_seconds=seconds,
-            validity=validity,
-            detail=detail,
-            record=InspectionRecord(trial.record(), trial.browser, trial.client, self._is_own(trial), *told),
+            validity=Validity.OK if sound else Validity.NOT_MEASURED,
+            detail="" if sound else lacking,
+            record=InspectionRecord(record, trial.browser, trial.client, self._is_own(trial), *told),
         )
-        keep(self.config, result)
+        keep(self.config, result, trial.test_bytes())
         log.info("inspected", extra={"id": result.id, "subject": result.subject, "client": trial.client})
         return result
 
@@ -194,9 +192,7 @@ class House:
                     return
                 await asyncio.to_thread(trial.wait)
             if not trial.over.is_set():
-                nothing = (None, None, None)
-                left = "the browser went away"
-                await asyncio.to_thread(self._keep, trial, Validity.NOT_MEASURED, left, nothing)
+                await asyncio.to_thread(self._keep, trial, "the browser went away")
                 self._end(trial)
 
         task = asyncio.ensure_future(hold())

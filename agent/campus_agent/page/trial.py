@@ -25,8 +25,8 @@ PACE = 5
 _SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; Python does not name it
 LOOK_SECONDS = 0.05
 WHOLE_SECONDS = 60.0
-"""Longer than any test takes."""
-IDLE_SECONDS = 8.0
+"""Longer than any test takes, with its waiting."""
+IDLE_SECONDS = 12.0
 """So long without a request or an octet: whoever closed the page must not keep the line from others."""
 USUAL_MTU, LEAST_MTU, MOST_MTU = 1500, 576, 9216
 
@@ -45,7 +45,9 @@ class Load:
     moved: float = 0.0
     """When octets arrived last."""
     last: TcpState | None = None
-    _connections: dict[socket.socket, tuple[int, int]] = field(default_factory=dict)
+    _octets: int = 0
+    _connections: dict[socket.socket, int] = field(default_factory=dict)
+    """What the kernel had counted on each when it was looked at last."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -58,7 +60,7 @@ class Load:
                 self.began = monotonic()
                 self.samples.append((self.began, 0))
                 threading.Thread(target=self._watch, name="page-load", daemon=True).start()
-            self._connections.setdefault(connection, (base, base))
+            self._connections.setdefault(connection, base)
 
     def leave(self, connection: socket.socket) -> None:
         """It is about to close: looked at once more, what it carried stays counted."""
@@ -85,7 +87,7 @@ class Load:
 
     def octets(self) -> int:
         """Payload that arrived so far."""
-        return self.samples[-1][1] if self.samples else 0
+        return self._octets
 
     def _watch(self) -> None:
         while not self.expired():
@@ -93,18 +95,18 @@ class Load:
             with self._lock:
                 for connection in list(self._connections):
                     self._look_at(connection)
-                total = sum(now - base for base, now in self._connections.values())
                 at = monotonic()
-                if total > self.octets():
+                if self._octets > self.samples[-1][1]:
                     self.moved = at
-                self.samples.append((at, total))
+                self.samples.append((at, self._octets))
 
     def _look_at(self, connection: socket.socket) -> None:
         seen = look(connection)
         if seen is None or connection not in self._connections:
             return
-        base, _ = self._connections[connection]
-        self._connections[connection] = (base, self._count(seen))
+        now = self._count(seen)
+        self._octets += now - self._connections[connection]
+        self._connections[connection] = now
         self.last = seen
         self.rtts.append(seen.rtt_seconds)
 
@@ -125,7 +127,7 @@ class Trial:
         pace = min(2**31 - 1, room.required_bits_per_second * PACE // 8)
         self.down, self.up = Load(False, most_bytes, pace), Load(True, most_bytes, pace)
         self.over = threading.Event()
-        self._touched = self.began
+        self._touched: float | None = None
 
     def ping(self, connection: socket.socket) -> None:
         """A small request on an idle line; the kernel's round trip of the one before it is told."""
@@ -140,18 +142,25 @@ class Trial:
 
     def expired(self) -> bool:
         """Did its browser go away?"""
-        last = max(self._touched, self.down.moved, self.up.moved)
-        return monotonic() - self.began > WHOLE_SECONDS or monotonic() - last > IDLE_SECONDS
+        if monotonic() - self.began > WHOLE_SECONDS:
+            return True
+        if self._touched is None:  # it waits for its turn
+            return False
+        return monotonic() - max(self._touched, self.down.moved, self.up.moved) > IDLE_SECONDS
 
     def wait(self) -> None:
         """Until it is over, or its browser has gone away."""
         while not self.over.wait(0.5) and not self.expired():
             pass
 
+    def test_bytes(self) -> int:
+        """What it put on the line, both directions, headers too; a load too short for a rate counts as well."""
+        path = self._path()
+        return sum(wire_bytes_of(load.octets(), path) for load in (self.down, self.up))
+
     def record(self) -> ThroughputRecord:
         """What the gateway measured."""
-        family: AddressFamily = "ipv6" if ":" in self.client.removeprefix("::ffff:") else "ipv4"
-        path = _path(self.down.last or self.up.last, family)
+        path = self._path()
         return ThroughputRecord(
             segment="classroom",
             engine="browser",
@@ -176,13 +185,14 @@ class Trial:
             return found
         return msgspec.structs.replace(found, lower_bound=True, limited_by="our own pace")
 
+    def _path(self) -> Encapsulation:
+        """What the connections' segments say of the path. On loopback, and where nothing was seen, the usual Ethernet is taken."""
+        family: AddressFamily = "ipv6" if ":" in self.client.removeprefix("::ffff:") else "ipv4"
+        seen = self.down.last or self.up.last
+        if seen is None:
+            return Encapsulation(address_family=family)
+        mtu = mtu_from_mss(seen.mss_bytes, family, seen.timestamps)
+        return Encapsulation(mtu if LEAST_MTU <= mtu <= MOST_MTU else USUAL_MTU, family, seen.timestamps)
+
     def _working(self) -> LatencyRecord | None:
         return latency(self.down.rtts, len(self.down.rtts))
-
-
-def _path(seen: TcpState | None, family: AddressFamily) -> Encapsulation:
-    """What the connection's segments say of the path. On loopback, and where nothing was seen, the usual Ethernet is taken."""
-    if seen is None:
-        return Encapsulation(address_family=family)
-    mtu = mtu_from_mss(seen.mss_bytes, family, seen.timestamps)
-    return Encapsulation(mtu if LEAST_MTU <= mtu <= MOST_MTU else USUAL_MTU, family, seen.timestamps)

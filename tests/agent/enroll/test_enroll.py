@@ -154,3 +154,19 @@ def test_a_person_at_the_terminal_leaves_the_segment_s_lock_to_the_service(tmp_p
 
     asyncio.run(measure())
     assert (tmp_path / "segment.lock").stat().st_uid == user.pw_uid
+
+
+def test_a_disk_that_fills_after_the_code_was_used_loses_no_token(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: Path, *_: object) -> None:
+        raise OSError(28, "No space left on device", str(file))
+
+    monkeypatch.setattr("campus_agent.enroll._write", full)
+    status, said = run(capsys, f"http://127.0.0.1:{world.port}", code_of(world), "--dir", str(tmp_path / "etc"))
+    assert status == 1
+    assert "No space left on device" in said
+    assert 'school = "s009"' in said, "what is to be written by hand"
+    token = (tmp_path / "etc" / "token").read_text().strip()
+    assert world.get("/v1/config", Authorization=f"Bearer {token}").status == 200
+    assert token not in said

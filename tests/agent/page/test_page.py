@@ -125,6 +125,24 @@ def test_the_page_and_the_codes(tmp_path: Path) -> None:
         assert "Classroom network test" in ask(made, "GET", "/", Accept_Language="en-GB")[1]["text"]
 
 
+def test_the_page_runs_no_script_but_its_own(tmp_path: Path) -> None:
+    with page(config(tmp_path)) as made:
+        seen = []
+        for _ in range(2):
+            line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=10)
+            line.request("GET", "/")
+            answer = line.getresponse()
+            text, policy = answer.read().decode(), answer.headers["Content-Security-Policy"]
+            nonce = policy.partition("script-src 'nonce-")[2].partition("'")[0]
+            assert f'<script nonce="{nonce}">' in text
+            assert "default-src 'none'" in policy
+            assert (answer.headers["X-Content-Type-Options"], answer.headers["X-Frame-Options"]) == ("nosniff", "DENY")
+            assert "Python" not in answer.headers["Server"]
+            seen.append(nonce)
+        assert seen[0] != seen[1]
+        assert len(seen[0]) == 32
+
+
 def test_a_hostile_name_ends_no_script() -> None:
     room = replace(ROOM, name="</script><script>alert(1)</script>")
     text = classroom_page([room], "</script>", "zh", "n")
@@ -296,7 +314,7 @@ def test_a_browser_that_does_not_read_holds_nothing(tmp_path: Path) -> None:
 def test_a_browser_that_went_away_frees_the_line_and_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campus_agent.page.trial.IDLE_SECONDS", 1.0)
+    monkeypatch.setattr("campus_agent.page.trial.IDLE_SECONDS", 3.0)
     with page(config(tmp_path)) as made:
         line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
         line.request("GET", f"/down?trial={begun(made)}")
@@ -308,6 +326,7 @@ def test_a_browser_that_went_away_frees_the_line_and_is_counted(
             entry = until(spool.peek, 5, "what it did is kept")[0]
             body = json.loads(entry.body)
             assert (body["validity"], body["detail"]) == ("not_measured", "the browser went away")
+            assert "down" not in body["record"]["measured"], "too little for a rate"
             counted = lambda: spool.test_bytes_total().get("classroom", 0) >= read  # noqa: E731
             until(counted, 5, "what was put on the line counts among the day's")
 

@@ -1,0 +1,25 @@
+"""The playbook for a hundred gateways: whole, only Ansible's own modules, the code never logged. (Ansible itself runs it by hand: docs/packages.md.)"""
+
+from pathlib import Path
+
+import yaml
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "ansible"
+OF_A_TASK = {"name", "register", "changed_when", "failed_when", "when", "no_log"}
+
+
+def test_the_inventory_names_a_hundred() -> None:
+    said = yaml.safe_load((FOLDER / "hosts.sample.yml").read_text(encoding="utf-8"))
+    gateways = said["all"]["children"]["gateways"]
+    assert list(gateways["hosts"]) == ["gw[001:100]"]
+    assert "school" in gateways["vars"]
+
+
+def test_the_playbook() -> None:
+    (play,) = yaml.safe_load((FOLDER / "gateways.yml").read_text(encoding="utf-8"))
+    assert (play["hosts"], play["serial"]) == ("gateways", 10)
+    for task in play["tasks"]:
+        (module,) = set(task) - OF_A_TASK
+        assert module.startswith("ansible.builtin."), module
+    secret = [task["name"] for task in play["tasks"] if "code" in str(task.get("ansible.builtin.command", ""))]
+    assert secret == [task["name"] for task in play["tasks"] if task.get("no_log")] != []
