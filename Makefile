@@ -18,8 +18,8 @@ BESIDE := tests/packaging tests/collector tests/dashboards tests/deploy tests/do
   $(addprefix tests/agent/,central clock config devices discover doctor enroll ports schedule ship)
 
 test: system-test $(STAMP) lint ## linters and all tests
-	$(PY) -m pytest -n 2 --dist loadfile $(BESIDE)
-	$(PY) -m pytest $(addprefix --ignore=,$(BESIDE))
+	$(PY) -m pytest --durations=10 -n 2 --dist loadfile $(BESIDE)
+	$(PY) -m pytest --durations=25 $(addprefix --ignore=,$(BESIDE))
 
 lint: $(STAMP) ## style, types, layers
 	$(VENV)/bin/ruff format --check .

@@ -118,7 +118,13 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     enrol = add("enroll", _enroll)
     enrol.add_argument("url", metavar="URL", help=Text("the collector's address", "采集端地址").in_(language))
     enrol.add_argument(
-        "code", metavar="CODE", help=Text("from: campus-collector enroll-code", "教育局提供的注册码").in_(language)
+        "code",
+        metavar="CODE",
+        nargs="?",
+        help=Text(
+            "from: campus-collector enroll-code; left out, it is asked for and stays out of the process list and the shell's history",
+            "教育局提供的注册码；可省略，届时再输入，不出现在进程列表和命令历史中",
+        ).in_(language),
     )
     enrol.add_argument(
         "--dir",
@@ -242,8 +248,13 @@ def _enroll(arguments: argparse.Namespace, language: Language) -> int:
         )
         print(text.in_(language), file=sys.stderr)
         return EXIT_USAGE
+    code = arguments.code if arguments.code is not None else _asked(Text("Code: ", "注册码："), language)
+    if not code:
+        text = Text("CODE: nothing was given", "注册码：未输入")
+        print(text.in_(language), file=sys.stderr)
+        return EXIT_USAGE
     try:
-        done = enroll(arguments.url, arguments.code, arguments.dir, arguments.ca_file, arguments.ca_sha256)
+        done = enroll(arguments.url, code, arguments.dir, arguments.ca_file, arguments.ca_sha256)
     except EnrolFailed as failed:
         print(failed.words.in_(language), file=sys.stderr)
         return EXIT_NOT_MET
@@ -262,6 +273,13 @@ def _enroll(arguments: argparse.Namespace, language: Language) -> int:
         print(key.in_(language, key=done.key_file))
     _after_enrolment(done.config_file, language)
     return EXIT_OK
+
+
+def _asked(question: Text, language: Language) -> str:
+    """A line from whoever sits there, or from a pipe."""
+    if sys.stdin.isatty():
+        print(question.in_(language), end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
 
 
 def _after_enrolment(file: Path, language: Language) -> None:

@@ -141,11 +141,21 @@ def _configured_token(config_file: Path) -> Path | None:
 
 
 def _write(file: Path, text: str, mode: int, owner: _Owner | None) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as writer:
-        if owner is not None:
-            os.fchown(writer.fileno(), owner.uid, owner.gid)
-        writer.write(text)
+    """Whole or not at all: half a key would be taken for one the next time."""
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as writer:
+            if owner is not None:
+                os.fchown(writer.fileno(), owner.uid, owner.gid)
+            writer.write(text)
+            writer.flush()
+            os.fsync(writer.fileno())
+        beside.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise OSError(error.errno, error.strerror, str(file)) from None
 
 
 def _pin(url: str, wanted: str, ca_file: Path) -> Path:

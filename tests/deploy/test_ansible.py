@@ -21,5 +21,7 @@ def test_the_playbook() -> None:
     for task in play["tasks"]:
         (module,) = set(task) - OF_A_TASK
         assert module.startswith("ansible.builtin."), module
+    commands = [str(task.get("ansible.builtin.command", {})) for task in play["tasks"]]
+    assert any("'stdin': '{{ code }}'" in one for one in commands), "not in the process list"
     secret = [task["name"] for task in play["tasks"] if "code" in str(task.get("ansible.builtin.command", ""))]
     assert secret == [task["name"] for task in play["tasks"] if task.get("no_log")] != []

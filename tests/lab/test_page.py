@@ -17,6 +17,7 @@ from tests.lab.school import DEFAULT_ROOMS, LAN, LabSchool
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
 ROOMS = [room for room in DEFAULT_ROOMS if room.id in ("c010", "c097", "c100", "c300")]
 GATEWAY = f"{LAN}1"
+BUCKET_BITS = 16_000 * 8
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="NO CHROMIUM")
@@ -28,7 +29,7 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
         )
         file = tmp_path / "agent.toml"
         file.write_text(
-            f'[agent]\nschool = "s001"\nstate_dir = "state"\n[page]\nport = 8090\n[cycle]\nthroughput_seconds = 604800\nlatency_seconds = 604800\n{rooms}'
+            f'[agent]\nschool = "s001"\nstate_dir = "state"\n[limits]\nmax_cpu_ratio = 1.0\n[page]\nport = 8090\n[cycle]\nthroughput_seconds = 604800\nlatency_seconds = 604800\n{rooms}'
         )
         with running(school.gateway.argv(*python("campus_agent", "run", "--config", str(file))), tmp_path / "log"):
             until(lambda: '"listen"' in (tmp_path / "log").read_text(), 20, "the page is served")
@@ -45,7 +46,10 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
         truth = room.line_rate_bits_per_second
         assert found["verdict"] == room.truth, (room.id, said[room.id])
         for name in ("down", "up"):
-            assert found[f"{name}_bits_per_second"] == pytest.approx(truth, rel=0.02), (room.id, name, found)
+            # beside 2 %: the shaper's bucket, full once a second; at 300 Mbit/s a Chromium that shares two cores with the gateway and the shapers
+            allowed = (0.02 if truth <= 100e6 else 0.05) * truth + BUCKET_BITS
+            assert abs(found[f"{name}_bits_per_second"] - truth) < allowed, (room.id, name, found)
+            assert found[f"{name}_at_least"] is False, "a line that was full is told as that"
         assert found["own_machine"] is True
         assert ("达标" in said[room.id]["verdict"]) is True
         assert said[room.id]["width"] <= 420

@@ -24,7 +24,7 @@ from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import open_spool
 from campus_agent.stamp import stamp
-from campus_wire.failures import Validity
+from campus_wire.failures import SkipReason, Validity
 from campus_wire.language import Text
 from campus_wire.records import InspectionRecord, InspectionResult
 
@@ -41,6 +41,7 @@ WHY: dict[str, Text] = {
     "traffic": Text(
         "The line is in use: the result would say nothing of it.", "线路正被占用，此时测速结果不准，请稍后再试。"
     ),
+    "cpu": Text("The gateway is busy: please try again in a minute.", "网关正忙，请一分钟后再试。"),
     "often": Text("There were many tests in the last hour; please try later.", "一小时内测速次数过多，请稍后再试。"),
     "octets": Text("Today's allowance for tests is used up.", "今天的测速流量已用完，请明天再测。"),
     "clock": Text(
@@ -103,7 +104,7 @@ class House:
             self._wait(self._take_segment(trial))
             disturbed = self._wait(disturbance(client, room.required_bits_per_second, self.config.limits))
             if disturbed is not None:
-                raise NotNow("traffic")
+                raise NotNow("cpu" if disturbed[0] is SkipReason.GATEWAY_CPU else "traffic")
         except BaseException:
             self._end(trial)
             raise

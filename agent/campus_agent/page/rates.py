@@ -1,50 +1,89 @@
-"""From counts of octets over time to a rate, and from round trips to a latency record. Pure."""
+"""From looks at a connection to a rate, to whether the line was full, and from round trips to a latency record. Pure."""
 
 import itertools
 from collections.abc import Sequence
 from statistics import median, quantiles
+from typing import NamedTuple
 
 from campus_wire.records import DirectionRecord, Interval, LatencyRecord
 
-Sample = tuple[float, int]
-"""(seconds by a monotonic clock, octets so far)."""
+
+class Look(NamedTuple):
+    """What had arrived at a moment of a monotonic clock: octets in order, and segments in whatever order."""
+
+    at_seconds: float
+    octets: int
+    segments: int
+
+
 LEAST_WINDOW_SECONDS = 0.5
+RATE_WINDOW_SECONDS = 1.0
+QUEUE_SECONDS = 0.001
+"""A round trip that grew by so much waited in a queue: the line was full."""
+DELAYED_ACK_SECONDS = 0.05
+"""Whoever reads slowly answers late (up to 40 ms on Linux): then only more than this is a queue."""
 
 
-def direction(samples: Sequence[Sample], warmup_seconds: float, octets_on_wire: int) -> DirectionRecord | None:
-    """The goodput between the end of the warm-up and the last look; None where too little was seen to say.
+def direction(looks: Sequence[Look], warmup_seconds: float, octets_on_wire: int) -> DirectionRecord | None:
+    """The goodput that the line kept up for a second; None where too little was seen to say.
 
-    The warm-up counts from the first octet. A look in which nothing more arrived at the end is left out: the load was over. The kernel counts octets
-    in order: behind a lost segment a second's tenth may wait uncounted, at the one end of the window or the other. So the rate is the median
-    over all windows that begin in the first quarter and end in the last one.
+    The warm-up counts from the first octet; looks in which nothing more arrived are left out. As in RFC 9097, section 6, the rate is that of good
+    sub-intervals of a second, because a browser pauses and the line is not to blame; of all of them the upper quartile, not the highest, because a
+    busy gateway looks at the clock late.
     """
-    moving = [one for before, one in itertools.pairwise(samples) if one[1] > before[1]]
+    moving = [after for before, after in itertools.pairwise(looks) if after.octets > before.octets]
     if len(moving) < 3:
         return None
-    began = samples[0][0]
-    window = [one for one in moving if one[0] - began >= warmup_seconds]
-    if len(window) < 3 or window[-1][0] - window[0][0] < LEAST_WINDOW_SECONDS:
+    began = looks[0].at_seconds
+    window = [one for one in moving if one.at_seconds - began >= warmup_seconds]
+    if len(window) < 3 or window[-1].at_seconds - window[0].at_seconds < LEAST_WINDOW_SECONDS:
         return None
-    first, last = window[0], window[-1]
-    elapsed = last[0] - first[0]
-    intervals = [
-        Interval(before[0] - began, after[0] - before[0], after[1] - before[1])
-        for before, after in itertools.pairwise(window)
-    ]
+    arrived = _arrived(window)
+    first, last = arrived[0], arrived[-1]
     return DirectionRecord(
-        goodput_bits_per_second=_typical(window),
+        goodput_bits_per_second=_kept_up(arrived),
         bytes=octets_on_wire,
-        duration_seconds=elapsed,
+        duration_seconds=last[0] - first[0],
         warmup_seconds=first[0] - began,
-        intervals=intervals[:1000],
+        intervals=[
+            Interval(before[0] - began, after[0] - before[0], round(after[1] - before[1]))
+            for before, after in itertools.pairwise(arrived)
+        ][:1000],
     )
 
 
-def _typical(window: Sequence[Sample]) -> float:
-    first, last = window[0][0], window[-1][0]
-    begins = [one for one in window if one[0] <= first + (last - first) / 4]
-    ends = [one for one in window if one[0] >= last - (last - first) / 4]
-    return median((end[1] - begin[1]) * 8 / (end[0] - begin[0]) for begin in begins for end in ends)
+def filled(lost_segments: int, window_limited_ratio: float, idle_rtts: Sequence[float], rtts: Sequence[float]) -> bool:
+    """Was the line full? Only then is a rate the line's. A full line loses segments, or has a queue in front of it.
+
+    Where neither is seen, the machine at the other end could not do more: a line is not blamed without proof.
+    """
+    if lost_segments > 0:
+        return True
+    if not idle_rtts or not rtts:
+        return False
+    grown = median(rtts) - min(idle_rtts)
+    return grown > (DELAYED_ACK_SECONDS if window_limited_ratio > 0.5 else QUEUE_SECONDS)
+
+
+def _arrived(window: Sequence[Look]) -> list[tuple[float, float]]:
+    """(seconds, octets) by the segments that arrived: octets in order wait uncounted behind each gap, up to megabytes of them.
+
+    A segment's payload is what it is when nothing waits, which is the most that is ever seen; what came twice makes it less, and so is not counted.
+    """
+    payload = max((one.octets / one.segments for one in window if one.segments), default=0.0)
+    return [(one.at_seconds, one.segments * payload) for one in window]
+
+
+def _kept_up(arrived: Sequence[tuple[float, float]]) -> float:
+    length = min(RATE_WINDOW_SECONDS, (arrived[-1][0] - arrived[0][0]) / 2)
+    rates, end = [], 0
+    for begin in arrived:
+        while end < len(arrived) and arrived[end][0] - begin[0] < length:
+            end += 1
+        if end == len(arrived):
+            break
+        rates.append((arrived[end][1] - begin[1]) * 8 / (arrived[end][0] - begin[0]))
+    return quantiles(rates, n=4, method="inclusive")[-1] if len(rates) > 1 else rates[0]
 
 
 def latency(rtts: Sequence[float], sent: int) -> LatencyRecord | None:

@@ -214,18 +214,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         load = trial.down
         trial.pace(self.connection)
-        load.join(self.connection)
         self.connection.setblocking(False)  # a browser that does not read must not hold a thread
         room, offset = select.poll(), 0
         room.register(self.connection, select.POLLOUT)
-        with suppress(OSError):
+        with suppress(OSError), load.carried_by(self.connection):
             while not load.expired():
                 try:
                     sent = os.sendfile(self.connection.fileno(), self.server.noise, offset, CHUNK_BYTES - offset)
                     offset = (offset + sent) % CHUNK_BYTES
                 except BlockingIOError:
                     room.poll(WRITE_PATIENCE_SECONDS * 1000)
-        load.leave(self.connection)
         _hang_up(self.connection)
 
     def _up(self) -> None:
@@ -238,17 +236,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"why": "too large"}, close=True)
             return
         load, left = trial.up, int(length)
-        load.join(self.connection)
         room = memoryview(bytearray(256 * 1024))
-        while left and not load.expired():
-            count = self.rfile.readinto1(room[: min(left, len(room))])
-            if not count:
-                self.close_connection = True
-                break
-            left -= count
-            if (ahead := load.ahead_seconds()) > 0:  # unread octets hold the browser back
-                sleep(ahead)
-        load.leave(self.connection)
+        with load.carried_by(self.connection):
+            while left and not load.expired():
+                count = self.rfile.readinto1(room[: min(left, len(room))])
+                if not count:
+                    break
+                left -= count
+                if (ahead := load.ahead_seconds()) > 0:  # unread octets hold the browser back
+                    sleep(ahead)
         if left:
             self.close_connection = True
             _hang_up(self.connection)

@@ -3,14 +3,15 @@
 import secrets
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
 import msgspec
 
 from campus_agent.config import Endpoint
-from campus_agent.page.rates import Sample, direction, latency
+from campus_agent.page.rates import Look, direction, filled, latency
 from campus_agent.page.tcp import TcpState, look
 from campus_wire.encapsulation import AddressFamily, Encapsulation, mtu_from_mss, wire_bytes_of
 from campus_wire.records import DirectionRecord, LatencyRecord, ThroughputRecord
@@ -24,6 +25,7 @@ PACE = 5
 """At most this many times what is required, either way: more would prove nothing, and cost everybody else in the school."""
 _SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; Python does not name it
 LOOK_SECONDS = 0.05
+LEAVE_SECONDS = 2.0
 WHOLE_SECONDS = 60.0
 """Longer than any test takes, with its waiting."""
 IDLE_SECONDS = 12.0
@@ -40,32 +42,41 @@ class Load:
     """Never more than this: what the day still allows."""
     pace_bytes_per_second: int
     began: float = 0.0
-    samples: list[Sample] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
     rtts: list[float] = field(default_factory=list)
     moved: float = 0.0
     """When octets arrived last."""
     last: TcpState | None = None
+    lost_segments: int = 0
+    window_limited_seconds: float = 0.0
     _octets: int = 0
-    _connections: dict[socket.socket, int] = field(default_factory=dict)
-    """What the kernel had counted on each when it was looked at last."""
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _segments: int = 0
+    _connections: dict[socket.socket, TcpState] = field(default_factory=dict)
+    """Each as it was looked at last."""
+    _carrying: int = 0
+    _final: bool = False
+    _changed: threading.Condition = field(default_factory=threading.Condition)
     _over: threading.Event = field(default_factory=threading.Event)
 
-    def join(self, connection: socket.socket) -> None:
-        """A connection carries this load now; what it carried before does not count."""
+    @contextmanager
+    def carried_by(self, connection: socket.socket) -> Iterator[None]:
+        """A connection carries this load meanwhile; what it carried before does not count, and afterwards it is looked at once more."""
         seen = look(connection)
-        base = 0 if seen is None else self._count(seen)
-        with self._lock:
+        with self._changed:
             if not self.began:
                 self.began = monotonic()
-                self.samples.append((self.began, 0))
+                self.looks.append(Look(self.began, 0, 0))
                 threading.Thread(target=self._watch, name="page-load", daemon=True).start()
-            self._connections.setdefault(connection, base)
-
-    def leave(self, connection: socket.socket) -> None:
-        """It is about to close: looked at once more, what it carried stays counted."""
-        with self._lock:
-            self._look_at(connection)
+            if seen is not None:
+                self._connections.setdefault(connection, seen)
+            self._carrying += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._look_at(connection)
+                self._carrying -= 1
+                self._changed.notify_all()
 
     def expired(self) -> bool:
         """Is it time to stop?"""
@@ -82,8 +93,11 @@ class Load:
         return min(0.1, max(0.0, self.octets() / self.pace_bytes_per_second - (monotonic() - self.began)))
 
     def stop(self) -> None:
-        """No more of it."""
+        """No more of it: those that carry it have a moment to leave, then its figures do not change any more."""
         self._over.set()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._carrying, LEAVE_SECONDS)
+            self._final = True
 
     def octets(self) -> int:
         """Payload that arrived so far."""
@@ -92,26 +106,29 @@ class Load:
     def _watch(self) -> None:
         while not self.expired():
             self._over.wait(LOOK_SECONDS)
-            with self._lock:
+            with self._changed:
                 for connection in list(self._connections):
                     self._look_at(connection)
                 at = monotonic()
-                if self._octets > self.samples[-1][1]:
+                if self._octets > self.looks[-1].octets:
                     self.moved = at
-                self.samples.append((at, self._octets))
+                self.looks.append(Look(at, self._octets, self._segments))
 
     def _look_at(self, connection: socket.socket) -> None:
-        seen = look(connection)
-        if seen is None or connection not in self._connections:
+        before, now = self._connections.get(connection), look(connection)
+        if before is None or now is None or self._final:
             return
-        now = self._count(seen)
-        self._octets += now - self._connections[connection]
-        self._connections[connection] = now
-        self.last = seen
-        self.rtts.append(seen.rtt_seconds)
-
-    def _count(self, seen: TcpState) -> int:
-        return seen.received_bytes if self.up else seen.acked_bytes
+        if self.up:
+            self._octets += now.received_bytes - before.received_bytes
+            self._segments += now.received_segments - before.received_segments
+            self.lost_segments += now.disordered_segments - before.disordered_segments
+        else:
+            self._octets += now.acked_bytes - before.acked_bytes
+            self._segments += now.delivered_segments - before.delivered_segments
+            self.lost_segments += now.retransmitted_segments - before.retransmitted_segments
+        self.window_limited_seconds += now.window_limited_seconds - before.window_limited_seconds
+        self._connections[connection] = self.last = now
+        self.rtts.append(now.rtt_seconds)
 
 
 class Trial:
@@ -180,10 +197,16 @@ class Trial:
             connection.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, self.down.pace_bytes_per_second)
 
     def _direction(self, load: Load, path: Encapsulation) -> DirectionRecord | None:
-        found = direction(load.samples, WARMUP_SECONDS, wire_bytes_of(load.octets(), path))
-        if found is None or found.goodput_bits_per_second < 0.9 * load.pace_bytes_per_second * 8:
+        found = direction(load.looks, WARMUP_SECONDS, wire_bytes_of(load.octets(), path))
+        if found is None:
+            return None
+        if found.goodput_bits_per_second >= 0.9 * load.pace_bytes_per_second * 8:
+            return msgspec.structs.replace(found, lower_bound=True, limited_by="our own pace")
+        held_back = load.window_limited_seconds / (load.looks[-1].at_seconds - load.began)
+        # what a browser sends tells nothing of its round trips here: there only a loss shows that the line was full
+        if filled(load.lost_segments, held_back, self.pings, [] if load.up else load.rtts):
             return found
-        return msgspec.structs.replace(found, lower_bound=True, limited_by="our own pace")
+        return msgspec.structs.replace(found, lower_bound=True, limited_by="the browser's machine")
 
     def _path(self) -> Encapsulation:
         """What the connections' segments say of the path. On loopback, and where nothing was seen, the usual Ethernet is taken."""

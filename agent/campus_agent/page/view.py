@@ -29,6 +29,10 @@ WORDS: dict[str, Text] = {
         "This was not the classroom's own machine: on Wi-Fi the radio may be slower than the classroom's line.",
         "本次测速设备不是班级登记的电脑；若使用无线网络，结果可能低于班级有线线路。",
     ),
+    "slow": Text(
+        "This machine or its browser could not keep up: the line carries at least this. Please try another machine.",
+        "本次测速受电脑（浏览器）性能限制，线路速率至少如此；请换一台设备再测。",
+    ),
     "old": Text("This browser is too old for the test.", "浏览器版本过旧，无法测速。"),
     "broken": Text("The test broke off: please try again.", "测速中断，请重试。"),
     "codes": Text("Codes for the classroom walls", "各班测速二维码"),

@@ -385,12 +385,16 @@ class Reader:
         return self._w(
             "inspection",
             when=self._when(result),
-            down=self._in(rate_words(_rate(record, "down"))),
-            up=self._in(rate_words(_rate(record, "up"))),
+            down=self._inspected(record, "down"),
+            up=self._inspected(record, "up"),
             verdict=self._in(VERDICT_WORDS[verdict]),
             machine=self._w("own_machine" if result.record.own_machine else "other_machine"),
             browser=browser_words(result.record.browser),
         )
+
+    def _inspected(self, record: ThroughputRecord, name: str) -> str:
+        direction = getattr(record, name)
+        return ("≥ " if direction and direction.lower_bound else "") + self._in(rate_words(_rate(record, name)))
 
     def _port(self, latest: Latest | None) -> str:
         """What the switch says of the port; nothing when it has not for a day."""

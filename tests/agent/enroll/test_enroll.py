@@ -1,9 +1,11 @@
 """`campus-agent enroll` against a real collector: token and configuration in place, or a reason and the code not spent."""
 
 import asyncio
+import io
 import os
 import pwd
 import stat
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -156,17 +158,34 @@ def test_a_person_at_the_terminal_leaves_the_segment_s_lock_to_the_service(tmp_p
     assert (tmp_path / "segment.lock").stat().st_uid == user.pw_uid
 
 
-def test_a_disk_that_fills_after_the_code_was_used_loses_no_token(
+def test_a_disk_that_fills_after_the_code_was_used_loses_no_token(world: World, tmp_path: Path) -> None:
+    """A real refusal of the kernel: no file of this process may grow beyond 100 octets; a token fits, a configuration does not."""
+    folder = tmp_path / "etc"
+    program = [sys.executable, "-B", "-m", "campus_agent", "enroll", f"http://127.0.0.1:{world.port}"]
+    done = subprocess.run(
+        ["prlimit", "--fsize=100", *program, "--dir", str(folder)],
+        input=code_of(world),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert f"{folder / 'agent.toml'}: File too large" in done.stderr
+    assert 'school = "s009"' in done.stderr, "what is to be written by hand"
+    assert sorted(one.name for one in folder.iterdir()) == ["test.key", "token"], "nothing half written"
+    token = (folder / "token").read_text().strip()
+    assert world.get("/v1/config", Authorization=f"Bearer {token}").status == 200
+    assert token not in done.stderr
+
+
+def test_a_code_may_be_given_where_no_process_list_shows_it(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(file: Path, *_: object) -> None:
-        raise OSError(28, "No space left on device", str(file))
-
-    monkeypatch.setattr("campus_agent.enroll._write", full)
-    status, said = run(capsys, f"http://127.0.0.1:{world.port}", code_of(world), "--dir", str(tmp_path / "etc"))
-    assert status == 1
-    assert "No space left on device" in said
-    assert 'school = "s009"' in said, "what is to be written by hand"
-    token = (tmp_path / "etc" / "token").read_text().strip()
-    assert world.get("/v1/config", Authorization=f"Bearer {token}").status == 200
-    assert token not in said
+    url, folder = f"http://127.0.0.1:{world.port}", tmp_path / "etc"
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run(capsys, url, "--dir", str(folder))[0] == 2
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{code_of(world)}\n"))
+    status, said = run(capsys, url, "--dir", str(folder))
+    assert status == 0, said
+    assert (folder / "token").exists()

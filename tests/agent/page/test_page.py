@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
@@ -26,7 +26,7 @@ from campus_agent.clock import Estimate, system_clock
 from campus_agent.config import AgentConfig, DayRange, Endpoint, Limits, Page, Period, Timetable
 from campus_agent.page import server as server_module
 from campus_agent.page.house import House
-from campus_agent.page.rates import direction, latency
+from campus_agent.page.rates import Look, direction, filled, latency
 from campus_agent.page.server import PageServer
 from campus_agent.page.view import classroom_page, codes_page
 from campus_agent.ship.shipper import ESTIMATES_KEY
@@ -74,39 +74,88 @@ def ask(made: PageServer, method: str, path: str, body: object = None, **headers
         line.close()
 
 
-@given(st.floats(1e5, 1e10), st.floats(0.02, 0.2), st.floats(2.5, 6.0))
-def test_a_steady_rate_is_found(rate: float, step: float, seconds: float) -> None:
-    samples = [(n * step, round(n * step * rate / 8)) for n in range(int(seconds / step) + 1)]
-    found = direction(samples, 1.0, 123)
+MSS = 1448
+
+
+def steady(rate: float, step: float = 0.05, seconds: float = 5.0) -> list[Look]:
+    """Looks at a load that never pauses and loses nothing."""
+    counts = [int(n * step * rate / 8 / MSS) for n in range(int(seconds / step) + 1)]
+    return [Look(n * step, count * MSS, count) for n, count in enumerate(counts)]
+
+
+def rate_of(looks: list[Look]) -> float:
+    found = direction(looks, 1.0, 0)
     assert found is not None
-    assert found.goodput_bits_per_second == pytest.approx(rate, rel=0.001)
+    return found.goodput_bits_per_second
+
+
+@given(st.floats(5e6, 1e10), st.floats(0.02, 0.2), st.floats(2.5, 6.0))
+def test_a_steady_rate_is_found(rate: float, step: float, seconds: float) -> None:
+    found = direction(steady(rate, step, seconds), 1.0, 123)
+    assert found is not None
+    assert found.goodput_bits_per_second == pytest.approx(rate, abs=0.001 * rate + 2 * 8 * MSS)
     assert (found.bytes, found.warmup_seconds >= 1.0) == (123, True)
 
 
-@given(st.lists(st.tuples(st.floats(0.001, 0.5), st.integers(0, 10**7)), max_size=60))
-def test_whatever_was_counted_the_rate_is_within_what_was_seen(steps: list[tuple[float, int]]) -> None:
-    samples, at, octets = [(0.0, 0)], 0.0, 0
-    for seconds, more in steps:
-        at, octets = at + seconds, octets + more
-        samples.append((at, octets))
-    found = direction(samples, 1.0, octets)
+@given(st.lists(st.tuples(st.floats(0.001, 0.5), st.integers(0, 10**4), st.integers(0, MSS)), max_size=60))
+def test_whatever_was_counted_the_rate_is_within_what_was_seen(steps: list[tuple[float, int, int]]) -> None:
+    looks, at, octets, segments = [Look(0.0, 0, 0)], 0.0, 0, 0
+    for seconds, more, payload in steps:
+        at, octets, segments = at + seconds, octets + more * payload, segments + more
+        looks.append(Look(at, octets, segments))
+    found = direction(looks, 1.0, octets)
     if found is not None:
-        fastest = max((b[1] - a[1]) * 8 / (b[0] - a[0]) for a, b in itertools.pairwise(samples))
+        fastest = max((b.segments - a.segments) * MSS * 8 / (b[0] - a[0]) for a, b in itertools.pairwise(looks))
         assert 0 < found.goodput_bits_per_second <= fastest * 1.000001
 
 
 def test_what_waits_behind_a_lost_segment_does_not_shift_the_rate() -> None:
-    samples = [(n * 0.05, n * 625_000) for n in range(101)]
-    for held in (range(20, 22), range(98, 101)):  # at either end of the window 1 MB is not in order yet
-        shifted = [(at, octets - (1_000_000 if n in held else 0)) for n, (at, octets) in enumerate(samples)]
-        found = direction(shifted, 1.0, 0)
-        assert found is not None
-        assert found.goodput_bits_per_second == pytest.approx(100e6, rel=0.003)
+    looks = steady(100e6)
+    for held in (range(20, 40), range(60, 70), range(90, 101)):  # 1 MB arrived and is not in order yet
+        shifted = [look._replace(octets=look.octets - 1_000_000 * (n in held)) for n, look in enumerate(looks)]
+        assert rate_of(shifted) == pytest.approx(100e6, rel=0.003)
+
+
+def test_what_came_twice_does_not_count() -> None:
+    twice = [look._replace(segments=round(look.segments * 1.05)) for look in steady(100e6)]
+    assert rate_of(twice) == pytest.approx(100e6, rel=0.003)
+
+
+def test_a_browser_that_pauses_does_not_slow_the_line() -> None:
+    looks, lost = [], 0
+    for n, look in enumerate(steady(100e6)):
+        if n in (30, 31, 32, 33, 34, 80, 81, 82):  # 0.4 s in all: a mean over the load would be a tenth too low
+            lost += round(100e6 / 8 / MSS * 0.05)
+        looks.append(Look(look.at_seconds, look.octets - lost * MSS, look.segments - lost))
+    assert rate_of(looks) == pytest.approx(100e6, rel=0.01)
+
+
+def test_a_gigabit_that_ended_after_two_seconds() -> None:
+    assert rate_of(steady(1e9, seconds=2.05)) == pytest.approx(1e9, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("lost", "window_limited", "idle", "working", "expected"),
+    [
+        (1, 0.0, [0.0002], [0.0002], True),
+        (0, 0.0, [0.0002, 0.04], [0.0036, 0.0036], True),
+        (0, 0.0, [0.0002], [0.0009], False),
+        (0, 0.9, [0.0002], [0.0402], False),  # it reads slowly, and answers late
+        (0, 0.9, [0.0002], [0.3], True),  # a queue longer than the window
+        (0, 0.0, [], [0.3], False),
+        (0, 0.0, [0.0002], [], False),
+    ],
+)
+def test_a_full_line_shows(
+    lost: int, window_limited: float, idle: list[float], working: list[float], expected: bool
+) -> None:
+    assert filled(lost, window_limited, idle, working) is expected
 
 
 def test_too_little_says_nothing() -> None:
     assert direction([], 1.0, 0) is None
-    assert direction([(0.0, 0), (0.5, 1), (1.2, 2)], 1.0, 0) is None
+    assert direction([Look(0.0, 0, 0), Look(0.5, 1, 1), Look(1.2, 2, 2)], 1.0, 0) is None
+    assert direction(steady(100e6, seconds=1.3), 1.0, 0) is None
     assert latency([], 0) is None
     found = latency([0.002, 0.003, 0.002], 3)
     assert found is not None
@@ -188,6 +237,49 @@ def test_a_whole_test_by_hand(tmp_path: Path) -> None:
     assert (body["kind"], body["subject"], body["record"]["browser"]) == ("inspection", "c101", "Mozilla/5.0 Chrome/1")
     assert body["record"]["measured"]["engine"] == "browser"
     assert body["record"]["browser_up_bits_per_second"] == 2.0
+
+
+def test_a_machine_that_cannot_keep_up_is_not_the_line_s_fault(tmp_path: Path) -> None:
+    """A reader and a sender of some 20 Mbit/s on a line that is never full: told as at least that, and as no verdict."""
+    with page(config(tmp_path)) as made:
+        name = begun(made)
+        for _ in range(3):
+            assert ask(made, "GET", f"/ping?trial={name}")[0] == 204
+        line = socket.create_connection(("127.0.0.1", made.server_address[1]))
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+        line.sendall(f"GET /down?trial={name} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        while line.recv(25_000):
+            sleep(0.01)
+        line.close()
+        line = socket.create_connection(("127.0.0.1", made.server_address[1]))
+        head = (
+            f"POST /up?trial={name} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-CampusMeter: 1\r\nContent-Length: 60000000\r\n\r\n"
+        )
+        line.sendall(head.encode())
+        with suppress(OSError):
+            while True:
+                line.sendall(b"x" * 25_000)
+                sleep(0.01)
+        line.close()
+        status, said = ask(made, "POST", "/finish", {"trial": name})
+    assert status == 200
+    assert said["down_bits_per_second"] < 40e6
+    assert said["up_bits_per_second"] < 40e6
+    assert (said["down_at_least"], said["up_at_least"], said["verdict"]) == (True, True, "insufficient"), said
+    with open_spool(tmp_path, role="reader") as spool:
+        (entry,) = spool.peek()
+        measured = json.loads(entry.body)["record"]["measured"]
+    assert measured["down"]["limited_by"] == measured["up"]["limited_by"] == "the browser's machine"
+
+
+def test_a_busy_gateway_is_told_as_that(tmp_path: Path) -> None:
+    hog = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        with page(config(tmp_path, limits=Limits(max_cpu_ratio=0.05))) as made:
+            assert ask(made, "POST", "/begin", {"room": "c101"})[1]["reason"] == "cpu"
+    finally:
+        hog.kill()
+        hog.wait()
 
 
 LESSON = Timetable((Period(time(9, 30), time(10, 15)),))

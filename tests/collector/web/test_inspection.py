@@ -39,6 +39,19 @@ def test_it_is_shown_and_not_judged(world: World) -> None:
     assert (kept["record"]["measured"]["engine"], kept["record"]["client"]) == ("browser", "10.0.1.2")
 
 
+def test_a_machine_that_could_not_fill_the_line_is_told_as_at_least(world: World) -> None:
+    slow = inspection(50e6, 49e6)
+    measured = slow.record.measured
+    bounded = {
+        name: msgspec.structs.replace(getattr(measured, name), lower_bound=True, limited_by="the browser's machine")
+        for name in ("down", "up")
+    }
+    record = msgspec.structs.replace(slow.record, measured=msgspec.structs.replace(measured, **bounded))
+    world.send(msgspec.structs.replace(slow, record=record))
+    page = world.get("/schools/s001", Accept_Language="zh").body.decode()
+    assert "下行 ≥ 50 兆，上行 ≥ 49 兆，数据不足" in page
+
+
 def test_a_phone_is_told_as_one(world: World) -> None:
     world.send(
         inspection(
