@@ -15,7 +15,8 @@ run: system-run $(STAMP) ## a school in network namespaces, measured for real: h
 
 # what measures no time and asks no network may run beside itself; the rest has the machine to itself
 BESIDE := tests/packaging tests/collector tests/dashboards tests/deploy tests/docs tests/wire \
-  $(addprefix tests/agent/,central clock config devices discover doctor enroll ports schedule ship)
+  $(addprefix tests/agent/,central clock config devices discover doctor enroll ports schedule ship) \
+  $(addprefix tests/flow/,test_chaos.py test_fortnight.py test_outage.py)
 
 test: system-test $(STAMP) lint ## linters and all tests
 	$(PY) -m pytest --durations=10 -n 2 --dist loadfile $(BESIDE)

@@ -16,6 +16,8 @@ from tests.lab.school import BUREAU, DEFAULT_ROOMS, LabSchool
 
 pytestmark = pytest.mark.lab
 
+ONE_MEASUREMENT = 0.03
+"""On a machine that runs everything at once; how exact the engine is, tests/agent/engine and the benchmark say."""
 ROOMS = [room for room in DEFAULT_ROOMS if room.id in ("c050", "c097", "c100", "c000")]
 OPTIONS = """
 [throughput]
@@ -128,7 +130,7 @@ def test_from_a_classroom_s_wire_to_a_query(tmp_path: Path) -> None:
                 assert len(rates) == (2 if room.on else 0)
                 for one in rates:
                     rate = float(one["value"][1])
-                    assert rate == pytest.approx(room.line_rate_bits_per_second, rel=0.015)
+                    assert rate == pytest.approx(room.line_rate_bits_per_second, rel=ONE_MEASUREMENT)
                 met = query(f'campus_subject_met{{target="classroom_bandwidth",subject="{room.id}"}}')
                 assert [one["value"][1] for one in met] == {"met": ["1"], "not_met": ["0"]}.get(room.truth, [])
             slowest = query("campus:classroom_line_rate_bits_per_second:min")
@@ -136,7 +138,7 @@ def test_from_a_classroom_s_wire_to_a_query(tmp_path: Path) -> None:
             for one in slowest:
                 rates = query(f'campus_classroom_line_rate_bits_per_second{{classroom="{one["metric"]["classroom"]}"}}')
                 assert float(one["value"][1]) == pytest.approx(
-                    min(float(rate["value"][1]) for rate in rates), rel=0.015
+                    min(float(rate["value"][1]) for rate in rates), rel=ONE_MEASUREMENT
                 )
             panels = json.loads(BOARD.read_text(encoding="utf-8"))["panels"]
             asked = [

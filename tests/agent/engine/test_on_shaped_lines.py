@@ -80,6 +80,16 @@ def measure(link: ShapedLink, segment: str = "classroom", target: int = TARGET) 
     pytest.skip(f"the machine is too busy to measure: {answer['detail']}")
 
 
+def measure_well(link: ShapedLink, verdict: str, capacity: int, segment: str = "classroom") -> dict[str, Any]:
+    """The verdict is right every time; a rate that something else on this machine shook is asked for again."""
+    for _ in range(ATTEMPTS):
+        answer = measure(link, segment)
+        assert answer["verdict"] == verdict, answer
+        if rates(answer) == pytest.approx([capacity] * 2, rel=0.015):
+            return answer
+    raise AssertionError(f"{ATTEMPTS} times not {capacity}: {rates(answer)}")
+
+
 def rates(answer: dict[str, Any]) -> list[float]:
     return [answer["record"][way]["line_rate_bits_per_second"] / 1e6 for way in ("down", "up")]
 
@@ -87,9 +97,7 @@ def rates(answer: dict[str, Any]) -> list[float]:
 @pytest.mark.parametrize(("capacity", "verdict"), [(10, "not_met"), (50, "not_met"), (97, "not_met"), (100, "met")])
 def test_the_verdict_and_the_rate_are_the_lines(link: ShapedLink, capacity: int, verdict: str) -> None:
     link.shape(capacity)
-    answer = measure(link)
-    assert answer["verdict"] == verdict, answer
-    assert rates(answer) == pytest.approx([capacity] * 2, rel=0.015)
+    answer = measure_well(link, verdict, capacity)
     for way in ("down", "up"):
         assert not answer["record"][way].get("lower_bound")
         assert answer["record"][way]["limited_by"] == "queue"
@@ -110,17 +118,13 @@ def test_other_traffic_is_counted_in(link: ShapedLink, capacity: int, verdict: s
     bursty = (sys.executable, "-m", "tests.bench.bursty")
     with link.running(link.near, *bursty, FAR_ADDRESS, mean), link.running(link.far, *bursty, NEAR_ADDRESS, mean):
         time.sleep(0.5)  # Python starts
-        answer = measure(link)
-    assert answer["verdict"] == verdict, answer
-    assert rates(answer) == pytest.approx([capacity] * 2, rel=0.015)
-    assert answer["record"]["cross_traffic_bits_per_second"] > 5e6
+        seen = [measure_well(link, verdict, capacity) for _ in range(ATTEMPTS)]
+    assert max(one["record"]["cross_traffic_bits_per_second"] for one in seen) > 5e6, "it comes in bursts"
 
 
 def test_a_speed_boost_on_an_uplink_is_seen_through(link: ShapedLink) -> None:
     link.shape(50, bucket_bytes=4_000_000)
-    answer = measure(link, "uplink")
-    assert answer["verdict"] == "not_met", answer
-    assert rates(answer) == pytest.approx([50] * 2, rel=0.015)
+    answer = measure_well(link, "not_met", 50, "uplink")
     for way in ("down", "up"):
         assert answer["record"][way]["limited_by"] == "token_bucket"
         assert answer["record"][way]["burst_line_rate_bits_per_second"] > 98e6
