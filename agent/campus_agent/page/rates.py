@@ -18,6 +18,7 @@ class Look(NamedTuple):
 
 LEAST_WINDOW_SECONDS = 0.5
 RATE_WINDOW_SECONDS = 1.0
+STRAY_LOSS_RATIO = 1e-4
 QUEUE_SECONDS = 0.001
 """A round trip that grew by so much waited in a queue: the line was full."""
 DELAYED_ACK_SECONDS = 0.05
@@ -52,17 +53,16 @@ def direction(looks: Sequence[Look], warmup_seconds: float, octets_on_wire: int)
     )
 
 
-def filled(lost_segments: int, window_limited_ratio: float, idle_rtts: Sequence[float], rtts: Sequence[float]) -> bool:
+def filled(lost_ratio: float, window_limited_ratio: float, idle_rtts: Sequence[float], rtts: Sequence[float]) -> bool:
     """Was the line full? Only then is a rate the line's. A full line loses segments, or has a queue in front of it.
 
-    Where neither is seen, the machine at the other end could not do more: a line is not blamed without proof.
+    Where neither is seen, the machine at the other end could not do more: a line is not blamed without proof. Where that machine's window held us
+    back most of the time, it is the limit whatever was lost now and then, unless the queue holds more than the window.
     """
-    if lost_segments > 0:
-        return True
-    if not idle_rtts or not rtts:
-        return False
-    grown = median(rtts) - min(idle_rtts)
-    return grown > (DELAYED_ACK_SECONDS if window_limited_ratio > 0.5 else QUEUE_SECONDS)
+    grown = median(rtts) - min(idle_rtts) if idle_rtts and rtts else 0.0
+    if window_limited_ratio > 0.5:
+        return grown > DELAYED_ACK_SECONDS
+    return lost_ratio > STRAY_LOSS_RATIO or grown > QUEUE_SECONDS
 
 
 def _arrived(window: Sequence[Look]) -> list[tuple[float, float]]:

@@ -204,7 +204,8 @@ class Trial:
             return msgspec.structs.replace(found, lower_bound=True, limited_by="our own pace")
         held_back = load.window_limited_seconds / (load.looks[-1].at_seconds - load.began)
         # what a browser sends tells nothing of its round trips here: there only a loss shows that the line was full
-        if filled(load.lost_segments, held_back, self.pings, [] if load.up else load.rtts):
+        lost = load.lost_segments / max(1, load.looks[-1].segments)
+        if filled(lost, held_back, self.pings, [] if load.up else load.rtts):
             return found
         return msgspec.structs.replace(found, lower_bound=True, limited_by="the browser's machine")
 

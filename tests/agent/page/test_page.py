@@ -137,7 +137,9 @@ def test_a_gigabit_that_ended_after_two_seconds() -> None:
 @pytest.mark.parametrize(
     ("lost", "window_limited", "idle", "working", "expected"),
     [
-        (1, 0.0, [0.0002], [0.0002], True),
+        (0.002, 0.0, [0.0002], [0.0002], True),
+        (0.00005, 0.0, [0.0002], [0.0002], False),  # one now and then proves nothing
+        (0.002, 0.9, [0.0002], [0.0102], False),
         (0, 0.0, [0.0002, 0.04], [0.0036, 0.0036], True),
         (0, 0.0, [0.0002], [0.0009], False),
         (0, 0.9, [0.0002], [0.0402], False),  # it reads slowly, and answers late
@@ -147,7 +149,7 @@ def test_a_gigabit_that_ended_after_two_seconds() -> None:
     ],
 )
 def test_a_full_line_shows(
-    lost: int, window_limited: float, idle: list[float], working: list[float], expected: bool
+    lost: float, window_limited: float, idle: list[float], working: list[float], expected: bool
 ) -> None:
     assert filled(lost, window_limited, idle, working) is expected
 
