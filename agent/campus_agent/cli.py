@@ -41,6 +41,7 @@ COMMANDS = {
         "permissions, tools, reachability, clock: what to do about each", "检查权限、工具、连通性和时钟，并给出处理办法"
     ),
 }
+MAX_TYPED = 200
 EPILOG = Text(
     "Exit codes: 0 met or fine, 1 not met or something is wrong, 2 usage or configuration, 3 could not be measured.\n"
     "CAMPUS_LANG=zh|en chooses the language; CAMPUS_<TABLE>_<KEY> overrides a key of the configuration.",
@@ -234,6 +235,8 @@ def _port(text: str) -> int:
 
 
 def _enroll(arguments: argparse.Namespace, language: Language) -> int:
+    import unicodedata  # here: the resident agent does without it
+
     from campus_agent.enroll import EnrolFailed, enroll
 
     parts = urlsplit(arguments.url)
@@ -248,9 +251,13 @@ def _enroll(arguments: argparse.Namespace, language: Language) -> int:
         )
         print(text.in_(language), file=sys.stderr)
         return EXIT_USAGE
-    code = arguments.code if arguments.code is not None else _asked(Text("Code: ", "注册码："), language)
-    if not code:
-        text = Text("CODE: nothing was given", "注册码：未输入")
+    given = arguments.code if arguments.code is not None else _asked(Text("Code: ", "注册码："), language)
+    code = unicodedata.normalize("NFKC", given).strip()  # a Chinese keyboard may give full-width letters
+    if not code or not code.isascii():
+        text = Text(
+            "CODE: nothing was given that could be one: letters, digits and hyphens",
+            "注册码：未输入，或含有字母、数字、连字符以外的字符",
+        )
         print(text.in_(language), file=sys.stderr)
         return EXIT_USAGE
     try:
@@ -277,9 +284,14 @@ def _enroll(arguments: argparse.Namespace, language: Language) -> int:
 
 def _asked(question: Text, language: Language) -> str:
     """A line from whoever sits there, or from a pipe."""
+    if sys.stdin is None:
+        return ""
     if sys.stdin.isatty():
         print(question.in_(language), end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
+    try:
+        return sys.stdin.readline(MAX_TYPED)
+    except UnicodeDecodeError:
+        return ""
 
 
 def _after_enrolment(file: Path, language: Language) -> None:

@@ -186,9 +186,12 @@ def _pin(url: str, wanted: str, ca_file: Path) -> Path:
                 f"{url}：CA 指纹为 {found}，与给定的不符，可能有人冒充采集端；注册码未使用",
             )
         )
-    beside = ca_file.with_name(f".{ca_file.name}.part")
-    beside.write_text(pem, encoding="ascii")
-    beside.replace(ca_file)
+    try:
+        _write(ca_file, pem, 0o644, None)
+    except OSError as error:
+        raise EnrolFailed(
+            Text(f"{ca_file}: {error.strerror}; the code was not used", f"{ca_file}：{error.strerror}；注册码未使用")
+        ) from None
     return ca_file
 
 

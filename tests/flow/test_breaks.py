@@ -13,7 +13,7 @@ import pytest
 
 from tests.flow.programs import python, running, until
 from tests.flow.test_spine import bureau_files
-from tests.lab.school import BUREAU, DEFAULT_ROOMS, LabSchool
+from tests.lab.school import BUREAU, DEFAULT_ROOMS, ONE_MEASUREMENT, LabSchool
 
 pytestmark = pytest.mark.lab
 ROOMS = [room for room in DEFAULT_ROOMS if room.id in ("c050", "c100", "c000")]
@@ -85,8 +85,8 @@ def test_a_break(tmp_path: Path) -> None:
             measured = {
                 name: told[name]["record"]["down"]["line_rate_bits_per_second"] for name in ("c050", "c100", "uplink")
             }
-            assert measured["c050"] == pytest.approx(50e6, rel=0.03)
-            assert measured["c100"] == pytest.approx(100e6, rel=0.03)
+            assert measured["c050"] == pytest.approx(50e6, rel=ONE_MEASUREMENT)
+            assert measured["c100"] == pytest.approx(100e6, rel=ONE_MEASUREMENT)
             assert measured["uplink"] > 196e6
             page = school.bureau.run(
                 "curl", "-sk", "-H", "Authorization: Bearer the-read-token", f"{url}/metrics"
@@ -110,7 +110,7 @@ def test_a_reference_agrees_and_a_video_ends_it_at_once(tmp_path: Path) -> None:
             said = json.loads(reference.communicate(timeout=90)[0])
         whole = time.monotonic() - began
         assert (said["engine"], said["mode"], said["verdict"]) == ("iperf3", "reference", quick["verdict"])
-        assert said["down"]["line_rate_bits_per_second"] == pytest.approx(100e6, rel=0.03)
+        assert said["down"]["line_rate_bits_per_second"] == pytest.approx(100e6, rel=ONE_MEASUREMENT)
         assert said["down"]["bytes"] > 20 * quick["down"]["bytes"]
 
         began = time.monotonic()

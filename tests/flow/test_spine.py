@@ -12,12 +12,10 @@ from urllib.parse import quote
 import pytest
 
 from tests.flow.programs import logged, python, running, until
-from tests.lab.school import BUREAU, DEFAULT_ROOMS, LabSchool
+from tests.lab.school import BUREAU, DEFAULT_ROOMS, ONE_MEASUREMENT, LabSchool
 
 pytestmark = pytest.mark.lab
 
-ONE_MEASUREMENT = 0.03
-"""On a machine that runs everything at once; how exact the engine is, tests/agent/engine and the benchmark say."""
 ROOMS = [room for room in DEFAULT_ROOMS if room.id in ("c050", "c097", "c100", "c000")]
 OPTIONS = """
 [throughput]

@@ -19,6 +19,7 @@ class Look(NamedTuple):
 LEAST_WINDOW_SECONDS = 0.5
 RATE_WINDOW_SECONDS = 1.0
 STRAY_LOSS_RATIO = 1e-4
+"""So few are lost on an idle line too."""
 QUEUE_SECONDS = 0.001
 """A round trip that grew by so much waited in a queue: the line was full."""
 DELAYED_ACK_SECONDS = 0.05
@@ -28,7 +29,7 @@ DELAYED_ACK_SECONDS = 0.05
 def direction(looks: Sequence[Look], warmup_seconds: float, octets_on_wire: int) -> DirectionRecord | None:
     """The goodput that the line kept up for a second; None where too little was seen to say.
 
-    The warm-up counts from the first octet; looks in which nothing more arrived are left out. As in RFC 9097, section 6, the rate is that of good
+    The warm-up counts from the first octet; looks in which nothing more arrived are left out. As in RFC 9097, the rate is that of good
     sub-intervals of a second, because a browser pauses and the line is not to blame; of all of them the upper quartile, not the highest, because a
     busy gateway looks at the clock late.
     """

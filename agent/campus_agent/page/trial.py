@@ -26,6 +26,7 @@ PACE = 5
 _SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; Python does not name it
 LOOK_SECONDS = 0.05
 LEAVE_SECONDS = 2.0
+"""For the connections of a load that is over; one that stands still must not hold up the result."""
 WHOLE_SECONDS = 60.0
 """Longer than any test takes, with its waiting."""
 IDLE_SECONDS = 12.0
@@ -203,8 +204,8 @@ class Trial:
         if found.goodput_bits_per_second >= 0.9 * load.pace_bytes_per_second * 8:
             return msgspec.structs.replace(found, lower_bound=True, limited_by="our own pace")
         held_back = load.window_limited_seconds / (load.looks[-1].at_seconds - load.began)
-        # what a browser sends tells nothing of its round trips here: there only a loss shows that the line was full
         lost = load.lost_segments / max(1, load.looks[-1].segments)
+        # what a browser sends tells nothing of its round trips here: there only a loss shows that the line was full
         if filled(lost, held_back, self.pings, [] if load.up else load.rtts):
             return found
         return msgspec.structs.replace(found, lower_bound=True, limited_by="the browser's machine")

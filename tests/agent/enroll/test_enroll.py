@@ -119,6 +119,16 @@ def test_a_private_authority_is_pinned_by_its_fingerprint(tmp_path: Path, capsys
         assert status == 1
         assert made.fingerprint in said
         assert run(capsys, url, code, "--dir", str(folder))[0] == 1, "without the fingerprint it is not trusted"
+        full = ["prlimit", "--fsize=100", sys.executable, "-B", "-m", "campus_agent", "enroll", url, code]
+        done = subprocess.run(
+            [*full, "--dir", str(folder), "--ca-sha256", made.fingerprint],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, "the code was not used" in done.stderr) == (1, True), done.stderr
+        assert list(folder.iterdir()) == [], "nothing half written"
         status, said = run(capsys, url, code, "--dir", str(folder), "--ca-sha256", made.fingerprint.upper())
         assert status == 0, said
         config = load_config(folder / "agent.toml")
@@ -183,9 +193,14 @@ def test_a_code_may_be_given_where_no_process_list_shows_it(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, folder = f"http://127.0.0.1:{world.port}", tmp_path / "etc"
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    assert run(capsys, url, "--dir", str(folder))[0] == 2
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{code_of(world)}\n"))
+    unreadable = io.TextIOWrapper(io.BytesIO(b"\xff\n"), encoding="utf-8")
+    for nothing in (io.StringIO(""), io.StringIO("\udcff\n"), io.StringIO("注册码\n"), unreadable, None):
+        monkeypatch.setattr("sys.stdin", nothing)
+        assert run(capsys, url, "--dir", str(folder))[0] == 2
+    assert run(capsys, url, "\udcff", "--dir", str(folder))[0] == 2
+    assert not folder.exists()
+    full_width = "".join(chr(ord(one) + 0xFEE0) for one in code_of(world))
+    monkeypatch.setattr("sys.stdin", io.StringIO(f" {full_width} \n"))
     status, said = run(capsys, url, "--dir", str(folder))
     assert status == 0, said
     assert (folder / "token").exists()
