@@ -29,7 +29,9 @@ else
   [ -x /opt/campusmeter/bin/python ] || /usr/bin/python3 -m venv /opt/campusmeter
   /opt/campusmeter/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "campusmeter[collector] @ file://$(realpath "$program")"
   ln -sfn /opt/campusmeter/bin/campus-collector /usr/bin/campus-collector
-  install -m 644 "$here/deploy/systemd/campus-collector.service" /etc/systemd/system/campus-collector.service
+  # where the package would put it, so that the package can take its place later; before 0.3 it stood where nothing replaces it
+  install -m 644 "$here/deploy/systemd/campus-collector.service" /lib/systemd/system/campus-collector.service
+  rm -f /etc/systemd/system/campus-collector.service
 fi
 
 say "user and folders  用户与目录"
@@ -45,23 +47,33 @@ if [ ! -e /etc/campus-collector/collector.toml ]; then
 fi
 /usr/bin/campus-collector check-config --config /etc/campus-collector/collector.toml
 
-say "Prometheus, Alertmanager: /etc/prometheus"
-for name in recording.rules.yml alerts.rules.yml; do  # ours: always renewed
-  install -m 644 "$here/deploy/prometheus/$name" "/etc/prometheus/$name"
-done
-for name in prometheus.yml alertmanager.yml; do  # theirs to edit: put there once, what was there is kept beside
-  if ! grep -qsi campus "/etc/prometheus/$name"; then
-    [ ! -e "/etc/prometheus/$name" ] || cp -p "/etc/prometheus/$name" "/etc/prometheus/$name.before-campusmeter"
-    install -m 644 "$here/deploy/prometheus/$name" "/etc/prometheus/$name"
+etc=/etc/prometheus/campusmeter
+say "Prometheus, Alertmanager: $etc"
+# Nothing that belongs to Debian's packages is changed: an upgrade that finds a changed conffile would ask, or stop.
+for name in prometheus.yml alertmanager.yml; do  # before 0.3 these replaced Debian's: what staff edited moves, Debian's comes back
+  if [ -e "/etc/prometheus/$name.before-campusmeter" ]; then
+    [ -e "$etc/$name" ] || install -D -m 644 "/etc/prometheus/$name" "$etc/$name"
+    mv "/etc/prometheus/$name.before-campusmeter" "/etc/prometheus/$name"
   fi
 done
+sed -i 's|^ARGS="--cluster.listen-address= --web.listen-address=127.0.0.1:9093 |ARGS="|' /etc/default/prometheus-alertmanager
+sed -i 's|^ARGS="--web.listen-address=127.0.0.1:9090 |ARGS="|' /etc/default/prometheus
+install -d -m 755 "$etc"
+for name in recording.rules.yml alerts.rules.yml; do  # ours: always renewed
+  install -m 644 "$here/deploy/prometheus/$name" "$etc/$name"
+done
+for name in prometheus.yml alertmanager.yml; do  # theirs to edit: put there once
+  [ -e "$etc/$name" ] || install -m 644 "$here/deploy/prometheus/$name" "$etc/$name"
+done
+arguments() {  # of a service of Debian's, by a drop-in of systemd
+  install -d -m 755 "/etc/systemd/system/$1.service.d"
+  printf '[Service]\nEnvironmentFile=\nEnvironment="ARGS=%s"\n' "$2" >"/etc/systemd/system/$1.service.d/campusmeter.conf"
+}
+arguments prometheus "--config.file=$etc/prometheus.yml --web.listen-address=127.0.0.1:9090"
 # one Alertmanager needs no cluster, and no open port 9094
-grep -qs 'cluster.listen-address' /etc/default/prometheus-alertmanager ||
-  sed -i 's|^ARGS="|ARGS="--cluster.listen-address= --web.listen-address=127.0.0.1:9093 |' /etc/default/prometheus-alertmanager
-grep -qs 'web.listen-address' /etc/default/prometheus ||
-  sed -i 's|^ARGS="|ARGS="--web.listen-address=127.0.0.1:9090 |' /etc/default/prometheus
-promtool check config /etc/prometheus/prometheus.yml >/dev/null
-amtool check-config /etc/prometheus/alertmanager.yml >/dev/null 2>&1 || echo "Please look at /etc/prometheus/alertmanager.yml. 请检查该文件。" >&2
+arguments prometheus-alertmanager "--config.file=$etc/alertmanager.yml --cluster.listen-address= --web.listen-address=127.0.0.1:9093"
+promtool check config "$etc/prometheus.yml" >/dev/null
+amtool check-config "$etc/alertmanager.yml" >/dev/null 2>&1 || echo "Please look at $etc/alertmanager.yml. 请检查该文件。" >&2
 
 say "services  服务"
 systemctl daemon-reload 2>/dev/null || true
@@ -73,8 +85,8 @@ done
 cat <<'END'
 
 The collector answers at http://127.0.0.1:8080/, Prometheus at http://127.0.0.1:9090/, Alertmanager at http://127.0.0.1:9093/.
-Next: a certificate for other machines (deploy/collector.sample.toml), the receivers in /etc/prometheus/alertmanager.yml,
+Next: a certificate for other machines (deploy/collector.sample.toml), the receivers in /etc/prometheus/campusmeter/alertmanager.yml,
 the inventory (campus-collector inventory sample), the dashboards (dashboards/README.md).
 采集端：http://127.0.0.1:8080/ ，Prometheus：http://127.0.0.1:9090/ ，Alertmanager：http://127.0.0.1:9093/ 。
-下一步：为其他机器配置证书，在 /etc/prometheus/alertmanager.yml 填写接收人，导入学校清单，导入仪表盘。
+下一步：为其他机器配置证书，在 /etc/prometheus/campusmeter/alertmanager.yml 填写接收人，导入学校清单，导入仪表盘。
 END

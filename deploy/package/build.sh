@@ -65,8 +65,8 @@ build() {
   install -m 644 "$root/README.md" "$root/README.zh-CN.md" "$root/CHANGELOG.md" "$root/LICENSE" "$root/deploy/$name.sample.toml" "$tree/usr/share/doc/$package/"
   [ "$name" = collector ] || install -m 644 "$root/deploy/terms.sample.toml" "$tree/usr/share/doc/$package/"
   if [ "$name" = collector ]; then
-    install -D -m 644 "$here/collector/collector.toml" "$tree/etc/campus-collector/collector.toml"
-    echo /etc/campus-collector/collector.toml >"$tree/DEBIAN/conffiles"
+    # no conffile: postinst puts it in place once, and no upgrade ever asks about what staff changed
+    install -D -m 644 "$here/collector/collector.toml" "$tree/usr/share/campus-collector/collector.toml"
   fi
   local size
   size=$(du -sk --apparent-size "$tree" | cut -f1)

@@ -9,9 +9,20 @@ getent passwd "$package" >/dev/null ||
 if [ "$package" = campus-agent ]; then mode=700; else mode=750; fi
 install -d -m "$mode" -o "$package" -g "$package" "$home"
 install -d -m 750 -o root -g "$package" "$etc"
+if [ "$package" = campus-collector ] && [ ! -e "$etc/collector.toml" ]; then
+  install -m 640 /usr/share/campus-collector/collector.toml "$etc/collector.toml"
+fi
 if [ -f "$etc/collector.toml" ]; then
   chgrp "$package" "$etc/collector.toml"
   chmod o= "$etc/collector.toml"
+fi
+unit=/etc/systemd/system/$package.service
+if [ -f "$unit" ] && [ ! -L "$unit" ]; then  # the script for bureaus put a copy there before 0.3
+  if [ "$(sha256sum "$unit" | cut -d ' ' -f 1)" = ee4d4dfe2c730a242d25ea04141b463109d04912531c1684c081900288755a76 ]; then
+    rm -f "$unit"
+  else
+    echo "$unit hides this package's unit; put your changes into $unit.d/local.conf and remove it  该文件遮盖了软件包自带的单元文件，请将改动移至 $unit.d/local.conf 后删除它" >&2
+  fi
 fi
 if command -v systemctl >/dev/null; then
   [ -n "$2" ] || systemctl --quiet enable "$package.service" || true

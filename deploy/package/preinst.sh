@@ -18,8 +18,12 @@ END
     if [ "$size" -lt 2000000000 ] && [ "$free" -gt $((size * 3)) ]; then
       copy=/var/lib/$package/before-$version.db
       rm -f "$copy"
-      # as the service's user: what belongs to it must never be written by root
-      runuser -u campus-collector -- /usr/bin/campus-collector backup "$copy" >/dev/null 2>&1 || echo "$package: no copy of the database was made; going on  未能备份数据库，继续升级" >&2
+      # As the service's user: what belongs to it must never be written by root. Bounded: the version that is installed may never end while
+      # results come in (0.2.0).
+      timeout --kill-after=10 120 runuser -u campus-collector -- /usr/bin/campus-collector backup "$copy" >/dev/null 2>&1 || {
+        rm -f "$copy" "/var/lib/$package/.before-$version.db."*
+        echo "$package: no copy of the database was made; going on  未能备份数据库，继续升级" >&2
+      }
     else
       echo "$package: the database is large: please make your own copy (campus-collector backup)  数据库较大，请自行备份" >&2
     fi

@@ -24,6 +24,7 @@ declare -A why=(
   [libreoffice-writer-nogui]="the tests open the report as staff do"
   [systemd-container]="the tests boot a Debian with systemd"
   [debootstrap]="and install the packages in a clean one"
+  [faketime]="whose gateway's clock jumps by two weeks"
   [lldpd]="the tests listen to a switch"
   [gstreamer1.0-plugins-base]="its test picture and tone"
   [gstreamer1.0-plugins-good]="its packets"
@@ -33,7 +34,7 @@ declare -A why=(
 )
 wanted=(iperf3 libiperf0 iproute2 ethtool procps)
 [ "$purpose" = test ] && wanted+=(prometheus prometheus-alertmanager chromium fonts-noto-cjk openssl snmpd dnsmasq-base lldpd
-  systemd-container debootstrap libreoffice-writer-nogui
+  systemd-container debootstrap faketime libreoffice-writer-nogui
   gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
   gstreamer1.0-plugins-bad)
 [ "$purpose" = bench ] && wanted+=(snmpd prometheus-snmp-exporter)

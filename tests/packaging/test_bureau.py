@@ -4,11 +4,12 @@ import json
 import re
 import shutil
 import subprocess
+from hashlib import md5
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.machine import machine, needs_machine
+from tests.packaging.machine import Machine, machine, needs_machine
 
 ROOT = Path(__file__).parents[2]
 CHECK = """
@@ -30,18 +31,45 @@ echo "== journal"; journalctl -b --no-pager -p warning -u campus-collector | tai
 """
 
 
+def as_0_2_left_it(root: Path) -> None:
+    """The script of 0.2.0 put its files in the place of Debian's, and staff edited them."""
+    for name in ("prometheus.yml", "alertmanager.yml"):
+        file = root / "etc/prometheus" / name
+        file.rename(file.with_name(f"{name}.before-campusmeter"))
+        file.write_text((ROOT / "deploy/prometheus" / name).read_text() + "# the staff's own receivers\n")
+    for service, arguments in {
+        "prometheus": "--web.listen-address=127.0.0.1:9090 ",
+        "prometheus-alertmanager": "--cluster.listen-address= --web.listen-address=127.0.0.1:9093 ",
+    }.items():
+        file = root / "etc/default" / service
+        file.write_text(file.read_text().replace('ARGS="', f'ARGS="{arguments}', 1))
+    shutil.copy(
+        ROOT / "tests/captures/units/campus-collector-0.2.0.service",
+        root / "etc/systemd/system/campus-collector.service",
+    )
+
+
+def changed_conffiles(bureau: Machine) -> list[str]:
+    """Configuration files of the packages we set up that are not as their package brought them: what makes dpkg ask at an upgrade."""
+    listed = bureau.run(["dpkg-query", "-W", "-f=${Conffiles}\n", "prometheus", "prometheus-alertmanager"]).stdout
+    pairs = [line.split()[:2] for line in listed.splitlines() if line.strip() and "obsolete" not in line]
+    return [name for name, digest in pairs if md5((bureau.root / name.lstrip("/")).read_bytes()).hexdigest() != digest]
+
+
 def test_the_set_on_plain_debian_packages(tmp_path: Path) -> None:
     needs_machine()
     if shutil.which("prometheus") is None:
         pytest.fail("prometheus must be there: deploy/setup/packages.sh test")
     with machine(tmp_path) as bureau:
         shutil.copytree(ROOT, bureau.root / "srv/campusmeter", ignore=shutil.ignore_patterns(".venv", ".git", ".run"))
-        (bureau.root / "etc/prometheus/prometheus.yml").write_text("# the bureau's own\n")
+        as_0_2_left_it(bureau.root)
         for _ in range(2):  # it may be run again
             installed = bureau.run(["/srv/campusmeter/deploy/bureau.sh"])
             assert installed.returncode == 0, installed.stdout + installed.stderr
-        kept = bureau.root / "etc/prometheus/prometheus.yml.before-campusmeter"
-        assert kept.read_text() == "# the bureau's own\n"
+        assert changed_conffiles(bureau) == [], "an upgrade of these packages would ask"
+        edited = bureau.root / "etc/prometheus/campusmeter/alertmanager.yml"
+        assert edited.read_text().endswith("# the staff's own receivers\n")
+        assert not (bureau.root / "etc/systemd/system/campus-collector.service").exists()
         said = bureau.boot(CHECK)
     parts = dict(re.findall(r"^== (\w+)\n(.*?)(?=^== |\Z)", said, re.MULTILINE | re.DOTALL))
     assert parts["units"].split() == ["active"] * 3, said

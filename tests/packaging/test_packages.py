@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from campus_wire.version import VERSION
+from tests.packaging.conftest import NEWER
 from tests.packaging.machine import Machine, machine, needs_machine
 
 ROOT = Path(__file__).parents[2]
-NEWER = "99.0.0"
 KEPT = os.environ.get("CAMPUS_DEBIAN_ROOT")
 """A folder where the clean Debian is kept between runs."""
 
@@ -72,28 +72,6 @@ say end
 """
 
 
-def run(*command: object) -> None:
-    """To its end, well."""
-    done = subprocess.run([str(one) for one in command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def renewed(deb: Path, folder: Path) -> None:
-    """The same package with a higher version, in the control file and in the program."""
-    tree = folder / deb.stem
-    run("dpkg-deb", "--raw-extract", deb, tree)
-    control = tree / "DEBIAN/control"
-    control.write_text(control.read_text().replace(f"Version: {VERSION}", f"Version: {NEWER}"))
-    for script in (tree / "DEBIAN").glob("p*"):
-        script.write_text(script.read_text().replace(VERSION, NEWER))
-    (version,) = tree.rglob("campus_wire/version.py")
-    version.write_text(version.read_text().replace(f'"{VERSION}"', f'"{NEWER}"'))
-    for compiled in version.parent.glob("__pycache__/version.*"):
-        compiled.unlink()
-    run("dpkg-deb", "--build", "--root-owner-group", "-Znone", tree, folder / deb.name)
-    shutil.rmtree(tree)
-
-
 @pytest.fixture(scope="module")
 def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A minimal Debian 12 with systemd, by debootstrap from the mirror this machine itself uses."""
@@ -117,18 +95,6 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield root
     if not KEPT:
         shutil.rmtree(root, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This version, a newer one, and the bundle for gateways without Internet."""
-    folder = tmp_path_factory.mktemp("packages")
-    run(ROOT / "deploy/package/build.sh", "--out", folder / "now")
-    run(ROOT / "deploy/package/bundle.sh", "--out", folder / "now")
-    (folder / "newer").mkdir()
-    for deb in (folder / "now").glob("*.deb"):
-        renewed(deb, folder / "newer")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ class Job:
     @property
     def first_seconds(self) -> float:
         """How long after the start is it due first?"""
-        return NETWORK_FIRST_SECONDS if self.kind == "network" else 0.0
+        return min(NETWORK_FIRST_SECONDS, self.every_seconds) if self.kind == "network" else 0.0
 
     @property
     def heavy(self) -> bool:
