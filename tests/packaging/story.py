@@ -97,6 +97,13 @@ def run(*argv: str, seconds: float = 120, **options: Any) -> dict[str, Any]:
     return {"code": done.returncode, "out": done.stdout[-20_000:], "error": done.stderr[-5_000:]}
 
 
+def must(*argv: str, seconds: float = 120) -> str:
+    """A command that has to work: its output. Raises AssertionError with what it printed."""
+    said = run(*argv, seconds=seconds)
+    assert said["code"] == 0, (argv, said)
+    return str(said["out"])
+
+
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     """Wait for something to become true. Raises TimeoutError."""
     end = time.monotonic() + seconds
@@ -227,17 +234,16 @@ def spool() -> dict[str, Any]:
 def enrol() -> None:
     """The bureau's inventory and code, the school's own file, as the documents say."""
     inventory = Path("/srv/inventory")
-    run("campus-collector", "inventory", "import", str(inventory), *COLLECTOR)
-    run("campus-collector", "inventory", "export", "/srv/inventory.xlsx", *COLLECTOR)
-    code = run("campus-collector", "enroll-code", "s001", "--url", "http://127.0.0.1:8080", *COLLECTOR)["out"].strip()
+    must("campus-collector", "inventory", "import", str(inventory), *COLLECTOR)
+    must("campus-collector", "inventory", "export", "/srv/inventory.xlsx", *COLLECTOR)
+    code = must("campus-collector", "enroll-code", "s001", "--url", "http://127.0.0.1:8080", *COLLECTOR).strip()
     CLOCK.write_text("+0\n")
     folder = Path("/etc/systemd/system/campus-agent.service.d")
     folder.mkdir()
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     (folder / "clock.conf").write_text(FAKETIME.format(library=library, file=CLOCK))
     run("systemctl", "daemon-reload")
-    enrolled = run("campus-agent", "enroll", "http://127.0.0.1:8080", code)
-    assert enrolled["code"] == 0, enrolled
+    must("campus-agent", "enroll", "http://127.0.0.1:8080", code)
     for name, text in {"community": COMMUNITY, "stream": STREAM_PASSWORD}.items():
         (STATE / name).write_text(text + "\n")
         (STATE / name).chmod(0o600)
@@ -247,10 +253,11 @@ def enrol() -> None:
 
 
 def new_configuration() -> None:
-    """The bureau adds a platform; the agent asks soon after it has started, and begins again with it."""
+    """The bureau adds a platform; the agent asks when it has started, and begins again with it."""
     text = f"service_id,service,url,town_id\nweb-1,平台,http://{BOX}:{PLATFORM_PORT}/,\n"
     Path("/srv/inventory/services.csv").write_text(text)
-    run("campus-collector", "inventory", "import", "/srv/inventory", *COLLECTOR)
+    must("campus-collector", "inventory", "import", "/srv/inventory", *COLLECTOR)
+    must("systemctl", "restart", "campus-agent")
     until(lambda: outcomes()["service/web-1"], 60, "a result of the platform that only the bureau knows")
 
 
@@ -266,10 +273,9 @@ def first() -> dict[str, Any]:
     until(ready, 60, "the collector")
     enrol()
     with gateway_lab(Path("/srv/lab"), STATE / "test.key"):
-        run("systemctl", "restart", "campus-agent")
+        new_configuration()
         watch = Watch()
         try:
-            new_configuration()
             configured = time.monotonic()
             said["commands"] = commands()
             until(
@@ -317,14 +323,14 @@ def first() -> dict[str, Any]:
 def commands() -> dict[str, Any]:
     """Each worker once by hand, under its unit's sandbox."""
     agent = {
-        name: sandboxed("campus-agent", "/usr/bin/campus-agent", *argv, "--config", CONFIG)
+        name: sandboxed("campus-agent", "/usr/bin/campus-agent", *argv)
         for name, argv in {
-            "campus": ("measure", "classroom", "c101", "--json"),
-            "iperf3": ("measure", "classroom", "c102", "--json"),
-            "uplink": ("measure", "uplink", "--json"),
-            "device": ("measure", "device", "rec-1", "--json"),
-            "port": ("measure", "port", "c101", "--json"),
-            "service": ("measure", "service", "web-1", "--json"),
+            "campus": ("measure", "classroom", "c101", "--json", "--config", CONFIG),
+            "iperf3": ("measure", "classroom", "c102", "--json", "--config", CONFIG),
+            "uplink": ("measure", "uplink", "--json", "--config", CONFIG),
+            "device": ("measure", "device", "rec-1", "--json", "--config", CONFIG),
+            "port": ("measure", "port", "c101", "--json", "--config", CONFIG),
+            "service": ("measure", "service", "web-1", "--json", "--config", CONFIG),
             "discover": ("discover", "--json"),
         }.items()
     }
@@ -386,7 +392,13 @@ def main(part: str, out: str) -> None:
         said = {"FIRST": first, "SECOND": second}[part]()
     except Exception as error:  # the answer must reach the test, with what was seen
         said["error"] = repr(error)
-        said["journal"] = run("journalctl", "-b", "--no-pager", "-u", "campus-agent", "-u", "campus-collector")["out"]
+        with contextlib.suppress(sqlite3.Error):
+            said["failures"] = [json.loads(raw) for (raw,) in rows("SELECT raw FROM result") if b'"failure"' in raw][
+                -10:
+            ]
+        said["journal"] = run(
+            "journalctl", "-b", "--no-pager", "-o", "cat", "-u", "campus-agent", "-u", "campus-collector"
+        )["out"]
         raise
     finally:
         Path(out).write_text(json.dumps(said, ensure_ascii=False, default=str))

@@ -8,6 +8,7 @@ from statistics import fmean
 from time import monotonic
 
 from campus_agent.engine.caller import Caller, Refusal, UdpBlocked
+from campus_agent.engine.congestion import allowed_congestion_control
 from campus_agent.engine.direction import Budget, DirectionTest, Way
 from campus_agent.engine.interfaces import link_speed_bits_per_second
 from campus_agent.engine.messages import ProtocolError
@@ -172,7 +173,7 @@ def _record(request: Request, caller: Caller, tests: list[DirectionTest]) -> Thr
         up=measured.get("up"),
         idle=None if by_tcp else caller.idle.record(),
         working=None if by_tcp else caller.working.record(),
-        congestion_control=STREAM_CONGESTION_CONTROL if by_tcp else None,
+        congestion_control=allowed_congestion_control(STREAM_CONGESTION_CONTROL) if by_tcp else None,
         transport="tcp" if by_tcp else "udp",
         cross_traffic_bits_per_second=max(others, default=None),
     )

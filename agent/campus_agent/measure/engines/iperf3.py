@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import psutil
 
+from campus_agent.engine.congestion import allowed_congestion_control
 from campus_agent.measure.delays import summary
 from campus_agent.measure.engines.engine import Engine
 from campus_agent.measure.guards import Watch, cpu_ratio, soundness
@@ -146,7 +147,7 @@ def interpret(raw: Raw) -> Finding:
         down=down,
         up=up,
         mode=raw.settings.mode,
-        congestion_control=CONGESTION_CONTROL,
+        congestion_control=allowed_congestion_control(CONGESTION_CONTROL),
         idle=_answered(raw.idle),
         working=_answered(raw.working) or _kernel_rtt(raw),
         cross_traffic_bits_per_second=max(crosses, default=None),

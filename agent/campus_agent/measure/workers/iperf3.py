@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from campus_agent.engine.congestion import allowed_congestion_control
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, Iperf3Task, Meter
 from campus_wire.failures import FailureKind, Operation
@@ -71,7 +72,8 @@ def work(task: Iperf3Task, progress: Callable[[Any], None]) -> dict[str, Any]:
     client.duration = task.duration_seconds
     client.reverse = task.reverse
     _set(client, "omit", ctypes.c_int(task.warmup_seconds))
-    _set(client, "congestion_control", ctypes.c_char_p(CONGESTION_CONTROL.encode()))
+    if allowed_congestion_control(CONGESTION_CONTROL) == CONGESTION_CONTROL:  # else libiperf refuses the whole test
+        _set(client, "congestion_control", ctypes.c_char_p(CONGESTION_CONTROL.encode()))
     _set(client, "reporter_interval", ctypes.c_double(task.interval_seconds))
     _set(client, "stats_interval", ctypes.c_double(task.interval_seconds))
     _set(client, "connect_timeout", ctypes.c_int(int(CONNECT_TIMEOUT_SECONDS * 1000)))
