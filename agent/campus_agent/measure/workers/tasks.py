@@ -3,6 +3,7 @@
 import msgspec
 
 from campus_agent.discover.found import Task as DiscoverTask
+from campus_agent.engine.waiting import Waiting
 from campus_agent.ports.reading import PortsTask
 from campus_wire.failures import Failure, Validity
 from campus_wire.records import Segment, ThroughputRecord
@@ -26,6 +27,14 @@ class Meter(msgspec.Struct, frozen=True):
     """How many octets of payload have passed so far, by the kernel's count."""
 
     payload_bytes: int
+
+
+class Observed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the kernel saw of a load after its warm-up: segments a second, slot by slot of `slot_seconds`; who waited for a processor."""
+
+    segments_per_second: list[float] = []
+    slot_seconds: float = 0.0
+    waiting: Waiting = Waiting()
 
 
 class CampusTask(msgspec.Struct, frozen=True):
