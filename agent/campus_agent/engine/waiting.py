@@ -51,6 +51,12 @@ def thread_run_delay_ns() -> int | None:
     return _run_delay_ns("/proc/thread-self/schedstat")
 
 
+def waited_ns(before: int | None) -> int | None:
+    """By how much `thread_run_delay_ns` has grown since it was `before`."""
+    now = thread_run_delay_ns()
+    return None if now is None or before is None else max(0, now - before)
+
+
 def read(at: float) -> Reading:
     """The counts of this process and of the machine now; `at` is the moment, in monotonic seconds."""
     times = os.times()

@@ -38,7 +38,7 @@ class Observed(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CampusTask(msgspec.Struct, frozen=True):
-    """What to do; the key is read here, from its file, and goes nowhere else."""
+    """What to do; the key is read here, from its file, and goes nowhere else. `vlan_tags`, `pppoe`: what each frame carries on the way."""
 
     host: str
     port: int
@@ -49,6 +49,8 @@ class CampusTask(msgspec.Struct, frozen=True):
     key_file: str | None
     max_bytes: int | None = None
     max_cross_traffic_ratio: float | None = None
+    vlan_tags: int = 0
+    pppoe: bool = False
 
 
 class CampusAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
