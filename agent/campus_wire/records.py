@@ -60,6 +60,7 @@ class DirectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     `goodput_bits_per_second` is application octets x 8 / elapsed (RFC 2647 section 3.17), without warm-up.
     `line_rate_bits_per_second` is set by an engine that measures the line itself; where it is absent the line rate follows from
     goodput and the encapsulation. `bytes` counts every octet the test put on the wire in this direction, warm-up included.
+    `cpu_waited_ratio`: for how much of the time an end that carried the load may have waited for a processor, as far as is known.
     """
 
     goodput_bits_per_second: Rate
@@ -73,6 +74,7 @@ class DirectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     limited_by: Word | None = None
     confidence_ratio: Ratio | None = None
     burst_line_rate_bits_per_second: Rate | None = None
+    cpu_waited_ratio: Ratio | None = None
     intervals: Annotated[list[Interval], Meta(max_length=MAX_INTERVALS)] = []
     intervals_seen_by: Literal["receiver", "sender"] = "receiver"
 

@@ -17,6 +17,8 @@ from campus_agent.engine.spec import MAX_BATCH_PACKETS
 from campus_agent.engine.syscalls import Address, IoVector, Message, pack_address, send_many
 
 Buffer = bytearray | memoryview
+TOO_LARGE = errno.EMSGSIZE
+"""A narrower hop on the way has told the kernel of itself: packets of this size do not go."""
 _QUEUE_FULL = (errno.EAGAIN, errno.ENOBUFS)
 _NO_BLOCKS = (errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
 _SOL_UDP, _UDP_SEGMENT = 17, 103  # linux/udp.h

@@ -1,5 +1,6 @@
 """The client's side of one session: connect, prove the key, send probes, order pulses. All the I/O of a test, no judgement."""
 
+import errno
 import secrets
 import socket
 from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ from campus_agent.engine.messages import (
     Reason,
     Received,
     Refused,
+    Sent,
     Stream,
     Welcome,
 )
@@ -56,17 +58,18 @@ from campus_agent.engine.spec import (
     TRAIN_START_SECONDS,
 )
 from campus_agent.engine.stream import Inflow, prepare, send_out, take_in
-from campus_agent.engine.transport import forbid_fragments, path_mtu_bytes, uses_timestamps
+from campus_agent.engine.transport import forbid_fragments, mtu_towards, path_mtu_bytes, uses_timestamps
 from campus_agent.engine.urgency import urgent
 from campus_wire.encapsulation import (
     IP_HEADER_BYTES,
+    MIN_MTU_BYTES,
     UDP_HEADER_BYTES,
     Encapsulation,
     goodput_from_line_rate,
     wire_bytes_of,
 )
 
-_MessageT = TypeVar("_MessageT", Challenge, Welcome, Received, Refused, Opened, Flow)
+_MessageT = TypeVar("_MessageT", Challenge, Welcome, Received, Refused, Sent, Opened, Flow)
 _PROBE_EVERY_NS = int(PROBE_INTERVAL_SECONDS * 1e9)
 
 
@@ -85,12 +88,18 @@ class UdpBlocked(TimeoutError):
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A pulse that was made: what arrived, what left, what it cost; and how busy this side's core was with it."""
+    """A pulse that was made: what arrived, what left, what it cost; and how busy this side's core was with it.
+
+    `waited_seconds`: how long the sender or the receiver, whichever longer, had no processor though it was ready; None: unknown.
+    `mtu_bytes`: packets of this pulse were too large for a hop on the way, which takes no larger ones than this.
+    """
 
     arrivals: Arrivals
     departures: Sequence[Departure]
     octets: int
     cpu_ratio: float | None = None
+    waited_seconds: float | None = None
+    mtu_bytes: int | None = None
 
 
 class Caller:
@@ -155,7 +164,8 @@ class Caller:
             raise UdpBlocked(f"none of {IDLE_PROBES} UDP probes was answered on port {self._welcome.udp_port}")
 
     def lower_mtu(self, mtu_bytes: int) -> bool:
-        """Go on with smaller packets; False when they are no smaller."""
+        """Go on with smaller packets (576 octets at the least); False when they are no smaller."""
+        mtu_bytes = max(MIN_MTU_BYTES, mtu_bytes)
         if mtu_bytes >= self.encapsulation.mtu_bytes:
             return False
         self.encapsulation = msgspec.structs.replace(self.encapsulation, mtu_bytes=mtu_bytes)
@@ -181,6 +191,7 @@ class Caller:
             wire_bytes=wire,
             rate_bits_per_second=offered_bits_per_second,
             block_packets=block_packets,
+            account=self._welcome.accounts and direction == "to_client",
         )
         self._channel.send(order, deadline)
         return self._send(order, deadline) if direction == "to_responder" else self._take_in(order, deadline)
@@ -210,7 +221,8 @@ class Caller:
         self._pulses += 1
         deadline = monotonic() + seconds + STREAM_JOIN_SECONDS + IDLE_SECONDS
         rate = goodput_from_line_rate(offered, self.encapsulation)
-        self._channel.send(Stream(self._pulses, direction, octets, seconds, rate), deadline)
+        account = self._welcome.accounts and direction == "to_client"
+        self._channel.send(Stream(self._pulses, direction, octets, seconds, rate, account), deadline)
         opened = self._expect(Opened, deadline)
         peer = self._channel.socket.getpeername()
         with socket.create_connection(peer[:2], timeout=STREAM_JOIN_SECONDS) as sock:
@@ -221,6 +233,10 @@ class Caller:
             if direction == "to_client":
                 with urgent():
                     seen = take_in(sock, self._counters, end_ns, octets, enough)
+                sock.close()
+                if account:
+                    waited = _longer(seen.waited_ns, self._account(opened.stream, deadline).waited_ns)
+                    seen.waited_ns = None if waited is None else round(waited * 1e9)
                 self._check_refusal()
                 return seen, self.stream_octets(seen)
             return self._send_stream(sock, opened.stream, rate, octets, end_ns, enough, deadline)
@@ -301,7 +317,9 @@ class Caller:
         if report.pulse != order.pulse:
             raise ProtocolError(f"a report of pulse {report.pulse} where {order.pulse} was due")
         departures = _believable(order, sent.departures)
-        return Shot(from_message(report), departures, sent.offered * order.wire_bytes, cpu_ratio)
+        waited = _longer(sent.waited_ns, report.waited_ns)
+        mtu = mtu_towards(udp, udp.getpeername()) if sent.too_large else None
+        return Shot(from_message(report), departures, sent.offered * order.wire_bytes, cpu_ratio, waited, mtu)
 
     def _take_in(self, order: Load, deadline: float) -> Shot:
         """Load towards us, our probes beside it; the load's own packets answer them."""
@@ -318,8 +336,18 @@ class Caller:
                 self._probe_while(monotonic_ns() + int(planned_ns * OVERTIME_RATIO)),
             )
         cpu_ratio = (thread_time() - busy) / (monotonic() - began)
+        account = self._account(order.pulse, deadline) if order.account else Sent(order.pulse, order.packets)
+        waited = _longer(seen.waited_ns, account.waited_ns)
         self._check_refusal()
-        return Shot(seen, _believable(order, seen.departures), order.packets * order.wire_bytes, cpu_ratio)
+        octets = order.packets * order.wire_bytes
+        return Shot(seen, _believable(order, seen.departures), octets, cpu_ratio, waited, account.mtu_bytes)
+
+    def _account(self, pulse: int, deadline: float) -> Sent:
+        """What the responder tells of the load it has sent. Raises what `_expect` raises."""
+        sent = self._expect(Sent, max(deadline, monotonic() + TRAIN_START_SECONDS))
+        if sent.pulse != pulse:
+            raise ProtocolError(f"an account of pulse {sent.pulse} where {pulse} was due")
+        return sent
 
     def _open_udp(self) -> socket.socket:
         """The test socket, connected to the responder: other senders never reach it."""
@@ -352,8 +380,11 @@ class Caller:
     def _probe(self, echoes: Echoes, pulse: int) -> None:
         datagram = Datagram(Kind.PROBE, self._receiver.token, pulse, echoes.sent, monotonic_ns())
         echoes.sent += 1
-        with suppress(BlockingIOError):  # the own queue is full: a lost probe
+        try:
             self._open_udp().send(pack(datagram))
+        except OSError as error:  # the own queue is full, or an earlier packet was too large: a lost probe
+            if error.errno not in (errno.EAGAIN, errno.EMSGSIZE):
+                raise
         for direction in self.probe_octets:
             self.probe_octets[direction] += self._small_wire_bytes()
 
@@ -388,6 +419,12 @@ class Caller:
     def _small_wire_bytes(self) -> int:
         overhead = self.encapsulation.wire_bytes - self.encapsulation.mtu_bytes
         return HEADER_BYTES + UDP_HEADER_BYTES + IP_HEADER_BYTES[self.encapsulation.address_family] + overhead
+
+
+def _longer(*waits_ns: int | None) -> float | None:
+    """The longer of what is known, in seconds."""
+    known = [wait for wait in waits_ns if wait is not None]
+    return max(known) / 1e9 if known else None
 
 
 def _believable(order: Load, departures: Sequence[Departure]) -> Sequence[Departure]:

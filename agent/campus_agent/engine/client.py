@@ -192,7 +192,15 @@ def _direction(caller: Caller, test: DirectionTest) -> DirectionRecord:
         limited_by=decision.limit,
         confidence_ratio=min(1.0, decision.confidence),
         burst_line_rate_bits_per_second=test.burst_rate,
+        cpu_waited_ratio=_waited_ratio(test),
     )
+
+
+def _waited_ratio(test: DirectionTest) -> float | None:
+    """For how much of this direction's pulses an end lacked a processor; None: unknown."""
+    known = [view for view in test.views if view.waited_seconds is not None and view.span_seconds > 0]
+    span = sum(view.span_seconds for view in known)
+    return min(1.0, sum(view.waited_seconds or 0.0 for view in known) / span) if span else None
 
 
 def _soundness(request: Request, caller: Caller, tests: list[DirectionTest]) -> tuple[Validity, str]:

@@ -26,7 +26,7 @@ _MAX_FROM: dict[Role, int] = {"client": MAX_REQUEST_BYTES, "responder": MAX_REPO
 
 
 class Connection:
-    """One side of a control connection: frames, limits, seals."""
+    """One side of a control connection: frames, limits, seals. `received_bytes` counts all that came, whole frames or not."""
 
     def __init__(self, role: Role) -> None:
         """Nothing is known of the other side yet."""
@@ -35,6 +35,7 @@ class Connection:
         self._buffer = bytearray()
         self._sent = 0
         self._received = 0
+        self.received_bytes = 0
 
     def seal_with(self, session_key: bytes) -> None:
         """From the next frame on, in both directions, frames are sealed with this key."""
@@ -55,6 +56,7 @@ class Connection:
     def receive(self, data: bytes) -> Iterator[Message]:
         """The messages these bytes complete. Raises ProtocolError, also for a frame that only announces too much."""
         self._buffer += data
+        self.received_bytes += len(data)
         while len(self._buffer) >= LENGTH_BYTES:
             size = int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
             limit = self._limit(_OTHER[self._role])

@@ -6,10 +6,10 @@ from math import inf
 from time import monotonic, sleep
 from typing import Literal
 
-from campus_agent.engine.caller import Caller, UdpBlocked
+from campus_agent.engine.caller import Caller, Shot, UdpBlocked
 from campus_agent.engine.messages import Direction
 from campus_agent.engine.pulse import Flaw, View
-from campus_agent.engine.reading import read_pulse
+from campus_agent.engine.reading import read_pulse, with_waits
 from campus_agent.engine.spec import (
     BLOCK_BIAS_RATIO,
     BLOCK_PACKETS,
@@ -17,6 +17,7 @@ from campus_agent.engine.spec import (
     BUCKET_PROOF_RATIO,
     CONTROL_RATIO,
     FALLBACK_MTU_BYTES,
+    MAX_NARROWER_HOPS,
     MAX_SUSTAINED_PULSES,
     MIN_BLOCK_BITS_PER_SECOND,
     OFFERED_RATIO,
@@ -185,16 +186,21 @@ class DirectionTest:
                 views.append(again)
 
     def _pulse(self, offered: float, seconds: float) -> View:
-        shot = self._caller.pulse(self.direction, offered, seconds, self._budget.deadline, self._block_packets)
-        self.octets += shot.octets
-        self._budget.octets -= shot.octets
+        shot = self._shot(offered, seconds)
+        for _ in range(MAX_NARROWER_HOPS):
+            if shot.mtu_bytes is None or not self._caller.lower_mtu(shot.mtu_bytes):
+                break
+            self.note = f"a hop on the way takes no packets above {shot.mtu_bytes} octets"
+            shot = self._shot(offered, seconds)
         pulse = self._caller.reading(
             shot,
             client_receives=self.direction == "to_client",
             subscriber_receives=self._subscriber_receives,
         )
         view = read_pulse(pulse, self._threshold, self._target)
-        view = replace(view, client_cpu_ratio=shot.cpu_ratio)
+        view = with_waits(
+            replace(view, client_cpu_ratio=shot.cpu_ratio), shot.waited_seconds, self._threshold, self._target
+        )
         if self._block_packets > 1:
             view = replace(view, bias=BLOCK_BIAS_RATIO * view.rate)
         elif view.flaw is Flaw.STARVED and offered > MIN_BLOCK_BITS_PER_SECOND:
@@ -202,6 +208,13 @@ class DirectionTest:
         self.views.append(view)
         self.seconds = monotonic() - self._began
         return view
+
+    def _shot(self, offered: float, seconds: float) -> Shot:
+        """One pulse, charged to the budget."""
+        shot = self._caller.pulse(self.direction, offered, seconds, self._budget.deadline, self._block_packets)
+        self.octets += shot.octets
+        self._budget.octets -= shot.octets
+        return shot
 
 
 def roles(segment: Segment, way: Way) -> tuple[Direction, bool]:

@@ -25,7 +25,8 @@ from campus_agent.engine.syscalls import (
 _BATCH = 64
 _BUFFER_BYTES = 65_536
 _CONTROL_BYTES = 64
-_NOTHING = (errno.EAGAIN, errno.ECONNREFUSED)
+_NOTHING = (errno.EAGAIN, errno.ECONNREFUSED, errno.EMSGSIZE)
+"""The last two are what became of packets sent before, not of what comes in; a sender hears of them by itself."""
 _DONT_WAIT_TRUNC = socket.MSG_DONTWAIT | socket.MSG_TRUNC  # MSG_TRUNC: tell the real length of what is cut
 _RESULT = struct.Struct("@40xNi4xI4x")
 """Of a `Message` after the call: octets of control data, flags, octets of the datagram."""
@@ -68,7 +69,9 @@ class SingleIntake:
         for _ in range(_BATCH):
             try:
                 size, ancillary, _, address = self._socket.recvmsg_into(self._buffers, stamps.ANCILLARY_BYTES)
-            except (BlockingIOError, ConnectionRefusedError):
+            except OSError as error:
+                if error.errno not in _NOTHING:
+                    raise
                 break
             datagram = unpack(self._buffer, size)
             stamp, drops = stamps.read(ancillary)

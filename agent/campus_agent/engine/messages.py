@@ -66,7 +66,8 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
     """The responder opens the session; that this message's seal fits proves that it holds the key too.
 
     `interface_header_bytes` is what the responder's interface counters include of a frame beside the IP packet (14 on
-    Ethernet, 0 on tunnels); absent when it has no counters. `streams`: it knows `stream` (an older one does not say so).
+    Ethernet, 0 on tunnels); absent when it has no counters. `streams`: it knows `stream`; `accounts`: it tells of what it sent, when asked
+    (an older one does not say so).
     """
 
     token: Hex16
@@ -74,6 +75,7 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
     bounds: Bounds
     interface_header_bytes: Annotated[int, Meta(ge=0, le=64)] | None = None
     streams: bool = False
+    accounts: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
@@ -87,6 +89,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     """The client orders one pulse: towards the responder it begins at once, towards the client the responder begins.
 
     `block_packets` above 1: the responder hands over so many packets at once, because it could not keep up without.
+    `account`: after a load towards the client the responder says `sent`.
     """
 
     pulse: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -96,6 +99,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     wire_bytes: Annotated[int, Meta(ge=84, le=65_535)]
     rate_bits_per_second: Rate
     block_packets: Annotated[int, Meta(ge=1, le=40)] = 1
+    account: bool = False
 
 
 class Received(msgspec.Struct, frozen=True, tag="received"):
@@ -103,7 +107,8 @@ class Received(msgspec.Struct, frozen=True, tag="received"):
 
     Columns hold differences to the row before (the first to 0): arrival and departure in nanoseconds of either side's own
     monotonic clock, sequence number, packets received so far. `sample_*` hold the interface counters (differences likewise),
-    each read at `sample_ns` of the same clock as `received_ns`.
+    each read at `sample_ns` of the same clock as `received_ns`. `waited_ns`: how long the responder's thread was ready meanwhile but had
+    no processor; absent where its kernel does not tell.
     """
 
     pulse: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -119,16 +124,30 @@ class Received(msgspec.Struct, frozen=True, tag="received"):
     overflow_ns: Count = 0
     clock_step_ns: Count = 0
     kernel_stamps: bool = True
+    waited_ns: Count | None = None
+
+
+class Sent(msgspec.Struct, frozen=True, tag="sent"):
+    """The responder has sent a pulse or a stream towards the client that asked for an account: packets handed to the kernel (of a stream,
+    octets), and how long its thread was ready meanwhile but had no processor; absent where its kernel does not tell. `mtu_bytes`: the load
+    ended early, because a hop on the way takes no IP packets above this.
+    """
+
+    pulse: Annotated[int, Meta(ge=1, le=1_000_000)]
+    count: Count
+    waited_ns: Count | None = None
+    mtu_bytes: Annotated[int, Meta(ge=68, le=65_535)] | None = None
 
 
 class Stream(msgspec.Struct, frozen=True, tag="stream"):
-    """The client orders one load by TCP, where UDP does not pass. Pace and octets are those of the payload."""
+    """The client orders one load by TCP, where UDP does not pass. Pace and octets are those of the payload; `account` as in `load`."""
 
     stream: Annotated[int, Meta(ge=1, le=1_000_000)]
     direction: Direction
     octets: Annotated[int, Meta(ge=1, le=2**40)]
     seconds: Annotated[float, Meta(gt=0, le=60)]
     rate_bits_per_second: Rate
+    account: bool = False
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):
@@ -142,7 +161,7 @@ class Flow(msgspec.Struct, frozen=True, tag="flow"):
     """What has come of a stream towards the responder since its last `flow`: payload octets so far, at moments of its clock.
 
     `at_ns` and `octets` are differences as in `received`, the first row of each message to 0; the counters beside them likewise, or
-    absent. `last`: the stream has ended.
+    absent. `last`: the stream has ended. `waited_ns`: as in `received`, since the stream began.
     """
 
     stream: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -151,13 +170,14 @@ class Flow(msgspec.Struct, frozen=True, tag="flow"):
     sample_bytes: Columns = []
     sample_packets: Columns = []
     last: bool = False
+    waited_ns: Count | None = None
 
 
 class Bye(msgspec.Struct, frozen=True, tag="bye"):
     """The client is done; the responder's slot is free."""
 
 
-Message = Hello | Challenge | Prove | Welcome | Refused | Load | Received | Stream | Opened | Flow | Bye
+Message = Hello | Challenge | Prove | Welcome | Refused | Load | Received | Sent | Stream | Opened | Flow | Bye
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 

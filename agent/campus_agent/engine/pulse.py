@@ -30,7 +30,8 @@ class Arrivals:
     """One pulse as its receiver saw it: a column per fact, in the order of arrival.
 
     `count` is how many packets had arrived by then: a long pulse lists only some. `packets` counts all. `overflow` is what the
-    receive buffer threw away, `overflow_ns` when it last did so.
+    receive buffer threw away, `overflow_ns` when it last did so. `waited_ns` is how long the receiver's thread had no processor though
+    it was ready; None: unknown.
     """
 
     received_ns: list[int] = field(default_factory=list)
@@ -44,6 +45,7 @@ class Arrivals:
     overflow_ns: int = 0
     clock_step_ns: int = 0
     kernel_stamps: bool = True
+    waited_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Flaw(StrEnum):
     OVERFLOW = "overflow"
     CLOCK = "clock"
     UNSTEADY = "unsteady"
+    WAITED = "waited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,9 @@ class View:
 
     `rate` is the capacity when `saturated`, else the rate that was proved; `spread` its standard error. `unattributed` is other
     traffic that one end saw and that may, or may not, have shared the line. `bias` is a standard error that more pulses do not reduce. `limit` names what
-    set the rate. `seconds` is the window that was read, `span_seconds` the whole pulse as it arrived. `overflow` is what the receive
-    buffer threw away, `client_cpu_ratio` how busy the client's core was with the pulse.
+    set the rate. `whole` is the mean from the first packet to the last. `seconds` is the window that was read, `span_seconds` the whole pulse as it arrived. `overflow` is what the receive
+    buffer threw away, `client_cpu_ratio` how busy the client's core was with the pulse, `waited_seconds` how long its sender or its receiver
+    had no processor though it was ready (the longer of the two; None: unknown).
     """
 
     rate: float
@@ -96,7 +100,9 @@ class View:
     limit: str | None = None
     seconds: float = 0.0
     span_seconds: float = 0.0
+    whole: float = 0.0
     lost: int = 0
     overflow: int = 0
     client_cpu_ratio: float | None = None
+    waited_seconds: float | None = None
     flaw: Flaw | None = None

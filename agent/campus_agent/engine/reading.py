@@ -14,10 +14,13 @@ from campus_agent.engine.spec import (
     MIN_WINDOW_PACKETS,
     MIN_WINDOW_SECONDS,
     POLICED_LOSS_RATIO,
+    PULSE_SECONDS,
     SAMPLE_SECONDS,
     STARVED_RATIO,
     STEADY_RATIO,
     UNSTEADY_RATIO,
+    WAITED_RATIO,
+    WAITED_TRAFFIC_RATIO,
     WAITING_SECONDS,
 )
 from campus_agent.engine.traffic import (
@@ -47,12 +50,35 @@ def read_pulse(pulse: Pulse, threshold: float, target: float) -> View:
     if len(seen.received_ns) < MIN_WINDOW_PACKETS or seen.received_ns[-1] <= seen.received_ns[0]:
         return View(0.0, 0.0, saturated=False, flaw=Flaw.TOO_FEW)
     first, limit = busy_from(seen)
+    if seen.received_ns[first] >= seen.received_ns[-1]:  # all of the window in one moment: a clock that stands still
+        return View(0.0, 0.0, saturated=False, flaw=Flaw.TOO_FEW)
     view = _judged(pulse, first, limit, threshold, target)
     if view.flaw is Flaw.UNSTEADY and limit == "queue" and view.mean > view.rate:
         later = _after_fast_start(pulse, first)
         if later is not None:
             return _judged(pulse, later, limit, threshold, target)
     return view
+
+
+def with_waits(view: View, waited_seconds: float | None, threshold: float, target: float) -> View:
+    """The same view with what is known of waits for a processor: a flaw, unless what was seen is the line's all the same.
+
+    Arrivals are stamped by the kernel: while a queue is never empty they are the line's, whoever waits. Departures are stamped before the
+    kernel takes the packet: a sender that waits in between looks like a queue. So more must have been offered than came, evenly;
+    where counters show other traffic, it cannot be told what is the line's and what the wait's. A pulse that was fast enough from its
+    first packet to its last proves that rate.
+    """
+    waited = replace(view, waited_seconds=waited_seconds)
+    if waited_seconds is None or waited_seconds <= WAITED_RATIO * max(view.span_seconds, PULSE_SECONDS):
+        return waited
+    if view.flaw in (Flaw.NOTHING_ARRIVED, Flaw.CLOCK):
+        return waited
+    offered_more = view.offered >= STARVED_RATIO * view.rate
+    steady = view.spread < STEADY_RATIO * view.rate  # a window with too few chunks to see a gap in it has this much
+    full = view.limit == "queue" and view.flaw is None and offered_more and steady
+    alone = view.others + view.unattributed <= WAITED_TRAFFIC_RATIO * target
+    fast = not view.saturated and view.flaw is None and view.whole >= STARVED_RATIO * threshold
+    return waited if (full or fast) and alone else replace(waited, flaw=Flaw.WAITED)
 
 
 def _judged(pulse: Pulse, first: int, limit: str | None, threshold: float, target: float) -> View:
@@ -166,6 +192,7 @@ def _look(
         limit=limit,
         seconds=seconds,
         span_seconds=(points[-1][0] - points[0][0]) / 1e9,
+        whole=rate_between(points[0], points[-1]),
         overflow=seen.overflow,
         lost=max(0, seen.sequence[-1] + 1 - seen.packets),
     )
@@ -182,6 +209,8 @@ def _flaw(view: View, seen: Arrivals, overflow: int, threshold: float) -> Flaw |
     if seen.clock_step_ns > _MAX_CLOCK_STEP_NS:
         return Flaw.CLOCK
     if view.saturated:
+        if view.limit == "queue" and not view.offered:  # one batch alone: its sender may have paused in it
+            return Flaw.STARVED
         if overflow and not view.counted:
             return Flaw.OVERFLOW
         if view.limit == "loss" and view.rate < threshold and view.offered < STARVED_RATIO * threshold:

@@ -21,12 +21,15 @@ from campus_agent.engine.spec import (
     LATE_SAMPLE_SECONDS,
     OVERTIME_RATIO,
     QUIET_SECONDS,
+    READING_SECONDS,
     SAMPLE_SECONDS,
 )
 from campus_agent.engine.syscalls import Address
+from campus_agent.engine.waiting import thread_run_delay_ns, waited_ns
 
 _FRESH_NS = int(FRESH_SECONDS * 1e9)
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
+_READING_NS = int(READING_SECONDS * 1e9)
 _LATE_SAMPLE_NS = int(LATE_SAMPLE_SECONDS * 1e9)
 _QUIET_NS = int(QUIET_SECONDS * 1e9)
 _DRAIN_NS = int(DRAIN_SECONDS * 1e9)
@@ -101,6 +104,7 @@ class Receiver:
         asks for an answer, `between` runs at least every few milliseconds.
         """
         self.resynchronise()
+        delay_ns = thread_run_delay_ns()
         drops = self._intake.drops
         seen = Arrivals(kernel_stamps=self._kernel_stamps)
         add_received, add_sent, add_sequence = seen.received_ns.append, seen.sent_ns.append, seen.sequence.append
@@ -135,9 +139,11 @@ class Receiver:
                 now = monotonic_ns()
                 if now - stamp < _FRESH_NS or now >= late_sample:
                     passed = self._counters.read()
-                    moment = stamp if now - stamp < _FRESH_NS else (now + monotonic_ns()) // 2
-                    seen.samples.append(Sample(moment, passed.received_octets, passed.received_packets))
-                    next_sample, late_sample = stamp + _SAMPLE_NS, now + _LATE_SAMPLE_NS
+                    after = monotonic_ns()
+                    if after - now <= _READING_NS:
+                        moment = stamp if now - stamp < _FRESH_NS else (now + after) // 2
+                        seen.samples.append(Sample(moment, passed.received_octets, passed.received_packets))
+                        next_sample, late_sample = stamp + _SAMPLE_NS, now + _LATE_SAMPLE_NS
             if datagram.kind == _LOAD_PROBE or datagram.answers_ns:
                 on_other(datagram, stamp)
             if datagram.sequence >= packets - 1 or stamp > latest:
@@ -145,6 +151,7 @@ class Receiver:
         seen.packets = len(seen.received_ns)
         seen.count = list(range(1, seen.packets + 1))
         seen.clock_step_ns = self.resynchronise()
+        seen.waited_ns = waited_ns(delay_ns)
         return seen
 
     def _rest(self, next_sample_ns: int) -> None:

@@ -26,6 +26,7 @@ def to_message(pulse: int, seen: Arrivals) -> Received:
         overflow_ns=seen.overflow_ns,
         clock_step_ns=seen.clock_step_ns,
         kernel_stamps=seen.kernel_stamps,
+        waited_ns=seen.waited_ns,
     )
 
 
@@ -49,6 +50,7 @@ def from_message(said: Received) -> Arrivals:
         overflow_ns=said.overflow_ns,
         clock_step_ns=said.clock_step_ns,
         kernel_stamps=said.kernel_stamps,
+        waited_ns=said.waited_ns,
     )
 
 
@@ -62,6 +64,7 @@ def flow_message(stream: int, seen: Inflow, first: int, *, last: bool) -> Flow:
         sample_bytes=_differences(sample.octets for sample in seen.samples[first:]) if counted else [],
         sample_packets=_differences(sample.packets for sample in seen.samples[first:]) if counted else [],
         last=last,
+        waited_ns=seen.waited_ns,
     )
 
 
@@ -76,6 +79,7 @@ def add_flow(seen: Inflow, said: Flow) -> None:
     at_ns = list(accumulate(said.at_ns))
     if seen.at_ns and at_ns and at_ns[0] < seen.at_ns[-1]:
         raise ProtocolError("a flow that runs backwards")
+    seen.waited_ns = said.waited_ns
     counters = zip(at_ns, accumulate(said.sample_bytes), accumulate(said.sample_packets), strict=False)
     seen.samples += [Sample(*sample) for sample in counters]
     seen.at_ns += at_ns

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic_ns, sleep
 
-from campus_agent.engine.batch import Batch
+from campus_agent.engine.batch import TOO_LARGE, Batch
 from campus_agent.engine.datagram import Kind, renew
 from campus_agent.engine.interfaces import Counters
 from campus_agent.engine.pulse import Departure
-from campus_agent.engine.spec import BATCH_SECONDS, MAX_BATCH_PACKETS, OVERTIME_RATIO, SAMPLE_SECONDS
+from campus_agent.engine.spec import BATCH_SECONDS, MAX_BATCH_PACKETS, OVERTIME_RATIO, READING_SECONDS, SAMPLE_SECONDS
+from campus_agent.engine.waiting import thread_run_delay_ns, waited_ns
 
 _BATCH_NS = int(BATCH_SECONDS * 1e9)
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
+_READING_NS = int(READING_SECONDS * 1e9)
 Answer = tuple[int, int]
 """A probe that waits for its answer: its `sent_ns`, and when it arrived here."""
 
@@ -28,12 +30,18 @@ class Train:
 
 @dataclass(slots=True)
 class Sent:
-    """What became of a train. `blocked`: the own interface's queue was full, the packet counts as offered and lost."""
+    """What became of a train. `blocked`: the own interface's queue was full, the packet counts as offered and lost.
+
+    `waited_ns`: how long this thread had no processor though it was ready; None: unknown. `too_large`: it ended early, because such packets do not
+    pass a hop on the way.
+    """
 
     offered: int = 0
     taken: int = 0
     probes: int = 0
     seconds: float = 0.0
+    waited_ns: int | None = None
+    too_large: bool = False
     departures: list[Departure] = field(default_factory=list)
 
     @property
@@ -61,6 +69,7 @@ def send_train(
     pause_ns = min(_BATCH_NS, train.gap_ns * MAX_BATCH_PACKETS / 2)
     load, load_probe = int(Kind.LOAD), int(Kind.LOAD_PROBE)
     batch.begin(train.token, train.pulse)
+    delay_ns = thread_run_delay_ns()
     began = start = monotonic_ns()
     stop = began + int(train.packets * train.gap_ns * OVERTIME_RATIO)
     while sent.offered < train.packets:
@@ -75,13 +84,15 @@ def send_train(
         if due < 1:
             sleep(max(start + sent.offered * train.gap_ns + pause_ns - now, 0) / 1e9)
             continue
-        if counters is not None and now >= next_sample:
-            passed = counters.read()
-            counted = (passed.sent_octets, passed.sent_packets)
-            sent.departures.append(Departure(now, *counted, sent.offered))
-            next_sample = now + _SAMPLE_NS
         answers += between()
         now = monotonic_ns()
+        if counters is not None and now >= next_sample:
+            passed = counters.read()
+            began_reading, now = now, monotonic_ns()
+            if now - began_reading <= _READING_NS:
+                counted = (passed.sent_octets, passed.sent_packets)
+                sent.departures.append(Departure(now, *counted, sent.offered))
+                next_sample = now + _SAMPLE_NS
         for index in range(due):
             kind = load
             if probe_every_ns and now >= next_probe:
@@ -89,7 +100,14 @@ def send_train(
                 sent.probes += 1
             asked, arrived = answers.pop(0) if answers else (0, now)
             renew(batch.buffers[index], kind, sent.offered + index, now, asked, now - arrived, *counted)
-        sent.taken += batch.send(due)
+        try:
+            sent.taken += batch.send(due)
+        except OSError as error:
+            if error.errno != TOO_LARGE:
+                raise
+            sent.too_large = True
+            break
         sent.offered += due
     sent.seconds = (monotonic_ns() - began) / 1e9
+    sent.waited_ns = waited_ns(delay_ns)
     return sent

@@ -18,9 +18,9 @@ from time import monotonic
 
 from campus_agent.engine import stamps
 from campus_agent.engine.channel import Channel, NothingSaid
-from campus_agent.engine.control import Connection, proves, session_key
+from campus_agent.engine.control import LENGTH_BYTES, Connection, proves, session_key
 from campus_agent.engine.interfaces import header_bytes, interface_of, open_counters
-from campus_agent.engine.messages import Bounds, Challenge, Hello, ProtocolError, Prove, Refused, Welcome
+from campus_agent.engine.messages import Bounds, Challenge, Hello, ProtocolError, Prove, Refused, Welcome, encode
 from campus_agent.engine.receiver import Receiver
 from campus_agent.engine.session import Session
 from campus_agent.engine.spec import (
@@ -204,6 +204,8 @@ class Responder:
             channel.send(Refused("version"), deadline)
             raise ProtocolError(f"no common version in {hello.versions}")
         challenge = Challenge(secrets.token_hex(NONCE_BYTES), PROTOCOL_VERSION)
+        if channel.connection.received_bytes <= LENGTH_BYTES + len(encode(challenge)):
+            raise ProtocolError("a hello no longer than its answer: nobody is answered with more than was sent")
         channel.send(challenge, deadline)
         said = channel.receive(deadline)
         if not isinstance(said, Prove):
@@ -243,7 +245,9 @@ class Responder:
         began = monotonic()
         try:
             header = header_bytes(name) if counters else None
-            channel.send(Welcome(token.hex(), self.port, bounds, header, streams=True), began + HANDSHAKE_SECONDS)
+            channel.send(
+                Welcome(token.hex(), self.port, bounds, header, streams=True, accounts=True), began + HANDSHAKE_SECONDS
+            )
             session.run()
         finally:
             self._budget.spend(monotonic(), session.spent.octets)

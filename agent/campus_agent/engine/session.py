@@ -10,7 +10,7 @@ from campus_agent.engine.batch import batch_for
 from campus_agent.engine.channel import Channel
 from campus_agent.engine.datagram import Datagram, Kind, pack
 from campus_agent.engine.interfaces import Counters
-from campus_agent.engine.messages import Bounds, Bye, Load, Opened, ProtocolError, Refused, Stream
+from campus_agent.engine.messages import Bounds, Bye, Load, Opened, ProtocolError, Refused, Sent, Stream
 from campus_agent.engine.receiver import Receiver
 from campus_agent.engine.report import flow_message, to_message
 from campus_agent.engine.sender import Answer, Train, send_train
@@ -25,7 +25,9 @@ from campus_agent.engine.spec import (
 )
 from campus_agent.engine.stream import Inflow, prepare, send_out, take_in
 from campus_agent.engine.tickets import Tickets
+from campus_agent.engine.transport import mtu_towards
 from campus_agent.engine.urgency import urgent
+from campus_agent.engine.waiting import thread_run_delay_ns, waited_ns
 
 
 class OverLimit(Exception):
@@ -105,7 +107,10 @@ class Session:
         train = Train(self._receiver.token, order.pulse, order.packets, planned_ns / order.packets)
         self._receiver.resynchronise()
         with urgent():
-            send_train(batch, train, self._counters, between=self._collect_probes)
+            sent = send_train(batch, train, self._counters, between=self._collect_probes)
+        if order.account:
+            mtu = mtu_towards(self._udp, self._receiver.peer) if sent.too_large else None
+            self._channel.send(Sent(order.pulse, sent.taken, sent.waited_ns, mtu), monotonic() + IDLE_SECONDS)
 
     def _stream(self, order: Stream) -> None:
         """Expect the data connection, and take in or send until the client has enough or a bound is reached."""
@@ -122,6 +127,7 @@ class Session:
             raise ProtocolError("no data connection came")
         self.spent.pulses += 1
         octets = 0
+        waited: int | None = None
         end_ns = monotonic_ns() + int(order.seconds * 1e9)
         try:
             with urgent():
@@ -129,11 +135,14 @@ class Session:
                     octets = self._take_in_stream(sock, order, end_ns)
                 else:
                     prepare(sock, order.rate_bits_per_second)
-                    rate = order.rate_bits_per_second
+                    rate, delay_ns = order.rate_bits_per_second, thread_run_delay_ns()
                     octets = send_out(sock, rate, end_ns, order.octets, self._channel.readable)
+                    waited = waited_ns(delay_ns)
         finally:
             sock.close()
             self.spent.octets += int(octets * STREAM_OVERHEAD_RATIO)
+        if order.account and order.direction == "to_client":
+            self._channel.send(Sent(order.stream, octets, waited), monotonic() + IDLE_SECONDS)
 
     def _take_in_stream(self, sock: socket.socket, order: Stream, end_ns: int) -> int:
         told = 0

@@ -69,12 +69,16 @@ _FAST_RETRY_PAUSE_SECONDS = 0.05
 """Pause after a spoilt pulse: what spoilt it may be over. Six spoilt ones at a gigabit must fit into a second."""
 RESERVE_SECONDS = 0.3
 """Left of the deadline for a pulse's way there, its queue and its report."""
+MAX_NARROWER_HOPS = 4
+"""Each narrower hop of a path shows only after the one before: so many are learnt within a test."""
 FALLBACK_MTU_BYTES = 1400
 """Where full packets vanish (a tunnel that drops them silently), these pass nearly everywhere."""
 SAMPLE_SECONDS = 0.001
 """Interface counters are read this often by a receiver: 50 points a pulse, 2 % of a core."""
 FRESH_SECONDS = 0.00008
 """A counter read this soon after a packet's kernel stamp is of that very moment."""
+READING_SECONDS = 0.0003
+"""A counter whose reading took longer is of no known moment: the thread lost its processor meanwhile, and a queue ran empty."""
 LATE_SAMPLE_SECONDS = 0.004
 """A receiver that lags behind reads the counters this often, and takes the time of reading."""
 
@@ -121,6 +125,10 @@ SPREAD_FLOOR_RATIO = 0.001
 """No pulse is believed to be better than this: clocks of 100 ppm, shapers, counters of whole packets."""
 UNSTEADY_RATIO = 0.02
 """Mean and median of a window that differ by more: the box stalled, or the line is not a steady one."""
+WAITED_RATIO = 0.1
+"""A sender or receiver without a processor for more than this share of a pulse: what depends on its clock readings is not to be believed."""
+WAITED_TRAFFIC_RATIO = 0.005
+"""Other traffic, as a share of the target, that such a pulse may show: counters and stamps of a thread that waited do not fit together."""
 POLICED_LOSS_RATIO = 0.005
 """Loss without a queue in the second half of a pulse: a policer, or a bad cable; either way what arrives is what there is."""
 STARVED_RATIO = 1.03

@@ -17,21 +17,27 @@ from campus_agent.engine.spec import (
     STREAM_CONGESTION_CONTROL,
     STREAM_TELL_SECONDS,
 )
+from campus_agent.engine.waiting import thread_run_delay_ns, waited_ns
 
 _SO_MAX_PACING_RATE = 47  # asm-generic/socket.h
 _TURN_SECONDS = 0.005
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
 _TELL_NS = int(STREAM_TELL_SECONDS * 1e9)
-_PIECE_BYTES = 16_384
+_TURN_NS = int(_TURN_SECONDS * 1e9)
+_LEAST_PIECE_BYTES, _MOST_PIECE_BYTES = 1448, 16_384
 
 
 @dataclass(slots=True)
 class Inflow:
-    """What a receiver saw of a stream: payload octets so far at moments of its clock, and its interface's counters beside them."""
+    """What a receiver saw of a stream: payload octets so far at moments of its clock, and its interface's counters beside them.
+
+    `waited_ns`: how long its thread, or the sender's, had no processor though it was ready; None: unknown.
+    """
 
     at_ns: list[int] = field(default_factory=list)
     octets: list[int] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    waited_ns: int | None = None
 
 
 def prepare(sock: socket.socket, pacing_bits_per_second: float) -> None:
@@ -53,9 +59,11 @@ def take_in(
     buffer = bytearray(STREAM_BUFFER_BYTES)
     sock.setblocking(False)
     octets = 0
+    delay_ns = thread_run_delay_ns()
     next_tell = monotonic_ns() + _TELL_NS
     while True:
         now = monotonic_ns()
+        seen.waited_ns = waited_ns(delay_ns)
         if now >= end_ns or octets >= max_octets:
             return seen
         if now >= next_tell:
@@ -86,19 +94,20 @@ def send_out(
     sock: socket.socket, payload_bits_per_second: float, end_ns: int, max_octets: int, enough: Callable[[], bool]
 ) -> int:
     """Send until one of the bounds, or until the other side or `enough` ends it. Octets given to the kernel."""
-    piece = memoryview(os.urandom(_PIECE_BYTES))  # random: nothing on the way can compress it
+    piece_bytes = min(_MOST_PIECE_BYTES, max(_LEAST_PIECE_BYTES, int(payload_bits_per_second * SAMPLE_SECONDS / 8)))
+    piece = memoryview(os.urandom(piece_bytes))  # random: nothing on the way can compress it
     sock.setblocking(False)
     began = monotonic_ns()
     octets = 0
     while (now := monotonic_ns()) < end_ns and octets < max_octets and not enough():
-        due = int((now - began + _SAMPLE_NS) * payload_bits_per_second / 8e9) + _PIECE_BYTES - octets
-        if due <= 0:
-            sleep(SAMPLE_SECONDS)
+        due_ns = began + int(octets * 8e9 / payload_bits_per_second)  # when the next whole piece may go
+        if due_ns > now:
+            sleep(min(due_ns - now, _TURN_NS) / 1e9)
             continue
         if not select.select([], [sock], [], _TURN_SECONDS)[1]:
             continue
         try:
-            octets += sock.send(piece[: min(due, _PIECE_BYTES, max_octets - octets)])
+            octets += sock.send(piece[: max_octets - octets])
         except BlockingIOError:
             continue
         except ConnectionError:

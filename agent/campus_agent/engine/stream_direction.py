@@ -4,6 +4,8 @@ from dataclasses import replace
 from time import monotonic
 
 from campus_agent.engine.direction import OPEN, DirectionTest
+from campus_agent.engine.pulse import View
+from campus_agent.engine.reading import with_waits
 from campus_agent.engine.spec import (
     MAX_PULSE_SECONDS,
     MIN_STREAM_WINDOWS,
@@ -48,7 +50,7 @@ class StreamTest(DirectionTest):
         before = len(self.views)
         self.seconds = monotonic() - self._began
         self.octets = max(self.octets, self._caller.stream_octets(seen))
-        self.views = read_stream(
+        views = read_stream(
             seen,
             self._caller.encapsulation,
             self._target,
@@ -57,8 +59,17 @@ class StreamTest(DirectionTest):
             self._caller.round_trip_seconds,
             subscriber_receives=self._subscriber_receives,
         )
+        self.views = [with_waits(view, _waited_seconds(seen, view), self._threshold, self._target) for view in views]
         enough = len(self.views) >= MIN_STREAM_WINDOWS
         if enough and not self.decision.done and (last or len(self.views) > before):
             self._decide(self.views, last=last)
         if self.disturbs and not self.decision.done:
             self.break_off()
+
+
+def _waited_seconds(seen: Inflow, view: View) -> float | None:
+    """This window's part of the time for which an end of the stream has lacked a processor so far; None: unknown."""
+    passed_ns = seen.at_ns[-1] - seen.at_ns[0]
+    if seen.waited_ns is None or passed_ns <= 0:
+        return None
+    return view.span_seconds * min(1.0, seen.waited_ns / passed_ns)

@@ -105,5 +105,6 @@ def _look(
         limit="tcp" if full else None,
         seconds=seconds,
         span_seconds=(seen.at_ns[last] - seen.at_ns[0]) / 1e9,
+        whole=own.mean,
         flaw=Flaw.UNSTEADY if unsteady else None,
     )

@@ -32,6 +32,21 @@ def uses_timestamps(tcp: socket.socket) -> bool:
     return True
 
 
+def mtu_towards(udp: socket.socket, peer: tuple[object, ...]) -> int | None:
+    """The largest IP packet the kernel knows to pass to `peer` (a socket's address), without a packet sent; None: it does not tell."""
+    level, option = (
+        (socket.IPPROTO_IPV6, _IPV6_MTU)
+        if udp.family == socket.AF_INET6 and not str(peer[0]).startswith("::ffff:")
+        else (socket.IPPROTO_IP, _IP_MTU)
+    )
+    try:
+        with socket.socket(udp.family, socket.SOCK_DGRAM) as probe:
+            probe.connect(peer)
+            return probe.getsockopt(level, option)
+    except OSError:
+        return None
+
+
 def path_mtu_bytes(udp: socket.socket, tcp: socket.socket, family: AddressFamily) -> int:
     """The largest IP packet both the route (connected `udp`) and the control connection's MSS allow."""
     found = [_LARGEST_MTU_BYTES]

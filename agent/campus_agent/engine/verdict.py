@@ -47,7 +47,7 @@ def decide(
 ) -> Decision:
     """The decision after these pulses. `last`: no further pulse is possible (time, bytes), so say what can be said."""
     sound = [view for view in views if view.flaw is None]
-    flawed = len(views) - len(sound)
+    flawed = sum(view.flaw not in (None, Flaw.WAITED) for view in views)  # a wait is over in a moment: ask on
     last = last or len(sound) >= MAX_PULSES or flawed >= MAX_FLAWED_PULSES
     if not sound:
         return _without(views, threshold, client_sends=client_sends, last=last)
@@ -79,10 +79,14 @@ def decide(
         sender, _ = names(client_sends=client_sends)
         detail = f"{rate / 1e6:.1f} Mbit/s is too near to call: {sender} is only fast enough in blocks"
         return Decision(True, None, rate, lower_bound, confidence, validity, limit, detail)
+    waits = sum(view.flaw is Flaw.WAITED for view in views)
     least, most = min(view.rate for view in sound), max(view.rate for view in sound)
     agree = _between(sound) <= STEADY_RATIO * target or AGREEING_RATIO * (most - least) <= abs(rate - threshold)
     if len(sound) >= 2 and agree:  # the median decides, however near
         return Decision(True, reached, rate, lower_bound, confidence, limit=limit)
+    if waits:
+        detail = f"a processor was waited for in {waits} of {len(views)} pulses"
+        return Decision(True, None, rate, lower_bound, confidence, Validity.GATEWAY_CPU, limit, detail)
     detail = f"{len(sound)} pulses from {least / 1e6:.1f} to {most / 1e6:.1f} Mbit/s do not agree"
     return Decision(True, None, rate, lower_bound, confidence, Validity.INCONCLUSIVE, limit, detail)
 
@@ -108,6 +112,10 @@ def _without(views: Sequence[View], threshold: float, *, client_sends: bool, las
             there if client_sends else here,
             f"{receiver} could not take in what arrived: at {thrown.mean / 1e6:.1f} Mbit/s its receive buffer threw"
             f" {thrown.overflow} packets away{busy}",
+        ),
+        Flaw.WAITED: (
+            Validity.GATEWAY_CPU,
+            f"a processor was waited for in {flaws.count(Flaw.WAITED)} of {len(views)} pulses",
         ),
         Flaw.CLOCK: (Validity.CLOCK_UNTRUSTED, "the wall clock was set during the pulses"),
         Flaw.UNSTEADY: (Validity.INCONCLUSIVE, "the rate stalled within the pulses"),

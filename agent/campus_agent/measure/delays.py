@@ -6,24 +6,35 @@ consecutive answers. All in seconds and ratios; what was not measured is absent.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 from campus_agent.measure.icmp import Echoes
 from campus_wire.records import LatencyRecord
 
+Method = Literal["icmp", "udp", "tcp", "tcp_info"]
+
 
 def summary(echoes: Echoes) -> LatencyRecord:
-    """Counts and figures of one series of echoes."""
+    """Counts and figures of one series of ICMP echoes."""
     rtts = echoes.in_order()
+    return latency_record("icmp", rtts, echoes.sent, loss_ratio(echoes.sent, len(rtts)))
+
+
+def latency_record(method: Method, rtts: Sequence[float], packets_sent: int, lost: float | None) -> LatencyRecord:
+    """The figures of round trips in seconds, in the order of sending, whoever measured them. Median and p95 are nearest ranks.
+
+    `lost`: round-trip loss ratio; None where it is not known.
+    """
     return LatencyRecord(
-        method="icmp",
-        packets_sent=echoes.sent,
+        method=method,
+        packets_sent=packets_sent,
         packets_received=len(rtts),
         rtt_min_seconds=min(rtts, default=None),
         rtt_median_seconds=percentile(rtts, 0.5),
         rtt_p95_seconds=percentile(rtts, 0.95),
         rtt_max_seconds=max(rtts, default=None),
         jitter_seconds=jitter_seconds(rtts),
-        loss_ratio=loss_ratio(echoes.sent, len(rtts)),
+        loss_ratio=lost,
     )
 
 

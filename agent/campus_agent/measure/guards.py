@@ -1,43 +1,105 @@
 """Was a throughput test sound? The gateway's limits and other people's traffic must never be read as a slow line. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from campus_agent.engine.waiting import Waiting
 from campus_agent.measure.throughput_settings import Settings
 from campus_wire.bandwidth import line_rate_of, reaches
+from campus_wire.encapsulation import Encapsulation
 from campus_wire.failures import Validity
-from campus_wire.records import ThroughputRecord
+from campus_wire.records import DirectionRecord, ThroughputRecord
 
 LOOK_SECONDS = 0.5
+WAITED_RATIO = 0.01
+"""A share of the time that nobody has to have waited for a processor: below it a rate is the line's."""
+HELD_UP_FACTOR = 2.0
+"""A wait costs TCP more than its own time: what the queue loses meanwhile is sent again, at a lower pace."""
+NEAR_RATIO = 0.01
+"""Where somebody waited, a rate counted by programs may be this much too high: they read late what lay in a buffer before."""
+UNCERTAIN_RATIO = 0.003
+"""The same of a rate that the kernel counted while the line was full."""
+COUNTING_RATIO = 0.01
+"""Other traffic below this share of the target may be an error of counting, acknowledgements or echoes."""
 
 
-def soundness(record: ThroughputRecord, settings: Settings) -> tuple[Validity, str]:
+def soundness(
+    record: ThroughputRecord, settings: Settings, waits: Mapping[str, Waiting] | None = None
+) -> tuple[Validity, str]:
     """The validity of a finished test and a detail for a technician.
 
-    Beside the plain guards: a rate below the target is only proof if the octets that others sent through the same interface
-    meanwhile would not have made up the difference. A busy CPU can only make a rate lower: one that reaches the target stands.
+    A rate below the target is only proof where neither the octets that others sent through the same interface nor a wait for a
+    processor could have made up the difference; one direction that surely fails is enough. `waits` is what the kernel says of
+    the gateway in each direction. Where it says nothing (`cpu_waited_ratio` is absent) the mean load of the CPU decides.
     """
-    required = settings.required_bits_per_second
+    required, ratio = settings.required_bits_per_second, settings.tolerance_ratio
+    both = {"down": record.down, "up": record.up}
+    unknown = any(one is None or one.cpu_waited_ratio is None for one in both.values())
     reached = all(
-        one is not None and reaches(line_rate_of(one, record.encapsulation), required, settings.tolerance_ratio)
-        for one in (record.down, record.up)
+        one is not None and reaches(line_rate_of(one, record.encapsulation), required, ratio) for one in both.values()
     )
-    if not reached and record.cpu_ratio is not None and record.cpu_ratio > settings.max_cpu_ratio:
+    if unknown and not reached and record.cpu_ratio is not None and record.cpu_ratio > settings.max_cpu_ratio:
         return Validity.GATEWAY_CPU, f"CPU {record.cpu_ratio:.0%}, limit {settings.max_cpu_ratio:.0%}"
     speed = record.link_speed_bits_per_second
-    if speed is not None and not reaches(speed, required, settings.tolerance_ratio):
+    if speed is not None and not reaches(speed, required, ratio):
         return Validity.GATEWAY_LIMIT, f"the gateway's own port runs at {speed / 1e6:.0f} Mbit/s"
-    for name, direction in (("down", record.down), ("up", record.up)):
-        if direction is None or direction.cross_traffic_bits_per_second is None:
+    reason: tuple[Validity, str] | None = None
+    fails = False
+    for name, direction in both.items():
+        if direction is None:
             continue
-        cross = direction.cross_traffic_bits_per_second
         rate = line_rate_of(direction, record.encapsulation)
-        if cross > settings.max_cross_traffic_ratio * required:
-            return Validity.CROSS_TRAFFIC, f"{name}: {cross / 1e6:.1f} Mbit/s of other traffic"
-        short = not reaches(rate, required, settings.tolerance_ratio)
-        if short and reaches(rate + cross, required, settings.tolerance_ratio):
-            both = f"{rate / 1e6:.1f} measured and {cross / 1e6:.1f} Mbit/s of other traffic"
-            return Validity.CROSS_TRAFFIC, f"{name}: {both} leave the capacity open"
-    return Validity.OK, ""
+        disturbed = _disturbed(direction, rate, settings)
+        if disturbed is not None:
+            return disturbed[0], f"{name}: {disturbed[1]}"
+        waited = held_up(direction, record.encapsulation, settings, (waits or {}).get(name, Waiting()))
+        if waited is not None:
+            reason = reason or (waited[0], f"{name}: {waited[1]}")
+        elif not reaches(rate, required, ratio) and not direction.lower_bound:
+            fails = True
+    return (Validity.OK, "") if fails or reason is None else reason
+
+
+def _disturbed(direction: DirectionRecord, rate: float, settings: Settings) -> tuple[Validity, str] | None:
+    """Was there more other traffic than a test may meet, or enough to make up what this rate lacks?"""
+    cross = direction.cross_traffic_bits_per_second
+    required, ratio = settings.required_bits_per_second, settings.tolerance_ratio
+    if cross is None:
+        return None
+    if cross > settings.max_cross_traffic_ratio * required:
+        return Validity.CROSS_TRAFFIC, f"{cross / 1e6:.1f} Mbit/s of other traffic"
+    if reaches(rate, required, ratio) or not reaches(rate + cross, required, ratio):
+        return None
+    surely = cross > COUNTING_RATIO * required
+    both = f"{rate / 1e6:.1f} measured and {cross / 1e6:.1f} Mbit/s of other traffic leave the capacity open"
+    return (Validity.CROSS_TRAFFIC if surely else Validity.INCONCLUSIVE), both
+
+
+def held_up(
+    direction: DirectionRecord, path: Encapsulation, settings: Settings, waiting: Waiting
+) -> tuple[Validity, str] | None:
+    """May this rate be that of an end which lacked a processor, instead of the line's? Why, in words; None: it is the line's.
+
+    `line_rate_bits_per_second` is set where the rate was seen on the line itself: there waits are left out already.
+    """
+    rate = line_rate_of(direction, path)
+    waited, threshold = direction.cpu_waited_ratio, settings.required_bits_per_second * settings.tolerance_ratio
+    words = f"{rate / 1e6:.1f} Mbit/s, while a processor was waited for during {waited or 0.0:.0%} of the time"
+    busiest = max(waiting.own_ratio or 0.0, waiting.network_ratio or 0.0)
+    if rate < threshold and busiest > settings.max_cpu_ratio:
+        return (
+            Validity.GATEWAY_CPU,
+            f"{rate / 1e6:.1f} Mbit/s kept one of the gateway's processors {busiest:.0%} busy",
+        )
+    if waited is None or waited <= WAITED_RATIO:
+        return None
+    if direction.line_rate_bits_per_second is not None:
+        near = abs(rate - threshold) < UNCERTAIN_RATIO * settings.required_bits_per_second
+        return (Validity.INCONCLUSIVE, f"{words}: too near to call") if near else None
+    if rate >= threshold:
+        return (Validity.INCONCLUSIVE, f"{words}: too near to call") if rate < threshold * (1 + NEAR_RATIO) else None
+    explained = rate * (1 + HELD_UP_FACTOR * waited) >= threshold
+    return (Validity.GATEWAY_CPU, words) if explained else None
 
 
 class Watch:

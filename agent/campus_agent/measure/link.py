@@ -1,6 +1,6 @@
 """Which of the gateway's interfaces leads to a host, what does it claim, and what passed through it?"""
 
-import contextlib
+import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Literal
 import psutil
 
 LOOPBACK = "lo"
+MAX_VLAN_TAGS = 4
 COUNTER_GAP_BYTES = 24
 """Per packet, what a NIC's counters leave out of a frame on the line: preamble+SFD 8, FCS 4, inter-packet gap 12."""
 
@@ -79,7 +80,18 @@ def passed(name: str) -> Passed | None:
 
 
 def _vlan_tags(name: str) -> int:
-    """1 when the interface is an 802.1Q sub-interface (Linux: /proc/net/vlan/NAME), else 0."""
-    with contextlib.suppress(OSError):
-        return 1 if (Path("/proc/net/vlan") / name).exists() else 0
-    return 0
+    """How many 802.1Q tags an interface adds to a frame: its own and those of the one below it (Linux: /proc/net/vlan/NAME)."""
+    tags = 0
+    while tags < MAX_VLAN_TAGS and (below := _interface_below(name)) is not None:
+        tags, name = tags + 1, below
+    return tags
+
+
+def _interface_below(name: str) -> str | None:
+    """What a VLAN interface stands on ("Device: eth0"); None: it is none."""
+    try:
+        with (Path("/proc/net/vlan") / name).open(encoding="utf-8", errors="replace") as file:
+            found = re.search(r"^Device: *(\S+)", file.read(4096), re.MULTILINE)
+    except OSError:
+        return None
+    return found[1] if found else None

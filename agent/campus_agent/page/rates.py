@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from statistics import median, quantiles
 from typing import NamedTuple
 
+from campus_agent.measure.delays import latency_record
 from campus_wire.records import DirectionRecord, Interval, LatencyRecord
 
 
@@ -88,11 +89,5 @@ def _kept_up(arrived: Sequence[tuple[float, float]]) -> float:
 
 
 def latency(rtts: Sequence[float], sent: int) -> LatencyRecord | None:
-    """Round trips as the kernel saw them; jitter by RFC 3550 A.8. None without any."""
-    if not rtts:
-        return None
-    jitter = 0.0
-    for before, after in itertools.pairwise(rtts):
-        jitter += (abs(after - before) - jitter) / 16
-    p95 = quantiles(rtts, n=20, method="inclusive")[-1] if len(rtts) > 1 else rtts[0]
-    return LatencyRecord("tcp_info", max(sent, len(rtts)), len(rtts), min(rtts), median(rtts), p95, max(rtts), jitter)
+    """Round trips as the kernel saw them; which were lost it does not tell. None without any."""
+    return latency_record("tcp_info", rtts, max(sent, len(rtts)), None) if rtts else None

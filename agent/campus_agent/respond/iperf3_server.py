@@ -13,6 +13,7 @@ import time
 
 import psutil
 
+from campus_agent.engine.urgency import urgent
 from campus_agent.measure.worker import die_with
 
 MAX_TEST_SECONDS = 90.0
@@ -41,7 +42,9 @@ def serve(port: int, listen: str) -> int:
     server.lib.iperf_set_test_rcv_timeout(server._test, ctypes.byref(_IperfTime(RECEIVE_TIMEOUT_SECONDS, 0)))
     for _ in range(TESTS_PER_PROCESS):
         # Not server.run(): it collects the report in a pipe of 64 KiB that nobody reads before the end.
-        if server.lib.iperf_run_server(server._test) < 0:
+        with urgent():
+            failed = server.lib.iperf_run_server(server._test) < 0
+        if failed:
             message = server._error_to_string(server._errno)
             if "listener" in message:
                 sys.stderr.write(f"{message}\n")

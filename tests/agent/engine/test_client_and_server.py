@@ -19,6 +19,14 @@ from campus_wire.records import ThroughputRecord
 from tests.agent.engine.loopback import KEY, Raw, responder
 
 REQUIRED = 20e6
+OF_THIS_MACHINE = (
+    Validity.OK,
+    Validity.GATEWAY_LIMIT,
+    Validity.ENDPOINT_LIMIT,
+    Validity.GATEWAY_CPU,
+    Validity.INCONCLUSIVE,
+)
+"""A loopback test on a machine that does other things too ends with one of these."""
 
 
 def request(port: int, **more) -> Request:
@@ -51,7 +59,7 @@ def test_a_whole_test() -> None:
     with responder() as running:
         outcome = measure(request(running.port), steps.append)
     assert outcome.failure is None, outcome
-    assert outcome.validity in (Validity.OK, Validity.GATEWAY_LIMIT, Validity.ENDPOINT_LIMIT, Validity.INCONCLUSIVE)
+    assert outcome.validity in OF_THIS_MACHINE
     record = outcome.record
     assert record is not None
     assert (record.engine, record.engine_version, record.segment) == ("campus", "1", "classroom")
@@ -204,7 +212,7 @@ def test_udp_that_does_not_pass() -> None:
 def test_udp_that_does_not_pass_and_a_responder_too_old_for_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     from campus_agent.engine import server
 
-    monkeypatch.setattr(server, "Welcome", lambda *values, streams: Welcome(*values))
+    monkeypatch.setattr(server, "Welcome", lambda *values, **_: Welcome(*values))
     with responder() as running:
         _swallow_udp(running)
         outcome = measure(request(running.port, deadline_seconds=4.0))

@@ -40,6 +40,7 @@ async def measure(settings: Settings, run: Run) -> Raw:
     """Resolve, then let the worker do both directions."""
     run.watch(Progress("resolve", 0.0, 1.0))
     address = await resolve(settings.host, RESOLVE_TIMEOUT_SECONDS)
+    link = link_to(address.text, address.family)
     task = CampusTask(
         host=address.text,
         port=settings.port,
@@ -50,12 +51,14 @@ async def measure(settings: Settings, run: Run) -> Raw:
         key_file=str(settings.test_key_file) if settings.test_key_file else None,
         max_bytes=settings.max_bytes,
         max_cross_traffic_ratio=settings.max_cross_traffic_ratio,
+        vlan_tags=link.vlan_tags if link else 0,
+        pppoe=link.pppoe if link else False,
     )
     before = psutil.cpu_times()
     body = await run_worker("campus", task, task.deadline_seconds + START_SECONDS, lambda said: _show(said, run))
     answer = msgspec.json.decode(body, type=CampusAnswer)
     cpu = cpu_ratio(before, psutil.cpu_times())
-    return Raw(settings, link_to(address.text, address.family), cpu, answer)
+    return Raw(settings, link, cpu, answer)
 
 
 def interpret(raw: Raw) -> Finding:

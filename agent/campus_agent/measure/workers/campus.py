@@ -7,6 +7,7 @@ from typing import Any
 
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.workers.tasks import CampusAnswer, CampusTask
+from campus_wire.encapsulation import Encapsulation
 from campus_wire.failures import FailureKind, Operation
 from campus_wire.settings import read_secret
 
@@ -25,6 +26,7 @@ def work(task: CampusTask, progress: Callable[[Any], None]) -> CampusAnswer:
         deadline_seconds=task.deadline_seconds,
         max_bytes=task.max_bytes,
         max_cross_traffic_ratio=task.max_cross_traffic_ratio,
+        encapsulation=Encapsulation(vlan_tags=task.vlan_tags, pppoe=task.pppoe),
     )
 
     def show(step: Progress) -> None:

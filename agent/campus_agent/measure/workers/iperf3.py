@@ -13,17 +13,23 @@ import stat
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from itertools import pairwise
+from time import monotonic
+from typing import Any, NamedTuple
 
 from campus_agent.engine.congestion import allowed_congestion_control
+from campus_agent.engine import waiting
+from campus_agent.engine.urgency import urgent
 from campus_agent.measure.probe import ProbeFailed
-from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, Iperf3Task, Meter
+from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, Iperf3Task, Meter, Observed
 from campus_wire.failures import FailureKind, Operation
 
 _F_SETPIPE_SZ = 1031  # fcntl.h: the wrapper reads its pipe only at the end; 64 KiB would block libiperf for ever
 _PIPE_BYTES = 1024 * 1024
-_COUNTS = struct.Struct("@QQ")
-METER_SECONDS = 0.25
+_TCP_INFO_BYTES = 256
+_OCTETS, _SEGMENTS_IN, _DELIVERED = struct.Struct("@120xQQ"), struct.Struct("@152xI"), struct.Struct("@192xI")
+"""Of struct tcp_info (linux/tcp.h): tcpi_bytes_acked and _received; tcpi_data_segs_in; tcpi_delivered, which newer kernels have."""
+METER_SECONDS = 0.1
 CONNECT_TIMEOUT_SECONDS = 4.0
 
 
@@ -79,51 +85,88 @@ def work(task: Iperf3Task, progress: Callable[[Any], None]) -> dict[str, Any]:
     _set(client, "connect_timeout", ctypes.c_int(int(CONNECT_TIMEOUT_SECONDS * 1000)))
     if task.max_bits_per_second:
         _set(client, "rate", ctypes.c_uint64(task.max_bits_per_second))
-    with _metered(task.port, progress):
+    with _metered(task, progress) as samples, urgent():
         report = client.run()
     if report is None or not isinstance(getattr(report, "json", None), dict):
         raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, "libiperf gave no readable result")
     if report.error:
         raise failure_from_message(str(report.error))
     json: dict[str, Any] = report.json
+    json["observed"] = observed(samples, task.warmup_seconds)
     return json
 
 
+class Passed(NamedTuple):
+    """What the kernel has counted on the test's connections: octets of payload, and full segments in the load's direction."""
+
+    payload_bytes: int
+    segments: int
+
+
+class Sample(NamedTuple):
+    """The counts at one moment, and what the kernel says of processors."""
+
+    passed: Passed
+    reading: waiting.Reading
+
+
+def observed(samples: list[Sample], warmup_seconds: float) -> Observed:
+    """What the kernel saw after the warm-up: segments a second from sample to sample, and who waited for a processor."""
+    moving = [sample for sample in samples if sample.passed.payload_bytes > 0]
+    counted = [sample for sample in moving if sample.reading.at >= moving[0].reading.at + warmup_seconds]
+    if len(counted) < 2:
+        return Observed()
+    rates = [
+        (after.passed.segments - before.passed.segments) / (after.reading.at - before.reading.at)
+        for before, after in pairwise(counted)
+        if after.passed.payload_bytes > before.passed.payload_bytes
+    ]
+    return Observed(rates, METER_SECONDS, waiting.between(counted[0].reading, counted[-1].reading))
+
+
 @contextlib.contextmanager
-def _metered(port: int, progress: Callable[[Any], None]) -> Iterator[None]:
-    """libiperf is silent until its end: a thread beside it tells what the kernel has counted on its connections (Linux)."""
+def _metered(task: Iperf3Task, progress: Callable[[Any], None]) -> Iterator[list[Sample]]:
+    """libiperf is silent until its end: a thread beside it notes and tells what the kernel has counted on its connections (Linux)."""
     stop = threading.Event()
+    samples: list[Sample] = []
 
-    def tell() -> None:
-        while not stop.wait(METER_SECONDS):
-            progress(Meter(payload_bytes(port)))
+    def note() -> None:
+        with urgent():
+            while not stop.wait(METER_SECONDS):
+                at = monotonic()
+                passed = passed_on(task.port, reverse=task.reverse)
+                samples.append(Sample(passed, waiting.read(at)))
+                progress(Meter(passed.payload_bytes))
 
-    thread = threading.Thread(target=tell, daemon=True)
+    thread = threading.Thread(target=note, daemon=True)
     thread.start()
     try:
-        yield
+        yield samples
     finally:
         stop.set()
         thread.join()  # a line of its must not fall into the result's
 
 
-def payload_bytes(port: int) -> int:
-    """Octets acknowledged and received on this process's TCP connections to a port (tcpi_bytes_acked, _received; linux/tcp.h)."""
-    total = 0
+def passed_on(port: int, *, reverse: bool) -> Passed:
+    """What has passed on this process's TCP connections to a port, acknowledged or received."""
+    octets = segments = 0
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError, struct.error):  # gone meanwhile, not connected, an older kernel
             number = int(name)
             if stat.S_ISSOCK(os.fstat(number).st_mode):
-                total += _passed(number, port)
-    return total
+                one = _passed(number, port, reverse=reverse)
+                octets, segments = octets + one.payload_bytes, segments + one.segments
+    return Passed(octets, segments)
 
 
-def _passed(number: int, port: int) -> int:
+def _passed(number: int, port: int, *, reverse: bool) -> Passed:
     with socket.socket(fileno=os.dup(number)) as twin:
         if twin.type != socket.SOCK_STREAM or twin.getpeername()[1] != port:
-            return 0
-        acked, received = _COUNTS.unpack_from(twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 120)
-        return int(acked + received)
+            return Passed(0, 0)
+        info = twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        segments = _SEGMENTS_IN if reverse else _DELIVERED
+        count = segments.unpack_from(info)[0] if len(info) >= segments.size else 0
+        return Passed(sum(_OCTETS.unpack_from(info)), count)
 
 
 def _set(client: Any, option: str, value: Any) -> None:

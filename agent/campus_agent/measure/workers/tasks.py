@@ -3,6 +3,7 @@
 import msgspec
 
 from campus_agent.discover.found import Task as DiscoverTask
+from campus_agent.engine.waiting import Waiting
 from campus_agent.ports.reading import PortsTask
 from campus_wire.failures import Failure, Validity
 from campus_wire.records import Segment, ThroughputRecord
@@ -28,8 +29,16 @@ class Meter(msgspec.Struct, frozen=True):
     payload_bytes: int
 
 
+class Observed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the kernel saw of a load after its warm-up: segments a second, slot by slot of `slot_seconds`; who waited for a processor."""
+
+    segments_per_second: list[float] = []
+    slot_seconds: float = 0.0
+    waiting: Waiting = Waiting()
+
+
 class CampusTask(msgspec.Struct, frozen=True):
-    """What to do; the key is read here, from its file, and goes nowhere else."""
+    """What to do; the key is read here, from its file, and goes nowhere else. `vlan_tags`, `pppoe`: what each frame carries on the way."""
 
     host: str
     port: int
@@ -40,6 +49,8 @@ class CampusTask(msgspec.Struct, frozen=True):
     key_file: str | None
     max_bytes: int | None = None
     max_cross_traffic_ratio: float | None = None
+    vlan_tags: int = 0
+    pppoe: bool = False
 
 
 class CampusAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
