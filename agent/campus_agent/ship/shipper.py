@@ -134,7 +134,7 @@ class Shipper:
         try:
             trouble = self._send_all(connection, tally)
         except ShipFailed as failed:
-            trouble = self._network_trouble(failed.failure)
+            trouble = self._network_trouble(failed)
         except SpoolError as error:
             trouble = _Trouble("spool_failed", str(error))
         finally:
@@ -247,9 +247,12 @@ class Shipper:
         self._batch_results = self._ceiling = MAX_BATCH_RESULTS
         return None
 
-    def _network_trouble(self, failure: Failure) -> _Trouble:
+    def _network_trouble(self, failed: ShipFailed) -> _Trouble:
+        failure = failed.failure
         if failure.kind is FailureKind.TIMEOUT:  # a weak line may still carry a smaller batch
             self._batch_results = max(1, self._batch_results // 2)
+        if failed.clock is not None:
+            return _Trouble("clock_wrong", failure.detail, failure)
         if failure.kind in _CLOCK_SUSPECTS and not is_plausible(self._now()):
             detail = f"by this gateway's clock it is {self._now():%Y-%m-%d}: {failure.detail}"
             return _Trouble("clock_wrong", detail, failure)

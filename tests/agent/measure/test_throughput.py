@@ -206,7 +206,7 @@ def test_cpu_is_what_was_not_idle() -> None:
 
 
 def test_the_interface_to_an_address_is_known_and_loopback_is_no_line() -> None:
-    link = link_to("127.0.0.1", socket.AF_INET)
+    link = link_to("127.0.0.1")
     assert link is not None
     assert (link.name, link.vlan_tags, link.pppoe) == ("lo", 0, False)
     assert passed("lo") is None

@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 import psutil
 
+from campus_agent.measure.connecting import reachable
 from campus_agent.measure.delays import summary
 from campus_agent.measure.engines.engine import Engine
 from campus_agent.measure.guards import Watch, cpu_ratio, soundness
 from campus_agent.measure.icmp import Echoes, Pinger
 from campus_agent.measure.link import Link, Passed, link_to, passed
 from campus_agent.measure.probe import Finding, ProbeFailed, Progress, Run
-from campus_agent.measure.resolve import Address, resolve
+from campus_agent.measure.resolve import Address
 from campus_agent.measure.throughput_settings import REFERENCE_RATIO, WIRE_RATIO, Settings
 from campus_agent.measure.worker import run_worker
 from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, Iperf3Task
@@ -35,6 +36,8 @@ from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import DirectionRecord, Interval, LatencyRecord, ThroughputRecord
 
 RESOLVE_TIMEOUT_SECONDS = 5.0
+CONNECT_SECONDS = 3.0
+"""To find out which address of a name answers, where it has several: libiperf tries only the first."""
 IDLE_ECHOES = 20
 IDLE_ECHO_INTERVAL_SECONDS = 0.02
 WORKING_ECHO_INTERVAL_SECONDS = 0.05
@@ -95,14 +98,14 @@ class Raw:
 def deadline_seconds(settings: Settings) -> float:
     """The longest a run may take, all waits included."""
     direction = settings.duration_seconds + settings.warmup_seconds + OVERHEAD_SECONDS + 1.5 * sum(BUSY_WAITS_SECONDS)
-    return RESOLVE_TIMEOUT_SECONDS + 2 * SETTLE_SECONDS + 2 * direction + 5.0
+    return RESOLVE_TIMEOUT_SECONDS + 2 * CONNECT_SECONDS + 2 * SETTLE_SECONDS + 2 * direction + 5.0
 
 
 async def measure(settings: Settings, run: Run) -> Raw:
     """Resolve; idle echoes; load towards the endpoint; load from it. A failure keeps what was seen before it."""
     run.watch(Progress("resolve", 0.0, _expected_seconds(settings)))
-    address = await resolve(settings.host, RESOLVE_TIMEOUT_SECONDS)
-    link = link_to(address.text, address.family)
+    address = await reachable(settings.host, settings.port, RESOLVE_TIMEOUT_SECONDS, CONNECT_SECONDS)
+    link = link_to(address.text)
     loads: dict[bool, Load] = {}
     failure: Failure | None = None
     cut: Cut | None = None
