@@ -356,9 +356,15 @@ def kind_of(result: Result) -> str:
 
 def test_bytes_of(result: Result) -> int:
     """What a throughput test or an inspection put on the wire, both directions; 0 for anything else."""
-    record = result.record if isinstance(result, ThroughputResult | InspectionResult) else None
-    record = record.measured if isinstance(record, InspectionRecord) else record
-    return sum(one.bytes for one in (record.down, record.up) if one is not None) if record is not None else 0
+    return bytes_of_record(result.record if isinstance(result, ThroughputResult | InspectionResult) else None)
+
+
+def bytes_of_record(record: object) -> int:
+    """The same of a record; 0 for one of another kind, or none."""
+    measured = record.measured if isinstance(record, InspectionRecord) else record
+    if not isinstance(measured, ThroughputRecord):
+        return 0
+    return sum(one.bytes for one in (measured.down, measured.up) if one is not None)
 
 
 def outcome_of(result: Result) -> Outcome:

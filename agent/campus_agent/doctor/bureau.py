@@ -54,6 +54,10 @@ def look_at_bureau(config: AgentConfig) -> list[Finding]:
             "请检查地址、网络、证书(ca_file)以及本机时钟",
         )
         if failed.clock is not None:
+            what = Text(
+                f"{config.collector.url}: {kind.en} ({failed.clock})",
+                f"{config.collector.url}:{kind.zh}（{failed.clock}）",
+            )
             remedy = CLOCK_REMEDY
         return [*findings, Finding(check, False, what, remedy)]
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 from campus_agent.measure.errors import kind_of_error
 from campus_agent.measure.probe import AnyProbe, Finding, ProbeFailed, Progress, Run, _nobody
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
-from campus_wire.records import AnyResult
+from campus_wire.records import AnyResult, bytes_of_record
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,10 @@ ENDPOINT_AWAY = frozenset(
 """While connecting; one that was connected and then fell silent is on, and its name is another matter altogether."""
 
 
+def _nobody_pays(_: int) -> None:
+    """Nobody keeps account."""
+
+
 async def run_probe(
     probe: AnyProbe,
     settings: Any,
@@ -32,12 +36,14 @@ async def run_probe(
     school: str,
     watch: Callable[[Progress], None] = _nobody,
     rng: random.Random | None = None,
+    charge: Callable[[int], None] = _nobody_pays,
 ) -> AnyResult:
     """One result of one probe, whatever happens: success, failure, deadline or our own mistake.
 
-    `stamp(seconds_ago)` gives id, started_at, boot_id, monotonic_seconds and clock offset of a start that many seconds ago.
+    `charge` is told what the run put on the wire, also when it is cancelled. `stamp(seconds_ago)` gives id, started_at, boot_id, monotonic_seconds and clock offset of a start that many seconds ago.
     """
     run = Run(probe.deadline_seconds(settings), rng or random.Random(), watch)
+    finding = Finding()
     try:
         async with asyncio.timeout(run.deadline_seconds):
             raw = await probe.measure(settings, run)
@@ -55,6 +61,8 @@ async def run_probe(
         log.exception("probe %s failed on %s", probe.name, subject)
         detail = f"internal error: {type(error).__name__}: {error}"
         finding = Finding(failure=Failure(Operation.UNKNOWN, FailureKind.UNKNOWN, detail[:300]))
+    finally:
+        charge(max(sum(run.spent_bytes.values()), bytes_of_record(finding.record)))
     duration = run.deadline_seconds - run.left_seconds()
     make: Callable[..., AnyResult] = probe.result
     return make(

@@ -208,8 +208,7 @@ class Connection:
                 again, _ = connect_here(host, port, self._connect_seconds)
                 theirs = their_time(again, host, str(ca_file) if ca_file else None)
             clock = clock_fault(error, theirs, datetime.now(UTC))
-        detail = f"{clock}: {failure.detail}" if clock else failure.detail
-        return ShipFailed(failure.operation, failure.kind, detail, clock)
+        return ShipFailed(failure.operation, failure.kind, failure.detail, clock)
 
     def _tls(self) -> ssl.SSLContext:
         """Certificates are always checked: against `ca_file` alone where there is one, else the system's authorities.

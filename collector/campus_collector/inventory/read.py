@@ -18,6 +18,7 @@ from campus_wire.language import Language, Text
 YES = frozenset({"1", "是", "yes", "y", "true", "有", "√"})
 NO = frozenset({"0", "否", "no", "n", "false", "无", "×", ""})
 MAX_NAME = 100
+MAX_PASSAGE, MAX_STATUSES = 200, 20
 MAX_MISTAKES = 1000
 FORMULA_STARTS = ("=", "+", "-", "@")
 _SEPARATORS = re.compile(r"[\s;；,，、]+")
@@ -235,6 +236,24 @@ def _days(text: str) -> tuple[Text | None, tuple[str, ...]]:
     return None, tuple(sorted(found))
 
 
+def _statuses(text: str) -> tuple[Text | None, tuple[int, ...]]:
+    """HTTP statuses like 200 or 200,412."""
+    parts = [part for part in _SEPARATORS.split(text) if part]
+    sound = all(re.fullmatch(r"[1-5][0-9][0-9]", part) for part in parts) and len(parts) <= MAX_STATUSES
+    if not sound:
+        hint = Text("must be HTTP statuses like 200 or 200,412", "应为 HTTP 状态码，例如 200 或 200,412")
+        return hint, ()
+    return None, tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def _passage(text: str) -> tuple[Text | None, str]:
+    """A text that a page holds: as a name, but longer."""
+    if len(text) > MAX_PASSAGE:
+        return Text(f"must be at most {MAX_PASSAGE} characters", f"不得超过 {MAX_PASSAGE} 个字"), text
+    problem, _ = _text(text[:MAX_NAME])
+    return (problem, text) if problem is not None else (_text(text[MAX_NAME:].lstrip("=+-@"))[0], text)
+
+
 READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
     "id": _id,
     "text": _text,
@@ -244,6 +263,8 @@ READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
     "url": _url,
     "periods": _periods,
     "days": _days,
+    "statuses": _statuses,
+    "passage": _passage,
 }
 
 
@@ -277,7 +298,9 @@ def _device(row: dict[str, Any]) -> Device:
 
 
 def _service(row: dict[str, Any]) -> Service:
-    return Service(row["service_id"], row["service"], row["url"], row["town_id"])
+    return Service(
+        row["service_id"], row["service"], row["url"], row["town_id"], row["expect_status"], row["expect_text"]
+    )
 
 
 def _timetable(row: dict[str, Any]) -> Timetable:

@@ -82,6 +82,7 @@ def _engine_seconds(settings: Settings) -> float:
 
 
 def _show(said: dict[str, Any], run: Run) -> None:
+    run.spent_bytes[str(said["direction"])] = int(said["bytes"])
     run.watch(
         Progress(
             phase=str(said["direction"]),

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from campus_agent.measure.probe import ProbeFailed
-from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, Iperf3Task, Meter
+from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, METER_SECONDS, Iperf3Task, Meter
 from campus_wire.failures import FailureKind, Operation
 
 _F_SETPIPE_SZ = 1031  # fcntl.h: the wrapper reads its pipe only at the end; 64 KiB would block libiperf for ever
 _PIPE_BYTES = 1024 * 1024
-_COUNTS = struct.Struct("@QQ")
-METER_SECONDS = 0.25
+_COUNTS = struct.Struct("@QQ")  # tcpi_bytes_acked, tcpi_bytes_received
+_SENT = struct.Struct("@Q")  # tcpi_bytes_sent, Linux 4.19
 CONNECT_TIMEOUT_SECONDS = 4.0
 
 
@@ -106,7 +106,7 @@ def _metered(port: int, progress: Callable[[Any], None]) -> Iterator[None]:
 
 
 def payload_bytes(port: int) -> int:
-    """Octets acknowledged and received on this process's TCP connections to a port (tcpi_bytes_acked, _received; linux/tcp.h)."""
+    """Octets sent, repetitions included, and received on this process's TCP connections to a port (tcpi_bytes_sent, _received; linux/tcp.h)."""
     total = 0
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError, struct.error):  # gone meanwhile, not connected, an older kernel
@@ -120,8 +120,10 @@ def _passed(number: int, port: int) -> int:
     with socket.socket(fileno=os.dup(number)) as twin:
         if twin.type != socket.SOCK_STREAM or twin.getpeername()[1] != port:
             return 0
-        acked, received = _COUNTS.unpack_from(twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 120)
-        return int(acked + received)
+        info = twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        acked, received = _COUNTS.unpack_from(info, 120)
+        sent = _SENT.unpack_from(info, 200)[0] if len(info) >= 208 else acked
+        return int(max(acked, sent) + received)
 
 
 def _set(client: Any, option: str, value: Any) -> None:
