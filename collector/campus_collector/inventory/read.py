@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -158,9 +159,9 @@ def _id(text: str) -> tuple[Text | None, str]:
     ), text
 
 
-def _text(text: str) -> tuple[Text | None, str]:
-    if len(text) > MAX_NAME:
-        return Text(f"must be at most {MAX_NAME} characters", f"不得超过 {MAX_NAME} 个字"), text
+def _text(text: str, most: int = MAX_NAME) -> tuple[Text | None, str]:
+    if len(text) > most:
+        return Text(f"must be at most {most} characters", f"不得超过 {most} 个字"), text
     if text[:1] in FORMULA_STARTS:  # a spreadsheet program would calculate it
         return Text("must not begin with = + - @", "不得以 = + - @ 开头"), text
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
@@ -246,14 +247,6 @@ def _statuses(text: str) -> tuple[Text | None, tuple[int, ...]]:
     return None, tuple(dict.fromkeys(int(part) for part in parts))
 
 
-def _passage(text: str) -> tuple[Text | None, str]:
-    """A text that a page holds: as a name, but longer."""
-    if len(text) > MAX_PASSAGE:
-        return Text(f"must be at most {MAX_PASSAGE} characters", f"不得超过 {MAX_PASSAGE} 个字"), text
-    problem, _ = _text(text[:MAX_NAME])
-    return (problem, text) if problem is not None else (_text(text[MAX_NAME:].lstrip("=+-@"))[0], text)
-
-
 READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
     "id": _id,
     "text": _text,
@@ -264,7 +257,7 @@ READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
     "periods": _periods,
     "days": _days,
     "statuses": _statuses,
-    "passage": _passage,
+    "passage": partial(_text, most=MAX_PASSAGE),
 }
 
 
