@@ -181,6 +181,44 @@ def test_broken_ipv6_does_not_keep_a_platform_from_being_reached(tmp_path: Path,
     assert (said["address"], said["address_family"]) == ("10.9.1.2", "ipv4")
 
 
+FETCH = """
+import sys
+from pathlib import Path
+from campus_agent.config import Collector
+from campus_agent.ship.connection import Connection
+print(Connection(Collector(sys.argv[1], Path("token"))).get("/index.html").status)
+"""
+
+
+@lab
+@pytest.mark.parametrize("engine", ["campus", "iperf3"])
+def test_broken_ipv6_stops_neither_tests_nor_shipping(tmp_path: Path, engine: str) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n2001:db8:99::2 room.test\n10.9.1.2 room.test\n")
+    row = f'[[classroom]]\nid = "c1"\nhost = "room.test"\nengine = "{engine}"\nport = 5301\n'
+    configure(tmp_path, row + "[throughput]\nduration_seconds = 2\nwarmup_seconds = 0\n")
+    with two_hosts(("10.9.1.1/24", "2001:db8:9::1/64"), ("10.9.1.2/24", "2001:db8:9::2/64")) as (gw, pc):
+        gw.ip("-6", "route", "add", "default", "via", "2001:db8:9::2")
+        pc.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+        pc.ip("-6", "route", "add", "blackhole", "2001:db8:99::/64")
+        if engine == "campus":
+            pc.popen(
+                *AGENT, "respond", "--port", "5301", "--iperf3-port", "0", "--test-key-file", str(tmp_path / "test.key")
+            )
+        else:
+            pc.popen("iperf3", "-s", "-p", "5301", "-B", "10.9.1.2")
+        (tmp_path / "index.html").write_text("the collector")
+        pc.popen(sys.executable, "-m", "http.server", "80", "--bind", "10.9.1.2", "--directory", str(tmp_path))
+        listening(pc, 5301)
+        listening(pc, 80)
+        inside = seeing(gw, {"/etc/hosts": tmp_path / "hosts"})
+        said = measure(inside, tmp_path, "classroom", "c1")
+        command = [*inside, sys.executable, "-c", FETCH, "http://room.test"]
+        fetched = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert said["failure"] is None, said
+    assert said["down"]["bytes"] > 0
+    assert fetched.stdout.strip() == "200", fetched.stderr
+
+
 @lab
 def test_dead_name_servers_are_named_and_end_in_time(tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_text("nameserver 10.9.1.99\nnameserver 10.9.1.98\n")

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from campus_agent.measure.clock_check import TOLERATED_SECONDS
 from campus_agent.measure.errors import kind_of_error
 from campus_agent.measure.probe import AnyProbe, Finding, ProbeFailed, Progress, Run, _nobody
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
@@ -22,6 +23,9 @@ ENDPOINT_AWAY = frozenset(
     }
 )
 """While connecting; one that was connected and then fell silent is on, and its name is another matter altogether."""
+
+
+_BY_THE_CLOCK = frozenset({FailureKind.CERTIFICATE_EXPIRED, FailureKind.CERTIFICATE_NOT_YET_VALID})
 
 
 def _nobody_pays(_: int) -> None:
@@ -65,20 +69,27 @@ async def run_probe(
         charge(max(sum(run.spent_bytes.values()), bytes_of_record(finding.record)))
     duration = run.deadline_seconds - run.left_seconds()
     make: Callable[..., AnyResult] = probe.result
+    label = stamp(duration)
     return make(
-        **stamp(duration),
+        **label,
         subject=subject,
         school=school,
         duration_seconds=duration,
-        validity=_validity(finding),
+        validity=_validity(finding, label.get("clock_offset_seconds")),
         detail=finding.detail[:300],
         failure=finding.failure,
         record=finding.record,
     )
 
 
-def _validity(finding: Finding) -> Validity:
-    """A failure without a record is not a sound measurement of a rate; say which way it was not."""
+def _validity(finding: Finding, clock_offset_seconds: float | None) -> Validity:
+    """A failure without a record is not a sound measurement of a rate; say which way it was not.
+
+    A certificate refused for its dates by a clock that the collector has told to be wrong is the clock's failure.
+    """
+    clock_is_wrong = abs(clock_offset_seconds or 0.0) > TOLERATED_SECONDS
+    if clock_is_wrong and finding.failure is not None and finding.failure.kind in _BY_THE_CLOCK:
+        return Validity.CLOCK_UNTRUSTED
     if finding.failure is None or finding.record is not None or finding.validity is not Validity.OK:
         return finding.validity
     if finding.failure.kind is FailureKind.BUSY:

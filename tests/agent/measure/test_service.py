@@ -185,6 +185,23 @@ def test_the_request_is_a_browser_s() -> None:
     assert "campus" not in head.lower()
 
 
+def test_a_clock_that_the_collector_told_to_be_wrong_is_to_blame(tmp_path: Path) -> None:
+    """The platform's answer tells no time; how far the clock is off is known from the collector."""
+    authority = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.certificate("platform", "IP:127.0.0.1", EXPIRED))
+    for offset, validity in ((-3e8, Validity.CLOCK_UNTRUSTED), (10.0, Validity.OK)):
+
+        def stamp(seconds_ago: float, offset: float = offset) -> dict[str, Any]:
+            common = {"id": "test-0001", "started_at": datetime.now(UTC), "boot_id": "b", "monotonic_seconds": 1.0}
+            return {**common, "clock_offset_seconds": offset}
+
+        with server(answer(dated(None)), context) as port:
+            settings = service.Settings(f"https://127.0.0.1:{port}/", str(authority.ca_file))
+            result = asyncio.run(run_probe(PROBES["service"], settings, stamp, "web", "s001"))
+        assert (result.failure.kind, result.validity) == (FailureKind.CERTIFICATE_EXPIRED, validity)
+
+
 def dated(moment: datetime | None) -> bytes:
     return http("200 OK", b"ok", *([f"Date: {format_datetime(moment, usegmt=True)}"] if moment else []))
 
