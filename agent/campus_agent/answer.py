@@ -173,6 +173,8 @@ def service_json(result: ServiceResult) -> dict[str, Any]:
         "phase_duration_seconds": phases,
         "http_status": fields.get("http_status"),
         "address": fields.get("address"),
+        "address_family": fields.get("address_family"),
+        "leads_to": fields.get("leads_to"),
         "certificate_expires_at": fields.get("certificate_expires_at"),
         "failure": msgspec.to_builtins(result.failure) if result.failure else None,
         "id": result.id,
@@ -191,7 +193,8 @@ def in_words(result: AnyResult, language: Language, required_bits_per_second: fl
         operation, kind = OPERATION_WORDS[result.failure.operation], FAILURE_WORDS[result.failure.kind]
         lines.append(f"  {operation.in_(language)}: {kind.in_(language)}")
         lines.append(f"  ({result.failure.detail})")
-    elif result.validity is not Validity.OK:
+    clock = result.validity is Validity.CLOCK_UNTRUSTED
+    if clock or (result.failure is None and result.validity is not Validity.OK):
         lines.append(f"  {VALIDITY_WORDS[result.validity].in_(language)}: {result.detail}")
     return "\n".join(lines)
 
@@ -234,6 +237,10 @@ def _service_lines(result: ServiceResult, language: Language) -> list[str]:
     parts = [
         f"{words[n].in_(language)} {s * 1000:.1f} {unit}" for n, s in fields.items() if n in words and s is not None
     ]
+    if result.record is not None and result.record.http_status is not None:
+        parts.append(f"{Text('status', '状态码').in_(language)} {result.record.http_status}")
+    if result.record is not None and result.record.address is not None:
+        parts.append(result.record.address)
     return [f"  {', '.join(parts)}"] if parts else []
 
 

@@ -29,6 +29,7 @@ DEFAULT_PORTS = {"campus": 5301, "iperf3": DEFAULT_IPERF3_PORT}
 DEFAULT_STATE_DIR = "/var/lib/campus-agent"
 CENTRAL_FILE = "central.json"
 """What the bureau's inventory added, as it was last fetched; in the state folder."""
+MAX_EXPECTED_TEXT = 200
 _ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink", "page")
 _ID_HINT = Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”，最多 64 个字符")
 _HOST_PATTERN = r"[A-Za-z0-9_.:%-]{1,253}"
@@ -53,12 +54,27 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the inventory says of a platform's answer; nothing: below 400, and from the platform's own site."""
+
+    status: tuple[int, ...] = ()
+    host: str = ""
+    """Where it may lead to, beside the address's own host; then no other is accepted."""
+    text: str = ""
+    """What the page must hold."""
+
+
+NOTHING_EXPECTED = Expectation()
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A cloud platform to request."""
 
     id: str
     name: str
     url: str
+    expected: Expectation = NOTHING_EXPECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,9 +433,30 @@ def _endpoint(table: Table, endpoint_id: str, name: str, required: int) -> Endpo
 
 def _service(table: Table) -> Service:
     service_id = table.string("id", pattern=ID_PATTERN, hint=_ID_HINT) or ""
-    service = Service(service_id, table.string("name", service_id), _url(table, "url", ("https", "http")))
+    name, url = table.string("name", service_id), _url(table, "url", ("https", "http"))
+    service = Service(
+        service_id, name, url, _expectation(table.table("expect")) if "expect" in table else _nothing_said(table)
+    )
     table.done()
     return service
+
+
+def _nothing_said(table: Table) -> Expectation:
+    table.table("expect")
+    return NOTHING_EXPECTED
+
+
+def _expectation(table: Table) -> Expectation:
+    """What is the platform's own answer: its statuses, where it may lead to, a text on its page."""
+    expected = Expectation(
+        status=tuple(table.integers("status", minimum=100, maximum=599)),
+        host=table.string("host", "", pattern=_HOST_PATTERN, hint=_HOST_HINT),
+        text=table.string("text", ""),
+    )
+    if len(expected.text) > MAX_EXPECTED_TEXT:
+        table.wrong("text", f"must be at most {MAX_EXPECTED_TEXT} characters", f"不得超过 {MAX_EXPECTED_TEXT} 个字")
+    table.done()
+    return expected
 
 
 def _device(table: Table, folder: Path) -> Device:

@@ -63,10 +63,8 @@ from campus_wire.records import (
     RoomResult,
     Segment,
     SlotRequest,
-    ThroughputResult,
     kind_of,
     outcome_of,
-    test_bytes_of,
 )
 from campus_wire.version import VERSION
 
@@ -300,7 +298,9 @@ class Daemon:
         )
         self.snapshot.running[job.lane] = f"{job.kind} {job.subject}"
         try:
-            return await run_probe(probe, settings, self._stamp, job.subject, self.config.school, rng=self.rng)
+            return await run_probe(
+                probe, settings, self._stamp, job.subject, self.config.school, rng=self.rng, charge=self._charge(job)
+            )
         finally:
             self.snapshot.running.pop(job.lane, None)
 
@@ -341,9 +341,6 @@ class Daemon:
             log.error(
                 "result lost: the spool cannot be written", extra={"error": str(error), "subject": result.subject}
             )
-        spent = test_bytes_of(result)
-        if spent and isinstance(result, ThroughputResult) and result.record:
-            self._spend(result.record.segment, spent)
         self._note(result)
         self._ship_now.set()
 
@@ -493,8 +490,18 @@ class Daemon:
             made, config_problem_en=self._config_problem.en, config_problem_zh=self._config_problem.zh
         )
 
-    def _spend(self, segment: Segment, octets: int) -> None:
-        self.spool.add_test_bytes(segment, self._local_now().date(), octets)
+    def _charge(self, job: Job) -> Callable[[int], None]:
+        """What a test has put on the wire is of the day's octets, whatever ended it."""
+        segment: Segment = "uplink" if job.subject == "uplink" else "classroom"
+
+        def charge(octets: int) -> None:
+            if octets:
+                try:
+                    self.spool.add_test_bytes(segment, self._local_now().date(), octets)
+                except SpoolError as error:
+                    log.error("test octets not charged", extra={"error": str(error), "octets": octets})
+
+        return charge
 
     def _bytes_left(self) -> int:
         spent = self.spool.test_bytes_of_day(self._local_now().date())

@@ -8,7 +8,6 @@ import base64
 import gzip
 import hashlib
 import hmac
-import http.client
 import json
 import os
 import platform
@@ -16,7 +15,6 @@ import pwd
 import secrets
 import ssl
 import subprocess
-import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,22 +161,22 @@ def _pin(url: str, wanted: str, ca_file: Path) -> Path:
 
     Whoever sits in between can send another certificate, but not one with this SHA-256.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = Connection(Collector(url, Path(), None), PIN_SECONDS, PIN_SECONDS, certificate_checked=False)
     try:
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        )
-        with opener.open(f"{url}/ca.pem", timeout=PIN_SECONDS) as answer:
-            pem = answer.read(MAX_PEM_BYTES).decode("ascii")
+        answer = connection.get("/ca.pem")
+        if answer.status != 200:
+            raise ValueError(f"HTTP {answer.status}")
+        pem = answer.body[:MAX_PEM_BYTES].decode("ascii")
         found = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except (ShipFailed, ValueError) as error:
         raise EnrolFailed(
             Text(
                 f"{url}/ca.pem: {error}; the code was not used",
                 f"{url}/ca.pem：无法取得 CA 证书（{error}）；注册码未使用",
             )
         ) from None
+    finally:
+        connection.close()
     if not hmac.compare_digest(found, wanted.replace(":", "").lower()):
         raise EnrolFailed(
             Text(
@@ -220,6 +218,14 @@ def _ask(collector: Collector, code: str) -> Enrolled:
     try:
         answer = connection.post_openly(PATH, body)
     except ShipFailed as failed:
+        if failed.clock is not None:
+            raise EnrolFailed(
+                Text(
+                    f"{collector.url}: this gateway's clock is wrong: {failed.clock}; set it (timedatectl set-ntp true, or date -s),"
+                    " then enrol again; the code was not used",
+                    f"{collector.url}：网关时钟不正确（{failed.clock}）；请先校准时钟（timedatectl set-ntp true 或 date -s），再重新注册；注册码未使用",
+                )
+            ) from None
         where, why = OPERATION_WORDS[failed.failure.operation], FAILURE_WORDS[failed.failure.kind]
         raise EnrolFailed(
             Text(

@@ -26,11 +26,9 @@ from campus_wire.records import (
     MAX_SLOT_SECONDS,
     AnyResult,
     DeviceResult,
-    InspectionRecord,
     PortResult,
     ServiceResult,
     SlotRequest,
-    ThroughputRecord,
     ThroughputResult,
     test_bytes_of,
 )
@@ -51,8 +49,10 @@ async def measure_now(
     probe, settings = probe_and_settings(config, kind, subject.id)
     label = partial(stamp, system_clock(), None)
 
+    spent: list[int] = []
+
     async def measure() -> AnyResult:
-        return await run_probe(probe, settings, label, subject.id, config.school, picture)
+        return await run_probe(probe, settings, label, subject.id, config.school, picture, charge=spent.append)
 
     if isinstance(subject, Service):
         result = await measure()
@@ -62,7 +62,7 @@ async def measure_now(
             failure = await _prepare(config, subject, probe.deadline_seconds(settings), stack)
             result = await measure() if failure is None else _not_begun(config, subject.id, label(0.0), failure)
     if config.collector is not None:
-        keep(config, result)
+        keep(config, result, sum(spent))
     if not isinstance(result, ThroughputResult | ServiceResult):
         raise TypeError(f"{kind} gave {type(result).__name__}")
     return result
@@ -135,10 +135,8 @@ def keep(config: AgentConfig, result: AnyResult, spent_bytes: int | None = None)
         with open_spool(config.state_dir, config.spool, role="writer") as spool:
             spool.put(result)
             octets = test_bytes_of(result) if spent_bytes is None else spent_bytes
-            record = getattr(result, "record", None)
-            measured = record.measured if isinstance(record, InspectionRecord) else record
-            if octets and isinstance(measured, ThroughputRecord):  # a person's test is of the day's too
+            if octets:  # a person's test is of the day's too
                 day = result.started_at.astimezone(config.timezone).date()
-                spool.add_test_bytes(measured.segment, day, octets)
+                spool.add_test_bytes("uplink" if result.subject == "uplink" else "classroom", day, octets)
     except SpoolError as error:
         log.warning("not kept for the collector: %s", error)

@@ -69,7 +69,8 @@ def probe_and_settings(
     if kind == "host":
         return PROBES[kind], host.Settings(config.state_dir)
     if kind == "service":
-        return PROBES[kind], service.Settings(_by_id(config.services)[subject].url)
+        platform = _by_id(config.services)[subject]
+        return PROBES[kind], service.Settings(platform.url, expected=platform.expected)
     endpoint = endpoint_of(config, subject)
     if kind == "latency":
         return PROBES[kind], latency.Settings(endpoint.host, segment_of(endpoint))

@@ -54,10 +54,12 @@ class FailureKind(Vocabulary):
     BUSY = "busy"
     NOT_AUTHORISED = "not_authorised"
     CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
     CERTIFICATE_NAME_MISMATCH = "certificate_name_mismatch"
     CERTIFICATE_UNTRUSTED = "certificate_untrusted"
     TLS_FAILED = "tls_failed"
     HTTP_STATUS = "http_status"
+    INTERCEPTED = "intercepted"
     PROTOCOL_ERROR = "protocol_error"
     PERMISSION_DENIED = "permission_denied"
     TOOL_MISSING = "tool_missing"
@@ -133,10 +135,17 @@ FAILURE_WORDS: dict[FailureKind, Text] = {
     FailureKind.BUSY: Text("the endpoint is busy with another test", "测试端正忙（正在进行另一项测试）"),
     FailureKind.NOT_AUTHORISED: Text("not authorised", "未获授权"),
     FailureKind.CERTIFICATE_EXPIRED: Text("the certificate has expired", "证书已过期"),
+    FailureKind.CERTIFICATE_NOT_YET_VALID: Text(
+        "the certificate is not valid yet by this gateway's clock", "按网关时钟，证书尚未生效"
+    ),
     FailureKind.CERTIFICATE_NAME_MISMATCH: Text("the certificate is for another name", "证书与域名不符"),
     FailureKind.CERTIFICATE_UNTRUSTED: Text("the certificate is not trusted", "证书不受信任"),
     FailureKind.TLS_FAILED: Text("TLS handshake failed", "TLS 握手失败"),
     FailureKind.HTTP_STATUS: Text("the server answered with an error status", "服务器返回错误状态码"),
+    FailureKind.INTERCEPTED: Text(
+        "something else than the platform answered (a log-in page of the network?)",
+        "应答并非来自该平台（可能被上网认证页面等拦截）",
+    ),
     FailureKind.PROTOCOL_ERROR: Text("the answer was not understood", "应答内容不符合协议"),
     FailureKind.PERMISSION_DENIED: Text("the gateway lacks a permission", "网关缺少所需权限"),
     FailureKind.NOT_CONFIGURED: Text("a file or a setting is missing on the gateway", "网关缺少所需文件或配置"),

@@ -142,7 +142,9 @@ class HostRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 class ServiceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One request to a cloud platform, step by step; a step that was not reached is absent, not zero.
 
-    Success means that every step worked and the status was below 400; `first_byte_seconds` counts from the end of the request.
+    Success means that every step worked and the answer was the platform's: its status is below 400, or one that the inventory expects;
+    it holds the expected text; it does not lead to another site without proof that the platform itself said so. `leads_to` is the address
+    that the answer redirects to. `first_byte_seconds` counts from the end of the request.
     """
 
     url: Annotated[str, Meta(max_length=500)]
@@ -156,6 +158,7 @@ class ServiceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     address: Annotated[str, Meta(max_length=64)] | None = None
     address_family: AddressFamily | None = None
     certificate_expires_at: datetime | None = None
+    leads_to: Annotated[str, Meta(max_length=500)] | None = None
 
 
 Reading = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -355,9 +358,15 @@ def kind_of(result: Result) -> str:
 
 def test_bytes_of(result: Result) -> int:
     """What a throughput test or an inspection put on the wire, both directions; 0 for anything else."""
-    record = result.record if isinstance(result, ThroughputResult | InspectionResult) else None
-    record = record.measured if isinstance(record, InspectionRecord) else record
-    return sum(one.bytes for one in (record.down, record.up) if one is not None) if record is not None else 0
+    return bytes_of_record(result.record if isinstance(result, ThroughputResult | InspectionResult) else None)
+
+
+def bytes_of_record(record: object) -> int:
+    """The same of a record; 0 for one of another kind, or none."""
+    measured = record.measured if isinstance(record, InspectionRecord) else record
+    if not isinstance(measured, ThroughputRecord):
+        return 0
+    return sum(one.bytes for one in (measured.down, measured.up) if one is not None)
 
 
 def outcome_of(result: Result) -> Outcome:
@@ -489,12 +498,20 @@ class CentralDevice(msgspec.Struct, frozen=True, omit_defaults=True):
     required: bool = True
 
 
+class CentralExpectation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a platform's answer is like: statuses, a text that it holds; empty: nothing is said of that."""
+
+    status: Annotated[Sequence[Annotated[int, Meta(ge=100, le=599)]], Meta(max_length=20)] = ()
+    text: Annotated[str, Meta(max_length=200)] = ""
+
+
 class CentralService(msgspec.Struct, frozen=True, omit_defaults=True):
     """A platform of the bureau's inventory."""
 
     id: Id
     name: Annotated[str, Meta(max_length=200)]
     url: Annotated[str, Meta(max_length=2000)]
+    expect: CentralExpectation | None = None
 
 
 class CentralUplink(msgspec.Struct, frozen=True, omit_defaults=True):

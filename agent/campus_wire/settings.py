@@ -126,7 +126,7 @@ class Table:
             own = values.get(name, [])
             if isinstance(own, list) and all(isinstance(one, dict) for one in own):
                 winning = {one["id"]: one for one in more}
-                kept = [one | dict(winning.pop(one.get("id"), {})) for one in own]
+                kept = [_merged(one, winning.pop(one.get("id"), {})) for one in own]
                 values[name] = [*kept, *(dict(one) for one in winning.values())]
         return Table(values, self._path, self.mistakes)
 
@@ -169,6 +169,20 @@ class Table:
             self.wrong(key, f"must hold only strings, not {_shown(bad[0])}", f"只能包含字符串，不能有 {_shown(bad[0])}")
             return ()
         return tuple(value or ())
+
+    def integers(self, key: str, *, minimum: int, maximum: int) -> tuple[int, ...]:
+        """A list of whole numbers within bounds; one may stand alone. Absent: none."""
+        value = self._take(key, (list, int), "a list of whole numbers", "整数列表", [])
+        listed = value if isinstance(value, list) else [value]
+        for item in listed:
+            if not isinstance(item, int) or isinstance(item, bool) or not minimum <= item <= maximum:
+                self.wrong(
+                    key,
+                    f"must hold whole numbers of {minimum} … {maximum}, not {_shown(item)}",
+                    f"只能包含 {minimum} … {maximum} 的整数，不能有 {_shown(item)}",
+                )
+                return ()
+        return tuple(listed)
 
     def integer(self, key: str, default: Any = REQUIRED, *, minimum: int = 0, maximum: int = 2**63 - 1) -> Any:
         """A whole number within bounds."""
@@ -242,6 +256,16 @@ class Table:
                 key, f"must be within {bounds}, not {_shown(value)}", f"必须在 {bounds} 之间，不能是 {_shown(value)}"
             )
         return value
+
+
+def _merged(own: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with another's keys over it; tables within it key by key too."""
+    inner = {
+        key: {**own[key], **value}
+        for key, value in over.items()
+        if isinstance(value, Mapping) and isinstance(own.get(key), dict)
+    }
+    return {**own, **over, **inner}
 
 
 def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table:

@@ -20,10 +20,10 @@ from campus_agent.devices.scrub import forms, scrubbed
 from campus_agent.devices.snmp import Access, Rows, Snmp
 from campus_agent.devices.stream import Stream, listen
 from campus_agent.devices.web import ask
+from campus_agent.measure.connecting import reachable
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.icmp import Pinger
 from campus_agent.measure.probe import ProbeFailed
-from campus_agent.measure.resolve import resolve
 from campus_agent.measure.workers.tasks import DeviceSeen, DeviceSpec
 from campus_wire.failures import Failure, FailureKind, Operation
 from campus_wire.settings import ConfigurationError, read_secret
@@ -66,7 +66,7 @@ async def _device(spec: DeviceSpec, profile_folder: Path | None, snmp: Snmp) -> 
     answers = _Answers()
     try:
         profile = find_profile(spec.profile, profile_folder)
-        address = (await resolve(spec.host, RESOLVE_SECONDS)).text
+        address = (await reachable(spec.host, _usual_port(spec, profile), RESOLVE_SECONDS, TCP_SECONDS)).text
     except ConfigurationError as error:
         failure = Failure(Operation.PREPARE, FailureKind.UNKNOWN, error.in_("en")[:300])
         return DeviceSeen(spec.id, up=False, failure=failure, seconds=monotonic() - began)
@@ -82,6 +82,15 @@ async def _device(spec: DeviceSpec, profile_folder: Path | None, snmp: Snmp) -> 
                 detail = f"not finished within {DEVICE_SECONDS:.0f} s"
                 answers.failures[name] = Failure(Operation.READ, FailureKind.TIMEOUT, detail)
     return _seen(spec, profile, protocols, answers, monotonic() - began)
+
+
+def _usual_port(spec: DeviceSpec, profile: Profile) -> int | None:
+    """A TCP port that this device should have open; None where it is asked by UDP alone."""
+    if spec.onvif and profile.onvif:
+        return int(spec.onvif.get("port", "80"))
+    if profile.http is not None:
+        return profile.http.port or (443 if profile.http.tls else 80)
+    return None if spec.snmp else profile.tcp_port or DEFAULT_TCP_PORT
 
 
 def _protocols(

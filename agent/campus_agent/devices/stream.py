@@ -18,8 +18,10 @@ from campus_agent.devices.authorization import authorization
 from campus_agent.devices.datagrams import Pair
 from campus_agent.devices.rtp import Listener
 from campus_agent.devices.rtsp import Event, Interleaved, Parser, Response, RtspError, request
+from campus_agent.measure.connecting import connect
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.resolve import resolve_all
 from campus_wire.failures import FailureKind, Operation
 
 PORT = 554
@@ -89,7 +91,8 @@ class _Session:
 
     async def open(self, host: str, port: int) -> None:
         async with asyncio.timeout(STEP_SECONDS):
-            self._reader, self._writer = await asyncio.open_connection(host, port)
+            sock, _ = await connect(await resolve_all(host, STEP_SECONDS), port, STEP_SECONDS)
+            self._reader, self._writer = await asyncio.open_connection(sock=sock)
 
     async def run(self) -> Stream:
         self.step = Operation.REQUEST

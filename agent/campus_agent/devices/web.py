@@ -8,8 +8,10 @@ from typing import Any
 
 from campus_agent.devices.http1 import Answer, HttpError, Reader, authority, request
 from campus_agent.devices.profile import Http
+from campus_agent.measure.connecting import connect
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.resolve import resolve_all
 from campus_wire.failures import FailureKind, Operation
 
 TIMEOUT_SECONDS = 4.0
@@ -36,7 +38,8 @@ async def exchange(
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(seconds):
-            source, writer = await asyncio.open_connection(host, port, ssl=tls)
+            sock, _ = await connect(await resolve_all(host, seconds), port, seconds)
+            source, writer = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=host if tls else None)
             step = Operation.READ
             writer.write(octets)
             with contextlib.suppress(ConnectionError):  # one that hangs up early may have answered before

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from campus_agent.central import PATH as CONFIG_PATH
 from campus_agent.config import AgentConfig, Collector
 from campus_agent.doctor.findings import CLOCK_REMEDY, Finding, secret
+from campus_agent.measure.connecting import connect_here
 from campus_agent.ship.connection import Connection, ShipFailed
 from campus_wire.failures import FAILURE_WORDS
 from campus_wire.language import Text
@@ -52,6 +53,12 @@ def look_at_bureau(config: AgentConfig) -> list[Finding]:
             "check address, network and certificate (ca_file), and the clock",
             "请检查地址、网络、证书(ca_file)以及本机时钟",
         )
+        if failed.clock is not None:
+            what = Text(
+                f"{config.collector.url}: {kind.en} ({failed.clock})",
+                f"{config.collector.url}:{kind.zh}（{failed.clock}）",
+            )
+            remedy = CLOCK_REMEDY
         return [*findings, Finding(check, False, what, remedy)]
     finally:
         connection.close()
@@ -110,10 +117,8 @@ def _certificate(collector: Collector) -> list[Finding]:
     check = Text("certificate of the collector", "采集端证书")
     context = ssl.create_default_context(cafile=str(collector.ca_file) if collector.ca_file else None)
     try:
-        with (
-            socket.create_connection((parts.hostname or "", parts.port or 443), 5.0) as plain,
-            context.wrap_socket(plain, server_hostname=parts.hostname) as line,
-        ):
+        plain, _ = connect_here(parts.hostname or "", parts.port or 443, 5.0)
+        with plain, context.wrap_socket(plain, server_hostname=parts.hostname) as line:
             said = line.getpeercert() or {}
             version = line.version()
         ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(said["notAfter"])), UTC)

@@ -5,13 +5,13 @@ import contextlib
 import socket
 
 from campus_agent.config import AgentConfig, Endpoint, Service
-from campus_agent.doctor.findings import Finding
+from campus_agent.doctor.findings import CLOCK_REMEDY, Finding
+from campus_agent.measure.connecting import reachable
 from campus_agent.measure.icmp import Pinger
 from campus_agent.measure.probe import ProbeFailed, Run
 from campus_agent.measure.probes import service as request
-from campus_agent.measure.resolve import resolve
 from campus_agent.measure.rooms import poll
-from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS
+from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS, VALIDITY_WORDS, Validity
 from campus_wire.language import Text
 
 
@@ -21,7 +21,7 @@ async def endpoint(one: Endpoint) -> list[Finding]:
     check = Text(f"endpoint {name}", f"测试端 {name}")
     off = Text("switch it on, check cable and address", "请开机并检查网线和地址")
     try:
-        address = await resolve(one.host, 5.0)
+        address = await reachable(one.host, one.port, 5.0, 3.0)
     except ProbeFailed as failed:
         kind = FAILURE_WORDS[failed.failure.kind]
         return [Finding(check, False, Text(f"{one.host}: {kind.en}", f"{one.host}:{kind.zh}"), off)]
@@ -42,7 +42,7 @@ async def endpoint(one: Endpoint) -> list[Finding]:
 async def service(one: Service) -> list[Finding]:
     """One request, as the agent makes it."""
     check = Text(f"platform {one.id}", f"云平台 {one.name}")
-    settings = request.Settings(one.url)
+    settings = request.Settings(one.url, expected=one.expected)
     try:
         async with asyncio.timeout(request.deadline_seconds(settings)):
             finding = request.interpret(await request.measure(settings, Run(request.deadline_seconds(settings))))
@@ -51,7 +51,13 @@ async def service(one: Service) -> list[Finding]:
     if finding.failure is None:
         return [Finding(check, True, Text("answers", "可访问"))]
     words = FAILURE_WORDS[finding.failure.kind]
-    what = Text(f"{one.url}: {words.en}", f"{one.url}：{words.zh}")
+    if finding.validity is Validity.CLOCK_UNTRUSTED:
+        clock = VALIDITY_WORDS[finding.validity]
+        what = Text(f"{one.url}: {clock.en} ({finding.detail})", f"{one.url}：{clock.zh}（{finding.detail}）")
+        return [Finding(check, False, what, CLOCK_REMEDY)]
+    what = Text(
+        f"{one.url}: {words.en} ({finding.failure.detail})", f"{one.url}：{words.zh}（{finding.failure.detail}）"
+    )
     return [Finding(check, False, what, Text("check the address, DNS and the way out", "请检查网址、DNS 和出口网络"))]
 
 

@@ -60,6 +60,7 @@ from campus_agent.engine.spec import (
 from campus_agent.engine.stream import Inflow, prepare, send_out, take_in
 from campus_agent.engine.transport import forbid_fragments, mtu_towards, path_mtu_bytes, uses_timestamps
 from campus_agent.engine.urgency import urgent
+from campus_agent.measure.connecting import connect_here
 from campus_wire.encapsulation import (
     IP_HEADER_BYTES,
     MIN_MTU_BYTES,
@@ -118,8 +119,7 @@ class Caller:
         self._pulses = 0
         self._next_probe_ns = 0
         self.round_trip_seconds = 0.0
-        local = channel.socket.getsockname()[0]
-        self.interface = interface_of(local)
+        self.interface = interface_of(channel.socket)
         self._counters = open_counters(self.interface)
         self._header_bytes = header_bytes(self.interface) if self._counters else None
 
@@ -130,7 +130,7 @@ class Caller:
         if seconds <= 0:
             raise TimeoutError("no time left to connect")
         began = monotonic()
-        sock = socket.create_connection((host, port), timeout=seconds)
+        sock, _ = connect_here(host, port, seconds)
         caller = cls(Channel(sock, Connection("client")))
         caller.round_trip_seconds = monotonic() - began  # SYN and its answer, and the time to resolve a name
         return caller

@@ -1,66 +1,25 @@
-"""Which interface carries this address, and what has passed it so far? Linux; elsewhere the answer is "cannot tell".
+"""Which interface carries a test's connection, and what has passed it so far? Linux; elsewhere the answer is "cannot tell".
 
-Counters come from /proc/self/net/dev, which is of the process's own network namespace whatever is mounted at /sys; one read takes 5 to
-10 microseconds and is of one moment. Octets of an Ethernet interface there include the header, but not preamble, FCS and gap.
+Octets of an Ethernet interface include the header, but not preamble, FCS and gap.
 """
 
 import contextlib
-import os
 import socket
 import struct
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from campus_agent.measure.netlink import Counters, Passed, interface_to
 
 try:
     import fcntl
 except ImportError:  # not a Unix
     fcntl = None  # type: ignore[assignment]
 
+__all__ = ["Counters", "Passed", "header_bytes", "interface_of", "link_speed_bits_per_second", "open_counters"]
+
 ETHERNET_HEADER_BYTES = 14
 _ARPHRD_ETHER = 1  # linux/if_arp.h; others, loopback too, count IP packets alone
-_SIOCGIFADDR = 0x8915
 _SIOCGIFHWADDR = 0x8927
-_COUNTERS_FILE = "/proc/self/net/dev"
-_MAX_COUNTERS_BYTES = 65_536
-
-
-class Passed(NamedTuple):
-    """What an interface has received and sent since it came up."""
-
-    received_octets: int
-    received_packets: int
-    sent_octets: int
-    sent_packets: int
-
-
-class Counters:
-    """The counters of one interface. Raises OSError or ValueError where there are none."""
-
-    def __init__(self, name: str) -> None:
-        """Keep the file open: it is read between two packets."""
-        self._label = f"{name}:".encode()
-        self._file = os.open(_COUNTERS_FILE, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self.read()
-        except ValueError:
-            self.close()
-            raise
-
-    def read(self) -> Passed:
-        """The counters now. The columns are those of proc(5)."""
-        text = os.pread(self._file, _MAX_COUNTERS_BYTES, 0)
-        start = text.find(self._label)
-        while start > 0 and text[start - 1] not in b" \n":  # "eth0:" is the end of "veth0:" too
-            start = text.find(self._label, start + 1)
-        if start < 0:
-            raise ValueError("the interface is gone")
-        columns = text[start + len(self._label) :].split(None, 10)
-        return Passed(int(columns[0]), int(columns[1]), int(columns[8]), int(columns[9]))
-
-    def close(self) -> None:
-        """Give the file back."""
-        os.close(self._file)
 
 
 def open_counters(name: str | None) -> Counters | None:
@@ -71,18 +30,12 @@ def open_counters(name: str | None) -> Counters | None:
     return None
 
 
-def interface_of(address: str) -> str | None:
-    """The interface that has this address of ours; None when it cannot be told."""
-    address, _, zone = address.removeprefix("::ffff:").partition("%")
-    with contextlib.suppress(OSError, ValueError):
-        if ":" in address:
-            wanted = socket.inet_pton(socket.AF_INET6, address).hex()
-            return next((name for found, name in _ipv6_addresses() if found == wanted and zone in ("", name)), None)
-        packed = socket.inet_aton(address)
-        for _, name in socket.if_nameindex():
-            answer = _ask(name, _SIOCGIFADDR)
-            if answer is not None and (answer[20:24] == packed or (name == "lo" and packed[0] == 127)):
-                return name
+def interface_of(connected: socket.socket) -> str | None:
+    """The interface that leads to the other end of this connection, from the address it is bound to; None when it cannot be told."""
+    with contextlib.suppress(OSError):
+        peer, local = connected.getpeername(), connected.getsockname()
+        scoped = len(peer) > 3 and peer[3] and "%" not in peer[0]
+        return interface_to(f"{peer[0]}%{peer[3]}" if scoped else peer[0], local[0])
     return None
 
 
@@ -110,9 +63,3 @@ def _ask(name: str, request: int) -> bytes | None:
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         return fcntl.ioctl(probe, request, struct.pack("256s", name.encode()[:15]))
     return None
-
-
-def _ipv6_addresses() -> Iterator[tuple[str, str]]:
-    for line in Path("/proc/net/if_inet6").read_text().splitlines():
-        packed, *_, name = line.split()
-        yield packed, name

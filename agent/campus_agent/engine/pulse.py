@@ -81,8 +81,9 @@ class View:
     """What one pulse says.
 
     `rate` is the capacity when `saturated`, else the rate that was proved; `spread` its standard error. `unattributed` is other
-    traffic that one end saw and that may, or may not, have shared the line. `bias` is a standard error that more pulses do not reduce. `limit` names what
-    set the rate. `whole` is the mean from the first packet to the last. `seconds` is the window that was read, `span_seconds` the whole pulse as it arrived. `overflow` is what the receive
+    traffic that one end saw and that may, or may not, have shared the line. `counters_read` is false when neither end's interface counters told
+    anything of the window. `bias` is a standard error that more pulses do not reduce. `limit` names what set the rate. `whole` is the mean from the
+    first packet to the last. `seconds` is the window that was read, `span_seconds` the whole pulse as it arrived. `overflow` is what the receive
     buffer threw away, `client_cpu_ratio` how busy the client's core was with the pulse, `waited_seconds` how long its sender or its receiver
     had no processor though it was ready (the longer of the two; None: unknown).
     """
@@ -97,6 +98,7 @@ class View:
     unattributed: float = 0.0
     bias: float = 0.0
     counted: bool = False
+    counters_read: bool = True
     limit: str | None = None
     seconds: float = 0.0
     span_seconds: float = 0.0

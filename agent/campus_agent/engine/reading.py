@@ -189,6 +189,7 @@ def _look(
         others=others.rate,
         unattributed=others.unattributed,
         counted=total is not None,
+        counters_read=received_total is not None or sent_total is not None,
         limit=limit,
         seconds=seconds,
         span_seconds=(points[-1][0] - points[0][0]) / 1e9,

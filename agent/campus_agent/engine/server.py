@@ -235,7 +235,7 @@ class Responder:
 
     def _run_session(self, channel: Channel, address: tuple[str, int], session_bytes: int) -> None:
         limits = self._settings.limits
-        name = interface_of(channel.socket.getsockname()[0])
+        name = interface_of(channel.socket)
         counters = open_counters(name)
         token = secrets.token_bytes(TOKEN_BYTES)
         receiver = Receiver(self._udp, token, counters, kernel_stamps=self._kernel_stamps)

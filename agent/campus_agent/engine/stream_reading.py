@@ -22,6 +22,8 @@ from campus_agent.engine.stream import Inflow
 from campus_agent.engine.traffic import tolerance
 from campus_wire.encapsulation import Encapsulation, line_rate_from_goodput
 
+COUNTERS_READ_RATIO = 0.9
+"""Counters that show less than the stream itself are renewed too seldom to tell anything of a window."""
 _RAMP_NS = int(STREAM_RAMP_SECONDS * 1e9)
 _WINDOW_NS = int(STREAM_WINDOW_SECONDS * 1e9)
 
@@ -83,11 +85,12 @@ def _look(
         return View(0.0, 0.0, saturated=False, offered=offered, flaw=Flaw.TOO_FEW)
     own = Slope(*(line_rate_from_goodput(rate, path) for rate in goodput))
     seconds = (points[-1][0] - points[0][0]) / 1e9
-    seen_others = 0.0
+    seen_others, counters_read = 0.0, False
     if gap_bytes is not None and len(seen.samples) == len(seen.at_ns):
         start, end = seen.samples[first], seen.samples[last]
         total = rate_between(*((at_ns, octets + gap_bytes * packets) for at_ns, octets, packets in (start, end)))
         beyond = total - own.mean
+        counters_read = total >= COUNTERS_READ_RATIO * own.mean
         seen_others = beyond if beyond > tolerance(target, path.wire_bytes, seconds) else 0.0
     others = seen_others if subscriber_receives else 0.0
     full = own.rate + others < STREAM_FULL_RATIO * offered
@@ -102,6 +105,7 @@ def _look(
         others=others,
         unattributed=seen_others - others,
         counted=gap_bytes is not None,
+        counters_read=counters_read,
         limit="tcp" if full else None,
         seconds=seconds,
         span_seconds=(seen.at_ns[last] - seen.at_ns[0]) / 1e9,

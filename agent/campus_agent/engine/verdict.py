@@ -6,7 +6,7 @@ load offered, and no other traffic that could explain the rest.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import erf, hypot, sqrt
 from statistics import fmean, median, stdev
 
@@ -46,6 +46,25 @@ def decide(
     views: Sequence[View], threshold: float, target: float, *, client_sends: bool, last: bool = False
 ) -> Decision:
     """The decision after these pulses. `last`: no further pulse is possible (time, bytes), so say what can be said."""
+    decision = _on_the_rates(views, threshold, target, client_sends=client_sends, last=last)
+    return _only_with_counters(decision, views)
+
+
+def _only_with_counters(decision: Decision, views: Sequence[View]) -> Decision:
+    """A rate below the threshold proves nothing while nobody knows what else was on the line: it needs counters at one end at least."""
+    sound = [view for view in views if view.flaw is None]
+    if decision.reached is not False or any(view.counters_read for view in sound):
+        return decision
+    detail = (
+        f"{decision.rate / 1e6:.1f} Mbit/s, but neither end's interface counters could be read:"
+        " other traffic may have shared the line"
+    )
+    return replace(decision, reached=None, validity=Validity.INCONCLUSIVE, detail=detail)
+
+
+def _on_the_rates(
+    views: Sequence[View], threshold: float, target: float, *, client_sends: bool, last: bool
+) -> Decision:
     sound = [view for view in views if view.flaw is None]
     flawed = sum(view.flaw not in (None, Flaw.WAITED) for view in views)  # a wait is over in a moment: ask on
     last = last or len(sound) >= MAX_PULSES or flawed >= MAX_FLAWED_PULSES

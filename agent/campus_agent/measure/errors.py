@@ -22,6 +22,7 @@ _BY_ERRNO = {
 }
 _NAME_MISSING = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED, openssl/x509_vfy.h
+_NOT_YET_VALID = 9  # X509_V_ERR_CERT_NOT_YET_VALID
 _WRONG_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 
@@ -30,6 +31,8 @@ def kind_of_error(error: BaseException) -> FailureKind:
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code == _EXPIRED:
             return FailureKind.CERTIFICATE_EXPIRED
+        if error.verify_code == _NOT_YET_VALID:
+            return FailureKind.CERTIFICATE_NOT_YET_VALID
         return (
             FailureKind.CERTIFICATE_NAME_MISMATCH
             if error.verify_code in _WRONG_NAME

@@ -102,6 +102,18 @@ def held_up(
     return (Validity.GATEWAY_CPU, words) if explained else None
 
 
+def without_counters(record: ThroughputRecord, settings: Settings) -> tuple[Validity, str]:
+    """A rate below the target proves nothing while nobody knows what else passed the interface: it needs that interface's counters."""
+    for name, direction in (("down", record.down), ("up", record.up)):
+        if direction is None or direction.cross_traffic_bits_per_second is not None:
+            continue
+        rate = line_rate_of(direction, record.encapsulation)
+        if not reaches(rate, settings.required_bits_per_second, settings.tolerance_ratio):
+            detail = f"{name}: {rate / 1e6:.1f} Mbit/s, but the interface's counters could not be read: other traffic may have shared the line"
+            return Validity.INCONCLUSIVE, detail
+    return Validity.OK, ""
+
+
 class Watch:
     """Does a running test disturb, or spend too much? Told the interface's octets and the test's own; pure.
 

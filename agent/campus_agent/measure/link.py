@@ -1,13 +1,14 @@
 """Which of the gateway's interfaces leads to a host, what does it claim, and what passed through it?"""
 
 import re
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Literal
 
 import psutil
+
+from campus_agent.measure.netlink import interface_to
 
 LOOPBACK = "lo"
 MAX_VLAN_TAGS = 4
@@ -36,19 +37,10 @@ class Passed:
     received_wire_bytes: int
 
 
-def link_to(address: str, family: socket.AddressFamily) -> Link | None:
+def link_to(address: str) -> Link | None:
     """The interface the kernel routes to this address through; no packet is sent. None when there is no route."""
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((address, 9))
-            own = probe.getsockname()[0]
-        except OSError:
-            return None
-    own = own.partition("%")[0]
-    for name, addresses in psutil.net_if_addrs().items():
-        if any(a.family == family and a.address.partition("%")[0] == own for a in addresses):
-            return describe(name)
-    return None
+    name = interface_to(address)
+    return describe(name) if name is not None else None
 
 
 def describe(name: str) -> Link | None:

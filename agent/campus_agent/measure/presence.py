@@ -6,14 +6,14 @@ iperf3 server serves one client at a time, so its machine is asked by an ICMP ec
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from campus_agent.measure.connecting import connect
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.icmp import Pinger
 from campus_agent.measure.probe import ProbeFailed
-from campus_agent.measure.resolve import Address, resolve
+from campus_agent.measure.resolve import Address, resolve_all
 from campus_wire.failures import Failure, FailureKind, Operation
 
 LOOK_SECONDS = 1.5
@@ -47,31 +47,29 @@ async def look(places: Sequence[Place]) -> dict[str, Failure | None]:
 
 async def _look_at(place: Place) -> Failure | None:
     try:
-        address = await resolve(place.host, RESOLVE_SECONDS)
+        addresses = await resolve_all(place.host, RESOLVE_SECONDS)
     except ProbeFailed:
         return None  # the measurement will say what is wrong with the name
-    if place.echo_first and await _echo_answered(address):
+    if place.echo_first and any(await asyncio.gather(*(_echo_answered(address) for address in addresses))):
         return None
-    return await _connect(address, place.port)
+    return await _connect(addresses, place.port)
 
 
 async def _echo_answered(address: Address) -> bool:
-    with contextlib.suppress(ProbeFailed), Pinger(address.text, address.family) as pinger:
+    with contextlib.suppress(ProbeFailed, OSError), Pinger(address.text, address.family) as pinger:
         pinger.send()
         await pinger.settle(LOOK_SECONDS)
         return bool(pinger.echoes.rtt_seconds)
     return False
 
 
-async def _connect(address: Address, port: int) -> Failure | None:
-    with socket.socket(address.family, socket.SOCK_STREAM) as sock:
-        sock.setblocking(False)
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                await asyncio.get_running_loop().sock_connect(sock, (address.text, port))
-        except TimeoutError:
-            return Failure(Operation.CONNECT, FailureKind.TIMEOUT, f"no answer within {LOOK_SECONDS} s")
-        except OSError as error:
-            failure = failure_of(Operation.CONNECT, error)
-            return failure if failure.kind in AWAY else None
+async def _connect(addresses: Sequence[Address], port: int) -> Failure | None:
+    try:
+        sock, _ = await connect(addresses, port, LOOK_SECONDS)
+    except TimeoutError:
+        return Failure(Operation.CONNECT, FailureKind.TIMEOUT, f"no answer within {LOOK_SECONDS} s")
+    except OSError as error:
+        failure = failure_of(Operation.CONNECT, error)
+        return failure if failure.kind in AWAY else None
+    sock.close()
     return None

@@ -46,12 +46,16 @@ def _nobody(_: Progress) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run is given from outside: its deadline, randomness, and who watches."""
+    """What one run is given from outside: its deadline, randomness, and who watches.
+
+    `spent_bytes` is what the run has put on the wire so far, by part of the test: it is charged whatever ends the run.
+    """
 
     deadline_seconds: float
     random: Random = field(default_factory=Random)
     watch: Callable[[Progress], None] = _nobody
     began: float = field(default_factory=monotonic)
+    spent_bytes: dict[str, int] = field(default_factory=dict)
 
     def left_seconds(self) -> float:
         """Seconds until the deadline, at least 0."""

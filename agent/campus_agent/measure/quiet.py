@@ -5,10 +5,10 @@ import asyncio
 import psutil
 
 from campus_agent.config import Limits
+from campus_agent.measure.connecting import reachable
 from campus_agent.measure.guards import cpu_ratio
 from campus_agent.measure.link import link_to, passed
 from campus_agent.measure.probe import ProbeFailed
-from campus_agent.measure.resolve import resolve
 from campus_wire.failures import SkipReason
 
 WINDOW_SECONDS = 1.0
@@ -18,8 +18,8 @@ RESOLVE_SECONDS = 5.0
 async def disturbance(host: str, required_bits_per_second: float, limits: Limits) -> tuple[SkipReason, str] | None:
     """Why a load must not begin now, with the figure; None when it may."""
     try:
-        address = await resolve(host, RESOLVE_SECONDS)
-        link = link_to(address.text, address.family)
+        address = await reachable(host, None, RESOLVE_SECONDS, WINDOW_SECONDS)
+        link = link_to(address.text)
     except ProbeFailed:  # the measurement itself will say what is wrong with this host
         link = None
     before, cpu_before = passed(link.name) if link else None, psutil.cpu_times()

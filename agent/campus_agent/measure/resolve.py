@@ -10,10 +10,13 @@ from campus_agent.measure.probe import ProbeFailed
 from campus_wire.encapsulation import AddressFamily
 from campus_wire.failures import FailureKind, Operation
 
+MAX_ADDRESSES = 16
+"""A name server may answer with any number; nobody tries more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The first address the system prefers for a name."""
+    """An address of a name."""
 
     text: str
     family: socket.AddressFamily
@@ -26,7 +29,12 @@ class Address:
 
 
 async def resolve(host: str, timeout_seconds: float) -> Address:
-    """The address of a host. Raises ProbeFailed at RESOLVE."""
+    """The address that the system prefers. Raises ProbeFailed at RESOLVE."""
+    return (await resolve_all(host, timeout_seconds))[0]
+
+
+async def resolve_all(host: str, timeout_seconds: float) -> tuple[Address, ...]:
+    """Every address of a host, in the system's order (RFC 6724). Raises ProbeFailed at RESOLVE."""
     began = monotonic()
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -38,5 +46,16 @@ async def resolve(host: str, timeout_seconds: float) -> Address:
             raise ProbeFailed(Operation.RESOLVE, FailureKind.NAME_NOT_FOUND, f"{host} is no valid name") from None
         failure = failure_of(Operation.RESOLVE, error)
         raise ProbeFailed(failure.operation, failure.kind, f"{host}: {failure.detail}") from None
-    family, _, _, _, address = found[0]
-    return Address(str(address[0]), socket.AddressFamily(family), monotonic() - began)
+    return _distinct(found, monotonic() - began)
+
+
+def resolve_here(host: str) -> tuple[Address, ...]:
+    """The same for a thread of its own. Raises OSError, UnicodeError."""
+    began = monotonic()
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return _distinct(found, monotonic() - began)
+
+
+def _distinct(found: list[tuple], seconds: float) -> tuple[Address, ...]:  # type: ignore[type-arg]
+    places = dict.fromkeys((socket.AddressFamily(family), str(address[0])) for family, _, _, _, address in found)
+    return tuple(Address(text, family, seconds) for family, text in list(places)[:MAX_ADDRESSES])

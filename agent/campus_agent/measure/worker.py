@@ -26,6 +26,7 @@ WORKERS = {
     "ports": "campus_agent.measure.workers.ports",
     "discover": "campus_agent.measure.workers.discover",
 }
+LAST_WORDS_SECONDS, LAST_WORDS_BYTES, LAST_LINE_LETTERS = 1.0, 8192, 250
 MAX_LINE_BYTES = 8 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -62,7 +63,8 @@ async def _converse(
 ) -> bytes:
     if process.stdin is None or process.stdout is None or process.stderr is None:
         raise RuntimeError("a worker is always started with pipes")
-    complaint = asyncio.ensure_future(process.stderr.read(64 * 1024))
+    complaint = bytearray()
+    listening = asyncio.ensure_future(_keep_end(process.stderr, complaint))
     try:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             process.stdin.write(task)
@@ -78,10 +80,23 @@ async def _converse(
             if on_progress is not None and said.progress is not None:
                 on_progress(said.progress)
         code = await process.wait()
-        last = (await complaint).decode(errors="replace").strip().splitlines()[-1:]
-        raise ProbeFailed(Operation.TRANSFER, FailureKind.WORKER_DIED, f"exit {code}: {' '.join(last)}")
+        await asyncio.wait([listening], timeout=LAST_WORDS_SECONDS)  # a child of its own may hold the pipe open
+        raise ProbeFailed(Operation.TRANSFER, FailureKind.WORKER_DIED, f"exit {code}: {last_line(complaint)}".strip())
     finally:
-        complaint.cancel()
+        listening.cancel()
+
+
+async def _keep_end(stream: asyncio.StreamReader, end: bytearray) -> None:
+    """Read to the end, so that the writer never waits; keep the last of it."""
+    while part := await stream.read(4096):
+        end += part
+        del end[:-LAST_WORDS_BYTES]
+
+
+def last_line(octets: bytes | bytearray) -> str:
+    """The last line that says anything, bounded, fit to be shown: a traceback's cause stands there."""
+    lines = [line.strip() for line in octets.decode(errors="replace").splitlines() if line.strip()]
+    return "".join(letter if letter.isprintable() else " " for letter in lines[-1][:LAST_LINE_LETTERS]) if lines else ""
 
 
 def _environment() -> dict[str, str]:

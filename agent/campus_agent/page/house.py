@@ -15,7 +15,7 @@ from campus_agent.clock import EARLIEST_PLAUSIBLE, Clock, Estimate, of_boot, off
 from campus_agent.config import AgentConfig, Endpoint
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.quiet import disturbance
-from campus_agent.measure.resolve import resolve
+from campus_agent.measure.resolve import resolve_all
 from campus_agent.now import keep
 from campus_agent.page.trial import LOAD_SECONDS, MAX_LOAD_BYTES, WHOLE_SECONDS, Trial
 from campus_agent.schedule.calendar import calendar_of
@@ -204,10 +204,11 @@ class House:
 
     def _is_own(self, trial: Trial) -> bool:
         try:
-            known = self._wait(resolve(trial.room.host, 2.0)).text
+            known = self._wait(resolve_all(trial.room.host, 2.0))
         except (ProbeFailed, TimeoutError):
             return False
-        return ipaddress.ip_address(known) == ipaddress.ip_address(trial.client.removeprefix("::ffff:"))
+        client = ipaddress.ip_address(trial.client.removeprefix("::ffff:"))
+        return any(ipaddress.ip_address(address.text) == client for address in known)
 
     def _end(self, trial: Trial) -> None:
         trial.over.set()

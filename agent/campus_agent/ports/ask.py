@@ -7,8 +7,9 @@ from time import monotonic
 
 from campus_agent.devices.poll import access_of
 from campus_agent.devices.snmp import Access, Snmp, Value
+from campus_agent.measure.connecting import ECHO_SECONDS, reachable
 from campus_agent.measure.probe import ProbeFailed
-from campus_agent.measure.resolve import resolve
+from campus_agent.measure.resolve import resolve_all
 from campus_agent.ports import mibs
 from campus_agent.ports.find import Tables, address_in, address_of, by_address, by_name, neighbours_of_gateway
 from campus_agent.ports.reading import Place, PortSeen, PortsTask, Reading, SwitchSpec, Wanted
@@ -82,7 +83,10 @@ class _Switch:
 
     async def _who(self) -> tuple[str, Access]:
         if self._known is None:
-            self._known = (await resolve(self.spec.host, RESOLVE_SECONDS)).text, access_of(self.spec.snmp)
+            self._known = (
+                (await reachable(self.spec.host, None, RESOLVE_SECONDS, ECHO_SECONDS)).text,
+                access_of(self.spec.snmp),
+            )
         return self._known
 
     @property
@@ -127,11 +131,12 @@ class _Round:
         found = {}
         for one in self._task.wanted:
             try:
-                address = (await resolve(one.host, RESOLVE_SECONDS)).text
+                addresses = await resolve_all(one.host, RESOLVE_SECONDS)
             except ProbeFailed:
                 continue
-            if address in neighbours:
-                found[one.subject] = neighbours[address]
+            known = next((address.text for address in addresses if address.text in neighbours), None)
+            if known is not None:
+                found[one.subject] = neighbours[known]
         return found
 
     def _known(self, one: Wanted, mac: str) -> Place | None:

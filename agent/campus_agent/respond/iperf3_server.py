@@ -59,14 +59,18 @@ def _watchdog(port: int) -> None:
     while True:
         time.sleep(5)
         now = time.monotonic()
-        here = {
-            tuple(connection.raddr)
-            for connection in psutil.Process().net_connections("tcp")
-            if connection.status == psutil.CONN_ESTABLISHED and connection.laddr and connection.laddr.port == port
-        }
-        since = {peer: since.get(peer, now) for peer in here}
+        since = {peer: since.get(peer, now) for peer in peers_on(port)}
         if any(now - first > MAX_TEST_SECONDS for first in since.values()):
             os._exit(0)
+
+
+def peers_on(port: int) -> set[tuple[object, ...]]:
+    """Whose connections to a port of ours are open; needs psutil 6."""
+    return {
+        tuple(connection.raddr)
+        for connection in psutil.Process().net_connections("tcp")
+        if connection.status == psutil.CONN_ESTABLISHED and connection.laddr and connection.laddr.port == port
+    }
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from campus_agent.measure.worker import last_line
 from campus_agent.respond.iperf3_server import EXIT_BROKEN
 from campus_wire.settings import read_secret
 
@@ -71,9 +72,8 @@ async def keep_iperf3(port: int, listen: str) -> None:
                 process.kill()
         failures = failures + 1 if process.returncode else 0
         if process.returncode:
-            last = complaint.decode(errors="replace").strip().splitlines()[-1:]
             word = "cannot serve" if process.returncode == EXIT_BROKEN else "ended"
-            log.error("iperf3 %s", word, extra={"code": process.returncode, "reason": " ".join(last)})
+            log.error("iperf3 %s", word, extra={"code": process.returncode, "reason": last_line(complaint)})
         await asyncio.sleep(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)] if failures else 0)
 
 

@@ -7,12 +7,15 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import monotonic
 from urllib.parse import urlsplit
 
 from campus_agent.config import Collector
+from campus_agent.measure.clock_check import clock_fault, refused_for_its_dates, their_time
+from campus_agent.measure.connecting import connect_here
 from campus_agent.measure.errors import failure_of
-from campus_agent.ship.timed import TimedSocket, dial
+from campus_agent.ship.timed import TimedSocket
 from campus_wire.failures import Failure, FailureKind, Operation
 from campus_wire.settings import read_secret
 
@@ -25,12 +28,13 @@ _MAX_DETAIL = 300
 
 
 class ShipFailed(Exception):
-    """No answer was had: which step, which kind."""
+    """No answer was had: which step, which kind; `clock` says why this gateway's clock is to blame, None when it is not."""
 
-    def __init__(self, operation: Operation, kind: FailureKind, detail: str) -> None:
+    def __init__(self, operation: Operation, kind: FailureKind, detail: str, clock: str | None = None) -> None:
         """Keep the failure as data."""
         super().__init__(f"{operation}: {kind}: {detail}")
         self.failure = Failure(operation, kind, detail[:_MAX_DETAIL])
+        self.clock = clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,11 @@ class Connection:
         collector: Collector,
         connect_seconds: float = CONNECT_TIMEOUT_SECONDS,
         exchange_seconds: float = EXCHANGE_TIMEOUT_SECONDS,
+        *,
+        certificate_checked: bool = True,
     ) -> None:
-        """Nothing is opened yet."""
+        """Nothing is opened yet. Without a check of the certificate only what is proved by other means may be fetched."""
+        self._certificate_checked = certificate_checked
         self._collector = collector
         self._parts = urlsplit(collector.url)
         self._connect_seconds = connect_seconds
@@ -177,27 +184,41 @@ class Connection:
         host, port = self._parts.hostname or "", self._parts.port or (443 if secure else 80)
         context = self._tls() if secure else None
         with _told(Operation.CONNECT):
-            plain = dial(host, port, self._connect_seconds)
+            plain, _ = connect_here(host, port, self._connect_seconds)
         if context is not None:
             try:
-                plain.settimeout(self._connect_seconds)
-                with _told(Operation.TLS):
-                    plain = context.wrap_socket(plain, server_hostname=host)
-            except ShipFailed:
+                plain = context.wrap_socket(plain, server_hostname=host)
+            except OSError as error:
                 plain.close()
                 self._context = None  # the authorities may have changed
-                raise
+                raise self._refused(error, host, port) from None
         line = TimedSocket(plain)
         made = http.client.HTTPConnection(host, port)
         made.auto_open = 0  # it must never connect by itself, without TLS
         made.sock = line
         return made, line
 
+    def _refused(self, error: OSError, host: str, port: int) -> ShipFailed:
+        """A handshake that failed; a certificate refused for its dates is looked at once more: is it the clock?"""
+        failure = failure_of(Operation.TLS, error)
+        clock = None
+        if isinstance(error, ssl.SSLCertVerificationError) and refused_for_its_dates(error):
+            theirs, ca_file = None, self._collector.ca_file
+            with contextlib.suppress(OSError, UnicodeError):
+                again, _ = connect_here(host, port, self._connect_seconds)
+                theirs = their_time(again, host, str(ca_file) if ca_file else None)
+            clock = clock_fault(error, theirs, datetime.now(UTC))
+        return ShipFailed(failure.operation, failure.kind, failure.detail, clock)
+
     def _tls(self) -> ssl.SSLContext:
         """Certificates are always checked: against `ca_file` alone where there is one, else the system's authorities.
 
         `ca_file` is read for each connection; the system's store only once: it takes 50 ms and 2 MB.
         """
+        if not self._certificate_checked:
+            unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+            return unchecked
         ca_file = self._collector.ca_file
         if self._context is not None and ca_file is None:
             return self._context

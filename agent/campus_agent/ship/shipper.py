@@ -45,7 +45,9 @@ NEVER_TOO_LARGE_BYTES = 64 * 1024
 """A collector that refuses a single result of this size is not what refuses: something in between has too small a limit."""
 ESTIMATES_KEY = "clock_estimates"
 OUTCOME_KEY = "ship_outcome"
-_CLOCK_SUSPECTS = frozenset({FailureKind.CERTIFICATE_EXPIRED, FailureKind.CERTIFICATE_UNTRUSTED})
+_CLOCK_SUSPECTS = frozenset(
+    {FailureKind.CERTIFICATE_EXPIRED, FailureKind.CERTIFICATE_UNTRUSTED, FailureKind.CERTIFICATE_NOT_YET_VALID}
+)
 
 
 class ShipOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -134,7 +136,7 @@ class Shipper:
         try:
             trouble = self._send_all(connection, tally)
         except ShipFailed as failed:
-            trouble = self._network_trouble(failed.failure)
+            trouble = self._network_trouble(failed)
         except SpoolError as error:
             trouble = _Trouble("spool_failed", str(error))
         finally:
@@ -247,12 +249,15 @@ class Shipper:
         self._batch_results = self._ceiling = MAX_BATCH_RESULTS
         return None
 
-    def _network_trouble(self, failure: Failure) -> _Trouble:
+    def _network_trouble(self, failed: ShipFailed) -> _Trouble:
+        failure = failed.failure
         if failure.kind is FailureKind.TIMEOUT:  # a weak line may still carry a smaller batch
             self._batch_results = max(1, self._batch_results // 2)
         if failure.kind in _CLOCK_SUSPECTS and not is_plausible(self._now()):
             detail = f"by this gateway's clock it is {self._now():%Y-%m-%d}: {failure.detail}"
             return _Trouble("clock_wrong", detail, failure)
+        if failed.clock is not None:
+            return _Trouble("clock_wrong", f"{failed.clock}: {failure.detail}", failure)
         return _Trouble(None, failure.detail, failure)
 
     def _told(self, answer: Answer) -> float | None:

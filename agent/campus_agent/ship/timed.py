@@ -64,23 +64,3 @@ class _Reader(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
-
-
-def dial(host: str, port: int, seconds: float) -> socket.socket:
-    """A connection to the first address that answers; all attempts together take at most so long. Raises OSError."""
-    until = monotonic() + seconds
-    refused: OSError | None = None
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        made = socket.socket(family, kind, protocol)
-        try:
-            left = until - monotonic()
-            if left <= 0:
-                raise TimeoutError("no address answered in time")
-            made.settimeout(left)
-            made.connect(address)
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return made
-        except OSError as error:
-            made.close()
-            refused = refused or error
-    raise refused or OSError(f"{host} has no address")

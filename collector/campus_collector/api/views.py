@@ -246,4 +246,6 @@ def result_json(result: AnyResult, required_bits_per_second: float | None, toler
     elif isinstance(result, ServiceResult) and result.record is not None:
         said["success"] = result.record.success
         said["first_byte_seconds"] = result.record.first_byte_seconds
+        said["http_status"] = result.record.http_status
+        said["address_family"] = result.record.address_family
     return said

@@ -5,13 +5,14 @@ A sheet that was never given says nothing (None): the gateway keeps its own. Wha
 
 from datetime import date
 
-from campus_collector.inventory.model import Inventory
+from campus_collector.inventory.model import Inventory, Service
 from campus_collector.judge.policy import Policy
 from campus_wire.records import (
     CentralAgent,
     CentralClassroom,
     CentralConfig,
     CentralDevice,
+    CentralExpectation,
     CentralService,
     CentralTimetable,
     CentralUplink,
@@ -42,11 +43,19 @@ def config_for(school: str, inventory: Inventory, policy: Policy, day: date) -> 
         ],
         service=None
         if services is None
-        else [CentralService(one.id, one.name, one.url) for one in services if one.town in ("", town)],
+        else [
+            CentralService(one.id, one.name, one.url, _expectation(one)) for one in services if one.town in ("", town)
+        ],
         uplink=None if uplink is None else CentralUplink(uplink),
         timetable=_timetable(school, inventory),
         policy_version=policy.version,
     )
+
+
+def _expectation(one: Service) -> CentralExpectation | None:
+    """What the inventory says of the platform's answer; None: nothing, and the gateway's own word stands."""
+    given = one.expect_status or one.expect_text
+    return CentralExpectation(one.expect_status, one.expect_text) if given else None
 
 
 def _timetable(school: str, inventory: Inventory) -> CentralTimetable | None:

@@ -17,6 +17,7 @@ from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_collector.ledger.problem import Problem
 from campus_collector.store.interface import Agent, Latest
 from campus_wire.bandwidth import Verdict, line_rate_of
+from campus_wire.failures import Validity
 from campus_wire.ports import error_ratio
 from campus_wire.records import (
     DeviceResult,
@@ -130,6 +131,10 @@ def _latest(latest: Latest, town: str) -> _Maybe:
     if isinstance(valid, ThroughputResult) and valid.record is not None:
         yield from _throughput(latest, town, valid.record)
     elif isinstance(newest, ServiceResult) and newest.skipped is None:
+        if (
+            newest.validity is Validity.CLOCK_UNTRUSTED
+        ):  # a certificate refused by a wrong clock says nothing of the platform
+            return
         labels, record = (town, school, latest.subject), newest.record
         yield "campus_service_success", labels, bool(record and record.success and newest.failure is None)
         if record is None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from campus_wire.language import Text
 
-Kind = Literal["id", "text", "flag", "port", "host", "url", "periods", "days"]
+Kind = Literal["id", "text", "flag", "port", "host", "url", "periods", "days", "statuses", "passage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,8 @@ SHEETS: tuple[Sheet, ...] = (
             Column("service", "平台", "text", alike=("平台名称",)),
             Column("url", "网址", "url"),
             Column("town_id", "镇街编号", "id", needed=False),
+            Column("expect_status", "期望状态码", "statuses", needed=False),
+            Column("expect_text", "期望内容", "passage", needed=False),
         ),
         ("service_id", "town_id"),
     ),

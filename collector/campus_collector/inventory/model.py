@@ -37,12 +37,14 @@ class Device(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Service(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One row of `services`; `town` empty: everywhere."""
+    """One row of `services`; `town` empty: everywhere. Expectations empty: any status below 400, any content."""
 
     id: str
     name: str
     url: str
     town: str = ""
+    expect_status: tuple[int, ...] = ()
+    expect_text: str = ""
 
 
 class Timetable(msgspec.Struct, frozen=True, omit_defaults=True):

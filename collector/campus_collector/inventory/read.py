@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from campus_wire.language import Language, Text
 YES = frozenset({"1", "是", "yes", "y", "true", "有", "√"})
 NO = frozenset({"0", "否", "no", "n", "false", "无", "×", ""})
 MAX_NAME = 100
+MAX_PASSAGE, MAX_STATUSES = 200, 20
 MAX_MISTAKES = 1000
 FORMULA_STARTS = ("=", "+", "-", "@")
 _SEPARATORS = re.compile(r"[\s;；,，、]+")
@@ -157,9 +159,9 @@ def _id(text: str) -> tuple[Text | None, str]:
     ), text
 
 
-def _text(text: str) -> tuple[Text | None, str]:
-    if len(text) > MAX_NAME:
-        return Text(f"must be at most {MAX_NAME} characters", f"不得超过 {MAX_NAME} 个字"), text
+def _text(text: str, most: int = MAX_NAME) -> tuple[Text | None, str]:
+    if len(text) > most:
+        return Text(f"must be at most {most} characters", f"不得超过 {most} 个字"), text
     if text[:1] in FORMULA_STARTS:  # a spreadsheet program would calculate it
         return Text("must not begin with = + - @", "不得以 = + - @ 开头"), text
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
@@ -235,6 +237,16 @@ def _days(text: str) -> tuple[Text | None, tuple[str, ...]]:
     return None, tuple(sorted(found))
 
 
+def _statuses(text: str) -> tuple[Text | None, tuple[int, ...]]:
+    """HTTP statuses like 200 or 200,412."""
+    parts = [part for part in _SEPARATORS.split(text) if part]
+    sound = all(re.fullmatch(r"[1-5][0-9][0-9]", part) for part in parts) and len(parts) <= MAX_STATUSES
+    if not sound:
+        hint = Text("must be HTTP statuses like 200 or 200,412", "应为 HTTP 状态码，例如 200 或 200,412")
+        return hint, ()
+    return None, tuple(dict.fromkeys(int(part) for part in parts))
+
+
 READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
     "id": _id,
     "text": _text,
@@ -244,6 +256,8 @@ READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
     "url": _url,
     "periods": _periods,
     "days": _days,
+    "statuses": _statuses,
+    "passage": partial(_text, most=MAX_PASSAGE),
 }
 
 
@@ -277,7 +291,9 @@ def _device(row: dict[str, Any]) -> Device:
 
 
 def _service(row: dict[str, Any]) -> Service:
-    return Service(row["service_id"], row["service"], row["url"], row["town_id"])
+    return Service(
+        row["service_id"], row["service"], row["url"], row["town_id"], row["expect_status"], row["expect_text"]
+    )
 
 
 def _timetable(row: dict[str, Any]) -> Timetable:

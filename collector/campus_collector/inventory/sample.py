@@ -14,7 +14,7 @@ JUNIOR_GRADES = ("七年级", "八年级", "九年级")
 SERVICES = (
     Service("smartedu-cn", "国家中小学智慧教育平台", "https://basic.smartedu.example/"),
     Service("prefecture", "市教育云平台", "https://cloud.prefecture.example/"),
-    Service("county", "县教育资源平台", "https://edu.county.example/"),
+    Service("county", "县教育资源平台", "https://edu.county.example/", expect_status=(200,), expect_text="教育资源"),
 )
 TIMETABLES = (
     Timetable(

@@ -86,7 +86,7 @@ def _device(one: Any) -> tuple[str, ...]:
 
 
 def _service(one: Any) -> tuple[str, ...]:
-    return one.id, one.name, one.url, one.town
+    return one.id, one.name, one.url, one.town, ",".join(map(str, one.expect_status)), one.expect_text
 
 
 def _timetable(one: Any) -> tuple[str, ...]:

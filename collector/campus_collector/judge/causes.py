@@ -243,6 +243,8 @@ def _why_no_access(name: str) -> str:
     kind = name.split("/", 1)[1]
     if kind in (FailureKind.NAME_NOT_FOUND, FailureKind.NAME_SERVER_FAILED):
         return "name_resolution"
+    if kind == FailureKind.INTERCEPTED:
+        return "intercepted"
     if kind.startswith("certificate") or kind == FailureKind.TLS_FAILED:
         return "certificate"
     return "server_error" if kind in (FailureKind.HTTP_STATUS, FailureKind.PROTOCOL_ERROR) else "unreachable"

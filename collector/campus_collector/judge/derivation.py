@@ -16,7 +16,7 @@ from campus_collector.judge.verdict import About, SubjectVerdict
 from campus_wire.bandwidth import VERDICT_WORDS, Verdict
 from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS
 from campus_wire.language import Language, Text
-from campus_wire.records import AnyResult, DirectionRecord, RoomResult, ServiceResult, ThroughputResult
+from campus_wire.records import AnyResult, DirectionRecord, RoomResult, ServiceRecord, ServiceResult, ThroughputResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,7 @@ def _figures(result: AnyResult) -> Text:
             parts.append(f"RTT {idle.rtt_median_seconds * 1000:.1f}{more} ms")
         return Text("  ".join(parts), "  ".join(parts))
     if isinstance(result, ServiceResult) and result.record is not None:
-        seconds = result.record.first_byte_seconds
-        shown = "—" if seconds is None else f"{seconds:.3f} s"
-        return Text(f"first byte {shown}", f"首字节 {shown}")
+        return _answer(result.record)
     if isinstance(result, RoomResult) and result.record is not None:
         down = ", ".join(result.record.down) or "—"
         return Text(
@@ -132,6 +130,21 @@ def _figures(result: AnyResult) -> Text:
             f"可用：{'是' if result.record.up else '否'}；异常：{down}",
         )
     return Text("—", "—")
+
+
+def _answer(record: ServiceRecord) -> Text:
+    """What a platform said: the time, the status, where it leads to, and by which family of addresses."""
+    seconds = record.first_byte_seconds
+    shown = "—" if seconds is None else f"{seconds:.3f} s"
+    parts = [Text(f"first byte {shown}", f"首字节 {shown}")]
+    if record.http_status is not None:
+        parts.append(Text(f"status {record.http_status}", f"状态码 {record.http_status}"))
+    if record.leads_to is not None:
+        parts.append(Text(f"leads to {record.leads_to}", f"跳转到 {record.leads_to}"))
+    if record.address_family is not None:
+        family = "IPv6" if record.address_family == "ipv6" else "IPv4"
+        parts.append(Text(family, family))
+    return Text(", ".join(one.en for one in parts), "，".join(one.zh for one in parts))
 
 
 def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int) -> str:

@@ -206,6 +206,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         "tell the platform's operator; also check the clock of the gateway",
         "请通知平台运维单位，并检查网关时钟",
     ),
+    "intercepted": _e(
+        "school",
+        "something else than the platform answers, such as a log-in page of the network",
+        "访问被拦截：应答的不是该平台，例如上网认证页面",
+        "let the gateway through without a log-in; if the platform itself leads elsewhere, fill in expect_status or expect_text in the inventory",
+        "请将网关加入免认证名单；若为平台自身跳转，请在基础信息中填写期望状态码或期望内容",
+    ),
     "slow_answer": _e(
         "platform",
         "the platform's first byte comes too late",

@@ -418,9 +418,13 @@ class Reader:
         newest = latest.any if latest else None
         record = newest.record if isinstance(newest, ServiceResult) else None
         badge, note = self._latest_badge(newest, None)
+        if record is not None and record.http_status is not None and not record.success:
+            note = self._w("with_status", note=note, status=record.http_status)
         success = record is not None and record.success
         failed = newest is not None and newest.failure is not None
         word = self._w("reachable" if success else "not_reachable" if record or failed else "never")
+        if newest is not None and newest.validity is Validity.CLOCK_UNTRUSTED:
+            word, note = self._w("never"), self._in(VALIDITY_WORDS[newest.validity])
         return ServiceRow(
             id=subject.id,
             name=subject.name,

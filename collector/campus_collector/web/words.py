@@ -240,6 +240,7 @@ WORDS: dict[str, Text] = {
     "first_byte": Text("First byte", "首字节"),
     "access": Text("Result", "访问结果"),
     "reachable": Text("reachable", "可访问"),
+    "with_status": Text("{note} (HTTP status {status})", "{note}（HTTP 状态码 {status}）"),
     "not_reachable": Text("not reachable", "不可访问"),
     "last_report": Text("Last report", "最近上报"),
     "silent": Text("no report for {age}", "已 {age}未上报"),

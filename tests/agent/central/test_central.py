@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from campus_agent import central
-from campus_agent.config import CENTRAL_FILE, AgentConfig, load_config
+from campus_agent.config import CENTRAL_FILE, AgentConfig, Expectation, load_config
 from campus_agent.daemon import run
 from campus_agent.ship.connection import ShipFailed
 from campus_collector.inventory.model import Classroom, Device, Inventory, School, Service, Timetable
@@ -74,6 +74,17 @@ def test_the_inventorys_rooms_are_measured_and_its_word_wins(world: World, file:
     assert [room.id for room in taken(file).classrooms] == ["c101", "c102"]
     apply(world, inventory())
     assert [room.id for room in taken(file).classrooms] == ["c101"], "what the bureau removed is no longer measured"
+
+
+def test_what_a_platform_answers_is_expected_as_the_bureau_says(world: World, file: Path) -> None:
+    apply(world, inventory(services=(EDU,)))
+    assert [one.expected for one in taken(file).services] == [Expectation()]
+    told = msgspec.structs.replace(EDU, expect_status=(200, 412), expect_text="智慧教育")
+    apply(world, inventory(services=(told,)))
+    assert [one.expected for one in taken(file).services] == [Expectation((200, 412), "", "智慧教育")]
+    row = f'[[service]]\nid = "{EDU.id}"\nurl = "{EDU.url}"\nexpect = {{ status = [403], host = "sso.example" }}\n'
+    file.write_text(file.read_text() + row)
+    assert [one.expected for one in load_config(file).services] == [Expectation((200, 412), "sso.example", "智慧教育")]
 
 
 def test_the_timetable_of_the_bureau_wins(world: World, file: Path) -> None:

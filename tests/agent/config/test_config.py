@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config import load_config
+from campus_agent.config import Expectation, load_config
 from campus_wire.settings import ConfigurationError, Secret, read_secret
 
 ROOT = Path(__file__).parents[3]
@@ -157,3 +157,38 @@ def test_a_secret_shows_itself_to_nobody(tmp_path: Path) -> None:
     file.write_text("\n")
     with pytest.raises(ValueError, match="is empty"):
         read_secret(file)
+
+
+SERVICE = GOOD + '[[service]]\nid = "edu"\nurl = "http://edu.example/"\n'
+
+
+@pytest.mark.parametrize(
+    ("expect", "expected"),
+    [
+        ("{ status = [200, 412] }", Expectation((200, 412))),
+        ("{ status = 403 }", Expectation((403,))),
+        ('{ host = "sso.example", text = "教育" }', Expectation((), "sso.example", "教育")),
+        ("{}", Expectation()),
+    ],
+)
+def test_what_a_platform_answers(tmp_path: Path, expect: str, expected: Expectation) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(f"{SERVICE}expect = {expect}\n", encoding="utf-8")
+    assert [one.expected for one in load_config(file, {}).services] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("expect", "place"),
+    [
+        ("{ status = [20] }", "service[0].expect.status: must hold whole numbers of 100 … 599, not 20"),
+        ('{ status = ["200"] }', "service[0].expect.status: must hold whole numbers of 100 … 599, not '200'"),
+        ("{ status = [true] }", "service[0].expect.status: must hold whole numbers"),
+        ('{ host = "a b" }', "service[0].expect.host: must be a host name"),
+        (f'{{ text = "{"x" * 201}" }}', "service[0].expect.text: must be at most 200 characters"),
+        ("{ statuses = [200] }", "service[0].expect.statuses: unknown key; did you mean 'status'?"),
+        ("[200]", "service[0].expect: must be a table"),
+    ],
+)
+def test_an_expectation_that_cannot_be_is_named(tmp_path: Path, expect: str, place: str) -> None:
+    (mistake,) = told(tmp_path, f"{SERVICE}expect = {expect}\n")
+    assert mistake.startswith(place)

@@ -6,18 +6,37 @@ import sys
 import pytest
 
 from campus_agent.engine.interfaces import header_bytes, interface_of, link_speed_bits_per_second, open_counters
+from campus_agent.measure.netlink import interface_to
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counters are of Linux")
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "127.8.9.10"])
-def test_the_interface_of_an_address(address: str) -> None:
-    assert interface_of(address) == "lo"
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.10"])
+def test_the_interface_of_a_connection(peer: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect((peer, 9))
+        assert interface_of(sock) == "lo"
 
 
-@pytest.mark.parametrize("address", ["192.0.2.77", "2001:db8::77", "no address", ""])
-def test_an_address_that_is_not_ours(address: str) -> None:
-    assert interface_of(address) is None
+def test_a_socket_that_leads_nowhere_has_no_interface() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        assert interface_of(sock) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "interface"),
+    [
+        ("127.0.0.1", "lo"),
+        ("::ffff:127.0.0.1", "lo"),
+        ("fe80::1%lo", "lo"),
+        ("fe80::1%1", "lo"),
+        ("no address", None),
+        ("", None),
+        ("fe80::1%4000000000", None),
+    ],
+)
+def test_the_interface_to_an_address(address: str, interface: str | None) -> None:
+    assert interface_to(address) == interface
 
 
 def test_the_counters_count() -> None:

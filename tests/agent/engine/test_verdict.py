@@ -29,6 +29,15 @@ def ask(*views: View, last: bool = False, client_sends: bool = True) -> Decision
     return decide(views, THRESHOLD, TARGET, client_sends=client_sends, last=last)
 
 
+def test_a_low_rate_without_counters_at_either_end_blames_nobody() -> None:
+    unseen = [capacity(50, counters_read=False), capacity(50, counters_read=False)]
+    decision = ask(*unseen)
+    assert (decision.reached, decision.validity) == (None, Validity.INCONCLUSIVE)
+    assert "counters" in decision.detail
+    assert ask(*unseen, capacity(50)).reached is False, "counters of one pulse show that the line was ours alone"
+    assert ask(*(capacity(110, counters_read=False),)).reached is True, "a rate that reaches the target needs none"
+
+
 @pytest.mark.parametrize(
     ("views", "reached"),
     [

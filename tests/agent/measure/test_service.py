@@ -2,23 +2,28 @@
 
 import asyncio
 import contextlib
+import gzip
 import socket
 import ssl
 import subprocess
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from campus_agent.config import NOTHING_EXPECTED, Expectation
 from campus_agent.measure.probes import PROBES, service
 from campus_agent.measure.runner import run_probe
 from campus_wire.access import access_passes
-from campus_wire.failures import FailureKind, Operation
+from campus_wire.failures import FailureKind, Operation, Validity
 from campus_wire.records import ServiceResult
+from tests.fakes.certificates import EXPIRED, NOT_YET, Authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -49,11 +54,11 @@ def answer(octets: bytes) -> Callable[[socket.socket], None]:
     return talk
 
 
-def request(url: str, ca_file: Path | None = None) -> ServiceResult:
+def request(url: str, ca_file: Path | None = None, expected: Expectation = NOTHING_EXPECTED) -> ServiceResult:
     def stamp(seconds_ago: float) -> dict[str, Any]:
         return {"id": "test-0001", "started_at": datetime.now(UTC), "boot_id": "b", "monotonic_seconds": 1.0}
 
-    settings = service.Settings(url, str(ca_file) if ca_file else None)
+    settings = service.Settings(url, str(ca_file) if ca_file else None, expected)
     result = asyncio.run(run_probe(PROBES["service"], settings, stamp, "web", "s001"))
     assert isinstance(result, ServiceResult)
     return result
@@ -86,9 +91,143 @@ def test_bad_answers_are_named(octets: bytes, operation: Operation, kind: Failur
     assert access_passes(result) is False
 
 
-def test_a_redirect_is_an_answer() -> None:
-    with server(answer(b"HTTP/1.1 302 Found\r\nLocation: http://x.invalid/\r\nContent-Length: 0\r\n\r\n")) as port:
+def http(status: str, body: bytes = b"", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def test_a_redirect_is_an_answer_and_one_to_another_site_is_interception() -> None:
+    with server(answer(http("302 Found", b"", "Location: /login"))) as port:
         assert request(f"http://127.0.0.1:{port}/").record.success is True
+    with server(answer(http("302 Found", b"", "Location: http://portal.invalid/?from=x"))) as port:
+        result = request(f"http://127.0.0.1:{port}/")
+    assert (result.failure.operation, result.failure.kind) == (Operation.READ, FailureKind.INTERCEPTED)
+    assert (result.record.http_status, result.record.leads_to) == (302, "http://portal.invalid/?from=x")
+    assert access_passes(result) is False
+
+
+@pytest.mark.parametrize("expected", [NOTHING_EXPECTED, Expectation(status=(200,)), Expectation(text="平台")])
+def test_a_redirect_by_tls_is_the_platform_s_own(tmp_path: Path, expected: Expectation) -> None:
+    file, context = certificate(tmp_path, "127.0.0.1")
+    with server(answer(http("302 Found", b"", "Location: http://127.0.0.1:1/")), context) as port:
+        result = request(f"https://127.0.0.1:{port}/", file, expected)
+    kinds = {(): None, (200,): FailureKind.HTTP_STATUS}
+    wanted = FailureKind.CONNECTION_REFUSED if expected.text else kinds[expected.status]  # a text is looked for there
+    assert (result.failure and result.failure.kind) == wanted
+
+
+def test_an_expected_status_is_success_and_the_status_is_kept() -> None:
+    with server(answer(http("412 Precondition Failed", b"<script></script>"))) as port:
+        url = f"http://127.0.0.1:{port}/"
+        assert request(url).failure.kind is FailureKind.HTTP_STATUS
+        result = request(url, expected=Expectation(status=(200, 412)))
+    assert (access_passes(result), result.record.http_status) == (True, 412)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ("县教育资源平台".encode(), ("Content-Type: text/html; charset=utf-8",)),
+        ("县教育资源平台".encode("gb18030"), ("Content-Type: text/html",)),
+        ('<meta charset="gbk">县教育资源平台'.encode("gbk"), ()),
+        (gzip.compress("县教育资源平台".encode()), ("Content-Encoding: gzip",)),
+        (zlib.compress("县教育资源平台".encode()), ("Content-Encoding: deflate",)),
+        ("县教育资源平台".encode(), ("Content-Type: text/html; charset=no-such",)),
+    ],
+)
+def test_the_expected_text_is_found_however_it_is_written(body: bytes, headers: tuple[str, ...]) -> None:
+    with server(answer(http("200 OK", body, *headers))) as port:
+        url = f"http://127.0.0.1:{port}/"
+        assert request(url, expected=Expectation(text="教育资源")).record.success is True
+        assert request(url, expected=Expectation(text="别的平台")).failure.kind is FailureKind.INTERCEPTED
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    with server(answer(http("200 OK", bomb, "Content-Encoding: gzip"))) as port:
+        assert request(f"http://127.0.0.1:{port}/").record.success is True
+
+
+def test_redirects_are_followed_to_an_expected_text_and_not_for_ever() -> None:
+    def talk(connection: socket.socket) -> None:
+        path = connection.recv(4096).split(b" ")[1].decode()
+        steps = {"/": "/a", "/a": "/b", "/loop": "/loop"}
+        place = steps.get(path)
+        page = http("200 OK", "教育".encode())
+        connection.sendall(http("302 Found", b"", f"Location: {place}") if place else page)
+
+    with server(talk) as port:
+        result = request(f"http://127.0.0.1:{port}/", expected=Expectation(text="教育"))
+        assert (result.record.success, result.record.http_status) == (True, 200)
+        result = request(f"http://127.0.0.1:{port}/loop", expected=Expectation(text="教育"))
+        assert (result.failure.kind, result.record.success) == (FailureKind.PROTOCOL_ERROR, False)
+
+
+def test_the_request_is_a_browser_s() -> None:
+    heard: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        heard.append(connection.recv(8192))
+        connection.sendall(OK)
+
+    with server(talk) as port:
+        request(f"http://127.0.0.1:{port}/?q=1")
+    head = heard[0].decode()
+    assert head.startswith(f"GET /?q=1 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n")
+    for line in (
+        "User-Agent: Mozilla/5.0 (",
+        "Accept: text/html,",
+        "Accept-Language: zh-CN",
+        "Accept-Encoding: gzip",
+        "Sec-Fetch-Mode: ",
+    ):
+        assert f"\r\n{line}" in head
+    assert "campus" not in head.lower()
+
+
+def test_a_clock_that_the_collector_told_to_be_wrong_is_to_blame(tmp_path: Path) -> None:
+    """The platform's answer tells no time; how far the clock is off is known from the collector."""
+    authority = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.certificate("platform", "IP:127.0.0.1", EXPIRED))
+    for offset, validity in ((-3e8, Validity.CLOCK_UNTRUSTED), (10.0, Validity.OK)):
+
+        def stamp(seconds_ago: float, offset: float = offset) -> dict[str, Any]:
+            common = {"id": "test-0001", "started_at": datetime.now(UTC), "boot_id": "b", "monotonic_seconds": 1.0}
+            return {**common, "clock_offset_seconds": offset}
+
+        with server(answer(dated(None)), context) as port:
+            settings = service.Settings(f"https://127.0.0.1:{port}/", str(authority.ca_file))
+            result = asyncio.run(run_probe(PROBES["service"], settings, stamp, "web", "s001"))
+        assert (result.failure.kind, result.validity) == (FailureKind.CERTIFICATE_EXPIRED, validity)
+
+
+def dated(moment: datetime | None) -> bytes:
+    return http("200 OK", b"ok", *([f"Date: {format_datetime(moment, usegmt=True)}"] if moment else []))
+
+
+@pytest.mark.parametrize(
+    ("valid", "their_time", "kind", "validity"),
+    [
+        (NOT_YET, None, FailureKind.CERTIFICATE_NOT_YET_VALID, Validity.CLOCK_UNTRUSTED),
+        (NOT_YET, datetime(2098, 6, 1, tzinfo=UTC), FailureKind.CERTIFICATE_NOT_YET_VALID, Validity.CLOCK_UNTRUSTED),
+        (EXPIRED, datetime(2020, 6, 1, tzinfo=UTC), FailureKind.CERTIFICATE_EXPIRED, Validity.CLOCK_UNTRUSTED),
+        (EXPIRED, datetime.now(UTC), FailureKind.CERTIFICATE_EXPIRED, Validity.OK),
+        (EXPIRED, None, FailureKind.CERTIFICATE_EXPIRED, Validity.OK),
+    ],
+)
+def test_a_wrong_clock_is_not_the_platform_s_failure(
+    tmp_path: Path, valid: tuple[str, str], their_time: datetime | None, kind: FailureKind, validity: Validity
+) -> None:
+    """To a wrong clock a good certificate is expired or not valid yet; here such a certificate stands for it."""
+    authority = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.certificate("platform", "IP:127.0.0.1", valid))
+    with server(answer(dated(their_time)), context) as port:
+        result = request(f"https://127.0.0.1:{port}/", authority.ca_file)
+    assert (result.failure.kind, result.validity) == (kind, validity)
+    assert access_passes(result) is (None if validity is Validity.CLOCK_UNTRUSTED else False)
+    assert ("by this gateway's clock" in result.detail) is (validity is Validity.CLOCK_UNTRUSTED)
 
 
 def test_a_refused_connection_and_a_missing_name_stop_at_their_step() -> None:

@@ -1,7 +1,9 @@
 """Throughput by iperf3: captured reports read by tables, and each way to fail against real sockets and real servers."""
 
 import asyncio
+import dataclasses
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -206,7 +208,7 @@ def test_cpu_is_what_was_not_idle() -> None:
 
 
 def test_the_interface_to_an_address_is_known_and_loopback_is_no_line() -> None:
-    link = link_to("127.0.0.1", socket.AF_INET)
+    link = link_to("127.0.0.1")
     assert link is not None
     assert (link.name, link.vlan_tags, link.pppoe) == ("lo", 0, False)
     assert passed("lo") is None
@@ -389,3 +391,78 @@ def test_more_than_64_kib_of_report_does_not_hang() -> None:
 
 def test_every_engine_is_in_the_list() -> None:
     assert set(throughput.ENGINES) == {"iperf3", "campus"}
+
+
+def charged(settings: Settings) -> tuple[ThroughputResult, int]:
+    spent: list[int] = []
+    result = asyncio.run(run_probe(PROBES["throughput"], settings, stamp, "c1", "s", charge=spent.append))
+    assert isinstance(result, ThroughputResult)
+    return result, sum(spent)
+
+
+@pytest.mark.parametrize("segment", ["classroom", "uplink"])
+def test_a_test_that_breaks_off_is_charged_what_it_sent(segment: str) -> None:
+    """The server dies in the middle of the first direction."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(["iperf3", "-s", "-B", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL)
+
+    def kill_when_octets_pass() -> None:
+        until_octets_pass(port)
+        process.kill()
+
+    threading.Thread(target=kill_when_octets_pass, daemon=True).start()
+    try:
+        settings = Settings("127.0.0.1", port, "iperf3", segment, 100e6, 0.98, 8, 0, 1.0, 1.0, mode="reference")
+        for _ in range(100):
+            if subprocess.run(["ss", "-Hltn", f"sport = :{port}"], capture_output=True, check=True).stdout:
+                break
+            time.sleep(0.05)
+        result, octets = charged(settings)
+    finally:
+        process.kill()
+        process.wait()
+    assert result.failure is not None
+    assert result.validity is Validity.NOT_MEASURED
+    direction = result.record.down
+    assert direction.bytes > 1_000_000
+    assert direction.lower_bound
+    assert octets >= direction.bytes
+
+
+def until_octets_pass(port: int) -> None:
+    """More than ten million, either way."""
+    command = ["ss", "-Htin", f"dport = :{port}"]
+    while not re.search(r"bytes_(sent|received):\d{8}", subprocess.run(command, capture_output=True, text=True).stdout):
+        time.sleep(0.05)
+
+
+def test_a_cancelled_test_is_charged_too() -> None:
+    spent: list[int] = []
+
+    async def work() -> None:
+        with server() as port:
+            settings = Settings("127.0.0.1", port, "iperf3", "classroom", 100e6, 0.98, 8, 0, 1.0, 1.0, mode="reference")
+            running = asyncio.ensure_future(
+                run_probe(PROBES["throughput"], settings, stamp, "c1", "s", charge=spent.append)
+            )
+            await asyncio.to_thread(until_octets_pass, port)
+            running.cancel()
+            await asyncio.wait([running])
+
+    asyncio.run(work())
+    assert sum(spent) > 1_000_000
+
+
+def test_a_short_rate_without_counters_blames_nobody() -> None:
+    """No interface was found for the address, or it has no counters: who else was on the line is not known."""
+    slow = load("forward")
+    finding = iperf3.interpret(raw(slow, load("reverse")))
+    assert finding.validity is Validity.OK  # it reaches the target: nothing could have made it higher
+    tight = dataclasses.replace(SETTINGS, required_bits_per_second=200e6)
+    for link in (LINK, None):
+        seen = dataclasses.replace(raw(slow, load("reverse")), settings=tight, link=link)
+        assert iperf3.interpret(seen).validity is Validity.INCONCLUSIVE
+    loopback = dataclasses.replace(raw(slow, load("reverse")), settings=tight, link=Link("lo", None, None, 65_536))
+    assert iperf3.interpret(loopback).validity is Validity.OK

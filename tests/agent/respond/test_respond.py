@@ -6,12 +6,16 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from packaging.requirements import Requirement
+
+from campus_agent.respond.iperf3_server import peers_on
 
 
 def free_port() -> int:
@@ -147,3 +151,18 @@ def test_nothing_to_answer_is_a_usage_mistake() -> None:
     )
     assert done.returncode == 2
     assert "没有可应答的服务" in done.stderr
+
+
+def test_the_watchdog_s_library_is_new_enough() -> None:
+    """`Process.net_connections` came with psutil 6.0 (its HISTORY): the project must ask for that."""
+    pyproject = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = [Requirement(line) for line in pyproject["project"]["optional-dependencies"]["agent"]]
+    (psutil_asked,) = [one for one in asked if one.name == "psutil"]
+    assert not psutil_asked.specifier.contains("5.9.8")
+    assert psutil_asked.specifier.contains("6.0.0")
+    assert psutil_asked.specifier.contains(psutil.__version__)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client, listening.accept()[0]:
+            assert tuple(client.getsockname()) in peers_on(port)
+    assert peers_on(1) == set()

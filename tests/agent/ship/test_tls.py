@@ -76,9 +76,15 @@ def test_a_clock_in_1970_is_told_as_the_cause_and_nothing_is_switched_off(tmp_pa
     """To a clock in 1970 every certificate is not yet valid; here one that is not yet valid stands for it."""
     certificate = authority.certificate("later", "IP:127.0.0.1", NOT_YET)
     outcome, _ = ship(tmp_path, certificate, authority.ca_file, wall=5000.0)
-    assert refused(outcome) is FailureKind.CERTIFICATE_UNTRUSTED
+    assert refused(outcome) is FailureKind.CERTIFICATE_NOT_YET_VALID
     assert outcome.reason == "clock_wrong"
     assert outcome.detail.startswith("by this gateway's clock it is 1970-01-01: ")
+
+
+def test_a_certificate_of_the_future_is_the_clock_s_fault_in_any_year(tmp_path: Path, authority: Authority) -> None:
+    outcome, _ = ship(tmp_path, authority.certificate("soon", "IP:127.0.0.1", NOT_YET), authority.ca_file)
+    assert outcome.reason == "clock_wrong"
+    assert outcome.detail.startswith("by this gateway's clock it is 20")
 
 
 def test_a_plain_server_behind_https_is_a_tls_failure(tmp_path: Path, authority: Authority) -> None:

@@ -170,6 +170,53 @@ def test_a_platform_may_stand_for_several_towns() -> None:
     assert len(changes(EMPTY, whole)) == 4
 
 
+SERVICE_COLUMNS = "平台编号,平台,网址,镇街编号,期望状态码,期望内容\n"
+
+
+@pytest.mark.parametrize(
+    ("cells", "status", "text"),
+    [
+        (",", (), ""),
+        ("200,", (200,), ""),
+        ('"200,412",智慧教育', (200, 412), "智慧教育"),
+        ("200、412；200,", (200, 412), ""),
+        (f",{'字' * 200}", (), "字" * 200),
+    ],
+)
+def test_what_a_platform_answers_may_be_expected(
+    tmp_path: Path, cells: str, status: tuple[int, ...], text: str
+) -> None:
+    rows = f"{SERVICE_COLUMNS}edu,平台,https://a.example/,,{cells}\n"
+    found, mistakes, _ = read_file(folder(tmp_path / "i", services=rows), EMPTY)
+    assert mistakes == []
+    assert found.services == (Service("edu", "平台", "https://a.example/", "", status, text),)
+
+
+@pytest.mark.parametrize(
+    ("cells", "column"),
+    [
+        ("ok,", "期望状态码"),
+        ("20,", "期望状态码"),
+        ("999,", "期望状态码"),
+        ("²00,", "期望状态码"),
+        ("200.0,", "期望状态码"),
+        (f",{'字' * 201}", "期望内容"),
+        (",=1+1", "期望内容"),
+        (',"两\n行"', "期望内容"),
+    ],
+)
+def test_an_expectation_that_cannot_be_is_a_mistake_at_its_place(tmp_path: Path, cells: str, column: str) -> None:
+    rows = f"{SERVICE_COLUMNS}edu,平台,https://a.example/,,{cells}\n"
+    _, mistakes, _ = read_file(folder(tmp_path / "i", services=rows), EMPTY)
+    assert [(one.row, one.column) for one in mistakes] == [(2, column)]
+
+
+def test_a_new_expectation_stands_in_the_preview() -> None:
+    before = Inventory((), (), (), (Service("edu", "平台", "https://a.example/"),))
+    after = Inventory((), (), (), (Service("edu", "平台", "https://a.example/", "", (200, 412), "教育"),))
+    assert "expect_status: — → 200 412; expect_text: — → 教育" in as_lines(changes(before, after), "zh")[1]
+
+
 def test_the_sample_county_is_a_county() -> None:
     county = sample()
     assert county.schools is not None

@@ -5,17 +5,19 @@ from typing import Any
 import msgspec
 import psutil
 
+from campus_agent.measure.connecting import reachable
 from campus_agent.measure.engines.engine import Engine
 from campus_agent.measure.guards import cpu_ratio, soundness
 from campus_agent.measure.link import Link, link_to
 from campus_agent.measure.probe import Finding, Progress, Run
-from campus_agent.measure.resolve import resolve
 from campus_agent.measure.throughput_settings import Settings
 from campus_agent.measure.worker import run_worker
 from campus_agent.measure.workers.tasks import CampusAnswer, CampusTask
 from campus_wire.failures import Validity
 
 RESOLVE_TIMEOUT_SECONDS = 5.0
+CONNECT_SECONDS = 3.0
+"""To find out which address of a name answers, where it has several."""
 CLASSROOM_DEADLINE_SECONDS = 10.0
 UPLINK_DEADLINE_SECONDS = 20.0
 START_SECONDS = 3.0
@@ -33,14 +35,14 @@ class Raw(msgspec.Struct, frozen=True):
 
 def deadline_seconds(settings: Settings) -> float:
     """The longest a run may take."""
-    return RESOLVE_TIMEOUT_SECONDS + _engine_seconds(settings) + START_SECONDS + 2.0
+    return RESOLVE_TIMEOUT_SECONDS + 2 * CONNECT_SECONDS + _engine_seconds(settings) + START_SECONDS + 2.0
 
 
 async def measure(settings: Settings, run: Run) -> Raw:
     """Resolve, then let the worker do both directions."""
     run.watch(Progress("resolve", 0.0, 1.0))
-    address = await resolve(settings.host, RESOLVE_TIMEOUT_SECONDS)
-    link = link_to(address.text, address.family)
+    address = await reachable(settings.host, settings.port, RESOLVE_TIMEOUT_SECONDS, CONNECT_SECONDS)
+    link = link_to(address.text)
     task = CampusTask(
         host=address.text,
         port=settings.port,
@@ -83,6 +85,7 @@ def _engine_seconds(settings: Settings) -> float:
 
 
 def _show(said: dict[str, Any], run: Run) -> None:
+    run.spent_bytes[str(said["direction"])] = int(said["bytes"])
     run.watch(
         Progress(
             phase=str(said["direction"]),

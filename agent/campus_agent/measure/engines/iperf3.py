@@ -17,16 +17,17 @@ import psutil
 
 from campus_agent.engine.congestion import allowed_congestion_control
 from campus_agent.engine.steady import steady_rate
+from campus_agent.measure.connecting import reachable
 from campus_agent.measure.delays import summary
 from campus_agent.measure.engines.engine import Engine
-from campus_agent.measure.guards import WAITED_RATIO, Watch, cpu_ratio, held_up, soundness
+from campus_agent.measure.guards import WAITED_RATIO, Watch, cpu_ratio, held_up, soundness, without_counters
 from campus_agent.measure.icmp import Echoes, Pinger
-from campus_agent.measure.link import Link, Passed, link_to, passed
+from campus_agent.measure.link import LOOPBACK, Link, Passed, link_to, passed
 from campus_agent.measure.probe import Finding, ProbeFailed, Progress, Run
-from campus_agent.measure.resolve import Address, resolve
+from campus_agent.measure.resolve import Address
 from campus_agent.measure.throughput_settings import REFERENCE_RATIO, WIRE_RATIO, Settings
 from campus_agent.measure.worker import run_worker
-from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, Iperf3Task, Observed
+from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, METER_SECONDS, Iperf3Task, Observed
 from campus_wire.encapsulation import (
     TCP_HEADER_BYTES,
     TCP_TIMESTAMPS_BYTES,
@@ -38,6 +39,8 @@ from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import DirectionRecord, Interval, LatencyRecord, ThroughputRecord
 
 RESOLVE_TIMEOUT_SECONDS = 5.0
+CONNECT_SECONDS = 3.0
+"""To find out which address of a name answers, where it has several: libiperf tries only the first."""
 IDLE_ECHOES = 20
 IDLE_ECHO_INTERVAL_SECONDS = 0.02
 WORKING_ECHO_INTERVAL_SECONDS = 0.05
@@ -80,12 +83,13 @@ class Cut:
 
 
 class _Ended(Exception):
-    """The test must end now."""
+    """The test ended early: we ended it, or, with a failure, something broke after octets had passed."""
 
-    def __init__(self, cut: Cut) -> None:
+    def __init__(self, cut: Cut, failure: Failure | None = None) -> None:
         """Keep what is known."""
         super().__init__(cut.detail)
         self.cut = cut
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +111,14 @@ class Raw:
 def deadline_seconds(settings: Settings) -> float:
     """The longest a run may take, all waits included."""
     direction = settings.duration_seconds + settings.warmup_seconds + OVERHEAD_SECONDS + 1.5 * sum(BUSY_WAITS_SECONDS)
-    return RESOLVE_TIMEOUT_SECONDS + 2 * SETTLE_SECONDS + 2 * ATTEMPTS * direction + 5.0
+    return RESOLVE_TIMEOUT_SECONDS + 2 * CONNECT_SECONDS + 2 * SETTLE_SECONDS + 2 * ATTEMPTS * direction + 5.0
 
 
 async def measure(settings: Settings, run: Run) -> Raw:
     """Resolve; idle echoes; load towards the endpoint; load from it. A failure keeps what was seen before it."""
     run.watch(Progress("resolve", 0.0, _expected_seconds(settings)))
-    address = await resolve(settings.host, RESOLVE_TIMEOUT_SECONDS)
-    link = link_to(address.text, address.family)
+    address = await reachable(settings.host, settings.port, RESOLVE_TIMEOUT_SECONDS, CONNECT_SECONDS)
+    link = link_to(address.text)
     loads: dict[bool, Load] = {}
     failure: Failure | None = None
     cut: Cut | None = None
@@ -125,7 +129,7 @@ async def measure(settings: Settings, run: Run) -> Raw:
             for reverse in (False, True) if settings.segment == "classroom" else (True, False):
                 loads[reverse] = await _load_twice_if_held_up(_remaining(settings, loads), address, link, reverse, run)
         except _Ended as ended:
-            cut = ended.cut
+            cut, failure = ended.cut, ended.failure
         except ProbeFailed as failed:
             failure = failed.failure
             if not loads:
@@ -173,6 +177,8 @@ def interpret(raw: Raw) -> Finding:
     loads = {"down": raw.down, "up": raw.up}
     waits = {name: load.observed.waiting for name, load in loads.items() if load is not None}
     validity, detail = soundness(record, raw.settings, waits)
+    if validity is Validity.OK and (raw.link is None or raw.link.name != LOOPBACK):  # a loopback is nobody's line
+        validity, detail = without_counters(record, raw.settings)
     return Finding(record, validity, None, detail)
 
 
@@ -394,8 +400,9 @@ async def _attempt(settings: Settings, address: Address, link: Link | None, reve
     expected = settings.duration_seconds + settings.warmup_seconds
     towards_school = reverse if settings.segment == "classroom" else not reverse
     meter = _Meter()
+    account = f"{len(run.spent_bytes)} {'down' if towards_school else 'up'}"
     phase = "up" if towards_school else "down"
-    watching = asyncio.ensure_future(_watch(settings, link, reverse, phase, meter, run))
+    watching = asyncio.ensure_future(_watch(settings, link, reverse, phase, account, meter, run))
     before = passed(link.name) if link else None
     working = asyncio.ensure_future(run_worker("iperf3", task, expected + OVERHEAD_SECONDS, meter.read))
     try:
@@ -403,16 +410,19 @@ async def _attempt(settings: Settings, address: Address, link: Link | None, reve
         if not working.done():
             raise _Ended(watching.result())
         body = working.result()
+        report = msgspec.json.decode(body, type=dict[str, Any])
+        _refuse_incomplete(report)
     except TimeoutError:
         detail = f"the endpoint accepted, then stayed silent (no result after {expected + OVERHEAD_SECONDS:.0f} s)"
-        raise ProbeFailed(Operation.READ, FailureKind.TIMEOUT, detail) from None
+        raise meter.failed(Failure(Operation.READ, FailureKind.TIMEOUT, detail), reverse) from None
+    except ProbeFailed as failed:
+        raise meter.failed(failed.failure, reverse) from None
     finally:
+        run.spent_bytes[account] = round(meter.payload_bytes_by(monotonic()) * WIRE_RATIO)
         for task_ in (watching, working):
             task_.cancel()
         await asyncio.gather(watching, working, return_exceptions=True)
     after = passed(link.name) if link else None
-    report = msgspec.json.decode(body, type=dict[str, Any])
-    _refuse_incomplete(report)
     return Load(report, reverse, before, after)
 
 
@@ -431,14 +441,34 @@ def _refuse_incomplete(report: Mapping[str, Any]) -> None:
 class _Meter:
     """What the worker says of its own octets while it runs."""
 
-    payload_bytes = 0
+    def __init__(self) -> None:
+        """Nothing has passed yet."""
+        self.payload_bytes = 0
+        self._began = self._read_at = monotonic()
 
     def read(self, said: dict[str, Any]) -> None:
         """A line of progress."""
         self.payload_bytes = max(self.payload_bytes, int(said.get("payload_bytes", 0)))
+        self._read_at = monotonic()
+
+    def payload_bytes_by(self, moment: float) -> int:
+        """What had passed by then: since the last line as fast as before it, for as long as it takes to the next line."""
+        lasted = self._read_at - self._began
+        unread = min(max(0.0, moment - self._read_at), METER_SECONDS)
+        return round(self.payload_bytes * (1 + unread / lasted)) if lasted > 0 else self.payload_bytes
+
+    def failed(self, failure: Failure, reverse: bool) -> Exception:
+        """The failure; with what had passed, where anything had: those octets are charged, and told."""
+        now = monotonic()
+        payload = self.payload_bytes_by(now)
+        if not payload:
+            return ProbeFailed(failure.operation, failure.kind, failure.detail)
+        return _Ended(Cut(reverse, Validity.NOT_MEASURED, failure.detail, payload, now - self._began), failure)
 
 
-async def _watch(settings: Settings, link: Link | None, reverse: bool, phase: str, meter: _Meter, run: Run) -> Cut:
+async def _watch(
+    settings: Settings, link: Link | None, reverse: bool, phase: str, account: str, meter: _Meter, run: Run
+) -> Cut:
     """A live rate for whoever looks on; returns when the test must end: a lesson's video has begun, or its octets are spent."""
     expected, began = settings.duration_seconds + settings.warmup_seconds, monotonic()
     guard = Watch(settings)
@@ -453,6 +483,7 @@ async def _watch(settings: Settings, link: Link | None, reverse: bool, phase: st
             octets = _in_direction(now, reverse) - _in_direction(first, reverse)
             rate, before, last = (octets - before) * 8 / (now.at - last.at), octets, now
         if own:
+            run.spent_bytes[account] = own
             reason = guard.verdict(monotonic(), octets, own, own)
             if reason is not None:
                 return Cut(reverse, *reason, meter.payload_bytes, monotonic() - began)

@@ -5,10 +5,10 @@ The figures are those of `measure.delays`.
 
 from dataclasses import dataclass
 
+from campus_agent.measure.connecting import ECHO_SECONDS, reachable
 from campus_agent.measure.delays import summary
 from campus_agent.measure.icmp import Echoes, Pinger
 from campus_agent.measure.probe import Finding, Probe, Run
-from campus_agent.measure.resolve import resolve
 from campus_wire.failures import Failure, FailureKind, Operation
 from campus_wire.records import LatencyProbeRecord, LatencyResult, Segment
 
@@ -36,12 +36,18 @@ class Raw:
 
 def deadline_seconds(settings: Settings) -> float:
     """The longest a run may take."""
-    return RESOLVE_TIMEOUT_SECONDS + settings.count * settings.interval_seconds + ANSWER_TIMEOUT_SECONDS + 2.0
+    return (
+        RESOLVE_TIMEOUT_SECONDS
+        + settings.count * settings.interval_seconds
+        + ANSWER_TIMEOUT_SECONDS
+        + ECHO_SECONDS
+        + 2.0
+    )
 
 
 async def measure(settings: Settings, run: Run) -> Raw:
     """Resolve, send the probes evenly, wait for the last answers."""
-    address = await resolve(settings.host, RESOLVE_TIMEOUT_SECONDS)
+    address = await reachable(settings.host, None, RESOLVE_TIMEOUT_SECONDS, ECHO_SECONDS)
     with Pinger(address.text, address.family) as pinger:
         await pinger.send_every(settings.interval_seconds, settings.count)
         await pinger.settle(min(ANSWER_TIMEOUT_SECONDS, run.left_seconds()))

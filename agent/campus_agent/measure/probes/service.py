@@ -1,44 +1,70 @@
-"""Does a cloud platform answer, and which step takes how long? DNS, TCP, TLS, first byte; certificate expiry.
+"""Does a cloud platform answer, and which step takes how long? DNS, TCP, TLS, first byte; certificate expiry; and is it the platform?
 
 Steps are spelt out one after the other, each saved before the next; a step that was not reached is absent. Here a failure is
 the finding: the record goes with it and is judged. At most 64 KiB of the answer are read and nothing of it is kept.
+The request is that of an ordinary browser: walls in front of platforms turn away what is not. Redirects are followed only where the
+inventory names a text that the page must hold.
 """
 
 import asyncio
 import contextlib
 import dataclasses
+import re
 import socket
 import ssl
+import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPResponse
 from time import monotonic
 from typing import cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
+from campus_agent.config import NOTHING_EXPECTED, Expectation
+from campus_agent.measure.clock_check import clock_fault, refused_for_its_dates, their_time
+from campus_agent.measure.connecting import connect, connect_here
 from campus_agent.measure.errors import failure_of
+from campus_agent.measure.expectation import Answer, failure_of_answer, holds_text, leads_to
 from campus_agent.measure.probe import Finding, Probe, ProbeFailed, Run
-from campus_agent.measure.resolve import Address, resolve
-from campus_wire.failures import Failure, FailureKind, Operation
+from campus_agent.measure.resolve import Address, resolve_all
+from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import ServiceRecord, ServiceResult
 
 TIMEOUT_SECONDS = 10.0
 MARGIN_SECONDS = 1.0
+CLOCK_SECONDS = 5.0
 MAX_BODY_BYTES = 64 * 1024
-USER_AGENT = "CampusMeter (reachability check of a school network)"
+MAX_REDIRECTS = 5
+HEADERS = (
+    ("Connection", "keep-alive"),
+    ("Upgrade-Insecure-Requests", "1"),
+    (
+        "User-Agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+    ),
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"),
+    ("Sec-Fetch-Site", "none"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-User", "?1"),
+    ("Sec-Fetch-Dest", "document"),
+    ("Accept-Encoding", "gzip, deflate"),
+    ("Accept-Language", "zh-CN,zh;q=0.9,en;q=0.8"),
+)
+"""What Chrome sends for an address that somebody typed, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What to request; `ca_file` only for platforms with a private authority."""
+    """What to request, and what is the platform's answer; `ca_file` only for platforms with a private authority."""
 
     url: str
     ca_file: str | None = None
+    expected: Expectation = NOTHING_EXPECTED
 
 
 @dataclass(slots=True)
 class Raw:
-    """Each step's time as far as it got, and the failure that ended it."""
+    """Each step's time as far as it got, and the failure that ended it; `clock` says why it may be the clock's."""
 
     url: str
     address: Address | None = None
@@ -48,7 +74,9 @@ class Raw:
     total_seconds: float | None = None
     http_status: int | None = None
     certificate_not_after: str | None = None
+    leads_to: str | None = None
     failure: Failure | None = field(default=None)
+    clock: str | None = None
 
 
 def deadline_seconds(settings: Settings) -> float:
@@ -57,18 +85,26 @@ def deadline_seconds(settings: Settings) -> float:
 
 
 async def measure(settings: Settings, run: Run) -> Raw:
-    """Resolve, then connect, shake hands and request in a thread."""
+    """Resolve and connect, then shake hands and request in a thread."""
     raw = Raw(settings.url)
-    host = urlsplit(settings.url).hostname or ""
+    parts = urlsplit(settings.url)
     try:
-        raw.address = await resolve(host, TIMEOUT_SECONDS)
+        addresses = await resolve_all(parts.hostname or "", TIMEOUT_SECONDS)
     except ProbeFailed as failed:
         raw.failure = failed.failure
         return raw
-    opened: list[socket.socket] = []
+    raw.address, began = addresses[0], monotonic()
+    try:
+        plain, raw.address = await connect(addresses, _port(parts), TIMEOUT_SECONDS)
+    except OSError as error:
+        raw.failure = failure_of(Operation.CONNECT, error)
+        return raw
+    raw.connect_seconds = monotonic() - began
+    plain.settimeout(TIMEOUT_SECONDS)
+    opened = [plain]
     try:
         async with asyncio.timeout(run.left_seconds() - MARGIN_SECONDS):
-            await asyncio.to_thread(_request, settings, raw, opened)
+            await asyncio.to_thread(_request, settings, raw, opened, began)
     except TimeoutError:  # an answer that drips: end it here, or its thread would go on for hours
         for one in opened:
             with contextlib.suppress(OSError):
@@ -79,10 +115,8 @@ async def measure(settings: Settings, run: Run) -> Raw:
 
 
 def interpret(raw: Raw) -> Finding:
-    """Success needs every step and a status below 400."""
+    """Success needs every step, and an answer that is the platform's. A certificate refused because of a wrong clock says nothing of it."""
     failure = raw.failure
-    if failure is None and raw.http_status is not None and raw.http_status >= 400:
-        failure = Failure(Operation.READ, FailureKind.HTTP_STATUS, f"status {raw.http_status}")
     record = ServiceRecord(
         url=raw.url[:500],
         success=failure is None,
@@ -92,72 +126,139 @@ def interpret(raw: Raw) -> Finding:
         first_byte_seconds=raw.first_byte_seconds,
         total_seconds=raw.total_seconds,
         http_status=raw.http_status,
-        address=raw.address.text if raw.address else None,
+        address=raw.address.text[:64] if raw.address else None,
         address_family=raw.address.family_word if raw.address else None,
         certificate_expires_at=_moment(raw.certificate_not_after),
+        leads_to=raw.leads_to[:500] if raw.leads_to else None,
     )
-    return Finding(record=record, failure=failure)
+    if raw.clock is not None:
+        return Finding(record, Validity.CLOCK_UNTRUSTED, failure, raw.clock)
+    return Finding(record, Validity.OK, failure)
 
 
-def _request(settings: Settings, raw: Raw, opened: list[socket.socket]) -> None:
-    assert raw.address is not None
-    parts = urlsplit(settings.url)
-    secure = parts.scheme == "https"
-    operation = Operation.CONNECT
-    began = mark = monotonic()
-    plain: socket.socket | None = None
+def _request(settings: Settings, raw: Raw, opened: list[socket.socket], began: float) -> None:
+    """The request on the connection in `opened`; where a text must be found, the redirects after it."""
+    expected = settings.expected
     try:
-        target = (raw.address.text, parts.port or (443 if secure else 80))
-        plain = socket.create_connection(target, TIMEOUT_SECONDS)
-        opened.append(plain)
-        raw.connect_seconds = monotonic() - mark
-        if secure:
-            operation, mark = Operation.TLS, monotonic()
-            context = ssl.create_default_context(cafile=settings.ca_file)
-            wrapped = context.wrap_socket(plain, server_hostname=parts.hostname)
-            plain = wrapped
-            opened[:] = [wrapped]
+        answer = _exchange(settings, settings.url, raw, opened)
+        raw.total_seconds = (raw.address.resolve_seconds if raw.address else 0.0) + monotonic() - began
+        for _ in range(MAX_REDIRECTS):
+            target = leads_to(answer)
+            raw.leads_to = target or raw.leads_to
+            follow = bool(target and expected.text) and not holds_text(answer, expected)
+            raw.failure = failure_of_answer(
+                answer, dataclasses.replace(expected, text="", status=()) if follow else expected
+            )
+            if target is None or not follow or raw.failure is not None:
+                return
+            parts = urlsplit(target)
+            opened[:] = [connect_here(parts.hostname or "", _port(parts), TIMEOUT_SECONDS)[0]]
+            answer = _exchange(settings, target, Raw(target), opened)
+            raw.http_status = answer.status
+        raw.failure = Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, f"more than {MAX_REDIRECTS} redirects")
+    except _StepFailed as failed:
+        raw.failure = failed.failure
+        raw.clock = failed.clock
+    except (OSError, ValueError) as error:
+        raw.failure = failure_of(Operation.CONNECT, error)
+    finally:
+        for one in opened:
+            one.close()
+
+
+class _StepFailed(Exception):
+    """A step of an exchange failed."""
+
+    def __init__(self, failure: Failure, clock: str | None = None) -> None:
+        super().__init__(str(failure.kind))
+        self.failure = failure
+        self.clock = clock
+
+
+def _exchange(settings: Settings, url: str, raw: Raw, opened: list[socket.socket]) -> Answer:
+    """One request on a connection; its steps and times go to `raw`. Raises _StepFailed."""
+    parts = urlsplit(url)
+    operation = Operation.TLS
+    try:
+        if parts.scheme == "https":
+            mark = monotonic()
+            opened[:] = [_shake_hands(settings, parts, opened[0])]
             raw.tls_seconds = monotonic() - mark
-            certificate = wrapped.getpeercert() or {}
+            certificate = cast(ssl.SSLSocket, opened[0]).getpeercert() or {}
             raw.certificate_not_after = cast("str | None", certificate.get("notAfter"))
         operation, mark = Operation.REQUEST, monotonic()
-        plain.sendall(_head(parts.netloc, parts.path or "/", parts.query))
+        opened[0].sendall(_head(parts))
         operation, mark = Operation.READ, monotonic()
-        plain.settimeout(TIMEOUT_SECONDS)
-        response = HTTPResponse(plain, method="GET")
+        opened[0].settimeout(TIMEOUT_SECONDS)
+        response = HTTPResponse(opened[0], method="GET")
         response.begin()
         raw.first_byte_seconds = monotonic() - mark
         raw.http_status = response.status
-        _drain(response)
-        raw.total_seconds = raw.address.resolve_seconds + monotonic() - began
+        text = _text(response)
     except OSError as error:  # first: a refused certificate is a ValueError too
-        raw.failure = failure_of(operation, error)
+        raise _StepFailed(failure_of(operation, error), _clock(settings, parts, error)) from None
     except (HTTPException, ValueError) as error:
-        raw.failure = Failure(operation, FailureKind.PROTOCOL_ERROR, f"{type(error).__name__}: {error}"[:300])
-    finally:
-        if plain is not None:
-            plain.close()
+        detail = f"{type(error).__name__}: {error}"[:300]
+        raise _StepFailed(Failure(operation, FailureKind.PROTOCOL_ERROR, detail)) from None
+    location = response.headers.get("Location")
+    return Answer(url, response.status, parts.scheme == "https", location, text)
 
 
-def _drain(response: HTTPResponse) -> None:
-    """Read a bounded part of the body: enough to know that it really comes."""
-    left = MAX_BODY_BYTES
-    while left > 0:
-        part = response.read1(min(left, 8192))
-        if not part:
-            return
+def _shake_hands(settings: Settings, parts: SplitResult, plain: socket.socket) -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    return context.wrap_socket(plain, server_hostname=parts.hostname)
+
+
+def _clock(settings: Settings, parts: SplitResult, error: OSError) -> str | None:
+    """Why the clock is to blame for a certificate that was refused for its dates; None for any other error."""
+    if not isinstance(error, ssl.SSLCertVerificationError) or not refused_for_its_dates(error):
+        return None
+    theirs = None
+    with contextlib.suppress(OSError, UnicodeError):
+        plain, _ = connect_here(parts.hostname or "", _port(parts), CLOCK_SECONDS)
+        theirs = their_time(plain, parts.hostname or "", settings.ca_file)
+    return clock_fault(error, theirs, datetime.now(UTC))
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _text(response: HTTPResponse) -> str:
+    """A bounded part of the body: enough to know that it really comes, and what it is."""
+    body, left = b"", MAX_BODY_BYTES
+    while left > 0 and (part := response.read1(min(left, 8192))):
+        body += part
         left -= len(part)
+    encoding = (response.headers.get("Content-Encoding") or "").strip().lower()
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        with contextlib.suppress(zlib.error):  # what cannot be unpacked is read as it is
+            body = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, MAX_BODY_BYTES)
+    charset = response.headers.get_content_charset() or _charset_in(body)
+    try:
+        return body.decode(charset, "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
 
 
-def _head(netloc: str, path: str, query: str) -> bytes:
-    target = quote(f"{path}?{query}" if query else path, safe="/?&=%+:@!$'()*,;~-._")
-    lines = [
-        f"GET {target} HTTP/1.1",
-        f"Host: {netloc}",
-        f"User-Agent: {USER_AGENT}",
-        "Accept: */*",
-        "Connection: close",
-    ]
+def _charset_in(body: bytes) -> str:
+    """What the page itself says; a page in GBK without a word of it is read so when it is no UTF-8."""
+    named = re.search(rb"""charset\s*=\s*["']?([A-Za-z0-9_-]{2,20})""", body[:2048])
+    if named:
+        return named[1].decode("ascii")
+    try:
+        body[: MAX_BODY_BYTES - 4].decode("utf-8")
+    except UnicodeDecodeError as error:
+        return "utf-8" if error.start > len(body) - 8 else "gb18030"
+    return "utf-8"
+
+
+def _head(parts: SplitResult) -> bytes:
+    path = parts.path or "/"
+    target = quote(f"{path}?{parts.query}" if parts.query else path, safe="/?&=%+:@!$'()*,;~-._")
+    host = parts.netloc.rpartition("@")[2]
+    host = host if host.isascii() else host.encode("idna").decode("ascii")
+    lines = [f"GET {target} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in HEADERS)]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii", errors="strict")
 
 

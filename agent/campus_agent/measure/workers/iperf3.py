@@ -17,19 +17,19 @@ from itertools import pairwise
 from time import monotonic
 from typing import Any, NamedTuple
 
-from campus_agent.engine.congestion import allowed_congestion_control
 from campus_agent.engine import waiting
+from campus_agent.engine.congestion import allowed_congestion_control
 from campus_agent.engine.urgency import urgent
 from campus_agent.measure.probe import ProbeFailed
-from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, Iperf3Task, Meter, Observed
+from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, METER_SECONDS, Iperf3Task, Meter, Observed
 from campus_wire.failures import FailureKind, Operation
 
 _F_SETPIPE_SZ = 1031  # fcntl.h: the wrapper reads its pipe only at the end; 64 KiB would block libiperf for ever
 _PIPE_BYTES = 1024 * 1024
 _TCP_INFO_BYTES = 256
-_OCTETS, _SEGMENTS_IN, _DELIVERED = struct.Struct("@120xQQ"), struct.Struct("@152xI"), struct.Struct("@192xI")
-"""Of struct tcp_info (linux/tcp.h): tcpi_bytes_acked and _received; tcpi_data_segs_in; tcpi_delivered, which newer kernels have."""
-METER_SECONDS = 0.1
+_OCTETS, _SENT = struct.Struct("@120xQQ"), struct.Struct("@200xQ")
+_SEGMENTS_IN, _DELIVERED = struct.Struct("@152xI"), struct.Struct("@192xI")
+"""Of struct tcp_info (linux/tcp.h): tcpi_bytes_acked and _received; tcpi_bytes_sent (Linux 4.19); tcpi_data_segs_in; tcpi_delivered (newer kernels)."""
 CONNECT_TIMEOUT_SECONDS = 4.0
 
 
@@ -148,7 +148,7 @@ def _metered(task: Iperf3Task, progress: Callable[[Any], None]) -> Iterator[list
 
 
 def passed_on(port: int, *, reverse: bool) -> Passed:
-    """What has passed on this process's TCP connections to a port, acknowledged or received."""
+    """What has passed on this process's TCP connections to a port: octets sent, repetitions included, and received; segments of the load."""
     octets = segments = 0
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError, struct.error):  # gone meanwhile, not connected, an older kernel
@@ -166,7 +166,9 @@ def _passed(number: int, port: int, *, reverse: bool) -> Passed:
         info = twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
         segments = _SEGMENTS_IN if reverse else _DELIVERED
         count = segments.unpack_from(info)[0] if len(info) >= segments.size else 0
-        return Passed(sum(_OCTETS.unpack_from(info)), count)
+        acked, received = _OCTETS.unpack_from(info)
+        sent = _SENT.unpack_from(info)[0] if len(info) >= _SENT.size else acked
+        return Passed(int(max(acked, sent) + received), count)
 
 
 def _set(client: Any, option: str, value: Any) -> None:

@@ -23,6 +23,10 @@ class Iperf3Task(msgspec.Struct, frozen=True):
     max_bits_per_second: int = 0
 
 
+METER_SECONDS = 0.1
+"""How often a worker says what has passed."""
+
+
 class Meter(msgspec.Struct, frozen=True):
     """How many octets of payload have passed so far, by the kernel's count."""
 

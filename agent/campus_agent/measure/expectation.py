@@ -1,0 +1,170 @@
+"""Is this answer the platform's? What a captive portal, or another box on the way, puts in its place is no success. Pure.
+
+An answer by TLS with a verified certificate is the platform's, wherever it redirects to. Without TLS anybody on the way may have
+written it: then a redirect must stay on the same site, unless the inventory names the host that it leads to.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urljoin, urlsplit
+
+from campus_agent.config import Expectation
+from campus_wire.failures import Failure, FailureKind, Operation
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+NETWORK_AUTHENTICATION_REQUIRED = 511  # RFC 6585 section 6: sent by the network, never by the platform
+SHORT_PAGE_LETTERS, SHORT_TEXT_LETTERS = 8192, 200
+"""A page that only leads elsewhere is shorter, and shows hardly anything."""
+_REFRESH = re.compile(
+    r"""<meta[^>]{0,200}http-equiv\s*=\s*["']?refresh[^>]{0,200}?url\s*=\s*["']?([^"'>\s]{1,2000})""", re.I
+)
+_SCRIPT = re.compile(
+    r"""\blocation(?:\.href)?(?:\s*=|\.(?:replace|assign)\s*\()\s*["'](https?://[^"']{1,2000})""", re.I
+)
+_SHOWN_NOWHERE = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<[^>]*>|<!--.*?-->", re.I | re.S)
+_SECOND_LEVELS = frozenset(
+    [
+        "ac",
+        "co",
+        "com",
+        "edu",
+        "gov",
+        "mil",
+        "net",
+        "org",
+        "ah",
+        "bj",
+        "cq",
+        "fj",
+        "gd",
+        "gs",
+        "gx",
+        "gz",
+        "ha",
+        "hb",
+        "he",
+        "hi",
+        "hk",
+        "hl",
+        "hn",
+        "jl",
+        "js",
+        "jx",
+        "ln",
+        "mo",
+        "nm",
+        "nx",
+        "qh",
+        "sc",
+        "sd",
+        "sh",
+        "sn",
+        "sx",
+        "tj",
+        "tw",
+        "xj",
+        "xz",
+        "yn",
+        "zj",
+    ]
+)
+"""Below a country's domain these are shared by many: com.cn, edu.cn, and the provinces of .cn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer. `verified`: by TLS, with a certificate that was checked. `text` is the beginning of its body."""
+
+    url: str
+    status: int
+    verified: bool
+    location: str | None = None
+    text: str = ""
+
+
+def leads_to(answer: Answer) -> str | None:
+    """The address that a browser would go on to; None when it stays."""
+    target = answer.location if answer.status in REDIRECTS else None
+    if target is None and _is_empty_page(answer.text):
+        match = _REFRESH.search(answer.text) or _SCRIPT.search(answer.text)
+        target = match[1] if match else None
+    if not target:
+        return None
+    try:
+        joined = urljoin(answer.url, target.strip())
+        return joined if urlsplit(joined).hostname else None
+    except ValueError:
+        return None
+
+
+def failure_of_answer(answer: Answer, expected: Expectation) -> Failure | None:
+    """Why this is not what the platform should have answered; None when it is."""
+    target = leads_to(answer)
+    if holds_text(answer, expected) and answer.status not in REDIRECTS:
+        target = None  # the page that was meant, whatever its scripts do
+    if target is not None and not _may_lead(answer, target, expected):
+        where = urlsplit(target).hostname
+        return _intercepted(f"status {answer.status}: led to {where}, which is another site than {_host(answer.url)}")
+    if answer.status == NETWORK_AUTHENTICATION_REQUIRED and answer.status not in expected.status:
+        return _intercepted(f"status {answer.status}: the network asks for a log-in")
+    good = answer.status in expected.status if expected.status else answer.status < 400
+    if not good:
+        wanted = ", ".join(map(str, expected.status)) or "below 400"
+        return Failure(Operation.READ, FailureKind.HTTP_STATUS, f"status {answer.status}; expected: {wanted}")
+    if expected.text and not holds_text(answer, expected):
+        return _intercepted(f"status {answer.status}: the expected text {expected.text[:60]!r} is not in the answer")
+    return None
+
+
+def holds_text(answer: Answer, expected: Expectation) -> bool:
+    """Is an expected text in the answer? False where none is expected."""
+    return bool(expected.text) and expected.text in answer.text
+
+
+def _is_empty_page(text: str) -> bool:
+    return len(text) <= SHORT_PAGE_LETTERS and len(_SHOWN_NOWHERE.sub("", text).strip()) <= SHORT_TEXT_LETTERS
+
+
+def _may_lead(answer: Answer, target: str, expected: Expectation) -> bool:
+    own, other = _host(answer.url), _host(target)
+    if own == other:
+        return True
+    if expected.host:
+        return other == _host(f"//{expected.host}")
+    return answer.verified or same_site(own, other)
+
+
+def same_site(one: str, other: str) -> bool:
+    """Do two hosts belong to the same registered domain? Addresses only when they are equal."""
+    return one == other or (not _is_address(one) and not _is_address(other) and _registered(one) == _registered(other))
+
+
+def _registered(host: str) -> str:
+    labels = host.split(".")
+    shared = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVELS
+    return ".".join(labels[-3 if shared else -2 :])
+
+
+def _host(url: str) -> str:
+    """In one spelling: small letters, ASCII, no final dot; "" when there is none."""
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+    try:
+        return host.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return host.lower()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _intercepted(detail: str) -> Failure:
+    return Failure(Operation.READ, FailureKind.INTERCEPTED, detail[:300])

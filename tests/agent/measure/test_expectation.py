@@ -1,0 +1,93 @@
+"""Is it the platform that answered? Redirects, pages that only lead elsewhere, statuses and texts, with and without proof by TLS."""
+
+import pytest
+
+from campus_agent.config import Expectation
+from campus_agent.measure.expectation import Answer, failure_of_answer, same_site
+
+HTTP, HTTPS = "http://www.platform.edu.cn/a/", "https://www.platform.edu.cn/a/"
+REFRESH = '<html><head><meta http-equiv="refresh" content="0; url=http://10.9.9.9/portal?x=1"></head></html>'
+SCRIPT = "<html><script>top.self.location.href='http://10.9.9.9/eportal/index.jsp?mac=1'</script></html>"
+REPLACE = '<script type="text/javascript">location.replace("http://login.school.example/")</script>'
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "location", "text", "kind"),
+    [
+        (HTTP, 200, None, "<h1>ok</h1>", None),
+        (HTTP, 302, "/login", "", None),
+        (HTTP, 302, "?next=1", "", None),
+        (HTTP, 301, "https://www.platform.edu.cn/a/", "", None),
+        (HTTP, 302, "http://WWW.Platform.edu.cn:8080/", "", None),
+        (HTTP, 302, "https://platform.edu.cn/", "", None),
+        (HTTP, 302, "https://auth.platform.edu.cn/cas", "", None),
+        (HTTP, 302, "http://other.edu.cn/", "", "intercepted"),
+        (HTTP, 302, "//10.9.9.9/portal", "", "intercepted"),
+        (HTTP, 307, "https://portal.example/", "", "intercepted"),
+        ("http://10.0.0.5/", 302, "http://10.0.0.6/", "", "intercepted"),
+        ("http://10.0.0.5/", 302, "http://10.0.0.5:8080/", "", None),
+        (HTTPS, 302, "https://passport.example/login", "", None),
+        (HTTP, 200, None, REFRESH, "intercepted"),
+        (HTTP, 200, None, SCRIPT, "intercepted"),
+        (HTTP, 200, None, REPLACE, "intercepted"),
+        (HTTPS, 200, None, SCRIPT, None),
+        (HTTP, 200, None, REFRESH + "<p>" + "Lessons. " * 40 + "</p>", None),
+        (HTTP, 511, None, "", "intercepted"),
+        (HTTP, 302, "http://[", "", None),
+        (HTTP, 404, None, "", "http_status"),
+        (HTTP, 412, None, "<script src=/x.js></script>", "http_status"),
+    ],
+)
+def test_nothing_is_expected(url: str, status: int, location: str | None, text: str, kind: str | None) -> None:
+    failure = failure_of_answer(Answer(url, status, url.startswith("https"), location, text), Expectation())
+    assert (failure and failure.kind) == kind
+    if status != 200 and failure is not None:
+        assert f"status {status}" in failure.detail
+
+
+@pytest.mark.parametrize(
+    ("expected", "status", "location", "text", "kind"),
+    [
+        (Expectation(status=(412,)), 412, None, "", None),
+        (Expectation(status=(200, 403)), 403, None, "", None),
+        (Expectation(status=(403,)), 200, None, "", "http_status"),
+        (Expectation(status=(302,)), 302, "http://10.9.9.9/", "", "intercepted"),
+        (Expectation(host="cas.other.cn"), 302, "http://cas.other.cn/x", "", None),
+        (Expectation(host="cas.other.cn"), 302, "http://10.9.9.9/x", "", "intercepted"),
+        (Expectation(host="cas.other.cn"), 302, "http://sso.platform.edu.cn/x", "", "intercepted"),
+        (Expectation(text="教育"), 200, None, "<h1>教育资源</h1>", None),
+        (Expectation(text="教育"), 200, None, "<h1>请先登录</h1>", "intercepted"),
+        (Expectation(text="教育"), 200, None, SCRIPT + "教育", None),
+        (Expectation(status=(403,), text="教育"), 403, None, "教育", None),
+    ],
+)
+def test_what_the_inventory_expects(
+    expected: Expectation, status: int, location: str | None, text: str, kind: str | None
+) -> None:
+    failure = failure_of_answer(Answer(HTTP, status, False, location, text), expected)
+    assert (failure and failure.kind) == kind
+
+
+def test_a_named_host_holds_by_tls_too() -> None:
+    answer = Answer(HTTPS, 302, True, "https://elsewhere.example/")
+    assert failure_of_answer(answer, Expectation(host="cas.other.cn")) is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("a.example.com", "b.example.com", True),
+        ("example.com", "example.com", True),
+        ("a.edu.cn", "b.edu.cn", False),
+        ("x.a.edu.cn", "y.a.edu.cn", True),
+        ("x.school.sd.cn", "y.school.sd.cn", True),
+        ("one.sd.cn", "two.sd.cn", False),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("1.0.0.1", "2.0.0.1", False),
+        ("2001:db8::1", "2001:db8::1", True),
+        ("portal", "platform", False),
+        ("", "platform", False),
+    ],
+)
+def test_one_site(one: str, other: str, same: bool) -> None:
+    assert same_site(one, other) is same
