@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from campus_agent.clock import EARLIEST_PLAUSIBLE, Clock, Estimate, of_boot, offset_seconds, system_clock
 from campus_agent.config import AgentConfig, Endpoint
+from campus_agent.known_time import is_unknown, recall_floor
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.quiet import disturbance
 from campus_agent.measure.resolve import resolve
@@ -153,7 +154,9 @@ class House:
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _may_test_at(self, now: datetime) -> None:
-        if (self._calendar.has_lessons or self.config.timetable.blackout) and now < EARLIEST_PLAUSIBLE:
+        if (self._calendar.has_lessons or self.config.timetable.blackout) and (
+            now < EARLIEST_PLAUSIBLE or self._time_is_unknown()
+        ):
             raise NotNow("clock")
         day = self._calendar.day(now.date())
         if day.blackout:
@@ -169,6 +172,13 @@ class House:
             known = spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ()
             wall += offset_seconds(self._clock, of_boot(known, self._clock.boot_id)) or 0.0
         return datetime.fromtimestamp(wall, self.config.timezone)
+
+    def _time_is_unknown(self) -> bool:
+        """Is the clock behind what was known before, and the collector has not told the time since?"""
+        with suppress(SpoolError), open_spool(self.config.state_dir, self.config.spool, role="reader") as spool:
+            known = spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ()
+            return is_unknown(self._clock, of_boot(known, self._clock.boot_id), recall_floor(spool, self._clock, known))
+        return False
 
     def _octets_left(self) -> int:
         """What the day still allows. A spool that cannot be read costs the count, not the test."""
