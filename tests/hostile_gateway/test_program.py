@@ -7,12 +7,17 @@ import asyncio
 import contextlib
 import errno
 import json
+import os
+import shutil
 import signal
 import socket
+import sqlite3
+import tempfile
 import threading
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -25,7 +30,7 @@ from campus_agent.page.house import House, NotNow
 from campus_agent.ship.correct import Known, corrected
 from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.spool.spool import Spool, open_spool
-from tests.agent.spool.things import result
+from tests.agent.spool.things import numbers, result
 from tests.flow.programs import ENVIRONMENT, logged, python, running, until
 
 EXAMINATION = datetime(2026, 6, 7, 9, 0, tzinfo=UTC).timestamp()
@@ -90,7 +95,7 @@ async def live(daemon: Daemon, enough: Callable[[], bool], seconds: float = 30.0
     lanes = [asyncio.ensure_future(lane) for lane in daemon.lanes()]
     try:
         async with asyncio.timeout(seconds):
-            while not enough():
+            while not enough():  # noqa: ASYNC110 - what is awaited is on disk
                 await asyncio.sleep(0.05)
         assert not any(lane.done() for lane in lanes), "no lane ended"
     finally:
@@ -330,3 +335,104 @@ def _collector_of(bodies: list[bytes]) -> Any:
     finally:
         server.shutdown()
         server.server_close()
+
+
+DAMAGES = int(os.environ.get("CAMPUS_TEST_DAMAGES", "120"))
+"""10 000 take two minutes: before a release, or when the spool has changed."""
+MEMORY = Path("/dev/shm")
+
+
+def some_bytes(octets: bytearray, rng: Random) -> bytearray:
+    for _ in range(rng.randrange(1, 20)):
+        octets[rng.randrange(len(octets))] = rng.randrange(256)
+    return octets
+
+
+def the_header(octets: bytearray, rng: Random) -> bytearray:
+    place = rng.choice([n for n in range(200) if not 60 <= n < 64])  # a version of its own is another matter
+    octets[place] = rng.randrange(256)
+    return octets
+
+
+def a_stretch(octets: bytearray, rng: Random) -> bytearray:
+    start, length = rng.randrange(len(octets)), rng.randrange(1, 2000)
+    octets[start : start + length] = rng.randbytes(len(octets[start : start + length]))
+    return octets
+
+
+def zeros(octets: bytearray, rng: Random) -> bytearray:
+    start, length = rng.randrange(len(octets)), rng.randrange(1, 5000)
+    octets[start : start + length] = bytes(len(octets[start : start + length]))
+    return octets
+
+
+def the_end(octets: bytearray, rng: Random) -> bytearray:
+    return octets[: rng.randrange(len(octets))]
+
+
+def schema_text(octets: bytearray, rng: Random) -> bytearray:
+    words = [n for n in range(len(octets) - 6) if octets[n : n + 6] in (b"CREATE", b"UPDATE", b"length", b"spoole")]
+    octets[rng.choice(words) + rng.randrange(6)] = rng.randrange(256)
+    return octets
+
+
+@pytest.fixture(scope="module")
+def sound() -> Iterator[tuple[Path, bytes]]:
+    """A folder to work in, in memory where there is one, and the octets of a spool that is well."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
+        folder = Path(name)
+        with open_spool(folder / "sound") as spool:
+            spool.put(*(result(number, detail="x" * 100) for number in range(40)))
+            spool.remember("clock", [1, 2])
+            spool.quarantine({spool.peek()[0].key: "not liked"})
+            spool.add_test_bytes("uplink", date(2026, 11, 28), 55)
+        yield folder, (folder / "sound" / "spool.db").read_bytes()
+
+
+@pytest.mark.parametrize("damage", [some_bytes, the_header, a_stretch, zeros, the_end, schema_text])
+def test_whatever_is_wrong_with_the_spool_it_works(
+    sound: tuple[Path, bytes], damage: Callable[[bytearray, Random], bytearray]
+) -> None:
+    folder, octets = sound
+    rng = Random(damage.__name__)
+    for number in range(max(1, DAMAGES // 6)):
+        place = folder / f"{damage.__name__}-{number}"
+        place.mkdir()
+        (place / "spool.db").write_bytes(damage(bytearray(octets), rng))
+        with open_spool(place) as spool:
+            use(spool)
+        with open_spool(place) as spool:
+            assert numbers(spool)[-2:] == [1000, 1001], "once is enough"
+        shutil.rmtree(place)
+
+
+def use(spool: Spool) -> None:
+    """All that the daemon does with it."""
+    spool.status()
+    spool.newest()
+    spool.put(result(1000))
+    spool.put(result(1001))
+    spool.recall("clock", list[int])
+    spool.remember("x", 1)
+    spool.add_test_bytes("uplink", date(2026, 11, 28), 5)
+    spool.test_bytes_of_day(date(2026, 11, 28))
+    spool.test_bytes_total()
+    spool.quarantined()
+    waiting = spool.peek()
+    spool.last_monotonic_seconds(waiting[0].boot_id)
+    spool.acknowledge(entry.key for entry in waiting[:-2])
+    spool.status()
+
+
+def test_one_row_that_makes_no_sense_costs_that_row(tmp_path: Path) -> None:
+    with open_spool(tmp_path) as spool:
+        spool.put(*(result(number) for number in range(1, 101)))
+    connection = sqlite3.connect(tmp_path / "spool.db")
+    for key in (20, 60, 80):
+        connection.execute("UPDATE spooled SET boot_id = CAST(x'ff41' AS TEXT) WHERE key = ?", (key,))
+    connection.execute("DROP TRIGGER spooled_out")
+    connection.commit()
+    connection.close()
+    with open_spool(tmp_path) as spool:
+        assert len(spool.status().damaged_files) == 1
+        assert numbers(spool) == [number for number in range(1, 101) if number not in (20, 60, 80)]
