@@ -12,11 +12,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from campus_agent.config import CENTRAL_FILE, DEFAULT_PATH, AgentConfig, Device, Endpoint, Service, load_config
+from campus_agent.config import (
+    CENTRAL_FILE,
+    DEFAULT_PATH,
+    FIRST_YEAR,
+    LAST_YEAR,
+    AgentConfig,
+    Device,
+    Endpoint,
+    Service,
+    load_config,
+    read_days,
+)
+from campus_wire.digits import ascii_integer
 from campus_wire.failures import FAILURE_WORDS
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
-from campus_wire.settings import ConfigurationError
+from campus_wire.settings import ConfigurationError, SecretError
 from campus_wire.usage import speak
 from campus_wire.version import VERSION
 
@@ -220,7 +232,7 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     profiles.add_argument("--folder", type=Path, metavar="DIR", help=folder.in_(language))
     schedule = with_json(with_config(add("schedule", _schedule)))
     day = Text("the day, like 2026-11-24 (default: today)", "日期，形如 2026-11-24（默认今天）")
-    schedule.add_argument("--date", type=date.fromisoformat, metavar="YYYY-MM-DD", help=day.in_(language))
+    schedule.add_argument("--date", type=_day, metavar="YYYY-MM-DD", help=day.in_(language))
     with_config(add("check-config", _check_config))
     with_json(with_config(add("status", _status)))
     with_json(with_config(add("doctor", _doctor)))
@@ -228,10 +240,17 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
+    port = ascii_integer(text, 65_535)
+    if port is None:
         raise argparse.ArgumentTypeError("0 … 65535")
     return port
+
+
+def _day(text: str) -> date:
+    days = read_days(text)
+    if days is None or days.first != days.last:
+        raise argparse.ArgumentTypeError(f"{FIRST_YEAR}-01-01 … {LAST_YEAR}-12-31")
+    return days.first
 
 
 def _enroll(arguments: argparse.Namespace, language: Language) -> int:
@@ -533,7 +552,8 @@ def _respond(arguments: argparse.Namespace, language: Language) -> int:
         asyncio.run(respond(settings))
     except ValueError as error:
         text = Text("the test key cannot be used: {error}", "测试密钥不可用：{error}")
-        print(f"campus-agent respond: {text.in_(language, error=error)}", file=sys.stderr)
+        said = error.text.in_(language) if isinstance(error, SecretError) else str(error)
+        print(f"campus-agent respond: {text.in_(language, error=said)}", file=sys.stderr)
         return EXIT_USAGE
     except OSError as error:
         where = Text("{file} cannot be read: {reason}", "无法读取 {file}：{reason}") if error.filename else None

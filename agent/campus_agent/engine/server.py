@@ -291,7 +291,9 @@ def serve_forever(settings: ResponderSettings, ready: Callable[[int], None] | No
 
 
 def _bind(listen: str, port: int) -> tuple[socket.socket, socket.socket]:
-    """A TCP and a UDP socket on one port."""
+    """A TCP and a UDP socket on one port; every IPv4 address where all are asked for and the kernel knows no IPv6."""
+    if listen == "::" and not has_ipv6():
+        listen = "0.0.0.0"  # noqa: S104
     family = socket.getaddrinfo(listen, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
     dual = listen == "::" and socket.has_dualstack_ipv6()
     for attempt in range(_BIND_ATTEMPTS):
@@ -309,6 +311,15 @@ def _bind(listen: str, port: int) -> tuple[socket.socket, socket.socket]:
         else:
             return tcp, udp
     raise OSError(f"no port is free for both TCP and UDP on {listen}")
+
+
+def has_ipv6() -> bool:
+    """Does this kernel know IPv6 at all (`ipv6.disable=1`)? The address may still be nobody's."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
+    except OSError:
+        return False
+    return True
 
 
 def _shut(sock: socket.socket) -> None:

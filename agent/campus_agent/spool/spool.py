@@ -23,7 +23,7 @@ from campus_agent import config
 from campus_agent.spool import counters, files, spent
 from campus_agent.spool.database import Database, Role
 from campus_agent.spool.errors import SpoolError, SpoolFull
-from campus_wire.codec import encode_result
+from campus_agent.spool.sound import encode_sound
 from campus_wire.language import Text
 from campus_wire.records import AnyResult, Segment
 
@@ -114,7 +114,7 @@ class Spool:
 
     def put(self, *results: AnyResult) -> None:
         """Keep results: on disk when this returns. Raises SpoolError when they could not be kept; that is counted too."""
-        rows = [(one.id, one.boot_id, one.monotonic_seconds, encode_result(one)) for one in results]
+        rows = [(one.id, one.boot_id, one.monotonic_seconds, encode_sound(one)) for one in results]
         with self._unwritten_turn:
             try:
                 self._database.write(lambda connection: self._insert(connection, rows))
