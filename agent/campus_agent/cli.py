@@ -207,6 +207,16 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         ).in_(language),
     )
     respond.add_argument(
+        "--capacity",
+        type=_capacity,
+        metavar="BITS",
+        help=Text(
+            "a test server of uplinks: bit/s, as [slots] capacity_bits_per_second of the collector; it serves an hour's octets of it"
+            " (default: 10 GB an hour)",
+            "学校出口测速服务器的容量（bit/s），与采集端 [slots] capacity_bits_per_second 一致；每小时最多提供该速率一小时的流量（默认每小时 10 GB）",
+        ).in_(language),
+    )
+    respond.add_argument(
         "--test-key-file",
         type=Path,
         metavar="F",
@@ -244,6 +254,13 @@ def _port(text: str) -> int:
     if port is None:
         raise argparse.ArgumentTypeError("0 … 65535")
     return port
+
+
+def _capacity(text: str) -> int:
+    rate = ascii_integer(text, 10**12)
+    if rate is None or rate < 10**6:
+        raise argparse.ArgumentTypeError("1000000 … 1000000000000")
+    return rate
 
 
 def _day(text: str) -> date:
@@ -357,22 +374,14 @@ def _after_enrolment(file: Path, language: Language) -> None:
 
 
 def _run(arguments: argparse.Namespace, language: Language) -> int:
-    from campus_agent.daemon import run
-    from campus_agent.spool.errors import SpoolError
+    from campus_agent.resident import become_resident
 
-    config = load_config(arguments.config)
-    configure_logging()
+    load_config(arguments.config)  # its mistakes are told in this command's words
     try:
-        if asyncio.run(run(config, arguments.config)):
-            # begun again with the bureau's new configuration: same process, same unit, nothing kept from before
-            os.execv(sys.executable, [sys.executable, "-m", "campus_agent", *sys.argv[1:]])  # noqa: S606
-    except SpoolError as error:
-        print(error.in_(language), file=sys.stderr)
-        return EXIT_USAGE
+        become_resident(arguments.config)
     except OSError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
-    return EXIT_OK
 
 
 def _measure(arguments: argparse.Namespace, language: Language) -> int:
@@ -547,7 +556,9 @@ def _respond(arguments: argparse.Namespace, language: Language) -> int:
             "未指定 --test-key-file：自研引擎（端口 {port}）仅应答本机，iperf3 应答所有地址",
         )
         print(text.in_(language, port=arguments.port), file=sys.stderr)
-    settings = Settings(arguments.port, engine_listen, arguments.iperf3_port, listen, arguments.test_key_file)
+    settings = Settings(
+        arguments.port, engine_listen, arguments.iperf3_port, listen, arguments.test_key_file, arguments.capacity
+    )
     try:
         asyncio.run(respond(settings))
     except ValueError as error:

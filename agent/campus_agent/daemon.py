@@ -82,7 +82,6 @@ NO_PROBLEM = Text("", "")
 WATCHDOG_SECONDS = 20.0
 ROTATE_AGAIN_SECONDS = 86_400.0
 PAGE_PAUSE_SECONDS, MOST_PAGE_PAUSE_SECONDS, PAGE_STOP_SECONDS = 5.0, 300.0, 5.0
-_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
 SEGMENT_PATIENCE_SECONDS = 30.0
 FIRST_CONTACT_SECONDS = 5.0
 """The first test waits so long for the collector to tell the time: an hour off, it could fall into a lesson."""
@@ -139,16 +138,7 @@ async def supervised(name: str, lane: Callable[[], Coroutine[Any, Any, None]]) -
 
 
 def stay_small() -> None:
-    """Four threads for name look-ups, and one heap for all threads: measured, 1 MB less after a day.
-
-    glibc gives each thread a heap of its own, for speed that nobody needs here (mallopt(3), M_ARENA_MAX and M_TRIM_THRESHOLD).
-    """
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_ARENA_MAX, 1)
-        mallopt(_M_TRIM_THRESHOLD, 65_536)
+    """Four threads for name look-ups; the heap is kept small by the environment (resident.py)."""
     asyncio.get_running_loop().set_default_executor(executor("names", 4))
 
 

@@ -55,6 +55,14 @@ class Limits:
     hour_bytes: int = 10_000_000_000
 
 
+def limits_of(capacity_bits_per_second: float) -> Limits:
+    """For a test server whose turns the collector gives out ([slots] capacity_bits_per_second): an hour's octets of that rate.
+
+    Slots never promise more, so that a granted slot is never refused here; without slots the default suffices for a school.
+    """
+    return Limits(hour_bytes=max(Limits().hour_bytes, int(capacity_bits_per_second * 3600 / 8)))
+
+
 @dataclass(frozen=True, slots=True)
 class ResponderSettings:
     """Where to listen and whom to trust. `port` 0 takes any free one; no key only on loopback."""
@@ -224,7 +232,8 @@ class Responder:
         try:
             left = self._budget.left(monotonic())
             if left < self._settings.limits.pulse_bytes:
-                channel.send(Refused("limit", "the hour's octets are spent"), deadline)
+                hour = self._settings.limits.hour_bytes
+                channel.send(Refused("limit", f"the hour's {hour / 1e9:.0f} GB are spent (--capacity)"), deadline)
                 LOGGER.warning("hour_spent", extra={"client": address[0]})
                 return
             self._run_session(channel, address, min(left, self._settings.limits.session_bytes))

@@ -18,6 +18,7 @@ from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.quiet import disturbance
 from campus_agent.measure.resolve import resolve
 from campus_agent.now import keep
+from campus_agent.page.networks import ClassroomNetworks
 from campus_agent.page.trial import LOAD_SECONDS, MAX_LOAD_BYTES, WHOLE_SECONDS, Trial
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.segment import alone
@@ -72,12 +73,17 @@ class House:
         self._clock = clock or system_clock()
         self._now = now or self._local_now
         self._calendar = calendar_of(config)
+        self.networks = ClassroomNetworks([one.host for one in config.classrooms])
         self._lock = threading.Lock()
         self._trial: Trial | None = None
         self._begun: deque[float] = deque()
         self._holding: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="page-loop", daemon=True).start()
+
+    def holidays_are_known(self) -> bool:
+        """False: whether lessons are on today is provisional, only weekends count."""
+        return not self._calendar.has_lessons or self._calendar.covers(self._now().year)
 
     def rooms(self) -> tuple[Endpoint, ...]:
         """The classrooms that may be tested."""
@@ -148,6 +154,7 @@ class House:
 
     def close(self) -> None:
         """End what runs."""
+        self.networks.close()
         running = self._trial
         if running is not None:
             self._end(running)

@@ -30,7 +30,7 @@ CHECKED_WHOLE_BYTES = 64_000_000
 LATEST_VERSION = schema.VERSION + 20
 """A header that names a later version than this is damaged: an older program never meets so new a file."""
 BUSY_SECONDS = 15.0
-CACHE_KIBIBYTES = 512
+CACHE_KIBIBYTES = 128
 
 _NEWER = Text(
     "{place}: written by a newer campus-agent (spool version {found}, this one reads up to {known}); install that version again, "

@@ -4,10 +4,10 @@ Rows are read from both ends towards the first unreadable page. A row counts onl
 left to the file that was set aside.
 """
 
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from random import getrandbits
 from urllib.parse import quote
 
 from campus_agent.spool.content import ROWS, Row
@@ -49,7 +49,7 @@ def _leave_used_keys(connection: sqlite3.Connection) -> None:
     """Jump far ahead: a batch may be on its way, and its keys must not come to mean other results."""
     highest = connection.execute("SELECT coalesce(max(key), 0) FROM spooled").fetchone()[0]
     connection.execute("DELETE FROM sqlite_sequence WHERE name = 'spooled'")
-    connection.execute("INSERT INTO sqlite_sequence VALUES ('spooled', ?)", (highest + secrets.randbits(40),))
+    connection.execute("INSERT INTO sqlite_sequence VALUES ('spooled', ?)", (highest + getrandbits(40),))
 
 
 def _open(path: Path) -> sqlite3.Connection | None:
