@@ -12,11 +12,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from campus_agent.config import CENTRAL_FILE, DEFAULT_PATH, AgentConfig, Device, Endpoint, Service, load_config
+from campus_agent.config import (
+    CENTRAL_FILE,
+    DEFAULT_PATH,
+    FIRST_YEAR,
+    LAST_YEAR,
+    AgentConfig,
+    Device,
+    Endpoint,
+    Service,
+    load_config,
+    read_days,
+)
+from campus_wire.digits import ascii_integer
 from campus_wire.failures import FAILURE_WORDS
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
-from campus_wire.settings import ConfigurationError
+from campus_wire.settings import ConfigurationError, SecretError
 from campus_wire.usage import speak
 from campus_wire.version import VERSION
 
@@ -195,6 +207,16 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         ).in_(language),
     )
     respond.add_argument(
+        "--capacity",
+        type=_capacity,
+        metavar="BITS",
+        help=Text(
+            "a test server of uplinks: bit/s, as [slots] capacity_bits_per_second of the collector; it serves an hour's octets of it"
+            " (default: 10 GB an hour)",
+            "学校出口测速服务器的容量（bit/s），与采集端 [slots] capacity_bits_per_second 一致；每小时最多提供该速率一小时的流量（默认每小时 10 GB）",
+        ).in_(language),
+    )
+    respond.add_argument(
         "--test-key-file",
         type=Path,
         metavar="F",
@@ -220,7 +242,7 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     profiles.add_argument("--folder", type=Path, metavar="DIR", help=folder.in_(language))
     schedule = with_json(with_config(add("schedule", _schedule)))
     day = Text("the day, like 2026-11-24 (default: today)", "日期，形如 2026-11-24（默认今天）")
-    schedule.add_argument("--date", type=date.fromisoformat, metavar="YYYY-MM-DD", help=day.in_(language))
+    schedule.add_argument("--date", type=_day, metavar="YYYY-MM-DD", help=day.in_(language))
     with_config(add("check-config", _check_config))
     with_json(with_config(add("status", _status)))
     with_json(with_config(add("doctor", _doctor)))
@@ -228,10 +250,24 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
+    port = ascii_integer(text, 65_535)
+    if port is None:
         raise argparse.ArgumentTypeError("0 … 65535")
     return port
+
+
+def _capacity(text: str) -> int:
+    rate = ascii_integer(text, 10**12)
+    if rate is None or rate < 10**6:
+        raise argparse.ArgumentTypeError("1000000 … 1000000000000")
+    return rate
+
+
+def _day(text: str) -> date:
+    days = read_days(text)
+    if days is None or days.first != days.last:
+        raise argparse.ArgumentTypeError(f"{FIRST_YEAR}-01-01 … {LAST_YEAR}-12-31")
+    return days.first
 
 
 def _enroll(arguments: argparse.Namespace, language: Language) -> int:
@@ -338,22 +374,14 @@ def _after_enrolment(file: Path, language: Language) -> None:
 
 
 def _run(arguments: argparse.Namespace, language: Language) -> int:
-    from campus_agent.daemon import run
-    from campus_agent.spool.errors import SpoolError
+    from campus_agent.resident import become_resident
 
-    config = load_config(arguments.config)
-    configure_logging()
+    load_config(arguments.config)  # its mistakes are told in this command's words
     try:
-        if asyncio.run(run(config, arguments.config)):
-            # begun again with the bureau's new configuration: same process, same unit, nothing kept from before
-            os.execv(sys.executable, [sys.executable, "-m", "campus_agent", *sys.argv[1:]])  # noqa: S606
-    except SpoolError as error:
-        print(error.in_(language), file=sys.stderr)
-        return EXIT_USAGE
+        become_resident(arguments.config)
     except OSError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
-    return EXIT_OK
 
 
 def _measure(arguments: argparse.Namespace, language: Language) -> int:
@@ -528,12 +556,15 @@ def _respond(arguments: argparse.Namespace, language: Language) -> int:
             "未指定 --test-key-file：自研引擎（端口 {port}）仅应答本机，iperf3 应答所有地址",
         )
         print(text.in_(language, port=arguments.port), file=sys.stderr)
-    settings = Settings(arguments.port, engine_listen, arguments.iperf3_port, listen, arguments.test_key_file)
+    settings = Settings(
+        arguments.port, engine_listen, arguments.iperf3_port, listen, arguments.test_key_file, arguments.capacity
+    )
     try:
         asyncio.run(respond(settings))
     except ValueError as error:
         text = Text("the test key cannot be used: {error}", "测试密钥不可用：{error}")
-        print(f"campus-agent respond: {text.in_(language, error=error)}", file=sys.stderr)
+        said = error.text.in_(language) if isinstance(error, SecretError) else str(error)
+        print(f"campus-agent respond: {text.in_(language, error=said)}", file=sys.stderr)
         return EXIT_USAGE
     except OSError as error:
         where = Text("{file} cannot be read: {reason}", "无法读取 {file}：{reason}") if error.filename else None

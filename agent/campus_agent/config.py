@@ -27,12 +27,17 @@ UPLINK_REQUIRED_BITS_PER_SECOND = 1_000_000_000
 DEFAULT_IPERF3_PORT = 5201
 DEFAULT_PORTS = {"campus": 5301, "iperf3": DEFAULT_IPERF3_PORT}
 DEFAULT_STATE_DIR = "/var/lib/campus-agent"
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+LONGEST_BLACKOUT_DAYS = 100
+"""Longer than a summer; a slip in the year would silence a school for a year, or for ever."""
+MOST_BLACKOUTS = 100
 CENTRAL_FILE = "central.json"
 """What the bureau's inventory added, as it was last fetched; in the state folder."""
 MAX_EXPECTED_TEXT = 200
 _ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink", "page")
 _ID_HINT = Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”，最多 64 个字符")
 _HOST_PATTERN = r"[A-Za-z0-9_.:%-]{1,253}"
+MAX_URL_CHARACTERS = 2000
 _HOST_HINT = Text("a host name or an IP address", "主机名或 IP 地址")
 
 
@@ -328,8 +333,16 @@ def _timetable(table: Table, folder: Path) -> Timetable:
                 "days like 2026-06-07/2026-06-09 or 2026-06-07", "形如 2026-06-07/2026-06-09 或 2026-06-07 的日期"
             )
             _wrong_item(table, "blackout", index, text, hint)
+        elif (days.last - days.first).days >= LONGEST_BLACKOUT_DAYS:
+            table.wrong(
+                f"blackout[{index}]",
+                f"spans more than {LONGEST_BLACKOUT_DAYS} days without any test: {text}",
+                f"停测时间超过 {LONGEST_BLACKOUT_DAYS} 天：{text}",
+            )
         else:
             blackout.append(days)
+    if len(blackout) > MOST_BLACKOUTS:
+        table.wrong("blackout", f"more than {MOST_BLACKOUTS} entries", f"超过 {MOST_BLACKOUTS} 条")
     holidays = table.string("holidays_file", None)
     table.done()
     return Timetable(periods, folder / holidays if holidays else None, tuple(blackout))
@@ -545,7 +558,8 @@ def _url(table: Table, key: str, schemes: tuple[str, ...]) -> str:
         return ""
     try:
         parts = urlsplit(url)
-        bad = parts.scheme not in schemes or not parts.hostname or (parts.port is not None and parts.port == 0)
+        bad = parts.scheme not in schemes or parts.port == 0 or len(url) > MAX_URL_CHARACTERS
+        bad = bad or not parts.hostname or re.search(r"[\x00-\x20\x7f]", url) is not None
         secret = parts.username is not None
     except ValueError:
         bad, secret = True, False
@@ -607,13 +621,13 @@ def _period(text: str) -> Period | None:
 
 
 def read_days(text: str) -> DayRange | None:
-    """Days written as 2026-06-07/2026-06-09, or one day; None when they are not."""
+    """Days written as 2026-06-07/2026-06-09, or one day; None when they are not, or in a year that can only be a slip."""
     first, _, last = text.strip().partition("/")
     try:
         days = DayRange(date.fromisoformat(first), date.fromisoformat(last or first))
     except ValueError:
         return None
-    return days if days.first <= days.last else None
+    return days if days.first.year >= FIRST_YEAR and days.first <= days.last and days.last.year <= LAST_YEAR else None
 
 
 def _wrong_item(table: Table, key: str, index: int, value: str, hint: Text) -> None:

@@ -16,14 +16,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any
+from threading import Barrier
+from typing import Any, TypeVar
 
 import msgspec
 
 from campus_agent import central
-from campus_agent.clock import EARLIEST_PLAUSIBLE, Clock, offset_seconds, system_clock
+from campus_agent.clock import Clock, Estimate, offset_seconds, system_clock
 from campus_agent.config import AgentConfig, Collector, Endpoint
 from campus_agent.discover.audit import audit
+from campus_agent.known_time import FLOOR_KEY, REMEMBER_SECONDS, TimeFloor, is_unknown, note_behind, recall_floor
+from campus_agent.measure.errors import failure_of
 from campus_agent.measure.presence import Place, look
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.quiet import disturbance
@@ -37,7 +40,7 @@ from campus_agent.schedule.planner import Look, Moment, Planner, Skip, Try, Wait
 from campus_agent.schedule.segment import alone
 from campus_agent.ship.connection import ShipFailed
 from campus_agent.ship.rotate import NotRotated, is_due, rotate
-from campus_agent.ship.shipper import ShipOutcome, Shipper
+from campus_agent.ship.shipper import ESTIMATES_KEY, ShipOutcome, Shipper
 from campus_agent.ship.slots import NoSlot, release, reserve
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import Spool, open_spool
@@ -53,7 +56,7 @@ from campus_agent.subjects import (
     probe_kind,
 )
 from campus_wire import notify
-from campus_wire.failures import SkipReason, Validity
+from campus_wire.failures import Failure, Operation, SkipReason, Validity
 from campus_wire.language import Text
 from campus_wire.records import (
     MAX_SLOT_SECONDS,
@@ -69,13 +72,14 @@ from campus_wire.records import (
 from campus_wire.version import VERSION
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
+LANE_PAUSE_SECONDS = 5.0
 LONGEST_SLEEP_SECONDS = 60.0
 NO_PROBLEM = Text("", "")
 WATCHDOG_SECONDS = 20.0
 ROTATE_AGAIN_SECONDS = 86_400.0
 PAGE_PAUSE_SECONDS, MOST_PAGE_PAUSE_SECONDS, PAGE_STOP_SECONDS = 5.0, 300.0, 5.0
-_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
 SEGMENT_PATIENCE_SECONDS = 30.0
 FIRST_CONTACT_SECONDS = 5.0
 """The first test waits so long for the collector to tell the time: an hour off, it could fall into a lesson."""
@@ -95,36 +99,55 @@ async def run(config: AgentConfig, file: Path | None = None) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log.info("agent starts", extra={"version": VERSION, "school": config.school, "subjects": len(daemon.planner.jobs)})
-    lanes = [asyncio.ensure_future(job) for job in daemon.lanes()]
+    lanes = [asyncio.ensure_future(lane) for lane in daemon.lanes()]
     notify.send("READY=1")
     stopping = asyncio.ensure_future(stop.wait())
     renewed = asyncio.ensure_future(daemon.renewed.wait())
     try:
-        done, _ = await asyncio.wait([stopping, renewed, *lanes], return_when=asyncio.FIRST_COMPLETED)
-        for lane in done:
-            lane.result()
-        return stopping not in done
+        await asyncio.wait([stopping, renewed, *lanes], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        notify.send("STOPPING=1")
+        if not daemon.renewed.is_set():
+            # Only at a real end: after STOPPING=1 systemd waits TimeoutStopSec and kills, whatever the program does meanwhile.
+            notify.send("STOPPING=1")
         for lane in (stopping, renewed, *lanes):
             lane.cancel()
         await asyncio.gather(stopping, renewed, *lanes, return_exceptions=True)
+        daemon.close()
         spool.close()
         log.info("agent stopped")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(number)  # from here on SIGTERM ends the program at once
+    if stop.is_set():
+        return False
+    notify.send("WATCHDOG=1")  # the program that follows has as long to begin as any other
+    return True
+
+
+async def supervised(name: str, lane: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A lane for as long as the program runs: an error that nothing in it expected is logged and the lane begins again."""
+    pause = LANE_PAUSE_SECONDS
+    while True:
+        try:
+            await lane()
+        except Exception:
+            log.exception("lane failed", extra={"lane": name, "retry_seconds": pause})
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_SLEEP_SECONDS)
 
 
 def stay_small() -> None:
-    """Four threads for name look-ups, requests and the disk, and one heap for all of them: measured, 1 MB less after a day.
+    """Four threads for name look-ups; the heap is kept small by the environment (resident.py)."""
+    asyncio.get_running_loop().set_default_executor(executor("names", 4))
 
-    glibc gives each thread a heap of its own, for speed that nobody needs here (mallopt(3), M_ARENA_MAX and M_TRIM_THRESHOLD).
-    """
-    import ctypes
 
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_ARENA_MAX, 1)
-        mallopt(_M_TRIM_THRESHOLD, 65_536)
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4))
+def executor(name: str, threads: int) -> ThreadPoolExecutor:
+    """Threads that exist from now on: where the system has none left to give later, the work goes on all the same."""
+    made = ThreadPoolExecutor(threads, name)
+    began = Barrier(threads + 1)
+    for _ in range(threads):
+        made.submit(began.wait)
+    began.wait()
+    return made
 
 
 class Daemon:
@@ -136,6 +159,8 @@ class Daemon:
         """Nothing is measured yet."""
         self.config = config
         self.renewed = asyncio.Event()
+        self._disk = executor("disk", 1)
+        self._exchanges = executor("exchange", 2)
         self._file = file
         self._rotate_after = 0.0
         self._config_problem = NO_PROBLEM
@@ -143,6 +168,10 @@ class Daemon:
         self.clock = clock
         self.rng = rng or Random()
         self.snapshot = Snapshot(version=VERSION, boot_id=clock.boot_id, started_at=datetime.now(UTC))
+        self._floor = recall_floor(spool, clock, spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ())
+        if self._floor.is_above(clock.wall(), clock.boot_id, clock.monotonic()):
+            note_behind(spool, self._floor)
+        self._floor_kept_at = -REMEMBER_SECONDS
         self._costs = costs(config)
         calendar = calendar_of(config)
         self.planner = Planner(
@@ -165,9 +194,29 @@ class Daemon:
         )
 
     def lanes(self) -> list[Coroutine[Any, Any, None]]:
-        """Everything that runs at once."""
-        measuring = [self._measure_lane("load"), self._measure_lane("light")]
-        return [*measuring, self._ship_lane(), self._config_lane(), self._page_lane(), self._watchdog()]
+        """Everything that runs at once; none of it ends by itself."""
+        lanes: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "load": lambda: self._measure_lane("load"),
+            "light": lambda: self._measure_lane("light"),
+            "ship": self._ship_lane,
+            "configuration": self._config_lane,
+            "page": self._page_lane,
+            "watchdog": self._watchdog,
+        }
+        return [supervised(name, lane) for name, lane in lanes.items()]
+
+    def close(self) -> None:
+        """Let the threads go when they have done their work."""
+        self._disk.shutdown(wait=True)
+        self._exchanges.shutdown(wait=False)
+
+    async def _on_disk(self, work: Callable[..., T], *arguments: Any) -> T:
+        """In the thread that writes the spool: name look-ups and requests, which may hang, have other threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
+
+    async def _exchange(self, work: Callable[..., T], *arguments: Any) -> T:
+        """In a thread for requests to the collector."""
+        return await asyncio.get_running_loop().run_in_executor(self._exchanges, work, *arguments)
 
     async def _measure_lane(self, lane: Lane) -> None:
         if lane == "load" and self._time_matters and self._shipper is not None:
@@ -192,18 +241,36 @@ class Daemon:
         """Which of these endpoints are switched on?"""
         endpoints = {job.subject: endpoint_of(self.config, job.subject) for job in jobs}
         places = [Place(name, one.host, one.port, one.engine == "iperf3") for name, one in endpoints.items()]
-        for subject, failure in (await look(places)).items():
+        try:
+            seen = await look(places)
+        except (
+            Exception
+        ) as error:  # no socket, no thread: nothing is known of them, so they are not looked at again at once
+            log.exception("endpoints not looked at")
+            seen = dict.fromkeys(endpoints, failure_of(Operation.PREPARE, error))
+        for subject, failure in seen.items():
             self.planner.seen(subject, failure, self.clock.monotonic())
 
     async def _use(self, step: Try) -> None:
-        """Use this opportunity, or say why not; either way the job is due again later."""
+        """Use this opportunity, or say why not; whatever happens a result is kept and the job is due again later."""
+        began = self.clock.monotonic()
+        try:
+            await self._attempt(step)
+        except Exception as error:
+            log.exception("measurement failed", extra={"job": step.job.name})
+            failure = failure_of(Operation.PREPARE, error)
+            for result in self._not_measured(step.job, self.clock.monotonic() - began, failure=failure):
+                await self._keep(result)
+            self._done(step.job, succeeded=False)
+
+    async def _attempt(self, step: Try) -> None:
         job = step.job
         if job.kind == "devices":
             await self._poll_devices(job)
             return
         if job.kind == "network":
             result: AnyResult = await audit(self.config.school, self._stamp(0.0))
-            self.planner.done(job, self._moment(), succeeded=outcome_of(result) == "ok")
+            self._done(job, succeeded=outcome_of(result) == "ok")
             await self._keep(result)
             return
         ends = self.clock.monotonic() + step.left_seconds
@@ -217,16 +284,21 @@ class Daemon:
             for part in self._parts(job):
                 result = await self._measure(part)
                 succeeded = outcome_of(result) == "ok"
-                self.planner.done(part, self._moment(), succeeded=succeeded)
+                self._done(part, succeeded=succeeded)
                 await self._keep(result)
                 if not succeeded and part != job:
-                    self.planner.done(job, self._moment(), succeeded=False)
+                    self._done(job, succeeded=False)
                     break
         if job.heavy:
             with contextlib.suppress(
                 SpoolError
             ):  # `_keep` has told of it; what is remembered only orders the next round
-                await asyncio.to_thread(self.spool.remember, RECALL_KEY, self.planner.history)
+                await self._on_disk(self.spool.remember, RECALL_KEY, self.planner.history)
+
+    def _done(self, job: Job, *, succeeded: bool) -> None:
+        """The job had its turn: by its own name, so that a restart knows of it whatever its results are called."""
+        self.planner.done(job, self._moment(), succeeded=succeeded)
+        self.snapshot.ended[job.name] = self.clock.monotonic()
 
     async def _poll_devices(self, job: Job) -> None:
         """A round of all equipment; its rooms after it."""
@@ -240,13 +312,14 @@ class Daemon:
         pairs = zip(devices, seen, strict=True)
         results = [device_result(one, said, school, self._stamp(said.seconds)) for one, said in pairs]
         rooms = room_results(devices, results, school, [self._stamp(0.0) for _ in rooms_of(devices)])
-        self.planner.done(job, self._moment(), succeeded=True)
+        self._done(job, succeeded=True)
         told: list[AnyResult] = [*results, *rooms]
         if rooms:
             told.append(school_result(rooms, school, self._stamp(0.0)))
-        told += await self._ports.round(self._stamp, self.clock.monotonic())
         for result in told:
             await self._keep(result)
+        for port in await self._ports.round(self._stamp, self.clock.monotonic()):
+            await self._keep(port)
 
     def _parts(self, job: Job) -> list[Job]:
         """A reference says something only beside a quick test of the same minute."""
@@ -285,10 +358,10 @@ class Daemon:
         if latest < 0:
             return SkipReason.LESSON, "the free time was over before the segment was ours"
         request = SlotRequest(min(needed, MAX_SLOT_SECONDS), endpoint.required_bits_per_second, latest)
-        slot = await asyncio.to_thread(reserve, collector, request)
+        slot = await self._exchange(reserve, collector, request)
         if isinstance(slot, NoSlot):
             return SkipReason.NO_SLOT, slot.detail
-        stack.push_async_callback(asyncio.to_thread, release, collector, slot)
+        stack.push_async_callback(self._exchange, release, collector, slot)
         await asyncio.sleep(slot.start_in_seconds)
         return None
 
@@ -305,24 +378,37 @@ class Daemon:
             self.snapshot.running.pop(job.lane, None)
 
     def _skipped(self, skip: Skip) -> list[AnyResult]:
-        """What is kept of an opportunity that was not used; for a poll round one result a room."""
-        rooms = skip.job.kind == "devices"
-        make: Callable[..., AnyResult] = RoomResult if rooms else NetworkResult
-        if skip.job.kind not in ("devices", "network"):
-            make = PROBES[probe_kind(skip.job.kind)].result
+        """What is kept of an opportunity that was not used."""
         off = skip.reason is SkipReason.ENDPOINT_OFF
+        validity = Validity.ENDPOINT_OFF if off else Validity.NOT_MEASURED
+        return self._not_measured(skip.job, 0.0, validity, skip.reason, skip.failure, skip.detail)
+
+    def _not_measured(
+        self,
+        job: Job,
+        seconds: float,
+        validity: Validity = Validity.NOT_MEASURED,
+        skipped: SkipReason | None = None,
+        failure: Failure | None = None,
+        detail: str = "",
+    ) -> list[AnyResult]:
+        """Results without a record; for a poll round one a room."""
+        rooms = job.kind == "devices"
+        make: Callable[..., AnyResult] = RoomResult if rooms else NetworkResult
+        if job.kind not in ("devices", "network"):
+            make = PROBES[probe_kind(job.kind)].result
         return [
             make(
-                **self._stamp(0.0),
+                **self._stamp(seconds),
                 subject=subject,
                 school=self.config.school,
-                duration_seconds=0.0,
-                validity=Validity.ENDPOINT_OFF if off else Validity.NOT_MEASURED,
-                skipped=skip.reason,
-                failure=skip.failure,
-                detail=skip.detail[:300],
+                duration_seconds=seconds,
+                validity=validity,
+                skipped=skipped,
+                failure=failure,
+                detail=detail[:300],
             )
-            for subject in (self._rooms_judged() if rooms else [skip.job.subject])
+            for subject in (self._rooms_judged() if rooms else [job.subject])
         ]
 
     def _rooms_judged(self) -> list[str]:
@@ -333,7 +419,8 @@ class Daemon:
     async def _keep(self, result: AnyResult) -> None:
         """Spool it, count it, remember it for `status`."""
         try:
-            await asyncio.to_thread(self.spool.put, result)
+            await self._on_disk(self.spool.put, result)
+            await self._on_disk(self._remember_time)
             self.snapshot.spool_error = None
         except SpoolError as error:
             self.snapshot.spool_error = str(error)
@@ -352,8 +439,6 @@ class Daemon:
             extra={"id": result.id, "kind": kind, "subject": result.subject, "outcome": outcome, "why": why},
         )
         now = self.clock.monotonic()
-        if result.skipped is None:
-            self.snapshot.ended[f"{kind}/{result.subject}"] = now
         self.snapshot.last[f"{kind}/{result.subject}"] = Last.of(result)
         self.snapshot.next_seconds = {job.name: self.planner.due(job) - now for job in self.planner.jobs}
         write_snapshot(self.config.state_dir, self.snapshot)
@@ -384,10 +469,10 @@ class Daemon:
             return
         while True:
             try:
-                body = await asyncio.to_thread(central.fetch, self.config, self._file)
+                body = await self._exchange(central.fetch, self.config, self._file)
                 self._config_problem = NO_PROBLEM
                 if body is not None:
-                    await asyncio.to_thread(central.keep, body, self.config.state_dir)
+                    await self._on_disk(central.keep, body, self.config.state_dir)
                     log.info("configuration of the bureau", extra={"tag": central.tag_of(body)})
                     self.renewed.set()
             except ShipFailed as failed:
@@ -410,7 +495,7 @@ class Daemon:
         """A new token now and then; when that does not work, the one that is there goes on for another day."""
         self._rotate_after = self.clock.monotonic() + ROTATE_AGAIN_SECONDS
         try:
-            await asyncio.to_thread(rotate, collector)
+            await self._exchange(rotate, collector)
             log.info("token replaced")
         except (NotRotated, ShipFailed) as why:
             log.info("token not replaced", extra={"reason": str(why)})
@@ -424,26 +509,33 @@ class Daemon:
         pause = PAGE_PAUSE_SECONDS
         while True:
             began = self.clock.monotonic()
-            process = await asyncio.create_subprocess_exec(
-                *command, env=os.environ | {"_CAMPUS_PAGE_CHILD": str(os.getpid())}
-            )
             try:
-                status = await process.wait()
-            finally:
-                if process.returncode is None:
-                    process.terminate()
-                    try:
-                        await asyncio.wait_for(process.wait(), PAGE_STOP_SECONDS)
-                    except TimeoutError:
-                        process.kill()
+                status: int | str = await self._page_process(command)
+            except (OSError, RuntimeError) as error:  # no process or thread to be had now
+                status = str(error)
             lived = self.clock.monotonic() - began
             pause = PAGE_PAUSE_SECONDS if lived > MOST_PAGE_PAUSE_SECONDS else min(2 * pause, MOST_PAGE_PAUSE_SECONDS)
             log.warning("classroom page ended", extra={"status": status, "retry_seconds": pause})
             await asyncio.sleep(pause)
 
+    async def _page_process(self, command: list[str]) -> int:
+        """Its exit status; the process is gone on return. Raises OSError, RuntimeError where none can be started."""
+        process = await asyncio.create_subprocess_exec(
+            *command, env=os.environ | {"_CAMPUS_PAGE_CHILD": str(os.getpid())}
+        )
+        try:
+            return await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                try:
+                    await asyncio.wait_for(process.wait(), PAGE_STOP_SECONDS)
+                except TimeoutError:
+                    process.kill()
+
     async def _drain(self, shipper: Shipper) -> ShipOutcome:
         """In a thread; when the daemon stops, its exchange is ended and the thread waited for: it works on the spool."""
-        thread = asyncio.ensure_future(asyncio.to_thread(shipper.drain))
+        thread = asyncio.ensure_future(self._exchange(shipper.drain))
         try:
             return await asyncio.shield(thread)
         except asyncio.CancelledError:
@@ -467,24 +559,34 @@ class Daemon:
             await asyncio.sleep(WATCHDOG_SECONDS)
 
     def _stamp(self, seconds_ago: float) -> dict[str, Any]:
-        return stamp(self.clock, self._shipper.estimate if self._shipper else None, seconds_ago)
+        return stamp(self.clock, self._estimate(), seconds_ago)
 
     def time_is_unknown(self) -> bool:
         """Could this be a lesson or an examination, for all we know? A clock that was never set must not disturb one."""
-        estimate = self._shipper.estimate if self._shipper else None
-        told = offset_seconds(self.clock, estimate) is not None
-        return self._time_matters and not told and self.clock.wall() < EARLIEST_PLAUSIBLE.timestamp()
+        return self._time_matters and is_unknown(self.clock, self._estimate(), self._floor)
+
+    def _estimate(self) -> Estimate | None:
+        return self._shipper.estimate if self._shipper else None
+
+    def _remember_time(self) -> None:
+        """What is known of the time now is the floor of the next start. Raises SpoolError."""
+        now = self.clock.monotonic()
+        if now - self._floor_kept_at < REMEMBER_SECONDS or is_unknown(self.clock, self._estimate(), self._floor):
+            return
+        self._floor = TimeFloor(self.clock.boot_id, now, self._local_now().timestamp())
+        self.spool.remember(FLOOR_KEY, self._floor)
+        self._floor_kept_at = now
 
     def _moment(self) -> Moment:
         return Moment(self.clock.monotonic(), self._local_now())
 
     def _local_now(self) -> datetime:
-        offset = offset_seconds(self.clock, self._shipper.estimate if self._shipper else None) or 0.0
+        offset = offset_seconds(self.clock, self._estimate()) or 0.0
         return datetime.fromtimestamp(self.clock.wall() + offset, self.config.timezone)
 
     def _state(self) -> AgentState:
         waits = self.spool.status()
-        offset = offset_seconds(self.clock, self._shipper.estimate if self._shipper else None)
+        offset = offset_seconds(self.clock, self._estimate())
         made = agent_state(_os_name(), waits.pending_results, waits.lost_total, offset, self.spool.test_bytes_total())
         return msgspec.structs.replace(
             made, config_problem_en=self._config_problem.en, config_problem_zh=self._config_problem.zh

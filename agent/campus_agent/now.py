@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import logging
+from datetime import date
 from functools import partial
 from typing import Any
 
-from campus_agent.clock import system_clock
+from campus_agent.clock import Estimate, corrected_start, of_boot, system_clock
 from campus_agent.config import AgentConfig, Device, Endpoint, Service
 from campus_agent.measure.probe import Progress
 from campus_agent.measure.rooms import device_result, poll
@@ -15,9 +16,10 @@ from campus_agent.ports.reading import PortsTask, Wanted
 from campus_agent.ports.watch import ask_ports, result_of, switches_of
 from campus_agent.schedule.jobs import Kind
 from campus_agent.schedule.segment import alone
+from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.ship.slots import NoSlot, release, reserve
 from campus_agent.spool.errors import SpoolError
-from campus_agent.spool.spool import open_spool
+from campus_agent.spool.spool import Spool, open_spool
 from campus_agent.stamp import stamp
 from campus_agent.subjects import probe_and_settings
 from campus_agent.terminal import Picture
@@ -129,6 +131,15 @@ def _not_begun(config: AgentConfig, subject: str, label: dict[str, Any], failure
     )
 
 
+def _day_of(result: AnyResult, spool: Spool, config: AgentConfig) -> date:
+    """The day it is booked to, by the collector's time where that was learnt in this boot."""
+    known = spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ()
+    truth = corrected_start(
+        result.started_at, result.clock_offset_seconds, result.monotonic_seconds, of_boot(known, result.boot_id)
+    )
+    return truth.started_at.astimezone(config.timezone).date()
+
+
 def keep(config: AgentConfig, result: AnyResult, spent_bytes: int | None = None) -> None:
     """Spool a result that a person asked for, and count its octets among the day's: `spent_bytes` where its record does not say all of them."""
     try:
@@ -136,7 +147,7 @@ def keep(config: AgentConfig, result: AnyResult, spent_bytes: int | None = None)
             spool.put(result)
             octets = test_bytes_of(result) if spent_bytes is None else spent_bytes
             if octets:  # a person's test is of the day's too
-                day = result.started_at.astimezone(config.timezone).date()
-                spool.add_test_bytes("uplink" if result.subject == "uplink" else "classroom", day, octets)
+                segment = "uplink" if result.subject == "uplink" else "classroom"
+                spool.add_test_bytes(segment, _day_of(result, spool, config), octets)
     except SpoolError as error:
         log.warning("not kept for the collector: %s", error)

@@ -79,8 +79,8 @@ def in_words(said: dict[str, Any], language: Language) -> str:
     lines = ["  ".join(part for part in title if part)]
     if not said["public_holidays_known"]:
         text = Text(
-            "! the public holidays of {year} are not known to this version: only weekends count; write them into holidays_file",
-            "! 本版本尚无 {year} 年的法定节假日数据，仅按周末判断；请写入 holidays_file",
+            "! the public holidays of {year} are not known to this version: provisional, only weekends count; write them into holidays_file",
+            "! 本版本尚无 {year} 年的法定节假日数据，暂按周末判断（暂定）；请写入 holidays_file",
         )
         lines.append(text.in_(language, year=day.year))
     for window in said["windows"]:

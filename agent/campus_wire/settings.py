@@ -16,6 +16,16 @@ from campus_wire.language import Language, Text
 REQUIRED: Any = object()
 ENVIRONMENT_PREFIX = "CAMPUS_"
 _MAX_SHOWN = 60
+MAX_SECRET_BYTES = 65_536
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_BLANK = " \t\r\n\v\f\u00a0\u3000\u200b\ufeff"
+"""White space that people paste, the Chinese full-width one and the two without a width among them."""
+_EMPTY = Text("it is empty", "文件为空")
+_TOO_LONG = Text("it is no secret: longer than 64 KiB", "文件超过 64 KiB，不是密钥文件")
+_NO_TEXT = Text(
+    "it is not text: save it as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
+    "文件不是文本：请以 UTF-8 编码保存（记事本：另存为，编码选 UTF-8）",
+)
 
 
 class Secret:
@@ -300,12 +310,35 @@ def overridden(values: Mapping[str, Any], environ: Mapping[str, str], tables: Se
     return merged
 
 
+class SecretError(ValueError):
+    """A file that holds no secret that can be used; in both languages."""
+
+    def __init__(self, text: Text) -> None:
+        """The text names what is wrong; the caller names the file."""
+        super().__init__(text.en)
+        self.text = text
+
+
 def read_secret(path: Path) -> Secret:
-    """A secret from its file: the first line, without white space. Raises OSError, or ValueError when it is empty."""
-    lines = path.read_text(encoding="utf-8").strip().splitlines()
-    if not lines:
-        raise ValueError(f"{path} is empty")
-    return Secret(lines[0].strip())
+    """A secret from its file: the first line that is not blank, without white space around it. Raises OSError, SecretError.
+
+    What Windows editors write is read too: UTF-8 with a mark at its beginning, UTF-16 with one.
+    """
+    with path.open("rb") as file:
+        raw = file.read(MAX_SECRET_BYTES + 1)
+    if len(raw) > MAX_SECRET_BYTES:
+        raise SecretError(_TOO_LONG)
+    encoding = "utf-16" if raw[:2] in _UTF16_MARKS else "utf-8-sig"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        raise SecretError(_NO_TEXT) from None
+    if "\0" in text:
+        raise SecretError(_NO_TEXT)
+    secret = text.strip(_BLANK).splitlines()[:1]
+    if not secret or not secret[0].strip(_BLANK):
+        raise SecretError(_EMPTY)
+    return Secret(secret[0].strip(_BLANK))
 
 
 def _toml_value(text: str) -> Any:

@@ -4,6 +4,8 @@ argparse looks its words up through gettext; the standard library ships no Chine
 """
 
 import argparse
+import io
+import sys
 
 from campus_wire.language import Language
 
@@ -31,6 +33,12 @@ _WORDS = {
 
 
 def speak(language: Language) -> None:
-    """From now on argparse speaks this language; words it has no Chinese for stay English."""
+    """From now on argparse speaks this language; words it has no Chinese for stay English.
+
+    What the terminal's encoding cannot write (a tick in GBK, Chinese in ASCII) is shown as "?", and never ends the program.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     words = _WORDS if language == "zh" else {}
     argparse._ = lambda text: words.get(text, text)  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from campus_collector.people.oidc import ProviderConfig
 from campus_wire.language import Text
-from campus_wire.settings import ConfigurationError, Table, load, overridden, read_secret
+from campus_wire.settings import ConfigurationError, SecretError, Table, load, overridden, read_secret
 
 _ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots", "metrics", "oidc")
 DEFAULT_LISTEN = "127.0.0.1:8080"
@@ -188,8 +188,9 @@ def _check_secret(table: Table, key: str, file: Path | None) -> None:
     try:
         read_secret(file)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is empty"
-        table.wrong(key, f"{file}: {reason}", f"{file}：无法读取或为空")
+        reason = getattr(error, "strerror", None) or str(error)
+        words = error.text if isinstance(error, SecretError) else Text(reason, f"无法读取：{reason}")
+        table.wrong(key, f"{file}: {words.en}", f"{file}：{words.zh}")
 
 
 def _networks(table: Table) -> tuple[Network, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from campus_wire.language import Language, Text
-from campus_wire.settings import read_secret
+from campus_wire.settings import SecretError, read_secret
 
 CLOCK_REMEDY = Text(
     "set the clock: timedatectl set-ntp true, or date -s '2026-01-31 08:00'",
@@ -53,8 +53,12 @@ def secret(check: Text, file: Path, remedy: Text) -> Finding:
         read_secret(file)
         mode = stat.S_IMODE(file.stat().st_mode)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        return Finding(check, False, Text(f"{file}: {reason}", f"{file}:{reason}"), remedy)
+        said = (
+            error.text
+            if isinstance(error, SecretError)
+            else Text(*[getattr(error, "strerror", None) or str(error)] * 2)
+        )
+        return Finding(check, False, Text(f"{file}: {said.en}", f"{file}：{said.zh}"), remedy)
     if mode & 0o077:
         what = Text(f"{file} can be read by others (mode {mode:o})", f"{file} 可被其他用户读取（权限 {mode:o}）")
         return Finding(check, False, what, Text(f"chmod 600 {file}", f"chmod 600 {file}"))

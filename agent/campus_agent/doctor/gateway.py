@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from campus_agent.config import AgentConfig
@@ -233,11 +233,16 @@ def _libiperf(config: AgentConfig) -> Finding:
     return Finding(check, False if needed else None, Text("not found", "未找到"), remedy)
 
 
+HOLIDAYS_AHEAD_DAYS = 30
+"""The State Council's notice for a year comes in November of the year before; a month before it begins somebody should look."""
+
+
 def _holidays(config: AgentConfig) -> Finding:
     """Lessons on a public holiday would cost a day of measuring; a moved workday would be disturbed."""
     check = Text("holidays", "节假日")
     calendar = calendar_of(config)
-    year = datetime.now(config.timezone).year
+    today = datetime.now(config.timezone).date()
+    year = (today + timedelta(HOLIDAYS_AHEAD_DAYS)).year if calendar.covers(today.year) else today.year
     if not calendar.has_lessons:
         return Finding(check, None, Text("no lessons are configured: any time is free", "未配置课表：任何时间均可测速"))
     if calendar.covers(year):
@@ -246,8 +251,10 @@ def _holidays(config: AgentConfig) -> Finding:
         "update the package chinesecalendar, or write the holidays into holidays_file",
         "请更新 chinesecalendar 软件包，或在 holidays_file 中写明节假日",
     )
-    what = Text(f"unknown for {year}: only weekends count", f"缺少 {year} 年数据：仅按周末判断")
-    return Finding(check, False, what, remedy)
+    what = Text(
+        f"unknown for {year}: provisional, only weekends count", f"缺少 {year} 年数据：暂按周末判断，结果为暂定"
+    )
+    return Finding(check, False if year == today.year else None, what, remedy)
 
 
 def _references(config: AgentConfig) -> Iterator[Finding]:

@@ -55,6 +55,14 @@ class Limits:
     hour_bytes: int = 10_000_000_000
 
 
+def limits_of(capacity_bits_per_second: float) -> Limits:
+    """For a test server whose turns the collector gives out ([slots] capacity_bits_per_second): an hour's octets of that rate.
+
+    Slots never promise more, so that a granted slot is never refused here; without slots the default suffices for a school.
+    """
+    return Limits(hour_bytes=max(Limits().hour_bytes, int(capacity_bits_per_second * 3600 / 8)))
+
+
 @dataclass(frozen=True, slots=True)
 class ResponderSettings:
     """Where to listen and whom to trust. `port` 0 takes any free one; no key only on loopback."""
@@ -226,7 +234,8 @@ class Responder:
         try:
             left = self._budget.left(monotonic())
             if left < self._settings.limits.pulse_bytes:
-                channel.send(Refused("limit", "the hour's octets are spent"), deadline)
+                hour = self._settings.limits.hour_bytes
+                channel.send(Refused("limit", f"the hour's {hour / 1e9:.0f} GB are spent (--capacity)"), deadline)
                 LOGGER.warning("hour_spent", extra={"client": address[0]})
                 return
             self._run_session(channel, address, min(left, self._settings.limits.session_bytes))
@@ -295,7 +304,9 @@ def serve_forever(settings: ResponderSettings, ready: Callable[[int], None] | No
 
 
 def _bind(listen: str, port: int) -> tuple[socket.socket, socket.socket]:
-    """A TCP and a UDP socket on one port."""
+    """A TCP and a UDP socket on one port; every IPv4 address where all are asked for and the kernel knows no IPv6."""
+    if listen == "::" and not has_ipv6():
+        listen = "0.0.0.0"  # noqa: S104
     family = socket.getaddrinfo(listen, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
     dual = listen == "::" and socket.has_dualstack_ipv6()
     for attempt in range(_BIND_ATTEMPTS):
@@ -313,6 +324,15 @@ def _bind(listen: str, port: int) -> tuple[socket.socket, socket.socket]:
         else:
             return tcp, udp
     raise OSError(f"no port is free for both TCP and UDP on {listen}")
+
+
+def has_ipv6() -> bool:
+    """Does this kernel know IPv6 at all (`ipv6.disable=1`)? The address may still be nobody's."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
+    except OSError:
+        return False
+    return True
 
 
 def _shut(sock: socket.socket) -> None:

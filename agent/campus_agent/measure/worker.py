@@ -7,6 +7,7 @@ deadline; the kernel kills it when the parent dies.
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -18,6 +19,8 @@ import msgspec
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.workers.tasks import TASKS
 from campus_wire.failures import Failure, FailureKind, Operation
+
+log = logging.getLogger(__name__)
 
 WORKERS = {
     "iperf3": "campus_agent.measure.workers.iperf3",
@@ -41,17 +44,23 @@ async def run_worker(
     name: str, task: msgspec.Struct, deadline_seconds: float, on_progress: Callable[[Any], None] | None = None
 ) -> bytes:
     """The worker's result as JSON. Raises ProbeFailed; TimeoutError at the deadline. The process is gone on return."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "campus_agent.measure.worker", name, str(os.getpid())),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=MAX_LINE_BYTES,
-        env=_environment(),
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "campus_agent.measure.worker", name, str(os.getpid())),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=MAX_LINE_BYTES,
+            env=_environment(),
+        )
+    except (OSError, RuntimeError) as error:  # no process, file or thread is to be had; RuntimeError is a thread's
+        log.exception("worker %s could not be started", name)
+        raise ProbeFailed(Operation.PREPARE, FailureKind.WORKER_DIED, f"could not be started: {error}"[:300]) from None
     try:
         async with asyncio.timeout(deadline_seconds):
             return await _converse(process, msgspec.json.encode(task), on_progress)
+    except (msgspec.MsgspecError, ValueError) as error:  # a line that is no JSON of ours, or has no end
+        raise ProbeFailed(Operation.TRANSFER, FailureKind.WORKER_DIED, f"no answer: {error}"[:300]) from None
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

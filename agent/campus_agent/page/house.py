@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 
 from campus_agent.clock import EARLIEST_PLAUSIBLE, Clock, Estimate, of_boot, offset_seconds, system_clock
 from campus_agent.config import AgentConfig, Endpoint
+from campus_agent.known_time import is_unknown, recall_floor
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.quiet import disturbance
 from campus_agent.measure.resolve import resolve_all
 from campus_agent.now import keep
+from campus_agent.page.networks import ClassroomNetworks
 from campus_agent.page.trial import LOAD_SECONDS, MAX_LOAD_BYTES, WHOLE_SECONDS, Trial
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.segment import alone
@@ -71,12 +73,17 @@ class House:
         self._clock = clock or system_clock()
         self._now = now or self._local_now
         self._calendar = calendar_of(config)
+        self.networks = ClassroomNetworks([one.host for one in config.classrooms])
         self._lock = threading.Lock()
         self._trial: Trial | None = None
         self._begun: deque[float] = deque()
         self._holding: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="page-loop", daemon=True).start()
+
+    def holidays_are_known(self) -> bool:
+        """False: whether lessons are on today is provisional, only weekends count."""
+        return not self._calendar.has_lessons or self._calendar.covers(self._now().year)
 
     def rooms(self) -> tuple[Endpoint, ...]:
         """The classrooms that may be tested."""
@@ -147,13 +154,16 @@ class House:
 
     def close(self) -> None:
         """End what runs."""
+        self.networks.close()
         running = self._trial
         if running is not None:
             self._end(running)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _may_test_at(self, now: datetime) -> None:
-        if (self._calendar.has_lessons or self.config.timetable.blackout) and now < EARLIEST_PLAUSIBLE:
+        if (self._calendar.has_lessons or self.config.timetable.blackout) and (
+            now < EARLIEST_PLAUSIBLE or self._time_is_unknown()
+        ):
             raise NotNow("clock")
         day = self._calendar.day(now.date())
         if day.blackout:
@@ -169,6 +179,13 @@ class House:
             known = spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ()
             wall += offset_seconds(self._clock, of_boot(known, self._clock.boot_id)) or 0.0
         return datetime.fromtimestamp(wall, self.config.timezone)
+
+    def _time_is_unknown(self) -> bool:
+        """Is the clock behind what was known before, and the collector has not told the time since?"""
+        with suppress(SpoolError), open_spool(self.config.state_dir, self.config.spool, role="reader") as spool:
+            known = spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ()
+            return is_unknown(self._clock, of_boot(known, self._clock.boot_id), recall_floor(spool, self._clock, known))
+        return False
 
     def _octets_left(self) -> int:
         """What the day still allows. A spool that cannot be read costs the count, not the test."""

@@ -1,6 +1,6 @@
 """The page over HTTP on the school's network: standard library, a thread for each of few connections, everything bounded.
 
-Only private addresses are answered. A request that changes anything carries a header that other sites' pages cannot send, and names this gateway by
+Only the classrooms' networks are answered. A request that changes anything carries a header that other sites' pages cannot send, and names this gateway by
 an address or its own name: a name that somebody else's DNS points here is refused.
 """
 
@@ -14,28 +14,38 @@ import select
 import socket
 import socketserver
 import threading
+from collections import Counter
 from contextlib import suppress
 from http import HTTPStatus
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from campus_agent.page.house import WHY, House, NotNow
-from campus_agent.page.trial import LOAD_SECONDS, Trial
+from campus_agent.engine.server import has_ipv6
+from campus_agent.page.house import PATIENCE_SECONDS, WHY, House, NotNow
+from campus_agent.page.trial import LOAD_SECONDS, WHOLE_SECONDS, Trial
 from campus_agent.page.view import classroom_page, codes_page
 from campus_wire.bandwidth import line_rate_of, verdict_of_record
+from campus_wire.digits import ascii_integer
 from campus_wire.language import Language
 from campus_wire.records import InspectionResult, Rate, Seconds, ThroughputRecord
 
 log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 24
+MAX_CONNECTIONS_OF_ADDRESS = 8
+"""A browser opens six; one machine must not take the page from all others."""
 IDLE_SECONDS = 15.0
+REQUEST_SECONDS = 15.0
+"""From the end of one answer to the end of the next request, however often its octets drip."""
 MAX_BODY_BYTES = 4096
 MAX_UPLOAD_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 1 << 20
 WRITE_PATIENCE_SECONDS = 0.1
+DEADLINE_CHECK_SECONDS = 0.5
+BEGIN_SECONDS = PATIENCE_SECONDS + 25.0
+"""A test may have to wait for the line; `begin` itself gives up before."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -70,20 +80,27 @@ class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
     def __init__(self, house: House, listen: str, port: int) -> None:
         """Listens at once. Raises OSError."""
         self.house = house
+        if listen == "::" and not has_ipv6():
+            listen = "0.0.0.0"  # noqa: S104
         self.address_family = socket.AF_INET6 if ":" in listen else socket.AF_INET
         self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self.noise = _noise()
+        self._guard = threading.Lock()
+        self._of_address: Counter[str] = Counter()
+        self._deadlines: dict[socket.socket, float] = {}
+        self._closed = threading.Event()
         super().__init__((listen, port), _Handler)
+        threading.Thread(target=self._end_late, name="page-deadlines", daemon=True).start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """In a thread of its own, or not at all."""
-        if not self._room.acquire(blocking=False):
+        if not self._enter(client_address[0]):
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
         except BaseException:
-            self._room.release()
+            self._leave(request, client_address[0])
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -91,7 +108,41 @@ class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._room.release()
+            self._leave(request, client_address[0])
+
+    def allow(self, request: socket.socket, seconds: float) -> None:
+        """What goes on on this connection must be over in so long."""
+        with self._guard:
+            self._deadlines[request] = monotonic() + seconds
+
+    def server_close(self) -> None:
+        """Listen no more."""
+        self._closed.set()
+        super().server_close()
+
+    def _enter(self, address: str) -> bool:
+        with self._guard:
+            if self._of_address[address] >= MAX_CONNECTIONS_OF_ADDRESS or not self._room.acquire(blocking=False):
+                return False
+            self._of_address[address] += 1
+            return True
+
+    def _leave(self, request: socket.socket, address: str) -> None:
+        with self._guard:
+            self._deadlines.pop(request, None)
+            self._of_address[address] -= 1
+            if not self._of_address[address]:
+                del self._of_address[address]
+        self._room.release()
+
+    def _end_late(self) -> None:
+        """A time-out for each read is no bound: a client that sends an octet now and then would keep its place for ever."""
+        while not self._closed.wait(DEADLINE_CHECK_SECONDS):
+            now = monotonic()
+            with self._guard:
+                for request in [one for one, until in self._deadlines.items() if until < now]:
+                    del self._deadlines[request]
+                    _hang_up(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that went away is no fault of ours."""
@@ -123,6 +174,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         ("POST", "/finish"): "_finish",
     }
 
+    def handle_one_request(self) -> None:
+        """Under one deadline from its first octet to its answer."""
+        self.server.allow(self.connection, REQUEST_SECONDS)
+        super().handle_one_request()
+
     def do_GET(self) -> None:
         """Read, or be sent a load."""
         self._dispatch()
@@ -135,10 +191,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Requests are not logged: a load is many of them."""
 
     def _dispatch(self) -> None:
-        parts = urlsplit(self.path)
-        self.query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        self.query: dict[str, str] = {}
+        try:
+            parts = urlsplit(self.path)
+            self.query = {key: values[0] for key, values in parse_qs(parts.query, max_num_fields=20).items()}
+        except ValueError:
+            self._say(HTTPStatus.BAD_REQUEST, {"why": "no address of a page"}, close=True)
+            return
         name = self.ROUTES.get((self.command, parts.path))
-        if not _is_near(self.client_address[0]):
+        if not self.server.house.networks.contain(self.client_address[0]):
             self._say(
                 HTTPStatus.FORBIDDEN, {"why": "仅限校园网内访问 / only from the school's own network"}, close=True
             )
@@ -152,7 +213,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _names_us(self) -> bool:
         """Was this gateway asked for by an address, or by its own name?"""
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
+        try:
+            host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
+        except ValueError:  # a bracket without its other half
+            return False
         with suppress(ValueError):
             ipaddress.ip_address(host)
             return True
@@ -175,7 +239,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _codes(self) -> None:
         host = urlsplit(f"//{self.headers.get('Host', '')}").netloc
-        page = codes_page(self.server.house.rooms(), f"http://{host}", self._language())
+        house = self.server.house
+        page = codes_page(house.rooms(), f"http://{host}", self._language(), house.holidays_are_known())
         self._send(
             HTTPStatus.OK,
             page.encode(),
@@ -187,6 +252,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self._body(_Begin)
         if body is None:
             return
+        self.server.allow(self.connection, BEGIN_SECONDS)
         browser = "".join(one for one in self.headers.get("User-Agent", "") if one.isprintable())[:300]
         try:
             trial = self.server.house.begin(body.room, _plain(self.client_address[0]), browser)
@@ -208,6 +274,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if trial is None:
             return
         self.close_connection = True
+        self.server.allow(self.connection, WHOLE_SECONDS)
         self.send_response(HTTPStatus.OK)
         for name, value in (HEADERS | {"Content-Type": "application/octet-stream", "Connection": "close"}).items():
             self.send_header(name, value)
@@ -231,11 +298,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         trial = self._trial()
         if trial is None:
             return
-        length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MAX_UPLOAD_BYTES:
+        length = ascii_integer(self.headers.get("Content-Length", ""), MAX_UPLOAD_BYTES)
+        if length is None:
             self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"why": "too large"}, close=True)
             return
-        load, left = trial.up, int(length)
+        self.server.allow(self.connection, WHOLE_SECONDS)
+        load, left = trial.up, length
         room = memoryview(bytearray(256 * 1024))
         with load.carried_by(self.connection):
             while left and not load.expired():
@@ -255,6 +323,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         told = self._body(_Told)
         if told is None:
             return
+        self.server.allow(self.connection, BEGIN_SECONDS)
         trial = self.server.house.trial(told.trial)
         if trial is None:
             self._say(HTTPStatus.GONE, {"why": "this test is over"})
@@ -275,12 +344,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return found
 
     def _body(self, kind: type[Any]) -> Any:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        length = ascii_integer(self.headers.get("Content-Length", ""), MAX_BODY_BYTES)
+        if length is None:
             self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"why": "too large"}, close=True)
             return None
         try:
-            return msgspec.json.decode(self.rfile.read(int(length)), type=kind)
+            return msgspec.json.decode(self.rfile.read(length), type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self._say(HTTPStatus.BAD_REQUEST, {"why": str(error)[:200]}, close=True)
             return None
@@ -329,12 +398,6 @@ def shown(result: InspectionResult) -> dict[str, Any]:
 def _median(record: ThroughputRecord, name: str) -> float | None:
     one = getattr(record, name)
     return None if one is None else one.rtt_median_seconds
-
-
-def _is_near(address: str) -> bool:
-    """Is this an address of a private network, or this machine? The Internet has no business here."""
-    found = ipaddress.ip_address(_plain(address).partition("%")[0])
-    return found.is_private or found.is_loopback or found.is_link_local
 
 
 def _plain(address: str) -> str:

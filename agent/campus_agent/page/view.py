@@ -37,6 +37,10 @@ WORDS: dict[str, Text] = {
     "broken": Text("The test broke off: please try again.", "测速中断，请重试。"),
     "codes": Text("Codes for the classroom walls", "各班测速二维码"),
     "scan": Text("Scan to test this classroom's network", "扫码测试本班网络"),
+    "provisional": Text(
+        "This year's public holidays are not known to this version: provisional, only weekends count.",
+        "本版本尚无今年的法定节假日数据：暂按周末判断（暂定）。",
+    ),
     "other": Text("中文", "English"),
     "none": Text("This gateway knows no classroom yet.", "本网关尚未登记班级。"),
 }  # fmt: skip
@@ -67,8 +71,8 @@ def classroom_page(rooms: Sequence[Endpoint], room: str, language: Language, non
     )
 
 
-def codes_page(rooms: Sequence[Endpoint], url: str, language: Language) -> str:
-    """A card with a QR code for each classroom, to be printed and cut."""
+def codes_page(rooms: Sequence[Endpoint], url: str, language: Language, holidays_known: bool = True) -> str:
+    """A card with a QR code for each classroom, to be printed and cut; above them, not printed, what whoever looks after it should know."""
     import segno
 
     cards = []
@@ -81,6 +85,7 @@ def codes_page(rooms: Sequence[Endpoint], url: str, language: Language) -> str:
     return _template("codes.html").substitute(
         lang="zh-CN" if language == "zh" else "en",
         title=escape(WORDS["codes"].in_(language)),
+        notice="" if holidays_known else f"<p class=notice>{escape(WORDS['provisional'].in_(language))}</p>",
         cards="\n".join(cards) or escape(WORDS["none"].in_(language)),
     )
 

@@ -28,6 +28,7 @@ class Settings:
     iperf3_port: int
     listen: str
     test_key_file: Path | None
+    capacity_bits_per_second: float | None = None
 
 
 async def respond(settings: Settings) -> None:
@@ -37,10 +38,12 @@ async def respond(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     jobs: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
     if settings.port:
-        from campus_agent.engine.server import ResponderSettings, serve
+        from campus_agent.engine.server import Limits, ResponderSettings, limits_of, serve
 
         key = read_secret(settings.test_key_file).reveal().encode() if settings.test_key_file else None
-        engine = ResponderSettings(listen=settings.engine_listen, port=settings.port, key=key)
+        capacity = settings.capacity_bits_per_second
+        limits = Limits() if capacity is None else limits_of(capacity)
+        engine = ResponderSettings(settings.engine_listen, settings.port, key, limits)
         jobs.append(asyncio.ensure_future(serve(engine, lambda port: log.info("engine listens", extra={"port": port}))))
     if settings.iperf3_port:
         jobs.append(asyncio.ensure_future(keep_iperf3(settings.iperf3_port, settings.listen)))

@@ -14,6 +14,7 @@ from campus_agent.clock import (
     of_boot,
     start_without_clock,
 )
+from campus_agent.known_time import TimeFloor, is_before_floor
 from campus_agent.spool.spool import Entry
 from campus_wire.failures import Validity
 
@@ -32,11 +33,14 @@ _label_of = msgspec.json.Decoder(_Label).decode
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of time at the moment of sending: an estimate for each boot that learnt one, and this boot's own."""
+    """What is known of time at the moment of sending: an estimate for each boot that learnt one, this boot's own, and the floors of boots
+    whose clock was behind.
+    """
 
     estimates: tuple[Estimate, ...] = ()
     here: Estimate | None = None
     now: datetime | None = None
+    behind: tuple[TimeFloor, ...] = ()
 
 
 def corrected(entry: Entry, known: Known, last_monotonic_seconds: Callable[[str], float | None]) -> bytes:
@@ -59,7 +63,8 @@ def _truth(
     if estimate is not None or known.here is None or known.now is None:
         return truth
     late = label.started_at > known.now + timedelta(seconds=NOTICEABLE_SECONDS + known.here.error_seconds)
-    if truth.trusted and not late:
+    early = is_before_floor(known.behind, entry.boot_id, entry.monotonic_seconds, label.started_at)
+    if truth.trusted and not late and not early:
         return truth
     last = last_monotonic_seconds(entry.boot_id)
     boot_began = datetime.fromtimestamp(known.here.epoch_at_boot, UTC)

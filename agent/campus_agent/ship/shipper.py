@@ -25,6 +25,7 @@ from campus_agent.clock import (
     worth_storing,
 )
 from campus_agent.config import Collector
+from campus_agent.known_time import boots_behind
 from campus_agent.ship.backoff import http_date, retry_after_seconds, wait_seconds
 from campus_agent.ship.connection import Answer, Connection, ShipFailed
 from campus_agent.ship.correct import Known, corrected
@@ -198,7 +199,7 @@ class Shipper:
         return None
 
     def _envelope(self, entries: list[Entry]) -> bytes:
-        known = Known(self._estimates, self.estimate, self._server_now())
+        known = Known(self._estimates, self.estimate, self._server_now(), boots_behind(self._spool))
         raws = [msgspec.Raw(corrected(entry, known, self._spool.last_monotonic_seconds)) for entry in entries]
         return encode_envelope(
             Envelope(

@@ -1,7 +1,6 @@
 """Reserve the uplink's test server at the collector: a hundred schools ring the bell at once, and must not test at once."""
 
 import contextlib
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ import msgspec
 
 from campus_agent.config import Collector
 from campus_agent.ship.connection import Connection, ShipFailed
+from campus_wire.codec import compress
 from campus_wire.failures import FAILURE_WORDS
 from campus_wire.records import Problem, Slot, SlotRequest
 
@@ -29,7 +29,7 @@ def reserve(collector: Collector, request: SlotRequest) -> Slot | NoSlot:
     """A slot that begins in time, or why there is none."""
     with _connection(collector) as connection:
         try:
-            answer = connection.post(PATH, gzip.compress(msgspec.json.encode(request)))
+            answer = connection.post(PATH, compress(msgspec.json.encode(request)))
         except ShipFailed as failed:
             return NoSlot(f"{FAILURE_WORDS[failed.failure.kind].en}: {failed.failure.detail}", asked=False)
         if answer.status == 200:
@@ -45,7 +45,7 @@ def reserve(collector: Collector, request: SlotRequest) -> Slot | NoSlot:
 def release(collector: Collector, slot: Slot) -> None:
     """Give a slot back early: a quick test needs a tenth of it. A slot that is not given back ends by itself."""
     with _connection(collector) as connection, contextlib.suppress(ShipFailed):
-        connection.post(f"{PATH}/{slot.id}/release", gzip.compress(b"{}"))
+        connection.post(f"{PATH}/{slot.id}/release", compress(b"{}"))
 
 
 @contextlib.contextmanager

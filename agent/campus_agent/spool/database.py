@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
-from campus_agent.spool import files, lock, schema
-from campus_agent.spool.errors import SpoolError, SpoolUnusable, explained, is_damage
+from campus_agent.spool import content, files, lock, schema
+from campus_agent.spool.errors import SpoolError, SpoolUnusable, explained, is_damage, may_be_damage
 from campus_agent.spool.rescue import rescue
 from campus_wire.language import Text
 
@@ -27,8 +27,10 @@ T = TypeVar("T")
 
 CHECKED_WHOLE_BYTES = 64_000_000
 """Files up to this size are checked page by page on opening; larger ones show damage when it is met."""
+LATEST_VERSION = schema.VERSION + 20
+"""A header that names a later version than this is damaged: an older program never meets so new a file."""
 BUSY_SECONDS = 15.0
-CACHE_KIBIBYTES = 512
+CACHE_KIBIBYTES = 128
 
 _NEWER = Text(
     "{place}: written by a newer campus-agent (spool version {found}, this one reads up to {known}); install that version again, "
@@ -80,26 +82,41 @@ class Database:
         with self._turn:
             try:
                 return work()
-            except sqlite3.DatabaseError as error:
-                if not self._may_replace(error):
-                    raise self._explained(error) from error
-                reason = str(error)
+            except Exception as error:
+                reason = self._reason_to_replace(error)
             self._connection.close()
             try:
                 self._connection = self._begin_anew(reason)
                 return work()
-            except sqlite3.DatabaseError as error:
+            except sqlite3.Error as error:
                 raise self._explained(error) from error
+
+    def _reason_to_replace(self, error: Exception) -> str:
+        """What is wrong with the file's content, which caused this error. Raises the error itself, in our words, where nothing is."""
+        if not may_be_damage(error) or self._role != "owner":
+            if isinstance(error, sqlite3.Error) or may_be_damage(error):
+                raise self._explained(error) from error
+            raise error
+        if is_damage(error):
+            return str(error)
+        try:
+            self._examine(self._connection, whole=True)
+        except Exception as found:
+            if may_be_damage(found):
+                return f"{error}; {found}"
+        raise error
 
     def _open(self) -> sqlite3.Connection:
         if self._role == "owner" and files.has_orphaned_log(self.path):
             log.error("a write-ahead log without its spool was set aside", extra={"file": str(self._set_aside())})
         try:
             return self._connect()
-        except sqlite3.DatabaseError as error:
-            if not self._may_replace(error):
+        except Exception as error:
+            if isinstance(error, SpoolError):
+                raise
+            if self._role != "owner" or not may_be_damage(error):
                 raise self._explained(error) from error
-            reason = str(error)
+            reason = f"{type(error).__name__}: {error}"
         try:
             return self._begin_anew(reason)
         except sqlite3.Error as error:
@@ -109,12 +126,14 @@ class Database:
         mode = "ro" if self._role == "reader" else "rw"
         if mode == "rw":
             files.prepare_file(self.path)
+        if self._role == "owner" and files.is_marked_read_only(self.path):
+            raise _damage("its header forbids to write")
         uri = f"file:{quote(str(self.path))}?mode={mode}"
         connection = sqlite3.connect(uri, BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
         try:
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
             connection.execute("PRAGMA synchronous = FULL")
-            self._examine(connection)
+            self._examine(connection, whole=self._role == "owner" and self.path.stat().st_size <= CHECKED_WHOLE_BYTES)
             if mode == "rw":
                 connection.execute("PRAGMA journal_mode = WAL")
                 schema.migrate(connection)
@@ -123,19 +142,24 @@ class Database:
             raise
         return connection
 
-    def _examine(self, connection: sqlite3.Connection) -> None:
-        """Raise DatabaseError for damage, SpoolUnusable for a newer version."""
+    def _examine(self, connection: sqlite3.Connection, whole: bool) -> None:
+        """Raise for damage whatever it meets, SpoolUnusable for a newer version; `whole`: every page, table and row is looked at."""
         if not schema.is_ours(connection):
             raise _damage("a database of another program")
         found = schema.version_of(connection)
+        if not 0 <= found <= LATEST_VERSION:
+            raise _damage(f"version {found}")
         if found > schema.VERSION:
             raise SpoolUnusable(_NEWER, place=self.path, found=found, known=schema.VERSION)
         if found == 0 and self._role == "reader":
             raise files.no_spool(self.path)
-        if self._role == "owner" and self.path.stat().st_size <= CHECKED_WHOLE_BYTES:
+        if whole:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise _damage(str(verdict))
+            wrong = content.what_is_wrong(connection) if found == schema.VERSION else None
+            if wrong is not None:
+                raise _damage(wrong)
 
     def _begin_anew(self, reason: str) -> sqlite3.Connection:
         aside = self._set_aside()
@@ -155,13 +179,12 @@ class Database:
         except OSError as error:
             raise explained(error, self.path) from error
 
-    def _may_replace(self, error: sqlite3.Error) -> bool:
-        return self._role == "owner" and is_damage(error)
-
-    def _explained(self, error: sqlite3.Error) -> SpoolError:
-        if is_damage(error):
+    def _explained(self, error: Exception) -> SpoolError:
+        if may_be_damage(error):
             return SpoolUnusable(_DAMAGED, place=self.path, reason=error)
-        return explained(error, self.path)
+        if isinstance(error, sqlite3.Error | OSError):
+            return explained(error, self.path)
+        raise error
 
     def _let_go(self) -> None:
         if self._lock_file is not None:

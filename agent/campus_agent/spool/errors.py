@@ -50,9 +50,40 @@ def explained(error: sqlite3.Error | OSError, place: Path) -> SpoolError:
     return SpoolUnusable(_FAILED, place=place, reason=reason)
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Does this error say that the file's content is broken, not merely out of reach?"""
+_OUT_OF_REACH = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_NOLFS,
+    }
+)
+"""What the system around the file refuses (https://sqlite.org/rescode.html); everything else is said of its content."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Does this error say that the file's content is broken, for certain?"""
     return _primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def may_be_damage(error: Exception) -> bool:
+    """Can broken content be the cause: a column that is gone, text that is no text, a value of another type?
+
+    Our own statements are right, as tests show; what they meet in a sound file is a refusal of the system or a closed connection.
+    """
+    if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError | SpoolError):
+        return False
+    if isinstance(error, sqlite3.Error):
+        return _primary_code(error) not in _OUT_OF_REACH
+    return isinstance(error, ValueError | LookupError | TypeError | OverflowError)
 
 
 def _primary_code(error: BaseException) -> int | None:

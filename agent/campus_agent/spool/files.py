@@ -82,6 +82,19 @@ def set_aside(path: Path, stamp: str) -> Path:
     return aside
 
 
+def is_marked_read_only(path: Path) -> bool:
+    """Does the header itself forbid to write? Bytes 18 and 19 are 1 or 2 in every file that we make (https://sqlite.org/fileformat.html).
+
+    Asked before this process has a connection to the file: closing it would drop that connection's locks.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(20)
+    except OSError:
+        return False
+    return len(header) == 20 and not {header[18], header[19]} <= {1, 2}
+
+
 def has_orphaned_log(path: Path) -> bool:
     """Is there a write-ahead log without its file? It must not meet a new one."""
     return not path.exists() and any(path.with_name(path.name + suffix).exists() for suffix in _SIDE_FILES)

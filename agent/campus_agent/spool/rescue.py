@@ -4,23 +4,20 @@ Rows are read from both ends towards the first unreadable page. A row counts onl
 left to the file that was set aside.
 """
 
-import contextlib
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from random import getrandbits
 from urllib.parse import quote
 
-import msgspec
+from campus_agent.spool.content import ROWS, Row
 
-_ROWS = "SELECT key, id, boot_id, monotonic_seconds, body FROM spooled"
 _COPIED = {
-    "INSERT OR REPLACE INTO remembered VALUES (?, ?)": "SELECT name, value FROM remembered",
-    "INSERT OR REPLACE INTO test_bytes VALUES (?, ?, ?)": "SELECT day, segment, octets FROM test_bytes",
-    "INSERT OR REPLACE INTO counters VALUES (?, ?)": "SELECT name, value FROM counters WHERE name LIKE '%\\_total' ESCAPE '\\'",
-    "INSERT INTO quarantined VALUES (?, ?, ?, ?)": "SELECT key, id, reason, body FROM quarantined",
+    "INSERT OR REPLACE INTO remembered VALUES (?, ?)": "remembered",
+    "INSERT OR REPLACE INTO test_bytes VALUES (?, ?, ?)": "test_bytes",
+    "INSERT OR REPLACE INTO counters VALUES (?, ?)": "counters",
+    "INSERT OR IGNORE INTO quarantined VALUES (?, ?, ?, ?)": "quarantined",
 }
-_Row = tuple[object, ...]
 
 
 def rescue(damaged: Path, connection: sqlite3.Connection) -> int:
@@ -40,9 +37,10 @@ def _copy(source: sqlite3.Connection, connection: sqlite3.Connection) -> int:
     saved = 0
     for row in _results(source):
         saved += connection.execute("INSERT OR IGNORE INTO spooled VALUES (?, ?, ?, ?, ?)", row).rowcount
-    for insert, select in _COPIED.items():
+    for insert, table in _COPIED.items():
+        select, is_sound = ROWS[table]
         for row in _readable(source, select):
-            with contextlib.suppress(sqlite3.IntegrityError):
+            if is_sound(row) and (table != "counters" or str(row[0]).endswith("_total")):
                 connection.execute(insert, row)
     return saved
 
@@ -51,7 +49,7 @@ def _leave_used_keys(connection: sqlite3.Connection) -> None:
     """Jump far ahead: a batch may be on its way, and its keys must not come to mean other results."""
     highest = connection.execute("SELECT coalesce(max(key), 0) FROM spooled").fetchone()[0]
     connection.execute("DELETE FROM sqlite_sequence WHERE name = 'spooled'")
-    connection.execute("INSERT INTO sqlite_sequence VALUES ('spooled', ?)", (highest + secrets.randbits(40),))
+    connection.execute("INSERT INTO sqlite_sequence VALUES ('spooled', ?)", (highest + getrandbits(40),))
 
 
 def _open(path: Path) -> sqlite3.Connection | None:
@@ -61,40 +59,39 @@ def _open(path: Path) -> sqlite3.Connection | None:
             connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None)
         except sqlite3.Error:
             continue
+        connection.text_factory = _text
         try:
-            connection.execute(f"{_ROWS} LIMIT 1").fetchone()
+            connection.execute("PRAGMA writable_schema = ON")  # a trigger that is no longer understood costs no row
+            connection.execute(f"{ROWS['spooled'][0]} LIMIT 1").fetchone()
             return connection
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeError):  # an error text that quotes the damage
             connection.close()
     return None
 
 
-def _results(source: sqlite3.Connection) -> Iterator[_Row]:
+def _text(raw: bytes) -> str | bytes:
+    """Text as it should be; what is none stays octets, which no sound row has there: it costs its own row alone."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _results(source: sqlite3.Connection) -> Iterator[Row]:
+    select, is_sound = ROWS["spooled"]
     last = -1
-    for row in _readable(source, f"{_ROWS} ORDER BY key"):
-        if _is_whole(row):
+    for row in _readable(source, f"{select} ORDER BY key"):
+        if is_sound(row):
             last = int(str(row[0]))
             yield row
-    for row in _readable(source, f"{_ROWS} WHERE key > {last} ORDER BY key DESC"):
-        if _is_whole(row):
+    for row in _readable(source, f"{select} WHERE key > {last} ORDER BY key DESC"):
+        if is_sound(row):
             yield row
 
 
-def _readable(source: sqlite3.Connection, select: str) -> Iterator[_Row]:
+def _readable(source: sqlite3.Connection, select: str) -> Iterator[Row]:
     """Rows until the first that cannot be read."""
     try:
         yield from source.execute(select)
-    except (sqlite3.Error, OverflowError, UnicodeError):
+    except (sqlite3.Error, OverflowError, UnicodeError, MemoryError):
         return
-
-
-def _is_whole(row: _Row) -> bool:
-    key, result_id, boot_id, monotonic_seconds, body = row
-    if not isinstance(key, int) or not isinstance(result_id, str) or not isinstance(boot_id, str):
-        return False
-    if not isinstance(monotonic_seconds, float) or not isinstance(body, bytes):
-        return False
-    try:
-        return isinstance(msgspec.json.decode(body), dict)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False

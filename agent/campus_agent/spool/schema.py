@@ -62,6 +62,22 @@ def is_ours(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
 
 
+def is_whole(connection: sqlite3.Connection) -> bool:
+    """Are all tables and triggers of this version there, as they were made?"""
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        for statements in MIGRATIONS:
+            for statement in statements:
+                made.execute(statement)
+        return _objects(made) == _objects(connection)
+    finally:
+        made.close()
+
+
+def _objects(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+    return set(connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a file up to this version. The connection is in autocommit mode."""
     while (at := version_of(connection)) < VERSION:

@@ -9,20 +9,36 @@ from campus_wire.records import Segment
 
 Spending = tuple[Segment, date, int]
 KEPT_DAYS = 40
+LEAP_DAYS = 100
+"""No school is without a test for longer; the next day booked after such a gap may be a wrong clock's."""
 SEGMENTS: tuple[Segment, ...] = ("classroom", "uplink")
 
 
 def add(connection: sqlite3.Connection, spendings: Sequence[Spending]) -> None:
     """Note octets by segment and day; days long past are forgotten."""
     for segment, day, octets in spendings:
+        _forget(connection, day)
         connection.execute(
             "INSERT INTO test_bytes VALUES (?, ?, ?) "
             "ON CONFLICT (day, segment) DO UPDATE SET octets = octets + excluded.octets",
             (day.isoformat(), segment, octets),
         )
         counters.count(connection, _total(segment), octets)
-        first = day - min(timedelta(KEPT_DAYS), day - date.min)
+
+
+def _forget(connection: sqlite3.Connection, day: date) -> None:
+    """Days before this one by more than is kept; after a leap the newest days stay: a clock gone wrong must not remove today's octets."""
+    (newest,) = connection.execute("SELECT max(day) FROM test_bytes").fetchone()
+    if newest is None:
+        return
+    first = day - min(timedelta(KEPT_DAYS), day - date.min)
+    if abs(day - date.fromisoformat(newest)) <= timedelta(LEAP_DAYS):
         connection.execute("DELETE FROM test_bytes WHERE day < ?", (first.isoformat(),))
+    else:
+        connection.execute(
+            "DELETE FROM test_bytes WHERE day NOT IN (SELECT DISTINCT day FROM test_bytes ORDER BY day DESC LIMIT ?)",
+            (KEPT_DAYS,),
+        )
 
 
 def of_day(connection: sqlite3.Connection, day: date) -> dict[Segment, int]:

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from campus_agent import config
 from campus_agent.spool import counters, files, spent
 from campus_agent.spool.database import Database, Role
 from campus_agent.spool.errors import SpoolError, SpoolFull
-from campus_wire.codec import encode_result
+from campus_agent.spool.sound import encode_sound
 from campus_wire.language import Text
 from campus_wire.records import AnyResult, Segment
 
@@ -72,6 +72,13 @@ class SpoolStatus:
         return self.dropped_total + self.unwritten_total
 
 
+class Label(msgspec.Struct):
+    """When a spooled result began, and whether its time is trusted."""
+
+    started_at: datetime
+    validity: str = ""
+
+
 def open_spool(state_dir: Path, limits: config.Spool | None = None, role: Role = "owner") -> "Spool":
     """The spool of a state folder. Raises AlreadyRunning, NoSpool or SpoolUnusable, each one clear sentence."""
     return Spool(Database(state_dir, role), limits or config.Spool())
@@ -107,7 +114,7 @@ class Spool:
 
     def put(self, *results: AnyResult) -> None:
         """Keep results: on disk when this returns. Raises SpoolError when they could not be kept; that is counted too."""
-        rows = [(one.id, one.boot_id, one.monotonic_seconds, encode_result(one)) for one in results]
+        rows = [(one.id, one.boot_id, one.monotonic_seconds, encode_sound(one)) for one in results]
         with self._unwritten_turn:
             try:
                 self._database.write(lambda connection: self._insert(connection, rows))
@@ -172,6 +179,11 @@ class Spool:
         found: float | None = self._database.read(lambda c: c.execute(select, (boot_id,)).fetchone()[0])
         return found
 
+    def newest(self) -> Label | None:
+        """The label of the result that was kept last, while it waits here."""
+        row = self._database.read(lambda c: c.execute("SELECT body FROM spooled ORDER BY key DESC LIMIT 1").fetchone())
+        return _label(row[0]) if row else None
+
     def remember(self, name: str, value: Any) -> None:
         """Keep a small value (anything msgspec can write as JSON); None forgets it."""
         row = (name, msgspec.json.encode(value))
@@ -224,11 +236,12 @@ class Spool:
     def _status(self, connection: sqlite3.Connection) -> SpoolStatus:
         known = counters.read(connection)
         oldest = connection.execute("SELECT body FROM spooled ORDER BY key LIMIT 1").fetchone()
+        label = _label(oldest[0]) if oldest else None
         reasons = "SELECT reason, count(*) FROM quarantined GROUP BY reason ORDER BY 2 DESC, 1 LIMIT 10"
         return SpoolStatus(
             pending_results=known["pending_results"],
             pending_bytes=known["pending_bytes"],
-            oldest_started_at=_started_at(oldest[0]) if oldest else None,
+            oldest_started_at=label.started_at.isoformat().replace("+00:00", "Z") if label else None,
             put_total=known.get("put_total", 0),
             acknowledged_total=known.get("acknowledged_total", 0),
             dropped_total=known.get("dropped_total", 0),
@@ -240,15 +253,13 @@ class Spool:
         )
 
 
-class _Started(msgspec.Struct):
-    started_at: str
-
-
-def _started_at(body: bytes) -> str | None:
+def _label(body: bytes) -> Label | None:
+    """None for what is no result, or has a time without a zone."""
     try:
-        return msgspec.json.decode(body, type=_Started).started_at
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        label = msgspec.json.decode(body, type=Label)
+    except (msgspec.MsgspecError, ValueError):
         return None
+    return label if label.started_at.tzinfo is not None else None
 
 
 def _delete(connection: sqlite3.Connection, keys: list[int]) -> int:

@@ -2,6 +2,7 @@
 
 import fcntl
 import http.client
+import ipaddress
 import itertools
 import json
 import os
@@ -26,6 +27,7 @@ from campus_agent.clock import Estimate, system_clock
 from campus_agent.config import AgentConfig, DayRange, Endpoint, Limits, Page, Period, Timetable
 from campus_agent.page import server as server_module
 from campus_agent.page.house import House
+from campus_agent.page.networks import ClassroomNetworks
 from campus_agent.page.rates import Look, direction, filled, latency
 from campus_agent.page.server import PageServer
 from campus_agent.page.view import classroom_page, codes_page
@@ -355,18 +357,90 @@ def test_bad_bodies(tmp_path: Path, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "near"),
+    ("address", "answered"),
     [
+        ("127.0.0.1", True),
+        ("::1", True),
         ("10.1.2.3", True),
-        ("192.168.1.9", True),
-        ("::ffff:172.16.0.1", True),
-        ("fe80::1%lan", True),
+        ("::ffff:10.1.2.3", True),
+        ("10.1.5.3", False),  # the line to the provider, with a private address
+        ("192.168.1.9", False),
+        ("172.20.7.9", True),  # behind a router
+        ("172.20.8.9", False),
+        ("fd00:1::9%lan", True),
+        ("fe80::1%wan", False),
         ("8.8.8.8", False),
         ("2400:3200::1", False),
+        ("no address", False),
     ],
 )
-def test_only_private_addresses_are_answered(address: str, near: bool) -> None:
-    assert server_module._is_near(address) is near
+def test_only_the_classrooms_networks_are_answered(
+    monkeypatch: pytest.MonkeyPatch, address: str, answered: bool
+) -> None:
+    own = [ipaddress.ip_network(one) for one in ("10.1.2.0/23", "10.1.5.0/24", "fd00:1::/64", "fe80::/64")]
+    monkeypatch.setattr("campus_agent.page.networks.links", lambda: own)
+    networks = ClassroomNetworks(["10.1.3.77", "172.20.7.1", "fd00:1::5"])
+    try:
+        assert networks.contain(address) is answered
+    finally:
+        networks.close()
+
+
+def test_the_network_of_a_name_is_known_when_it_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.9.9.9", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
+    networks = ClassroomNetworks(["c101.school"])
+    try:
+        until(lambda: networks.contain("10.9.9.1"), 5, "looked up beside")
+        assert not networks.contain("10.9.8.1")
+    finally:
+        networks.close()
+
+
+def test_requests_that_drip_are_ended_and_one_address_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "REQUEST_SECONDS", 2.0)
+    with page(config(tmp_path)) as made:
+        address = ("127.0.0.1", made.server_address[1])
+        held = [socket.create_connection(address) for _ in range(server_module.MAX_CONNECTIONS_OF_ADDRESS)]
+        for one in held:
+            one.sendall(b"GET / HTTP/1.1\r\nX-Dr")
+        with socket.socket() as other:
+            other.bind(("127.0.0.2", 0))
+            other.connect(address)
+            other.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            assert other.recv(12) == b"HTTP/1.1 200", "others are served"
+        ended = 0
+        for one in held:
+            one.settimeout(10)
+            with suppress(OSError):
+                for _ in range(200):
+                    one.sendall(b"i")
+                    sleep(0.02)
+                ended -= 1
+            ended += 1
+            one.close()
+        assert ended == len(held), "however often an octet comes"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: [\r\n", 403),
+        (b"GET http://[ HTTP/1.1\r\nHost: 127.0.0.1\r\n", 400),
+        (b"POST /begin HTTP/1.1\r\nHost: 127.0.0.1\r\nX-CampusMeter: 1\r\nContent-Length: \xb2\r\n", 413),
+        (
+            b"POST /begin HTTP/1.1\r\nHost: 127.0.0.1\r\nX-CampusMeter: 1\r\nContent-Length: " + b"9" * 5000 + b"\r\n",
+            413,
+        ),
+        (b"GET /?" + b"a=1&" * 30 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n", 400),
+    ],
+)
+def test_odd_requests_are_refused_in_words(tmp_path: Path, head: bytes, status: int) -> None:
+    with page(config(tmp_path)) as made, socket.create_connection(("127.0.0.1", made.server_address[1]), 10) as line:
+        line.sendall(head + b"\r\n")
+        assert line.recv(12) == b"HTTP/1.1 %d" % status
 
 
 def test_more_connections_than_there_is_room_for(tmp_path: Path) -> None:

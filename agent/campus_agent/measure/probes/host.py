@@ -5,10 +5,11 @@ Asked because a weak or busy gateway must never be read as a slow line.
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import time
-from typing import Any
+from time import CLOCK_BOOTTIME, clock_gettime
+from typing import Any, TypeVar
 
 import psutil
 
@@ -17,6 +18,7 @@ from campus_agent.measure.probe import Finding, Probe, Run
 from campus_wire.records import HostRecord, HostResult, InterfaceRecord
 
 MAX_INTERFACES = 64
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,7 @@ class Raw:
     memory_available_bytes: int
     disk_total_bytes: int
     disk_free_bytes: int
-    booted_at: float
-    asked_at: float
+    uptime_seconds: float
     agent_memory_bytes: int
     temperature_celsius: float | None
     interfaces: tuple[InterfaceRecord, ...]
@@ -59,16 +60,15 @@ async def measure(settings: Settings, run: Run) -> Raw:
     return Raw(
         cpu_percent=psutil.cpu_percent(None),
         cpu_count=psutil.cpu_count() or 1,
-        load_1min=os.getloadavg()[0],
+        load_1min=_told(lambda: os.getloadavg()[0], None),
         memory_total_bytes=memory.total,
         memory_available_bytes=memory.available,
         disk_total_bytes=disk.f_blocks * disk.f_frsize,
         disk_free_bytes=disk.f_bavail * disk.f_frsize,
-        booted_at=psutil.boot_time(),
-        asked_at=time(),
+        uptime_seconds=clock_gettime(CLOCK_BOOTTIME),
         agent_memory_bytes=psutil.Process().memory_info().rss,
-        temperature_celsius=_temperature(),
-        interfaces=tuple(_interfaces()),
+        temperature_celsius=_told(_temperature, None),
+        interfaces=tuple(_told(_interfaces, [])),
     )
 
 
@@ -82,12 +82,20 @@ def interpret(raw: Raw) -> Finding:
         memory_available_bytes=raw.memory_available_bytes,
         disk_total_bytes=raw.disk_total_bytes,
         disk_free_bytes=raw.disk_free_bytes,
-        uptime_seconds=max(0.0, raw.asked_at - raw.booted_at),
+        uptime_seconds=max(0.0, raw.uptime_seconds),
         agent_memory_bytes=raw.agent_memory_bytes,
         temperature_celsius=raw.temperature_celsius,
         interfaces=list(raw.interfaces),
     )
     return Finding(record=record)
+
+
+def _told(ask: Callable[[], T], absent: T) -> T:
+    """What a system tells; one with an odd /proc or /sys tells the rest all the same."""
+    try:
+        return ask()
+    except (OSError, ValueError, LookupError, RuntimeError, NotImplementedError, AttributeError):
+        return absent
 
 
 def _existing(folder: Path) -> Path:

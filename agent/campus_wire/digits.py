@@ -1,0 +1,10 @@
+"""Whole numbers in text from outside: ASCII digits only, bounded. `str.isdigit` also takes a superscript, and `int` reads 5 000 digits for long."""
+
+
+def ascii_integer(text: str, maximum: int) -> int | None:
+    """The number that these digits write; None for anything but ASCII digits, and for more than `maximum`."""
+    digits = text.lstrip("0") or text[-1:]
+    if not (text.isascii() and text.isdigit()) or len(digits) > len(str(maximum)):
+        return None
+    number = int(digits)
+    return number if number <= maximum else None
