@@ -70,7 +70,7 @@ async def measure_now(
 
 async def poll_now(config: AgentConfig, device: Device) -> DeviceResult:
     """Ask one device now, and keep the result for the collector."""
-    (seen,) = await poll([device], config.profile_dir)
+    (seen,) = await poll([device], config.profile_dir, config.timezone.key)
     result = device_result(device, seen, config.school, stamp(system_clock(), None, seen.seconds))
     if config.collector is not None:
         keep(config, result)
