@@ -1,13 +1,13 @@
 """What answers to a DHCP question on a school's link: offers, and packets that are none."""
 
 import subprocess
+import sys
 import uuid
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.discover.command import NoLink, links
 from campus_agent.discover.frames import Offered, offered
 
 HEAD = bytes.fromhex("ffffffffffff 0200000000aa")
@@ -53,17 +53,26 @@ def test_no_packet_breaks_the_reader(octets: bytes) -> None:
 
 
 def test_a_tunnel_is_nobody_s_lan() -> None:
-    """A dummy link without ARP stands for every tunnel: it is never asked, not even by name."""
-    name = f"t{uuid.uuid4().hex[:8]}"
-    made = subprocess.run(["ip", "link", "add", name, "type", "dummy"], check=False, capture_output=True)
-    if made.returncode:
-        pytest.skip("NO PERMISSION to add a link")
+    """A link without ARP stands for every tunnel: it is never asked, not even by name."""
+    space = f"cm-{uuid.uuid4().hex[:8]}"
+    if subprocess.run(["ip", "netns", "add", space], check=False, capture_output=True).returncode:
+        pytest.skip("NO PERMISSION to add a namespace")
+
+    def ip(*arguments: str) -> None:
+        subprocess.run(["ip", "-n", space, *arguments], check=True)
+
+    def told(only: str) -> str:
+        code = f"from campus_agent.discover.command import NoLink, links\ntry: print(links({only}))\nexcept NoLink: print('none')"
+        command = ["ip", "netns", "exec", space, sys.executable, "-c", code]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
     try:
-        for command in (["addr", "add", "192.0.2.1/24", "dev", name], ["link", "set", name, "up"]):
-            subprocess.run(["ip", *command], check=True)
-        with pytest.raises(NoLink):  # a dummy link has NOARP
-            links(name)
-        subprocess.run(["ip", "link", "set", name, "arp", "on"], check=True)
-        assert links(name) == {name: ["192.0.2.1/24"]}
+        ip("link", "add", "lan", "type", "veth", "peer", "name", "tunnel")
+        for name, network in (("lan", "192.0.2.1/24"), ("tunnel", "198.51.100.1/24")):
+            ip("addr", "add", network, "dev", name)
+            ip("link", "set", name, "up")
+        ip("link", "set", "tunnel", "arp", "off")
+        assert told("") == "{'lan': ['192.0.2.1/24']}"
+        assert told("'tunnel'") == "none"
     finally:
-        subprocess.run(["ip", "link", "del", name], check=True)
+        subprocess.run(["ip", "netns", "del", space], check=True)

@@ -269,14 +269,14 @@ class Snmp:
 
 def _without_error(part: list[str], reply: _Reply, lost: dict[str, Failure]) -> list[list[str]]:
     """What to ask instead of objects that were answered by an error: fewer at once, or the others; what cannot be had is lost."""
+    if len(part) == 1:
+        if reply.status != _NO_SUCH_NAME:
+            lost[part[0]] = reply.failure
+        return []
     culprit = reply.culprit(part) if reply.status != _TOO_BIG else None
-    if culprit is None and len(part) > 1:
+    if culprit is None:
         return [part[: len(part) // 2], part[len(part) // 2 :]]
-    culprit = culprit or part[0]
-    if reply.status != _NO_SUCH_NAME:
-        lost[culprit] = reply.failure
-    rest = [oid for oid in part if oid != culprit]
-    return [rest] if rest else []
+    return [[oid for oid in part if oid != culprit], [culprit]]  # alone, since some agents blame the wrong one
 
 
 class _Walk:
