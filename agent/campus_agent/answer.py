@@ -82,6 +82,9 @@ def device_words(said: dict[str, Any], language: Language) -> str:
     beyond = Text("beyond its limit", "超出限值").in_(language)
     for remark in said["remarks"]:
         name, _, value = remark.partition(" ")
+        if name not in READINGS:  # an oddity of the device, in a technician's words
+            lines.append(f"  ! {remark}")
+            continue
         lines.append(f"  ! {beyond}: {in_words_of_reading(name, float(value), language)}")
     return "\n".join(lines)
 

@@ -422,16 +422,28 @@ def _measure_device(config: AgentConfig, device: Device, arguments: argparse.Nam
 def _measure_port(config: AgentConfig, endpoint: Endpoint, arguments: argparse.Namespace, language: Language) -> int:
     from campus_agent import answer
     from campus_agent.now import port_now
+    from campus_agent.ports.watch import switches_of
 
     result = asyncio.run(port_now(config, endpoint))
     if result is None:
-        text = Text(
-            "{id}: no switch knows its port. A [[device]] of profile switch-generic with `snmp` is needed; it finds the port by LLDP or"
-            " the forwarding table, or `switch` and `switch_port` of the classroom name it.",
-            "{id}：没有交换机知道其端口。需配置 profile 为 switch-generic 且带 snmp 的 [[device]]，由 LLDP 或转发表查找；"
-            "也可在该班级填写 switch 与 switch_port。",
+        asked = [one.id for one in switches_of(config)]
+        text = (
+            Text(
+                "{id}: none of the switches asked ({switches}) knows its port: the gateway has not seen its machine (is it switched on, and on the"
+                " gateway's own network?), or only ports that lead to other switches know its address. `switch` and `switch_port` of the"
+                " classroom name it.",
+                "{id}：已查询的交换机（{switches}）均不知道其端口：网关尚未见到该班级的电脑（请确认已开机并与网关同网段），"
+                "或仅在级联端口上见到其地址。可在该班级填写 switch 与 switch_port。",
+            )
+            if asked
+            else Text(
+                "{id}: no switch knows its port. A [[device]] of profile switch-generic with `snmp` is needed; it finds the port by LLDP or"
+                " the forwarding table, or `switch` and `switch_port` of the classroom name it.",
+                "{id}：没有交换机知道其端口。需配置 profile 为 switch-generic 且带 snmp 的 [[device]]，由 LLDP 或转发表查找；"
+                "也可在该班级填写 switch 与 switch_port。",
+            )
         )
-        print(text.in_(language, id=endpoint.id), file=sys.stderr)
+        print(text.in_(language, id=endpoint.id, switches=", ".join(asked)), file=sys.stderr)
         return EXIT_NOT_MEASURED
     print(
         json.dumps(answer.port_json(result), ensure_ascii=False)

@@ -510,7 +510,10 @@ def _snmp(table: Table, folder: Path) -> Mapping[str, str]:
     version = table.string("version", "2c", choices=("2c", "3"))
     found = {"version": version, "port": str(table.integer("port", 161, minimum=1, maximum=65_535))}
     found |= _files(table, folder, ("community_file", "auth_file", "priv_file"))
-    for key, choices in (("auth_protocol", ("sha", "sha256")), ("priv_protocol", ("aes", "aes256"))):
+    for key, choices in (
+        ("auth_protocol", ("sha", "sha256")),
+        ("priv_protocol", ("aes", "aes256", "aes256-reeder", "aes256-blumenthal")),  # two ways to make its key
+    ):
         found[key] = table.string(key, choices[0], choices=choices)
     user = table.string("user", None)
     if user is not None:
@@ -533,8 +536,11 @@ def _rtsp(table: Table, folder: Path) -> Mapping[str, str]:
 
 
 def _onvif(table: Table, folder: Path) -> Mapping[str, str]:
-    """A port, and who asks: without a user the device is asked only what it tells anybody."""
-    found = {"port": str(table.integer("port", 80, minimum=1, maximum=65_535))} | _login(table, folder)
+    """A port, by HTTPS where `tls` says so, and who asks: without a user the device is asked only what it tells anybody."""
+    tls = table.boolean("tls", False)
+    found = {"port": str(table.integer("port", 443 if tls else 80, minimum=1, maximum=65_535))} | _login(table, folder)
+    if tls:
+        found["tls"] = "true"
     if "password_file" in found and "user" not in found:
         table.wrong("user", "is missing; a password needs it", "缺少此项；有密码必须有用户名")
     table.done()

@@ -305,7 +305,7 @@ class Daemon:
         devices = self.config.devices
         self.snapshot.running[job.lane] = f"{len(devices)} devices"
         try:
-            seen = await poll(devices, self.config.profile_dir)
+            seen = await poll(devices, self.config.profile_dir, self.config.timezone.key)
         finally:
             self.snapshot.running.pop(job.lane, None)
         school = self.config.school

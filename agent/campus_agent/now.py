@@ -29,6 +29,7 @@ from campus_wire.records import (
     AnyResult,
     DeviceResult,
     PortResult,
+    Segment,
     ServiceResult,
     SlotRequest,
     ThroughputResult,
@@ -72,7 +73,7 @@ async def measure_now(
 
 async def poll_now(config: AgentConfig, device: Device) -> DeviceResult:
     """Ask one device now, and keep the result for the collector."""
-    (seen,) = await poll([device], config.profile_dir)
+    (seen,) = await poll([device], config.profile_dir, config.timezone.key)
     result = device_result(device, seen, config.school, stamp(system_clock(), None, seen.seconds))
     if config.collector is not None:
         keep(config, result)
@@ -147,7 +148,7 @@ def keep(config: AgentConfig, result: AnyResult, spent_bytes: int | None = None)
             spool.put(result)
             octets = test_bytes_of(result) if spent_bytes is None else spent_bytes
             if octets:  # a person's test is of the day's too
-                segment = "uplink" if result.subject == "uplink" else "classroom"
+                segment: Segment = "uplink" if result.subject == "uplink" else "classroom"
                 spool.add_test_bytes(segment, _day_of(result, spool, config), octets)
     except SpoolError as error:
         log.warning("not kept for the collector: %s", error)

@@ -6,24 +6,31 @@ from pyasn1.codec.ber import decoder, encoder
 from pysnmp.proto import api
 
 Oid = tuple[int, ...]
-Answer = Callable[[str, list[Oid], int], list[tuple[Oid, object]]]
-"""From what is asked (`get` or `bulk`, which objects, how many rows) to bindings."""
+Answer = Callable[[str, list[Oid], int], "list[tuple[Oid, object]] | tuple[int, int] | None"]
+"""From what is asked (`get`, `next` or `bulk`, which objects, how many rows) to bindings, an error (status, index), or silence."""
 v2c = api.PROTOCOL_MODULES[api.SNMP_VERSION_2C]
 
 
-def agent(answer: Answer) -> Callable[[bytes], bytes]:
+def agent(answer: Answer) -> Callable[[bytes], bytes | None]:
     """What answers a datagram; the community is not looked at."""
 
-    def reply(data: bytes) -> bytes:
+    def reply(data: bytes) -> bytes | None:
         message, _ = decoder.decode(data, asn1Spec=v2c.Message())
         asked = v2c.apiMessage.get_pdu(message)
         bulk = asked.isSameTypeWith(v2c.GetBulkRequestPDU())
         names = [tuple(name) for name, _ in v2c.apiPDU.get_varbinds(asked)]
-        rows = int(v2c.apiBulkPDU.get_max_repetitions(asked)) if bulk else 0
+        rows = int(v2c.apiBulkPDU.get_max_repetitions(asked)) if bulk else 1
+        kind = "bulk" if bulk else "next" if asked.isSameTypeWith(v2c.GetNextRequestPDU()) else "get"
+        bindings = answer(kind, names, rows)
+        if bindings is None:
+            return None
         response = v2c.GetResponsePDU()
         v2c.apiPDU.set_defaults(response)
         v2c.apiPDU.set_request_id(response, v2c.apiPDU.get_request_id(asked))
-        bindings = answer("bulk" if bulk else "get", names, rows)
+        if isinstance(bindings, tuple):
+            v2c.apiPDU.set_error_status(response, bindings[0])
+            v2c.apiPDU.set_error_index(response, bindings[1])
+            bindings = [(name, v2c.Null("")) for name in names]
         v2c.apiPDU.set_varbinds(response, [(v2c.ObjectIdentifier(name), value) for name, value in bindings])
         v2c.apiMessage.set_pdu(message, response)
         return bytes(encoder.encode(message))

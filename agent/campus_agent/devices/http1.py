@@ -1,15 +1,20 @@
 """HTTP/1.1 without the socket (RFC 9112): a request to octets, octets to one answer. Every length is bounded; redirects are only told.
 
-Each exchange has its own connection, so an answer ends by its length, its last chunk, or the end of the connection.
+Each exchange has its own connection, so an answer ends by its length, its last chunk, the end of the connection, or when whoever reads its body
+has enough. Devices count characters where octets are meant, or send no length and stay: a body with a reader of its own is read past that.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+from campus_wire.digits import ascii_integer
 
 MAX_HEADER_BYTES = 16_384
 MAX_HEADERS = 100
 MAX_BODY_BYTES = 256 * 1024
 _MAX_CHUNK_LINE_BYTES = 256
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 class HttpError(ValueError):
@@ -18,12 +23,16 @@ class HttpError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer. Header names are in lower case; `challenges` are all WWW-Authenticate headers."""
+    """An answer. Header names are in lower case, the first of a name counts; `challenges` are all WWW-Authenticate headers.
+
+    `body` is empty where a reader of its own took it; `whole` is False when time ended it.
+    """
 
     status: int
     headers: Mapping[str, str]
     challenges: tuple[str, ...]
     body: bytes
+    whole: bool = True
 
 
 def request(method: str, host: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
@@ -34,7 +43,7 @@ def request(method: str, host: str, path: str, headers: Mapping[str, str], body:
         lines.append(f"Content-Length: {len(body)}")
     if any("\r" in line or "\n" in line for line in lines) or " " in path:
         raise HttpError("a line break or a space where none may be")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "replace") + body
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape") + body
 
 
 def authority(host: str, port: int) -> str:
@@ -45,16 +54,27 @@ def authority(host: str, port: int) -> str:
 
 @dataclass(slots=True)
 class Reader:
-    """Octets in, one answer out."""
+    """Octets in, one answer out. `take`: gets the body of statuses in `taken` as it comes, and says when it has enough."""
 
+    take: Callable[[bytes], bool] | None = None
+    taken: tuple[int, ...] = (200, 400, 500)
     _buffer: bytearray = field(default_factory=bytearray)
     _head: tuple[int, dict[str, str], tuple[str, ...]] | None = None
     _body: bytearray = field(default_factory=bytearray)
+    _passed: int = 0
 
     @property
     def status(self) -> int | None:
         """The status, once its headers are there."""
         return self._head[0] if self._head else None
+
+    @property
+    def overdue(self) -> bool:
+        """Has all come that was announced, and whoever takes it wants more?"""
+        if self._head is None or self.take is None:
+            return False
+        length = ascii_integer(self._head[1].get("content-length", ""), MAX_BODY_BYTES * 64)
+        return length is not None and self._passed >= length
 
     def feed(self, data: bytes) -> Answer | None:
         """The answer, once it is whole. Raises HttpError."""
@@ -66,43 +86,58 @@ class Reader:
                 self._head is not None and 100 <= self._head[0] < 200
             ):  # interim, another follows (RFC 9110 section 15.2)
                 self._head = None
-        _, headers, _ = self._head
+        status, headers, _ = self._head
+        if self.take is not None and status not in self.taken:
+            return self._whole(b"")
         if "chunked" in headers.get("transfer-encoding", "").lower():
             return self._whole() if self._chunks() else None
+        if self.take is not None:
+            return self._whole() if self._pass(self._buffer, len(self._buffer)) else None
         if len(self._buffer) > MAX_BODY_BYTES:
             raise HttpError(f"more than {MAX_BODY_BYTES} octets of body")
         length = _length(headers)
         return None if length is None or len(self._buffer) < length else self._whole(bytes(self._buffer[:length]))
 
-    def end(self) -> Answer | None:
-        """The connection has ended: the answer, None without a single octet. Raises HttpError for half of one."""
+    def end(self, whole: bool = True) -> Answer | None:
+        """Nothing more comes: the answer, None without a single octet. Raises HttpError for half of one that nobody took."""
         if self._head is None:
             if self._buffer:
                 raise HttpError("the answer ends within its headers")
             return None
+        if self.take is not None:
+            return self._whole(b"", whole)
         _, headers, _ = self._head
         if _length(headers) is not None or "chunked" in headers.get("transfer-encoding", "").lower():
             raise HttpError("the answer ends within its body")
         return self._whole(bytes(self._buffer))
 
-    def _whole(self, body: bytes | None = None) -> Answer:
+    def _whole(self, body: bytes | None = None, whole: bool = True) -> Answer:
         if self._head is None:
             raise RuntimeError("headers come first")
         status, headers, challenges = self._head
-        return Answer(status, headers, challenges, bytes(self._body) if body is None else body)
+        return Answer(status, headers, challenges, bytes(self._body) if body is None else body, whole)
+
+    def _pass(self, octets: bytearray, count: int) -> bool:
+        """Give octets to whoever takes the body, and forget them; True when that is enough."""
+        piece = bytes(octets[:count])
+        del octets[:count]
+        self._passed += count
+        return self.take is not None and self.take(piece)
 
     def _headers(self) -> bool:
-        end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEADER_BYTES + 4)
-        if end < 0:
+        while self._buffer.startswith((b"\r", b"\n")):
+            del self._buffer[:1]
+        end = _HEAD_END.search(self._buffer, 0, MAX_HEADER_BYTES + 4)
+        if end is None:
             if len(self._buffer) > MAX_HEADER_BYTES:
                 raise HttpError(f"headers without end: more than {MAX_HEADER_BYTES} octets")
             return False
-        self._head = _parsed(bytes(self._buffer[:end]))
-        del self._buffer[: end + 4]
+        self._head = _parsed(bytes(self._buffer[: end.start()]))
+        del self._buffer[: end.end()]
         return True
 
     def _chunks(self) -> bool:
-        """Take whole chunks from the buffer (RFC 9112 section 7.1); True after the last. Trailers are not waited for."""
+        """Take whole chunks from the buffer (RFC 9112 section 7.1); True after the last, or when it is enough. Trailers are not waited for."""
         while True:
             line = self._buffer.find(b"\r\n", 0, _MAX_CHUNK_LINE_BYTES)
             if line < 0:
@@ -111,25 +146,37 @@ class Reader:
                 return False
             text = bytes(self._buffer[:line]).partition(b";")[0].strip()
             try:
-                size = int(text, 16) if text.isalnum() else -1
+                size = int(text, 16) if text.isalnum() and len(text) <= 8 else -1
             except ValueError:
                 size = -1
-            if size < 0 or len(self._body) + size > MAX_BODY_BYTES:
+            if (
+                size < 0
+                or (self.take is None and len(self._body) + size > MAX_BODY_BYTES)
+                or size > 64 * MAX_BODY_BYTES
+            ):
                 raise HttpError(f"a chunk of {text[:20]!r} octets")
             if size == 0:
                 return True
             if len(self._buffer) < line + 2 + size + 2:
                 return False
-            self._body += self._buffer[line + 2 : line + 2 + size]
-            del self._buffer[: line + 2 + size + 2]
+            del self._buffer[: line + 2]
+            if self.take is None:
+                self._body += self._buffer[:size]
+                del self._buffer[: size + 2]
+            else:
+                enough = self._pass(self._buffer, size)
+                del self._buffer[:2]
+                if enough:
+                    return True
 
 
 def _parsed(head: bytes) -> tuple[int, dict[str, str], tuple[str, ...]]:
-    first, *rest = head.decode("utf-8", "replace").split("\r\n")
+    first, *rest = re.split(r"\r?\n", head.decode("utf-8", "surrogateescape"))
     version, _, line = first.partition(" ")
     code = line.partition(" ")[0]
-    if not version.startswith("HTTP/1.") or len(code) != 3 or not (code.isascii() and code.isdigit()):
-        raise HttpError(f"no HTTP answer: {first[:60]!r}")
+    status = ascii_integer(code, 999)
+    if not version.startswith("HTTP/1.") or status is None or status < 100:
+        raise HttpError(f"no HTTP answer: {first[:60]!a}")
     if len(rest) > MAX_HEADERS:
         raise HttpError(f"more than {MAX_HEADERS} headers")
     headers: dict[str, str] = {}
@@ -137,16 +184,17 @@ def _parsed(head: bytes) -> tuple[int, dict[str, str], tuple[str, ...]]:
     for text in rest:
         name, colon, value = text.partition(":")
         if colon:
-            headers[name.strip().lower()] = value.strip()
+            headers.setdefault(name.strip().lower(), value.strip())
             if name.strip().lower() == "www-authenticate":
                 challenges.append(value.strip())
-    return int(code), headers, tuple(challenges)
+    return status, headers, tuple(challenges)
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
     text = headers.get("content-length")
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 12 or int(text) > MAX_BODY_BYTES:
-        raise HttpError(f"a body of {text[:20]} octets")
-    return int(text)
+    length = ascii_integer(text, MAX_BODY_BYTES)
+    if length is None:
+        raise HttpError(f"a body of {text[:20]!a} octets")
+    return length

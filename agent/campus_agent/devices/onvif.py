@@ -5,14 +5,16 @@ Recording Control (GetRecordingJobs, GetRecordingJobState) service specification
 """
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
-from campus_agent.devices.xmltree import Element, XmlRefused, parse
+from campus_agent.devices.xmltree import Element
+from campus_wire.digits import ascii_integer
 
 DEVICE_PATH = "/onvif/device_service"
 """Where every device has its device service (ONVIF Core, section 5.1.1)."""
@@ -23,6 +25,8 @@ DEVICE, MEDIA, RECORDING = (
 )
 YEARS = range(1970, 2106)
 """What 32 bits of seconds can count: a clock that was never set says 1970 or 2000, none says 9999."""
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+"""A recorder of 128 channels describes each of its profiles in 10 kB; of that only what NEEDED names is kept."""
 MAX_TOKEN = 100
 MAX_PATH = 1_000
 _SOAP = "http://www.w3.org/2003/05/soap-envelope"
@@ -30,6 +34,62 @@ _SCHEMA = "http://www.onvif.org/ver10/schema"
 _WSS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 _REFUSALS = frozenset({"NotAuthorized", "FailedAuthentication", "InvalidSecurity", "InvalidSecurityToken"})
 """Fault codes for a wrong or missing password: ONVIF Core section 5.11.2.1, WSS SOAP Message Security section 12."""
+
+NEEDED = frozenset(
+    [
+        "Envelope",
+        "Body",
+        "Fault",
+        "Code",
+        "Subcode",
+        "Value",
+        "Reason",
+        "Text",
+        "faultcode",
+        "faultstring",
+        "SystemDateAndTime",
+        "UTCDateTime",
+        "TimeZone",
+        "TZ",
+        "Date",
+        "Time",
+        "Year",
+        "Month",
+        "Day",
+        "Hour",
+        "Minute",
+        "Second",
+        "Manufacturer",
+        "Model",
+        "FirmwareVersion",
+        "Service",
+        "Namespace",
+        "XAddr",
+        "Capabilities",
+        "Media",
+        "Extension",
+        "Recording",
+        "Profiles",
+        "MediaUri",
+        "Uri",
+        "JobItem",
+        "JobToken",
+        "State",
+    ]
+) | {
+    f"Get{name}Response"
+    for name in (
+        "SystemDateAndTime",
+        "DeviceInformation",
+        "Services",
+        "Capabilities",
+        "Profiles",
+        "StreamUri",
+        "RecordingJobs",
+        "RecordingJobState",
+    )
+}
+"""The elements of answers that the functions below look at: of what lies within others nothing is kept."""
 
 
 class OnvifError(ValueError):
@@ -125,15 +185,11 @@ def job(token: str) -> str:
     return f"<w:JobToken>{escape(token)}</w:JobToken>"
 
 
-def answer(octets: bytes, operation: str) -> Element:
+def answer(root: Element, operation: str) -> Element:
     """The element `operation`Response of an answer. Raises OnvifError: no SOAP, a fault, the answer to something else."""
-    try:
-        root = parse(octets)
-    except XmlRefused as error:
-        raise OnvifError(str(error)) from None
     body = root.at("Body")
     if root.name != "Envelope" or body is None:
-        raise OnvifError(f"no SOAP: <{root.name[:40]}>")
+        raise OnvifError(f"no SOAP: <{_printable(root.name[:40])}>")
     fault = body.at("Fault")
     if fault is not None:
         codes = tuple(_codes(fault))
@@ -159,16 +215,23 @@ def utc(found: Element) -> datetime:
         ("Time", "Minute"),
         ("Time", "Second"),
     ]
-    numbers = [told.said(*path) for path in parts]
+    texts = [told.said(*path) for path in parts]
+    numbers = [number for number in (ascii_integer(text, YEARS[-1]) for text in texts) if number is not None]
     try:
-        if not all(text.isascii() and text.isdigit() and len(text) <= 4 for text in numbers):
-            raise ValueError
-        year, month, day, hour, minute, second = map(int, numbers)
+        year, month, day, hour, minute, second = numbers
         if year not in YEARS:
             raise ValueError
         return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
     except ValueError:
-        raise OnvifError(f"no date: {_printable(' '.join(numbers))}") from None
+        raise OnvifError(f"no date: {_printable(' '.join(texts))}") from None
+
+
+def zone(found: Element) -> timedelta | None:
+    """GetSystemDateAndTime: how far the device's zone is from UTC, without its sign, which POSIX and people write differently."""
+    text = found.said("SystemDateAndTime", "TimeZone", "TZ")
+    match = re.search(r"[+-]([0-9]{1,2})(?::([0-9]{2}))?", text[:60])
+    hours = timedelta(hours=int(match[1]), minutes=int(match[2] or 0)) if match else timedelta(0)
+    return hours if timedelta(0) < hours <= timedelta(hours=14) else None
 
 
 def identity(found: Element) -> Identity:
@@ -181,7 +244,7 @@ def identity(found: Element) -> Identity:
 
 def services(found: Element) -> Services:
     """GetServices: only the paths are taken, whatever host or port the device names."""
-    paths = {one.said("Namespace"): _path(one.said("XAddr")) for one in found.all("Service")}
+    paths = {one.said("Namespace").rstrip("/"): _path(one.said("XAddr")) for one in found.all("Service")}
     return Services(paths.get(MEDIA), paths.get(RECORDING))
 
 
@@ -256,9 +319,9 @@ def _codes(fault: Element) -> Iterator[str]:
 
 
 def _path(address: str) -> str | None:
-    """The path of a service's address; None without one that can be asked."""
+    """The path of a service's address, the first where several are named; None without one that can be asked."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit((address.split() or [""])[0])
     except ValueError:
         return None
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -1,7 +1,7 @@
 """Poll devices, many at once, each within its own deadline: one that hangs or lies never holds up another.
 
-What makes a device `up` is its profile's word. A protocol that answers nonsense still answers: the device is up, the reading that failed
-is named.
+What makes a device `up` is its profile's word: octets of the device's own have come by a protocol that counts. One that answers nonsense still
+answers: the device is up, the reading that failed is named. What breaks on our side says nothing of the device.
 """
 
 import asyncio
@@ -9,15 +9,16 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from zoneinfo import ZoneInfo
 
-from campus_agent.devices.camera import Camera, read_camera
+from campus_agent.devices.camera import PORT, TLS_PORT, Camera, read_camera
 from campus_agent.devices.profile import FROM_STREAM, Profile, find_profile
-from campus_agent.devices.readings import Readings, Value, read_json, read_snmp, remarks
+from campus_agent.devices.readings import Readings, read_json, read_snmp, remarks
 from campus_agent.devices.scrub import forms, scrubbed
-from campus_agent.devices.snmp import Access, Rows, Snmp
+from campus_agent.devices.snmp import SHORTEST_KEY, Access, Snmp
 from campus_agent.devices.stream import Stream, listen
 from campus_agent.devices.web import ask
 from campus_agent.measure.connecting import reachable
@@ -25,17 +26,21 @@ from campus_agent.measure.errors import failure_of
 from campus_agent.measure.icmp import Pinger
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.workers.tasks import DeviceSeen, DeviceSpec
+from campus_wire.digits import ascii_integer
 from campus_wire.failures import Failure, FailureKind, Operation
 from campus_wire.settings import ConfigurationError, read_secret
 
 AT_ONCE = 24
-DEVICE_SECONDS = 12.0
+DEVICE_SECONDS = 22.0
+"""A slow recorder by ONVIF, and its stream; what does not answer at all ends far sooner, by the time-outs of each protocol."""
 RESOLVE_SECONDS = 3.0
 TCP_SECONDS = 2.0
 ECHO_SECONDS, ECHO_GAP_SECONDS = 2.0, 0.2
-STREAM_SECONDS = 4.0
+STREAM_SECONDS = 6.0
 """For a stream whose address the device has told first: with the telling, less than a device has."""
 DEFAULT_TCP_PORT = 80
+TIME_ZONE = "Asia/Shanghai"
+MAX_REMARKS, MAX_REMARK = 16, 100
 
 
 @dataclass(slots=True)
@@ -46,14 +51,25 @@ class _Answers:
     answered: list[str] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)
 
+    def speaks(self, protocol: str) -> Callable[[], None]:
+        """To be called when octets of the device arrive by this protocol."""
 
-async def poll(specs: Sequence[DeviceSpec], profile_folder: Path | None) -> list[DeviceSeen]:
-    """What each device said, in the order asked."""
-    snmp, turn = Snmp(), asyncio.Semaphore(AT_ONCE)
+        def arrived() -> None:
+            if protocol not in self.answered:
+                self.answered.append(protocol)
+
+        return arrived
+
+
+async def poll(
+    specs: Sequence[DeviceSpec], profile_folder: Path | None, time_zone: str = TIME_ZONE
+) -> list[DeviceSeen]:
+    """What each device said, in the order asked. `time_zone` is the school's, for devices that tell local time."""
+    snmp, turn, zone = Snmp(), asyncio.Semaphore(AT_ONCE), ZoneInfo(time_zone)
 
     async def one(spec: DeviceSpec) -> DeviceSeen:
         async with turn:
-            return scrubbed(await _device(spec, profile_folder, snmp), forms(_logins(spec)))
+            return scrubbed(await _device(spec, profile_folder, snmp, zone), forms(_logins(spec)))
 
     try:
         return list(await asyncio.gather(*(one(spec) for spec in specs)))
@@ -61,7 +77,7 @@ async def poll(specs: Sequence[DeviceSpec], profile_folder: Path | None) -> list
         snmp.close()
 
 
-async def _device(spec: DeviceSpec, profile_folder: Path | None, snmp: Snmp) -> DeviceSeen:
+async def _device(spec: DeviceSpec, profile_folder: Path | None, snmp: Snmp, zone: ZoneInfo) -> DeviceSeen:
     began = monotonic()
     answers = _Answers()
     try:
@@ -72,7 +88,7 @@ async def _device(spec: DeviceSpec, profile_folder: Path | None, snmp: Snmp) -> 
         return DeviceSeen(spec.id, up=False, failure=failure, seconds=monotonic() - began)
     except ProbeFailed as failed:
         return DeviceSeen(spec.id, up=False, failure=failed.failure, seconds=monotonic() - began)
-    protocols = _protocols(spec, profile, address, snmp, answers)
+    protocols = _protocols(_Asked(spec, profile, address, zone), snmp, answers)
     try:
         async with asyncio.timeout(DEVICE_SECONDS):
             await asyncio.gather(*(_try(name, ask_it, answers) for name, ask_it in protocols.items()))
@@ -87,29 +103,45 @@ async def _device(spec: DeviceSpec, profile_folder: Path | None, snmp: Snmp) -> 
 def _usual_port(spec: DeviceSpec, profile: Profile) -> int | None:
     """A TCP port that this device should have open; None where it is asked by UDP alone."""
     if spec.onvif and profile.onvif:
-        return int(spec.onvif.get("port", "80"))
+        return _onvif_port(spec, profile)[0]
     if profile.http is not None:
         return profile.http.port or (443 if profile.http.tls else 80)
     return None if spec.snmp else profile.tcp_port or DEFAULT_TCP_PORT
 
 
-def _protocols(
-    spec: DeviceSpec, profile: Profile, address: str, snmp: Snmp, answers: _Answers
-) -> dict[str, Callable[[], Awaitable[None]]]:
+def _onvif_port(spec: DeviceSpec, profile: Profile) -> tuple[int, bool]:
+    """Where its ONVIF service is, and whether by TLS."""
+    port = _port(spec.onvif, PORT)
+    tls = profile.onvif_tls or spec.onvif.get("tls") == "true" or port == TLS_PORT
+    return (TLS_PORT if tls and port == PORT else port), tls
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One device, where it is, and the school's time zone."""
+
+    spec: DeviceSpec
+    profile: Profile
+    address: str
+    zone: ZoneInfo
+
+
+def _protocols(device: _Asked, snmp: Snmp, answers: _Answers) -> dict[str, Callable[[], Awaitable[None]]]:
     """How this device can be asked: what the profile knows and the inventory has an address or a secret for."""
+    spec, profile, address = device.spec, device.profile, device.address
     found: dict[str, Callable[[], Awaitable[None]]] = {}
     if spec.snmp and (profile.snmp or "snmp" in profile.up_when_any):
-        found["snmp"] = lambda: _snmp(spec, profile, address, snmp, answers)
+        found["snmp"] = lambda: _snmp(device, snmp, answers)
     if spec.rtsp:
         found["rtsp"] = lambda: _rtsp(spec, answers)
     if spec.onvif and profile.onvif:
-        found["onvif"] = lambda: _onvif(spec, profile, address, answers)
+        found["onvif"] = lambda: _onvif(device, answers)
     if profile.http is not None:
         found["http"] = lambda: _http(profile, address, answers)
     if "icmp" in profile.up_when_any:
-        found["icmp"] = lambda: _icmp(address)
+        found["icmp"] = lambda: _icmp(address, answers)
     if "tcp" in profile.up_when_any or not found:
-        found["tcp"] = lambda: _tcp(address, profile.tcp_port or DEFAULT_TCP_PORT)
+        found["tcp"] = lambda: _tcp(address, profile.tcp_port or DEFAULT_TCP_PORT, answers)
     return found
 
 
@@ -118,16 +150,12 @@ async def _try(name: str, ask_it: Callable[[], Awaitable[None]], answers: _Answe
         await ask_it()
     except ProbeFailed as failed:
         answers.failures[name] = failed.failure
-        if failed.failure.kind in (FailureKind.NOT_AUTHORISED, FailureKind.PROTOCOL_ERROR, FailureKind.HTTP_STATUS):
-            answers.answered.append(name)  # something is there, and it speaks
     except OSError as error:
         answers.failures[name] = failure_of(Operation.CONNECT, error)
-    except Exception as error:  # a library that a hostile answer broke: this device's own trouble
-        detail = f"{type(error).__name__}: {error}"[:300]
-        answers.failures[name] = Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, detail)
-        answers.answered.append(name)
-    else:
-        answers.answered.append(name)
+    except Exception as error:  # a library that a hostile answer broke, or that we use wrongly
+        operation = Operation.READ if name in answers.answered else Operation.PREPARE
+        kind = FailureKind.PROTOCOL_ERROR if name in answers.answered else FailureKind.UNKNOWN
+        answers.failures[name] = Failure(operation, kind, f"{type(error).__name__}: {error}"[:300])
 
 
 def _seen(
@@ -155,7 +183,7 @@ def _seen(
         readings=readings.numbers,
         words=readings.words,
         failed=readings.failed,
-        remarks=remarks(profile.limits, readings),
+        remarks=[*remarks(profile.limits, readings), *(one[:MAX_REMARK] for one in readings.odd)][:MAX_REMARKS],
         seconds=seconds,
     )
 
@@ -171,47 +199,41 @@ def _of(profile: Profile, protocol: str) -> list[str]:
     return sorted(FROM_STREAM) if protocol == "rtsp" else []
 
 
-async def _snmp(spec: DeviceSpec, profile: Profile, address: str, snmp: Snmp, answers: _Answers) -> None:
-    access, port = access_of(spec.snmp), int(spec.snmp.get("port", 161))
+async def _snmp(device: _Asked, snmp: Snmp, answers: _Answers) -> None:
+    spec, profile, readings = device.spec, device.profile, answers.readings
+    access, port, speaks = access_of(spec.snmp), _port(spec.snmp, 161), answers.speaks("snmp")
     single = [one.oid for one in profile.snmp if one.compute in ("value", "text", "leading_number", "date_and_time")]
-    now = datetime.now(UTC)
-    objects: dict[str, Value | None] = await snmp.get(address, access, single or ["1.3.6.1.2.1.1.3.0"], port)
-    wanted = list(dict.fromkeys(column for one in profile.snmp for column in one.columns))
-    columns, broken = await _columns(snmp, address, access, wanted, port)
-    read_snmp(profile.snmp, objects, columns, now, answers.readings)
-    for one in profile.snmp:  # why a table did not come says more than that it has no rows
-        for column in one.columns:
-            if column in broken:
-                answers.readings.lack(one.reading, broken[column])
-
-
-async def _columns(
-    snmp: Snmp, address: str, access: Access, wanted: Sequence[str], port: int
-) -> tuple[dict[str, Rows], dict[str, Failure]]:
-    """Tables of a device that has answered before: what does not come is a bad reading, not a device that is down."""
+    now = datetime.now(device.zone)
     try:
-        return await snmp.walk(address, access, wanted, port)
-    except ProbeFailed as failed:
-        if failed.failure.kind is not FailureKind.PROTOCOL_ERROR or len(wanted) < 2:
-            return {}, dict.fromkeys(wanted, failed.failure)
-    rows: dict[str, Rows] = {}
-    broken: dict[str, Failure] = {}
-    for column in wanted:  # an agent that errs at one of them, or at so many
-        try:
-            had, bad = await snmp.walk(address, access, [column], port)
-        except ProbeFailed as failed:
-            had, bad = {}, {column: failed.failure}
-        rows |= had
-        broken |= bad
-    return rows, broken
+        objects, lost = await snmp.get(device.address, access, single or ["1.3.6.1.2.1.1.3.0"], port)
+        wanted = list(dict.fromkeys(column for one in profile.snmp for column in one.columns))
+        columns, broken = await snmp.walk(device.address, access, wanted, port)
+    finally:
+        if snmp.heard(device.address, access, port):
+            speaks()
+    speaks()  # whatever address its answer came from
+    read_snmp(profile.snmp, objects, columns, now, readings)
+    for one in profile.snmp:  # why an object or a table did not come says more than that it is not there
+        if one.oid in lost and objects.get(one.oid) is None:
+            readings.lack(one.reading, lost[one.oid])
+        for column in one.columns:
+            if column not in broken or column in one.beside:
+                continue
+            if one.reading in readings.numbers:  # of the rows that came: used, and told
+                readings.failed[one.reading] = broken[column]
+            else:
+                readings.lack(one.reading, broken[column])
 
 
-async def _onvif(spec: DeviceSpec, profile: Profile, address: str, answers: _Answers) -> None:
+async def _onvif(device: _Asked, answers: _Answers) -> None:
     """The device's own words, and its stream where the inventory does not name one."""
+    spec, profile, address = device.spec, device.profile, device.address
     user, password = spec.onvif.get("user"), _secret(spec.onvif.get("password_file"))
-    camera = Camera(address, int(spec.onvif.get("port", 80)), user, password or "")
+    port, tls = _onvif_port(spec, profile)
+    camera = Camera(address, port, user, password or "", tls, answers.speaks("onvif"))
     wanted = [name for name in profile.onvif if name != "stream_up" or not spec.rtsp]
-    url = await read_camera(camera, wanted, answers.readings, lambda: answers.answered.append("onvif"))
+    zone = datetime.now(device.zone).utcoffset() or timedelta(0)
+    url = await read_camera(camera, wanted, answers.readings, zone)
     if url is None:
         return
     try:
@@ -228,7 +250,8 @@ async def _onvif(spec: DeviceSpec, profile: Profile, address: str, answers: _Ans
 async def _rtsp(spec: DeviceSpec, answers: _Answers) -> None:
     password = _secret(spec.rtsp.get("password_file"))
     transport = spec.rtsp.get("transport", "auto")
-    _heard(await listen(spec.rtsp["url"], spec.rtsp.get("user"), password, transport), answers.readings)
+    speaks = answers.speaks("rtsp")
+    _heard(await listen(spec.rtsp["url"], spec.rtsp.get("user"), password, transport, speaks), answers.readings)
 
 
 def _no_stream(why: Failure, readings: Readings) -> None:
@@ -251,12 +274,13 @@ def _heard(stream: Stream, readings: Readings) -> None:
             readings.put("stream_loss_ratio", one.listener.loss_ratio)
             readings.put("stream_jitter_seconds", one.listener.jitter_seconds)
         readings.words["codec"] = "+".join(heard.media.codec or "?" for heard in stream.heard)
+    readings.odd += [f"stream: {failure.detail}" for _, failure in stream.refused]
 
 
 async def _http(profile: Profile, address: str, answers: _Answers) -> None:
     if profile.http is None:
         return
-    body = await ask(address, profile.http)
+    body = await ask(address, profile.http, answers.speaks("http"))
     if profile.http.readings:
         if body is None:
             for one in profile.http.readings:
@@ -265,7 +289,7 @@ async def _http(profile: Profile, address: str, answers: _Answers) -> None:
             read_json(profile.http.readings, body, answers.readings)
 
 
-async def _icmp(address: str) -> None:
+async def _icmp(address: str, answers: _Answers) -> None:
     """Two echoes, one answer is enough. Raises ProbeFailed."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with Pinger(address, family) as pinger:
@@ -273,18 +297,29 @@ async def _icmp(address: str) -> None:
         await pinger.settle(ECHO_SECONDS)
         if not pinger.echoes.rtt_seconds:
             raise ProbeFailed(Operation.CONNECT, FailureKind.TIMEOUT, f"no echo within {ECHO_SECONDS:.0f} s")
+    answers.speaks("icmp")()
 
 
-async def _tcp(address: str, port: int) -> None:
+async def _tcp(address: str, port: int, answers: _Answers) -> None:
     """A refused connection is an answer too: the machine lives."""
     with contextlib.suppress(ConnectionRefusedError):
         async with asyncio.timeout(TCP_SECONDS):
             _, writer = await asyncio.open_connection(address, port)
         writer.close()
+    answers.speaks("tcp")()
+
+
+def _port(table: dict[str, str], default: int) -> int:
+    """The port that agent.toml names."""
+    return ascii_integer(table.get("port", ""), 65_535) or default
 
 
 def access_of(given: dict[str, str]) -> Access:
     """Credentials with their secrets read from files, here in the worker and nowhere else. Raises ProbeFailed."""
+    for key in ("auth_file", "priv_file"):
+        if len(_secret(given.get(key)) or "-" * SHORTEST_KEY) < SHORTEST_KEY:
+            detail = f"{given[key]}: shorter than the {SHORTEST_KEY} characters that SNMPv3 needs"
+            raise ProbeFailed(Operation.PREPARE, FailureKind.NOT_CONFIGURED, detail)
     return Access(
         version=given.get("version", "2c"),
         community=_secret(given.get("community_file")) or "",

@@ -21,7 +21,7 @@ FROM_STREAM = frozenset({"stream_up", "stream_bits_per_second", "stream_loss_rat
 FROM_ONVIF = ("clock_offset_seconds", "firmware", "recording", "stream_up")
 """What ONVIF can tell; `stream_up` stands for the whole stream, whose address the device tells."""
 COMPUTE = ("value", "text", "leading_number", "mean", "sum", "max", "worst_free_ratio", "sum_bytes", "date_and_time")
-OID_PATTERN = r"[012](\.\d{1,10}){1,60}"
+OID_PATTERN = r"[012](\.[0-9]{1,10}){1,60}"
 _OID_HINT = Text("an object identifier like 1.3.6.1.2.1.1.3.0", "形如 1.3.6.1.2.1.1.3.0 的对象标识符")
 
 
@@ -32,8 +32,10 @@ class SnmpReading:
     `compute`: how values become the reading. `value` and `text`: the one object; `leading_number`: of a text like "15 PERCENT".
     `mean`, `sum`, `max`: over a column (`oid`). `worst_free_ratio` and `sum_bytes`: over rows of a storage table with `size_oid`,
     `used_oid` or `free_oid`, `unit_oid`, of `only` types in `type_oid`. `date_and_time`: an SNMPv2-TC DateAndTime, as an offset to now.
-    `multiply` scales numbers, and `map` gives numbers for states. `optional`: some models have no such object, and that is no failure.
-    Several entries for one reading: the last that the device has.
+    `access_oid` and `row_oid` (hrFSAccess, hrFSStorageIndex) tell which rows are mounted read-only, `name_oid` where they are mounted: what is
+    read-only, removable, in memory, or smaller than `minimum_bytes` holds no lessons and is left out.
+    `multiply` scales numbers, and `map` gives numbers for states. `unknown`: what the device answers when it does not know; no reading then.
+    `optional`: some models have no such object, and that is no failure. Several entries for one reading: the last that the device has.
     """
 
     reading: str
@@ -48,6 +50,11 @@ class SnmpReading:
     size_oid: str | None = None
     used_oid: str | None = None
     free_oid: str | None = None
+    name_oid: str | None = None
+    access_oid: str | None = None
+    row_oid: str | None = None
+    minimum_bytes: int = 0
+    unknown: tuple[int, ...] = ()
     optional: bool = False
 
     @property
@@ -55,7 +62,13 @@ class SnmpReading:
         """The columns of tables it is worked out from; none for single objects."""
         if self.compute in ("mean", "sum", "max"):
             return (self.oid,)
-        return tuple(one for one in (self.type_oid, self.unit_oid, self.size_oid, self.used_oid, self.free_oid) if one)
+        named = (self.type_oid, self.unit_oid, self.size_oid, self.used_oid, self.free_oid, *self.beside)
+        return tuple(one for one in named if one)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Columns that tell what a row is; without them all rows count."""
+        return tuple(one for one in (self.name_oid, self.access_oid, self.row_oid) if one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +116,8 @@ class Profile:
     """Has it ports that classrooms hang on?"""
     limits: tuple[Limit, ...] = ()
     onvif: tuple[str, ...] = ()
+    onvif_tls: bool = False
+    """Does it speak ONVIF by HTTPS only?"""
 
     @property
     def readings(self) -> tuple[str, ...]:
@@ -141,6 +156,7 @@ def load_profile(path: Path) -> Profile:
         if one not in PROTOCOLS:
             listed = ", ".join(PROTOCOLS)
             top.wrong("up_when_any", f"'{one}' is none of {listed}", f"“{one}”不在 {listed} 之中")
+    onvif, onvif_tls = _onvif(top.table("onvif")) if "onvif" in top else ((), False)
     profile = Profile(
         name=name,
         title=Text(top.string("title_en") or "", top.string("title_zh") or ""),
@@ -151,7 +167,8 @@ def load_profile(path: Path) -> Profile:
         ports=top.boolean("ports", False),
         tcp_port=top.integer("tcp_port", None, minimum=1, maximum=65_535),
         limits=tuple(_limit(table) for table in top.tables("limit")),
-        onvif=_onvif(top.table("onvif")) if "onvif" in top else (),
+        onvif=onvif,
+        onvif_tls=onvif_tls,
     )
     top.done()
     if "onvif" in up and not profile.onvif:
@@ -178,6 +195,11 @@ def _snmp(table: Table) -> SnmpReading:
         size_oid=_oid(table, "size_oid", needed=compute in ("worst_free_ratio", "sum_bytes")),
         used_oid=_oid(table, "used_oid", needed=compute == "worst_free_ratio" and "free_oid" not in table),
         free_oid=_oid(table, "free_oid"),
+        name_oid=_oid(table, "name_oid"),
+        access_oid=_oid(table, "access_oid"),
+        row_oid=_oid(table, "row_oid", needed="access_oid" in table),
+        minimum_bytes=table.integer("minimum_bytes", 0, maximum=10**15),
+        unknown=_numbers(table, "unknown"),
         optional=table.boolean("optional", False),
     )
     table.done()
@@ -198,14 +220,15 @@ def _http(table: Table) -> Http:
     return found
 
 
-def _onvif(table: Table) -> tuple[str, ...]:
+def _onvif(table: Table) -> tuple[tuple[str, ...], bool]:
     found = table.strings("readings", FROM_ONVIF)
     for one in found:
         if one not in FROM_ONVIF:
             listed = ", ".join(FROM_ONVIF)
             table.wrong("readings", f"'{one}' is none of {listed}", f"“{one}”不在 {listed} 之中")
+    tls = table.boolean("tls", False)
     table.done()
-    return found
+    return found, tls
 
 
 def _http_reading(table: Table) -> HttpReading:
@@ -240,6 +263,15 @@ def _oid(table: Table, key: str, needed: bool = False) -> str | None:
         return None
     found: str | None = table.string(key, pattern=OID_PATTERN, hint=_OID_HINT)
     return found
+
+
+def _numbers(table: Table, key: str) -> tuple[int, ...]:
+    """Whole numbers, written as text: `unknown = ["-1"]`."""
+    found = table.strings(key, ())
+    for one in found:
+        if re.fullmatch(r"-?[0-9]{1,18}", one) is None:
+            table.wrong(key, f"'{one}' is no whole number", f"“{one}”不是整数")
+    return tuple(int(one) for one in found if re.fullmatch(r"-?[0-9]{1,18}", one))
 
 
 def _map(table: Table) -> tuple[tuple[str, float], ...]:

@@ -4,26 +4,34 @@ import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from math import isfinite
 from typing import Any
 
 from campus_agent.devices.profile import HttpReading, Limit, SnmpReading
+from campus_wire.digits import ascii_integer
 from campus_wire.failures import Failure, FailureKind, Operation
 
 Value = int | bytes | str
 Columns = Mapping[str, Mapping[str, Value]]
 """Column identifier -> row index -> value."""
 MAX_TEXT = 120
+MAX_PLACE = 100_000
+"""Of an item in a JSON list."""
+READ_ONLY = 2
+"""hrFSAccess (RFC 2790)."""
+_NO_STORAGE = re.compile(r"/(dev|proc|sys|run|tmp|media|snap|boot|rom|mnt/(usb|sd|cd)\w*)(/.*)?")
+"""Where Linux mounts what is removable, in memory, or its own: agents call all of it fixed disks."""
 
 
 @dataclass(slots=True)
 class Readings:
-    """What is known of a device: numbers, words, and what did not work, by reading."""
+    """What is known of a device: numbers, words, what did not work by reading, and oddities worth a remark."""
 
     numbers: dict[str, float] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     failed: dict[str, Failure] = field(default_factory=dict)
+    odd: list[str] = field(default_factory=list)
 
     def fail(self, reading: str, detail: str, kind: FailureKind = FailureKind.PROTOCOL_ERROR) -> None:
         """A reading that could not be had; one that another protocol gave stays."""
@@ -56,6 +64,10 @@ class Missing(Nonsense):
     """The device has no such object, or no row of it."""
 
 
+class Unknown(Nonsense):
+    """The device has the object and does not know: no reading, and no failure."""
+
+
 def read_snmp(
     wanted: tuple[SnmpReading, ...],
     objects: Mapping[str, Value | None],
@@ -63,11 +75,13 @@ def read_snmp(
     now: datetime,
     into: Readings,
 ) -> None:
-    """All readings of a profile's SNMP part from what was got."""
+    """All readings of a profile's SNMP part from what was got. `now` is in the school's zone: a device that names none means that."""
     for one in wanted:
         try:
             value = _COMPUTE[one.compute](one, objects, columns, now)
             into.put(one.reading, value if isinstance(value, str) else _sane(one.reading, value * one.multiply))
+        except Unknown:
+            continue
         except Nonsense as error:
             if not (one.optional and isinstance(error, Missing)):
                 into.fail(one.reading, f"{one.object}: {error}")
@@ -100,13 +114,13 @@ def remarks(limits: tuple[Limit, ...], readings: Readings) -> list[str]:
     return found
 
 
-def date_and_time(octets: bytes) -> datetime:
-    """SNMPv2-TC DateAndTime (RFC 2579): 8 or 11 octets. Without a zone it is taken as UTC. Raises Nonsense."""
+def date_and_time(octets: bytes, local: tzinfo) -> datetime:
+    """SNMPv2-TC DateAndTime (RFC 2579): 8 octets are local time, 11 name their offset from UTC. Raises Nonsense."""
     if len(octets) not in (8, 11):
         raise Nonsense(f"a DateAndTime of {len(octets)} octets")
     year, month, day, hour, minute, second, _ = struct.unpack(">HBBBBBB", octets[:8])
-    zone: timezone = UTC
-    if len(octets) == 11:
+    zone = local
+    if octets[8:9] in (b"+", b"-"):
         sign = 1 if octets[8:9] == b"+" else -1
         zone = timezone(sign * timedelta(hours=min(octets[9], 14), minutes=min(octets[10], 59)))
     try:
@@ -116,7 +130,10 @@ def date_and_time(octets: bytes) -> datetime:
 
 
 def _value(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
-    return _mapped(_had(objects.get(one.oid)), one.map)
+    value = _had(objects.get(one.oid))
+    if value in one.unknown:
+        raise Unknown("the device does not know")
+    return _mapped(value, one.map)
 
 
 def _text(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> str:
@@ -126,7 +143,7 @@ def _text(one: SnmpReading, objects: Mapping[str, Value | None], columns: Column
 
 def _leading_number(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
     text = _text(one, objects, columns, now)
-    found = re.match(r"\d{1,15}(\.\d{1,9})?(?![\d.])", text)
+    found = re.match(r"[0-9]{1,15}(\.[0-9]{1,9})?(?![0-9.])", text)
     if found is None:
         raise Nonsense(f"'{text}' begins with no number")
     return float(found[0])
@@ -136,12 +153,15 @@ def _offset(one: SnmpReading, objects: Mapping[str, Value | None], columns: Colu
     value = _had(objects.get(one.oid))
     if not isinstance(value, bytes):
         raise Nonsense("not a DateAndTime")
-    return (date_and_time(value) - now).total_seconds()
+    return (date_and_time(value, now.tzinfo or UTC) - now).total_seconds()
 
 
 def _of_column(reduce: Callable[[list[float]], float]) -> "_Compute":
     def compute(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
-        numbers = [_mapped(value, one.map) for value in columns.get(one.oid, {}).values()]
+        values = columns.get(one.oid, {}).values()
+        numbers = [_mapped(value, one.map) for value in values if value not in one.unknown]
+        if values and not numbers:
+            raise Unknown("the device does not know")
         if not numbers:
             raise Missing("no rows")
         return reduce(numbers)
@@ -171,14 +191,27 @@ def _total_bytes(one: SnmpReading, objects: Mapping[str, Value | None], columns:
 def _storage_rows(one: SnmpReading, columns: Columns) -> list[tuple[str, float]]:
     """Rows of the wanted type with a size, by index. Sizes beyond 2^31 come as negative numbers from some agents (Integer32)."""
     types = columns.get(one.type_oid or "", {})
+    units = columns.get(one.unit_oid or "", {})
+    left_out = _no_storage(one, columns)
     found = []
     for index, raw in columns.get(one.size_oid or "", {}).items():
-        if one.only is not None and types.get(index) != one.only:
+        if index in left_out or (one.only is not None and types.get(index) != one.only):
             continue
         size = _number(raw)
         size += 2**32 if size < 0 else 0
-        if size > 0:
+        if size > 0 and size * _number(units.get(index, 1)) >= one.minimum_bytes:
             found.append((index, size))
+    return found
+
+
+def _no_storage(one: SnmpReading, columns: Columns) -> set[str]:
+    """Rows that are mounted read-only, or where nothing is kept."""
+    storage = columns.get(one.row_oid or "", {})
+    access = columns.get(one.access_oid or "", {})
+    found = {str(storage[index]) for index, value in access.items() if value == READ_ONLY and index in storage}
+    for index, name in columns.get(one.name_oid or "", {}).items():
+        if isinstance(name, bytes) and _NO_STORAGE.fullmatch(name.decode("utf-8", "replace")):
+            found.add(index)
     return found
 
 
@@ -250,10 +283,11 @@ def _at(body: Any, path: str) -> Any:
     for part in path.split("."):
         if isinstance(here, dict) and part in here:
             here = here[part]
-        elif isinstance(here, list) and part.isdigit() and int(part) < len(here):
-            here = here[int(part)]
-        else:
+            continue
+        place = ascii_integer(part, MAX_PLACE)
+        if not isinstance(here, list) or place is None or place >= len(here):
             raise Nonsense("not in the answer")
+        here = here[place]
     return here
 
 

@@ -1,24 +1,33 @@
-"""Ask a device by SNMP (v2c, v3), through pysnmp behind a narrow interface: get some objects, walk columns.
+"""Ask a device by SNMP (v2c, v3; IPv4, IPv6), through pysnmp behind a narrow interface: get some objects, walk columns.
 
-Everything is bounded: time by timeouts and the caller's deadline, memory by the number of rows. An agent that repeats itself (identifiers
-that do not increase, RFC 3416 section 4.2.2) is told apart from one that is silent. Secrets live in memory only.
+Everything is bounded: time by time-outs and budgets, memory by the number of rows. What an agent cannot do at once it is asked in smaller pieces:
+fewer objects when an answer is too big, without the object it errs at, GETNEXT where GETBULK is not answered, each column alone. What came is
+kept, and why the rest did not come is told beside it: rows in no order are rows; rows that come again are the end. Secrets live in memory only.
 """
 
+import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Any
 
+from pysnmp.carrier.asyncio.dgram.udp import UdpAsyncioTransport
+from pysnmp.carrier.asyncio.dgram.udp6 import Udp6AsyncioTransport
 from pysnmp.hlapi.v3arch.asyncio import (
     CommunityData,
     ContextData,
     ObjectIdentity,
     ObjectType,
     SnmpEngine,
+    Udp6TransportTarget,
     UdpTransportTarget,
     UsmUserData,
     bulk_cmd,
     get_cmd,
+    next_cmd,
+    usmAesBlumenthalCfb256Protocol,
     usmAesCfb128Protocol,
     usmAesCfb256Protocol,
     usmHMAC192SHA256AuthProtocol,
@@ -33,27 +42,42 @@ from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import Failure, FailureKind, Operation
 
 PORT = 161
-TIMEOUT_SECONDS = 1.5
+TIMEOUT_SECONDS = 2.0
 RETRIES = 1
+GET_SECONDS, WALK_SECONDS = 8.0, 8.0
+"""Budgets of all requests together: what has not come by then is told as late."""
 OBJECTS_A_REQUEST = 8
 VALUES_A_REQUEST = 30
 """Of all columns together. More saves round trips to long tables, but what comes of the next table is decoded in vain: of 30, 40, 60, the least CPU
 for hosts with a dozen rows. What an agent cannot fit it leaves out, and is asked for again."""
 MAX_ROWS = 512
 """More rows than a small device's tables have; an endless walk ends here."""
+SHORTEST_KEY = 8
+"""Characters of an SNMPv3 passphrase (RFC 3414 section 11.2)."""
+SYS_UP_TIME = "1.3.6.1.2.1.1.3.0"
+_TOO_BIG, _NO_SUCH_NAME, _AUTHORIZATION_ERROR = 1, 2, 16
 AUTH_PROTOCOLS = {"sha": usmHMACSHAAuthProtocol, "sha256": usmHMAC192SHA256AuthProtocol}
-PRIV_PROTOCOLS = {"aes": usmAesCfb128Protocol, "aes256": usmAesCfb256Protocol}
+PRIV_PROTOCOLS = {
+    "aes": usmAesCfb128Protocol,
+    "aes256": usmAesCfb256Protocol,
+    "aes256-reeder": usmAesCfb256Protocol,
+    "aes256-blumenthal": usmAesBlumenthalCfb256Protocol,
+}
+"""Two drafts make a key of 256 bits from SHA-1's 160 (draft-reeder-snmpv3-usm-3desede, draft-blumenthal-aes-usm); `aes256` tries both."""
+_OTHER_EXTENSION = "aes256-blumenthal"
 Value = int | bytes | str
 Rows = dict[str, Value]
 """Numbers as int, octet strings as bytes, object identifiers as dotted text."""
-_REFUSED = (
-    "wrongDigest",
-    "unknownUserName",
-    "authorizationError",
-    "unsupportedSecurityLevel",
-    "decryptionError",
-    "notInTimeWindow",
-)
+_MAX_NUMBER = 2**64
+_REFUSED = {
+    "wrongDigest": "a wrong authentication password or protocol",
+    "authenticationFailure": "a wrong authentication password or protocol",
+    "unknownUserName": "the device does not know this SNMPv3 user",
+    "authorizationError": "the user may not read this",
+    "unsupportedSecurityLevel": "the device wants another security level of this user: with or without authentication and privacy",
+    "decryptionError": "a wrong privacy password or protocol, or the other key extension of AES-256",
+    "notInTimeWindow": "the device's SNMPv3 clock does not fit",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +93,44 @@ class Access:
     priv_protocol: str = "aes"
 
 
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """One response: its error, and what it binds."""
+
+    status: int
+    index: int
+    bindings: list[tuple[str, Value | None]]
+    words: str = ""
+
+    @property
+    def failure(self) -> Failure:
+        """The error as data."""
+        kind = FailureKind.NOT_AUTHORISED if self.status == _AUTHORIZATION_ERROR else FailureKind.PROTOCOL_ERROR
+        return Failure(Operation.READ, kind, self.words)
+
+    def culprit(self, asked: Sequence[str]) -> str | None:
+        """Which of the objects asked for is the error about? None when it does not say."""
+        return asked[self.index - 1] if 1 <= self.index <= len(asked) else None
+
+
+@dataclass(slots=True)
+class _Part:
+    """Columns that are walked together: how many rows at once, and whether by GETBULK."""
+
+    columns: list[str]
+    rows: int
+    bulk: bool = True
+    retries: int = RETRIES
+
+
 class Snmp:
     """A whole poll round: an engine for each set of credentials, because an engine knows a user by name only."""
 
     def __init__(self) -> None:
         """Nothing is sent."""
         self._engines: dict[Access, SnmpEngine] = {}
+        self._arrived: dict[Access, set[tuple[str, int]]] = {}
+        self._extension: dict[tuple[str, int], str] = {}
 
     def close(self) -> None:
         """Let go of the sockets."""
@@ -82,91 +138,301 @@ class Snmp:
             with contextlib.suppress(Exception):  # whatever the library's dispatcher thinks of it
                 engine.close_dispatcher()
 
-    def _engine(self, access: Access) -> SnmpEngine:
-        if access not in self._engines:
-            self._engines[access] = SnmpEngine()
-        return self._engines[access]
+    def heard(self, address: str, access: Access, port: int = PORT) -> bool:
+        """Have octets come from there, to questions of this access?"""
+        asked = (access, replace(access, priv_protocol=_OTHER_EXTENSION))
+        return any((address.partition("%")[0], port) in self._arrived.get(one, ()) for one in asked)
 
-    async def get(self, address: str, access: Access, oids: Sequence[str], port: int = PORT) -> dict[str, Value | None]:
-        """The values of some objects; None where the device has none. Raises ProbeFailed."""
-        found: dict[str, Value | None] = {}
-        for first in range(0, len(oids), OBJECTS_A_REQUEST):
-            part = oids[first : first + OBJECTS_A_REQUEST]
-            answer = await get_cmd(
-                self._engine(access),
-                _who(access),
-                await _where(address, port),
-                ContextData(),
-                *(_Numeric(oid) for oid in part),
-                lookupMib=False,
-            )
-            found |= dict(_values(answer))
-        return {oid: found.get(oid) for oid in oids}
+    async def get(
+        self, address: str, access: Access, oids: Sequence[str], port: int = PORT
+    ) -> tuple[dict[str, Value | None], dict[str, Failure]]:
+        """The values of some objects, None where the device has none; and why some could not be had. Raises ProbeFailed when none could."""
+        found: dict[str, Value | None] = dict.fromkeys(oids)
+        lost: dict[str, Failure] = {}
+        asked = list(dict.fromkeys(oids))
+        parts = deque(asked[n : n + OBJECTS_A_REQUEST] for n in range(0, len(asked), OBJECTS_A_REQUEST))
+        end, retries = monotonic() + GET_SECONDS, RETRIES
+        while parts:
+            part = parts.popleft()
+            if monotonic() > end:
+                lost |= dict.fromkeys(part, _late(GET_SECONDS))
+                continue
+            try:
+                reply = await self._ask((address, port), access, part, retries=retries)
+            except ProbeFailed as failed:
+                if failed.failure.kind is not FailureKind.TIMEOUT:
+                    raise
+                if retries:  # silent to all of it: to everything, or to what one object asks?
+                    await self._ask((address, port), access, [SYS_UP_TIME], retries=0, failed=failed)
+                retries = 0
+                if len(part) > 1:
+                    parts.extend([oid] for oid in part)
+                else:
+                    lost[part[0]] = failed.failure
+                continue
+            if not reply.status:
+                found |= {oid: value for oid, value in reply.bindings if oid in found}
+            else:
+                parts.extendleft(reversed(_without_error(part, reply, lost)))
+        return found, lost
 
     async def walk(
-        self, address: str, access: Access, columns: Sequence[str], port: int = PORT, max_rows: int = MAX_ROWS
+        self,
+        address: str,
+        access: Access,
+        columns: Sequence[str],
+        port: int = PORT,
+        max_rows: int = MAX_ROWS,
+        seconds: float = WALK_SECONDS,
     ) -> tuple[dict[str, Rows], dict[str, Failure]]:
-        """Columns of tables, all at once: rows by index ("" for none) of each, and why a column is not to be had.
+        """Columns of tables, all at once: rows by index ("" for none) of each, and why a column is not to be had, or not whole."""
+        walk = _Walk(columns, max_rows)
+        end = monotonic() + seconds
+        while walk.parts:
+            part = walk.parts[0]
+            left = end - monotonic()
+            if left <= 0:
+                walk.lose(part.columns, _late(seconds))
+                walk.parts.popleft()
+                continue
+            asked = [walk.last[column] for column in part.columns]
+            try:
+                async with asyncio.timeout(left):
+                    reply = await self._ask((address, port), access, asked, part.rows, part.bulk, part.retries)
+            except TimeoutError:
+                continue
+            except ProbeFailed as failed:
+                walk.parts.popleft()
+                if not self.heard(address, access, port):  # it is not there at all
+                    walk.lose(columns, failed.failure)
+                    break
+                walk.take_silence(part, failed.failure)
+                continue
+            walk.parts.popleft()
+            walk.take(part, reply)
+        return walk.rows, walk.broken
 
-        Raises ProbeFailed when the device does not answer, or refuses. A column that never ends is that column's own failure.
-        """
-        rows: dict[str, Rows] = {column: {} for column in columns}
-        broken: dict[str, Failure] = {}
-        last = {column: _numbers(column) for column in columns}
-        while last:
-            asked = list(last)
-            answer = await bulk_cmd(
-                self._engine(access),
-                _who(access),
-                await _where(address, port),
-                ContextData(),
-                0,
-                max(1, VALUES_A_REQUEST // len(asked)),
-                *(_Numeric(last[column]) for column in asked),
-                lookupMib=False,
-            )
-            got = list(_values(answer))
-            for place, (oid, value) in enumerate(
-                got
-            ):  # row by row, in each the columns as asked (RFC 3416 section 4.2.3)
-                column = asked[place % len(asked)]
-                if column not in last:
-                    continue
-                if value is None or not oid.startswith(column + "."):
-                    del last[column]
-                    continue
-                failure = _endless(column, oid, last[column], len(rows[column]), max_rows)
-                if failure is not None:
-                    broken[column] = failure
-                    del last[column], rows[column]
-                    continue
-                last[column] = _numbers(oid)
-                rows[column][oid.removeprefix(column + ".")] = value
-            if len(got) < len(asked):  # less than a row: there is no more
-                break
-        return rows, broken
+    async def _ask(
+        self,
+        where: tuple[str, int],
+        access: Access,
+        oids: Sequence[str],
+        rows: int = 0,
+        bulk: bool = False,
+        retries: int = RETRIES,
+        failed: ProbeFailed | None = None,
+    ) -> _Reply:
+        """One exchange: GET without `rows`, else GETBULK or GETNEXT. Raises ProbeFailed for silence (`failed` if given) and refusals."""
+        extended = replace(access, priv_protocol=self._extension.get(where, access.priv_protocol))
+        try:
+            return await self._exchange(where, extended, oids, rows, bulk, retries)
+        except ProbeFailed as error:
+            if access.priv_protocol == "aes256" and extended == access and self.heard(where[0], access, where[1]):
+                other = replace(access, priv_protocol=_OTHER_EXTENSION)
+                with contextlib.suppress(ProbeFailed):
+                    reply = await self._exchange(where, other, oids, rows, bulk, retries)
+                    self._extension[where] = other.priv_protocol
+                    return reply
+            raise (failed or error) from None
+
+    async def _exchange(
+        self, where: tuple[str, int], access: Access, oids: Sequence[str], rows: int, bulk: bool, retries: int
+    ) -> _Reply:
+        target = await (_Target6 if ":" in where[0] else _Target).create(
+            where, timeout=TIMEOUT_SECONDS, retries=retries
+        )
+        target.arrived = self._arrived.setdefault(access, set())
+        command, more = (bulk_cmd, (0, rows)) if rows and bulk else (next_cmd if rows else get_cmd, ())
+        if access not in self._engines:
+            self._engines[access] = SnmpEngine()
+        engine = self._engines[access]
+        objects = (_Numeric(oid) for oid in oids)
+        answer = await command(engine, _who(access), target, ContextData(), *more, *objects, lookupMib=False)
+        return self._reply(answer, access, where)
+
+    def _reply(self, answer: Any, access: Access, where: tuple[str, int]) -> _Reply:
+        """Raises ProbeFailed for silence and refusals."""
+        indication, status, index, bindings = answer
+        if not indication:
+            values = [(str(one[0]), _plain(one[1])) for one in bindings or ()]
+            return _Reply(int(status), int(index), values, f"{status.prettyPrint()} at {int(index)}" if status else "")
+        name = type(indication).__name__
+        name = name[:1].lower() + name[1:]
+        if name == "requestTimedOut":
+            if access.version == "3":
+                words = "no answer to SNMPv3 (it may be switched off, or not know this user)"
+            else:
+                words = "no answer (or a wrong community)"
+            raise ProbeFailed(Operation.READ, FailureKind.TIMEOUT, words)
+        if name in _REFUSED:
+            raise ProbeFailed(Operation.AUTHENTICATE, FailureKind.NOT_AUTHORISED, f"{name}: {_REFUSED[name]}")
+        raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, name)
+
+
+def _without_error(part: list[str], reply: _Reply, lost: dict[str, Failure]) -> list[list[str]]:
+    """What to ask instead of objects that were answered by an error: fewer at once, or the others; what cannot be had is lost."""
+    if len(part) == 1:
+        if reply.status != _NO_SUCH_NAME:
+            lost[part[0]] = reply.failure
+        return []
+    culprit = reply.culprit(part) if reply.status != _TOO_BIG else None
+    if culprit is None:
+        return [part[: len(part) // 2], part[len(part) // 2 :]]
+    return [[oid for oid in part if oid != culprit], [culprit]]  # alone, since some agents blame the wrong one
+
+
+class _Walk:
+    """Where each column stands. `parts` are what is to be asked next, `rows` what came, `broken` why a column is not whole. No I/O."""
+
+    def __init__(self, columns: Sequence[str], max_rows: int) -> None:
+        self.rows: dict[str, Rows] = {column: {} for column in columns}
+        self.last = {column: column for column in columns}
+        self.broken: dict[str, Failure] = {}
+        self.parts: deque[_Part] = deque([_part(list(self.rows))] if columns else [])
+        self._max_rows = max_rows
+        self._silent: set[str] = set()
+
+    def lose(self, columns: Sequence[str], failure: Failure) -> None:
+        """These go on no more."""
+        self.broken |= dict.fromkeys(columns, failure)
+
+    def take(self, part: _Part, reply: _Reply) -> None:
+        """A response: rows, or an error of the agent."""
+        if reply.status:
+            self._take_error(part, reply)
+            return
+        asked, going = part.columns, dict.fromkeys(part.columns)
+        for place, (oid, value) in enumerate(reply.bindings):
+            column = asked[place % len(asked)]  # row by row, in each the columns as asked (RFC 3416 section 4.2.3)
+            if column in going and not self._row(column, oid, value):
+                del going[column]
+        if going and len(reply.bindings) >= len(asked):  # less than a row: there is no more
+            rows = _part(list(going)).rows if part.rows == _part(asked).rows else part.rows
+            self.parts.appendleft(_Part(list(going), rows, part.bulk, part.retries))
+
+    def take_silence(self, part: _Part, failure: Failure) -> None:
+        """No answer, or a refusal: what is silent together is asked apart, and at last by GETNEXT."""
+        if failure.kind is not FailureKind.TIMEOUT:
+            self.lose(part.columns, failure)
+        elif len(part.columns) > 1:
+            self.parts.extend(_Part([column], VALUES_A_REQUEST, part.bulk, 0) for column in part.columns)
+        elif part.bulk and _table(part.columns[0]) not in self._silent:
+            self.parts.appendleft(_Part(part.columns, 1, bulk=False, retries=0))
+        else:
+            self.lose(part.columns, failure)
+            table = _table(part.columns[0])
+            self._silent.add(table)
+            waiting = [one for one in self.parts if len(one.columns) == 1 and _table(one.columns[0]) == table]
+            for one in waiting:  # columns of a table that is silent: not waited for one by one
+                self.lose(one.columns, failure)
+                self.parts.remove(one)
+
+    def _row(self, column: str, oid: str, value: Value | None) -> bool:
+        """Take one; False when it is not the column's, or was there before, or is one too many."""
+        if value is None or not oid.startswith(column + "."):
+            return False
+        index = oid.removeprefix(column + ".")
+        if index in self.rows[column]:
+            detail = f"a walk of {column} that does not go on: {oid}"
+            self.broken[column] = Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, detail[:300])
+            return False
+        if len(self.rows[column]) >= self._max_rows:
+            detail = f"more than {self._max_rows} rows of {column}"
+            self.broken[column] = Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, detail)
+            return False
+        self.rows[column][index] = value
+        self.last[column] = oid
+        return True
+
+    def _take_error(self, part: _Part, reply: _Reply) -> None:
+        if reply.status == _TOO_BIG and part.rows > 1:
+            self.parts.appendleft(_Part(part.columns, part.rows // 2, part.bulk, part.retries))
+            return
+        culprit = reply.culprit(part.columns) if reply.status != _TOO_BIG else None
+        rest = [column for column in part.columns if column != culprit]
+        if culprit is None and len(part.columns) > 1:
+            self.parts.extendleft(_Part([column], part.rows, part.bulk, part.retries) for column in part.columns)
+            return
+        if culprit is not None and rest:
+            self.parts.appendleft(_Part(rest, part.rows, part.bulk, part.retries))
+        column = culprit or part.columns[0]
+        if part.bulk:
+            self.parts.append(_Part([column], 1, bulk=False, retries=part.retries))
+        elif reply.status != _NO_SUCH_NAME:  # that is how the end of everything is told to GETNEXT by SNMPv1
+            self.broken[column] = reply.failure
+
+
+def _part(columns: list[str]) -> _Part:
+    return _Part(columns, max(1, VALUES_A_REQUEST // len(columns)))
+
+
+def _table(column: str) -> str:
+    return column.rpartition(".")[0]
+
+
+def _late(seconds: float) -> Failure:
+    return Failure(Operation.READ, FailureKind.TIMEOUT, f"not read within {seconds:g} s")
+
+
+class _Counting(UdpAsyncioTransport):  # type: ignore[misc]
+    """Remembers whose octets arrived, whether the library understands them or not."""
+
+    arrived: set[tuple[str, int]] = set()
+
+    def datagram_received(self, datagram: bytes, transportAddress: Any) -> None:
+        """Octets of somebody."""
+        self.arrived.add((str(transportAddress[0]).partition("%")[0], int(transportAddress[1])))
+        super().datagram_received(datagram, transportAddress)
+
+
+class _Counting6(_Counting, Udp6AsyncioTransport):  # type: ignore[misc]
+    """The same by IPv6. Link-local addresses keep their scope."""
+
+    SOCK_FAMILY = Udp6AsyncioTransport.SOCK_FAMILY
+    ADDRESS_TYPE = Udp6AsyncioTransport.ADDRESS_TYPE
+
+    def normalize_address(self, transportAddress: Any) -> Any:
+        """As the socket takes it."""
+        scope = transportAddress[3] if len(transportAddress) > 3 else 0
+        return self.ADDRESS_TYPE((transportAddress[0].partition("%")[0], transportAddress[1], 0, scope))
+
+
+class _Opening:
+    """A target whose socket remembers."""
+
+    arrived: set[tuple[str, int]]
+    PROTO_TRANSPORT: Any
+    iface: Any
+
+    def open_client_mode(self) -> Any:
+        """The socket."""
+        self.transport = self.PROTO_TRANSPORT()
+        self.transport.arrived = self.arrived
+        return self.transport.open_client_mode(self.iface)
+
+
+class _Target(_Opening, UdpTransportTarget):  # type: ignore[misc]
+    """An agent by IPv4."""
+
+    PROTO_TRANSPORT = _Counting
+
+
+class _Target6(_Opening, Udp6TransportTarget):  # type: ignore[misc]
+    """An agent by IPv6."""
+
+    PROTO_TRANSPORT = _Counting6
 
 
 class _Numeric(ObjectType):  # type: ignore[misc]
     """An object asked for by its numbers alone: looking each up in MIBs that say nothing of it cost a quarter of a round's CPU."""
 
-    def __init__(self, oid: str | tuple[int, ...]) -> None:
+    def __init__(self, oid: str) -> None:
         super().__init__(ObjectIdentity(oid))
         self._asked = (ObjectName(oid), Null(""))
 
     def resolve_with_mib(self, *_: object, **__: object) -> tuple[Any, Any]:
         """As it is."""
         return self._asked
-
-
-def _endless(column: str, oid: str, last: tuple[int, ...], rows: int, max_rows: int) -> Failure | None:
-    """Does this walk never end?"""
-    if _numbers(oid) <= last:
-        detail = f"a walk of {column} that does not go on: {oid}"
-        return Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, detail[:300])
-    if rows >= max_rows:
-        return Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, f"more than {max_rows} rows of {column}")
-    return None
 
 
 def _who(access: Access) -> CommunityData | UsmUserData:
@@ -181,27 +447,6 @@ def _who(access: Access) -> CommunityData | UsmUserData:
     )
 
 
-async def _where(address: str, port: int) -> Any:
-    return await UdpTransportTarget.create((address, port), timeout=TIMEOUT_SECONDS, retries=RETRIES)
-
-
-def _values(answer: Any) -> Iterable[tuple[str, Value | None]]:
-    """The bindings of an answer. Raises ProbeFailed for silence, a refusal, or an error of the agent."""
-    indication, status, index, bindings = answer
-    if indication:
-        name = type(indication).__name__
-        name = name[:1].lower() + name[1:]
-        if name == "requestTimedOut":
-            raise ProbeFailed(Operation.READ, FailureKind.TIMEOUT, "no answer (or, with v2c, a wrong community)")
-        kind = FailureKind.NOT_AUTHORISED if name in _REFUSED else FailureKind.PROTOCOL_ERROR
-        raise ProbeFailed(Operation.AUTHENTICATE if kind is FailureKind.NOT_AUTHORISED else Operation.READ, kind, name)
-    if status:
-        kind = FailureKind.NOT_AUTHORISED if int(status) == 16 else FailureKind.PROTOCOL_ERROR
-        raise ProbeFailed(Operation.READ, kind, f"{status} at {index}")
-    for binding in bindings:
-        yield str(binding[0]), _plain(binding[1])
-
-
 def _plain(value: Any) -> Value | None:
     if isinstance(value, NoSuchObject | NoSuchInstance | EndOfMibView) or value is None:
         return None
@@ -211,10 +456,7 @@ def _plain(value: Any) -> Value | None:
     if hasattr(value, "asOctets"):
         return bytes(value.asOctets())
     try:
-        return int(value)
+        number = int(value)
     except (TypeError, ValueError):
         return None
-
-
-def _numbers(oid: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in oid.split("."))
+    return number if -_MAX_NUMBER < number < _MAX_NUMBER else None

@@ -1,18 +1,31 @@
-"""XML from a device, as a small tree, or one clear refusal. Standard library's expat with handlers of our own.
+"""XML from a device, as a small tree, as far as it is legible; read as it arrives. A reader of our own, because devices write what parsers refuse.
 
-Refused: document types (and with them every entity, inner or outer), too many octets, elements, attributes, or levels. Nothing is ever fetched.
+Read all the same: octets in GBK under any declaration, prefixes that nobody declared, a bare `&`, NUL, blank lines before the declaration, end
+tags that do not match, a text that breaks off. Such oddities are named in `odd`. Refused: document types (and with them every entity but the
+five of XML), and too many levels or attributes. Nothing is ever fetched. Elements that nobody needs are counted, not kept, and beyond the
+bounds the rest is left unread.
+
 Names are compared without their namespace: devices differ in prefixes and in versions of namespaces, not in what an element is called.
 """
 
+import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from xml.parsers import expat
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 40
 MAX_ELEMENTS = 5_000
 MAX_ATTRIBUTES = 40
 MAX_TEXT = 4_000
+MAX_TAG_BYTES = 16_384
+_PREDEFINED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+_REFERENCE = re.compile(r"&(?:#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6})|(lt|gt|amp|quot|apos));|&")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_TAG_END = re.compile(rb"""[^<>"']*(?:(?:"[^"]*"|'[^']*')[^<>"']*)*>""")
+_ATTRIBUTE = re.compile(rb"""([^\s=<>"'/]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_SECTIONS = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
+_LONGEST_SECTION = 9
 
 
 class XmlRefused(ValueError):
@@ -58,54 +71,203 @@ class Element:
 
 
 def parse(octets: bytes) -> Element:
-    """The root element. Raises XmlRefused."""
+    """The root element of a whole text. Raises XmlRefused."""
     if len(octets) > MAX_BYTES:
         raise XmlRefused(f"{len(octets)} octets of XML")
-    builder = _Builder()
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.text
-    parser.StartDoctypeDeclHandler = _refuse
-    parser.EntityDeclHandler = _refuse
-    try:
-        parser.Parse(octets, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        if isinstance(error, XmlRefused):
-            raise
-        raise XmlRefused(f"no XML: {error}"[:100]) from None
-    if builder.root is None:
-        raise XmlRefused("no XML")
-    return builder.root
-
-
-def _refuse(*_: object) -> None:
-    raise XmlRefused("a document type or entity")
+    reader = Reader()
+    reader.feed(octets)
+    if reader.full:
+        raise XmlRefused(f"more than {MAX_ELEMENTS} elements")
+    return reader.tree()
 
 
 @dataclass(slots=True)
-class _Builder:
+class Reader:
+    """Octets in, a tree out. `keep`: the local names of elements that are needed; what lies within any other is left out."""
+
+    keep: frozenset[str] | None = None
+    max_bytes: int = MAX_BYTES
     root: Element | None = None
-    _open: list[Element] = field(default_factory=list)
-    _count: int = 0
+    complete: bool = False
+    full: bool = False
+    odd: set[str] = field(default_factory=set)
+    _buffer: bytearray = field(default_factory=bytearray)
+    _open: list[tuple[str, Element | None]] = field(default_factory=list)
+    _read: int = 0
+    _elements: int = 0
+    _wide: codecs.IncrementalDecoder | None = None
 
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        self._count += 1
-        if self._count > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH or len(attributes) > MAX_ATTRIBUTES:
-            raise XmlRefused("more elements, levels or attributes than an answer needs")
-        element = Element(_local(name), {_local(key): value for key, value in attributes.items()})
+    def feed(self, octets: bytes) -> bool:
+        """Read on; True when nothing more is needed: the root has ended, or a bound is reached. Raises XmlRefused."""
+        first = self._read == 0
+        self._read += len(octets)
+        if first:
+            self._wide = _wide_decoder(octets)
+        self._buffer += self._wide.decode(octets).encode() if self._wide is not None else octets
+        place = 0
+        while not (self.complete or self.full):
+            after = self._step(place)
+            if after is None:
+                break
+            place = after
+        del self._buffer[:place]
+        self.full = self.full or self._read > self.max_bytes
+        return self.complete or self.full
+
+    def tree(self) -> Element:
+        """The root element, as far as it came. Raises XmlRefused where there is none."""
+        if self.root is None:
+            raise XmlRefused("no XML")
+        if not self.complete:
+            self.odd.add("it breaks off")
+        return self.root
+
+    def _step(self, place: int) -> int | None:
+        """Take the next piece of text or of markup; where the one after it begins, None when it is not whole yet."""
+        begin = self._buffer.find(b"<", place)
+        if begin < 0:
+            if len(self._buffer) - place > MAX_TAG_BYTES:
+                self._text(bytes(self._buffer[place:]))
+                return len(self._buffer)
+            return None
+        if begin > place:
+            self._text(bytes(self._buffer[place:begin]))
+            return begin
+        beginning = bytes(self._buffer[begin : begin + _LONGEST_SECTION])
+        for start, end in _SECTIONS:
+            if beginning.startswith(start):
+                return self._section(begin, start, end)
+            if start.startswith(beginning):
+                return None
+        match = _TAG_END.match(self._buffer, begin + 1, begin + MAX_TAG_BYTES)
+        if match is None:
+            return self._broken_tag(begin)
+        self._markup(bytes(self._buffer[begin + 1 : match.end() - 1]))
+        return match.end()
+
+    def _section(self, begin: int, start: bytes, end: bytes) -> int | None:
+        """A comment, an instruction, or text that is not markup."""
+        close = self._buffer.find(end, begin + len(start))
+        if close < 0:
+            if len(self._buffer) - begin > MAX_TAG_BYTES:
+                raise XmlRefused("a section without an end")
+            return None
+        if start == b"<![CDATA[":
+            self._text(bytes(self._buffer[begin + len(start) : close]), literal=True)
+        return close + len(end)
+
+    def _broken_tag(self, begin: int) -> int | None:
+        """A `<` that begins no tag: text, once it is sure."""
+        following = self._buffer.find(b"<", begin + 1)
+        if following < 0 and len(self._buffer) - begin <= MAX_TAG_BYTES:
+            return None
+        if self._buffer[begin + 1 : begin + 2] == b"!":
+            raise XmlRefused("a document type or entity")
+        self.odd.add("markup that is none")
+        return following if following >= 0 else len(self._buffer)
+
+    def _markup(self, tag: bytes) -> None:
+        if tag.startswith(b"!"):
+            raise XmlRefused("a document type or entity")
+        if tag.startswith(b"/"):
+            self._end(_local(self._decoded(tag[1:])))
+            return
+        name, *rest = tag.rstrip(b"/").split(None, 1) or [b""]
+        if not _local(self._decoded(name)):
+            self.odd.add("an element without a name")
+            return
+        self._start(_local(self._decoded(name)), b"".join(rest))
+        if tag.endswith(b"/") and not self.full:
+            self._end(self._open[-1][0])
+
+    def _start(self, name: str, rest: bytes) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise XmlRefused("more levels than an answer needs")
+        parent = self._open[-1][1] if self._open else None
+        wanted = self.keep is None or name in self.keep
+        element: Element | None = None
+        if wanted and (parent is not None or not self._open):
+            self._elements += 1
+            if self._elements > MAX_ELEMENTS:
+                self.full = True
+                return
+            element = Element(name, self._attributes(rest))
+            if parent is not None:
+                parent.children.append(element)
+        if not self._open:
+            self.root = element if element is not None else Element(name)
+            element = self.root
+        self._open.append((name, element))
+
+    def _end(self, name: str) -> None:
+        names = [one for one, _ in self._open]
+        if name not in names:
+            self.odd.add("an end without a beginning")
+            return
+        while self._open.pop()[0] != name:
+            self.odd.add("elements without an end")
+        self.complete = self.root is not None and not self._open
+
+    def _attributes(self, rest: bytes) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for number, match in enumerate(_ATTRIBUTE.finditer(rest), 1):
+            if number > MAX_ATTRIBUTES:
+                raise XmlRefused("more attributes than an answer needs")
+            key = self._decoded(match[1])
+            if not key.startswith("xmlns"):
+                value = match[2] if match[2] is not None else match[3]
+                found.setdefault(_local(key), self._resolved(self._decoded(value)))
+        return found
+
+    def _text(self, octets: bytes, literal: bool = False) -> None:
         if self._open:
-            self._open[-1].children.append(element)
-        else:
-            self.root = element
-        self._open.append(element)
+            element = self._open[-1][1]
+            if element is not None:
+                text = self._decoded(octets)
+                element._parts.append(text if literal else self._resolved(text))
+        elif octets.strip(b"\xef\xbb\xbf\x00 \t\r\n"):
+            self.odd.add("text before the first element")
 
-    def end(self, name: str) -> None:
-        self._open.pop()
+    def _decoded(self, octets: bytes) -> str:
+        """A piece of text: UTF-8, else GB 18030, which holds GBK and GB 2312 (no octet of a character of theirs is markup)."""
+        try:
+            text = octets.decode("utf-8")
+        except UnicodeDecodeError:
+            self.odd.add("octets that are no UTF-8")
+            try:
+                text = octets.decode("gb18030")
+            except UnicodeDecodeError:
+                text = octets.decode("utf-8", "replace")
+        if _CONTROLS.search(text):
+            self.odd.add("control characters")
+            text = _CONTROLS.sub("", text)
+        return text
 
-    def text(self, data: str) -> None:
-        self._open[-1]._parts.append(data)
+    def _resolved(self, text: str) -> str:
+        return _REFERENCE.sub(self._character, text) if "&" in text else text
+
+    def _character(self, match: re.Match[str]) -> str:
+        decimal, hexadecimal, name = match.groups()
+        if name:
+            return _PREDEFINED[name]
+        if not decimal and not hexadecimal:
+            self.odd.add("a bare &")
+            return "&"
+        number = int(decimal) if decimal else int(hexadecimal, 16)
+        valid = number in (9, 10, 13) or 32 <= number < 0xD800 or 0xE000 <= number < 0x110000
+        return chr(number) if valid else ""
+
+
+def _wide_decoder(octets: bytes) -> codecs.IncrementalDecoder | None:
+    """A decoder for UTF-16, by its mark or by NUL beside the first `<`; None for anything that has ASCII's octets."""
+    if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return codecs.getincrementaldecoder("utf-16")("replace")
+    if octets[:1] == b"<" and octets[1:4:2] == b"\0\0":
+        return codecs.getincrementaldecoder("utf-16-le")("replace")
+    if octets[1:2] == b"<" and octets[0:4:2] == b"\0\0":
+        return codecs.getincrementaldecoder("utf-16-be")("replace")
+    return None
 
 
 def _local(name: str) -> str:
-    return name.rpartition(" ")[2]
+    return name.strip().rpartition(":")[2]

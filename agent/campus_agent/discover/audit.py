@@ -24,7 +24,11 @@ async def audit(school: str, stamp: dict[str, Any], only: str | None = None) -> 
     try:
         own = links(only)
         body = await run_worker("discover", Task(own, only_dhcp=True), START_SECONDS + LINK_SECONDS * len(own))
-        record = record_of(msgspec.json.decode(body, type=Found))
+        found = msgspec.json.decode(body, type=Found)
+        if len(found.failed) == len(own):
+            why = "; ".join(f"{name}: {reason}" for name, reason in found.failed.items())
+            raise ProbeFailed(Operation.PREPARE, FailureKind.NETWORK_UNREACHABLE, why)
+        record = record_of(found)
     except NoLink as error:
         failure = Failure(Operation.PREPARE, FailureKind.NOT_CONFIGURED, str(error)[:300])
     except ProbeFailed as failed:

@@ -53,9 +53,10 @@ class DhcpServer(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """All of a discovery. `left_out`: networks that were too large to be swept."""
+    """All of a discovery. `left_out`: networks that were too large to be swept; `failed`: links that could not be used, and why."""
 
     hosts: list[Host]
     neighbours: list[Neighbour]
     dhcp: list[DhcpServer]
     left_out: list[str] = []
+    failed: dict[str, str] = {}

@@ -14,7 +14,8 @@ from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import DeviceRecord, DeviceResult, RoomRecord, RoomResult
 
 SCHOOL_SUBJECT = "recording_room"
-ONE_SECONDS = 12.0
+ONE_SECONDS = 22.0
+"""As long as `devices.poll` gives one device."""
 AT_ONCE = 24
 START_SECONDS = 6.0
 """Python's start on a slow gateway, SNMP's library and its ciphers."""
@@ -25,12 +26,14 @@ def deadline_seconds(devices: int) -> float:
     return START_SECONDS + ONE_SECONDS * (1 + devices // AT_ONCE)
 
 
-async def poll(devices: Sequence[Device], profile_dir: Path | None) -> list[DeviceSeen]:
-    """What each device said, in order. A worker that dies or hangs costs this round: every device then has its failure."""
+async def poll(
+    devices: Sequence[Device], profile_dir: Path | None, time_zone: str = "Asia/Shanghai"
+) -> list[DeviceSeen]:
+    """What each device said, in order; `time_zone` is the school's. A worker that dies or hangs costs this round: every device then has its failure."""
     specs = [
         DeviceSpec(one.id, one.host, one.profile, dict(one.snmp), dict(one.rtsp), dict(one.onvif)) for one in devices
     ]
-    task = DevicesTask(specs, str(profile_dir) if profile_dir else None)
+    task = DevicesTask(specs, str(profile_dir) if profile_dir else None, time_zone)
     try:
         body = await run_worker("devices", task, deadline_seconds(len(specs)))
     except ProbeFailed as failed:

@@ -1,23 +1,28 @@
 """Ask switches about ports, in the worker: tables only to find a port that is not known, then each port's own objects."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
 from campus_agent.devices.poll import access_of
-from campus_agent.devices.snmp import Access, Snmp, Value
+from campus_agent.devices.snmp import PORT, Access, Snmp, Value
 from campus_agent.measure.connecting import ECHO_SECONDS, reachable
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.resolve import resolve_all
 from campus_agent.ports import mibs
 from campus_agent.ports.find import Tables, address_in, address_of, by_address, by_name, neighbours_of_gateway
 from campus_agent.ports.reading import Place, PortSeen, PortsTask, Reading, SwitchSpec, Wanted
+from campus_agent.ports.speed import speed_of
+from campus_wire.digits import ascii_integer
 from campus_wire.failures import Failure, FailureKind, Operation
 
 AT_ONCE = 16
 RESOLVE_SECONDS = 3.0
-SWITCH_SECONDS = 20.0
+SWITCH_SECONDS = 12.0
+"""For one port's objects."""
+NAMES_SECONDS, PLACES_SECONDS = 8.0, 14.0
+"""For the tables: what has come by then is used."""
 MAX_ROWS = 8192
 """A forwarding table of a school; more is no school's."""
 NAMES = (mibs.IF_NAME, mibs.IF_DESCR)
@@ -25,10 +30,25 @@ PLACES = (
     mibs.DOT1D_BASE_PORT_IF_INDEX,
     mibs.DOT1D_FDB_PORT,
     mibs.DOT1Q_FDB_PORT,
+    mibs.IF_PHYS_ADDRESS,
+    mibs.IF_ALIAS,
+    mibs.LLDP_LOC_PORT_ID_SUBTYPE,
     mibs.LLDP_LOC_PORT_ID,
+    mibs.LLDP_LOC_PORT_DESC,
+    mibs.LLDP_REM_CHASSIS_ID_SUBTYPE,
     mibs.LLDP_REM_CHASSIS_ID,
+    mibs.LLDP_REM_PORT_ID_SUBTYPE,
     mibs.LLDP_REM_PORT_ID,
 )
+MAC_OF_CHASSIS, MAC_OF_PORT = 4, 3
+"""LldpChassisIdSubtype, LldpPortIdSubtype: a hardware address (IEEE 802.1AB-2005)."""
+HIGHEST_INDEX = 2**31 - 1
+_TABLE_WORDS = {
+    **dict.fromkeys(NAMES, "names of ports"),
+    **dict.fromkeys((mibs.IF_PHYS_ADDRESS, mibs.IF_ALIAS), "interfaces"),
+    **dict.fromkeys((mibs.DOT1D_BASE_PORT_IF_INDEX, mibs.DOT1D_FDB_PORT, mibs.DOT1Q_FDB_PORT), "forwarding table"),
+    **dict.fromkeys((column for column in PLACES if column.startswith("1.0.8802.")), "LLDP table"),
+}
 ARP = Path("/proc/net/arp")
 
 
@@ -51,35 +71,41 @@ class _Switch:
         self.failure: Failure | None = None
 
     async def tables(self, needed: bool, searched: bool) -> Tables:
-        """Names, and with `searched` where addresses are. Its failure is kept; a table it has not is empty."""
+        """Names, and with `searched` where addresses are. What came is used; why the rest did not is kept as the switch's failure."""
         if not needed:
             return Tables()
         try:
-            async with asyncio.timeout(SWITCH_SECONDS):
-                names, _ = await self._walk(NAMES)
-                found = await self._walk(PLACES) if searched else ({}, {})
+            names, lost = await self._walk(NAMES, NAMES_SECONDS)
+            places: dict[str, dict[str, Value]] = {}
+            if searched and not set(NAMES) <= lost.keys():
+                places, more = await self._walk(PLACES, PLACES_SECONDS)
+                lost |= more
         except ProbeFailed as failed:
             self.failure = failed.failure
-            return Tables()
-        except TimeoutError:
-            detail = f"tables not read within {SWITCH_SECONDS:.0f} s"
-            self.failure = Failure(Operation.READ, FailureKind.TIMEOUT, detail)
             return Tables()
         except Exception as error:  # a library that a hostile answer broke: this switch's own trouble
             self.failure = Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, type(error).__name__)
             return Tables()
-        return _tables(names, found[0])
+        if lost:
+            column, why = next(iter(lost.items()))
+            self.failure = Failure(why.operation, why.kind, f"{_TABLE_WORDS[column]}: {why.detail}"[:300])
+        return _tables(names, places)
 
     async def reading(self, if_index: int) -> Reading:
         """A port now. Raises ProbeFailed."""
         oids = [f"{column}.{if_index}" for column in mibs.OF_PORT]
         address, access = await self._who()
-        found = await self._snmp.get(address, access, [mibs.SYS_UP_TIME, *oids], self._port)
+        found, lost = await self._snmp.get(address, access, [mibs.SYS_UP_TIME, *oids], self._port)
+        status = lost.get(f"{mibs.IF_OPER_STATUS}.{if_index}")
+        if status is not None:
+            raise ProbeFailed(status.operation, status.kind, status.detail)
         return reading_of(found, if_index)
 
-    async def _walk(self, columns: Sequence[str]) -> tuple[dict[str, dict[str, Value]], dict[str, Failure]]:
+    async def _walk(
+        self, columns: Sequence[str], seconds: float
+    ) -> tuple[dict[str, dict[str, Value]], dict[str, Failure]]:
         address, access = await self._who()
-        return await self._snmp.walk(address, access, columns, self._port, MAX_ROWS)
+        return await self._snmp.walk(address, access, columns, self._port, MAX_ROWS, seconds)
 
     async def _who(self) -> tuple[str, Access]:
         if self._known is None:
@@ -91,7 +117,7 @@ class _Switch:
 
     @property
     def _port(self) -> int:
-        return int(self.spec.snmp.get("port", 161))
+        return ascii_integer(self.spec.snmp.get("port", ""), 65_535) or PORT
 
 
 class _Round:
@@ -149,7 +175,7 @@ class _Round:
     async def _read(self, one: Wanted, place: Place | None) -> PortSeen:
         began = monotonic()
         if place is None:
-            failure = self._switches[one.switch].failure if one.switch in self._switches else None
+            failure = self._search_failure(one)
             if failure is None and one.switch and one.port:
                 failure = Failure(Operation.PREPARE, FailureKind.NOT_CONFIGURED, f"{one.switch} has no port {one.port}")
             return PortSeen(one.subject, None, None, failure)
@@ -165,6 +191,14 @@ class _Round:
             failure = Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, type(error).__name__)
             return PortSeen(one.subject, place, None, failure, monotonic() - began)
         return PortSeen(one.subject, place, reading, None, monotonic() - began)
+
+    def _search_failure(self, one: Wanted) -> Failure | None:
+        """Why the search may have missed its port: the first switch concerned that did not tell all. None when all did."""
+        for name, switch in self._switches.items():
+            if one.switch in ("", name) and switch.failure is not None:
+                why = switch.failure
+                return Failure(why.operation, why.kind, f"{name}: {why.detail}"[:300])
+        return None
 
 
 def _find(one: Wanted, mac: str, tables: Mapping[str, Tables]) -> Place | None:
@@ -184,24 +218,44 @@ def _tables(names: Mapping[str, Mapping[str, Value]], places: Mapping[str, Mappi
         for index, port in places.get(column, {}).items()
         if isinstance(port, int) and address_in(index)
     ]
-    neighbours = []
-    for column in (mibs.LLDP_REM_CHASSIS_ID, mibs.LLDP_REM_PORT_ID):
+    return Tables(
+        names={index: (short.get(index, ""), descr.get(index, "")) for index in descr.keys() | short.keys() if index},
+        bridge_ports=_numbers(places.get(mibs.DOT1D_BASE_PORT_IF_INDEX, {})),
+        addresses=addresses,
+        neighbours=_neighbours(places),
+        lldp_ports={
+            _index(key): (address_of(value) if isinstance(value, bytes) and len(value) == 6 else "") or _text(value)
+            for key, value in places.get(mibs.LLDP_LOC_PORT_ID, {}).items()
+        },
+        lldp_kinds=_numbers(places.get(mibs.LLDP_LOC_PORT_ID_SUBTYPE, {})),
+        lldp_descriptions={_index(key): _text(value) for key, value in places.get(mibs.LLDP_LOC_PORT_DESC, {}).items()},
+        hardware={
+            _index(key): address_of(value)
+            for key, value in places.get(mibs.IF_PHYS_ADDRESS, {}).items()
+            if isinstance(value, bytes)
+        },
+        aliases={_index(key): _text(value) for key, value in places.get(mibs.IF_ALIAS, {}).items()},
+    )
+
+
+def _neighbours(places: Mapping[str, Mapping[str, Value]]) -> list[tuple[str, int]]:
+    """Whom the switch has heard, where a neighbour calls itself by its hardware address, and at which local port number."""
+    found = set()
+    for column, subtypes, hardware in (
+        (mibs.LLDP_REM_CHASSIS_ID, mibs.LLDP_REM_CHASSIS_ID_SUBTYPE, MAC_OF_CHASSIS),
+        (mibs.LLDP_REM_PORT_ID, mibs.LLDP_REM_PORT_ID_SUBTYPE, MAC_OF_PORT),
+    ):
         for index, value in places.get(column, {}).items():
             parts = index.split(".")  # lldpRemTimeMark, lldpRemLocalPortNum, lldpRemIndex
             address = address_of(value) if isinstance(value, bytes) else ""
-            if address and len(parts) == 3 and parts[1].isdigit():
-                neighbours.append((address, int(parts[1])))
-    return Tables(
-        names={index: (short.get(index, ""), descr.get(index, "")) for index in descr.keys() | short.keys() if index},
-        bridge_ports={
-            _index(key): value
-            for key, value in places.get(mibs.DOT1D_BASE_PORT_IF_INDEX, {}).items()
-            if isinstance(value, int)
-        },
-        addresses=addresses,
-        neighbours=sorted(set(neighbours)),
-        lldp_ports={_index(key): _text(value) for key, value in places.get(mibs.LLDP_LOC_PORT_ID, {}).items()},
-    )
+            kind = places.get(subtypes, {}).get(index, hardware)
+            if address and len(parts) == 3 and kind == hardware:
+                found.add((address, _index(parts[1])))
+    return sorted(found)
+
+
+def _numbers(column: Mapping[str, Value]) -> dict[int, int]:
+    return {_index(key): value for key, value in column.items() if isinstance(value, int)}
 
 
 def reading_of(found: Mapping[str, Value | None], if_index: int) -> Reading:
@@ -214,10 +268,9 @@ def reading_of(found: Mapping[str, Value | None], if_index: int) -> Reading:
     status = number(mibs.IF_OPER_STATUS)
     if status is None:
         raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, f"the switch has no port with ifIndex {if_index}")
-    high, low = number(mibs.IF_HIGH_SPEED), number(mibs.IF_SPEED)
-    speed = high * 1e6 if high else float(low) if low else None
-    wide = number(mibs.IF_HC_IN_OCTETS) is not None
-    wide_packets = number(mibs.IF_HC_IN_UCAST) is not None
+    speed = speed_of(number(mibs.IF_HIGH_SPEED), number(mibs.IF_SPEED))
+    wide = _counts(number, (mibs.IF_HC_IN_OCTETS, mibs.IF_HC_OUT_OCTETS), (mibs.IF_IN_OCTETS, mibs.IF_OUT_OCTETS))
+    wide_packets = _counts(number, (mibs.IF_HC_IN_UCAST,), (mibs.IF_IN_UCAST,))
     name = found.get(f"{mibs.IF_NAME}.{if_index}") or found.get(f"{mibs.IF_DESCR}.{if_index}") or str(if_index)
     uptime = found.get(mibs.SYS_UP_TIME)
     duplex = number(mibs.DOT3_DUPLEX)
@@ -241,8 +294,16 @@ def reading_of(found: Mapping[str, Value | None], if_index: int) -> Reading:
     )
 
 
+def _counts(number: Callable[[str], int | None], wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    """Are the wide counters there, and do they count? Some switches have them, and leave them at 0."""
+    there = [number(column) for column in wide]
+    if all(one is None for one in there):
+        return False
+    return any(there) or not any(number(column) for column in narrow)
+
+
 def _index(key: str) -> int:
-    return int(key) if key.isdigit() else 0
+    return ascii_integer(key, HIGHEST_INDEX) or 0
 
 
 def _text(value: Value) -> str:

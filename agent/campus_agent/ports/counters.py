@@ -1,7 +1,8 @@
 """What passed between two readings of a port? Pure.
 
 Counters wrap (RFC 2863 section 3.1.6), start again with the switch, and jump when the switch says so (ifCounterDiscontinuityTime). A
-difference that the port could not have carried is no difference: nothing is said rather than something wrong.
+difference that the port could not have carried is no difference, and one of a counter that may have gone round more than once is none either:
+nothing is said rather than something wrong.
 """
 
 from dataclasses import dataclass
@@ -50,12 +51,11 @@ def passed(before: Reading, after: Reading) -> Passed | None:
     speeds = [one for one in (before.speed_bits_per_second, after.speed_bits_per_second) if one]
     most_octets = ROOM * max(speeds) * (seconds + 1) / 8 if speeds else None
     most_packets = ROOM * max(speeds) * (seconds + 1) / LEAST_PACKET_BITS if speeds else None
-    received = _difference(before.received_octets, after.received_octets, after.octet_bits, most_octets)
-    sent = _difference(before.sent_octets, after.sent_octets, after.octet_bits, most_octets)
-    if before.octet_bits != after.octet_bits:
-        received = sent = None
-    packets = None
-    if before.packet_bits == after.packet_bits:
+    received = sent = packets = None
+    if before.octet_bits == after.octet_bits and _holds(after.octet_bits, most_octets):
+        received = _difference(before.received_octets, after.received_octets, after.octet_bits, most_octets)
+        sent = _difference(before.sent_octets, after.sent_octets, after.octet_bits, most_octets)
+    if before.packet_bits == after.packet_bits and _holds(after.packet_bits, most_packets):
         packets = _difference(before.received_packets, after.received_packets, after.packet_bits, most_packets)
 
     def errors(name: str) -> int | None:
@@ -71,6 +71,11 @@ def passed(before: Reading, after: Reading) -> Passed | None:
         errors("fcs_errors"),
         errors("late_collisions"),
     )
+
+
+def _holds(bits: int, most: float | None) -> bool:
+    """Can a counter of this width not have gone round unseen? One of 32 bits goes round in 34 s of octets at 1 Gbit/s."""
+    return bits >= 64 or (most is not None and most < 2**bits)
 
 
 def _difference(before: int | None, after: int | None, bits: int, most: float | None) -> int | None:

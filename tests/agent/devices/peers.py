@@ -128,16 +128,18 @@ def server(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def udp_server(answer: Callable[[bytes], bytes]) -> Iterator[int]:
-    """A UDP server that answers each datagram as the test says; its port."""
-    with socket.socket(type=socket.SOCK_DGRAM) as listener:
-        listener.bind(("127.0.0.1", 0))
+def udp_server(answer: Callable[[bytes], bytes | None], host: str = "127.0.0.1") -> Iterator[int]:
+    """A UDP server that answers each datagram as the test says, or not at all; its port."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind((host, 0))
 
         def serve() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     data, address = listener.recvfrom(65_536)
-                    listener.sendto(answer(data), address)
+                    said = answer(data)
+                    if said is not None:
+                        listener.sendto(said, address)
 
         threading.Thread(target=serve, daemon=True).start()
         yield int(listener.getsockname()[1])

@@ -68,10 +68,8 @@ OUTSIDE = b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY x SYSTEM "file:///etc/pas
         b"<a>" + b"<b/>" * 6000 + b"</a>",
         b"<a " + b" ".join(b'k%d="v"' % n for n in range(60)) + b"/>",
         b"<a>" + b" " * MAX_BYTES + b"</a>",
-        b"<a>&nobody;</a>",
         b"<a",
         b"",
-        b'<?xml version="1.0" encoding="klingon"?><a/>',
     ],
 )  # fmt: skip
 def test_xml_that_should_not_be_read(octets: bytes) -> None:
@@ -334,7 +332,7 @@ def endless(client: object) -> None:
     [
         (endless, True, FailureKind.PROTOCOL_ERROR),
         (drip, False, FailureKind.TIMEOUT),
-        (partial(drip, octets=b"HTTP/1.1 200 OK\r\n\r\n<a>"), False, FailureKind.TIMEOUT),
+        (partial(drip, octets=b"HTTP/1.1 200 OK\r\n\r\n<a>"), True, FailureKind.TIMEOUT),  # it speaks, if slowly
         (lambda client: client.recv(65_536) and None, False, FailureKind.CONNECTION_RESET),
     ],
     ids=["body without end", "headers that drip", "a body that drips", "hangs up"],

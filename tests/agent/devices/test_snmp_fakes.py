@@ -131,18 +131,18 @@ def test_empty_answers_are_failed_readings(tmp_path: Path) -> None:
 
 def test_one_endless_column_costs_only_what_needs_it(tmp_path: Path) -> None:
     """The processors' column turns in a circle; the disks beside it in the same answers are read."""
-    values = {2: identifier("1.3.6.1.2.1.25.2.1.4"), 4: number(4096), 5: number(1000), 6: number(250)}
+    disk = {2: identifier("1.3.6.1.2.1.25.2.1.4"), 3: text("/"), 4: number(4096), 5: number(1_000_000), 6: number(250_000)}
 
     def walk(name: Oid, row: int) -> list[tuple[Oid, object]]:
         if name[:10] != STORAGE:
             return again(name, row)
         if row or len(name) > 11:
             return [((2, 1), number(0))]
-        return [((*name, 1), values[name[10]])]
+        return [((*name, 1), disk[name[10]])]
 
     one = seen(tmp_path, "host-resources", lying(walk))
     assert one.readings["storage_free_ratio"] == 0.75
-    assert one.readings["storage_total_bytes"] == 4096 * 1000
+    assert one.readings["storage_total_bytes"] == 4096 * 1_000_000
     assert one.failed["load_ratio"].kind is FailureKind.PROTOCOL_ERROR
 
 
@@ -162,7 +162,7 @@ def test_messages_that_are_cut_never_hold_up_a_healthy_agent(tmp_path: Path, sha
             DeviceSpec("bad", "127.0.0.1", "recorder-hikvision-like", v2c(tmp_path, bad)),
             DeviceSpec("good", "127.0.0.1", "switch-generic", v2c(tmp_path, good)),
         )
-    assert time.monotonic() - began < 14
+    assert time.monotonic() - began < 20
     assert healthy.up
     assert healthy.failed == {}
     assert "storage_free_ratio" not in broken.readings

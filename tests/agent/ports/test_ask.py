@@ -120,8 +120,9 @@ def test_errors_and_octets_between_two_rounds(tmp_path: Path, wide: bool) -> Non
     assert after.place is not None
     assert after.reading is not None
     record = record_of(after.place, after.reading, before.reading)
-    assert (record.interval_seconds, record.received_bytes, record.receive_errors) == (300.0, 300_000_000, 60)
-    assert record.utilization_ratio == pytest.approx(0.008)
+    assert (record.interval_seconds, record.receive_errors) == (300.0, 60)
+    assert record.received_bytes == (300_000_000 if wide else None), "32 bits go round in 34 s at this speed"
+    assert record.utilization_ratio == (pytest.approx(0.008) if wide else None)
     assert error_ratio(record) == pytest.approx(60 / 20_060)
 
 

@@ -13,4 +13,4 @@ def work(task: DevicesTask, progress: Callable[[Any], None]) -> DevicesAnswer:
     from campus_agent.devices.poll import poll
 
     folder = Path(task.profile_folder) if task.profile_folder else None
-    return DevicesAnswer(asyncio.run(poll(task.devices, folder)))
+    return DevicesAnswer(asyncio.run(poll(task.devices, folder, task.time_zone)))

@@ -78,10 +78,11 @@ class DeviceSpec(msgspec.Struct, frozen=True):
 
 
 class DevicesTask(msgspec.Struct, frozen=True):
-    """A poll round."""
+    """A poll round. `time_zone` is the school's: some devices tell local time without saying so."""
 
     devices: list[DeviceSpec]
     profile_folder: str | None = None
+    time_zone: str = "Asia/Shanghai"
 
 
 class DeviceSeen(msgspec.Struct, frozen=True, omit_defaults=True):
