@@ -40,6 +40,8 @@ MAX_CONNECTIONS = 2000
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 20
 UPKEEP_SECONDS = 60.0
+READER_SECONDS = 3.0
+"""So long a page waits for what is being judged; what it shows after that says so."""
 
 
 GROUPS = (
@@ -50,6 +52,7 @@ GROUPS = (
 
 def build(service: Service) -> ASGIApp:
     """The application with all its routes."""
+    service.verdicts.patience_seconds = READER_SECONDS
     pages = Pages(service)
     application = Starlette(
         routes=[route for group in GROUPS for route in group(service)],
@@ -106,7 +109,6 @@ async def _upkeep(service: Service) -> None:
     book = Book(service)
     while True:
         try:
-            service.verdicts.judging.look_again()
             await asyncio.to_thread(service.verdicts.catch_up)
             days = await asyncio.to_thread(service.ledger.catch_up)
             if days:

@@ -1,0 +1,41 @@
+"""The database's file: how it is named for SQLite, whose it is, and whether its write-ahead log is there."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from campus_wire.files import file_mode_of, follow_owner, make_folder
+
+SIDE_FILES = ("-wal", "-shm")
+_WAL_VERSIONS = b"\x02\x02"
+"""Octets 18 and 19 of a database in WAL mode (https://www.sqlite.org/fileformat.html, 1.3)."""
+
+
+def read_only(path: Path) -> str:
+    """SQLite's URI of a file that is only read; `?`, `#` and `%` in the path stand for themselves."""
+    return f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
+
+
+def prepare_file(path: Path) -> None:
+    """Make the file and its folder where they are missing; as root, what root owns in somebody else's folder follows the folder.
+
+    SQLite itself gives the files beside it the owner and mode of the file. Raises OSError.
+    """
+    make_folder(path.parent)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, file_mode_of(path.parent)))
+    for name in (path, *(path.with_name(path.name + suffix) for suffix in SIDE_FILES)):
+        with suppress(FileNotFoundError):
+            follow_owner(name)
+
+
+def lacks_its_log(path: Path) -> bool:
+    """Was this file copied from a running collector without its -wal?
+
+    A collector that ends takes its file out of WAL mode; one that was killed leaves the -wal beside it. So a file in WAL mode
+    without a -wal is a copy, and what was only in the log is not in it.
+    """
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(20)[18:20] == _WAL_VERSIONS and not path.with_name(path.name + "-wal").exists()
+    return False
