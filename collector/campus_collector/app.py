@@ -26,7 +26,7 @@ from campus_collector.report.book import Book
 from campus_collector.report.routes import routes as report_routes
 from campus_collector.service import Service
 from campus_collector.slots.routes import routes as slot_routes
-from campus_collector.store.interface import StoreUnavailable
+from campus_collector.store.interface import StoreBusy, StoreUnavailable
 from campus_collector.tls.routes import routes as tls_routes
 from campus_collector.web.fleet import routes as fleet_routes
 from campus_collector.web.pages import Pages, in_words
@@ -115,6 +115,8 @@ async def _upkeep(service: Service) -> None:
                 log.info("ledger is up to date", extra={"days": days})
             await asyncio.to_thread(service.page.refresh)
             await asyncio.to_thread(book.catch_up)
+        except StoreBusy as error:
+            log.info("another process is at work on this", extra={"what": str(error)})
         except StoreUnavailable as error:
             log.error("store unavailable", extra={"error": str(error)})
         except Exception:

@@ -43,12 +43,20 @@ def _ledger(arguments: argparse.Namespace, config: CollectorConfig, language: La
     from campus_collector.ledger.listing import Wanted, listed, names_in
     from campus_collector.ledger.table import HEADINGS, as_csv, as_xlsx, rows
     from campus_collector.service import open_service
+    from campus_collector.store.interface import StoreBusy
 
     today = datetime.now(config.timezone).date()
     service = open_service(config)
     meter = Meter(Text("looking through the days", "正在逐日核对"), language)
     try:
-        service.ledger.catch_up(arguments.until, meter)
+        try:
+            service.ledger.catch_up(arguments.until, meter)
+        except StoreBusy:
+            text = Text(
+                "another process is bringing the ledger up to date: this is how it stands now",
+                "另一进程正在更新台账，以下为当前已完成的部分",
+            )
+            print(text.in_(language), file=sys.stderr)
         meter.done()
         wanted = Wanted(arguments.town, arguments.target, arguments.state, None, arguments.older_than)
         problems = listed(service.store.ledger.problems(), wanted, today)

@@ -30,7 +30,7 @@ from campus_collector.store.interface import (
     Subject,
 )
 from campus_collector.store.inventory import InventoryTable
-from campus_collector.store.ledger import LedgerTable, append
+from campus_collector.store.ledger import LedgerTable, append, prepare
 from campus_collector.store.monthly import MonthlyTable
 from campus_collector.store.people import PeopleTable
 from campus_collector.store.totals import add_total
@@ -60,6 +60,7 @@ class SqliteStore:
         self.monthly = MonthlyTable(self._database)
         self.people = PeopleTable(self._database)
         self._checking = threading.Lock()
+        self._database.write(prepare, None)
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Queue a batch for the next commit."""
