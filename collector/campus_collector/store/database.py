@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from campus_collector.store.coordination import changes_after, last_change, record_changes
-from campus_collector.store.files import lacks_its_log, prepare_file, read_only
+from campus_collector.store.files import lacks_its_log, prepare_file, read_only, why_not_usable
 from campus_collector.store.interface import Change, StoreBusy, StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import migrate, shipped
 
@@ -66,9 +66,9 @@ class Database:
             self._seen = self._open()
         except sqlite3.DatabaseError as error:
             kind = StoreUnavailable if isinstance(error, sqlite3.OperationalError) else StoreUnusable
-            raise kind(f"{path}: {error}") from None
+            raise kind(f"{path}: {why_not_usable(path) or error}") from None
         except OSError as error:
-            raise StoreUnavailable(f"{path}: {error.strerror or error}") from None
+            raise StoreUnavailable(f"{path}: {why_not_usable(path) or error.strerror or error}") from None
         self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
         self._writer.start()
 

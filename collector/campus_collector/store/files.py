@@ -39,3 +39,11 @@ def lacks_its_log(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as file:
         return file.read(20)[18:20] == _WAL_VERSIONS and not path.with_name(path.name + "-wal").exists()
     return False
+
+
+def why_not_usable(path: Path) -> str:
+    """What a person must do about a file that this user may not read or write; "" when that is not what is wrong."""
+    for name in (path.parent, path, *(path.with_name(path.name + suffix) for suffix in SIDE_FILES)):
+        if name.exists() and not os.access(name, os.R_OK | os.W_OK):
+            return f"{name} belongs to user {name.stat().st_uid}, this is user {os.geteuid()}: give it to the service's user (chown)"
+    return ""
