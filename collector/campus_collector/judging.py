@@ -121,9 +121,7 @@ class Judging:
                 break
         return changed
 
-    def _judge(
-        self, school: str, waiting: Sequence[Unjudged]
-    ) -> tuple[list[DayRow], set[tuple[str, str, str, Month]]]:
+    def _judge(self, school: str, waiting: Sequence[Unjudged]) -> tuple[list[DayRow], set[tuple[str, str, str, Month]]]:
         subjects = {one.id: one for one in self._all_subjects(school)}
         todo: dict[tuple[str, str], set[date]] = {}
         for one in waiting:

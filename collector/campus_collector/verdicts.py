@@ -25,6 +25,8 @@ TARGETS_OF: dict[str, tuple[str, ...]] = {
 }
 TARGET_OF = {kind: targets[0] for kind, targets in TARGETS_OF.items()}
 """The target a kind of subject is there for; an uplink has a second one."""
+AGAIN_SECONDS = 0.2
+"""A reader that has waited once (`look`) waits no longer than this for each list of verdicts."""
 KEPT_MONTHS = 3
 """So many months' verdicts are kept in memory; others are put together from their days when asked for."""
 _Key = tuple[str, str]
@@ -99,9 +101,13 @@ class Verdicts:
             self._tell(frozenset(school for _, school, _, _ in changed))
         return self._standing
 
+    def look(self) -> Standing:
+        """`catch_up` for a reader, who waits at most `patience_seconds`."""
+        return self.catch_up(seconds=self.patience_seconds)
+
     def subjects(self, month: Month, school: str | None = None) -> list[SubjectVerdict]:
         """Every subject's verdict for a month, by target, town, school, subject."""
-        self.catch_up(seconds=self.patience_seconds)
+        self.catch_up(seconds=None if self.patience_seconds is None else min(self.patience_seconds, AGAIN_SECONDS))
         towns = {one.id: one.town for one in self._store.schools(month.start)}
         schools = towns if school is None else [school] if school in towns else []
         found = [one for own in schools for one in self.of_school(month, own, towns[own])]
@@ -164,10 +170,6 @@ class Verdicts:
             self._known.move_to_end(month)
             while len(self._known) > KEPT_MONTHS:
                 self._known.popitem(last=False)
-
-    def standing(self) -> Standing:
-        """How current the verdicts are that were asked for last."""
-        return self._standing
 
     def _forget(self, change: Change) -> None:
         """A new inventory changes who is judged, by what and in which town; an agent's announcement, in its school.

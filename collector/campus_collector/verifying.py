@@ -85,9 +85,7 @@ def verify(
             progress(done, len(schools))
         own = [head for head in known if head.school == one]
         own += [
-            KnownHead(one, number, head.hex(), RECEIPT)
-            for number, head in store.chain.receipts(one).items()
-            if number
+            KnownHead(one, number, head.hex(), RECEIPT) for number, head in store.chain.receipts(one).items() if number
         ]
         chain = _Chain(store, one, own)
         findings += chain.findings
@@ -216,9 +214,12 @@ class _Chain:
         elif seals_fit and self._first_missing:
             self._say(school, f"result {self._first_missing} is missing", f"结果 {self._first_missing} 缺失")
         if self._length > last_sealed:
-            self._say(school, f"the seal of result {self._length} is missing", f"第 {self._length} 条结果的封存记录缺失")
+            self._say(
+                school, f"the seal of result {self._length} is missing", f"第 {self._length} 条结果的封存记录缺失"
+            )
         unlike += [one for heads in waiting.values() for one in heads]
-        for one in {one.source.en: one for one in reversed(unlike)}.values():  # the first of each source
+        first = {(one.source.en, one.sequence if one.source is GIVEN else 0): one for one in reversed(unlike)}
+        for one in reversed(first.values()):  # of a report or of receipts the first one tells enough
             if one.source is not RECEIPT or not self.findings:  # else it says the same again
                 self._unlike(school, one)
 
@@ -229,7 +230,8 @@ class _Chain:
             school,
             f"{known.source.en} at result {number} does not fit the chain"
             + (f", which has only {length}" if short else ": a result before was changed"),
-            f"{known.source.zh}（第 {number} 条）与结果链不符" + (f"：链中只有 {length} 条" if short else "：此前的结果被改动"),
+            f"{known.source.zh}（第 {number} 条）与结果链不符"
+            + (f"：链中只有 {length} 条" if short else "：此前的结果被改动"),
         )
 
     def _broken(self, school: str, seal: Seal) -> None:

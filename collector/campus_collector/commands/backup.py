@@ -37,7 +37,9 @@ def _seconds(text: str) -> float:
 def _backup(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     from campus_collector.store.backup import backup
 
-    return _do(lambda meter: backup(config.database, arguments.file, meter, arguments.seconds), arguments.file, language)
+    return _do(
+        lambda meter: backup(config.database, arguments.file, meter, arguments.seconds), arguments.file, language
+    )
 
 
 def _restore(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
@@ -63,7 +65,10 @@ def _do(work: Callable[[Meter], int], target: Path, language: Language) -> int:
         values = {"needed": error.needed / 1e6, "free": error.free / 1e6}
         return _failed(text.in_(language, folder=error.filename, **values))
     except TooSlow:
-        text = Text("{file}: not finished in time: given up, nothing was left", "{file}：未在限定时间内完成，已放弃，未留下任何文件")
+        text = Text(
+            "{file}: not finished in time: given up, nothing was left",
+            "{file}：未在限定时间内完成，已放弃，未留下任何文件",
+        )
         return _failed(text.in_(language, file=target))
     except OSError as error:
         return _failed(f"{error.filename or target}: {error.strerror or error}")

@@ -200,7 +200,11 @@ class Page:
         self._agents |= fresh
         if news.everything or news.reported:
             for mismatch in self._store.chain.mismatches():  # oldest first
-                sample = ("campus_chain_mismatch_timestamp_seconds", (mismatch.school,), mismatch.noticed_at.timestamp())
+                sample = (
+                    "campus_chain_mismatch_timestamp_seconds",
+                    (mismatch.school,),
+                    mismatch.noticed_at.timestamp(),
+                )
                 self._sheet.put(("chain", mismatch.school), self._towns.get(mismatch.school, ""), [sample])
         expiries = self._store.token_expiries()  # a command may have made one
         dirty = set(fresh) | moved | {school for school, _ in expiries.items() ^ self._expiries.items()}

@@ -63,7 +63,14 @@ class _Door:
             raise HttpProblem(status, title, str(error)) from None
         valid, bad, quarantined = examine(envelope.results, principal.school, now)
         batch = Batch(
-            principal, now, envelope.boot_id, tuple(valid), tuple(bad), envelope.agent, envelope.announcement, envelope.chain
+            principal,
+            now,
+            envelope.boot_id,
+            tuple(valid),
+            tuple(bad),
+            envelope.agent,
+            envelope.announcement,
+            envelope.chain,
         )
         try:
             outcome = await asyncio.wait_for(asyncio.wrap_future(self._service.store.submit(batch)), STORE_SECONDS)

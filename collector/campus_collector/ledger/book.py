@@ -78,8 +78,8 @@ class Book:
 
         One process at a time: another's work is waited for so long. Raises StoreBusy when it goes on, StoreUnavailable.
         """
-        today = datetime.now(UTC).astimezone(self._verdicts.zone).date()
-        last = min(until or today - timedelta(days=1), today - timedelta(days=1))
+        yesterday = self.yesterday()
+        last = min(until or yesterday, yesterday)
         self._verdicts.catch_up()
         if not self.is_behind(last):
             return 0
@@ -87,7 +87,10 @@ class Book:
             schools = self._store.schools()
             looked = self._store.ledger.looked_until()
             first = day_of(looked + 1) if looked is not None else self._first_day(schools, last)
-            if first is None or first > last:
+            if first is None:
+                self._store.ledger.finish(day_number(last))
+                return 0
+            if first > last:  # another process has done it while we waited
                 return 0
             for done, school in enumerate(schools):
                 lease.renew()
@@ -99,10 +102,17 @@ class Book:
                 progress(len(schools), len(schools))
             return (last - first).days + 1
 
+    def yesterday(self) -> date:
+        """The last complete day."""
+        return datetime.now(UTC).astimezone(self._verdicts.zone).date() - timedelta(days=1)
+
     def is_behind(self, last: date) -> bool:
-        """Are there complete days up to this one that the ledger has not looked at?"""
+        """Are there complete days with evidence, up to this one, that the ledger has not looked at?"""
         looked = self._store.ledger.looked_until()
-        return looked is None or day_of(looked) < last
+        if looked is not None:
+            return day_of(looked) < last
+        first = self._store.evidence.first_day()
+        return first is not None and day_of(first) <= last
 
     def _look_at(self, school: School, first: date, last: date) -> None:
         """One school's days, again from what is there now when somebody changed a problem meanwhile."""

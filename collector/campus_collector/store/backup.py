@@ -61,7 +61,9 @@ def restore(copy: Path, database: Path, step: Step | None = None) -> int:
         raise FileNotFoundError(2, os.strerror(2), str(copy))
     _must_be_ours(copy)
     if lacks_its_log(copy) and _numbers_changes(copy):
-        raise StoreUnusable(f"{copy}: was copied from a running collector without {copy.name}-wal: what is in that file is missing")
+        raise StoreUnusable(
+            f"{copy}: was copied from a running collector without {copy.name}-wal: what is in that file is missing"
+        )
     for suffix in ("", "-wal", "-shm"):
         if database.with_name(database.name + suffix).exists():
             raise FileExistsError(17, os.strerror(17), str(database) + suffix)

@@ -75,7 +75,11 @@ class Chain:
         rows = self._database.all(
             "SELECT school, sequence, head, noticed_at, our_sequence FROM chain_mismatch ORDER BY noticed_at, school"
         )
-        return [Mismatch(school, number, head, moment_of(at), ours) for school, number, head, at, ours in rows]
+        return [
+            Mismatch(school, number, head, moment, ours)
+            for school, number, head, at, ours in rows
+            if (moment := moment_of(at)) is not None
+        ]
 
     def unlinked(self, school: str) -> int:
         """How many results are stored that no place of the chain names? Somebody put them there."""
@@ -154,7 +158,9 @@ class Growing:
 
     def receipt(self) -> ChainHead:
         """What the gateway is given to keep; remembered for a while."""
-        self._connection.execute("INSERT OR REPLACE INTO receipt VALUES (?, ?, ?)", (self._school, self.sequence, self.head))
+        self._connection.execute(
+            "INSERT OR REPLACE INTO receipt VALUES (?, ?, ?)", (self._school, self.sequence, self.head)
+        )
         self._connection.execute(
             "DELETE FROM receipt WHERE school = ?1 AND sequence NOT IN"
             " (SELECT sequence FROM receipt WHERE school = ?1 ORDER BY sequence DESC LIMIT ?2)",

@@ -49,7 +49,9 @@ def record_changes(connection: sqlite3.Connection, changes: Iterable[Change]) ->
     """Within a commit: number what it changes; the newest number."""
     found: set[tuple[str, str]] = set()
     for one in changes:
-        found |= {("results", school) for school, _, _ in one.subjects} | {("results", school) for school in one.reported}
+        found |= {("results", school) for school, _, _ in one.subjects} | {
+            ("results", school) for school in one.reported
+        }
         found |= {("subjects", school) for school in one.announced} | {("verdicts", school) for school in one.judged}
         found |= {("inventory", EVERY)} if one.inventory else set()
         found |= {("ledger", EVERY)} if one.ledger else set()
@@ -107,7 +109,9 @@ class Lease:
 
     def _take(self) -> bool:
         self._renew_at = monotonic() + LEASE_LENGTH.total_seconds() / 3
-        return bool(self._database.write(lambda connection: take_lease(connection, self._name, self._holder, LEASE_LENGTH)))
+        return bool(
+            self._database.write(lambda connection: take_lease(connection, self._name, self._holder, LEASE_LENGTH))
+        )
 
 
 def take_lease(connection: sqlite3.Connection, name: str, holder: str, length: timedelta) -> bool:

@@ -148,7 +148,9 @@ class Database:
         incomplete = _surely_lacks_its_log(self.path)
         with contextlib.closing(self._connect()) as connection:
             if incomplete and _knows_changes(connection):  # an older program left its file in WAL mode
-                log.warning("the database was copied without its -wal: results may be missing", extra={"file": str(self.path)})
+                log.warning(
+                    "the database was copied without its -wal: results may be missing", extra={"file": str(self.path)}
+                )
                 now = micros(datetime.now(UTC))
                 connection.execute("INSERT OR IGNORE INTO mark VALUES (?, ?)", (COPIED_WITHOUT_LOG, now))
             migrate(connection, shipped("sqlite"))
@@ -283,7 +285,10 @@ def _surely_lacks_its_log(path: Path) -> bool:
 
 
 def _knows_changes(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'change'").fetchone() is not None
+    return (
+        connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'change'").fetchone()
+        is not None
+    )
 
 
 def octets_of(value: bytes | str) -> bytes:

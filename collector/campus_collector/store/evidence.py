@@ -122,6 +122,6 @@ def await_judgement(
 def _put_days(connection: sqlite3.Connection, rows: Sequence[DayRow], only: str = "") -> None:
     connection.executemany(
         "INSERT INTO day_evidence VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-        f" basis = excluded.basis, body = excluded.body{only}",
+        " basis = excluded.basis, body = excluded.body" + only,
         [(one.school, one.day, one.subject, one.target, one.basis, one.body) for one in rows],
     )

@@ -59,7 +59,11 @@ class LedgerTable:
         return self._database.write(lambda connection: self._keep_all(connection, problems))
 
     def put_days(
-        self, school: str, problems: Sequence[tuple[Problem, Sequence[Event]]], looked_before: int | None, looked_until: int
+        self,
+        school: str,
+        problems: Sequence[tuple[Problem, Sequence[Event]]],
+        looked_before: int | None,
+        looked_until: int,
     ) -> list[Problem]:
         """Keep what the days up to `looked_until` did to a school's problems, all or nothing.
 
@@ -152,7 +156,9 @@ def prepare(connection: sqlite3.Connection) -> None:
             values = {"day": first.opened_on.isoformat(), "problem": str(first.id)}
             event = Event(at=now, who=MEASUREMENTS, what="merged", values=values)
             _keep(connection, msgspec.structs.replace(other, state="closed", closed_on=other.opened_on), [event])
-    connection.execute("CREATE UNIQUE INDEX problem_open_once ON problem (school, target, subject) WHERE state <> 'closed'")
+    connection.execute(
+        "CREATE UNIQUE INDEX problem_open_once ON problem (school, target, subject) WHERE state <> 'closed'"
+    )
 
 
 def _must_be_current(connection: sqlite3.Connection, problem: Problem) -> None:
@@ -198,7 +204,9 @@ def _name(school: str) -> str:
 
 
 def _mark(connection: sqlite3.Connection, name: str, value: int) -> None:
-    connection.execute("INSERT INTO mark VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = max(value, ?2)", (name, value))
+    connection.execute(
+        "INSERT INTO mark VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = max(value, ?2)", (name, value)
+    )
 
 
 def append(connection: sqlite3.Connection, event: Event, problem: int | None) -> None:
