@@ -88,7 +88,7 @@ class EvidenceTable:
     def replace(self, rows: Sequence[DayRow]) -> None:
         """Keep days that were judged by an older rule; one that somebody else has judged by the new rule meanwhile stays."""
         if rows:
-            self._database.write(lambda connection: _put_days(connection, rows, " WHERE basis <> excluded.basis"))
+            self._database.write(lambda connection: _put_days(connection, rows, only_older_rules=True))
 
     def forget(self, school: str | None = None) -> None:
         """Judge everything again: evidence is derived, and can be thrown away."""
@@ -108,6 +108,9 @@ class EvidenceTable:
 _WAITING = "SELECT subject, kind, hour, arrivals FROM unjudged WHERE school = ?"
 
 
+_OLDER_RULES = " WHERE basis <> excluded.basis"
+
+
 def await_judgement(
     connection: sqlite3.Connection, school: str, subject: str, kind: str, started: int, sequence: int
 ) -> None:
@@ -119,9 +122,9 @@ def await_judgement(
     )
 
 
-def _put_days(connection: sqlite3.Connection, rows: Sequence[DayRow], only: str = "") -> None:
+def _put_days(connection: sqlite3.Connection, rows: Sequence[DayRow], *, only_older_rules: bool = False) -> None:
     connection.executemany(
-        "INSERT INTO day_evidence VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " basis = excluded.basis, body = excluded.body" + only,
+        "INSERT INTO day_evidence VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"  # noqa: S608
+        " basis = excluded.basis, body = excluded.body" + (_OLDER_RULES if only_older_rules else ""),
         [(one.school, one.day, one.subject, one.target, one.basis, one.body) for one in rows],
     )
