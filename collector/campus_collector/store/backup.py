@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from campus_collector.store.files import lacks_its_log, read_only
+from campus_collector.store.files import read_only, untouched, was_copied_without_log
 from campus_collector.store.interface import StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import shipped
 from campus_wire.files import file_mode_of, follow_owner, make_folder, publish
@@ -59,11 +59,11 @@ def restore(copy: Path, database: Path, step: Step | None = None) -> int:
     FileExistsError, NoRoom, OSError."""
     if not copy.is_file():
         raise FileNotFoundError(2, os.strerror(2), str(copy))
-    _must_be_ours(copy)
-    if lacks_its_log(copy) and _numbers_changes(copy):
+    if was_copied_without_log(copy):
         raise StoreUnusable(
             f"{copy}: was copied from a running collector without {copy.name}-wal: what is in that file is missing"
         )
+    _must_be_ours(copy)
     for suffix in ("", "-wal", "-shm"):
         if database.with_name(database.name + suffix).exists():
             raise FileExistsError(17, os.strerror(17), str(database) + suffix)
@@ -150,16 +150,10 @@ def _escaped(name: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
-def _numbers_changes(copy: Path) -> bool:
-    """Is it of a collector that takes its file out of WAL mode when it ends? Older ones did not."""
-    with closing(sqlite3.connect(read_only(copy), uri=True)) as database:
-        return database.execute("SELECT 1 FROM sqlite_master WHERE name = 'change'").fetchone() is not None
-
-
 def _must_be_ours(copy: Path, until: float | None = None) -> None:
     """Is it a whole database of ours, of this version or an older one?"""
     try:
-        with closing(sqlite3.connect(read_only(copy), uri=True)) as database:
+        with closing(sqlite3.connect(untouched(copy), uri=True)) as database:
             if until is not None:
                 database.set_progress_handler(lambda: time.monotonic() >= until, CHECK_INSTRUCTIONS)
             (said,) = database.execute("PRAGMA quick_check(1)").fetchone()

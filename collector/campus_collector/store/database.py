@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from campus_collector.store.coordination import changes_after, last_change, record_changes
-from campus_collector.store.files import lacks_its_log, prepare_file, read_only, why_not_usable
+from campus_collector.store.files import lacks_its_log, prepare_file, read_only, was_copied_without_log, why_not_usable
 from campus_collector.store.interface import Change, StoreBusy, StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import migrate, shipped
 
@@ -130,7 +130,7 @@ class Database:
             raise StoreUnavailable(f"{self.path}: {error}") from None
 
     def close(self) -> None:
-        """What is queued is committed first. The last process to let go takes the file out of WAL mode (`files.lacks_its_log`)."""
+        """What is queued is committed first. The last process to let go takes the file out of WAL mode (`files.was_copied_without_log`)."""
         with self._closing:
             if self._closed:
                 return
@@ -145,16 +145,22 @@ class Database:
     def _open(self) -> int:
         """Bring the file up to date; the number of its newest change."""
         prepare_file(self.path)
-        incomplete = _surely_lacks_its_log(self.path)
-        with contextlib.closing(self._connect()) as connection:
-            if incomplete and _knows_changes(connection):  # an older program left its file in WAL mode
+        incomplete = was_copied_without_log(self.path)
+        # it stays open for the writer: without a connection SQLite would take the log away again
+        connection = self._connection = self._connect()
+        try:
+            migrate(connection, shipped("sqlite"))
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the file itself tells from now on what it is
+            if incomplete:
                 log.warning(
                     "the database was copied without its -wal: results may be missing", extra={"file": str(self.path)}
                 )
                 now = micros(datetime.now(UTC))
                 connection.execute("INSERT OR IGNORE INTO mark VALUES (?, ?)", (COPIED_WITHOUT_LOG, now))
-            migrate(connection, shipped("sqlite"))
             return last_change(connection)
+        except BaseException:
+            self._disconnect()
+            raise
 
     def _write(self) -> None:
         """The writer's thread: take what waits, commit it once, answer all. Nothing that work or a listener raises ends it."""
@@ -273,22 +279,6 @@ class _Failed:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
-
-
-def _surely_lacks_its_log(path: Path) -> bool:
-    """Looked at again: for a moment it looks so too when another process opens or closes the file."""
-    for _ in range(4):
-        if not lacks_its_log(path):
-            return False
-        time.sleep(0.1)
-    return True
-
-
-def _knows_changes(connection: sqlite3.Connection) -> bool:
-    return (
-        connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'change'").fetchone()
-        is not None
-    )
 
 
 def octets_of(value: bytes | str) -> bytes:

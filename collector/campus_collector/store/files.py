@@ -1,12 +1,15 @@
 """The database's file: how it is named for SQLite, whose it is, and whether its write-ahead log is there."""
 
 import os
-from contextlib import suppress
+import sqlite3
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from campus_wire.files import file_mode_of, follow_owner, make_folder
 
+LOOKS, LOOK_AGAIN_SECONDS = 4, 0.1
 SIDE_FILES = ("-wal", "-shm")
 _WAL_VERSIONS = b"\x02\x02"
 """Octets 18 and 19 of a database in WAL mode (https://www.sqlite.org/fileformat.html, 1.3)."""
@@ -31,14 +34,41 @@ def prepare_file(path: Path) -> None:
 
 
 def lacks_its_log(path: Path) -> bool:
-    """Was this file copied from a running collector without its -wal?
+    """Is it in WAL mode, and no -wal beside it?
 
-    A collector that ends takes its file out of WAL mode; one that was killed leaves the -wal beside it. So a file in WAL mode
-    without a -wal is a copy, and what was only in the log is not in it.
+    A collector that ends takes its file out of WAL mode; one that was killed leaves the -wal. So such a file is a copy.
     """
     with suppress(OSError), path.open("rb") as file:
         return file.read(20)[18:20] == _WAL_VERSIONS and not path.with_name(path.name + "-wal").exists()
     return False
+
+
+def was_copied_without_log(path: Path) -> bool:
+    """Was it copied from a running collector without its -wal? What was only in the log is then missing.
+
+    Up to 0.2.0 a file stayed in WAL mode when its program ended: of an older one nothing can be said. Looked at again and again,
+    because for a moment it looks so too when another process opens or closes the file.
+    """
+    for _ in range(LOOKS):
+        if not lacks_its_log(path) or _is_older(path):
+            return False
+        time.sleep(LOOK_AGAIN_SECONDS)
+    return True
+
+
+def untouched(path: Path) -> str:
+    """SQLite's URI of a copy: beside one in WAL mode without a log SQLite would make files, or fail where it cannot."""
+    return read_only(path) + ("&immutable=1" if lacks_its_log(path) else "")
+
+
+def _is_older(path: Path) -> bool:
+    """Without any table it is not: its program has not ended. What is no database is not told here."""
+    try:
+        with closing(sqlite3.connect(untouched(path), uri=True)) as connection:
+            names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error:
+        return True
+    return bool(names) and "change" not in names
 
 
 def why_not_usable(path: Path) -> str:
