@@ -17,6 +17,7 @@ from campus_agent.spool.errors import NoSpool, SpoolError
 from campus_agent.spool.spool import open_spool
 from campus_wire.bandwidth import VERDICT_WORDS, Verdict
 from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, Failure, SkipReason, Validity
+from campus_wire.files import follow_owner
 from campus_wire.language import Language, Text
 from campus_wire.records import AnyResult, Outcome, ServiceResult, ThroughputResult, outcome_of
 
@@ -73,6 +74,7 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
     with contextlib.suppress(OSError):
         new = folder / f".{FILE}.new"  # one daemon a folder: the name is ours
         new.write_bytes(msgspec.json.encode(snapshot))
+        follow_owner(new)
         new.replace(folder / FILE)
 
 

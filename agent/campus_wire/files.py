@@ -55,9 +55,12 @@ def make_folder(folder: Path, mode: int = 0o750) -> None:
             break
         folder = folder.parent
     for one in reversed(missing):
-        with suppress(FileExistsError):
+        try:
             one.mkdir(mode=mode)
             follow_owner(one)
+        except FileExistsError:
+            if not one.is_dir():
+                raise
 
 
 def write_whole(path: Path, body: bytes, mode: int | None = None) -> None:

@@ -73,7 +73,7 @@ def _verify(arguments: argparse.Namespace, config: CollectorConfig, language: La
         text = Text("{count} results are older than the chain.", "其中 {count} 条结果早于结果链启用。")
         print(text.in_(language, count=found.unsealed))
     if found.heads:
-        text = Text("{count} heads kept elsewhere were compared.", "已比对 {count} 个另行保存的链头。")
+        text = Text("{count} head(s) kept elsewhere were compared.", "已比对 {count} 个另行保存的链头。")
         print(text.in_(language, count=found.heads))
     for one in found.findings:
         print(f"✗ {one.text.in_(language)}")

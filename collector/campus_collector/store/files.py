@@ -38,8 +38,10 @@ def lacks_its_log(path: Path) -> bool:
 
     A collector that ends takes its file out of WAL mode; one that was killed leaves the -wal. So such a file is a copy.
     """
+    if path.with_name(path.name + "-wal").exists():
+        return False  # and the file is not opened: closing it would drop the locks SQLite holds on it in this process (fcntl(2))
     with suppress(OSError), path.open("rb") as file:
-        return file.read(20)[18:20] == _WAL_VERSIONS and not path.with_name(path.name + "-wal").exists()
+        return file.read(20)[18:20] == _WAL_VERSIONS
     return False
 
 
