@@ -14,6 +14,7 @@ import msgspec
 from campus_agent.config import CENTRAL_FILE, AgentConfig, load_config
 from campus_agent.ship.connection import Connection, ShipFailed
 from campus_wire.failures import FAILURE_WORDS
+from campus_wire.files import follow_owner
 from campus_wire.language import Text
 from campus_wire.records import CentralConfig
 from campus_wire.settings import ConfigurationError
@@ -79,6 +80,7 @@ def keep(body: bytes, state_dir: Path) -> None:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
+    follow_owner(beside)
     beside.replace(state_dir / CENTRAL_FILE)
 
 

@@ -336,12 +336,13 @@ def _after_enrolment(file: Path, language: Language) -> None:
     from campus_agent.doctor import examine, in_words
     from campus_agent.enroll import own, start_service
     from campus_agent.ship.connection import ShipFailed
+    from campus_wire.files import make_folder
 
     try:
         config = load_config(file)
         body = central.fetch(config, file)
         if body is not None:
-            config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(config.state_dir, 0o700)
             central.keep(body, config.state_dir)
             own(config.state_dir / CENTRAL_FILE)
             config = load_config(file)

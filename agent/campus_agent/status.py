@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from campus_agent.config import AgentConfig
+from campus_agent.ship import chain
 from campus_agent.ship.shipper import OUTCOME_KEY, ShipOutcome
 from campus_agent.spool.errors import NoSpool, SpoolError
 from campus_agent.spool.spool import open_spool
 from campus_wire.bandwidth import VERDICT_WORDS, Verdict
 from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, Failure, SkipReason, Validity
+from campus_wire.files import follow_owner
 from campus_wire.language import Language, Text
 from campus_wire.records import AnyResult, Outcome, ServiceResult, ThroughputResult, outcome_of
 
@@ -72,6 +74,7 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> None:
     with contextlib.suppress(OSError):
         new = folder / f".{FILE}.new"  # one daemon a folder: the name is ours
         new.write_bytes(msgspec.json.encode(snapshot))
+        follow_owner(new)
         new.replace(folder / FILE)
 
 
@@ -96,6 +99,8 @@ def read_status(config: AgentConfig) -> dict[str, Any]:
         "agent": msgspec.to_builtins(snapshot) if snapshot else None,
         "spool": None,
         "ship": None,
+        "chain": None,
+        "chain_mismatch": None,
         "quarantined": [],
     }
     status["running"] = snapshot is not None and _alive(snapshot.pid)
@@ -119,6 +124,8 @@ def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict
             status["spool"] = msgspec.to_builtins(state) | {"lost_total": state.lost_total}
             status["quarantined"] = [{"id": one, "reason": reason} for one, reason, _ in spool.quarantined()]
             outcome = spool.recall(OUTCOME_KEY, ShipOutcome)
+            receipt = spool.recall(chain.CHAIN_KEY, chain.Known)
+            mismatch = spool.recall(chain.MISMATCH_KEY, chain.Mismatch)
     except NoSpool:
         return
     except SpoolError as error:
@@ -131,6 +138,17 @@ def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict
         )
         values = {"folder": config.state_dir, "name": name}
         problems.append(_problem(Text(text.in_("en", **values), text.in_("zh", **values))))
+    status["chain"] = msgspec.to_builtins(receipt)
+    status["chain_mismatch"] = msgspec.to_builtins(mismatch)
+    if mismatch is not None and time.time() - mismatch.at.timestamp() < chain.SHOWN_DAYS * 86_400:
+        values = {
+            "day": mismatch.at.astimezone(config.timezone).date(),
+            "url": mismatch.url,
+            "known": mismatch.known.sequence,
+            "head": mismatch.known.head[:16],
+            "received": mismatch.received.sequence,
+        }
+        problems.append(_problem(Text(_MISMATCH.in_("en", **values), _MISMATCH.in_("zh", **values))))
     if outcome is None:
         return
     status["ship"] = msgspec.to_builtins(outcome)
@@ -142,6 +160,12 @@ def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict
         )
 
 
+_MISMATCH = Text(
+    "{day}: the collector {url} does not have the results it gave a receipt for: the receipt was for {known} results"
+    " ({head}…), then its chain had {received}; tell the bureau (there: campus-collector verify)",
+    "{day}：采集服务器 {url} 的结果链与回执不符：回执为 {known} 条结果（{head}…），之后其结果链为 {received} 条；"
+    "请通知教育局（在采集端执行 campus-collector verify）",
+)
 _UNKNOWN = Text("unknown reason", "原因未知")
 _REASONS = {
     "token_refused": Text("the collector refuses our token", "采集服务器拒绝了令牌"),

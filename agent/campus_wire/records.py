@@ -418,6 +418,13 @@ class AgentState(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why the bureau's configuration is not in force; "" when it is, or there is none."""
 
 
+class ChainHead(msgspec.Struct, frozen=True):
+    """How far a school's chain of results reaches: the number of its last result, and the head there (SHA-256, hexadecimal)."""
+
+    sequence: Count
+    head: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One batch. Results stay undecoded here so that one bad result never costs its neighbours."""
 
@@ -428,6 +435,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     results: list[msgspec.Raw]
     agent: AgentState | None = None
     announcement: Announcement | None = None
+    chain: ChainHead | None = None
+    """What the last receipt of this collector said: it compares that with its chain."""
 
 
 class Quarantined(msgspec.Struct, frozen=True):
@@ -448,6 +457,10 @@ class Receipt(msgspec.Struct, frozen=True):
     duplicate: int
     quarantined: list[Quarantined]
     server_time: datetime
+    chain: ChainHead | None = None
+    """The school's chain after this batch; None from a collector before 0.2.1."""
+    chain_fits: bool | None = None
+    """Does the chain of the envelope fit the collector's? None: none was sent, or it is too old to compare."""
 
 
 MAX_SLOT_SECONDS = 120.0

@@ -26,7 +26,7 @@ from campus_collector.report.book import Book
 from campus_collector.report.routes import routes as report_routes
 from campus_collector.service import Service
 from campus_collector.slots.routes import routes as slot_routes
-from campus_collector.store.interface import StoreUnavailable
+from campus_collector.store.interface import StoreBusy, StoreUnavailable
 from campus_collector.tls.routes import routes as tls_routes
 from campus_collector.web.fleet import routes as fleet_routes
 from campus_collector.web.pages import Pages, in_words
@@ -40,6 +40,8 @@ MAX_CONNECTIONS = 2000
 KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 20
 UPKEEP_SECONDS = 60.0
+READER_SECONDS = 3.0
+"""So long a page waits for what is being judged; what it shows after that says so."""
 
 
 GROUPS = (
@@ -50,6 +52,7 @@ GROUPS = (
 
 def build(service: Service) -> ASGIApp:
     """The application with all its routes."""
+    service.verdicts.patience_seconds = READER_SECONDS
     pages = Pages(service)
     application = Starlette(
         routes=[route for group in GROUPS for route in group(service)],
@@ -106,13 +109,14 @@ async def _upkeep(service: Service) -> None:
     book = Book(service)
     while True:
         try:
-            service.verdicts.judging.look_again()
             await asyncio.to_thread(service.verdicts.catch_up)
             days = await asyncio.to_thread(service.ledger.catch_up)
             if days:
                 log.info("ledger is up to date", extra={"days": days})
             await asyncio.to_thread(service.page.refresh)
             await asyncio.to_thread(book.catch_up)
+        except StoreBusy as error:
+            log.info("another process is at work on this", extra={"what": str(error)})
         except StoreUnavailable as error:
             log.error("store unavailable", extra={"error": str(error)})
         except Exception:

@@ -213,6 +213,9 @@ def _judge(arguments: argparse.Namespace, config: CollectorConfig, language: Lan
         else:
             verdicts = service.verdicts
             print(as_table(str(month), verdicts.areas(month), verdicts.subjects(month), language))
+            if said["subjects"]:
+                text = Text("Data as of {time}", "数据截至 {time}")
+                print(text.in_(language, time=datetime.now(config.timezone).strftime("%Y-%m-%d %H:%M")))
     finally:
         service.store.close()
     return EXIT_OK

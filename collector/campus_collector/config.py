@@ -4,6 +4,7 @@ Relative paths are relative to the folder of the configuration file. Without a f
 """
 
 import ipaddress
+import logging
 import os
 import ssl
 from collections.abc import Mapping
@@ -14,9 +15,10 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from campus_collector.people.oidc import ProviderConfig
-from campus_wire.language import Text
+from campus_wire.language import Text, from_environment
 from campus_wire.settings import ConfigurationError, SecretError, Table, load, overridden, read_secret
 
+log = logging.getLogger(__name__)
 _ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots", "metrics", "oidc")
 DEFAULT_LISTEN = "127.0.0.1:8080"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -245,17 +247,40 @@ def _database(store: Table, folder: Path, state_dir: Path) -> Path:
     url: str | None = store.string("url", None)
     if url is None:
         return state_dir / "campus.db"
-    if url.startswith("sqlite:///"):
-        return folder / url.removeprefix("sqlite:///")
+    path = url.removeprefix("sqlite:///").lstrip("/")
+    if url.startswith("sqlite:///") and path and "\0" not in path:
+        database = _absolute(path, folder)
+        if database.parent != Path("/"):  # meant as a path beside this file
+            return database
     if url.startswith(("postgresql://", "postgres://")):
         store.wrong(
             "url",
-            "PostgreSQL is not in this version; use sqlite:///PATH",
-            "本版本尚不支持 PostgreSQL；请使用 sqlite:///路径",
+            "PostgreSQL is not in this version; use sqlite:///var/lib/campus-collector/campus.db",
+            "本版本尚不支持 PostgreSQL；请使用 sqlite:///var/lib/campus-collector/campus.db",
         )
     else:
-        store.wrong("url", f"must be sqlite:///PATH, not {url!r}", f"必须形如 sqlite:///路径，不能是 {url!r}")
+        store.wrong(
+            "url",
+            f"must be sqlite:/// with an absolute path, like sqlite:///var/lib/campus-collector/campus.db, not {url!r}",
+            f"必须为 sqlite:/// 加绝对路径，如 sqlite:///var/lib/campus-collector/campus.db，不能是 {url!r}",
+        )
     return state_dir / "campus.db"
+
+
+def _absolute(path: str, folder: Path) -> Path:
+    """What stands after sqlite:/// (or sqlite:////) is a path from the root.
+
+    Up to 0.2.0 it was read as relative to the configuration: a database that lies only there stays the one that is used.
+    """
+    wanted, former = Path("/", path), folder / path
+    if not wanted.exists() and former.is_file():
+        text = Text(
+            "[store] url: {wanted} does not exist, {former} does and is used; write sqlite://{former}",
+            "[store] url：{wanted} 不存在，使用已有的 {former}；请改写为 sqlite://{former}",
+        )
+        log.warning(text.in_(from_environment(), wanted=wanted, former=former))
+        return former
+    return wanted
 
 
 def _file(table: Table, key: str, folder: Path) -> Path | None:

@@ -3,7 +3,6 @@
 Joins two sides that do not know each other: the store has no policy, the judge no database.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
@@ -16,7 +15,7 @@ from campus_collector.judge.day import DayEvidence, day_number, day_of, evidence
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
 from campus_collector.judge.rules import RULES, targets_told_by
-from campus_collector.store.interface import Change, DayRow, Store, Subject, Unjudged
+from campus_collector.store.interface import DayRow, Store, Subject, Unjudged
 from campus_wire.records import AnyResult, RoomResult
 
 _encode = msgspec.msgpack.encode
@@ -28,46 +27,33 @@ Progress = Callable[[int, int], None]
 
 
 class Judging:
-    """Keeps the evidence of days up to date; says which subjects' months have changed."""
+    """Keeps the evidence of days up to date; says which subjects' months have changed. `catch_up` is called by one thread at a time."""
 
     def __init__(self, store: Store, policy: Policy, zone: ZoneInfo) -> None:
-        """Subscribes to the store's changes."""
+        """Nothing is judged yet."""
         self._store, self._policy, self._zone = store, policy, zone
-        self._turn = threading.Lock()
-        self._waiting = True
         self._bases: dict[tuple[str, Month, float | None], str] = {}
-        store.subscribe(self._note)
-
-    @property
-    def waiting(self) -> bool:
-        """Has something arrived since the last `catch_up`?"""
-        return self._waiting
-
-    def look_again(self) -> None:
-        """Another process may have stored something: the next `catch_up` looks."""
-        self._waiting = True
 
     def catch_up(
         self, progress: Progress | None = None, seconds: float | None = None
-    ) -> set[tuple[str, str, str, Month]]:
-        """Judge what has arrived, or (`seconds`) the schools that can be begun in that time; the (target, school, subject, month) that changed."""
+    ) -> tuple[set[tuple[str, str, str, Month]], int]:
+        """Judge what waits in the store, or (`seconds`) the schools that can be begun in that time.
+
+        Returns the (target, school, subject, month) that changed, and how many schools still wait. What waits is read from the
+        database each time: another process may have stored or judged something.
+        """
         changed: set[tuple[str, str, str, Month]] = set()
-        if not self._waiting:
-            return changed
-        with self._turn:
-            self._waiting = False
-            schools = self._store.evidence.schools_unjudged()
-            until = None if seconds is None else monotonic() + seconds
-            for done, school in enumerate(schools):
-                if until is not None and monotonic() >= until:
-                    self._waiting = True
-                    break
-                if progress is not None:
-                    progress(done, len(schools))
-                changed |= self._school(school)
-            if progress is not None and schools:
-                progress(len(schools), len(schools))
-        return changed
+        schools = self._store.evidence.schools_unjudged()
+        until = None if seconds is None else monotonic() + seconds
+        for done, school in enumerate(schools):
+            if until is not None and monotonic() >= until:
+                return changed, len(schools) - done
+            if progress is not None:
+                progress(done, len(schools))
+            changed |= self._school(school)
+        if progress is not None and schools:
+            progress(len(schools), len(schools))
+        return changed, 0
 
     def days(self, subject: Subject, target: str, month: Month) -> dict[date, DayEvidence]:
         """The evidence of a subject's month."""
@@ -90,7 +76,7 @@ class Judging:
         found = {day_of(row.day): _decode(row.body) for row in rows if row.basis == basis}
         if stale:
             fresh = [row for first, last in _runs(stale) for row in self._rows(subject, target, first, last, stale)]
-            self._store.evidence.keep(fresh)
+            self._store.evidence.replace(fresh)
             found |= {day_of(row.day): _decode(row.body) for row in fresh}
         return found
 
@@ -126,7 +112,16 @@ class Judging:
         return self._bases[key]
 
     def _school(self, school: str) -> set[tuple[str, str, str, Month]]:
-        waiting = self._store.evidence.unjudged(school)
+        """Once more when another process judged some of it meanwhile."""
+        changed: set[tuple[str, str, str, Month]] = set()
+        while waiting := self._store.evidence.unjudged(school):
+            rows, found = self._judge(school, waiting)
+            changed |= found
+            if self._store.evidence.keep(school, rows, waiting):
+                break
+        return changed
+
+    def _judge(self, school: str, waiting: Sequence[Unjudged]) -> tuple[list[DayRow], set[tuple[str, str, str, Month]]]:
         subjects = {one.id: one for one in self._all_subjects(school)}
         todo: dict[tuple[str, str], set[date]] = {}
         for one in waiting:
@@ -140,8 +135,7 @@ class Judging:
             for first, last in _runs(days):
                 rows += self._rows(about, target, first, last, days)
             changed |= {(target, school, name, self.month_on(day)) for day in days}
-        self._store.evidence.keep(rows, waiting)
-        return changed
+        return rows, changed
 
     def _rows(self, subject: Subject, target: str, first: date, last: date, days: Iterable[date]) -> list[DayRow]:
         evidence = self.from_results(subject, target, first, last)
@@ -187,10 +181,6 @@ class Judging:
 
     def _start_of(self, day: date) -> datetime:
         return datetime.combine(day, time(), self._zone).astimezone(UTC)
-
-    def _note(self, change: Change) -> None:
-        if change.subjects:
-            self._waiting = True
 
 
 EVIDENCE_VERSION = 1

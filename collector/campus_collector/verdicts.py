@@ -3,8 +3,10 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
+from time import monotonic
 from zoneinfo import ZoneInfo
 
 from campus_collector.judge.agreement import Agreement, total
@@ -23,13 +25,31 @@ TARGETS_OF: dict[str, tuple[str, ...]] = {
 }
 TARGET_OF = {kind: targets[0] for kind, targets in TARGETS_OF.items()}
 """The target a kind of subject is there for; an uplink has a second one."""
+AGAIN_SECONDS = 0.2
+"""A reader that has waited once (`look`) waits no longer than this for each list of verdicts."""
 KEPT_MONTHS = 3
 """So many months' verdicts are kept in memory; others are put together from their days when asked for."""
 _Key = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How current the verdicts are: everything that had come until `as_of` is in them; None as long as nothing was ever complete.
+
+    `waiting_schools` have results that are not judged yet: until they are, figures may change.
+    """
+
+    as_of: datetime | None
+    waiting_schools: int
+
+    @property
+    def complete(self) -> bool:
+        """Is everything judged that has come?"""
+        return self.waiting_schools == 0
+
+
 class Verdicts:
-    """Ask for a month."""
+    """Ask for a month. One thread judges at a time, and whoever asks meanwhile waits for it."""
 
     def __init__(self, store: Store, policy: Policy, zone: ZoneInfo) -> None:
         """Subscribes to the store's changes."""
@@ -37,6 +57,10 @@ class Verdicts:
         self.policy = policy
         self.zone = zone
         self.judging = Judging(store, policy, zone)
+        self.patience_seconds: float | None = None
+        """So long a reader waits for what is being judged; None: until it is. The server sets it: a page then says that it is not complete."""
+        self._turn = threading.Lock()
+        self._standing = Standing(None, 0)
         self._lock = threading.Lock()
         self._known: OrderedDict[Month, dict[str, dict[_Key, SubjectVerdict]]] = OrderedDict()
         self._listeners: list[Callable[[frozenset[str] | None], None]] = []
@@ -52,21 +76,38 @@ class Verdicts:
         """Be told in which schools a verdict may have changed; None: in any. From whatever thread found it."""
         self._listeners.append(listener)
 
-    def catch_up(self, progress: Progress | None = None, seconds: float | None = None) -> None:
-        """Judge what has arrived since last time; with `seconds`, only as much as can be begun in that time."""
-        if not self.judging.waiting:
-            return
-        changed = self.judging.catch_up(progress, seconds)
-        with self._lock:
-            self._changes += 1
-            for target, school, subject, month in changed:
-                self._known.get(month, {}).get(school, {}).pop((target, subject), None)
-        self._tell(frozenset(school for _, school, _, _ in changed))
+    def catch_up(self, progress: Progress | None = None, seconds: float | None = None) -> Standing:
+        """Judge what has arrived, whichever process stored it; with `seconds`, only as much as can be begun in that time.
+
+        Without, everything that had come when it was called is judged when it returns. Raises StoreUnavailable.
+        """
+        until = None if seconds is None else monotonic() + seconds
+        if not self._turn.acquire(timeout=-1 if seconds is None else seconds):
+            waiting = max(1, self._store.evidence.waiting_schools())
+            return Standing(self._standing.as_of, waiting)
+        try:
+            begun = datetime.now(UTC)
+            self._store.follow()
+            self._look_at_inventory()
+            changed, waiting = self.judging.catch_up(progress, None if until is None else max(0.0, until - monotonic()))
+            with self._lock:
+                self._changes += 1 if changed else 0
+                for target, school, subject, month in changed:
+                    self._known.get(month, {}).get(school, {}).pop((target, subject), None)
+            self._standing = Standing(self._standing.as_of if waiting else begun, waiting)
+        finally:
+            self._turn.release()
+        if changed:
+            self._tell(frozenset(school for _, school, _, _ in changed))
+        return self._standing
+
+    def look(self) -> Standing:
+        """`catch_up` for a reader, who waits at most `patience_seconds`."""
+        return self.catch_up(seconds=self.patience_seconds)
 
     def subjects(self, month: Month, school: str | None = None) -> list[SubjectVerdict]:
         """Every subject's verdict for a month, by target, town, school, subject."""
-        self.catch_up()
-        self.look_at_inventory()
+        self.catch_up(seconds=None if self.patience_seconds is None else min(self.patience_seconds, AGAIN_SECONDS))
         towns = {one.id: one.town for one in self._store.schools(month.start)}
         schools = towns if school is None else [school] if school in towns else []
         found = [one for own in schools for one in self.of_school(month, own, towns[own])]
@@ -95,8 +136,8 @@ class Verdicts:
         """Quick tests against references, by segment, all schools together."""
         return agreement_in(self.subjects(month))
 
-    def look_at_inventory(self) -> None:
-        """The command `inventory import` works on the file of a collector that runs: its own process tells nobody."""
+    def _look_at_inventory(self) -> None:
+        """A database that an older program opens at the same time numbers no changes: its imports are seen by their version."""
         version = self._store.inventory.version()
         if version != self._inventory:
             self._inventory = version
@@ -131,17 +172,21 @@ class Verdicts:
                 self._known.popitem(last=False)
 
     def _forget(self, change: Change) -> None:
-        """A new inventory changes who is judged, by what and in which town; an agent's announcement, in its school."""
-        if not change.inventory and not change.announced:
+        """A new inventory changes who is judged, by what and in which town; an agent's announcement, in its school.
+
+        `judged` are schools that another process judged; what this one judged `catch_up` takes out, subject by subject.
+        """
+        schools = change.announced | change.judged
+        if not change.inventory and not schools:
             return
         with self._lock:
             self._changes += 1
             if change.inventory:
                 self._known.clear()
             else:
-                for schools, school in product(self._known.values(), change.announced):
-                    schools.pop(school, None)
-        self._tell(None if change.inventory else change.announced)
+                for known, school in product(self._known.values(), schools):
+                    known.pop(school, None)
+        self._tell(None if change.inventory else schools)
 
     def _tell(self, schools: frozenset[str] | None) -> None:
         for listener in self._listeners:

@@ -21,6 +21,7 @@ from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.schema import VERSION as SPOOL_VERSION
 from campus_agent.spool.spool import open_spool
 from campus_agent.subjects import costs
+from campus_wire.files import make_folder
 from campus_wire.language import Text
 from campus_wire.version import VERSION
 
@@ -174,7 +175,7 @@ def _python() -> Finding:
 def _state_dir(folder: Path) -> Finding:
     check = Text("state folder", "状态目录")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder, 0o700)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
     except OSError as error:

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
 
+from campus_wire.files import make_folder
+
 FILE = "segment.lock"
 ASK_AGAIN_SECONDS = 0.2
 
@@ -33,11 +35,12 @@ async def alone(state_dir: Path, patience_seconds: float) -> AsyncIterator[bool]
 
 
 def _open(state_dir: Path) -> int:
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(state_dir, 0o700)
     handle = os.open(state_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     if os.geteuid() == 0:  # a person at the terminal: the service, which owns the folder, must be able to take it too
         owner = state_dir.stat()
-        os.fchown(handle, owner.st_uid, owner.st_gid)
+        with contextlib.suppress(PermissionError):  # FAT has no owners
+            os.fchown(handle, owner.st_uid, owner.st_gid)
     return handle
 
 

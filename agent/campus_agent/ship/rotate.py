@@ -40,6 +40,7 @@ def rotate(collector: Collector) -> None:
         raise NotRotated(f"{file.parent} cannot be written: {error.strerror}") from None
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as writer:
+            _same_owner(descriptor, file)
             writer.write(_successor(collector) + "\n")
             writer.flush()
             os.fsync(writer.fileno())
@@ -49,6 +50,13 @@ def rotate(collector: Collector) -> None:
     finally:
         with suppress(OSError):
             beside.unlink()
+
+
+def _same_owner(descriptor: int, file: Path) -> None:
+    """A program that runs as root leaves the token to whom it belonged: the service must be able to read it tomorrow."""
+    new, old = os.fstat(descriptor), file.stat()
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid) and os.geteuid() == 0:
+        os.fchown(descriptor, old.st_uid, old.st_gid)
 
 
 def _successor(collector: Collector) -> str:

@@ -26,6 +26,7 @@ from campus_agent.clock import (
 )
 from campus_agent.config import Collector
 from campus_agent.known_time import boots_behind
+from campus_agent.ship import chain
 from campus_agent.ship.backoff import http_date, retry_after_seconds, wait_seconds
 from campus_agent.ship.connection import Answer, Connection, ShipFailed
 from campus_agent.ship.correct import Known, corrected
@@ -35,7 +36,7 @@ from campus_agent.spool.spool import Entry, Spool
 from campus_wire import SCHEMA_VERSION
 from campus_wire.codec import compress, encode_envelope
 from campus_wire.failures import Failure, FailureKind
-from campus_wire.records import AgentState, Announcement, Envelope
+from campus_wire.records import AgentState, Announcement, ChainHead, Envelope
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Shipper:
         connect: Callable[[Collector], Connection] = Connection,
     ) -> None:
         """`state` gives the agent's health at the moment of each sending."""
-        self._agent_id = agent_id
+        self._agent_id, self._url = agent_id, collector.url
         self._spool = spool
         self._clock = clock
         self._announcement = announcement
@@ -194,6 +195,7 @@ class Shipper:
         if isinstance(meaning, TooBig):
             return self._shrink(entries, meaning, tally)
         self._learn(answer, meaning)
+        self._compare(meaning)
         self._settle(entries, meaning, tally)
         self._batch_results = min(self._ceiling, self._batch_results * 2)
         return None
@@ -210,6 +212,7 @@ class Shipper:
                 results=raws,
                 agent=self._state(),
                 announcement=self._announcement,
+                chain=self._known_chain(),
             )
         )
 
@@ -227,6 +230,22 @@ class Shipper:
         if worth_storing(of_boot(self._stored, new.boot_id), self.estimate or new):
             self._spool.remember(ESTIMATES_KEY, self._estimates)
             self._stored = self._estimates
+
+    def _known_chain(self) -> ChainHead | None:
+        """What the last receipt of this collector said of the chain."""
+        known = self._spool.recall(chain.CHAIN_KEY, chain.Known)
+        return known.chain if known is not None and (known.url, known.agent_id) == (self._url, self._agent_id) else None
+
+    def _compare(self, meaning: Accepted) -> None:
+        """Keep what this receipt says of the chain; one that does not fit the one before is kept beside it and logged."""
+        receipt, known = meaning.receipt, self._known_chain()
+        if receipt.chain is None or receipt.chain == known:
+            return
+        if known is not None and chain.contradicts(known, receipt):
+            values = {"known": known.sequence, "received": receipt.chain.sequence, "collector": self._url}
+            log.error("the collector's chain of results does not fit its last receipt", extra=values)
+            self._spool.remember(chain.MISMATCH_KEY, chain.Mismatch(self._now(), self._url, known, receipt.chain))
+        self._spool.remember(chain.CHAIN_KEY, chain.Known(self._url, self._agent_id, receipt.chain))
 
     def _settle(self, entries: list[Entry], meaning: Accepted, tally: _Tally) -> None:
         if meaning.refused:

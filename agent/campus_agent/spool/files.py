@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from campus_agent.spool.errors import NoSpool, SpoolUnusable
+from campus_wire.files import make_folder
 from campus_wire.language import Text
 
 NAME = "spool.db"
@@ -27,7 +28,7 @@ _NOTHING = Text("{place}: no spool here yet; the agent has not run", "{place}：
 def prepare_folder(state_dir: Path) -> None:
     """Make the state folder (0700) when it is missing. An existing folder keeps its mode: it may be shared on purpose."""
     try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(state_dir, 0o700)
     except OSError as error:
         raise SpoolUnusable(_NO_FOLDER, place=state_dir, reason=error.strerror or error) from None
 
@@ -45,7 +46,8 @@ def prepare_file(path: Path) -> None:
         if os.geteuid() == 0 and status.st_uid == 0 and folder.st_uid != 0:
             os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
         if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077 and status.st_uid == os.geteuid():
-            path.chmod(0o600)
+            with contextlib.suppress(PermissionError):  # FAT has no modes
+                path.chmod(0o600)
     except OSError as error:
         raise SpoolUnusable(_NO_FOLDER, place=path.parent, reason=error.strerror or error) from None
     if not os.access(path, os.R_OK | os.W_OK):

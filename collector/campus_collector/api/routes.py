@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campus_collector.api.openapi import document
-from campus_collector.api.views import compliance_json, school_json, schools_json
+from campus_collector.api.views import compliance_json, school_json, schools_json, standing_json
 from campus_collector.http import HttpProblem, in_thread, json_response
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES
@@ -31,8 +31,10 @@ def routes(service: Service) -> list[Route]:
 
     async def schools(request: Request) -> Response:
         month, reach = _month(request, service), reach_of(request)
+        standing = await in_thread(service.verdicts.look)
         found = await in_thread(schools_json, service, month)
-        return json_response({"month": str(month), "schools": [one for one in found if reach.covers(one["town"])]})
+        own = [one for one in found if reach.covers(one["town"])]
+        return json_response({"month": str(month), **standing_json(standing), "schools": own})
 
     async def school(request: Request) -> Response:
         month = _month(request, service)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, Meter
@@ -16,32 +17,68 @@ def register(commands: Commands) -> None:
         "backup", Text("copy the database while the collector runs", "在采集端运行时备份数据库"), _backup
     )
     made.add_argument("file", type=Path, metavar="FILE", help=say(Text("a new file", "新文件")))
+    made.add_argument(
+        "--seconds",
+        type=_seconds,
+        metavar="N",
+        help=say(Text("give up, and leave nothing behind, after so long", "超过此秒数则放弃，不留下任何文件")),
+    )
     made = commands.add("restore", Text("put a backup where no database is", "将备份恢复到尚无数据库的目录"), _restore)
     made.add_argument("file", type=Path, metavar="FILE", help=say(Text("a backup", "备份文件")))
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e7:
+        raise ValueError(text)
+    return seconds
+
+
 def _backup(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    return _do(arguments.file, config.database, arguments.file, language, restoring=False)
+    from campus_collector.store.backup import backup
+
+    return _do(
+        lambda meter: backup(config.database, arguments.file, meter, arguments.seconds), arguments.file, language
+    )
 
 
 def _restore(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    return _do(arguments.file, config.database, config.database, language, restoring=True)
+    from campus_collector.store.backup import restore
+
+    return _do(lambda meter: restore(arguments.file, config.database, meter), config.database, language)
 
 
-def _do(file: Path, database: Path, target: Path, language: Language, *, restoring: bool) -> int:
-    from campus_collector.store.backup import backup, restore
+def _do(work: Callable[[Meter], int], target: Path, language: Language) -> int:
+    from campus_collector.store.backup import NoRoom, TooSlow
 
     meter = Meter(Text("copying", "正在复制"), language)
     try:
-        size = restore(file, database, meter) if restoring else backup(database, file, meter)
+        size = work(meter)
     except FileExistsError as error:
         text = Text("{file} is there already: nothing was written", "{file} 已存在：未写入任何内容")
-        print(text.in_(language, file=error.filename), file=sys.stderr)
-        return EXIT_FAILED
+        return _failed(text.in_(language, file=error.filename))
+    except NoRoom as error:
+        text = Text(
+            "{folder}: too little room: {needed:.0f} MB are needed, {free:.0f} MB are free; nothing was left there",
+            "{folder}：磁盘空间不足：需要 {needed:.0f} MB，仅剩 {free:.0f} MB；未留下任何文件",
+        )
+        values = {"needed": error.needed / 1e6, "free": error.free / 1e6}
+        return _failed(text.in_(language, folder=error.filename, **values))
+    except TooSlow:
+        text = Text(
+            "{file}: not finished in time: given up, nothing was left",
+            "{file}：未在限定时间内完成，已放弃，未留下任何文件",
+        )
+        return _failed(text.in_(language, file=target))
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-        return EXIT_FAILED
-    meter.done()
+        return _failed(f"{error.filename or target}: {error.strerror or error}")
+    finally:
+        meter.done()
     text = Text("{target}: {size:.1f} MB, checked", "{target}：{size:.1f} MB，已校验")
     print(text.in_(language, target=target, size=size / 1e6))
     return EXIT_OK
+
+
+def _failed(words: str) -> int:
+    print(words, file=sys.stderr)
+    return EXIT_FAILED

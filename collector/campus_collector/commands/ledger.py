@@ -10,6 +10,7 @@ from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, Meter
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.problem import STATES
+from campus_wire.files import write_whole
 from campus_wire.language import Language, Text
 
 WORDS = Text("the problem ledger: list it, export it", "问题台账：列出、导出")
@@ -41,14 +42,23 @@ def _ledger(arguments: argparse.Namespace, config: CollectorConfig, language: La
     from campus_collector.api.views import problem_json
     from campus_collector.judge.table import aligned
     from campus_collector.ledger.listing import Wanted, listed, names_in
+    from campus_collector.ledger.routes import looked_json, looked_words
     from campus_collector.ledger.table import HEADINGS, as_csv, as_xlsx, rows
     from campus_collector.service import open_service
+    from campus_collector.store.interface import StoreBusy
 
     today = datetime.now(config.timezone).date()
     service = open_service(config)
     meter = Meter(Text("looking through the days", "正在逐日核对"), language)
     try:
-        service.ledger.catch_up(arguments.until, meter)
+        try:
+            service.ledger.catch_up(arguments.until, meter)
+        except StoreBusy:
+            text = Text(
+                "another process is bringing the ledger up to date: this is how it stands now",
+                "另一进程正在更新台账，以下为当前已完成的部分",
+            )
+            print(text.in_(language), file=sys.stderr)
         meter.done()
         wanted = Wanted(arguments.town, arguments.target, arguments.state, None, arguments.older_than)
         problems = listed(service.store.ledger.problems(), wanted, today)
@@ -56,16 +66,22 @@ def _ledger(arguments: argparse.Namespace, config: CollectorConfig, language: La
         if arguments.out is not None:
             make = as_xlsx if arguments.out.suffix.lower() == ".xlsx" else as_csv
             try:
-                arguments.out.write_bytes(make(problems, names, today, language))
+                write_whole(arguments.out, make(problems, names, today, language, looked_words(service, language)))
             except OSError as error:
                 print(f"{arguments.out}: {error.strerror or error}", file=sys.stderr)
                 return EXIT_FAILED
             print(arguments.out)
         elif arguments.json:
-            print(json.dumps({"problems": [problem_json(one, names, today) for one in problems]}, ensure_ascii=False))
+            print(
+                json.dumps(
+                    {"problems": [problem_json(one, names, today) for one in problems], **looked_json(service)},
+                    ensure_ascii=False,
+                )
+            )
         elif problems:
             shown = [tuple(one.in_(language) for one in HEADINGS), *rows(problems, names, today, language)]
             print(aligned([list(row[:8]) for row in shown]))
+            print(looked_words(service, language))
         else:
             print(Text("No problem.", "没有问题。").in_(language))
     finally:

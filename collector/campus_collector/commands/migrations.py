@@ -3,6 +3,7 @@
 import argparse
 import json
 import sqlite3
+from contextlib import closing
 
 from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands
 from campus_collector.config import CollectorConfig
@@ -18,11 +19,12 @@ def register(commands: Commands) -> None:
 
 def _migrations(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     """Looks only: nothing is applied, and a database that is not there is not made."""
+    from campus_collector.store.files import read_only
     from campus_collector.store.migrate import shipped
 
     done: dict[str, str] = {}
     if config.database.exists():
-        with sqlite3.connect(f"file:{config.database}?mode=ro", uri=True) as database:
+        with closing(sqlite3.connect(read_only(config.database), uri=True)) as database:
             done = dict(database.execute("SELECT name, applied_at FROM migration ORDER BY name").fetchall())
     known = [one.name for one in shipped("sqlite")]
     said = [{"name": name, "applied_at": done.get(name), "known": name in known} for name in sorted({*done, *known})]

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands, Meter, month_from
@@ -48,6 +49,7 @@ def _report(arguments: argparse.Namespace, config: CollectorConfig, language: La
     from campus_collector.report.render import FORMS
     from campus_collector.service import open_service
     from campus_collector.store.database import Refused
+    from campus_collector.store.interface import StoreBusy
 
     forms = [one.strip() for one in arguments.format.split(",") if one.strip()]
     unknown = [one for one in forms if one not in FORMS]
@@ -63,6 +65,8 @@ def _report(arguments: argparse.Namespace, config: CollectorConfig, language: La
             return _verify(book, str(month), language)
         meter = Meter(Text("reading the months", "正在汇总各月"), language)
         service.verdicts.catch_up(meter)
+        with suppress(StoreBusy):  # the report then says that it is still being worked out
+            service.ledger.catch_up(month.last_day, meter)
         figures = book.close(month, step=meter) if arguments.close else book.figures(month, step=meter)
         meter.done()
         return _write(book, figures, month, forms, arguments, language)

@@ -76,6 +76,8 @@ class Page:
         self._tallies: dict[str, Tally] = {}
         self._agreements: dict[str, dict[Segment, Agreement]] = {}
         self._areas: set[str] = set()
+        self._pending: set[str] = set()
+        """Schools whose lines must be written again once they are judged."""
         self._ledger_towns: set[str] = set()
         store.subscribe(self._note)
         verdicts.subscribe(self._note_verdicts)
@@ -144,17 +146,18 @@ class Page:
         return news
 
     def _refresh(self, now: datetime) -> None:
-        self._verdicts.look_at_inventory()
-        self._verdicts.catch_up(seconds=JUDGE_SECONDS)
+        standing = self._verdicts.catch_up(seconds=JUDGE_SECONDS)
+        waiting = frozenset() if standing.complete else frozenset(self._store.evidence.schools_unjudged())
+        self._sheet.put(("judge",), "", [("campus_judge_waiting_schools", (), float(len(waiting)))])
         news = self._take()
         try:
-            self._write(news, now)
+            self._write(news, now, waiting)
         except BaseException:
             with self._news_lock:  # half of it may be written: all of it again
                 self._news.everything = self._news.every_verdict = self._news.ledger = True
             raise
 
-    def _write(self, news: _News, now: datetime) -> None:
+    def _write(self, news: _News, now: datetime, waiting: frozenset[str]) -> None:
         version = self._store.inventory.version()
         if (
             version != self._inventory or now < self._looked_at
@@ -164,7 +167,7 @@ class Page:
         moved = self._look_at_schools(news)
         self._look_at_agents(news, moved, now)
         self._look_at_subjects(news, moved, now)
-        self._look_at_verdicts(news, moved)
+        self._look_at_verdicts(news, moved, waiting)
         if news.everything or news.ledger or monotonic() - self._ledger_at >= LEDGER_SECONDS:
             self._look_at_ledger(now)
         totals = fleet.of_totals(self._store.measurement_totals(), self._store.ingest_totals())
@@ -195,6 +198,14 @@ class Page:
             found = [one for school in news.reported for one in self._store.agents(school)]
         fresh = _newest(found)
         self._agents |= fresh
+        if news.everything or news.reported:
+            for mismatch in self._store.chain.mismatches():  # oldest first
+                sample = (
+                    "campus_chain_mismatch_timestamp_seconds",
+                    (mismatch.school,),
+                    mismatch.noticed_at.timestamp(),
+                )
+                self._sheet.put(("chain", mismatch.school), self._towns.get(mismatch.school, ""), [sample])
         expiries = self._store.token_expiries()  # a command may have made one
         dirty = set(fresh) | moved | {school for school, _ in expiries.items() ^ self._expiries.items()}
         self._expiries = expiries
@@ -242,11 +253,15 @@ class Page:
         else:
             self._polled.pop((school, subject), None)
 
-    def _look_at_verdicts(self, news: _News, moved: set[str]) -> None:
+    def _look_at_verdicts(self, news: _News, moved: set[str], waiting: frozenset[str]) -> None:
+        """A school whose results wait for the judge keeps the lines it has until they are judged (`waiting`); whoever starts on many
+        results shows no rate of an area before every school of it was judged once."""
         month = self._verdicts.this_month()
         every = news.everything or news.every_verdict or month != self._month
         self._month = month
-        schools = set(self._towns) | set(self._tallies) if every else (news.judged | moved)
+        schools = (set(self._towns) | set(self._tallies) if every else (news.judged | moved)) | self._pending
+        self._pending = schools & waiting
+        schools -= waiting
         if not schools:
             return
         for school in schools:
@@ -258,7 +273,7 @@ class Page:
                 self._tallies[school] = tally_of(verdicts)
                 self._tally.update(self._tallies[school])
             self._agreements[school] = agreement_in(verdicts)
-        areas = areas_of(self._tally)
+        areas = areas_of(self._tally) if self._tallies.keys() >= self._pending & self._towns.keys() else []
         towns = {one.town for one in areas}
         for town in towns | self._areas:
             self._sheet.put(("areas", town), town, fleet.of_areas(one for one in areas if one.town == town))

@@ -413,6 +413,20 @@ METRICS: tuple[Metric, ...] = (
         "campus_slots_running",
     ),
     Metric(
+        "campus_judge_waiting_schools",
+        "gauge",
+        (),
+        "Schools with results that are not judged yet: until it is 0, verdicts and rates are still being worked out.",
+        "campus_judge_waiting_schools > 0",
+    ),
+    Metric(
+        "campus_chain_mismatch_timestamp_seconds",
+        "gauge",
+        ("school",),
+        "When a gateway last showed a receipt that does not fit its school's chain of results, Unix time; absent when all fit.",
+        "time() - campus_chain_mismatch_timestamp_seconds < 7 * 86400",
+    ),
+    Metric(
         "campus_ingest_results_total",
         "counter",
         ("outcome",),
@@ -441,9 +455,9 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "uplinks": ("campus_uplink_", "campus_school_"),
     "services": ("campus_service_",),
     "rooms": ("campus_device_", "campus_room_"),
-    "agents": ("campus_agent_", "campus_gateway_"),
+    "agents": ("campus_agent_", "campus_gateway_", "campus_chain_"),
     "ledger": ("campus_problems_",),
-    "collector": ("campus_measurements_", "campus_slots_", "campus_ingest_", "campus_scrape_"),
+    "collector": ("campus_measurements_", "campus_slots_", "campus_ingest_", "campus_scrape_", "campus_judge_"),
 }
 """Parts of the page that can be asked for alone (`/metrics?scope=NAME`), by how the names of their metrics begin."""
 

@@ -23,6 +23,9 @@ from campus_wire.records import Receipt
 
 log = logging.getLogger(__name__)
 
+STORE_SECONDS = 60.0
+"""So long a batch waits for its commit; then the agent comes again, and what was stored all the same is a duplicate."""
+
 
 def routes(service: Service) -> list[Route]:
     """The door, with its bound of how many pass at once."""
@@ -59,14 +62,27 @@ class _Door:
             status, title = (422, "Unknown schema version") if error.code == "schema_version" else (400, "Bad batch")
             raise HttpProblem(status, title, str(error)) from None
         valid, bad, quarantined = examine(envelope.results, principal.school, now)
-        batch = Batch(principal, now, envelope.boot_id, tuple(valid), tuple(bad), envelope.agent, envelope.announcement)
+        batch = Batch(
+            principal,
+            now,
+            envelope.boot_id,
+            tuple(valid),
+            tuple(bad),
+            envelope.agent,
+            envelope.announcement,
+            envelope.chain,
+        )
         try:
-            outcome = await asyncio.wrap_future(self._service.store.submit(batch))
-        except StoreUnavailable as error:
+            outcome = await asyncio.wait_for(asyncio.wrap_future(self._service.store.submit(batch)), STORE_SECONDS)
+        except (StoreUnavailable, TimeoutError) as error:
             log.error("store unavailable", extra={"error": str(error)})
             raise busy("the store cannot be written now") from None
         if bad:
             extra = {"school": principal.school, "count": len(bad), "first_reason": bad[0].reason}
             log.warning("results quarantined", extra=extra)
-        receipt = Receipt(outcome.stored, outcome.duplicate, quarantined, datetime.now(UTC))
+        if outcome.chain_fits is False:
+            log.error("a gateway's receipt does not fit the chain of its school", extra={"school": principal.school})
+        receipt = Receipt(
+            outcome.stored, outcome.duplicate, quarantined, datetime.now(UTC), outcome.chain, outcome.chain_fits
+        )
         return Response(encode_receipt(receipt), media_type="application/json")

@@ -20,7 +20,8 @@ from campus_collector.judge.verdict import SubjectVerdict
 from campus_collector.judging import Progress, required_of
 from campus_collector.ledger.problem import Event, Problem
 from campus_collector.ledger.rules import Known, fails_now, followed, may_reopen, merged, opened, withdrawn
-from campus_collector.store.interface import School, Store, Subject
+from campus_collector.store.interface import School, Store, StoreBusy, Subject
+from campus_collector.store.ledger import Conflict
 from campus_collector.verdicts import TARGETS_OF, Verdicts
 from campus_wire.bandwidth import Verdict
 from campus_wire.language import Text
@@ -32,6 +33,10 @@ CAUSE_DAYS = 14
 FIRST_LOOK_DAYS = 62
 """A ledger that begins on a store full of results looks back so far."""
 MOST = 0.5
+LEASE = "ledger"
+PATIENCE_SECONDS = 120.0
+"""A lease of a process that was killed runs out well before."""
+MOST_TRIES = 20
 SILENT = "agent_silent"
 OFF = (SILENT, "all_endpoints_off")
 """Causes for which there is nothing to measure: any result shows that it is over."""
@@ -66,25 +71,63 @@ class Book:
         self._store, self._verdicts = store, verdicts
         self._policy = verdicts.policy
 
-    def catch_up(self, until: date | None = None, progress: Progress | None = None) -> int:
-        """Look at every complete day that was not looked at yet, up to `until` (default: yesterday); how many days."""
-        today = datetime.now(UTC).astimezone(self._verdicts.zone).date()
-        last = min(until or today - timedelta(days=1), today - timedelta(days=1))
-        looked = self._store.ledger.looked_until()
+    def catch_up(
+        self, until: date | None = None, progress: Progress | None = None, patience_seconds: float = PATIENCE_SECONDS
+    ) -> int:
+        """Look at every complete day that was not looked at yet, up to `until` (default: yesterday); how many days.
+
+        One process at a time: another's work is waited for so long. Raises StoreBusy when it goes on, StoreUnavailable.
+        """
+        yesterday = self.yesterday()
+        last = min(until or yesterday, yesterday)
         self._verdicts.catch_up()
-        schools = self._store.schools()
-        first = day_of(looked + 1) if looked is not None else self._first_day(schools, last)
-        if first is None or first > last:
+        if not self.is_behind(last):
             return 0
-        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-        for done, school in enumerate(schools):
+        with self._store.lease(LEASE, patience_seconds) as lease:
+            schools = self._store.schools()
+            looked = self._store.ledger.looked_until()
+            first = day_of(looked + 1) if looked is not None else self._first_day(schools, last)
+            if first is None:
+                self._store.ledger.finish(day_number(last))
+                return 0
+            if first > last:  # another process has done it while we waited
+                return 0
+            for done, school in enumerate(schools):
+                lease.renew()
+                if progress is not None:
+                    progress(done, len(schools))
+                self._look_at(school, first, last)
+            self._store.ledger.finish(day_number(last))
             if progress is not None:
-                progress(done, len(schools))
-            self._school(school, days)
-        self._store.ledger.put([], day_number(last))
-        if progress is not None:
-            progress(len(schools), len(schools))
-        return len(days)
+                progress(len(schools), len(schools))
+            return (last - first).days + 1
+
+    def yesterday(self) -> date:
+        """The last complete day."""
+        return datetime.now(UTC).astimezone(self._verdicts.zone).date() - timedelta(days=1)
+
+    def is_behind(self, last: date) -> bool:
+        """Are there complete days with evidence, up to this one, that the ledger has not looked at?"""
+        looked = self._store.ledger.looked_until()
+        if looked is not None:
+            return day_of(looked) < last
+        first = self._store.evidence.first_day()
+        return first is not None and day_of(first) <= last
+
+    def _look_at(self, school: School, first: date, last: date) -> None:
+        """One school's days, again from what is there now when somebody changed a problem meanwhile."""
+        for _ in range(MOST_TRIES):
+            looked = self._store.ledger.looked_until(school.id)
+            start = first if looked is None else max(first, day_of(looked + 1))
+            days = [start + timedelta(days=number) for number in range((last - start).days + 1)]
+            if not days:  # an earlier run ended half way, with this school done
+                return
+            try:
+                self._store.ledger.put_days(school.id, self._school(school, days), looked, day_number(last))
+            except Conflict:
+                continue
+            return
+        raise StoreBusy(f"the ledger of {school.id} was changed again and again")
 
     def _first_day(self, schools: Iterable[School], last: date) -> date | None:
         start = last - timedelta(days=FIRST_LOOK_DAYS)
@@ -95,23 +138,32 @@ class Book:
         ]
         return day_of(min(days)) if days else None
 
-    def _school(self, school: School, days: Sequence[date]) -> None:
-        subjects = self._read(school, days)
+    def _school(self, school: School, days: Sequence[date]) -> list[tuple[Problem, list[Event]]]:
+        """What some days do to a school's problems, as they are kept now."""
         problems = {(one.target, one.subject): one for one in self._store.ledger.problems(school.id)}
-        touched: dict[_Key, tuple[Problem, list[Event]]] = {}
+        subjects = self._read(school, days)
+        touched: list[tuple[Problem, list[Event]]] = []
+        newest: dict[_Key, int] = {}
+        """Where in `touched` the newest problem of a subject stands: in many days one may be struck off and another opened."""
+
+        def note(problem: Problem, events: Sequence[Event]) -> None:
+            key = (problem.target, problem.subject)
+            problems[key] = problem
+            if key in newest and not any(event.what == "opened" for event in events):
+                place = newest[key]
+                touched[place] = (problem, [*touched[place][1], *events])
+            else:
+                newest[key] = len(touched)
+                touched.append((problem, list(events)))
+
         for day in days:
             for problem, events in self._evening(school, subjects, problems, day):
-                key = (problem.target, problem.subject)
-                before = touched[key][1] if key in touched else []
-                problems[key], touched[key] = problem, (problem, before + events)
+                note(problem, events)
         judged = {(one.target, one.about.id) for one in subjects} | {(CLASSROOMS, "")}
-        for key, problem in problems.items():
+        for key, problem in list(problems.items()):
             if problem.is_open and key not in judged:
-                before = touched[key][1] if key in touched else []
-                gone, events = withdrawn(problem, days[-1], datetime.now(UTC))
-                touched[key] = (gone, before + events)
-        if touched:
-            self._store.ledger.put(list(touched.values()))
+                note(*withdrawn(problem, days[-1], datetime.now(UTC)))
+        return touched
 
     def _read(self, school: School, days: Sequence[date]) -> list[_Subject]:
         """The school's subjects that are judged, with their days from well before the first."""

@@ -100,6 +100,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     passing_days: int = 0
     measure: str = ""
     responsible: str = ""
+    version: int = 0
+    """Grows with each change: work that was done on an older one is not written over a newer one."""
 
     @property
     def is_open(self) -> bool:

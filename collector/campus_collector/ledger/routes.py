@@ -12,10 +12,11 @@ from campus_collector.agents import json_body
 from campus_collector.api.views import event_json, problem_json
 from campus_collector.http import Answer, Given, HttpProblem, json_response
 from campus_collector.http import in_thread as _in_thread
+from campus_collector.judge.day import day_of
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.listing import Wanted, listed, names_in
 from campus_collector.ledger.problem import STATES, Event, Problem
-from campus_collector.ledger.table import Names, as_csv, as_xlsx
+from campus_collector.ledger.table import AS_OF, WORKING, Names, as_csv, as_xlsx
 from campus_collector.ledger.work import ACTIONS, NotPossible, act
 from campus_collector.people.people import may_work, reach_of
 from campus_collector.service import Service
@@ -42,7 +43,8 @@ def routes(service: Service) -> list[Route]:
     async def problems(request: Request) -> Response:
         wanted = wanted_of(request)
         found, names, today = await in_thread(read_list, service, wanted)
-        return json_response({"problems": [problem_json(one, names, today) for one in found]})
+        looked = await in_thread(looked_json, service)
+        return json_response({"problems": [problem_json(one, names, today) for one in found], **looked})
 
     async def exported(request: Request) -> Response:
         wanted, ending = wanted_of(request), request.path_params["ending"]
@@ -53,7 +55,7 @@ def routes(service: Service) -> list[Route]:
 
         def work() -> bytes:
             found, names, today = read_list(service, wanted)
-            return make(found, names, today, language)
+            return make(found, names, today, language, looked_words(service, language))
 
         body = await in_thread(work)
         kind = XLSX if ending == "xlsx" else "text/csv; charset=utf-8"
@@ -98,6 +100,22 @@ def routes(service: Service) -> list[Route]:
         Route("/v1/problems/{number}", problem, methods=["GET"]),
         Route("/v1/problems/{number}", change, methods=["PATCH"]),
     ]
+
+
+def looked_json(service: Service) -> dict[str, object]:
+    """The last day that is in the ledger, and whether that is every complete day."""
+    looked = service.store.ledger.looked_until()
+    return {
+        "as_of": day_of(looked).isoformat() if looked is not None else None,
+        "complete": not service.ledger.is_behind(service.ledger.yesterday()),
+    }
+
+
+def looked_words(service: Service, language: Language) -> str:
+    """The same in words, for an export."""
+    said = looked_json(service)
+    words = AS_OF.in_(language, day=said["as_of"] or "—")
+    return words if said["complete"] else words + WORKING.in_(language)
 
 
 def work_on(service: Service, number: int, action: str, values: dict[str, str], person: Person) -> Problem:

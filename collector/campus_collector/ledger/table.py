@@ -96,17 +96,23 @@ def rows(problems: Sequence[Problem], names: Names, today: date, language: Langu
     return found
 
 
-def as_csv(problems: Sequence[Problem], names: Names, today: date, language: Language) -> bytes:
-    """UTF-8 with BOM; no cell begins like a formula."""
+AS_OF = Text("data as of {day}", "数据截至 {day}")
+WORKING = Text("; still being worked out", "；正在统计")
+
+
+def as_csv(problems: Sequence[Problem], names: Names, today: date, language: Language, note: str = "") -> bytes:
+    """UTF-8 with BOM; no cell begins like a formula. A note stands below all rows."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([one.in_(language) for one in HEADINGS])
     writer.writerows([[harmless(cell) for cell in row] for row in rows(problems, names, today, language)])
+    if note:
+        writer.writerow([harmless(note)])
     return out.getvalue().encode("utf-8-sig")
 
 
-def as_xlsx(problems: Sequence[Problem], names: Names, today: date, language: Language) -> bytes:
-    """One sheet, headings frozen, filters on; printed on A4 across."""
+def as_xlsx(problems: Sequence[Problem], names: Names, today: date, language: Language, note: str = "") -> bytes:
+    """One sheet, headings frozen, filters on; printed on A4 across. A note stands below all rows."""
     from openpyxl import Workbook
     from openpyxl.styles import Alignment, Border, Font, Side
     from openpyxl.utils import get_column_letter
@@ -128,6 +134,9 @@ def as_xlsx(problems: Sequence[Problem], names: Names, today: date, language: La
     for number, width in enumerate((6, 12, 22, 46, 16, 40, 12, 16, 12, 12), 1):
         page.column_dimensions[get_column_letter(number)].width = width
     page.freeze_panes, page.auto_filter.ref = "A2", page.dimensions
+    if note:
+        below = page.cell(page.max_row + 1, 1, note)
+        below.data_type = "s"
     page.page_setup.orientation, page.page_setup.paperSize, page.page_setup.fitToHeight = "landscape", 9, 0
     page.sheet_properties.pageSetUpPr.fitToPage = True
     page.print_title_rows = "1:1"

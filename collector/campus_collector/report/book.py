@@ -24,8 +24,10 @@ from campus_collector.report.pdf import FontMissing
 from campus_collector.report.render import FORMS, Form, render
 from campus_collector.service import Service
 from campus_collector.store.database import Refused
+from campus_collector.store.interface import StoreBusy
 from campus_collector.store.monthly import ClosedMonth
 from campus_wire.bandwidth import Verdict
+from campus_wire.files import make_folder, write_whole
 from campus_wire.language import Language, Text
 from campus_wire.version import VERSION
 
@@ -159,6 +161,16 @@ class Book:
             raise NoReport(Text(f"{month} has not ended: it cannot be closed", f"{month} 尚未结束，不能结账"))
         if self._table.closed(str(month)) is not None:
             raise Refused(f"{month} is closed already")
+        self._service.verdicts.catch_up()
+        try:
+            self._service.ledger.catch_up(month.last_day)
+        except StoreBusy:
+            raise NoReport(
+                Text(
+                    "the ledger is being brought up to date by another process: try again",
+                    "另一进程正在更新台账，请稍后重试",
+                )
+            ) from None
         with _TURN:
             figures, verdicts = gather(self._service, month, now, *self._closed(), closing=True, step=step)
         published = [[*key, verdict] for key, verdict in sorted(published_of(verdicts).items())]
@@ -191,7 +203,10 @@ class Book:
         done = []
         for entry in reversed(self.months(now)[: MOST_MONTHS + 1]):
             if entry.state == "complete" and now >= self.closes_at(entry.month):
-                self.close(entry.month, now)
+                try:
+                    self.close(entry.month, now)
+                except Refused:  # a command has closed it meanwhile
+                    continue
                 done.append(str(entry.month))
                 log.info("month closed", extra={"month": str(entry.month)})
             elif entry.state == "complete" and now >= self._local(entry.month.next().first_day):
@@ -255,7 +270,7 @@ class Book:
         return figures, published
 
     def _first(self) -> Month | None:
-        self._service.verdicts.catch_up()
+        self._service.verdicts.look()
         first = self._service.store.evidence.first_day()
         return None if first is None else self._service.verdicts.judging.month_on(day_of(first))
 
@@ -286,9 +301,7 @@ class Book:
                 path = folder / file_name(str(month), form, language, mark=mark)
                 if form in self._unset or path.exists():
                     continue
-                folder.mkdir(
-                    mode=0o750, parents=True, exist_ok=True
-                )  # before the work: a folder that cannot be is told at no cost
+                make_folder(folder)  # before the work: a folder that cannot be is told at no cost
                 try:
                     figures = figures or self.figures(month, now)
                     write_file(path, self.document(month, form, language, now=now, figures=figures))
@@ -307,10 +320,8 @@ def file_name(month: str, form: str, language: str, *, scope: str = "", mark: st
 
 def write_file(path: Path, body: bytes) -> None:
     """Whole or not at all. Raises OSError."""
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(body)
-    beside.replace(path)
+    make_folder(path.parent)
+    write_whole(path, body)
 
 
 __all__ = ["Book", "Entry", "Finding", "NoReport", "file_name", "parse_month", "write_file"]

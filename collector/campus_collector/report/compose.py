@@ -45,6 +45,8 @@ def compose(figures: Figures, language: Language) -> Document:
         banner.append(say("in_progress", language))
     elif not figures.closed:
         banner.append(say("not_closed", language))
+    if figures.working is True:
+        banner.append(say("working", language))
     if figures.scope:
         title = say("title_excerpt", language, name=figures.scope_name)
     elif figures.county:
@@ -59,6 +61,7 @@ def compose(figures: Figures, language: Language) -> Document:
         (
             (say("fact_month", language), month),
             (say("fact_issued" if figures.closed else "fact_made", language), date_words(figures.issued_on, language)),
+            *(((say("fact_as_of", language), figures.as_of),) if isinstance(figures.as_of, str) else ()),
             (say("fact_schools", language), say("schools_value", language, n=figures.schools_total)),
             (say("fact_policy", language), figures.policy_version),
         ),

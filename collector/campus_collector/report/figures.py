@@ -235,6 +235,11 @@ class Figures(msgspec.Struct, frozen=True):
     rules: dict[str, tuple[str, str]] = {}
     """How each target is judged, in words: English, Chinese. Kept with the figures, because policies change."""
     program_version: str = ""
+    as_of: str | msgspec.UnsetType = msgspec.UNSET
+    """Everything that had come until then (YYYY-MM-DD HH:MM, the collector's time) is in the figures. Absent, and not written as
+    nothing, in months closed by 0.2.0: their hash stays what it was."""
+    working: bool | msgspec.UnsetType = msgspec.UNSET
+    """True while results or days of the ledger were not all worked out yet."""
 
     @property
     def is_empty(self) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from statistics import fmean, median
 
+import msgspec
+
 from campus_collector.judge.day import day_of
 from campus_collector.judge.derivation import rule_words
 from campus_collector.judge.explanations import EXPLANATIONS
@@ -77,7 +79,9 @@ def gather(
         if step is not None:
             step(done, len(months) + 1)
 
-    service.verdicts.catch_up()
+    standing = service.verdicts.catch_up() if closing else service.verdicts.look()
+    working = not standing.complete or service.ledger.is_behind(min(month.last_day, service.ledger.yesterday()))
+    as_of = now if standing.complete else standing.as_of
     verdicts = service.verdicts.subjects(month)
     told()
     schools = {one.id: one for one in service.store.schools(month.start)}
@@ -147,6 +151,8 @@ def gather(
             for rule in [policy.in_force(name, month.first_day)]
         },
         program_version=VERSION,
+        as_of=as_of.astimezone(month.zone).strftime("%Y-%m-%d %H:%M") if as_of else msgspec.UNSET,
+        working=True if working else msgspec.UNSET,
     )
     told()
     return canonical(figures), verdicts

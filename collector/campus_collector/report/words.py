@@ -12,6 +12,11 @@ WORDS: dict[str, Text] = {
     "fact_issued": Text("Issued on", "签发日期"),
     "fact_made": Text("Made on", "生成日期"),
     "fact_policy": Text("Policy version", "政策版本"),
+    "fact_as_of": Text("Data as of", "数据截至"),
+    "working": Text(
+        "still being worked out: not all results are judged, figures will change",
+        "正在统计：尚有结果未判定，数据仍会变化",
+    ),
     "fact_schools": Text("Schools", "学校总数"),
     "schools_value": Text("{n}", "{n}所"),
     "date": Text("{year}-{number:02d}-{day:02d}", "{year}年{number}月{day}日"),

@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha256
 
-from campus_collector.store.database import Database, octets_of
-from campus_collector.store.interface import Link, Seal
+from campus_collector.store.database import Database, micros, moment_of, octets_of
+from campus_collector.store.interface import Link, Mismatch, Seal
+from campus_wire.records import ChainHead
 
 SECONDS_PER_DAY = 86_400
+KEPT_RECEIPTS = 32
+"""A gateway whose last receipts were lost shows an older one; so many batches back it can still be compared."""
+MAX_MISMATCHES = 10
+"""Of a school: the first ones tell what happened."""
 
 
 class Chain:
@@ -55,6 +60,26 @@ class Chain:
             for sequence, name, raw in rows:
                 yield Link(sequence, name, None if raw is None else octets_of(raw))
             connection.execute("DELETE FROM place")
+
+    def results_before(self, school: str) -> int:
+        """How many results of a school were stored before there was a chain; recorded once, when the database was brought forward."""
+        row = self._database.one("SELECT results_before FROM chain_start WHERE school = ?", (school,))
+        return int(row[0]) if row else 0
+
+    def receipts(self, school: str) -> dict[int, bytes]:
+        """The heads that the last receipts of a school carried, by sequence."""
+        return dict(self._database.all("SELECT sequence, head FROM receipt WHERE school = ?", (school,)))
+
+    def mismatches(self) -> list[Mismatch]:
+        """Receipts of gateways that did not fit the chain, the newest last."""
+        rows = self._database.all(
+            "SELECT school, sequence, head, noticed_at, our_sequence FROM chain_mismatch ORDER BY noticed_at, school"
+        )
+        return [
+            Mismatch(school, number, head, moment, ours)
+            for school, number, head, at, ours in rows
+            if (moment := moment_of(at)) is not None
+        ]
 
     def unlinked(self, school: str) -> int:
         """How many results are stored that no place of the chain names? Somebody put them there."""
@@ -103,3 +128,42 @@ class Growing:
             " last_sequence = excluded.last_sequence, head = excluded.head",
             (self._school, self._day, self.sequence, self.head),
         )
+
+    def fits(self, claimed: ChainHead | None, now: datetime) -> bool | None:
+        """Is what the gateway's last receipt said part of the chain? A head that is not is recorded. None: nothing to compare."""
+        if claimed is None:
+            return None
+        head = bytes.fromhex(claimed.head)
+        if claimed.sequence == self.sequence:
+            ours: bytes | None = self.head
+        elif claimed.sequence == 0:
+            ours = first_head(self._school)
+        elif claimed.sequence < self.sequence:
+            row = self._connection.execute(
+                "SELECT head FROM receipt WHERE school = ? AND sequence = ?", (self._school, claimed.sequence)
+            ).fetchone()
+            if row is None:
+                return None
+            ours = row[0]
+        else:
+            ours = None
+        if ours == head:
+            return True
+        self._connection.execute(
+            "INSERT OR IGNORE INTO chain_mismatch SELECT ?1, ?2, ?3, ?4, ?5"
+            " WHERE (SELECT count(*) FROM chain_mismatch WHERE school = ?1) < ?6",
+            (self._school, claimed.sequence, head, micros(now), self.sequence, MAX_MISMATCHES),
+        )
+        return False
+
+    def receipt(self) -> ChainHead:
+        """What the gateway is given to keep; remembered for a while."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO receipt VALUES (?, ?, ?)", (self._school, self.sequence, self.head)
+        )
+        self._connection.execute(
+            "DELETE FROM receipt WHERE school = ?1 AND sequence NOT IN"
+            " (SELECT sequence FROM receipt WHERE school = ?1 ORDER BY sequence DESC LIMIT ?2)",
+            (self._school, KEPT_RECEIPTS),
+        )
+        return ChainHead(self.sequence, self.head.hex())

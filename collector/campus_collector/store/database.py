@@ -4,24 +4,43 @@ Nothing is answered before the commit that holds it.
 """
 
 import contextlib
+import logging
 import queue
+import random
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from campus_collector.store.interface import Change, StoreUnavailable, StoreUnusable
+from campus_collector.store.coordination import changes_after, last_change, record_changes
+from campus_collector.store.files import lacks_its_log, prepare_file, read_only, was_copied_without_log, why_not_usable
+from campus_collector.store.interface import Change, StoreBusy, StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import migrate, shipped
+
+log = logging.getLogger(__name__)
 
 MAX_GROUP = 64
 """At most so many pieces of work share a commit: bounds how long the first of them waits."""
 BUSY_TIMEOUT_SECONDS = 5.0
+WRITE_SECONDS = 60.0
+"""So long `write` waits for its commit."""
+WAL_KEPT_BYTES = 64_000_000
+"""A write-ahead log that a backup let grow is cut back to this."""
+COPIED_WITHOUT_LOG = "copied_without_log"
+"""The mark of a file that was copied from a running collector without its -wal: when that was noticed."""
 
 Answer = TypeVar("Answer")
 _Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
+
+
+class Refused(Exception):
+    """Raised by work that finds it must not be done: nothing of it is written, its neighbours in the commit are not touched."""
 
 
 class Database:
@@ -34,40 +53,59 @@ class Database:
         self._listeners: list[Callable[[Change], None]] = []
         self._changes: list[Change] = []
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
         self._closed = False
+        self._readers: list[sqlite3.Connection] = []
+        self._following = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self.last_commit_at = float("-inf")
+        """When the writer tried last (monotonic), whatever came of it."""
+        self.trouble = ""
+        """Why its last commit failed; "" when it did not."""
         try:
-            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            connection = self._connect()
-            migrate(connection, shipped("sqlite"))
-            connection.close()
+            self._seen = self._open()
         except sqlite3.DatabaseError as error:
             kind = StoreUnavailable if isinstance(error, sqlite3.OperationalError) else StoreUnusable
-            raise kind(f"{path}: {error}") from None
+            raise kind(f"{path}: {why_not_usable(path) or error}") from None
         except OSError as error:
-            raise StoreUnavailable(f"{path}: {error.strerror or error}") from None
+            raise StoreUnavailable(f"{path}: {why_not_usable(path) or error.strerror or error}") from None
         self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
         self._writer.start()
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
-        """Called from the writer's thread after each commit."""
+        """Called after each commit, from the writer's thread; for other processes' commits from whatever thread found them (`follow`)."""
         self._listeners.append(listener)
 
     def note(self, change: Change) -> None:
-        """Said by work, inside the writer: what the commit touches."""
+        """Called by work, inside the writer: what the commit touches."""
         self._changes.append(change)
 
+    def follow(self) -> None:
+        """Pass on what other processes have committed since last time. Raises StoreUnavailable."""
+        with self._following:
+            with self.reading() as connection:
+                self._seen, change = changes_after(connection, self._seen)
+            if change is not None:
+                self._tell([change])
+
     def submit(self, work: Callable[[sqlite3.Connection], Answer]) -> "Future[Answer]":
-        """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable, or what the work raised."""
+        """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable or Refused."""
         future: Future[Answer] = Future()
-        if self._closed:
-            future.set_exception(StoreUnavailable("the store is closed"))
-        else:
-            self._jobs.put((work, future))
+        with self._closing:
+            if self._closed:
+                future.set_exception(StoreUnavailable("the store is closed"))
+            else:
+                self._jobs.put((work, future))
         return future
 
-    def write(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
-        """Do it now and wait for the commit."""
-        return self.submit(work).result()
+    def write(self, work: Callable[[sqlite3.Connection], Answer], seconds: float | None = WRITE_SECONDS) -> Answer:
+        """Do it now and wait for the commit, at most so long. Raises StoreUnavailable, StoreBusy, Refused."""
+        future = self.submit(work)
+        try:
+            return future.result(seconds)
+        except FutureTimeout:
+            future.cancel()  # what has not begun is not done any more
+            raise StoreBusy(f"{self.path}: not written within {seconds:.0f} s") from None
 
     def all(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
         """All rows."""
@@ -85,61 +123,122 @@ class Database:
         try:
             connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
             if connection is None:
-                connection = self._local.connection = sqlite3.connect(
-                    f"file:{self.path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None
-                )
+                connection = self._local.connection = self._read_connection()
             yield connection
         except sqlite3.Error as error:
             self._local.connection = None
             raise StoreUnavailable(f"{self.path}: {error}") from None
 
     def close(self) -> None:
-        """What is queued is committed first."""
-        if not self._closed:
+        """What is queued is committed first. The last process to let go takes the file out of WAL mode (`files.was_copied_without_log`)."""
+        with self._closing:
+            if self._closed:
+                return
             self._closed = True
             self._jobs.put(None)
-            self._writer.join()
+        self._writer.join()
+        for reader in self._readers:
+            with contextlib.suppress(sqlite3.Error):
+                reader.close()
+        self._leave_wal_mode()
+
+    def _open(self) -> int:
+        """Bring the file up to date; the number of its newest change."""
+        prepare_file(self.path)
+        incomplete = was_copied_without_log(self.path)
+        # it stays open for the writer: without a connection SQLite would take the log away again
+        connection = self._connection = self._connect()
+        try:
+            migrate(connection, shipped("sqlite"))
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the file itself tells from now on what it is
+            if incomplete:
+                log.warning(
+                    "the database was copied without its -wal: results may be missing", extra={"file": str(self.path)}
+                )
+                now = micros(datetime.now(UTC))
+                connection.execute("INSERT OR IGNORE INTO mark VALUES (?, ?)", (COPIED_WITHOUT_LOG, now))
+            return last_change(connection)
+        except BaseException:
+            self._disconnect()
+            raise
 
     def _write(self) -> None:
-        """The writer's thread: take what waits, commit it once, answer all."""
-        connection: sqlite3.Connection | None = None
-        while True:
+        """The writer's thread: take what waits, commit it once, answer all. Nothing that work or a listener raises ends it."""
+        last = False
+        while not last:
             jobs = [self._jobs.get()]
             with contextlib.suppress(queue.Empty):
                 while len(jobs) < MAX_GROUP:
                     jobs.append(self._jobs.get_nowait())
-            waiting = [job for job in jobs if job is not None]
-            self._changes.clear()
-            answers: list[tuple[Future[Any], Any]] = []
-            try:
-                if waiting:
-                    if not self.path.exists():
-                        raise StoreUnavailable(f"{self.path} is gone")
-                    connection = connection or self._connect()
-                    connection.execute("BEGIN IMMEDIATE")
-                    answers = [(future, _try(connection, work)) for work, future in waiting]
-                    connection.execute("COMMIT")
-            except Exception as error:
-                if connection is not None:
-                    with contextlib.suppress(sqlite3.Error):
-                        connection.close()
-                    connection = None
-                trouble = error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"{self.path}: {error}")
-                for _, future in waiting:
-                    future.set_exception(trouble)
+            last = None in jobs
+            # a future that was cancelled while it waited is not done, one that runs cannot be cancelled any more
+            waiting = [job for job in jobs if job is not None and job[1].set_running_or_notify_cancel()]
+            if waiting:
+                self._commit(waiting)
+        self._disconnect()
+
+    def _commit(self, jobs: Sequence[_Job]) -> None:
+        answers: list[tuple[Future[Any], Any]] = []
+        changes: list[Change] = []
+        self.last_commit_at = time.monotonic()
+        try:
+            if not self.path.exists():
+                raise StoreUnavailable(f"{self.path} is gone")
+            connection = self._connection = self._connection or self._connect()
+            connection.execute("BEGIN IMMEDIATE")
+            with self._following:
+                seen, foreign = changes_after(connection, self._seen)
+            for work, future in jobs:
+                self._changes.clear()
+                answers.append((future, self._try(connection, work)))
+                changes += self._changes
+            number = record_changes(connection, changes)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._disconnect()
+            trouble = error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"{self.path}: {error}")
+            self.trouble = str(trouble)
+            for _, future in jobs:
+                future.set_exception(trouble)
+            return
+        self.trouble = ""
+        with self._following:
+            self._seen = max(self._seen, seen, number)
+        # before the answers: whoever has one must never read what was before it. What this process judged it knows already
+        own = [replace(one, judged=frozenset()) for one in changes]
+        self._tell(([foreign] if foreign is not None else []) + own)
+        for future, answer in answers:
+            if isinstance(answer, _Failed):
+                future.set_exception(answer.error)
             else:
-                for change in self._changes:  # before the answers: whoever has one must never read what was before it
-                    for listener in self._listeners:
-                        listener(change)
-                for future, answer in answers:
-                    if isinstance(answer, Refused):
-                        future.set_exception(answer)
-                    else:
-                        future.set_result(answer)
-            if None in jobs:
-                if connection is not None:
-                    connection.close()
-                return
+                future.set_result(answer)
+
+    def _try(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        """Do one piece of work: what it returned, or _Failed, and then nothing of it is written. Raises when the whole commit is lost."""
+        connection.execute("SAVEPOINT work")
+        try:
+            answer = work(connection)
+        except BaseException as error:
+            if not connection.in_transaction:  # SQLite gave up the whole transaction: a full or failing disk
+                raise
+            connection.execute("ROLLBACK TO work")
+            connection.execute("RELEASE work")
+            self._changes.clear()
+            if isinstance(error, Refused | StoreUnavailable):
+                return _Failed(error)
+            if not isinstance(error, sqlite3.Error):
+                log.error("work for the database failed", exc_info=error)
+            return _Failed(StoreUnavailable(f"{self.path}: {type(error).__name__}: {error}"))
+        connection.execute("RELEASE work")
+        return answer
+
+    def _tell(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            for listener in self._listeners:
+                try:
+                    listener(change)
+                except Exception:
+                    log.exception("what follows a change failed")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -147,18 +246,39 @@ class Database:
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         return connection
 
+    def _read_connection(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            read_only(self.path), uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        self._readers.append(connection)  # closed with the store; its thread may have ended by then
+        return connection
 
-class Refused(Exception):
-    """Raised by work that finds it must not be done, before it has written anything: its neighbours in the commit are not touched."""
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _leave_wal_mode(self) -> None:
+        """If nobody else has the file open: the switch is refused to all but the last. Two that end at once may refuse each other."""
+        for _ in range(5):
+            with contextlib.suppress(sqlite3.Error, OSError):
+                if self.path.exists():
+                    with contextlib.closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as connection:
+                        connection.execute("PRAGMA journal_mode = DELETE")
+            if not lacks_its_log(self.path):
+                return
+            time.sleep(random.uniform(0, 0.05))
 
 
-def _try(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Any]) -> Any:
-    try:
-        return work(connection)
-    except Refused as refusal:
-        return refusal
+class _Failed:
+    """What became of work that could not be done."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 def octets_of(value: bytes | str) -> bytes:

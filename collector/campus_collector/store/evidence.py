@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 
 from campus_collector.store.database import Database
-from campus_collector.store.interface import DayRow, Unjudged
+from campus_collector.store.interface import Change, DayRow, Unjudged
 
 MICROS_PER_HOUR = 3_600_000_000
 
@@ -61,21 +61,34 @@ class EvidenceTable:
         )
         return [DayRow(*row) for row in rows]
 
-    def keep(self, rows: Sequence[DayRow], judged: Sequence[Unjudged] = ()) -> None:
-        """Keep days, and take hours off the list, unless more of them has arrived meanwhile."""
+    def waiting_schools(self) -> int:
+        """How many schools have results that are not judged yet."""
+        return len(self.schools_unjudged())
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(
-                "INSERT INTO day_evidence VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                " basis = excluded.basis, body = excluded.body",
-                [(one.school, one.day, one.subject, one.target, one.basis, one.body) for one in rows],
-            )
+    def keep(self, school: str, rows: Sequence[DayRow], judged: Sequence[Unjudged]) -> bool:
+        """Keep days of a school, and take hours off the list, unless more of them has arrived meanwhile.
+
+        False, and nothing is kept, when another process has judged some of these hours since: it may have known more.
+        """
+
+        def work(connection: sqlite3.Connection) -> bool:
+            waiting = {(row[0], row[1], row[2]): row[3] for row in connection.execute(_WAITING, (school,))}
+            if any((one.subject, one.kind, one.hour) not in waiting for one in judged):
+                return False
+            _put_days(connection, rows)
             connection.executemany(
                 "DELETE FROM unjudged WHERE school = ? AND subject = ? AND kind = ? AND hour = ? AND arrivals = ?",
                 [(one.school, one.subject, one.kind, one.hour, one.arrivals) for one in judged],
             )
+            self._database.note(Change(judged=frozenset({school})))
+            return True
 
-        self._database.write(work)
+        return self._database.write(work)
+
+    def replace(self, rows: Sequence[DayRow]) -> None:
+        """Keep days that were judged by an older rule; one that somebody else has judged by the new rule meanwhile stays."""
+        if rows:
+            self._database.write(lambda connection: _put_days(connection, rows, only_older_rules=True))
 
     def forget(self, school: str | None = None) -> None:
         """Judge everything again: evidence is derived, and can be thrown away."""
@@ -89,12 +102,29 @@ class EvidenceTable:
                 (school,),
             )
 
-        self._database.write(work)
+        self._database.write(work, None)
 
 
-def await_judgement(connection: sqlite3.Connection, school: str, subject: str, kind: str, started: int) -> None:
-    """A result has been stored: its hour waits for the judge."""
+_WAITING = "SELECT subject, kind, hour, arrivals FROM unjudged WHERE school = ?"
+
+
+_OLDER_RULES = " WHERE basis <> excluded.basis"
+
+
+def await_judgement(
+    connection: sqlite3.Connection, school: str, subject: str, kind: str, started: int, sequence: int
+) -> None:
+    """A result has been stored: its hour waits for the judge. Its place in the chain makes the hour's number one that never was."""
     connection.execute(
-        "INSERT INTO unjudged VALUES (?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET arrivals = arrivals + 1",
-        (school, subject, kind, started // MICROS_PER_HOUR),
+        "INSERT INTO unjudged VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET arrivals = max(arrivals + 1, excluded.arrivals)",
+        (school, subject, kind, started // MICROS_PER_HOUR, sequence),
+    )
+
+
+def _put_days(connection: sqlite3.Connection, rows: Sequence[DayRow], *, only_older_rules: bool = False) -> None:
+    connection.executemany(
+        "INSERT INTO day_evidence VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"  # noqa: S608
+        " basis = excluded.basis, body = excluded.body" + (_OLDER_RULES if only_older_rules else ""),
+        [(one.school, one.day, one.subject, one.target, one.basis, one.body) for one in rows],
     )

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from campus_wire.records import AgentState, Announcement, AnyResult, Outcome
+from campus_wire.records import AgentState, Announcement, AnyResult, ChainHead, Outcome
 
 if TYPE_CHECKING:
     from campus_collector.store.chain import Chain
+    from campus_collector.store.coordination import Lease
     from campus_collector.store.evidence import EvidenceTable
     from campus_collector.store.inventory import InventoryTable
     from campus_collector.store.ledger import LedgerTable
@@ -22,6 +24,10 @@ Source = Literal["announced", "inventory"]
 
 class StoreUnavailable(Exception):
     """The database cannot be used now: locked, full, gone. Nothing was stored."""
+
+
+class StoreBusy(StoreUnavailable):
+    """Somebody else does this work now, or the store did not answer in time."""
 
 
 class StoreUnusable(Exception):
@@ -93,6 +99,8 @@ class Batch:
     bad: tuple[Bad, ...]
     agent: AgentState | None = None
     announcement: Announcement | None = None
+    claimed: ChainHead | None = None
+    """What the agent's last receipt said of the chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,8 @@ class BatchOutcome:
     stored: int
     duplicate: int
     quarantined: int
+    chain: ChainHead | None = None
+    chain_fits: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +138,20 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a commit touched, for caches: results of (school, subject, kind), schools whose agent `reported` and whose list of subjects was
-    `announced` otherwise; `inventory` when any school or subject may have changed, `ledger` when problems did."""
+    """What a commit touched, for caches: results of (school, subject, kind), schools whose agent `reported`, whose list of subjects was
+    `announced` otherwise and whose evidence was `judged`; `inventory` when any school or subject may have changed, `ledger` when problems did."""
 
     subjects: frozenset[tuple[str, str, str]] = field(default_factory=frozenset)
     inventory: bool = False
     ledger: bool = False
     reported: frozenset[str] = field(default_factory=frozenset)
     announced: frozenset[str] = field(default_factory=frozenset)
+    judged: frozenset[str] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True, slots=True)
 class Unjudged:
-    """An hour (since 1970) of a subject whose results wait for the judge; `arrivals` counts what has come."""
+    """An hour (since 1970) of a subject whose results wait for the judge; `arrivals` grows with each that comes."""
 
     school: str
     subject: str
@@ -169,6 +180,17 @@ class Seal:
     day: int
     last_sequence: int
     head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A gateway had a receipt for another head than the school's chain has: noticed when, and how far the chain reached then."""
+
+    school: str
+    sequence: int
+    head: bytes
+    noticed_at: datetime
+    our_sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +237,15 @@ class Store(Protocol):
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         """Be told after each commit what it touched, from the writer's thread."""
+
+    def follow(self) -> None:
+        """Tell the listeners what other processes have committed since last time."""
+
+    def lease(self, name: str, patience_seconds: float) -> "AbstractContextManager[Lease]":
+        """Work that one process at a time may do. Raises StoreBusy when another still does it after so long."""
+
+    def copied_without_log(self) -> datetime | None:
+        """Was the database copied from a running collector without its -wal? When that was noticed."""
 
     def issue_token(
         self, token_hash: bytes, principal: Principal, town: str | None, now: datetime, expires: datetime | None = None
@@ -274,7 +305,7 @@ class Store(Protocol):
         """The newest results that were kept apart."""
 
     def check(self) -> None:
-        """Can it be read and written now? Raises StoreUnavailable."""
+        """Can it be read, and written at the last try, at most a minute ago? Raises StoreUnavailable."""
 
     def close(self) -> None:
         """Finish what is queued, then let go."""

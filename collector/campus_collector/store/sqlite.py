@@ -2,16 +2,20 @@
 
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 
 from campus_collector.ledger.problem import CONSOLE, Event, What
 from campus_collector.store.chain import Chain, Growing
-from campus_collector.store.database import Database, micros, moment_of
+from campus_collector.store.coordination import Lease
+from campus_collector.store.database import COPIED_WITHOUT_LOG, Database, micros, moment_of
 from campus_collector.store.evidence import EvidenceTable, await_judgement
 from campus_collector.store.interface import (
     Agent,
@@ -26,7 +30,7 @@ from campus_collector.store.interface import (
     Subject,
 )
 from campus_collector.store.inventory import InventoryTable
-from campus_collector.store.ledger import LedgerTable, append
+from campus_collector.store.ledger import LedgerTable, append, prepare
 from campus_collector.store.monthly import MonthlyTable
 from campus_collector.store.people import PeopleTable
 from campus_collector.store.totals import add_total
@@ -36,6 +40,8 @@ from campus_wire.records import AgentState, Announcement, AnyResult, Outcome, ki
 
 LEAST_FREE_BYTES = 10_000_000
 """With less than this a batch may fail any moment: the collector is not ready."""
+CHECK_SECONDS = 60.0
+CHECK_WRITE_SECONDS = 10.0
 MAX_QUARANTINE_ROWS = 100_000
 JUDGED_KINDS = frozenset({"throughput", "service", "room", "port"})
 """Results of other kinds are shown, and change no verdict."""
@@ -53,6 +59,8 @@ class SqliteStore:
         self.chain = Chain(self._database)
         self.monthly = MonthlyTable(self._database)
         self.people = PeopleTable(self._database)
+        self._checking = threading.Lock()
+        self._database.write(prepare, None)
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Queue a batch for the next commit."""
@@ -270,15 +278,42 @@ class SqliteStore:
         )
         return [Bad(*row) for row in rows]
 
+    def follow(self) -> None:
+        """See `interface.Store`."""
+        self._database.follow()
+
+    @contextmanager
+    def lease(self, name: str, patience_seconds: float) -> Iterator[Lease]:
+        """See `interface.Store`."""
+        lease = Lease(self._database, name)
+        lease.take(patience_seconds)
+        try:
+            yield lease
+        finally:
+            with suppress(StoreUnavailable):  # then it runs out
+                lease.give_back()
+
+    def copied_without_log(self) -> datetime | None:
+        """See `interface.Store`."""
+        row = self._database.one("SELECT value FROM mark WHERE name = ?", (COPIED_WITHOUT_LOG,))
+        return moment_of(row[0]) if row else None
+
     def check(self) -> None:
-        """A real write, and room for more."""
+        """Reads each time; writes only when nothing was written for a minute: whoever asks often costs no disk."""
         path = self._database.path
         if not path.exists():
             raise StoreUnavailable(f"{path} is gone")
         free = shutil.disk_usage(path.parent).free
         if free < LEAST_FREE_BYTES:
             raise StoreUnavailable(f"only {free} bytes are free in {path.parent}")
-        self._database.write(lambda connection: add_total(connection, "check", "", 1))
+        self._database.one("SELECT count(*) FROM migration")
+        if monotonic() - self._database.last_commit_at >= CHECK_SECONDS and self._checking.acquire(blocking=False):
+            try:
+                self._database.write(lambda connection: add_total(connection, "check", "", 1), CHECK_WRITE_SECONDS)
+            finally:
+                self._checking.release()
+        if self._database.trouble:
+            raise StoreUnavailable(self._database.trouble)
 
     def close(self) -> None:
         """What is queued is committed first."""
@@ -289,6 +324,7 @@ class SqliteStore:
         stored = duplicate = unannounced = 0
         touched: set[tuple[str, str, str]] = set()
         chain = Growing(database, school, batch.received_at)
+        fits = chain.fits(batch.claimed, batch.received_at)
         for one in batch.valid:
             place = (school, one.result.id, chain.sequence + 1)
             if database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", place).rowcount == 0:
@@ -308,7 +344,7 @@ class SqliteStore:
             add_total(database, "measurement", f"{kind}/{outcome}", 1)
             unannounced += _know_subject(database, school, one.result.subject, kind, moment)
             if kind in JUDGED_KINDS:
-                await_judgement(database, school, one.result.subject, kind, started)
+                await_judgement(database, school, one.result.subject, kind, started, chain.sequence)
             touched.add((school, one.result.subject, kind))
             stored += 1
         if stored:
@@ -330,7 +366,7 @@ class SqliteStore:
         own = frozenset({school})
         announced = self._note_agent(database, batch) or unannounced > 0
         self._database.note(Change(frozenset(touched), reported=own, announced=own if announced else frozenset()))
-        return BatchOutcome(**outcome_counts)
+        return BatchOutcome(**outcome_counts, chain=chain.receipt(), chain_fits=fits)
 
     def _note_agent(self, database: sqlite3.Connection, batch: Batch) -> bool:
         """The agent's state and what it announces; True when the inventory changed."""

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from campus_collector.export.fleet import UP_WITHIN
 from campus_collector.people.people import reach_of
 from campus_collector.service import Service
-from campus_collector.store.interface import Agent, School
+from campus_collector.store.interface import Agent, Mismatch, School
 from campus_collector.web.pages import Pages
 from campus_collector.web.words import age_words, ago_words
 from campus_wire.language import Language, Text
@@ -27,6 +27,7 @@ STANDING_WORDS: dict[Standing, Text] = {
     "unknown": Text("not told", "未知"),
 }
 TOKEN_SOON = timedelta(days=14)
+MISMATCH_SHOWN = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +63,28 @@ def gateways(
     expiries: Mapping[str, datetime],
     now: datetime,
     language: Language,
+    mismatches: Mapping[str, Mismatch] | None = None,
 ) -> list[Gateway]:
     """A line for each agent, and for each school that never had one; the ones with worries first."""
     by_school: dict[str, list[Agent]] = {}
     for agent in agents:
         by_school.setdefault(agent.school, []).append(agent)
     lines = [
-        _line(school, agent, expiries.get(school.id), now, language)
+        _line(school, agent, expiries.get(school.id), now, language, (mismatches or {}).get(school.id))
         for school in schools
         for agent in (*by_school.get(school.id, ()), *([] if school.id in by_school else [None]))
     ]
     return sorted(lines, key=lambda one: (-len(one.worries), one.school))
 
 
-def _line(school: School, agent: Agent | None, expires: datetime | None, now: datetime, language: Language) -> Gateway:
+def _line(
+    school: School,
+    agent: Agent | None,
+    expires: datetime | None,
+    now: datetime,
+    language: Language,
+    mismatch: Mismatch | None,
+) -> Gateway:
     worries: list[Text] = []
     state = agent.state if agent is not None else None
     reported = agent.last_report_at if agent is not None else None
@@ -86,6 +95,14 @@ def _line(school: School, agent: Agent | None, expires: datetime | None, now: da
     elif now - reported > UP_WITHIN:
         age = age_words((now - reported).total_seconds())
         worries.append(Text(f"silent for {age.en}", f"已 {age.zh}未上报"))
+    if mismatch is not None and now - mismatch.noticed_at < MISMATCH_SHOWN:
+        day, count, ours = mismatch.noticed_at.date(), mismatch.sequence, mismatch.our_sequence
+        worries.append(
+            Text(
+                f"{day}: its receipt for {count} results does not fit the chain here ({ours}): run campus-collector verify",
+                f"{day}：网关持有 {count} 条结果的回执，与本端结果链（{ours} 条）不符，请执行 campus-collector verify",
+            )
+        )
     if state is not None and state.config_problem_en:
         zh = state.config_problem_zh or state.config_problem_en
         worries.append(Text(f"configuration: {state.config_problem_en}", f"配置：{zh}"))
@@ -122,8 +139,9 @@ def routes(service: Service) -> list[Route]:
 
         def page(language: Language) -> tuple[int, str]:
             schools = [one for one in service.store.schools() if reach.covers(one.town)]
+            mismatches = {one.school: one for one in service.store.chain.mismatches()}
             found = gateways(
-                schools, service.store.agents(), service.store.token_expiries(), datetime.now(UTC), language
+                schools, service.store.agents(), service.store.token_expiries(), datetime.now(UTC), language, mismatches
             )
             versions: dict[str, int] = {}
             for one in found:

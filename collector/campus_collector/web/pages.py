@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -12,9 +13,12 @@ from campus_collector.people.sessions import COOKIE as SESSION_COOKIE
 from campus_collector.people.sessions import Session
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
+from campus_collector.verdicts import Standing
 from campus_collector.web.words import REFUSALS, WORDS
 from campus_wire.language import Language
 
+_STANDING: ContextVar[Standing | None] = ContextVar("standing", default=None)
+"""How current the verdicts were when the making of a page began."""
 COOKIE = "campus_lang"
 COOKIE_SECONDS = 365 * 86_400
 Page = Callable[[Language], tuple[int, str]]
@@ -44,6 +48,7 @@ class Pages:
         other = "en" if language == "zh" else "zh"
         template = self._environment.get_template(name)
         values["simulated"] = self._simulated()
+        values["as_of"], values["working"] = self._standing_words(language)
         return template.render(w=word, lang=language, other=other, session=session, **values)
 
     def _simulated(self) -> bool:
@@ -53,6 +58,19 @@ class Pages:
         except StoreUnavailable:
             return False
 
+    def _standing_words(self, language: Language) -> tuple[str, str]:
+        """How current the figures of this page are, and whether they are still being worked out; "" where there are none."""
+        standing = _STANDING.get()
+        if standing is None:
+            return "", ""
+        as_of, working = standing.as_of, ""
+        shown = as_of.astimezone(self._service.config.timezone).strftime("%Y-%m-%d %H:%M") if as_of else "—"
+        if not standing.complete:
+            working = WORDS["still_judging"].in_(language, count=standing.waiting_schools)
+        elif self._service.ledger.is_behind(self._service.ledger.yesterday()):
+            working = WORDS["still_ledger"].in_(language)
+        return WORDS["data_as_of"].in_(language, time=shown), working
+
     def session(self, request: Request) -> Session | None:
         """Who is logged in?"""
         return self._service.people.session(request.cookies.get(SESSION_COOKIE))
@@ -60,8 +78,13 @@ class Pages:
     async def answer(self, request: Request, page: Page) -> Response:
         """Made beside the event loop; a store that is away is told in words."""
         language = language_of(request)
+
+        def made() -> tuple[int, str]:
+            _STANDING.set(self._service.verdicts.look())  # before the figures are read: they are at least as current
+            return page(language)
+
         try:
-            status, html = await asyncio.to_thread(page, language)
+            status, html = await asyncio.to_thread(made)
         except StoreUnavailable:
             status = 503
             html = self.render("message.html", language, message=WORDS["unavailable"].in_(language))

@@ -176,6 +176,15 @@ WORDS: dict[str, Text] = {
     ),
     "shared": Text("One cause for the whole school: ", "全校共同原因："),
     "simulated": Text("Invented schools: simulated data.", "虚构学校：模拟数据。"),
+    "data_as_of": Text("Data as of {time}.", "数据截至 {time}。"),
+    "still_judging": Text(
+        "Still being worked out: results of {count} school(s) are not judged yet; figures will change.",
+        "正在统计：还有 {count} 所学校的结果尚未判定，数据仍会变化。",
+    ),
+    "still_ledger": Text(
+        "Still being worked out: the ledger has not looked at all complete days yet.",
+        "正在统计：问题台账尚未核对完已结束的日期。",
+    ),
     "product": Text("CampusMeter", "校园测"),
     "tagline": Text("School network compliance, by measurement", "学校网络达标实测"),
     "overview": Text("Overview", "总览"),

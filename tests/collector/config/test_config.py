@@ -52,8 +52,11 @@ def test_the_sample_loads(tmp_path: Path) -> None:
             '[server]\ntls_cert = "no.pem"',
             ["server.tls_cert: tls_cert and tls_key go together", "server.tls_cert: no such"],
         ),
-        ('[store]\nurl = "postgresql://x/y"', ["store.url: PostgreSQL is not in this version; use sqlite:///PATH"]),
-        ('[store]\nurl = "mysql://x"', ["store.url: must be sqlite:///PATH, not 'mysql://x'"]),
+        ('[store]\nurl = "postgresql://x/y"', ["store.url: PostgreSQL is not in this version; use sqlite:///"]),
+        ('[store]\nurl = "mysql://x"', ["store.url: must be sqlite:/// with an absolute path"]),
+        ('[store]\nurl = "sqlite:///campus.db"', ["store.url: must be sqlite:/// with an absolute path"]),
+        ('[store]\nurl = "sqlite:campus.db"', ["store.url: must be sqlite:/// with an absolute path"]),
+        ('[store]\nurl = "sqlite:///"', ["store.url: must be sqlite:/// with an absolute path"]),
         ('[policy]\nfile = "no.toml"', ["policy.file: no such file"]),
         ('[county]\ntimezone = "Asia/Jinan"', ["county.timezone: is not a known time zone: 'Asia/Jinan'"]),
         ('[sever]\nlisten = "x"', ["sever: unknown key; did you mean 'server'?"]),
@@ -91,3 +94,21 @@ def test_deeply_nested_toml_is_one_clear_error(tmp_path: Path) -> None:
     file.write_text("a = " + "[" * 5000)
     with pytest.raises(ConfigurationError, match="is not TOML"):
         load_config(file, None, {})
+
+
+@pytest.mark.parametrize("slashes", ["///", "////"])
+def test_a_database_is_named_by_an_absolute_path(tmp_path: Path, slashes: str) -> None:
+    file, wanted = tmp_path / "collector.toml", tmp_path / "data" / "campus.db"
+    file.write_text(f'[store]\nurl = "sqlite:{slashes}{str(wanted)[1:]}"')
+    assert load_config(file, None, {}).database == wanted
+
+
+def test_a_database_that_an_older_version_made_beside_its_configuration_is_found(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """0.2.0 read three slashes as relative."""
+    file, former = tmp_path / "collector.toml", tmp_path / "campus.db"
+    file.write_text('[store]\nurl = "sqlite:///campus.db"')
+    former.touch()
+    assert load_config(file, None, {}).database == former
+    assert f"sqlite://{former}" in caplog.text

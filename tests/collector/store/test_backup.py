@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 from campus_collector.cli import main
+from campus_collector.store import backup as backups
 from campus_collector.store.backup import backup, restore
 from campus_collector.store.interface import StoreUnavailable, StoreUnusable
 from tests.collector.world import World, collector, days, throughput
 
 
-def test_it_is_consistent_while_results_come_in(tmp_path: Path) -> None:
+def test_it_is_consistent_while_results_come_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In many steps, with commits between them: what is in the copy is of one moment."""
+    monkeypatch.setattr(backups, "PAGES_A_STEP", 4)
     stop, copy = threading.Event(), tmp_path / "copies" / "one.db"
+    steps: list[int] = []
     with collector(tmp_path / "a") as world:
         world.send(*(throughput(at=at) for at in days(4, 2)))
 
@@ -25,10 +29,12 @@ def test_it_is_consistent_while_results_come_in(tmp_path: Path) -> None:
         thread = threading.Thread(target=go_on)
         thread.start()
         try:
-            backup(tmp_path / "a" / "campus.db", copy)
+            backup(tmp_path / "a" / "campus.db", copy, lambda done, _: steps.append(done))
         finally:
             stop.set()
             thread.join()
+    assert len(steps) > 5
+    assert steps == sorted(set(steps)), "it never begins again"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert [one.name for one in copy.parent.iterdir()] == ["one.db"]
     assert restore(copy, tmp_path / "b" / "campus.db") > 0

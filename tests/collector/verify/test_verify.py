@@ -1,17 +1,23 @@
 """Whoever changes, removes or puts in a result is found, and the first place is named."""
 
 import json
+import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from campus_collector.cli import main
 from campus_collector.judge.month import Month
+from campus_collector.store.backup import backup
+from campus_collector.store.chain import first_head, next_head
+from campus_collector.store.monthly import ClosedMonth
 from campus_collector.verifying import Checked, verify
-from tests.collector.world import AT, World, days, service, throughput
+from tests.collector.world import AT, World, collector, days, service, throughput
 
 TRIGGERS = ("result_is_not_changed", "result_is_not_removed")
 
@@ -120,12 +126,97 @@ def test_the_command_says_so(world: World, capsys, monkeypatch) -> None:
     assert "r-1-1" in json.loads(capsys.readouterr().out)["findings"][0]["zh"]
 
 
-def test_results_of_before_the_chain_are_told_apart(world: World, tmp_path: Path) -> None:
+def forge(database: sqlite3.Connection, recompute: bool) -> None:
+    """All rates ten times higher; the chain either taken away, or worked out again from the first result on."""
+    rows = database.execute("SELECT id, raw FROM result").fetchall()
+    for name, raw in rows:
+        forged = bytes(raw).replace(b'"goodput_bits_per_second":9', b'"goodput_bits_per_second":99')
+        database.execute("UPDATE result SET raw = ? WHERE id = ?", (forged, name))
+    database.execute("DELETE FROM seal")
+    database.execute("DELETE FROM day_evidence")
+    if not recompute:
+        database.execute("UPDATE seen SET sequence = NULL")
+        return
+    head, number = first_head("s001"), 0
+    for (raw,) in database.execute(
+        "SELECT r.raw FROM seen s JOIN result r USING (school, id) ORDER BY s.sequence"
+    ).fetchall():
+        head, number = next_head(head, bytes(raw)), number + 1
+    database.execute("INSERT INTO seal VALUES ('s001', 20000, ?, ?)", (number, head))
+    database.execute("DELETE FROM receipt")
+
+
+def test_results_without_a_place_in_the_chain_are_found(world: World) -> None:
     fill(world)
-    found = tampered(
-        world,
-        lambda database: (database.execute("UPDATE seen SET sequence = NULL"), database.execute("DELETE FROM seal")),
-    )
+    found = tampered(world, lambda database: forge(database, recompute=False))
+    assert "s001: 16 result(s) have no place in the chain and are not older than it" in said(found)
+
+
+def test_the_recorded_start_of_the_chain_is_the_only_excuse(world: World) -> None:
+    """A database of before the chain: as many results as were counted when it was brought forward."""
+    fill(world)
+
+    def work(database: sqlite3.Connection) -> None:
+        for trigger in ("changed", "added", "removed"):
+            database.execute(f"DROP TRIGGER chain_start_is_not_{trigger}")
+        database.execute("UPDATE seen SET sequence = NULL")
+        database.execute("DELETE FROM seal")
+        database.execute("DELETE FROM receipt")
+        database.execute("INSERT INTO chain_start VALUES ('s001', 16)")
+
+    found = tampered(world, work)
     assert (found.unsealed, found.findings) == (16, ())
     world.send(throughput(id="after"))
     assert verify(world.service).findings == ()
+
+
+@pytest.mark.parametrize("digits", [64, 12])
+def test_a_chain_that_was_worked_out_again_does_not_fit_a_printed_head(world: World, digits: int, capsys) -> None:
+    fill(world)
+    seal = world.service.store.chain.seals("s001")[-1]
+    printed = f"s001:{seal.last_sequence}:{seal.head.hex()[:digits]}"
+    where = ("--state-dir", str(world.service.config.database.parent))
+    assert main(["verify", "--head", printed, *where]) == 0
+    assert tampered(world, lambda database: forge(database, recompute=True)).findings == ()
+    assert main(["verify", "--head", printed, "--head", "s001:999:" + "0" * 8, *where]) == 1
+    assert "the given head at result 16 does not fit the chain: a result before was changed" in capsys.readouterr().out
+    assert main(["verify", "--head", "s001:16", *where]) == 2
+
+
+def test_a_chain_that_was_worked_out_again_does_not_fit_a_closed_month(world: World) -> None:
+    fill(world)
+    store = world.service.store
+    seal = store.chain.seals("s001")[-1]
+    heads = [{"school": "s001", "results": seal.last_sequence, "head": seal.head.hex()}]
+    figures = json.dumps({"heads": heads}).encode()
+    store.monthly.close(
+        ClosedMonth("2026-10", AT, sha256(figures).hexdigest(), "0.2.0", zlib.compress(figures), zlib.compress(b"[]"))
+    )
+    assert verify(world.service).findings == ()
+    found = tampered(world, lambda database: forge(database, recompute=True))
+    assert said(found) == [
+        "s001: the head printed in the report of 2026-10 at result 16 does not fit the chain: a result before was changed"
+    ]
+
+
+def test_a_removed_seal_of_the_last_results(world: World) -> None:
+    fill(world)
+    found = tampered(world, lambda database: database.execute("DELETE FROM seal"))
+    assert "s001: the seal of result 16 is missing" in said(found)
+
+
+def test_a_copy_without_its_log_is_told(tmp_path: Path, capsys) -> None:
+    """Whoever copies the file of a running collector takes only what was moved out of the log."""
+    copy, backed_up = tmp_path / "copy", tmp_path / "backed-up"
+    with collector(tmp_path / "a") as world:
+        world.send(throughput(id="first"))
+        for folder in (copy, backed_up):
+            folder.mkdir()
+        shutil.copy(tmp_path / "a" / "campus.db", copy)
+        backup(tmp_path / "a" / "campus.db", backed_up / "campus.db")
+    for _ in range(2):
+        assert main(["verify", "--state-dir", str(copy)]) == 1
+        assert "without its -wal file" in capsys.readouterr().out
+    for folder in (backed_up, tmp_path / "a"):  # a whole copy; and a collector that ended
+        for _ in range(2):
+            assert main(["verify", "--state-dir", str(folder)]) == 0

@@ -1,0 +1,81 @@
+"""The database's file: how it is named for SQLite, whose it is, and whether its write-ahead log is there."""
+
+import os
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from campus_wire.files import file_mode_of, follow_owner, make_folder
+
+LOOKS, LOOK_AGAIN_SECONDS = 4, 0.1
+SIDE_FILES = ("-wal", "-shm")
+_WAL_VERSIONS = b"\x02\x02"
+"""Octets 18 and 19 of a database in WAL mode (https://www.sqlite.org/fileformat.html, 1.3)."""
+
+
+def read_only(path: Path) -> str:
+    """SQLite's URI of a file that is only read; `?`, `#` and `%` in the path stand for themselves."""
+    return f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
+
+
+def prepare_file(path: Path) -> None:
+    """Make the file and its folder where they are missing; as root, what root owns in somebody else's folder follows the folder.
+
+    SQLite itself gives the files beside it the owner and mode of the file. Raises OSError.
+    """
+    make_folder(path.parent)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, file_mode_of(path.parent)))
+    for name in (path, *(path.with_name(path.name + suffix) for suffix in SIDE_FILES)):
+        with suppress(FileNotFoundError):
+            follow_owner(name)
+
+
+def lacks_its_log(path: Path) -> bool:
+    """Is it in WAL mode, and no -wal beside it?
+
+    A collector that ends takes its file out of WAL mode; one that was killed leaves the -wal. So such a file is a copy.
+    """
+    if path.with_name(path.name + "-wal").exists():
+        return False  # and the file is not opened: closing it would drop the locks SQLite holds on it in this process (fcntl(2))
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(20)[18:20] == _WAL_VERSIONS
+    return False
+
+
+def was_copied_without_log(path: Path) -> bool:
+    """Was it copied from a running collector without its -wal? What was only in the log is then missing.
+
+    Up to 0.2.0 a file stayed in WAL mode when its program ended: of an older one nothing can be said. Looked at again and again,
+    because for a moment it looks so too when another process opens or closes the file.
+    """
+    for _ in range(LOOKS):
+        if not lacks_its_log(path) or _is_older(path):
+            return False
+        time.sleep(LOOK_AGAIN_SECONDS)
+    return True
+
+
+def untouched(path: Path) -> str:
+    """SQLite's URI of a copy: beside one in WAL mode without a log SQLite would make files, or fail where it cannot."""
+    return read_only(path) + ("&immutable=1" if lacks_its_log(path) else "")
+
+
+def _is_older(path: Path) -> bool:
+    """Without any table it is not: its program has not ended. What is no database is not told here."""
+    try:
+        with closing(sqlite3.connect(untouched(path), uri=True)) as connection:
+            names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error:
+        return True
+    return bool(names) and "change" not in names
+
+
+def why_not_usable(path: Path) -> str:
+    """What a person must do about a file that this user may not read or write; "" when that is not what is wrong."""
+    for name in (path.parent, path, *(path.with_name(path.name + suffix) for suffix in SIDE_FILES)):
+        if name.exists() and not os.access(name, os.R_OK | os.W_OK):
+            return f"{name} belongs to user {name.stat().st_uid}, this is user {os.geteuid()}: give it to the service's user (chown)"
+    return ""

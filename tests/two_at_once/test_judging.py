@@ -1,0 +1,163 @@
+"""Verdicts while somebody judges: a reader waits or is told, and what another program judged is seen at once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from campus_collector.judge.month import Month
+from campus_collector.service import Service
+from campus_collector.store.interface import Batch, Principal, Valid
+from campus_collector.verdicts import Verdicts
+from campus_collector.verifying import verify
+from campus_wire.bandwidth import Verdict
+from campus_wire.codec import encode_result
+from campus_wire.records import AnyResult
+from tests.collector.world import World, days, throughput
+
+
+def november(verdicts: Verdicts) -> Month:
+    return Month(2026, 11, verdicts.zone)
+
+
+def found(verdicts: Verdicts, subject: str = "c101") -> tuple[Verdict, int]:
+    (one,) = [
+        one
+        for one in verdicts.subjects(november(verdicts))
+        if (one.subject, one.target) == (subject, "classroom_bandwidth")
+    ]
+    return one.verdict, one.evidence.valid_results
+
+
+def store(service: Service, *results: AnyResult) -> None:
+    """As another process stores: nobody here is told."""
+    valid = tuple(Valid(one, encode_result(one)) for one in results)
+    batch = Batch(Principal("s001", "s001"), datetime.now(UTC), "boot-2", valid, ())
+    service.store.submit(batch).result(30)
+
+
+class Halted:
+    """A thread that judges, and stops before the first school until it may go on."""
+
+    def __init__(self, verdicts: Verdicts) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+        def progress(_: int, __: int) -> None:
+            self.begun.set()
+            assert self.go_on.wait(60)
+
+        self.thread = threading.Thread(target=verdicts.catch_up, args=(progress,))
+
+    def __enter__(self) -> "Halted":
+        self.thread.start()
+        assert self.begun.wait(20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.go_on.set()
+        self.thread.join(60)
+
+
+def test_whoever_asks_while_another_thread_judges_waits_for_it(world: World) -> None:
+    verdicts = world.service.verdicts
+    verdicts.patience_seconds = None
+    world.send(*(throughput(at=at) for at in days(6, 2)))
+    with Halted(verdicts) as halted, ThreadPoolExecutor(3) as readers:
+        asked = [readers.submit(found, verdicts) for _ in range(3)]
+        assert not any(one.done() for one in asked)
+        halted.go_on.set()
+        assert [one.result(30) for one in asked] == [(Verdict.MET, 12)] * 3
+
+
+def test_a_page_says_that_it_is_still_being_worked_out(world: World) -> None:
+    verdicts = world.service.verdicts
+    world.send(*(throughput(at=at) for at in days(6, 2)))
+    verdicts.patience_seconds = 0.05
+    with Halted(verdicts):
+        for path in ("/", "/schools/s001", "/problems", "/fleet", "/monthly"):
+            assert "正在统计" in world.get(f"{path}?lang=zh").body.decode(), path
+            assert "Still being worked out" in world.get(f"{path}?lang=en").body.decode(), path
+        for path in ("/v1/compliance?month=2026-11", "/v1/schools?month=2026-11", "/v1/schools/s001?month=2026-11"):
+            said = world.get(path).json
+            assert (said["complete"], said["waiting_schools"]) == (False, 1), path
+        metrics = world.get("/metrics").body.decode()
+        assert "campus_judge_waiting_schools 1.0" in metrics
+        assert "campus_target_compliance_ratio{" not in metrics, "half a county is no rate"
+    verdicts.patience_seconds = 10.0
+    world.service.ledger.catch_up()
+    page = world.get("/?lang=zh").body.decode()
+    assert "数据截至 20" in page
+    assert "正在统计" not in page
+    said = world.get("/v1/compliance?month=2026-11").json
+    assert (said["complete"], said["as_of"][:2]) == (True, "20")
+    assert "campus_judge_waiting_schools 0.0" in world.get("/metrics").body.decode()
+
+
+def test_a_report_says_of_when_it_is(world: World) -> None:
+    world.send(*(throughput(at=at) for at in days(6, 2)))
+    world.service.verdicts.patience_seconds = 0.05
+    with Halted(world.service.verdicts):
+        report = world.get("/v1/monthly/2026-11.html?lang=zh").body.decode()
+        assert "正在统计" in report or "尚无测量结果" in report
+
+
+def test_a_month_is_closed_on_everything_that_has_come(world: World, other: Service) -> None:
+    """The command closes while the collector that serves is in the middle of its work."""
+    from campus_collector.report.book import Book
+
+    october = november(world.service.verdicts).before()
+    results = [throughput(at=at.replace(month=10)) for at in days(6, 2)]
+    world.send(*results)
+    with Halted(world.service.verdicts):
+        figures = Book(other).figures(october)
+    assert [one.count.met for one in figures.targets if one.target == "classroom_bandwidth"] == [1]
+
+
+def test_what_another_program_judged_is_on_the_pages(world: World, other: Service) -> None:
+    verdicts = world.service.verdicts
+    world.send(*(throughput(at=at) for at in days(6, 2)))
+    assert found(verdicts) == (Verdict.MET, 12)
+    world.get("/metrics")
+    bad = [throughput(10e6, 10e6, at=at) for at in days(12, 3)]
+    world.send(*bad[:18])
+    other.verdicts.catch_up()  # a report made beside it: the hours are off the list
+    assert found(verdicts) == found(other.verdicts) == (Verdict.NOT_MET, 30)
+    store(other, *bad[18:])
+    assert found(verdicts) == (Verdict.NOT_MET, 48), "stored by another program"
+    store(other, *(throughput(subject="c102", at=at) for at in days(6, 2)))
+    other.verdicts.catch_up()
+    now = datetime.now(UTC)
+    if (now.year, now.month) == (2026, 11):
+        metrics = world.get("/metrics").body.decode()
+        assert 'subject="c101"' in metrics
+        assert 'classroom="c102"' in metrics
+
+
+def test_two_programs_that_judge_at_once_agree(world: World, other: Service) -> None:
+    services = [world.service, other]
+
+    def go_on(number: int) -> None:
+        for at in days(8, 2):
+            store(services[number], throughput(at=at, subject=f"c10{1 + number}"), throughput(at=at, subject="c101"))
+            services[number].verdicts.catch_up()
+
+    with ThreadPoolExecutor(2) as both:
+        for one in [both.submit(go_on, number) for number in range(2)]:
+            one.result(120)
+    assert found(world.service.verdicts) == found(other.verdicts) == (Verdict.MET, 48)
+    assert verify(world.service).findings == (), "no evidence of an older look was kept over a newer one"
+
+
+def test_an_hour_that_was_judged_by_another_program_is_not_overwritten(world: World, other: Service) -> None:
+    """Somebody read the results, then others came and were judged, then the first one wants to keep what it knew."""
+    at = days(1)[0]
+    world.send(throughput(at=at))
+    evidence = world.service.store.evidence
+    waiting = evidence.unjudged("s001")
+    rows, _ = world.service.verdicts.judging._judge("s001", waiting)
+    other.verdicts.catch_up()
+    world.send(throughput(at=at))
+    other.verdicts.catch_up()
+    world.send(throughput(at=at))  # one arrival again, as when the first one looked
+    assert not evidence.keep("s001", rows, waiting) or evidence.unjudged("s001")
+    assert found(world.service.verdicts)[1] == 3
+    assert verify(world.service).findings == ()

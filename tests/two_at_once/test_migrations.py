@@ -1,0 +1,68 @@
+"""Two programs that open an older database at the same moment bring it forward once."""
+
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from campus_collector.store.database import Database
+from campus_collector.store.migrate import migrate, shipped
+from campus_collector.verifying import verify
+from tests.collector.world import World, collector, throughput
+from tests.flow.programs import ENVIRONMENT, python
+
+
+def older(path: Path, last: str) -> None:
+    """A database as a release left it when it ended: in WAL mode, its log moved in."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        migrate(database, [one for one in shipped("sqlite") if one.name <= last])
+        database.execute(
+            "INSERT INTO school (id, name, town, town_name, source) VALUES ('s001', '柳河', 't01', '', 'announced')"
+        )
+
+
+def test_both_find_it_brought_forward(tmp_path: Path) -> None:
+    older(tmp_path / "campus.db", "0008_z")
+    commands = [
+        python("campus_collector", "agent-token", f"s00{number}", "--state-dir", str(tmp_path)) for number in range(4)
+    ]
+    programs = [
+        subprocess.Popen(one, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) for one in commands
+    ]
+    assert [one.communicate(timeout=120)[1].splitlines()[1:] for one in programs] == [[]] * 4
+    assert [one.returncode for one in programs] == [0] * 4
+    with closing(sqlite3.connect(tmp_path / "campus.db")) as database:
+        assert database.execute("SELECT count(*) FROM token").fetchone() == (4,)
+        names = [row[0] for row in database.execute("SELECT name FROM migration ORDER BY name")]
+    assert names == [one.name for one in shipped("sqlite")]
+
+
+def test_an_older_database_is_not_taken_for_a_copy_without_its_log(tmp_path: Path) -> None:
+    older(tmp_path / "campus.db", "0008_z")
+    with collector(tmp_path) as world:
+        world.send(throughput())
+        assert verify(world.service).findings == ()
+
+
+def test_results_of_before_the_chain_are_counted_when_it_is_brought_forward(tmp_path: Path) -> None:
+    older(tmp_path / "campus.db", "0008_z")
+    with closing(sqlite3.connect(tmp_path / "campus.db", isolation_level=None)) as database:
+        database.execute("INSERT INTO seen (school, id) VALUES ('s001', 'old-1'), ('s001', 'old-2')")
+        for number in (1, 2):
+            row = ("s001", "c101", "latency", number, f"old-{number}", b"{}")
+            database.execute("INSERT INTO result VALUES (?, ?, ?, ?, ?, ?)", row)
+    with collector(tmp_path) as world:
+        found = verify(world.service)
+        assert (found.unsealed, found.findings) == (2, ())
+
+
+def test_a_program_that_is_killed_leaves_a_file_that_says_so(tmp_path: Path, world: World) -> None:
+    """Its log is beside it: nothing is missing, and nobody says so."""
+    database = Database(tmp_path / "b" / "campus.db")
+    assert (tmp_path / "b" / "campus.db-wal").exists()
+    again = Database(tmp_path / "b" / "campus.db")
+    assert again.one("SELECT value FROM mark WHERE name = 'copied_without_log'") is None
+    again.close()
+    database.close()
+    assert [one.name for one in (tmp_path / "b").iterdir()] == ["campus.db"]

@@ -1,0 +1,143 @@
+"""The writer's thread: work that fails costs itself, nothing ends the thread, nobody waits for ever."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from campus_collector.store.database import Database, Refused
+from campus_collector.store.interface import Change, StoreBusy, StoreUnavailable
+from tests.collector.world import World, throughput
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(tmp_path / "campus.db")
+    yield opened
+    opened.close()
+
+
+def put(name: str) -> Callable[[sqlite3.Connection], object]:
+    return lambda connection: connection.execute("INSERT INTO mark VALUES (?, 1)", (name,))
+
+
+def names(database: Database) -> list[str]:
+    return [row[0] for row in database.all("SELECT name FROM mark WHERE name <> 'ledger' ORDER BY name")]
+
+
+def held(database: Database) -> threading.Event:
+    """Work that keeps the writer until the event is set; what is submitted meanwhile shares one commit."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(_: sqlite3.Connection) -> None:
+        begun.set()
+        go_on.wait(30)
+
+    database.submit(work)
+    assert begun.wait(10)
+    return go_on
+
+
+def raises(error: BaseException) -> Callable[[sqlite3.Connection], object]:
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO mark VALUES ('half', 1)")
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        (raises(KeyError("x")), StoreUnavailable),
+        (raises(RecursionError()), StoreUnavailable),
+        (raises(SystemExit(1)), StoreUnavailable),
+        (raises(Refused("no")), Refused),
+        (lambda connection: connection.execute("INSERT INTO mark VALUES ('a00', 1)"), StoreUnavailable),
+        (lambda connection: connection.execute("INSERT INTO mark VALUES ('big', ?)", (1 << 70,)), StoreUnavailable),
+        (lambda connection: connection.execute("SELECT nothing"), StoreUnavailable),
+    ],
+)
+def test_work_that_fails_costs_only_itself(
+    database: Database, work: Callable[[sqlite3.Connection], object], expected: type[Exception]
+) -> None:
+    go_on = held(database)
+    before = [database.submit(put(f"a{number:02}")) for number in range(20)]
+    failing = database.submit(work)
+    after = [database.submit(put(f"b{number:02}")) for number in range(20)]
+    go_on.set()
+    assert isinstance(failing.exception(20), expected)
+    assert [one.exception(20) for one in before + after] == [None] * 40
+    assert len(names(database)) == 40, "and nothing of the failed work is there"
+    assert database.trouble == ""
+
+
+def test_a_listener_that_raises_ends_nothing_and_hides_no_other(database: Database) -> None:
+    heard: list[Change] = []
+
+    def broken(_: Change) -> None:
+        raise ValueError("a cache that fails")
+
+    database.subscribe(broken)
+    database.subscribe(heard.append)
+    for number in range(3):
+        database.write(lambda _, n=number: database.note(Change(announced=frozenset({f"s{n}"}))), 10)
+    assert [set(one.announced) for one in heard] == [{"s0"}, {"s1"}, {"s2"}]
+
+
+def test_a_future_that_was_cancelled_is_not_done(database: Database) -> None:
+    go_on = held(database)
+    cancelled, kept = database.submit(put("cancelled")), database.submit(put("kept"))
+    assert cancelled.cancel()
+    go_on.set()
+    kept.result(20)
+    database.write(put("later"), 10)
+    assert names(database) == ["kept", "later"]
+
+
+def test_nobody_waits_for_ever(database: Database) -> None:
+    go_on = held(database)
+    with pytest.raises(StoreBusy, match="not written within"):
+        database.write(put("too late"), 0.2)
+    go_on.set()
+    database.write(put("later"), 10)
+    assert names(database) == ["later"], "what was given up is not done afterwards"
+
+
+def test_what_comes_after_the_end_is_answered(tmp_path: Path) -> None:
+    database = Database(tmp_path / "campus.db")
+    stop, answers = threading.Event(), []
+
+    def go_on() -> None:
+        while not stop.is_set():
+            answers.append(database.submit(lambda connection: None))
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    database.close()
+    stop.set()
+    thread.join(10)
+    assert all(one.exception(10) is None or isinstance(one.exception(0), StoreUnavailable) for one in answers)
+
+
+@pytest.mark.parametrize("name", ["a#b", "a%20b", "a?mode=memory", "数据 100%"])
+def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
+    for number in range(2):
+        database = Database(tmp_path / name / "campus.db")
+        database.write(put(f"m{number}"))
+        assert len(names(database)) == number + 1
+        database.close()
+    assert [one.name for one in (tmp_path / name).iterdir()] == ["campus.db"]
+    assert [one.name for one in tmp_path.iterdir()] == [name]
+
+
+def test_readiness_is_asked_often_and_costs_no_write(world: World) -> None:
+    world.send(throughput())
+    store = world.service.store
+    before = store._database.one("PRAGMA data_version")  # of the reader's connection: it changes with every commit
+    for _ in range(20):
+        store.check()
+    assert store._database.one("PRAGMA data_version") == before
+    assert world.get("/readyz").status == 200
