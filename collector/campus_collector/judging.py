@@ -15,7 +15,7 @@ import msgspec
 from campus_collector.judge.day import DayEvidence, day_number, day_of, evidence_by_day
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
-from campus_collector.judge.rules import RULES, targets_told_by
+from campus_collector.judge.rules import RULES, has_trusted_time, targets_told_by
 from campus_collector.store.interface import Change, DayRow, Store, Subject, Unjudged
 from campus_wire.records import AnyResult, RoomResult
 
@@ -36,6 +36,7 @@ class Judging:
         self._turn = threading.Lock()
         self._waiting = True
         self._bases: dict[tuple[str, Month, float | None], str] = {}
+        self._trusted_days: dict[int, bool] = {}
         store.subscribe(self._note)
 
     @property
@@ -111,6 +112,24 @@ class Judging:
                 found |= evidence_by_day(own, others, rule, self._policy, self._zone, required)
         return found
 
+    def first_day(self, since: date | None = None) -> date | None:
+        """The first day, from `since` on, that has a result of a trusted clock: a time that nobody trusts begins nothing. None of none."""
+        day = self._store.evidence.first_day(day_number(since) if since is not None else 0)
+        while day is not None and not self._is_trusted(day):
+            day = self._store.evidence.first_day(day + 1)
+        return None if day is None else day_of(day)
+
+    def _is_trusted(self, day: int) -> bool:
+        if day not in self._trusted_days:
+            start, end = self._start_of(day_of(day)), self._start_of(day_of(day + 1))
+            self._trusted_days[day] = any(
+                has_trusted_time(result)
+                for school, subject, target in self._store.evidence.on_day(day)
+                for kind in (RULES[target].result_kind, *RULES[target].witness_kinds)
+                for result in self._store.results(school, subject, kind, start, end)
+            )
+        return self._trusted_days[day]
+
     def month_on(self, day: date) -> Month:
         """The month a local day belongs to."""
         return Month(day.year, day.month, self._zone)
@@ -141,6 +160,8 @@ class Judging:
                 rows += self._rows(about, target, first, last, days)
             changed |= {(target, school, name, self.month_on(day)) for day in days}
         self._store.evidence.keep(rows, waiting)
+        for row in rows:  # something trusted may have come of a day that had nothing but untrusted results
+            self._trusted_days.pop(row.day, None)
         return changed
 
     def _rows(self, subject: Subject, target: str, first: date, last: date, days: Iterable[date]) -> list[DayRow]:

@@ -73,7 +73,7 @@ class Book:
         looked = self._store.ledger.looked_until()
         self._verdicts.catch_up()
         schools = self._store.schools()
-        first = day_of(looked + 1) if looked is not None else self._first_day(schools, last)
+        first = day_of(looked + 1) if looked is not None else self._first_day(last)
         if first is None or first > last:
             return 0
         days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
@@ -86,14 +86,9 @@ class Book:
             progress(len(schools), len(schools))
         return len(days)
 
-    def _first_day(self, schools: Iterable[School], last: date) -> date | None:
-        start = last - timedelta(days=FIRST_LOOK_DAYS)
-        days = [
-            row.day
-            for school in schools
-            for row in self._store.evidence.days(school.id, day_number(start), day_number(last))
-        ]
-        return day_of(min(days)) if days else None
+    def _first_day(self, last: date) -> date | None:
+        first = self._verdicts.judging.first_day(last - timedelta(days=FIRST_LOOK_DAYS))
+        return first if first is not None and first <= last else None
 
     def _school(self, school: School, days: Sequence[date]) -> None:
         subjects = self._read(school, days)
@@ -135,7 +130,7 @@ class Book:
                     ]
                     free, _ = exempt_days(self._policy, target, school.id, subject.id, month)
                     read = judging.read(subject, target, month, own)
-                    evidence |= {day: one for day, one in read.items() if day not in free}
+                    evidence |= {day: one for day, one in read.items() if one.trusted and day not in free}
                 outcomes = {day: one.passes(rule.passing_share) for day, one in evidence.items()}
                 known = {day: passed for day, passed in outcomes.items() if passed is not None}
                 found.append(_Subject(subject, target, rule, evidence, known))

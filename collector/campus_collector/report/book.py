@@ -19,7 +19,7 @@ from campus_collector.judge.day import day_of
 from campus_collector.judge.month import Month, month_of, parse_month
 from campus_collector.report.compose import compose
 from campus_collector.report.figures import Figures, content_hash, excerpt, figures_of, octets_of
-from campus_collector.report.gather import Published, Step, gather, published_of
+from campus_collector.report.gather import Published, Step, first_month, gather, published_of
 from campus_collector.report.pdf import FontMissing
 from campus_collector.report.render import FORMS, Form, render
 from campus_collector.service import Service
@@ -256,8 +256,7 @@ class Book:
 
     def _first(self) -> Month | None:
         self._service.verdicts.catch_up()
-        first = self._service.store.evidence.first_day()
-        return None if first is None else self._service.verdicts.judging.month_on(day_of(first))
+        return first_month(self._service)
 
     def _must_exist(self, month: Month, now: datetime) -> None:
         first = self._first()

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from statistics import fmean, median
 
-from campus_collector.judge.day import day_of
 from campus_collector.judge.derivation import rule_words
 from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.judge.month import Month
@@ -154,10 +153,8 @@ def gather(
 
 def first_month(service: Service) -> Month | None:
     """The month of the first result; None of none."""
-    first = service.store.evidence.first_day()
-    if first is None:
-        return None
-    return service.verdicts.judging.month_on(day_of(first))
+    first = service.verdicts.judging.first_day()
+    return None if first is None else service.verdicts.judging.month_on(first)
 
 
 def published_of(verdicts: Sequence[SubjectVerdict]) -> dict[tuple[str, str, str], Verdict]:
