@@ -19,7 +19,6 @@ from campus_collector.judge.signs import signs_of
 from campus_wire.failures import Validity
 from campus_wire.records import AnyResult
 
-
 UNTRUSTED = f"invalid:{Validity.CLOCK_UNTRUSTED}"
 """The sign of a result of an untrusted clock."""
 

@@ -17,6 +17,7 @@ from campus_wire.bandwidth import VERDICT_WORDS, Verdict
 from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS
 from campus_wire.language import Language, Text
 from campus_wire.records import AnyResult, DirectionRecord, RoomResult, ServiceResult, ThroughputResult
+from campus_wire.shown import megabits, milliseconds, percent, percent_as_written, rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,13 @@ def derive(
     seen = {one.id: one for one in results}
     observations = observe(results, rule, policy, month, about.required_bits_per_second) if rule else []
     judged = {one.id for one in observations}
-    lines = [_line(seen[one.id], one, about, rule, policy) for one in observations]
+    limits = Limits.of(rule, about.required_bits_per_second, policy.tolerance_ratio)
+    lines = [_line(seen[one.id], one, limits) for one in observations]
     outside = Text("outside school hours, or planned maintenance: does not count", "不在上课时间或属计划维护：不计入")
     lines += [
-        Line(one.started_at, one.id, _figures(one), None, outside) for one in seen.values() if one.id not in judged
+        Line(one.started_at, one.id, _figures(one, limits), None, outside)
+        for one in seen.values()
+        if one.id not in judged
     ]
     free, _ = exempt_days(policy, about.target, about.school, about.subject, month)
     return Derivation(
@@ -82,8 +86,31 @@ def derive(
     )
 
 
-def _line(result: AnyResult, seen: Observation, about: About, rule: Target | None, policy: Policy) -> Line:
-    return Line(result.started_at, result.id, _figures(result), seen.passes, _why(result, seen.passes))
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the figures of a result are compared with, so that none is written as if it were on the other side."""
+
+    rates: tuple[float, ...] = ()
+    first_byte: tuple[float, ...] = ()
+    rtt: tuple[float, ...] = ()
+    working_rtt: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> "Limits":
+        """From the rule in force."""
+        if rule is None:
+            return cls()
+        required, delays = required_bits_per_second, rule.delays
+        return cls(
+            () if required is None else (required * tolerance_ratio, required),
+            () if rule.max_first_byte_seconds is None else (rule.max_first_byte_seconds,),
+            () if delays is None else (delays.max_rtt_seconds,),
+            () if delays is None else (delays.max_working_rtt_seconds,),
+        )
+
+
+def _line(result: AnyResult, seen: Observation, limits: Limits) -> Line:
+    return Line(result.started_at, result.id, _figures(result, limits), seen.passes, _why(result, seen.passes))
 
 
 def _why(result: AnyResult, passes: bool | None) -> Text:
@@ -107,23 +134,23 @@ def _why(result: AnyResult, passes: bool | None) -> Text:
     return Text(f"not valid: {words.en}", f"无效：{words.zh}")
 
 
-def _figures(result: AnyResult) -> Text:
+def _figures(result: AnyResult, limits: Limits) -> Text:
     """The numbers the rule looks at, with how they were worked out."""
     if isinstance(result, ThroughputResult) and result.record is not None:
         path = result.record.encapsulation
         parts = []
         for name, direction in (("↓", result.record.down), ("↑", result.record.up)):
             if direction is not None:
-                parts.append(f"{name} {_rate(direction, path.wire_bytes, path.mss_bytes)}")
+                parts.append(f"{name} {_rate(direction, path.wire_bytes, path.mss_bytes, limits.rates)}")
         idle, working = result.record.idle, result.record.working
         if idle is not None and idle.rtt_median_seconds is not None:
             loaded = working.rtt_p95_seconds if working is not None else None
-            more = f"/{loaded * 1000:.1f}" if loaded is not None else ""
-            parts.append(f"RTT {idle.rtt_median_seconds * 1000:.1f}{more} ms")
+            more = f"/{milliseconds(loaded, *limits.working_rtt)}" if loaded is not None else ""
+            parts.append(f"RTT {milliseconds(idle.rtt_median_seconds, *limits.rtt)}{more} ms")
         return Text("  ".join(parts), "  ".join(parts))
     if isinstance(result, ServiceResult) and result.record is not None:
         seconds = result.record.first_byte_seconds
-        shown = "—" if seconds is None else f"{seconds:.3f} s"
+        shown = "—" if seconds is None else f"{rounded(seconds, 3, at_most=limits.first_byte)} s"
         return Text(f"first byte {shown}", f"首字节 {shown}")
     if isinstance(result, RoomResult) and result.record is not None:
         down = ", ".join(result.record.down) or "—"
@@ -134,12 +161,13 @@ def _figures(result: AnyResult) -> Text:
     return Text("—", "—")
 
 
-def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int) -> str:
+def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int, limits: tuple[float, ...]) -> str:
     bound = "≥" if direction.lower_bound else ""
     if direction.line_rate_bits_per_second is not None:
-        return f"{bound}{direction.line_rate_bits_per_second / 1e6:.2f}"
-    goodput = direction.goodput_bits_per_second / 1e6
-    return f"{bound}{goodput:.2f}×{wire_bytes}/{mss_bytes}={goodput * wire_bytes / mss_bytes:.2f}"
+        return f"{bound}{megabits(direction.line_rate_bits_per_second, *limits, decimals=2)}"
+    goodput = direction.goodput_bits_per_second
+    line = megabits(goodput * wire_bytes / mss_bytes, *limits, decimals=2)
+    return f"{bound}{goodput / 1e6:.2f}×{wire_bytes}/{mss_bytes}={line}"
 
 
 def rule_words(rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> Text:
@@ -163,9 +191,9 @@ def rule_words(rule: Target | None, required_bits_per_second: float | None, tole
         limits = rule.delays
         passes = Text(
             f"a test passes when the idle RTT is at most {limits.max_rtt_seconds * 1000:g} ms, under load {limits.max_working_rtt_seconds * 1000:g} ms,"
-            f" jitter {limits.max_jitter_seconds * 1000:g} ms, loss {limits.max_loss_ratio:.1%}",
+            f" jitter {limits.max_jitter_seconds * 1000:g} ms, loss {percent_as_written(limits.max_loss_ratio)}",
             f"空闲时延不超过 {limits.max_rtt_seconds * 1000:g} 毫秒、负载时延不超过 {limits.max_working_rtt_seconds * 1000:g} 毫秒、"
-            f"抖动不超过 {limits.max_jitter_seconds * 1000:g} 毫秒、丢包不超过 {limits.max_loss_ratio:.1%} 为合格",
+            f"抖动不超过 {limits.max_jitter_seconds * 1000:g} 毫秒、丢包不超过 {percent_as_written(limits.max_loss_ratio)} 为合格",
         )
     else:
         passes = Text(
@@ -173,9 +201,20 @@ def rule_words(rule: Target | None, required_bits_per_second: float | None, tole
             "上课时间内轮询时至少一间录播室的必备设备全部正常为合格",
         )
     return Text(
-        f"{passes.en}; the month is met when at least {rule.passing_share:.0%} of at least {rule.min_valid_results} valid results"
+        f"{passes.en}; the month is met when at least {percent_as_written(rule.passing_share)} of at least {rule.min_valid_results} valid results"
         f" on at least {rule.min_days} days pass",
-        f"{passes.zh}；有效结果不少于 {rule.min_valid_results} 次、{rule.min_days} 天，且合格率不低于 {rule.passing_share:.0%} 的月份为达标",
+        f"{passes.zh}；有效结果不少于 {rule.min_valid_results} 次、{rule.min_days} 天，且合格率不低于 {percent_as_written(rule.passing_share)} 的月份为达标",
+    )
+
+
+def deciding_words(passing: int, valid: int, rule: Target | None) -> Text:
+    """The figure that decides a verdict, with its rule."""
+    if rule is None:
+        return Text(f"passed {passing} of {valid} tests", f"{valid} 次有效测量中合格 {passing} 次")
+    needed = percent_as_written(rule.passing_share, space=" ")
+    return Text(
+        f"passed {passing} of {valid} tests; {needed} needed",
+        f"{valid} 次有效测量中合格 {passing} 次，要求不低于 {needed.replace(' ', '')}",
     )
 
 
@@ -202,18 +241,14 @@ def conclusion(found: SubjectVerdict) -> list[Text]:
         said.append(_what_lacks(evidence, rule))
     elif rule is not None and evidence.passing_share is not None:
         sign = ("≥", "≥") if found.verdict is Verdict.MET else ("<", "<")
-        said.append(
-            Text(
-                f"share {evidence.passing_share:.1%} {sign[0]} {rule.passing_share:.0%}",
-                f"合格率 {evidence.passing_share:.1%} {sign[1]} {rule.passing_share:.0%}",
-            )
-        )
+        share, needed = percent(evidence.passing_share, rule.passing_share), percent_as_written(rule.passing_share)
+        said.append(Text(f"share {share} {sign[0]} {needed}", f"合格率 {share} {sign[1]} {needed}"))
     if evidence.interval is not None:
         low, high = evidence.interval
         said.append(
             Text(
-                f"with so many results the true share lies between {low:.0%} and {high:.0%} (95 %, Wilson)",
-                f"按此样本量，真实合格率在 {low:.0%} 至 {high:.0%} 之间（95% 置信，威尔逊区间）",
+                f"with so many results the true share lies between {percent(low)} and {percent(high)} (95 %, Wilson)",
+                f"按此样本量，真实合格率在 {percent(low)} 至 {percent(high)} 之间（95% 置信，威尔逊区间）",
             )
         )
     words = VERDICT_WORDS[found.verdict]
@@ -273,5 +308,5 @@ def as_text(found: Derivation, language: Language) -> str:
     lines += [f"  {one.in_(language)}" for one in conclusion(verdict)]
     if verdict.causes:
         lines.append(Text("likely causes:", "可能原因：").in_(language))
-        lines += [f"  {one.weight:.0%}  {cause_words(one).in_(language)}" for one in verdict.causes]
+        lines += [f"  {percent(one.weight, decimals=0)}  {cause_words(one).in_(language)}" for one in verdict.causes]
     return "\n".join(lines)

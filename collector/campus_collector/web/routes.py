@@ -14,14 +14,15 @@ from campus_collector.web.model import Reader
 from campus_collector.web.pages import Pages
 from campus_collector.web.words import WORDS
 from campus_wire.language import Language
+from campus_wire.shown import percent
 
 
 def routes(service: Service, pages: Pages | None = None) -> list[Route]:
     """The pages that only show."""
     pages = pages or Pages(service)
 
-    def missing(language: Language, name: str) -> tuple[int, str]:
-        return 404, pages.render("message.html", language, message=WORDS["not_found"].in_(language, id=name))
+    def missing(language: Language, key: str, **values: object) -> tuple[int, str]:
+        return 404, pages.render("message.html", language, message=WORDS[key].in_(language, **values))
 
     async def overview(request: Request) -> Response:
         session, town = pages.session(request), reach_of(request).town
@@ -40,7 +41,7 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
             reader = Reader(service, language, town=town)
             view = reader.find_school(school_id)
             if view is None:
-                return missing(language, school_id)
+                return missing(language, "no_such_school", id=school_id)
             judged_by, updated = reader.foot()
             values = {"school": view, "month": reader.month_words(), "judged_by": judged_by, "updated": updated}
             return 200, pages.render("school.html", language, session, **values)
@@ -62,16 +63,21 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
         month = _month(request.query_params.get("month"), service)
 
         def page(language: Language) -> tuple[int, str]:
-            found = explain(service, target, school_id, subject, month) if target in TARGET_NAMES else None
+            if target not in TARGET_NAMES:
+                return missing(language, "no_such_target", target=target)
+            found = explain(service, target, school_id, subject, month)
             if found is None or not reach.covers(found.verdict.town):
-                return missing(language, f"{target} {school_id}/{subject}")
+                name = TARGET_WORDS[target].in_(language)
+                return missing(language, "no_such_subject", target=name, subject=f"{school_id}/{subject}", month=month)
             words = rule_words(found.rule, found.about.required_bits_per_second, found.tolerance_ratio)
             values = {
                 "found": found,
                 "title": TARGET_WORDS[target].in_(language),
                 "rule": words.in_(language),
                 "conclusion": [one.in_(language) for one in conclusion(found.verdict)],
-                "causes": [(f"{one.weight:.0%}", cause_words(one).in_(language)) for one in found.verdict.causes],
+                "causes": [
+                    (percent(one.weight, decimals=0), cause_words(one).in_(language)) for one in found.verdict.causes
+                ],
                 "earlier": str(month.before()),
                 "later": str(month.next()) if month.next().start <= service.verdicts.this_month().start else None,
                 "zone": month.zone,

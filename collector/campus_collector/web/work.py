@@ -90,7 +90,7 @@ class Work:
         def page(language: Language) -> tuple[int, str]:
             one = self._service.store.ledger.problem(number)
             if one is None or not reach.covers(one.town):
-                message = WORDS["not_found"].in_(language, id=number)
+                message = WORDS["no_such_problem"].in_(language, number=number)
                 return 404, self._pages.render("message.html", language, session, message=message)
             zone = self._service.config.timezone
             today = datetime.now(zone).date()

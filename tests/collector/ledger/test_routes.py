@@ -52,7 +52,10 @@ def patch(world: World, token: str | None, body: object, number: int = 1) -> tup
 def test_the_list_and_one_problem(ledger: World) -> None:
     (one,) = ledger.get("/v1/problems").json["problems"]
     assert (one["id"], one["state"], one["overdue"], one["subject"]) == (1, "open", True, "c101")
-    assert one["text"]["zh"] == "一年级1班“百兆进班”未达标：速率稳定在 10 兆左右：端口可能协商为 10 兆（8 次中有 8 次）"
+    assert (
+        one["text"]["zh"]
+        == "一年级1班“百兆进班”未达标：未达要求的测量速率集中在 10 兆左右：端口可能协商为 10 兆（8 次中有 8 次）"
+    )
     assert one["measure"] == ""
     detail = ledger.get("/v1/problems/1").json
     assert [event["words"]["zh"] for event in detail["history"]] == ["立案"]
