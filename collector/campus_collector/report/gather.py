@@ -200,7 +200,9 @@ def compared_on(towns: Mapping[str, Mapping[str, Count]]) -> tuple[list[str], se
     A town that lacks data in a target is not compared at all: it would else be spared the target, or be called 0 %. A target that a compared
     town has no subject of is left out for every town.
     """
-    measured: list[str] = [name for name in TARGET_NAMES if any(name in own and own[name].has_data for own in towns.values())]
+    measured: list[str] = [
+        name for name in TARGET_NAMES if any(name in own and own[name].has_data for own in towns.values())
+    ]
     ranked = {
         town
         for town, own in towns.items()
