@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from campus_wire.failures import FAILURE_WORDS
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError
-from campus_wire.usage import speak
+from campus_wire.usage import day_argument, speak
 from campus_wire.version import VERSION
 
 EXIT_OK, EXIT_NOT_MET, EXIT_USAGE, EXIT_NOT_MEASURED = 0, 1, 2, 3
@@ -220,7 +220,7 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     profiles.add_argument("--folder", type=Path, metavar="DIR", help=folder.in_(language))
     schedule = with_json(with_config(add("schedule", _schedule)))
     day = Text("the day, like 2026-11-24 (default: today)", "日期，形如 2026-11-24（默认今天）")
-    schedule.add_argument("--date", type=date.fromisoformat, metavar="YYYY-MM-DD", help=day.in_(language))
+    schedule.add_argument("--date", type=day_argument(language), metavar="YYYY-MM-DD", help=day.in_(language))
     with_config(add("check-config", _check_config))
     with_json(with_config(add("status", _status)))
     with_json(with_config(add("doctor", _doctor)))

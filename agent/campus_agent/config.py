@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from campus_wire.dates import NotADay, parse_days
 from campus_wire.ids import ID_PATTERN, is_id
 from campus_wire.language import Text
 from campus_wire.records import CentralConfig
@@ -571,12 +572,10 @@ def _period(text: str) -> Period | None:
 
 def read_days(text: str) -> DayRange | None:
     """Days written as 2026-06-07/2026-06-09, or one day; None when they are not."""
-    first, _, last = text.strip().partition("/")
     try:
-        days = DayRange(date.fromisoformat(first), date.fromisoformat(last or first))
-    except ValueError:
+        return DayRange(*parse_days(text))
+    except NotADay:
         return None
-    return days if days.first <= days.last else None
 
 
 def _wrong_item(table: Table, key: str, index: int, value: str, hint: Text) -> None:

@@ -4,7 +4,10 @@ argparse looks its words up through gettext; the standard library ships no Chine
 """
 
 import argparse
+from collections.abc import Callable
+from datetime import date
 
+from campus_wire.dates import NotADay, parse_day
 from campus_wire.language import Language
 
 _WORDS = {
@@ -34,3 +37,15 @@ def speak(language: Language) -> None:
     """From now on argparse speaks this language; words it has no Chinese for stay English."""
     words = _WORDS if language == "zh" else {}
     argparse._ = lambda text: words.get(text, text)  # type: ignore[attr-defined]
+
+
+def day_argument(language: Language) -> Callable[[str], date]:
+    """The type of an option that takes a day; what is none is refused with the ways it can be written."""
+
+    def read(text: str) -> date:
+        try:
+            return parse_day(text)
+        except NotADay as error:
+            raise argparse.ArgumentTypeError(error.text.in_(language)) from None
+
+    return read

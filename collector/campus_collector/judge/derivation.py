@@ -190,9 +190,9 @@ def rule_words(rule: Target | None, required_bits_per_second: float | None, tole
     elif rule.delays is not None:
         limits = rule.delays
         passes = Text(
-            f"a test passes when the idle RTT is at most {limits.max_rtt_seconds * 1000:g} ms, under load {limits.max_working_rtt_seconds * 1000:g} ms,"
+            f"a test of the uplink, made outside lessons, passes when the idle RTT is at most {limits.max_rtt_seconds * 1000:g} ms, under load {limits.max_working_rtt_seconds * 1000:g} ms,"
             f" jitter {limits.max_jitter_seconds * 1000:g} ms, loss {percent_as_written(limits.max_loss_ratio)}",
-            f"空闲时延不超过 {limits.max_rtt_seconds * 1000:g} 毫秒、负载时延不超过 {limits.max_working_rtt_seconds * 1000:g} 毫秒、"
+            f"上联线路测试（在非上课时段进行）空闲时延不超过 {limits.max_rtt_seconds * 1000:g} 毫秒、负载时延不超过 {limits.max_working_rtt_seconds * 1000:g} 毫秒、"
             f"抖动不超过 {limits.max_jitter_seconds * 1000:g} 毫秒、丢包不超过 {percent_as_written(limits.max_loss_ratio)} 为合格",
         )
     else:

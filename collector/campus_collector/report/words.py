@@ -28,7 +28,7 @@ WORDS: dict[str, Text] = {
     "schools": Text("3. Schools", "三、学校情况"),
     "failing": Text("4. What does not meet its target", "四、未达标清单"),
     "rooms": Text("5. Recording rooms", "五、录播室"),
-    "live": Text("6. Ready for live lessons", "六、三个课堂就绪情况"),
+    "live": Text("6. Ready for live lessons (line tested outside lessons)", "六、三个课堂就绪情况（课外测线路）"),
     "platforms": Text("7. Cloud platforms", "七、云平台访问"),
     "ledger": Text("8. Problem ledger", "八、问题台账"),
     "data": Text("9. How complete the data are", "九、数据完整性"),
@@ -123,7 +123,7 @@ WORDS: dict[str, Text] = {
     "s_uplink": Text("school to bureau", "学校至教育局"),
     "n_failing": Text("nothing: every subject meets its target", "全部达标，无未达标对象。"),
     "n_rooms": Text("no school must have a recording room this month", "本月没有应建录播室的学校。"),
-    "n_live": Text("every judged school is ready", "应考核学校全部就绪。"),
+    "n_live": Text("the line of every judged school is ready", "应考核学校线路全部就绪。"),
     "n_platforms": Text("no platform is judged this month", "本月没有考核的云平台。"),
     "n_ledger_lines": Text("none is overdue or contradicted", "没有逾期或与实测不符的问题。"),
     "n_units": Text("nothing is open", "没有未销号的问题。"),
@@ -171,8 +171,9 @@ WORDS: dict[str, Text] = {
     ),
     "never_looked": Text("The ledger has not been worked out yet.", "问题台账尚未核算。"),
     "live_note": Text(
-        "Judged on the school's line to the bureau: delay, jitter and loss, idle and under load.",
-        "依据学校至教育局线路的时延、抖动和丢包（空闲及满载）判定。",
+        "Judged on tests of the school's line to the bureau that are made outside lessons: delay, jitter and loss, idle and under load."
+        " It says whether the line could bear a live lesson, not how any lesson went.",
+        "依据学校至教育局线路在非上课时段的测试结果（空闲及满载时的时延、抖动和丢包）判定：反映线路能否承载三个课堂，不反映课堂上的实际情况。",
     ),
     "method_1": Text(
         "Line rate = measured payload rate × (payload + all headers, preamble and gap) / payload; both directions count.",

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campus_collector.explaining import explain
+from campus_collector.http import HttpProblem
 from campus_collector.judge.derivation import cause_words, conclusion, rule_words
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
@@ -95,11 +96,13 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
 
 
 def _month(text: str | None, service: Service) -> Month:
-    """The month asked for; this one when it is none."""
-    try:
-        return parse_month(text or "", service.verdicts.zone)
-    except ValueError:
+    """The month asked for; this one when none is. Raises HttpProblem 400 for what is no month: another one would be a wrong answer."""
+    if not text:
         return service.verdicts.this_month()
+    try:
+        return parse_month(text, service.verdicts.zone)
+    except ValueError as error:
+        raise HttpProblem(400, "Bad query", str(error)) from None
 
 
 def _policy(service: Service, language: Language) -> dict[str, object]:
