@@ -100,6 +100,7 @@ def derivation_json(found: Derivation) -> dict[str, Any]:
                 "figures": one.figures.en,
                 "passes": one.passes,
                 "why": {"en": one.why.en, "zh": one.why.zh},
+                "doubt": {"en": one.doubt.en, "zh": one.doubt.zh} if one.doubt else None,
             }
             for one in found.lines
         ],

@@ -11,10 +11,10 @@ from campus_collector.judge.exemptions import exempt_days
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_WORDS, Policy, Target
-from campus_collector.judge.rules import Observation, observe
+from campus_collector.judge.rules import Observation, has_trusted_time, observe
 from campus_collector.judge.verdict import About, SubjectVerdict
 from campus_wire.bandwidth import VERDICT_WORDS, Verdict
-from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS
+from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, FailureKind
 from campus_wire.language import Language, Text
 from campus_wire.records import AnyResult, DirectionRecord, RoomResult, ServiceResult, ThroughputResult
 from campus_wire.shown import megabits, milliseconds, percent, percent_as_written, rounded
@@ -29,6 +29,8 @@ class Line:
     figures: Text
     passes: bool | None
     why: Text
+    doubt: Text | None = None
+    """Why it may be wrong all the same, where the record tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,41 @@ class Limits:
 
 
 def _line(result: AnyResult, seen: Observation, limits: Limits) -> Line:
-    return Line(result.started_at, result.id, _figures(result, limits), seen.passes, _why(result, seen.passes))
+    doubt = doubt_about(result, seen.passes)
+    return Line(result.started_at, result.id, _figures(result, limits), seen.passes, _why(result, seen.passes), doubt)
+
+
+def doubt_about(result: AnyResult, passes: bool | None) -> Text | None:
+    """Why a result that an agent of version 0.2 made may be wrong, where the record tells; None where nothing speaks against it.
+
+    Such results are kept and judged as they came: a person decides whether to exempt their days, or to wait for new ones.
+    """
+    if (
+        result.failure is not None
+        and result.failure.kind is FailureKind.WORKER_DIED
+        and result.failure.detail.startswith(SECCOMP_DEATH)
+    ):
+        return Text(
+            "agents of version 0.2.0 ended every test of their own engine so under their service's filter: says nothing of the line",
+            "0.2.0 版网关程序在其服务的系统调用限制下，自带引擎的测试均如此中断：与线路无关",
+        )
+    record = result.record if isinstance(result, ThroughputResult) else None
+    if record is None or passes is not False:
+        return None
+    if record.cross_traffic_bits_per_second is None and not any(
+        one is not None and one.cross_traffic_bits_per_second is not None for one in (record.down, record.up)
+    ):
+        return Text(
+            "other traffic could not be seen during this test: it may have taken part of the line",
+            "测量时无法看到其他流量：线路可能被其他流量占用一部分",
+        )
+    if record.cpu_ratio is not None and record.cpu_ratio >= BUSY_CPU_RATIO_OF_DOUBT:
+        busy = percent(record.cpu_ratio, decimals=0)
+        return Text(
+            f"the gateway's CPU was {busy} busy: version 0.2 did not see a test that waited for the CPU",
+            f"网关处理器占用 {busy}：0.2 版不能识别测试在等待处理器",
+        )
+    return None
 
 
 def _why(result: AnyResult, passes: bool | None) -> Text:
@@ -119,6 +155,8 @@ def _why(result: AnyResult, passes: bool | None) -> Text:
     if result.skipped is not None:
         words = SKIP_WORDS[result.skipped]
         return Text(f"not made: {words.en}", f"未测：{words.zh}")
+    if not has_trusted_time(result):
+        return Text("not valid: the clock was not trusted, nobody knows when it was", "无效：时钟不可信，测量时间不明")
     if result.failure is not None:
         words = FAILURE_WORDS[result.failure.kind]
         judged = passes is False
@@ -168,6 +206,13 @@ def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int, limits: t
     goodput = direction.goodput_bits_per_second
     line = megabits(goodput * wire_bytes / mss_bytes, *limits, decimals=2)
     return f"{bound}{goodput / 1e6:.2f}×{wire_bytes}/{mss_bytes}={line}"
+
+
+SECCOMP_DEATH = "exit -31"
+"""SIGSYS: what a worker dies of that makes a system call its service may not make."""
+BUSY_CPU_RATIO_OF_DOUBT = 0.5
+"""Well below the guard: the mean of a test hides moments in which it waited."""
+DOUBTFUL = Text("doubtful: ", "存疑：")
 
 
 def rule_words(rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> Text:
@@ -295,6 +340,8 @@ def as_text(found: Derivation, language: Language) -> str:
     for one in found.lines:
         at = one.at.astimezone(zone).strftime("%m-%d %H:%M:%S")
         lines.append(f"  {at}  {marks[one.passes]}  {one.figures.in_(language)}  {one.why.in_(language)}  [{one.id}]")
+        if one.doubt is not None:
+            lines.append(f"      {DOUBTFUL.in_(language)}{one.doubt.in_(language)}")
     if not found.lines:
         lines.append(Text("  no result", "  没有结果").in_(language))
     lines.append("")

@@ -15,6 +15,7 @@ from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS, Target
 from campus_collector.judge.rules import RULES
 from campus_collector.judge.table import area_ratio_words
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_collector.judge.workdays import is_provisional, last_announced_day
 from campus_collector.judging import required_of
 from campus_collector.ledger.standing import Standing
 from campus_collector.service import Service
@@ -596,7 +597,10 @@ class Reader:
 
     def _judged_by(self) -> str:
         tolerance = percent_as_written(1 - self._policy.tolerance_ratio)
-        return self._w("judged_by", version=self._policy.version, tolerance=tolerance)
+        text = self._w("judged_by", version=self._policy.version, tolerance=tolerance)
+        if not is_provisional(self._month.last_day):
+            return text
+        return f"{text} {self._w('provisional', day=last_announced_day())}"
 
     def _updated(self) -> str:
         local = self._now.astimezone(self._service.verdicts.zone)

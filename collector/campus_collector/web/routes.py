@@ -9,6 +9,7 @@ from campus_collector.http import HttpProblem
 from campus_collector.judge.derivation import cause_words, conclusion, rule_words
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
+from campus_collector.judge.workdays import last_announced_day
 from campus_collector.people.people import reach_of
 from campus_collector.service import Service
 from campus_collector.web.model import Reader
@@ -116,4 +117,10 @@ def _policy(service: Service, language: Language) -> dict[str, object]:
             entries.append(
                 (TARGET_WORDS[target].in_(language), one.source, one.effective_from, in_force, words.in_(language))
             )
-    return {"entries": entries, "policy": policy, "ledger": policy.ledger, "text": policy.text}
+    return {
+        "entries": entries,
+        "policy": policy,
+        "ledger": policy.ledger,
+        "text": policy.text,
+        "calendar_known": last_announced_day(),
+    }

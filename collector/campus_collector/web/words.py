@@ -194,6 +194,15 @@ WORDS: dict[str, Text] = {
         "Policy version {version}; line rates; tolerance {tolerance}.",
         "政策版本 {version}；按线路速率判定；允许测量误差 {tolerance}。",
     ),
+    "provisional": Text(
+        "PROVISIONAL CALENDAR: holidays are known to the program up to {day} only; for later days Monday to Friday are taken for workdays.",
+        "日历暂定：程序已知的节假日安排仅到 {day}，其后暂按周一至周五为上课日计算。",
+    ),
+    "calendar_known": Text(
+        "Holidays and make-up workdays are known up to {day}; for later days Monday to Friday are taken for workdays, provisionally.",
+        "节假日与调休安排已知至 {day}；其后暂按周一至周五为上课日计算。",
+    ),
+    "doubtful": Text("doubtful: ", "存疑："),
     "targets": Text("This month by target", "本月各项指标"),
     "rate_of": Text("Compliance rate", "达标率"),
     "no_subjects": Text("nothing to judge yet", "暂无考核对象"),
