@@ -191,31 +191,30 @@ def _by_town(verdicts: Sequence[SubjectVerdict]) -> dict[str, dict[str, Count]]:
 
 
 ENOUGH = 0.5
-"""A town is ranked when so large a share of its subjects has enough data, in each target that is judged anywhere."""
+"""A town is ranked when so large a share of its subjects has enough data, in each target that towns are compared on."""
 
 
 def compared_on(towns: Mapping[str, Mapping[str, Count]]) -> tuple[list[str], set[str]]:
     """The targets that towns are compared on, the same for all, and the towns that have enough data to be compared. Pure.
 
-    A town that lacks data in a target is not compared at all: it would else be spared the target, or be called 0 %. A target that a compared
-    town has no subject of is left out for every town.
+    A target that some town with data has no subject of is left out for every town. A town that lacks data in one that is compared is not
+    ranked: it would else be spared the target, or be called 0 %.
     """
-    measured: list[str] = [
-        name for name in TARGET_NAMES if any(name in own and own[name].has_data for own in towns.values())
+    speaking = [own for own in towns.values() if any(count.has_data for count in own.values())]
+    common: list[str] = [
+        name
+        for name in TARGET_NAMES
+        if any(own[name].has_data for own in speaking if name in own)
+        and all(name in own and own[name].judged for own in speaking)
     ]
     ranked = {
-        town
-        for town, own in towns.items()
-        if measured
-        and all(_enough(own[name]) for name in measured if name in own and own[name].judged)
-        and any(name in own and own[name].judged for name in measured)
+        town for town, own in towns.items() if common and all(name in own and _enough(own[name]) for name in common)
     }
-    common = [name for name in measured if all(name in towns[town] and towns[town][name].judged for town in ranked)]
-    return (common, ranked) if common and ranked else ([], set())
+    return (common, ranked) if ranked else ([], set())
 
 
 def _enough(count: Count) -> bool:
-    return count.met + count.not_met >= ENOUGH * count.judged
+    return count.has_data and count.met + count.not_met >= ENOUGH * count.judged
 
 
 def _score(counts: Mapping[str, Count], targets: Sequence[str]) -> float | None:

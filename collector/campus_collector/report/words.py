@@ -147,9 +147,9 @@ WORDS: dict[str, Text] = {
         "{names}的判定规则在本月内调整；当月按月初生效的规则判定。",
     ),
     "score_note": Text(
-        "“All targets” is the mean of the town's rates of the targets that all ranked towns have: {names}; equal means share a rank."
-        " Towns in which fewer than half of a target's subjects have enough data are not ranked.",
-        "综合达标率为参加排名的各镇街共有指标（{names}）达标率的平均值；数值相同名次并列。某项指标有半数以上对象数据不足的镇街不参加排名。",
+        "“All targets” is the mean of the town's rates of the targets that all towns with data have: {names}; equal means share a rank."
+        " Towns in which fewer than half of such a target's subjects have enough data are not ranked.",
+        "综合达标率为各镇街共有指标（{names}）达标率的平均值；数值相同名次并列。其中某项指标有半数以上对象数据不足的镇街不参加排名。",
     ),
     "score_note_none": Text(
         "No town is ranked: too few subjects have enough data, or the towns have no target in common.",

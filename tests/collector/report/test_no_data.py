@@ -33,6 +33,7 @@ A, B, C = "classroom_bandwidth", "uplink_bandwidth", "recording_room"
         ({"t1": {A: WELL}, "t2": {A: SILENT}}, [A], {"t1"}),
         ({"t1": {A: WELL}, "t2": {A: Count(1, 4, 5)}}, [A], {"t1", "t2"}),
         ({"t1": {A: WELL}, "t2": {A: Count(4, 0, 6)}}, [A], {"t1"}),  # fewer than half have enough data
+        ({"t1": {A: WELL, C: SILENT}, "t2": {A: POOR}, "t3": {A: POOR, C: WELL}}, [A], {"t1", "t2", "t3"}),
         ({"t1": {A: WELL, C: WELL}, "t2": {A: POOR, C: FREE}}, [A], {"t1", "t2"}),
         ({"t1": {A: WELL}, "t2": {B: WELL}}, [], set()),  # nothing in common
         ({"t1": {A: SILENT}, "t2": {}}, [], set()),
