@@ -256,8 +256,14 @@ def test_the_inventory_by_upload(ledger: World) -> None:
     pending = re.search(r'name="pending" value="([^"]+)"', text)
     assert pending is not None
     assert ledger.service.store.inventory.imports() == [], "looking changes nothing"
-    status, text, _ = browser.post("/inventory/apply", form_token=token, pending=pending[1], since="2026-09-01")
+    for slip in ("2026年9月", "9/1", "20266-09-01", "9999-12-31"):
+        status, text, _ = browser.post("/inventory/apply", form_token=token, pending=pending[1], since=slip)
+        assert (status, "生效日期" in text, ledger.service.store.inventory.imports()) == (422, True, [])
+    status, text, _ = browser.post("/inventory/apply", form_token=token, pending=pending[1], since="２０２６年9月1日")
     assert (status, "已生效：第 1 版" in text) == (200, True)
+    began = ledger.service.store.inventory.imports()[0].effective_from
+    assert began is not None
+    assert began.astimezone(ledger.service.config.timezone).date() == date(2026, 9, 1)
     assert len(ledger.service.store.inventory.current().schools or ()) == 3
     assert ledger.service.store.inventory.imports()[0].imported_by == "李四"
     status, text, _ = browser.post("/inventory/apply", form_token=token, pending=pending[1])
