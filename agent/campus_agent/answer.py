@@ -22,6 +22,7 @@ from campus_wire.records import (
     ThroughputRecord,
     ThroughputResult,
 )
+from campus_wire.shown import megabits
 
 EXIT_CODES = {Verdict.MET: 0, Verdict.NOT_MET: 1, Verdict.INSUFFICIENT: 3, Verdict.EXEMPT: 0}
 _DIRECTIONS = {"down": Text("down", "下行"), "up": Text("up", "上行")}
@@ -207,14 +208,15 @@ def _throughput_lines(record: ThroughputRecord | None, required: float | None, l
         return []
     target = Text("line rate; required", "线路速率；要求").in_(language)
     wanted = (required or record.required_bits_per_second) / 1e6
+    limits = (wanted * 1e6 * DEFAULT_TOLERANCE_RATIO, wanted * 1e6)
     lines = []
     for name, direction in (("down", record.down), ("up", record.up)):
         if direction is not None:
-            rate = line_rate_of(direction, record.encapsulation) / 1e6
+            rate = megabits(line_rate_of(direction, record.encapsulation), *limits, decimals=2)
             at_least = "≥ " if direction.lower_bound else ""
             label = _DIRECTIONS[name].in_(language)
             lines.append(
-                f"  {label}  {at_least}{rate:8.2f} Mbit/s  ({target} {wanted:g}; {direction.bytes / 1e6:.2f} MB)"
+                f"  {label}  {at_least}{rate:>8} Mbit/s  ({target} {wanted:g}; {direction.bytes / 1e6:.2f} MB)"
             )
     if record.idle and record.idle.rtt_median_seconds is not None:
         text = Text("RTT {idle:.2f} ms idle", "空闲时延 {idle:.2f} 毫秒").in_(

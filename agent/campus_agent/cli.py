@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,21 +15,18 @@ from urllib.parse import urlsplit
 from campus_agent.config import (
     CENTRAL_FILE,
     DEFAULT_PATH,
-    FIRST_YEAR,
-    LAST_YEAR,
     AgentConfig,
     Device,
     Endpoint,
     Service,
     load_config,
-    read_days,
 )
 from campus_wire.digits import ascii_integer
 from campus_wire.failures import FAILURE_WORDS
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError, SecretError
-from campus_wire.usage import speak
+from campus_wire.usage import day_argument, speak
 from campus_wire.version import VERSION
 
 EXIT_OK, EXIT_NOT_MET, EXIT_USAGE, EXIT_NOT_MEASURED = 0, 1, 2, 3
@@ -242,7 +239,7 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     profiles.add_argument("--folder", type=Path, metavar="DIR", help=folder.in_(language))
     schedule = with_json(with_config(add("schedule", _schedule)))
     day = Text("the day, like 2026-11-24 (default: today)", "日期，形如 2026-11-24（默认今天）")
-    schedule.add_argument("--date", type=_day, metavar="YYYY-MM-DD", help=day.in_(language))
+    schedule.add_argument("--date", type=day_argument(language), metavar="YYYY-MM-DD", help=day.in_(language))
     with_config(add("check-config", _check_config))
     with_json(with_config(add("status", _status)))
     with_json(with_config(add("doctor", _doctor)))
@@ -261,13 +258,6 @@ def _capacity(text: str) -> int:
     if rate is None or rate < 10**6:
         raise argparse.ArgumentTypeError("1000000 … 1000000000000")
     return rate
-
-
-def _day(text: str) -> date:
-    days = read_days(text)
-    if days is None or days.first != days.last:
-        raise argparse.ArgumentTypeError(f"{FIRST_YEAR}-01-01 … {LAST_YEAR}-12-31")
-    return days.first
 
 
 def _enroll(arguments: argparse.Namespace, language: Language) -> int:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from campus_wire.dates import NotADay, parse_days
 from campus_wire.ids import ID_PATTERN, is_id
 from campus_wire.language import Text
 from campus_wire.records import CentralConfig
@@ -27,7 +28,6 @@ UPLINK_REQUIRED_BITS_PER_SECOND = 1_000_000_000
 DEFAULT_IPERF3_PORT = 5201
 DEFAULT_PORTS = {"campus": 5301, "iperf3": DEFAULT_IPERF3_PORT}
 DEFAULT_STATE_DIR = "/var/lib/campus-agent"
-FIRST_YEAR, LAST_YEAR = 2000, 2100
 LONGEST_BLACKOUT_DAYS = 100
 """Longer than a summer; a slip in the year would silence a school for a year, or for ever."""
 MOST_BLACKOUTS = 100
@@ -628,12 +628,10 @@ def _period(text: str) -> Period | None:
 
 def read_days(text: str) -> DayRange | None:
     """Days written as 2026-06-07/2026-06-09, or one day; None when they are not, or in a year that can only be a slip."""
-    first, _, last = text.strip().partition("/")
     try:
-        days = DayRange(date.fromisoformat(first), date.fromisoformat(last or first))
-    except ValueError:
+        return DayRange(*parse_days(text))
+    except NotADay:
         return None
-    return days if days.first.year >= FIRST_YEAR and days.first <= days.last and days.last.year <= LAST_YEAR else None
 
 
 def _wrong_item(table: Table, key: str, index: int, value: str, hint: Text) -> None:

@@ -1,6 +1,7 @@
 """What a device of a recording room can tell: one name a reading, for profiles, records, metrics and pages. Units are in the names."""
 
 from campus_wire.language import Language, Text
+from campus_wire.shown import percent
 
 READINGS: dict[str, Text] = {
     "uptime_seconds": Text("up for", "已运行"),
@@ -40,7 +41,7 @@ def _figure(name: str, value: float, language: Language) -> str:
     if name in FLAGS:
         return (_YES if value else _NO).in_(language)
     if name.endswith("_ratio"):
-        return f"{value:.1%}"
+        return percent(value)
     if name.endswith("_bytes"):
         return f"{value / 1e9:.0f} GB"
     if name.endswith("_bits_per_second"):

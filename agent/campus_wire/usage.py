@@ -6,7 +6,10 @@ argparse looks its words up through gettext; the standard library ships no Chine
 import argparse
 import io
 import sys
+from collections.abc import Callable
+from datetime import date
 
+from campus_wire.dates import NotADay, parse_day
 from campus_wire.language import Language
 
 _WORDS = {
@@ -42,3 +45,15 @@ def speak(language: Language) -> None:
             stream.reconfigure(errors="replace")
     words = _WORDS if language == "zh" else {}
     argparse._ = lambda text: words.get(text, text)  # type: ignore[attr-defined]
+
+
+def day_argument(language: Language) -> Callable[[str], date]:
+    """The type of an option that takes a day; what is none is refused with the ways it can be written."""
+
+    def read(text: str) -> date:
+        try:
+            return parse_day(text)
+        except NotADay as error:
+            raise argparse.ArgumentTypeError(error.text.in_(language)) from None
+
+    return read

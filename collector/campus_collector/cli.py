@@ -201,6 +201,7 @@ def _agent_token(arguments: argparse.Namespace, config: CollectorConfig, languag
 
 def _judge(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     from campus_collector.api.views import compliance_json
+    from campus_collector.causes_now import with_one_cause_in
     from campus_collector.judge.table import as_table
     from campus_collector.service import open_service
 
@@ -212,7 +213,8 @@ def _judge(arguments: argparse.Namespace, config: CollectorConfig, language: Lan
             print(json.dumps(said, ensure_ascii=False))
         else:
             verdicts = service.verdicts
-            print(as_table(str(month), verdicts.areas(month), verdicts.subjects(month), language))
+            judged = with_one_cause_in(service, month, verdicts.subjects(month))
+            print(as_table(str(month), verdicts.areas(month), judged, language))
             if said["subjects"]:
                 text = Text("Data as of {time}", "数据截至 {time}")
                 print(text.in_(language, time=datetime.now(config.timezone).strftime("%Y-%m-%d %H:%M")))

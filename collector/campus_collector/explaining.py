@@ -1,5 +1,6 @@
 """The derivation of one subject's month, from the store: what `explain` prints and its page shows."""
 
+from campus_collector.causes_now import with_one_cause_in
 from campus_collector.judge.derivation import Derivation, derive
 from campus_collector.judge.month import Month
 from campus_collector.judge.rules import RULES
@@ -27,7 +28,12 @@ def explain(service: Service, target: str, school: str, subject_id: str, month: 
     whom = About(target, town, school, subject_id, required, about.exempt_reason)
     days = verdicts.judging.from_results(about, target, month.first_day, month.last_day)
     results = list(service.store.results(school, subject_id, RULES[target].result_kind, month.start, month.end))
-    return derive(whom, month, verdicts.policy, results, days, judge_month(whom, days, month, verdicts.policy))
+    verdict = judge_month(whom, days, month, verdicts.policy)
+    if verdict.causes:  # what the school's classrooms share, and what the ledger says, is found among all of them
+        others = [one for one in verdicts.subjects(month, school) if (one.target, one.subject) != (target, subject_id)]
+        judged = with_one_cause_in(service, month, [*others, verdict], school=school)
+        verdict = next(one for one in judged if (one.target, one.subject) == (target, subject_id))
+    return derive(whom, month, verdicts.policy, results, days, verdict)
 
 
 def find_subjects(service: Service, target: str, text: str, month: Month) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ import msgspec
 from campus_collector.judge.day import DayEvidence, day_number, day_of, evidence_by_day
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
-from campus_collector.judge.rules import RULES, targets_told_by
+from campus_collector.judge.rules import RULES, has_trusted_time, targets_told_by
 from campus_collector.store.interface import DayRow, Store, Subject, Unjudged
 from campus_wire.records import AnyResult, RoomResult
 
@@ -33,6 +33,7 @@ class Judging:
         """Nothing is judged yet."""
         self._store, self._policy, self._zone = store, policy, zone
         self._bases: dict[tuple[str, Month, float | None], str] = {}
+        self._trusted_days: set[int] = set()
 
     def catch_up(
         self, progress: Progress | None = None, seconds: float | None = None
@@ -96,6 +97,28 @@ class Judging:
                 required = required_of(subject, rule)
                 found |= evidence_by_day(own, others, rule, self._policy, self._zone, required)
         return found
+
+    def first_day(self, since: date | None = None) -> date | None:
+        """The first day, from `since` on, that has a result of a trusted clock: a time that nobody trusts begins nothing. None of none."""
+        day = self._store.evidence.first_day(day_number(since) if since is not None else 0)
+        while day is not None and not self._is_trusted(day):
+            day = self._store.evidence.first_day(day + 1)
+        return None if day is None else day_of(day)
+
+    def _is_trusted(self, day: int) -> bool:
+        """Has this day a result of a trusted clock? Only a yes is kept: trusted results may come later, and another process may store them."""
+        if day not in self._trusted_days:
+            start, end = self._start_of(day_of(day)), self._start_of(day_of(day + 1))
+            trusted = any(
+                has_trusted_time(result)
+                for school, subject, target in self._store.evidence.on_day(day)
+                for kind in (RULES[target].result_kind, *RULES[target].witness_kinds)
+                for result in self._store.results(school, subject, kind, start, end)
+            )
+            if not trusted:
+                return False
+            self._trusted_days.add(day)
+        return True
 
     def month_on(self, day: date) -> Month:
         """The month a local day belongs to."""

@@ -59,6 +59,12 @@ CASES: dict[str, list[Case]] = {
     ],
     "CampusUplinkBelowTarget": [
         (
+            {f'campus_uplink_line_rate_bits_per_second{{{SCHOOL},direction="up"}}': "500000000x1500",
+             f'campus_uplink_measured_timestamp_seconds{{{SCHOOL}}}': "-777600x1500",
+             'campus_target_required_bits_per_second{target="uplink_bandwidth"}': "1000000000x1500"},
+            1450, {},
+        ),
+        (
             {f'campus_uplink_line_rate_bits_per_second{{{SCHOOL},direction="down"}}': "1000000000x1500",
              f'campus_uplink_line_rate_bits_per_second{{{SCHOOL},direction="up"}}': "500000000x1500",
              'campus_target_required_bits_per_second{target="uplink_bandwidth"}': "1000000000x1500"},
@@ -70,7 +76,17 @@ CASES: dict[str, list[Case]] = {
             1450, {},
         ),
     ],
+    "CampusCalendarEnds": [
+        ({"campus_calendar_known_until_timestamp_seconds": "864000x90"}, 70, {}),
+        ({"campus_calendar_known_until_timestamp_seconds": "8640000x90"}, 70, {}),
+    ],
     "CampusClassroomFailing": [
+        (  # measured nine days before it arrived: the school was cut off
+            {f'campus_classroom_line_rate_bits_per_second{{{ROOM},direction="up"}}': "10000000x3000",
+             f'campus_classroom_measured_timestamp_seconds{{{ROOM}}}': "-777600x3000",
+             'campus_target_required_bits_per_second{target="classroom_bandwidth"}': "100000000x3000"},
+            2900, {},
+        ),
         (
             {f'campus_classroom_line_rate_bits_per_second{{{ROOM},direction="up"}}': "10000000x3000",
              'campus_target_required_bits_per_second{target="classroom_bandwidth"}': "100000000x3000"},
@@ -94,6 +110,11 @@ CASES: dict[str, list[Case]] = {
         ({f'campus_device_storage_free_ratio{{{SCHOOL},room="r1",device="rec-1",profile="p"}}': "0.5x90"}, 70, {}),
     ],
     "CampusPlatformUnreachable": [
+        (
+            {'campus_service_success{town="t01",school="s001",service="x"}': "0x60",
+             'campus_service_measured_timestamp_seconds{town="t01",school="s001",service="x"}': "-172800x60"},
+            30, {},
+        ),
         ({f'campus_service_success{{town="t0{n}",school="s{n}",service="edu"}}': "0x30" for n in range(3)}, 15, {"service": "edu"}),
         ({f'campus_service_success{{town="t0{n}",school="s{n}",service="edu"}}': f"{n}x30" for n in range(2)}, 15, {}),
     ],
@@ -119,7 +140,7 @@ CASES: dict[str, list[Case]] = {
         ({'campus_problems_overdue{target="classroom_bandwidth",town="t01"}': "0x90"}, 70, {}),
     ],
 }  # fmt: skip
-SLOW_IS_WITHOUT_LABELS = ("CampusCollectorSlow",)
+SLOW_IS_WITHOUT_LABELS = ("CampusCollectorSlow", "CampusCalendarEnds")
 
 
 def tool(name: str) -> str:
@@ -196,6 +217,60 @@ def test_it_fires_and_is_silent(alert: str, tmp_path: Path) -> None:
 def _labels(alert: str, severity: str, labels: dict[str, str]) -> str:
     every = {"alertname": alert, "alertstate": "firing", "severity": severity} | labels
     return "ALERTS{" + ",".join(f'{name}="{value}"' for name, value in sorted(every.items())) + "}"
+
+
+NAMED = {
+    f'campus_school_info{{{SCHOOL},name="柳河小学",town_name="柳河镇"}}': "1x3000",
+    f'campus_subject_info{{{SCHOOL},subject="c101",kind="classroom",name="一年级1班"}}': "1x3000",
+}
+
+
+@pytest.mark.parametrize(
+    ("alert", "series", "labels", "words"),
+    [
+        ("CampusAgentSilent", {'campus_agent_up{school="s001"}': "0x60"}, {"school": "s001"}, "学校 柳河小学（s001） 的网关未上报"),
+        (
+            "CampusClassroomFailing",
+            {f'campus_classroom_line_rate_bits_per_second{{{ROOM},direction="up"}}': "97999999x3000",
+             'campus_target_required_bits_per_second{target="classroom_bandwidth"}': "100000000x3000"},
+            {"town": "t01", "school": "s001", "classroom": "c101"},
+            "学校 柳河小学（s001） 班级 一年级1班（c101） 连续两天仅 97.9Mbit/s",
+        ),
+        ("CampusProblemOverdue", {'campus_problems_overdue{town="t01",target="x"}': "2x3000"}, {"town": "t01", "target": "x"},
+         "镇街 柳河镇（t01） 有 2 个问题超期未销号（x）"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("named", [True, False])
+def test_alerts_name_what_they_are_about_beside_its_id(
+    alert: str, series: dict[str, str], labels: dict[str, str], words: str, named: bool, tmp_path: Path
+) -> None:
+    """The labels of the alert stay as they are: silences and routes depend on them."""
+    severity, _ = alert_file()[alert]
+    if not named:  # a collector that does not tell names
+        words = re.sub(r"\S+?（(s001|c101|t01)）", r"\1", words)
+    text = RULES[1].read_text(encoding="utf-8").split(f"- alert: {alert}\n")[1]
+    (url,) = re.findall(r"runbook_url: (.*)", text)[:1]
+    inputs = [{"series": name, "values": values} for name, values in (series | (NAMED if named else {})).items()]
+    test = {
+        "interval": "1m",
+        "input_series": inputs,
+        "alert_rule_test": [{"alertname": alert, "eval_time": "2900m" if "x3000" in str(series) else "40m"}],
+    }
+    expected = {
+        "exp_labels": labels | {"severity": severity},
+        "exp_annotations": {"summary_zh": words, "runbook_url": url},
+    }
+    test["alert_rule_test"][0]["exp_alerts"] = [expected]  # type: ignore[index]
+    rules = tmp_path / "alerts.yml"
+    rules.write_text(re.sub(r"\n +summary_en: .*", "", RULES[1].read_text(encoding="utf-8")), encoding="utf-8")
+    file = tmp_path / "case.yml"
+    file.write_text(
+        json.dumps({"rule_files": [str(RULES[0]), str(rules)], "evaluation_interval": "1m", "tests": [test]})
+    )
+    done = subprocess.run(
+        [tool("promtool"), "test", "rules", str(file)], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_alert_has_its_page_and_both_languages() -> None:

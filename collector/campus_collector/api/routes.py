@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.people.people import reach_of
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
+from campus_wire.dates import parse_day
 from campus_wire.ids import is_id
 from campus_wire.records import KINDS
 
@@ -109,10 +110,18 @@ def _moment(text: str | None, name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = _written(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise HttpProblem(400, "Bad query", f"{name} must be a time like 2026-11-23T00:00:00Z") from None
+
+
+def _written(text: str) -> datetime:
+    """A time as ISO 8601 writes it, or a day as people do: its beginning, UTC. Raises ValueError."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.combine(parse_day(text), time(), UTC)
 
 
 def _town_of(service: Service, school: str) -> str:

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
+from campus_collector.causes_now import with_one_cause_in
 from campus_collector.judge.causes import Cause
-from campus_collector.judge.derivation import Derivation, conclusion, rule_words
+from campus_collector.judge.derivation import Derivation, conclusion, deciding_words, rule_words
 from campus_collector.judge.explanations import EXPLANATIONS, WORDS
 from campus_collector.judge.month import Month
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
@@ -38,6 +39,7 @@ def area_json(area: AreaVerdict) -> dict[str, Any]:
 def subject_json(one: SubjectVerdict) -> dict[str, Any]:
     """One line of `judge --json`'s subjects."""
     evidence = one.evidence
+    decided = deciding_words(evidence.passing_results, evidence.valid_results, one.rule)
     return {
         "target": one.target,
         "town": one.town,
@@ -54,7 +56,12 @@ def subject_json(one: SubjectVerdict) -> dict[str, Any]:
         "median_value": evidence.median_value,
         "passing_share_interval": list(evidence.interval) if evidence.interval else None,
         "exempt_reason": one.exempt_reason,
+        "passing_share_required": one.rule.passing_share if one.rule else None,
+        "failing_median_value": one.failing_median,
+        "decided_by": {"en": decided.en, "zh": decided.zh},
         "diagnosis": one.diagnosis,
+        "unit": one.unit,
+        "problem": one.problem,
         "causes": [cause_json(cause) for cause in one.causes],
         "diagnosis_text": {"en": WORDS[one.diagnosis].en, "zh": WORDS[one.diagnosis].zh},
         "policy_version": one.policy_version,
@@ -93,6 +100,7 @@ def derivation_json(found: Derivation) -> dict[str, Any]:
                 "figures": one.figures.en,
                 "passes": one.passes,
                 "why": {"en": one.why.en, "zh": one.why.zh},
+                "doubt": {"en": one.doubt.en, "zh": one.doubt.zh} if one.doubt else None,
             }
             for one in found.lines
         ],
@@ -157,9 +165,8 @@ def compliance_json(
 ) -> dict[str, Any]:
     """A month, narrowed to a target or town; town "" is the county."""
     standing = service.verdicts.look()
-    subjects = [
-        one for one in service.verdicts.subjects(month) if target in (None, one.target) and town in (None, "", one.town)
-    ]
+    judged = with_one_cause_in(service, month, service.verdicts.subjects(month))
+    subjects = [one for one in judged if target in (None, one.target) and town in (None, "", one.town)]
     areas = [one for one in service.verdicts.areas(month) if target in (None, one.target) and town in (None, one.town)]
     return {
         "month": str(month),
@@ -199,7 +206,8 @@ def school_json(service: Service, school_id: str, month: Month) -> dict[str, Any
     if school is None:
         return None
     standing = service.verdicts.look()
-    verdicts = {(one.target, one.subject): one for one in service.verdicts.subjects(month, school_id)}
+    judged = with_one_cause_in(service, month, service.verdicts.subjects(month, school_id), school=school_id)
+    verdicts = {(one.target, one.subject): one for one in judged}
     latest = {(one.subject, one.kind): one for one in service.store.latest(school_id)}
     tolerance = service.verdicts.policy.tolerance_ratio
     subjects = []

@@ -4,12 +4,13 @@ import argparse
 import getpass
 import json
 import sys
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands
 from campus_collector.config import CollectorConfig
 from campus_wire.language import Language, Text
+from campus_wire.usage import day_argument
 
 WORDS = Text("which schools, classrooms, devices and platforms there are", "基础信息：学校、班级、设备、平台")
 IMPORT = Text("take the inventory from a spreadsheet", "从表格导入基础信息")
@@ -36,7 +37,7 @@ def register(commands: Commands) -> None:
     )
     taken.add_argument(
         "--since",
-        type=date.fromisoformat,
+        type=day_argument(group.language),
         metavar="YYYY-MM-DD",
         help=say(Text("the day it holds from (default: today)", "生效日期（默认：今天）")),
     )

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, Meter
@@ -12,6 +12,7 @@ from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.problem import STATES
 from campus_wire.files import write_whole
 from campus_wire.language import Language, Text
+from campus_wire.usage import day_argument
 
 WORDS = Text("the problem ledger: list it, export it", "问题台账：列出、导出")
 
@@ -31,7 +32,7 @@ def register(commands: Commands) -> None:
     made.add_argument("--out", type=Path, metavar="FILE.csv|FILE.xlsx", help=say(Text("write a file", "写入文件")))
     made.add_argument(
         "--until",
-        type=date.fromisoformat,
+        type=day_argument(commands.language),
         metavar="YYYY-MM-DD",
         help=say(Text("look at measurements up to this day only", "只计算到此日为止的测量")),
     )

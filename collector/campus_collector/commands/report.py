@@ -44,8 +44,9 @@ def register(commands: Commands) -> None:
 
 
 def _report(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+    from campus_collector.report.apart import FormFailed
     from campus_collector.report.book import Book, NoReport
-    from campus_collector.report.pdf import FontMissing
+    from campus_collector.report.pdf_fonts import FontMissing
     from campus_collector.report.render import FORMS
     from campus_collector.service import open_service
     from campus_collector.store.database import Refused
@@ -66,7 +67,7 @@ def _report(arguments: argparse.Namespace, config: CollectorConfig, language: La
         meter = Meter(Text("reading the months", "正在汇总各月"), language)
         service.verdicts.catch_up(meter)
         with suppress(StoreBusy):  # the report then says that it is still being worked out
-            service.ledger.catch_up(month.last_day, meter)
+            service.ledger.catch_up(progress=meter)
         figures = book.close(month, step=meter) if arguments.close else book.figures(month, step=meter)
         meter.done()
         return _write(book, figures, month, forms, arguments, language)
@@ -75,8 +76,8 @@ def _report(arguments: argparse.Namespace, config: CollectorConfig, language: La
     except Refused:
         text = Text("{month} is closed already; --verify checks it", "{month} 已结账；可用 --verify 核验")
         print(text.in_(language, month=month), file=sys.stderr)
-    except FontMissing as missing:
-        print(missing.words.in_(language), file=sys.stderr)
+    except (FontMissing, FormFailed) as reason:
+        print(reason.words.in_(language), file=sys.stderr)
     except KeyError as key:
         text = Text("there is no {id} in the report of {month}", "{month} 通报中没有 {id}")
         print(text.in_(language, id=key.args[0], month=month), file=sys.stderr)
@@ -91,11 +92,14 @@ def _write(book, figures, month, forms, arguments, language) -> int:  # type: ig
     from campus_collector.report.book import file_name, write_file
 
     scope = arguments.town or arguments.school or ""
-    for form in forms:
+    making = Meter(Text("making the forms", "正在生成文件"), language)
+    for done, form in enumerate(forms):
+        making(done, len(forms))
         body = book.document(month, form, arguments.lang, town=arguments.town, school=arguments.school, figures=figures)
         mark = "" if figures.closed else "provisional"
         path = arguments.out / file_name(str(month), form, arguments.lang, scope=scope, mark=mark)
         write_file(path, body)
+        making.done()
         print(path)
     if not figures.closed:
         text = Text(

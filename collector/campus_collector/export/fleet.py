@@ -6,18 +6,19 @@ nobody knows any more. `campus_agent_up` is 0 after 15 minutes of silence; equip
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from statistics import median
 
 from campus_collector.export.sheet import Sample
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.agreement import Agreement
 from campus_collector.judge.policy import TARGET_NAMES, Policy
+from campus_collector.judge.rules import has_trusted_time
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_collector.judge.workdays import last_announced_day
 from campus_collector.ledger.problem import Problem
-from campus_collector.store.interface import Agent, Latest
+from campus_collector.store.interface import Agent, Latest, School, Subject
 from campus_wire.bandwidth import Verdict, line_rate_of
-from campus_wire.failures import Validity
 from campus_wire.ports import error_ratio
 from campus_wire.records import (
     DeviceResult,
@@ -35,6 +36,8 @@ from campus_wire.records import (
 )
 
 UP_WITHIN = timedelta(minutes=15)
+CHINA = timezone(timedelta(hours=8))
+"""The calendar of workdays is China's."""
 SCHOOL_SUBJECT = "recording_room"
 """What the target of this name judges: whether the school has some room that works. Its rooms are shown one by one."""
 PHASES = ("resolve", "connect", "tls", "first_byte")
@@ -76,7 +79,9 @@ def of_areas(areas: Iterable[AreaVerdict]) -> Iterator[Sample]:
 
 
 def of_policy(policy: Policy, day: date) -> Iterator[Sample]:
-    """The rates that are asked for."""
+    """The rates that are asked for, and how far the calendar is known."""
+    end = datetime.combine(last_announced_day() + timedelta(days=1), time(), CHINA)
+    yield "campus_calendar_known_until_timestamp_seconds", (), end.timestamp()
     for name in TARGET_NAMES:
         target = policy.in_force(name, day)
         if target and target.required_bits_per_second is not None:
@@ -101,6 +106,15 @@ def of_problems(problems: Sequence[Problem], today: date) -> Iterator[Sample]:
     overdue = Counter((one.target, one.town) for one in problems if one.overdue_on(today))
     for place in sorted({(target, town) for target, town, _ in counted}):
         yield "campus_problems_overdue", place, float(overdue[place])
+
+
+def of_names(school: School, subjects: Iterable[Subject]) -> Iterator[Sample]:
+    """What a school, its classrooms and platforms are called: for alerts and dashboards, whose labels are ids."""
+    labels = (school.town, school.id)
+    yield "campus_school_info", (*labels, school.name or school.id, school.town_name or school.town), 1.0
+    for one in subjects:
+        if one.kind in ("classroom", "service"):
+            yield "campus_subject_info", (*labels, one.id, one.kind, one.name or one.id), 1.0
 
 
 def of_totals(measured: Mapping[tuple[str, Outcome], int], ingested: Mapping[str, int]) -> Iterator[Sample]:
@@ -130,12 +144,11 @@ def _latest(latest: Latest, town: str) -> _Maybe:
     newest, valid, school = latest.any, latest.ok, latest.school
     if isinstance(valid, ThroughputResult) and valid.record is not None:
         yield from _throughput(latest, town, valid.record)
-    elif isinstance(newest, ServiceResult) and newest.skipped is None:
-        if (
-            newest.validity is Validity.CLOCK_UNTRUSTED
-        ):  # a certificate refused by a wrong clock says nothing of the platform
-            return
+        prefix, labels = _where(school, latest.subject, town)
+        yield f"campus_{prefix}_measured_timestamp_seconds", labels, valid.started_at.timestamp()
+    elif isinstance(newest, ServiceResult) and newest.skipped is None and has_trusted_time(newest):
         labels, record = (town, school, latest.subject), newest.record
+        yield "campus_service_measured_timestamp_seconds", labels, newest.started_at.timestamp()
         yield "campus_service_success", labels, bool(record and record.success and newest.failure is None)
         if record is None:
             return

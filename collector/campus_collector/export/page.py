@@ -17,7 +17,7 @@ from campus_collector.judge.agreement import Agreement, total
 from campus_collector.judge.month import Month
 from campus_collector.judge.verdict import Tally, areas_of, tally_of
 from campus_collector.slots.book import Book as Slots
-from campus_collector.store.interface import Agent, Change, Latest, Store
+from campus_collector.store.interface import Agent, Change, Latest, School, Store, Subject
 from campus_collector.verdicts import Verdicts, agreement_in
 from campus_wire.records import Segment
 
@@ -66,6 +66,7 @@ class Page:
         self._stale_after = timedelta(seconds=verdicts.policy.present.stale_after_seconds)
         self._towns: dict[str, str] = {}
         self._known: dict[str, frozenset[str]] = {}
+        self._named: set[str] = set()
         self._agents: dict[str, Agent] = {}
         self._up: set[str] = set()
         self._expiries: dict[str, datetime] = {}
@@ -179,17 +180,29 @@ class Page:
     def _look_at_schools(self, news: _News) -> set[str]:
         """Towns and lists of subjects; which schools' lines must all be written again."""
         if news.everything:
-            self._towns = {one.id: one.town for one in self._store.schools()}
-            subjects: dict[str, set[str]] = {}
-            for one in self._store.subjects():
-                subjects.setdefault(one.school, set()).add(one.id)
-            self._known = {school: frozenset(names) for school, names in subjects.items()}
+            schools = {one.id: one for one in self._store.schools()}
+            self._towns = {one.id: one.town for one in schools.values()}
+            subjects: dict[str, list[Subject]] = {}
+            for subject in self._store.subjects():
+                subjects.setdefault(subject.school, []).append(subject)
+            self._known = {school: frozenset(one.id for one in own) for school, own in subjects.items()}
+            for school in self._named | set(schools):
+                self._name(school, schools.get(school), subjects.get(school, []))
             return set(self._towns) | set(self._shown)
         if news.announced:
-            self._towns = {one.id: one.town for one in self._store.schools()}
+            schools = {one.id: one for one in self._store.schools()}
+            self._towns = {one.id: one.town for one in schools.values()}
             for school in news.announced:
-                self._known[school] = frozenset(one.id for one in self._store.subjects(school))
+                own = self._store.subjects(school)
+                self._known[school] = frozenset(one.id for one in own)
+                self._name(school, schools.get(school), own)
         return set(news.announced)
+
+    def _name(self, school: str, known: School | None, subjects: Iterable[Subject]) -> None:
+        """What it and its subjects are called; no lines for a school that is gone."""
+        samples = fleet.of_names(known, subjects) if known is not None else iter(())
+        self._sheet.put(("names", school), known.town if known is not None else "", samples)
+        (self._named.discard if known is None else self._named.add)(school)
 
     def _look_at_agents(self, news: _News, moved: set[str], now: datetime) -> None:
         if news.everything:

@@ -77,6 +77,48 @@ METRICS: tuple[Metric, ...] = (
         "campus_target_required_bits_per_second",
     ),
     Metric(
+        "campus_calendar_known_until_timestamp_seconds",
+        "gauge",
+        (),
+        "End of the last day whose holidays and make-up workdays are known, Unix time in seconds; later workdays are taken to be Monday to Friday.",
+        "campus_calendar_known_until_timestamp_seconds - time() < 30 * 86400",
+    ),
+    Metric(
+        "campus_school_info",
+        "gauge",
+        ("town", "school", "name", "town_name"),
+        "Always 1; what a school and its town are called.",
+        "campus_agent_up * on (school) group_left (name) campus_school_info",
+    ),
+    Metric(
+        "campus_subject_info",
+        "gauge",
+        ("town", "school", "subject", "kind", "name"),
+        "Always 1; what a classroom or platform is called.",
+        'campus_subject_info{kind="classroom"}',
+    ),
+    Metric(
+        "campus_classroom_measured_timestamp_seconds",
+        "gauge",
+        _TOWN_SCHOOL_ROOM,
+        "When the latest valid throughput test was made, Unix time in seconds: results may arrive late.",
+        "time() - campus_classroom_measured_timestamp_seconds > 7 * 86400",
+    ),
+    Metric(
+        "campus_uplink_measured_timestamp_seconds",
+        "gauge",
+        _UPLINK,
+        "When the latest valid uplink test was made, Unix time in seconds: results may arrive late.",
+        "time() - campus_uplink_measured_timestamp_seconds > 7 * 86400",
+    ),
+    Metric(
+        "campus_service_measured_timestamp_seconds",
+        "gauge",
+        ("town", "school", "service"),
+        "When the latest request to the platform was made, Unix time in seconds: results may arrive late.",
+        "time() - campus_service_measured_timestamp_seconds > 86400",
+    ),
+    Metric(
         "campus_subject_met",
         "gauge",
         ("target", "town", "school", "subject"),
@@ -450,7 +492,8 @@ METRICS: tuple[Metric, ...] = (
 )
 
 SCOPES: dict[str, tuple[str, ...]] = {
-    "compliance": ("campus_target_", "campus_subject_", "campus_engine_agreement_"),
+    "names": ("campus_school_info", "campus_subject_info"),
+    "compliance": ("campus_calendar_", "campus_target_", "campus_subject_", "campus_engine_agreement_"),
     "classrooms": ("campus_classroom_",),
     "uplinks": ("campus_uplink_", "campus_school_"),
     "services": ("campus_service_",),
@@ -463,6 +506,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
 
 
 SOURCES = {
+    "names": "inventory, or what the agent announces",
     "compliance": "verdicts of the current month",
     "classrooms": "throughput, latency and port results",
     "uplinks": "throughput, latency and network results",
@@ -476,9 +520,9 @@ SOURCES = {
 
 
 def scope_of(metric: Metric) -> str:
-    """The one scope a metric belongs to."""
-    (scope,) = [name for name, begins in SCOPES.items() if metric.name.startswith(begins)]
-    return scope
+    """The one scope a metric belongs to: that with the longest beginning of its name."""
+    found = [(len(one), name) for name, begins in SCOPES.items() for one in begins if metric.name.startswith(one)]
+    return max(found)[1]
 
 
 BY_NAME = {metric.name: metric for metric in METRICS}

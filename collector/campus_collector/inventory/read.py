@@ -4,7 +4,6 @@ import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from campus_collector.inventory.headings import SHEETS, Column
 from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, Timetable
 from campus_collector.inventory.sources import RawSheet
+from campus_wire.dates import NotADay, parse_days
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
 
@@ -226,14 +226,13 @@ def _days(text: str) -> tuple[Text | None, tuple[str, ...]]:
     """Days like 2026-06-07 or 2026-06-07/2026-06-09."""
     found = []
     for part in _SEPARATORS.split(text):
-        first, _, last = part.partition("/")
+        if not part:
+            continue
         try:
-            if part and date.fromisoformat(first) > date.fromisoformat(last or first):
-                raise ValueError
-        except ValueError:
+            first, last = parse_days(part)
+        except NotADay:
             return Text("must be days like 2026-06-07/2026-06-09", "应为日期，例如 2026-06-07/2026-06-09"), ()
-        if part:
-            found.append(part)
+        found.append(f"{first}/{last}" if last > first else f"{first}")
     return None, tuple(sorted(found))
 
 

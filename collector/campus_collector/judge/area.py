@@ -13,6 +13,7 @@ from campus_collector.judge.causes import Cause
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_wire.bandwidth import Verdict
 from campus_wire.language import Text
+from campus_wire.shown import megabits_short
 
 LEAST_SUBJECTS = 2
 SHARE = 0.8
@@ -56,7 +57,7 @@ def shared_cause(classrooms: Sequence[SubjectVerdict], uplink: SubjectVerdict | 
     alike = sum(abs(value - middle) <= ALIKE * middle for value in medians)
     if alike < SHARE * len(medians):
         return None
-    said = f"{middle / 1e6:.1f} Mbit/s"
+    said = f"{megabits_short(middle)} Mbit/s"
     narrow = uplink.failing_median if uplink is not None and uplink.verdict is Verdict.NOT_MET else None
     if narrow is not None and abs(narrow - middle) <= NEAR_UPLINK * middle:
         words = Text(

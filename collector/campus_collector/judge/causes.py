@@ -14,6 +14,7 @@ from campus_collector.judge.policy import Target
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import FAILURE_WORDS, FailureKind, Operation, Validity
 from campus_wire.language import Text
+from campus_wire.shown import megabits_short
 
 ENDPOINT_AWAY = frozenset({FailureKind.HOST_UNREACHABLE, FailureKind.TIMEOUT, FailureKind.NETWORK_UNREACHABLE})
 FLAT_SPREAD = 0.03
@@ -70,8 +71,8 @@ def _share(part: int, whole: int, en: str, zh: str) -> Text:
 
 
 def _rate(bits_per_second: float) -> tuple[str, str]:
-    megabits = f"{bits_per_second / 1e6:.1f}"
-    return f"{megabits} Mbit/s", f"{megabits} Mbit/s"
+    text = f"{megabits_short(bits_per_second)} Mbit/s"
+    return text, text
 
 
 def _insufficient(case: Case) -> Iterator[Cause]:
@@ -185,10 +186,8 @@ def _shape(case: Case) -> Iterator[Cause]:
                 yield Cause(code, weight + 0.05, said)
         yield Cause("flat_rate", weight, said)
     else:
-        low, high = min(values) / 1e6, max(values) / 1e6
-        said = Text(
-            f"slow tests from {low:.1f} to {high:.1f} Mbit/s", f"慢速测量在 {low:.1f} 至 {high:.1f} Mbit/s 之间"
-        )
+        low, high = megabits_short(min(values)), megabits_short(max(values))
+        said = Text(f"slow tests from {low} to {high} Mbit/s", f"慢速测量在 {low} 至 {high} Mbit/s 之间")
         yield Cause("unstable_rate", 0.3, said)
 
 

@@ -14,9 +14,13 @@ import msgspec
 from campus_collector.judge.agreement import agreement_of
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
-from campus_collector.judge.rules import Observation, observe
+from campus_collector.judge.rules import Observation, has_trusted_time, observe
 from campus_collector.judge.signs import signs_of
+from campus_wire.failures import Validity
 from campus_wire.records import AnyResult
+
+UNTRUSTED = f"invalid:{Validity.CLOCK_UNTRUSTED}"
+"""The sign of a result of an untrusted clock."""
 
 
 class DayEvidence(msgspec.Struct, frozen=True, array_like=True):
@@ -38,6 +42,11 @@ class DayEvidence(msgspec.Struct, frozen=True, array_like=True):
     def results(self) -> int:
         """All of them."""
         return self.valid + self.invalid + self.failed + self.skipped
+
+    @property
+    def trusted(self) -> int:
+        """How many of them are surely of this day: the clock was trusted."""
+        return self.results - self.signs.get(UNTRUSTED, 0)
 
     def passes(self, passing_share: float) -> bool | None:
         """Did enough of the day's valid results pass? None without any."""
@@ -67,7 +76,7 @@ def day_evidence(
     for result in results:
         if result.id in passes:
             signs.update(signs_of(result, passes[result.id], target, policy, required_bits_per_second))
-    for result in witnesses:
+    for result in filter(has_trusted_time, witnesses):
         signs.update(signs_of(result, None, target, policy, required_bits_per_second))
     bandwidth = target.required_bits_per_second is not None
     agreement = agreement_of(results, required_bits_per_second, policy.tolerance_ratio) if bandwidth else None

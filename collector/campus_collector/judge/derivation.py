@@ -11,12 +11,13 @@ from campus_collector.judge.exemptions import exempt_days
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_WORDS, Policy, Target
-from campus_collector.judge.rules import Observation, observe
+from campus_collector.judge.rules import Observation, has_trusted_time, observe
 from campus_collector.judge.verdict import About, SubjectVerdict
 from campus_wire.bandwidth import VERDICT_WORDS, Verdict
-from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS
+from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, FailureKind
 from campus_wire.language import Language, Text
 from campus_wire.records import AnyResult, DirectionRecord, RoomResult, ServiceRecord, ServiceResult, ThroughputResult
+from campus_wire.shown import megabits, milliseconds, percent, percent_as_written, rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Line:
     figures: Text
     passes: bool | None
     why: Text
+    doubt: Text | None = None
+    """Why it may be wrong all the same, where the record tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,13 @@ def derive(
     seen = {one.id: one for one in results}
     observations = observe(results, rule, policy, month, about.required_bits_per_second) if rule else []
     judged = {one.id for one in observations}
-    lines = [_line(seen[one.id], one, about, rule, policy) for one in observations]
+    limits = Limits.of(rule, about.required_bits_per_second, policy.tolerance_ratio)
+    lines = [_line(seen[one.id], one, limits) for one in observations]
     outside = Text("outside school hours, or planned maintenance: does not count", "不在上课时间或属计划维护：不计入")
     lines += [
-        Line(one.started_at, one.id, _figures(one), None, outside) for one in seen.values() if one.id not in judged
+        Line(one.started_at, one.id, _figures(one, limits), None, outside)
+        for one in seen.values()
+        if one.id not in judged
     ]
     free, _ = exempt_days(policy, about.target, about.school, about.subject, month)
     return Derivation(
@@ -82,8 +88,65 @@ def derive(
     )
 
 
-def _line(result: AnyResult, seen: Observation, about: About, rule: Target | None, policy: Policy) -> Line:
-    return Line(result.started_at, result.id, _figures(result), seen.passes, _why(result, seen.passes))
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the figures of a result are compared with, so that none is written as if it were on the other side."""
+
+    rates: tuple[float, ...] = ()
+    first_byte: tuple[float, ...] = ()
+    rtt: tuple[float, ...] = ()
+    working_rtt: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> "Limits":
+        """From the rule in force."""
+        if rule is None:
+            return cls()
+        required, delays = required_bits_per_second, rule.delays
+        return cls(
+            () if required is None else (required * tolerance_ratio, required),
+            () if rule.max_first_byte_seconds is None else (rule.max_first_byte_seconds,),
+            () if delays is None else (delays.max_rtt_seconds,),
+            () if delays is None else (delays.max_working_rtt_seconds,),
+        )
+
+
+def _line(result: AnyResult, seen: Observation, limits: Limits) -> Line:
+    doubt = doubt_about(result, seen.passes)
+    return Line(result.started_at, result.id, _figures(result, limits), seen.passes, _why(result, seen.passes), doubt)
+
+
+def doubt_about(result: AnyResult, passes: bool | None) -> Text | None:
+    """Why a result that an agent of version 0.2 made may be wrong, where the record tells; None where nothing speaks against it.
+
+    Such results are kept and judged as they came: a person decides whether to exempt their days, or to wait for new ones.
+    """
+    if (
+        result.failure is not None
+        and result.failure.kind is FailureKind.WORKER_DIED
+        and result.failure.detail.startswith(SECCOMP_DEATH)
+    ):
+        return Text(
+            "agents of version 0.2.0 ended every test of their own engine so under their service's filter: says nothing of the line",
+            "0.2.0 版网关程序在其服务的系统调用限制下，自带引擎的测试均如此中断：与线路无关",
+        )
+    record = result.record if isinstance(result, ThroughputResult) else None
+    if record is None or passes is not False:
+        return None
+    if record.cross_traffic_bits_per_second is None and not any(
+        one is not None and one.cross_traffic_bits_per_second is not None for one in (record.down, record.up)
+    ):
+        return Text(
+            "other traffic could not be seen during this test: it may have taken part of the line",
+            "测量时无法看到其他流量：线路可能被其他流量占用一部分",
+        )
+    if record.cpu_ratio is not None and record.cpu_ratio >= BUSY_CPU_RATIO_OF_DOUBT:
+        busy = percent(record.cpu_ratio, decimals=0)
+        return Text(
+            f"the gateway's CPU was {busy} busy: version 0.2 did not see a test that waited for the CPU",
+            f"网关处理器占用 {busy}：0.2 版不能识别测试在等待处理器",
+        )
+    return None
 
 
 def _why(result: AnyResult, passes: bool | None) -> Text:
@@ -92,6 +155,8 @@ def _why(result: AnyResult, passes: bool | None) -> Text:
     if result.skipped is not None:
         words = SKIP_WORDS[result.skipped]
         return Text(f"not made: {words.en}", f"未测：{words.zh}")
+    if not has_trusted_time(result):
+        return Text("not valid: the clock was not trusted, nobody knows when it was", "无效：时钟不可信，测量时间不明")
     if result.failure is not None:
         words = FAILURE_WORDS[result.failure.kind]
         judged = passes is False
@@ -107,22 +172,22 @@ def _why(result: AnyResult, passes: bool | None) -> Text:
     return Text(f"not valid: {words.en}", f"无效：{words.zh}")
 
 
-def _figures(result: AnyResult) -> Text:
+def _figures(result: AnyResult, limits: Limits) -> Text:
     """The numbers the rule looks at, with how they were worked out."""
     if isinstance(result, ThroughputResult) and result.record is not None:
         path = result.record.encapsulation
         parts = []
         for name, direction in (("↓", result.record.down), ("↑", result.record.up)):
             if direction is not None:
-                parts.append(f"{name} {_rate(direction, path.wire_bytes, path.mss_bytes)}")
+                parts.append(f"{name} {_rate(direction, path.wire_bytes, path.mss_bytes, limits.rates)}")
         idle, working = result.record.idle, result.record.working
         if idle is not None and idle.rtt_median_seconds is not None:
             loaded = working.rtt_p95_seconds if working is not None else None
-            more = f"/{loaded * 1000:.1f}" if loaded is not None else ""
-            parts.append(f"RTT {idle.rtt_median_seconds * 1000:.1f}{more} ms")
+            more = f"/{milliseconds(loaded, *limits.working_rtt)}" if loaded is not None else ""
+            parts.append(f"RTT {milliseconds(idle.rtt_median_seconds, *limits.rtt)}{more} ms")
         return Text("  ".join(parts), "  ".join(parts))
     if isinstance(result, ServiceResult) and result.record is not None:
-        return _answer(result.record)
+        return _answer(result.record, limits.first_byte)
     if isinstance(result, RoomResult) and result.record is not None:
         down = ", ".join(result.record.down) or "—"
         return Text(
@@ -132,10 +197,10 @@ def _figures(result: AnyResult) -> Text:
     return Text("—", "—")
 
 
-def _answer(record: ServiceRecord) -> Text:
+def _answer(record: ServiceRecord, first_byte_limits: tuple[float, ...]) -> Text:
     """What a platform said: the time, the status, where it leads to, and by which family of addresses."""
     seconds = record.first_byte_seconds
-    shown = "—" if seconds is None else f"{seconds:.3f} s"
+    shown = "—" if seconds is None else f"{rounded(seconds, 3, at_most=first_byte_limits)} s"
     parts = [Text(f"first byte {shown}", f"首字节 {shown}")]
     if record.http_status is not None:
         parts.append(Text(f"status {record.http_status}", f"状态码 {record.http_status}"))
@@ -147,12 +212,20 @@ def _answer(record: ServiceRecord) -> Text:
     return Text(", ".join(one.en for one in parts), "，".join(one.zh for one in parts))
 
 
-def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int) -> str:
+def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int, limits: tuple[float, ...]) -> str:
     bound = "≥" if direction.lower_bound else ""
     if direction.line_rate_bits_per_second is not None:
-        return f"{bound}{direction.line_rate_bits_per_second / 1e6:.2f}"
-    goodput = direction.goodput_bits_per_second / 1e6
-    return f"{bound}{goodput:.2f}×{wire_bytes}/{mss_bytes}={goodput * wire_bytes / mss_bytes:.2f}"
+        return f"{bound}{megabits(direction.line_rate_bits_per_second, *limits, decimals=2)}"
+    goodput = direction.goodput_bits_per_second
+    line = megabits(goodput * wire_bytes / mss_bytes, *limits, decimals=2)
+    return f"{bound}{goodput / 1e6:.2f}×{wire_bytes}/{mss_bytes}={line}"
+
+
+SECCOMP_DEATH = "exit -31"
+"""SIGSYS: what a worker dies of that makes a system call its service may not make."""
+BUSY_CPU_RATIO_OF_DOUBT = 0.5
+"""Well below the guard: the mean of a test hides moments in which it waited."""
+DOUBTFUL = Text("doubtful: ", "存疑：")
 
 
 def rule_words(rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> Text:
@@ -175,10 +248,10 @@ def rule_words(rule: Target | None, required_bits_per_second: float | None, tole
     elif rule.delays is not None:
         limits = rule.delays
         passes = Text(
-            f"a test passes when the idle RTT is at most {limits.max_rtt_seconds * 1000:g} ms, under load {limits.max_working_rtt_seconds * 1000:g} ms,"
-            f" jitter {limits.max_jitter_seconds * 1000:g} ms, loss {limits.max_loss_ratio:.1%}",
-            f"空闲时延不超过 {limits.max_rtt_seconds * 1000:g} 毫秒、负载时延不超过 {limits.max_working_rtt_seconds * 1000:g} 毫秒、"
-            f"抖动不超过 {limits.max_jitter_seconds * 1000:g} 毫秒、丢包不超过 {limits.max_loss_ratio:.1%} 为合格",
+            f"a test of the uplink, made outside lessons, passes when the idle RTT is at most {limits.max_rtt_seconds * 1000:g} ms, under load {limits.max_working_rtt_seconds * 1000:g} ms,"
+            f" jitter {limits.max_jitter_seconds * 1000:g} ms, loss {percent_as_written(limits.max_loss_ratio)}",
+            f"上联线路测试（在非上课时段进行）空闲时延不超过 {limits.max_rtt_seconds * 1000:g} 毫秒、负载时延不超过 {limits.max_working_rtt_seconds * 1000:g} 毫秒、"
+            f"抖动不超过 {limits.max_jitter_seconds * 1000:g} 毫秒、丢包不超过 {percent_as_written(limits.max_loss_ratio)} 为合格",
         )
     else:
         passes = Text(
@@ -186,9 +259,20 @@ def rule_words(rule: Target | None, required_bits_per_second: float | None, tole
             "上课时间内轮询时至少一间录播室的必备设备全部正常为合格",
         )
     return Text(
-        f"{passes.en}; the month is met when at least {rule.passing_share:.0%} of at least {rule.min_valid_results} valid results"
+        f"{passes.en}; the month is met when at least {percent_as_written(rule.passing_share)} of at least {rule.min_valid_results} valid results"
         f" on at least {rule.min_days} days pass",
-        f"{passes.zh}；有效结果不少于 {rule.min_valid_results} 次、{rule.min_days} 天，且合格率不低于 {rule.passing_share:.0%} 的月份为达标",
+        f"{passes.zh}；有效结果不少于 {rule.min_valid_results} 次、{rule.min_days} 天，且合格率不低于 {percent_as_written(rule.passing_share)} 的月份为达标",
+    )
+
+
+def deciding_words(passing: int, valid: int, rule: Target | None) -> Text:
+    """The figure that decides a verdict, with its rule."""
+    if rule is None:
+        return Text(f"passed {passing} of {valid} tests", f"{valid} 次有效测量中合格 {passing} 次")
+    needed = percent_as_written(rule.passing_share, space=" ")
+    return Text(
+        f"passed {passing} of {valid} tests; {needed} needed",
+        f"{valid} 次有效测量中合格 {passing} 次，要求不低于 {needed.replace(' ', '')}",
     )
 
 
@@ -215,18 +299,14 @@ def conclusion(found: SubjectVerdict) -> list[Text]:
         said.append(_what_lacks(evidence, rule))
     elif rule is not None and evidence.passing_share is not None:
         sign = ("≥", "≥") if found.verdict is Verdict.MET else ("<", "<")
-        said.append(
-            Text(
-                f"share {evidence.passing_share:.1%} {sign[0]} {rule.passing_share:.0%}",
-                f"合格率 {evidence.passing_share:.1%} {sign[1]} {rule.passing_share:.0%}",
-            )
-        )
+        share, needed = percent(evidence.passing_share, rule.passing_share), percent_as_written(rule.passing_share)
+        said.append(Text(f"share {share} {sign[0]} {needed}", f"合格率 {share} {sign[1]} {needed}"))
     if evidence.interval is not None:
         low, high = evidence.interval
         said.append(
             Text(
-                f"with so many results the true share lies between {low:.0%} and {high:.0%} (95 %, Wilson)",
-                f"按此样本量，真实合格率在 {low:.0%} 至 {high:.0%} 之间（95% 置信，威尔逊区间）",
+                f"with so many results the true share lies between {percent(low)} and {percent(high)} (95 %, Wilson)",
+                f"按此样本量，真实合格率在 {percent(low)} 至 {percent(high)} 之间（95% 置信，威尔逊区间）",
             )
         )
     words = VERDICT_WORDS[found.verdict]
@@ -273,6 +353,8 @@ def as_text(found: Derivation, language: Language) -> str:
     for one in found.lines:
         at = one.at.astimezone(zone).strftime("%m-%d %H:%M:%S")
         lines.append(f"  {at}  {marks[one.passes]}  {one.figures.in_(language)}  {one.why.in_(language)}  [{one.id}]")
+        if one.doubt is not None:
+            lines.append(f"      {DOUBTFUL.in_(language)}{one.doubt.in_(language)}")
     if not found.lines:
         lines.append(Text("  no result", "  没有结果").in_(language))
     lines.append("")
@@ -286,5 +368,5 @@ def as_text(found: Derivation, language: Language) -> str:
     lines += [f"  {one.in_(language)}" for one in conclusion(verdict)]
     if verdict.causes:
         lines.append(Text("likely causes:", "可能原因：").in_(language))
-        lines += [f"  {one.weight:.0%}  {cause_words(one).in_(language)}" for one in verdict.causes]
+        lines += [f"  {percent(one.weight, decimals=0)}  {cause_words(one).in_(language)}" for one in verdict.causes]
     return "\n".join(lines)

@@ -29,7 +29,7 @@ TARGET_WORDS: dict[str, Text] = {
     "classroom_bandwidth": Text("100 Mbit/s to every class", "百兆进班"),
     "uplink_bandwidth": Text("Gigabit to every school", "千兆进校"),
     "recording_room": Text("Recording room works", "录播室覆盖"),
-    "live_class": Text("Ready for live lessons", "三个课堂就绪"),
+    "live_class": Text("Ready for live lessons (line tested outside lessons)", "三个课堂就绪（课外测线路）"),
     "platform_access": Text("Cloud platforms reachable", "云平台可达"),
 }
 

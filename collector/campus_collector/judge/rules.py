@@ -13,6 +13,7 @@ from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
 from campus_wire.access import access_passes
 from campus_wire.bandwidth import Verdict, line_rate_of, verdict_of
+from campus_wire.failures import Validity
 from campus_wire.records import AnyResult, Outcome, RoomResult, ServiceResult, ThroughputResult, outcome_of
 
 
@@ -63,11 +64,15 @@ def observe(
             continue
         if rule.school_hours_only and not policy.in_school_hours(local):
             continue
-        passes = rule.passes(result, target, policy, required_bits_per_second)
-        seen[result.id] = Observation(
-            result.id, result.started_at, local.date(), outcome_of(result), passes, rule.value(result)
-        )
+        passes = rule.passes(result, target, policy, required_bits_per_second) if has_trusted_time(result) else None
+        outcome = outcome_of(result) if has_trusted_time(result) else "invalid"
+        seen[result.id] = Observation(result.id, result.started_at, local.date(), outcome, passes, rule.value(result))
     return sorted(seen.values(), key=lambda one: (one.started_at, one.id))
+
+
+def has_trusted_time(result: AnyResult) -> bool:
+    """Does anybody know when it was? A result of an untrusted clock is counted as not valid, whatever it found, and is evidence of no day."""
+    return result.validity is not Validity.CLOCK_UNTRUSTED
 
 
 def _bandwidth_passes(

@@ -33,7 +33,9 @@ def signs_of(
     result: AnyResult, passes: bool | None, target: Target, policy: Policy, required_bits_per_second: float | None
 ) -> Iterator[str]:
     """The signs in one result, each at most once; `passes` is what the rule made of it."""
-    if result.skipped is not None:
+    if result.validity is Validity.CLOCK_UNTRUSTED:
+        yield f"invalid:{result.validity}"
+    elif result.skipped is not None:
         yield f"skipped:{result.skipped}"
         if result.failure is not None:  # what kept it from being made
             yield f"failed:{result.failure.operation}/{result.failure.kind}"

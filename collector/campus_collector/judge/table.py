@@ -9,6 +9,7 @@ from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_wire.bandwidth import VERDICT_WORDS
 from campus_wire.language import Language, Text
+from campus_wire.shown import percent, percent_as_written
 
 _COUNTY = Text("county", "全县")
 _AREA_HEADINGS = (
@@ -42,19 +43,34 @@ def as_table(month: str, areas: Sequence[AreaVerdict], subjects: Sequence[Subjec
         return Text("{month}: no subject is known yet.", "{month}：尚无考核对象。").in_(language, month=month)
     area_rows = [[heading.in_(language) for heading in _AREA_HEADINGS]]
     for area in areas:
-        ratio = "—" if area.compliance_ratio is None else f"{area.compliance_ratio:.1%}"
+        ratio = area_ratio_words(area).in_(language)
         town = area.town or _COUNTY.in_(language)
         counts = [str(n) for n in (area.met, area.not_met, area.insufficient, area.exempt)]
         area_rows.append([TARGET_WORDS[area.target].in_(language), town, *counts, ratio])
     rows = [[heading.in_(language) for heading in _SUBJECT_HEADINGS]]
     for one in subjects:
-        counted = f"{one.evidence.passing_results}/{one.evidence.valid_results}"
+        needed = f" (≥ {percent_as_written(one.rule.passing_share)})" if one.rule else ""
+        counted = f"{one.evidence.passing_results}/{one.evidence.valid_results}{needed}"
         cause = WORDS[one.diagnosis].in_(language)
         target, verdict = TARGET_WORDS[one.target].in_(language), VERDICT_WORDS[one.verdict].in_(language)
         rows.append([one.school, one.subject, target, verdict, counted, cause])
     found = total(one.agreement for one in subjects)
     agreement = _AGREEMENT.in_(language, agreeing=found.agreeing, compared=found.compared) if found.compared else ""
     return f"{month}\n\n{aligned(area_rows)}\n\n{aligned(rows)}\n\n{agreement}".rstrip()
+
+
+NO_DATA = Text("no data", "无数据")
+"""The rate of a target whose subjects all lack data: nobody knows, which is not 0 %."""
+
+
+def area_ratio_words(area: AreaVerdict) -> Text:
+    """The compliance rate as people read it."""
+    if area.compliance_ratio is None:
+        return Text("—", "—")
+    if not area.has_data:
+        return NO_DATA
+    text = percent(area.compliance_ratio)
+    return Text(text, text)
 
 
 def aligned(rows: list[list[str]]) -> str:

@@ -10,6 +10,7 @@ from campus_collector.judge.causes import Case, Cause, causes_of
 from campus_collector.judge.day import DayEvidence
 from campus_collector.judge.evidence import Evidence, evidence_of, signs_in, verdict_from
 from campus_collector.judge.exemptions import exempt_days
+from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
 from campus_wire.bandwidth import Verdict
@@ -47,11 +48,20 @@ class SubjectVerdict:
     """The middle of what fell short: what classrooms of a school are compared by."""
     not_judged: Mapping[str, int] = field(default_factory=dict)
     """Why results could not be judged, counted: `invalid:...`, `failed:...`, `skipped:...`."""
+    responsible: str = ""
+    """Who has to act by the ledger, where somebody assigned it."""
+    problem: int | None = None
+    """The number of the ledger's open problem that names the leading cause."""
 
     @property
     def diagnosis(self) -> str:
         """The likeliest cause's code (see `explanations`); "" when there is nothing to explain."""
         return self.causes[0].code if self.causes else ""
+
+    @property
+    def unit(self) -> str:
+        """Who has to act: the ledger's word, else whom the leading cause points to."""
+        return self.responsible or EXPLANATIONS[self.diagnosis].unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,11 @@ class AreaVerdict:
     not_met: int
     insufficient: int
     exempt: int
+
+    @property
+    def has_data(self) -> bool:
+        """Does any subject have enough results for a verdict?"""
+        return self.met + self.not_met > 0
 
     @property
     def compliance_ratio(self) -> float | None:

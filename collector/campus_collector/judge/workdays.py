@@ -4,6 +4,18 @@ from datetime import date
 from functools import lru_cache
 
 
+def last_announced_day() -> date:
+    """The last day whose holidays and make-up workdays are known: the end of the last year that the tables have."""
+    from chinese_calendar import constants
+
+    return date(max(day.year for day in constants.holidays), 12, 31)
+
+
+def is_provisional(day: date) -> bool:
+    """Is this day's calendar not announced yet, so that Monday to Friday are taken for workdays?"""
+    return day > last_announced_day()
+
+
 @lru_cache(maxsize=4096)
 def is_workday(day: date) -> bool:
     """By the announced calendar; Monday to Friday for a year that is not announced yet."""

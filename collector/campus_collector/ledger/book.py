@@ -86,11 +86,8 @@ class Book:
         with self._store.lease(LEASE, patience_seconds) as lease:
             schools = self._store.schools()
             looked = self._store.ledger.looked_until()
-            first = day_of(looked + 1) if looked is not None else self._first_day(schools, last)
-            if first is None:
-                self._store.ledger.finish(day_number(last))
-                return 0
-            if first > last:  # another process has done it while we waited
+            first = day_of(looked + 1) if looked is not None else self._first_day(last)
+            if first is None or first > last:  # another process has done it while we waited
                 return 0
             for done, school in enumerate(schools):
                 lease.renew()
@@ -111,8 +108,7 @@ class Book:
         looked = self._store.ledger.looked_until()
         if looked is not None:
             return day_of(looked) < last
-        first = self._store.evidence.first_day()
-        return first is not None and day_of(first) <= last
+        return self._first_day(last) is not None
 
     def _look_at(self, school: School, first: date, last: date) -> None:
         """One school's days, again from what is there now when somebody changed a problem meanwhile."""
@@ -129,14 +125,9 @@ class Book:
             return
         raise StoreBusy(f"the ledger of {school.id} was changed again and again")
 
-    def _first_day(self, schools: Iterable[School], last: date) -> date | None:
-        start = last - timedelta(days=FIRST_LOOK_DAYS)
-        days = [
-            row.day
-            for school in schools
-            for row in self._store.evidence.days(school.id, day_number(start), day_number(last))
-        ]
-        return day_of(min(days)) if days else None
+    def _first_day(self, last: date) -> date | None:
+        first = self._verdicts.judging.first_day(last - timedelta(days=FIRST_LOOK_DAYS))
+        return first if first is not None and first <= last else None
 
     def _school(self, school: School, days: Sequence[date]) -> list[tuple[Problem, list[Event]]]:
         """What some days do to a school's problems, as they are kept now."""
@@ -187,7 +178,7 @@ class Book:
                     ]
                     free, _ = exempt_days(self._policy, target, school.id, subject.id, month)
                     read = judging.read(subject, target, month, own)
-                    evidence |= {day: one for day, one in read.items() if day not in free}
+                    evidence |= {day: one for day, one in read.items() if one.trusted and day not in free}
                 outcomes = {day: one.passes(rule.passing_share) for day, one in evidence.items()}
                 known = {day: passed for day, passed in outcomes.items() if passed is not None}
                 found.append(_Subject(subject, target, rule, evidence, known))

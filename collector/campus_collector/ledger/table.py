@@ -74,14 +74,14 @@ def state_words(problem: Problem, today: date, language: Language) -> str:
 
 
 def rows(problems: Sequence[Problem], names: Names, today: date, language: Language) -> list[tuple[str, ...]]:
-    """One row a problem, numbered."""
+    """One row a problem, under the number that every page, list and report gives it."""
     found: list[tuple[str, ...]] = []
-    for number, one in enumerate(problems, 1):
+    for one in problems:
         unit = one.responsible or UNIT_WORDS[one.unit].in_(language)
         measure = one.measure or EXPLANATIONS[one.diagnosis].advice.in_(language)
         found.append(
             (
-                str(number),
+                str(one.id),
                 names.towns.get(one.town, one.town),
                 names.schools.get(one.school, one.school),
                 problem_words(one, names, language),

@@ -10,6 +10,7 @@ import msgspec
 
 from campus_collector.ledger.problem import Event, Problem
 from campus_collector.store.database import Refused
+from campus_wire.dates import NotADay, parse_day
 from campus_wire.language import Language, Text
 
 ACTIONS = ("acknowledge", "assign", "due", "measure", "comment", "claim_fixed")
@@ -63,9 +64,9 @@ def _assign(problem: Problem, text: str, values: Mapping[str, str], today: date)
 
 def _due(problem: Problem, text: str, values: Mapping[str, str], today: date) -> tuple[_Change, str]:
     try:
-        due = date.fromisoformat(values.get("due_on", ""))
-    except ValueError:
-        raise NotPossible(Text("due_on must be a date like 2026-11-30", "完成时限应为形如 2026-11-30 的日期")) from None
+        due = parse_day(values.get("due_on", ""))
+    except NotADay as error:
+        raise NotPossible(Text(f"due_on {error.text.en}", f"完成时限{error.text.zh}")) from None
     if not problem.opened_on <= due <= today + LATEST_DUE:
         raise NotPossible(
             Text("the due date lies before the opening, or more than a year ahead", "完成时限早于立案日期，或超过一年")

@@ -17,11 +17,11 @@ import msgspec
 
 from campus_collector.judge.day import day_of
 from campus_collector.judge.month import Month, month_of, parse_month
-from campus_collector.report.compose import compose
+from campus_collector.report.apart import FormFailed, render_apart
 from campus_collector.report.figures import Figures, content_hash, excerpt, figures_of, octets_of
-from campus_collector.report.gather import Published, Step, gather, published_of
-from campus_collector.report.pdf import FontMissing
-from campus_collector.report.render import FORMS, Form, render
+from campus_collector.report.gather import Published, Step, first_month, gather, published_of
+from campus_collector.report.pdf_fonts import FontMissing
+from campus_collector.report.render import FORMS, Form
 from campus_collector.service import Service
 from campus_collector.store.database import Refused
 from campus_collector.store.interface import StoreBusy
@@ -140,7 +140,7 @@ class Book:
         now: datetime | None = None,
         figures: Figures | None = None,
     ) -> bytes:
-        """A document: as it was issued, if it was. Raises NoReport, FontMissing, KeyError (no such town, school), StoreUnavailable."""
+        """A document: as it was issued, if it was. Raises NoReport, FontMissing, FormFailed, KeyError (no such town, school), StoreUnavailable."""
         whole = town is None and school is None
         if whole and (issued := self.issued(month, form, language)) is not None:
             return issued
@@ -148,7 +148,7 @@ class Book:
         if not whole:
             figures = excerpt(figures, town=town, school=school)
         with _TURN:
-            made = render(compose(figures, language), form)
+            made = render_apart(figures, language, form)
         if whole and figures.closed:
             return self._table.issue(str(month), form, language, made, now or datetime.now(UTC)).body
         return made
@@ -163,7 +163,7 @@ class Book:
             raise Refused(f"{month} is closed already")
         self._service.verdicts.catch_up()
         try:
-            self._service.ledger.catch_up(month.last_day)
+            self._service.ledger.catch_up()  # what is closed counts every day of the month
         except StoreBusy:
             raise NoReport(
                 Text(
@@ -188,10 +188,11 @@ class Book:
             for language in LANGUAGES:
                 try:
                     self.document(month, form, language, now=now, figures=figures)
-                except FontMissing as missing:  # the figures are closed; the form follows when there is a font
-                    log.error(
-                        "a form could not be made", extra={"form": form, "month": str(month), "why": str(missing)}
-                    )
+                except (
+                    FontMissing,
+                    FormFailed,
+                ) as reason:  # the figures are closed; the form follows when it can be made
+                    log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
         return figures
 
     def catch_up(self, now: datetime | None = None) -> list[str]:
@@ -237,7 +238,7 @@ class Book:
             if sha256(issued.body).hexdigest() != issued.sha256:
                 yield Finding(name, False, Text("is not what was issued: it was changed", "与签发时不符：已被改动"))
                 continue
-            again = render(compose(figures, language), form)  # type: ignore[arg-type]
+            again = render_apart(figures, language, form)  # type: ignore[arg-type]
             if again == issued.body:
                 yield Finding(name, True, Text("made again, octet for octet", "重新生成，逐字节一致"))
             else:
@@ -271,8 +272,7 @@ class Book:
 
     def _first(self) -> Month | None:
         self._service.verdicts.look()
-        first = self._service.store.evidence.first_day()
-        return None if first is None else self._service.verdicts.judging.month_on(day_of(first))
+        return first_month(self._service)
 
     def _must_exist(self, month: Month, now: datetime) -> None:
         first = self._first()
@@ -305,10 +305,8 @@ class Book:
                 try:
                     figures = figures or self.figures(month, now)
                     write_file(path, self.document(month, form, language, now=now, figures=figures))
-                except FontMissing as missing:
-                    log.error(
-                        "a form could not be made", extra={"form": form, "month": str(month), "why": str(missing)}
-                    )
+                except (FontMissing, FormFailed) as reason:
+                    log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
                     self._unset.add(form)
 
 

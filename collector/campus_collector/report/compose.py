@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.report import charts
@@ -17,9 +19,8 @@ from campus_collector.report.document import (
     Paragraph,
     Series,
     Table,
-    percent,
 )
-from campus_collector.report.figures import Count, Figures, content_hash
+from campus_collector.report.figures import Count, Failing, Figures, content_hash
 from campus_collector.report.sentences import sentences
 from campus_collector.report.words import (
     FORECASTS,
@@ -30,6 +31,7 @@ from campus_collector.report.words import (
     say,
 )
 from campus_wire.language import Language
+from campus_wire.shown import megabits, percent, percent_as_written
 
 BANDWIDTH = ("classroom_bandwidth", "uplink_bandwidth")
 
@@ -47,6 +49,8 @@ def compose(figures: Figures, language: Language) -> Document:
         banner.append(say("not_closed", language))
     if figures.working is True:
         banner.append(say("working", language))
+    if figures.provisional_calendar is True:
+        banner.append(say("provisional", language))
     if figures.scope:
         title = say("title_excerpt", language, name=figures.scope_name)
     elif figures.county:
@@ -100,13 +104,13 @@ class _Writer:
             names = ("、" if self._language == "zh" else ", ").join(self._target(one) for one in f.rules_changed)
             blocks.append(Paragraph(w("rules_changed", names=names), note=True))
         blocks.append(self._targets(changes=True))
-        blocks += [Heading(w("towns")), self._towns(), Paragraph(w("score_note"), note=True), *self._town_chart()]
+        blocks += [Heading(w("towns")), self._towns(), Paragraph(self._score_note(), note=True), *self._town_chart()]
         blocks += [Heading(w("schools")), self._schools()]
         blocks += [Heading(w("failing")), self._failing()]
         blocks += [Heading(w("rooms")), self._rooms()]
         blocks += [Heading(w("live")), Paragraph(w("live_note"), note=True), self._live()]
         blocks += [Heading(w("platforms")), self._platforms()]
-        blocks += [Heading(w("ledger")), self._ledger(), self._units(), self._ledger_lines()]
+        blocks += [Heading(w("ledger")), *self._looked_until(), self._ledger(), self._units(), self._ledger_lines()]
         blocks += [Heading(w("data")), *self._silent(), self._data(), self._reasons(), self._agreement()]
         blocks += [Heading(w("trend")), *self._trend()]
         blocks += [Heading(w("corrections")), *self._corrections()]
@@ -125,6 +129,10 @@ class _Writer:
 
     def _unit(self, unit: str) -> str:
         return UNIT_WORDS[unit].in_(self._language) if unit in UNIT_WORDS else unit
+
+    def _ratio(self, count: Count) -> Cell:
+        """A compliance rate: where nothing has enough data nobody knows it, which is not 0 %."""
+        return self._w("no_data") if count.judged and not count.has_data else count.ratio
 
     def _columns(self, *columns: tuple[str, Kind, float]) -> tuple[Column, ...]:
         return tuple(Column(self._w(key), kind, width) for key, kind, width in columns)
@@ -156,10 +164,12 @@ class _Writer:
             if self._f.scope and not count.judged and not count.exempt:
                 continue  # a village school has no recording room to be judged
             row: list[Cell] = [
-                self._target(one.target), count.judged, count.met, count.not_met, count.insufficient, count.exempt, count.ratio,
+                self._target(one.target), count.judged, count.met, count.not_met, count.insufficient, count.exempt,
+                self._ratio(count),
             ]  # fmt: skip
             if changes:
-                row += [_difference(count.ratio, one.last_month), _difference(count.ratio, one.last_year)]
+                now = count.known_ratio
+                row += [_difference(now, one.last_month), _difference(now, one.last_year)]
             rows.append(tuple(row))
         return self._table("targets", columns, rows)
 
@@ -170,10 +180,10 @@ class _Writer:
         columns += self._columns(("c_score", "share", 1.2), ("c_vs_month", "points", 1.2))
         rows: list[tuple[Cell, ...]] = [
             (
-                one.rank,
+                one.rank if one.rank is not None else self._w("not_ranked"),
                 one.name,
                 one.schools,
-                *(one.counts.get(name, Count()).ratio for name in shown),
+                *(self._ratio(one.counts.get(name, Count())) for name in shown),
                 one.score,
                 _difference(one.score, one.last_score),
             )
@@ -181,6 +191,15 @@ class _Writer:
         ]
         name = self._w("t_towns")
         return Table(name, name, columns, tuple(rows), self._w("n_towns"))
+
+    def _score_note(self) -> str:
+        compared = self._f.compared_on
+        if compared is UNSET:
+            return self._w("score_note_all")
+        if not compared:
+            return self._w("score_note_none")
+        names = ("、" if self._language == "zh" else ", ").join(self._target(one) for one in compared)
+        return self._w("score_note", names=names)
 
     def _town_chart(self) -> list[Block]:
         known = [one for one in self._f.towns if one.score is not None]
@@ -222,7 +241,8 @@ class _Writer:
     def _failing(self) -> Table:
         columns: list[tuple[str, Kind, float]] = [
             ("c_town", "text", 1.1), ("c_school", "text", 2.1), ("c_target", "text", 1.25), ("c_classroom", "text", 1.6),
-            ("c_verdict", "text", 1.1), ("c_measured", "rate", 1.2), ("c_required", "rate", 1.2), ("c_cause", "text", 2.7),
+            ("c_verdict", "text", 1.1), ("c_decided", "text", 1.5), ("c_measured", "rate", 1.2), ("c_required", "rate", 1.1),
+            ("c_cause", "text", 2.5),
             ("c_unit", "text", 1.3),
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
@@ -232,7 +252,8 @@ class _Writer:
                 self._target(one.target),
                 one.name if one.target == "classroom_bandwidth" else NOTHING,
                 VERDICTS[one.verdict].in_(self._language),
-                one.measured_bits_per_second,
+                self._decided(one),
+                self._measured(one),
                 one.required_bits_per_second,
                 self._cause(one.cause),
                 self._unit(one.unit),
@@ -241,6 +262,19 @@ class _Writer:
             if self._f.scope or one.target in BANDWIDTH
         ]
         return self._table("failing", columns, rows, "n_failing")
+
+    def _decided(self, one: Failing) -> str:
+        values = {"passing": one.passing_results, "valid": one.valid_results}
+        if one.passing_share is UNSET:
+            return self._w("decided_of", **values)
+        return self._w("decided", **values, share=percent_as_written(one.passing_share))
+
+    def _measured(self, one: Failing) -> float | None:
+        """As it is written beside what is required: never as enough where it is not."""
+        rate, required = one.measured_bits_per_second, one.required_bits_per_second
+        if rate is None or required is None:
+            return rate
+        return float(megabits(rate, required * self._f.tolerance_ratio, required)) * 1e6
 
     def _rooms(self) -> Table:
         columns: list[tuple[str, Kind, float]] = [
@@ -287,7 +321,7 @@ class _Writer:
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
             (
-                one.name, one.count.judged, one.count.met, one.count.not_met, one.count.insufficient, one.count.ratio,
+                one.name, one.count.judged, one.count.met, one.count.not_met, one.count.insufficient, self._ratio(one.count),
                 one.requests, one.success_ratio, one.first_byte_seconds,
             )
             for one in self._f.platforms
@@ -297,13 +331,23 @@ class _Writer:
     def _ledger(self) -> Table:
         found = self._f.ledger
         rows: list[tuple[Cell, ...]] = [
+            *([(self._w("l_opening"), found.opening)] if found.opening is not UNSET else []),
             (self._w("l_opened"), found.opened),
             (self._w("l_struck"), found.struck_off),
-            (self._w("l_contradicted"), found.contradicted),
+            *([(self._w("l_ended"), found.ended_otherwise)] if found.ended_otherwise is not UNSET else []),
             (self._w("l_open"), found.open),
             (self._w("l_overdue"), found.overdue),
+            (self._w("l_contradicted"), found.contradicted),
         ]
         return self._table("ledger", [("c_item", "text", 3), ("c_count", "count", 1)], rows)
+
+    def _looked_until(self) -> list[Block]:
+        day = self._f.ledger.looked_until
+        if day is UNSET:
+            return []
+        return [
+            Paragraph(self._w("looked_until", day=date_words(day, self._language)) if day else self._w("never_looked"))
+        ]
 
     def _units(self) -> Table:
         rows: list[tuple[Cell, ...]] = [
@@ -389,7 +433,8 @@ class _Writer:
             *(Column(self._target(name), "share", 1.2) for name in shown),
         )
         ratios = {
-            name: tuple(one.counts[name].ratio if name in one.counts else None for one in points) for name in shown
+            name: tuple(one.counts[name].known_ratio if name in one.counts else None for one in points)
+            for name in shown
         }
         rows: list[tuple[Cell, ...]] = [
             (month_words(one.month, self._language), *(ratios[name][place] for name in shown))
@@ -471,6 +516,7 @@ class _Writer:
         said = [self._w(f"method_{number}", tolerance=percent(1 - self._f.tolerance_ratio)) for number in range(1, 6)]
         return [
             Heading(self._w("method")),
+            *([Paragraph(self._w("provisional"))] if self._f.provisional_calendar is True else []),
             self._table("rules", [("c_target", "text", 1), ("c_rule", "text", 5)], rows),
             *(Paragraph(one) for one in said),
         ]

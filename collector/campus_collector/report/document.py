@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from campus_wire.language import Language
+from campus_wire.shown import percent, rounded
 
 Kind = Literal["text", "count", "share", "points", "rate", "seconds", "ratio"]
 """What a column holds: words, a number of things, a share 0-1 (shown in %), a difference of shares (in percentage points), bits per second
@@ -111,11 +112,6 @@ def shown(cell: Cell, kind: Kind) -> str:
     return f"{cell:d}" if isinstance(cell, int) else f"{cell:g}"
 
 
-def percent(share: float) -> str:
-    """One place; what is not all is never rounded up to all, nor something down to nothing."""
-    tenths = round(share * 1000)
-    if share < 1:
-        tenths = min(tenths, 999)
-    if share > 0:
-        tenths = max(tenths, 1)
-    return f"{tenths / 10:.1f}%"
+def as_number(cell: float, kind: Kind) -> float:
+    """A cell of a workbook, which rounds what it shows: a share that is nearly all, or nearly nothing, is kept from being shown as that."""
+    return float(rounded(cell * 100, 1, [100])) / 100 if kind == "share" and not 0.0005 < cell < 0.9995 else cell

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from campus_wire.bandwidth import Verdict
 
@@ -31,6 +32,16 @@ class Count(msgspec.Struct, frozen=True):
         """Met / (all - exempt); None when nothing is to be judged."""
         return self.met / self.judged if self.judged else None
 
+    @property
+    def has_data(self) -> bool:
+        """Does any subject have enough results for a verdict? Without, the ratio of 0 says nothing."""
+        return self.met + self.not_met > 0
+
+    @property
+    def known_ratio(self) -> float | None:
+        """The ratio where something was measured; None when nobody knows."""
+        return self.ratio if self.has_data else None
+
 
 def count_of(verdicts: Iterable[Verdict]) -> Count:
     """Count them."""
@@ -49,7 +60,10 @@ class TargetFigures(msgspec.Struct, frozen=True):
 
 
 class TownFigures(msgspec.Struct, frozen=True):
-    """A town; `score` is the mean of its targets' ratios, `rank` begins with 1, equal scores share one."""
+    """A town; `score` is the mean of its ratios of the targets that the towns are compared on, `rank` begins with 1, equal scores share one.
+
+    Both are None for a town that is not ranked: too few of its subjects have enough data.
+    """
 
     id: str
     name: str
@@ -58,6 +72,7 @@ class TownFigures(msgspec.Struct, frozen=True):
     score: float | None
     rank: int | None
     last_score: float | None = None
+    """Of the month before, on the same targets."""
 
 
 class SchoolFigures(msgspec.Struct, frozen=True):
@@ -73,7 +88,11 @@ class SchoolFigures(msgspec.Struct, frozen=True):
 
 
 class Failing(msgspec.Struct, frozen=True):
-    """A subject that does not meet its target: what was measured (bits per second), the likeliest cause and who has to act."""
+    """A subject that does not meet its target: the likeliest cause and who has to act.
+
+    What was measured (bits per second) is the middle of the tests that fell short where the target is not met, of all valid ones where there are
+    too few; reports closed before version 0.3 hold the middle of all.
+    """
 
     target: str
     school: str
@@ -89,6 +108,8 @@ class Failing(msgspec.Struct, frozen=True):
     passing_results: int
     cause: str
     unit: str
+    passing_share: float | UnsetType = UNSET
+    """Which share of the valid results has to pass: the figure that decides, with `passing_results` and `valid_results`."""
 
 
 class RoomFigures(msgspec.Struct, frozen=True):
@@ -116,7 +137,10 @@ class PlatformFigures(msgspec.Struct, frozen=True):
 
 
 class LedgerFigures(msgspec.Struct, frozen=True):
-    """The ledger in the month, and as it stood at its end."""
+    """The ledger in the month, and as it stood at its end: opening + opened - struck off - ended otherwise = open.
+
+    What a report closed by an earlier version does not have is unset, and left out when it is encoded: its hash stays.
+    """
 
     opened: int = 0
     struck_off: int = 0
@@ -124,6 +148,10 @@ class LedgerFigures(msgspec.Struct, frozen=True):
     open: int = 0
     overdue: int = 0
     by_unit: dict[str, int] = {}
+    opening: int | UnsetType = UNSET
+    ended_otherwise: int | UnsetType = UNSET
+    looked_until: str | UnsetType = UNSET
+    """The last day that the ledger had looked at, where that was before the end of what the report covers."""
 
 
 class LedgerLine(msgspec.Struct, frozen=True):
@@ -232,6 +260,10 @@ class Figures(msgspec.Struct, frozen=True):
     forecasts: list[Forecast]
     corrections: list[Correction]
     heads: list[Head] = []
+    compared_on: list[str] | UnsetType = UNSET
+    """The targets that the towns are compared on."""
+    provisional_calendar: bool | UnsetType = UNSET
+    """Were holidays of the month not announced yet when it was worked out? Workdays are then Monday to Friday."""
     rules: dict[str, tuple[str, str]] = {}
     """How each target is judged, in words: English, Chinese. Kept with the figures, because policies change."""
     program_version: str = ""

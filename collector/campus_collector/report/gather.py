@@ -2,17 +2,19 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import fmean, median
 
-import msgspec
+from msgspec import UNSET
 
+from campus_collector.causes_now import standings_in, with_one_cause_in
 from campus_collector.judge.day import day_of
 from campus_collector.judge.derivation import rule_words
-from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.judge.verdict import SubjectVerdict
+from campus_collector.judge.workdays import is_provisional
+from campus_collector.ledger.standing import Balance, Standing, balance_of, day_of_event
 from campus_collector.report.figures import (
     AgreementFigures,
     Correction,
@@ -82,28 +84,31 @@ def gather(
     standing = service.verdicts.catch_up() if closing else service.verdicts.look()
     working = not standing.complete or service.ledger.is_behind(min(month.last_day, service.ledger.yesterday()))
     as_of = now if standing.complete else standing.as_of
-    verdicts = service.verdicts.subjects(month)
+    standings = standings_in(service, month)
+    verdicts = with_one_cause_in(service, month, service.verdicts.subjects(month), standings)
     told()
     schools = {one.id: one for one in service.store.schools(month.start)}
     names = {(one.school, one.id): one.name for one in service.store.subjects(None, month.start, month.end)}
     counts = {str(month): _counts(verdicts)}
-    scores: dict[str, float | None] = {}
+    before: Mapping[str, Mapping[str, Count]] = {}
     for past in months[1:]:
         if str(past) in closed:
-            before = closed[str(past)]
-            counts[str(past)] = {one.target: one.count for one in before.targets}
-            found = {one.id: one.score for one in before.towns}
+            kept = closed[str(past)]
+            counts[str(past)] = {one.target: one.count for one in kept.targets}
+            of_towns: Mapping[str, Mapping[str, Count]] = {one.id: one.counts for one in kept.towns}
         else:
             judged = service.verdicts.subjects(past)
             counts[str(past)] = _counts(judged) if any(one.evidence.valid_results for one in judged) else {}
-            found = {town: _score(own) for town, own in _by_town(judged).items()} if counts[str(past)] else {}
+            of_towns = _by_town(judged) if counts[str(past)] else {}
         if past == months[1]:
-            scores = found
+            before = of_towns
         told()
     trend = [TrendPoint(str(one), counts[str(one)]) for one in reversed(months[:TREND_MONTHS])]
     policy = service.verdicts.policy
-    towns = _towns(schools, verdicts, scores)
-    lines, ledger = _ledger(service, month, schools, names)
+    by_town = _by_town(verdicts)
+    targets, ranked = compared_on({town: by_town.get(town, {}) for town in {one.town for one in schools.values()}})
+    towns = _towns(schools, by_town, before, targets, ranked)
+    lines, ledger = _ledger(service, month, standings, schools, names)
     figures = Figures(
         month=str(month),
         county=service.config.county,
@@ -151,8 +156,10 @@ def gather(
             for rule in [policy.in_force(name, month.first_day)]
         },
         program_version=VERSION,
-        as_of=as_of.astimezone(month.zone).strftime("%Y-%m-%d %H:%M") if as_of else msgspec.UNSET,
-        working=True if working else msgspec.UNSET,
+        as_of=as_of.astimezone(month.zone).strftime("%Y-%m-%d %H:%M") if as_of else UNSET,
+        working=True if working else UNSET,
+        compared_on=targets,
+        provisional_calendar=True if is_provisional(month.last_day) else UNSET,
     )
     told()
     return canonical(figures), verdicts
@@ -160,10 +167,8 @@ def gather(
 
 def first_month(service: Service) -> Month | None:
     """The month of the first result; None of none."""
-    first = service.store.evidence.first_day()
-    if first is None:
-        return None
-    return service.verdicts.judging.month_on(day_of(first))
+    first = service.verdicts.judging.first_day()
+    return None if first is None else service.verdicts.judging.month_on(first)
 
 
 def published_of(verdicts: Sequence[SubjectVerdict]) -> dict[tuple[str, str, str], Verdict]:
@@ -179,7 +184,7 @@ def _counts(verdicts: Sequence[SubjectVerdict]) -> dict[str, Count]:
 
 
 def _ratio(counts: Mapping[str, Count], target: str) -> float | None:
-    return counts[target].ratio if target in counts else None
+    return counts[target].known_ratio if target in counts else None
 
 
 def _by_town(verdicts: Sequence[SubjectVerdict]) -> dict[str, dict[str, Count]]:
@@ -189,18 +194,50 @@ def _by_town(verdicts: Sequence[SubjectVerdict]) -> dict[str, dict[str, Count]]:
     return {town: _counts(own) for town, own in found.items()}
 
 
-def _score(counts: Mapping[str, Count]) -> float | None:
-    """The mean of the targets' ratios: every target weighs the same, however many subjects it has."""
-    ratios = [one.ratio for one in counts.values() if one.ratio is not None]
-    return fmean(ratios) if ratios else None
+ENOUGH = 0.5
+"""A town is ranked when so large a share of its subjects has enough data, in each target that towns are compared on."""
+
+
+def compared_on(towns: Mapping[str, Mapping[str, Count]]) -> tuple[list[str], set[str]]:
+    """The targets that towns are compared on, the same for all, and the towns that have enough data to be compared. Pure.
+
+    A target that some town with data has no subject of is left out for every town. A town that lacks data in one that is compared is not
+    ranked: it would else be spared the target, or be called 0 %.
+    """
+    speaking = [own for own in towns.values() if any(count.has_data for count in own.values())]
+    common: list[str] = [
+        name
+        for name in TARGET_NAMES
+        if any(own[name].has_data for own in speaking if name in own)
+        and all(name in own and own[name].judged for own in speaking)
+    ]
+    ranked = {
+        town for town, own in towns.items() if common and all(name in own and _enough(own[name]) for name in common)
+    }
+    return (common, ranked) if ranked else ([], set())
+
+
+def _enough(count: Count) -> bool:
+    return count.has_data and count.met + count.not_met >= ENOUGH * count.judged
+
+
+def _score(counts: Mapping[str, Count], targets: Sequence[str]) -> float | None:
+    """The mean of these targets' ratios: every target weighs the same, however many subjects it has. None when one is unknown."""
+    ratios = [counts[name].known_ratio if name in counts else None for name in targets]
+    known = [one for one in ratios if one is not None]
+    return fmean(known) if known and len(known) == len(ratios) else None
 
 
 def _towns(
-    schools: Mapping[str, School], verdicts: Sequence[SubjectVerdict], last: Mapping[str, float | None]
+    schools: Mapping[str, School],
+    by_town: Mapping[str, dict[str, Count]],
+    before: Mapping[str, Mapping[str, Count]],
+    targets: Sequence[str],
+    ranked: set[str],
 ) -> list[TownFigures]:
-    by_town = _by_town(verdicts)
+    """Ranked ones first; `before` are the counts of the month before, by town."""
     known = {one.town: one.town_name or one.town for one in schools.values()}
-    scores = {town: _score(by_town.get(town, {})) for town in known}
+    scores = {town: _official(by_town[town], targets) if town in ranked else None for town in known}
     ordered = sorted(scores.items(), key=lambda one: (-(one[1] if one[1] is not None else -1), one[0]))
     found = []
     for town, score in ordered:
@@ -212,13 +249,18 @@ def _towns(
                 town,
                 known[town],
                 sum(one.town == town for one in schools.values()),
-                by_town.get(town, {}),
+                dict(by_town.get(town, {})),
                 score,
                 None if score is None else better + 1,
-                last.get(town),
+                _score(before.get(town, {}), targets),
             )
         )
     return found
+
+
+def _official(counts: Mapping[str, Count], targets: Sequence[str]) -> float:
+    """As `_score`, of a town that is compared: what lacks data counts as not met."""
+    return fmean(counts[name].ratio or 0.0 for name in targets)
 
 
 def _schools(schools: Mapping[str, School], verdicts: Sequence[SubjectVerdict]) -> list[SchoolFigures]:
@@ -250,7 +292,6 @@ def _failing(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School], 
         if one.verdict not in UNMET or one.target == "platform_access":
             continue
         school = schools[one.school]
-        told = EXPLANATIONS[one.diagnosis]
         bandwidth = one.target in BANDWIDTH
         found.append(
             Failing(
@@ -262,15 +303,21 @@ def _failing(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School], 
                 one.subject,
                 names.get((one.school, one.subject), one.subject),
                 one.verdict,
-                one.evidence.median_value if bandwidth else None,
+                _measured(one) if bandwidth else None,
                 one.rule.required_bits_per_second if one.rule and bandwidth else None,
                 one.evidence.valid_results,
                 one.evidence.passing_results,
                 one.diagnosis,
-                told.unit,
+                one.unit,
+                one.rule.passing_share if one.rule else UNSET,
             )
         )
     return found
+
+
+def _measured(one: SubjectVerdict) -> float | None:
+    """What stands beside the verdict: of a target that is not met, the middle of what fell short."""
+    return one.failing_median if one.verdict is Verdict.NOT_MET else one.evidence.median_value
 
 
 def _rooms(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> list[RoomFigures]:
@@ -330,48 +377,61 @@ def _data(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> 
 
 
 def _ledger(
-    service: Service, month: Month, schools: Mapping[str, School], names: Names
+    service: Service,
+    month: Month,
+    standings: Sequence[Standing],
+    schools: Mapping[str, School],
+    names: Names,
 ) -> tuple[list[LedgerLine], LedgerFigures]:
     """The ledger as it stood on the last evening of the month, worked out from its trail."""
-    last = month.last_day
-    opened = struck = contradicted = 0
-    lines, standing = [], []
-    for problem in service.store.ledger.problems():
-        if problem.opened_on > last:
-            continue
-        events = [one for one in service.store.ledger.events(problem.id) if month.local_day(one.at) <= last]
-        own = [one for one in events if month.local_day(one.at) >= month.first_day]
-        opened += any(one.what in ("opened", "reopened") for one in own)
-        struck += any(one.what == "closed" for one in own)
-        against = any(one.what == "claim_contradicted" for one in own)
+    last, table = month.last_day, service.store.ledger
+    sum_, contradicted = Balance(), 0
+    lines, by_unit = [], Counter[str]()
+    for one in standings:
+        problem, events = one.problem, table.events(one.problem.id)
+        sum_ += balance_of(events, month.first_day, last, month.zone)
+        against = any(
+            event.what == "claim_contradicted" and month.first_day <= day_of_event(event, month.zone) <= last
+            for event in events
+        )
         contradicted += against
-        ends = [one.what for one in events if one.what in ("opened", "reopened", "closed", "merged", "withdrawn")]
-        is_open = not ends or ends[-1] in ("opened", "reopened")
-        if is_open:
-            standing.append(problem)
-        late = is_open and problem.due_on < last
+        by_unit.update([one.unit] if one.is_open else [])
+        late = one.is_open and one.due_on < last
         if (late or against) and problem.school in schools:
-            school = schools[problem.school]
-            lines.append(
-                LedgerLine(
-                    problem.id,
-                    school.name,
-                    school.town,
-                    school.town_name or school.town,
-                    problem.target,
-                    names.get((problem.school, problem.subject), "") if problem.subject else "",
-                    problem.diagnosis,
-                    problem.unit,
-                    problem.opened_on.isoformat(),
-                    problem.due_on.isoformat(),
-                    late,
-                    against,
-                    problem.school,
-                )
-            )
-    by_unit = Counter(one.unit for one in standing)
+            lines.append(_ledger_line(one, schools[problem.school], names, late, against))
     overdue = sum(one.overdue for one in lines)
-    return lines, LedgerFigures(opened, struck, contradicted, len(standing), overdue, dict(sorted(by_unit.items())))
+    looked = table.looked_until()
+    complete = min(last, datetime.now(month.zone).date() - timedelta(days=1))
+    return lines, LedgerFigures(
+        sum_.opened,
+        sum_.struck_off,
+        contradicted,
+        sum_.at_the_end,
+        overdue,
+        dict(sorted(by_unit.items())),
+        sum_.before,
+        sum_.ended_otherwise,
+        UNSET if looked is not None and day_of(looked) >= complete else day_of(looked).isoformat() if looked else "",
+    )
+
+
+def _ledger_line(one: Standing, school: School, names: Names, late: bool, against: bool) -> LedgerLine:
+    problem = one.problem
+    return LedgerLine(
+        problem.id,
+        school.name,
+        school.town,
+        school.town_name or school.town,
+        problem.target,
+        names.get((problem.school, problem.subject), "") if problem.subject else "",
+        one.cause,
+        one.unit,
+        problem.opened_on.isoformat(),
+        one.due_on.isoformat(),
+        late,
+        against,
+        problem.school,
+    )
 
 
 def _forecasts(month: Month, trend: Sequence[TrendPoint]) -> list[Forecast]:

@@ -10,23 +10,12 @@ import typst
 
 from campus_collector.report.document import Document
 from campus_collector.report.html import plain
-from campus_wire.language import Text
+from campus_collector.report.pdf_fonts import FontMissing
 
 SERIF = ("Noto Serif CJK SC", "Source Han Serif SC", "Noto Serif SC", "FangSong", "STFangsong", "SimSun")
 SANS = ("Noto Sans CJK SC", "Source Han Sans SC", "Noto Sans SC", "SimHei", "Microsoft YaHei", "WenQuanYi Micro Hei")
 CHART_PPI = 220
-
-
-class FontMissing(Exception):
-    """No Chinese font is installed; says which would do."""
-
-    def __init__(self) -> None:
-        """With what to do about it."""
-        self.words = Text(
-            "no Chinese font is installed that a PDF can be set in; on Debian: apt install fonts-noto-cjk",
-            "系统中没有可用于生成 PDF 的中文字体；Debian 请执行：apt install fonts-noto-cjk",
-        )
-        super().__init__(self.words.en)
+__all__ = ["FontMissing", "as_pdf", "as_png", "fonts"]
 
 
 def as_pdf(document: Document) -> bytes:

@@ -7,8 +7,9 @@ from starlette.routing import Route
 from campus_collector.http import HttpProblem, in_thread
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.people.people import Reach, reach_of
+from campus_collector.report.apart import FormFailed
 from campus_collector.report.book import Book, NoReport, file_name
-from campus_collector.report.pdf import FontMissing
+from campus_collector.report.pdf_fonts import FontMissing
 from campus_collector.report.render import FORMS, MEDIA_TYPES, Form
 from campus_collector.report.words import month_words
 from campus_collector.service import Service
@@ -97,6 +98,8 @@ def _made(book: Book, month: Month, form: Form, language: Language, town: str | 
         raise HttpProblem(404, "No such town or school", str(key.args[0])) from None
     except FontMissing as missing:
         raise HttpProblem(503, "No font", missing.words.in_(language)) from None
+    except FormFailed as failed:
+        raise HttpProblem(503, "Not made", failed.words.in_(language)) from None
 
 
 def _month(text: str, service: Service) -> Month:

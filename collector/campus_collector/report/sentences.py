@@ -1,10 +1,10 @@
 """Two or three sentences that say what changed and where, from the figures by rules: every number in them is one of the figures'. Pure."""
 
 from campus_collector.judge.policy import TARGET_WORDS
-from campus_collector.report.document import percent
-from campus_collector.report.figures import Figures, TargetFigures, TownFigures
+from campus_collector.report.figures import Count, Figures, TargetFigures, TownFigures
 from campus_collector.report.words import UNITS, month_words
 from campus_wire.language import Language, Text
+from campus_wire.shown import percent
 
 STEADY = 0.0005
 """A change that the table shows as 0.0."""
@@ -33,20 +33,27 @@ def _state(figures: Figures, language: Language) -> str:
     unit = UNITS[first.target]
     where = figures.scope_name if figures.scope else ("全县" if language == "zh" else "the county")
     month = month_words(figures.month, language)
-    zh = f"{month}，{where}应考核的{first.count.judged}{unit.zh}中，{first.count.met}{_measure(unit.zh)}达到{TARGET_WORDS[first.target].zh}要求，达标率{percent(first.count.ratio or 0)}"
-    en = f"In {month}, {first.count.met} of {first.count.judged} {unit.en} in {where} met “{TARGET_WORDS[first.target].en}”: {percent(first.count.ratio or 0)}"
+    zh = f"{month}，{where}应考核的{first.count.judged}{unit.zh}中，{first.count.met}{_measure(unit.zh)}达到{TARGET_WORDS[first.target].zh}要求，{_rate_words(first.count).zh}"
+    en = f"In {month}, {first.count.met} of {first.count.judged} {unit.en} in {where} met “{TARGET_WORDS[first.target].en}”: {_rate_words(first.count).en}"
     change = _change(first)
     if change is not None:
         zh, en = zh + change.zh, en + change.en
-    rest = [(one, percent(one.count.ratio or 0)) for one in others]
+    rest = [(one, _rate_words(one.count, short=True)) for one in others]
     if rest:
-        zh += "；" + "，".join(f"{TARGET_WORDS[one.target].zh}{share}" for one, share in rest)
-        en += "; " + ", ".join(f"{TARGET_WORDS[one.target].en} {share}" for one, share in rest)
+        zh += "；" + "，".join(f"{TARGET_WORDS[one.target].zh}{share.zh}" for one, share in rest)
+        en += "; " + ", ".join(f"{TARGET_WORDS[one.target].en} {share.en}" for one, share in rest)
     return Text(en + ".", zh + "。").in_(language)
 
 
+def _rate_words(count: Count, *, short: bool = False) -> Text:
+    if not count.has_data:
+        return Text("no data", "无数据")
+    text = percent(count.ratio or 0)
+    return Text(text, text if short else f"达标率{text}")
+
+
 def _change(one: TargetFigures) -> Text | None:
-    now, before = one.count.ratio, one.last_month
+    now, before = one.count.known_ratio, one.last_month
     if now is None or before is None:
         return None
     points = now - before

@@ -33,7 +33,7 @@ WORDS: dict[str, Text] = {
     "schools": Text("3. Schools", "三、学校情况"),
     "failing": Text("4. What does not meet its target", "四、未达标清单"),
     "rooms": Text("5. Recording rooms", "五、录播室"),
-    "live": Text("6. Ready for live lessons", "六、三个课堂就绪情况"),
+    "live": Text("6. Ready for live lessons (line tested outside lessons)", "六、三个课堂就绪情况（课外测线路）"),
     "platforms": Text("7. Cloud platforms", "七、云平台访问"),
     "ledger": Text("8. Problem ledger", "八、问题台账"),
     "data": Text("9. How complete the data are", "九、数据完整性"),
@@ -62,7 +62,7 @@ WORDS: dict[str, Text] = {
     "c_target": Text("target", "指标"),
     "c_subjects": Text("judged", "应考核数"),
     "c_met": Text("met", "达标"),
-    "c_not_met": Text("not met", "不达标"),
+    "c_not_met": Text("not met", "未达标"),
     "c_insufficient": Text("too few data", "数据不足"),
     "c_exempt": Text("exempt", "免考核"),
     "c_ratio": Text("rate", "达标率"),
@@ -77,7 +77,10 @@ WORDS: dict[str, Text] = {
     "c_results": Text("valid results", "有效结果数"),
     "c_classroom": Text("classroom or subject", "班级或对象"),
     "c_verdict": Text("verdict", "判定"),
-    "c_measured": Text("measured, Mbit/s", "实测速率（Mbit/s）"),
+    "c_decided": Text("passed of valid", "合格情况"),
+    "decided": Text("{passing} of {valid}; {share} needed", "{valid}次中{passing}次合格，要求{share}"),
+    "decided_of": Text("{passing} of {valid}", "{valid}次中{passing}次合格"),
+    "c_measured": Text("measured where short, Mbit/s", "未达要求时的实测速率（Mbit/s）"),
     "c_required": Text("required, Mbit/s", "要求（Mbit/s）"),
     "c_cause": Text("likeliest cause", "主要原因"),
     "c_unit": Text("who has to act", "责任单位"),
@@ -109,6 +112,8 @@ WORDS: dict[str, Text] = {
     "overdue": Text("overdue", "逾期未销号"),
     "contradicted": Text("measurements contradict the claim", "实测与整改结论不符"),
     "both": Text("overdue; measurements contradict the claim", "逾期未销号；实测与整改结论不符"),
+    "l_opening": Text("open before the month", "月初未销号"),
+    "l_ended": Text("joined to a school's problem, or no longer judged", "并入全校问题或不再考核"),
     "l_opened": Text("opened in the month", "本月新立案"),
     "l_struck": Text("struck off in the month", "本月销号"),
     "l_contradicted": Text("claims contradicted by measurements", "实测与整改结论不符"),
@@ -123,7 +128,7 @@ WORDS: dict[str, Text] = {
     "s_uplink": Text("school to bureau", "学校至教育局"),
     "n_failing": Text("nothing: every subject meets its target", "全部达标，无未达标对象。"),
     "n_rooms": Text("no school must have a recording room this month", "本月没有应建录播室的学校。"),
-    "n_live": Text("every judged school is ready", "应考核学校全部就绪。"),
+    "n_live": Text("the line of every judged school is ready", "应考核学校线路全部就绪。"),
     "n_platforms": Text("no platform is judged this month", "本月没有考核的云平台。"),
     "n_ledger_lines": Text("none is overdue or contradicted", "没有逾期或与实测不符的问题。"),
     "n_units": Text("nothing is open", "没有未销号的问题。"),
@@ -147,12 +152,33 @@ WORDS: dict[str, Text] = {
         "{names}的判定规则在本月内调整；当月按月初生效的规则判定。",
     ),
     "score_note": Text(
+        "“All targets” is the mean of the town's rates of the targets that all towns with data have: {names}; equal means share a rank."
+        " Towns in which fewer than half of such a target's subjects have enough data are not ranked.",
+        "综合达标率为各镇街共有指标（{names}）达标率的平均值；数值相同名次并列。其中某项指标有半数以上对象数据不足的镇街不参加排名。",
+    ),
+    "score_note_none": Text(
+        "No town is ranked: too few subjects have enough data, or the towns have no target in common.",
+        "本月不作排名：有足够数据的对象过少，或各镇街没有共同的指标。",
+    ),
+    "score_note_all": Text(
         "“All targets” is the mean of the town's rates of its targets; equal means share a rank.",
         "综合达标率为该镇街各项指标达标率的平均值；数值相同名次并列。",
     ),
+    "no_data": Text("no data", "无数据"),
+    "not_ranked": Text("not ranked", "不排名"),
+    "provisional": Text(
+        "PROVISIONAL CALENDAR: the holidays of this month are not known to the program; Monday to Friday are taken for workdays",
+        "日历暂定：程序尚无本月的节假日安排，暂按周一至周五为上课日计算",
+    ),
+    "looked_until": Text(
+        "The ledger has been worked out up to {day}; what was measured later is not in it yet.",
+        "问题台账已核算至{day}，其后的测量尚未计入。",
+    ),
+    "never_looked": Text("The ledger has not been worked out yet.", "问题台账尚未核算。"),
     "live_note": Text(
-        "Judged on the school's line to the bureau: delay, jitter and loss, idle and under load.",
-        "依据学校至教育局线路的时延、抖动和丢包（空闲及满载）判定。",
+        "Judged on tests of the school's line to the bureau that are made outside lessons: delay, jitter and loss, idle and under load."
+        " It says whether the line could bear a live lesson, not how any lesson went.",
+        "依据学校至教育局线路在非上课时段的测试结果（空闲及满载时的时延、抖动和丢包）判定：反映线路能否承载三个课堂，不反映课堂上的实际情况。",
     ),
     "method_1": Text(
         "Line rate = measured payload rate × (payload + all headers, preamble and gap) / payload; both directions count.",
@@ -164,8 +190,9 @@ WORDS: dict[str, Text] = {
     ),
     "method_3": Text(
         "A result that was not sound (other traffic, busy gateway, machine switched off, untrusted clock) is kept and shown, never judged."
-        " “Measured” is the median of the month's valid results, slower direction.",
-        "测量条件不满足的结果（其他流量过高、网关过忙、教室电脑未开机、时钟不可信）予以保留和公示，但不参与判定。“实测速率”为当月有效结果中较慢方向的中位数。",
+        " A month is decided by the share of valid results that pass; “measured” is the median of those that fell short, slower direction (of all valid"
+        " ones where data are too few).",
+        "测量条件不满足的结果（其他流量过高、网关过忙、教室电脑未开机、时钟不可信）予以保留和公示，但不参与判定。当月结论由有效结果的合格率决定；“实测速率”为其中未达要求的结果较慢方向的中位数（数据不足时为全部有效结果的中位数）。",
     ),
     "method_4": Text(
         "The quick test ends as soon as it is sure; agreement compares it with ten seconds of iperf3 within the same hour.",
@@ -206,7 +233,7 @@ FORECASTS: dict[str, Text] = {
 }
 VERDICTS: dict[str, Text] = {
     "met": Text("met", "达标"),
-    "not_met": Text("not met", "不达标"),
+    "not_met": Text("not met", "未达标"),
     "insufficient": Text("too few data", "数据不足"),
     "exempt": Text("exempt", "免考核"),
 }

@@ -7,7 +7,7 @@ from typing import Any
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
-from campus_collector.report.document import Chart, Column, Document, Heading, Paragraph, Table
+from campus_collector.report.document import Chart, Column, Document, Heading, Paragraph, Table, as_number
 
 FORMATS = {
     "count": "#,##0",
@@ -111,7 +111,9 @@ def _sheet(book: Workbook, name: str, table: Table, words: _Words) -> None:
             elif isinstance(cell, str):
                 sheet.write_string(number, place, cell, words.text)
             else:
-                sheet.write_number(number, place, round(cell * SCALES.get(column.kind, 1), 9), words.of(column))
+                sheet.write_number(
+                    number, place, round(as_number(cell, column.kind) * SCALES.get(column.kind, 1), 9), words.of(column)
+                )
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, len(table.rows), len(table.columns) - 1)
     sheet.repeat_rows(0)

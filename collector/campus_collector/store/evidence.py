@@ -44,12 +44,20 @@ class EvidenceTable:
             for row in rows:
                 yield DayRow(*row)
 
-    def first_day(self) -> int | None:
-        """The first day with evidence (since 1970); None of none."""
+    def first_day(self, since: int = 0) -> int | None:
+        """The first day with evidence from a day on (since 1970); None of none."""
         row = self._database.one(
-            "SELECT min((SELECT min(day) FROM day_evidence d WHERE d.school = s.id)) FROM school s"
+            "SELECT min((SELECT min(day) FROM day_evidence d WHERE d.school = s.id AND d.day >= ?)) FROM school s",
+            (since,),
         )
         return row[0] if row else None
+
+    def on_day(self, day: int) -> list[tuple[str, str, str]]:
+        """(school, subject, target) that have evidence of a day."""
+        return self._database.all(
+            "SELECT d.school, d.subject, d.target FROM school s JOIN day_evidence d ON d.school = s.id AND d.day = ?",
+            (day,),
+        )
 
     def of_subject(self, school: str, subject: str, target: str, first: int, last: int) -> list[DayRow]:
         """One subject's evidence, day by day: a look-up for each."""

@@ -5,15 +5,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from campus_collector.causes_now import standings_in, with_one_cause_in
 from campus_collector.export.fleet import UP_WITHIN
 from campus_collector.judge.agreement import total
-from campus_collector.judge.derivation import cause_words
+from campus_collector.judge.derivation import cause_words, deciding_words
 from campus_collector.judge.explanations import WORDS as CAUSES
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS, Target
 from campus_collector.judge.rules import RULES
+from campus_collector.judge.table import area_ratio_words
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_collector.judge.workdays import is_provisional, last_announced_day
 from campus_collector.judging import required_of
+from campus_collector.ledger.standing import Standing
 from campus_collector.service import Service
 from campus_collector.store.interface import Agent, Latest, School, Subject
 from campus_collector.verdicts import TARGET_OF, shared_causes
@@ -47,6 +51,7 @@ from campus_wire.records import (
     ThroughputRecord,
     ThroughputResult,
 )
+from campus_wire.shown import percent, percent_as_written
 
 OTHER_TARGETS = ("recording_room", "live_class")
 """Targets of a school that have no row of a subject of their own."""
@@ -238,7 +243,10 @@ class Reader:
     def school(self, school: School) -> SchoolView:
         """One school in full."""
         latest = {(one.subject, one.kind): one for one in self._service.store.latest(school.id)}
-        verdicts = {(one.target, one.subject): one for one in self._service.verdicts.subjects(self._month, school.id)}
+        judged = self._service.verdicts.subjects(self._month, school.id)
+        standings = standings_in(self._service, self._month, school.id)
+        judged = with_one_cause_in(self._service, self._month, judged, standings)
+        verdicts = {(one.target, one.subject): one for one in judged}
         segments: dict[str, list[SegmentRow]] = {"classroom": [], "uplink": []}
         services = []
         for subject in self._service.store.subjects(school.id):
@@ -259,7 +267,7 @@ class Reader:
             school.id,
             school.name,
             school.town_name,
-            self._shared(verdicts.values(), school.id),
+            self._shared(judged, standings, school.id),
             self._dhcp(latest.get(("lan", "network"))),
             segments["classroom"],
             segments["uplink"],
@@ -271,10 +279,15 @@ class Reader:
             note,
         )
 
-    def _shared(self, verdicts: Iterable[SubjectVerdict], school: str) -> str:
-        """What all classrooms have in common, if they do."""
-        found = shared_causes(verdicts).get(school)
-        return "" if found is None else self._in(cause_words(found.cause))
+    def _shared(self, verdicts: Iterable[SubjectVerdict], standings: Iterable[Standing], school: str) -> str:
+        """What all classrooms have in common, if they do: as the ledger's open problem of the whole school says it, when there is one."""
+        if any(one.is_open and not one.problem.subject for one in standings):
+            led = [one for one in verdicts if one.problem is not None]
+            whole = {one.problem.id for one in standings if one.is_open and not one.problem.subject}
+            found = next((one.causes[0] for one in led if one.problem in whole), None)
+            return "" if found is None else self._in(cause_words(found))
+        shared = shared_causes(verdicts).get(school)
+        return "" if shared is None else self._in(cause_words(shared.cause))
 
     def _dhcp(self, latest: Latest | None) -> str:
         """More than one DHCP server on a link: machines get wrong addresses at random."""
@@ -322,7 +335,7 @@ class Reader:
         counts = [(v, int(getattr(area, v))) for v in Verdict]
         spoken = ", ".join(f"{self._in(VERDICT_WORDS[v])} {n}" for v, n in counts)
         picture = share_picture([(v.value, n) for v, n in counts if v is not Verdict.EXEMPT], f"{title}: {spoken}")
-        ratio = "—" if area.compliance_ratio is None else f"{area.compliance_ratio:.1%}"
+        ratio = self._in(area_ratio_words(area))
         shown = [(self._badge(v), n) for v, n in counts if n or v is not Verdict.EXEMPT]
         judged = area.met + area.not_met + area.insufficient
         total = self._w("subjects_count", count=judged)
@@ -350,7 +363,9 @@ class Reader:
         record = _record(throughput.ok if throughput else None)
         newest = throughput.any if throughput else None
         rates = [(name, _rate(record, name)) for name in ("down", "up")]
-        spoken = "; ".join(f"{self._w(name)} {self._in(rate_words(rate))}" for name, rate in rates)
+        limits = (required * self._policy.tolerance_ratio, required)
+        written = [(self._w(name), self._in(rate_words(rate, *limits))) for name, rate in rates]
+        spoken = "; ".join(f"{name} {rate}" for name, rate in written)
         wanted = self._w("required", rate=self._in(rate_words(required)))
         picture = ""
         if record is not None and required:
@@ -362,7 +377,7 @@ class Reader:
             id=subject.id,
             name=self._w("uplink") if subject.kind == "uplink" else subject.name,
             picture=picture,
-            rates=[(self._w(name), self._in(rate_words(rate))) for name, rate in rates] if record else [],
+            rates=written if record else [],
             required=wanted,
             latency=self._latency(record, latency.ok if latency else None),
             latest=badge,
@@ -385,16 +400,17 @@ class Reader:
         return self._w(
             "inspection",
             when=self._when(result),
-            down=self._inspected(record, "down"),
-            up=self._inspected(record, "up"),
+            down=self._inspected(record, "down", required),
+            up=self._inspected(record, "up", required),
             verdict=self._in(VERDICT_WORDS[verdict]),
             machine=self._w("own_machine" if result.record.own_machine else "other_machine"),
             browser=browser_words(result.record.browser),
         )
 
-    def _inspected(self, record: ThroughputRecord, name: str) -> str:
+    def _inspected(self, record: ThroughputRecord, name: str, required: float) -> str:
         direction = getattr(record, name)
-        return ("≥ " if direction and direction.lower_bound else "") + self._in(rate_words(_rate(record, name)))
+        text = self._in(rate_words(_rate(record, name), required * self._policy.tolerance_ratio, required))
+        return ("≥ " if direction and direction.lower_bound else "") + text
 
     def _port(self, latest: Latest | None) -> str:
         """What the switch says of the port; nothing when it has not for a day."""
@@ -412,7 +428,11 @@ class Reader:
             link=self._in(link_words(record)),
             found_by=self._in(FOUND_BY_WORDS[record.found_by]),
         )
-        return said if not errors or errors < ERROR_RATIO else said + self._w("port_errors", ratio=f"{errors:.2%}")
+        return (
+            said
+            if not errors or errors < ERROR_RATIO
+            else said + self._w("port_errors", ratio=percent(errors, decimals=2))
+        )
 
     def _service_row(self, subject: Subject, latest: Latest | None, verdict: SubjectVerdict) -> ServiceRow:
         newest = latest.any if latest else None
@@ -432,10 +452,15 @@ class Reader:
             latest_word=word,
             latest_when=self._when(newest),
             latest_note=note,
-            first_byte=self._in(duration_words(record.first_byte_seconds if record else None)),
+            first_byte=self._in(duration_words(record.first_byte_seconds if record else None, *self._slowest(verdict))),
             month=self._badge(verdict.verdict),
             month_note=self._progress(verdict),
         )
+
+    def _slowest(self, verdict: SubjectVerdict) -> tuple[float, ...]:
+        """The longest time to the first byte that the policy allows."""
+        limit = verdict.rule.max_first_byte_seconds if verdict.rule is not None else None
+        return () if limit is None else (limit,)
 
     def _target_row(self, verdict: SubjectVerdict) -> TargetRow:
         return TargetRow(
@@ -506,7 +531,9 @@ class Reader:
         elif verdict is Verdict.NOT_MET and isinstance(result, ThroughputResult) and required is not None:
             rates = [rate for rate in (_rate(result.record, "down"), _rate(result.record, "up")) if rate is not None]
             least = self._in(rate_words(required * self._policy.tolerance_ratio))
-            note = self._w("below", rate=self._in(rate_words(min(rates))), least=least)
+            note = self._w(
+                "below", rate=self._in(rate_words(min(rates), required * self._policy.tolerance_ratio)), least=least
+            )
         return self._badge(verdict), note
 
     def _latency(self, record: ThroughputRecord | None, own: AnyResult | None) -> str:
@@ -527,7 +554,7 @@ class Reader:
             return self._w("not_judged")
         return self._w(
             "progress",
-            passing=evidence.passing_results,
+            decided=self._in(deciding_words(evidence.passing_results, evidence.valid_results, rule)),
             valid=evidence.valid_results,
             need=rule.min_valid_results,
             days=evidence.days,
@@ -560,7 +587,7 @@ class Reader:
                 facts.append((self._w("config_problem"), self._in(problem)))
         valid = host.ok if host else None
         if isinstance(valid, HostResult) and valid.record is not None:
-            facts.append((self._w("cpu"), f"{valid.record.cpu_ratio:.0%}"))
+            facts.append((self._w("cpu"), percent(valid.record.cpu_ratio, decimals=0)))
             facts.append((self._w("memory"), self._in(size_words(valid.record.memory_available_bytes))))
             facts.append((self._w("disk"), self._in(size_words(valid.record.disk_free_bytes))))
         return facts
@@ -573,8 +600,11 @@ class Reader:
         return self._w("agreement", agreeing=found.agreeing, compared=found.compared)
 
     def _judged_by(self) -> str:
-        tolerance = f"{1 - self._policy.tolerance_ratio:.0%}"
-        return self._w("judged_by", version=self._policy.version, tolerance=tolerance)
+        tolerance = percent_as_written(1 - self._policy.tolerance_ratio)
+        text = self._w("judged_by", version=self._policy.version, tolerance=tolerance)
+        if not is_provisional(self._month.last_day):
+            return text
+        return f"{text} {self._w('provisional', day=last_announced_day())}"
 
     def _updated(self) -> str:
         local = self._now.astimezone(self._service.verdicts.zone)

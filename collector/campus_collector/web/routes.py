@@ -5,23 +5,26 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campus_collector.explaining import explain
+from campus_collector.http import HttpProblem
 from campus_collector.judge.derivation import cause_words, conclusion, rule_words
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
+from campus_collector.judge.workdays import last_announced_day
 from campus_collector.people.people import reach_of
 from campus_collector.service import Service
 from campus_collector.web.model import Reader
 from campus_collector.web.pages import Pages
 from campus_collector.web.words import WORDS
 from campus_wire.language import Language
+from campus_wire.shown import percent
 
 
 def routes(service: Service, pages: Pages | None = None) -> list[Route]:
     """The pages that only show."""
     pages = pages or Pages(service)
 
-    def missing(language: Language, name: str) -> tuple[int, str]:
-        return 404, pages.render("message.html", language, message=WORDS["not_found"].in_(language, id=name))
+    def missing(language: Language, key: str, **values: object) -> tuple[int, str]:
+        return 404, pages.render("message.html", language, message=WORDS[key].in_(language, **values))
 
     async def overview(request: Request) -> Response:
         session, town = pages.session(request), reach_of(request).town
@@ -40,7 +43,7 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
             reader = Reader(service, language, town=town)
             view = reader.find_school(school_id)
             if view is None:
-                return missing(language, school_id)
+                return missing(language, "no_such_school", id=school_id)
             judged_by, updated = reader.foot()
             values = {"school": view, "month": reader.month_words(), "judged_by": judged_by, "updated": updated}
             return 200, pages.render("school.html", language, session, **values)
@@ -62,16 +65,21 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
         month = _month(request.query_params.get("month"), service)
 
         def page(language: Language) -> tuple[int, str]:
-            found = explain(service, target, school_id, subject, month) if target in TARGET_NAMES else None
+            if target not in TARGET_NAMES:
+                return missing(language, "no_such_target", target=target)
+            found = explain(service, target, school_id, subject, month)
             if found is None or not reach.covers(found.verdict.town):
-                return missing(language, f"{target} {school_id}/{subject}")
+                name = TARGET_WORDS[target].in_(language)
+                return missing(language, "no_such_subject", target=name, subject=f"{school_id}/{subject}", month=month)
             words = rule_words(found.rule, found.about.required_bits_per_second, found.tolerance_ratio)
             values = {
                 "found": found,
                 "title": TARGET_WORDS[target].in_(language),
                 "rule": words.in_(language),
                 "conclusion": [one.in_(language) for one in conclusion(found.verdict)],
-                "causes": [(f"{one.weight:.0%}", cause_words(one).in_(language)) for one in found.verdict.causes],
+                "causes": [
+                    (percent(one.weight, decimals=0), cause_words(one).in_(language)) for one in found.verdict.causes
+                ],
                 "earlier": str(month.before()),
                 "later": str(month.next()) if month.next().start <= service.verdicts.this_month().start else None,
                 "zone": month.zone,
@@ -89,11 +97,13 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
 
 
 def _month(text: str | None, service: Service) -> Month:
-    """The month asked for; this one when it is none."""
-    try:
-        return parse_month(text or "", service.verdicts.zone)
-    except ValueError:
+    """The month asked for; this one when none is. Raises HttpProblem 400 for what is no month: another one would be a wrong answer."""
+    if not text:
         return service.verdicts.this_month()
+    try:
+        return parse_month(text, service.verdicts.zone)
+    except ValueError as error:
+        raise HttpProblem(400, "Bad query", str(error)) from None
 
 
 def _policy(service: Service, language: Language) -> dict[str, object]:
@@ -107,4 +117,10 @@ def _policy(service: Service, language: Language) -> dict[str, object]:
             entries.append(
                 (TARGET_WORDS[target].in_(language), one.source, one.effective_from, in_force, words.in_(language))
             )
-    return {"entries": entries, "policy": policy, "ledger": policy.ledger, "text": policy.text}
+    return {
+        "entries": entries,
+        "policy": policy,
+        "ledger": policy.ledger,
+        "text": policy.text,
+        "calendar_known": last_announced_day(),
+    }

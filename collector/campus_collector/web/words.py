@@ -3,6 +3,7 @@
 import re
 
 from campus_wire.language import Text
+from campus_wire.shown import megabits, milliseconds, rounded
 
 WORDS: dict[str, Text] = {
     "problems": Text("Problem ledger", "问题台账"),
@@ -202,6 +203,15 @@ WORDS: dict[str, Text] = {
         "Policy version {version}; line rates; tolerance {tolerance}.",
         "政策版本 {version}；按线路速率判定；允许测量误差 {tolerance}。",
     ),
+    "provisional": Text(
+        "PROVISIONAL CALENDAR: holidays are known to the program up to {day} only; for later days Monday to Friday are taken for workdays.",
+        "日历暂定：程序已知的节假日安排仅到 {day}，其后暂按周一至周五为上课日计算。",
+    ),
+    "calendar_known": Text(
+        "Holidays and make-up workdays are known up to {day}; for later days Monday to Friday are taken for workdays, provisionally.",
+        "节假日与调休安排已知至 {day}；其后暂按周一至周五为上课日计算。",
+    ),
+    "doubtful": Text("doubtful: ", "存疑："),
     "targets": Text("This month by target", "本月各项指标"),
     "rate_of": Text("Compliance rate", "达标率"),
     "no_subjects": Text("nothing to judge yet", "暂无考核对象"),
@@ -235,8 +245,8 @@ WORDS: dict[str, Text] = {
     "latest": Text("Latest test", "最近一次测量"),
     "this_month": Text("This month", "本月结论"),
     "progress": Text(
-        "{passing} of {valid} valid tests pass; {valid}/{need} tests on {days}/{need_days} days",
-        "{valid} 次有效测量中 {passing} 次合格；需 {need} 次、{need_days} 天，已有 {valid} 次、{days} 天",
+        "{decided}; {valid}/{need} tests on {days}/{need_days} days",
+        "{decided}；需 {need} 次、{need_days} 天，已有 {valid} 次、{days} 天",
     ),
     "rtt": Text("RTT {idle} idle, {working} under load", "空闲时延 {idle}，负载时延 {working}"),
     "rtt_idle": Text("RTT {idle}", "时延 {idle}"),
@@ -277,7 +287,12 @@ WORDS: dict[str, Text] = {
     "empty_3": Text(
         "3. The first results appear here within a few minutes.", "第三步：几分钟后，首批测量结果会显示在本页。"
     ),
-    "not_found": Text("No such school: {id}", "没有这所学校：{id}"),
+    "no_such_school": Text("No such school: {id}", "没有这所学校：{id}"),
+    "no_such_problem": Text("No such problem: {number}", "没有这个问题：{number}"),
+    "no_such_subject": Text(
+        "{subject} was not judged by {target} in {month}.", "{month} 没有考核对象 {subject}（指标 {target}）。"
+    ),
+    "no_such_target": Text("No such target: {target}", "没有这项指标：{target}"),
     "back": Text("All schools", "全部学校"),
     "legend": Text(
         "Solid line: required rate. Dotted line: required rate less the tolerance. A bar that reaches the dotted line passes.",
@@ -324,12 +339,13 @@ def ago_words(seconds: float) -> Text:
     return Text(f"{age.en} ago", f"{age.zh}前")
 
 
-def rate_words(bits_per_second: float | None) -> Text:
-    """A rate: 兆 is how Chinese readers call Mbit/s (百兆, 千兆)."""
+def rate_words(bits_per_second: float | None, *limits: float) -> Text:
+    """A rate: 兆 is how Chinese readers call Mbit/s (百兆, 千兆). `limits` are rates that it is compared with."""
     if bits_per_second is None:
         return Text("—", "—")
-    megabits = bits_per_second / 1e6
-    text = f"{megabits:.0f}" if megabits >= 995 or megabits == round(megabits) else f"{megabits:.1f}"
+    value = bits_per_second / 1e6
+    decimals = 0 if value >= 995 or value == round(value) else 1
+    text = megabits(bits_per_second, *limits, decimals=decimals)
     return Text(f"{text} Mbit/s", f"{text} 兆")
 
 
@@ -355,13 +371,14 @@ _SYSTEMS = (
 )
 
 
-def duration_words(seconds: float | None) -> Text:
-    """A short time."""
+def duration_words(seconds: float | None, *limits: float) -> Text:
+    """A short time; `limits` are the longest that are allowed."""
     if seconds is None:
         return Text("—", "—")
     if seconds >= 1:
-        return Text(f"{seconds:.2f} s", f"{seconds:.2f} 秒")
-    text = f"{seconds * 1000:.1f}" if seconds < 0.1 else f"{seconds * 1000:.0f}"
+        shown = rounded(seconds, 2, at_most=limits)
+        return Text(f"{shown} s", f"{shown} 秒")
+    text = milliseconds(seconds, *limits, decimals=1 if seconds < 0.1 else 0)
     return Text(f"{text} ms", f"{text} 毫秒")
 
 

@@ -5,7 +5,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -30,6 +30,7 @@ from campus_collector.service import Service
 from campus_collector.web.forms import FORM_ROOM, read_form
 from campus_collector.web.pages import Pages, language_of
 from campus_collector.web.words import WORDS
+from campus_wire.dates import NotADay, parse_day
 from campus_wire.language import Language, Text
 
 MAX_PENDING = 4
@@ -90,7 +91,7 @@ class Work:
         def page(language: Language) -> tuple[int, str]:
             one = self._service.store.ledger.problem(number)
             if one is None or not reach.covers(one.town):
-                message = WORDS["not_found"].in_(language, id=number)
+                message = WORDS["no_such_problem"].in_(language, number=number)
                 return 404, self._pages.render("message.html", language, session, message=message)
             zone = self._service.config.timezone
             today = datetime.now(zone).date()
@@ -203,9 +204,11 @@ class Work:
             return await self._inventory(request, WORDS["form_old"].in_(language), status=409)
         zone = self._service.config.timezone
         try:
-            since = date.fromisoformat(form.get("since", ""))
-        except ValueError:
-            since = datetime.now(zone).date()
+            since = parse_day(typed) if (typed := form.get("since", "").strip()) else datetime.now(zone).date()
+        except NotADay as error:
+            self._pending[form["pending"]] = waiting
+            mistake = f"{WORDS['valid_from'].in_(language)}: {error.text.in_(language)}"
+            return await self._inventory(request, mistakes=[mistake], pending=form["pending"], status=422)
         moment = datetime.combine(since, time(), zone)
         store, now = self._service.store, datetime.now(UTC)
         version = await in_thread(put_in_force, store, waiting.whole, waiting.made, person.name, now, moment)

@@ -36,6 +36,9 @@ def test_a_token_is_printed_alone_and_can_be_revoked(tmp_path: Path) -> None:
         (("judge", "--month", "2026-13"), 2, "a month is written YYYY-MM"),
         (("judge", "--month", "2026-11", "--config", "/nowhere.toml"), 2, "/nowhere.toml: 1 mistake(s)"),
         (("nonsense",), 2, "invalid choice"),
+        (("ledger", "--until", "last week"), 2, "must be a day like 2026-09-01"),
+        (("ledger", "--until", "2026年9月1日", "--json"), 0, ""),
+        (("inventory", "import", "nowhere", "--since", "9/1"), 2, "must be a day like 2026-09-01"),
     ],
 )
 def test_wrong_use_is_told(tmp_path: Path, arguments: tuple[str, ...], code: int, told: str) -> None:

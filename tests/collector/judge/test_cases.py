@@ -1,9 +1,11 @@
-"""A folder a case: results in short, the policy, and the verdict somebody argued for. Add a folder, and it is tested.
+"""A folder a case: results in short, its own policy where it is about one, and the verdict somebody argued for. Add a folder, and it is tested.
 
 `results.json` is in short: local times, rates in Mbit/s of line rate (or `goodput`); `verdicts.json` says why.
 """
 
 import json
+import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,9 @@ import pytest
 
 from campus_collector.judge.day import evidence_by_day
 from campus_collector.judge.month import parse_month
-from campus_collector.judge.policy import read_policy
+from campus_collector.judge.policy import Policy, read_policy
 from campus_collector.judge.rules import RULES
-from campus_collector.judge.verdict import About, judge_month
+from campus_collector.judge.verdict import About, SubjectVerdict, judge_month
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.records import (
@@ -34,6 +36,7 @@ from campus_wire.records import (
 from tests.collector.world import service
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
+SHARED_POLICY = Path(__file__).parent / "cases" / "policy.toml"
 ZONE = ZoneInfo("Asia/Shanghai")
 
 
@@ -91,26 +94,60 @@ def throughput_record(short: dict[str, Any]) -> ThroughputRecord:
     )
 
 
+def policy_of(folder: Path) -> Path:
+    """A case's own policy, where it is about one; else the one that all cases share."""
+    own = folder / SHARED_POLICY.name
+    return own if own.exists() else SHARED_POLICY
+
+
 def test_there_are_enough_cases() -> None:
     assert len(CASES) >= 40
 
 
+def test_a_case_s_own_policy_says_something_of_its_own() -> None:
+    own = [
+        (folder / SHARED_POLICY.name).read_text(encoding="utf-8")
+        for folder in CASES
+        if policy_of(folder) != SHARED_POLICY
+    ]
+    assert SHARED_POLICY.read_text(encoding="utf-8") not in own
+    assert len(own) >= 14
+
+
+@pytest.mark.parametrize(
+    "field", ["passing_share", "min_valid_results", "min_days", "required_bits_per_second", "tolerance_ratio"]
+)
+def test_some_case_depends_on_each_figure_of_the_policy(field: str) -> None:
+    """A policy whose figures could be others without any case noticing would not be tested."""
+    assert any(outcome(folder, field) != outcome(folder, "") for folder in CASES)
+
+
+def outcome(folder: Path, changed: str) -> list[tuple[str, int]]:
+    """A case's verdicts with one figure of every target changed a little, or none."""
+    text = policy_of(folder).read_text(encoding="utf-8")
+    smaller = {
+        "passing_share": 0.93,
+        "min_valid_results": 0.5,
+        "min_days": 0.5,
+        "required_bits_per_second": 0.9,
+        "tolerance_ratio": 0.9,
+    }
+    if changed:
+        text = re.sub(
+            rf"(?m)^({changed} = )([\d_.e]+)", lambda found: f"{found[1]}{_less(found[2], smaller[changed])}", text
+        )
+    return [(str(one.verdict), one.evidence.passing_results) for _, one in judged(folder, read_policy(text))]
+
+
+def _less(number: str, factor: float) -> str:
+    value = float(number) * factor
+    return str(max(1, int(value))) if re.fullmatch(r"\d+", number) else repr(value)
+
+
 @pytest.mark.parametrize("folder", CASES, ids=lambda path: path.name)
 def test_case(folder: Path) -> None:
-    shorts = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     argued = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
-    policy = read_policy((folder / "policy.toml").read_text(encoding="utf-8"))
-    results = [result(short, number) for number, short in enumerate(shorts)]
-    for expected in argued["verdicts"]:
-        month = parse_month(expected["month"], ZONE)
-        target, subject = expected["target"], expected["subject"]
-        rule = policy.in_force(target, month.first_day)
-        required = rule.required_bits_per_second if rule else None
-        kinds = {kind: [one for one in results if kind_of(one) == kind] for kind in ("port", RULES[target].result_kind)}
-        about = About(target, "t01", "s001", subject, required, argued.get("exempt_reason", ""))
-        inside = [one for one in kinds[RULES[target].result_kind] if month.start <= one.started_at < month.end]
-        days = evidence_by_day(inside, kinds["port"], rule, policy, ZONE, required) if rule else {}
-        found = judge_month(about, days, month, policy)
+    for expected, found in judged(folder, read_policy(policy_of(folder).read_text(encoding="utf-8"))):
         said: dict[str, Any] = {
             "verdict": str(found.verdict),
             "diagnosis": found.diagnosis,
@@ -122,3 +159,20 @@ def test_case(folder: Path) -> None:
         }
         wanted = {key: value for key, value in expected.items() if key in said}
         assert {key: said[key] for key in wanted} == wanted, argued["why"]
+
+
+def judged(folder: Path, policy: Policy) -> Iterator[tuple[dict[str, Any], SubjectVerdict]]:
+    """What a case argues for, with what comes out."""
+    shorts = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    argued = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
+    results = [result(short, number) for number, short in enumerate(shorts)]
+    for expected in argued["verdicts"]:
+        month = parse_month(expected["month"], ZONE)
+        target, subject = expected["target"], expected["subject"]
+        rule = policy.in_force(target, month.first_day)
+        required = rule.required_bits_per_second if rule else None
+        kinds = {kind: [one for one in results if kind_of(one) == kind] for kind in ("port", RULES[target].result_kind)}
+        about = About(target, "t01", "s001", subject, required, argued.get("exempt_reason", ""))
+        inside = [one for one in kinds[RULES[target].result_kind] if month.start <= one.started_at < month.end]
+        days = evidence_by_day(inside, kinds["port"], rule, policy, ZONE, required) if rule else {}
+        yield expected, judge_month(about, days, month, policy)

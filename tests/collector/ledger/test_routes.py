@@ -52,7 +52,10 @@ def patch(world: World, token: str | None, body: object, number: int = 1) -> tup
 def test_the_list_and_one_problem(ledger: World) -> None:
     (one,) = ledger.get("/v1/problems").json["problems"]
     assert (one["id"], one["state"], one["overdue"], one["subject"]) == (1, "open", True, "c101")
-    assert one["text"]["zh"] == "一年级1班“百兆进班”未达标：速率稳定在 10 兆左右：端口可能协商为 10 兆（8 次中有 8 次）"
+    assert (
+        one["text"]["zh"]
+        == "一年级1班“百兆进班”未达标：未达要求的测量速率集中在 10 兆左右：端口可能协商为 10 兆（8 次中有 8 次）"
+    )
     assert one["measure"] == ""
     detail = ledger.get("/v1/problems/1").json
     assert [event["words"]["zh"] for event in detail["history"]] == ["立案"]
@@ -253,8 +256,14 @@ def test_the_inventory_by_upload(ledger: World) -> None:
     pending = re.search(r'name="pending" value="([^"]+)"', text)
     assert pending is not None
     assert ledger.service.store.inventory.imports() == [], "looking changes nothing"
-    status, text, _ = browser.post("/inventory/apply", form_token=token, pending=pending[1], since="2026-09-01")
+    for slip in ("2026年9月", "9/1", "20266-09-01", "9999-12-31"):
+        status, text, _ = browser.post("/inventory/apply", form_token=token, pending=pending[1], since=slip)
+        assert (status, "生效日期" in text, ledger.service.store.inventory.imports()) == (422, True, [])
+    status, text, _ = browser.post("/inventory/apply", form_token=token, pending=pending[1], since="２０２６年9月1日")
     assert (status, "已生效：第 1 版" in text) == (200, True)
+    began = ledger.service.store.inventory.imports()[0].effective_from
+    assert began is not None
+    assert began.astimezone(ledger.service.config.timezone).date() == date(2026, 9, 1)
     assert len(ledger.service.store.inventory.current().schools or ()) == 3
     assert ledger.service.store.inventory.imports()[0].imported_by == "李四"
     status, text, _ = browser.post("/inventory/apply", form_token=token, pending=pending[1])

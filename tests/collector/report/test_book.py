@@ -13,15 +13,16 @@ from campus_collector.judge.day import day_number
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import read_policy
 from campus_collector.report import book as book_module
-from campus_collector.report import pdf
+from campus_collector.report.apart import render_apart
 from campus_collector.report.book import Book, NoReport
-from campus_collector.report.figures import content_hash
+from campus_collector.report.figures import Figures, content_hash
 from campus_collector.report.gather import gather
-from campus_collector.report.pdf import FontMissing
-from campus_collector.report.render import FORMS
+from campus_collector.report.pdf_fonts import FontMissing
+from campus_collector.report.render import FORMS, Form
 from campus_collector.store.chain import Chain
 from campus_collector.store.database import Refused
 from campus_wire.bandwidth import Verdict
+from campus_wire.language import Language
 from tests.collector.world import World, collector, days, throughput
 
 RULE_FROM_MID_OCTOBER = """
@@ -44,6 +45,13 @@ SECOND = datetime(2026, 11, 9, 2, tzinfo=UTC)
 def _from_october_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """The collector has been there since October, whatever today is."""
     monkeypatch.setattr(Chain, "first_day", lambda self: day_number(FIRST.date()))
+
+
+def without_fonts(figures: Figures, language: Language, form: Form) -> bytes:
+    """A machine on which no Chinese font is installed."""
+    if form in ("pdf", "docx"):
+        raise FontMissing
+    return render_apart(figures, language, form)
 
 
 def at(month: int, day: int, hour: int = 0) -> datetime:
@@ -147,12 +155,9 @@ def test_the_calendar_closes_what_it_missed_and_writes_files(tmp_path: Path) -> 
 def test_without_a_font_the_figures_are_closed_all_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seed(world)
 
-    def missing() -> None:
-        raise FontMissing
-
     book = Book(world.service)
     with monkeypatch.context() as patched:
-        patched.setattr(pdf, "fonts", missing)
+        patched.setattr(book_module, "render_apart", without_fonts)
         book.close(OCTOBER, at(11, 5, 6))
         forms = {form for form, _ in world.service.store.monthly.documents("2026-10")}
         assert "pdf" not in forms
@@ -285,7 +290,7 @@ def test_a_missing_font_or_folder_costs_no_work_every_minute(tmp_path: Path, mon
         (tmp_path / "reports").unlink()
         book = Book(world.service)
         with monkeypatch.context() as patched:
-            patched.setattr(pdf, "fonts", lambda: (_ for _ in ()).throw(FontMissing()))
+            patched.setattr(book_module, "render_apart", without_fonts)
             for _ in range(3):
                 book.catch_up(at(11, 1, 6))
             assert len(gathered) == 1
