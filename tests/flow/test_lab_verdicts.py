@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.lab.school import DEFAULT_ROOMS, LabSchool, Room
+from tests.lab.school import LabSchool, Room
 
 pytestmark = pytest.mark.lab
+ATTEMPTS = 4
+OF_THIS_MACHINE = ("gateway_cpu", "inconclusive")
 OPTIONS = "[throughput]\nduration_seconds = 3\nwarmup_seconds = 1\n"
 
 
@@ -34,7 +36,7 @@ def row(room: Room, said: dict[str, Any]) -> tuple[str, bool]:
 
 
 def test_every_classroom_s_verdict_is_the_truth_of_its_line(tmp_path: Path) -> None:
-    """19 of 20 measurements must be right: one that is not may be repeated once (the machines that test this are shared)."""
+    """A measurement that says of itself that the machine was too busy is made again; a wrong verdict fails at once."""
     table = [f"{'room':<6}{'true':>6}{'down':>9}{'up':>9}  verdict       naive goodput >= 100"]
     wrong = []
     with LabSchool() as school:
@@ -45,16 +47,18 @@ def test_every_classroom_s_verdict_is_the_truth_of_its_line(tmp_path: Path) -> N
                 assert (said["verdict"], said["validity"], code) == ("insufficient", "endpoint_off", 3)
                 assert said["failure"]["kind"] == "host_unreachable"
                 continue
-            line, right = row(room, said)
-            table.append(line)
-            if not right:
-                code, said = measure(school, config, room)
+            for _ in range(ATTEMPTS - 1):
+                assert said["verdict"] in (room.truth, "insufficient"), said
                 line, right = row(room, said)
-                table.append(f"{line}  (again)")
-                wrong += [] if right else [room.id]
+                table.append(line)
+                if right:
+                    break
+                assert said["verdict"] == room.truth or said["validity"] in OF_THIS_MACHINE, said
+                code, said = measure(school, config, room)
+            line, right = row(room, said)
+            wrong += [] if right else [room.id]
             assert code == {"met": 0, "not_met": 1, "insufficient": 3}[said["verdict"]]
             if room.line_rate_bits_per_second == 100e6:
                 assert line.endswith("not_met"), "a perfect 100 Mbit/s line must show why the naive rule is wrong"
     print("\n" + "\n".join(table))
     assert wrong == [], "\n".join(table)
-    assert len(table) <= 2 + sum(room.on for room in DEFAULT_ROOMS), "\n".join(table)

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -316,3 +316,19 @@ def test_a_look_whether_we_are_on_is_no_complaint(caplog: pytest.LogCaptureFixtu
             half.sendall(b"\0\0")
         time.sleep(0.3)
         assert "client_refused" in caplog.text
+
+
+@pytest.mark.parametrize("length", [110, 111])
+def test_a_hello_no_longer_than_its_answer_gets_none(length: int) -> None:
+    body = b'{"type":"hello","nonce":"' + b"0f" * 32 + b'","versions":[1]}'
+    frame = (length - 4).to_bytes(4, "big") + body[:-1] + b" " * (length - 4 - len(body)) + b"}"
+    with responder() as running:
+        with socket.create_connection(("127.0.0.1", running.port), timeout=5) as sock:
+            sock.sendall(frame[:length])
+            sock.shutdown(socket.SHUT_WR)
+            answer = b""
+            with suppress(OSError):
+                while piece := sock.recv(4096):
+                    answer += piece
+        assert len(answer) < length
+        still_serves(running)

@@ -1,7 +1,7 @@
 """The engine on lines of known rate: namespaces, veth, tbf. The truth is a line rate; what the engine says must be that.
 
-A machine that is too busy to measure may answer `insufficient`, with its own limit named: that is honest, so each test asks again. A
-verdict against the truth is never excused.
+A machine that is too busy to measure may answer `insufficient`, with its own limit named: each test asks again, some times. A
+verdict against the truth is never excused, and an engine that never gives one fails.
 """
 
 import json
@@ -21,7 +21,9 @@ pytestmark = [
     pytest.mark.skipif(_REASON is not None, reason=f"no network namespaces here: {_REASON}"),
 ]
 TARGET = 100
-ATTEMPTS = 3
+OF_THIS_MACHINE = ("gateway_cpu", "gateway_limit", "endpoint_limit", "inconclusive", "cross_traffic")
+ATTEMPTS = 8
+"""A test takes a second: so many also pass where other programs take every core most of the time."""
 _ATTACK = """
 import socket, struct, sys, time
 host, port = sys.argv[1], 5301
@@ -77,7 +79,8 @@ def measure(link: ShapedLink, segment: str = "classroom", target: int = TARGET) 
         assert answer["failure"] is None, answer
         if answer["verdict"] != "insufficient":
             return answer
-    pytest.skip(f"the machine is too busy to measure: {answer['detail']}")
+        assert answer["validity"] in OF_THIS_MACHINE, answer
+    raise AssertionError(f"{ATTEMPTS} times no verdict: {answer['validity']}: {answer['detail']}")
 
 
 def measure_well(link: ShapedLink, verdict: str, capacity: int, segment: str = "classroom") -> dict[str, Any]:
@@ -118,7 +121,7 @@ def test_other_traffic_is_counted_in(link: ShapedLink, capacity: int, verdict: s
     bursty = (sys.executable, "-m", "tests.bench.bursty")
     with link.running(link.near, *bursty, FAR_ADDRESS, mean), link.running(link.far, *bursty, NEAR_ADDRESS, mean):
         time.sleep(0.5)  # Python starts
-        seen = [measure_well(link, verdict, capacity) for _ in range(ATTEMPTS)]
+        seen = [measure_well(link, verdict, capacity) for _ in range(3)]
     assert max(one["record"]["cross_traffic_bits_per_second"] for one in seen) > 5e6, "it comes in bursts"
 
 

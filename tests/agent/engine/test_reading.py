@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campus_agent.engine.pulse import Arrivals, Flaw, Pulse, Sample
-from campus_agent.engine.reading import read_pulse
+from campus_agent.engine.pulse import Arrivals, Flaw, Pulse, Sample, View
+from campus_agent.engine.reading import read_pulse, with_waits
 from tests.agent.engine.line import WIRE_BYTES, Line, others_at, send
 
 TARGET = 100e6
@@ -172,3 +172,68 @@ def test_a_full_queue_that_loses_others_packets_does_not_make_a_line_faster(
     view = read_pulse(send(line, 115e6, subscriber_receives=subscriber_receives), 98e6, 100e6)
     assert view.rate <= 98e6
     assert view.rate + view.unattributed >= 95e6
+
+
+QUEUE = read(Line(97e6))
+PROVED = read(Line(300e6))
+
+
+@pytest.mark.parametrize(
+    ("view", "waited", "flaw"),
+    [
+        (QUEUE, None, None),  # an older responder, an older kernel
+        (QUEUE, 0.002, None),
+        (QUEUE, 0.02, None),  # a queue all the same: the line was full
+        (replace(QUEUE, others=15e6), 0.02, Flaw.WAITED),
+        (replace(QUEUE, others=15e6), 0.002, None),
+        (replace(QUEUE, unattributed=15e6), 0.02, Flaw.WAITED),
+        (replace(QUEUE, offered=90e6), 0.02, Flaw.WAITED),
+        (replace(QUEUE, spread=0.01 * QUEUE.rate), 0.02, Flaw.WAITED),
+        (replace(QUEUE, limit="loss"), 0.02, Flaw.WAITED),
+        (PROVED, 0.02, None),
+        (replace(PROVED, whole=99e6), 0.02, Flaw.WAITED),
+        (replace(PROVED, flaw=Flaw.STARVED), 0.02, Flaw.WAITED),
+        (replace(QUEUE, flaw=Flaw.CLOCK), 0.02, Flaw.CLOCK),
+    ],
+)
+def test_a_pulse_whose_ends_waited_counts_only_with_proof(view: View, waited: float | None, flaw: Flaw | None) -> None:
+    assert with_waits(view, waited, THRESHOLD, TARGET).flaw is flaw
+
+
+def test_one_batch_that_its_sender_paused_in_is_no_queue() -> None:
+    pulse = send(Line(300e6), OFFERED, 0.05)
+    seen = pulse.arrivals
+    seen.sent_ns[-60:] = [seen.sent_ns[-60]] * 60
+    seen.received_ns[-60:] = [seen.received_ns[-60] + 400_000 * n for n in range(60)]
+    assert read_pulse(pulse, THRESHOLD, TARGET).flaw is Flaw.STARVED
+
+
+@pytest.mark.parametrize("same", [1, 2, 200, 466])
+def test_arrivals_in_one_moment_are_too_few(same: int) -> None:
+    pulse = send(Line(300e6), OFFERED, 0.05)
+    moment = pulse.arrivals.received_ns[-1]
+    pulse.arrivals.received_ns[-same:] = [moment] * same
+    samples = [Sample(moment, sample.octets, sample.packets) for sample in pulse.arrivals.samples]
+    view = read_pulse(replace(pulse, arrivals=replace(pulse.arrivals, samples=samples)), THRESHOLD, TARGET)
+    assert view.flaw is (Flaw.TOO_FEW if same > 300 else view.flaw)
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(-(2**62), 2**62)] * 2, st.integers(0, 10**7)), max_size=60),
+    st.lists(st.tuples(*[st.integers(-(2**62), 2**62)] * 3), max_size=12),
+    st.integers(1, 3),
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_a_responder_reports_is_read(
+    rows: list[tuple[int, int, int]], samples: list[tuple[int, int, int]], copies: int
+) -> None:
+    rows = [row for row in rows for _ in range(copies)]
+    seen = Arrivals(
+        received_ns=[row[0] for row in rows],
+        sent_ns=[row[1] for row in rows],
+        sequence=[row[2] for row in rows],
+        count=list(range(1, len(rows) + 1)),
+        samples=[Sample(*sample) for sample in samples],
+        packets=len(rows),
+    )
+    read_pulse(Pulse(seen, (), WIRE_BYTES, 24, 24, subscriber_receives=True), THRESHOLD, TARGET)

@@ -11,7 +11,7 @@ import pytest
 from campus_agent.engine.messages import Flow, Opened, ProtocolError, Refused, Stream
 from campus_agent.engine.report import add_flow, flow_message
 from campus_agent.engine.spec import HANDSHAKE_SECONDS, STREAM_MAGIC
-from campus_agent.engine.stream import Inflow
+from campus_agent.engine.stream import Inflow, send_out
 from campus_agent.engine.stream_reading import ramp_end, read_stream
 from campus_agent.engine.tickets import Tickets
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
@@ -262,3 +262,20 @@ def test_flows_travel_and_come_together_again() -> None:
 def test_a_flow_that_cannot_be_is_refused(flow: Flow) -> None:
     with pytest.raises(ProtocolError):
         add_flow(Inflow(), flow)
+
+
+@pytest.mark.parametrize("rate", [5e5, 10e6, 100e6])
+def test_a_paced_sender_waits_for_its_next_piece(rate: float) -> None:
+    looks = 0
+
+    def look() -> bool:
+        nonlocal looks
+        looks += 1
+        return False
+
+    near, far = socket.socketpair()
+    with near, far:
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8_000_000)
+        sent = send_out(near, rate, time.monotonic_ns() + 300_000_000, 10**9, look)
+    assert sent <= 0.3 * rate / 8 + 20_000
+    assert looks < 1500, "one look for each piece, and one for each pause"

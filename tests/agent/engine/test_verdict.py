@@ -123,6 +123,16 @@ def test_giving_up_names_the_limiting_part(flaw: Flaw, client_sends: bool, valid
     assert ask(views[0], last=True, client_sends=client_sends).done
 
 
+def test_waits_for_a_processor_are_asked_again_and_never_the_line_s() -> None:
+    waits = [flawed(Flaw.WAITED)] * (MAX_FLAWED_PULSES + 1)
+    assert not ask(*waits).done
+    decision = ask(*waits, last=True)
+    assert (decision.done, decision.reached, decision.validity) == (True, None, Validity.GATEWAY_CPU)
+    assert decision.detail == "a processor was waited for in 7 of 7 pulses"
+    assert ask(*waits, capacity(97), last=True).validity is Validity.GATEWAY_CPU
+    assert ask(*waits, capacity(97), capacity(97)).reached is False
+
+
 def test_a_starved_sender_says_how_far_it_came() -> None:
     decision = ask(flawed(Flaw.STARVED, 61.5e6), last=True)
     assert decision.detail == "the gateway, sending, reached 61.5 Mbit/s, not enough to prove 98.0 Mbit/s"

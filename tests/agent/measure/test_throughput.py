@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from campus_agent.engine.waiting import Waiting
 from campus_agent.measure.engines import iperf3
 from campus_agent.measure.guards import Watch, cpu_ratio, soundness
 from campus_agent.measure.icmp import Echoes
@@ -29,8 +30,9 @@ from campus_agent.measure.runner import run_probe
 from campus_agent.measure.throughput_settings import Settings
 from campus_agent.measure.worker import run_worker
 from campus_agent.measure.workers.iperf3 import failure_from_message
-from campus_agent.measure.workers.tasks import Iperf3Task
+from campus_agent.measure.workers.tasks import Iperf3Task, Observed
 from campus_wire.bandwidth import Verdict, verdict_of
+from campus_wire.encapsulation import goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import DirectionRecord, ThroughputResult
 from tests.wire.samples import throughput as sample
@@ -126,12 +128,78 @@ def test_the_gateway_s_own_limits_make_a_result_invalid(
 
 
 @pytest.mark.parametrize(
+    ("rate", "on_the_line", "waited", "validity"),
+    [
+        (97.5, None, 0.0, Validity.OK),  # nobody waited: the line's
+        (97.5, None, 0.005, Validity.OK),
+        (97.5, None, 0.05, Validity.GATEWAY_CPU),
+        (97.0, 97.0, 0.9, Validity.OK),  # seen on the line while it was full, whoever waited beside
+        (90.0, 90.0, 0.9, Validity.OK),
+        (90.0, None, 0.9, Validity.GATEWAY_CPU),
+        (90.0, None, 0.02, Validity.OK),  # so short a wait does not explain it
+        (50.0, None, 0.2, Validity.OK),
+        (50.0, None, 0.5, Validity.GATEWAY_CPU),
+        (
+            98.5,
+            None,
+            0.05,
+            Validity.INCONCLUSIVE,
+        ),  # programs read late what lay in a buffer: it may be as much too high
+        (99.5, None, 0.05, Validity.OK),
+        (98.1, 98.1, 0.05, Validity.INCONCLUSIVE),
+        (97.9, 97.9, 0.05, Validity.INCONCLUSIVE),
+        (98.1, 98.1, 0.0, Validity.OK),
+    ],
+)
+def test_a_wait_for_the_processor_is_never_a_slow_line(
+    rate: float, on_the_line: float | None, waited: float, validity: Validity
+) -> None:
+    record = sample().record
+    direction = DirectionRecord(
+        goodput_from_line_rate(rate * 1e6, record.encapsulation),
+        30_000_000,
+        3.0,
+        line_rate_bits_per_second=None if on_the_line is None else on_the_line * 1e6,
+        cpu_waited_ratio=waited,
+    )
+    both = msgspec.structs.replace(record, down=direction, up=direction, cpu_ratio=1.0)
+    assert soundness(both, SETTINGS)[0] is validity
+    sure = DirectionRecord(47e6, 30_000_000, 3.0, cpu_waited_ratio=0.0)
+    assert soundness(msgspec.structs.replace(both, up=sure), SETTINGS)[0] is Validity.OK, (
+        "one that surely fails is enough"
+    )
+
+
+def test_a_gateway_that_its_own_load_fills_is_no_slow_line() -> None:
+    slow = msgspec.structs.replace(SLOW, cpu_waited_ratio=0.0)
+    record = msgspec.structs.replace(sample().record, down=slow)
+    for busy in (Waiting(own_ratio=0.95), Waiting(network_ratio=0.95)):
+        validity, detail = soundness(record, SETTINGS, {"down": busy})
+        assert (validity, "95% busy" in detail) == (Validity.GATEWAY_CPU, True)
+
+
+def test_the_rate_while_the_line_was_full_stands_for_what_the_ends_managed() -> None:
+    one = load("forward")
+    frame_bits = 1538 * 8
+    slots = [97e6 / frame_bits] * 12 + [(60 + n) * 1e6 / frame_bits for n in range(16)]
+    seen = Observed(slots, 0.1, Waiting(pressure_ratio=0.4))
+    held_up = iperf3.Load({**one.report, "observed": msgspec.to_builtins(seen)}, False, None, None)
+    record = iperf3.interpret(raw(held_up, load("reverse"))).record
+    assert record.down.line_rate_bits_per_second == pytest.approx(97e6)
+    assert record.down.cpu_waited_ratio == pytest.approx(0.4)
+    quiet = msgspec.structs.replace(seen, waiting=Waiting(pressure_ratio=0.001))
+    calm = iperf3.Load({**one.report, "observed": msgspec.to_builtins(quiet)}, False, None, None)
+    assert iperf3.interpret(raw(calm, load("reverse"))).record.down.line_rate_bits_per_second is None
+
+
+@pytest.mark.parametrize(
     ("goodput", "cross", "validity"),
     [
         (94.15e6, 0.0, Validity.OK),
         (94.15e6, 49e6, Validity.OK),  # it reached the target all the same
         (94.15e6, 51e6, Validity.CROSS_TRAFFIC),  # above the guard: somebody was disturbed
         (80e6, 5e6, Validity.OK),  # together 90: the line is slow
+        (91.5e6, 0.9e6, Validity.INCONCLUSIVE),  # 97.2 and so little that it may be an error of counting
         (80e6, 20e6, Validity.CROSS_TRAFFIC),  # together 105: the line may be fast
     ],
 )
