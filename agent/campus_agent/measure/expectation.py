@@ -93,7 +93,8 @@ def leads_to(answer: Answer) -> str | None:
         return None
     try:
         joined = urljoin(answer.url, target.strip())
-        return joined if urlsplit(joined).hostname else None
+        parts = urlsplit(joined)
+        return joined if parts.scheme in ("http", "https") and parts.hostname else None
     except ValueError:
         return None
 

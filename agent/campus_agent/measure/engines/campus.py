@@ -16,7 +16,7 @@ from campus_agent.measure.workers.tasks import CampusAnswer, CampusTask
 from campus_wire.failures import Validity
 
 RESOLVE_TIMEOUT_SECONDS = 5.0
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 1.5
 """To find out which address of a name answers, where it has several."""
 CLASSROOM_DEADLINE_SECONDS = 10.0
 UPLINK_DEADLINE_SECONDS = 20.0

@@ -39,7 +39,7 @@ from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import DirectionRecord, Interval, LatencyRecord, ThroughputRecord
 
 RESOLVE_TIMEOUT_SECONDS = 5.0
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 1.5
 """To find out which address of a name answers, where it has several: libiperf tries only the first."""
 IDLE_ECHOES = 20
 IDLE_ECHO_INTERVAL_SECONDS = 0.02
