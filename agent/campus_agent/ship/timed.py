@@ -9,6 +9,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from campus_agent.measure.resolve import as_asked
+
 
 class TimedSocket:
     """What `http.client` needs of a socket; everything must be over by the deadline, or TimeoutError is raised."""
@@ -70,7 +72,7 @@ def dial(host: str, port: int, seconds: float) -> socket.socket:
     """A connection to the first address that answers; all attempts together take at most so long. Raises OSError."""
     until = monotonic() + seconds
     refused: OSError | None = None
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in socket.getaddrinfo(as_asked(host), port, type=socket.SOCK_STREAM):
         made = socket.socket(family, kind, protocol)
         try:
             left = until - monotonic()
