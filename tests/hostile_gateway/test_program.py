@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -22,16 +23,24 @@ from typing import Any
 
 import pytest
 
+from campus_agent import central
 from campus_agent.clock import Clock, Estimate, system_clock
 from campus_agent.config import AgentConfig, load_config
 from campus_agent.daemon import Daemon, stay_small
+from campus_agent.engine.server import Limits, Responder, ResponderSettings, limits_of
 from campus_agent.known_time import BEHIND_KEY, FLOOR_KEY, TimeFloor
+from campus_agent.measure.probe import Run
+from campus_agent.measure.probes import host
+from campus_agent.now import keep
 from campus_agent.page.house import House, NotNow
 from campus_agent.ship.correct import Known, corrected
 from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.spool.spool import Spool, open_spool
+from campus_wire import records
+from campus_wire.settings import ConfigurationError
 from tests.agent.spool.things import numbers, result
 from tests.flow.programs import ENVIRONMENT, logged, python, running, until
+from tests.wire.samples import throughput
 
 EXAMINATION = datetime(2026, 6, 7, 9, 0, tzinfo=UTC).timestamp()
 TWO_WEEKS = 14 * 86_400.0
@@ -436,3 +445,147 @@ def test_one_row_that_makes_no_sense_costs_that_row(tmp_path: Path) -> None:
     with open_spool(tmp_path) as spool:
         assert len(spool.status().damaged_files) == 1
         assert numbers(spool) == [number for number in range(1, 101) if number not in (20, 60, 80)]
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("campus_agent", "doctor", "--config", "{file}"),
+        ("campus_agent", "--help"),
+        ("campus_agent", "check-config", "--config", "{folder}/校园.toml"),
+        ("campus_collector", "--help"),
+        ("campus_collector", "check-config", "--config", "{folder}/校园.toml"),
+    ],
+)
+def test_a_terminal_that_cannot_write_it_shows_the_rest(
+    tmp_path: Path, encoding: str, command: tuple[str, ...]
+) -> None:
+    config_of(tmp_path, "")
+    argv = [part.format(file=tmp_path / "agent.toml", folder=tmp_path) for part in command]
+    environment = ENVIRONMENT | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "CAMPUS_LANG": "zh"}
+    done = subprocess.run(python(*argv), capture_output=True, env=environment, timeout=60, check=False)
+    assert b"Traceback" not in done.stderr
+    assert done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("blackout", "why"),
+    [
+        ("0001-01-01/9999-12-31", "days like"),
+        ("2026-06-07/2027-06-09", "spans more than 100 days"),
+        ("2926-06-07", "days like"),
+        ("1926-06-07", "days like"),
+    ],
+)
+def test_a_slip_in_a_year_silences_no_school(tmp_path: Path, blackout: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        config_of(tmp_path, f'[timetable]\nblackout = ["{blackout}"]\n')
+    config_of(tmp_path, "")
+    body = b'{"agent":{"school":"s001"},"timetable":{"blackout":["%s"]}}' % blackout.encode()
+    with pytest.raises(central.Refused, match=why):
+        central.check(body, load_config(tmp_path / "agent.toml"), tmp_path / "agent.toml")
+
+
+def test_a_test_is_booked_to_the_day_by_the_collectors_clock(tmp_path: Path) -> None:
+    config = config_of(tmp_path, '[[classroom]]\nid = "c1"\nhost = "127.0.0.1"\n')
+    behind = datetime(2026, 6, 5, 4, 0, tzinfo=UTC)
+    with open_spool(config.state_dir, config.spool) as spool:
+        spool.remember(ESTIMATES_KEY, (Estimate("boot", 10.0, behind.timestamp() + 2 * 86_400, 0.05),))
+        spool.add_test_bytes("classroom", date(2026, 6, 7), 5)
+        made = throughput(started_at=behind, boot_id="boot", monotonic_seconds=0.0)
+        keep(config, made)
+        assert spool.test_bytes_of_day(date(2026, 6, 7))["classroom"] == 5 + records.test_bytes_of(made)
+        assert spool.test_bytes_of_day(date(2026, 6, 5)) == {}
+        spool.add_test_bytes("classroom", date(2036, 1, 1), 1)
+        assert spool.test_bytes_of_day(date(2026, 6, 7)), "a day far ahead removes nothing"
+
+
+def test_a_round_of_devices_is_not_repeated_after_a_restart(tmp_path: Path) -> None:
+    config = config_of(tmp_path, EVERYTHING.replace("device_seconds = 10", "device_seconds = 3600"))
+    clock = system_clock()
+    with open_spool(config.state_dir, config.spool) as spool:
+        daemon = Daemon(config, spool, clock)
+        asyncio.run(live(daemon, lambda: "room" in kept(spool)))
+        daemon.close()
+        again = Daemon(config, spool, clock)
+        again.close()
+        (devices,) = [job for job in again.planner.jobs if job.kind == "devices"]
+        assert again.planner.due(devices) - clock.monotonic() > 3000
+
+
+def test_every_address_without_ipv6_is_every_ipv4_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.socket
+
+    def refused(family: int = socket.AF_INET, *more: Any, **named: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return real(family, *more, **named)
+
+    monkeypatch.setattr("campus_agent.engine.server.socket.socket", refused)
+    responder = Responder(ResponderSettings("::", 0, b"key"))
+    responder.start()
+    monkeypatch.undo()
+    try:
+        socket.create_connection(("127.0.0.1", responder.port), 5).close()
+    finally:
+        responder.stop()
+
+
+def test_a_test_server_serves_what_its_slots_promise() -> None:
+    assert limits_of(1e9).hour_bytes == 450_000_000_000
+    assert limits_of(1e6).hour_bytes == Limits().hour_bytes
+
+
+def test_an_odd_proc_costs_single_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(*_: object, **__: object) -> None:
+        raise RuntimeError("line 'btime' not found in /proc/stat")
+
+    for name in ("boot_time", "sensors_temperatures", "net_io_counters"):
+        monkeypatch.setattr(f"psutil.{name}", odd)
+    settings = host.Settings(tmp_path, 0.01)
+    record = host.interpret(asyncio.run(host.measure(settings, Run(5.0)))).record
+    assert record is not None
+    assert record.uptime_seconds > 0
+    assert record.interfaces == []
+
+
+RESIDENT_DOES_WITHOUT = (
+    *(
+        "argparse",
+        "campus_agent.cli",
+        "campus_agent.enroll",
+        "campus_agent.doctor",
+        "campus_agent.respond",
+        "campus_agent.page",
+    ),
+    *("campus_agent.engine.client", "campus_agent.engine.server", "ctypes", "difflib", "iperf3", "multiprocessing"),
+    *("pysnmp", "scapy", "cryptography", "segno", "xml", "chinese_calendar", "typing_extensions"),
+    *("unittest", "importlib.metadata"),
+)
+
+
+def test_the_resident_program_holds_nothing_that_only_a_worker_or_a_command_needs(tmp_path: Path) -> None:
+    """Asked of the program itself: it is run with a `site` that tells its modules when it ends."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import atexit, os, sys\n"
+        "def tell():\n"
+        "    with open(os.environ['TELL'], 'w') as out:\n"
+        "        print(*(name for name, one in sys.modules.items() if one is not None), sep='\\n', file=out)\n"
+        "if 'campus_agent.resident' in ' '.join(sys.orig_argv): atexit.register(tell)\n"
+    )
+    config_of(tmp_path, EVERYTHING.replace("network_seconds = 10", "network_seconds = 0"))
+    environment = ENVIRONMENT | {"PYTHONPATH": str(tmp_path / "site"), "TELL": str(tmp_path / "modules")}
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        argv = python("campus_agent", "run", "--config", str(tmp_path / "agent.toml"))
+        process = subprocess.Popen(argv, env=environment, stdout=out, stderr=out)
+    try:
+        until(lambda: len(logged(log, "measured")) >= 6, 60, "each kind was measured")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    held = set((tmp_path / "modules").read_text().split())
+    assert "campus_agent.daemon" in held
+    assert sorted(held.intersection(RESIDENT_DOES_WITHOUT)) == []

@@ -28,6 +28,11 @@ class Address:
         return "ipv6" if self.family == socket.AF_INET6 else "ipv4"
 
 
+def as_asked(host: str) -> str | bytes:
+    """As octets where it is ASCII: for a text `getaddrinfo` loads a megabyte of Unicode tables, which stays in the resident agent."""
+    return host.encode() if host.isascii() else host
+
+
 async def resolve(host: str, timeout_seconds: float) -> Address:
     """The address that the system prefers. Raises ProbeFailed at RESOLVE."""
     return (await resolve_all(host, timeout_seconds))[0]
@@ -38,7 +43,7 @@ async def resolve_all(host: str, timeout_seconds: float) -> tuple[Address, ...]:
     began = monotonic()
     try:
         async with asyncio.timeout(timeout_seconds):
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().getaddrinfo(as_asked(host), None, type=socket.SOCK_STREAM)
     except TimeoutError:
         raise ProbeFailed(Operation.RESOLVE, FailureKind.TIMEOUT, f"no answer for {host}") from None
     except (OSError, UnicodeError) as error:
@@ -52,7 +57,7 @@ async def resolve_all(host: str, timeout_seconds: float) -> tuple[Address, ...]:
 def resolve_here(host: str) -> tuple[Address, ...]:
     """The same for a thread of its own. Raises OSError, UnicodeError."""
     began = monotonic()
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    found = socket.getaddrinfo(as_asked(host), None, type=socket.SOCK_STREAM)
     return _distinct(found, monotonic() - began)
 
 
