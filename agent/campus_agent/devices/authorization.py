@@ -115,9 +115,7 @@ def _answer(
     return _digest(given, method, uri, (user, password), client_nonce, count)
 
 
-def _digest(
-    given: dict[str, str], method: str, uri: str, login: tuple[str, str], client_nonce: str, count: int
-) -> str:
+def _digest(given: dict[str, str], method: str, uri: str, login: tuple[str, str], client_nonce: str, count: int) -> str:
     """One answer (RFC 7616 section 3.4); `count` is how often this nonce was used."""
     algorithm, name = given.get("algorithm", "MD5"), _hash_of(given) or "md5"
 

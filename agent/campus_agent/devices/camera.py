@@ -312,9 +312,7 @@ async def _addresses(camera: Camera, media_needed: bool) -> onvif.Services:
     if problem is None and (services.media is not None or not media_needed):
         return services
     try:
-        older = onvif.capabilities(
-            await camera.ask(DEVICE_PATH, DEVICE, "GetCapabilities", onvif.ALL_CAPABILITIES)
-        )
+        older = onvif.capabilities(await camera.ask(DEVICE_PATH, DEVICE, "GetCapabilities", onvif.ALL_CAPABILITIES))
     except ProbeFailed as failed:
         if failed.failure.kind not in _SPOKE:
             raise

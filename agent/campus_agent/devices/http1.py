@@ -125,7 +125,7 @@ class Reader:
         return self.take is not None and self.take(piece)
 
     def _headers(self) -> bool:
-        while self._buffer[:1] in (b"\r", b"\n"):
+        while self._buffer.startswith((b"\r", b"\n")):
             del self._buffer[:1]
         end = _HEAD_END.search(self._buffer, 0, MAX_HEADER_BYTES + 4)
         if end is None:
@@ -149,7 +149,11 @@ class Reader:
                 size = int(text, 16) if text.isalnum() and len(text) <= 8 else -1
             except ValueError:
                 size = -1
-            if size < 0 or (self.take is None and len(self._body) + size > MAX_BODY_BYTES) or size > 64 * MAX_BODY_BYTES:
+            if (
+                size < 0
+                or (self.take is None and len(self._body) + size > MAX_BODY_BYTES)
+                or size > 64 * MAX_BODY_BYTES
+            ):
                 raise HttpError(f"a chunk of {text[:20]!r} octets")
             if size == 0:
                 return True
@@ -172,7 +176,7 @@ def _parsed(head: bytes) -> tuple[int, dict[str, str], tuple[str, ...]]:
     code = line.partition(" ")[0]
     status = ascii_integer(code, 999)
     if not version.startswith("HTTP/1.") or status is None or status < 100:
-        raise HttpError(f"no HTTP answer: {ascii(first[:60])}")
+        raise HttpError(f"no HTTP answer: {first[:60]!a}")
     if len(rest) > MAX_HEADERS:
         raise HttpError(f"more than {MAX_HEADERS} headers")
     headers: dict[str, str] = {}
@@ -192,5 +196,5 @@ def _length(headers: Mapping[str, str]) -> int | None:
         return None
     length = ascii_integer(text, MAX_BODY_BYTES)
     if length is None:
-        raise HttpError(f"a body of {ascii(text[:20])} octets")
+        raise HttpError(f"a body of {text[:20]!a} octets")
     return length

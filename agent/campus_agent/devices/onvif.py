@@ -36,9 +36,46 @@ _REFUSALS = frozenset({"NotAuthorized", "FailedAuthentication", "InvalidSecurity
 """Fault codes for a wrong or missing password: ONVIF Core section 5.11.2.1, WSS SOAP Message Security section 12."""
 
 NEEDED = frozenset(
-    "Envelope Body Fault Code Subcode Value Reason Text faultcode faultstring SystemDateAndTime UTCDateTime TimeZone TZ Date Time Year Month Day"
-    " Hour Minute Second Manufacturer Model FirmwareVersion Service Namespace XAddr Capabilities Media Extension Recording Profiles MediaUri Uri"
-    " JobItem JobToken State".split()
+    [
+        "Envelope",
+        "Body",
+        "Fault",
+        "Code",
+        "Subcode",
+        "Value",
+        "Reason",
+        "Text",
+        "faultcode",
+        "faultstring",
+        "SystemDateAndTime",
+        "UTCDateTime",
+        "TimeZone",
+        "TZ",
+        "Date",
+        "Time",
+        "Year",
+        "Month",
+        "Day",
+        "Hour",
+        "Minute",
+        "Second",
+        "Manufacturer",
+        "Model",
+        "FirmwareVersion",
+        "Service",
+        "Namespace",
+        "XAddr",
+        "Capabilities",
+        "Media",
+        "Extension",
+        "Recording",
+        "Profiles",
+        "MediaUri",
+        "Uri",
+        "JobItem",
+        "JobToken",
+        "State",
+    ]
 ) | {
     f"Get{name}Response"
     for name in (

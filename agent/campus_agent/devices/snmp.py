@@ -238,7 +238,9 @@ class Snmp:
     async def _exchange(
         self, where: tuple[str, int], access: Access, oids: Sequence[str], rows: int, bulk: bool, retries: int
     ) -> _Reply:
-        target = await (_Target6 if ":" in where[0] else _Target).create(where, timeout=TIMEOUT_SECONDS, retries=retries)
+        target = await (_Target6 if ":" in where[0] else _Target).create(
+            where, timeout=TIMEOUT_SECONDS, retries=retries
+        )
         target.arrived = self._arrived.setdefault(access, set())
         command, more = (bulk_cmd, (0, rows)) if rows and bulk else (next_cmd if rows else get_cmd, ())
         if access not in self._engines:
@@ -375,9 +377,9 @@ def _late(seconds: float) -> Failure:
 class _Counting(UdpAsyncioTransport):  # type: ignore[misc]
     """Remembers whose octets arrived, whether the library understands them or not."""
 
-    arrived: set[tuple[str, int]] = set()
+    arrived: set[tuple[str, int]]
 
-    def datagram_received(self, datagram: bytes, transportAddress: Any) -> None:  # noqa: N803 - the library's name
+    def datagram_received(self, datagram: bytes, transportAddress: Any) -> None:
         """Octets of somebody."""
         self.arrived.add((str(transportAddress[0]).partition("%")[0], int(transportAddress[1])))
         super().datagram_received(datagram, transportAddress)
@@ -389,7 +391,7 @@ class _Counting6(_Counting, Udp6AsyncioTransport):  # type: ignore[misc]
     SOCK_FAMILY = Udp6AsyncioTransport.SOCK_FAMILY
     ADDRESS_TYPE = Udp6AsyncioTransport.ADDRESS_TYPE
 
-    def normalize_address(self, transportAddress: Any) -> Any:  # noqa: N803 - the library's name
+    def normalize_address(self, transportAddress: Any) -> Any:
         """As the socket takes it."""
         scope = transportAddress[3] if len(transportAddress) > 3 else 0
         return self.ADDRESS_TYPE((transportAddress[0].partition("%")[0], transportAddress[1], 0, scope))

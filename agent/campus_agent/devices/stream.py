@@ -125,9 +125,7 @@ class _Session:
             nonsense = self._parser.nonsense()
             if nonsense is not None:
                 raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, f"no RTSP answer: {nonsense}") from None
-            raise ProbeFailed(
-                self._step, FailureKind.TIMEOUT, f"no answer to {self._asked or 'connecting'}"
-            ) from None
+            raise ProbeFailed(self._step, FailureKind.TIMEOUT, f"no answer to {self._asked or 'connecting'}") from None
         except OSError as error:
             failure = failure_of(self._step, error)
             raise ProbeFailed(failure.operation, failure.kind, failure.detail) from None

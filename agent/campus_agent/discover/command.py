@@ -15,7 +15,6 @@ from campus_agent.discover.proposal import classroom_endpoints, problems, propos
 from campus_agent.measure.worker import run_worker
 from campus_wire.language import Language, Text
 
-
 _GET_FLAGS, _GET_HARDWARE = 0x8913, 0x8927  # SIOCGIFFLAGS, SIOCGIFHWADDR, linux/sockios.h
 _LOOPBACK, _POINT_TO_POINT, _NO_ARP = 0x8, 0x10, 0x80  # linux/if.h
 _ETHERNET = 1  # ARPHRD_ETHER, linux/if_arp.h

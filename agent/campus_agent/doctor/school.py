@@ -77,7 +77,9 @@ async def devices(config: AgentConfig) -> list[Finding]:
     if not config.devices:
         return []
     found = []
-    for one, seen in zip(config.devices, await poll(config.devices, config.profile_dir, config.timezone.key), strict=True):
+    for one, seen in zip(
+        config.devices, await poll(config.devices, config.profile_dir, config.timezone.key), strict=True
+    ):
         name = one.name if one.name == one.id else f"{one.id} {one.name}"
         check = Text(f"device {name}", f"设备 {name}")
         remedy = Text(

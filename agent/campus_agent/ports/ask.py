@@ -11,8 +11,8 @@ from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.resolve import resolve
 from campus_agent.ports import mibs
 from campus_agent.ports.find import Tables, address_in, address_of, by_address, by_name, neighbours_of_gateway
-from campus_agent.ports.speed import speed_of
 from campus_agent.ports.reading import Place, PortSeen, PortsTask, Reading, SwitchSpec, Wanted
+from campus_agent.ports.speed import speed_of
 from campus_wire.digits import ascii_integer
 from campus_wire.failures import Failure, FailureKind, Operation
 
@@ -223,9 +223,7 @@ def _tables(names: Mapping[str, Mapping[str, Value]], places: Mapping[str, Mappi
             for key, value in places.get(mibs.LLDP_LOC_PORT_ID, {}).items()
         },
         lldp_kinds=_numbers(places.get(mibs.LLDP_LOC_PORT_ID_SUBTYPE, {})),
-        lldp_descriptions={
-            _index(key): _text(value) for key, value in places.get(mibs.LLDP_LOC_PORT_DESC, {}).items()
-        },
+        lldp_descriptions={_index(key): _text(value) for key, value in places.get(mibs.LLDP_LOC_PORT_DESC, {}).items()},
         hardware={
             _index(key): address_of(value)
             for key, value in places.get(mibs.IF_PHYS_ADDRESS, {}).items()

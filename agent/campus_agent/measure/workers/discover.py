@@ -19,8 +19,8 @@ from time import monotonic, sleep
 from typing import Any, Generic, TypeVar
 
 from campus_agent.discover import wsdiscovery
-from campus_agent.discover.frames import Announced, Offered, announced, offered
 from campus_agent.discover.found import Camera, DhcpServer, Found, Host, Neighbour, Task
+from campus_agent.discover.frames import Announced, Offered, announced, offered
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import FailureKind, Operation
 
@@ -85,9 +85,7 @@ def _discover(task: Task, progress: Callable[[Any], None]) -> Found:
     return Found(named, found.neighbours, found.dhcp, found.left_out, failed)
 
 
-def _look_at(
-    interface: str, networks: list[str], task: Task, found: Found, progress: Callable[[Any], None]
-) -> None:
+def _look_at(interface: str, networks: list[str], task: Task, found: Found, progress: Callable[[Any], None]) -> None:
     """One link, into what is found. Raises OSError when it cannot be used."""
     if task.only_dhcp:
         found.dhcp.extend(_ask_dhcp(interface))
