@@ -1,15 +1,10 @@
-"""Whole numbers from text that comes from outside: ASCII digits only, bounded before they are read. Pure."""
+"""Whole numbers in text from outside: ASCII digits only, bounded. `str.isdigit` also takes a superscript, and `int` reads 5 000 digits for long."""
 
 
 def ascii_integer(text: str, maximum: int) -> int | None:
-    """The number that `text` writes in the digits 0 to 9, at most `maximum`; None for anything else.
-
-    `str.isdigit` takes "²" and Arabic digits too, and `int` refuses more than 4 300 digits with an error of its own.
-    """
-    if not (text.isascii() and text.isdigit()):
-        return None
-    digits = text.lstrip("0") or "0"
-    if len(digits) > len(str(maximum)):
+    """The number that these digits write; None for anything but ASCII digits, and for more than `maximum`."""
+    digits = text.lstrip("0") or text[-1:]
+    if not (text.isascii() and text.isdigit()) or len(digits) > len(str(maximum)):
         return None
     number = int(digits)
     return number if number <= maximum else None

@@ -19,7 +19,9 @@ OFFER = COOKIE + b"\x35\x01\x02\x36\x04\x0a\x00\x01\x01\x03\x04\x0a\x00\x01\xfe\
 def frame(options: bytes, *, op: int = 2, transaction: int = TRANSACTION, port: int = 67, tags: bytes = b"") -> bytes:
     reply = bytes([op, 1, 6, 0]) + transaction.to_bytes(4) + bytes(8) + bytes([10, 0, 1, 77]) + bytes(216) + options
     datagram = port.to_bytes(2) + (68).to_bytes(2) + (8 + len(reply)).to_bytes(2) + b"\0\0" + reply
-    header = b"\x45\0" + (20 + len(datagram)).to_bytes(2) + bytes(4) + b"\x40\x11\0\0" + bytes([10, 0, 1, 9]) + b"\xff" * 4
+    header = (
+        b"\x45\0" + (20 + len(datagram)).to_bytes(2) + bytes(4) + b"\x40\x11\0\0" + bytes([10, 0, 1, 9]) + b"\xff" * 4
+    )
     return HEAD + tags + b"\x08\x00" + header + datagram
 
 

@@ -34,7 +34,13 @@ def body(answer: bytes) -> bytes:
 
 
 HONEST = body(soap(INFORMATION.format("<tds:Model>LC-200</tds:Model><tds:FirmwareVersion>5.6.3</tds:FirmwareVersion>")))
-CHINESE = body(soap(INFORMATION.format("<tds:Manufacturer>\u5f55\u64ad</tds:Manufacturer><tds:Model>LC-200</tds:Model><tds:FirmwareVersion>5.6.3</tds:FirmwareVersion>")))
+CHINESE = body(
+    soap(
+        INFORMATION.format(
+            "<tds:Manufacturer>\u5f55\u64ad</tds:Manufacturer><tds:Model>LC-200</tds:Model><tds:FirmwareVersion>5.6.3</tds:FirmwareVersion>"
+        )
+    )
+)
 SPELLINGS: dict[str, bytes] = {
     "honest": HONEST,
     "GBK under UTF-8": CHINESE.decode().encode("gbk"),
@@ -48,7 +54,9 @@ SPELLINGS: dict[str, bytes] = {
     "NUL at its end": HONEST + b"\0\0",
     "NUL within": HONEST.replace(b"LC-200", b"LC-\x00200"),
     "a bare &": HONEST.replace(b"<tds:Model>", b"<tds:Manufacturer>A&B & Co</tds:Manufacturer><tds:Model>"),
-    "an entity nobody declared": HONEST.replace(b"<tds:Model>", b"<tds:Manufacturer>&nbsp;</tds:Manufacturer><tds:Model>"),
+    "an entity nobody declared": HONEST.replace(
+        b"<tds:Model>", b"<tds:Manufacturer>&nbsp;</tds:Manufacturer><tds:Model>"
+    ),
     "elements without an end": HONEST.replace(b"</tds:FirmwareVersion>", b""),
     "it breaks off": HONEST.partition(b"</tds:GetDeviceInformationResponse>")[0],
     "octets after its end": HONEST + b"<junk",
@@ -90,8 +98,18 @@ def test_any_octets_however_they_are_cut(pieces: list[bytes]) -> None:
 
 def test_a_thousand_profiles_cost_what_is_needed_of_them() -> None:
     """A recorder of 256 channels: 3 MB, of which the tokens are kept."""
-    profile = '<trt:Profiles token="p{n}"><tt:Name>x</tt:Name>' + "<tt:VideoSourceConfiguration><tt:Bounds/></tt:VideoSourceConfiguration>" * 40 + "</trt:Profiles>"
-    answer = body(soap("<trt:GetProfilesResponse>" + "".join(profile.format(n=n) for n in range(1000)) + "</trt:GetProfilesResponse>"))
+    profile = (
+        '<trt:Profiles token="p{n}"><tt:Name>x</tt:Name>'
+        + "<tt:VideoSourceConfiguration><tt:Bounds/></tt:VideoSourceConfiguration>" * 40
+        + "</trt:Profiles>"
+    )
+    answer = body(
+        soap(
+            "<trt:GetProfilesResponse>"
+            + "".join(profile.format(n=n) for n in range(1000))
+            + "</trt:GetProfilesResponse>"
+        )
+    )
     assert len(answer) > 2_500_000
     reader = Reader(onvif.NEEDED, onvif.MAX_ANSWER_BYTES)
     for start in range(0, len(answer), 16_384):
@@ -240,7 +258,9 @@ def test_digest_is_taken_where_basic_stands_first(tmp_path: Path) -> None:
                 recv = client.recv  # type: ignore[attr-defined]
 
                 def sendall(self, octets: bytes) -> None:
-                    client.sendall(octets.replace(b"WWW-Authenticate: Digest", b'WWW-Authenticate: Basic realm="cam", Digest'))  # type: ignore[attr-defined]
+                    client.sendall(
+                        octets.replace(b"WWW-Authenticate: Digest", b'WWW-Authenticate: Basic realm="cam", Digest')
+                    )  # type: ignore[attr-defined]
 
             super().serve(One())  # type: ignore[arg-type]
 

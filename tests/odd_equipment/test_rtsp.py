@@ -125,7 +125,10 @@ def test_a_device_that_marks_everything_sendonly_speaks_of_itself() -> None:
     assert seen.words["codec"] == "H264+PCMA"
 
 
-@pytest.mark.parametrize("odd", [UNNAMED, "m=\r\na=control:odd\r\n", "m=audio 0 RTP/AVP \u00b2\r\na=control:odd\r\na=rtpmap:\u00b2 X/\u00b2\r\n"])
+@pytest.mark.parametrize(
+    "odd",
+    [UNNAMED, "m=\r\na=control:odd\r\n", "m=audio 0 RTP/AVP \u00b2\r\na=control:odd\r\na=rtpmap:\u00b2 X/\u00b2\r\n"],
+)
 def test_attributes_of_a_medium_that_is_not_understood_are_its_own(odd: str) -> None:
     found = describe(SESSION + PICTURE.format(control="t") + odd, "rtsp://x.y/", "rtsp://x.y/").media[0]
     assert (found.codec, found.payload_type, found.control) == ("H264", 96, "rtsp://x.y/t")
@@ -206,7 +209,9 @@ def guarded(challenge: str, realm: str, tail: str, asked: Asked) -> bytes | None
     """Wants Digest for everything, tells so in these words, and perhaps hangs up."""
     if asked.method == "OPTIONS" or proved(asked, "n1", realm):
         return None
-    return f"RTSP/1.0 401 Unauthorized\r\nCSeq: {asked.headers['cseq']} \r\n{challenge}{tail}\r\n".encode("utf-8", "surrogateescape")
+    return f"RTSP/1.0 401 Unauthorized\r\nCSeq: {asked.headers['cseq']} \r\n{challenge}{tail}\r\n".encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 GBK = "\u5f55\u64ad".encode("gbk").decode("utf-8", "surrogateescape")
@@ -214,7 +219,10 @@ CHALLENGES = [
     ('WWW-Authenticate: Basic realm="R", Digest realm="R", nonce="n1"\r\n', "R"),
     ('WWW-Authenticate: Digest realm="R", nonce="n1", qop="auth", Basic realm="R"\r\n', "R"),
     ('WWW-Authenticate: Basic realm="R"\r\nwww-authenticate: digest realm="R",nonce="n1",algorithm=md5\r\n', "R"),
-    ('WWW-Authenticate: Digest realm="R", nonce="n1", algorithm=SHA-256\r\nWWW-Authenticate: Digest realm="R", nonce="n1"\r\n', "R"),
+    (
+        'WWW-Authenticate: Digest realm="R", nonce="n1", algorithm=SHA-256\r\nWWW-Authenticate: Digest realm="R", nonce="n1"\r\n',
+        "R",
+    ),
     (f'WWW-Authenticate: Digest realm="{GBK}", nonce="n1"\r\n', GBK),
     ('WWW-Authenticate: Digest realm="a, Basic b", nonce="n1", stale=FALSE\r\n', "a, Basic b"),
 ]
@@ -232,7 +240,9 @@ def test_digest_wherever_it_is_offered_and_never_the_password(tmp_path: Path) ->
         assert not [one for one in device.asked if one.headers.get("authorization", "").lower().startswith("basic")]
 
 
-@pytest.mark.parametrize("answer", [b"RTSP/1.0 401 No\r\n\r\n", b"RTSP/1.0 200 OK\r\n", b"SSH-2.0-x\r\n", b"\x15\x03\x01\x00\x02\x02\x46"])
+@pytest.mark.parametrize(
+    "answer", [b"RTSP/1.0 401 No\r\n\r\n", b"RTSP/1.0 200 OK\r\n", b"SSH-2.0-x\r\n", b"\x15\x03\x01\x00\x02\x02\x46"]
+)
 def test_a_device_that_spoke_is_up(answer: bytes) -> None:
     def says(client: object) -> None:
         client.recv(1000)  # type: ignore[attr-defined]

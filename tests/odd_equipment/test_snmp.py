@@ -107,7 +107,9 @@ def lldp_is(how: object, kinds: tuple[str, ...] = ("bulk", "next")) -> Answer:
 
 
 @pytest.mark.parametrize(
-    "answer", [lldp_is(None, ("bulk",)), lldp_is(2), lldp_is(5), lldp_is(1)], ids=["silent", "noSuchName", "genErr", "tooBig"]
+    "answer",
+    [lldp_is(None, ("bulk",)), lldp_is(2), lldp_is(5), lldp_is(1)],
+    ids=["silent", "noSuchName", "genErr", "tooBig"],
 )
 def test_a_table_that_does_not_come_costs_no_port(tmp_path: Path, answer: Answer) -> None:
     one = port_of(tmp_path, answer, Wanted("c101", "127.0.0.1"))
@@ -202,7 +204,9 @@ def test_what_holds_no_lessons_is_no_storage(name: bytes, blocks: int, read_only
     assert found.numbers["storage_total_bytes"] == 4096 * 100_000_000
 
 
-@pytest.mark.parametrize(("extension", "protocol"), [("AES-256", "aes256"), ("AES-256-C", "aes256"), ("AES-256", "aes256-blumenthal")])
+@pytest.mark.parametrize(
+    ("extension", "protocol"), [("AES-256", "aes256"), ("AES-256-C", "aes256"), ("AES-256", "aes256-blumenthal")]
+)
 def test_both_ways_to_make_a_key_of_256_bits(tmp_path: Path, extension: str, protocol: str) -> None:
     more = f'createUser long SHA "authentication-pw" {extension} "privacy-password"\nrouser long priv\n'
     given = {
@@ -219,7 +223,9 @@ def test_a_short_passphrase_is_our_mistake_and_silence_is_told_in_words_of_v3(tm
     given = {"version": "3", "user": "u", "port": "9", "auth_file": secret(tmp_path, "short", "1234567")}
     silent = given | {"auth_file": secret(tmp_path, "enough", "12345678")}
     began = time.monotonic()
-    mistake, nobody = polled(DeviceSpec("a", "127.0.0.1", "switch-generic", given), DeviceSpec("b", "127.0.0.1", "switch-generic", silent))
+    mistake, nobody = polled(
+        DeviceSpec("a", "127.0.0.1", "switch-generic", given), DeviceSpec("b", "127.0.0.1", "switch-generic", silent)
+    )
     assert time.monotonic() - began < 20
     assert not mistake.up
     assert mistake.failure is not None

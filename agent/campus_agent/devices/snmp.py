@@ -377,7 +377,7 @@ def _late(seconds: float) -> Failure:
 class _Counting(UdpAsyncioTransport):  # type: ignore[misc]
     """Remembers whose octets arrived, whether the library understands them or not."""
 
-    arrived: set[tuple[str, int]] = set()
+    arrived: set[tuple[str, int]]
 
     def datagram_received(self, datagram: bytes, transportAddress: Any) -> None:
         """Octets of somebody."""

@@ -19,6 +19,7 @@ MAX_ELEMENTS = 5_000
 MAX_ATTRIBUTES = 40
 MAX_TEXT = 4_000
 MAX_TAG_BYTES = 16_384
+MAX_NAMES = 500
 _PREDEFINED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _REFERENCE = re.compile(r"&(?:#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6})|(lt|gt|amp|quot|apos));|&")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -95,6 +96,7 @@ class Reader:
     _open: list[tuple[str, Element | None]] = field(default_factory=list)
     _read: int = 0
     _elements: int = 0
+    _names: dict[bytes, str] = field(default_factory=dict)
     _wide: codecs.IncrementalDecoder | None = None
 
     def feed(self, octets: bytes) -> bool:
@@ -134,11 +136,12 @@ class Reader:
             self._text(bytes(self._buffer[place:begin]))
             return begin
         beginning = bytes(self._buffer[begin : begin + _LONGEST_SECTION])
-        for start, end in _SECTIONS:
-            if beginning.startswith(start):
-                return self._section(begin, start, end)
-            if start.startswith(beginning):
-                return None
+        if beginning[1:2] in (b"!", b"?", b""):
+            for start, end in _SECTIONS:
+                if beginning.startswith(start):
+                    return self._section(begin, start, end)
+                if start.startswith(beginning):
+                    return None
         match = _TAG_END.match(self._buffer, begin + 1, begin + MAX_TAG_BYTES)
         if match is None:
             return self._broken_tag(begin)
@@ -170,13 +173,14 @@ class Reader:
         if tag.startswith(b"!"):
             raise XmlRefused("a document type or entity")
         if tag.startswith(b"/"):
-            self._end(_local(self._decoded(tag[1:])))
+            self._end(self._name(tag[1:]))
             return
-        name, *rest = tag.rstrip(b"/").split(None, 1) or [b""]
-        if not _local(self._decoded(name)):
+        raw, *rest = tag.rstrip(b"/").split(None, 1) or [b""]
+        name = self._name(raw)
+        if not name:
             self.odd.add("an element without a name")
             return
-        self._start(_local(self._decoded(name)), b"".join(rest))
+        self._start(name, b"".join(rest))
         if tag.endswith(b"/") and not self.full:
             self._end(self._open[-1][0])
 
@@ -200,13 +204,21 @@ class Reader:
         self._open.append((name, element))
 
     def _end(self, name: str) -> None:
-        names = [one for one, _ in self._open]
-        if name not in names:
+        if not any(one == name for one, _ in reversed(self._open)):
             self.odd.add("an end without a beginning")
             return
         while self._open.pop()[0] != name:
             self.odd.add("elements without an end")
         self.complete = self.root is not None and not self._open
+
+    def _name(self, raw: bytes) -> str:
+        """A local name; a long answer has few of them."""
+        name = self._names.get(raw)
+        if name is None:
+            name = _local(self._decoded(raw))
+            if len(self._names) < MAX_NAMES:
+                self._names[raw] = name
+        return name
 
     def _attributes(self, rest: bytes) -> dict[str, str]:
         found: dict[str, str] = {}

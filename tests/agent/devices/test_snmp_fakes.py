@@ -131,7 +131,13 @@ def test_empty_answers_are_failed_readings(tmp_path: Path) -> None:
 
 def test_one_endless_column_costs_only_what_needs_it(tmp_path: Path) -> None:
     """The processors' column turns in a circle; the disks beside it in the same answers are read."""
-    disk = {2: identifier("1.3.6.1.2.1.25.2.1.4"), 3: text("/"), 4: number(4096), 5: number(1_000_000), 6: number(250_000)}
+    disk = {
+        2: identifier("1.3.6.1.2.1.25.2.1.4"),
+        3: text("/"),
+        4: number(4096),
+        5: number(1_000_000),
+        6: number(250_000),
+    }
 
     def walk(name: Oid, row: int) -> list[tuple[Oid, object]]:
         if name[:10] != STORAGE:

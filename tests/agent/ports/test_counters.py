@@ -42,9 +42,7 @@ def test_a_64_bit_counter_wraps() -> None:
 def test_a_32_bit_counter_wraps() -> None:
     """Once in five minutes at 100 Mbit/s, seen; at a gigabit any number of times, unseen."""
     for speed, expected in ((100e6, 1_000), (1e9, None), (None, None)):
-        before = msgspec.structs.replace(
-            START, octet_bits=32, received_octets=2**32 - 500, speed_bits_per_second=speed
-        )
+        before = msgspec.structs.replace(START, octet_bits=32, received_octets=2**32 - 500, speed_bits_per_second=speed)
         found = passed(before, later(octet_bits=32, received_octets=500, speed_bits_per_second=speed))
         assert found is not None
         assert found.received_octets == expected
