@@ -126,8 +126,7 @@ class Book:
         if held is not None and held[0] == month and monotonic() - held[1] < RECENT_SECONDS and not held[2].closed:
             return held[2]
         figures = self.figures(month)
-        if figures.working is not True:  # what is still being worked out is asked for again
-            self._recent = (month, monotonic(), figures)
+        self._recent = (month, monotonic(), figures)
         return figures
 
     def document(
