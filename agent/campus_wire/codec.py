@@ -6,7 +6,8 @@ fields that this version does not know survive storage and export unchanged.
 
 import zlib
 from datetime import UTC, datetime
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,6 +17,8 @@ from campus_wire.records import AnyResult, Envelope, Receipt, Result
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Largest body, after decompression: a batch of 500 results with full interval series is below 3 MiB."""
 MAX_BATCH_RESULTS = 1000
+MAX_PART_BYTES = 512 * 1024
+"""The largest announcement or agent's state: a thousand classrooms with long names."""
 
 T = TypeVar("T")
 
@@ -40,6 +43,15 @@ _envelope_decoder = msgspec.json.Decoder(Envelope)
 class _Version(msgspec.Struct):
     schema_version: int
 
+
+class _Parts(msgspec.Struct):
+    """The parts of an envelope that hold lists of their own, as they came."""
+
+    agent: msgspec.Raw = msgspec.Raw()
+    announcement: msgspec.Raw = msgspec.Raw()
+
+
+_parts_decoder = msgspec.json.Decoder(_Parts)
 
 _version_decoder = msgspec.json.Decoder(_Version)
 _result_decoder: msgspec.json.Decoder[AnyResult] = msgspec.json.Decoder(AnyResult)
@@ -69,10 +81,33 @@ def decode_envelope(body: bytes) -> Envelope:
     if version != SCHEMA_VERSION:  # first of all: another version may differ in every other field
         text = f"schema_version {version} is not supported; this side speaks {SCHEMA_VERSION}"
         raise WireError("schema_version", text)
-    envelope = _decode(_envelope_decoder, body, "invalid_envelope")
-    if len(envelope.results) > MAX_BATCH_RESULTS:
-        raise TooLarge("too_many_results", f"{len(envelope.results)} results in one batch; at most {MAX_BATCH_RESULTS}")
-    return envelope
+    _check_counts(body)
+    return _decode(_envelope_decoder, body, "invalid_envelope")
+
+
+def _check_counts(body: bytes) -> None:
+    """Raises TooLarge before anything is decoded that grows with the number of its elements; WireError."""
+    try:
+        _decode(_counting_decoder(), body, "invalid_envelope")
+    except WireError as error:
+        if "at most length" in str(error):
+            raise TooLarge("too_many_results", f"more than {MAX_BATCH_RESULTS} results in one batch") from None
+        raise
+    parts = _decode(_parts_decoder, body, "invalid_envelope")
+    for name, part in (("agent", parts.agent), ("announcement", parts.announcement)):
+        if len(memoryview(part)) > MAX_PART_BYTES:
+            raise TooLarge("body_too_large", f"{name} is larger than {MAX_PART_BYTES} bytes")
+
+
+@cache
+def _counting_decoder() -> msgspec.json.Decoder[Any]:
+    """Reads `results` as an array of so many at most: it stops at the first that is too much, before millions of small ones are in memory.
+
+    Made when first used: an agent never does.
+    """
+    fields = [(f"at_{place}", msgspec.Raw, msgspec.Raw()) for place in range(MAX_BATCH_RESULTS)]
+    bounded = msgspec.defstruct("_Bounded", fields, array_like=True, forbid_unknown_fields=True)
+    return msgspec.json.Decoder(msgspec.defstruct("_Counted", [("results", bounded, None)]))
 
 
 def encode_receipt(receipt: Receipt) -> bytes:

@@ -4,7 +4,8 @@ import re
 import uuid
 from random import SystemRandom
 
-ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}\Z"
+"""`\\Z` and not `$`: that would let a newline pass at the end."""
 _ID = re.compile(ID_PATTERN)
 _random = SystemRandom()  # as good as `secrets`, without half a megabyte of hash functions in the resident agent
 

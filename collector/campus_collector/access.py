@@ -1,13 +1,12 @@
 """The gate: who may read, and how much of it. Pure ASGI.
 
-On loopback everybody reads as long as no person is known. Else whoever is logged in or has a person's token (a person of one town reads that town), or the read
+Who asks from this machine itself (`forwarding`) reads as long as no person is known and the collector listens nowhere else. Else whoever is logged in or has a person's token (a person of one town reads that town), or the read
 token; /metrics also by its own token or address. Routes of agents and for changes bring a token of their own and ask for it themselves. Health answers always.
 """
 
 import hmac
 import ipaddress
 from base64 import b64decode
-from binascii import Error as Base64Error
 from urllib.parse import quote
 
 from starlette.requests import HTTPConnection
@@ -15,6 +14,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campus_collector.config import CollectorConfig
+from campus_collector.forwarding import origin_of
 from campus_collector.http import problem_response
 from campus_collector.ingest.tokens import bearer
 from campus_collector.people.people import People, Reach, give_reach
@@ -61,7 +61,6 @@ class Access:
         self._token = read_secret(config.read_token_file) if config.read_token_file else None
         self._metrics_token = read_secret(config.metrics_token_file) if config.metrics_token_file else None
         self._metrics_allow = config.metrics_allow
-        self._headers = SECURITY_HEADERS + (TLS_HEADERS if config.tls_cert is not None else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -69,12 +68,14 @@ class Access:
             await self._app(scope, receive, send)
             return
 
+        request = HTTPConnection(scope)
+        headers = SECURITY_HEADERS + (TLS_HEADERS if origin_of(request).secure else ())
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *self._headers]
+                message["headers"] = [*message.get("headers", []), *headers]
             await send(message)
 
-        request = HTTPConnection(scope)
         reach = self._reach(scope, request)
         if reach is not None:
             give_reach(scope, reach)
@@ -93,7 +94,7 @@ class Access:
         path: str = scope["path"]
         if path in OPEN_PATHS or _is_door(scope["method"], path):
             return NOTHING
-        if self._loopback and self._token is None and not self._people.configured():
+        if self._loopback and origin_of(request).local and self._token is None and not self._people.configured():
             return Reach()
         if path == "/metrics" and self._is_scraper(request):
             return Reach()
@@ -141,5 +142,5 @@ def _password(header: str) -> str | None:
         return None
     try:
         return b64decode(encoded, validate=True).decode().partition(":")[2]
-    except (Base64Error, UnicodeDecodeError):
+    except ValueError:  # not base 64, not even ASCII, not UTF-8
         return None

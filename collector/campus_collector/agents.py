@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 import zstandard
 from starlette.requests import ClientDisconnect, Request
@@ -18,6 +19,8 @@ BODY_TIMEOUT_SECONDS = 60.0
 MAX_SWALLOWED_BYTES = 64 * 1024 * 1024
 """A body this long is not even read to its end."""
 MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
+ZSTD_STEP_BYTES = 256
+"""Unpacked at once: a block of four octets may stand for 128 KiB, so a step gives 8 MiB at most."""
 
 
 def principal_of(store: Store, request: Request) -> Principal:
@@ -36,8 +39,21 @@ def principal_of(store: Store, request: Request) -> Principal:
     return principal
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's body as it came."""
+
+    octets: bytes
+    encoding: str
+
+
 async def json_body(request: Request, max_bytes: int) -> bytes:
     """The body, decompressed, never more than the bound in memory. Raises HttpProblem 400, 408, 413, 415."""
+    return await asyncio.to_thread(unpack_body, await read_body(request, max_bytes), max_bytes)
+
+
+async def read_body(request: Request, max_bytes: int) -> Body:
+    """The body, still packed. Raises HttpProblem 400, 408, 413, 415."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HttpProblem(415, "Wrong content type", "send Content-Type: application/json")
@@ -62,11 +78,16 @@ async def json_body(request: Request, max_bytes: int) -> bytes:
         raise HttpProblem(400, "Body cut off") from None
     if size > max_bytes:  # read to its end first, or the sender would see a broken connection and not our answer
         raise HttpProblem(413, "Batch too large", f"body is larger than {max_bytes} bytes")
-    body = b"".join(parts)
-    if encoding == "identity":
-        return body
+    return Body(b"".join(parts), encoding)
+
+
+def unpack_body(body: Body, max_bytes: int) -> bytes:
+    """The body's octets, never more than the bound in memory. Raises HttpProblem 400, 413."""
+    if body.encoding == "identity":
+        return body.octets
+    unpack = decompress if body.encoding == "gzip" else _unpack_zstd
     try:
-        return decompress(body, max_bytes) if encoding == "gzip" else _unpack_zstd(body, max_bytes)
+        return unpack(body.octets, max_bytes)
     except TooLarge as error:
         raise HttpProblem(413, "Batch too large", str(error)) from None
     except WireError as error:
@@ -74,15 +95,24 @@ async def json_body(request: Request, max_bytes: int) -> bytes:
 
 
 def _unpack_zstd(body: bytes, max_bytes: int) -> bytes:
-    """Undo zstd, never holding more than the bound. Raises WireError; TooLarge for a compressed bomb."""
+    """Undo zstd of exactly one frame, holding little more than the bound. Raises WireError; TooLarge for a compressed bomb."""
+    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES).decompressobj()
+    parts, size, place = [], 0, 0
     try:
-        with zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES).stream_reader(body) as reader:
-            plain: bytes = reader.read(max_bytes + 1)
+        while place < len(body) and not unpacker.eof:
+            part = unpacker.decompress(body[place : place + ZSTD_STEP_BYTES])
+            place += ZSTD_STEP_BYTES
+            size += len(part)
+            if size > max_bytes:
+                raise TooLarge("body_too_large", f"body grows beyond {max_bytes} bytes when decompressed")
+            parts.append(part)
     except zstandard.ZstdError as error:
         raise WireError("invalid_zstd", f"body is not valid zstd: {error}") from None
-    if len(plain) > max_bytes:
-        raise TooLarge("body_too_large", f"body grows beyond {max_bytes} bytes when decompressed")
-    return plain
+    if not unpacker.eof:
+        raise WireError("invalid_zstd", "body is not valid zstd: it ends too early")
+    if unpacker.unused_data or place < len(body):
+        raise WireError("invalid_zstd", "body is not valid zstd: something follows its end")
+    return b"".join(parts)
 
 
 def busy(detail: str) -> HttpProblem:

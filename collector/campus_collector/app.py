@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -18,9 +19,11 @@ from campus_collector.api.routes import routes as api_routes
 from campus_collector.central.routes import routes as config_routes
 from campus_collector.enroll.routes import routes as enroll_routes
 from campus_collector.export.routes import routes as export_routes
+from campus_collector.forwarding import Forwarding
 from campus_collector.http import HttpProblem, on_problem, problem_response
 from campus_collector.ingest.routes import routes as ingest_routes
 from campus_collector.ledger.routes import routes as ledger_routes
+from campus_collector.listener import KEEP_ALIVE_SECONDS, Connection, Server, raise_file_limit
 from campus_collector.people.routes import routes as people_routes
 from campus_collector.report.book import Book
 from campus_collector.report.routes import routes as report_routes
@@ -30,14 +33,13 @@ from campus_collector.store.interface import StoreBusy, StoreUnavailable
 from campus_collector.tls.routes import routes as tls_routes
 from campus_collector.web.fleet import routes as fleet_routes
 from campus_collector.web.pages import Pages, in_words
+from campus_collector.web.quarantine import routes as quarantine_routes
 from campus_collector.web.routes import routes as web_routes
 from campus_collector.web.work import routes as work_routes
 from campus_wire import notify
 
 log = logging.getLogger(__name__)
 
-MAX_CONNECTIONS = 2000
-KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 20
 UPKEEP_SECONDS = 60.0
 READER_SECONDS = 3.0
@@ -46,7 +48,7 @@ READER_SECONDS = 3.0
 
 GROUPS = (
     enroll_routes, config_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes,
-    people_routes, tls_routes, fleet_routes, web_routes, work_routes,
+    people_routes, tls_routes, fleet_routes, quarantine_routes, web_routes, work_routes,
 )  # fmt: skip
 
 
@@ -59,31 +61,41 @@ def build(service: Service) -> ASGIApp:
         exception_handlers={
             HttpProblem: in_words(on_problem, pages),
             HTTPException: in_words(_on_http_error, pages),
-            Exception: _on_mistake,
+            Exception: _on_error,
         },
     )
-    return Access(application, service.config, service.people)
+    application.router.redirect_slashes = (
+        False  # `Forwarding` takes the slash away: a redirect would name the Host that was sent
+    )
+    config = service.config
+    access = Access(application, config, service.people)
+    return Forwarding(access, config.trusted_proxies, config.root_path, tls=config.tls_cert is not None)
+
+
+def make_server(service: Service) -> Server:
+    """The server of a collector, for a listening socket of its own."""
+    config = uvicorn.Config(
+        build(service),
+        http=Connection,
+        ws="none",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # `Forwarding` knows whom to believe
+        lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
+    return Server(config, service.certificate, service.config.trusted_proxies, raise_file_limit())
 
 
 async def serve(service: Service, ready: Any = None) -> None:
     """Until SIGTERM or SIGINT: what is being answered is finished first. `ready(host, port)` when it listens. Raises OSError."""
     config = service.config
-    listener = _listen(config.host, config.port)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            build(service),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            h11_max_incomplete_event_size=32 * 1024,
-            ssl_certfile=config.tls_cert,
-            ssl_keyfile=config.tls_key,
-        )
-    )
+    listener = listen(config.host, config.port)
+    server = make_server(service)
 
     def stop() -> None:
         notify.send("STOPPING=1")
@@ -107,24 +119,34 @@ async def serve(service: Service, ready: Any = None) -> None:
 async def _upkeep(service: Service) -> None:
     """What nobody has to ask for: results are judged soon after they come, the ledger looks at each day once it is over, months are closed."""
     book = Book(service)
+
+    def ledger() -> None:
+        days = service.ledger.catch_up()
+        if days:
+            log.info("ledger is up to date", extra={"days": days})
+
+    steps: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("verdicts", service.verdicts.catch_up),
+        ("ledger", ledger),
+        ("metrics", service.page.refresh),
+        ("monthly reports", book.catch_up),
+    )
     while True:
-        try:
-            await asyncio.to_thread(service.verdicts.catch_up)
-            days = await asyncio.to_thread(service.ledger.catch_up)
-            if days:
-                log.info("ledger is up to date", extra={"days": days})
-            await asyncio.to_thread(service.page.refresh)
-            await asyncio.to_thread(book.catch_up)
-        except StoreBusy as error:
-            log.info("another process is at work on this", extra={"what": str(error)})
-        except StoreUnavailable as error:
-            log.error("store unavailable", extra={"error": str(error)})
-        except Exception:
-            log.exception("upkeep failed; it is tried again")
+        for name, work in steps:  # each on its own: what one of them meets must not keep the others from their work
+            try:
+                await asyncio.to_thread(work)
+            except StoreBusy as error:
+                log.info("another process is at work on this", extra={"what": str(error)})
+            except StoreUnavailable as error:
+                log.error("store unavailable", extra={"error": str(error)})
+                break
+            except Exception:
+                log.exception("upkeep failed; it is tried again", extra={"step": name})
         await asyncio.sleep(UPKEEP_SECONDS)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -144,6 +166,6 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return problem_response(error.status_code, str(error.detail), headers=headers)
 
 
-async def _on_mistake(request: Request, error: Exception) -> Response:
-    """Ours: the log has the traceback (Starlette re-raises), the caller gets none."""
+async def _on_error(request: Request, error: Exception) -> Response:
+    """An error of the program: Starlette raises it again, and `Forwarding` writes the log's line."""
     return problem_response(500, "Internal error", "see the collector's log")

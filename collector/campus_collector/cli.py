@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from campus_collector.commands import (
@@ -25,6 +25,7 @@ from campus_collector.commands import (
     migrations,
     month_from,
     person,
+    quarantine,
     report,
     simulate,
     tls,
@@ -127,6 +128,7 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
         report,
         person,
         verify,
+        quarantine,
         grafana,
         simulate,
     ):
@@ -233,4 +235,25 @@ def _check_config(arguments: argparse.Namespace, config: CollectorConfig, langua
     )
     values = {"host": config.host, "port": config.port, "database": config.database}
     print(text.in_(language, **values, policy=config.policy_file, version=policy.version))
+    if config.tls_cert is not None:
+        _say_certificate(config.tls_cert, config.ca_file, config.timezone, language)
     return EXIT_OK
+
+
+def _say_certificate(cert: Path, ca: Path | None, zone: tzinfo, language: Language) -> None:
+    """Until when the certificate is good; on standard error too when that is soon."""
+    from campus_collector.tls.served import certificate_end, ends_soon
+
+    try:
+        ends = certificate_end(cert, ca)
+    except (OSError, ValueError) as error:
+        text = Text("{cert}: its end cannot be read: {error}", "{cert}：无法读取有效期：{error}")
+        print(text.in_(language, cert=cert, error=error), file=sys.stderr)
+        return
+    soon = ends_soon(ends)
+    text = (
+        Text("WARNING: certificate {cert} ends on {day}: renew it now", "警告：证书 {cert} 将于 {day} 到期，请立即更新")
+        if soon
+        else Text("Certificate {cert} is good until {day}.", "证书 {cert} 有效期至 {day}。")
+    )
+    print(text.in_(language, cert=cert, day=ends.astimezone(zone).date()), file=sys.stderr if soon else sys.stdout)

@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from campus_collector.people.oidc import ProviderConfig
+from campus_collector.store.interface import Quotas
 from campus_wire.language import Text, from_environment
 from campus_wire.settings import ConfigurationError, SecretError, Table, load, overridden, read_secret
 
 log = logging.getLogger(__name__)
-_ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots", "metrics", "oidc")
+_ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots", "metrics", "oidc", "quotas")
 DEFAULT_LISTEN = "127.0.0.1:8080"
+ROOT_PATH = r"(/[A-Za-z0-9._~-]+)*/?"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -35,6 +37,10 @@ class CollectorConfig:
     report_dir: Path
     timezone: ZoneInfo
     county: str
+    trusted_proxies: tuple[Network, ...] = ()
+    """Reverse proxies whose word about a request's client and scheme is believed."""
+    root_path: str = ""
+    """Below which path of the proxy the collector is: "" or like /campus."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     read_token_file: Path | None = None
@@ -51,6 +57,7 @@ class CollectorConfig:
     """Addresses that read /metrics without any token."""
     oidc: ProviderConfig | None = None
     """Where people of the county log in."""
+    quotas: Quotas = Quotas()  # noqa: RUF009 - frozen
 
     @property
     def loopback(self) -> bool:
@@ -92,6 +99,10 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
     cert, key = _file(server, "tls_cert", folder), _file(server, "tls_key", folder)
     read_token, authority = _file(server, "read_token_file", folder), _file(server, "ca_file", folder)
     at_once = server.integer("max_batches_at_once", 64, minimum=1, maximum=10_000)
+    proxies = _networks(server, "trusted_proxies")
+    root_path = server.string(
+        "root_path", "", pattern=ROOT_PATH, hint=Text("a path like /campus", "形如 /campus 的路径")
+    )
     server.done()
     _check_tls(server, host, cert, key, read_token, authority)
     store = top.table("store")
@@ -114,14 +125,17 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
     capacity = slots.number("capacity_bits_per_second", 1e9, minimum=1e6, maximum=1e12)
     slots.done()
     metrics = top.table("metrics")
-    metrics_token, allow = _file(metrics, "token_file", folder), _networks(metrics)
+    metrics_token, allow = _file(metrics, "token_file", folder), _networks(metrics, "allow")
     _check_secret(metrics, "token_file", metrics_token)
     metrics.done()
+    quotas = _quotas(top.table("quotas"))
     oidc = _oidc(top, folder)
     top.done()
     return CollectorConfig(
         host=host,
         port=port,
+        trusted_proxies=proxies,
+        root_path=(root_path or "").rstrip("/"),
         database=database,
         policy_file=policy_file,
         report_dir=report_dir,
@@ -137,6 +151,7 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
         metrics_token_file=metrics_token,
         metrics_allow=allow,
         oidc=oidc,
+        quotas=quotas,
     )
 
 
@@ -195,19 +210,28 @@ def _check_secret(table: Table, key: str, file: Path | None) -> None:
         table.wrong(key, f"{file}: {words.en}", f"{file}：{words.zh}")
 
 
-def _networks(table: Table) -> tuple[Network, ...]:
-    """`allow`: addresses and networks. Raises nothing; mistakes are noted."""
+def _networks(table: Table, key: str) -> tuple[Network, ...]:
+    """Addresses and networks. Raises nothing; mistakes are noted."""
     found: list[Network] = []
-    for text in table.strings("allow"):
+    for text in table.strings(key):
         try:
             found.append(ipaddress.ip_network(text))
         except ValueError:
             table.wrong(
-                "allow",
+                key,
                 f"must be addresses or networks like 10.0.0.0/24, not {text!r}",
                 f"必须是地址或网段（如 10.0.0.0/24），不能是 {text!r}",
             )
     return tuple(found)
+
+
+def _quotas(table: Table) -> Quotas:
+    usual = Quotas()
+    subjects = table.integer("subjects_of_one_kind", usual.subjects_of_one_kind, minimum=1, maximum=100_000)
+    results = table.integer("results_per_day", usual.results_per_day, minimum=1000, maximum=100_000_000)
+    octets = table.integer("bytes_per_day", usual.bytes_per_day, minimum=1_000_000)
+    table.done()
+    return Quotas(subjects, results, octets)
 
 
 def _oidc(top: Table, folder: Path) -> ProviderConfig | None:

@@ -15,6 +15,7 @@ from campus_collector.slots.book import Book as Slots
 from campus_collector.slots.restart import open_book
 from campus_collector.store.interface import Store
 from campus_collector.store.sqlite import SqliteStore
+from campus_collector.tls.served import ServedCertificate
 from campus_collector.verdicts import Verdicts
 
 
@@ -41,15 +42,20 @@ class Service:
     provider: Provider | None
     page: Page
     ingest_duration_seconds: Histogram
+    certificate: ServedCertificate | None
 
 
 def open_service(config: CollectorConfig) -> Service:
     """Load the policy, open the store. Raises ConfigurationError, StoreUnusable, StoreUnavailable."""
     policy = load_policy(config.policy_file)
-    store = SqliteStore(config.database)
+    store = SqliteStore(config.database, config.quotas)
     slots = open_book(config.slot_bits_per_second, config.database)
     verdicts = Verdicts(store, policy, config.timezone)
     ingest = _ingest_histogram()
-    page = Page(store, verdicts, slots, ingest)
+    certificate = None
+    if config.tls_cert is not None and config.tls_key is not None:
+        certificate = ServedCertificate(config.tls_cert, config.tls_key, config.ca_file)
+    page = Page(store, verdicts, slots, ingest, certificate)
     provider = Provider(config.oidc) if config.oidc is not None else None
-    return Service(config, store, verdicts, slots, Ledger(store, verdicts), People(store), provider, page, ingest)
+    ledger, people = Ledger(store, verdicts), People(store)
+    return Service(config, store, verdicts, slots, ledger, people, provider, page, ingest, certificate)

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import uvicorn
 
-from campus_collector.app import build
+from campus_collector.app import listen, make_server
 from campus_collector.config import load_config
 from campus_collector.ingest.tokens import new_token, token_hash
 from campus_collector.service import Service, open_service
@@ -194,14 +193,15 @@ class World:
 def collector(state_dir: Path, environ: dict[str, str] | None = None) -> Iterator[World]:
     """A collector on a free loopback port, in a thread."""
     service_ = open_service(load_config(None, state_dir, environ or {}))
-    server = uvicorn.Server(uvicorn.Config(build(service_), host="127.0.0.1", port=0, log_config=None, lifespan="off"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
+    server = make_server(service_)
+    listener = listen("127.0.0.1", 0)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
     thread.start()
     try:
         while not server.started:
             assert thread.is_alive()
             thread.join(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
+        port = listener.getsockname()[1]
         world = World(service_, port, "")
         world.token = world.issue_token("s001")
         yield world

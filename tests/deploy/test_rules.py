@@ -32,6 +32,14 @@ CASES: dict[str, list[Case]] = {
         ({"campus_scrape_duration_seconds": "12x30"}, 20, {}),
         ({"campus_scrape_duration_seconds": "2x30"}, 20, {}),
     ],
+    "CampusCertificateExpires": [
+        ({"campus_certificate_expires_timestamp_seconds": "2500000x90"}, 70, {}),
+        ({"campus_certificate_expires_timestamp_seconds": "3000000x90"}, 70, {}),
+    ],
+    "CampusLinesLeftOut": [
+        ({"campus_scrape_left_out_owners": "2x90"}, 30, {}),
+        ({"campus_scrape_left_out_owners": "0x90"}, 30, {}),
+    ],
     "CampusResultsQuarantined": [
         ({'campus_ingest_results_total{outcome="quarantined"}': "0+1x60"}, 60, {"outcome": "quarantined"}),
         ({'campus_ingest_results_total{outcome="quarantined"}': "5x60"}, 60, {}),
@@ -140,7 +148,7 @@ CASES: dict[str, list[Case]] = {
         ({'campus_problems_overdue{target="classroom_bandwidth",town="t01"}': "0x90"}, 70, {}),
     ],
 }  # fmt: skip
-SLOW_IS_WITHOUT_LABELS = ("CampusCollectorSlow", "CampusCalendarEnds")
+SLOW_IS_WITHOUT_LABELS = ("CampusCollectorSlow", "CampusCalendarEnds", "CampusCertificateExpires", "CampusLinesLeftOut")
 
 
 def tool(name: str) -> str:

@@ -108,11 +108,14 @@ def changed(**fields: Any) -> bytes:
         (b"[]", "Expected `object`, got `array`"),
         (b'{"kind":', "Input data was truncated"),
         (changed(kind="weather"), "Invalid value 'weather' - at `$.kind`"),
-        (changed(subject="C 101"), "Expected `str` matching regex '^[a-z0-9][a-z0-9_-]{0,63}$' - at `$.subject`"),
-        (changed(subject="x" * 65), "Expected `str` matching regex '^[a-z0-9][a-z0-9_-]{0,63}$' - at `$.subject`"),
+        (changed(subject="C 101"), "Expected `str` matching regex '^[a-z0-9][a-z0-9_-]{0,63}\\\\Z' - at `$.subject`"),
+        (changed(subject="x" * 65), "Expected `str` matching regex '^[a-z0-9][a-z0-9_-]{0,63}\\\\Z' - at `$.subject`"),
         (changed(validity=1), "Expected `str`, got `int` - at `$.validity`"),
         (changed(started_at="yesterday"), "Invalid RFC3339 encoded datetime - at `$.started_at`"),
-        (changed(started_at="2026-11-23T01:02:03"), "started_at needs a time zone, for example ...Z"),
+        (
+            changed(started_at="2026-11-23T01:02:03"),
+            "Expected `datetime` with a timezone component - at `$.started_at`",
+        ),
         (changed(duration_seconds=-1), "Expected `float` >= 0.0 - at `$.duration_seconds`"),
         (changed(duration_seconds="1"), "Expected `float`, got `str` - at `$.duration_seconds`"),
         (changed(detail="x" * 301), "Expected `str` of length <= 300 - at `$.detail`"),
@@ -146,7 +149,7 @@ def test_another_schema_version_is_refused_by_name() -> None:
 
 def test_too_many_results_are_refused() -> None:
     raws = [msgspec.Raw(b"{}")] * (codec.MAX_BATCH_RESULTS + 1)
-    with pytest.raises(codec.TooLarge, match="1001 results in one batch; at most 1000"):
+    with pytest.raises(codec.TooLarge, match="more than 1000 results in one batch"):
         decode_envelope(encode_envelope(msgspec.structs.replace(ENVELOPE, results=raws)))
 
 

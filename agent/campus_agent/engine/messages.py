@@ -11,8 +11,8 @@ from msgspec import Meta
 
 from campus_agent.engine.spec import MAX_COLUMN, NONCE_BYTES, PROTOCOL_NAME, TOKEN_BYTES
 
-Hex32 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{{2 * NONCE_BYTES}}}$")]
-Hex16 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{{2 * TOKEN_BYTES}}}$")]
+Hex32 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{{2 * NONCE_BYTES}}}\\Z")]
+Hex16 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{{2 * TOKEN_BYTES}}}\\Z")]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 PacketCount = Annotated[int, Meta(ge=1, le=10_000_000)]

@@ -50,12 +50,22 @@ def document() -> dict[str, Any]:
         (AnyResult, Receipt, Problem, AgentState, Announcement, SlotRequest, Slot, EnrollRequest, Enrolled, Rotated),
         ref_template="#/components/schemas/{name}",
     )
+    schemas = _in_json_schema(schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "CampusMeter collector", "version": "1"},
         "paths": _gated(_paths()),
         "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
+
+
+def _in_json_schema(value: Any) -> Any:
+    """Patterns as JSON Schema writes them: there `$` is the very end, which is `\\Z` here."""
+    if isinstance(value, dict):
+        return {key: _in_json_schema(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_in_json_schema(item) for item in value]
+    return f"{value[:-2]}$" if isinstance(value, str) and value.endswith(r"\Z") else value
 
 
 def _paths() -> dict[str, Any]:
@@ -226,6 +236,7 @@ def _paths() -> dict[str, Any]:
         "/login/oidc/return": _page("Back from it"),
         "/account": _page("A person's own account") | _form("Set a password"),
         "/people": _page("Who may do what; for an admin"),
+        "/quarantine": _page("Results that were not accepted, with the reason"),
         "/fleet": _page("Every gateway with its version and state"),
         "/logout": _form("End the session"),
         "/schools/{school}": {

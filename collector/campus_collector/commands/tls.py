@@ -54,7 +54,10 @@ def _renew(arguments: argparse.Namespace, config: CollectorConfig, language: Lan
 
     code = _make(renew, arguments, language)
     if code == EXIT_OK:
-        text = Text("Restart the collector to use it; gateways need nothing.", "重启采集端后生效；各校网关无需改动。")
+        text = Text(
+            "A running collector serves it within a minute; gateways need nothing.",
+            "运行中的采集端会在一分钟内自动启用新证书；各校网关无需改动。",
+        )
         print(text.in_(language))
     return code
 

@@ -131,8 +131,11 @@ def polled_at(newest: Iterable[Latest]) -> datetime | None:
     return min(rounds, default=None)
 
 
-def is_known(latest: Latest, known: Collection[str]) -> bool:
-    """Is it still a subject of its school? What is judged can be removed; the gateway, rooms and devices come and go with their results."""
+def is_known(latest: Latest, known: Collection[str], devices: Collection[str] | None = None) -> bool:
+    """Is it still a subject of its school? What is judged can be removed. Rooms and devices are those of the inventory (`devices`), where it
+    has a sheet of them; else they, like the gateway, come and go with their results."""
+    if latest.kind in ("device", "room") and devices is not None:
+        return latest.subject == SCHOOL_SUBJECT or latest.subject in devices
     return latest.kind not in ("throughput", "latency", "service", "port") or latest.subject in known
 
 

@@ -1,25 +1,31 @@
 """/metrics as it is now: told by the store and the judge what changed, it writes only those lines again."""
 
+import logging
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic, perf_counter
+from typing import Any
 
 from prometheus_client import Histogram, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from campus_collector.export import fleet
-from campus_collector.export.sheet import Sheet
+from campus_collector.export.sheet import Owner, Sample, Sheet
 from campus_collector.export.table import METRICS, Metric, scope_of
+from campus_collector.inventory.model import Inventory
 from campus_collector.judge.agreement import Agreement, total
 from campus_collector.judge.month import Month
-from campus_collector.judge.verdict import Tally, areas_of, tally_of
+from campus_collector.judge.verdict import SubjectVerdict, Tally, areas_of, tally_of
 from campus_collector.slots.book import Book as Slots
-from campus_collector.store.interface import Agent, Change, Latest, School, Store, Subject
+from campus_collector.store.interface import Agent, Change, Latest, School, Store, StoreUnavailable, Subject
+from campus_collector.tls.served import ServedCertificate
 from campus_collector.verdicts import Verdicts, agreement_in
 from campus_wire.records import Segment
+
+log = logging.getLogger(__name__)
 
 MANY_SUBJECTS = 8
 """From so many changed subjects on, a school is read at once."""
@@ -52,8 +58,20 @@ class _News:
 class Page:
     """One collector's page; every method may be called from any thread."""
 
-    def __init__(self, store: Store, verdicts: Verdicts, slots: Slots, ingest_duration_seconds: Histogram) -> None:
+    def __init__(
+        self,
+        store: Store,
+        verdicts: Verdicts,
+        slots: Slots,
+        ingest_duration_seconds: Histogram,
+        certificate: ServedCertificate | None = None,
+    ) -> None:
         """Subscribes to changes; everything is written at the first look."""
+        self._certificate = certificate
+        self._devices: Mapping[str, frozenset[str]] | None = None
+        """Devices and rooms of each school of the inventory; None without a sheet of devices: then they come and go with their results."""
+        self._failed: set[Owner] = set()
+        """Whose lines are left out, because they could not be made."""
         self._store, self._verdicts, self._slots, self._histogram = store, verdicts, slots, ingest_duration_seconds
         self._sheet = Sheet()
         self._turn = threading.Lock()
@@ -123,6 +141,23 @@ class Page:
             self._sheet.put((OWN_DURATION,), "", [(OWN_DURATION, (), perf_counter() - began)])
         return self._sheet.block(metric, towns, openmetrics)
 
+    def _put(self, owner: Owner, town: str, sampler: Callable[..., Iterable[Sample]], *values: Any) -> None:
+        """Write an owner's lines. When they cannot be made it has none, the log says so once, and everybody else's stand."""
+        try:
+            self._sheet.put(owner, town, list(sampler(*values)))
+            self._failed.discard(owner)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            self._sheet.put(owner, town, [])
+            self._leave_out(owner, error)
+
+    def _leave_out(self, owner: Owner, error: Exception) -> None:
+        if owner not in self._failed:
+            shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+            log.error("lines of /metrics left out", extra={"owner": "/".join(owner), "error": shown})
+        self._failed.add(owner)
+
     def _note(self, change: Change) -> None:
         """From the store's writer thread."""
         with self._news_lock:
@@ -171,10 +206,13 @@ class Page:
         self._look_at_verdicts(news, moved, waiting)
         if news.everything or news.ledger or monotonic() - self._ledger_at >= LEDGER_SECONDS:
             self._look_at_ledger(now)
-        totals = fleet.of_totals(self._store.measurement_totals(), self._store.ingest_totals())
-        self._sheet.put(("totals",), "", totals)
+        self._put(("totals",), "", fleet.of_totals, self._store.measurement_totals(), self._store.ingest_totals())
         slots = (self._slots.granted, self._slots.refused, len(self._slots.running(monotonic())))
         names = ("campus_slots_granted_total", "campus_slots_refused_total", "campus_slots_running")
+        if self._certificate is not None:
+            ends = self._certificate.expires_at().timestamp()
+            self._sheet.put(("certificate",), "", [("campus_certificate_expires_timestamp_seconds", (), ends)])
+        self._sheet.put(("left out",), "", [("campus_scrape_left_out_owners", (), float(len(self._failed)))])
         self._sheet.put(("slots",), "", [(name, (), float(value)) for name, value in zip(names, slots, strict=True)])
 
     def _look_at_schools(self, news: _News) -> set[str]:
@@ -182,6 +220,7 @@ class Page:
         if news.everything:
             schools = {one.id: one for one in self._store.schools()}
             self._towns = {one.id: one.town for one in schools.values()}
+            self._devices = _devices_of(self._store.inventory.current())
             subjects: dict[str, list[Subject]] = {}
             for subject in self._store.subjects():
                 subjects.setdefault(subject.school, []).append(subject)
@@ -226,8 +265,9 @@ class Page:
             up = agent.last_report_at is not None and now - agent.last_report_at <= fleet.UP_WITHIN
             if school in dirty or up != (school in self._up):
                 (self._up.add if up else self._up.discard)(school)
-                samples = fleet.of_agent(agent, now, expiries.get(school))
-                self._sheet.put(("agent", school), self._towns.get(school, ""), samples)
+                known = school in self._towns  # a school that left the inventory leaves this page
+                sampler = fleet.of_agent if known else _nothing
+                self._put(("agent", school), self._towns.get(school, ""), sampler, agent, now, expiries.get(school))
 
     def _look_at_subjects(self, news: _News, moved: set[str], now: datetime) -> None:
         since = now - fleet.UP_WITHIN
@@ -236,16 +276,25 @@ class Page:
                 news.subjects.setdefault(school, set()).add(subject)
         for school, agent in self._agents.items():
             speaks = agent.last_report_at is not None and now - agent.last_report_at <= self._stale_after
-            changed = news.subjects.get(school, set())
-            if not speaks:
+            if not speaks or school not in self._towns:
                 for subject in self._shown.pop(school, ()):
                     self._subject(school, subject, [], since)
-            elif school in moved or school not in self._shown or len(changed) > MANY_SUBJECTS:
-                self._school(school, self._store.latest(school), since)
-            else:
-                for subject in changed:
-                    self._shown[school].add(subject)
-                    self._subject(school, subject, self._store.latest(school, subject), since)
+                continue
+            try:
+                self._look_at_school(school, school in moved, news.subjects.get(school, set()), since)
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                self._leave_out(("school", school), error)
+
+    def _look_at_school(self, school: str, whole: bool, changed: set[str], since: datetime) -> None:
+        if whole or school not in self._shown or len(changed) > MANY_SUBJECTS:
+            self._school(school, self._store.latest(school), since)
+        else:
+            for subject in changed:
+                self._shown[school].add(subject)
+                self._subject(school, subject, self._store.latest(school, subject), since)
+        self._failed.discard(("school", school))
 
     def _school(self, school: str, latest: Iterable[Latest], since: datetime) -> None:
         by_subject: dict[str, list[Latest]] = {}
@@ -257,9 +306,10 @@ class Page:
 
     def _subject(self, school: str, subject: str, newest: list[Latest], since: datetime) -> None:
         known = self._known.get(school, frozenset())
-        newest = [one for one in newest if fleet.is_known(one, known)]
+        devices = None if self._devices is None else self._devices.get(school)
+        newest = [one for one in newest if fleet.is_known(one, known, devices)]
         town = self._towns.get(school, "")
-        self._sheet.put(("subject", school, subject), town, fleet.of_subject(newest, town, since))
+        self._put(("subject", school, subject), town, fleet.of_subject, newest, town, since)
         polled = fleet.polled_at(newest)
         if polled is not None and polled >= since:
             self._polled[school, subject] = polled
@@ -279,8 +329,8 @@ class Page:
             return
         for school in schools:
             town = self._towns.get(school)
-            verdicts = [] if town is None else self._verdicts.of_school(month, school, town)
-            self._sheet.put(("verdicts", school), town or "", fleet.of_verdicts(verdicts))
+            verdicts = self._verdicts_of(month, school, town)
+            self._put(("verdicts", school), town or "", fleet.of_verdicts, verdicts)
             self._tally.subtract(self._tallies.pop(school, Counter()))
             if verdicts:
                 self._tallies[school] = tally_of(verdicts)
@@ -289,13 +339,26 @@ class Page:
         areas = areas_of(self._tally) if self._tallies.keys() >= self._pending & self._towns.keys() else []
         towns = {one.town for one in areas}
         for town in towns | self._areas:
-            self._sheet.put(("areas", town), town, fleet.of_areas(one for one in areas if one.town == town))
+            self._put(("areas", town), town, fleet.of_areas, [one for one in areas if one.town == town])
         self._areas = towns
         policy = self._verdicts.policy
-        self._sheet.put(("policy",), "", fleet.of_policy(policy, month.first_day))
+        self._put(("policy",), "", fleet.of_policy, policy, month.first_day)
         segments: tuple[Segment, ...] = ("classroom", "uplink")
         agreement = {one: total(found[one] for found in self._agreements.values()) for one in segments}
-        self._sheet.put(("agreement",), "", fleet.of_agreement(agreement))
+        self._put(("agreement",), "", fleet.of_agreement, agreement)
+
+    def _verdicts_of(self, month: Month, school: str, town: str | None) -> list[SubjectVerdict]:
+        if town is None:
+            return []
+        try:
+            found = self._verdicts.of_school(month, school, town)
+            self._failed.discard(("verdicts of", school))
+            return found
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            self._leave_out(("verdicts of", school), error)
+            return []
 
     def _look_at_ledger(self, now: datetime) -> None:
         self._ledger_at = monotonic()
@@ -304,8 +367,23 @@ class Page:
         towns = {one.town for one in problems}
         for town in towns | self._ledger_towns:
             own = [one for one in problems if one.town == town]
-            self._sheet.put(("ledger", town), town, fleet.of_problems(own, today))
+            self._put(("ledger", town), town, fleet.of_problems, own, today)
         self._ledger_towns = towns
+
+
+def _nothing(*_: object) -> tuple[Sample, ...]:
+    """The lines of what is not shown."""
+    return ()
+
+
+def _devices_of(inventory: Inventory) -> dict[str, frozenset[str]] | None:
+    """By school of the inventory: its devices and their rooms."""
+    if inventory.devices is None:
+        return None
+    found: dict[str, set[str]] = {one.id: set() for one in inventory.schools or ()}
+    for one in inventory.devices:
+        found.setdefault(one.school, set()).update((one.id, one.room))
+    return {school: frozenset(names) for school, names in found.items()}
 
 
 def _newest(agents: Iterable[Agent]) -> dict[str, Agent]:

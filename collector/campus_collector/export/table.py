@@ -41,6 +41,7 @@ UNITS = {
     "_servers": "servers",
     "_open": "problems",
     "_overdue": "problems",
+    "_owners": "owners",
 }
 """What a metric's value counts, by how its name ends."""
 
@@ -483,6 +484,20 @@ METRICS: tuple[Metric, ...] = (
         "histogram_quantile(0.95, rate(campus_ingest_request_duration_seconds_bucket[5m]))",
     ),
     Metric(
+        "campus_certificate_expires_timestamp_seconds",
+        "gauge",
+        (),
+        "When the certificate that the collector serves expires (or its private authority, if earlier), Unix time in seconds; absent without TLS.",
+        "campus_certificate_expires_timestamp_seconds - time() < 30 * 86400",
+    ),
+    Metric(
+        "campus_scrape_left_out_owners",
+        "gauge",
+        (),
+        "Classrooms, schools and others whose lines are left out of this page because they could not be made; the log names them.",
+        "campus_scrape_left_out_owners > 0",
+    ),
+    Metric(
         "campus_scrape_duration_seconds",
         "gauge",
         (),
@@ -500,7 +515,14 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "rooms": ("campus_device_", "campus_room_"),
     "agents": ("campus_agent_", "campus_gateway_", "campus_chain_"),
     "ledger": ("campus_problems_",),
-    "collector": ("campus_measurements_", "campus_slots_", "campus_ingest_", "campus_scrape_", "campus_judge_"),
+    "collector": (
+        "campus_measurements_",
+        "campus_slots_",
+        "campus_ingest_",
+        "campus_scrape_",
+        "campus_judge_",
+        "campus_certificate_",
+    ),
 }
 """Parts of the page that can be asked for alone (`/metrics?scope=NAME`), by how the names of their metrics begin."""
 

@@ -13,13 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from campus_collector.agents import busy, json_body, principal_of
+from campus_collector.agents import Body, busy, principal_of, read_body, unpack_body
 from campus_collector.http import HttpProblem
+from campus_collector.ingest.admission import Admission, TooMany
 from campus_collector.ingest.examine import examine
 from campus_collector.service import Service
-from campus_collector.store.interface import Batch, StoreUnavailable
+from campus_collector.store.interface import Batch, Principal, StoreUnavailable
 from campus_wire.codec import MAX_BODY_BYTES, TooLarge, WireError, decode_envelope, encode_receipt
-from campus_wire.records import Receipt
+from campus_wire.records import Quarantined, Receipt
 
 log = logging.getLogger(__name__)
 
@@ -28,57 +29,43 @@ STORE_SECONDS = 60.0
 
 
 def routes(service: Service) -> list[Route]:
-    """The door, with its bound of how many pass at once."""
-    door = _Door(service)
-    return [Route("/v1/results", door.post_results, methods=["POST"])]
+    """The one route."""
+    intake = _Intake(service)
+    return [Route("/v1/results", intake.post_results, methods=["POST"])]
 
 
-class _Door:
+class _Intake:
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._inside = 0
+        self._admission = Admission(service.config.max_batches_at_once)
 
     async def post_results(self, request: Request) -> Response:
         """Authenticate, read, examine, store, acknowledge."""
         began = time.perf_counter()
-        if self._inside >= self._service.config.max_batches_at_once:
-            raise busy("too many batches at once")
-        self._inside += 1
+        address = request.client.host if request.client else ""
         try:
-            return await self._take(request)
+            principal = await asyncio.to_thread(principal_of, self._service.store, request)
+            with self._admission.reading(principal.school, address):
+                body = await read_body(request, MAX_BODY_BYTES)
+                with self._admission.working():
+                    return await self._take(principal, body)
+        except TooMany as reason:
+            raise busy(str(reason)) from None
         finally:
-            self._inside -= 1
             self._service.ingest_duration_seconds.observe(time.perf_counter() - began)
 
-    async def _take(self, request: Request) -> Response:
-        principal = principal_of(self._service.store, request)
-        body = await json_body(request, MAX_BODY_BYTES)
+    async def _take(self, principal: Principal, body: Body) -> Response:
         now = datetime.now(UTC)
-        try:
-            envelope = decode_envelope(body)
-        except TooLarge as error:
-            raise HttpProblem(413, "Batch too large", str(error)) from None
-        except WireError as error:
-            status, title = (422, "Unknown schema version") if error.code == "schema_version" else (400, "Bad batch")
-            raise HttpProblem(status, title, str(error)) from None
-        valid, bad, quarantined = examine(envelope.results, principal.school, now)
-        batch = Batch(
-            principal,
-            now,
-            envelope.boot_id,
-            tuple(valid),
-            tuple(bad),
-            envelope.agent,
-            envelope.announcement,
-            envelope.chain,
-        )
+        batch, quarantined = await asyncio.to_thread(_read, principal, body, now)
         try:
             outcome = await asyncio.wait_for(asyncio.wrap_future(self._service.store.submit(batch)), STORE_SECONDS)
         except (StoreUnavailable, TimeoutError) as error:
             log.error("store unavailable", extra={"error": str(error)})
             raise busy("the store cannot be written now") from None
-        if bad:
-            extra = {"school": principal.school, "count": len(bad), "first_reason": bad[0].reason}
+        quarantined += outcome.beyond_quota
+        if quarantined:
+            reason = quarantined[0].reason
+            extra = {"school": principal.school, "count": len(quarantined), "first_reason": reason}
             log.warning("results quarantined", extra=extra)
         if outcome.chain_fits is False:
             log.error("a gateway's receipt does not fit the chain of its school", extra={"school": principal.school})
@@ -86,3 +73,26 @@ class _Door:
             outcome.stored, outcome.duplicate, quarantined, datetime.now(UTC), outcome.chain, outcome.chain_fits
         )
         return Response(encode_receipt(receipt), media_type="application/json")
+
+
+def _read(principal: Principal, body: Body, now: datetime) -> tuple[Batch, list[Quarantined]]:
+    """Beside the event loop: from octets to a batch. Raises HttpProblem 400, 413, 422."""
+    try:
+        envelope = decode_envelope(unpack_body(body, MAX_BODY_BYTES))
+    except TooLarge as error:
+        raise HttpProblem(413, "Batch too large", str(error)) from None
+    except WireError as error:
+        status, title = (422, "Unknown schema version") if error.code == "schema_version" else (400, "Bad batch")
+        raise HttpProblem(status, title, str(error)) from None
+    valid, bad, quarantined = examine(envelope.results, principal.school, now)
+    batch = Batch(
+        principal,
+        now,
+        envelope.boot_id,
+        tuple(valid),
+        tuple(bad),
+        envelope.agent,
+        envelope.announcement,
+        envelope.chain,
+    )
+    return batch, quarantined

@@ -24,7 +24,7 @@ MAX_MISTAKES = 1000
 FORMULA_STARTS = ("=", "+", "-", "@")
 _SEPARATORS = re.compile(r"[\s;；,，、]+")
 _HOST = re.compile(
-    r"^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
+    r"^(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
 )
 
 
@@ -97,7 +97,7 @@ class _Rows:
         known = {name: one for one in self.sheet.columns for name in (one.key, one.chinese, *one.alike)}
         places: dict[str, int] = {}
         for index, cell in enumerate(cells):
-            heading = re.sub(r"\s+|[（(].*[)）]$", "", cell).lower()
+            heading = re.sub(r"\s+|[（(].*[)）]\Z", "", cell).lower()
             column = known.get(heading)
             if column is None:
                 if cell:

@@ -3,8 +3,10 @@
 The protocol is Authlib's and joserfc's; ours is what is remembered between the two visits, and what is believed of an answer.
 """
 
+import logging
 import secrets
 import threading
+from base64 import b64decode
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +16,20 @@ from typing import Any
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_der_x509_certificate
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, RSAKey
+from joserfc.jws import extract_compact
 from requests import RequestException
 from requests.adapters import HTTPAdapter
 
 from campus_wire.settings import Secret
+
+log = logging.getLogger(__name__)
 
 CALLBACK = "/login/oidc/return"
 PENDING_SECONDS = 600.0
@@ -30,6 +39,7 @@ LEEWAY_SECONDS = 60
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """Signatures by the provider's own key only: never `none`, never a shared secret (RFC 8725 section 3.1)."""
 REQUEST_SECONDS = 10.0
+MAX_KEYS = 100
 
 
 class NotVouched(Exception):
@@ -56,6 +66,53 @@ class _Pending:
     verifier: str
     goes_on: str
     ends_at: float
+
+
+def usable_keys(jwks: Any) -> list[tuple[str | None, RSAKey | ECKey]]:
+    """The provider's keys that we can verify with, by their `kid`. Others are skipped: of unknown kinds or curves, for encryption, damaged.
+
+    A key may be given by its certificate alone (`x5c`, RFC 7517 section 4.7).
+    """
+    found: list[tuple[str | None, RSAKey | ECKey]] = []
+    listed = jwks.get("keys") if isinstance(jwks, dict) else None
+    for one in (listed if isinstance(listed, list) else [])[:MAX_KEYS]:
+        if not isinstance(one, dict) or one.get("use", "sig") != "sig" or one.get("kty") == "oct":
+            continue
+        try:
+            key = _key_of(one)
+        except (JoseError, ValueError, TypeError, KeyError, UnsupportedAlgorithm) as error:
+            log.info("a key of the OpenID provider is skipped", extra={"error": str(error)[:200]})
+            continue
+        kid = one.get("kid")
+        found.append((kid if isinstance(kid, str) else None, key))
+    return found
+
+
+def _key_of(one: dict[str, Any]) -> RSAKey | ECKey:
+    numbers = {name: value for name, value in one.items() if name in ("kty", "n", "e", "crv", "x", "y")}
+    if one.get("kty") == "RSA" and {"n", "e"} <= one.keys():
+        return RSAKey.import_key(numbers)
+    if one.get("kty") == "EC" and {"crv", "x", "y"} <= one.keys():
+        return ECKey.import_key(numbers)
+    certificate = load_der_x509_certificate(b64decode(one["x5c"][0], validate=True))
+    public = certificate.public_key()
+    if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise ValueError(f"a certificate with a key of kind {type(public).__name__}")
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return (RSAKey if isinstance(public, rsa.RSAPublicKey) else ECKey).import_key(pem)
+
+
+def _verified(id_token: str, keys: list[tuple[str | None, RSAKey | ECKey]]) -> dict[str, Any]:
+    """The claims of a token that one of the keys signed: the one it names, else any. Raises JoseError, ValueError."""
+    kid = extract_compact(id_token.encode()).headers().get("kid")
+    fitting = [key for name, key in keys if kid is None or name is None or name == kid]
+    problem: Exception = ValueError("no key of the provider fits")
+    for key in fitting:
+        try:
+            return dict(jwt.decode(id_token, key, algorithms=ALGORITHMS).claims)
+        except (JoseError, ValueError, TypeError) as error:
+            problem = error
+    raise problem
 
 
 class Provider:
@@ -94,7 +151,7 @@ class Provider:
             raise NotVouched("the state is unknown, used or too old")
         metadata, keys = self._asked()
         try:
-            with self._session() as session:
+            with self._session(metadata) as session:
                 token = session.fetch_token(
                     metadata["token_endpoint"],
                     grant_type="authorization_code",
@@ -109,8 +166,7 @@ class Provider:
     def _believed(self, id_token: str, keys: dict[str, Any], nonce: str) -> dict[str, Any]:
         """The claims of a token that the provider signed for us, now, for this visit (Core 1.0 section 3.1.3.7)."""
         try:
-            known = KeySet.import_key_set(keys)  # type: ignore[arg-type]
-            claims = jwt.decode(id_token, known, algorithms=ALGORITHMS).claims
+            claims = _verified(id_token, usable_keys(keys))
             registry = jwt.JWTClaimsRegistry(
                 now=int(time()),
                 leeway=LEEWAY_SECONDS,
@@ -164,12 +220,16 @@ class Provider:
             self._metadata, self._away_until = (monotonic() + METADATA_SECONDS, metadata, keys), 0.0
         return metadata, keys
 
-    def _session(self) -> Any:
+    def _session(self, metadata: dict[str, Any] | None = None) -> Any:
+        """Ours towards the provider; the secret goes in a header unless the provider takes it in the form only (Core 1.0 section 9)."""
+        ways = (metadata or {}).get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        in_form = "client_secret_basic" not in ways and "client_secret_post" in ways
+        way = "client_secret_post" if in_form else "client_secret_basic"
         secret = self.config.client_secret
         session = OAuth2Session(
             self.config.client_id,
             secret.reveal() if secret else None,
-            token_endpoint_auth_method="client_secret_basic" if secret else "none",
+            token_endpoint_auth_method=way if secret else "none",
             scope="openid email profile" if self.config.claim != "sub" else "openid",
             redirect_uri=self.config.url.rstrip("/") + CALLBACK,
             default_timeout=REQUEST_SECONDS,

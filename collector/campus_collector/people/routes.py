@@ -4,11 +4,13 @@ import html
 import logging
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from campus_collector.forwarding import origin_of
 from campus_collector.http import HttpProblem, in_thread
 from campus_collector.ledger.listing import event_words
 from campus_collector.people.oidc import NotVouched
@@ -60,6 +62,7 @@ class Login:
             else partial(self._people.doors.by_password, name, form.get("password", ""), address)
         )
         try:
+            await self._people.doors.limiter.admit(address)
             session = await in_thread(door)
         except HttpProblem as problem:
             if problem.status != 429:
@@ -71,7 +74,7 @@ class Login:
                 request, WORDS["token_refused" if token else "password_refused"].in_(language), 401
             )
         response = RedirectResponse(own_path(form.get("next")), 303)
-        self._remember(response, session)
+        self._remember(request, response, session)
         return response
 
     async def to_provider(self, request: Request) -> Response:
@@ -85,7 +88,9 @@ class Login:
             return await self._login(request, WORDS["provider_away"].in_(language_of(request)), 502)
         response = RedirectResponse(url, 303)
         # lax: the browser brings it back when the provider sends it here
-        response.set_cookie(STATE_COOKIE, state, 600, path="/login", httponly=True, samesite="lax", secure=self._secure)
+        origin = origin_of(request)
+        path = f"{origin.root_path}/login"
+        response.set_cookie(STATE_COOKIE, state, 600, path=path, httponly=True, samesite="lax", secure=origin.secure)
         return response
 
     async def from_provider(self, request: Request) -> Response:
@@ -93,7 +98,7 @@ class Login:
         if self._service.provider is None:
             raise HttpProblem(404, "Not Found", "no [oidc] is configured")
         language, address, query = language_of(request), address_of(request), request.query_params
-        self._people.doors.patience(address)
+        await self._people.doors.limiter.admit(address)
         state = query.get("state", "")
         issuer = query.get("iss", self._service.provider.config.issuer)  # RFC 9207: the answer is this provider's
         if not state or state != request.cookies.get(STATE_COOKIE) or issuer != self._service.provider.config.issuer:
@@ -102,20 +107,20 @@ class Login:
             identity, goes_on = await in_thread(self._service.provider.finish, state, query.get("code", ""))
         except NotVouched as why:
             log.warning("log-in refused", extra={"address": address, "by": "OpenID", "reason": str(why)})
-            self._people.doors.refused(address)
             return await self._login(request, WORDS["provider_refused"].in_(language), 401)
         session = await in_thread(self._people.doors.by_identity, identity, address)
         if session is None:
             log.warning("log-in refused", extra={"address": address, "by": "OpenID", "reason": "nobody here"})
             return await self._login(request, WORDS["identity_unknown"].in_(language, identity=identity), 403)
         # A page and not a redirect: what a visit from another site leads to carries no strict cookie, a page's own next step does.
-        goes = html.escape(goes_on, quote=True)
+        root = origin_of(request).root_path
+        goes = html.escape(root + goes_on, quote=True)
         response = HTMLResponse(
             f'<!DOCTYPE html><html lang="zh"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={goes}">'
             f'<title>CampusMeter</title><a href="{goes}">{html.escape(WORDS["log_in"].in_(language))}</a></html>'
         )
-        response.delete_cookie(STATE_COOKIE, path="/login")
-        self._remember(response, session)
+        response.delete_cookie(STATE_COOKIE, path=f"{root}/login")
+        self._remember(request, response, session)
         return response
 
     async def logout(self, request: Request) -> Response:
@@ -124,7 +129,7 @@ class Login:
         self._people.of_form(request, form.get("form_token", ""))
         self._people.sessions.end(request.cookies.get(COOKIE, ""))
         response = RedirectResponse("/login", 303)
-        response.delete_cookie(COOKIE)
+        response.delete_cookie(COOKIE, path=origin_of(request).root_path or "/")
         return response
 
     async def account(self, request: Request) -> Response:
@@ -148,6 +153,7 @@ class Login:
         """Another password: every session of the person ends, this one too."""
         form, language = await read_form(request), language_of(request)
         person = self._people.of_form(request, form.get("form_token", ""))
+        await self._people.doors.limiter.admit(address_of(request))
         new, again, old = form.get("new", ""), form.get("again", ""), form.get("old", "")
         if new != again:
             return await self._account(request, WORDS["passwords_differ"].in_(language), 422)
@@ -167,6 +173,7 @@ class Login:
 
         if not await in_thread(change):
             return await self._account(request, WORDS["password_refused"].in_(language), 401)
+        self._people.doors.limiter.succeeded(address_of(request))
         return RedirectResponse("/login", 303)
 
     async def people(self, request: Request) -> Response:
@@ -188,12 +195,10 @@ class Login:
 
         return await self._pages.answer(request, page)
 
-    @property
-    def _secure(self) -> bool:
-        return self._service.config.tls_cert is not None
-
-    def _remember(self, response: Response, session: str) -> None:
-        response.set_cookie(COOKIE, session, SESSION_SECONDS, httponly=True, samesite="strict", secure=self._secure)
+    def _remember(self, request: Request, response: Response, session: str) -> None:
+        origin = origin_of(request)
+        given: dict[str, Any] = {"path": origin.root_path or "/", "secure": origin.secure}
+        response.set_cookie(COOKIE, session, SESSION_SECONDS, httponly=True, samesite="strict", **given)
 
 
 def routes(service: Service) -> list[Route]:
@@ -218,6 +223,17 @@ def address_of(request: Request) -> str:
 
 def own_path(text: str | None) -> str:
     """Where to go on after logging in: only within this site."""
-    known = ("/problems", "/inventory", "/schools", "/policy", "/explain", "/monthly", "/fleet", "/account", "/people")
+    known = (
+        "/problems",
+        "/inventory",
+        "/schools",
+        "/policy",
+        "/explain",
+        "/monthly",
+        "/fleet",
+        "/quarantine",
+        "/account",
+        "/people",
+    )
     sound = text is not None and any(text == one or text.startswith(f"{one}/") for one in known)
     return text if sound and text is not None and "\\" not in text else "/problems"

@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from campus_collector.store.interface import Person, Store
@@ -16,7 +16,7 @@ MAX_SESSIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that is logged in. `form_token` is in each of its forms, against requests that other sites forge."""
+    """A browser that is logged in, with the rights its person has now. `form_token` is in each of its forms, against requests that other sites forge."""
 
     person: Person
     generation: int
@@ -56,4 +56,6 @@ class Sessions:
         if found is None or monotonic() > found.ends_at:
             return None
         account = self._store.people.named(found.person.name)
-        return found if account is not None and account.generation == found.generation else None
+        if account is None or account.generation != found.generation:
+            return None
+        return replace(found, person=account.person)

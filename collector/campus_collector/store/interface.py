@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from campus_wire.records import AgentState, Announcement, AnyResult, ChainHead, Outcome
+from campus_wire.records import AgentState, Announcement, AnyResult, ChainHead, Outcome, Quarantined
 
 if TYPE_CHECKING:
     from campus_collector.store.chain import Chain
@@ -89,6 +89,26 @@ class Bad:
 
 
 @dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """A result in quarantine, for people to see."""
+
+    school: str
+    received_at: datetime
+    id: str | None
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What one school may send: bounds for a broken or stolen gateway, far above what a large school measures."""
+
+    subjects_of_one_kind: int = 500
+    results_per_day: int = 500_000
+    bytes_per_day: int = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """All of one request, stored in one piece or not at all."""
 
@@ -112,6 +132,8 @@ class BatchOutcome:
     quarantined: int
     chain: ChainHead | None = None
     chain_fits: bool | None = None
+    beyond_quota: list[Quarantined] = field(default_factory=list)
+    """Results that were understood and are more than a school may send; they are among `quarantined`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +325,12 @@ class Store(Protocol):
 
     def quarantined(self, school: str | None, limit: int) -> list[Bad]:
         """The newest results that were kept apart."""
+
+    def quarantine_rows(self, school: str | None, limit: int) -> list[QuarantinedRow]:
+        """The same with school and time of arrival."""
+
+    def quarantine_counts(self) -> dict[str, int]:
+        """How many results are in quarantine, by school."""
 
     def check(self) -> None:
         """Can it be read, and written at the last try, at most a minute ago? Raises StoreUnavailable."""

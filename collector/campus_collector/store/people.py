@@ -80,9 +80,11 @@ class PeopleTable:
                 ).fetchone()
                 if row is not None:
                     raise Taken(row[0])
-            was = connection.execute("SELECT revoked_at FROM person WHERE name = ?", (person.name,)).fetchone()
-            if was is not None and was[0] is not None:  # who comes back proves it anew
-                connection.execute("DELETE FROM person WHERE name = ?", (person.name,))
+            connection.execute(  # who comes back proves it anew; the generation goes on, or old sessions would be theirs
+                "UPDATE person SET token_hash = NULL, password = NULL, identity = NULL, revoked_at = NULL, created_at = ?"
+                " WHERE name = ? AND revoked_at IS NOT NULL",
+                (micros(now), person.name),
+            )
             connection.execute(
                 "INSERT INTO person (name, role, town, token_hash, password, identity, created_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET role = excluded.role, town = excluded.town,"

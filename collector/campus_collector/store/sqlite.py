@@ -25,6 +25,8 @@ from campus_collector.store.interface import (
     Change,
     Latest,
     Principal,
+    QuarantinedRow,
+    Quotas,
     School,
     StoreUnavailable,
     Subject,
@@ -33,16 +35,20 @@ from campus_collector.store.inventory import InventoryTable
 from campus_collector.store.ledger import LedgerTable, append, prepare
 from campus_collector.store.monthly import MonthlyTable
 from campus_collector.store.people import PeopleTable
+from campus_collector.store.quota import SchoolQuota
+from campus_collector.store.stored import decode_stored
 from campus_collector.store.totals import add_total
-from campus_wire.codec import decode_result
 from campus_wire.failures import Validity
-from campus_wire.records import AgentState, Announcement, AnyResult, Outcome, kind_of, outcome_of
+from campus_wire.records import AgentState, Announcement, AnyResult, Outcome, Quarantined, kind_of, outcome_of
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LEAST_FREE_BYTES = 10_000_000
 """With less than this a batch may fail any moment: the collector is not ready."""
 CHECK_SECONDS = 60.0
 CHECK_WRITE_SECONDS = 10.0
-MAX_QUARANTINE_ROWS = 100_000
+MAX_QUARANTINE_OF_SCHOOL = 500
+"""Of each school its newest: a broken gateway must not take the place of another school's."""
+MAX_KEPT_BEYOND_QUOTA_BYTES = 1000
 JUDGED_KINDS = frozenset({"throughput", "service", "room", "port"})
 """Results of other kinds are shown, and change no verdict."""
 
@@ -50,9 +56,10 @@ JUDGED_KINDS = frozenset({"throughput", "service", "room", "port"})
 class SqliteStore:
     """See `interface.Store`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, quotas: Quotas | None = None) -> None:
         """Open or make the file and bring it up to date. Raises StoreUnusable, StoreUnavailable."""
         self._database = Database(path)
+        self._quotas = quotas or Quotas()
         self.evidence = EvidenceTable(self._database)
         self.inventory = InventoryTable(self._database)
         self.ledger = LedgerTable(self._database)
@@ -216,7 +223,11 @@ class SqliteStore:
             f"SELECT school, subject, kind, any_raw, ok_raw FROM latest {where} ORDER BY school, subject, kind",  # noqa: S608
             values,
         )
-        return [Latest(s, u, k, decode_result(a), decode_result(o) if o else None) for s, u, k, a, o in rows]
+        return [
+            Latest(s, u, k, newest, decode_stored(o) if o else None)
+            for s, u, k, a, o in rows
+            if (newest := decode_stored(a)) is not None
+        ]
 
     def results(self, school: str, subject: str, kind: str, start: datetime, end: datetime) -> Iterator[AnyResult]:
         """Streamed in the order of the table."""
@@ -227,7 +238,9 @@ class SqliteStore:
                 (school, subject, kind, micros(start), micros(end)),
             )
             for (raw,) in rows:
-                yield decode_result(raw)
+                result = decode_stored(raw)
+                if result is not None:
+                    yield result
 
     def raw_results(
         self, school: str, subject: str | None, kind: str | None, start: datetime, end: datetime, limit: int
@@ -298,6 +311,19 @@ class SqliteStore:
         row = self._database.one("SELECT value FROM mark WHERE name = ?", (COPIED_WITHOUT_LOG,))
         return moment_of(row[0]) if row else None
 
+    def quarantine_rows(self, school: str | None, limit: int) -> list[QuarantinedRow]:
+        """Newest first."""
+        rows = self._database.all(
+            "SELECT school, received_at, id, reason, raw FROM quarantine WHERE ?1 IS NULL OR school = ?1"
+            " ORDER BY sequence DESC LIMIT ?2",
+            (school, limit),
+        )
+        return [QuarantinedRow(row[0], moment_of(row[1]) or EPOCH, *row[2:]) for row in rows]
+
+    def quarantine_counts(self) -> dict[str, int]:
+        """Along the index."""
+        return dict(self._database.all("SELECT school, count(*) FROM quarantine GROUP BY school ORDER BY school"))
+
     def check(self) -> None:
         """Reads each time; writes only when nothing was written for a minute: whoever asks often costs no disk."""
         path = self._database.path
@@ -325,7 +351,15 @@ class SqliteStore:
         touched: set[tuple[str, str, str]] = set()
         chain = Growing(database, school, batch.received_at)
         fits = chain.fits(batch.claimed, batch.received_at)
+        quota = SchoolQuota(database, school, batch.received_at, self._quotas)
+        beyond: list[Quarantined] = []
+        bad = list(batch.bad)
         for one in batch.valid:
+            reason = quota.refusal(one)
+            if reason is not None and not _is_seen(database, school, one.result.id):
+                beyond.append(Quarantined(one.result.id, reason))
+                bad.append(Bad(one.result.id, reason, one.raw[:MAX_KEPT_BEYOND_QUOTA_BYTES]))
+                continue
             place = (school, one.result.id, chain.sequence + 1)
             if database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", place).rowcount == 0:
                 duplicate += 1
@@ -346,27 +380,21 @@ class SqliteStore:
             if kind in JUDGED_KINDS:
                 await_judgement(database, school, one.result.subject, kind, started, chain.sequence)
             touched.add((school, one.result.subject, kind))
+            quota.count(one)
             stored += 1
         if stored:
             chain.seal()
-        for bad in batch.bad:
-            database.execute(
-                "INSERT INTO quarantine (school, received_at, id, reason, raw) VALUES (?, ?, ?, ?, ?)",
-                (school, micros(batch.received_at), bad.id, bad.reason, bad.raw),
-            )
-        if batch.bad:
-            database.execute(
-                "DELETE FROM quarantine WHERE sequence <= (SELECT max(sequence) FROM quarantine) - ?",
-                (MAX_QUARANTINE_ROWS,),
-            )
-        outcome_counts = {"stored": stored, "duplicate": duplicate, "quarantined": len(batch.bad)}
+            quota.keep()
+        if bad:
+            _quarantine(database, school, batch.received_at, bad)
+        outcome_counts = {"stored": stored, "duplicate": duplicate, "quarantined": len(bad)}
         for label, amount in outcome_counts.items():
             if amount:
                 add_total(database, "ingest", label, amount)
         own = frozenset({school})
         announced = self._note_agent(database, batch) or unannounced > 0
         self._database.note(Change(frozenset(touched), reported=own, announced=own if announced else frozenset()))
-        return BatchOutcome(**outcome_counts, chain=chain.receipt(), chain_fits=fits)
+        return BatchOutcome(**outcome_counts, chain=chain.receipt(), chain_fits=fits, beyond_quota=beyond)
 
     def _note_agent(self, database: sqlite3.Connection, batch: Batch) -> bool:
         """The agent's state and what it announces; True when the inventory changed."""
@@ -387,6 +415,26 @@ class SqliteStore:
         before = database.total_changes
         _announce(database, batch.principal.school, batch.announcement, micros(batch.received_at))
         return database.total_changes != before
+
+
+def _is_seen(database: sqlite3.Connection, school: str, result_id: str) -> bool:
+    """Is a result of this id stored already?"""
+    return (
+        database.execute("SELECT 1 FROM seen WHERE school = ? AND id = ?", (school, result_id)).fetchone() is not None
+    )
+
+
+def _quarantine(database: sqlite3.Connection, school: str, received_at: datetime, bad: Iterable[Bad]) -> None:
+    """Keep results apart; of each school its newest."""
+    database.executemany(
+        "INSERT INTO quarantine (school, received_at, id, reason, raw) VALUES (?, ?, ?, ?, ?)",
+        [(school, micros(received_at), one.id, one.reason, one.raw) for one in bad],
+    )
+    database.execute(
+        "DELETE FROM quarantine WHERE school = ?1 AND sequence <= (SELECT sequence FROM quarantine WHERE school = ?1"
+        " ORDER BY sequence DESC LIMIT 1 OFFSET ?2)",
+        (school, MAX_QUARANTINE_OF_SCHOOL),
+    )
 
 
 def _note(database: sqlite3.Connection, now: datetime, who: str, what: What, school: str) -> None:

@@ -1,6 +1,7 @@
 """How a page is made: its template in the reader's language, with who is logged in."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
@@ -9,10 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from campus_collector.forwarding import origin_of
 from campus_collector.people.sessions import COOKIE as SESSION_COOKIE
 from campus_collector.people.sessions import Session
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
+from campus_collector.tls.served import ends_soon
 from campus_collector.verdicts import Standing
 from campus_collector.web.words import REFUSALS, WORDS
 from campus_wire.language import Language
@@ -21,6 +24,7 @@ _STANDING: ContextVar[Standing | None] = ContextVar("standing", default=None)
 """How current the verdicts were when the making of a page began."""
 COOKIE = "campus_lang"
 COOKIE_SECONDS = 365 * 86_400
+_LINK = re.compile(r'\b(href|action|src|formaction)="/')
 Page = Callable[[Language], tuple[int, str]]
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -40,7 +44,7 @@ class Pages:
         )
 
     def render(self, name: str, language: Language, session: Session | None = None, **values: Any) -> str:
-        """One page; `w` gives its words."""
+        """One page; `w` gives its words. Its links are put below the root path: text is escaped, so that only attributes look like them."""
 
         def word(key: str, **more: object) -> str:
             return WORDS[key].in_(language, **more)
@@ -49,7 +53,17 @@ class Pages:
         template = self._environment.get_template(name)
         values["simulated"] = self._simulated()
         values["as_of"], values["working"] = self._standing_words(language)
-        return template.render(w=word, lang=language, other=other, session=session, **values)
+        values["certificate_ends"] = self._certificate_ends()
+        html = template.render(w=word, lang=language, other=other, session=session, **values)
+        root = self._service.config.root_path
+        return _LINK.sub(rf'\1="{root}/', html) if root else html
+
+    def _certificate_ends(self) -> str:
+        """The day on which the collector's certificate ends, when that is soon."""
+        certificate = self._service.certificate
+        if certificate is None or not ends_soon(certificate.expires_at()):
+            return ""
+        return str(certificate.expires_at().astimezone(self._service.config.timezone).date())
 
     def _simulated(self) -> bool:
         """Are these schools invented? Then every page says so."""
@@ -90,7 +104,9 @@ class Pages:
             html = self.render("message.html", language, message=WORDS["unavailable"].in_(language))
         response = HTMLResponse(html, status)
         if request.query_params.get("lang") in ("zh", "en"):
-            response.set_cookie(COOKIE, language, COOKIE_SECONDS, samesite="lax", httponly=True)
+            origin = origin_of(request)
+            given: dict[str, Any] = {"path": origin.root_path or "/", "secure": origin.secure}
+            response.set_cookie(COOKIE, language, COOKIE_SECONDS, samesite="lax", httponly=True, **given)
         return response
 
 
@@ -110,7 +126,7 @@ def in_words(answered: Handler, pages: Pages) -> Handler:
 
     async def answer(request: Request, error: Exception) -> Response:
         plain = await answered(request, error)
-        wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+        wants_page = "text/html" in request.headers.get("accept", "") and not request.scope["path"].startswith("/v1/")
         words = REFUSALS.get(plain.status_code)
         if not wants_page or words is None:
             return plain

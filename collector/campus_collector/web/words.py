@@ -176,6 +176,18 @@ WORDS: dict[str, Text] = {
         "校内有 {count} 台 DHCP 服务器应答（{listed}；{when}）：其中有一台不应存在，常见原因是家用路由器接错网口。",
     ),
     "shared": Text("One cause for the whole school: ", "全校共同原因："),
+    "quarantine": Text("Results that were not accepted", "被隔离的结果"),
+    "quarantine_hint": Text(
+        "They arrived and are kept apart: they count for no verdict. Of each school the newest 500 are kept.",
+        "已收到但未被接受的结果：单独保存，不参与判定；每校保留最新 500 条。",
+    ),
+    "quarantine_empty": Text("Nothing is in quarantine.", "没有被隔离的结果。"),
+    "received": Text("Received", "收到时间"),
+    "content": Text("Content", "内容"),
+    "certificate_ends": Text(
+        "The collector's certificate ends on {day}: renew it (campus-collector tls renew), or gateways and browsers will refuse it.",
+        "采集端证书将于 {day} 到期：请更新证书（campus-collector tls renew），否则网关和浏览器将拒绝连接。",
+    ),
     "simulated": Text("Invented schools: simulated data.", "虚构学校：模拟数据。"),
     "data_as_of": Text("Data as of {time}.", "数据截至 {time}。"),
     "still_judging": Text(

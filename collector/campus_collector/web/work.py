@@ -27,7 +27,7 @@ from campus_collector.ledger.table import CONTRADICTED, OVERDUE, rows
 from campus_collector.ledger.work import NotPossible
 from campus_collector.people.people import may_govern, reach_of
 from campus_collector.service import Service
-from campus_collector.web.forms import FORM_ROOM, read_form
+from campus_collector.web.forms import FORM_ROOM, check_form, read_form
 from campus_collector.web.pages import Pages, language_of
 from campus_collector.web.words import WORDS
 from campus_wire.dates import NotADay, parse_day
@@ -168,11 +168,7 @@ class Work:
     async def upload(self, request: Request) -> Response:
         """Look at a file: what would change, or every mistake."""
         language = language_of(request)
-        length = request.headers.get("content-length", "")
-        if not length.isdigit():
-            raise HttpProblem(411, "Length needed", "send a Content-Length")
-        if int(length) > MAX_FILE_BYTES + FORM_ROOM:
-            raise HttpProblem(413, "Too large", f"a file is at most {MAX_FILE_BYTES} bytes")
+        check_form(request, MAX_FILE_BYTES + FORM_ROOM, f"a file is at most {MAX_FILE_BYTES} bytes")
         async with request.form(max_files=1, max_fields=4) as form:
             given, form_token = form.get("file"), str(form.get("form_token", ""))
             person = self._service.people.of_form(request, form_token)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from campus_collector.ingest.admission import Admission, TooMany
 from campus_wire.codec import MAX_BODY_BYTES, encode_result
 from campus_wire.failures import Validity
 from tests.collector.world import AT, World, envelope, throughput
@@ -40,7 +41,7 @@ def changed(**fields: Any) -> bytes:
         (b'{"schema_version": 99, "results": []}', 422, "Unknown schema version", "schema_version 99 is not supported"),
         (changed(schema_version="1"), 400, "Bad batch", "Expected `int`, got `str` - at `$.schema_version`"),
         (changed(results={}), 400, "Bad batch", "Expected `array`, got `object` - at `$.results`"),
-        (changed(results=[{}] * 1001), 413, "Batch too large", "1001 results in one batch; at most 1000"),
+        (changed(results=[{}] * 1001), 413, "Batch too large", "more than 1000 results in one batch"),
         (b" " * (MAX_BODY_BYTES + 1), 413, "Batch too large", "grows beyond 4194304 bytes when decompressed"),
     ],
 )
@@ -162,10 +163,12 @@ def test_a_store_that_went_away_is_503_and_nothing_is_acknowledged(world: World)
     assert world.send(throughput(id="result-0001"))["stored"] == 1
 
 
-def test_too_many_at_once_are_sent_away(world: World) -> None:
-    import dataclasses
+def _full(_: object) -> object:
+    raise TooMany("too many batches at once")
 
-    object.__setattr__(world.service, "config", dataclasses.replace(world.service.config, max_batches_at_once=0))
+
+def test_too_many_at_once_are_sent_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Admission, "working", _full)
     answer = world.post(envelope(throughput()))
     problem(answer, 503, "Not now", "too many batches at once")
     assert "retry-after" in answer.headers

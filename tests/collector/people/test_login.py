@@ -167,8 +167,14 @@ def test_the_commands(world: World, capsys: pytest.CaptureFixture[str], monkeypa
     monkeypatch.setattr(sys, "stdin", io.StringIO(SENTENCE + "\n"))
     assert main(["person", "add", "赵六", "--role", "viewer", "--town", "t01", "--password", *where]) == 0
     assert main(["person", "add", "钱七", "--identity", "qian@edu.example", *where]) == 0
+    before = len(world.service.store.people.all())
+    capsys.readouterr()
     assert main(["person", "add", "孙八", "--identity", "qian@edu.example", *where]) == 1, "that identity is taken"
-    assert capsys.readouterr().out == "", "no token was made for any of them"
+    said = capsys.readouterr()
+    assert "qian@edu.example" in said.err + said.out
+    assert "钱七" in said.err, "whose it is"
+    assert len(world.service.store.people.all()) == before
+    assert said.out == "", "no token was made"
     assert main(["person", "add", "measurements", *where]) == 2
     assert main(["person", "add", " x ", *where]) == 2
     assert main(["person", "list", *where]) == 0
@@ -180,6 +186,51 @@ def test_the_commands(world: World, capsys: pytest.CaptureFixture[str], monkeypa
     assert Browser(world).post("/login", name="赵六", password=SENTENCE)[0] == 401
     assert main(["person", "password", "nobody", *where]) == 2, "no line on standard input"
     assert what(world)[-3:] == ["person_admitted", "person_admitted", "person_refused"]
+
+
+def test_who_comes_back_does_not_bring_an_old_session(world: World) -> None:
+    people, now = world.service.store.people, datetime.now(UTC)
+    admit(world, role="admin")
+    old = Browser(world)
+    assert old.post("/login", name="王五", password=SENTENCE)[0] == 303
+    for role in ("viewer", "operator", "viewer"):
+        assert people.revoke("王五", now, "console")
+        admit(world, role=role)
+        assert old.send("GET", "/people", Accept="text/html")[0] == 303, "the old cookie is nobody's"
+    fresh = Browser(world)
+    assert fresh.post("/login", name="王五", password=SENTENCE)[0] == 303
+    assert fresh.send("GET", "/people")[0] == 403, "a viewer now"
+    account = people.named("王五")
+    assert account is not None
+    assert account.generation >= 7, "a generation is never used again"
+
+
+def test_who_comes_back_proves_it_anew(world: World) -> None:
+    people, now = world.service.store.people, datetime.now(UTC)
+    person = Person("王五", "viewer", "")
+    people.put(person, now, "console", token_hash=b"t" * 32, password=hash_of(SENTENCE), identity="w@edu.example")
+    people.revoke("王五", now, "console")
+    people.put(person, now, "console", token_hash=b"u" * 32)
+    account = people.named("王五")
+    assert account is not None
+    assert (account.password, account.identity, account.has_token) == (None, None, True)
+    assert people.of_token(b"t" * 32) is None
+
+
+def test_two_hundred_guesses_at_once_are_two_hundred(world: World) -> None:
+    admit(world)
+    statuses: list[int] = []
+
+    def guess(number: int) -> None:
+        statuses.append(Browser(world).post("/login", name="王五", password=f"wrong {number} wrong")[0])
+
+    threads = [threading.Thread(target=guess, args=(number,)) for number in range(60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses.count(401) == 10
+    assert statuses.count(429) == 50
 
 
 def test_people_of_an_older_database_are_kept(tmp_path: object) -> None:

@@ -41,6 +41,7 @@ EXPECTED = {
     ("GET", "/policy"): READERS,
     ("GET", "/explain/classroom_bandwidth/s001/c101"): OF_T01,
     ("GET", "/fleet"): READERS,
+    ("GET", "/quarantine"): READERS,
     ("GET", "/people"): frozenset(),  # a session of a county admin only: asked below
     ("GET", "/account"): frozenset(),  # a session only
     ("POST", "/account"): NOBODY,

@@ -1,0 +1,55 @@
+"""GET /quarantine: results that were not accepted, by school, with the reason."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from campus_collector.people.people import reach_of
+from campus_collector.quarantine import begin_of, printable
+from campus_collector.service import Service
+from campus_collector.web.pages import Pages
+from campus_wire.language import Language
+
+SHOWN_ROWS = 200
+
+
+def routes(service: Service) -> list[Route]:
+    """The page."""
+    pages = Pages(service)
+
+    async def quarantine(request: Request) -> Response:
+        session, reach = pages.session(request), reach_of(request)
+        wanted = request.query_params.get("school") or None
+
+        def page(language: Language) -> tuple[int, str]:
+            store, zone = service.store, service.config.timezone
+            known = {one.id: one for one in store.schools() if reach.covers(one.town)}
+            counts = {
+                school: count
+                for school, count in store.quarantine_counts().items()
+                if school in known or not reach.town
+            }
+            shown = [wanted] if wanted in counts else list(counts) if wanted is None else []
+            rows = [row for school in shown for row in store.quarantine_rows(school, SHOWN_ROWS)]
+            rows.sort(key=lambda one: one.received_at, reverse=True)
+            values = {
+                "counts": [
+                    (school, known[school].name if school in known else school, n) for school, n in counts.items()
+                ],
+                "rows": [
+                    (
+                        one.received_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
+                        one.school,
+                        printable(one.id or ""),
+                        printable(one.reason),
+                        begin_of(one),
+                    )
+                    for one in rows[:SHOWN_ROWS]
+                ],
+                "wanted": wanted,
+            }
+            return 200, pages.render("quarantine.html", language, session, **values)
+
+        return await pages.answer(request, page)
+
+    return [Route("/quarantine", quarantine)]
