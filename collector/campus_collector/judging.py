@@ -3,6 +3,7 @@
 Joins two sides that do not know each other: the store has no policy, the judge no database.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,11 +17,12 @@ from campus_collector.judge.day import DayEvidence, day_number, day_of, evidence
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
 from campus_collector.judge.rules import RULES, targets_told_by
-from campus_collector.store.interface import Change, DayRow, Store, Subject, Unjudged
+from campus_collector.store.interface import Change, DayRow, Store, StoreUnavailable, Subject, Unjudged
 from campus_wire.records import AnyResult, RoomResult
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(DayEvidence).decode
+log = logging.getLogger(__name__)
 HOUR = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Progress = Callable[[int, int], None]
@@ -64,7 +66,12 @@ class Judging:
                     break
                 if progress is not None:
                     progress(done, len(schools))
-                changed |= self._school(school)
+                try:
+                    changed |= self._school(school)
+                except StoreUnavailable:
+                    raise
+                except Exception:  # its results wait; those of the other schools do not
+                    log.exception("a school's results are not judged; it is tried again", extra={"school": school})
             if progress is not None and schools:
                 progress(len(schools), len(schools))
         return changed
