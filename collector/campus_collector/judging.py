@@ -3,6 +3,7 @@
 Joins two sides that do not know each other: the store has no policy, the judge no database.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
@@ -15,11 +16,12 @@ from campus_collector.judge.day import DayEvidence, day_number, day_of, evidence
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
 from campus_collector.judge.rules import RULES, has_trusted_time, targets_told_by
-from campus_collector.store.interface import DayRow, Store, Subject, Unjudged
+from campus_collector.store.interface import DayRow, Store, StoreUnavailable, Subject, Unjudged
 from campus_wire.records import AnyResult, RoomResult
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(DayEvidence).decode
+log = logging.getLogger(__name__)
 HOUR = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Progress = Callable[[int, int], None]
@@ -46,15 +48,22 @@ class Judging:
         changed: set[tuple[str, str, str, Month]] = set()
         schools = self._store.evidence.schools_unjudged()
         until = None if seconds is None else monotonic() + seconds
+        failed = 0
         for done, school in enumerate(schools):
             if until is not None and monotonic() >= until:
-                return changed, len(schools) - done
+                return changed, len(schools) - done + failed
             if progress is not None:
                 progress(done, len(schools))
-            changed |= self._school(school)
+            try:
+                changed |= self._school(school)
+            except StoreUnavailable:
+                raise
+            except Exception:  # its results wait; those of the other schools do not
+                failed += 1
+                log.exception("a school's results are not judged; it is tried again", extra={"school": school})
         if progress is not None and schools:
             progress(len(schools), len(schools))
-        return changed, 0
+        return changed, failed
 
     def days(self, subject: Subject, target: str, month: Month) -> dict[date, DayEvidence]:
         """The evidence of a subject's month."""

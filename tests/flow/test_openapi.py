@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
+from jsonschema import Draft202012Validator
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -63,3 +64,71 @@ def test_every_answer_is_documented(case: schemathesis.Case, county: tuple[World
             assert response.status_code != 401, "the token is heard: what is looked at is more than refusals"
         case.validate_response(response, checks=CHECKS)
         assert response.headers["x-content-type-options"] == ["nosniff"]
+
+
+READ = (
+    "/v1/schools",
+    "/v1/schools/s001",
+    "/v1/compliance",
+    "/v1/results?school=s001",
+    "/v1/problems",
+    "/v1/problems/1",
+    "/healthz",
+    "/readyz",
+)
+
+
+def schema_of(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema of a path's good answer, and the whole document that its references point into."""
+    said = document()
+    plain = path.partition("?")[0].replace("s001", "{school}").replace("/1", "/{number}") if "/v1/" in path else path
+    content = said["paths"][plain]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    return content, said
+
+
+def broken(value: Any, root: bool = True) -> Iterator[Any]:
+    """The same answer with one field lost, renamed, or of another type; one for each field of its first elements."""
+    if isinstance(value, list) and value:
+        yield from ([one, *value[1:]] for one in broken(value[0], False))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield {name: one for name, one in value.items() if name != key}
+            yield {(f"{name}_new" if name == key else name): one for name, one in value.items()}
+            yield value | {key: [{}]}
+            yield from (value | {key: one} for one in broken(item, False))
+
+
+@pytest.mark.parametrize("path", READ)
+def test_an_answer_fits_its_schema_and_no_longer_when_a_field_changes(
+    county: tuple[World, list[str]], path: str
+) -> None:
+    world, (admin, _) = county
+    answer = world.get(path, Authorization=f"Bearer {admin}").json
+    schema_, said = schema_of(path)
+    validator = Draft202012Validator(schema_ | {"components": said["components"]})
+    assert not list(validator.iter_errors(answer))
+    free = ("results", "verdicts", "values", "failure", "down", "up", "success", "first_byte_seconds")
+    checked = 0
+    for one in broken(answer):
+        if _differs_only_in(answer, one, free):
+            continue
+        checked += 1
+        assert list(validator.iter_errors(one)), str(one)[:500]
+    assert checked or path.startswith("/v1/results")
+
+
+def _differs_only_in(before: Any, after: Any, free: tuple[str, ...]) -> bool:
+    """Is the difference in a part whose fields depend on the kind of result, or are not ours to fix?"""
+    if isinstance(before, list) and isinstance(after, list):
+        return any(_differs_only_in(x, y, free) for x, y in zip(before, after, strict=False) if x != y)
+    if isinstance(before, dict) and isinstance(after, dict):
+        changed = {key for key in before.keys() | after.keys() if before.get(key, ...) != after.get(key, ...)}
+        extra = {"evidence_en", "evidence_zh", "reopened", "contradicted", "claimed_on", "last_failing_on", "id"} & set(
+            before
+        )
+        extra = extra if "evidence_en" in before else {"verdict"} if "outcome" in before else set()
+        if changed & (set(free) | extra):
+            return True
+        if len(changed) == 1 and (key := next(iter(changed))) in before and key in after:
+            return _differs_only_in(before[key], after[key], free)
+    return False

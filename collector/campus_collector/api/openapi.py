@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from campus_collector.access import OPEN_PATHS
+from campus_collector.api.answers import ANSWERS
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.problem import STATES
 from campus_collector.ledger.routes import XLSX
@@ -15,6 +16,7 @@ from campus_wire.records import (
     AgentState,
     Announcement,
     AnyResult,
+    CentralConfig,
     Enrolled,
     EnrollRequest,
     Problem,
@@ -47,7 +49,20 @@ _STATES = [*STATES, "overdue", "contradicted", "all"]
 def document() -> dict[str, Any]:
     """The whole document."""
     _, schemas = msgspec.json.schema_components(
-        (AnyResult, Receipt, Problem, AgentState, Announcement, SlotRequest, Slot, EnrollRequest, Enrolled, Rotated),
+        (
+            AnyResult,
+            Receipt,
+            Problem,
+            AgentState,
+            Announcement,
+            SlotRequest,
+            Slot,
+            EnrollRequest,
+            Enrolled,
+            Rotated,
+            CentralConfig,
+            *ANSWERS,
+        ),
         ref_template="#/components/schemas/{name}",
     )
     schemas = _in_json_schema(schemas)
@@ -63,7 +78,7 @@ def _in_json_schema(value: Any) -> Any:
     """Patterns as JSON Schema writes them: there `$` is the very end, which is `\\Z` here."""
     if isinstance(value, dict):
         return {key: _in_json_schema(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_in_json_schema(item) for item in value]
     return f"{value[:-2]}$" if isinstance(value, str) and value.endswith(r"\Z") else value
 
@@ -88,7 +103,7 @@ def _paths() -> dict[str, Any]:
                     _query("to", {"type": "string", "format": "date-time"}, "now when absent"),
                     _query("limit", {"type": "integer", "minimum": 1, "maximum": 5000}, "500 when absent"),
                 ],
-                "responses": _responses(None, 400, 401, 503),
+                "responses": _responses("RawResultsAnswer", 400, 401, 503),
             },
         },
         "/v1/slots": {
@@ -107,17 +122,21 @@ def _paths() -> dict[str, Any]:
                 "summary": "Give a slot back early",
                 "security": [{"token": []}],
                 "parameters": [{"name": "slot", "in": "path", "required": True, "schema": {"type": "string"}}],
-                "responses": _responses(None, 401, 404, 503),
+                "responses": _responses("ReleasedAnswer", 401, 404, 503),
             }
         },
         "/v1/schools": {
-            "get": {"summary": "All schools", "parameters": [month], "responses": _responses(None, 400, 401, 503)}
+            "get": {
+                "summary": "All schools",
+                "parameters": [month],
+                "responses": _responses("SchoolsAnswer", 400, 401, 503),
+            }
         },
         "/v1/schools/{school}": {
             "get": {
                 "summary": "One school: subjects, latest results, verdicts of the month",
                 "parameters": [{"name": "school", "in": "path", "required": True, "schema": {"type": "string"}}, month],
-                "responses": _responses(None, 400, 401, 404, 503),
+                "responses": _responses("SchoolAnswer", 400, 401, 404, 503),
             }
         },
         "/v1/compliance": {
@@ -128,14 +147,14 @@ def _paths() -> dict[str, Any]:
                     _query("target", {"type": "string", "enum": list(TARGET_NAMES)}, "one target only"),
                     _query("town", {"type": "string"}, 'one town only; "" for the county'),
                 ],
-                "responses": _responses(None, 400, 401, 503),
+                "responses": _responses("ComplianceAnswer", 400, 401, 503),
             }
         },
         "/v1/config": {
             "get": {
                 "summary": "What the gateway of the token's school shall measure; ETag, 304",
                 "security": [{"token": []}],
-                "responses": _responses(None, 401, 503) | {"304": {"description": "Not changed"}},
+                "responses": _responses("CentralConfig", 401, 503) | {"304": {"description": "Not changed"}},
             }
         },
         "/v1/enroll": {
@@ -165,7 +184,7 @@ def _paths() -> dict[str, Any]:
                     _query("state", {"type": "string", "enum": _STATES}, "still open when absent"),
                     _query("older_than", {"type": "integer", "minimum": 0, "maximum": 9999}, "open for so many days"),
                 ],
-                "responses": _responses(None, 400, 401, 503),
+                "responses": _responses("ProblemsAnswer", 400, 401, 503),
             }
         },
         "/v1/problems.{ending}": {
@@ -179,14 +198,14 @@ def _paths() -> dict[str, Any]:
             "get": {
                 "summary": "One problem with its history",
                 "parameters": [_path("number", {"type": "integer", "minimum": 1})],
-                "responses": _responses(None, 401, 404, 503),
+                "responses": _responses("ProblemWithHistory", 401, 404, 503),
             },
             "patch": {
                 "summary": "Work on a problem: acknowledge, assign, set a date, note a measure, comment, claim it fixed. Measurements alone strike it off.",
                 "security": [{"token": []}],
                 "parameters": [_path("number", {"type": "integer", "minimum": 1})],
                 "requestBody": {"required": True, "content": {"application/json": {"schema": _work()}}},
-                "responses": _responses(None, 400, 401, 403, 404, 408, 409, 413, 415, 503),
+                "responses": _responses("ProblemAnswer", 400, 401, 403, 404, 408, 409, 413, 415, 503),
             },
         },
         "/v1/monthly/{month}.{form}": {
@@ -220,8 +239,10 @@ def _paths() -> dict[str, Any]:
                 "responses": _responses("application/x-pem-file", 404),
             }
         },
-        "/healthz": {"get": {"summary": "Alive", "responses": _responses(None)}},
-        "/readyz": {"get": {"summary": "Alive, and the store can be written", "responses": _responses(None, 503)}},
+        "/healthz": {"get": {"summary": "Alive", "responses": _responses("StatusAnswer")}},
+        "/readyz": {
+            "get": {"summary": "Alive, and the store can be written", "responses": _responses("StatusAnswer", 503)}
+        },
         "/openapi.json": {"get": {"summary": "This document", "responses": _responses(None, 401)}},
         "/": {"get": {"summary": "Overview page", "responses": _responses("text/html", 401, 503)}},
         "/policy": _page("The policy in plain words"),
@@ -264,6 +285,7 @@ def _gated(paths: dict[str, Any]) -> dict[str, Any]:
 
 def _envelope() -> dict[str, Any]:
     """As in campus_wire.records.Envelope, where results are still raw."""
+    (results,), _ = msgspec.json.schema_components((AnyResult,), ref_template="#/components/schemas/{name}")
     return {
         "type": "object",
         "required": ["schema_version", "agent_id", "boot_id", "sent_at", "results"],
@@ -272,7 +294,7 @@ def _envelope() -> dict[str, Any]:
             "agent_id": {"type": "string", "maxLength": 100},
             "boot_id": {"type": "string", "maxLength": 64},
             "sent_at": {"type": "string", "format": "date-time"},
-            "results": {"type": "array", "maxItems": 1000, "items": {"type": "object"}},
+            "results": {"type": "array", "maxItems": 1000, "items": results},
             "agent": {"$ref": "#/components/schemas/AgentState"},
             "announcement": {"$ref": "#/components/schemas/Announcement"},
         },
@@ -315,11 +337,16 @@ def _form(summary: str, *names: str) -> dict[str, Any]:
             "parameters": [_path(name, {"type": "string"}) for name in names],
             "requestBody": {
                 "required": True,
-                "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+                "content": {"application/x-www-form-urlencoded": {"schema": _form_schema()}},
             },
             "responses": _responses("text/html", 400, 401, 403, 404, 409, 411, 413, 422, 429, 503),
         }
     }
+
+
+def _form_schema() -> dict[str, Any]:
+    """Fields of a page's form are text; each page names its own."""
+    return {"type": "object", "maxProperties": 20, "additionalProperties": {"type": "string"}}
 
 
 def _query(name: str, schema: dict[str, Any], description: str, required: bool = False) -> dict[str, Any]:
@@ -327,7 +354,7 @@ def _query(name: str, schema: dict[str, Any], description: str, required: bool =
 
 
 def _responses(good: str | tuple[str, ...] | None, *problems: int) -> dict[str, Any]:
-    if good in ("Receipt", "Slot", "Enrolled", "Rotated"):
+    if isinstance(good, str) and "/" not in good:  # the name of a schema
         content: dict[str, Any] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{good}"}}}
     elif good and (isinstance(good, tuple) or "/" in good):
         kinds = (good,) if isinstance(good, str) else good

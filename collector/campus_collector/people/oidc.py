@@ -40,6 +40,8 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Signatures by the provider's own key only: never `none`, never a shared secret (RFC 8725 section 3.1)."""
 REQUEST_SECONDS = 10.0
 MAX_KEYS = 100
+DAMAGED = (JoseError, ValueError, TypeError, LookupError, AttributeError, UnsupportedAlgorithm)
+"""What the libraries raise over keys and tokens that are not what they should be."""
 
 
 class NotVouched(Exception):
@@ -80,7 +82,7 @@ def usable_keys(jwks: Any) -> list[tuple[str | None, RSAKey | ECKey]]:
             continue
         try:
             key = _key_of(one)
-        except (JoseError, ValueError, TypeError, KeyError, UnsupportedAlgorithm) as error:
+        except DAMAGED as error:
             log.info("a key of the OpenID provider is skipped", extra={"error": str(error)[:200]})
             continue
         kid = one.get("kid")
@@ -110,7 +112,7 @@ def _verified(id_token: str, keys: list[tuple[str | None, RSAKey | ECKey]]) -> d
     for key in fitting:
         try:
             return dict(jwt.decode(id_token, key, algorithms=ALGORITHMS).claims)
-        except (JoseError, ValueError, TypeError) as error:
+        except DAMAGED as error:
             problem = error
     raise problem
 
@@ -178,7 +180,7 @@ class Provider:
                 nonce={"essential": True, "value": nonce},
             )
             registry.validate(claims)
-        except (JoseError, ValueError, TypeError) as error:
+        except DAMAGED as error:
             with self._lock:
                 self._metadata = None  # its keys may be new: they are asked for again next time
             raise NotVouched(f"the identity token is not believed: {error}") from None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from campus_collector.ledger.problem import Event, What
-from campus_collector.store.database import Database, micros, moment_of
+from campus_collector.store.database import Database, Refused, micros, moment_of
 from campus_collector.store.interface import Person
 from campus_collector.store.ledger import append
 from campus_collector.store.totals import add_total
@@ -166,7 +166,7 @@ class PeopleTable:
         return _account(row) if row else None
 
 
-class Taken(Exception):
+class Taken(Refused):
     """This identity is another person's; their name."""
 
 

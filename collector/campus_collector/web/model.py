@@ -1,9 +1,11 @@
 """What a page shows, as plain values in one language: from store and verdicts, before any HTML."""
 
+import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from campus_collector.causes_now import standings_in, with_one_cause_in
 from campus_collector.export.fleet import UP_WITHIN
@@ -19,7 +21,7 @@ from campus_collector.judge.workdays import is_provisional, last_announced_day
 from campus_collector.judging import required_of
 from campus_collector.ledger.standing import Standing
 from campus_collector.service import Service
-from campus_collector.store.interface import Agent, Latest, School, Subject
+from campus_collector.store.interface import Agent, Latest, School, StoreUnavailable, Subject
 from campus_collector.verdicts import TARGET_OF, shared_causes
 from campus_collector.web.picture import rate_picture, share_picture
 from campus_collector.web.words import (
@@ -52,6 +54,9 @@ from campus_wire.records import (
     ThroughputResult,
 )
 from campus_wire.shown import percent, percent_as_written
+
+log = logging.getLogger(__name__)
+Row = TypeVar("Row")
 
 OTHER_TARGETS = ("recording_room", "live_class")
 """Targets of a school that have no row of a subject of their own."""
@@ -210,6 +215,7 @@ class Reader:
         self._policy = service.verdicts.policy
         self._subjects: list[Subject] = []
         self._newest: dict[tuple[str, str, str], AnyResult] = {}
+        self._left_out: list[str] = []
 
     def overview(self) -> Overview:
         """The first page."""
@@ -220,17 +226,32 @@ class Reader:
         cards = [self._card(name, county.get(name)) for name in TARGET_NAMES]
         schools = self._schools()
         agents = _by_school(self._service.store.agents())
-        full = [self.school(school) for school in schools] if len(schools) <= SHOWN_IN_FULL else []
+        full = list(self._each(schools, self.school)) if len(schools) <= SHOWN_IN_FULL else []
         lines: list[SchoolLine] = []
-        if not full:
+        if len(schools) > SHOWN_IN_FULL:
             own: dict[str, list[SubjectVerdict]] = {}
             for one in verdicts:
                 own.setdefault(one.school, []).append(one)
             ranked = sorted(schools, key=lambda school: _worst_first(own.get(school.id, [])))
-            lines = [self._line(school, own.get(school.id, []), agents.get(school.id)) for school in ranked]
+            lines = list(self._each(ranked, lambda one: self._line(one, own.get(one.id, []), agents.get(one.id))))
+        updated = self._updated()
+        if self._left_out:
+            updated = f"{updated} {WORDS['left_out'].in_(self._language, schools=', '.join(self._left_out))}"
         return Overview(
-            self._month_words(self._month), self._judged_by(), self._updated(), self._agreement(), cards, full, lines
+            self._month_words(self._month), self._judged_by(), updated, self._agreement(), cards, full, lines
         )
+
+    def _each(self, schools: Iterable[School], make: Callable[[School], Row]) -> Iterator[Row]:
+        """A part of the page for each school. A school whose part cannot be made is left out and named; the others are shown."""
+        for school in schools:
+            try:
+                yield make(school)
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                self._left_out.append(school.name)
+                shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+                log.error("a school is left out of the page", extra={"school": school.id, "error": shown})
 
     def find_school(self, school_id: str) -> SchoolView | None:
         """One school; None when it is not known."""

@@ -176,6 +176,9 @@ WORDS: dict[str, Text] = {
         "校内有 {count} 台 DHCP 服务器应答（{listed}；{when}）：其中有一台不应存在，常见原因是家用路由器接错网口。",
     ),
     "shared": Text("One cause for the whole school: ", "全校共同原因："),
+    "left_out": Text(
+        "Left out, because of an error that the log names: {schools}.", "因程序错误未显示（详见日志）：{schools}。"
+    ),
     "quarantine": Text("Results that were not accepted", "被隔离的结果"),
     "quarantine_hint": Text(
         "They arrived and are kept apart: they count for no verdict. Of each school the newest 500 are kept.",
