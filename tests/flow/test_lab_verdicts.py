@@ -27,7 +27,9 @@ def row(room: Room, said: dict[str, Any]) -> tuple[str, bool]:
     rates = [said[way]["line_rate_bits_per_second"] for way in ("down", "up")]
     naive = all(said[way]["goodput_bits_per_second"] >= 100e6 for way in ("down", "up"))
     tolerance = 0.03 if room.line_rate_bits_per_second <= 10e6 else 0.015
-    off = max(abs(rate / room.line_rate_bits_per_second - 1) for rate in rates)
+    at_least = [said[way].get("lower_bound", False) for way in ("down", "up")]  # below the line, such a rate is right
+    offs = [rate / room.line_rate_bits_per_second - 1 for rate in rates]
+    off = max(off if bound else abs(off) for off, bound in zip(offs, at_least, strict=True))
     line = (
         f"{room.id:<6}{room.line_rate_bits_per_second / 1e6:>6g}{rates[0] / 1e6:>9.2f}{rates[1] / 1e6:>9.2f}"
         f"  {said['verdict']:<12}  {'met' if naive else 'not_met'}"

@@ -12,6 +12,7 @@ from campus_agent.engine.congestion import allowed_congestion_control
 from campus_agent.engine.direction import Budget, DirectionTest, Way
 from campus_agent.engine.interfaces import link_speed_bits_per_second
 from campus_agent.engine.messages import ProtocolError
+from campus_agent.engine.pulse import Flaw
 from campus_agent.engine.spec import CONTROL_BYTES, CONTROL_RATIO, PROTOCOL_VERSION, STREAM_CONGESTION_CONTROL
 from campus_agent.engine.stream_direction import StreamTest
 from campus_agent.measure.errors import kind_of_error
@@ -161,7 +162,8 @@ def _teller(on_progress: Callable[[Progress], None] | None) -> Callable[[Directi
 
 def _record(request: Request, caller: Caller, tests: list[DirectionTest]) -> ThroughputRecord:
     measured = {test.way: _direction(caller, test) for test in tests if test.views}
-    others = [fmean(view.others for view in test.views) for test in tests if test.views]
+    told = [[view.others for view in test.views if view.flaw is not Flaw.WAITED] for test in tests]
+    others = [fmean(rates) for rates in told if rates]
     by_tcp = any(isinstance(test, StreamTest) for test in tests)
     return ThroughputRecord(
         segment=request.segment,

@@ -89,7 +89,9 @@ class DirectionTest:
     @property
     def disturbs(self) -> bool:
         """Did the last pulse meet more other traffic than a test may disturb?"""
-        return bool(self.views) and self.views[-1].others + self.views[-1].unattributed > self._max_others
+        if not self.views or self.views[-1].flaw is Flaw.WAITED:  # its counters are of another moment than its packets
+            return False
+        return self.views[-1].others + self.views[-1].unattributed > self._max_others
 
     def break_off(self) -> None:
         """End here without a verdict, because somebody is using the line."""
@@ -156,13 +158,15 @@ class DirectionTest:
         if offered > MIN_BLOCK_BITS_PER_SECOND:
             self._block_packets = BLOCK_PACKETS
         view = self._pulse(offered, seconds)
-        if view.flaw is not None:
-            self._decide([view], last=True)
-        elif view.saturated:
+        if view.saturated and view.flaw in (None, Flaw.WAITED):
             self._judge_sustained(view, offered)
+            if view.flaw and self.decision.reached:  # nobody knows whether the bucket was empty by then
+                self._decide([view], last=True)
             if self.decision.validity is Validity.OK and self.decision.reached is False:
                 self.burst_rate = max(quick.rate, self._threshold)
                 self.decision = replace(self.decision, limit="token_bucket")
+        elif view.flaw is not None:
+            self._decide([view], last=True)
         elif octets - self._threshold / 8 * view.span_seconds < bucket:
             validity = Validity.GATEWAY_LIMIT if self.direction == "to_responder" else Validity.ENDPOINT_LIMIT
             sender = names(client_sends=self.direction == "to_responder")[0]

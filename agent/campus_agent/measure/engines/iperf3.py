@@ -28,10 +28,12 @@ from campus_agent.measure.resolve import Address
 from campus_agent.measure.throughput_settings import REFERENCE_RATIO, WIRE_RATIO, Settings
 from campus_agent.measure.worker import run_worker
 from campus_agent.measure.workers.tasks import CONGESTION_CONTROL, METER_SECONDS, Iperf3Task, Observed
+from campus_wire.bandwidth import reaches
 from campus_wire.encapsulation import (
     TCP_HEADER_BYTES,
     TCP_TIMESTAMPS_BYTES,
     Encapsulation,
+    line_rate_from_goodput,
     mtu_from_mss,
     wire_bytes_of,
 )
@@ -196,12 +198,18 @@ def direction_record(load: Load, path: Encapsulation, settings: Settings) -> Dir
     own_bytes = wire_bytes_of(payload, path) + int(retransmits or 0) * path.wire_bytes
     goodput = float(received["bytes"]) * 8 / float(received["seconds"])
     bound = _max_bits_per_second(settings)
+    on_the_line = rate_while_full(load, path) if (waited or 0.0) > WAITED_RATIO else None
+    held_back = (
+        waited or 0.0
+    ) > WAITED_RATIO and on_the_line is None  # then a rate above the target is the least the line carries
+    rate = line_rate_from_goodput(goodput, path)
+    reached = reaches(rate, settings.required_bits_per_second, settings.tolerance_ratio)
     return DirectionRecord(
         goodput_bits_per_second=goodput,
-        lower_bound=bool(bound) and goodput > 0.97 * bound,
+        lower_bound=(bool(bound) and goodput > 0.97 * bound) or (held_back and reached),
         bytes=own_bytes + wire_bytes_of(load.earlier_payload_bytes, path),
         duration_seconds=float(received["seconds"]),
-        line_rate_bits_per_second=rate_while_full(load, path) if (waited or 0.0) > WAITED_RATIO else None,
+        line_rate_bits_per_second=on_the_line,
         cpu_waited_ratio=waited,
         warmup_seconds=warmup,
         retransmits=retransmits,
