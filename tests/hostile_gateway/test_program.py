@@ -447,14 +447,11 @@ def test_one_row_that_makes_no_sense_costs_that_row(tmp_path: Path) -> None:
         assert numbers(spool) == [number for number in range(1, 101) if number not in (20, 60, 80)]
 
 
-@pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1"])
+@pytest.mark.parametrize("encoding", ["gbk", "ascii"])
 @pytest.mark.parametrize(
     "command",
     [
         ("campus_agent", "doctor", "--config", "{file}"),
-        ("campus_agent", "--help"),
-        ("campus_agent", "check-config", "--config", "{folder}/校园.toml"),
-        ("campus_collector", "--help"),
         ("campus_collector", "check-config", "--config", "{folder}/校园.toml"),
     ],
 )
