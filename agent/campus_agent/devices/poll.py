@@ -203,9 +203,9 @@ async def _snmp(device: _Asked, snmp: Snmp, answers: _Answers) -> None:
     spec, profile, readings = device.spec, device.profile, answers.readings
     access, port, speaks = access_of(spec.snmp), _port(spec.snmp, 161), answers.speaks("snmp")
     single = [one.oid for one in profile.snmp if one.compute in ("value", "text", "leading_number", "date_and_time")]
-    now = datetime.now(device.zone)
     try:
         objects, lost = await snmp.get(device.address, access, single or ["1.3.6.1.2.1.1.3.0"], port)
+        now = datetime.now(device.zone)  # when its clock was read: an answer may be late
         wanted = list(dict.fromkeys(column for one in profile.snmp for column in one.columns))
         columns, broken = await snmp.walk(device.address, access, wanted, port)
     finally:

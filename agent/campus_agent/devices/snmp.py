@@ -44,7 +44,7 @@ from campus_wire.failures import Failure, FailureKind, Operation
 PORT = 161
 TIMEOUT_SECONDS = 2.0
 RETRIES = 1
-GET_SECONDS, WALK_SECONDS = 8.0, 8.0
+GET_SECONDS, WALK_SECONDS = 11.0, 8.0
 """Budgets of all requests together: what has not come by then is told as late."""
 OBJECTS_A_REQUEST = 8
 VALUES_A_REQUEST = 30
@@ -318,6 +318,9 @@ class _Walk:
             self.parts.extend(_Part([column], VALUES_A_REQUEST, part.bulk, 0) for column in part.columns)
         elif part.bulk and _table(part.columns[0]) not in self._silent:
             self.parts.appendleft(_Part(part.columns, 1, bulk=False, retries=0))
+            for one in self.parts:  # the rest of its table is not tried by GETBULK again
+                if len(one.columns) == 1 and _table(one.columns[0]) == _table(part.columns[0]):
+                    one.bulk, one.rows = False, 1
         else:
             self.lose(part.columns, failure)
             table = _table(part.columns[0])

@@ -48,8 +48,8 @@ def parse(answer: bytes) -> list[Match]:
         root = xmltree.parse(answer)
     except xmltree.XmlRefused as error:
         raise NotUnderstood(str(error)) from None
-    if next(root.within("ProbeMatches"), None) is None:
-        raise NotUnderstood(f"no ProbeMatches: <{root.name[:40]}>")
+    if root.name != "Envelope":
+        raise NotUnderstood(f"no SOAP: <{root.name[:40]}>")
     return [
         Match(_words(one, "XAddrs"), _words(one, "Types"), _words(one, "Scopes")) for one in root.within("ProbeMatch")
     ]

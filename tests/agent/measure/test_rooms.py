@@ -58,7 +58,7 @@ def test_a_round_through_the_worker() -> None:
 
 
 def test_a_worker_that_hangs_costs_one_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "START_SECONDS", -11.99)
+    monkeypatch.setattr(rooms, "START_SECONDS", 0.01 - rooms.ONE_SECONDS)
     (seen,) = asyncio.run(rooms.poll([device("a")], None))
     result = rooms.device_result(device("a"), seen, "s001", stamp(1))
     assert (result.validity, result.record) == (Validity.NOT_MEASURED, None)
