@@ -271,7 +271,8 @@ class _Writer:
 
     def _measured(self, one: Failing) -> float | None:
         """As it is written beside what is required: never as enough where it is not."""
-        rate, required = one.measured_bits_per_second, one.required_bits_per_second
+        short, required = one.fell_short_bits_per_second, one.required_bits_per_second
+        rate = one.measured_bits_per_second if short is UNSET else short
         if rate is None or required is None:
             return rate
         return float(megabits(rate, required * self._f.tolerance_ratio, required)) * 1e6

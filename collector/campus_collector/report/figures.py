@@ -90,8 +90,7 @@ class SchoolFigures(msgspec.Struct, frozen=True):
 class Failing(msgspec.Struct, frozen=True):
     """A subject that does not meet its target: the likeliest cause and who has to act.
 
-    What was measured (bits per second) is the middle of the tests that fell short where the target is not met, of all valid ones where there are
-    too few; reports closed before version 0.3 hold the middle of all.
+    What was measured (bits per second) is the middle of all valid tests.
     """
 
     target: str
@@ -110,6 +109,8 @@ class Failing(msgspec.Struct, frozen=True):
     unit: str
     passing_share: float | UnsetType = UNSET
     """Which share of the valid results has to pass: the figure that decides, with `passing_results` and `valid_results`."""
+    fell_short_bits_per_second: float | UnsetType = UNSET
+    """The middle of the tests that fell short, where the target is not met: what stands beside the verdict."""
 
 
 class RoomFigures(msgspec.Struct, frozen=True):

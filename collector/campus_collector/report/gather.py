@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from statistics import fmean, median
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from campus_collector.causes_now import standings_in, with_one_cause_in
 from campus_collector.judge.day import day_of
@@ -303,21 +303,21 @@ def _failing(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School], 
                 one.subject,
                 names.get((one.school, one.subject), one.subject),
                 one.verdict,
-                _measured(one) if bandwidth else None,
+                one.evidence.median_value if bandwidth else None,
                 one.rule.required_bits_per_second if one.rule and bandwidth else None,
                 one.evidence.valid_results,
                 one.evidence.passing_results,
                 one.diagnosis,
                 one.unit,
                 one.rule.passing_share if one.rule else UNSET,
+                _fell_short(one) if bandwidth else UNSET,
             )
         )
     return found
 
 
-def _measured(one: SubjectVerdict) -> float | None:
-    """What stands beside the verdict: of a target that is not met, the middle of what fell short."""
-    return one.failing_median if one.verdict is Verdict.NOT_MET else one.evidence.median_value
+def _fell_short(one: SubjectVerdict) -> float | UnsetType:
+    return one.failing_median if one.verdict is Verdict.NOT_MET and one.failing_median is not None else UNSET
 
 
 def _rooms(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> list[RoomFigures]:
