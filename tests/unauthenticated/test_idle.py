@@ -69,8 +69,7 @@ def gone(connection: socket.socket, within: float) -> bool:
     return True
 
 
-@pytest.mark.parametrize("tls", [False, True])
-@pytest.mark.parametrize("most_of_one", [None, 20])
+@pytest.mark.parametrize(("tls", "most_of_one"), [(False, None), (True, 20)])
 @pytest.mark.parametrize("half", HALF)
 def test_health_is_told_beside_more_connections_than_fit(
     tmp_path: Path, tls: bool, most_of_one: int | None, half: str
