@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from campus_collector.api.openapi import document
 from campus_collector.api.views import compliance_json, school_json, schools_json
+from campus_collector.days import parse_moment
 from campus_collector.http import HttpProblem, in_thread, json_response
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES
@@ -107,7 +108,7 @@ def _moment(text: str | None, name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = parse_moment(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise HttpProblem(400, "Bad query", f"{name} must be a time like 2026-11-23T00:00:00Z") from None

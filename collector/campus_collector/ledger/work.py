@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
+from campus_collector.days import parse_day
 from campus_collector.ledger.problem import Event, Problem
 from campus_collector.store.database import Refused
 from campus_wire.language import Language, Text
@@ -63,7 +64,7 @@ def _assign(problem: Problem, text: str, values: Mapping[str, str], today: date)
 
 def _due(problem: Problem, text: str, values: Mapping[str, str], today: date) -> tuple[_Change, str]:
     try:
-        due = date.fromisoformat(values.get("due_on", ""))
+        due = parse_day(values.get("due_on", ""))
     except ValueError:
         raise NotPossible(Text("due_on must be a date like 2026-11-30", "完成时限应为形如 2026-11-30 的日期")) from None
     if not problem.opened_on <= due <= today + LATEST_DUE:
