@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from campus_wire.dates import NotADay, parse_days
+from campus_wire.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
 from campus_wire.ids import ID_PATTERN, is_id
 from campus_wire.language import Text
 from campus_wire.records import CentralConfig
@@ -28,8 +28,6 @@ UPLINK_REQUIRED_BITS_PER_SECOND = 1_000_000_000
 DEFAULT_IPERF3_PORT = 5201
 DEFAULT_PORTS = {"campus": 5301, "iperf3": DEFAULT_IPERF3_PORT}
 DEFAULT_STATE_DIR = "/var/lib/campus-agent"
-LONGEST_BLACKOUT_DAYS = 100
-"""Longer than a summer; a slip in the year would silence a school for a year, or for ever."""
 MOST_BLACKOUTS = 100
 CENTRAL_FILE = "central.json"
 """What the bureau's inventory added, as it was last fetched; in the state folder."""

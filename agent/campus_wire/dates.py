@@ -9,6 +9,8 @@ FIRST_YEAR, LAST_YEAR = 2000, 2100
 """A day of another year is a slip of the keyboard."""
 LONGEST_DAYS = 366
 """So long a range of days may be: a longer one is a slip in the year, and would silence a school for it."""
+LONGEST_BLACKOUT_DAYS = 100
+"""Of one span without tests: longer than a summer."""
 _DAY = r"\d{4}-\d{1,2}-\d{1,2}|\d{4}/\d{1,2}/\d{1,2}|\d{4}\.\d{1,2}\.\d{1,2}|\d{4}年\d{1,2}月\d{1,2}[日号]?|\d{8}"
 _DAYS = re.compile(rf"({_DAY})(?: ?(?:/|至|到|~) ?({_DAY}))?", re.ASCII)
 _NARROW = str.maketrans("０１２３４５６７８９－／．～　", "0123456789-/.~ ")

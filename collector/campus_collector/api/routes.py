@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,13 +10,13 @@ from starlette.routing import Route
 
 from campus_collector.api.openapi import document
 from campus_collector.api.views import compliance_json, school_json, schools_json, standing_json
+from campus_collector.days import parse_moment
 from campus_collector.http import HttpProblem, in_thread, json_response
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.people.people import reach_of
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
-from campus_wire.dates import parse_day
 from campus_wire.ids import is_id
 from campus_wire.records import KINDS
 
@@ -110,18 +110,10 @@ def _moment(text: str | None, name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = _written(text)
+        moment = parse_moment(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise HttpProblem(400, "Bad query", f"{name} must be a time like 2026-11-23T00:00:00Z") from None
-
-
-def _written(text: str) -> datetime:
-    """A time as ISO 8601 writes it, or a day as people do: its beginning, UTC. Raises ValueError."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.combine(parse_day(text), time(), UTC)
 
 
 def _town_of(service: Service, school: str) -> str:

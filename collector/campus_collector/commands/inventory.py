@@ -9,6 +9,8 @@ from pathlib import Path
 
 from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands
 from campus_collector.config import CollectorConfig
+from campus_collector.inventory.model import Inventory
+from campus_collector.store.interface import Store
 from campus_wire.language import Language, Text
 from campus_wire.usage import day_argument
 
@@ -17,9 +19,9 @@ IMPORT = Text("take the inventory from a spreadsheet", "从表格导入基础信
 IMPORT_MORE = Text(
     "PATH is a folder of CSV files (schools, classrooms, devices, services, timetables), a .zip of them, or one .xlsx with these sheets.\n"
     "Chinese or English headings, UTF-8 or GB18030. A sheet that is missing leaves what is known as it is; a row that is\n"
-    "missing in a sheet is removed from today on and keeps its past. With any mistake nothing is changed.",
+    "missing in a sheet is removed from today on, with --force, and keeps its past. With any mistake nothing is changed.",
     "PATH 可以是 CSV 文件夹（schools、classrooms、devices、services、timetables）、其 .zip 压缩包，或含这些工作表的 .xlsx。\n"
-    "表头可用中文或英文，编码可用 UTF-8 或 GB18030。缺少的表保持原样；表中缺少的行自当日起移除，历史数据保留。\n"
+    "表头可用中文或英文，编码可用 UTF-8 或 GB18030。缺少的表保持原样；表中缺少的行自当日起移除（需加 --force），历史数据保留。\n"
     "只要有一处错误，就不做任何修改。",
 )
 EXPORT = Text("write the inventory as CSV files or one .xlsx", "将基础信息导出为 CSV 文件或 .xlsx")
@@ -42,7 +44,7 @@ def register(commands: Commands) -> None:
         help=say(Text("the day it holds from (default: today)", "生效日期（默认：今天）")),
     )
     taken.add_argument(
-        "--force", action="store_true", help=say(Text("even if it removes a large part", "即使将移除很大一部分也执行"))
+        "--force", action="store_true", help=say(Text("even if rows are removed", "即使将移除数据也执行"))
     )
     group.json(taken)
     given = group.add("export", EXPORT, _export)
@@ -58,11 +60,14 @@ def register(commands: Commands) -> None:
 
 
 def _import(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.inventory.changes import as_lines, changes, counted, removes_much
-    from campus_collector.inventory.intake import put_in_force, read_file
-    from campus_collector.inventory.sources import Unreadable
+    from campus_collector.inventory.errors import Unreadable
+    from campus_collector.inventory.intake import read_file
     from campus_collector.store.sqlite import SqliteStore
 
+    today = datetime.now(config.timezone).date()
+    since = _since(arguments.since, today, language)
+    if since is None:
+        return EXIT_USAGE
     store = SqliteStore(config.database)
     try:
         before = store.inventory.current()
@@ -72,47 +77,78 @@ def _import(arguments: argparse.Namespace, config: CollectorConfig, language: La
             print(error.in_(language), file=sys.stderr)
             return EXIT_USAGE
         if mistakes:
-            if arguments.json:
-                print(
-                    json.dumps(
-                        {"applied": False, "mistakes": [one.in_(language) for one in mistakes]}, ensure_ascii=False
-                    )
-                )
-            heading = Text("{count} mistake(s); nothing was changed:", "共 {count} 处错误，未做任何修改：")
-            print(heading.in_(language, count=len(mistakes)), file=sys.stderr)
-            for one in mistakes:
-                print(f"  {one.in_(language)}", file=sys.stderr)
+            _print_mistakes([one.in_(language) for one in mistakes], language, as_json=arguments.json)
             return EXIT_USAGE
         for place in aside:
             text = Text("left aside: {place}", "未使用：{place}")
             print(text.in_(language, place=place), file=sys.stderr)
-        made = changes(before, whole)
-        if not arguments.json:
-            print("\n".join(as_lines(made, language)))
-        much = removes_much(before, made)
-        if much and not arguments.force:
-            for sheet, gone, had in much:
-                text = Text(
-                    "{sheet}: {gone} of {had} rows would be removed. If that is meant: --force",
-                    "{sheet}：{had} 行中将移除 {gone} 行。如确需如此，请加 --force",
-                )
-                print(text.in_(language, sheet=sheet, gone=gone, had=had), file=sys.stderr)
-            return EXIT_FAILED
-        applied = bool(made) and not arguments.dry_run
-        if applied:
-            since = datetime.combine(arguments.since, time(), config.timezone) if arguments.since else _today(config)
-            put_in_force(store, whole, made, getpass.getuser(), datetime.now(UTC), since)
-        if arguments.json:
-            print(json.dumps({"applied": applied, "changes": counted(made)}, ensure_ascii=False))
-        elif made:
-            said = (
-                Text("In force.", "已生效。")
-                if applied
-                else Text("Nothing was changed (--dry-run).", "未做任何修改（--dry-run）。")
-            )
-            print(said.in_(language))
+        return _apply(store, before, whole, datetime.combine(since, time(), config.timezone), arguments, language)
     finally:
         store.close()
+
+
+def _since(given: date | None, today: date, language: Language) -> date | None:
+    """The day of --since; None for one that cannot be meant, with the reason printed."""
+    from campus_collector.days import day_words, importable
+
+    first, last = importable(today)
+    if given is None or first <= given <= last:
+        return given or today
+    print(f"--since: {day_words(first, last).in_(language)}: {given}", file=sys.stderr)
+    return None
+
+
+def _print_mistakes(mistakes: list[str], language: Language, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"applied": False, "mistakes": mistakes}, ensure_ascii=False))
+    heading = Text("{count} mistake(s); nothing was changed:", "共 {count} 处错误，未做任何修改：")
+    print(heading.in_(language, count=len(mistakes)), file=sys.stderr)
+    for one in mistakes:
+        print(f"  {one}", file=sys.stderr)
+
+
+def _apply(
+    store: Store,
+    before: Inventory,
+    whole: Inventory,
+    since: datetime,
+    arguments: argparse.Namespace,
+    language: Language,
+) -> int:
+    """Show what would change, and do it where nothing is in the way. The exit code."""
+    from campus_collector.inventory.changes import as_lines, changes, counted, exemptions, removals
+    from campus_collector.inventory.intake import put_in_force
+
+    made = changes(before, whole)
+    if not arguments.json:
+        print("\n".join(as_lines(made, language)))
+    removed = removals(before, made)
+    if removed and not arguments.force:
+        for sheet, gone, had in removed:
+            text = Text(
+                "{sheet}: {gone} of {had} rows would be removed. If that is meant: --force",
+                "{sheet}：{had} 行中将移除 {gone} 行。如确需如此，请加 --force",
+            )
+            print(text.in_(language, sheet=sheet, gone=gone, had=had), file=sys.stderr)
+        if not arguments.dry_run:
+            return EXIT_FAILED
+    applied = bool(made) and not arguments.dry_run
+    if applied:
+        put_in_force(store, whole, made, getpass.getuser(), datetime.now(UTC), since)
+    if arguments.json:
+        begin, end = exemptions(made)
+        exempt = {
+            "exempt": [{"key": one.key, "name": one.name, "reason": one.exempt[1]} for one in begin],
+            "no_longer_exempt": [{"key": one.key, "name": one.name, "reason": one.exempt[0]} for one in end],
+        }
+        print(json.dumps({"applied": applied, "changes": counted(made)} | exempt, ensure_ascii=False))
+    elif made:
+        said = (
+            Text("In force.", "已生效。")
+            if applied
+            else Text("Nothing was changed (--dry-run).", "未做任何修改（--dry-run）。")
+        )
+        print(said.in_(language))
     return EXIT_OK
 
 
@@ -136,7 +172,6 @@ def _sample(arguments: argparse.Namespace, config: CollectorConfig, language: La
 
 
 def _written(inventory: object, path: Path, lang: Language, language: Language) -> int:
-    from campus_collector.inventory.model import Inventory
     from campus_collector.inventory.write import as_xlsx, write_folder
 
     assert isinstance(inventory, Inventory)
@@ -152,7 +187,3 @@ def _written(inventory: object, path: Path, lang: Language, language: Language) 
     for one in written:
         print(one)
     return EXIT_OK
-
-
-def _today(config: CollectorConfig) -> datetime:
-    return datetime.combine(datetime.now(config.timezone).date(), time(), config.timezone)

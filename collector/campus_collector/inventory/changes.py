@@ -16,20 +16,20 @@ WHAT_WORDS: dict[What, Text] = {
     "changed": Text("changed", "修改"),
     "removed": Text("removed", "移除"),
 }
-REMOVED_SHARE = 0.2
-REMOVED_ROWS = 20
-"""Removing more than this share and more than so many rows of a sheet must be meant."""
+MAX_LINES = 200
+"""Rows that a preview shows one by one, and exemptions of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """One row; `fields` are (name, before, after) of a changed one."""
+    """One row; `fields` are (name, before, after) of a changed one, `exempt` the reasons why it is not judged, before and after ("": judged)."""
 
     sheet: str
     what: What
     key: str
     name: str
     fields: tuple[tuple[str, str, str], ...] = ()
+    exempt: tuple[str, str] = ("", "")
 
 
 def changes(before: Inventory, after: Inventory) -> list[RowChange]:
@@ -38,23 +38,39 @@ def changes(before: Inventory, after: Inventory) -> list[RowChange]:
     for sheet in SHEETS:
         old = {_key(one): one for one in getattr(before, sheet.name) or ()}
         new = {_key(one): one for one in getattr(after, sheet.name) or ()}
-        found += [RowChange(sheet.name, "added", key, _name(new[key])) for key in new if key not in old]
+        found += [
+            RowChange(sheet.name, "added", key, _name(new[key]), exempt=("", _exempt(new[key])))
+            for key in new
+            if key not in old
+        ]
         for key in new:
             if key in old and new[key] != old[key]:
-                found.append(RowChange(sheet.name, "changed", key, _name(new[key]), _differences(old[key], new[key])))
-        found += [RowChange(sheet.name, "removed", key, _name(old[key])) for key in old if key not in new]
+                reasons = (_exempt(old[key]), _exempt(new[key]))
+                fields = _differences(old[key], new[key])
+                found.append(RowChange(sheet.name, "changed", key, _name(new[key]), fields, reasons))
+        found += [
+            RowChange(sheet.name, "removed", key, _name(old[key]), exempt=(_exempt(old[key]), ""))
+            for key in old
+            if key not in new
+        ]
     return found
 
 
-def removes_much(before: Inventory, made: Sequence[RowChange]) -> list[tuple[str, int, int]]:
-    """(sheet, removed, of so many) where an import would remove so much that it looks like a mistake."""
+def removals(before: Inventory, made: Sequence[RowChange]) -> list[tuple[str, int, int]]:
+    """(sheet, removed, of so many) for each sheet that would lose rows: what must be confirmed."""
     found = []
     for sheet in SHEETS:
-        had = len(getattr(before, sheet.name) or ())
         gone = sum(one.sheet == sheet.name and one.what == "removed" for one in made)
-        if gone > REMOVED_ROWS and gone > REMOVED_SHARE * had:
-            found.append((sheet.name, gone, had))
+        if gone:
+            found.append((sheet.name, gone, len(getattr(before, sheet.name) or ())))
     return found
+
+
+def exemptions(made: Sequence[RowChange]) -> tuple[list[RowChange], list[RowChange]]:
+    """What would no longer be judged, or for another reason; and what would be judged again, or is gone with its exemption."""
+    begin = [one for one in made if one.exempt[1] and one.exempt[0] != one.exempt[1]]
+    end = [one for one in made if one.exempt[0] and not one.exempt[1]]
+    return begin, end
 
 
 def counted(made: Sequence[RowChange]) -> dict[str, dict[str, int]]:
@@ -65,8 +81,8 @@ def counted(made: Sequence[RowChange]) -> dict[str, dict[str, int]]:
     }
 
 
-def as_lines(made: Sequence[RowChange], language: Language, most: int = 200) -> list[str]:
-    """For a person: counts of each sheet, then row by row."""
+def as_lines(made: Sequence[RowChange], language: Language, most: int = MAX_LINES) -> list[str]:
+    """For a person: counts of each sheet, what would not be judged any more or again, then row by row."""
     if not made:
         return [Text("No change.", "没有变化。").in_(language)]
     lines = []
@@ -78,15 +94,32 @@ def as_lines(made: Sequence[RowChange], language: Language, most: int = 200) -> 
             lines.append(
                 f"{words[name]}: {comma.join(said)}" if language == "en" else f"{words[name]}：{comma.join(said)}"
             )
+    lines += _exemption_lines(made, language, most)
     marks = {"added": "+", "changed": "~", "removed": "-"}
     for one in made[:most]:
         fields = "; ".join(f"{name}: {old or '—'} → {new or '—'}" for name, old, new in one.fields)
         lines.append(
             f"  {marks[one.what]} {words[one.sheet]} {one.key} {one.name}" + (f"  ({fields})" if fields else "")
         )
-    if len(made) > most:
-        lines.append(Text("  … and {more} more", "  ……另有 {more} 行").in_(language, more=len(made) - most))
+    return lines + _more(len(made) - most, language)
+
+
+def _exemption_lines(made: Sequence[RowChange], language: Language, most: int) -> list[str]:
+    begin, end = exemptions(made)
+    lines = []
+    for rows, words in (
+        (begin, Text("Exempt, not judged from then on: {count}", "新增或变更免考核：{count} 个班级")),
+        (end, Text("No longer exempt: {count}", "不再免考核：{count} 个班级")),
+    ):
+        if rows:
+            lines.append(words.in_(language, count=len(rows)))
+            lines += [f"  ! {one.key} {one.name}: {one.exempt[1] or one.exempt[0]}" for one in rows[:most]]
+            lines += _more(len(rows) - most, language)
     return lines
+
+
+def _more(left: int, language: Language) -> list[str]:
+    return [Text("  … and {more} more", "  ……另有 {more} 行").in_(language, more=left)] if left > 0 else []
 
 
 def _key(row: Any) -> str:
@@ -96,6 +129,10 @@ def _key(row: Any) -> str:
     if not hasattr(row, "id"):  # a timetable: of a school, or of all
         return row.school or "*"
     return f"{row.school}/{row.id}" if hasattr(row, "school") else str(row.id)
+
+
+def _exempt(row: Any) -> str:
+    return str(getattr(row, "exempt_reason", ""))
 
 
 def _name(row: Any) -> str:

@@ -1,11 +1,12 @@
 """The headings of the sheets, in Chinese and English, and what their cells may hold (design section 10)."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from campus_wire.language import Text
 
-Kind = Literal["id", "text", "flag", "port", "host", "url", "periods", "days", "statuses", "passage"]
+Kind = Literal["id", "text", "reason", "flag", "port", "host", "url", "periods", "days", "statuses", "passage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Sheet:
         """By key."""
         return next(one for one in self.columns if one.key == key)
 
+    def column_named(self, text: str) -> Column | None:
+        """By a heading as people write it: either language, both, any case; None for none of this sheet's."""
+        name = re.sub(r"\s+|[（(].*[)）]$", "", text).lower()
+        return next((one for one in self.columns if name in (one.key, one.chinese, *one.alike)), None)
+
 
 SHEETS: tuple[Sheet, ...] = (
     Sheet(
@@ -57,7 +63,7 @@ SHEETS: tuple[Sheet, ...] = (
             Column("classroom", "班级", "text", alike=("班级名称",)),
             Column("host", "地址", "host", needed=False),
             Column("port", "端口", "port", needed=False),
-            Column("exempt_reason", "免考核原因", "text", needed=False),
+            Column("exempt_reason", "免考核原因", "reason", needed=False),
         ),
         ("school_id", "classroom_id"),
     ),

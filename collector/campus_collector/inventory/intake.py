@@ -6,24 +6,26 @@ from pathlib import Path
 
 from campus_collector.inventory.changes import RowChange, counted
 from campus_collector.inventory.model import Inventory
-from campus_collector.inventory.read import Mistake, read
-from campus_collector.inventory.sources import sheets_in, sheets_of
+from campus_collector.inventory.read import Mistake
+from campus_collector.inventory.sources import files_in
+from campus_collector.inventory.worker import Request, examine_apart
 from campus_collector.ledger.problem import Event
 from campus_collector.store.interface import Store
 
 
 def read_file(path: Path, before: Inventory) -> tuple[Inventory, list[Mistake], list[str]]:
     """The whole inventory as it would be, all mistakes, and what was left aside. Raises Unreadable."""
-    sheets, aside = sheets_in(path)
-    found, mistakes = read(sheets, before)
-    return found.over(before), mistakes, aside
+    return _whole(Request(files_in(path), before))
 
 
 def read_upload(name: str, octets: bytes, before: Inventory) -> tuple[Inventory, list[Mistake], list[str]]:
     """The same of an uploaded file. Raises Unreadable."""
-    sheets, aside = sheets_of(name, octets)
-    found, mistakes = read(sheets, before)
-    return found.over(before), mistakes, aside
+    return _whole(Request([(name, octets)], before))
+
+
+def _whole(request: Request) -> tuple[Inventory, list[Mistake], list[str]]:
+    answer = examine_apart(request)
+    return answer.found.over(request.before), list(answer.mistakes), list(answer.aside)
 
 
 def put_in_force(

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,10 +10,13 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
-from campus_collector.inventory.headings import SHEETS, Column
+from campus_collector.days import days_in
+from campus_collector.inventory.cells import BEYOND_REPAIR, AnyCell, Cell, text_of
+from campus_collector.inventory.exemptions import is_none, lacks_a_reason
+from campus_collector.inventory.headings import SHEETS, Column, Kind
 from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, Timetable
 from campus_collector.inventory.sources import RawSheet
-from campus_wire.dates import NotADay, parse_days
+from campus_wire.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
 
@@ -21,8 +25,15 @@ NO = frozenset({"0", "否", "no", "n", "false", "无", "×", ""})
 MAX_NAME = 100
 MAX_PASSAGE, MAX_STATUSES = 200, 20
 MAX_MISTAKES = 1000
+MAX_SHOWN = 60
+"""Characters of a wrong cell that a message repeats."""
 FORMULA_STARTS = ("=", "+", "-", "@")
+BY_VALUE: tuple[Kind, ...] = ("flag", "port", "days")
+"""Kinds of which the number behind a cell counts, not how it is shown."""
+IN_ANY_WIDTH: tuple[Kind, ...] = ("flag", "port", "host", "periods", "days")
+"""Kinds that are read alike from full-width letters and digits, as Chinese input methods type them."""
 _SEPARATORS = re.compile(r"[\s;；,，、]+")
+_SCIENTIFIC = re.compile(r"-?[0-9](\.[0-9]+)?E\+[0-9]+")
 _HOST = re.compile(
     r"^(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
 )
@@ -77,10 +88,11 @@ class _Rows:
         if not raw.rows:
             self._wrong(None, None, Text("the sheet is empty: it needs at least its headings", "表为空：至少要有表头"))
             return
-        places = self._columns(raw.rows[0])
+        self._top = next((number for number, cells in enumerate(raw.rows, 1) if any(cells)), 1)
+        places = self._columns([text_of(cell) for cell in raw.rows[self._top - 1]])
         if places is None:
             return
-        for number, cells in enumerate(raw.rows[1:], 2):
+        for number, cells in enumerate(raw.rows[self._top :], self._top + 1):
             if any(cells):
                 self.rows.append(self._row(number, cells, places))
         self._refuse_twins()
@@ -94,41 +106,52 @@ class _Rows:
 
     def _columns(self, cells: list[str]) -> dict[str, int] | None:
         """Where each column is; None when one that is needed is missing."""
-        known = {name: one for one in self.sheet.columns for name in (one.key, one.chinese, *one.alike)}
         places: dict[str, int] = {}
         for index, cell in enumerate(cells):
-            heading = re.sub(r"\s+|[（(].*[)）]\Z", "", cell).lower()
-            column = known.get(heading)
+            column = self.sheet.column_named(cell)
             if column is None:
                 if cell:
                     listed = "、".join(f"{one.chinese}({one.key})" for one in self.sheet.columns)
-                    self._wrong(1, cell, Text(f"unknown heading; known: {listed}", f"未知的表头；可用：{listed}"))
+                    self._wrong(
+                        self._top,
+                        cell[:MAX_SHOWN],
+                        Text(f"unknown heading; known: {listed}", f"未知的表头；可用：{listed}"),
+                    )
             elif column.key in places:
-                self._wrong(1, cell, Text("this heading stands twice", "表头重复"))
+                self._wrong(self._top, cell, Text("this heading stands twice", "表头重复"))
             else:
                 places[column.key] = index
                 self.headings[column.key] = cell
         missing = [one for one in self.sheet.columns if one.needed and one.key not in places]
         for one in missing:
-            self._wrong(1, f"{one.chinese}({one.key})", Text("this column is missing", "缺少此列"))
+            self._wrong(self._top, f"{one.chinese}({one.key})", Text("this column is missing", "缺少此列"))
         return None if missing else places
 
-    def _row(self, number: int, cells: list[str], places: dict[str, int]) -> _Row:
+    def _row(self, number: int, cells: list[AnyCell], places: dict[str, int]) -> _Row:
         values: dict[str, Any] = {}
         before = len(self._mistakes)
         for column in self.sheet.columns:
             index = places.get(column.key)
-            text = cells[index] if index is not None and index < len(cells) else ""
-            if not text and column.needed and column.kind != "flag":
+            cell = cells[index] if index is not None and index < len(cells) else ""
+            if not cell and column.needed and column.kind != "flag":
                 self.wrong(number, column.key, Text("must be filled in", "不能为空"))
                 values[column.key] = None
                 continue
-            values[column.key] = self._value(number, column, text)
+            values[column.key] = self._value(number, column, cell)
         return _Row(number, values, len(self._mistakes) == before)
 
-    def _value(self, number: int, column: Column, text: str) -> Any:
+    def _value(self, number: int, column: Column, cell: AnyCell) -> Any:
+        if isinstance(cell, Cell) and cell.problem.en and _is_wrong(cell, column):
+            text = text_of(cell)[:MAX_SHOWN]
+            shown = Text(f" ({text!r})", f"（“{text}”）") if text else Text("", "")
+            self.wrong(number, column.key, Text(cell.problem.en + shown.en, cell.problem.zh + shown.zh))
+            return None
+        text = cell.value if isinstance(cell, Cell) and column.kind in BY_VALUE else text_of(cell)
+        if column.kind in IN_ANY_WIDTH:
+            text = unicodedata.normalize("NFKC", text).strip()
         problem, value = READERS[column.kind](text)
         if problem is not None:
+            text = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
             self.wrong(number, column.key, Text(f"{problem.en}, not {text!r}", f"{problem.zh}，不能是“{text}”"))
         if column.key == "required" and not text:
             return True
@@ -159,14 +182,32 @@ def _id(text: str) -> tuple[Text | None, str]:
     ), text
 
 
+def _is_wrong(cell: Cell, column: Column) -> bool:
+    """Can this cell not be taken in this column? A date is a day where days are asked for, a number a number where its value counts."""
+    return cell.broken or (cell.shown is None and column.kind not in BY_VALUE)
+
+
 def _text(text: str, most: int = MAX_NAME) -> tuple[Text | None, str]:
     if len(text) > most:
         return Text(f"must be at most {most} characters", f"不得超过 {most} 个字"), text
     if text[:1] in FORMULA_STARTS:  # a spreadsheet program would calculate it
         return Text("must not begin with = + - @", "不得以 = + - @ 开头"), text
-    if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
-        return Text("must hold no control characters", "不得包含换行等控制字符"), text
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
+        return Text("must hold no control characters", "不得包含控制字符"), text
+    if "\ufffd" in text or (len(text) > 1 and not text.strip("?？")):
+        return BEYOND_REPAIR, text
+    if _SCIENTIFIC.fullmatch(text):
+        return Text("is a number that a spreadsheet program shortened", "为被表格软件缩写的数字"), text
     return None, text
+
+
+def _reason(text: str) -> tuple[Text | None, str]:
+    """Why a classroom is exempt; words for none are none."""
+    if is_none(text):
+        return None, ""
+    if lacks_a_reason(text):
+        return Text("must say why, for example 撤并", "须写明原因，例如“撤并”"), text
+    return _text(text)
 
 
 def _flag(text: str) -> tuple[Text | None, bool]:
@@ -223,15 +264,20 @@ def _periods(text: str) -> tuple[Text | None, tuple[str, ...]]:
 
 
 def _days(text: str) -> tuple[Text | None, tuple[str, ...]]:
-    """Days like 2026-06-07 or 2026-06-07/2026-06-09."""
+    """Days like 2026-06-07 or 2026-06-07/2026-06-09, each span bounded."""
     found = []
     for part in _SEPARATORS.split(text):
         if not part:
             continue
         try:
             first, last = parse_days(part)
-        except NotADay:
-            return Text("must be days like 2026-06-07/2026-06-09", "应为日期，例如 2026-06-07/2026-06-09"), ()
+        except NotADay as error:
+            return error.text, ()
+        if days_in(first, last) > LONGEST_BLACKOUT_DAYS:
+            return Text(
+                f"spans {days_in(first, last)} days without tests, more than {LONGEST_BLACKOUT_DAYS}; is the year right?",
+                f"停测 {days_in(first, last)} 天，超过 {LONGEST_BLACKOUT_DAYS} 天，请检查年份",
+            ), ()
         found.append(f"{first}/{last}" if last > first else f"{first}")
     return None, tuple(sorted(found))
 
@@ -249,6 +295,7 @@ def _statuses(text: str) -> tuple[Text | None, tuple[int, ...]]:
 READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
     "id": _id,
     "text": _text,
+    "reason": _reason,
     "flag": _flag,
     "port": _port,
     "host": _host,

@@ -1,67 +1,96 @@
-"""From files to sheets of text: a folder (or ZIP) of CSV files, one CSV file, or one XLSX. UTF-8 or GB18030; bounded."""
+"""From files to sheets of cells: a folder (or ZIP) of CSV files, one CSV file, or one XLSX. What a file is, its octets say; bounded.
 
-import csv
-import io
-import zipfile
-from collections.abc import Iterable, Iterator
+What cannot be read is named in the words of the program that wrote it, with what to do.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 
+from campus_collector.inventory.cells import is_empty, text_of
+from campus_collector.inventory.csv_text import csv_rows
+from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.headings import SHEETS, Sheet
-from campus_wire.language import Language, Text
+from campus_collector.inventory.package import Package, too_large
+from campus_collector.inventory.workbook import Rows, Workbook
+from campus_wire.language import Text
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
-MAX_ROWS = 1_000_000
-MAX_COLUMNS = 200
-MAX_CELL = 2_000
-
-
-class Unreadable(Exception):
-    """The file as a whole cannot be read; the words say why."""
-
-    def __init__(self, text: Text) -> None:
-        """In both languages."""
-        super().__init__(text.en)
-        self.text = text
-
-    def in_(self, language: Language) -> str:
-        """In one."""
-        return self.text.in_(language)
+MAX_FILES = 100
+MAX_ROWS_ABOVE = 20
+"""So far down a sheet's headings are looked for: forms have titles above them."""
+CSV_ENDINGS = (".csv", ".txt", ".tsv")
+_OLD_BINARY = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_NOTE = re.compile(r"(注|备注|说明|合计|总计|小计|共计|填表|制表|审核|审批|联系|note|total|remark)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class RawSheet:
-    """A sheet as rows of text; `place` is what its writer calls it: a file or sheet name. The first row has number 1."""
+    """A sheet as rows of cells; `place` is what its writer calls it: a file or sheet name. The first row has number 1."""
 
     sheet: Sheet
     place: str
-    rows: list[list[str]]
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A table of a file before it is known which sheet it is; `rows` reads it. Raises Unreadable."""
+
+    place: str
+    rows: Callable[[], Rows]
+    hidden: bool = False
 
 
 def sheets_in(path: Path) -> tuple[list[RawSheet], list[str]]:
     """The known sheets of a folder or file, and the names of what was left aside. Raises Unreadable."""
+    return sheets_of_files(files_in(path))
+
+
+def files_in(path: Path) -> list[tuple[str, bytes]]:
+    """The files of an inventory by name: those of a folder, or the one. Raises Unreadable."""
     if path.is_dir():
-        files = sorted(one for one in path.iterdir() if one.suffix.lower() == ".csv")
+        files = sorted(one for one in path.iterdir() if one.suffix.lower() in CSV_ENDINGS and one.is_file())
         if not files:
             raise Unreadable(Text(f"{path}: there is no CSV file in this folder", f"{path}：文件夹中没有 CSV 文件"))
-        return _sorted_out((one.name, _csv_rows(one.name, _octets(one))) for one in files)
+        if len(files) > MAX_FILES:
+            raise Unreadable(Text(f"{path}: more than {MAX_FILES} files", f"{path}：超过 {MAX_FILES} 个文件"))
+        return [(one.name, _octets(one)) for one in files]
     if not path.is_file():
         raise Unreadable(Text(f"{path}: no such file or folder", f"{path}：文件或文件夹不存在"))
-    return sheets_of(path.name, _octets(path))
+    return [(path.name, _octets(path))]
+
+
+def sheets_of_files(files: list[tuple[str, bytes]]) -> tuple[list[RawSheet], list[str]]:
+    """The known sheets of these files, and the names of what was left aside. Raises Unreadable."""
+    return _sorted_out([table for name, octets in files for table in _tables(name, octets)])
 
 
 def sheets_of(name: str, octets: bytes) -> tuple[list[RawSheet], list[str]]:
     """The same of one uploaded file: `.xlsx`, `.csv`, or `.zip` of CSV files. Raises Unreadable."""
+    return sheets_of_files([(name, octets)])
+
+
+def _tables(name: str, octets: bytes) -> list[Found]:
     if len(octets) > MAX_FILE_BYTES:
-        raise _too_large(name)
+        raise too_large(name, MAX_FILE_BYTES)
+    if octets.startswith(_OLD_BINARY):
+        raise _old_binary(name, octets)
+    if octets.startswith(b"PK"):
+        return _packed(name, octets)
+    start = octets[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    if start.startswith((b"<?xml", b"<html", b"<!doctype", b"<table", b"<meta", b"<head")):
+        raise _save_as_xlsx(name, Text("a web page or XML", "网页或 XML"))
+    if start.startswith((b"%pdf", b"{\\rtf")):
+        raise _save_as_xlsx(name, Text("a document, not a spreadsheet", "文档，而不是表格"))
+    if name.lower().endswith(CSV_ENDINGS):
+        return [Found(name, lambda: csv_rows(name, octets))]
     ending = name.rpartition(".")[2].lower()
-    if ending == "xlsx":
-        return _sorted_out(_xlsx(name, octets))
-    if ending == "csv":
-        return _sorted_out([(name, _csv_rows(name, octets))])
+    if ending in ("xlsx", "xlsm"):
+        raise Unreadable(Text(f"{name}: is not a readable XLSX file", f"{name}：不是可读取的 XLSX 文件"))
     if ending == "zip":
-        return _sorted_out(_zip(name, octets))
+        raise Unreadable(Text(f"{name}: is not a ZIP file", f"{name}：不是有效的 ZIP 文件"))
     raise Unreadable(
         Text(
             f"{name}: neither .xlsx, .csv nor .zip; save an old .xls as .xlsx first",
@@ -70,25 +99,82 @@ def sheets_of(name: str, octets: bytes) -> tuple[list[RawSheet], list[str]]:
     )
 
 
-def _sorted_out(found: Iterable[tuple[str, list[list[str]]]]) -> tuple[list[RawSheet], list[str]]:
+def _old_binary(name: str, octets: bytes) -> Unreadable:
+    """The container of .xls, .et and of workbooks with a password (MS-CFB; names in it are UTF-16)."""
+    if "EncryptedPackage".encode("utf-16-le") in octets:
+        return Unreadable(
+            Text(
+                f"{name}: is protected by a password: save it without",
+                f"{name}：文件设有密码，请取消密码后重新保存",
+            )
+        )
+    return _save_as_xlsx(
+        name, Text("an old .xls (or .et) file, whatever its name", "旧版 .xls（或 .et）格式，与扩展名无关")
+    )
+
+
+def _save_as_xlsx(name: str, what: Text) -> Unreadable:
+    return Unreadable(
+        Text(
+            f"{name}: is {what.en}: open it in the spreadsheet program and save as .xlsx",
+            f"{name}：文件内容为{what.zh}：请用表格软件打开并另存为 .xlsx",
+        )
+    )
+
+
+def _packed(name: str, octets: bytes) -> list[Found]:
+    """A workbook, or a ZIP of CSV files."""
+    package = Package(name, octets)
+    if "[Content_Types].xml" in package:
+        if "xl/workbook.bin" in package:
+            raise _save_as_xlsx(name, Text("a binary .xlsb workbook", "二进制 .xlsb 工作簿"))
+        if "word/document.xml" in package or "ppt/presentation.xml" in package:
+            raise _save_as_xlsx(name, Text("a document, not a spreadsheet", "文档，而不是表格"))
+        book = Workbook(package)
+        return [Found(one.title, lambda one=one: book.read(one), one.hidden) for one in book.sheets]  # type: ignore[misc]
+    if "mimetype" in package and b"opendocument" in package.read("mimetype", 1000):
+        raise _save_as_xlsx(name, Text("an OpenDocument (.ods) file", "OpenDocument（.ods）文件"))
+    return list(_csv_entries(package))
+
+
+def _csv_entries(package: Package) -> Iterator[Found]:
+    for place in package.entries:
+        stem = place.rpartition("/")[2]
+        if place.startswith("__MACOSX/") or stem.startswith("._"):
+            continue
+        if stem.lower().endswith((".xlsx", ".xls", ".xlsm", ".et", ".ods")):
+            raise Unreadable(
+                Text(
+                    f"{package.name}: holds the workbook {stem}: unpack it and give that",
+                    f"{package.name}：压缩包内是工作簿 {stem}，请解压后直接导入该文件",
+                )
+            )
+        if stem.lower().endswith(CSV_ENDINGS):
+            yield Found(place, lambda place=place: csv_rows(place, package.read(place, MAX_FILE_BYTES)))  # type: ignore[misc]
+
+
+def _sorted_out(tables: Iterable[Found]) -> tuple[list[RawSheet], list[str]]:
     by_name = {name: sheet for sheet in SHEETS for name in (sheet.name, sheet.words.zh)}
     known: list[RawSheet] = []
     aside = []
-    for place, rows in found:
-        stem = place.rpartition("/")[2]
-        stem = stem[:-4] if stem.lower().endswith(".csv") else stem
+    for table in tables:
+        stem = re.sub(r"\.(csv|txt|tsv)$", "", table.place.rpartition("/")[2], flags=re.IGNORECASE)
         sheet = by_name.get(stem.strip().lower())
-        if sheet is None:
-            aside.append(place)
+        if sheet is None or table.hidden:
+            aside.append(f"{table.place} (hidden, 隐藏)" if sheet is not None else table.place)
         elif any(one.sheet is sheet for one in known):
             raise Unreadable(
-                Text(f"{place}: there are two sheets '{sheet.name}'", f"{place}：有两个“{sheet.words.zh}”表")
+                Text(
+                    f"{table.place}: there are two sheets '{sheet.name}'", f"{table.place}：有两个“{sheet.words.zh}”表"
+                )
             )
         else:
-            known.append(RawSheet(sheet, place, rows))
+            rows, notes = without_notes(sheet, table.rows())
+            known.append(RawSheet(sheet, table.place, rows))
+            aside += [f"{table.place}: {note}" for note in notes]
     if not known:
         names = ", ".join(f"{sheet.name} ({sheet.words.zh})" for sheet in SHEETS)
-        listed = ", ".join(aside) or "—"
+        listed = ", ".join(aside[:MAX_FILES]) or "—"
         raise Unreadable(
             Text(
                 f"none of the sheets {names} is here; found: {listed}",
@@ -98,100 +184,42 @@ def _sorted_out(found: Iterable[tuple[str, list[list[str]]]]) -> tuple[list[RawS
     return known, aside
 
 
+def without_notes(sheet: Sheet, rows: Rows) -> tuple[Rows, list[str]]:
+    """The rows with titles above the headings and notes below the data emptied, and what these said."""
+    at = next(
+        (
+            index
+            for index, row in enumerate(rows[:MAX_ROWS_ABOVE])
+            if sum(_is_heading(sheet, text_of(one)) for one in row) > 1
+        ),
+        0,
+    )
+    notes = [(index, text) for index, row in enumerate(rows[:at]) if (text := _joined(row))]
+    for index in range(at + 1, len(rows)):
+        filled = [text_of(cell) for cell in rows[index] if not is_empty(cell)]
+        if filled and len(set(filled)) <= 2 and _NOTE.match(filled[0]):
+            notes.append((index, _joined(rows[index])))
+    if not notes:
+        return rows, []
+    kept = list(rows)
+    for index, _ in notes:
+        kept[index] = []
+    return kept, [f"{index + 1}: {text}" for index, text in notes]
+
+
+def _joined(row: list) -> str:  # type: ignore[type-arg]
+    return " ".join(dict.fromkeys(text_of(cell) for cell in row if not is_empty(cell)))[:60]
+
+
+def _is_heading(sheet: Sheet, text: str) -> bool:
+    return sheet.column_named(text) is not None
+
+
 def _octets(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise _too_large(path.name)
+            raise too_large(path.name, MAX_FILE_BYTES)
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
         raise Unreadable(Text(f"{path}: {reason}", f"{path}：无法读取（{reason}）")) from None
-
-
-def _too_large(name: str) -> Unreadable:
-    megabytes = MAX_FILE_BYTES // 1_000_000
-    return Unreadable(Text(f"{name}: larger than {megabytes} MB", f"{name}：超过 {megabytes} MB"))
-
-
-def _csv_rows(name: str, octets: bytes) -> list[list[str]]:
-    text = _decoded(name, octets)
-    delimiter = "\t" if "\t" in text.split("\n", 1)[0] and "," not in text.split("\n", 1)[0] else ","
-    try:
-        return _bounded(name, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise Unreadable(Text(f"{name}: is not CSV: {error}", f"{name}：不是有效的 CSV：{error}")) from None
-
-
-def _decoded(name: str, octets: bytes) -> str:
-    """UTF-8, with or without BOM; else GB18030, which spreadsheet programs write on Chinese machines."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return octets.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Unreadable(Text(f"{name}: neither UTF-8 nor GB18030 text", f"{name}：文字编码既不是 UTF-8 也不是 GB18030"))
-
-
-def _zip(name: str, octets: bytes) -> Iterator[tuple[str, list[list[str]]]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(octets)) as archive:
-            inside = [one for one in archive.infolist() if one.filename.lower().endswith(".csv")]
-            _refuse_bomb(name, archive)
-            for one in inside:
-                yield one.filename, _csv_rows(one.filename, archive.read(one))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
-        raise Unreadable(Text(f"{name}: is not a ZIP file: {error}", f"{name}：不是有效的 ZIP 文件：{error}")) from None
-
-
-def _xlsx(name: str, octets: bytes) -> Iterator[tuple[str, list[list[str]]]]:
-    from openpyxl import load_workbook  # heavy; only an import needs it
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(octets)) as archive:
-            _refuse_bomb(name, archive)
-        book = load_workbook(io.BytesIO(octets), read_only=True, data_only=True)
-        found = [
-            (sheet.title, _bounded(name, ([_cell(one) for one in row] for row in sheet.iter_rows(values_only=True))))
-            for sheet in book.worksheets
-        ]
-        book.close()
-    except Unreadable:
-        raise
-    except Exception as error:  # openpyxl raises whatever a damaged file makes it stumble over
-        raise Unreadable(
-            Text(f"{name}: is not a readable XLSX file: {error}", f"{name}：不是可读取的 XLSX 文件：{error}")
-        ) from None
-    yield from found
-
-
-def _refuse_bomb(name: str, archive: zipfile.ZipFile) -> None:
-    if sum(one.file_size for one in archive.infolist()) > 8 * MAX_FILE_BYTES:
-        raise _too_large(name)
-
-
-def _bounded(name: str, rows: Iterable[list[str]]) -> list[list[str]]:
-    """Without empty rows at the end. Raises Unreadable for more than a sheet can sensibly hold."""
-    kept: list[list[str]] = []
-    for number, row in enumerate(rows, 1):
-        if number > MAX_ROWS or len(row) > MAX_COLUMNS:
-            raise Unreadable(
-                Text(
-                    f"{name}: more than {MAX_ROWS} rows or {MAX_COLUMNS} columns",
-                    f"{name}：超过 {MAX_ROWS} 行或 {MAX_COLUMNS} 列",
-                )
-            )
-        kept.append([cell.strip()[:MAX_CELL] for cell in row])
-    while kept and not any(kept[-1]):
-        kept.pop()
-    return kept
-
-
-def _cell(value: object) -> str:
-    """A cell as its writer sees it: 5301.0 is 5301."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)

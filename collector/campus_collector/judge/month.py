@@ -69,6 +69,6 @@ def month_of(moment: datetime, zone: ZoneInfo) -> Month:
 def parse_month(text: str, zone: ZoneInfo) -> Month:
     """From YYYY-MM. Raises ValueError."""
     match = re.fullmatch(r"(\d{4})-(\d\d)", text)
-    if match is None or not 1 <= int(match[2]) <= 12 or not 2000 <= int(match[1]) <= 9998:
+    if match is None or not 1 <= int(match[2]) <= 12 or not 2000 <= int(match[1]) <= 2099:
         raise ValueError(f"a month is written YYYY-MM, for example 2026-11, not {text!r}")
     return Month(int(match[1]), int(match[2]), zone)

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+from campus_collector.days import FIRST_DAY, LAST_DAY, MAX_EXEMPTION_DAYS, MAX_PLANNED_DAYS, days_in
 from campus_collector.judge.workdays import is_workday
 from campus_wire.ids import ID_PATTERN
 from campus_wire.language import Text
@@ -217,6 +218,10 @@ def _target(table: Table) -> Target | None:
     name = table.string("name", choices=TARGET_NAMES)
     bandwidth = name in ("classroom_bandwidth", "uplink_bandwidth")
     since: Any = table.value("effective_from", date, "a date like 2023-01-01", "形如 2023-01-01 的日期")
+    if since is not None and not FIRST_DAY <= since <= LAST_DAY:
+        table.wrong(
+            "effective_from", f"must be within {FIRST_DAY} … {LAST_DAY}", f"必须在 {FIRST_DAY} 至 {LAST_DAY} 之间"
+        )
     required = table.number("required_bits_per_second", minimum=1e6, maximum=1e12) if bandwidth else None
     access = name == "platform_access"
     first_byte = table.number("max_first_byte_seconds", minimum=0.01, maximum=60) if access else None
@@ -256,6 +261,8 @@ def _exemption(table: Table) -> Exemption | None:
     table.done()
     if None in (school, first, last, reason):
         return None
+    longest = MAX_PLANNED_DAYS if school == "*" else MAX_EXEMPTION_DAYS
+    _bound(table, first, last, longest)
     return Exemption(school, target, subject, first, last, reason)
 
 
@@ -277,7 +284,20 @@ def _maintenance(table: Table) -> Maintenance | None:
         return None
     if end <= start:
         table.wrong("until", f"{end} is not after {start}", f"{end} 不晚于 {start}")
+    _bound(table, start.date(), end.date(), MAX_PLANNED_DAYS)
     return Maintenance(school, target, start, end, reason)
+
+
+def _bound(table: Table, first: date, last: date, most: int) -> None:
+    """A slip in the year must not silence a school, or all."""
+    if not FIRST_DAY <= first <= LAST_DAY or not FIRST_DAY <= last <= LAST_DAY:
+        table.wrong("from", f"must be within {FIRST_DAY} … {LAST_DAY}", f"必须在 {FIRST_DAY} 至 {LAST_DAY} 之间")
+    elif days_in(first, last) > most:
+        table.wrong(
+            "until",
+            f"is {days_in(first, last)} days long, more than {most}; is the year right?",
+            f"共 {days_in(first, last)} 天，超过 {most} 天，请检查年份",
+        )
 
 
 def _ledger(table: Table) -> LedgerRule:

@@ -110,6 +110,11 @@ WORDS: dict[str, Text] = {
         "{sheet}: {gone} of {had} rows would be removed. Make sure that this is meant.",
         "{sheet}：{had} 行中将移除 {gone} 行，请确认无误。",
     ),
+    "confirm_removal": Text(
+        "Rows would be removed: confirm it with the check box.", "将移除数据：请勾选确认后再导入。"
+    ),
+    "removal_is_meant": Text("Yes, these rows are to be removed", "确认移除以上数据"),
+    "left_aside": Text("Left aside", "未使用"),
     "valid_from": Text("In force from", "生效日期"),
     "put_in_force": Text("Put in force", "确认导入"),
     "imported": Text("In force: version {version}.", "已生效：第 {version} 版。"),

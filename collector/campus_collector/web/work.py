@@ -12,12 +12,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from campus_collector.days import day_words, importable
 from campus_collector.http import HttpProblem
-from campus_collector.inventory.changes import RowChange, as_lines, changes, removes_much
+from campus_collector.inventory.changes import RowChange, as_lines, changes, removals
+from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.headings import SHEETS
 from campus_collector.inventory.intake import put_in_force, read_upload
 from campus_collector.inventory.model import Inventory, within
-from campus_collector.inventory.sources import MAX_FILE_BYTES, Unreadable
+from campus_collector.inventory.sources import MAX_FILE_BYTES
 from campus_collector.inventory.write import as_xlsx
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.ledger.listing import event_words, names_in
@@ -44,6 +46,7 @@ class _Pending:
     made: list[RowChange]
     before: Inventory
     who: str
+    aside: list[str]
 
 
 class Work:
@@ -147,7 +150,8 @@ class Work:
                 "mistakes": mistakes or [],
                 "pending": pending if waiting is not None and waiting.made else "",
                 "preview": as_lines(waiting.made, language) if waiting is not None else [],
-                "much": [] if waiting is None else _much(waiting, language),
+                "removed": [] if waiting is None else _removed(waiting, language),
+                "aside": [] if waiting is None else waiting.aside,
                 "today": datetime.now(zone).date(),
                 "counts": [(sheet.words.in_(language), len(getattr(current, sheet.name) or ())) for sheet in SHEETS],
                 "imports": [
@@ -178,13 +182,13 @@ class Work:
             name, octets = given.filename or "", await given.read()
         before = await in_thread(self._service.store.inventory.current)
         try:
-            whole, mistakes, _ = await asyncio.to_thread(read_upload, name, octets, before)
+            whole, mistakes, aside = await asyncio.to_thread(read_upload, name, octets, before)
         except Unreadable as error:
             return await self._inventory(request, mistakes=[error.in_(language)], status=422)
         if mistakes:
             return await self._inventory(request, mistakes=[one.in_(language) for one in mistakes], status=422)
         key = secrets.token_urlsafe(16)
-        self._pending[key] = _Pending(whole, changes(before, whole), before, person.name)
+        self._pending[key] = _Pending(whole, changes(before, whole), before, person.name, aside)
         while len(self._pending) > MAX_PENDING:
             self._pending.popitem(last=False)
         return await self._inventory(request, pending=key)
@@ -194,17 +198,26 @@ class Work:
         form, language = await read_form(request), language_of(request)
         person = self._service.people.of_form(request, form.get("form_token", ""))
         may_govern(person)
-        waiting = self._pending.pop(form.get("pending", ""), None)
+        pending = form.get("pending", "")
+        waiting = self._pending.get(pending)
         current = await in_thread(self._service.store.inventory.current)
         if waiting is None or waiting.before != current or waiting.who != person.name:
             return await self._inventory(request, WORDS["form_old"].in_(language), status=409)
+        if removals(waiting.before, waiting.made) and form.get("remove") != "yes":
+            said = WORDS["confirm_removal"].in_(language)
+            return await self._inventory(request, said, pending=pending, status=409)
         zone = self._service.config.timezone
+        today = datetime.now(zone).date()
+        first, last = importable(today)
         try:
-            since = parse_day(typed) if (typed := form.get("since", "").strip()) else datetime.now(zone).date()
+            since = parse_day(typed) if (typed := form.get("since", "").strip()) else today
         except NotADay as error:
-            self._pending[form["pending"]] = waiting
-            mistake = f"{WORDS['valid_from'].in_(language)}: {error.text.in_(language)}"
-            return await self._inventory(request, mistakes=[mistake], pending=form["pending"], status=422)
+            said = f"{WORDS['valid_from'].in_(language)}: {error.text.in_(language)}"
+            return await self._inventory(request, said, pending=pending, status=422)
+        if not first <= since <= last:
+            said = f"{WORDS['valid_from'].in_(language)}: {day_words(first, last).in_(language)}"
+            return await self._inventory(request, said, pending=pending, status=422)
+        self._pending.pop(pending, None)
         moment = datetime.combine(since, time(), zone)
         store, now = self._service.store, datetime.now(UTC)
         version = await in_thread(put_in_force, store, waiting.whole, waiting.made, person.name, now, moment)
@@ -251,11 +264,11 @@ def _refused(problem: HttpProblem, language: Language) -> str:
     return WORDS["form_old" if "form" in problem.detail else "not_allowed"].in_(language)
 
 
-def _much(waiting: _Pending, language: Language) -> list[str]:
+def _removed(waiting: _Pending, language: Language) -> list[str]:
     words = {sheet.name: sheet.words.in_(language) for sheet in SHEETS}
     return [
         WORDS["would_remove"].in_(language, sheet=words[sheet], gone=gone, had=had)
-        for sheet, gone, had in removes_much(waiting.before, waiting.made)
+        for sheet, gone, had in removals(waiting.before, waiting.made)
     ]
 
 

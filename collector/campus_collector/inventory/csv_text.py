@@ -1,0 +1,110 @@
+"""The rows of a CSV file in UTF-8, UTF-16 or GB18030, cell by cell: a cell in another encoding than the rest is told, never guessed. Pure."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+
+from campus_collector.inventory.cells import BEYOND_REPAIR, AnyCell, Cell, error_value, is_empty, tidy
+from campus_collector.inventory.errors import Unreadable
+from campus_collector.inventory.package import encoding_of
+from campus_collector.inventory.workbook import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Rows, too_much
+from campus_wire.language import Text
+
+_UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+_AS_TEXT = re.compile(r'="([^"]*)"')
+"""How scripts keep a spreadsheet program from taking 001 for a number."""
+OTHER_ENCODING = Text(
+    "is written in another encoding than the rest of the file ({encoding}): save the file again as UTF-8",
+    "与文件其余部分的编码不同（{encoding}）：请将整个文件重新保存为 UTF-8",
+)
+NO_ENCODING = Text("is neither UTF-8 nor GB18030 text", "文字编码既不是 UTF-8 也不是 GB18030")
+
+
+def csv_rows(name: str, octets: bytes) -> Rows:
+    """All rows up to the last that holds anything. Raises Unreadable."""
+    if octets.startswith(_UTF16_MARKS):
+        try:
+            return _rows(name, octets.decode("utf-16"))
+        except UnicodeDecodeError:
+            raise Unreadable(_encoding_words(name)) from None
+    marked = octets.startswith(_UTF8_MARK)
+    while octets.startswith(_UTF8_MARK):  # files that were joined have several
+        octets = octets.removeprefix(_UTF8_MARK)
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        text = None
+    if text is not None and (marked or text.isascii() or encoding_of(octets) == "utf-8"):
+        return _rows(name, text)
+    # No octet of a character of either encoding is a comma, a quote or a line's end: cells can be parted before they are decoded.
+    rows = _rows(name, octets.decode("latin-1"), raw=True)
+    encodings = [_encoding(cell) for row in rows for cell in row if isinstance(cell, str) and not cell.isascii()]
+    utf8, gb18030 = encodings.count("utf-8"), encodings.count("gb18030")
+    if not utf8 and not gb18030:
+        raise Unreadable(_encoding_words(name))
+    wanted = "utf-8" if marked or utf8 > gb18030 else "gb18030"
+    return [[_decoded(cell, wanted) for cell in row] for row in rows]
+
+
+def _encoding_words(name: str) -> Text:
+    return Text(f"{name}: neither UTF-8 nor GB18030 text", f"{name}：文字编码既不是 UTF-8 也不是 GB18030")
+
+
+def _encoding(cell: str) -> str:
+    return encoding_of(cell.encode("latin-1"))
+
+
+def _decoded(cell: AnyCell, wanted: str) -> AnyCell:
+    if not isinstance(cell, str) or cell.isascii():
+        return _meant(cell) if isinstance(cell, str) else cell
+    octets, encoding = cell.encode("latin-1"), _encoding(cell)
+    if encoding == wanted:
+        return _meant(octets.decode(encoding))
+    if not encoding:
+        return Cell(None, octets.decode("gb18030", "replace")[:60], NO_ENCODING, broken=True)
+    text = Text(*(words.format(encoding=encoding.upper()) for words in OTHER_ENCODING))
+    return Cell(None, octets.decode(encoding)[:60], text, broken=True)
+
+
+def _meant(text: str) -> AnyCell:
+    text = tidy(text)
+    literal = _AS_TEXT.fullmatch(text)
+    if literal is not None:
+        text = literal[1]
+    if "\ufffd" in text or "锟斤拷" in text:
+        return Cell(None, text, BEYOND_REPAIR, broken=True)
+    return error_value(text) or text
+
+
+def _rows(name: str, text: str, *, raw: bool = False) -> Rows:
+    """Cells as they stand, or as they are meant. Raises Unreadable."""
+    head = text[:10_000].lstrip("\ufeff\r\n ").split("\n", 1)[0]
+    delimiter = max(",\t;", key=head.count)
+    try:
+        return _bounded(name, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), raw=raw)
+    except csv.Error as error:
+        raise Unreadable(Text(f"{name}: is not CSV: {error}", f"{name}：不是有效的 CSV：{error}")) from None
+
+
+def _bounded(name: str, rows: Iterable[list[str]], *, raw: bool) -> Rows:
+    kept: Rows = []
+    count = 0
+    for number, row in enumerate(rows, 1):
+        count += len(row)
+        cells: list[AnyCell] = list(row) if raw else [_meant(cell) if cell else "" for cell in row]
+        while cells and is_empty(cells[-1]):
+            cells.pop()
+        if number > MAX_ROWS or len(cells) > MAX_COLUMNS:
+            raise Unreadable(
+                Text(
+                    f"{name}: more than {MAX_ROWS} rows or {MAX_COLUMNS} columns",
+                    f"{name}：超过 {MAX_ROWS} 行或 {MAX_COLUMNS} 列",
+                )
+            )
+        if count > 2 * MAX_CELLS:  # empty ones too: they cost time
+            raise too_much(name)
+        kept.append(cells)
+    while kept and not any(kept[-1]):
+        kept.pop()
+    return kept

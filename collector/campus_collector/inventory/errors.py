@@ -1,0 +1,16 @@
+"""The refusal of a whole file, in the reader's language."""
+
+from campus_wire.language import Language, Text
+
+
+class Unreadable(Exception):
+    """The file as a whole cannot be read; the words say why."""
+
+    def __init__(self, text: Text) -> None:
+        """In both languages."""
+        super().__init__(text.en)
+        self.text = text
+
+    def in_(self, language: Language) -> str:
+        """In one."""
+        return self.text.in_(language)

@@ -1,0 +1,121 @@
+"""A ZIP archive of anybody's making, opened within bounds: workbooks and packed folders of CSV files are such."""
+
+import io
+import posixpath
+import zipfile
+from collections.abc import Iterator
+
+from campus_collector.inventory.errors import Unreadable
+from campus_wire.language import Text
+
+MAX_ENTRIES = 2_000
+MAX_UNPACKED_BYTES = 256 * 1024 * 1024
+"""Of all entries that are read; counted as they are unpacked, whatever the archive says of them."""
+CHUNK_BYTES = 256 * 1024
+_UTF8_NAME, _ENCRYPTED = 0x800, 0x1
+
+
+class Package:
+    """The entries of an archive by name."""
+
+    def __init__(self, name: str, octets: bytes) -> None:
+        """Reads the directory. Raises Unreadable."""
+        self.name = name
+        self._left = MAX_UNPACKED_BYTES
+        if octets.count(b"PK\x01\x02") > MAX_ENTRIES:  # before zipfile makes an object of each
+            raise Unreadable(
+                Text(f"{name}: more than {MAX_ENTRIES} files inside", f"{name}：压缩包内超过 {MAX_ENTRIES} 个文件")
+            )
+        try:
+            self._archive = zipfile.ZipFile(io.BytesIO(octets))
+            entries = self._archive.infolist()
+        except Exception as error:  # zipfile raises whatever a damaged directory makes it stumble over
+            raise damaged(name, error) from None
+        self.entries = {_entry_name(one): one for one in entries if not one.is_dir()}
+        self._folded = {key.lower().lstrip("/"): one for key, one in self.entries.items()}
+
+    def __contains__(self, part: str) -> bool:
+        """Is there an entry of this name, in any case?"""
+        return _part_name(part) in self._folded
+
+    def chunks(self, part: str) -> Iterator[bytes]:
+        """The octets of an entry, whatever the case of its name. Raises Unreadable."""
+        entry = self._folded.get(_part_name(part))
+        if entry is None:
+            raise damaged(self.name, f"no part {part}")
+        if entry.flag_bits & _ENCRYPTED:
+            raise Unreadable(
+                Text(
+                    f"{self.name}: is protected by a password: save it without",
+                    f"{self.name}：文件设有密码，请取消密码后重新保存",
+                )
+            )
+        try:
+            with self._archive.open(entry) as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    self._left -= len(chunk)
+                    if self._left < 0:
+                        raise too_large(self.name, MAX_UNPACKED_BYTES)
+                    yield chunk
+        except (Unreadable, GeneratorExit):
+            raise
+        except Exception as error:  # as above, and zlib, lzma and bz2 each have errors of their own
+            raise damaged(self.name, error) from None
+
+    def read(self, part: str, most: int) -> bytes:
+        """A whole entry. Raises Unreadable, also for more than `most` bytes."""
+        kept = bytearray()
+        for chunk in self.chunks(part):
+            kept += chunk
+            if len(kept) > most:
+                raise too_large(f"{self.name}: {part}", most)
+        return bytes(kept)
+
+
+def encoding_of(octets: bytes) -> str:
+    """UTF-8 or GB18030 of Chinese text; "" for neither.
+
+    What reads as UTF-8 without any Chinese letter or sign is GB18030 that does so by chance: 学校 would be ѧУ.
+    """
+    try:
+        if any(letter > "\u1fff" for letter in octets.decode("utf-8")):
+            return "utf-8"
+    except UnicodeDecodeError:
+        pass
+    for encoding in ("gb18030", "utf-8"):
+        try:
+            octets.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return ""
+
+
+def damaged(name: str, reason: object) -> Unreadable:
+    """For an archive or a part that contradicts itself."""
+    words = str(reason)[:120] or type(reason).__name__
+    return Unreadable(
+        Text(
+            f"{name}: is damaged and is not a readable file ({words}); save it again",
+            f"{name}：文件已损坏，无法读取（{words}），请重新保存",
+        )
+    )
+
+
+def too_large(name: str, most: int) -> Unreadable:
+    """For what has more than `most` bytes."""
+    megabytes = most // 1_000_000
+    return Unreadable(Text(f"{name}: larger than {megabytes} MB", f"{name}：超过 {megabytes} MB"))
+
+
+def _entry_name(entry: zipfile.ZipInfo) -> str:
+    """Windows writes names in the code page of the machine and marks nothing; zipfile reads them as code page 437."""
+    name = entry.filename
+    if not entry.flag_bits & _UTF8_NAME and not name.isascii():
+        octets = name.encode("cp437", "replace")
+        name = octets.decode(encoding_of(octets) or "gb18030", "replace")
+    return name.replace("\\", "/")
+
+
+def _part_name(part: str) -> str:
+    return posixpath.normpath(part.replace("\\", "/")).lstrip("/").lower()
