@@ -4,7 +4,7 @@ import argparse
 import getpass
 import json
 import sys
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands
