@@ -29,7 +29,7 @@ else
   [ -x /opt/campusmeter/bin/python ] || /usr/bin/python3 -m venv /opt/campusmeter
   /opt/campusmeter/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "campusmeter[collector] @ file://$(realpath "$program")"
   ln -sfn /opt/campusmeter/bin/campus-collector /usr/bin/campus-collector
-  # where the package would put it, so that the package can take its place later; before 0.3 it stood where nothing replaces it
+  # where the package would put it, so that the package can take its place later; before 0.2.1 it stood where nothing replaces it
   install -m 644 "$here/deploy/systemd/campus-collector.service" /lib/systemd/system/campus-collector.service
   rm -f /etc/systemd/system/campus-collector.service
 fi
@@ -50,7 +50,7 @@ fi
 etc=/etc/prometheus/campusmeter
 say "Prometheus, Alertmanager: $etc"
 # Nothing that belongs to Debian's packages is changed: an upgrade that finds a changed conffile would ask, or stop.
-for name in prometheus.yml alertmanager.yml; do  # before 0.3 these replaced Debian's: what staff edited moves, Debian's comes back
+for name in prometheus.yml alertmanager.yml; do  # before 0.2.1 these replaced Debian's: what staff edited moves, Debian's comes back
   if [ -e "/etc/prometheus/$name.before-campusmeter" ]; then
     [ -e "$etc/$name" ] || install -D -m 644 "/etc/prometheus/$name" "$etc/$name"
     mv "/etc/prometheus/$name.before-campusmeter" "/etc/prometheus/$name"

@@ -419,7 +419,7 @@ class ChainHead(msgspec.Struct, frozen=True):
     """How far a school's chain of results reaches: the number of its last result, and the head there (SHA-256, hexadecimal)."""
 
     sequence: Count
-    head: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    head: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,6 +1,6 @@
 """Which version is this? The one place; the distribution takes it from here, and the agent need not search its metadata."""
 
-VERSION = "0.2.0"
+VERSION = "0.2.1"
 
 
 def release_of(version: str) -> tuple[int, int] | None:

@@ -17,7 +17,7 @@ if [ -f "$etc/collector.toml" ]; then
   chmod o= "$etc/collector.toml"
 fi
 unit=/etc/systemd/system/$package.service
-if [ -f "$unit" ] && [ ! -L "$unit" ]; then  # the script for bureaus put a copy there before 0.3
+if [ -f "$unit" ] && [ ! -L "$unit" ]; then  # the script for bureaus put a copy there before 0.2.1
   if [ "$(sha256sum "$unit" | cut -d ' ' -f 1)" = ee4d4dfe2c730a242d25ea04141b463109d04912531c1684c081900288755a76 ]; then
     rm -f "$unit"
   else

@@ -37,7 +37,7 @@ class Sheet:
 
     def column_named(self, text: str) -> Column | None:
         """By a heading as people write it: either language, both, any case; None for none of this sheet's."""
-        name = re.sub(r"\s+|[（(].*[)）]$", "", text).lower()
+        name = re.sub(r"\s+|[（(].*[)）]\Z", "", text).lower()
         return next((one for one in self.columns if name in (one.key, one.chinese, *one.alike)), None)
 
 

@@ -158,7 +158,7 @@ def _sorted_out(tables: Iterable[Found]) -> tuple[list[RawSheet], list[str]]:
     known: list[RawSheet] = []
     aside = []
     for table in tables:
-        stem = re.sub(r"\.(csv|txt|tsv)$", "", table.place.rpartition("/")[2], flags=re.IGNORECASE)
+        stem = re.sub(r"\.(csv|txt|tsv)\Z", "", table.place.rpartition("/")[2], flags=re.IGNORECASE)
         sheet = by_name.get(stem.strip().lower())
         if sheet is None or table.hidden:
             aside.append(f"{table.place} (hidden, 隐藏)" if sheet is not None else table.place)
