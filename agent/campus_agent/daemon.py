@@ -11,9 +11,11 @@ import os
 import platform
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from random import Random
 from threading import Barrier
@@ -84,6 +86,7 @@ SEGMENT_PATIENCE_SECONDS = 30.0
 FIRST_CONTACT_SECONDS = 5.0
 """The first test waits so long for the collector to tell the time: an hour off, it could fall into a lesson."""
 LONGEST_SLOT_WAIT_SECONDS = 60.0
+MAX_HELD_RESULTS = 500
 """The segment is held while a slot is waited for: a person at the terminal must not wait longer than for a test."""
 
 
@@ -187,6 +190,8 @@ class Daemon:
         self._time_matters = bool(config.timetable.blackout) or calendar.has_lessons
         self._asked_for_time = asyncio.Event()
         self._ship_now = asyncio.Event()
+        self._held: deque[AnyResult] = deque()
+        self._keeping = asyncio.Lock()
         self._shipper = (
             Shipper(config.collector, config.agent_id, spool, clock, announcement(config), self._state, self.rng)
             if config.collector
@@ -206,7 +211,10 @@ class Daemon:
         return [supervised(name, lane) for name, lane in lanes.items()]
 
     def close(self) -> None:
-        """Let the threads go when they have done their work."""
+        """Let the threads go when they have done their work. What a full disk still refuses is counted as lost."""
+        if self._held:
+            with contextlib.suppress(SpoolError):
+                self.spool.put(*self._held)
         self._disk.shutdown(wait=True)
         self._exchanges.shutdown(wait=False)
 
@@ -417,19 +425,30 @@ class Daemon:
         return [*rooms, SCHOOL_SUBJECT] if rooms else []
 
     async def _keep(self, result: AnyResult) -> None:
-        """Spool it, count it, remember it for `status`."""
-        try:
-            await self._on_disk(self.spool.put, result)
-            await self._on_disk(self._remember_time)
-            self.snapshot.spool_error = None
-        except SpoolError as error:
-            self.snapshot.spool_error = str(error)
-            self.snapshot.lost_results += 1
-            log.error(
-                "result lost: the spool cannot be written", extra={"error": str(error), "subject": result.subject}
-            )
+        """Spool it, count it, remember it for `status`. What a full disk refuses waits in memory, the newest MAX_HELD_RESULTS."""
+        async with self._keeping:
+            self._held.append(result)
+            try:
+                while self._held:
+                    await self._on_disk(partial(self.spool.put, self._held[0], lost_if_refused=False))
+                    self._held.popleft()
+                await self._on_disk(self._remember_time)
+                self.snapshot.spool_error = None
+            except SpoolError as error:
+                self._hold_back(error)
         self._note(result)
         self._ship_now.set()
+
+    def _hold_back(self, error: SpoolError) -> None:
+        self.snapshot.spool_error = str(error)
+        lost = max(0, len(self._held) - MAX_HELD_RESULTS)
+        for _ in range(lost):
+            self._held.popleft()
+        if lost:
+            self.spool.count_lost(lost)
+            self.snapshot.lost_results += lost
+        extra = {"error": str(error), "waiting": len(self._held), "lost": self.snapshot.lost_results}
+        log.error("the spool cannot be written: results wait in memory", extra=extra)
 
     def _note(self, result: AnyResult) -> None:
         kind, outcome = kind_of(result), outcome_of(result)

@@ -20,13 +20,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from campus_agent import central
 from campus_agent.clock import Clock, Estimate, system_clock
 from campus_agent.config import AgentConfig, load_config
-from campus_agent.daemon import Daemon, stay_small
+from campus_agent.daemon import MAX_HELD_RESULTS, Daemon, stay_small
 from campus_agent.engine.server import Limits, Responder, ResponderSettings, limits_of
 from campus_agent.known_time import BEHIND_KEY, FLOOR_KEY, TimeFloor
 from campus_agent.measure.probe import Run
@@ -38,6 +39,7 @@ from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.spool.spool import Spool, open_spool
 from campus_wire import records
 from campus_wire.settings import ConfigurationError
+from tests.agent.spool.test_full_disk import limit_pages, pages_of
 from tests.agent.spool.things import numbers, result
 from tests.flow.programs import ENVIRONMENT, logged, python, running, until
 from tests.wire.samples import throughput
@@ -586,3 +588,29 @@ def test_the_resident_program_holds_nothing_that_only_a_worker_or_a_command_need
     held = set((tmp_path / "modules").read_text().split())
     assert "campus_agent.daemon" in held
     assert sorted(held.intersection(RESIDENT_DOES_WITHOUT)) == []
+
+
+def test_what_a_full_disk_refuses_waits_in_memory(tmp_path: Path) -> None:
+    """Nothing is lost while the memory's bound lasts, nothing is written twice, and what is given up is counted."""
+
+    async def story() -> None:
+        config = AgentConfig(None, "s001", tmp_path, ZoneInfo("Asia/Shanghai"), "s001")
+        with open_spool(tmp_path) as spool:
+            daemon = Daemon(config, spool, system_clock())
+            spool.put(result(1))
+            limit_pages(spool, pages_of(spool))
+            for number in range(2, 400):
+                await daemon._keep(result(number, detail="x" * 300))
+            assert daemon.snapshot.spool_error is not None
+            assert daemon.snapshot.lost_results == 0
+            limit_pages(spool, 10**6)
+            await daemon._keep(result(400))
+            assert (numbers(spool), daemon.snapshot.spool_error) == (list(range(1, 401)), None)
+            limit_pages(spool, pages_of(spool))
+            for number in range(401, 401 + 2 * MAX_HELD_RESULTS):
+                await daemon._keep(result(number, detail="x" * 300))
+            daemon.close()
+            assert numbers(spool)[:400] == list(range(1, 401))
+            assert len(numbers(spool)) + spool.status().lost_total == 400 + 2 * MAX_HELD_RESULTS
+
+    asyncio.run(story())

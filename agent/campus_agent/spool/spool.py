@@ -112,16 +112,24 @@ class Spool:
         """Close the file. Everything put is on disk already."""
         self._database.close()
 
-    def put(self, *results: AnyResult) -> None:
-        """Keep results: on disk when this returns. Raises SpoolError when they could not be kept; that is counted too."""
+    def put(self, *results: AnyResult, lost_if_refused: bool = True) -> None:
+        """Keep results: on disk when this returns. Raises SpoolError when they could not be kept.
+
+        They are then counted as lost, unless the caller holds on to them (`lost_if_refused` False) and comes again, or calls `count_lost`.
+        """
         rows = [(one.id, one.boot_id, one.monotonic_seconds, encode_sound(one)) for one in results]
         with self._unwritten_turn:
             try:
                 self._database.write(lambda connection: self._insert(connection, rows))
             except SpoolError:
-                self._unwritten += len(rows)
+                self._unwritten += len(rows) if lost_if_refused else 0
                 raise
             self._unwritten = 0
+
+    def count_lost(self, results: int) -> None:
+        """Results that were never on disk and are given up. Durable with the next result that is put."""
+        with self._unwritten_turn:
+            self._unwritten += results
 
     def peek(self, max_results: int = 500, max_bytes: int = 1_000_000) -> list[Entry]:
         """The oldest results, in order, at most so many and so large; a single one may be larger."""

@@ -84,8 +84,7 @@ def _copy(source: Path, target: Path, step: Step | None, seconds: float | None, 
         _must_be_ours(beside, until)
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
-        if live:
-            follow_owner(beside)
+        follow_owner(beside)
         publish(beside, target)
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorname", "") in _FULL:

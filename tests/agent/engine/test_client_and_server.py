@@ -246,7 +246,7 @@ def test_the_hours_octets() -> None:
         outcomes: list[Outcome] = [measure(request(running.port)) for _ in range(6)]
     last = outcomes[-1]
     assert last.failure is not None
-    assert (last.failure.kind, last.failure.detail) == (FailureKind.BUSY, "the hour's octets are spent")
+    assert (last.failure.kind, last.failure.detail) == (FailureKind.BUSY, "the hour's 0 GB are spent (--capacity)")
     assert outcomes[0].failure is None
 
 
