@@ -215,7 +215,7 @@ def test_a_collector_that_takes_only_small_batches_gets_them(school: School, col
 
 
 def large(number: int) -> HostResult:
-    """A sound result of some ten thousand bytes: a gateway with many interfaces."""
+    """A sound result of some thousand bytes: a gateway with many interfaces."""
     interfaces = [
         InterfaceRecord(f"{n:02d}" * 30, up=True, received_bytes=2**40 + n, sent_bytes=2**40 - n) for n in range(64)
     ]
@@ -225,7 +225,7 @@ def large(number: int) -> HostResult:
 
 def test_a_single_result_that_is_too_large_does_not_block_the_others(school: School, collector: FakeCollector) -> None:
     def small_only(call: fake.Call) -> None:
-        if any(len(bytes(raw)) > 10_000 for raw in call.envelope().results):
+        if any(len(bytes(raw)) > 3_000 for raw in call.envelope().results):
             call.answer(413)
         else:
             fake.well(call)
@@ -238,7 +238,7 @@ def test_a_single_result_that_is_too_large_does_not_block_the_others(school: Sch
         outcome = shipper.drain()
         assert (outcome.stored, outcome.quarantined, numbers(spool)) == (6, 1, [])
         ((one, reason, body),) = spool.quarantined()
-        assert (one, len(body) > 10_000) == (result_id(50), True)
+        assert (one, len(body) > 3_000) == (result_id(50), True)
         assert re.fullmatch(r"too large for the collector: \d+ bytes \(HTTP 413: \)", reason)
 
 
