@@ -15,9 +15,17 @@ from campus_agent.ship import shipper as shipper_module
 from campus_agent.ship.shipper import ShipOutcome
 from campus_agent.spool.errors import SpoolFull
 from campus_agent.spool.spool import Spool
+from campus_wire.encapsulation import Encapsulation
 from campus_wire.failures import FailureKind, Operation, Validity
 from campus_wire.language import Text
-from campus_wire.records import AnyResult, HostRecord, HostResult, InterfaceRecord
+from campus_wire.records import (
+    MAX_INTERVALS,
+    AnyResult,
+    DirectionRecord,
+    Interval,
+    ThroughputRecord,
+    ThroughputResult,
+)
 from tests.agent.ship.things import NOW, School
 from tests.agent.spool.things import numbers, result, result_id
 from tests.fakes import collector as fake
@@ -214,18 +222,17 @@ def test_a_collector_that_takes_only_small_batches_gets_them(school: School, col
     assert set(collector.arrivals.values()) == {1}
 
 
-def large(number: int) -> HostResult:
-    """A sound result of some thousand bytes: a gateway with many interfaces."""
-    interfaces = [
-        InterfaceRecord(f"{n:02d}" * 30, up=True, received_bytes=2**40 + n, sent_bytes=2**40 - n) for n in range(64)
-    ]
-    record = HostRecord(0.1, 2, 0.1, 10**9, 10**8, 10**10, 10**9, 1.0, 10**7, interfaces=interfaces)
-    return HostResult(**(msgspec.structs.asdict(result(number)) | {"record": record}))
+def large(number: int) -> ThroughputResult:
+    """A sound result of more than a hundred thousand bytes: as many intervals as a record may have."""
+    intervals = [Interval(n / 7, 1 / 7, 10**12 + n) for n in range(MAX_INTERVALS)]
+    direction = DirectionRecord(1e8, 10**9, 100.0, intervals=intervals)
+    record = ThroughputRecord("classroom", "iperf3", "3.12", 1e8, Encapsulation(mtu_bytes=1500), direction, direction)
+    return ThroughputResult(**(msgspec.structs.asdict(result(number)) | {"record": record}))
 
 
 def test_a_single_result_that_is_too_large_does_not_block_the_others(school: School, collector: FakeCollector) -> None:
     def small_only(call: fake.Call) -> None:
-        if any(len(bytes(raw)) > 3_000 for raw in call.envelope().results):
+        if any(len(bytes(raw)) > 100_000 for raw in call.envelope().results):
             call.answer(413)
         else:
             fake.well(call)
@@ -238,7 +245,7 @@ def test_a_single_result_that_is_too_large_does_not_block_the_others(school: Sch
         outcome = shipper.drain()
         assert (outcome.stored, outcome.quarantined, numbers(spool)) == (6, 1, [])
         ((one, reason, body),) = spool.quarantined()
-        assert (one, len(body) > 3_000) == (result_id(50), True)
+        assert (one, len(body) > 100_000) == (result_id(50), True)
         assert re.fullmatch(r"too large for the collector: \d+ bytes \(HTTP 413: \)", reason)
 
 
