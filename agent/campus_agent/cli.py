@@ -26,6 +26,7 @@ from campus_wire.failures import FAILURE_WORDS
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError, SecretError
+from campus_wire.terminal import escaped_output, redraw_line
 from campus_wire.usage import day_argument, speak
 from campus_wire.version import VERSION
 
@@ -77,6 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. The exit code."""
     language = from_environment()
     speak(language)
+    with escaped_output():
+        return _run_command(argv, language)
+
+
+def _run_command(argv: Sequence[str] | None, language: Language) -> int:
     arguments = build_parser(language).parse_args(argv)
     try:
         command: Callable[[argparse.Namespace, Language], int] = arguments.command
@@ -455,7 +461,7 @@ def _discover(arguments: argparse.Namespace, language: Language) -> int:
 
     def show(said: dict[str, Any]) -> None:
         if sys.stderr.isatty():
-            print(f"\r\x1b[K{said['network']} {said['asked']}/{said['of']}: {said['found']}", end="", file=sys.stderr)
+            redraw_line(f"{said['network']} {said['asked']}/{said['of']}: {said['found']}", sys.stderr)
 
     try:
         found = asyncio.run(discover(Task(links(arguments.interface)), show))
@@ -467,7 +473,7 @@ def _discover(arguments: argparse.Namespace, language: Language) -> int:
         print(f"campus-agent discover: {why}: {failed.failure.detail}", file=sys.stderr)
         return EXIT_NOT_MEASURED
     if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+        redraw_line("", sys.stderr)
     if arguments.csv:
         print(as_csv(arguments.school, proposals(found.hosts)), end="")
     else:

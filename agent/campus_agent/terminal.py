@@ -5,6 +5,7 @@ from typing import TextIO
 
 from campus_agent.measure.probe import Progress
 from campus_wire.language import Language, Text
+from campus_wire.terminal import redraw_line
 
 _WIDTH = 30
 _PHASES = {
@@ -29,14 +30,12 @@ class Picture:
     def __call__(self, step: Progress) -> None:
         """Draw one step."""
         if self._alive:
-            self._out.write("\r\x1b[K" + line(step, self._required, self._language))
-            self._out.flush()
+            redraw_line(line(step, self._required, self._language), self._out)
 
     def done(self) -> None:
         """Wipe the line."""
         if self._alive:
-            self._out.write("\r\x1b[K")
-            self._out.flush()
+            redraw_line("", self._out)
 
 
 def line(step: Progress, required_bits_per_second: float | None, language: Language) -> str:

@@ -36,6 +36,7 @@ from campus_collector.store.interface import Principal, StoreUnavailable, StoreU
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError
+from campus_wire.terminal import escaped_output
 from campus_wire.usage import speak
 from campus_wire.version import VERSION
 
@@ -64,6 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. The exit code."""
     language = from_environment()
     speak(language)
+    with escaped_output():
+        return _run_command(argv, language)
+
+
+def _run_command(argv: Sequence[str] | None, language: Language) -> int:
     arguments = build_parser(language).parse_args(argv)
     try:
         config = _config(arguments, language)

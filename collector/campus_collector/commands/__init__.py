@@ -11,6 +11,7 @@ from campus_collector.judge.month import Month, parse_month
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
 from campus_wire.settings import ConfigurationError, Mistake
+from campus_wire.terminal import redraw_line
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 Command = Callable[[argparse.Namespace, CollectorConfig, Language], int]
@@ -115,9 +116,9 @@ class Meter:
         share = done / whole if whole else 1.0
         seconds = monotonic() - self._began
         left = f"  ~{seconds / share - seconds:.0f} s" if 0 < share < 1 and seconds > 2 else ""
-        print(f"\r\033[K{self._words} {share:4.0%}  {done}/{whole}{left}", end="", file=sys.stderr, flush=True)
+        redraw_line(f"{self._words} {share:4.0%}  {done}/{whole}{left}", sys.stderr)
 
     def done(self) -> None:
         """Take the line away."""
         if self._shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            redraw_line("", sys.stderr)

@@ -10,6 +10,7 @@ from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_wire.bandwidth import VERDICT_WORDS
 from campus_wire.language import Language, Text
 from campus_wire.shown import percent, percent_as_written
+from campus_wire.terminal import escape_cell
 
 _COUNTY = Text("county", "全县")
 _AREA_HEADINGS = (
@@ -74,7 +75,8 @@ def area_ratio_words(area: AreaVerdict) -> Text:
 
 
 def aligned(rows: list[list[str]]) -> str:
-    """Columns for a terminal."""
+    """Columns for a terminal; a line end or control character within a cell is shown escaped."""
+    rows = [[escape_cell(cell) for cell in row] for row in rows]
     widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
