@@ -473,7 +473,7 @@ def test_a_terminal_that_cannot_write_it_shows_the_rest(
     [
         ("0001-01-01/9999-12-31", "days like"),
         ("2026-06-07/2026-12-09", "spans more than 100 days"),
-        ("2026-06-07/2027-06-09", "days like"),
+        ("2026-06-07/2027-06-09", "spans more than 100 days"),
         ("2926-06-07", "days like"),
         ("1926-06-07", "days like"),
     ],
