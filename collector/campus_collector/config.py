@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from campus_collector.people.oidc import ProviderConfig
 from campus_collector.store.interface import Quotas
+from campus_wire.digits import ascii_integer
 from campus_wire.language import Text, from_environment
 from campus_wire.settings import ConfigurationError, SecretError, Table, load, overridden, read_secret
 
@@ -158,14 +159,15 @@ def _read(top: Table, folder: Path, state_dir: Path) -> CollectorConfig:
 def _listen(server: Table) -> tuple[str, int]:
     text = server.string("listen", DEFAULT_LISTEN)
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 <= int(port) <= 65_535:
+    number = ascii_integer(port, 65_535)
+    if not host or number is None:
         server.wrong(
             "listen",
             f"must be ADDRESS:PORT like {DEFAULT_LISTEN}, not {text!r}",
             f"必须形如 {DEFAULT_LISTEN}，不能是 {text!r}",
         )
         return "127.0.0.1", 0
-    return host.strip("[]"), int(port)
+    return host.strip("[]"), number
 
 
 def _check_tls(

@@ -201,7 +201,11 @@ class Server(uvicorn.Server):
                 await asyncio.sleep(ACCEPT_RETRY_SECONDS)
                 continue
             self._short_of_files = False
-            self._take(taken, str(address[0]))
+            try:
+                self._take(taken, str(address[0]))
+            except Exception:  # one connection must not end the taking of all others
+                log.exception("a connection could not be taken")
+                taken.close()
 
     def _take(self, taken: socket.socket, address: str) -> None:
         mine = self._by_address.get(address_group(address), {})

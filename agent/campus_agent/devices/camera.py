@@ -36,7 +36,6 @@ MAX_DIGESTS = 3
 NONCE_BYTES = 16
 SAME_CLOCK = timedelta(seconds=60)
 """Two guesses at a device's clock that are closer are one: devices allow minutes."""
-SCHOOL_ZONE = timedelta(hours=8)
 _SPOKE = (
     FailureKind.NOT_AUTHORISED,
     FailureKind.PROTOCOL_ERROR,

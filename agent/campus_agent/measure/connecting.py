@@ -13,11 +13,9 @@ from contextlib import suppress
 from itertools import chain, zip_longest
 from typing import TypeVar
 
-from campus_agent.measure.errors import failure_of
 from campus_agent.measure.icmp import Pinger
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.resolve import Address, resolve_all, resolve_here
-from campus_wire.failures import Operation
 
 ATTEMPT_SECONDS = 0.25
 """RFC 8305 section 5, Connection Attempt Delay."""
@@ -136,9 +134,3 @@ def _most_telling(errors: Sequence[tuple[Address, OSError]]) -> OSError:
         return chosen
     text = "; ".join(f"{address.text}: {error.strerror or error}" for address, error in errors)
     return OSError(chosen.errno, text)
-
-
-def connect_failure(error: BaseException) -> ProbeFailed:
-    """An error of `connect` as data."""
-    failure = failure_of(Operation.CONNECT, error)
-    return ProbeFailed(failure.operation, failure.kind, failure.detail)

@@ -16,11 +16,12 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NETWORK_AUTHENTICATION_REQUIRED = 511  # RFC 6585 section 6: sent by the network, never by the platform
 SHORT_PAGE_LETTERS, SHORT_TEXT_LETTERS = 8192, 200
 """A page that only leads elsewhere is shorter, and shows hardly anything."""
-_REFRESH = re.compile(
-    r"""<meta[^>]{0,200}http-equiv\s*=\s*["']?refresh[^>]{0,200}?url\s*=\s*["']?([^"'>\s]{1,2000})""", re.I
-)
+_META = re.compile(r"<meta\b[^>]{0,3000}>", re.I)
+_IS_REFRESH = re.compile(r"""http-equiv\s*=\s*["']?\s*refresh""", re.I)
+_REFRESH_URL = re.compile(r"""\burl\s*=\s*["']?([^"'>\s]{1,2000})""", re.I)
 _SCRIPT = re.compile(
-    r"""\blocation(?:\.href)?(?:\s*=|\.(?:replace|assign)\s*\()\s*["'](https?://[^"']{1,2000})""", re.I
+    r"""(?:\blocation(?:\.href)?(?:\s*=|\.(?:replace|assign)\s*\()|\bwindow\.open\s*\()\s*["'`]((?:https?:)?//[^"'`]{1,2000})""",
+    re.I,
 )
 _SHOWN_NOWHERE = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<[^>]*>|<!--.*?-->", re.I | re.S)
 _SECOND_LEVELS = frozenset(
@@ -87,8 +88,8 @@ def leads_to(answer: Answer) -> str | None:
     """The address that a browser would go on to; None when it stays."""
     target = answer.location if answer.status in REDIRECTS else None
     if target is None and _is_empty_page(answer.text):
-        match = _REFRESH.search(answer.text) or _SCRIPT.search(answer.text)
-        target = match[1] if match else None
+        script = _SCRIPT.search(answer.text)
+        target = _refreshed_to(answer.text) or (script[1] if script else None)
     if not target:
         return None
     try:
@@ -97,6 +98,14 @@ def leads_to(answer: Answer) -> str | None:
         return joined if parts.scheme in ("http", "https") and parts.hostname else None
     except ValueError:
         return None
+
+
+def _refreshed_to(text: str) -> str | None:
+    """Where `<meta http-equiv="refresh">` leads, in whatever order its attributes stand."""
+    for tag in _META.finditer(text):
+        if _IS_REFRESH.search(tag[0]) and (url := _REFRESH_URL.search(tag[0])):
+            return url[1]
+    return None
 
 
 def failure_of_answer(answer: Answer, expected: Expectation) -> Failure | None:

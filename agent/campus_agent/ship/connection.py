@@ -16,6 +16,7 @@ from campus_agent.measure.clock_check import clock_fault, refused_for_its_dates,
 from campus_agent.measure.connecting import connect_here
 from campus_agent.measure.errors import failure_of
 from campus_agent.ship.timed import TimedSocket
+from campus_wire.digits import ascii_integer
 from campus_wire.failures import Failure, FailureKind, Operation
 from campus_wire.settings import read_secret
 
@@ -235,9 +236,9 @@ def _read_all(response: http.client.HTTPResponse) -> bytes:
     content = response.read(MAX_ANSWER_BYTES + 1)
     if len(content) > MAX_ANSWER_BYTES:
         raise http.client.HTTPException(f"answer larger than {MAX_ANSWER_BYTES} bytes")
-    expected = response.headers.get("Content-Length", "")
-    if expected.isdigit() and len(content) < int(expected):  # `read` with a bound does not complain
-        raise http.client.IncompleteRead(content, int(expected) - len(content))
+    expected = ascii_integer(response.headers.get("Content-Length", ""), 2**63)
+    if expected is not None and len(content) < expected:  # `read` with a bound does not complain
+        raise http.client.IncompleteRead(content, expected - len(content))
     return content
 
 
@@ -254,7 +255,7 @@ def _told(operation: Operation) -> Iterator[None]:
     except (http.client.RemoteDisconnected, http.client.IncompleteRead) as error:
         detail = f"the other side hung up: {type(error).__name__}"
         raise ShipFailed(operation, FailureKind.CONNECTION_RESET, detail) from None
-    except http.client.HTTPException as error:
+    except (http.client.HTTPException, ValueError) as error:  # ValueError: a number in a header that is none
         raise ShipFailed(operation, FailureKind.PROTOCOL_ERROR, f"{type(error).__name__}: {error}") from None
     except OSError as error:
         failure = failure_of(operation, error)

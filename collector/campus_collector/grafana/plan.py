@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from campus_wire.digits import ascii_integer
 from campus_wire.language import Language, Text
 
 What = Literal["created", "changed", "unchanged", "conflict"]
@@ -76,5 +77,6 @@ def _canonical(value: Any) -> str:
 
 def version_of(text: str) -> tuple[int, int]:
     """Major and minor of a version like `10.4.2`; (0, 0) for what is none."""
-    parts = text.split("-")[0].split(".")
-    return (int(parts[0]), int(parts[1])) if len(parts) >= 2 and parts[0].isdigit() and parts[1].isdigit() else (0, 0)
+    parts = [ascii_integer(part, 10**6) for part in text.split("-")[0].split(".")[:2]]
+    major, minor = (*parts, None, None)[:2]
+    return (0, 0) if major is None or minor is None else (major, minor)

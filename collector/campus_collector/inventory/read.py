@@ -17,6 +17,7 @@ from campus_collector.inventory.headings import SHEETS, Column, Kind
 from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, Timetable
 from campus_collector.inventory.sources import RawSheet
 from campus_wire.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
+from campus_wire.digits import ascii_integer
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
 
@@ -220,8 +221,8 @@ def _flag(text: str) -> tuple[Text | None, bool]:
 def _port(text: str) -> tuple[Text | None, int | None]:
     if not text:
         return None, None
-    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65_535:
-        return None, int(text)
+    if number := ascii_integer(text, 65_535):
+        return None, number
     return Text("must be a port from 1 to 65535", "应为 1 到 65535 的端口号"), None
 
 

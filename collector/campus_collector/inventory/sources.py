@@ -43,11 +43,6 @@ class Found:
     hidden: bool = False
 
 
-def sheets_in(path: Path) -> tuple[list[RawSheet], list[str]]:
-    """The known sheets of a folder or file, and the names of what was left aside. Raises Unreadable."""
-    return sheets_of_files(files_in(path))
-
-
 def files_in(path: Path) -> list[tuple[str, bytes]]:
     """The files of an inventory by name: those of a folder, or the one. Raises Unreadable."""
     if path.is_dir():

@@ -120,13 +120,14 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """This thread's own connection. Raises StoreUnavailable."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         try:
-            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
             if connection is None:
                 connection = self._local.connection = self._read_connection()
             yield connection
         except sqlite3.Error as error:
             self._local.connection = None
+            self._let_go(connection)
             raise StoreUnavailable(f"{self.path}: {error}") from None
 
     def close(self) -> None:
@@ -255,6 +256,13 @@ class Database:
         )
         self._readers.append(connection)  # closed with the store; its thread may have ended by then
         return connection
+
+    def _let_go(self, reader: sqlite3.Connection | None) -> None:
+        """A reader that failed: its files are closed, or a disk that fails for hours would use them up."""
+        if reader is not None:
+            with contextlib.suppress(sqlite3.Error, ValueError):
+                reader.close()
+                self._readers.remove(reader)
 
     def _disconnect(self) -> None:
         if self._connection is not None:

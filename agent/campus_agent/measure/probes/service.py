@@ -152,6 +152,7 @@ def _request(settings: Settings, raw: Raw, opened: list[socket.socket], began: f
             if target is None or not follow or raw.failure is not None:
                 return
             parts = urlsplit(target)
+            opened[0].close()
             opened[:] = [connect_here(parts.hostname or "", _port(parts), TIMEOUT_SECONDS)[0]]
             answer = _exchange(settings, target, Raw(target), opened)
             raw.http_status = answer.status
