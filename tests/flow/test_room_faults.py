@@ -93,8 +93,8 @@ async def _disks(port: int) -> dict[str, int]:
 
 
 def storage(port: int, *shares: float) -> str:
-    """Lines for snmpd: its disks used to these shares, the last for all that follow; a load, which it tells only after a minute else."""
-    sizes = asyncio.run(_disks(port))
+    """Lines for snmpd: its disks, the largest first, used to these shares, the last for all that follow; a load, which it tells only after a minute else."""
+    sizes = dict(sorted(asyncio.run(_disks(port)).items(), key=lambda disk: -disk[1]))
     padded = [*shares, *[shares[-1]] * len(sizes)]
     return "override .1.3.6.1.2.1.25.3.3.1.2.196608 integer 7\n" + "".join(
         f"override .{_STORAGE}.6.{index} integer {int(size * share)}\n"

@@ -60,6 +60,11 @@ class SubjectAnswer(msgspec.Struct):
     lowest_value: float | None
     median_value: float | None
     passing_share_interval: list[float] | None
+    passing_share_required: float | None
+    failing_median_value: float | None
+    decided_by: Words
+    unit: str
+    problem: int | None
     exempt_reason: str
     diagnosis: str
     causes: list[CauseAnswer]
@@ -70,6 +75,9 @@ class SubjectAnswer(msgspec.Struct):
 class ComplianceAnswer(msgspec.Struct):
     """GET /v1/compliance."""
 
+    as_of: Moment | None
+    complete: bool
+    waiting_schools: int
     month: str
     policy_version: str
     tolerance_ratio: float
@@ -90,6 +98,9 @@ class ListedSchool(msgspec.Struct):
 class SchoolsAnswer(msgspec.Struct):
     """GET /v1/schools."""
 
+    as_of: Moment | None
+    complete: bool
+    waiting_schools: int
     month: str
     schools: list[ListedSchool]
 
@@ -122,6 +133,9 @@ class SchoolSubject(msgspec.Struct):
 class SchoolAnswer(msgspec.Struct):
     """GET /v1/schools/ID."""
 
+    as_of: Moment | None
+    complete: bool
+    waiting_schools: int
     school: str
     name: str
     town: str
@@ -173,6 +187,13 @@ class ProblemAnswer(msgspec.Struct):
     advice: Words
     overdue: bool
     age_days: int
+    evidence_en: str
+    evidence_zh: str
+    reopened: int
+    contradicted: int
+    claimed_on: date | None
+    last_failing_on: date | None
+    version: int
 
 
 class ProblemWithHistory(ProblemAnswer):
@@ -184,6 +205,8 @@ class ProblemWithHistory(ProblemAnswer):
 class ProblemsAnswer(msgspec.Struct):
     """GET /v1/problems."""
 
+    as_of: date | None
+    complete: bool
     problems: list[ProblemAnswer]
 
 
