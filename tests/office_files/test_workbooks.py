@@ -2,9 +2,12 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
+from campus_collector.inventory.errors import Unreadable
+from campus_collector.inventory.intake import read_file
 from campus_collector.inventory.model import EMPTY, Classroom, Inventory, School
 from campus_collector.inventory.read import Mistake
 from campus_collector.inventory.worker import Request, examine
@@ -522,3 +525,19 @@ def test_package_without_names_of_its_own() -> None:
     del parts["_rels/.rels"], parts["xl/styles.xml"]
     assert look(packed(parts))[1] == []
     assert PACKAGE in parts["[Content_Types].xml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ('town_id,town,school_id,school,town_seat\r\nt01,A,s001,"x,1\r\n', 2),
+        ('town_id,town,school_id,school,town_seat\r\nt01,A,s001,x,1\r\nt01,A,s002,"y"z,1\r\nt01,A,s003,w,1\r\n', 3),
+    ],
+)
+def test_a_quotation_that_does_not_end_is_a_mistake_at_its_row(tmp_path: Path, text: str, row: int) -> None:
+    """Else the rest of the row, or of the file, would become one cell."""
+    (tmp_path / "schools.csv").write_bytes(text.encode())
+    with pytest.raises(Unreadable) as caught:
+        read_file(tmp_path, EMPTY)
+    assert f"row {row}:" in caught.value.in_("en")
+    assert f"第 {row} 行" in caught.value.in_("zh")

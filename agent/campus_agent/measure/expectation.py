@@ -95,7 +95,8 @@ def leads_to(answer: Answer) -> str | None:
     try:
         joined = urljoin(answer.url, target.strip())
         parts = urlsplit(joined)
-        return joined if parts.scheme in ("http", "https") and parts.hostname else None
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        return joined if sound else None
     except ValueError:
         return None
 
@@ -116,6 +117,11 @@ def failure_of_answer(answer: Answer, expected: Expectation) -> Failure | None:
     if target is not None and not _may_lead(answer, target, expected):
         where = urlsplit(target).hostname
         return _intercepted(f"status {answer.status}: led to {where}, which is another site than {_host(answer.url)}")
+    if target is None and answer.status in REDIRECTS and answer.status not in expected.status:
+        shown = (answer.location or "")[:60]
+        return Failure(
+            Operation.READ, FailureKind.PROTOCOL_ERROR, f"status {answer.status} leads to no web address: {shown!r}"
+        )
     if answer.status == NETWORK_AUTHENTICATION_REQUIRED and answer.status not in expected.status:
         return _intercepted(f"status {answer.status}: the network asks for a log-in")
     good = answer.status in expected.status if expected.status else answer.status < 400

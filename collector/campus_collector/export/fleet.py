@@ -151,6 +151,8 @@ def _latest(latest: Latest, town: str) -> _Maybe:
         yield f"campus_{prefix}_measured_timestamp_seconds", labels, valid.started_at.timestamp()
     elif isinstance(newest, ServiceResult) and newest.skipped is None and has_trusted_time(newest):
         labels, record = (town, school, latest.subject), newest.record
+        if record is None and newest.failure is None:  # says nothing
+            return
         yield "campus_service_measured_timestamp_seconds", labels, newest.started_at.timestamp()
         yield "campus_service_success", labels, bool(record and record.success and newest.failure is None)
         if record is None:

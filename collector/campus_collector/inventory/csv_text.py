@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from campus_collector.inventory.cells import BEYOND_REPAIR, AnyCell, Cell, error_value, is_empty, tidy
 from campus_collector.inventory.errors import Unreadable
@@ -81,10 +81,25 @@ def _rows(name: str, text: str, *, raw: bool = False) -> Rows:
     """Cells as they stand, or as they are meant. Raises Unreadable."""
     head = text[:10_000].lstrip("\ufeff\r\n ").split("\n", 1)[0]
     delimiter = max(",\t;", key=head.count)
+    read: list[None] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        return _bounded(name, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), raw=raw)
-    except csv.Error as error:
-        raise Unreadable(Text(f"{name}: is not CSV: {error}", f"{name}：不是有效的 CSV：{error}")) from None
+        return _bounded(name, _counted(reader, read), raw=raw)
+    except csv.Error:
+        row = len(read) + 1
+        raise Unreadable(
+            Text(
+                f'{name}: row {row}: a quotation mark (") is not closed, or stands in the middle of a quoted cell',
+                f'{name}：第 {row} 行：引号（"）未配对，或出现在带引号的单元格中间',
+            )
+        ) from None
+
+
+def _counted(rows: Iterable[list[str]], read: list[None]) -> Iterator[list[str]]:
+    """The same rows; `read` grows by one with each, so that a row that cannot be read has a number."""
+    for row in rows:
+        read.append(None)
+        yield row
 
 
 def _bounded(name: str, rows: Iterable[list[str]], *, raw: bool) -> Rows:

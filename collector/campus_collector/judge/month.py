@@ -55,10 +55,6 @@ class Month:
         """The month after."""
         return Month(self.year + self.number // 12, self.number % 12 + 1, self.zone)
 
-    def local_day(self, moment: datetime) -> date:
-        """The day of a moment where the school is."""
-        return moment.astimezone(self.zone).date()
-
 
 def month_of(moment: datetime, zone: ZoneInfo) -> Month:
     """The month a moment belongs to."""
@@ -68,7 +64,7 @@ def month_of(moment: datetime, zone: ZoneInfo) -> Month:
 
 def parse_month(text: str, zone: ZoneInfo) -> Month:
     """From YYYY-MM. Raises ValueError."""
-    match = re.fullmatch(r"(\d{4})-(\d\d)", text)
+    match = re.fullmatch(r"(\d{4})-(\d\d)", text, re.ASCII)
     if match is None or not 1 <= int(match[2]) <= 12 or not 2000 <= int(match[1]) <= 2099:
-        raise ValueError(f"a month is written YYYY-MM, for example 2026-11, not {text!r}")
+        raise ValueError(f"a month is written YYYY-MM, for example 2026-11, from 2000-01 to 2099-12, not {text[:40]!r}")
     return Month(int(match[1]), int(match[2]), zone)
