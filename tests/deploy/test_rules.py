@@ -49,6 +49,11 @@ CASES: dict[str, list[Case]] = {
         ({'campus_chain_mismatch_timestamp_seconds{school="s001"}': "-604800x60"}, 30, {}),
         ({'campus_chain_mismatch_timestamp_seconds{school="s002"}': "_x60"}, 30, {}),
     ],
+    "CampusIdentityShared": [
+        ({'campus_agent_identity_shared_timestamp_seconds{school="s001"}': "600x60"}, 30, {"school": "s001"}),
+        ({'campus_agent_identity_shared_timestamp_seconds{school="s001"}': "-86400x60"}, 30, {}),
+        ({'campus_agent_identity_shared_timestamp_seconds{school="s002"}': "_x60"}, 30, {}),
+    ],
     "CampusAgentSilent": [
         ({'campus_agent_up{school="s001"}': "0x60"}, 40, {"school": "s001"}),
         ({'campus_agent_up{school="s001"}': "1x60"}, 40, {}),

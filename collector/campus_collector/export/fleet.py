@@ -260,6 +260,8 @@ def _agent(agent: Agent, now: datetime) -> _Maybe:
     yield "campus_agent_up", labels, agent.last_report_at is not None and now - agent.last_report_at <= UP_WITHIN
     if agent.last_report_at is not None:
         yield "campus_agent_last_report_timestamp_seconds", labels, agent.last_report_at.timestamp()
+    if agent.identity_shared_at is not None:
+        yield "campus_agent_identity_shared_timestamp_seconds", labels, agent.identity_shared_at.timestamp()
     state = agent.state
     if state is None:
         return

@@ -330,6 +330,13 @@ METRICS: tuple[Metric, ...] = (
         "time() - campus_agent_last_report_timestamp_seconds",
     ),
     Metric(
+        "campus_agent_identity_shared_timestamp_seconds",
+        "gauge",
+        ("school",),
+        "When two machines were last noticed that report with the school's one identity, Unix time; absent when there never were.",
+        "time() - campus_agent_identity_shared_timestamp_seconds < 86400",
+    ),
+    Metric(
         "campus_agent_clock_offset_seconds",
         "gauge",
         ("school",),

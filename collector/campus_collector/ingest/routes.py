@@ -94,5 +94,6 @@ def _read(principal: Principal, body: Body, now: datetime) -> tuple[Batch, list[
         envelope.agent,
         envelope.announcement,
         envelope.chain,
+        envelope.sent_at,
     )
     return batch, quarantined

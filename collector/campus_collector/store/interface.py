@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from campus_wire.records import AgentState, Announcement, AnyResult, ChainHead, Outcome, Quarantined
@@ -121,6 +121,8 @@ class Batch:
     announcement: Announcement | None = None
     claimed: ChainHead | None = None
     """What the agent's last receipt said of the chain."""
+    sent_at: datetime | None = None
+    """By the agent's clock; None: as it was received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,10 @@ class Latest:
     ok: AnyResult | None
 
 
+IDENTITY_SHARED_FOR = timedelta(days=1)
+"""Two returns of an earlier boot within this mean that two machines report as one agent; pages say so for as long after the last one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Agent:
     """An agent as the collector knows it."""
@@ -156,6 +162,12 @@ class Agent:
     last_report_at: datetime | None
     boot_id: str
     state: AgentState | None
+    identity_shared_at: datetime | None = None
+    """When two machines were last noticed that report as this agent."""
+
+    def is_shared(self, now: datetime) -> bool:
+        """Do two machines report as this agent, as far as the last day shows?"""
+        return self.identity_shared_at is not None and now - self.identity_shared_at < IDENTITY_SHARED_FOR
 
 
 @dataclass(frozen=True, slots=True)

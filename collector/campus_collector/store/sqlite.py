@@ -17,6 +17,7 @@ from campus_collector.store.chain import Chain, Growing
 from campus_collector.store.coordination import Lease
 from campus_collector.store.database import COPIED_WITHOUT_LOG, Database, micros, moment_of
 from campus_collector.store.evidence import EvidenceTable, await_judgement
+from campus_collector.store.identity import note_boot
 from campus_collector.store.interface import (
     Agent,
     Bad,
@@ -266,12 +267,19 @@ class SqliteStore:
         """By school."""
         where, values = _where(school=school)
         rows = self._database.all(
-            f"SELECT school, agent_id, last_report_at, boot_id, state FROM agent {where} ORDER BY school, agent_id",  # noqa: S608
+            f"SELECT school, agent_id, last_report_at, boot_id, state, identity_shared_at FROM agent {where} ORDER BY school, agent_id",  # noqa: S608
             values,
         )
         return [
-            Agent(s, a, moment_of(at), boot, msgspec.json.decode(state, type=AgentState) if state else None)
-            for s, a, at, boot, state in rows
+            Agent(
+                s,
+                a,
+                moment_of(at),
+                boot,
+                msgspec.json.decode(state, type=AgentState) if state else None,
+                moment_of(shared),
+            )
+            for s, a, at, boot, state, shared in rows
         ]
 
     def measurement_totals(self) -> dict[tuple[str, Outcome], int]:
@@ -399,9 +407,9 @@ class SqliteStore:
     def _note_agent(self, database: sqlite3.Connection, batch: Batch) -> bool:
         """The agent's state and what it announces; True when the inventory changed."""
         database.execute(
-            "INSERT INTO agent VALUES (?, ?, ?, ?, ?) ON CONFLICT (school, agent_id) DO UPDATE SET"
-            " last_report_at = excluded.last_report_at, boot_id = excluded.boot_id,"
-            " state = coalesce(excluded.state, state)",
+            "INSERT INTO agent (school, agent_id, last_report_at, boot_id, state) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (school, agent_id) DO UPDATE SET"
+            " last_report_at = excluded.last_report_at, state = coalesce(excluded.state, state)",
             (
                 batch.principal.school,
                 batch.principal.agent_id,
@@ -410,6 +418,7 @@ class SqliteStore:
                 msgspec.json.encode(batch.agent) if batch.agent else None,
             ),
         )
+        note_boot(database, batch)
         if batch.announcement is None:
             return False
         before = database.total_changes

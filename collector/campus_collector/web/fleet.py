@@ -14,7 +14,7 @@ from campus_collector.people.people import reach_of
 from campus_collector.service import Service
 from campus_collector.store.interface import Agent, Mismatch, School
 from campus_collector.web.pages import Pages
-from campus_collector.web.words import age_words, ago_words
+from campus_collector.web.words import IDENTITY_SHARED_WORDS, age_words, ago_words
 from campus_wire.language import Language, Text
 from campus_wire.version import VERSION, release_of
 
@@ -90,6 +90,8 @@ def _line(
     reported = agent.last_report_at if agent is not None else None
     standing: Standing = "unknown" if state is None else standing_of(state.version)
     told = ago_words((now - reported).total_seconds()) if reported is not None else Text("never", "从未上报")
+    if agent is not None and agent.is_shared(now):
+        worries.append(IDENTITY_SHARED_WORDS)
     if reported is None:
         worries.append(Text("never reported", "从未上报"))
     elif now - reported > UP_WITHIN:

@@ -25,6 +25,7 @@ from campus_collector.store.interface import Agent, Latest, School, StoreUnavail
 from campus_collector.verdicts import TARGET_OF, shared_causes
 from campus_collector.web.picture import rate_picture, share_picture
 from campus_collector.web.words import (
+    IDENTITY_SHARED_WORDS,
     WORDS,
     age_words,
     ago_words,
@@ -595,6 +596,8 @@ class Reader:
         facts: list[tuple[str, str]] = []
         if agent is not None and agent.last_report_at is not None:
             facts.append((self._w("last_report"), self._ago(agent.last_report_at)))
+        if agent is not None and agent.is_shared(self._now):
+            facts.append((self._w("identity"), self._in(IDENTITY_SHARED_WORDS)))
         if agent is not None and agent.state is not None:
             state = agent.state
             facts.append((self._w("pending"), self._w("results_count", count=state.spool_pending_results)))

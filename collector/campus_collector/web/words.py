@@ -5,6 +5,10 @@ import re
 from campus_wire.language import Text
 from campus_wire.shown import megabits, milliseconds, rounded
 
+IDENTITY_SHARED_WORDS = Text(
+    "two machines report as this gateway (a copied disk or token): revoke the token and enroll the right one again",
+    "有两台设备以该网关身份上报（系统盘或令牌被复制）：请吊销令牌，并为正确的网关重新登记",
+)
 WORDS: dict[str, Text] = {
     "problems": Text("Problem ledger", "问题台账"),
     "problem": Text("Problem", "问题"),
@@ -292,6 +296,7 @@ WORDS: dict[str, Text] = {
     "memory": Text("Memory free", "可用内存"),
     "disk": Text("Disk free", "可用磁盘"),
     "version": Text("Agent version", "程序版本"),
+    "identity": Text("Identity", "身份"),
     "config_problem": Text("Refused the bureau's configuration", "未采用教育局下发的配置"),
     "all_well": Text("nothing to do", "无待处理问题"),
     "not_met_count": Text("{count} not met", "{count} 项未达标"),
