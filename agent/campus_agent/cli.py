@@ -454,8 +454,9 @@ def _measure_port(config: AgentConfig, endpoint: Endpoint, arguments: argparse.N
 
 
 def _discover(arguments: argparse.Namespace, language: Language) -> int:
-    from campus_agent.discover.command import NoLink, as_json, discover, in_words, links
+    from campus_agent.discover.command import as_json, discover, in_words
     from campus_agent.discover.found import Task
+    from campus_agent.discover.links import NoLink, links
     from campus_agent.discover.proposal import as_csv, proposals
     from campus_agent.measure.probe import ProbeFailed
 

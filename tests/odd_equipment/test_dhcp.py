@@ -64,7 +64,7 @@ def test_a_tunnel_is_nobody_s_lan() -> None:
         subprocess.run(["ip", "-n", space, *arguments], check=True)
 
     def told(only: str) -> str:
-        code = f"from campus_agent.discover.command import NoLink, links\ntry: print(links({only}))\nexcept NoLink: print('none')"
+        code = f"from campus_agent.discover.links import NoLink, links\ntry: print(links({only}))\nexcept NoLink: print('none')"
         command = ["ip", "netns", "exec", space, sys.executable, "-c", code]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 

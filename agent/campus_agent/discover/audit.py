@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from campus_agent.discover.command import NoLink, links
 from campus_agent.discover.found import Found, Task
+from campus_agent.discover.links import NoLink, links
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.worker import run_worker
 from campus_wire.failures import Failure, FailureKind, Operation, Validity

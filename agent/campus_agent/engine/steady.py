@@ -5,7 +5,6 @@ a good part of the slots agree closely, that is the line, whatever happened in t
 """
 
 from collections.abc import Sequence
-from statistics import median
 
 AGREEING_RATIO = 0.01
 """Slots belong together within this, from least to most: a shaper's bucket and two packets at the edges of a slot stay below it."""
@@ -31,4 +30,6 @@ def steady_rate(slots: Sequence[float], least_step: float = 0.0) -> float | None
             best = ordered[start:end]
     if len(best) < max(MIN_AGREEING, AGREEING_SHARE * len(ordered)) or best[0] <= 0:
         return None
-    return median(best)
+    ordered = sorted(best)  # the median; the module `statistics` would stay in the resident agent with all of `decimal`
+    middle = len(ordered) // 2
+    return (ordered[middle] + ordered[~middle]) / 2

@@ -5,8 +5,9 @@ import io
 
 import pytest
 
-from campus_agent.discover.command import NoLink, in_words, links
+from campus_agent.discover.command import in_words
 from campus_agent.discover.found import Camera, DhcpServer, Found, Host, Neighbour
+from campus_agent.discover.links import NoLink, links
 from campus_agent.discover.proposal import HEADINGS, as_csv, guess, problems, proposals
 
 

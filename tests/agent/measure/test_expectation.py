@@ -4,6 +4,7 @@ import pytest
 
 from campus_agent.config import Expectation
 from campus_agent.measure.expectation import Answer, failure_of_answer, same_site
+from campus_wire.failures import FailureKind
 
 HTTP, HTTPS = "http://www.platform.edu.cn/a/", "https://www.platform.edu.cn/a/"
 REFRESH = '<html><head><meta http-equiv="refresh" content="0; url=http://10.9.9.9/portal?x=1"></head></html>'
@@ -91,3 +92,25 @@ def test_a_named_host_holds_by_tls_too() -> None:
 )
 def test_one_site(one: str, other: str, same: bool) -> None:
     assert same_site(one, other) is same
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<meta content="0;url=http://10.1.1.1/login" http-equiv="refresh">',
+        '<script>location.href="//10.1.1.1/login"</script>',
+        "<script>window.location.assign(`http://10.1.1.1`)</script>",
+        '<script>window.open("http://10.1.1.1/","_self")</script>',
+    ],
+)
+def test_a_page_that_only_leads_elsewhere_is_found_however_it_is_written(text: str) -> None:
+    failure = failure_of_answer(Answer("http://www.zxx.cn/", 200, False, None, text), Expectation())
+    assert failure is not None
+    assert failure.kind is FailureKind.INTERCEPTED
+
+
+@pytest.mark.parametrize("location", [None, "http://[::1", "http://127.0.0.1:7106x/", "weixin://x"])
+def test_a_redirect_to_no_web_address_is_no_answer(location: str | None) -> None:
+    failure = failure_of_answer(Answer("http://www.zxx.cn/", 302, True, location), Expectation())
+    assert failure is not None
+    assert failure.kind is FailureKind.PROTOCOL_ERROR
