@@ -7,6 +7,7 @@ from typing import Any
 
 from campus_agent.discover.found import DhcpServer, Found, Host
 from campus_wire.language import Text
+from campus_wire.text import printable_line
 
 HEADINGS = ("school_id", "room_id", "device_id", "device", "profile", "host", "required")
 _BY_PORT = (
@@ -93,5 +94,6 @@ def _name(host: Host) -> str:
 
 
 def _harmless(text: str) -> str:
-    """No spreadsheet takes it for a formula, whatever a device calls itself."""
+    """On one line, and no spreadsheet takes it for a formula, whatever a device calls itself."""
+    text = printable_line(text)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
