@@ -7,7 +7,6 @@ from typing import Any
 
 from campus_agent.discover.found import DhcpServer, Found, Host
 from campus_wire.language import Text
-from campus_wire.text import printable_line
 
 HEADINGS = ("school_id", "room_id", "device_id", "device", "profile", "host", "required")
 _BY_PORT = (
@@ -94,6 +93,6 @@ def _name(host: Host) -> str:
 
 
 def _harmless(text: str) -> str:
-    """On one line, and no spreadsheet takes it for a formula, whatever a device calls itself."""
-    text = printable_line(text)
+    """Printable, and no spreadsheet takes it for a formula, whatever a device calls itself."""
+    text = "".join(letter for letter in text if letter.isprintable())
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
