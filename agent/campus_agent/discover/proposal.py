@@ -93,5 +93,6 @@ def _name(host: Host) -> str:
 
 
 def _harmless(text: str) -> str:
-    """No spreadsheet takes it for a formula, whatever a device calls itself."""
+    """Printable, and no spreadsheet takes it for a formula, whatever a device calls itself."""
+    text = "".join(letter for letter in text if letter.isprintable())
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

@@ -10,6 +10,7 @@ from functools import cache
 from prometheus_client.utils import floatToGoString
 
 from campus_collector.export.table import BY_NAME, Metric
+from campus_wire.text import printable
 
 Sample = tuple[str, tuple[str, ...], float]
 """Name of the metric, label values in the order of the table, value."""
@@ -81,4 +82,4 @@ def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return printable(text).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 
 from campus_collector.store.interface import Bad, Valid
 from campus_wire.codec import WireError, decode_result
 from campus_wire.failures import Validity
-from campus_wire.records import AnyResult, Quarantined
+from campus_wire.records import AgentState, Announcement, AnyResult, Quarantined
+from campus_wire.text import printable_line
 
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 EARLIEST_CLOCK, LATEST_CLOCK = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -40,6 +42,26 @@ def examine(
         else:
             valid.append(Valid(result, octets))
     return valid, bad, quarantined
+
+
+Sent = TypeVar("Sent", AgentState, Announcement)
+
+
+def cleaned(sent: Sent) -> Sent:
+    """What an agent says beside its results, with every name and sentence on one line and printable; results stay octet for octet."""
+    if isinstance(sent, Announcement):
+        return msgspec.structs.replace(
+            sent,
+            classrooms=[msgspec.structs.replace(one, name=printable_line(one.name)) for one in sent.classrooms],
+            services=[msgspec.structs.replace(one, name=printable_line(one.name)) for one in sent.services],
+        )
+    return msgspec.structs.replace(
+        sent,
+        version=printable_line(sent.version),
+        os=printable_line(sent.os),
+        config_problem_en=printable_line(sent.config_problem_en),
+        config_problem_zh=printable_line(sent.config_problem_zh),
+    )
 
 
 def _one(octets: bytes, school: str, now: datetime) -> AnyResult:

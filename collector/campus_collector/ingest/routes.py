@@ -16,7 +16,7 @@ from starlette.routing import Route
 from campus_collector.agents import Body, busy, principal_of, read_body, unpack_body
 from campus_collector.http import HttpProblem
 from campus_collector.ingest.admission import Admission, TooMany
-from campus_collector.ingest.examine import examine
+from campus_collector.ingest.examine import cleaned, examine
 from campus_collector.service import Service
 from campus_collector.store.interface import Batch, Principal, StoreUnavailable
 from campus_wire.codec import MAX_BODY_BYTES, TooLarge, WireError, decode_envelope, encode_receipt
@@ -91,8 +91,8 @@ def _read(principal: Principal, body: Body, now: datetime) -> tuple[Batch, list[
         envelope.boot_id,
         tuple(valid),
         tuple(bad),
-        envelope.agent,
-        envelope.announcement,
+        envelope.agent and cleaned(envelope.agent),
+        envelope.announcement and cleaned(envelope.announcement),
         envelope.chain,
         envelope.sent_at,
     )

@@ -8,10 +8,11 @@ from typing import Any
 from campus_collector.inventory.headings import SHEETS, Sheet
 from campus_collector.inventory.model import Inventory
 from campus_wire.language import Language
+from campus_wire.text import printable_line
 
 
 def rows_of(inventory: Inventory, sheet: str) -> list[tuple[str, ...]]:
-    """The rows of one sheet, in the order of its columns."""
+    """The rows of one sheet, in the order of its columns; each cell is on one line, and a workbook can hold it."""
     make = {
         "schools": _school,
         "classrooms": _classroom,
@@ -19,7 +20,7 @@ def rows_of(inventory: Inventory, sheet: str) -> list[tuple[str, ...]]:
         "services": _service,
         "timetables": _timetable,
     }[sheet]
-    return [make(one) for one in getattr(inventory, sheet) or ()]
+    return [tuple(map(printable_line, make(one))) for one in getattr(inventory, sheet) or ()]
 
 
 def written_of(inventory: Inventory) -> list[Sheet]:

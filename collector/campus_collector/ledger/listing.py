@@ -9,6 +9,7 @@ from campus_collector.ledger.problem import ACTOR_WORDS, WHAT_WORDS, Event, Prob
 from campus_collector.ledger.table import Names
 from campus_collector.store.interface import Store
 from campus_wire.language import Language, Text
+from campus_wire.text import printable_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,9 @@ def names_in(store: Store) -> Names:
     since = datetime.fromtimestamp(0, UTC)
     schools = store.schools(since)
     subjects = {
-        (one.school, one.id): one.name for one in store.subjects(since=since) if one.kind in ("classroom", "service")
+        (one.school, one.id): printable_line(one.name) or one.id
+        for one in store.subjects(since=since)
+        if one.kind in ("classroom", "service")
     }
     return Names({one.id: one.name for one in schools}, {one.town: one.town_name for one in schools}, subjects)
 

@@ -10,6 +10,7 @@ from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS, WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.ledger.problem import STATE_WORDS, Problem
 from campus_wire.language import Language, Text
+from campus_wire.text import printable
 
 HEADINGS: tuple[Text, ...] = (
     Text("no.", "序号"),
@@ -74,7 +75,7 @@ def state_words(problem: Problem, today: date, language: Language) -> str:
 
 
 def rows(problems: Sequence[Problem], names: Names, today: date, language: Language) -> list[tuple[str, ...]]:
-    """One row a problem, under the number that every page, list and report gives it."""
+    """One row a problem, under the number that every page, list and report gives it; a workbook can hold each cell."""
     found: list[tuple[str, ...]] = []
     for one in problems:
         unit = one.responsible or UNIT_WORDS[one.unit].in_(language)
@@ -82,11 +83,11 @@ def rows(problems: Sequence[Problem], names: Names, today: date, language: Langu
         found.append(
             (
                 str(one.id),
-                names.towns.get(one.town, one.town),
-                names.schools.get(one.school, one.school),
-                problem_words(one, names, language),
-                unit,
-                measure,
+                printable(names.towns.get(one.town, one.town)),
+                printable(names.schools.get(one.school, one.school)),
+                printable(problem_words(one, names, language)),
+                printable(unit),
+                printable(measure),
                 one.due_on.isoformat(),
                 state_words(one, today, language),
                 one.opened_on.isoformat(),

@@ -12,6 +12,7 @@ from campus_collector.ledger.problem import Event, Problem
 from campus_collector.store.database import Refused
 from campus_wire.dates import NotADay, parse_day
 from campus_wire.language import Language, Text
+from campus_wire.text import printable, printable_line
 
 ACTIONS = ("acknowledge", "assign", "due", "measure", "comment", "claim_fixed")
 MAX_TEXT = 500
@@ -56,7 +57,7 @@ def _acknowledge(problem: Problem, text: str, values: Mapping[str, str], today: 
 
 
 def _assign(problem: Problem, text: str, values: Mapping[str, str], today: date) -> tuple[_Change, str]:
-    unit = values.get("responsible", "").strip()
+    unit = printable_line(values.get("responsible", ""))
     if not unit or len(unit) > 100:
         raise NotPossible(Text("name the responsible unit (at most 100 characters)", "请填写责任单位（至多 100 字）"))
     return ({"responsible": unit}, {"responsible": unit}), "assigned"
@@ -103,7 +104,7 @@ _DO = {
 
 
 def _text(values: Mapping[str, str]) -> str:
-    text = values.get("text", "").strip()
+    text = printable(values.get("text", "")).strip()
     if len(text) > MAX_TEXT:
         raise NotPossible(Text(f"at most {MAX_TEXT} characters", f"至多 {MAX_TEXT} 字"))
-    return "".join(letter for letter in text if letter >= " " or letter == "\n")
+    return text

@@ -8,6 +8,7 @@ from html import escape
 
 from campus_collector.report.document import Series
 from campus_wire.shown import percent
+from campus_wire.text import printable
 
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 44, 128, 14, 30
@@ -138,10 +139,10 @@ def _mark(number: int, x: float, y: float) -> str:
 def _open(width: float, height: float, title: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
-        f' aria-label="{escape(title)}"><title>{escape(title)}</title>'
+        f' aria-label="{escape(printable(title))}"><title>{escape(printable(title))}</title>'
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
     )
 
 
 def _text(x: float, y: float, words: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="11" {FONT} fill="{INK}" text-anchor="{anchor}">{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="11" {FONT} fill="{INK}" text-anchor="{anchor}">{escape(printable(words))}</text>'

@@ -19,6 +19,7 @@ from campus_collector.report.document import (
     Paragraph,
     Series,
     Table,
+    writable,
 )
 from campus_collector.report.figures import Count, Failing, Figures, content_hash
 from campus_collector.report.sentences import sentences
@@ -58,7 +59,7 @@ def compose(figures: Figures, language: Language) -> Document:
     else:
         title = say("title", language)
     month = month_words(figures.month, language)
-    return Document(
+    document = Document(
         language,
         title,
         month,
@@ -75,6 +76,7 @@ def compose(figures: Figures, language: Language) -> Document:
         figures.issued_on,
         content_hash(figures),
     )
+    return writable(document)
 
 
 class _Writer:

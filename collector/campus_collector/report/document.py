@@ -1,10 +1,11 @@
 """A report as a document that knows no form: headings, paragraphs, tables with typed columns, charts. Every form writes the same cells. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from campus_wire.language import Language
 from campus_wire.shown import percent, rounded
+from campus_wire.text import printable
 
 Kind = Literal["text", "count", "share", "points", "rate", "seconds", "ratio"]
 """What a column holds: words, a number of things, a share 0-1 (shown in %), a difference of shares (in percentage points), bits per second
@@ -90,6 +91,34 @@ class Document:
     def tables(self) -> list[Table]:
         """In order."""
         return [one for one in self.blocks if isinstance(one, Table)]
+
+
+def writable(document: Document) -> Document:
+    """The same with texts that every form can hold, whatever schools, classrooms and devices are called."""
+    return replace(
+        document,
+        title=printable(document.title),
+        subtitle=printable(document.subtitle),
+        facts=tuple((printable(name), printable(value)) for name, value in document.facts),
+        banner=printable(document.banner),
+        blocks=tuple(_writable_block(one) for one in document.blocks),
+        footer=printable(document.footer),
+    )
+
+
+def _writable_block(block: Block) -> Block:
+    if isinstance(block, Table):
+        return replace(
+            block,
+            title=printable(block.title),
+            columns=tuple(replace(one, title=printable(one.title)) for one in block.columns),
+            rows=tuple(tuple(printable(cell) if isinstance(cell, str) else cell for cell in row) for row in block.rows),
+            empty=printable(block.empty),
+        )
+    if isinstance(block, Chart):  # its picture is drawn from such texts already
+        series = tuple(replace(one, name=printable(one.name)) for one in block.series)
+        return replace(block, title=printable(block.title), labels=tuple(map(printable, block.labels)), series=series)
+    return replace(block, text=printable(block.text))
 
 
 def shown(cell: Cell, kind: Kind) -> str:

@@ -19,6 +19,7 @@ from campus_collector.tls.served import ends_soon
 from campus_collector.verdicts import Standing
 from campus_collector.web.words import REFUSALS, WORDS
 from campus_wire.language import Language
+from campus_wire.text import printable
 
 _STANDING: ContextVar[Standing | None] = ContextVar("standing", default=None)
 """How current the verdicts were when the making of a page began."""
@@ -41,6 +42,7 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=_shown,
         )
 
     def render(self, name: str, language: Language, session: Session | None = None, **values: Any) -> str:
@@ -137,3 +139,8 @@ def in_words(answered: Handler, pages: Pages) -> Handler:
         return HTMLResponse(page, plain.status_code, kept)
 
     return answer
+
+
+def _shown(value: object) -> object:
+    """A text without control characters; what is marked up already, as it is."""
+    return printable(value, len(value)) if type(value) is str else value
