@@ -95,6 +95,8 @@ def test_each_fault_is_told_once_and_an_offline_school_once_in_all(tmp_path: Pat
     inbox, alertmanager = Inbox(), free_port()
     now = datetime.now(UTC)
     with collector(tmp_path / "state") as world:
+        for school in ("s002", "s003", "s004"):
+            world.issue_token(school)  # a school that the collector does not know is not on its page
         rooms = [throughput(10e6, 10e6, at=now, subject=f"c{n}", school=None) for n in range(40)]
         down = RoomResult(subject="r1", record=RoomRecord(False, 1, ["rec-1"]), **common(now))
         give(world, "s001", now - timedelta(minutes=20), *rooms, down)  # offline, and much was wrong before
@@ -122,4 +124,4 @@ def test_each_fault_is_told_once_and_an_offline_school_once_in_all(tmp_path: Pat
     inbox.server.shutdown()
     assert inbox.told == dict.fromkeys(expected, 1)
     summaries = {alert["annotations"]["summary_zh"] for message in inbox.messages for alert in message["alerts"]}
-    assert "学校 s001 的网关未上报" in summaries
+    assert "学校 s001（s001） 的网关未上报" in summaries
