@@ -34,7 +34,7 @@ REPLACE = '<script type="text/javascript">location.replace("http://login.school.
         (HTTPS, 200, None, SCRIPT, None),
         (HTTP, 200, None, REFRESH + "<p>" + "Lessons. " * 40 + "</p>", None),
         (HTTP, 511, None, "", "intercepted"),
-        (HTTP, 302, "http://[", "", None),
+        (HTTP, 302, "http://[", "", "protocol_error"),
         (HTTP, 404, None, "", "http_status"),
         (HTTP, 412, None, "<script src=/x.js></script>", "http_status"),
     ],
