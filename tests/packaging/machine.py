@@ -12,6 +12,8 @@ import pytest
 
 BOOT_SECONDS = 180
 """A script's time, unless the test says more; the machine itself has a minute beyond it."""
+ROOT = Path(__file__).parents[2]
+PROJECT = "/srv/project"
 CHECK_UNIT = """[Unit]
 Description=what the test wants to know
 After=multi-user.target
@@ -54,7 +56,8 @@ class Machine:
     def boot(self, script: str, seconds: int = BOOT_SECONDS, binds: Mapping[Path, str] | None = None) -> str:
         """Boot it without any network but its own loopback, run a script when it is up, power off; what the script said.
 
-        `binds`: folders of this machine that stand in it under other names.
+        `binds`: folders of this machine that stand in it under other names. The project itself stands at PROJECT, read-only, wherever it is here:
+        what lies below /tmp is hidden in a booted machine.
         """
         (self.root / "check.out").unlink(missing_ok=True)
         (self.root / "check.sh").write_text(script)
@@ -62,7 +65,7 @@ class Machine:
         self.run(["systemctl", "enable", "--quiet", "campus-check"])
         command = ["systemd-nspawn", "--quiet", f"--directory={self.root}", "--boot", "--register=no", "--keep-unit",
                    "--private-network", f"--machine=campus-{os.getpid()}",
-                   *(f"--bind={here}:{there}" for here, there in (binds or {}).items())]  # fmt: skip
+                   *(f"--bind={here}:{there}" for here, there in (binds or {}).items()), f"--bind-ro={ROOT}:{PROJECT}"]  # fmt: skip
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=seconds + 60
         )

@@ -78,7 +78,8 @@ def test_the_set_on_plain_debian_packages(tmp_path: Path) -> None:
     assert up["value"][1] == "1"
     rules = [rule for group in json.loads(parts["rules"])["data"]["groups"] for rule in group["rules"]]
     assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
-    assert len([rule for rule in rules if rule["type"] == "alerting"]) == 18
+    shipped = (ROOT / "deploy/prometheus/alerts.rules.yml").read_text(encoding="utf-8").count("- alert: ")
+    assert len([rule for rule in rules if rule["type"] == "alerting"]) == shipped > 0
     (manager,) = json.loads(parts["managers"])["data"]["activeAlertmanagers"]
     assert manager["url"] == "http://127.0.0.1:9093/api/v2/alerts"
     assert {one["name"] for one in json.loads(parts["receivers"])} == {"duty", "staff"}

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.packaging.conftest import NEWER
-from tests.packaging.machine import Machine, machine, needs_machine
+from tests.packaging.machine import PROJECT, Machine, machine, needs_machine
 
 ROOT = Path(__file__).parents[2]
 STORY_SECONDS = 600
@@ -67,12 +67,14 @@ def story(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     """What the machine saw in its two boots: `first`, `second`, and what dpkg printed: `installed`."""
     needs_machine()
     folder = tmp_path_factory.mktemp("shipped")
+    interpreter = Path(sys.executable).relative_to(ROOT)  # of the project's own environment
     with machine(folder) as gateway, small_disks(folder) as binds:
         said: dict[str, Any] = {"installed": install(gateway, packages)}
         said["toml"] = (gateway.root / "etc/campus-collector/collector.toml").read_text()
         said["old_unit"] = (gateway.root / "etc/systemd/system/campus-collector.service").exists()
         for part in ("first", "second"):
-            command = f"cd {ROOT} && exec {sys.executable} -m tests.packaging.story {part.upper()} /srv/{part}.json\n"
+            python = f"PYTHONPATH=.:agent:collector PYTHONDONTWRITEBYTECODE=1 {PROJECT}/{interpreter}"
+            command = f"cd {PROJECT} && exec env {python} -m tests.packaging.story {part.upper()} /srv/{part}.json\n"
             printed = gateway.boot(command, STORY_SECONDS, binds)
             out = gateway.root / f"srv/{part}.json"
             assert out.exists(), printed
