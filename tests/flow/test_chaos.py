@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.flow.programs import ENVIRONMENT, agent_status, get_json, logged, python, start, stop, until
 
@@ -51,7 +50,6 @@ def kill_worker(agent: int) -> bool:
     return False
 
 
-@pytest.mark.timeout(420)
 def test_fifty_kills_and_an_absent_collector_lose_nothing(tmp_path: Path) -> None:
     rng = random.Random(SEED)
     collector_port, iperf3_port = free_port(), free_port()

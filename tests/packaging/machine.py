@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-BOOT_SECONDS = 180
+BOOT_SECONDS = 300
 """A script's time, unless the test says more; the machine itself has a minute beyond it."""
 ROOT = Path(__file__).parents[2]
 PROJECT = "/srv/project"
