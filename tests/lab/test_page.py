@@ -21,10 +21,17 @@ GATEWAY = f"{LAN}1"
 BUCKET_BITS = 16_000 * 8
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="NO CHROMIUM")
 def allowed(truth: float) -> float:
-    """How far a rate may be off: beside 2 % the shaper's bucket, full once a second; at 300 Mbit/s Chromium, gateway and shapers share two cores."""
-    return (0.02 if truth <= 100e6 else 0.05) * truth + BUCKET_BITS
+    """How far a rate may be off: beside 2 % the shaper's bucket, full once a second."""
+    return 0.02 * truth + BUCKET_BITS
+
+
+def is_near(result: dict[str, Any], way: str, truth: float) -> bool:
+    """Is the rate that of the line? At 300 Mbit/s Chromium, gateway and shapers share two cores: then it is the least the line carries."""
+    rate = result[f"{way}_bits_per_second"]
+    if result[f"{way}_at_least"]:
+        return truth > 200e6 and 100e6 < rate < truth + allowed(truth)
+    return abs(rate - truth) < allowed(truth)
 
 
 def asked(school: LabSchool, room: Room) -> dict[str, Any]:
@@ -34,12 +41,12 @@ def asked(school: LabSchool, room: Room) -> dict[str, Any]:
         found, truth = said["result"], room.line_rate_bits_per_second
         if found is None or (found["verdict"] != "insufficient" and found["verdict"] != room.truth):
             break
-        near = all(abs(found[f"{name}_bits_per_second"] - truth) < allowed(truth) for name in ("down", "up"))
-        if found["verdict"] == room.truth and near:
+        if found["verdict"] == room.truth and all(is_near(found, way, truth) for way in ("down", "up")):
             break
     return said
 
 
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="NO CHROMIUM")
 def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None:
     with LabSchool(ROOMS, endpoint="none") as school:
         rooms = "".join(
@@ -64,9 +71,8 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
         assert found is not None, said[room.id]
         truth = room.line_rate_bits_per_second
         assert found["verdict"] == room.truth, (room.id, said[room.id])
-        for name in ("down", "up"):
-            assert abs(found[f"{name}_bits_per_second"] - truth) < allowed(truth), (room.id, name, found)
-            assert found[f"{name}_at_least"] is False, "a line that was full is told as that"
+        for way in ("down", "up"):
+            assert is_near(found, way, truth), (room.id, way, found)
         assert found["own_machine"] is True
         assert ("达标" in said[room.id]["verdict"]) is True
         assert said[room.id]["width"] <= 420
@@ -74,7 +80,9 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
     assert elsewhere["result"]["own_machine"] is False
     assert "无线网络" in elsewhere["note"]
     inspections = [one for one in kept if isinstance(one, InspectionResult)]
-    assert [one.subject for one in inspections] == [*(one.id for one in ROOMS), "c100"]
+    subjects = [result.subject for result in inspections]
+    assert list(dict.fromkeys(subjects)) == [room.id for room in ROOMS], "a test that was asked again is kept too"
+    assert subjects[-1] == "c100"
     assert all(one.record is not None and "Chrome" in one.record.browser for one in inspections)
     assert spent == sum(
         one.bytes for result in inspections for one in (result.record.measured.down, result.record.measured.up)

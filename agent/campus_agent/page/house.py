@@ -14,9 +14,11 @@ from typing import Any, TypeVar
 from campus_agent.clock import EARLIEST_PLAUSIBLE, Clock, Estimate, of_boot, offset_seconds, system_clock
 from campus_agent.config import AgentConfig, Endpoint
 from campus_agent.known_time import is_unknown, recall_floor
+from campus_agent.measure.guards import soundness
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.quiet import disturbance
 from campus_agent.measure.resolve import resolve_all
+from campus_agent.measure.throughput_settings import Settings
 from campus_agent.now import keep
 from campus_agent.page.networks import ClassroomNetworks
 from campus_agent.page.trial import LOAD_SECONDS, MAX_LOAD_BYTES, WHOLE_SECONDS, Trial
@@ -138,19 +140,33 @@ class House:
         trial.down.stop()
         trial.up.stop()
         record, seconds = trial.record(), monotonic() - trial.began
-        sound = record.down is not None and record.up is not None
+        if record.down is None or record.up is None:
+            validity, detail = Validity.NOT_MEASURED, lacking
+        else:
+            validity, detail = soundness(record, self._settings(trial.room), trial.waits())
         result = InspectionResult(
             **stamp(self._clock, None, seconds),
             subject=trial.room.id,
             school=self.config.school,
             duration_seconds=seconds,
-            validity=Validity.OK if sound else Validity.NOT_MEASURED,
-            detail="" if sound else lacking,
+            validity=validity,
+            detail=detail,
             record=InspectionRecord(record, trial.browser, trial.client, self._is_own(trial), *told),
         )
         keep(self.config, result, trial.test_bytes())
         log.info("inspected", extra={"id": result.id, "subject": result.subject, "client": trial.client})
         return result
+
+    def _settings(self, room: Endpoint) -> Settings:
+        """What decides whether a test of this classroom was sound."""
+        return Settings(
+            room.host,
+            room.port,
+            "browser",
+            "classroom",
+            room.required_bits_per_second,
+            max_cpu_ratio=self.config.limits.max_cpu_ratio,
+        )
 
     def close(self) -> None:
         """End what runs."""

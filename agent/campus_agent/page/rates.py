@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from statistics import median, quantiles
 from typing import NamedTuple
 
+from campus_agent.engine.steady import steady_rate
 from campus_agent.measure.delays import latency_record
+from campus_wire.encapsulation import Encapsulation
 from campus_wire.records import DirectionRecord, Interval, LatencyRecord
 
 
@@ -21,6 +23,8 @@ LEAST_WINDOW_SECONDS = 0.5
 RATE_WINDOW_SECONDS = 1.0
 STRAY_LOSS_RATIO = 1e-4
 """So few are lost on an idle line too."""
+SLOT_SEGMENTS = 200
+"""At the mean rate a slot has at least so many segments: then it tells a rate within half a per cent."""
 QUEUE_SECONDS = 0.001
 """A round trip that grew by so much waited in a queue: the line was full."""
 DELAYED_ACK_SECONDS = 0.05
@@ -34,13 +38,10 @@ def direction(looks: Sequence[Look], warmup_seconds: float, octets_on_wire: int)
     sub-intervals of a second, because a browser pauses and the line is not to blame; of all of them the upper quartile, not the highest, because a
     busy gateway looks at the clock late.
     """
-    moving = [after for before, after in itertools.pairwise(looks) if after.octets > before.octets]
-    if len(moving) < 3:
-        return None
-    began = looks[0].at_seconds
-    window = [one for one in moving if one.at_seconds - began >= warmup_seconds]
+    window = _after_warmup(looks, warmup_seconds)
     if len(window) < 3 or window[-1].at_seconds - window[0].at_seconds < LEAST_WINDOW_SECONDS:
         return None
+    began = looks[0].at_seconds
     arrived = _arrived(window)
     first, last = arrived[0], arrived[-1]
     return DirectionRecord(
@@ -55,6 +56,26 @@ def direction(looks: Sequence[Look], warmup_seconds: float, octets_on_wire: int)
     )
 
 
+def rate_while_full(looks: Sequence[Look], warmup_seconds: float, path: Encapsulation) -> float | None:
+    """The line rate, in bits per second, of those moments in which the line was full; None: there is no telling which.
+
+    For a load during which the gateway waited for a processor now and then (see `campus_agent.engine.steady`).
+    """
+    window = _after_warmup(looks, warmup_seconds)
+    segments = window[-1].segments - window[0].segments if window else 0
+    if not segments:
+        return None
+    length = SLOT_SEGMENTS * (window[-1].at_seconds - window[0].at_seconds) / segments
+    slots, lengths, begin = [], [], window[0]
+    for look in window[1:]:
+        seconds = look.at_seconds - begin.at_seconds
+        if seconds >= length:
+            slots.append((look.segments - begin.segments) * path.wire_bytes * 8 / seconds)
+            lengths.append(seconds)
+            begin = look
+    return steady_rate(slots, path.wire_bytes * 8 / min(lengths)) if slots else None
+
+
 def filled(lost_ratio: float, window_limited_ratio: float, idle_rtts: Sequence[float], rtts: Sequence[float]) -> bool:
     """Was the line full? Only then is a rate the line's. A full line loses segments, or has a queue in front of it.
 
@@ -65,6 +86,12 @@ def filled(lost_ratio: float, window_limited_ratio: float, idle_rtts: Sequence[f
     if window_limited_ratio > 0.5:
         return grown > DELAYED_ACK_SECONDS
     return lost_ratio > STRAY_LOSS_RATIO or grown > QUEUE_SECONDS
+
+
+def _after_warmup(looks: Sequence[Look], warmup_seconds: float) -> list[Look]:
+    """Those looks after the warm-up in which more had arrived."""
+    moving = [after for before, after in itertools.pairwise(looks) if after.octets > before.octets]
+    return [look for look in moving if look.at_seconds - looks[0].at_seconds >= warmup_seconds]
 
 
 def _arrived(window: Sequence[Look]) -> list[tuple[float, float]]:

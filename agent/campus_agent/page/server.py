@@ -29,6 +29,7 @@ from campus_agent.page.trial import LOAD_SECONDS, WHOLE_SECONDS, Trial
 from campus_agent.page.view import classroom_page, codes_page
 from campus_wire.bandwidth import line_rate_of, verdict_of_record
 from campus_wire.digits import ascii_integer
+from campus_wire.failures import Validity
 from campus_wire.language import Language
 from campus_wire.records import InspectionResult, Rate, Seconds, ThroughputRecord
 
@@ -380,9 +381,10 @@ def shown(result: InspectionResult) -> dict[str, Any]:
         one = getattr(record, name)
         return None if one is None else line_rate_of(one, record.encapsulation)
 
-    verdict = verdict_of_record(record) if record.down is not None and record.up is not None else "insufficient"
+    verdict = verdict_of_record(record) if result.validity is Validity.OK else "insufficient"
     return {
         "id": result.id,
+        "validity": str(result.validity),
         "verdict": str(verdict),
         "required_bits_per_second": record.required_bits_per_second,
         "down_bits_per_second": rate("down"),

@@ -11,8 +11,11 @@ from time import monotonic
 import msgspec
 
 from campus_agent.config import Endpoint
-from campus_agent.page.rates import Look, direction, filled, latency
+from campus_agent.engine.waiting import Reading, Waiting, between, read
+from campus_agent.measure.guards import WAITED_RATIO
+from campus_agent.page.rates import Look, direction, filled, latency, rate_while_full
 from campus_agent.page.tcp import TcpState, look
+from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, line_rate_of, reaches
 from campus_wire.encapsulation import AddressFamily, Encapsulation, mtu_from_mss, wire_bytes_of
 from campus_wire.records import DirectionRecord, LatencyRecord, ThroughputRecord
 
@@ -50,6 +53,10 @@ class Load:
     last: TcpState | None = None
     lost_segments: int = 0
     window_limited_seconds: float = 0.0
+    waiting: Waiting = field(default_factory=Waiting)
+    """How long processors were waited for meanwhile."""
+    _reading: Reading | None = None
+    _watcher: threading.Thread | None = None
     _octets: int = 0
     _segments: int = 0
     _connections: dict[socket.socket, TcpState] = field(default_factory=dict)
@@ -67,7 +74,9 @@ class Load:
             if not self.began:
                 self.began = monotonic()
                 self.looks.append(Look(self.began, 0, 0))
-                threading.Thread(target=self._watch, name="page-load", daemon=True).start()
+                self._reading = read(self.began)
+                self._watcher = threading.Thread(target=self._watch, name="page-load", daemon=True)
+                self._watcher.start()
             if seen is not None:
                 self._connections.setdefault(connection, seen)
             self._carrying += 1
@@ -99,6 +108,8 @@ class Load:
         with self._changed:
             self._changed.wait_for(lambda: not self._carrying, LEAVE_SECONDS)
             self._final = True
+        if self._watcher is not None:
+            self._watcher.join(LEAVE_SECONDS)
 
     def octets(self) -> int:
         """Payload that arrived so far."""
@@ -114,6 +125,8 @@ class Load:
                 if self._octets > self.looks[-1].octets:
                     self.moved = at
                 self.looks.append(Look(at, self._octets, self._segments))
+        if self._reading is not None:
+            self.waiting = between(self._reading, read(monotonic()))
 
     def _look_at(self, connection: socket.socket) -> None:
         before, now = self._connections.get(connection), look(connection)
@@ -192,6 +205,10 @@ class Trial:
             transport="tcp",
         )
 
+    def waits(self) -> dict[str, Waiting]:
+        """How long processors of the gateway were waited for, in each direction."""
+        return {"down": self.down.waiting, "up": self.up.waiting}
+
     def pace(self, connection: socket.socket) -> None:
         """What we send is bounded; a kernel that cannot do that sends what the line takes."""
         with suppress(OSError):
@@ -201,6 +218,15 @@ class Trial:
         found = direction(load.looks, WARMUP_SECONDS, wire_bytes_of(load.octets(), path))
         if found is None:
             return None
+        waited = load.waiting.ratio
+        if waited is not None and waited > WAITED_RATIO:
+            on_the_line = rate_while_full(load.looks, WARMUP_SECONDS, path)
+            found = msgspec.structs.replace(found, line_rate_bits_per_second=on_the_line)
+            if on_the_line is None and reaches(
+                line_rate_of(found, path), self.room.required_bits_per_second, DEFAULT_TOLERANCE_RATIO
+            ):
+                found = msgspec.structs.replace(found, lower_bound=True, limited_by="a busy gateway")
+        found = msgspec.structs.replace(found, cpu_waited_ratio=waited)
         if found.goodput_bits_per_second >= 0.9 * load.pace_bytes_per_second * 8:
             return msgspec.structs.replace(found, lower_bound=True, limited_by="our own pace")
         held_back = load.window_limited_seconds / (load.looks[-1].at_seconds - load.began)

@@ -24,6 +24,10 @@ WORDS: dict[str, Text] = {
     "met": Text("Met: both directions reach the target.", "达标：上下行均达到要求。"),
     "not_met": Text("Not met.", "未达标。"),
     "insufficient": Text("The test says nothing: please try again.", "本次测速数据不足，请重试。"),
+    "held_up": Text(
+        "The gateway was busy during the test, so it says nothing of the line: please try again later.",
+        "测速期间网关繁忙，本次结果不能说明线路情况，请稍后再试。",
+    ),
     "sent": Text("The result goes to the education bureau as an inspection, beside the automatic tests.", "结果作为现场检测上报教育局，与自动测速分开统计。"),
     "wifi": Text(
         "This was not the classroom's own machine: on Wi-Fi the radio may be slower than the classroom's line.",

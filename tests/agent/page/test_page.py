@@ -6,6 +6,7 @@ import ipaddress
 import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -25,14 +26,17 @@ from hypothesis import strategies as st
 
 from campus_agent.clock import Estimate, system_clock
 from campus_agent.config import AgentConfig, DayRange, Endpoint, Limits, Page, Period, Timetable
+from campus_agent.engine.waiting import Waiting
 from campus_agent.page import server as server_module
 from campus_agent.page.house import House
 from campus_agent.page.networks import ClassroomNetworks
-from campus_agent.page.rates import Look, direction, filled, latency
+from campus_agent.page.rates import Look, direction, filled, latency, rate_while_full
 from campus_agent.page.server import PageServer
+from campus_agent.page.trial import Trial
 from campus_agent.page.view import classroom_page, codes_page
 from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.spool.spool import open_spool
+from campus_wire.encapsulation import Encapsulation
 from tests.agent.devices.peers import free_port
 from tests.flow.programs import until
 
@@ -136,6 +140,60 @@ def test_a_gigabit_that_ended_after_two_seconds() -> None:
     assert rate_of(steady(1e9, seconds=2.05)) == pytest.approx(1e9, rel=0.001)
 
 
+def waiting(looks: list[Look], share: float) -> list[Look]:
+    """The same load, of an end that lacked a processor in this share of the slots and sent less then."""
+    rng, lost, seen = random.Random(7), 0.0, []
+    for before, look in itertools.pairwise([looks[0], *looks]):
+        if rng.random() < share:
+            lost += rng.uniform(0.05, 0.9) * (look.segments - before.segments)
+        seen.append(Look(look.at_seconds, look.octets - int(lost) * MSS, look.segments - int(lost)))
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("line", "share", "expected"),
+    [
+        (97e6, 0.0, 97e6),
+        (97e6, 0.6, 97e6),
+        (100e6, 0.6, 100e6),
+        (10e6, 0.03, 10e6),
+        (100e6, 1.0, None),  # nothing agrees: nobody knows what the line carries
+        (100e6, 0.9, None),
+    ],
+)
+def test_a_gateway_that_waits_still_sees_the_line_where_a_good_part_of_the_slots_agrees(
+    line: float, share: float, expected: float | None
+) -> None:
+    path = Encapsulation()
+    looks = waiting(steady(line * MSS / path.wire_bytes), share)
+    rate = rate_while_full(looks, 1.0, path)
+    assert rate == (expected and pytest.approx(expected, rel=0.012))
+
+
+@pytest.mark.parametrize(
+    ("waited", "share", "validity", "verdict"),
+    [
+        (0.0, 0.0, "ok", "met"),
+        (0.3, 0.5, "ok", "met"),  # the slots agree
+        (0.6, 1.0, "gateway_cpu", "insufficient"),
+        (0.0, 1.0, "ok", "not_met"),  # nobody waited: then it is the line
+    ],
+)
+def test_a_busy_gateway_blames_no_line(
+    tmp_path: Path, waited: float, share: float, validity: str, verdict: str
+) -> None:
+    with page(config(tmp_path)) as served:
+        house = served.house
+        trial = Trial(ROOM, "127.0.0.1", "Chrome", 10**9)
+        for load in (trial.down, trial.up):
+            load.looks = waiting(steady(100e6 * MSS / 1538), share)
+            load.lost_segments = load.looks[-1].segments // 100  # the line was full now and then
+            load.waiting = Waiting(pressure_ratio=waited)
+        result = house.finish(trial, None, None, None)
+    answer = server_module.shown(result)
+    assert (str(result.validity), answer["validity"], answer["verdict"]) == (validity, validity, verdict), result.detail
+
+
 @pytest.mark.parametrize(
     ("lost", "window_limited", "idle", "working", "expected"),
     [
@@ -205,7 +263,8 @@ def test_a_hostile_name_ends_no_script() -> None:
 
 
 def test_a_whole_test_by_hand(tmp_path: Path) -> None:
-    with page(config(tmp_path)) as made:
+    modest = replace(ROOM, required_bits_per_second=10_000_000)  # a loopback reaches it on the busiest machine
+    with page(config(tmp_path, classrooms=(modest,))) as made:
         status, begun = ask(made, "POST", "/begin", {"room": "c101"}, User_Agent="Mozilla/5.0 Chrome/1")
         assert status == 200, begun
         name = begun["trial"]
