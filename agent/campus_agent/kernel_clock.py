@@ -43,7 +43,7 @@ class KernelClock:
 def _ask() -> bool:
     try:
         command = [sys.executable, "-I", "-S", __file__]
-        answer = subprocess.run(command, capture_output=True, timeout=_ANSWER_SECONDS, check=True)  # noqa: S603
+        answer = subprocess.run(command, capture_output=True, timeout=_ANSWER_SECONDS, check=True)
         state, greatest_error_us = map(int, answer.stdout.split())
     except (OSError, ValueError, subprocess.SubprocessError):
         return False
