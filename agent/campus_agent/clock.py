@@ -15,6 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from campus_agent.kernel_clock import KernelClock
+
 NOTICEABLE_SECONDS = 2.0
 """A smaller difference is not corrected: network delay and slewing make as much."""
 EARLIEST_PLAUSIBLE = datetime(2025, 1, 1, tzinfo=UTC)
@@ -45,12 +47,14 @@ class Clock:
     boot_id: str
     wall: Callable[[], float]
     monotonic: Callable[[], float]
+    is_set: Callable[[], bool] = lambda: False
+    """Has a time service set the wall clock in this boot? It may cost a process."""
 
 
 def system_clock() -> Clock:
     """This machine's clocks. Monotonic time counts from boot and goes on in suspend where the system can say so."""
     boottime = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return Clock(_boot_id(), time.time, lambda: time.clock_gettime(boottime))
+    return Clock(_boot_id(), time.time, lambda: time.clock_gettime(boottime), KernelClock().is_set)
 
 
 def estimate_from_exchange(

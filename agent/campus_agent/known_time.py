@@ -1,11 +1,10 @@
 """What time is it at least? A gateway without a clock battery starts in the past: its clock must not run behind what was known before.
 
 A floor is a moment that has certainly passed: the collector's last word, the last result that was kept, or the gateway's own time while nothing
-contradicted it. The newest is kept in the spool. A clock behind it is not believed until the collector, or the system's own time service, says the time.
+contradicted it. The newest is kept in the spool. A clock behind it is not believed until the collector says the time, or the system's time service has set it.
 """
 
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 
@@ -20,8 +19,6 @@ TOLERANCE_SECONDS = 300.0
 """A time service sets a quick clock back by as much; an examination day is not missed by it."""
 REMEMBER_SECONDS = 600.0
 """The floor is written so often: disks wear."""
-SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
-"""Touched by systemd-timesyncd whenever it has set the clock (systemd-timesyncd.service(8))."""
 
 
 class TimeFloor(msgspec.Struct, frozen=True):
@@ -61,8 +58,7 @@ def is_unknown(clock: Clock, estimate: Estimate | None, floor: TimeFloor) -> boo
     """Can nobody say what time it is? The collector did not in this boot, and the clock is behind what was known before."""
     if offset_seconds(clock, estimate) is not None:
         return False
-    wall = clock.wall()
-    return floor.is_above(wall, clock.boot_id, clock.monotonic()) and not _synchronised(wall)
+    return floor.is_above(clock.wall(), clock.boot_id, clock.monotonic()) and not clock.is_set()
 
 
 def note_behind(spool: Spool, floor: TimeFloor) -> None:
@@ -82,11 +78,3 @@ def is_before_floor(
     """Was this label written by a clock that was behind?"""
     floor = next((one for one in floors if one.boot_id == boot_id), None)
     return floor is not None and floor.is_above(started_at.timestamp(), boot_id, monotonic_seconds)
-
-
-def _synchronised(wall: float) -> bool:
-    """Did the system's time service set this clock, and nobody set it back since?"""
-    try:
-        return SYNCHRONISED.stat().st_mtime <= wall + 1
-    except OSError:
-        return False

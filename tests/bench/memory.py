@@ -31,7 +31,7 @@ def main() -> None:
 
     calendar._public_days(time.localtime().tm_year)  # as the resident program begins
     print(f"{'configuration and holidays':<34}{rss_megabytes():6.1f} MB")
-    for module in ("asyncio", "msgspec", "psutil", "sqlite3", "http.client", "campus_agent.daemon"):
+    for module in ("asyncio", "msgspec", "sqlite3", "http.client", "campus_agent.daemon"):
         before = rss_megabytes()
         __import__(module)
         print(f"  + {module:<30}{rss_megabytes():6.1f} MB  (+{rss_megabytes() - before:.1f})")
@@ -102,11 +102,9 @@ async def day(folder: "Path") -> None:
 
 if __name__ == "__main__":
     if "MALLOC_ARENA_MAX" not in os.environ:  # as `campus-agent run` begins
-        os.execve(
-            sys.executable,
-            [sys.executable, *sys.argv],
-            os.environ | {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536"},
-        )
+        from campus_agent.resident import SMALL
+
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | SMALL)
     os.environ.setdefault("PYTHONTZPATH", "/usr/share/zoneinfo")
     sys.modules["typing_extensions"] = None  # type: ignore[assignment]
     main()

@@ -124,6 +124,35 @@ def test_counters_are_found_whatever_the_address(gateway: tuple[str, ...], room:
     assert found["passed"][1] >= 10 * 1000
 
 
+LINKS = textwrap.dedent(
+    """
+    import json
+    from campus_agent.discover.links import links
+    from campus_agent.measure.nic import nic_settings
+    from campus_agent.measure.probes.host import _interfaces
+    nic = nic_settings("lan")
+    print(json.dumps({"links": links(), "speed": nic.speed_bits_per_second, "full": nic.full_duplex,
+                      "interfaces": {record.name: record.up for record in _interfaces()}}))
+    """
+)
+
+
+@lab
+def test_every_network_of_an_interface_is_its_and_a_tunnel_is_none() -> None:
+    """The kernel is asked in the process's own network namespace, whatever is mounted at /sys; a veth counts as 10 Gbit/s."""
+    many = [f"10.9.{n}.1/24" for n in range(1, 120)]
+    with two_hosts(tuple(many), ("10.9.1.2/24",)) as (gw, _):
+        gw.ip("tuntap", "add", "tun7", "mode", "tun")
+        gw.ip("addr", "add", "10.200.0.1/24", "dev", "tun7")
+        gw.ip("link", "set", "tun7", "up")
+        done = gw.run(sys.executable, "-c", LINKS)
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+    assert answer["links"] == {"lan": many}
+    assert (answer["speed"], answer["full"]) == (10e9, True)
+    assert answer["interfaces"] == {"lan": True, "tun7": False}
+
+
 @lab
 def test_counters_are_read_among_sixty_interfaces() -> None:
     """More than a page of /proc/net/dev: the interface in use stands anywhere in it."""

@@ -539,10 +539,14 @@ def test_a_test_server_serves_what_its_slots_promise() -> None:
 
 def test_an_odd_proc_costs_single_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def odd(*_: object, **__: object) -> None:
-        raise RuntimeError("line 'btime' not found in /proc/stat")
+        raise RuntimeError("a line is not in its file")
 
-    for name in ("boot_time", "sensors_temperatures", "net_io_counters"):
-        monkeypatch.setattr(f"psutil.{name}", odd)
+    for name in (
+        "measure.machine.temperature_celsius",
+        "measure.machine.resident_bytes",
+        "measure.probes.host.counters_of",
+    ):
+        monkeypatch.setattr(f"campus_agent.{name}", odd)
     settings = host.Settings(tmp_path, 0.01)
     record = host.interpret(asyncio.run(host.measure(settings, Run(5.0)))).record
     assert record is not None
@@ -560,7 +564,7 @@ RESIDENT_DOES_WITHOUT = (
         "campus_agent.page",
     ),
     *("campus_agent.engine.client", "campus_agent.engine.server", "ctypes", "difflib", "iperf3", "multiprocessing"),
-    *("pysnmp", "scapy", "cryptography", "segno", "xml", "chinese_calendar", "typing_extensions"),
+    *("psutil", "pysnmp", "scapy", "cryptography", "segno", "xml", "chinese_calendar", "typing_extensions"),
     *("unittest", "importlib.metadata"),
 )
 

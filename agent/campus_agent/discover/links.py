@@ -1,16 +1,11 @@
 """Which of this machine's interfaces lead to a network that is the school's?"""
 
-import fcntl
 import ipaddress
 import socket
-import struct
-from collections.abc import Iterator
+from contextlib import suppress
 
-import psutil
-
-_GET_FLAGS, _GET_HARDWARE = 0x8913, 0x8927  # SIOCGIFFLAGS, SIOCGIFHWADDR, linux/sockios.h
-_LOOPBACK, _POINT_TO_POINT, _NO_ARP = 0x8, 0x10, 0x80  # linux/if.h
-_ETHERNET = 1  # ARPHRD_ETHER, linux/if_arp.h
+from campus_agent.measure.netlink import ipv4_addresses
+from campus_agent.measure.nic import ETHERNET, LOOPBACK, NO_ARP, POINT_TO_POINT, RUNNING, NicSettings, nic_settings
 
 
 class NoLink(ValueError):
@@ -19,31 +14,25 @@ class NoLink(ValueError):
 
 def links(only: str | None = None) -> dict[str, list[str]]:
     """The interfaces that are up, with their IPv4 networks; loopback, tunnels and point-to-point lines are nobody's LAN. Raises NoLink."""
-    stats = psutil.net_if_stats()
-    found = {name: list(_networks(name)) for name, state in stats.items() if state.isup and _is_lan(name)}
-    found = {name: networks for name, networks in found.items() if networks and only in (None, name)}
-    if not found:
-        known = ", ".join(sorted(stats))
-        wanted = f"{only} that is a LAN" if only in stats else only or "with an IPv4 network"
-        raise NoLink(f"no interface {wanted}; known: {known}")
-    return found
+    names = sorted(name for _, name in socket.if_nameindex())
+    lans = [name for name in names if only in (None, name) and _is_lan(nic_settings(name))]
+    networks = {name: _networks(name) for name in lans}
+    networks = {name: addresses for name, addresses in networks.items() if addresses}
+    if not networks:
+        wanted = f"{only} that is a LAN" if only in names else only or "with an IPv4 network"
+        raise NoLink(f"no interface {wanted}; known: {', '.join(names)}")
+    return networks
 
 
-def _is_lan(name: str) -> bool:
-    """Is it Ethernet (or Wi-Fi, a bridge, a VLAN), where addresses are asked for by ARP? A tunnel leads to somebody else's network."""
-    request = struct.pack("16s16x", name.encode()[:15])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            (flags,) = struct.unpack_from("H", fcntl.ioctl(sock, _GET_FLAGS, request), 16)
-            (hardware,) = struct.unpack_from("H", fcntl.ioctl(sock, _GET_HARDWARE, request), 16)
-        except OSError:
-            return False
-    return hardware == _ETHERNET and not flags & (_LOOPBACK | _POINT_TO_POINT | _NO_ARP)
+def _is_lan(settings: NicSettings | None) -> bool:
+    """Is it up, and Ethernet (or Wi-Fi, a bridge, a VLAN), where addresses are asked for by ARP? A tunnel leads to somebody else's network."""
+    if settings is None or settings.hardware != ETHERNET or not settings.flags & RUNNING:
+        return False
+    return not settings.flags & (LOOPBACK | POINT_TO_POINT | NO_ARP)
 
 
-def _networks(name: str) -> Iterator[str]:
-    for address in psutil.net_if_addrs().get(name, []):
-        if address.family.name == "AF_INET" and address.netmask:
-            network = ipaddress.ip_interface(f"{address.address}/{address.netmask}")
-            if network.network.prefixlen < 31:
-                yield str(network)
+def _networks(name: str) -> list[str]:
+    """The interface's addresses with their networks; a point-to-point pair of two addresses is no network."""
+    with suppress(OSError):
+        return [address for address in ipv4_addresses(name) if ipaddress.ip_interface(address).network.prefixlen < 31]
+    return []

@@ -1,7 +1,6 @@
 """Was a throughput test sound? The gateway's limits and other people's traffic must never be read as a slow line. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from campus_agent.engine.waiting import Waiting
 from campus_agent.measure.throughput_settings import Settings
@@ -147,10 +146,3 @@ class Watch:
         if self._too_high < 2:
             return None
         return Validity.CROSS_TRAFFIC, f"ended at once: {others / 1e6:.1f} Mbit/s of other traffic"
-
-
-def cpu_ratio(before: Any, after: Any) -> float | None:
-    """The share of all processors' time that was not idle between two readings of psutil.cpu_times."""
-    total = sum(after) - sum(before) - (getattr(after, "guest", 0) - getattr(before, "guest", 0))
-    idle = (after.idle - before.idle) + (getattr(after, "iowait", 0) - getattr(before, "iowait", 0))
-    return min(1.0, max(0.0, 1 - idle / total)) if total > 0 else None

@@ -6,9 +6,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
-import psutil
-
-from campus_agent.measure.netlink import interface_to
+from campus_agent.measure.netlink import counters_of, interface_to
+from campus_agent.measure.nic import NicSettings, nic_settings
 
 LOOPBACK = "lo"
 MAX_VLAN_TAGS = 4
@@ -45,29 +44,30 @@ def link_to(address: str) -> Link | None:
 
 def describe(name: str) -> Link | None:
     """What an interface claims about itself."""
-    stats = psutil.net_if_stats().get(name)
-    if stats is None:
-        return None
+    settings = nic_settings(name)
+    return link_of(name, settings) if settings is not None else None
+
+
+def link_of(name: str, settings: NicSettings) -> Link:
+    """The same, where the settings are known already."""
     duplex: Literal["full", "half"] | None = None
-    if stats.duplex == psutil.NIC_DUPLEX_FULL:
-        duplex = "full"
-    elif stats.duplex == psutil.NIC_DUPLEX_HALF:
-        duplex = "half"
-    speed = stats.speed * 1e6 if stats.speed > 0 else None
-    return Link(name, speed, duplex, stats.mtu or None, _vlan_tags(name), name.startswith("ppp"))
+    if settings.full_duplex is not None:
+        duplex = "full" if settings.full_duplex else "half"
+    mtu = settings.mtu_bytes or None
+    return Link(name, settings.speed_bits_per_second, duplex, mtu, _vlan_tags(name), name.startswith("ppp"))
 
 
 def passed(name: str) -> Passed | None:
     """The interface's counters now, as octets on the line; None when it is gone, or no line at all (loopback)."""
     if name == LOOPBACK:
         return None
-    counters = psutil.net_io_counters(pernic=True, nowrap=True).get(name)
+    counters = counters_of(name)
     if counters is None:
         return None
     return Passed(
         monotonic(),
-        counters.bytes_sent + COUNTER_GAP_BYTES * counters.packets_sent,
-        counters.bytes_recv + COUNTER_GAP_BYTES * counters.packets_recv,
+        counters.sent_octets + COUNTER_GAP_BYTES * counters.sent_packets,
+        counters.received_octets + COUNTER_GAP_BYTES * counters.received_packets,
     )
 
 

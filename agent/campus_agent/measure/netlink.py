@@ -9,19 +9,25 @@ import contextlib
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _RTM_NEWROUTE, _RTM_GETROUTE = 24, 26  # linux/rtnetlink.h
+_RTM_NEWADDR, _RTM_GETADDR = 20, 22
 _RTM_NEWSTATS, _RTM_GETSTATS = 92, 94
 _RTA_DST, _RTA_SRC, _RTA_OIF = 1, 2, 4
-_NLM_F_REQUEST = 1
+_IFA_LOCAL = 2  # linux/if_addr.h
+_NLM_F_REQUEST, _NLM_F_DUMP = 1, 0x300
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _IFLA_STATS_LINK_64 = 1  # linux/if_link.h; as a mask 1 << (1 - 1)
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
 _ROUTE = struct.Struct("=BBBBBBBBI")  # rtmsg: family, dst_len, src_len, ...
 _STATS_REQUEST = struct.Struct("=BBHII")  # if_stats_msg: family, padding, ifindex, filter_mask
+_ADDRESS = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefixlen, flags, scope, index
 _ATTRIBUTE = struct.Struct("=HH")
-_STATS = struct.Struct("=4Q")  # the head of rtnl_link_stats64: rx_packets, tx_packets, rx_bytes, tx_bytes
+_STATS = struct.Struct("=8Q")  # the head of rtnl_link_stats64: packets, bytes, errors and drops, each received and sent
 _ANSWER_BYTES = 32_768
+_MAX_DUMP_ANSWERS = 256
 
 
 class Passed(NamedTuple):
@@ -31,6 +37,10 @@ class Passed(NamedTuple):
     received_packets: int
     sent_octets: int
     sent_packets: int
+    receive_errors: int = 0
+    send_errors: int = 0
+    receive_drops: int = 0
+    send_drops: int = 0
 
 
 class Counters:
@@ -54,12 +64,47 @@ class Counters:
         counted = _attributes(body[_STATS_REQUEST.size :]).get(_IFLA_STATS_LINK_64, b"")
         if len(counted) < _STATS.size:
             raise ValueError("no counters of this interface")
-        received_packets, sent_packets, received, sent = _STATS.unpack_from(counted)
-        return Passed(received, received_packets, sent, sent_packets)
+        received_packets, sent_packets, received, sent, *errors_and_drops = _STATS.unpack_from(counted)
+        return Passed(received, received_packets, sent, sent_packets, *errors_and_drops)
 
     def close(self) -> None:
         """Give the socket back."""
         self._socket.close()
+
+
+def counters_of(name: str) -> Passed | None:
+    """The counters of an interface now; None where there are none."""
+    with contextlib.suppress(OSError, ValueError), contextlib.closing(Counters(name)) as counters:
+        return counters.read()
+    return None
+
+
+def ipv4_addresses(name: str) -> list[str]:
+    """All IPv4 addresses of an interface with the length of their networks, as "10.0.1.1/24". Raises OSError."""
+    index = socket.if_nametoindex(name)
+    request = _message(_RTM_GETADDR, _ADDRESS.pack(socket.AF_INET, 0, 0, 0, 0), _NLM_F_REQUEST | _NLM_F_DUMP)
+    addresses = []
+    with _open() as sock:
+        sock.send(request)
+        for body in _dump(sock, _RTM_NEWADDR):
+            family, prefix, _, _, of = _ADDRESS.unpack_from(body)
+            local = _attributes(body[_ADDRESS.size :]).get(_IFA_LOCAL)
+            if (family, of) == (socket.AF_INET, index) and local:
+                addresses.append(f"{socket.inet_ntop(socket.AF_INET, local)}/{prefix}")
+    return addresses
+
+
+def _dump(sock: socket.socket, wanted: int) -> Iterator[bytes]:
+    """The bodies of all messages up to the last. Raises OSError."""
+    for _ in range(_MAX_DUMP_ANSWERS):
+        answer = memoryview(sock.recv(_ANSWER_BYTES))
+        while len(answer) >= _HEADER.size:
+            length, kind, *_rest = _HEADER.unpack_from(answer)
+            if kind in (_NLMSG_DONE, _NLMSG_ERROR) or length < _HEADER.size:
+                return
+            if kind == wanted:
+                yield bytes(answer[_HEADER.size : length])
+            answer = answer[(length + 3) & ~3 :]
 
 
 def interface_to(peer: str, local: str | None = None) -> str | None:
@@ -90,8 +135,8 @@ def _open() -> socket.socket:
     return asked
 
 
-def _message(kind: int, body: bytes) -> bytes:
-    return _HEADER.pack(_HEADER.size + len(body), kind, _NLM_F_REQUEST, 0, 0) + body
+def _message(kind: int, body: bytes, flags: int = _NLM_F_REQUEST) -> bytes:
+    return _HEADER.pack(_HEADER.size + len(body), kind, flags, 0, 0) + body
 
 
 def _ask(asked: socket.socket, message: bytes, wanted: int) -> bytes:

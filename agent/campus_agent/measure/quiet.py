@@ -2,12 +2,10 @@
 
 import asyncio
 
-import psutil
-
 from campus_agent.config import Limits
 from campus_agent.measure.connecting import reachable
-from campus_agent.measure.guards import cpu_ratio
 from campus_agent.measure.link import link_to, passed
+from campus_agent.measure.machine import cpu_ratio, cpu_time
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import SkipReason
 
@@ -22,9 +20,9 @@ async def disturbance(host: str, required_bits_per_second: float, limits: Limits
         link = link_to(address.text)
     except ProbeFailed:  # the measurement itself will say what is wrong with this host
         link = None
-    before, cpu_before = passed(link.name) if link else None, psutil.cpu_times()
+    before, cpu_before = passed(link.name) if link else None, cpu_time()
     await asyncio.sleep(WINDOW_SECONDS)
-    cpu = cpu_ratio(cpu_before, psutil.cpu_times())
+    cpu = cpu_ratio(cpu_before, cpu_time())
     if cpu is not None and cpu > limits.max_cpu_ratio:
         return SkipReason.GATEWAY_CPU, f"CPU {cpu:.0%}, limit {limits.max_cpu_ratio:.0%}"
     after = passed(link.name) if link else None

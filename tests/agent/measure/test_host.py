@@ -23,6 +23,6 @@ def test_the_real_system(tmp_path: Path) -> None:
 
 def test_a_clock_before_boot_gives_no_negative_uptime(tmp_path: Path) -> None:
     raw = asyncio.run(host.measure(host.Settings(tmp_path, 0.1), Run(5.0)))
-    odd = dataclasses.replace(raw, uptime_seconds=-1.0, cpu_percent=250.0)
+    odd = dataclasses.replace(raw, uptime_seconds=-1.0, cpu_ratio=2.5)
     record = host.interpret(odd).record
     assert (record.uptime_seconds, record.cpu_ratio) == (0.0, 1.0)

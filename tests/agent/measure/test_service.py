@@ -28,6 +28,9 @@ from tests.fakes.certificates import EXPIRED, NOT_YET, Authority
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
+PACKED = gzip.compress("县教育资源平台".encode(), mtime=0)
+
+
 @contextlib.contextmanager
 def server(talk: Callable[[socket.socket], None], context: ssl.SSLContext | None = None) -> Iterator[int]:
     """A server on loopback that says what it is told to."""
@@ -82,6 +85,7 @@ def test_a_good_answer_has_every_step_but_tls() -> None:
         (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 70_000, Operation.READ, FailureKind.PROTOCOL_ERROR),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200, Operation.READ, FailureKind.PROTOCOL_ERROR),
     ],
+    ids=["busy", "ssh", "nothing", "long header", "many headers"],
 )
 def test_bad_answers_are_named(octets: bytes, operation: Operation, kind: FailureKind) -> None:
     with server(answer(octets)) as port:
@@ -130,16 +134,92 @@ def test_an_expected_status_is_success_and_the_status_is_kept() -> None:
         ("县教育资源平台".encode(), ("Content-Type: text/html; charset=utf-8",)),
         ("县教育资源平台".encode("gb18030"), ("Content-Type: text/html",)),
         ('<meta charset="gbk">县教育资源平台'.encode("gbk"), ()),
-        (gzip.compress("县教育资源平台".encode()), ("Content-Encoding: gzip",)),
+        (PACKED, ("Content-Encoding: gzip",)),
+        (PACKED, ("Content-Encoding: X-GZIP",)),
         (zlib.compress("县教育资源平台".encode()), ("Content-Encoding: deflate",)),
+        (zlib.compress("县教育资源平台".encode(), wbits=-15), ("Content-Encoding: deflate",)),
         ("县教育资源平台".encode(), ("Content-Type: text/html; charset=no-such",)),
     ],
+    ids=["utf-8", "gb18030", "gbk by meta", "gzip", "x-gzip", "deflate", "raw deflate", "no such charset"],
 )
 def test_the_expected_text_is_found_however_it_is_written(body: bytes, headers: tuple[str, ...]) -> None:
     with server(answer(http("200 OK", body, *headers))) as port:
         url = f"http://127.0.0.1:{port}/"
         assert request(url, expected=Expectation(text="教育资源")).record.success is True
         assert request(url, expected=Expectation(text="别的平台")).failure.kind is FailureKind.INTERCEPTED
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "length of 5000 digits": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nok",
+        "no length of an answer",
+    ),
+    "length of 16 digits": (b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999\r\n\r\nok", "no length of an answer"),
+    "length with a sign": (b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok", "no length of an answer"),
+    "negative length": (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nok", "no length of an answer"),
+    "length in words": (b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok", "no length of an answer"),
+    "length in other digits": (b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\nok", "no length of an answer"),
+    "empty length": (b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\nok", "no length of an answer"),
+    "two lengths": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", "contradict each other"),
+    "two lengths in one field": (b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nok", "contradict each other"),
+    "cut off": (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok", "closed after 2 of 100 octets"),
+    "chunk size in words": (CHUNKED + b"zz\r\nok\r\n0\r\n\r\n", "no size of a chunk: 'zz'"),
+    "negative chunk": (CHUNKED + b"-5\r\nok\r\n0\r\n\r\n", "no size of a chunk: '-5'"),
+    "chunk size with a sign": (CHUNKED + b"+2\r\nok\r\n0\r\n\r\n", "no size of a chunk"),
+    "chunk size with a prefix": (CHUNKED + b"0x2\r\nok\r\n0\r\n\r\n", "no size of a chunk"),
+    "chunk size of 5000 digits": (CHUNKED + b"f" * 5000 + b"\r\nok", "no size of a chunk"),
+    "endless chunk size": (CHUNKED + b"0" * 20_000, "no size of a chunk"),
+    "empty chunk size": (CHUNKED + b"\r\nok\r\n", "no size of a chunk: ''"),
+    "chunk cut off": (CHUNKED + b"10\r\nok", "closed after 2 of a chunk's 16 octets"),
+    "no last chunk": (CHUNKED + b"2\r\nok\r\n", "before the last chunk"),
+    "longer chunk": (CHUNKED + b"2\r\nokay\r\n0\r\n\r\n", "longer than its size"),
+    "no gzip": (http("200 OK", b"<html>ok</html>", "Content-Encoding: gzip"), "but the content is none"),
+    "gzip cut off": (http("200 OK", PACKED[:-12], "Content-Encoding: gzip"), "ends before its end"),
+    "gzip damaged": (http("200 OK", PACKED[:-8] + bytes(8), "Content-Encoding: gzip"), "but the content is none"),
+    "no deflate": (http("200 OK", b"\xff" * 30, "Content-Encoding: deflate"), "but the content is none"),
+    "announcements alone": (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 30, "status 103 and no answer after it"),
+    "another protocol": (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "status 101 and no answer after it"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_answer_is_no_success(name: str) -> None:
+    octets, reason = BROKEN[name]
+    with server(answer(octets)) as port:
+        result = request(f"http://127.0.0.1:{port}/")
+    assert result.failure is not None
+    assert (result.failure.operation, result.failure.kind) == (Operation.READ, FailureKind.PROTOCOL_ERROR)
+    assert reason in result.failure.detail
+    assert len(result.failure.detail) <= 300
+    assert access_passes(result) is False
+
+
+SOUND: dict[str, bytes] = {
+    "the same length twice": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+    "the same length in one field": b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok",
+    "no length": b"HTTP/1.1 200 OK\r\n\r\nok",
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\n\r\nok",
+    "chunks": CHUNKED + b"1;name=value\r\no\r\n01 \r\nk\r\n0\r\nX: y\r\n\r\n",
+    "chunks and a length": b"HTTP/1.1 200 OK\r\nContent-Length: x\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    "a chunk larger than is read": CHUNKED + b"20000\r\n" + b"ok" * 65_536 + b"\r\n0\r\n\r\n",
+    "empty and packed": http("200 OK", b"", "Content-Encoding: gzip"),
+    "nothing and packed": b"HTTP/1.1 204 No Content\r\nContent-Encoding: gzip\r\n\r\n",
+    "packed in chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+    % (len(PACKED), PACKED),
+    "another coding": http("200 OK", b"\x0b\x02", "Content-Encoding: br"),
+    "announced": b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "a redirect that is cut off": b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 100\r\n\r\nok",
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_sound_answer_is_success_however_it_is_sent(name: str) -> None:
+    with server(answer(SOUND[name])) as port:
+        result = request(f"http://127.0.0.1:{port}/")
+    assert result.failure is None
+    assert result.record.http_status in (200, 204, 302)
+    assert access_passes(result) is True
 
 
 def test_a_bomb_is_not_unpacked() -> None:

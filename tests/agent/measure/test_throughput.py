@@ -20,7 +20,7 @@ import pytest
 
 from campus_agent.engine.waiting import Waiting
 from campus_agent.measure.engines import iperf3
-from campus_agent.measure.guards import Watch, cpu_ratio, soundness
+from campus_agent.measure.guards import Watch, soundness
 from campus_agent.measure.icmp import Echoes
 from campus_agent.measure.link import Link, Passed, link_to, passed
 from campus_agent.measure.probe import ProbeFailed
@@ -265,14 +265,6 @@ def test_a_reference_that_reached_its_own_bound_is_a_lower_bound() -> None:
     assert finding.record.down.lower_bound
     assert finding.record.mode == "reference"
     assert not iperf3.interpret(raw(load("forward"), load("reverse"))).record.down.lower_bound
-
-
-def test_cpu_is_what_was_not_idle() -> None:
-    from collections import namedtuple
-
-    times = namedtuple("times", "user system idle iowait guest")
-    assert cpu_ratio(times(0, 0, 0, 0, 0), times(20, 5, 70, 5, 0)) == pytest.approx(0.25)
-    assert cpu_ratio(times(0, 0, 0, 0, 0), times(0, 0, 0, 0, 0)) is None
 
 
 def test_the_interface_to_an_address_is_known_and_loopback_is_no_line() -> None:

@@ -3,12 +3,12 @@
 from typing import Any
 
 import msgspec
-import psutil
 
 from campus_agent.measure.connecting import reachable
 from campus_agent.measure.engines.engine import Engine
-from campus_agent.measure.guards import cpu_ratio, soundness
+from campus_agent.measure.guards import soundness
 from campus_agent.measure.link import Link, link_to
+from campus_agent.measure.machine import cpu_ratio, cpu_time
 from campus_agent.measure.probe import Finding, Progress, Run
 from campus_agent.measure.throughput_settings import Settings
 from campus_agent.measure.worker import run_worker
@@ -56,10 +56,10 @@ async def measure(settings: Settings, run: Run) -> Raw:
         vlan_tags=link.vlan_tags if link else 0,
         pppoe=link.pppoe if link else False,
     )
-    before = psutil.cpu_times()
+    before = cpu_time()
     body = await run_worker("campus", task, task.deadline_seconds + START_SECONDS, lambda said: _show(said, run))
     answer = msgspec.json.decode(body, type=CampusAnswer)
-    cpu = cpu_ratio(before, psutil.cpu_times())
+    cpu = cpu_ratio(before, cpu_time())
     return Raw(settings, link, cpu, answer)
 
 

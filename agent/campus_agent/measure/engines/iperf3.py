@@ -13,16 +13,16 @@ from time import monotonic
 from typing import Any
 
 import msgspec
-import psutil
 
 from campus_agent.engine.congestion import allowed_congestion_control
 from campus_agent.engine.steady import steady_rate
 from campus_agent.measure.connecting import reachable
 from campus_agent.measure.delays import summary
 from campus_agent.measure.engines.engine import Engine
-from campus_agent.measure.guards import WAITED_RATIO, Watch, cpu_ratio, held_up, soundness, without_counters
+from campus_agent.measure.guards import WAITED_RATIO, Watch, held_up, soundness, without_counters
 from campus_agent.measure.icmp import Echoes, Pinger
 from campus_agent.measure.link import LOOPBACK, Link, Passed, link_to, passed
+from campus_agent.measure.machine import cpu_ratio, cpu_time
 from campus_agent.measure.probe import Finding, ProbeFailed, Progress, Run
 from campus_agent.measure.resolve import Address
 from campus_agent.measure.throughput_settings import REFERENCE_RATIO, WIRE_RATIO, Settings
@@ -125,7 +125,7 @@ async def measure(settings: Settings, run: Run) -> Raw:
     failure: Failure | None = None
     cut: Cut | None = None
     idle = await _idle_echoes(address, run)
-    cpu_before = psutil.cpu_times()
+    cpu_before = cpu_time()
     async with _echoes_beside(address) as working:
         try:
             for reverse in (False, True) if settings.segment == "classroom" else (True, False):
@@ -138,7 +138,7 @@ async def measure(settings: Settings, run: Run) -> Raw:
                 raise
     forward, back = loads.get(False), loads.get(True)
     down, up = (forward, back) if settings.segment == "classroom" else (back, forward)
-    cpu = cpu_ratio(cpu_before, psutil.cpu_times())
+    cpu = cpu_ratio(cpu_before, cpu_time())
     return Raw(settings, address, link, idle, working, down, up, cpu, failure, cut)
 
 

@@ -1,20 +1,23 @@
-"""How is the gateway itself? CPU, memory, disk, temperature, interfaces with speed, duplex and counters (psutil).
+"""How is the gateway itself? CPU, memory, disk, temperature, interfaces with speed, duplex and counters.
 
 Asked because a weak or busy gateway must never be read as a slow line.
 """
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import CLOCK_BOOTTIME, clock_gettime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import psutil
-
-from campus_agent.measure.link import Link, describe
-from campus_agent.measure.probe import Finding, Probe, Run
+from campus_agent.measure import machine
+from campus_agent.measure.link import LOOPBACK, link_of
+from campus_agent.measure.netlink import counters_of
+from campus_agent.measure.nic import RUNNING, nic_settings
+from campus_agent.measure.probe import Finding, Probe, ProbeFailed, Run
+from campus_wire.failures import FailureKind, Operation
 from campus_wire.records import HostRecord, HostResult, InterfaceRecord
 
 MAX_INTERFACES = 64
@@ -31,9 +34,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """What the system told."""
+    """The system's answers."""
 
-    cpu_percent: float
+    cpu_ratio: float
     cpu_count: int
     load_1min: float | None
     memory_total_bytes: int
@@ -53,29 +56,33 @@ def deadline_seconds(settings: Settings) -> float:
 
 async def measure(settings: Settings, run: Run) -> Raw:
     """Ask the system, the CPU over a window."""
-    psutil.cpu_percent(None)
+    before = machine.cpu_time()
     await asyncio.sleep(settings.cpu_window_seconds)
-    memory = psutil.virtual_memory()
+    busy = machine.cpu_ratio(before, machine.cpu_time())
+    memory = _answer_of(machine.memory_bytes, None)
+    if busy is None or memory is None:
+        detail = "/proc/stat or /proc/meminfo could not be read: is /proc mounted?"
+        raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, detail)
     disk = os.statvfs(_existing(settings.state_dir))
     return Raw(
-        cpu_percent=psutil.cpu_percent(None),
-        cpu_count=psutil.cpu_count() or 1,
-        load_1min=_told(lambda: os.getloadavg()[0], None),
-        memory_total_bytes=memory.total,
-        memory_available_bytes=memory.available,
+        cpu_ratio=busy,
+        cpu_count=os.cpu_count() or 1,
+        load_1min=_answer_of(lambda: os.getloadavg()[0], None),
+        memory_total_bytes=memory[0],
+        memory_available_bytes=memory[1],
         disk_total_bytes=disk.f_blocks * disk.f_frsize,
         disk_free_bytes=disk.f_bavail * disk.f_frsize,
         uptime_seconds=clock_gettime(CLOCK_BOOTTIME),
-        agent_memory_bytes=psutil.Process().memory_info().rss,
-        temperature_celsius=_told(_temperature, None),
-        interfaces=tuple(_told(_interfaces, [])),
+        agent_memory_bytes=_answer_of(machine.resident_bytes, 0),
+        temperature_celsius=_answer_of(machine.temperature_celsius, None),
+        interfaces=tuple(_answer_of(_interfaces, [])),
     )
 
 
 def interpret(raw: Raw) -> Finding:
     """Ratios instead of percent; nothing negative."""
     record = HostRecord(
-        cpu_ratio=min(1.0, raw.cpu_percent / 100),
+        cpu_ratio=min(1.0, raw.cpu_ratio),
         cpu_count=raw.cpu_count,
         load_1min=raw.load_1min,
         memory_total_bytes=raw.memory_total_bytes,
@@ -90,8 +97,8 @@ def interpret(raw: Raw) -> Finding:
     return Finding(record=record)
 
 
-def _told(ask: Callable[[], T], absent: T) -> T:
-    """What a system tells; one with an odd /proc or /sys tells the rest all the same."""
+def _answer_of(ask: Callable[[], T], absent: T) -> T:
+    """The answer, or `absent`: a system with an odd /proc or /sys gives the rest all the same."""
     try:
         return ask()
     except (OSError, ValueError, LookupError, RuntimeError, NotImplementedError, AttributeError):
@@ -104,38 +111,31 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _temperature() -> float | None:
-    """The hottest sensor, where the machine has any."""
-    sensors: dict[str, Any] = getattr(psutil, "sensors_temperatures", dict)()
-    found = [reading.current for group in sensors.values() for reading in group if -100 < reading.current < 200]
-    return max(found, default=None)
-
-
 def _interfaces() -> list[InterfaceRecord]:
-    counters = psutil.net_io_counters(pernic=True)
-    stats = psutil.net_if_stats()
-    records = []
-    for name in sorted(counters)[:MAX_INTERFACES]:
-        link: Link | None = describe(name)
-        if name == "lo" or link is None:
-            continue
-        seen = counters[name]
-        records.append(
-            InterfaceRecord(
-                name=name,
-                up=stats[name].isup if name in stats else False,
-                speed_bits_per_second=link.speed_bits_per_second,
-                duplex=link.duplex,
-                mtu_bytes=link.mtu_bytes,
-                received_bytes=seen.bytes_recv,
-                sent_bytes=seen.bytes_sent,
-                receive_errors=seen.errin,
-                send_errors=seen.errout,
-                receive_drops=seen.dropin,
-                send_drops=seen.dropout,
-            )
-        )
-    return records
+    names = sorted(name for _, name in socket.if_nameindex() if name != LOOPBACK)
+    records = (_interface(name) for name in names[:MAX_INTERFACES])
+    return [record for record in records if record is not None]
+
+
+def _interface(name: str) -> InterfaceRecord | None:
+    """None when it is gone, or counts nothing."""
+    settings, counters = nic_settings(name), counters_of(name)
+    if settings is None or counters is None:
+        return None
+    link = link_of(name, settings)
+    return InterfaceRecord(
+        name=name,
+        up=bool(settings.flags & RUNNING),
+        speed_bits_per_second=link.speed_bits_per_second,
+        duplex=link.duplex,
+        mtu_bytes=link.mtu_bytes,
+        received_bytes=counters.received_octets,
+        sent_bytes=counters.sent_octets,
+        receive_errors=counters.receive_errors,
+        send_errors=counters.send_errors,
+        receive_drops=counters.receive_drops,
+        send_drops=counters.send_drops,
+    )
 
 
 PROBE = Probe(

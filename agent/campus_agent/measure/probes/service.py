@@ -12,7 +12,6 @@ import dataclasses
 import re
 import socket
 import ssl
-import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPResponse
@@ -21,10 +20,12 @@ from typing import cast
 from urllib.parse import SplitResult, quote, urlsplit
 
 from campus_agent.config import NOTHING_EXPECTED, Expectation
+from campus_agent.measure import http_body
 from campus_agent.measure.clock_check import clock_fault, refused_for_its_dates, their_time
 from campus_agent.measure.connecting import connect, connect_here
 from campus_agent.measure.errors import failure_of
-from campus_agent.measure.expectation import Answer, failure_of_answer, holds_text, leads_to
+from campus_agent.measure.expectation import REDIRECTS, Answer, failure_of_answer, holds_text, leads_to
+from campus_agent.measure.http_body import BrokenAnswer
 from campus_agent.measure.probe import Finding, Probe, ProbeFailed, Run
 from campus_agent.measure.resolve import Address, resolve_all
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
@@ -192,16 +193,18 @@ def _exchange(settings: Settings, url: str, raw: Raw, opened: list[socket.socket
         operation, mark = Operation.READ, monotonic()
         opened[0].settimeout(TIMEOUT_SECONDS)
         response = HTTPResponse(opened[0], method="GET")
-        response.begin()
+        http_body.begin(response)
         raw.first_byte_seconds = monotonic() - mark
         raw.http_status = response.status
+        location = response.headers.get("Location")
         text = _text(response)
     except OSError as error:  # first: a refused certificate is a ValueError too
         raise _StepFailed(failure_of(operation, error), _clock(settings, parts, error)) from None
+    except BrokenAnswer as error:
+        raise _StepFailed(Failure(operation, FailureKind.PROTOCOL_ERROR, str(error)[:300])) from None
     except (HTTPException, ValueError) as error:
         detail = f"{type(error).__name__}: {error}"[:300]
         raise _StepFailed(Failure(operation, FailureKind.PROTOCOL_ERROR, detail)) from None
-    location = response.headers.get("Location")
     return Answer(url, response.status, parts.scheme == "https", location, text)
 
 
@@ -226,15 +229,13 @@ def _port(parts: SplitResult) -> int:
 
 
 def _text(response: HTTPResponse) -> str:
-    """A bounded part of the body: enough to know that it really comes, and what it is."""
-    body, left = b"", MAX_BODY_BYTES
-    while left > 0 and (part := response.read1(min(left, 8192))):
-        body += part
-        left -= len(part)
-    encoding = (response.headers.get("Content-Encoding") or "").strip().lower()
-    if encoding in ("gzip", "x-gzip", "deflate"):
-        with contextlib.suppress(zlib.error):  # what cannot be unpacked is read as it is
-            body = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, MAX_BODY_BYTES)
+    """A bounded part of the body: enough to know that it really comes, and what it is. Raises BrokenAnswer, OSError."""
+    try:
+        body = http_body.read_body(response, MAX_BODY_BYTES)
+    except BrokenAnswer:
+        if response.status not in REDIRECTS or not response.headers.get("Location"):
+            raise
+        body = b""  # a browser goes on without it
     charset = response.headers.get_content_charset() or _charset_in(body)
     try:
         return body.decode(charset, "replace")
