@@ -22,6 +22,7 @@ from campus_collector.store.coordination import changes_after, last_change, reco
 from campus_collector.store.files import lacks_its_log, prepare_file, read_only, was_copied_without_log, why_not_usable
 from campus_collector.store.interface import Change, StoreBusy, StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import migrate, shipped
+from campus_collector.store.missing_log import note_missing_log
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,6 @@ WRITE_SECONDS = 60.0
 """So long `write` waits for its commit."""
 WAL_KEPT_BYTES = 64_000_000
 """A write-ahead log that a backup let grow is cut back to this."""
-COPIED_WITHOUT_LOG = "copied_without_log"
-"""The mark of a file that was copied from a running collector without its -wal: when that was noticed."""
-
 Answer = TypeVar("Answer")
 _Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
 
@@ -154,10 +152,11 @@ class Database:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the file itself tells from now on what it is
             if incomplete:
                 log.warning(
-                    "the database was copied without its -wal: results may be missing", extra={"file": str(self.path)}
+                    "the database has no -wal: it was copied without it, or another program closed it after a crash."
+                    " Results may be missing; the gateways' receipts will show it",
+                    extra={"file": str(self.path)},
                 )
-                now = micros(datetime.now(UTC))
-                connection.execute("INSERT OR IGNORE INTO mark VALUES (?, ?)", (COPIED_WITHOUT_LOG, now))
+                note_missing_log(connection, micros(datetime.now(UTC)))
             return last_change(connection)
         except BaseException:
             self._disconnect()

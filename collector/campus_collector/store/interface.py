@@ -35,6 +35,14 @@ class StoreUnusable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class MissingLog:
+    """The database was found without its -wal file; `unconfirmed` schools have not shown by a receipt that no result is missing."""
+
+    noticed_at: datetime
+    unconfirmed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Whose token this is."""
 
@@ -278,8 +286,8 @@ class Store(Protocol):
     def lease(self, name: str, patience_seconds: float) -> "AbstractContextManager[Lease]":
         """Work that one process at a time may do. Raises StoreBusy when another still does it after so long."""
 
-    def copied_without_log(self) -> datetime | None:
-        """Was the database copied from a running collector without its -wal? When that was noticed."""
+    def missing_log(self) -> MissingLog | None:
+        """Was the database without its -wal, and not every school's gateway has shown since that no result is missing?"""
 
     def issue_token(
         self, token_hash: bytes, principal: Principal, town: str | None, now: datetime, expires: datetime | None = None

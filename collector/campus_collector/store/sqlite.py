@@ -15,7 +15,7 @@ import msgspec
 from campus_collector.ledger.problem import CONSOLE, Event, What
 from campus_collector.store.chain import Chain, Growing
 from campus_collector.store.coordination import Lease
-from campus_collector.store.database import COPIED_WITHOUT_LOG, Database, micros, moment_of
+from campus_collector.store.database import Database, micros, moment_of
 from campus_collector.store.evidence import EvidenceTable, await_judgement
 from campus_collector.store.identity import note_boot
 from campus_collector.store.interface import (
@@ -25,6 +25,7 @@ from campus_collector.store.interface import (
     BatchOutcome,
     Change,
     Latest,
+    MissingLog,
     Principal,
     QuarantinedRow,
     Quotas,
@@ -34,6 +35,7 @@ from campus_collector.store.interface import (
 )
 from campus_collector.store.inventory import InventoryTable
 from campus_collector.store.ledger import LedgerTable, append, prepare
+from campus_collector.store.missing_log import missing_log, note_receipt
 from campus_collector.store.monthly import MonthlyTable
 from campus_collector.store.people import PeopleTable
 from campus_collector.store.quota import SchoolQuota
@@ -314,10 +316,10 @@ class SqliteStore:
             with suppress(StoreUnavailable):  # then it runs out
                 lease.give_back()
 
-    def copied_without_log(self) -> datetime | None:
+    def missing_log(self) -> MissingLog | None:
         """See `interface.Store`."""
-        row = self._database.one("SELECT value FROM mark WHERE name = ?", (COPIED_WITHOUT_LOG,))
-        return moment_of(row[0]) if row else None
+        with self._database.reading() as connection:
+            return missing_log(connection)
 
     def quarantine_rows(self, school: str | None, limit: int) -> list[QuarantinedRow]:
         """Newest first."""
@@ -359,6 +361,8 @@ class SqliteStore:
         touched: set[tuple[str, str, str]] = set()
         chain = Growing(database, school, batch.received_at)
         fits = chain.fits(batch.claimed, batch.received_at)
+        if batch.claimed is not None and fits is not None:
+            note_receipt(database, school, batch.claimed.sequence, fits)
         quota = SchoolQuota(database, school, batch.received_at, self._quotas)
         beyond: list[Quarantined] = []
         bad = list(batch.bad)
