@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -104,6 +105,22 @@ def test_nobody_waits_for_ever(database: Database) -> None:
     go_on.set()
     database.write(put("later"), 10)
     assert names(database) == ["later"], "what was given up is not done afterwards"
+
+
+def test_work_that_was_begun_is_waited_for_and_the_answer_is_what_became_of_it(database: Database) -> None:
+    """A code that is spent, an account that is opened: nobody may be answered that it was not, and then it was."""
+
+    def slow(connection: sqlite3.Connection) -> str:
+        time.sleep(0.5)
+        put("slow")(connection)
+        return "written"
+
+    try:
+        answer = database.write(slow, 0.2)
+    except StoreBusy:  # the machine was so slow that it was not begun
+        answer = "not written"
+    database.write(put("later"), None)
+    assert names(database) == (["later", "slow"] if answer == "written" else ["later"])
 
 
 def test_what_comes_after_the_end_is_answered(tmp_path: Path) -> None:

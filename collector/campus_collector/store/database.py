@@ -30,7 +30,7 @@ MAX_GROUP = 64
 """At most so many pieces of work share a commit: bounds how long the first of them waits."""
 BUSY_TIMEOUT_SECONDS = 5.0
 WRITE_SECONDS = 60.0
-"""So long `write` waits for its commit."""
+"""So long `write` waits for its turn."""
 WAL_KEPT_BYTES = 64_000_000
 """A write-ahead log that a backup let grow is cut back to this."""
 Answer = TypeVar("Answer")
@@ -97,12 +97,16 @@ class Database:
         return future
 
     def write(self, work: Callable[[sqlite3.Connection], Answer], seconds: float | None = WRITE_SECONDS) -> Answer:
-        """Do it now and wait for the commit, at most so long. Raises StoreUnavailable, StoreBusy, Refused."""
+        """Do it and wait for the commit. Raises StoreUnavailable, Refused; StoreBusy when it was not begun within `seconds`.
+
+        What was begun is waited for: when this raises, nothing was written and nothing will be.
+        """
         future = self.submit(work)
         try:
             return future.result(seconds)
         except FutureTimeout:
-            future.cancel()  # what has not begun is not done any more
+            if not future.cancel():
+                return future.result()
             raise StoreBusy(f"{self.path}: not written within {seconds:.0f} s") from None
 
     def all(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:

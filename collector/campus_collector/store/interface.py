@@ -51,6 +51,14 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Whose gateway a code has enrolled, and the school's town."""
+
+    principal: Principal
+    town: str
+
+
+@dataclass(frozen=True, slots=True)
 class School:
     """A school of the inventory, or one that an agent announced."""
 
@@ -297,7 +305,7 @@ class Store(Protocol):
     def issue_code(self, code_hash: bytes, school: str, town: str | None, now: datetime, expires: datetime) -> None:
         """Let a code enrol a school's gateway, once; an earlier code of the school is void."""
 
-    def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Principal | None:
+    def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Enrolment | None:
         """Exchange a code for a token; the school's earlier tokens are revoked. None for an unknown, used or expired code."""
 
     def rotate_token(self, token_hash: bytes, successor: bytes, now: datetime) -> bool:

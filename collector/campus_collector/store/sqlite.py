@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +25,14 @@ from campus_collector.store.interface import (
     Batch,
     BatchOutcome,
     Change,
+    Enrolment,
     Latest,
     MissingLog,
     Principal,
     QuarantinedRow,
     Quotas,
     School,
+    StoreBusy,
     StoreUnavailable,
     Subject,
 )
@@ -109,10 +112,10 @@ class SqliteStore:
 
         self._database.write(work)
 
-    def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Principal | None:
-        """In one piece: two gateways that come at once cannot both have it."""
+    def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Enrolment | None:
+        """In one commit: of two gateways that come at once only one gets a token, and nothing that a code is spent for is read after it."""
 
-        def work(database: sqlite3.Connection) -> Principal | None:
+        def work(database: sqlite3.Connection) -> Enrolment | None:
             row = database.execute(
                 "UPDATE enroll_code SET used_at = ?2 WHERE hash = ?1 AND used_at IS NULL AND expires_at > ?2"
                 " RETURNING school, town",
@@ -131,10 +134,11 @@ class SqliteStore:
             _announce_school(database, school, town)
             _note(database, now, school, "agent_enrolled", school)
             self._database.note(Change(announced=frozenset({school})))
-            return Principal(school, school)
+            (town,) = database.execute("SELECT town FROM school WHERE id = ?", (school,)).fetchone()
+            return Enrolment(Principal(school, school), town)
 
-        redeemed: Principal | None = self._database.write(work)
-        return redeemed
+        enrolment: Enrolment | None = self._database.write(work)
+        return enrolment
 
     def revoke_tokens(self, school: str, now: datetime) -> int:
         """All of a school's tokens."""
@@ -345,11 +349,20 @@ class SqliteStore:
         self._database.one("SELECT count(*) FROM migration")
         if monotonic() - self._database.last_commit_at >= CHECK_SECONDS and self._checking.acquire(blocking=False):
             try:
-                self._database.write(lambda connection: add_total(connection, "check", "", 1), CHECK_WRITE_SECONDS)
+                self._check_writing()
             finally:
                 self._checking.release()
         if self._database.trouble:
             raise StoreUnavailable(self._database.trouble)
+
+    def _check_writing(self) -> None:
+        """Raises StoreUnavailable. Nobody needs to know what becomes of this write: a commit that hangs is not waited for."""
+        future = self._database.submit(lambda connection: add_total(connection, "check", "", 1))
+        try:
+            future.result(CHECK_WRITE_SECONDS)
+        except FutureTimeout:
+            future.cancel()
+            raise StoreBusy(f"{self._database.path}: not written within {CHECK_WRITE_SECONDS:.0f} s") from None
 
     def close(self) -> None:
         """What is queued is committed first."""
