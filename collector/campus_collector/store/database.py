@@ -55,6 +55,7 @@ class Database:
         self._closed = False
         self._readers: list[sqlite3.Connection] = []
         self._following = threading.Lock()
+        """Held while changes are numbered or read, never while listeners are called."""
         self._connection: sqlite3.Connection | None = None
         self.last_commit_at = float("-inf")
         """When the writer tried last (monotonic), whatever came of it."""
@@ -80,11 +81,8 @@ class Database:
 
     def follow(self) -> None:
         """Pass on what other processes have committed since last time. Raises StoreUnavailable."""
-        with self._following:
-            with self.reading() as connection:
-                self._seen, change = changes_after(connection, self._seen)
-            if change is not None:
-                self._tell([change])
+        with self.reading() as connection:
+            self._follow(connection)
 
     def submit(self, work: Callable[[sqlite3.Connection], Answer]) -> "Future[Answer]":
         """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable or Refused."""
@@ -190,14 +188,15 @@ class Database:
                 raise StoreUnavailable(f"{self.path} is gone")
             connection = self._connection = self._connection or self._connect()
             connection.execute("BEGIN IMMEDIATE")
-            with self._following:
-                seen, foreign = changes_after(connection, self._seen)
+            self._follow(connection)  # nobody else commits from here on
             for work, future in jobs:
                 self._changes.clear()
                 answers.append((future, self._try(connection, work)))
                 changes += self._changes
             number = record_changes(connection, changes)
-            connection.execute("COMMIT")
+            with self._following:  # until both are done this process's changes would look like another's
+                connection.execute("COMMIT")
+                self._seen = max(self._seen, number)
         except BaseException as error:
             self._disconnect()
             trouble = error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"{self.path}: {error}")
@@ -206,16 +205,22 @@ class Database:
                 future.set_exception(trouble)
             return
         self.trouble = ""
-        with self._following:
-            self._seen = max(self._seen, seen, number)
-        # before the answers: whoever has one must never read what was before it. What this process judged it knows already
-        own = [replace(one, judged=frozenset()) for one in changes]
-        self._tell(([foreign] if foreign is not None else []) + own)
+        # before the answers: whoever has an answer must never read what was before it. What this process judged it knows already
+        self._tell([replace(change, judged=frozenset()) for change in changes])
         for future, answer in answers:
             if isinstance(answer, _Failed):
                 future.set_exception(answer.error)
             else:
                 future.set_result(answer)
+
+    def _follow(self, connection: sqlite3.Connection) -> None:
+        """Listeners first, then the number: whoever finds nothing new has current caches. Two threads at once may both pass it on."""
+        with self._following:
+            number, change = changes_after(connection, self._seen)
+        if change is not None:
+            self._tell([change])
+        with self._following:
+            self._seen = max(self._seen, number)
 
     def _try(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Any]) -> Any:
         """Do one piece of work: what it returned, or _Failed, and then nothing of it is written. Raises when the whole commit is lost."""
