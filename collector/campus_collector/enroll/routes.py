@@ -5,6 +5,7 @@ POST /v1/token: a token for its successor; the old one is good until the new one
 
 import logging
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from starlette.requests import Request
@@ -37,15 +38,14 @@ def routes(service: Service) -> list[Route]:
             asked = msgspec.json.decode(body, type=EnrollRequest)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise HttpProblem(400, "Bad enrolment", str(error)[:300]) from None
-        await limiter.admit(address)
         letters, token, now = plain(asked.code), new_token(), datetime.now(UTC)
-        enrolment = (
-            await in_thread(service.store.redeem_code, code_hash(letters), token_hash(token), now) if letters else None
-        )
+        async with limiter.attempt(address) as attempt:
+            redeem = partial(service.store.redeem_code, token_hash=token_hash(token), now=now)
+            enrolment = await in_thread(redeem, code_hash(letters)) if letters else None
+            attempt.counts = enrolment is None
         if enrolment is None:
             log.warning("enrolment refused", extra={"address": address})
             raise HttpProblem(403, "Code refused", "the code is unknown, used or expired: ask the bureau for a new one")
-        limiter.succeeded(address)
         school, agent_id = enrolment.principal.school, enrolment.principal.agent_id
         log.info("agent enrolled", extra={"school": school, "address": address})
         return json_response(Enrolled(school, enrolment.town, agent_id, token, now), 201)

@@ -14,7 +14,7 @@ from campus_collector.enroll.codes import LETTERS, code_hash, grouped, new_code,
 from campus_collector.enroll.routes import MAX_TRIES, WINDOW_SECONDS
 from campus_collector.store.interface import Enrolment, Principal, StoreUnavailable
 from campus_wire.codec import compress
-from tests.collector.world import Answer, World, envelope, throughput
+from tests.collector.world import Answer, World, envelope, store_away, throughput
 
 
 def ask(world: World, code: str, **more: object) -> Answer:
@@ -92,6 +92,13 @@ def test_guessing_is_slowed_down(world: World) -> None:
     refused = ask(world, code)
     assert refused.status == 429
     assert int(refused.headers["retry-after"]) <= WINDOW_SECONDS
+
+
+def test_tries_that_the_store_could_not_look_at_do_not_count(world: World) -> None:
+    code = issue(world)
+    with store_away(world):
+        assert {ask(world, code).status for _ in range(MAX_TRIES + 2)} == {503}
+    assert ask(world, code).status == 201
 
 
 @pytest.mark.parametrize(
