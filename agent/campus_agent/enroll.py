@@ -24,6 +24,7 @@ import msgspec
 from campus_agent.config import DEFAULT_PATH, DEFAULT_STATE_DIR, Collector, load_config
 from campus_agent.ship.connection import Connection, ShipFailed
 from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS
+from campus_wire.files import sync_folder
 from campus_wire.language import Text
 from campus_wire.records import Enrolled, EnrollRequest, Problem
 from campus_wire.settings import ConfigurationError
@@ -258,6 +259,7 @@ def _keep(reserved: Path, token_file: Path, token: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         reserved.replace(token_file)
+        sync_folder(token_file.parent)
     except OSError as error:
         raise EnrolFailed(
             Text(
