@@ -4,7 +4,6 @@ It has the shape of the gateway's own file and wins over it, key by key; what th
 What does not make a sound configuration is refused, told to the bureau, and the last good one stays in force for as long as it takes.
 """
 
-import os
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +13,7 @@ import msgspec
 from campus_agent.config import CENTRAL_FILE, AgentConfig, load_config
 from campus_agent.ship.connection import Connection, ShipFailed
 from campus_wire.failures import FAILURE_WORDS
-from campus_wire.files import follow_owner
+from campus_wire.files import write_whole
 from campus_wire.language import Text
 from campus_wire.records import CentralConfig
 from campus_wire.settings import ConfigurationError
@@ -74,14 +73,7 @@ def check(body: bytes, config: AgentConfig, file: Path) -> None:
 
 def keep(body: bytes, state_dir: Path) -> None:
     """Durably: the gateway may restart a hundred times before it sees the collector again. Raises OSError."""
-    beside = state_dir / f".{CENTRAL_FILE}.part"
-    # `enroll` runs as root in the service's own folder: what that user put there must not lead elsewhere
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    follow_owner(beside)
-    beside.replace(state_dir / CENTRAL_FILE)
+    write_whole(state_dir / CENTRAL_FILE, body, 0o600)
 
 
 def kept(state_dir: Path) -> bytes | None:

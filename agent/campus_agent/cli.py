@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from campus_agent.config import (
-    CENTRAL_FILE,
     DEFAULT_PATH,
     AgentConfig,
     Device,
@@ -330,7 +329,7 @@ def _after_enrolment(file: Path, language: Language) -> None:
     """Fetch the bureau's configuration, let the service begin, look at everything: the gateway is enrolled whatever comes of it."""
     from campus_agent import central
     from campus_agent.doctor import examine, in_words
-    from campus_agent.enroll import own, start_service
+    from campus_agent.enroll import start_service
     from campus_agent.ship.connection import ShipFailed
     from campus_wire.files import make_folder
 
@@ -340,7 +339,6 @@ def _after_enrolment(file: Path, language: Language) -> None:
         if body is not None:
             make_folder(config.state_dir, 0o700)
             central.keep(body, config.state_dir)
-            own(config.state_dir / CENTRAL_FILE)
             config = load_config(file)
         text = Text(
             "The bureau's configuration: {rooms} classroom(s), {services} platform(s).",

@@ -24,6 +24,7 @@ import msgspec
 from campus_agent.config import DEFAULT_PATH, DEFAULT_STATE_DIR, Collector, load_config
 from campus_agent.ship.connection import Connection, ShipFailed
 from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS
+from campus_wire.files import make_folder, sync_folder, write_whole
 from campus_wire.language import Text
 from campus_wire.records import Enrolled, EnrollRequest, Problem
 from campus_wire.settings import ConfigurationError
@@ -58,12 +59,6 @@ class Written:
     """The school's new test key; None where the configuration was there."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Owner:
-    uid: int
-    gid: int
-
-
 def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sha256: str | None = None) -> Written:
     """Enrol this gateway; with the fingerprint of a private authority, fetch that first and keep it. Raises EnrolFailed."""
     owner = _service_user() if folder == DEFAULT_PATH.parent else None
@@ -87,8 +82,8 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sh
     whole = _config(url.rstrip("/"), answer, ca_file, token_file, key_file, folder)
     try:
         if not key_file.exists():
-            _write(key_file, base64.b64encode(secrets.token_bytes(32)).decode() + "\n", 0o600, owner)
-        _write(config_file, whole, 0o640, _Owner(0, owner.gid) if owner is not None else None)
+            write_whole(key_file, base64.b64encode(secrets.token_bytes(32)) + b"\n", 0o600, owner)
+        write_whole(config_file, whole.encode(), 0o640, (0, owner[1]) if owner is not None else None)
     except OSError as error:
         raise EnrolFailed(
             Text(
@@ -116,19 +111,13 @@ def _systemctl(verb: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=SYSTEMCTL_SECONDS).returncode == 0
 
 
-def own(path: Path) -> None:
-    """Give a file that this command made for the service to its user, where there is one."""
-    owner = _service_user()
-    if owner is not None and path.exists():
-        os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
-
-
-def _service_user() -> _Owner | None:
+def _service_user() -> tuple[int, int] | None:
+    """User and group of the service where the package made them, for root."""
     try:
         found = pwd.getpwnam(SERVICE_USER) if os.geteuid() == 0 else None
     except KeyError:
         return None
-    return _Owner(found.pw_uid, found.pw_gid) if found is not None else None
+    return (found.pw_uid, found.pw_gid) if found is not None else None
 
 
 def _configured_token(config_file: Path) -> Path | None:
@@ -136,24 +125,6 @@ def _configured_token(config_file: Path) -> Path | None:
         collector = load_config(config_file).collector
         return collector.token_file if collector is not None else None
     return None
-
-
-def _write(file: Path, text: str, mode: int, owner: _Owner | None) -> None:
-    """Whole or not at all: half a key would be taken for one the next time."""
-    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as writer:
-            if owner is not None:
-                os.fchown(writer.fileno(), owner.uid, owner.gid)
-            writer.write(text)
-            writer.flush()
-            os.fsync(writer.fileno())
-        beside.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise OSError(error.errno, error.strerror, str(file)) from None
 
 
 def _pin(url: str, wanted: str, ca_file: Path) -> Path:
@@ -185,7 +156,7 @@ def _pin(url: str, wanted: str, ca_file: Path) -> Path:
             )
         )
     try:
-        _write(ca_file, pem, 0o644, None)
+        write_whole(ca_file, pem.encode(), 0o644)
     except OSError as error:
         raise EnrolFailed(
             Text(f"{ca_file}: {error.strerror}; the code was not used", f"{ca_file}：{error.strerror}；注册码未使用")
@@ -193,15 +164,12 @@ def _pin(url: str, wanted: str, ca_file: Path) -> Path:
     return ca_file
 
 
-def _reserve(folder: Path, token_file: Path, owner: _Owner | None) -> Path:
+def _reserve(folder: Path, token_file: Path, owner: tuple[int, int] | None) -> Path:
     """A file that only we can read, beside where the token will be: if it cannot be written, the code is not spent."""
     beside = token_file.with_name(f".{TOKEN_FILE}.{secrets.token_hex(4)}")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        if owner is not None:
-            os.fchown(descriptor, owner.uid, owner.gid)
-        os.close(descriptor)
+        make_folder(folder, 0o700)
+        write_whole(beside, b"", 0o600, owner)
     except OSError as error:
         raise EnrolFailed(
             Text(
@@ -258,6 +226,7 @@ def _keep(reserved: Path, token_file: Path, token: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         reserved.replace(token_file)
+        sync_folder(token_file.parent)
     except OSError as error:
         raise EnrolFailed(
             Text(

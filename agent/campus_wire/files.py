@@ -4,6 +4,7 @@ Standard library only. FAT and exFAT know neither hard links nor owners nor mode
 """
 
 import errno
+import fcntl
 import logging
 import os
 import secrets
@@ -63,8 +64,11 @@ def make_folder(folder: Path, mode: int = 0o750) -> None:
                 raise
 
 
-def write_whole(path: Path, body: bytes, mode: int | None = None) -> None:
-    """Write a file whole or not at all, durably. `mode` None: that of the file it replaces, else by the umask. Raises OSError with `path`."""
+def write_whole(path: Path, body: bytes, mode: int | None = None, owner: tuple[int, int] | None = None) -> None:
+    """Write a file whole or not at all, durably. Raises OSError with `path`.
+
+    `mode` None: that of the file it replaces, else by the umask. `owner` (user, group; only root may give one) None: that of the folder.
+    """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         if mode is None:
@@ -72,11 +76,18 @@ def write_whole(path: Path, body: bytes, mode: int | None = None) -> None:
                 mode = path.stat().st_mode & 0o777
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
         with os.fdopen(descriptor, "wb") as file:
+            if mode is not None:
+                with suppress(PermissionError):  # FAT has no modes
+                    os.fchmod(descriptor, mode)
+            if owner is not None:
+                os.fchown(descriptor, *owner)
             file.write(body)
             file.flush()
-            os.fsync(file.fileno())
-        follow_owner(beside)
+            os.fsync(descriptor)
+        if owner is None:
+            follow_owner(beside)
         beside.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             beside.unlink()
@@ -84,14 +95,32 @@ def write_whole(path: Path, body: bytes, mode: int | None = None) -> None:
 
 
 def publish(beside: Path, path: Path) -> None:
-    """Give a finished file its name, never replacing a file that is there. Raises FileExistsError, OSError.
+    """Give a finished file its name, durably, never replacing a file that is there. Raises FileExistsError, OSError.
 
-    The name is taken first by an empty file: `link` does the same in one step, but FAT and exFAT have no links.
+    Those who publish in one folder wait for each other: `link` would refuse a name that is taken, but FAT and exFAT have no links.
     """
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        with suppress(OSError):  # a file server without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         beside.replace(path)
-    except OSError:
-        with suppress(OSError):
-            path.unlink()
-        raise
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk, where its file system can: a power cut takes none back."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _sync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _sync(descriptor: int) -> None:
+    with suppress(OSError):
+        os.fsync(descriptor)

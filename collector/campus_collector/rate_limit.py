@@ -6,6 +6,9 @@ Nobody is shut out by what others do: when all addresses together fail often, ev
 import asyncio
 import threading
 from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from time import monotonic
 
 from campus_collector.forwarding import address_group
@@ -19,8 +22,26 @@ MAX_WAITING = 200
 """Tries that may be slowed down at once; more are told to come later."""
 
 
+@dataclass(slots=True)
+class Attempt:
+    """A try. One that was right, or that nobody could look at, `counts` no longer."""
+
+    group: str
+    counted_at: float
+    counts: bool = True
+
+
+class TooSoon(Exception):
+    """So many `seconds` until this address may try again."""
+
+    def __init__(self, seconds: float) -> None:
+        """From now on."""
+        super().__init__(f"{seconds:.3f} s")
+        self.seconds = seconds
+
+
 class RateLimiter:
-    """Failed tries of the last `window_seconds`, by address and together."""
+    """Tries of the last `window_seconds` that failed or are being looked at, by address and together."""
 
     def __init__(self, tries: int, window_seconds: float) -> None:
         """Nobody has tried."""
@@ -30,27 +51,46 @@ class RateLimiter:
         self._all: deque[float] = deque(maxlen=MAX_ADDRESSES)
         self._waiting = 0
 
-    def begin(self, address: str, now: float | None = None) -> float:
-        """Count a try. Seconds until the next is allowed when this one is not; 0.0 when it is."""
+    @asynccontextmanager
+    async def attempt(self, address: str) -> AsyncIterator[Attempt]:
+        """Count a try and slow it down; whoever finds it right sets `counts` to False, and a 503 does so too. Raises HttpProblem 429."""
+        try:
+            attempt = self.begin(address)
+        except TooSoon as wait:
+            raise self._refusal(wait.seconds) from None
+        try:
+            await self._slow_down(attempt)
+            yield attempt
+        except HttpProblem as problem:
+            attempt.counts = attempt.counts and problem.status != 503
+            raise
+        finally:
+            if not attempt.counts:
+                self.give_back(attempt)
+
+    def begin(self, address: str, now: float | None = None) -> Attempt:
+        """Count a try. Raises TooSoon."""
         now = monotonic() if now is None else now
+        group = address_group(address)
         with self._lock:
-            mine = self._by_address.setdefault(address_group(address), deque())
-            self._by_address.move_to_end(address_group(address))
-            self._drop_old(mine, now)
-            if len(mine) >= self._tries:
-                return max(0.001, mine[0] + self._window - now)
-            mine.append(now)
+            times = self._by_address.setdefault(group, deque())
+            self._by_address.move_to_end(group)
+            self._drop_old(times, now)
+            if len(times) >= self._tries:
+                raise TooSoon(max(0.001, times[0] + self._window - now))
+            times.append(now)
             self._all.append(now)
             while len(self._by_address) > MAX_ADDRESSES:
                 self._by_address.popitem(last=False)
-        return 0.0
+        return Attempt(group, now)
 
-    def succeeded(self, address: str) -> None:
-        """The try that was counted last was right: it is taken back, and only it."""
+    def give_back(self, attempt: Attempt) -> None:
+        """This try does not count, and only this one."""
         with self._lock:
-            for times in (self._by_address.get(address_group(address)), self._all):
-                if times:
-                    times.pop()
+            for times in (self._by_address.get(attempt.group), self._all):
+                if times is not None:
+                    with suppress(ValueError):  # it was too old to be kept
+                        times.remove(attempt.counted_at)
 
     def delay_seconds(self, now: float | None = None) -> float:
         """How long a try waits: nothing as long as few fail, then more with each."""
@@ -60,15 +100,12 @@ class RateLimiter:
             beyond = len(self._all) - SLOW_FROM
         return min(SLOWEST_SECONDS, max(0, beyond) * 0.02)
 
-    async def admit(self, address: str) -> None:
-        """Count a try and slow it down. Raises HttpProblem 429."""
-        wait = self.begin(address)
-        if wait > 0:
-            raise self._refusal(wait)
+    async def _slow_down(self, attempt: Attempt) -> None:
         delay = self.delay_seconds()
         if delay <= 0:
             return
         if self._waiting >= MAX_WAITING:
+            attempt.counts = False  # nobody looks at it
             raise self._refusal(SLOWEST_SECONDS)
         self._waiting += 1
         try:

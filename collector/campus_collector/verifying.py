@@ -14,7 +14,7 @@ from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.judging import Progress
 from campus_collector.service import Service
 from campus_collector.store.chain import first_head, next_head
-from campus_collector.store.interface import Seal, Store
+from campus_collector.store.interface import MissingLog, Seal, Store
 from campus_collector.verdicts import TARGETS_OF
 from campus_wire.language import Text
 
@@ -50,6 +50,7 @@ class KnownHead:
     source: Text
 
 
+SHOWN_SCHOOLS = 5
 GIVEN = Text("the given head", "给定的链头")
 RECEIPT = Text("the head of a receipt", "回执中的链头")
 _HEAD = re.compile(r"\A([a-z0-9_-]{1,64}):([0-9]{1,15}):([0-9a-fA-F]{8,64})\Z")
@@ -108,19 +109,9 @@ def _of_the_whole(store: Store) -> list[Finding]:
         findings.append(
             Finding("", Text(f"the audit trail is broken at event {broken}", f"操作记录自第 {broken} 条起不连续"))
         )
-    copied = store.copied_without_log()
-    if copied is not None:
-        day = copied.date()
-        findings.append(
-            Finding(
-                "",
-                Text(
-                    f"the database was copied from a running collector without its -wal file (noticed {day}):"
-                    " the newest results are missing; copy it with campus-collector backup",
-                    f"数据库是在采集端运行时复制的，缺少 -wal 文件（{day} 发现）：最新的结果缺失；请使用 campus-collector backup 备份",
-                ),
-            )
-        )
+    missing = store.missing_log()
+    if missing is not None:
+        findings.append(Finding("", _missing_log_words(missing)))
     for one in store.chain.mismatches():
         day, number, ours = one.noticed_at.date(), one.sequence, one.our_sequence
         words = Text(
@@ -130,6 +121,20 @@ def _of_the_whole(store: Store) -> list[Finding]:
         )
         findings.append(Finding(one.school, words))
     return findings
+
+
+def _missing_log_words(missing: MissingLog) -> Text:
+    day, schools = missing.noticed_at.date(), missing.unconfirmed
+    shown = ", ".join(schools[:SHOWN_SCHOOLS]) + (", ..." if len(schools) > SHOWN_SCHOOLS else "")
+    return Text(
+        f"the database was without its -wal file (noticed {day}): copied from a running collector, and the newest results"
+        " are missing (copy it with campus-collector backup), or closed by another program after a crash, and nothing is"
+        " missing; this goes when the next receipts of the gateways show that nothing is"
+        + (f": {len(schools)} school(s) to come: {shown}" if schools else ""),
+        f"数据库缺少 -wal 文件（{day} 发现）：可能是在采集端运行时复制的，最新的结果缺失（请使用 campus-collector backup 备份）；"
+        "也可能是异常退出后被其他程序打开并关闭，数据并无缺失。各网关下次上报的回执若证明没有缺失，本提示自动消除"
+        + (f"：尚有 {len(schools)} 所学校：{shown}" if schools else ""),
+    )
 
 
 class _ClosedHead(msgspec.Struct):

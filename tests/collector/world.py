@@ -211,6 +211,18 @@ def collector(state_dir: Path, environ: dict[str, str] | None = None) -> Iterato
         service_.store.close()
 
 
+@contextmanager
+def store_away(world: World) -> Iterator[None]:
+    """Meanwhile nothing can be written: the database file is not where it was."""
+    file = world.service.config.database
+    away = file.with_name("away.db")
+    file.rename(away)
+    try:
+        yield
+    finally:
+        away.rename(file)
+
+
 def days(number: int, each: int = 1, start: datetime = AT) -> list[datetime]:
     """Moments on so many days, so many a day."""
     return [start + timedelta(days=day, minutes=10 * n) for day in range(number) for n in range(each)]

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -87,6 +88,46 @@ def test_a_listener_that_raises_ends_nothing_and_hides_no_other(database: Databa
     assert [set(one.announced) for one in heard] == [{"s0"}, {"s1"}, {"s2"}]
 
 
+def test_a_process_does_not_take_its_own_changes_for_those_of_another(database: Database) -> None:
+    heard: list[Change] = []
+    database.subscribe(heard.append)
+    stop = threading.Event()
+
+    def follow() -> None:
+        while not stop.is_set():
+            database.follow()
+
+    followers = [threading.Thread(target=follow) for _ in range(2)]
+    for follower in followers:
+        follower.start()
+    for number in range(200):
+        database.write(lambda _, n=number: database.note(Change(judged=frozenset({f"s{n}"}))), None)
+    stop.set()
+    for follower in followers:
+        follower.join(20)
+    assert len(heard) == 200
+    assert [change.judged for change in heard if change.judged] == [], "it has dropped what it judged itself already"
+
+
+def test_a_listener_may_look_for_changes_itself(tmp_path: Path, database: Database) -> None:
+    other = Database(database.path)
+    heard: list[Change] = []
+
+    def listen(change: Change) -> None:
+        heard.append(change)
+        if len(heard) == 1:
+            database.follow()
+
+    database.subscribe(listen)
+    other.write(lambda _: other.note(Change(judged=frozenset({"s1"}))), None)
+    follower = threading.Thread(target=database.follow, daemon=True)
+    follower.start()
+    follower.join(10)
+    assert not follower.is_alive()
+    assert {school for change in heard for school in change.judged} == {"s1"}
+    other.close()
+
+
 def test_a_future_that_was_cancelled_is_not_done(database: Database) -> None:
     go_on = held(database)
     cancelled, kept = database.submit(put("cancelled")), database.submit(put("kept"))
@@ -104,6 +145,22 @@ def test_nobody_waits_for_ever(database: Database) -> None:
     go_on.set()
     database.write(put("later"), 10)
     assert names(database) == ["later"], "what was given up is not done afterwards"
+
+
+def test_work_that_was_begun_is_waited_for_and_the_answer_is_what_became_of_it(database: Database) -> None:
+    """A code that is spent, an account that is opened: nobody may be answered that it was not, and then it was."""
+
+    def slow(connection: sqlite3.Connection) -> str:
+        time.sleep(0.5)
+        put("slow")(connection)
+        return "written"
+
+    try:
+        answer = database.write(slow, 0.2)
+    except StoreBusy:  # the machine was so slow that it was not begun
+        answer = "not written"
+    database.write(put("later"), None)
+    assert names(database) == (["later", "slow"] if answer == "written" else ["later"])
 
 
 def test_what_comes_after_the_end_is_answered(tmp_path: Path) -> None:

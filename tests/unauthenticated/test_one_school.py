@@ -4,7 +4,7 @@ import contextlib
 import json
 import socket
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -163,6 +163,32 @@ def test_devices_without_end_go_to_quarantine(tmp_path: Path) -> None:
         others = device("d1", school="s002")
         batch = Batch(Principal("s002", "s002"), datetime.now(UTC), "b", (Valid(others, encode_result(others)),), ())
         assert store.submit(batch).result(10).stored == 1, "another school's quota is its own"
+    finally:
+        store.close()
+
+
+def test_subjects_of_long_ago_take_no_room_and_dating_back_makes_none(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "campus.db", Quotas(subjects_of_one_kind=20))
+    now = datetime.now(UTC)
+
+    def stored(first: int, received_at: datetime, started_at: datetime) -> int:
+        rows = [
+            msgspec.structs.replace(device(f"d{number}", number), started_at=started_at)
+            for number in range(first, first + 15)
+        ]
+        batch = Batch(
+            Principal("s001", "s001"), received_at, "b", tuple(Valid(row, encode_result(row)) for row in rows), ()
+        )
+        return store.submit(batch).result(10).stored
+
+    try:
+        year_ago = now - timedelta(days=365)
+        assert stored(0, year_ago, year_ago) == 15
+        assert stored(100, year_ago + timedelta(days=60), year_ago + timedelta(days=60)) == 5, "still counted"
+        assert stored(200, now, now) == 15
+        assert stored(300, now, now) == 5
+        assert stored(400, now, now - timedelta(days=200)) == 0
+        assert stored(500, now, now - timedelta(days=1000)) == 0
     finally:
         store.close()
 

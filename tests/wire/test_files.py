@@ -2,6 +2,8 @@
 
 import os
 import stat
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,58 @@ def test_a_name_that_is_taken_is_never_given_again(tmp_path: Path) -> None:
     assert (tmp_path / "old").read_text() == "old"
     publish(tmp_path / "new", tmp_path / "free")
     assert (tmp_path / "free").read_text() == "new"
+
+
+def whole(path: Path) -> None:
+    write_whole(path, b"x")
+
+
+def published(path: Path) -> None:
+    beside = path.with_name("beside")
+    beside.write_bytes(b"x")
+    publish(beside, path)
+
+
+@pytest.mark.parametrize("write", [whole, published])
+def test_a_power_cut_leaves_the_whole_file_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None]
+) -> None:
+    """The name appears with the file, and is brought to the disk too."""
+    steps: list[str] = []
+    replace, fsync = Path.replace, os.fsync
+
+    def renamed(path: Path, target: Path) -> Path:
+        steps.append("renamed over an empty file" if target.exists() else "renamed")
+        return replace(path, target)
+
+    def synced(descriptor: int) -> None:
+        steps.append("folder synced" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file synced")
+        fsync(descriptor)
+
+    monkeypatch.setattr(Path, "replace", renamed)
+    monkeypatch.setattr(os, "fsync", synced)
+    write(tmp_path / "file")
+    assert steps[-2:] == ["renamed", "folder synced"]
+
+
+def test_of_two_that_publish_at_once_only_one_gets_the_name(tmp_path: Path) -> None:
+    results: list[str] = []
+
+    def offer(number: int) -> None:
+        beside = tmp_path / f"beside-{number}"
+        beside.write_text(str(number))
+        try:
+            publish(beside, tmp_path / "file")
+            results.append(str(number))
+        except FileExistsError:
+            pass
+
+    threads = [threading.Thread(target=offer, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [(tmp_path / "file").read_text()]
 
 
 def test_a_file_in_place_of_a_folder_is_an_error(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
 
-from campus_wire.files import make_folder
+from campus_wire.files import follow_owner, make_folder
 
 FILE = "segment.lock"
 ASK_AGAIN_SECONDS = 0.2
@@ -37,10 +37,9 @@ async def alone(state_dir: Path, patience_seconds: float) -> AsyncIterator[bool]
 def _open(state_dir: Path) -> int:
     make_folder(state_dir, 0o700)
     handle = os.open(state_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    if os.geteuid() == 0:  # a person at the terminal: the service, which owns the folder, must be able to take it too
-        owner = state_dir.stat()
-        with contextlib.suppress(PermissionError):  # FAT has no owners
-            os.fchown(handle, owner.st_uid, owner.st_gid)
+    follow_owner(
+        state_dir / FILE
+    )  # root at the terminal: the service, which owns the folder, must be able to take it too
     return handle
 
 

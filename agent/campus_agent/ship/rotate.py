@@ -12,6 +12,7 @@ import msgspec
 
 from campus_agent.config import Collector
 from campus_agent.ship.connection import Connection
+from campus_wire.files import sync_folder
 from campus_wire.records import Rotated
 
 PATH = "/v1/token"
@@ -45,6 +46,7 @@ def rotate(collector: Collector) -> None:
             writer.flush()
             os.fsync(writer.fileno())
         beside.replace(file)
+        sync_folder(file.parent)  # the old token ends when this one is used first: a power cut must not bring it back
     except OSError as error:
         raise NotRotated(f"{file}: {error.strerror}") from None
     finally:

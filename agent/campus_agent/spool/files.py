@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from campus_agent.spool.errors import NoSpool, SpoolUnusable
-from campus_wire.files import make_folder
+from campus_wire.files import follow_owner, make_folder
 from campus_wire.language import Text
 
 NAME = "spool.db"
@@ -42,9 +42,8 @@ def prepare_file(path: Path) -> None:
     try:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        status, folder = path.lstat(), path.parent.stat()
-        if os.geteuid() == 0 and status.st_uid == 0 and folder.st_uid != 0:
-            os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
+        status = path.lstat()
+        follow_owner(path)
         if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077 and status.st_uid == os.geteuid():
             with contextlib.suppress(PermissionError):  # FAT has no modes
                 path.chmod(0o600)

@@ -5,6 +5,7 @@ POST /v1/token: a token for its successor; the old one is good until the new one
 
 import logging
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from starlette.requests import Request
@@ -37,19 +38,17 @@ def routes(service: Service) -> list[Route]:
             asked = msgspec.json.decode(body, type=EnrollRequest)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise HttpProblem(400, "Bad enrolment", str(error)[:300]) from None
-        await limiter.admit(address)
         letters, token, now = plain(asked.code), new_token(), datetime.now(UTC)
-        redeemed = (
-            await in_thread(service.store.redeem_code, code_hash(letters), token_hash(token), now) if letters else None
-        )
-        if redeemed is None:
+        async with limiter.attempt(address) as attempt:
+            redeem = partial(service.store.redeem_code, token_hash=token_hash(token), now=now)
+            enrolment = await in_thread(redeem, code_hash(letters)) if letters else None
+            attempt.counts = enrolment is None
+        if enrolment is None:
             log.warning("enrolment refused", extra={"address": address})
             raise HttpProblem(403, "Code refused", "the code is unknown, used or expired: ask the bureau for a new one")
-        limiter.succeeded(address)
-        log.info("agent enrolled", extra={"school": redeemed.school, "address": address})
-        schools = await in_thread(service.store.schools)
-        town = next((one.town for one in schools if one.id == redeemed.school), "")
-        return json_response(Enrolled(redeemed.school, town, redeemed.agent_id, token, now), 201)
+        school, agent_id = enrolment.principal.school, enrolment.principal.agent_id
+        log.info("agent enrolled", extra={"school": school, "address": address})
+        return json_response(Enrolled(school, enrolment.town, agent_id, token, now), 201)
 
     async def rotate(request: Request) -> Response:
         principal = await in_thread(principal_of, service.store, request)

@@ -24,11 +24,11 @@ class Doors:
         self._sessions = sessions
         self.limiter = RateLimiter(MAX_ATTEMPTS, ATTEMPTS_SECONDS)
 
-    def by_token(self, token: str, address: str) -> str | None:
-        """A new session's id; None for a token that is refused; its address was admitted by `limiter`. Raises StoreUnavailable."""
-        return self._begin(self._store.people.of_token(token_hash(token)), address, "token")
+    def by_token(self, token: str) -> str | None:
+        """A new session's id; None for a token that is refused; the try was counted by `limiter`. Raises StoreUnavailable."""
+        return self._begin(self._store.people.of_token(token_hash(token)), "token")
 
-    def by_password(self, name: str, password: str, address: str) -> str | None:
+    def by_password(self, name: str, password: str) -> str | None:
         """The same for a name and its password. A name that is locked out, unknown or without a password is told like a wrong password."""
         account = self._store.people.named(name)
         now = datetime.now(UTC)
@@ -37,20 +37,19 @@ class Doors:
             account = self._store.people.named(name)
         if not well or account is None or account.password is None or account.locked(now):
             self.wrong_password(name, now)
-            return self._begin(None, address, "")
-        return self._begin(account, address, "password", stronger(password, account.password))
+            return None
+        return self._begin(account, "password", stronger(password, account.password))
 
     def wrong_password(self, name: str, now: datetime) -> None:
         """Counted; after some, passwords of that name are refused for a while."""
         self._store.people.failed(name, now, WRONG_PASSWORDS, LOCKED)
 
-    def by_identity(self, identity: str, address: str) -> str | None:
+    def by_identity(self, identity: str) -> str | None:
         """The same for somebody whom the OpenID provider has vouched for: only who is known here."""
-        return self._begin(self._store.people.of_identity(identity), address, "identity")
+        return self._begin(self._store.people.of_identity(identity), "identity")
 
-    def _begin(self, account: Account | None, address: str, how: str, password: str | None = None) -> str | None:
+    def _begin(self, account: Account | None, how: str, password: str | None = None) -> str | None:
         if account is None:
             return None
-        self.limiter.succeeded(address)
         self._store.people.logged_in(account.person.name, datetime.now(UTC), how, password)
         return self._sessions.begin(account)

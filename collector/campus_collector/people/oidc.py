@@ -45,7 +45,11 @@ DAMAGED = (JoseError, ValueError, TypeError, LookupError, AttributeError, Unsupp
 
 
 class NotVouched(Exception):
-    """The provider is away, or its answer is not believed; says why, for the log."""
+    """The provider's answer is not believed, or there is none; says why, for the log."""
+
+
+class ProviderAway(NotVouched):
+    """The provider cannot be asked now: nobody can say who it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class Provider:
         self._away_until = 0.0
 
     def begin(self, goes_on: str) -> tuple[str, str]:
-        """Where to send the browser, and the state it must bring back. Raises NotVouched."""
+        """Where to send the browser, and the state it must bring back. Raises NotVouched, ProviderAway."""
         metadata, _ = self._asked()
         pending = _Pending(secrets.token_urlsafe(32), secrets.token_urlsafe(48), goes_on, monotonic() + PENDING_SECONDS)
         with self._session() as session:
@@ -146,7 +150,7 @@ class Provider:
         return url, state
 
     def finish(self, state: str, code: str) -> tuple[str, str]:
-        """Who is it, and where did they want to go? Each state is good once. Raises NotVouched."""
+        """Who is it, and where did they want to go? Each state is good once. Raises NotVouched, ProviderAway."""
         with self._lock:
             pending = self._pending.pop(state, None)
         if pending is None or monotonic() > pending.ends_at:
@@ -160,7 +164,9 @@ class Provider:
                     code=code,
                     code_verifier=pending.verifier,
                 )
-        except (OAuthError, RequestException, ValueError) as error:
+        except RequestException as error:
+            raise ProviderAway(f"the code was not exchanged: {error}") from None
+        except (OAuthError, ValueError) as error:
             raise NotVouched(f"the code was not exchanged: {error}") from None
         claims = self._believed(str(token.get("id_token", "")), keys, pending.nonce)
         return self._identity(claims), pending.goes_on
@@ -198,12 +204,12 @@ class Provider:
         return value
 
     def _asked(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The provider's endpoints and keys (OpenID Connect Discovery 1.0 section 4), kept for an hour."""
+        """The provider's endpoints and keys (OpenID Connect Discovery 1.0 section 4), kept for an hour. Raises NotVouched, ProviderAway."""
         with self._lock:
             if self._metadata is not None and monotonic() < self._metadata[0]:
                 return self._metadata[1], self._metadata[2]
             if monotonic() < self._away_until:  # asked just now, or being asked: one thread waits for it, not all
-                raise NotVouched(f"{self.config.issuer} was asked a moment ago")
+                raise ProviderAway(f"{self.config.issuer} was asked a moment ago")
             self._away_until = monotonic() + 2 * REQUEST_SECONDS
         try:
             with self._session() as session:
@@ -214,7 +220,7 @@ class Provider:
                 keys = session.request("GET", metadata["jwks_uri"], withhold_token=True).json()
                 needed = (metadata["authorization_endpoint"], metadata["token_endpoint"])
         except (RequestException, ValueError, KeyError, TypeError) as error:
-            raise NotVouched(f"{self.config.issuer} does not tell its endpoints: {error}") from None
+            raise ProviderAway(f"{self.config.issuer} does not tell its endpoints: {error}") from None
         loose = [url for url in needed if not str(url).startswith(("https://", "http://127.0.0.1", "http://localhost"))]
         if loose:
             raise NotVouched(f"not https: {loose[0]!r}")

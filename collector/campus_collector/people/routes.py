@@ -13,10 +13,11 @@ from starlette.routing import Route
 from campus_collector.forwarding import origin_of
 from campus_collector.http import HttpProblem, in_thread
 from campus_collector.ledger.listing import event_words
-from campus_collector.people.oidc import NotVouched
+from campus_collector.people.oidc import NotVouched, Provider, ProviderAway
 from campus_collector.people.passwords import fits, hash_of, weakness
 from campus_collector.people.people import may_govern
 from campus_collector.people.sessions import COOKIE, SESSION_SECONDS
+from campus_collector.rate_limit import Attempt
 from campus_collector.service import Service
 from campus_collector.web.forms import read_form
 from campus_collector.web.pages import Pages, language_of
@@ -57,13 +58,14 @@ class Login:
         form, language, address = await read_form(request), language_of(request), address_of(request)
         token, name = form.get("token", "").strip(), form.get("name", "").strip()
         door = (
-            partial(self._people.doors.by_token, token, address)
+            partial(self._people.doors.by_token, token)
             if token
-            else partial(self._people.doors.by_password, name, form.get("password", ""), address)
+            else partial(self._people.doors.by_password, name, form.get("password", ""))
         )
         try:
-            await self._people.doors.limiter.admit(address)
-            session = await in_thread(door)
+            async with self._people.doors.limiter.attempt(address) as attempt:
+                session = await in_thread(door)
+                attempt.counts = session is None
         except HttpProblem as problem:
             if problem.status != 429:
                 raise
@@ -97,31 +99,50 @@ class Login:
         """Back from it, with a code."""
         if self._service.provider is None:
             raise HttpProblem(404, "Not Found", "no [oidc] is configured")
-        language, address, query = language_of(request), address_of(request), request.query_params
-        await self._people.doors.limiter.admit(address)
-        state = query.get("state", "")
-        issuer = query.get("iss", self._service.provider.config.issuer)  # RFC 9207: the answer is this provider's
-        if not state or state != request.cookies.get(STATE_COOKIE) or issuer != self._service.provider.config.issuer:
-            return await self._login(request, WORDS["form_old"].in_(language), 403)
-        try:
-            identity, goes_on = await in_thread(self._service.provider.finish, state, query.get("code", ""))
-        except NotVouched as why:
-            log.warning("log-in refused", extra={"address": address, "by": "OpenID", "reason": str(why)})
-            return await self._login(request, WORDS["provider_refused"].in_(language), 401)
-        session = await in_thread(self._people.doors.by_identity, identity, address)
+        async with self._people.doors.limiter.attempt(address_of(request)) as attempt:
+            session, goes_on, refusal = await self._vouched(request, self._service.provider, attempt)
         if session is None:
-            log.warning("log-in refused", extra={"address": address, "by": "OpenID", "reason": "nobody here"})
-            return await self._login(request, WORDS["identity_unknown"].in_(language, identity=identity), 403)
+            return await self._login(request, *refusal)
         # A page and not a redirect: what a visit from another site leads to carries no strict cookie, a page's own next step does.
         root = origin_of(request).root_path
         goes = html.escape(root + goes_on, quote=True)
         response = HTMLResponse(
             f'<!DOCTYPE html><html lang="zh"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={goes}">'
-            f'<title>CampusMeter</title><a href="{goes}">{html.escape(WORDS["log_in"].in_(language))}</a></html>'
+            f'<title>CampusMeter</title><a href="{goes}">{html.escape(WORDS["log_in"].in_(language_of(request)))}</a></html>'
         )
         response.delete_cookie(STATE_COOKIE, path=f"{root}/login")
         self._remember(request, response, session)
         return response
+
+    async def _vouched(
+        self, request: Request, provider: Provider, attempt: Attempt
+    ) -> tuple[str | None, str, tuple[str, int]]:
+        """The session of whom the provider sends back, and where they wanted to go; without a session, why: words and status."""
+        language, query, extra = (
+            language_of(request),
+            request.query_params,
+            {"address": address_of(request), "by": "OpenID"},
+        )
+        state, issuer = (
+            query.get("state", ""),
+            query.get("iss", provider.config.issuer),
+        )  # RFC 9207: this provider's answer
+        if not state or state != request.cookies.get(STATE_COOKIE) or issuer != provider.config.issuer:
+            return None, "", (WORDS["form_old"].in_(language), 403)
+        try:
+            identity, goes_on = await in_thread(provider.finish, state, query.get("code", ""))
+        except ProviderAway as why:
+            attempt.counts = False
+            log.error("OpenID provider", extra={"reason": str(why)})
+            return None, "", (WORDS["provider_away"].in_(language), 502)
+        except NotVouched as why:
+            log.warning("log-in refused", extra=extra | {"reason": str(why)})
+            return None, "", (WORDS["provider_refused"].in_(language), 401)
+        session = await in_thread(self._people.doors.by_identity, identity)
+        if session is None:
+            log.warning("log-in refused", extra=extra | {"reason": "nobody here"})
+        attempt.counts = session is None
+        return session, goes_on, (WORDS["identity_unknown"].in_(language, identity=identity), 403)
 
     async def logout(self, request: Request) -> Response:
         """The session ends."""
@@ -153,7 +174,6 @@ class Login:
         """Another password: every session of the person ends, this one too."""
         form, language = await read_form(request), language_of(request)
         person = self._people.of_form(request, form.get("form_token", ""))
-        await self._people.doors.limiter.admit(address_of(request))
         new, again, old = form.get("new", ""), form.get("again", ""), form.get("old", "")
         if new != again:
             return await self._account(request, WORDS["passwords_differ"].in_(language), 422)
@@ -171,9 +191,11 @@ class Login:
                 return False
             return self._service.store.people.set_password(person.name, hash_of(new), now, person.name)
 
-        if not await in_thread(change):
+        async with self._people.doors.limiter.attempt(address_of(request)) as attempt:
+            changed = await in_thread(change)
+            attempt.counts = not changed
+        if not changed:
             return await self._account(request, WORDS["password_refused"].in_(language), 401)
-        self._people.doors.limiter.succeeded(address_of(request))
         return RedirectResponse("/login", 303)
 
     async def people(self, request: Request) -> Response:

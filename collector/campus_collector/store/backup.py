@@ -61,7 +61,8 @@ def restore(copy: Path, database: Path, step: Step | None = None) -> int:
         raise FileNotFoundError(2, os.strerror(2), str(copy))
     if was_copied_without_log(copy):
         raise StoreUnusable(
-            f"{copy}: was copied from a running collector without {copy.name}-wal: what is in that file is missing"
+            f"{copy}: was copied from a running collector without {copy.name}-wal: what is in that file is missing."
+            f" If it is a collector's file that another program closed after a crash: copy it to {database} by hand"
         )
     _must_be_ours(copy)
     for suffix in ("", "-wal", "-shm"):

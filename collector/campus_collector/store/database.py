@@ -22,6 +22,7 @@ from campus_collector.store.coordination import changes_after, last_change, reco
 from campus_collector.store.files import lacks_its_log, prepare_file, read_only, was_copied_without_log, why_not_usable
 from campus_collector.store.interface import Change, StoreBusy, StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import migrate, shipped
+from campus_collector.store.missing_log import note_missing_log
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +30,9 @@ MAX_GROUP = 64
 """At most so many pieces of work share a commit: bounds how long the first of them waits."""
 BUSY_TIMEOUT_SECONDS = 5.0
 WRITE_SECONDS = 60.0
-"""So long `write` waits for its commit."""
+"""So long `write` waits for its turn."""
 WAL_KEPT_BYTES = 64_000_000
 """A write-ahead log that a backup let grow is cut back to this."""
-COPIED_WITHOUT_LOG = "copied_without_log"
-"""The mark of a file that was copied from a running collector without its -wal: when that was noticed."""
-
 Answer = TypeVar("Answer")
 _Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
 
@@ -57,6 +55,7 @@ class Database:
         self._closed = False
         self._readers: list[sqlite3.Connection] = []
         self._following = threading.Lock()
+        """Held while changes are numbered or read, never while listeners are called."""
         self._connection: sqlite3.Connection | None = None
         self.last_commit_at = float("-inf")
         """When the writer tried last (monotonic), whatever came of it."""
@@ -82,11 +81,8 @@ class Database:
 
     def follow(self) -> None:
         """Pass on what other processes have committed since last time. Raises StoreUnavailable."""
-        with self._following:
-            with self.reading() as connection:
-                self._seen, change = changes_after(connection, self._seen)
-            if change is not None:
-                self._tell([change])
+        with self.reading() as connection:
+            self._follow(connection)
 
     def submit(self, work: Callable[[sqlite3.Connection], Answer]) -> "Future[Answer]":
         """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable or Refused."""
@@ -99,12 +95,16 @@ class Database:
         return future
 
     def write(self, work: Callable[[sqlite3.Connection], Answer], seconds: float | None = WRITE_SECONDS) -> Answer:
-        """Do it now and wait for the commit, at most so long. Raises StoreUnavailable, StoreBusy, Refused."""
+        """Do it and wait for the commit. Raises StoreUnavailable, Refused; StoreBusy when it was not begun within `seconds`.
+
+        What was begun is waited for: when this raises, nothing was written and nothing will be.
+        """
         future = self.submit(work)
         try:
             return future.result(seconds)
         except FutureTimeout:
-            future.cancel()  # what has not begun is not done any more
+            if not future.cancel():
+                return future.result()
             raise StoreBusy(f"{self.path}: not written within {seconds:.0f} s") from None
 
     def all(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
@@ -154,10 +154,11 @@ class Database:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the file itself tells from now on what it is
             if incomplete:
                 log.warning(
-                    "the database was copied without its -wal: results may be missing", extra={"file": str(self.path)}
+                    "the database has no -wal: it was copied without it, or another program closed it after a crash."
+                    " Results may be missing; the gateways' receipts will show it",
+                    extra={"file": str(self.path)},
                 )
-                now = micros(datetime.now(UTC))
-                connection.execute("INSERT OR IGNORE INTO mark VALUES (?, ?)", (COPIED_WITHOUT_LOG, now))
+                note_missing_log(connection, micros(datetime.now(UTC)))
             return last_change(connection)
         except BaseException:
             self._disconnect()
@@ -187,14 +188,15 @@ class Database:
                 raise StoreUnavailable(f"{self.path} is gone")
             connection = self._connection = self._connection or self._connect()
             connection.execute("BEGIN IMMEDIATE")
-            with self._following:
-                seen, foreign = changes_after(connection, self._seen)
+            self._follow(connection)  # nobody else commits from here on
             for work, future in jobs:
                 self._changes.clear()
                 answers.append((future, self._try(connection, work)))
                 changes += self._changes
             number = record_changes(connection, changes)
-            connection.execute("COMMIT")
+            with self._following:  # until both are done this process's changes would look like another's
+                connection.execute("COMMIT")
+                self._seen = max(self._seen, number)
         except BaseException as error:
             self._disconnect()
             trouble = error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"{self.path}: {error}")
@@ -203,16 +205,22 @@ class Database:
                 future.set_exception(trouble)
             return
         self.trouble = ""
-        with self._following:
-            self._seen = max(self._seen, seen, number)
-        # before the answers: whoever has one must never read what was before it. What this process judged it knows already
-        own = [replace(one, judged=frozenset()) for one in changes]
-        self._tell(([foreign] if foreign is not None else []) + own)
+        # before the answers: whoever has an answer must never read what was before it. What this process judged it knows already
+        self._tell([replace(change, judged=frozenset()) for change in changes])
         for future, answer in answers:
             if isinstance(answer, _Failed):
                 future.set_exception(answer.error)
             else:
                 future.set_result(answer)
+
+    def _follow(self, connection: sqlite3.Connection) -> None:
+        """Listeners first, then the number: whoever finds nothing new has current caches. Two threads at once may both pass it on."""
+        with self._following:
+            number, change = changes_after(connection, self._seen)
+        if change is not None:
+            self._tell([change])
+        with self._following:
+            self._seen = max(self._seen, number)
 
     def _try(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Any]) -> Any:
         """Do one piece of work: what it returned, or _Failed, and then nothing of it is written. Raises when the whole commit is lost."""

@@ -35,11 +35,27 @@ class StoreUnusable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class MissingLog:
+    """The database was found without its -wal file; `unconfirmed` schools have not shown by a receipt that no result is missing."""
+
+    noticed_at: datetime
+    unconfirmed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Whose token this is."""
 
     school: str
     agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Whose gateway a code has enrolled, and the school's town."""
+
+    principal: Principal
+    town: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +294,8 @@ class Store(Protocol):
     def lease(self, name: str, patience_seconds: float) -> "AbstractContextManager[Lease]":
         """Work that one process at a time may do. Raises StoreBusy when another still does it after so long."""
 
-    def copied_without_log(self) -> datetime | None:
-        """Was the database copied from a running collector without its -wal? When that was noticed."""
+    def missing_log(self) -> MissingLog | None:
+        """Was the database without its -wal, and not every school's gateway has shown since that no result is missing?"""
 
     def issue_token(
         self, token_hash: bytes, principal: Principal, town: str | None, now: datetime, expires: datetime | None = None
@@ -289,7 +305,7 @@ class Store(Protocol):
     def issue_code(self, code_hash: bytes, school: str, town: str | None, now: datetime, expires: datetime) -> None:
         """Let a code enrol a school's gateway, once; an earlier code of the school is void."""
 
-    def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Principal | None:
+    def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Enrolment | None:
         """Exchange a code for a token; the school's earlier tokens are revoked. None for an unknown, used or expired code."""
 
     def rotate_token(self, token_hash: bytes, successor: bytes, now: datetime) -> bool:

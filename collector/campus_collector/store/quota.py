@@ -1,10 +1,15 @@
 """How much one school may send in a day, and of how many subjects. Checked inside the commit that stores, so that two batches at once count both."""
 
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from campus_collector.store.database import micros
 from campus_collector.store.interface import Quotas, Valid
+from campus_wire.failures import Validity
 from campus_wire.records import kind_of
+
+COUNTED_FOR = timedelta(days=92)
+"""A subject without a result for so long takes none of its school's room: classrooms are renamed and devices replaced over the years."""
 
 
 class SchoolQuota:
@@ -19,7 +24,9 @@ class SchoolQuota:
         ).fetchone()
         self._results: int = row[0] if row else 0
         self._bytes: int = row[1] if row else 0
-        self._of_kind: dict[str, int] = {}
+        self._recent_since = micros(received_at - COUNTED_FOR)
+        self._of_kind: dict[tuple[str, int], int] = {}
+        """Subjects of a kind with a result since then; the batch's new ones are counted in."""
 
     def refusal(self, one: Valid) -> str | None:
         """Why this result is too much, in words; None when it may be stored."""
@@ -31,13 +38,21 @@ class SchoolQuota:
         key = (self._school, subject, kind)
         if self._database.execute("SELECT 1 FROM latest WHERE school = ? AND subject = ? AND kind = ?", key).fetchone():
             return None
-        if kind not in self._of_kind:
-            sql = "SELECT count(*) FROM latest WHERE school = ? AND kind = ?"
-            self._of_kind[kind] = self._database.execute(sql, (self._school, kind)).fetchone()[0]
-        if self._of_kind[kind] >= self._quotas.subjects_of_one_kind:
+        late = (
+            micros(one.result.started_at) < self._recent_since and one.result.validity is not Validity.CLOCK_UNTRUSTED
+        )
+        # whoever dates new subjects back gets no room besides what is counted
+        if self._subjects(kind, 0 if late else self._recent_since) >= self._quotas.subjects_of_one_kind:
             return f"quota: more than {self._quotas.subjects_of_one_kind} subjects of kind {kind} in one school"
-        self._of_kind[kind] += 1
+        for since in (0,) if late else (0, self._recent_since):
+            self._of_kind[kind, since] = self._subjects(kind, since) + 1
         return None
+
+    def _subjects(self, kind: str, since: int) -> int:
+        if (kind, since) not in self._of_kind:
+            sql = "SELECT count(*) FROM latest WHERE school = ? AND kind = ? AND any_started_at >= ?"
+            self._of_kind[kind, since] = self._database.execute(sql, (self._school, kind, since)).fetchone()[0]
+        return self._of_kind[kind, since]
 
     def count(self, one: Valid) -> None:
         """This result is stored."""

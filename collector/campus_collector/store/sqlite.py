@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import msgspec
 from campus_collector.ledger.problem import CONSOLE, Event, What
 from campus_collector.store.chain import Chain, Growing
 from campus_collector.store.coordination import Lease
-from campus_collector.store.database import COPIED_WITHOUT_LOG, Database, micros, moment_of
+from campus_collector.store.database import Database, micros, moment_of
 from campus_collector.store.evidence import EvidenceTable, await_judgement
 from campus_collector.store.identity import note_boot
 from campus_collector.store.interface import (
@@ -24,16 +25,20 @@ from campus_collector.store.interface import (
     Batch,
     BatchOutcome,
     Change,
+    Enrolment,
     Latest,
+    MissingLog,
     Principal,
     QuarantinedRow,
     Quotas,
     School,
+    StoreBusy,
     StoreUnavailable,
     Subject,
 )
 from campus_collector.store.inventory import InventoryTable
 from campus_collector.store.ledger import LedgerTable, append, prepare
+from campus_collector.store.missing_log import missing_log, note_receipt
 from campus_collector.store.monthly import MonthlyTable
 from campus_collector.store.people import PeopleTable
 from campus_collector.store.quota import SchoolQuota
@@ -107,10 +112,10 @@ class SqliteStore:
 
         self._database.write(work)
 
-    def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Principal | None:
-        """In one piece: two gateways that come at once cannot both have it."""
+    def redeem_code(self, code_hash: bytes, token_hash: bytes, now: datetime) -> Enrolment | None:
+        """In one commit: of two gateways that come at once only one gets a token, and nothing that a code is spent for is read after it."""
 
-        def work(database: sqlite3.Connection) -> Principal | None:
+        def work(database: sqlite3.Connection) -> Enrolment | None:
             row = database.execute(
                 "UPDATE enroll_code SET used_at = ?2 WHERE hash = ?1 AND used_at IS NULL AND expires_at > ?2"
                 " RETURNING school, town",
@@ -129,10 +134,11 @@ class SqliteStore:
             _announce_school(database, school, town)
             _note(database, now, school, "agent_enrolled", school)
             self._database.note(Change(announced=frozenset({school})))
-            return Principal(school, school)
+            (town,) = database.execute("SELECT town FROM school WHERE id = ?", (school,)).fetchone()
+            return Enrolment(Principal(school, school), town)
 
-        redeemed: Principal | None = self._database.write(work)
-        return redeemed
+        enrolment: Enrolment | None = self._database.write(work)
+        return enrolment
 
     def revoke_tokens(self, school: str, now: datetime) -> int:
         """All of a school's tokens."""
@@ -314,10 +320,10 @@ class SqliteStore:
             with suppress(StoreUnavailable):  # then it runs out
                 lease.give_back()
 
-    def copied_without_log(self) -> datetime | None:
+    def missing_log(self) -> MissingLog | None:
         """See `interface.Store`."""
-        row = self._database.one("SELECT value FROM mark WHERE name = ?", (COPIED_WITHOUT_LOG,))
-        return moment_of(row[0]) if row else None
+        with self._database.reading() as connection:
+            return missing_log(connection)
 
     def quarantine_rows(self, school: str | None, limit: int) -> list[QuarantinedRow]:
         """Newest first."""
@@ -343,11 +349,20 @@ class SqliteStore:
         self._database.one("SELECT count(*) FROM migration")
         if monotonic() - self._database.last_commit_at >= CHECK_SECONDS and self._checking.acquire(blocking=False):
             try:
-                self._database.write(lambda connection: add_total(connection, "check", "", 1), CHECK_WRITE_SECONDS)
+                self._check_writing()
             finally:
                 self._checking.release()
         if self._database.trouble:
             raise StoreUnavailable(self._database.trouble)
+
+    def _check_writing(self) -> None:
+        """Raises StoreUnavailable. Nobody needs to know what becomes of this write: a commit that hangs is not waited for."""
+        future = self._database.submit(lambda connection: add_total(connection, "check", "", 1))
+        try:
+            future.result(CHECK_WRITE_SECONDS)
+        except FutureTimeout:
+            future.cancel()
+            raise StoreBusy(f"{self._database.path}: not written within {CHECK_WRITE_SECONDS:.0f} s") from None
 
     def close(self) -> None:
         """What is queued is committed first."""
@@ -359,6 +374,8 @@ class SqliteStore:
         touched: set[tuple[str, str, str]] = set()
         chain = Growing(database, school, batch.received_at)
         fits = chain.fits(batch.claimed, batch.received_at)
+        if batch.claimed is not None and fits is not None:
+            note_receipt(database, school, batch.claimed.sequence, fits)
         quota = SchoolQuota(database, school, batch.received_at, self._quotas)
         beyond: list[Quarantined] = []
         bad = list(batch.bad)

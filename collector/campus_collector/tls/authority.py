@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from campus_wire.files import make_folder, write_whole
+
 CA_FILE, CA_KEY_FILE, CERT_FILE, KEY_FILE = "ca.pem", "ca-key.pem", "cert.pem", "key.pem"
 CA_DAYS, CERT_DAYS = 3650, 397
 BACKDATED = timedelta(hours=1)
@@ -33,7 +35,7 @@ class Made:
 
 def make_authority(folder: Path, names: Sequence[str], now: datetime) -> Made:
     """A new authority and certificate in a folder that has none. Raises FileExistsError, OSError, ValueError (a bad name)."""
-    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    make_folder(folder)
     for name in (CA_FILE, CA_KEY_FILE, CERT_FILE, KEY_FILE):
         if (folder / name).exists():
             raise FileExistsError(17, os.strerror(17), str(folder / name))
@@ -134,13 +136,6 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, octets: bytes, mode: int) -> None:
-    """Whole or not at all; the folder's owner and group are taken over, so that the service may read its key."""
-    beside = path.with_name(f".{path.name}.part")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(octets)
-    os.chmod(beside, mode)
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(beside, 0 if mode == 0o600 else owner.st_uid, owner.st_gid)
-    beside.replace(path)
+    """Its folder's owner may read it; what root writes with mode 600, the authority's key, stays root's."""
+    keeps_root = os.geteuid() == 0 and mode == 0o600
+    write_whole(path, octets, mode, (0, path.parent.stat().st_gid) if keeps_root else None)

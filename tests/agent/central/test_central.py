@@ -210,7 +210,9 @@ def test_what_is_kept_as_root_goes_nowhere_else(tmp_path: Path) -> None:
     """The folder belongs to the service's user: a link planted there must not lead root's pen to another file."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    (tmp_path / f".{CENTRAL_FILE}.part").symlink_to(victim)
-    with pytest.raises(OSError, match="symbolic link"):
-        central.keep(b"{}", tmp_path)
+    for name in (f".{CENTRAL_FILE}.part", CENTRAL_FILE):
+        (tmp_path / name).symlink_to(victim)
+    central.keep(b"{}", tmp_path)
     assert victim.read_text() == "precious"
+    assert not (tmp_path / CENTRAL_FILE).is_symlink()
+    assert central.kept(tmp_path) == b"{}"

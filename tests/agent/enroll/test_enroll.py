@@ -14,7 +14,6 @@ import pytest
 
 from campus_agent.cli import main
 from campus_agent.config import load_config
-from campus_agent.enroll import own
 from campus_agent.schedule.segment import alone
 from campus_agent.ship.connection import Connection
 from campus_collector.cli import main as bureau
@@ -140,19 +139,6 @@ def test_a_private_authority_is_pinned_by_its_fingerprint(tmp_path: Path, capsys
         )
         connection.close()
         assert answer.status == 200
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
-def test_giving_a_file_to_the_service_follows_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campus_agent.enroll.SERVICE_USER", "nobody")
-    victim, link, own_file = tmp_path / "victim", tmp_path / "central.json", tmp_path / "token"
-    victim.write_text("precious")
-    own_file.write_text("x")
-    link.symlink_to(victim)
-    own(link)
-    own(own_file)
-    assert victim.stat().st_uid == 0
-    assert own_file.stat().st_uid == pwd.getpwnam("nobody").pw_uid
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from campus_collector.cli import main
 from campus_collector.enroll.codes import LETTERS, code_hash, grouped, new_code, plain
 from campus_collector.enroll.routes import MAX_TRIES, WINDOW_SECONDS
-from campus_collector.store.interface import Principal
+from campus_collector.store.interface import Enrolment, Principal, StoreUnavailable
 from campus_wire.codec import compress
-from tests.collector.world import Answer, World, envelope, throughput
+from tests.collector.world import Answer, World, envelope, store_away, throughput
 
 
 def ask(world: World, code: str, **more: object) -> Answer:
@@ -37,6 +37,19 @@ def test_a_code_is_exchanged_for_a_token_that_works(world: World) -> None:
     assert sent.status == 200
     other = world.post(envelope(throughput(school="s001"), agent_id="s009", announcement=None), said["token"])
     assert other.status != 200 or other.json["stored"] == 0, "another school's subject is refused"
+
+
+def test_nothing_is_read_after_the_code_is_spent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that fails then would cost the code, and the gateway has no token."""
+
+    def fails(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    code = issue(world, "s001", town=None)
+    for name in ("schools", "agents"):
+        monkeypatch.setattr(world.service.store, name, fails)
+    answer = ask(world, code)
+    assert (answer.status, answer.json["town"]) == (201, "t02")
 
 
 def test_it_is_good_once(world: World) -> None:
@@ -79,6 +92,13 @@ def test_guessing_is_slowed_down(world: World) -> None:
     refused = ask(world, code)
     assert refused.status == 429
     assert int(refused.headers["retry-after"]) <= WINDOW_SECONDS
+
+
+def test_tries_that_the_store_could_not_look_at_do_not_count(world: World) -> None:
+    code = issue(world)
+    with store_away(world):
+        assert {ask(world, code).status for _ in range(MAX_TRIES + 2)} == {503}
+    assert ask(world, code).status == 201
 
 
 @pytest.mark.parametrize(
@@ -129,8 +149,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 
 def test_a_code_is_the_schools_own(world: World) -> None:
     code = issue(world, "s001")
-    redeemed = world.service.store.redeem_code(code_hash(plain(code) or ""), b"t" * 32, datetime.now(UTC))
-    assert redeemed == Principal("s001", "s001")
+    enrolment = world.service.store.redeem_code(code_hash(plain(code) or ""), b"t" * 32, datetime.now(UTC))
+    assert enrolment == Enrolment(Principal("s001", "s001"), "t09")
 
 
 def test_what_is_too_large_or_packed_to_be_is_refused(world: World) -> None:

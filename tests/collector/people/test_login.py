@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campus_collector.cli import main
+from campus_collector.people.doors import MAX_ATTEMPTS
 from campus_collector.people.passwords import fits, hash_of, stronger, weakness
 from campus_collector.store.interface import Person
 from tests.collector.ledger.test_routes import Browser
-from tests.collector.world import World
+from tests.collector.world import World, store_away
 
 SENTENCE = "明天下午三点在县里开会讨论"
 
@@ -231,6 +232,15 @@ def test_two_hundred_guesses_at_once_are_two_hundred(world: World) -> None:
         thread.join()
     assert statuses.count(401) == 10
     assert statuses.count(429) == 50
+
+
+def test_a_right_password_that_the_store_could_not_look_at_does_not_count(world: World) -> None:
+    admit(world)
+    with store_away(world):
+        assert {Browser(world).post("/login", name="王五", password=SENTENCE)[0] for _ in range(MAX_ATTEMPTS + 2)} == {
+            503
+        }
+    assert Browser(world).post("/login", name="王五", password=SENTENCE)[0] == 303
 
 
 def test_people_of_an_older_database_are_kept(tmp_path: object) -> None:

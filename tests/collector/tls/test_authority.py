@@ -1,5 +1,6 @@
 """A private authority: what it makes is accepted by OpenSSL for its names only; renewal changes nothing for who knows it."""
 
+import os
 import socket
 import ssl
 import stat
@@ -65,6 +66,14 @@ def test_keys_are_not_for_everybody(tmp_path: Path) -> None:
         name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ca-key.pem", "key.pem", "ca.pem", "cert.pem")
     }
     assert modes == {"ca-key.pem": 0o600, "key.pem": 0o640, "ca.pem": 0o644, "cert.pem": 0o644}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_makes_belongs_to_the_service_and_the_authority_s_key_to_root(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65_534, 65_534)
+    make_authority(tmp_path / "tls", NAMES, datetime.now(UTC))
+    owners = {file.name: file.stat().st_uid for file in (tmp_path / "tls").iterdir()}
+    assert owners == {"ca-key.pem": 0, "ca.pem": 65_534, "key.pem": 65_534, "cert.pem": 65_534}
 
 
 def test_renewal_needs_nothing_of_the_gateways(tmp_path: Path) -> None:
