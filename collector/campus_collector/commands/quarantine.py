@@ -32,7 +32,7 @@ def register(commands: Commands) -> None:
 
 
 def _quarantine(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    store = SqliteStore(config.database)
+    store = SqliteStore(config.database, must_exist=True)
     try:
         counts, rows = store.quarantine_counts(), store.quarantine_rows(arguments.school, arguments.last)
     finally:
