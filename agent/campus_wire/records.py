@@ -17,7 +17,8 @@ from campus_wire.failures import Failure, SkipReason, Validity
 from campus_wire.ids import ID_PATTERN
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN)]
-ResultId = Annotated[str, Meta(min_length=1, max_length=96, pattern=r"^[A-Za-z0-9_.:-]+\Z")]
+RESULT_ID_PATTERN = r"^[A-Za-z0-9_.:-]+\Z"
+ResultId = Annotated[str, Meta(min_length=1, max_length=96, pattern=RESULT_ID_PATTERN)]
 Moment = Annotated[datetime, Meta(tz=True)]
 """A time with its zone: without one it names no moment."""
 Word = Annotated[str, Meta(max_length=300)]
@@ -26,6 +27,8 @@ Seconds = Annotated[float, Meta(ge=0, le=1e12)]
 SignedSeconds = Annotated[float, Meta(ge=-1e12, le=1e12)]
 Ratio = Annotated[float, Meta(ge=0, le=1)]
 Rate = Annotated[float, Meta(ge=0, le=1e13)]
+
+SHA256_PATTERN = r"^[0-9a-f]{64}\Z"
 
 MAX_INTERVALS = 1000
 Segment = Literal["classroom", "uplink"]
@@ -163,7 +166,8 @@ class ServiceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     leads_to: Annotated[str, Meta(max_length=500)] | None = None
 
 
-Reading = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")]
+READING_PATTERN = r"^[a-z][a-z0-9_]{0,63}\Z"
+Reading = Annotated[str, Meta(pattern=READING_PATTERN)]
 ShortText = Annotated[str, Meta(max_length=120)]
 
 
@@ -367,12 +371,21 @@ def bytes_of_record(record: object) -> int:
 
 
 def outcome_of(result: Result) -> Outcome:
-    """In which of the four heaps is this result counted? Exactly one, in this order. `ok` without a record says nothing: invalid."""
+    """In which of the four heaps is this result counted? Exactly one, in this order. `ok` without a record says nothing: invalid.
+
+    Such a result is malformed (`says_nothing`); collectors up to 0.2.1 stored it.
+    """
     if result.skipped is not None:
         return "skipped"
     if result.failure is not None:
         return "failed"
     return "ok" if result.validity is Validity.OK and getattr(result, "record", None) is not None else "invalid"
+
+
+def says_nothing(result: Result) -> bool:
+    """Is it `ok`, with neither the record of its kind nor a failure nor a reason why it was skipped? The contract allows no such result."""
+    empty = getattr(result, "record", None) is None and result.failure is None and result.skipped is None
+    return empty and result.validity is Validity.OK
 
 
 class AnnouncedClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -419,7 +432,7 @@ class ChainHead(msgspec.Struct, frozen=True):
     """How far a school's chain of results reaches: the number of its last result, and the head there (SHA-256, hexadecimal)."""
 
     sequence: Count
-    head: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    head: Annotated[str, Meta(pattern=SHA256_PATTERN)]
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

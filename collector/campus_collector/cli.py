@@ -32,7 +32,7 @@ from campus_collector.commands import (
     verify,
 )
 from campus_collector.config import CollectorConfig, load_config
-from campus_collector.store.interface import Principal, StoreUnavailable, StoreUnusable
+from campus_collector.store.interface import Principal, StoreError
 from campus_wire.language import Language, Text, from_environment
 from campus_wire.logs import configure_logging
 from campus_wire.settings import ConfigurationError
@@ -78,9 +78,9 @@ def _run_command(argv: Sequence[str] | None, language: Language) -> int:
     except ConfigurationError as error:
         print(error.in_(language), file=sys.stderr)
         return EXIT_USAGE
-    except (StoreUnavailable, StoreUnusable) as error:
+    except StoreError as error:
         text = Text("the database cannot be used: {error}", "数据库无法使用：{error}")
-        print(f"campus-collector: {text.in_(language, error=error)}", file=sys.stderr)
+        print(f"campus-collector: {text.in_(language, error=error.in_(language))}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
@@ -186,7 +186,7 @@ def _agent_token(arguments: argparse.Namespace, config: CollectorConfig, languag
         return EXIT_USAGE
     now = datetime.now(UTC)
     expires = now + timedelta(days=arguments.valid_days) if arguments.valid_days else None
-    store = SqliteStore(config.database)
+    store = SqliteStore(config.database, must_exist=arguments.revoke)
     try:
         if arguments.revoke:
             count = store.revoke_tokens(arguments.school, now)
@@ -214,7 +214,7 @@ def _judge(arguments: argparse.Namespace, config: CollectorConfig, language: Lan
     from campus_collector.service import open_service
 
     month = month_from(arguments.month, config)
-    service = open_service(config)
+    service = open_service(config, must_exist=True)
     try:
         said = compliance_json(service, month)
         if arguments.json:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from campus_collector.ingest.reasons import reason_words, without_patterns
 from campus_collector.store.interface import QuarantinedRow
 from campus_wire.language import Text
 
@@ -20,7 +21,8 @@ def as_json(one: QuarantinedRow) -> dict[str, Any]:
         "school": one.school,
         "received_at": one.received_at.isoformat(),
         "id": one.id,
-        "reason": one.reason,
+        "reason": without_patterns(one.reason),
+        "reason_zh": reason_words(one.reason).zh,
         "begins": begin_of(one),
     }
 

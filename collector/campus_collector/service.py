@@ -45,10 +45,10 @@ class Service:
     certificate: ServedCertificate | None
 
 
-def open_service(config: CollectorConfig) -> Service:
-    """Load the policy, open the store. Raises ConfigurationError, StoreUnusable, StoreUnavailable."""
+def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Service:
+    """Load the policy, open the store; a new one is begun unless it `must_exist`. Raises ConfigurationError, StoreUnusable, StoreUnavailable."""
     policy = load_policy(config.policy_file)
-    store = SqliteStore(config.database, config.quotas)
+    store = SqliteStore(config.database, config.quotas, must_exist=must_exist)
     slots = open_book(config.slot_bits_per_second, config.database)
     verdicts = Verdicts(store, policy, config.timezone)
     ingest = _ingest_histogram()

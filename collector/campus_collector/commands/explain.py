@@ -35,7 +35,7 @@ def _explain(arguments: argparse.Namespace, config: CollectorConfig, language: L
 
     month = month_from(arguments.month, config)
     given = f"{arguments.school}/{arguments.subject}" if arguments.school else arguments.subject
-    service = open_service(config)
+    service = open_service(config, must_exist=True)
     try:
         found = find_subjects(service, arguments.target, given, month)
         if len(found) != 1:

@@ -10,7 +10,7 @@ from pathlib import Path
 from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands
 from campus_collector.config import CollectorConfig
 from campus_collector.inventory.model import Inventory
-from campus_collector.store.interface import Store
+from campus_collector.store.interface import NoDatabase, Store
 from campus_wire.language import Language, Text
 from campus_wire.usage import day_argument
 
@@ -62,15 +62,14 @@ def register(commands: Commands) -> None:
 def _import(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     from campus_collector.inventory.errors import Unreadable
     from campus_collector.inventory.intake import read_file
-    from campus_collector.store.sqlite import SqliteStore
 
     today = datetime.now(config.timezone).date()
     since = _since(arguments.since, today, language)
     if since is None:
         return EXIT_USAGE
-    store = SqliteStore(config.database)
+    store = _store_to_import(config, dry_run=arguments.dry_run)
     try:
-        before = store.inventory.current()
+        before = store.inventory.current() if store is not None else Inventory()
         try:
             whole, mistakes, aside = read_file(arguments.path, before)
         except Unreadable as error:
@@ -84,7 +83,18 @@ def _import(arguments: argparse.Namespace, config: CollectorConfig, language: La
             print(text.in_(language, place=place), file=sys.stderr)
         return _apply(store, before, whole, datetime.combine(since, time(), config.timezone), arguments, language)
     finally:
-        store.close()
+        if store is not None:
+            store.close()
+
+
+def _store_to_import(config: CollectorConfig, *, dry_run: bool) -> Store | None:
+    """The store, begun where there is none; None for a dry run where there is none, which begins nothing. Raises StoreError."""
+    from campus_collector.store.sqlite import SqliteStore
+
+    try:
+        return SqliteStore(config.database, must_exist=dry_run)
+    except NoDatabase:
+        return None
 
 
 def _since(given: date | None, today: date, language: Language) -> date | None:
@@ -108,7 +118,7 @@ def _print_mistakes(mistakes: list[str], language: Language, *, as_json: bool) -
 
 
 def _apply(
-    store: Store,
+    store: Store | None,
     before: Inventory,
     whole: Inventory,
     since: datetime,
@@ -133,7 +143,7 @@ def _apply(
         if not arguments.dry_run:
             return EXIT_FAILED
     applied = bool(made) and not arguments.dry_run
-    if applied:
+    if applied and store is not None:
         put_in_force(store, whole, made, getpass.getuser(), datetime.now(UTC), since)
     if arguments.json:
         begin, end = exemptions(made)
@@ -155,7 +165,7 @@ def _apply(
 def _export(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     from campus_collector.store.sqlite import SqliteStore
 
-    store = SqliteStore(config.database)
+    store = SqliteStore(config.database, must_exist=True)
     try:
         return _written(store.inventory.current(), arguments.path, arguments.lang, language)
     finally:

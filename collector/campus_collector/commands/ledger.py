@@ -49,7 +49,7 @@ def _ledger(arguments: argparse.Namespace, config: CollectorConfig, language: La
     from campus_collector.store.interface import StoreBusy
 
     today = datetime.now(config.timezone).date()
-    service = open_service(config)
+    service = open_service(config, must_exist=True)
     meter = Meter(Text("looking through the days", "正在逐日核对"), language)
     try:
         try:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sqlite3
+import sys
 from contextlib import closing
 
 from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands
@@ -19,13 +20,19 @@ def register(commands: Commands) -> None:
 
 def _migrations(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     """Looks only: nothing is applied, and a database that is not there is not made."""
-    from campus_collector.store.files import read_only
+    from campus_collector.store.files import holds_something, not_ours, read_only
+    from campus_collector.store.interface import NoDatabase
     from campus_collector.store.migrate import shipped
 
     done: dict[str, str] = {}
-    if config.database.exists():
-        with closing(sqlite3.connect(read_only(config.database), uri=True)) as database:
-            done = dict(database.execute("SELECT name, applied_at FROM migration ORDER BY name").fetchall())
+    if holds_something(config.database):
+        try:
+            with closing(sqlite3.connect(read_only(config.database), uri=True)) as database:
+                done = dict(database.execute("SELECT name, applied_at FROM migration ORDER BY name").fetchall())
+        except sqlite3.Error as error:
+            raise not_ours(config.database, error) from None
+    else:
+        print(NoDatabase(config.database).in_(language), file=sys.stderr)
     known = [one.name for one in shipped("sqlite")]
     said = [{"name": name, "applied_at": done.get(name), "known": name in known} for name in sorted({*done, *known})]
     if arguments.json:

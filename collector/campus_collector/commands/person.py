@@ -108,7 +108,7 @@ def _add(arguments: argparse.Namespace, config: CollectorConfig, language: Langu
         return True
 
     try:
-        _with_people(config, work)
+        _with_people(config, work, must_exist=False)
     except Taken as taken:
         text = Text("this identity is {name}'s already", "该标识已属于 {name}")
         print(text.in_(language, name=taken), file=sys.stderr)
@@ -176,10 +176,12 @@ def _asked(name: str, language: Language) -> str | None:
     return password
 
 
-def _with_people(config: CollectorConfig, work: "Callable[[PeopleTable, datetime], bool]") -> bool:
+def _with_people(
+    config: CollectorConfig, work: "Callable[[PeopleTable, datetime], bool]", *, must_exist: bool = True
+) -> bool:
     from campus_collector.store.sqlite import SqliteStore
 
-    store = SqliteStore(config.database)
+    store = SqliteStore(config.database, must_exist=must_exist)
     try:
         return work(store.people, datetime.now(UTC))
     finally:

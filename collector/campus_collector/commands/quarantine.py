@@ -5,6 +5,7 @@ import json
 
 from campus_collector.commands import EXIT_OK, Commands
 from campus_collector.config import CollectorConfig
+from campus_collector.ingest.reasons import reason_words
 from campus_collector.judge.table import aligned
 from campus_collector.quarantine import as_json, count_words, printable
 from campus_collector.store.sqlite import SqliteStore
@@ -32,7 +33,7 @@ def register(commands: Commands) -> None:
 
 
 def _quarantine(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    store = SqliteStore(config.database)
+    store = SqliteStore(config.database, must_exist=True)
     try:
         counts, rows = store.quarantine_counts(), store.quarantine_rows(arguments.school, arguments.last)
     finally:
@@ -47,7 +48,14 @@ def _quarantine(arguments: argparse.Namespace, config: CollectorConfig, language
         lines = [[one.in_(language) for one in HEADINGS]]
         for one in rows:
             moment = one.received_at.astimezone(config.timezone).strftime("%Y-%m-%d %H:%M:%S")
-            lines.append([moment, printable(one.school), printable(one.id or "—"), printable(one.reason)])
+            lines.append(
+                [
+                    moment,
+                    printable(one.school),
+                    printable(one.id or "—"),
+                    printable(reason_words(one.reason).in_(language)),
+                ]
+            )
         print(aligned(lines))
         print(count_words(counts).in_(language))
     return EXIT_OK

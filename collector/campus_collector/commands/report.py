@@ -59,7 +59,7 @@ def _report(arguments: argparse.Namespace, config: CollectorConfig, language: La
         print(text.in_(language, all=", ".join(FORMS), given=arguments.format), file=sys.stderr)
         return EXIT_USAGE
     month = month_from(arguments.month, config)
-    service = open_service(config)
+    service = open_service(config, must_exist=True)
     try:
         book = Book(service)
         if arguments.verify:

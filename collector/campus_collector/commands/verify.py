@@ -47,7 +47,7 @@ def _verify(arguments: argparse.Namespace, config: CollectorConfig, language: La
         print(text.in_(language, given=str(error)), file=sys.stderr)
         return EXIT_USAGE
     meter = Meter(Text("verifying", "正在校验"), language)
-    service = open_service(config)
+    service = open_service(config, must_exist=True)
     try:
         found = verify(service, arguments.school, meter, given)
     finally:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from campus_collector.agents import json_body, principal_of
 from campus_collector.enroll.codes import code_hash, plain
 from campus_collector.http import HttpProblem, in_thread, json_response
+from campus_collector.ingest.reasons import without_patterns
 from campus_collector.ingest.tokens import bearer, new_token, token_hash
 from campus_collector.rate_limit import RateLimiter
 from campus_collector.service import Service
@@ -37,7 +38,7 @@ def routes(service: Service) -> list[Route]:
         try:
             asked = msgspec.json.decode(body, type=EnrollRequest)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise HttpProblem(400, "Bad enrolment", str(error)[:300]) from None
+            raise HttpProblem(400, "Bad enrolment", without_patterns(str(error))[:300]) from None
         letters, token, now = plain(asked.code), new_token(), datetime.now(UTC)
         async with limiter.attempt(address) as attempt:
             redeem = partial(service.store.redeem_code, token_hash=token_hash(token), now=now)

@@ -6,10 +6,11 @@ from typing import TypeVar
 
 import msgspec
 
+from campus_collector.ingest.reasons import without_patterns
 from campus_collector.store.interface import Bad, Valid
 from campus_wire.codec import WireError, decode_result
 from campus_wire.failures import Validity
-from campus_wire.records import AgentState, Announcement, AnyResult, Quarantined
+from campus_wire.records import AgentState, Announcement, AnyResult, Quarantined, says_nothing
 from campus_wire.text import printable_line
 
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
@@ -18,6 +19,7 @@ EARLIEST_CLOCK, LATEST_CLOCK = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 
 LATEST_AHEAD = timedelta(minutes=10)
 MAX_RESULT_BYTES = 256 * 1024
 MAX_KEPT_BAD_BYTES = 16 * 1024
+MAX_REASON_LETTERS = 500
 
 
 class _Id(msgspec.Struct):
@@ -36,9 +38,9 @@ def examine(
         try:
             result = _one(octets, school, now)
         except WireError as error:
-            known = _id_of(octets)
-            bad.append(Bad(known, str(error)[:500], octets[:MAX_KEPT_BAD_BYTES]))
-            quarantined.append(Quarantined(known, str(error)[:500], index))
+            known, reason = _id_of(octets), without_patterns(str(error))[:MAX_REASON_LETTERS]
+            bad.append(Bad(known, reason, octets[:MAX_KEPT_BAD_BYTES]))
+            quarantined.append(Quarantined(known, reason, index))
         else:
             valid.append(Valid(result, octets))
     return valid, bad, quarantined
@@ -72,6 +74,8 @@ def _one(octets: bytes, school: str, now: datetime) -> AnyResult:
         raise WireError("another_school", f"subject of another school: {result.school}, the token is for {school}")
     if not EARLIEST_CLOCK <= result.started_at < LATEST_CLOCK:
         raise WireError("no_time", f"started_at {result.started_at.isoformat()} is no time any clock shows")
+    if says_nothing(result):
+        raise WireError("says_nothing", "validity is ok, but there is neither a record nor a failure")
     if result.validity is Validity.CLOCK_UNTRUSTED:
         return result
     if result.started_at > now + LATEST_AHEAD:

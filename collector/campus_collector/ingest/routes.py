@@ -17,6 +17,7 @@ from campus_collector.agents import Body, busy, principal_of, read_body, unpack_
 from campus_collector.http import HttpProblem
 from campus_collector.ingest.admission import Admission, TooMany
 from campus_collector.ingest.examine import cleaned, examine
+from campus_collector.ingest.reasons import without_patterns
 from campus_collector.service import Service
 from campus_collector.store.interface import Batch, Principal, StoreUnavailable
 from campus_wire.codec import MAX_BODY_BYTES, TooLarge, WireError, decode_envelope, encode_receipt
@@ -83,7 +84,7 @@ def _read(principal: Principal, body: Body, now: datetime) -> tuple[Batch, list[
         raise HttpProblem(413, "Batch too large", str(error)) from None
     except WireError as error:
         status, title = (422, "Unknown schema version") if error.code == "schema_version" else (400, "Bad batch")
-        raise HttpProblem(status, title, str(error)) from None
+        raise HttpProblem(status, title, without_patterns(str(error))) from None
     valid, bad, quarantined = examine(envelope.results, principal.school, now)
     batch = Batch(
         principal,

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from campus_collector.agents import json_body, principal_of
 from campus_collector.http import HttpProblem, json_response
+from campus_collector.ingest.reasons import without_patterns
 from campus_collector.service import Service
 from campus_collector.slots.book import Full
 from campus_collector.slots.restart import remember_end
@@ -35,7 +36,7 @@ def routes(service: Service) -> list[Route]:
         try:
             asked = msgspec.json.decode(body, type=SlotRequest)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise HttpProblem(400, "Bad slot request", str(error)[:300]) from None
+            raise HttpProblem(400, "Bad slot request", without_patterns(str(error))[:300]) from None
         with lock:
             now = monotonic()
             made = book.reserve(principal.school, asked.seconds, asked.bits_per_second, asked.latest_start_seconds, now)

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from campus_collector.store.files import read_only, untouched, was_copied_without_log
-from campus_collector.store.interface import StoreUnavailable, StoreUnusable
+from campus_collector.store.files import holds_something, not_ours, read_only, untouched, was_copied_without_log
+from campus_collector.store.interface import NoDatabase, StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import shipped
 from campus_wire.files import file_mode_of, follow_owner, make_folder, publish
 
@@ -49,8 +49,8 @@ def backup(database: Path, target: Path, step: Step | None = None, seconds: floa
 
     Raises StoreUnavailable, StoreUnusable, FileExistsError, NoRoom, OSError; TooSlow when it takes longer than `seconds`.
     """
-    if not database.is_file():
-        raise StoreUnavailable(f"{database}: there is no database")
+    if not holds_something(database):
+        raise NoDatabase(database)
     return _copy(database, target, step, seconds)
 
 
@@ -162,7 +162,7 @@ def _must_be_ours(copy: Path, until: float | None = None) -> None:
             applied = {row[0] for row in database.execute("SELECT name FROM migration")}
     except sqlite3.Error as error:
         _must_be_in_time(until)
-        raise StoreUnusable(f"{copy}: is no database of the collector: {error}") from None
+        raise not_ours(copy, error) from None
     unknown = sorted(applied - {one.name for one in shipped("sqlite")})
     if unknown or not applied:
         raise StoreUnusable(

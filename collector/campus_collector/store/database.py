@@ -19,8 +19,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from campus_collector.store.coordination import changes_after, last_change, record_changes
-from campus_collector.store.files import lacks_its_log, prepare_file, read_only, was_copied_without_log, why_not_usable
-from campus_collector.store.interface import Change, StoreBusy, StoreUnavailable, StoreUnusable
+from campus_collector.store.files import (
+    holds_something,
+    lacks_its_log,
+    not_ours,
+    prepare_file,
+    read_only,
+    was_copied_without_log,
+    why_not_usable,
+)
+from campus_collector.store.interface import Change, NoDatabase, StoreBusy, StoreUnavailable
 from campus_collector.store.migrate import migrate, shipped
 from campus_collector.store.missing_log import note_missing_log
 
@@ -44,8 +52,13 @@ class Refused(Exception):
 class Database:
     """Read from any thread, write by handing in work."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file and bring it up to date. Raises StoreUnusable, StoreUnavailable."""
+    def __init__(self, path: Path, *, must_exist: bool = False) -> None:
+        """Open the file and bring it up to date; begin it when it is not there, unless it `must_exist`.
+
+        Raises StoreUnusable, StoreUnavailable, of which NoDatabase.
+        """
+        if must_exist and not holds_something(path):
+            raise NoDatabase(path)
         self.path = path
         self._local = threading.local()
         self._listeners: list[Callable[[Change], None]] = []
@@ -64,8 +77,9 @@ class Database:
         try:
             self._seen = self._open()
         except sqlite3.DatabaseError as error:
-            kind = StoreUnavailable if isinstance(error, sqlite3.OperationalError) else StoreUnusable
-            raise kind(f"{path}: {why_not_usable(path) or error}") from None
+            if not isinstance(error, sqlite3.OperationalError):
+                raise not_ours(path, error) from None
+            raise StoreUnavailable(f"{path}: {why_not_usable(path) or error}") from None
         except OSError as error:
             raise StoreUnavailable(f"{path}: {why_not_usable(path) or error.strerror or error}") from None
         self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)

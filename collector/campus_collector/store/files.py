@@ -7,7 +7,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from campus_collector.store.interface import StoreUnusable
 from campus_wire.files import file_mode_of, follow_owner, make_folder
+from campus_wire.language import Text
 
 LOOKS, LOOK_AGAIN_SECONDS = 4, 0.1
 SIDE_FILES = ("-wal", "-shm")
@@ -15,9 +17,24 @@ _WAL_VERSIONS = b"\x02\x02"
 """Octets 18 and 19 of a database in WAL mode (https://www.sqlite.org/fileformat.html, 1.3)."""
 
 
+def not_ours(path: Path, reason: object) -> StoreUnusable:
+    """The refusal of a file that is no database of this program; `reason` is in SQLite's own words."""
+    return StoreUnusable(
+        Text(f"{path}: {reason}: it is no database of the collector", f"{path}：不是采集端的数据库（{reason}）")
+    )
+
+
 def read_only(path: Path) -> str:
     """SQLite's URI of a file that is only read; `?`, `#` and `%` in the path stand for themselves."""
     return f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
+
+
+def holds_something(path: Path) -> bool:
+    """Is there a file with content? An empty one is what a `touch`, or a program that ended at once, leaves: no database yet."""
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def prepare_file(path: Path) -> None:

@@ -62,9 +62,9 @@ JUDGED_KINDS = frozenset({"throughput", "service", "room", "port"})
 class SqliteStore:
     """See `interface.Store`."""
 
-    def __init__(self, path: Path, quotas: Quotas | None = None) -> None:
-        """Open or make the file and bring it up to date. Raises StoreUnusable, StoreUnavailable."""
-        self._database = Database(path)
+    def __init__(self, path: Path, quotas: Quotas | None = None, *, must_exist: bool = False) -> None:
+        """Open the file and bring it up to date; begin it when it is not there, unless it `must_exist`. Raises StoreUnusable, StoreUnavailable."""
+        self._database = Database(path, must_exist=must_exist)
         self._quotas = quotas or Quotas()
         self.evidence = EvidenceTable(self._database)
         self.inventory = InventoryTable(self._database)

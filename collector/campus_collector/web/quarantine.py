@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from campus_collector.ingest.reasons import reason_words
 from campus_collector.people.people import reach_of
 from campus_collector.quarantine import begin_of, printable
 from campus_collector.service import Service
@@ -41,7 +42,7 @@ def routes(service: Service) -> list[Route]:
                         one.received_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
                         one.school,
                         printable(one.id or ""),
-                        printable(one.reason),
+                        printable(reason_words(one.reason).in_(language)),
                         begin_of(one),
                     )
                     for one in rows[:SHOWN_ROWS]

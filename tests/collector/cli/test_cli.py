@@ -37,7 +37,7 @@ def test_a_token_is_printed_alone_and_can_be_revoked(tmp_path: Path) -> None:
         (("judge", "--month", "2026-11", "--config", "/nowhere.toml"), 2, "/nowhere.toml: 1 mistake(s)"),
         (("nonsense",), 2, "invalid choice"),
         (("ledger", "--until", "last week"), 2, "must be a day like 2026-09-01"),
-        (("ledger", "--until", "2026年9月1日", "--json"), 0, ""),
+        (("ledger", "--until", "2026年9月1日", "--json"), 1, "there is no database"),
         (("inventory", "import", "nowhere", "--since", "9/1"), 2, "must be a day like 2026-09-01"),
     ],
 )
@@ -50,6 +50,7 @@ def test_wrong_use_is_told(tmp_path: Path, arguments: tuple[str, ...], code: int
 
 
 def test_an_empty_month_is_an_answer(tmp_path: Path) -> None:
+    assert run("person", "add", "Li", "--state-dir", str(tmp_path)).returncode == 0  # begins the database
     said = run("judge", "--month", "2026-11", "--json", "--state-dir", str(tmp_path))
     assert json.loads(said.stdout)["targets"] == []
     told = run("judge", "--month", "2026-11", "--state-dir", str(tmp_path), language="zh")

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 import zstandard
 
+from campus_collector.cli import main
 from campus_collector.ingest.admission import Admission, TooMany
-from campus_wire.codec import MAX_BODY_BYTES, encode_result
+from campus_collector.ingest.reasons import reason_words
+from campus_collector.store.interface import Batch, Principal, Valid
+from campus_wire.codec import MAX_BODY_BYTES, decode_result, encode_result
 from campus_wire.failures import Validity
-from tests.collector.world import AT, World, envelope, throughput
+from campus_wire.records import AnyResult
+from tests.collector.world import AT, World, envelope, service, throughput
 
 
 def problem(answer: Any, status: int, title: str, detail: str) -> None:
@@ -94,18 +98,34 @@ def test_a_revoked_token_is_refused(world: World) -> None:
     problem(world.post(envelope(throughput())), 401, "Token refused", "revoked")
 
 
+def without(field: str, result: AnyResult) -> bytes:
+    return json.dumps(
+        {name: value for name, value in json.loads(encode_result(result)).items() if name != field}
+    ).encode()
+
+
+COMMON = {
+    name: value for name, value in json.loads(encode_result(throughput())).items() if name not in {"record", "kind"}
+}
+
+
 def bad_results() -> list[tuple[bytes, str]]:
     now = datetime.now(UTC)
     good = json.loads(encode_result(throughput()))
     return [
         (b"7", "Expected `object`, got `int`"),
         (json.dumps(good | {"kind": "weather"}).encode(), "Invalid value 'weather' - at `$.kind`"),
-        (json.dumps(good | {"subject": "../c1"}).encode(), "matching regex"),
+        (json.dumps(good | {"subject": "../c1"}).encode(), "lower-case letters"),
         (encode_result(throughput(school="s002")), "subject of another school: s002, the token is for s001"),
         (encode_result(throughput(at=now + timedelta(hours=1))), "is in the future"),
         (encode_result(throughput(at=datetime(1970, 1, 2, tzinfo=UTC))), "is before 2020-01-01"),
         (json.dumps(good | {"x": "y" * 300_000}).encode(), "is larger than 262144 bytes"),
         (json.dumps(good | {"duration_seconds": -1}).encode(), "Expected `float` >= 0.0 - at `$.duration_seconds`"),
+        (without("record", throughput()), "neither a record nor a failure"),
+        (without("record", service()), "neither a record nor a failure"),
+        (json.dumps(json.loads(without("record", throughput())) | {"record": None}).encode(), "neither a record"),
+        (json.dumps(COMMON | {"kind": "room", "subject": "r1"}).encode(), "neither a record nor a failure"),
+        (json.dumps(COMMON | {"kind": "inspection", "subject": "c101"}).encode(), "neither a record nor a failure"),
     ]
 
 
@@ -185,12 +205,61 @@ def test_a_time_no_clock_shows_is_kept_apart_and_its_neighbours_are_stored(world
 def test_a_result_that_says_nothing_takes_nothing_away(world: World) -> None:
     now = datetime.now(UTC)
     world.send(throughput(at=now - timedelta(minutes=1)))
-    empty = json.loads(encode_result(throughput(at=now)))
-    del empty["record"]
-    assert world.send(json.dumps(empty).encode())["stored"] == 1
+    empty = without("record", throughput(at=now))
+    assert len(world.send(empty)["quarantined"]) == 1
+    stored_by_an_earlier_version = Valid(decode_result(empty), empty)
+    batch = Batch(Principal("s001", "s001"), now, "boot-1", (stored_by_an_earlier_version,), ())
+    assert world.service.store.submit(batch).result().stored == 1
     page = world.get("/metrics").body.decode()
     assert "campus_classroom_line_rate_bits_per_second{" in page
     assert 'campus_measurements_total{kind="throughput",outcome="invalid"} 1.0' in page
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"validity": "not_measured", "skipped": "lesson"},
+        {"validity": "ok", "skipped": "lesson"},
+        {"validity": "endpoint_off"},
+        {"validity": "a_word_of_a_newer_version"},
+        {"validity": "ok", "failure": {"operation": "connect", "kind": "timeout"}},
+    ],
+)
+def test_a_result_without_a_record_that_says_why_is_kept(world: World, said: dict[str, Any]) -> None:
+    bare = json.loads(without("record", throughput())) | said
+    assert world.send(json.dumps(bare).encode())["stored"] == 1
+
+
+def test_reasons_are_words_in_both_languages(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = [*(raw for raw, _ in bad_results()), b'{"kind": "throughput", "id": 7}', b'{"kind": "throughput", "id": "a b"}', b'{"kind": "throughput", "id": "a"}',
+           json.dumps(json.loads(encode_result(throughput())) | {"started_at": "2026-11-09T02:00:00"}).encode()]  # fmt: skip
+    world.send(*bad)
+    state = ["--state-dir", str(world.service.config.database.parent)]
+    page = world.get("/quarantine?lang=zh").body.decode()
+    for language in ("zh", "en"):
+        monkeypatch.setenv("CAMPUS_LANG", language)
+        assert main(["quarantine", *state]) == 0
+        listed = capsys.readouterr().out
+        assert not any(sign in listed for sign in ("regex", "\\Z", "`", "$."))
+        assert len(listed.splitlines()) >= len(bad)
+        words = {
+            "zh": ("subject：应为 1 至 64 个小写字母", "缺少字段", "既无测量记录也无失败原因", "时间缺少时区", "属于学校 s002"),
+            "en": ("subject: must be 1 to 64 lower-case letters", "is missing", "neither a record", "a time without its zone", "belongs to school s002"),
+        }[language]  # fmt: skip
+        assert all(word in listed for word in words), listed
+    assert "属于学校 s002" in page
+    assert "regex" not in page
+    assert main(["quarantine", "--json", *state]) == 0
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert all(one["reason"] and one["reason_zh"] and "regex" not in one["reason"] for one in results)
+
+
+def test_a_reason_stored_by_an_earlier_version_is_shown_in_words() -> None:
+    stored = "Expected `str` matching regex '^[a-z0-9][a-z0-9_-]{0,63}\\\\Z' - at `$.subject`"
+    assert reason_words(stored).en.startswith("subject: must be 1 to 64 lower-case letters")
+    assert reason_words("of a newer version {x}").zh == "of a newer version {x}"
 
 
 def test_an_untrusted_time_never_hides_what_comes_later(world: World) -> None:
