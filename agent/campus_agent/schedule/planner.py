@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from time import monotonic
 
-from campus_agent.schedule.calendar import Calendar
+from campus_agent.schedule.calendar import Calendar, Day
 from campus_agent.schedule.history import History
 from campus_agent.schedule.jobs import DAY_SECONDS, Job, Lane, share
 from campus_agent.schedule.timetable import State, Window, out_of_school_hours, window_at
@@ -94,18 +94,26 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Now:
-    """A moment with its window: `left` and `whole` are the window's real seconds, `epoch` is Unix time."""
+    """A moment with its window: `left` and `whole` are the window's real seconds, `epoch` is Unix time.
+
+    `night`: nobody uses the uplink. `empty`: nobody is at lessons, nor soon to come or just going.
+    """
 
     window: Window
     moment: Moment
     left: float
     whole: float
     epoch: float
+    night: bool
+    empty: bool
 
     @classmethod
-    def of(cls, window: Window, moment: Moment) -> "_Now":
+    def of(cls, window: Window, moment: Moment, day: Day) -> "_Now":
         """Worked out once for a step."""
-        return cls(window, moment, window.left_seconds(moment.local), window.seconds, moment.local.timestamp())
+        local = moment.local
+        night = not NIGHT_ENDS <= local.time() < NIGHT_BEGINS
+        left = window.left_seconds(local)
+        return cls(window, moment, left, window.seconds, local.timestamp(), night, out_of_school_hours(day, local))
 
 
 class Planner:
@@ -127,39 +135,46 @@ class Planner:
         self.history.forget_others(jobs)
         self._calendar = calendar
         self._lessons_known = calendar.has_lessons
-        self._shares = {job: share(school, job.name) for job in jobs}
-        self._seconds = {job: costs.seconds(job) for job in jobs if job.heavy}
-        self._octets = {job: costs.octets(job) for job in jobs if job.heavy}
+        # by the job's name: looked up for every job at every step, and a text remembers its hash
+        self._shares = {job.name: share(school, job.name) for job in jobs}
+        self._seconds = {job.name: costs.seconds(job) for job in jobs if job.heavy}
+        self._octets = {job.name: costs.octets(job) for job in jobs if job.heavy}
         self._reserve_bytes = sum(
-            round(self._octets[job] * min(1.0, RESERVED_RATIO * DAY_SECONDS / job.every_seconds))
+            round(self._octets[job.name] * min(1.0, RESERVED_RATIO * DAY_SECONDS / job.every_seconds))
             for job in jobs
             if job.kind == "throughput"
         )
         self._school = school
+        self._in_lane: dict[Lane, tuple[Job, ...]] = {
+            "load": tuple(job for job in jobs if job.lane == "load"),
+            "light": tuple(job for job in jobs if job.lane == "light"),
+        }
         start = monotonic() if now is None else now
         ended = last_ended or {}
         self._due = {
-            job: max(start, ended[job.name] + job.every_seconds) if job.name in ended else start + job.first_seconds
+            job.name: max(start, ended[job.name] + job.every_seconds)
+            if job.name in ended
+            else start + job.first_seconds
             for job in jobs
         }
         self._seen: dict[str, _Seen] = {}
         self._told: set[Job] = set()
         self._told_budget: dict[Job, date] = {}
         self._told_in: dict[Lane, Window | None] = {"load": None, "light": None}
+        self._window: Window | None = None
 
     def next(self, lane: Lane, moment: Moment, bytes_left: int) -> Step:
         """The next step of a lane."""
-        now = _Now.of(window_at(self._calendar, moment.local), moment)
+        now = _Now.of(self._window_at(moment.local), moment, self._calendar.day(moment.local.date()))
         self._forget_told(lane, now.window)
         again = [now.left]
         due = []
-        for job in self.jobs:
-            if job.lane == lane:
-                wait = self._due[job] - moment.monotonic
-                if wait > 0:
-                    again.append(wait)
-                else:
-                    due.append(job)
+        for job in self._in_lane[lane]:
+            wait = self._due[job.name] - moment.monotonic
+            if wait > 0:
+                again.append(wait)
+            else:
+                due.append(job)
         if now.window.state is State.BLACKOUT:
             due, forbidden = [job for job in due if job.kind == "host"], [job for job in due if job.kind != "host"]
             for job in forbidden:
@@ -171,7 +186,7 @@ class Planner:
                 return step
         light = [job for job in due if not job.heavy]
         if light:
-            return Try(min(light, key=lambda one: self._due[one]), float("inf"))
+            return Try(min(light, key=lambda job: self._due[job.name]), float("inf"))
         return Wait(max(0.01, min(again)))
 
     def seen(self, subject: str, failure: Failure | None, now: float) -> None:
@@ -181,21 +196,27 @@ class Planner:
     def done(self, job: Job, moment: Moment, *, succeeded: bool) -> None:
         """It was measured. One that said nothing (endpoint off, busy line) is due again well before its next turn."""
         self.history.note(job, moment.local, succeeded=succeeded)
-        wait = job.every_seconds * (1 + SPREAD_RATIO * self._shares[job])
+        wait = job.every_seconds * (1 + SPREAD_RATIO * self._shares[job.name])
         if job.kind == "throughput" and not succeeded:
             wait = min(RETRY_FAILED_SECONDS, wait)
         if job.kind == "reference":
             wait = RETRY_FAILED_SECONDS  # whether it is still due is a matter of days
-        self._due[job] = moment.monotonic + wait
+        self._due[job.name] = moment.monotonic + wait
 
     def hindered(self, job: Job, reason: SkipReason, moment: Moment, detail: str = "") -> Skip | None:
         """It was about to begin, and could not (busy segment, no slot): again in a minute. The first time in a window is told."""
-        self._due[job] = moment.monotonic + min(RETRY_BUSY_SECONDS, job.every_seconds)
+        self._due[job.name] = moment.monotonic + min(RETRY_BUSY_SECONDS, job.every_seconds)
         return Skip(job, reason, detail) if self._first_time(job, reason, moment) else None
 
     def due(self, job: Job) -> float:
         """When it is due, in seconds of the monotonic clock."""
-        return self._due[job]
+        return self._due[job.name]
+
+    def _window_at(self, local: datetime) -> Window:
+        """The window of this moment: mostly that of the step before."""
+        if self._window is None or not self._window.start <= local < self._window.end:
+            self._window = window_at(self._calendar, local)
+        return self._window
 
     def _heavy_step(self, due: list[Job], now: "_Now", bytes_left: int, again: list[float]) -> Step | None:
         """What to do of what is due in this free window; None: nothing now, and `again` has when that may change."""
@@ -208,8 +229,8 @@ class Planner:
             again.append(wait)
             if reason is not None and self._first_time(job, reason, now.moment):
                 return Skip(job, reason)
-        looks = {job: self._look_in(job, now) for job in able}
-        unknown = [job for job, wait in looks.items() if wait <= 0]
+        looks = [self._look_in(job, now) for job in able]
+        unknown = [job for job, wait in zip(able, looks, strict=True) if wait <= 0]
         if unknown:
             return Look(tuple({job.subject: job for job in unknown}.values()))
         for job in able:
@@ -219,7 +240,7 @@ class Planner:
                 return Skip(job, SkipReason.ENDPOINT_OFF, failure=absence)
         present = [job for job in able if self._absence(job) is None]
         if not present:
-            again += looks.values()
+            again += looks
             return None
         # a verdict before a reference; then whoever was tried longest ago; the order of the configuration among equals
         first = min(present, key=lambda job: (job.kind == "reference", self.history.last_tried(job)))
@@ -230,12 +251,12 @@ class Planner:
         if job.kind == "reference":
             if not self._reference_is_due(job, now):
                 return REFERENCE_POLL_SECONDS, None
-            if self._octets[job] + self._reserve_bytes > bytes_left:
+            if self._octets[job.name] + self._reserve_bytes > bytes_left:
                 return now.left, None
-        if self._seconds[job] > now.left:
+        if self._seconds[job.name] > now.left:
             lesson_follows = now.window.end.time() != MIDNIGHT and job.kind != "reference"
             return now.left, SkipReason.LESSON if lesson_follows else None
-        if self._octets[job] > bytes_left:
+        if self._octets[job.name] > bytes_left:
             return now.left, SkipReason.BYTE_BUDGET
         spread = self._spread_left(job, now)
         return (spread, None) if spread > 0 else (None, None)
@@ -245,16 +266,13 @@ class Planner:
 
         An uplink only at night: it is everybody's. A classroom when its machine is on after lessons, or at night where no lessons are known.
         """
-        last = self.history.last_success(job, now.epoch)
-        if last and self._stretch(job, last) >= self._stretch(job, now.epoch):
+        if not (now.night if job.subject == "uplink" or not self._lessons_known else now.empty):
             return False
-        local = now.moment.local
-        if job.subject == "uplink" or not self._lessons_known:
-            return not NIGHT_ENDS <= local.time() < NIGHT_BEGINS
-        return out_of_school_hours(self._calendar.day(local.date()), local)
+        last = self.history.last_success(job, now.epoch)
+        return not last or self._stretch(job, last) < self._stretch(job, now.epoch)
 
     def _stretch(self, job: Job, epoch: float) -> int:
-        return int(epoch / job.every_seconds + self._shares[job])
+        return int(epoch / job.every_seconds + self._shares[job.name])
 
     def _spread_left(self, job: Job, now: "_Now") -> float:
         """An uplink test waits a stable while after the bell, except where it was never made."""
