@@ -219,22 +219,25 @@ class Trial:
         if found is None:
             return None
         waited = load.waiting.ratio
-        if waited is not None and waited > WAITED_RATIO:
-            on_the_line = rate_while_full(load.looks, WARMUP_SECONDS, path)
-            found = msgspec.structs.replace(found, line_rate_bits_per_second=on_the_line)
-            if on_the_line is None and reaches(
-                line_rate_of(found, path), self.room.required_bits_per_second, DEFAULT_TOLERANCE_RATIO
-            ):
-                found = msgspec.structs.replace(found, lower_bound=True, limited_by="a busy gateway")
         found = msgspec.structs.replace(found, cpu_waited_ratio=waited)
+        if waited is not None and waited > WAITED_RATIO:
+            rate = rate_while_full(load.looks, WARMUP_SECONDS, path)
+            found = msgspec.structs.replace(found, line_rate_bits_per_second=rate)
+        limit = self._limit(load, found, path)
+        return found if limit is None else msgspec.structs.replace(found, lower_bound=True, limited_by=limit)
+
+    def _limit(self, load: Load, found: DirectionRecord, path: Encapsulation) -> str | None:
+        """What held this rate back, so that the line carries at least this; None: it was the line."""
         if found.goodput_bits_per_second >= 0.9 * load.pace_bytes_per_second * 8:
-            return msgspec.structs.replace(found, lower_bound=True, limited_by="our own pace")
+            return "our own pace"
+        waited = (found.cpu_waited_ratio or 0.0) > WAITED_RATIO and found.line_rate_bits_per_second is None
+        if waited and reaches(line_rate_of(found, path), self.room.required_bits_per_second, DEFAULT_TOLERANCE_RATIO):
+            return "a busy gateway"
         held_back = load.window_limited_seconds / (load.looks[-1].at_seconds - load.began)
         lost = load.lost_segments / max(1, load.looks[-1].segments)
         # what a browser sends tells nothing of its round trips here: there only a loss shows that the line was full
-        if filled(lost, held_back, self.pings, [] if load.up else load.rtts):
-            return found
-        return msgspec.structs.replace(found, lower_bound=True, limited_by="the browser's machine")
+        full = filled(lost, held_back, self.pings, [] if load.up else load.rtts)
+        return None if full else "the browser's machine"
 
     def _path(self) -> Encapsulation:
         """What the connections' segments say of the path. On loopback, and where nothing was seen, the usual Ethernet is taken."""
