@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from campus_wire.encoding import UTF16_MARKS, wide_encoding
 from campus_wire.language import Language, Text
 
 REQUIRED: Any = object()
@@ -21,8 +22,6 @@ _MAX_SHOWN = 60
 MAX_SECRET_BYTES = 65_536
 MAX_FILE_BYTES = 16_000_000
 """Of a configuration: far more than a school's or a county's needs."""
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_UTF32_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 _BLANK = " \t\r\n\v\f\u00a0\u3000\u200b\ufeff"
 """White space that people paste, the Chinese full-width one and the two without a width among them."""
 _EMPTY = Text("it is empty", "文件为空")
@@ -349,7 +348,7 @@ def read_file(path: Path, max_bytes: int, too_large: Text = _TOO_LARGE) -> bytes
 
 def _decoded(raw: bytes) -> str:
     """UTF-8 text, with or without a mark at its beginning. Raises UnusableFile, which names the encoding where it is known."""
-    encoding, line = _wide_encoding(raw[:4096]), 1
+    encoding, line = wide_encoding(raw), 1
     if encoding is None:
         try:
             return raw.decode("utf-8-sig")
@@ -363,16 +362,6 @@ def _decoded(raw: bytes) -> str:
     text = _NO_ENCODING if encoding is None else _OTHER_ENCODING
     values = {"line": line, "encoding": encoding}
     raise UnusableFile(Text(text.en.format(**values), text.zh.format(**values)))
-
-
-def _wide_encoding(beginning: bytes) -> str | None:
-    """UTF-16 or UTF-32, by its mark, or by zeros in every other place: TOML is mostly ASCII. None for neither."""
-    if beginning[:4] in _UTF32_MARKS:
-        return "UTF-32"
-    if beginning[:2] in _UTF16_MARKS:
-        return "UTF-16"
-    zeros = [beginning[place::2].count(0) for place in (0, 1)]
-    return "UTF-16" if max(zeros) > len(beginning) // 8 and not min(zeros) else None
 
 
 def overridden(values: Mapping[str, Any], environ: Mapping[str, str], tables: Sequence[str]) -> dict[str, Any]:
@@ -399,7 +388,7 @@ def read_secret(path: Path) -> Secret:
         raw = read_file(path, MAX_SECRET_BYTES, _TOO_LONG)
     except UnusableFile as error:
         raise SecretError(error.text) from None
-    encoding = "utf-16" if raw[:2] in _UTF16_MARKS else "utf-8-sig"
+    encoding = "utf-16" if raw[:2] in UTF16_MARKS else "utf-8-sig"
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
