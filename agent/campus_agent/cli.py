@@ -370,8 +370,9 @@ def _after_enrolment(file: Path, language: Language) -> None:
 
 def _run(arguments: argparse.Namespace, language: Language) -> int:
     from campus_agent.resident import become_resident
+    from campus_agent.schedule.terms import terms_of
 
-    load_config(arguments.config)  # its mistakes are told in this command's words
+    terms_of(load_config(arguments.config))  # their mistakes in this command's words, before anything is replaced
     try:
         become_resident(arguments.config)
     except OSError as error:
@@ -593,13 +594,14 @@ def _schedule(arguments: argparse.Namespace, language: Language) -> int:
 
 
 def _check_config(arguments: argparse.Namespace, language: Language) -> int:
-    from campus_agent.devices.profile import find_profile
-    from campus_agent.schedule.terms import terms_of
+    from campus_agent.check import errors_of_named_files
 
     config = load_config(arguments.config)
-    terms_of(config)
-    for name in sorted({device.profile for device in config.devices}):
-        find_profile(name, config.profile_dir)
+    errors = errors_of_named_files(config, arguments.config)
+    for error in errors:
+        print(error.in_(language), file=sys.stderr)
+    if errors:
+        return EXIT_USAGE
     text = Text(
         "{file}: fine. School {school}: {classrooms} classroom(s), {services} service(s), {devices} device(s), uplink: {uplink}.",
         "{file}：配置正确。学校 {school}：教室 {classrooms} 间，云平台 {services} 个，设备 {devices} 台，学校出口：{uplink}。",

@@ -17,10 +17,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from campus_wire.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
+from campus_wire.digits import NARROW
 from campus_wire.ids import ID_PATTERN, is_id
 from campus_wire.language import Text
 from campus_wire.records import CentralConfig
-from campus_wire.settings import REQUIRED, ConfigurationError, Mistake, Table, load
+from campus_wire.settings import NOT_A_FILE, REQUIRED, ConfigurationError, Mistake, Table, is_special, load
 
 DEFAULT_PATH = Path("/etc/campus-agent/agent.toml")
 CLASSROOM_REQUIRED_BITS_PER_SECOND = 100_000_000
@@ -272,7 +273,7 @@ def _read(top: Table, folder: Path) -> AgentConfig:
     state_dir = folder / agent.string("state_dir", DEFAULT_STATE_DIR)
     zone = _zone(agent)
     agent_id = agent.string("agent_id", None, pattern=ID_PATTERN, hint=_ID_HINT) or school or ""
-    test_key = agent.string("test_key_file", None)
+    test_key = _file(agent, "test_key_file", folder)
     profiles = agent.string("profile_dir", None)
     agent.done()
     config = AgentConfig(
@@ -281,7 +282,7 @@ def _read(top: Table, folder: Path) -> AgentConfig:
         state_dir=state_dir,
         timezone=zone,
         agent_id=agent_id,
-        test_key_file=folder / test_key if test_key else None,
+        test_key_file=test_key,
         profile_dir=folder / profiles if profiles else None,
         collector=_collector(top, folder),
         timetable=_timetable(top.table("timetable"), folder),
@@ -309,8 +310,8 @@ def _collector(top: Table, folder: Path) -> Collector | None:
         return None
     table = top.table("collector")
     url = _url(table, "url", ("https", "http"))
-    token = table.string("token_file", "token")
-    ca = table.string("ca_file", None)
+    token = _file(table, "token_file", folder, "token") or folder / "token"
+    ca = _file(table, "ca_file", folder)
     table.done()
     if url.startswith("http://") and not _is_loopback(url):
         table.wrong(
@@ -318,7 +319,7 @@ def _collector(top: Table, folder: Path) -> Collector | None:
             "must be https:// unless the collector is on this machine: the token would travel readable",
             "必须使用 https://（采集服务器在本机时除外），否则令牌会以明文传输",
         )
-    return Collector(url=url.rstrip("/"), token_file=folder / token, ca_file=folder / ca if ca else None)
+    return Collector(url=url.rstrip("/"), token_file=token, ca_file=ca)
 
 
 def _timetable(table: Table, folder: Path) -> Timetable:
@@ -341,9 +342,9 @@ def _timetable(table: Table, folder: Path) -> Timetable:
             blackout.append(days)
     if len(blackout) > MOST_BLACKOUTS:
         table.wrong("blackout", f"more than {MOST_BLACKOUTS} entries", f"超过 {MOST_BLACKOUTS} 条")
-    holidays = table.string("holidays_file", None)
+    holidays = _file(table, "holidays_file", folder)
     table.done()
-    return Timetable(periods, folder / holidays if holidays else None, tuple(blackout))
+    return Timetable(periods, holidays, tuple(blackout))
 
 
 def _limits(table: Table) -> Limits:
@@ -545,6 +546,17 @@ def _onvif(table: Table, folder: Path) -> Mapping[str, str]:
     return found
 
 
+def _file(table: Table, key: str, folder: Path, default: str | None = None) -> Path | None:
+    """The file that a key names; None without one. It may come later, but it must not be a folder, a device or a pipe."""
+    name: str | None = table.string(key, default)
+    if not name:
+        return None
+    file = folder / name
+    if is_special(file):
+        table.wrong(key, f"{file} {NOT_A_FILE.en}", f"{file} {NOT_A_FILE.zh}")
+    return file
+
+
 def _login(table: Table, folder: Path) -> dict[str, str]:
     found = _files(table, folder, ("password_file",))
     user = table.string("user", None)
@@ -552,8 +564,8 @@ def _login(table: Table, folder: Path) -> dict[str, str]:
 
 
 def _files(table: Table, folder: Path, keys: tuple[str, ...]) -> dict[str, str]:
-    named = {key: table.string(key, None) for key in keys}
-    return {key: str(folder / file) for key, file in named.items() if file}
+    files = {key: _file(table, key, folder) for key in keys}
+    return {key: str(file) for key, file in files.items() if file}
 
 
 def _url(table: Table, key: str, schemes: tuple[str, ...]) -> str:
@@ -614,7 +626,8 @@ def _clock(period: Period) -> str:
 
 
 def _period(text: str) -> Period | None:
-    match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", text.strip())
+    narrow = text.translate(NARROW).strip()
+    match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", narrow, re.ASCII)
     if match is None:
         return None
     try:

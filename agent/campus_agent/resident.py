@@ -35,9 +35,16 @@ def main(file: Path) -> int:
         configure_logging()
         return _run(config, file)
     except ConfigurationError as error:
-        print(error.in_(from_environment()), file=sys.stderr)
+        return _refuse(error.in_(from_environment()))
     except OSError as error:
-        print(error, file=sys.stderr)
+        return _refuse(str(error))
+
+
+def _refuse(reason: str) -> int:
+    """Say why it cannot run, as the commands say it. The exit code."""
+    from campus_wire.terminal import escape_controls
+
+    print(escape_controls(reason), file=sys.stderr)
     return 2
 
 
@@ -61,8 +68,7 @@ def _run(config: "AgentConfig", file: Path) -> int:
         if asyncio.run(run(config, file)):
             become_resident(file)  # with the collector's new configuration
     except SpoolError as error:
-        print(error.in_(from_environment()), file=sys.stderr)
-        return 2
+        return _refuse(error.in_(from_environment()))
     return 0
 
 

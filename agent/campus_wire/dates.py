@@ -3,6 +3,7 @@
 import re
 from datetime import date
 
+from campus_wire.digits import NARROW
 from campus_wire.language import Text
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
@@ -11,7 +12,6 @@ LONGEST_BLACKOUT_DAYS = 100
 """Of one span without tests: longer than a summer."""
 _DAY = r"\d{4}-\d{1,2}-\d{1,2}|\d{4}/\d{1,2}/\d{1,2}|\d{4}\.\d{1,2}\.\d{1,2}|\d{4}年\d{1,2}月\d{1,2}[日号]?|\d{8}"
 _DAYS = re.compile(rf"({_DAY})(?: ?(?:/|至|到|~) ?({_DAY}))?", re.ASCII)
-_NARROW = str.maketrans("０１２３４５６７８９－／．～　", "0123456789-/.~ ")
 MAX_TEXT = 60
 
 
@@ -45,7 +45,7 @@ def parse_days(text: str) -> tuple[date, date]:
 
 
 def _matched(text: str) -> tuple[date, date | None]:
-    found = _DAYS.fullmatch(text.translate(_NARROW).strip()) if len(text) <= MAX_TEXT else None
+    found = _DAYS.fullmatch(text.translate(NARROW).strip()) if len(text) <= MAX_TEXT else None
     if found is None:
         raise NotADay(text)
     first, last = (None if part is None else _day(part) for part in found.groups())

@@ -5,26 +5,40 @@ Used by both daemons, because what the collector serves to an agent has the shap
 `CAMPUS_<TABLE>_<KEY>` in the environment overrides a key of a plain table (CAMPUS_COLLECTOR_URL is `[collector] url`).
 """
 
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from campus_wire.encoding import UTF16_MARKS, wide_encoding
 from campus_wire.language import Language, Text
 
 REQUIRED: Any = object()
 ENVIRONMENT_PREFIX = "CAMPUS_"
 _MAX_SHOWN = 60
 MAX_SECRET_BYTES = 65_536
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+MAX_FILE_BYTES = 16_000_000
+"""Of a configuration: far more than a school's or a county's needs."""
 _BLANK = " \t\r\n\v\f\u00a0\u3000\u200b\ufeff"
 """White space that people paste, the Chinese full-width one and the two without a width among them."""
 _EMPTY = Text("it is empty", "文件为空")
 _TOO_LONG = Text("it is no secret: longer than 64 KiB", "文件超过 64 KiB，不是密钥文件")
+_TOO_LARGE = Text("is larger than 16 MB: no configuration", "超过 16 MB，不是配置文件")
+NOT_A_FILE = Text("is no file, but a folder, a device or a pipe", "不是普通文件，而是目录、设备或管道")
 _NO_TEXT = Text(
     "it is not text: save it as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
     "文件不是文本：请以 UTF-8 编码保存（记事本：另存为，编码选 UTF-8）",
+)
+_OTHER_ENCODING = Text(
+    "line {line} is not UTF-8 text, but {encoding}: save the file as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
+    "第 {line} 行不是 UTF-8 编码，而是 {encoding}：请以 UTF-8 编码保存文件（记事本：另存为，编码选 UTF-8）",
+)
+_NO_ENCODING = Text(
+    "line {line} is not UTF-8 text, nor any other that is known: save the file as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
+    "第 {line} 行不是 UTF-8 编码，也不是其他已知的文字编码：请以 UTF-8 编码保存文件（记事本：另存为，编码选 UTF-8）",
 )
 
 
@@ -284,19 +298,70 @@ def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table
     Raises ConfigurationError when the file cannot be read or is not TOML; everything else is collected in `mistakes`.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        raw = read_file(path, MAX_FILE_BYTES)
+        values = tomllib.loads(_decoded(raw))
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigurationError(
             str(path), [Mistake("file", _fixed(f"cannot be read: {reason}", f"无法读取：{reason}"))]
         ) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(str(path), [Mistake("file", _fixed("is not UTF-8 text", "不是 UTF-8 文本"))]) from None
+    except UnusableFile as error:
+        raise ConfigurationError(str(path), [Mistake("file", error.text)]) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(
             str(path), [Mistake("file", _fixed(f"is not TOML: {error}", f"不是有效的 TOML:{error}"))]
         ) from None
     return Table(overridden(values, environ, tables), "", [])
+
+
+class UnusableFile(ValueError):
+    """A file whose content cannot be used; in both languages."""
+
+    def __init__(self, text: Text) -> None:
+        """The text says what is wrong; the caller names the file."""
+        super().__init__(text.en)
+        self.text = text
+
+
+def is_special(path: Path) -> bool:
+    """Is there something else than a file: a folder, a device, a pipe? Reading it could wait or go on for ever."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def read_file(path: Path, max_bytes: int, too_large: Text = _TOO_LARGE) -> bytes:
+    """The content of a file. Raises OSError, UnusableFile for what is none and for more than `max_bytes`."""
+    if is_special(path):
+        raise UnusableFile(NOT_A_FILE)
+    # Without waiting for a writer, should it have become a pipe meanwhile.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise UnusableFile(NOT_A_FILE)
+        raw = file.read(max_bytes + 1)
+    if len(raw) > max_bytes:
+        raise UnusableFile(too_large)
+    return raw
+
+
+def _decoded(raw: bytes) -> str:
+    """UTF-8 text, with or without a mark at its beginning. Raises UnusableFile, which names the encoding where it is known."""
+    encoding, line = wide_encoding(raw), 1
+    if encoding is None:
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+        try:
+            raw.decode("gb18030")
+            encoding = "GBK (GB 18030)"
+        except UnicodeDecodeError:
+            pass
+    text = _NO_ENCODING if encoding is None else _OTHER_ENCODING
+    values = {"line": line, "encoding": encoding}
+    raise UnusableFile(Text(text.en.format(**values), text.zh.format(**values)))
 
 
 def overridden(values: Mapping[str, Any], environ: Mapping[str, str], tables: Sequence[str]) -> dict[str, Any]:
@@ -310,13 +375,8 @@ def overridden(values: Mapping[str, Any], environ: Mapping[str, str], tables: Se
     return merged
 
 
-class SecretError(ValueError):
-    """A file that holds no secret that can be used; in both languages."""
-
-    def __init__(self, text: Text) -> None:
-        """The text names what is wrong; the caller names the file."""
-        super().__init__(text.en)
-        self.text = text
+class SecretError(UnusableFile):
+    """A file that holds no secret that can be used."""
 
 
 def read_secret(path: Path) -> Secret:
@@ -324,11 +384,11 @@ def read_secret(path: Path) -> Secret:
 
     What Windows editors write is read too: UTF-8 with a mark at its beginning, UTF-16 with one.
     """
-    with path.open("rb") as file:
-        raw = file.read(MAX_SECRET_BYTES + 1)
-    if len(raw) > MAX_SECRET_BYTES:
-        raise SecretError(_TOO_LONG)
-    encoding = "utf-16" if raw[:2] in _UTF16_MARKS else "utf-8-sig"
+    try:
+        raw = read_file(path, MAX_SECRET_BYTES, _TOO_LONG)
+    except UnusableFile as error:
+        raise SecretError(error.text) from None
+    encoding = "utf-16" if raw[:2] in UTF16_MARKS else "utf-8-sig"
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:

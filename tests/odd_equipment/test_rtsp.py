@@ -134,6 +134,52 @@ def test_attributes_of_a_medium_that_is_not_understood_are_its_own(odd: str) -> 
     assert (found.codec, found.payload_type, found.control) == ("H264", 96, "rtsp://x.y/t")
 
 
+@pytest.mark.parametrize(
+    ("medium", "rtpmap", "codec", "clock_rate"),
+    [
+        ("m=video 0 RTP/AVP 96", "96 H264/0", "H264", 90_000),
+        ("m=video 0 RTP/AVP 96", "96 H264", "H264", 90_000),
+        ("m=video 0 RTP/AVP 96", "96 H265/", "H265", 90_000),
+        ("m=video 0 RTP/AVP 96", "96 H264/99999999999", "H264", 90_000),
+        ("m=video 0 RTP/AVP 96", "96 H264/-1", "H264", 90_000),
+        ("m=video 0 RTP/AVP 96", "96 H264/\uff19\uff10", "H264", 90_000),
+        ("m=video 0 RTP/AVP 96", "96\tH264/90000", "H264", 90_000),
+        ("m=video 0 RTP/AVP 96", " 96  H264 / 90000", "H264", 90_000),
+        ("m=video 0 RTP/AVP 26", "26 /0", "JPEG", 90_000),
+        ("m=video 0 RTP/AVP 96", "97 H264/90000", "", 90_000),
+        ("m=audio 0 RTP/AVP 97", "97 opus/0/2", "opus", 48_000),
+        ("m=audio 0 RTP/AVP 97", "97 PCMA/0", "PCMA", 8000),
+        ("m=audio 0 RTP/AVP 8", "8 PCMA/0", "PCMA", 8000),
+        ("m=audio 0 RTP/AVP 97", "97 MPEG4-GENERIC/16000/1", "MPEG4-GENERIC", 16_000),
+    ],
+)
+def test_a_format_keeps_its_name_whatever_its_rate(medium: str, rtpmap: str, codec: str, clock_rate: int) -> None:
+    text = f"{SESSION}{medium}\r\na=rtpmap:{rtpmap}\r\na=control:t\r\n"
+    (media,) = describe(text, "rtsp://x.y/", "rtsp://x.y/").media
+    assert (media.codec, media.clock_rate) == (codec, clock_rate)
+
+
+def test_a_picture_without_a_rate_is_listened_to_by_its_name() -> None:
+    text = SESSION + PICTURE.format(control="t").replace("H264/90000", "H264/0")
+    seen = listened(RtspDevice(text, ("{root}/live/t",)))
+    assert flows(seen)
+    assert seen.words["codec"] == "H264"
+
+
+def test_a_description_in_another_encoding_is_a_failure_that_names_it() -> None:
+    def described(encoding: str, asked: Asked) -> bytes | None:
+        body = (SESSION + PICTURE.format(control="t")).encode(encoding)
+        return asked.reply(body=body, Content_Type="application/sdp") if asked.method == "DESCRIBE" else None
+
+    named = {"utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32"}
+    devices = {name: (RtspDevice("", (), own=partial(described, name)), "/live") for name in named}
+    for name, seen in together(devices).items():
+        assert seen.up, "it spoke"
+        failure = seen.failed["stream_up"]
+        assert failure.kind is FailureKind.PROTOCOL_ERROR
+        assert failure.detail == f"the description is {named[name]} text instead of UTF-8"
+
+
 BETWEEN: dict[str, Callable[[int], bytes]] = {
     "stray octets": lambda number: bytes(range(200)) if number % 20 == 5 else b"",
     "remains that look like a packet": lambda number: b"$\x00\xff\xff" + b"\x01" * 40 if number == 8 else b"",

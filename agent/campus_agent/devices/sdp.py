@@ -14,6 +14,9 @@ MAX_CLOCK_RATE = 10**7
 STATIC_CLOCK_RATES = {0: 8000, 8: 8000, 9: 8000, 14: 90_000, 26: 90_000, 32: 90_000, 33: 90_000, 34: 90_000}
 """RFC 3551, section 6: payload types that need no rtpmap."""
 _STATIC_NAMES = {0: "PCMU", 8: "PCMA", 9: "G722", 14: "MPA", 26: "JPEG", 32: "MPV", 33: "MP2T", 34: "H263"}
+_CLOCK_RATES = {"PCMU": 8000, "PCMA": 8000, "G722": 8000, "OPUS": 48_000}
+"""Of formats whose rtpmap names no rate that can be; a picture's is always 90 kHz."""
+_PICTURE_CLOCK_RATE = 90_000
 _SCHEMES = re.compile(r"(?:rtsps?:/*)+", re.IGNORECASE)
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
@@ -95,12 +98,15 @@ def _media(parts: list[str], direction: str) -> Media:
 
 
 def _take_format(media: Media, text: str) -> None:
-    number_text, _, what = text.strip().partition(" ")
-    codec, _, rate_text = what.strip().partition("/")
+    """An rtpmap: payload type, name, clock rate. A rate that is missing or none leaves the name what it is."""
+    number_text, what = [*text.split(None, 1), "", ""][:2]
+    codec, _, rate_text = what.partition("/")
+    codec = codec.strip()[:30]
     number, rate = ascii_integer(number_text, 127), ascii_integer(rate_text.partition("/")[0].strip(), MAX_CLOCK_RATE)
-    if number is None or not rate or media.payload_type not in (None, number):
+    if number is None or not codec or media.payload_type not in (None, number):
         return
-    media.payload_type, media.codec, media.clock_rate = number, codec.strip()[:30], rate
+    usual = _PICTURE_CLOCK_RATE if media.kind == "video" else _CLOCK_RATES.get(codec.upper(), media.clock_rate)
+    media.payload_type, media.codec, media.clock_rate = number, codec, rate or usual
 
 
 def _addresses(control: str, bases: tuple[str, ...]) -> Iterator[str]:

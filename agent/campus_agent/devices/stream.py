@@ -24,6 +24,7 @@ from campus_agent.measure.errors import failure_of
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.resolve import resolve_all
 from campus_wire.digits import ascii_integer
+from campus_wire.encoding import wide_encoding
 from campus_wire.failures import Failure, FailureKind, Operation
 
 PORT = 554
@@ -151,7 +152,7 @@ class _Session:
         session = sdp.describe(described.body.decode("utf-8", "replace"), base, self._url)
         wanted = session.heard
         if not wanted:
-            raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, "the description names no media")
+            raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, _why_no_media(described.body))
         stream = Stream()
         first_kind = wanted[0].kind
         for number, media in enumerate(wanted):
@@ -362,3 +363,8 @@ def _server_ports(transport: str) -> tuple[int, int] | None:
         if name == "server_port" and first and second:
             return first, second
     return None
+
+
+def _why_no_media(description: bytes) -> str:
+    encoding = wide_encoding(description)
+    return f"the description is {encoding} text instead of UTF-8" if encoding else "the description names no media"

@@ -17,7 +17,7 @@ from campus_collector.inventory.headings import SHEETS, Column, Kind
 from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, Timetable
 from campus_collector.inventory.sources import RawSheet
 from campus_wire.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
-from campus_wire.digits import ascii_integer
+from campus_wire.digits import NARROW, ascii_integer
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
 
@@ -31,7 +31,7 @@ MAX_SHOWN = 60
 FORMULA_STARTS = ("=", "+", "-", "@")
 BY_VALUE: tuple[Kind, ...] = ("flag", "port", "days")
 """Kinds of which the number behind a cell counts, not how it is shown."""
-IN_ANY_WIDTH: tuple[Kind, ...] = ("flag", "port", "host", "periods", "days")
+IN_ANY_WIDTH: tuple[Kind, ...] = ("flag", "port", "host", "periods", "days", "statuses")
 """Kinds that are read alike from full-width letters and digits, as Chinese input methods type them."""
 _SEPARATORS = re.compile(r"[\s;；,，、]+")
 _SCIENTIFIC = re.compile(r"-?[0-9](\.[0-9]+)?E\+[0-9]+")
@@ -149,7 +149,7 @@ class _Rows:
             return None
         text = cell.value if isinstance(cell, Cell) and column.kind in BY_VALUE else text_of(cell)
         if column.kind in IN_ANY_WIDTH:
-            text = unicodedata.normalize("NFKC", text).strip()
+            text = text.translate(NARROW).strip()
         problem, value = READERS[column.kind](text)
         if problem is not None:
             text = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"

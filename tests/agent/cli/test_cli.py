@@ -263,6 +263,61 @@ def test_a_bad_terms_file_is_told_by_check_config_and_schedule(tmp_path: Path) -
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("content", "mistake"),
+    [
+        (b"", "collector.token_file: {file}: it is empty"),
+        (b"x" * 70_000, "collector.token_file: {file}: it is no secret: longer than 64 KiB"),
+        (b"\xff\x00\xff", "collector.token_file: {file}: it is not text"),
+        (b"token", None),
+        (None, None),  # it comes by `enroll`
+    ],
+    ids=["empty", "long", "no text", "good", "none"],
+)
+def test_check_config_reads_the_secrets(tmp_path: Path, content: bytes | None, mistake: str | None) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text(CONFIG.format(port=1) + '[collector]\nurl = "https://c.example"\n', encoding="utf-8")
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    done = run("check-config", "--config", str(file))
+    assert done.returncode == (0 if mistake is None else 2)
+    if mistake is not None:
+        assert mistake.format(file=tmp_path / "token") in done.stderr
+
+
+def test_check_config_shows_the_mistakes_of_all_files(tmp_path: Path) -> None:
+    path = with_timetable(tmp_path, 'holidays_file = "terms.toml"')
+    (tmp_path / "terms.toml").write_bytes("[[term]]\nname = '秋季学期'\n".encode("gbk"))
+    (tmp_path / "ca.pem").write_text("no certificate")
+    (tmp_path / "token").write_bytes(b"\0\0")
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write('[collector]\nurl = "https://c.example"\nca_file = "ca.pem"\n')
+    done = run("check-config", "--config", path, language="zh")
+    assert done.returncode == 2
+    assert "第 2 行不是 UTF-8 编码，而是 GBK" in done.stderr
+    assert "collector.ca_file: " in done.stderr
+    assert "没有 PEM 格式的证书" in done.stderr
+    assert "collector.token_file: " in done.stderr
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_resident_program_shows_mistakes_as_check_config_does(tmp_path: Path, language: str) -> None:
+    file = tmp_path / "agent.toml"
+    file.write_text('[agent]\nschool = "\\u001b[31mS"\n"a\\u001b]0;x\\u0007" = 1\n', encoding="utf-8")
+    checked = run("check-config", "--config", str(file), language=language)
+    resident = subprocess.run(
+        [sys.executable, "-m", "campus_agent.resident", str(file)],
+        env={**os.environ, "CAMPUS_LANG": language, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (resident.returncode, resident.stderr) == (checked.returncode, checked.stderr)
+    assert resident.returncode == 2
+    assert "\x1b" not in resident.stderr
+
+
 def test_doctor_asks_whether_the_token_is_accepted(tmp_path: Path) -> None:
     with collector(tmp_path / "c") as world:
         file = tmp_path / "agent.toml"

@@ -1,11 +1,13 @@
 """The gateway's configuration: the design's own example, and each mistake by name, all at once."""
 
+import os
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from campus_agent.config import Expectation, load_config
-from campus_wire.settings import ConfigurationError, Secret, read_secret
+from campus_wire.settings import ConfigurationError, Secret, SecretError, read_secret
 
 ROOT = Path(__file__).parents[3]
 GOOD = """
@@ -135,9 +137,15 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     ("octets", "mistake"),
     [
         (b"[agent", "file: is not TOML"),
-        (b"\xff\xfe", "file: is not UTF-8 text"),
+        ("# 教室\n".encode("utf-16"), "file: line 1 is not UTF-8 text, but UTF-16"),
+        ("# room\n".encode("utf-16-be"), "file: line 1 is not UTF-8 text, but UTF-16"),
+        ("# room\n".encode("utf-32"), "file: line 1 is not UTF-8 text, but UTF-32"),
+        ("[agent]\nname = '教室'\n".encode("gbk"), "file: line 2 is not UTF-8 text, but GBK (GB 18030)"),
+        (b"[agent]\n\n\xff\xff\xff", "file: line 3 is not UTF-8 text, nor any other"),
+        (bytes(16_000_001), "file: is larger than 16 MB"),
         (None, "file: cannot be read: No such file"),
     ],
+    ids=["no TOML", "UTF-16", "UTF-16 without a mark", "UTF-32", "GBK", "no text", "large", "none"],
 )
 def test_an_unreadable_file_is_named(tmp_path: Path, octets: bytes | None, mistake: str) -> None:
     file = tmp_path / "agent.toml"
@@ -146,6 +154,53 @@ def test_an_unreadable_file_is_named(tmp_path: Path, octets: bytes | None, mista
     with pytest.raises(ConfigurationError) as caught:
         load_config(file, {})
     assert mistake in str(caught.value)
+
+
+SPECIAL = ["/dev/zero", "/dev/null", "/dev/urandom", "pipe", "folder"]
+
+
+def special(folder: Path, name: str) -> Path:
+    """A place where reading would go on for ever, wait for ever, or give nothing."""
+    if name == "pipe":
+        os.mkfifo(folder / name)
+    elif name == "folder":
+        (folder / name).mkdir()
+    return folder / name
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_a_device_or_a_pipe_is_no_configuration(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="file: is no file, but a folder, a device or a pipe"):
+        load_config(special(tmp_path, name), {})
+    with pytest.raises(SecretError, match="is no file"):
+        read_secret(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_no_file_of_a_configuration_may_be_a_device_or_a_pipe(tmp_path: Path, name: str) -> None:
+    file = special(tmp_path, name)
+    text = (
+        f'[agent]\nschool = "s001"\ntest_key_file = "{file}"\n[collector]\nurl = "https://c.example"\ntoken_file = "{file}"\n'
+        f'ca_file = "{file}"\n[timetable]\nholidays_file = "{file}"\n[[device]]\nid = "cam"\nhost = "10.0.0.1"\nroom = "r1"\n'
+        f'profile = "stream-rtsp"\nsnmp = {{ community_file = "{file}" }}\n'
+    )
+    mistakes = told(tmp_path, text)
+    assert [line.strip().partition(":")[0] for line in mistakes if "is no file" in line] == [
+        "agent.test_key_file",
+        "collector.token_file",
+        "collector.ca_file",
+        "timetable.holidays_file",
+        "device[0].snmp.community_file",
+    ]
+
+
+def test_lessons_are_read_from_full_width_letters_as_days_are(tmp_path: Path) -> None:
+    timetable = '[timetable]\nperiods = ["０８：００－０８：４５"]\nblackout = ["２０２６－０６－０７"]\n'
+    file = tmp_path / "agent.toml"
+    file.write_text(f'[agent]\nschool = "s001"\n{timetable}', encoding="utf-8")
+    read = load_config(file, {}).timetable
+    assert [(f"{period.start:%H:%M}", f"{period.end:%H:%M}") for period in read.periods] == [("08:00", "08:45")]
+    assert read.blackout[0].first == date(2026, 6, 7)
 
 
 def test_a_secret_shows_itself_to_nobody(tmp_path: Path) -> None:

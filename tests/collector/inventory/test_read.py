@@ -182,6 +182,7 @@ SERVICE_COLUMNS = "平台编号,平台,网址,镇街编号,期望状态码,期�
         ("200,", (200,), ""),
         ('"200,412",智慧教育', (200, 412), "智慧教育"),
         ("200、412；200,", (200, 412), ""),
+        ("２００，４１２,", (200, 412), ""),
         (f",{'字' * 200}", (), "字" * 200),
     ],
 )
@@ -210,6 +211,15 @@ def test_an_expectation_that_cannot_be_is_a_mistake_at_its_place(tmp_path: Path,
     rows = f"{SERVICE_COLUMNS}edu,平台,https://a.example/,,{cells}\n"
     _, mistakes, _ = read_file(folder(tmp_path / "i", services=rows), EMPTY)
     assert [(one.row, one.column) for one in mistakes] == [(2, column)]
+
+
+@pytest.mark.parametrize(
+    ("port", "wrong"), [("５３０１", False), ("　5301", False), ("5³01", True), ("①", True), ("५३०१", True)]
+)
+def test_a_port_is_read_from_full_width_digits_and_from_no_other(tmp_path: Path, port: str, wrong: bool) -> None:
+    rooms = f"学校编号,班级编号,班级,地址,端口\ns001,c1,一班,10.0.0.1,{port}\n"
+    _, mistakes, _ = read_file(folder(tmp_path / "i", schools=SCHOOLS, classrooms=rooms), EMPTY)
+    assert [mistake.column for mistake in mistakes] == (["端口"] if wrong else [])
 
 
 def test_a_new_expectation_stands_in_the_preview() -> None:
