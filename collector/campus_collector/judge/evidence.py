@@ -42,9 +42,6 @@ class Evidence:
         return wilson(self.passing_results, self.valid_results) if self.valid_results else None
 
 
-NO_EVIDENCE = Evidence(0, 0, 0, 0, 0, 0, None, None)
-
-
 def evidence_of(days: Iterable[DayEvidence]) -> Evidence:
     """Add up."""
     known: Sequence[DayEvidence] = list(days)
