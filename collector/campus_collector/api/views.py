@@ -25,15 +25,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 def area_json(area: AreaVerdict) -> dict[str, Any]:
     """One line of `judge --json`'s targets (design section 10)."""
-    return {
-        "target": area.target,
-        "town": area.town,
-        "met": area.met,
-        "not_met": area.not_met,
-        "insufficient": area.insufficient,
-        "exempt": area.exempt,
-        "compliance_ratio": area.compliance_ratio,
-    }
+    return {**msgspec.structs.asdict(area), "compliance_ratio": area.compliance_ratio}
 
 
 def subject_json(one: SubjectVerdict) -> dict[str, Any]:
@@ -46,14 +38,7 @@ def subject_json(one: SubjectVerdict) -> dict[str, Any]:
         "school": one.school,
         "subject": one.subject,
         "verdict": str(one.verdict),
-        "valid_results": evidence.valid_results,
-        "passing_results": evidence.passing_results,
-        "days": evidence.days,
-        "invalid_results": evidence.invalid_results,
-        "failed_results": evidence.failed_results,
-        "skipped_results": evidence.skipped_results,
-        "lowest_value": evidence.lowest_value,
-        "median_value": evidence.median_value,
+        **msgspec.structs.asdict(evidence),
         "passing_share_interval": list(evidence.interval) if evidence.interval else None,
         "exempt_reason": one.exempt_reason,
         "passing_share_required": one.rule.passing_share if one.rule else None,
