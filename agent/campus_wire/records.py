@@ -348,7 +348,6 @@ AnyResult = (
     | InspectionResult
 )
 Outcome = Literal["ok", "failed", "invalid", "skipped"]
-OUTCOMES: tuple[Outcome, ...] = ("ok", "failed", "invalid", "skipped")
 KINDS = ("throughput", "latency", "host", "service", "device", "room", "port", "network", "inspection")
 
 

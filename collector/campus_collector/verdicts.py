@@ -33,7 +33,7 @@ _Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DataStatus:
     """How current the verdicts are: everything that had come until `as_of` is in them; None as long as nothing was ever complete.
 
     `waiting_schools` have results that are not judged yet: until they are, figures may change.
@@ -60,7 +60,7 @@ class Verdicts:
         self.patience_seconds: float | None = None
         """So long a reader waits for what is being judged; None: until it is. The server sets it: a page then says that it is not complete."""
         self._turn = threading.Lock()
-        self._standing = Standing(None, 0)
+        self._status = DataStatus(None, 0)
         self._lock = threading.Lock()
         self._known: OrderedDict[Month, dict[str, dict[_Key, SubjectVerdict]]] = OrderedDict()
         self._listeners: list[Callable[[frozenset[str] | None], None]] = []
@@ -76,15 +76,16 @@ class Verdicts:
         """Be told in which schools a verdict may have changed; None: in any. From whatever thread found it."""
         self._listeners.append(listener)
 
-    def catch_up(self, progress: Progress | None = None, seconds: float | None = None) -> Standing:
+    def catch_up(self, progress: Progress | None = None, seconds: float | None = None) -> DataStatus:
         """Judge what has arrived, whichever process stored it; with `seconds`, only as much as can be begun in that time.
 
         Without, everything that had come when it was called is judged when it returns. Raises StoreUnavailable.
         """
         until = None if seconds is None else monotonic() + seconds
         if not self._turn.acquire(timeout=-1 if seconds is None else seconds):
-            waiting = max(1, self._store.evidence.waiting_schools())
-            return Standing(self._standing.as_of, waiting)
+            # the last school may be off the list already, and its old verdicts still in memory
+            waiting = len(self._store.evidence.schools_unjudged()) or 1
+            return DataStatus(self._status.as_of, waiting)
         try:
             begun = datetime.now(UTC)
             self._store.follow()
@@ -94,14 +95,14 @@ class Verdicts:
                 self._changes += 1 if changed else 0
                 for target, school, subject, month in changed:
                     self._known.get(month, {}).get(school, {}).pop((target, subject), None)
-            self._standing = Standing(self._standing.as_of if waiting else begun, waiting)
+            self._status = DataStatus(self._status.as_of if waiting else begun, waiting)
         finally:
             self._turn.release()
         if changed:
             self._tell(frozenset(school for _, school, _, _ in changed))
-        return self._standing
+        return self._status
 
-    def look(self) -> Standing:
+    def look(self) -> DataStatus:
         """`catch_up` for a reader, who waits at most `patience_seconds`."""
         return self.catch_up(seconds=self.patience_seconds)
 

@@ -43,7 +43,6 @@ USER_AGENT = "CampusMeter"
 NO_SUCH_ADDRESS = (400, 404)
 OTHER_TRANSPORT = (400, 406, 455, 461, 500, 501)
 """461 is the word for a transport that a device has not; not every device knows it."""
-TRANSPORTS = ("auto", "tcp", "udp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ async def listen(
     transport: str = "auto",
     answered: Callable[[], None] = lambda: None,
 ) -> Stream:
-    """Open, listen, close. `transport` is one of TRANSPORTS; `answered` is called when octets of the device arrive.
+    """Open, listen, close. `transport` is "auto", "tcp" or "udp"; `answered` is called when octets of the device arrive.
 
     Raises ProbeFailed at the step that failed. A device that hangs up after asking for a password is asked once more with it; one that hangs
     up or falls silent at its sound, once more without.

@@ -12,7 +12,6 @@ from campus_agent.config import AgentConfig, DayRange, Period, read_days, read_p
 from campus_wire.language import Text
 from campus_wire.settings import ConfigurationError, Mistake, Table, load
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 PUBLIC_CALENDARS = ("china", "none")
 LONGEST_SPAN_DAYS = 366
 """A term or holiday of more than a year is a slip of the pen, and would silence the lessons of a year."""

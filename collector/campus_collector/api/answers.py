@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from campus_collector.judge.evidence import Evidence
+from campus_collector.judge.verdict import AreaCounts
 from campus_collector.ledger.problem import State
 from campus_wire.records import Moment
 
@@ -21,15 +23,9 @@ class Words(msgspec.Struct):
     zh: str
 
 
-class AreaAnswer(msgspec.Struct):
+class AreaAnswer(AreaCounts, frozen=True):
     """One target in one town; town "" is the county."""
 
-    target: str
-    town: str
-    met: int
-    not_met: int
-    insufficient: int
-    exempt: int
     compliance_ratio: float | None
 
 
@@ -43,7 +39,7 @@ class CauseAnswer(msgspec.Struct):
     unit: str
 
 
-class SubjectAnswer(msgspec.Struct):
+class SubjectAnswer(Evidence, frozen=True):
     """One subject's verdict of a month."""
 
     target: str
@@ -51,14 +47,6 @@ class SubjectAnswer(msgspec.Struct):
     school: str
     subject: str
     verdict: VerdictName
-    valid_results: int
-    passing_results: int
-    days: int
-    invalid_results: int
-    failed_results: int
-    skipped_results: int
-    lowest_value: float | None
-    median_value: float | None
     passing_share_interval: list[float] | None
     passing_share_required: float | None
     failing_median_value: float | None

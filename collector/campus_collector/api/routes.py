@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campus_collector.api.openapi import document
-from campus_collector.api.views import compliance_json, school_json, schools_json, standing_json
+from campus_collector.api.views import compliance_json, school_json, schools_json, status_json
 from campus_collector.days import parse_moment
 from campus_collector.http import HttpProblem, in_thread, json_response
 from campus_collector.judge.month import Month, parse_month
@@ -32,10 +32,10 @@ def routes(service: Service) -> list[Route]:
 
     async def schools(request: Request) -> Response:
         month, reach = _month(request, service), reach_of(request)
-        standing = await in_thread(service.verdicts.look)
+        status = await in_thread(service.verdicts.look)
         found = await in_thread(schools_json, service, month)
         own = [one for one in found if reach.covers(one["town"])]
-        return json_response({"month": str(month), **standing_json(standing), "schools": own})
+        return json_response({"month": str(month), **status_json(status), "schools": own})
 
     async def school(request: Request) -> Response:
         month = _month(request, service)

@@ -15,7 +15,7 @@ from campus_collector.judging import required_of
 from campus_collector.ledger.problem import WHAT_WORDS, Event, Problem
 from campus_collector.ledger.table import Names, problem_words
 from campus_collector.service import Service
-from campus_collector.verdicts import TARGET_OF, Standing
+from campus_collector.verdicts import TARGET_OF, DataStatus
 from campus_wire.bandwidth import line_rate_of, verdict_of
 from campus_wire.language import Language
 from campus_wire.records import AnyResult, ServiceResult, ThroughputResult, kind_of, outcome_of
@@ -25,15 +25,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 def area_json(area: AreaVerdict) -> dict[str, Any]:
     """One line of `judge --json`'s targets (design section 10)."""
-    return {
-        "target": area.target,
-        "town": area.town,
-        "met": area.met,
-        "not_met": area.not_met,
-        "insufficient": area.insufficient,
-        "exempt": area.exempt,
-        "compliance_ratio": area.compliance_ratio,
-    }
+    return {**msgspec.structs.asdict(area), "compliance_ratio": area.compliance_ratio}
 
 
 def subject_json(one: SubjectVerdict) -> dict[str, Any]:
@@ -46,14 +38,7 @@ def subject_json(one: SubjectVerdict) -> dict[str, Any]:
         "school": one.school,
         "subject": one.subject,
         "verdict": str(one.verdict),
-        "valid_results": evidence.valid_results,
-        "passing_results": evidence.passing_results,
-        "days": evidence.days,
-        "invalid_results": evidence.invalid_results,
-        "failed_results": evidence.failed_results,
-        "skipped_results": evidence.skipped_results,
-        "lowest_value": evidence.lowest_value,
-        "median_value": evidence.median_value,
+        **msgspec.structs.asdict(evidence),
         "passing_share_interval": list(evidence.interval) if evidence.interval else None,
         "exempt_reason": one.exempt_reason,
         "passing_share_required": one.rule.passing_share if one.rule else None,
@@ -151,12 +136,12 @@ def event_json(one: Event) -> dict[str, Any]:
     }
 
 
-def standing_json(standing: Standing) -> dict[str, Any]:
+def status_json(status: DataStatus) -> dict[str, Any]:
     """How current figures are; `complete` false: they are still being worked out."""
     return {
-        "as_of": standing.as_of.isoformat() if standing.as_of else None,
-        "complete": standing.complete,
-        "waiting_schools": standing.waiting_schools,
+        "as_of": status.as_of.isoformat() if status.as_of else None,
+        "complete": status.complete,
+        "waiting_schools": status.waiting_schools,
     }
 
 
@@ -164,7 +149,7 @@ def compliance_json(
     service: Service, month: Month, target: str | None = None, town: str | None = None
 ) -> dict[str, Any]:
     """A month, narrowed to a target or town; town "" is the county."""
-    standing = service.verdicts.look()
+    status = service.verdicts.look()
     judged = with_one_cause_in(service, month, service.verdicts.subjects(month))
     subjects = [one for one in judged if target in (None, one.target) and town in (None, "", one.town)]
     areas = [one for one in service.verdicts.areas(month) if target in (None, one.target) and town in (None, one.town)]
@@ -172,7 +157,7 @@ def compliance_json(
         "month": str(month),
         "policy_version": service.verdicts.policy.version,
         "tolerance_ratio": service.verdicts.policy.tolerance_ratio,
-        **standing_json(standing),
+        **status_json(status),
         "targets": [area_json(one) for one in areas],
         "subjects": [subject_json(one) for one in subjects],
     }
@@ -205,7 +190,7 @@ def school_json(service: Service, school_id: str, month: Month) -> dict[str, Any
     school = next((one for one in service.store.schools() if one.id == school_id), None)
     if school is None:
         return None
-    standing = service.verdicts.look()
+    status = service.verdicts.look()
     judged = with_one_cause_in(service, month, service.verdicts.subjects(month, school_id), school=school_id)
     verdicts = {(one.target, one.subject): one for one in judged}
     latest = {(one.subject, one.kind): one for one in service.store.latest(school_id)}
@@ -233,7 +218,7 @@ def school_json(service: Service, school_id: str, month: Month) -> dict[str, Any
         "town": school.town,
         "town_name": school.town_name,
         "month": str(month),
-        **standing_json(standing),
+        **status_json(status),
         "subjects": subjects,
     }
 

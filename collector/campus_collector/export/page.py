@@ -182,8 +182,8 @@ class Page:
         return news
 
     def _refresh(self, now: datetime) -> None:
-        standing = self._verdicts.catch_up(seconds=JUDGE_SECONDS)
-        waiting = frozenset() if standing.complete else frozenset(self._store.evidence.schools_unjudged())
+        status = self._verdicts.catch_up(seconds=JUDGE_SECONDS)
+        waiting = frozenset() if status.complete else frozenset(self._store.evidence.schools_unjudged())
         self._sheet.put(("judge",), "", [("campus_judge_waiting_schools", (), float(len(waiting)))])
         news = self._take()
         try:

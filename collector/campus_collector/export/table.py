@@ -534,20 +534,6 @@ SCOPES: dict[str, tuple[str, ...]] = {
 """Parts of the page that can be asked for alone (`/metrics?scope=NAME`), by how the names of their metrics begin."""
 
 
-SOURCES = {
-    "names": "inventory, or what the agent announces",
-    "compliance": "verdicts of the current month",
-    "classrooms": "throughput, latency and port results",
-    "uplinks": "throughput, latency and network results",
-    "services": "service results",
-    "rooms": "device and room results",
-    "agents": "agent's report, host results",
-    "ledger": "problem ledger",
-    "collector": "collector itself",
-}
-"""Where the values of a scope come from: kinds of results (docs/protocol.md), or what the collector makes of them."""
-
-
 def scope_of(metric: Metric) -> str:
     """The one scope a metric belongs to: that with the longest beginning of its name."""
     found = [(len(one), name) for name, begins in SCOPES.items() for one in begins if metric.name.startswith(one)]

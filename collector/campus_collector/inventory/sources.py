@@ -62,11 +62,6 @@ def sheets_of_files(files: list[tuple[str, bytes]]) -> tuple[list[RawSheet], lis
     return _sorted_out([table for name, octets in files for table in _tables(name, octets)])
 
 
-def sheets_of(name: str, octets: bytes) -> tuple[list[RawSheet], list[str]]:
-    """The same of one uploaded file: `.xlsx`, `.csv`, or `.zip` of CSV files. Raises Unreadable."""
-    return sheets_of_files([(name, octets)])
-
-
 def _tables(name: str, octets: bytes) -> list[Found]:
     if len(octets) > MAX_FILE_BYTES:
         raise too_large(name, MAX_FILE_BYTES)

@@ -6,9 +6,10 @@ rate and is shown apart.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import sqrt
 from statistics import median
+
+import msgspec
 
 from campus_collector.judge.day import DayEvidence, enough
 from campus_collector.judge.policy import Target
@@ -18,9 +19,8 @@ Z_95 = 1.959963984540054
 """The standard normal's 97.5 % point: 95 % between minus and plus."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What was counted. `values` are of judged results: line rates in bits per second, or seconds."""
+class Evidence(msgspec.Struct, frozen=True):
+    """What was counted, as the API gives it. Values are of judged results: line rates in bits per second, or seconds."""
 
     valid_results: int
     passing_results: int
@@ -40,9 +40,6 @@ class Evidence:
     def interval(self) -> tuple[float, float] | None:
         """Between which shares does the true one lie, 95 of 100 times? None of nothing."""
         return wilson(self.passing_results, self.valid_results) if self.valid_results else None
-
-
-NO_EVIDENCE = Evidence(0, 0, 0, 0, 0, 0, None, None)
 
 
 def evidence_of(days: Iterable[DayEvidence]) -> Evidence:

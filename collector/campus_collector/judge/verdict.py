@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+import msgspec
+
 from campus_collector.judge.agreement import NOT_COMPARED, Agreement
 from campus_collector.judge.causes import Case, Cause, causes_of
 from campus_collector.judge.day import DayEvidence
@@ -64,9 +66,8 @@ class SubjectVerdict:
         return self.responsible or EXPLANATIONS[self.diagnosis].unit
 
 
-@dataclass(frozen=True, slots=True)
-class AreaVerdict:
-    """A target in a town, or in the county (town "")."""
+class AreaCounts(msgspec.Struct, frozen=True):
+    """Subjects by verdict, of a target in a town or in the county (town ""), as the API gives them."""
 
     target: str
     town: str
@@ -74,6 +75,10 @@ class AreaVerdict:
     not_met: int
     insufficient: int
     exempt: int
+
+
+class AreaVerdict(AreaCounts, frozen=True):
+    """What an area has achieved."""
 
     @property
     def has_data(self) -> bool:

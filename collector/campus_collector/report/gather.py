@@ -81,9 +81,9 @@ def gather(
         if step is not None:
             step(done, len(months) + 1)
 
-    standing = service.verdicts.catch_up() if closing else service.verdicts.look()
-    working = not standing.complete or service.ledger.is_behind(min(month.last_day, service.ledger.yesterday()))
-    as_of = now if standing.complete else standing.as_of
+    status = service.verdicts.catch_up() if closing else service.verdicts.look()
+    working = not status.complete or service.ledger.is_behind(min(month.last_day, service.ledger.yesterday()))
+    as_of = now if status.complete else status.as_of
     standings = standings_in(service, month)
     verdicts = with_one_cause_in(service, month, service.verdicts.subjects(month), standings)
     told()

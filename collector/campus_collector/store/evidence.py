@@ -69,10 +69,6 @@ class EvidenceTable:
         )
         return [DayRow(*row) for row in rows]
 
-    def waiting_schools(self) -> int:
-        """How many schools have results that are not judged yet."""
-        return len(self.schools_unjudged())
-
     def keep(self, school: str, rows: Sequence[DayRow], judged: Sequence[Unjudged]) -> bool:
         """Keep days of a school, and take hours off the list, unless more of them has arrived meanwhile.
 
@@ -97,20 +93,6 @@ class EvidenceTable:
         """Keep days that were judged by an older rule; one that somebody else has judged by the new rule meanwhile stays."""
         if rows:
             self._database.write(lambda connection: _put_days(connection, rows, only_older_rules=True))
-
-    def forget(self, school: str | None = None) -> None:
-        """Judge everything again: evidence is derived, and can be thrown away."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM day_evidence WHERE ?1 IS NULL OR school = ?1", (school,))
-            connection.execute(
-                "INSERT INTO unjudged SELECT school, subject, kind, started_at / 3600000000, count(*) FROM result"
-                " WHERE ?1 IS NULL OR school = ?1 GROUP BY 1, 2, 3, 4"
-                " ON CONFLICT DO UPDATE SET arrivals = arrivals + 1",
-                (school,),
-            )
-
-        self._database.write(work, None)
 
 
 _WAITING = "SELECT subject, kind, hour, arrivals FROM unjudged WHERE school = ?"

@@ -1,6 +1,6 @@
 """What a store does, whatever database is under it. Plain records, no SQL; every key starts with the school."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -367,9 +367,6 @@ class Store(Protocol):
         self, school: str, subject: str | None, kind: str | None, start: datetime, end: datetime, limit: int
     ) -> list[bytes]:
         """The same as octets, of one or all subjects and kinds, newest first, bounded."""
-
-    def subjects_with_results(self, start: datetime, end: datetime) -> Iterable[tuple[str, str, str]]:
-        """(school, subject, kind) of everything that has a result in the window."""
 
     def agents(self, school: str | None = None) -> list[Agent]:
         """All agents, or one school's."""

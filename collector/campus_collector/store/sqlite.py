@@ -260,15 +260,6 @@ class SqliteStore:
         )
         return [row[0] for row in rows]
 
-    def subjects_with_results(self, start: datetime, end: datetime) -> Iterable[tuple[str, str, str]]:
-        """By jumping from subject to subject along the primary key, not by reading all results."""
-        rows = self._database.all(
-            "SELECT school, subject, kind FROM latest l WHERE EXISTS (SELECT 1 FROM result r WHERE r.school = l.school"
-            " AND r.subject = l.subject AND r.kind = l.kind AND r.started_at >= ? AND r.started_at < ?)",
-            (micros(start), micros(end)),
-        )
-        return [(row[0], row[1], row[2]) for row in rows]
-
     def agents(self, school: str | None = None) -> list[Agent]:
         """By school."""
         where, values = _where(school=school)

@@ -18,8 +18,8 @@ from campus_collector.web.words import IDENTITY_SHARED_WORDS, age_words, ago_wor
 from campus_wire.language import Language, Text
 from campus_wire.version import VERSION, release_of
 
-Standing = Literal["current", "behind", "too_old", "ahead", "unknown"]
-STANDING_WORDS: dict[Standing, Text] = {
+VersionStatus = Literal["current", "behind", "too_old", "ahead", "unknown"]
+STANDING_WORDS: dict[VersionStatus, Text] = {
     "current": Text("current", "最新"),
     "behind": Text("served; update it soon", "可用，建议升级"),
     "too_old": Text("older than the collector promises to serve: update it", "版本过旧，请升级"),
@@ -45,7 +45,7 @@ class Gateway:
     worries: tuple[str, ...]
 
 
-def standing_of(version: str, own: str = VERSION) -> Standing:
+def standing_of(version: str, own: str = VERSION) -> VersionStatus:
     """How does an agent's version stand to the collector's? A collector serves agents of its own release and of the one before it."""
     theirs, ours = release_of(version), release_of(own)
     if theirs is None or ours is None:
@@ -88,7 +88,7 @@ def _line(
     worries: list[Text] = []
     state = agent.state if agent is not None else None
     reported = agent.last_report_at if agent is not None else None
-    standing: Standing = "unknown" if state is None else standing_of(state.version)
+    standing: VersionStatus = "unknown" if state is None else standing_of(state.version)
     told = ago_words((now - reported).total_seconds()) if reported is not None else Text("never", "从未上报")
     if agent is not None and agent.is_shared(now):
         worries.append(IDENTITY_SHARED_WORDS)

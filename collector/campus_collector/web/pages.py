@@ -16,12 +16,12 @@ from campus_collector.people.sessions import Session
 from campus_collector.service import Service
 from campus_collector.store.interface import StoreUnavailable
 from campus_collector.tls.served import ends_soon
-from campus_collector.verdicts import Standing
+from campus_collector.verdicts import DataStatus
 from campus_collector.web.words import REFUSALS, WORDS
 from campus_wire.language import Language
 from campus_wire.text import printable
 
-_STANDING: ContextVar[Standing | None] = ContextVar("standing", default=None)
+_STATUS: ContextVar[DataStatus | None] = ContextVar("data_status", default=None)
 """How current the verdicts were when the making of a page began."""
 COOKIE = "campus_lang"
 COOKIE_SECONDS = 365 * 86_400
@@ -54,7 +54,7 @@ class Pages:
         other = "en" if language == "zh" else "zh"
         template = self._environment.get_template(name)
         values["simulated"] = self._simulated()
-        values["as_of"], values["working"] = self._standing_words(language)
+        values["as_of"], values["working"] = self._status_words(language)
         values["certificate_ends"] = self._certificate_ends()
         html = template.render(w=word, lang=language, other=other, session=session, **values)
         root = self._service.config.root_path
@@ -74,15 +74,15 @@ class Pages:
         except StoreUnavailable:
             return False
 
-    def _standing_words(self, language: Language) -> tuple[str, str]:
+    def _status_words(self, language: Language) -> tuple[str, str]:
         """How current the figures of this page are, and whether they are still being worked out; "" where there are none."""
-        standing = _STANDING.get()
-        if standing is None:
+        status = _STATUS.get()
+        if status is None:
             return "", ""
-        as_of, working = standing.as_of, ""
+        as_of, working = status.as_of, ""
         shown = as_of.astimezone(self._service.config.timezone).strftime("%Y-%m-%d %H:%M") if as_of else "—"
-        if not standing.complete:
-            working = WORDS["still_judging"].in_(language, count=standing.waiting_schools)
+        if not status.complete:
+            working = WORDS["still_judging"].in_(language, count=status.waiting_schools)
         elif self._service.ledger.is_behind(self._service.ledger.yesterday()):
             working = WORDS["still_ledger"].in_(language)
         return WORDS["data_as_of"].in_(language, time=shown), working
@@ -96,7 +96,7 @@ class Pages:
         language = language_of(request)
 
         def made() -> tuple[int, str]:
-            _STANDING.set(self._service.verdicts.look())  # before the figures are read: they are at least as current
+            _STATUS.set(self._service.verdicts.look())  # before the figures are read: they are at least as current
             return page(language)
 
         try:

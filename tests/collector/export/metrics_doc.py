@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from campus_collector.export.table import METRICS, SOURCES, scope_of
+from campus_collector.export.table import METRICS, scope_of
 
 FILE = Path(__file__).parents[3] / "docs" / "metrics.md"
 HEAD = """# Metrics of the collector
@@ -19,6 +19,19 @@ Absent means not measured, never zero. A classroom's gauges show its latest vali
 silent for the policy's `[present] stale_after_seconds`, a day. A verdict that has just changed may take a minute. Late results change the store and the month, not today's gauges.
 
 """
+
+SOURCES = {
+    "names": "inventory, or what the agent announces",
+    "compliance": "verdicts of the current month",
+    "classrooms": "throughput, latency and port results",
+    "uplinks": "throughput, latency and network results",
+    "services": "service results",
+    "rooms": "device and room results",
+    "agents": "agent's report, host results",
+    "ledger": "problem ledger",
+    "collector": "collector itself",
+}
+"""Where the values of a scope come from: kinds of results (docs/protocol.md), or what the collector makes of them."""
 
 
 def text() -> str:

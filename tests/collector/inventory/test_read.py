@@ -16,7 +16,7 @@ from campus_collector.inventory.intake import read_file, read_upload
 from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, subjects_of
 from campus_collector.inventory.read import read
 from campus_collector.inventory.sample import sample
-from campus_collector.inventory.sources import RawSheet, Unreadable, sheets_of
+from campus_collector.inventory.sources import RawSheet, Unreadable, sheets_of_files
 from campus_collector.inventory.worker import Request, examine
 from campus_collector.inventory.write import as_csv, as_xlsx, write_folder
 
@@ -290,7 +290,7 @@ def test_no_octets_break_the_reader(octets: bytes) -> None:
 )
 def test_files_that_are_none(name: str, octets: bytes, words: str) -> None:
     with pytest.raises(Unreadable) as caught:
-        sheets_of(name, octets)
+        sheets_of_files([(name, octets)])
     assert words in caught.value.in_("en")
     assert caught.value.in_("zh") != caught.value.in_("en")
 
@@ -301,7 +301,7 @@ def test_a_zip_bomb_is_refused() -> None:
         archive.writestr("schools.csv", b"0" * 600_000_000)
     assert len(packed.getvalue()) < 1_000_000
     with pytest.raises(Unreadable, match="larger than"):
-        sheets_of("bomb.zip", packed.getvalue())
+        sheets_of_files([("bomb.zip", packed.getvalue())])
 
 
 def test_every_removal_is_counted() -> None:
@@ -350,4 +350,4 @@ def test_a_sheet_that_may_be_left_out_is_not_written_empty(tmp_path: Path) -> No
         "schools.csv", "classrooms.csv", "devices.csv", "services.csv",
     }  # fmt: skip
     assert len(write_folder(whole, tmp_path / "five")) == 5
-    assert len(sheets_of("x.xlsx", as_xlsx(four))[0]) == 4
+    assert len(sheets_of_files([("x.xlsx", as_xlsx(four))])[0]) == 4

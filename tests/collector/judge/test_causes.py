@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from campus_collector.config import shipped_policy
 from campus_collector.judge.area import shared_cause
 from campus_collector.judge.causes import Case, Cause, causes_of
-from campus_collector.judge.evidence import NO_EVIDENCE, Evidence, wilson
+from campus_collector.judge.evidence import Evidence, evidence_of, wilson
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.policy import load_policy
 from campus_collector.judge.verdict import SubjectVerdict
@@ -95,7 +95,7 @@ def room(name: str, cause: str, rate: float | None = None, target: str = "classr
         else Verdict.NOT_MET
     )
     causes = (Cause(cause, 0.9, Text("e", "据")),) if cause else ()
-    return SubjectVerdict(target, "t01", "s001", name, verdict, NO_EVIDENCE, RULE, "v", causes, failing_median=rate)
+    return SubjectVerdict(target, "t01", "s001", name, verdict, evidence_of([]), RULE, "v", causes, failing_median=rate)
 
 
 UPLINK = room("uplink", "flat_rate", 61e6, "uplink_bandwidth")

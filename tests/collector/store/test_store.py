@@ -69,7 +69,6 @@ def test_results_are_read_by_time_and_counted(store: Store) -> None:
     assert found == [many[1], many[2]]
     assert store.measurement_totals() == {("throughput", "ok"): 3, ("throughput", "invalid"): 1}
     assert store.ingest_totals() == {"stored": 4}
-    assert list(store.subjects_with_results(AT, AT + timedelta(days=1))) == [("s001", "c101", "throughput")]
 
 
 def test_an_announcement_makes_school_and_subjects_known_and_follows_changes(store: Store) -> None:
