@@ -42,6 +42,8 @@ COLLECTOR = ("--config", "/etc/campus-collector/collector.toml")
 TWO_WEEKS_SECONDS = 14 * 86_400
 WATCHED_AFTER_CONFIGURATION_SECONDS = 100
 """Longer than the unit's TimeoutStopSec (90 s): systemd would have killed a service that told it was stopping."""
+PATIENCE_SECONDS = 240
+"""For whatever has to happen: a machine that does ten other things beside this test takes long, and is not at fault."""
 MORE = f"""
 [cycle]
 throughput_seconds = 20
@@ -87,7 +89,7 @@ Environment=LD_PRELOAD={library} FAKETIME_TIMESTAMP_FILE={file} FAKETIME_NO_CACH
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def run(*argv: str, seconds: float = 120, **options: Any) -> dict[str, Any]:
+def run(*argv: str, seconds: float = PATIENCE_SECONDS, **options: Any) -> dict[str, Any]:
     """A command as a user types it: exit code and output."""
     options = {"env": os.environ | {"CAMPUS_LANG": "en", "LC_ALL": "C.UTF-8"}} | options
     try:
@@ -97,22 +99,22 @@ def run(*argv: str, seconds: float = 120, **options: Any) -> dict[str, Any]:
     return {"code": done.returncode, "out": done.stdout[-20_000:], "error": done.stderr[-5_000:]}
 
 
-def must(*argv: str, seconds: float = 120) -> str:
+def must(*argv: str, seconds: float = PATIENCE_SECONDS) -> str:
     """A command that has to work: its output. Raises AssertionError with what it printed."""
     said = run(*argv, seconds=seconds)
     assert said["code"] == 0, (argv, said)
     return str(said["out"])
 
 
-def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+def until(condition: Callable[[], Any], what: str) -> Any:
     """Wait for something to become true. Raises TimeoutError."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         with contextlib.suppress(OSError, sqlite3.Error):
             if value := condition():
                 return value
         time.sleep(0.3)
-    raise TimeoutError(f"not within {seconds:.0f} s: {what}")
+    raise TimeoutError(f"not within {PATIENCE_SECONDS} s: {what}")
 
 
 def ready() -> bool:
@@ -200,9 +202,7 @@ def writing() -> Iterator[dict[str, Any]]:
     """A simulated fleet that sends results for the length of a block; what the command said."""
     said: dict[str, Any] = {}
     command = ("campus-collector", "simulate", "--schools", "4", "--month", "2026-10", *COLLECTOR)
-    thread = threading.Thread(
-        target=lambda: said.update(run("runuser", "-u", "campus-collector", "--", *command, seconds=150))
-    )
+    thread = threading.Thread(target=lambda: said.update(run("runuser", "-u", "campus-collector", "--", *command)))
     thread.start()
     try:
         yield said
@@ -258,7 +258,7 @@ def new_configuration() -> None:
     Path("/srv/inventory/services.csv").write_text(text)
     must("campus-collector", "inventory", "import", "/srv/inventory", *COLLECTOR)
     must("systemctl", "restart", "campus-agent")
-    until(lambda: outcomes()["service/web-1"], 60, "a result of the platform that only the bureau knows")
+    until(lambda: outcomes()["service/web-1"], "a result of the platform that only the bureau knows")
 
 
 EXPECTED = (
@@ -270,7 +270,7 @@ EXPECTED = (
 def first() -> dict[str, Any]:
     """The first boot."""
     said: dict[str, Any] = {}
-    until(ready, 60, "the collector")
+    until(ready, "the collector")
     enrol()
     with gateway_lab(Path("/srv/lab"), STATE / "test.key"):
         new_configuration()
@@ -280,16 +280,12 @@ def first() -> dict[str, Any]:
             said["commands"] = commands()
             until(
                 lambda: all(outcomes()[name] for name in EXPECTED),
-                90,
                 f"a result of each of {EXPECTED}, only {outcomes()}",
             )
             said["page"] = browse()
             with writing() as said["simulate"]:
-                said["backup"] = run(
-                    "campus-collector", "backup", str(COLLECTOR_STATE / "during.db"), *COLLECTOR, seconds=100
-                )
+                said["backup"] = run("campus-collector", "backup", str(COLLECTOR_STATE / "during.db"), *COLLECTOR)
                 said["still_writing"] = not said["simulate"]
-            time.sleep(max(0.0, configured + WATCHED_AFTER_CONFIGURATION_SECONDS - time.monotonic()))
             for step in (TWO_WEEKS_SECONDS, -TWO_WEEKS_SECONDS, 0):
                 CLOCK.write_text(f"{step:+d}\n")
                 time.sleep(15)
@@ -297,19 +293,17 @@ def first() -> dict[str, Any]:
             before = outcomes()
             until(
                 lambda: all(outcomes()[name] > before[name] for name in ("host/gateway", "service/web-1")),
-                90,
                 "results after the full disk",
             )
+            time.sleep(max(0.0, configured + WATCHED_AFTER_CONFIGURATION_SECONDS - time.monotonic()))
             said["before_upgrade"] = watch.end()
             said["upgrade"] = run(
                 "sh", "-c", "dpkg -i /srv/newer/*.deb", env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
             )
-            until(ready, 60, "the collector after the upgrade")
+            until(ready, "the collector after the upgrade")
             watch = Watch()
             before = outcomes()
-            until(
-                lambda: outcomes()["throughput/c101"] > before["throughput/c101"], 90, "a measurement after the upgrade"
-            )
+            until(lambda: outcomes()["throughput/c101"] > before["throughput/c101"], "a measurement after the upgrade")
         finally:
             said["after_upgrade"] = watch.end()
             said["status"] = spool()
@@ -359,7 +353,7 @@ def commands() -> dict[str, Any]:
 def second() -> dict[str, Any]:
     """After a reboot: nobody does anything."""
     said: dict[str, Any] = {"before": {}}
-    until(ready, 60, "the collector")
+    until(ready, "the collector")
     before = outcomes()
     with gateway_lab(Path("/srv/lab"), STATE / "test.key"):
         watch = Watch()
@@ -367,18 +361,18 @@ def second() -> dict[str, Any]:
             names = ("throughput/c101", "throughput/c102", "device/rec-1", "host/gateway", "service/web-1")
             until(
                 lambda: all(outcomes()[name] > before[name] for name in names),
-                90,
                 f"results of {names} after the reboot",
             )
-            until(lambda: spool()["spool"]["pending_results"] < 20, 60, "the spool is sent")
+            until(lambda: spool()["spool"]["pending_results"] < 20, "the spool is sent")
         finally:
             said["units"] = watch.end()
+            # before the spool's counts: what the agent sends between the two is in the counts alone
+            said["results"] = [json.loads(raw) for (raw,) in rows("SELECT raw FROM result WHERE school = 's001'")]
             said["status"] = spool()
             said["journal"] = run(
                 "journalctl", "-b", "--no-pager", "-o", "cat", "-u", "campus-agent", "-u", "campus-collector"
             )["out"]
     said["verify"] = run("campus-collector", "verify", *COLLECTOR)
-    said["results"] = [json.loads(raw) for (raw,) in rows("SELECT raw FROM result WHERE school = 's001'")]
     said["owners"] = sorted(
         {f"{path.owner()} {path.name}" for folder in (STATE, COLLECTOR_STATE) for path in folder.rglob("*")}
     )
