@@ -13,22 +13,15 @@ help: ## what can be done
 run: system-run $(STAMP) ## a school in network namespaces, measured for real: http://127.0.0.1:8080/
 	@$(PY) -m tests.lab.demo
 
-# what measures no time and asks no network may run beside itself; the rest has the machine to itself. Three beside each other:
-# the booted machines of tests/packaging mostly wait
-BESIDE := tests/packaging tests/collector tests/dashboards tests/deploy tests/docs tests/wire \
-  tests/two_at_once tests/unauthenticated tests/office_files tests/odd_equipment tests/hostile_gateway/test_program.py \
-  $(addprefix tests/agent/,central clock config devices discover doctor enroll ports schedule ship) \
-  $(addprefix tests/flow/,test_chaos.py test_fortnight.py test_outage.py)
+# What measures rates has the machine to itself. The rest runs three beside each other: much of it waits (booted machines, silent equipment);
+# the long files begin first (tests/conftest.py).
+ALONE := tests/agent/engine tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
+  $(addprefix tests/hostile_gateway/,test_cpu.py test_busy_line.py) \
+  $(addprefix tests/flow/,test_breaks.py test_lab_verdicts.py test_spine.py)
 
 test: system-test $(STAMP) lint ## linters and all tests
-	$(PY) -m pytest --durations=10 -n 3 --dist loadfile $(BESIDE)
-	$(PY) -m pytest --durations=25 $(addprefix --ignore=,$(BESIDE))
-
-lint: $(STAMP) ## style, types, layers
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
+	$(PY) -m pytest --durations=25 -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	$(PY) -m pytest --durations=25 $(ALONE)
 
 bench: system-bench $(STAMP) ## measured figures: speed and memory
 	@for bench in tests/bench/*.py; do echo "== $$bench"; PYTHONPATH=. $(PY) $$bench || exit 1; done

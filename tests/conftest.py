@@ -1,14 +1,29 @@
-"""What all tests share: the lab marker is a failure under CI, a loud skip elsewhere, where namespaces cannot be had."""
+"""What all tests share: the order of the long files, and the lab marker, which is a failure under CI, a loud skip elsewhere, where namespaces cannot be had."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from tests.lab.namespaces import permitted
 
+HERE = Path(__file__).parent
+LONGEST_FIRST = (
+    "packaging/test_shipped.py",
+    "agent/schedule/test_year.py",
+    "packaging/test_bureau.py",
+    "packaging/test_packages.py",
+    "dashboards/test_dashboards.py",
+    "hostile_gateway/test_program.py",
+)
+"""Files of a minute and more. With `--dist loadfile --no-loadscope-reorder` files are begun in the order of collection: a long one begun last would keep
+one worker busy while the others have nothing left."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Ask once whether a lab can be built here."""
+    """Long files first, the others as they were; and ask once whether a lab can be built here."""
+    place = {HERE / name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
     marked = [item for item in items if item.get_closest_marker("lab")]
     if not marked:
         return

@@ -153,7 +153,7 @@ class World:
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         """One exchange on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
@@ -207,7 +207,7 @@ def collector(state_dir: Path, environ: dict[str, str] | None = None) -> Iterato
         yield world
     finally:
         server.should_exit = True
-        thread.join(15)
+        thread.join(60)
         service_.store.close()
 
 

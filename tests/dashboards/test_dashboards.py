@@ -199,8 +199,8 @@ def test_no_panel_is_empty(tmp_path: Path) -> None:
     with collector(tmp_path / "state") as world:
         world.service.ledger.catch_up()
         feed(world)
-        config = (ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8").replace("30s", "1s")
-        config = config.replace("scrape_timeout: 20s", "scrape_timeout: 1s").replace(
+        config = (ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8").replace("30s", "2s")
+        config = config.replace("scrape_timeout: 20s", "scrape_timeout: 2s").replace(
             "127.0.0.1:8080", f"127.0.0.1:{world.port}"
         )
         (tmp_path / "prometheus.yml").write_text(config)
@@ -216,7 +216,7 @@ def test_no_panel_is_empty(tmp_path: Path) -> None:
                 except OSError:
                     return False
 
-            until(well, 60, "a few scrapes")
+            until(well, 180, "a few scrapes")
             empty = []
             for name, title, expression in expressions():
                 asked = expression.replace("$town", "t01").replace("$school", "s001").replace('=~"$target"', '=~".*"')

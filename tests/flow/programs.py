@@ -42,10 +42,10 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -72,7 +72,7 @@ def agent_status(config: Path) -> dict[str, Any]:
     """`campus-agent status --json`."""
     done = subprocess.run(
         python("campus_agent", "status", "--json", "--config", str(config)),
-        capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=30,
+        capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=60,
     )  # fmt: skip
     status: dict[str, Any] = json.loads(done.stdout)
     return status

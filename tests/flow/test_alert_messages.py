@@ -137,7 +137,7 @@ def manager(folder: Path, *, holiday: bool = False) -> Iterator[Manager]:
                f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", "--log.level=debug"]  # fmt: skip
     with running(command, folder / "am.log"):
         running_manager = Manager(port, wecom, mail, folder / "am.log")
-        until(running_manager.is_ready, 30, "Alertmanager answers")
+        until(running_manager.is_ready, 60, "Alertmanager answers")
         yield running_manager
     wecom.server.shutdown()
     mail.server.shutdown()

@@ -1,5 +1,5 @@
-"""From a school's results to a message: a real collector, Prometheus and Alertmanager; the webhook is the test's. Waiting times are cut to a second
-and it is always school hours; everything else is the shipped configuration.
+"""From a school's results to a message: a real collector, Prometheus and Alertmanager; the webhook is the test's. Waiting times are cut to a few
+seconds, which a busy machine can keep, and it is always school hours; everything else is the shipped configuration.
 """
 
 import json
@@ -23,7 +23,7 @@ from tests.collector.world import World, collector, throughput
 from tests.flow.programs import running, until
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
-SETTLED_SECONDS = 12.0
+SETTLED_SECONDS = 30.0
 
 
 def give(world: World, school: str, received_at: datetime, *results: AnyResult) -> None:
@@ -72,11 +72,11 @@ def configure(folder: Path, collector_port: int, alertmanager_port: int, inbox: 
     always = re.sub(r"(record: campus:(?:school|room)_hours.*\n\s+expr: ).*", r"\1vector(1)", recording)
     (folder / "recording.rules.yml").write_text(always, encoding="utf-8")
     config = (FOLDER / "prometheus.yml").read_text(encoding="utf-8")
-    config = config.replace("30s", "1s").replace("scrape_timeout: 20s", "scrape_timeout: 1s")
+    config = config.replace("30s", "3s").replace("scrape_timeout: 20s", "scrape_timeout: 3s")
     config = config.replace("127.0.0.1:9093", f"127.0.0.1:{alertmanager_port}")
     (folder / "prometheus.yml").write_text(config.replace("127.0.0.1:8080", f"127.0.0.1:{collector_port}"))
     routes = (FOLDER / "alertmanager.yml").read_text(encoding="utf-8")
-    routes = re.sub(r"mute_time_intervals: .*", "", routes).replace("group_wait: 1m", "group_wait: 3s")
+    routes = re.sub(r"mute_time_intervals: .*", "", routes).replace("group_wait: 1m", "group_wait: 9s")
     receivers = routes.index("receivers:")
     hook = f"    webhook_configs: [{{ url: 'http://127.0.0.1:{inbox}/', send_resolved: true }}]\n"
     own = f"receivers:\n  - name: duty\n{hook}  - name: staff\n{hook}"
@@ -118,7 +118,7 @@ def test_each_fault_is_told_once_and_an_offline_school_once_in_all(tmp_path: Pat
                       f"--web.listen-address=127.0.0.1:{free_port()}"]  # fmt: skip
         expected = {("CampusAgentSilent", "s001"), ("CampusClassroomFailing", "s002"), ("CampusTwoDhcpServers", "s003")}
         with running(manager, tmp_path / "am.log"), running(prometheus, tmp_path / "prometheus.log"):
-            until(lambda: expected <= set(inbox.told), 60, "each fault is told")
+            until(lambda: expected <= set(inbox.told), 180, "each fault is told")
             settled = threading.Event()
             settled.wait(SETTLED_SECONDS)
     inbox.server.shutdown()

@@ -83,13 +83,13 @@ def test_fifty_kills_and_an_absent_collector_lose_nothing(tmp_path: Path) -> Non
                     continue
                 victim = "agent"  # no worker came
             alive[victim].kill()
-            alive[victim].wait(10)
+            alive[victim].wait(60)
             killed[victim] += 1
             if victim == "collector" and number % 5 == 0:
                 time.sleep(8)  # away for a while: results pile up in the spool
             alive[victim] = start(argv[victim], logs[victim])
         assert sum(killed.values()) >= KILLS
-        until(lambda: get_json(f"http://127.0.0.1:{collector_port}/readyz"), 20, "the collector is back")
+        until(lambda: get_json(f"http://127.0.0.1:{collector_port}/readyz"), 60, "the collector is back")
         stop(alive["agent"])
         drained = tmp_path / "drain.toml"  # the last drain measures nothing more
         drained.write_text(

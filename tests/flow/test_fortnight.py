@@ -105,7 +105,7 @@ periods = ["08:00-08:45", "08:55-09:40"]
             await simulated.go_on(DAYS * 86_400)
             away = spool.status()
             with running(python("campus_collector", "serve", "--state-dir", str(state)), tmp_path / "log"):
-                until(lambda: "listens" in (tmp_path / "log").read_text(), 30, "the collector is back")
+                until(lambda: "listens" in (tmp_path / "log").read_text(), 60, "the collector is back")
                 await simulated.go_on(3_600)
                 assert spool.status().pending_results <= 1, "all of it is delivered within the hour"
                 asked = f"http://127.0.0.1:{port}/v1/results?school=s001&kind=service&limit=5000"

@@ -101,31 +101,33 @@ def test_each_fault_shows_as_itself(tmp_path: Path) -> None:
         (tmp_path / "profiles" / "panel.toml").write_text(PANEL.format(port=panel), encoding="utf-8")
         secrets = {"community": COMMUNITY, "stream": STREAM_PASSWORD}
         port, config = stack.enter_context(school(tmp_path, DEVICES.format(snmp=snmp, rtsp=url), secrets))
-        until(lambda: seen(port, up=1, stream_up=1, room=1, panel=1), 40, "all is well")
+        until(lambda: seen(port, up=1, stream_up=1, room=1, panel=1), 120, "all is well")
         assert metrics(port)["campus_device_storage_free_ratio{rec-1}"] > 0
 
         said = get_json(f"http://127.0.0.1:{port}/v1/compliance?target=recording_room")
         assert [one["subject"] for one in said["subjects"]] == ["recording_room"]
         (tmp_path / "stream").write_text("a wrong password\n")
-        until(lambda: seen(port, up=1, stream_up=0, room=1, panel=1), 40, "the stream's password is wrong")
+        until(lambda: seen(port, up=1, stream_up=0, room=1, panel=1), 120, "the stream's password is wrong")
         (tmp_path / "stream").write_text(STREAM_PASSWORD)
-        until(lambda: seen(port, up=1, stream_up=1, room=1, panel=1), 40, "and right again")
+        until(lambda: seen(port, up=1, stream_up=1, room=1, panel=1), 120, "and right again")
 
         stream.close()
-        until(lambda: seen(port, up=1, stream_up=0, room=1, panel=1), 40, "the stream has stopped")
+        until(lambda: seen(port, up=1, stream_up=0, room=1, panel=1), 120, "the stream has stopped")
         agent.close()
-        until(lambda: seen(port, up=0, room=0, panel=1), 60, "the recorder is gone: its room is down, the panel is not")
+        until(
+            lambda: seen(port, up=0, room=0, panel=1), 120, "the recorder is gone: its room is down, the panel is not"
+        )
 
         done = subprocess.run(
             python("campus_agent", "measure", "device", "rec-1", "--json", "--config", str(config)),
-            capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=60,
+            capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=180,
         )  # fmt: skip
         said = json.loads(done.stdout)
         assert (done.returncode, said["up"], said["room"], said["kind"]) == (1, False, "r1", "device")
         assert said["readings"]["stream_up"] == 0
         fine = subprocess.run(
             python("campus_agent", "measure", "device", "panel", "--config", str(config)),
-            capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=60,
+            capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=180,
         )  # fmt: skip
         assert (fine.returncode, fine.stdout.strip()) == (0, "panel (panel): up")
     told = (tmp_path / "agent.log").read_text() + (tmp_path / "collector.log").read_text() + done.stdout + done.stderr

@@ -121,7 +121,7 @@ def test_from_a_classroom_s_wire_to_a_query(tmp_path: Path) -> None:
                 return rooms == {room.id for room in ROOMS}
 
             until(measured, 90, f"every classroom measured: {logs['agent'].read_text()[-2000:]}")
-            until(lambda: len(query("campus_classroom_line_rate_bits_per_second")) == 6, 30, "the rates in Prometheus")
+            until(lambda: len(query("campus_classroom_line_rate_bits_per_second")) == 6, 60, "the rates in Prometheus")
             time.sleep(3)
             for room in ROOMS:
                 rates = query(f'campus_classroom_line_rate_bits_per_second{{classroom="{room.id}"}}')

@@ -87,7 +87,7 @@ COUNT = textwrap.dedent(
         connected.connect((peer, 9))
         counters = open_counters(interface_of(connected))
         before = counters.read()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         after = before
         while after.sent_packets < before.sent_packets + 20 and time.monotonic() < end:
             sock.sendto(bytes(1000), (peer, 9))  # the first wait for the peer's hardware address
@@ -165,25 +165,6 @@ def test_counters_are_read_among_sixty_interfaces() -> None:
     assert all(others)
 
 
-@lab
-def test_a_busy_line_is_not_blamed_by_a_gateway_with_two_addresses(tmp_path: Path) -> None:
-    """110 Mbit/s with 40 in use, both ways: what is left is below the target; the rest was seen at the interface."""
-    with two_hosts(("10.9.1.1/24", "10.9.2.1/24"), ("10.9.1.2/24", "10.9.2.2/24")) as (gw, pc):
-        for host, link in ((gw, "lan"), (pc, "nic")):
-            shape = ("rate", "110mbit", "burst", "16000", "limit", "128000", "overhead", "24")
-            host.run("tc", "qdisc", "replace", "dev", link, "root", "tbf", *shape)
-        configure(tmp_path, '[[classroom]]\nid = "c1"\nhost = "10.9.2.2"\nport = 5301\n')
-        key = ("--test-key-file", str(tmp_path / "test.key"))
-        pc.popen(*AGENT, "respond", "--port", "5301", "--iperf3-port", "0", *key)
-        for host, peer in ((gw, "10.9.2.2"), (pc, "10.9.2.1")):
-            host.popen(sys.executable, "-m", "tests.lab.cross", "sink")
-            host.popen(sys.executable, "-m", "tests.lab.cross", peer, "40e6", "60")
-        listening(pc, 5301)
-        said = measure(gw.argv(), tmp_path, "classroom", "c1")
-    assert said["verdict"] != "not_met", said
-    assert said["cross_traffic_bits_per_second"] > 5e6, said
-
-
 def listening(host: Namespace, port: int) -> None:
     for _ in range(200):
         if host.run("ss", "-Hltn", f"sport = :{port}").stdout.strip():
@@ -242,7 +223,7 @@ def test_broken_ipv6_stops_neither_tests_nor_shipping(tmp_path: Path, engine: st
         inside = seeing(gw, {"/etc/hosts": tmp_path / "hosts"})
         said = measure(inside, tmp_path, "classroom", "c1")
         command = [*inside, sys.executable, "-c", FETCH, "http://room.test"]
-        fetched = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        fetched = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert said["failure"] is None, said
     assert said["down"]["bytes"] > 0
     assert fetched.stdout.strip() == "200", fetched.stderr

@@ -311,13 +311,13 @@ def test_another_configuration_of_the_collector_never_tells_systemd_that_we_stop
         config_of(tmp_path, f'[collector]\nurl = "http://127.0.0.1:{port}"\n[cycle]\nnetwork_seconds = 0\n')
         log = tmp_path / "log"
         with running(python("campus_agent", "run", "--config", str(tmp_path / "agent.toml")), log) as process:
-            until(lambda: len(logged(log, "agent starts")) == 2, 40, "begun again with what is new")
-            until(lambda: supervisor.heard.count("READY=1") == 2, 20, "ready again")
+            until(lambda: len(logged(log, "agent starts")) == 2, 60, "begun again with what is new")
+            until(lambda: supervisor.heard.count("READY=1") == 2, 60, "ready again")
             assert process.poll() is None, "the same process"
             assert "STOPPING=1" not in supervisor.heard
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
-        until(lambda: "STOPPING=1" in supervisor.heard, 10, "a real stop is told")
+            assert process.wait(60) == 0
+        until(lambda: "STOPPING=1" in supervisor.heard, 60, "a real stop is told")
 
 
 @contextlib.contextmanager
@@ -589,7 +589,7 @@ def test_the_resident_program_holds_nothing_that_only_a_worker_or_a_command_need
         until(lambda: len(logged(log, "measured")) >= 6, 60, "each kind was measured")
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     held = set((tmp_path / "modules").read_text().split())
     assert "campus_agent.daemon" in held
     assert sorted(held.intersection(RESIDENT_DOES_WITHOUT)) == []

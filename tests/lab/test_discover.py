@@ -56,7 +56,7 @@ def test_what_is_on_the_link(tmp_path: Path) -> None:
         switch = school.inside("c101")  # whoever speaks LLDP on the link is a neighbour; the lab's bridge passes it on
         school.switch.run("sh", "-c", "echo 16384 > /sys/class/net/br0/bridge/group_fwd_mask")
         school.keep(switch.popen("lldpd", "-d", "-u", control, "-I", "eth0", "-S", "sw-1 of the lab"))
-        until(lambda: Path(control).exists(), 10, "lldpd listens")
+        until(lambda: Path(control).exists(), 60, "lldpd listens")
         switch.run("lldpcli", "-u", control, "configure", "lldp", "tx-interval", "2")
         time.sleep(2)
         command = (sys.executable, "-m", "campus_agent", "discover", "--interface", "lan")

@@ -71,7 +71,7 @@ def foreground_lab() -> Iterator["subprocess.Popen[str]"]:
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
         sweep()
 
 
@@ -81,7 +81,7 @@ def test_a_signal_removes_the_lab(number: signal.Signals) -> None:
         mine = f"cm-{process.pid}-"
         assert [name for name in existing() if name.startswith(mine)]
         process.send_signal(number)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert not [name for name in existing() if name.startswith(mine)]
 
 
@@ -92,7 +92,7 @@ def test_a_killed_owner_s_lab_is_swept_and_a_living_one_is_not() -> None:
         inside = Namespace(next(name for name in existing() if name.startswith(mine) and name.endswith("-c100")))
         assert echo(inside, "10.77.0.1")["received"] > 0
         process.kill()
-        process.wait(10)
+        process.wait(60)
         assert [name for name in sweep() if name.startswith(mine)]
         assert not [name for name in existing() if name.startswith(mine)]
 

@@ -58,7 +58,7 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
             f'[agent]\nschool = "s001"\nstate_dir = "state"\n[limits]\nmax_cpu_ratio = 1.0\n[page]\nport = 8090\n[cycle]\nthroughput_seconds = 604800\nlatency_seconds = 604800\n{rooms}'
         )
         with running(school.gateway.argv(*python("campus_agent", "run", "--config", str(file))), tmp_path / "log"):
-            until(lambda: '"listen"' in (tmp_path / "log").read_text(), 20, "the page is served")
+            until(lambda: '"listen"' in (tmp_path / "log").read_text(), 60, "the page is served")
             said = {one.id: asked(school, one) for one in ROOMS}
             elsewhere = browse(school, "c300", "c100")
         config = load_config(file)

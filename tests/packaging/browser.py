@@ -15,7 +15,7 @@ def main(host: str, port: str) -> None:
     """Begin, ping, load down and up, finish."""
 
     def ask(method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        line = http.client.HTTPConnection(host, int(port), timeout=30)
+        line = http.client.HTTPConnection(host, int(port), timeout=60)
         with contextlib.closing(line):
             line.request(method, path, body, HEADERS)
             answer = line.getresponse()

@@ -57,7 +57,7 @@ def writer(database: Database) -> Iterator[list[int]]:
         yield count
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(60)
 
 
 def test_one_pass_beside_a_writer(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_one_pass_beside_a_writer(tmp_path: Path) -> None:
 
         def step(done: int, whole: int) -> None:
             before = written[0]
-            until(lambda: written[0] > before, 20, "a commit between two steps")
+            until(lambda: written[0] > before, 60, "a commit between two steps")
             steps.append((done, whole))
 
         backup(tmp_path / "campus.db", copy, step)

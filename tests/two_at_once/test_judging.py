@@ -49,7 +49,7 @@ class Halted:
 
     def __enter__(self) -> "Halted":
         self.thread.start()
-        assert self.begun.wait(20)
+        assert self.begun.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:

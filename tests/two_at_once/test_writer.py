@@ -37,7 +37,7 @@ def held(database: Database) -> threading.Event:
         go_on.wait(30)
 
     database.submit(work)
-    assert begun.wait(10)
+    assert begun.wait(60)
     return go_on
 
 
@@ -175,7 +175,7 @@ def test_what_comes_after_the_end_is_answered(tmp_path: Path) -> None:
     thread.start()
     database.close()
     stop.set()
-    thread.join(10)
+    thread.join(60)
     assert all(one.exception(10) is None or isinstance(one.exception(0), StoreUnavailable) for one in answers)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 def connect(port: int, ca: Path | None = None, address: str = "127.0.0.1") -> socket.socket:
     """A connection, with TLS where a certificate is given."""
-    plain = socket.create_connection((address, port), timeout=20)
+    plain = socket.create_connection((address, port), timeout=60)
     if ca is None:
         return plain
     context = ssl.create_default_context(cafile=str(ca))

@@ -53,7 +53,7 @@ def running(folder: Path, tls: bool, most: int, most_of_one: int | None = None) 
         yield socket_.getsockname()[1], (folder / "tls" / "ca.pem") if tls else None
     finally:
         server.should_exit = True
-        thread.join(15)
+        thread.join(60)
         service.store.close()
 
 
@@ -76,7 +76,7 @@ def test_health_is_told_beside_more_connections_than_fit(
 ) -> None:
     with running(tmp_path, tls, 40, most_of_one) as (port, ca), contextlib.ExitStack() as stack:
         for _ in range(100):
-            held = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            held = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
             with contextlib.suppress(OSError):
                 held.sendall(HALF[half])
         began = monotonic()
@@ -94,7 +94,7 @@ def test_each_wait_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: bo
         held = connect(port, ca)
         held.sendall(HALF[half])
         assert gone(held, 15)
-        silent = socket.create_connection(("127.0.0.1", port), timeout=20)
+        silent = socket.create_connection(("127.0.0.1", port), timeout=60)
         assert gone(silent, 15)
 
 
@@ -149,7 +149,7 @@ def test_a_machine_without_files_is_told_once(
     with running(tmp_path, False, 2000) as (port, _):
         assert ask(port, get("/healthz"))[0] == 200
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        held = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(20)]
+        held = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(20)]
         used = max(int(name.name) for name in Path("/proc/self/fd").iterdir())
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(used, soft), hard))
         try:

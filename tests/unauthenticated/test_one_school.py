@@ -112,7 +112,7 @@ def test_half_sent_batches_shut_out_nobody(world: World) -> None:
     )
     with contextlib.ExitStack() as stack:
         for _ in range(100):
-            held = stack.enter_context(socket.create_connection(("127.0.0.1", world.port), timeout=20))
+            held = stack.enter_context(socket.create_connection(("127.0.0.1", world.port), timeout=60))
             held.sendall(head + world.token.encode() + b"\r\n\r\n{")
         for _ in range(30):
             assert world.post(envelope(throughput(school="s002"), agent_id="s002"), other).status == 200

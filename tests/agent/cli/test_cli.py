@@ -187,7 +187,7 @@ def test_the_daemon_runs_once_stops_cleanly_and_status_tells(tmp_path: Path) -> 
         def seen() -> dict[str, object]:
             return json.loads(run("status", "--json", "--config", file).stdout)
 
-        until(lambda: len(((seen().get("agent") or {}).get("last")) or {}) >= 3, 40, "first results")
+        until(lambda: len(((seen().get("agent") or {}).get("last")) or {}) >= 3, 60, "first results")
         status = seen()
         assert status["running"] is True
         assert status["agent"]["last"]["throughput/c101"]["failure"]["kind"] == "connection_refused"
@@ -197,7 +197,7 @@ def test_the_daemon_runs_once_stops_cleanly_and_status_tells(tmp_path: Path) -> 
         assert "already running" in second.stderr
     finally:
         daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(20) == 0
+        assert daemon.wait(60) == 0
         log.close()
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert (lines[0]["event"], lines[-1]["event"]) == ("agent starts", "agent stopped")
@@ -219,7 +219,7 @@ def test_two_load_tests_never_run_at_once(tmp_path: Path) -> None:
         waiting.wait(3)
     assert run("measure", "service", "web", "--config", file).returncode == 1  # no load: it need not wait
     held.close()
-    said, _ = waiting.communicate(timeout=30)
+    said, _ = waiting.communicate(timeout=60)
     assert json.loads(said)["failure"]["kind"] == "connection_refused"
 
 

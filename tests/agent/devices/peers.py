@@ -45,7 +45,7 @@ def snmpd(folder: Path, more: str = "", port: int | None = None) -> Iterator[int
         env=os.environ | {"SNMP_PERSISTENT_DIR": str(state)},
     ) as process:
         try:
-            end = time.monotonic() + 15
+            end = time.monotonic() + 60
             while time.monotonic() < end and "NET-SNMP version" not in (log.read_text() if log.exists() else ""):
                 time.sleep(0.1)
             yield port
@@ -76,7 +76,7 @@ def ups(folder: Path, source: int = 3, port: int | None = None) -> Iterator[int]
     ]  # fmt: skip
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
         try:
-            end = time.monotonic() + 15
+            end = time.monotonic() + 60
             while time.monotonic() < end and f":{port}" not in log.read_text():
                 time.sleep(0.1)
             yield port

@@ -101,7 +101,7 @@ def test_the_certificate_s_end_is_told(tmp_path: Path) -> None:
     )
     program = [sys.executable, "-m", "campus_collector", "serve", "--config", str(tmp_path / "collector.toml")]
     with running(program, tmp_path / "log"):
-        until(lambda: "listens" in (tmp_path / "log").read_text(), 30, "the collector listens")
+        until(lambda: "listens" in (tmp_path / "log").read_text(), 60, "the collector listens")
         own = Collector(f"https://127.0.0.1:{port}", tmp_path / "token", tmp_path / "tls" / "ca.pem")
         (found,) = bureau._certificate(own)
         assert isinstance(found, Finding)

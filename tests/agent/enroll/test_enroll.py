@@ -109,7 +109,7 @@ def test_a_private_authority_is_pinned_by_its_fingerprint(tmp_path: Path, capsys
     )
     program = [sys.executable, "-m", "campus_collector", "serve", "--config", str(tmp_path / "collector.toml")]
     with running(program, tmp_path / "log"):
-        until(lambda: "listens" in (tmp_path / "log").read_text(), 30, "the collector listens")
+        until(lambda: "listens" in (tmp_path / "log").read_text(), 60, "the collector listens")
         where = ["--config", str(tmp_path / "collector.toml")]
         assert bureau(["enroll-code", "s009", *where]) == 0
         code = capsys.readouterr().out.strip()

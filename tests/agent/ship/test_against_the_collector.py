@@ -62,7 +62,7 @@ def test_twenty_kills_of_the_shipping_process(tmp_path: Path) -> None:
     ENVIRONMENT["CAMPUS_SERVER_LISTEN"] = f"127.0.0.1:{port}"
     try:
         with running(python("campus_collector", "serve", "--state-dir", state), tmp_path / "collector.log"):
-            until(lambda: get_json(f"{url}/healthz"), 20, "the collector is up")
+            until(lambda: get_json(f"{url}/healthz"), 60, "the collector is up")
             left = []
             for _ in range(KILLS):
                 with subprocess.Popen(ship, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:

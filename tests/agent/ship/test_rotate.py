@@ -113,14 +113,14 @@ def test_the_agent_does_it_by_itself(world: World, own: Collector, tmp_path: Pat
         f'[agent]\nschool = "s001"\nstate_dir = "state"\n[collector]\nurl = "{own.url}"\n[cycle]\nship_seconds = 1\n'
     )
     with running(python("campus_agent", "run", "--config", str(file)), tmp_path / "log"):
-        until(lambda: own.token_file.read_text() != old, 20, "the token is another")
+        until(lambda: own.token_file.read_text() != old, 60, "the token is another")
         header = f"Bearer {old.strip()}"
         until(
             lambda: world.get("/v1/config", Authorization=header).status == 401,
             80,
             "the old one is refused after its use",
         )
-        until(lambda: "token replaced" in (tmp_path / "log").read_text(), 5, "it says so")
+        until(lambda: "token replaced" in (tmp_path / "log").read_text(), 60, "it says so")
     log = (tmp_path / "log").read_text()
     assert old.strip() not in log
     assert own.token_file.read_text().strip() not in log

@@ -511,7 +511,7 @@ def test_stopping_ends_a_silent_exchange_at_once(school: School, collector: Fake
         while len(collector.envelopes) < 2:
             time.sleep(0.01)
         shipper.stop()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
         assert len(numbers(spool)) == 3
         assert shipper.last_outcome() is None, "being stopped is no failure of the collector"

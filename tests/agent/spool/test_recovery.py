@@ -228,7 +228,7 @@ except SpoolError as error:
 
 def as_nobody(folder: Path, role: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY, str(folder), role], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", AS_NOBODY, str(folder), role], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

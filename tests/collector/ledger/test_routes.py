@@ -157,7 +157,7 @@ class Browser:
     def send(
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, str, dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.world.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.world.port, timeout=60)
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, {"Cookie": cookie, "Accept-Language": "zh"} | named)

@@ -101,7 +101,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
             yield found
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 @pytest.fixture(scope="module")

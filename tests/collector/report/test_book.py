@@ -1,5 +1,6 @@
 """Months: open, complete, closed for good; late results are corrections; what was issued stays, and a changed octet is found."""
 
+import shutil
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -168,6 +169,17 @@ def test_without_a_font_the_figures_are_closed_all_the_same(world: World, monkey
     assert ("pdf", "zh") in world.service.store.monthly.documents("2026-10")
 
 
+@pytest.fixture(scope="module")
+def closed_october(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of a collector that has closed October and ended: to be copied."""
+    folder = tmp_path_factory.mktemp("closed")
+    with pytest.MonkeyPatch.context() as patched, collector(folder) as world:
+        patched.setattr(Chain, "first_day", lambda self: day_number(FIRST.date()))
+        seed(world)
+        Book(world.service).close(OCTOBER, at(11, 5, 6))
+    return folder
+
+
 @pytest.mark.parametrize(
     ("sql", "what"),
     [
@@ -175,10 +187,8 @@ def test_without_a_font_the_figures_are_closed_all_the_same(world: World, monkey
         ("UPDATE monthly SET hash = 'f00'", "2026-10 f00"),
     ],
 )
-def test_what_was_changed_afterwards_is_found(tmp_path: Path, sql: str, what: str) -> None:
-    with collector(tmp_path) as world:
-        seed(world)
-        Book(world.service).close(OCTOBER, at(11, 5, 6))
+def test_what_was_changed_afterwards_is_found(closed_october: Path, tmp_path: Path, sql: str, what: str) -> None:
+    shutil.copytree(closed_october, tmp_path, dirs_exist_ok=True)
     database = sqlite3.connect(tmp_path / "campus.db")
     with pytest.raises(sqlite3.IntegrityError):
         database.execute(sql)

@@ -1,13 +1,14 @@
 """GET /monthly and the documents."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from campus_collector.judge.month import month_of
 from campus_collector.report.book import Book
-from tests.collector.world import World, days, throughput
+from tests.collector.world import World, collector, days, throughput
 
 
 def seed(world: World) -> str:
@@ -16,6 +17,13 @@ def seed(world: World) -> str:
     world.send(*(throughput(at=one) for one in days(4, 2, month.start)))
     Book(world.service).close(month)
     return str(month)
+
+
+@pytest.fixture(scope="module")
+def issued(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str]]:
+    """A collector whose last month is closed, and that month: for tests that only read."""
+    with collector(tmp_path_factory.mktemp("issued")) as world:
+        yield world, seed(world)
 
 
 def test_all_months_with_their_documents(world: World) -> None:
@@ -35,20 +43,20 @@ def test_all_months_with_their_documents(world: World) -> None:
     assert f"/v1/monthly/{month}.pdf?lang=en" in english
 
 
-def test_documents_are_what_was_issued(world: World) -> None:
-    month = seed(world)
+def test_documents_are_what_was_issued(issued: tuple[World, str]) -> None:
+    world, month = issued
     answer = world.get(f"/v1/monthly/{month}.pdf")
     assert answer.headers["content-type"] == "application/pdf"
-    issued = world.service.store.monthly.issued(month, "pdf", "zh")
-    assert issued is not None
-    assert answer.body == issued.body
+    stored = world.service.store.monthly.issued(month, "pdf", "zh")
+    assert stored is not None
+    assert answer.body == stored.body
     english = world.get(f"/v1/monthly/{month}.html?lang=en")
     assert english.headers["content-language"] == "en"
     assert "Monthly report" in english.body.decode()
 
 
-def test_excerpts(world: World) -> None:
-    month = seed(world)
+def test_excerpts(issued: tuple[World, str]) -> None:
+    world, month = issued
     chosen = world.get(f"/monthly/excerpt?month={month}&form=html&area=school:s001")
     assert chosen.status == 303
     page = world.get(chosen.headers["location"])
@@ -72,8 +80,8 @@ def test_excerpts(world: World) -> None:
         ("/monthly/excerpt", 404),
     ],
 )
-def test_what_does_not_exist(world: World, path: str, status: int) -> None:
-    month = seed(world)
+def test_what_does_not_exist(issued: tuple[World, str], path: str, status: int) -> None:
+    world, month = issued
     answer = world.get(path.replace("LAST", month))
     assert answer.status == status
     assert answer.json["title"]

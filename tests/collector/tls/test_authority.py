@@ -42,7 +42,7 @@ def shake_hands(folder: Path, name: str, ca_file: Path) -> None:
         ):
             secure.send(b"x")
     finally:
-        thread.join(5)
+        thread.join(60)
         listener.close()
 
 
