@@ -8,6 +8,8 @@ from time import monotonic
 
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.month import Month, parse_month
+from campus_collector.known import look_up
+from campus_collector.store.interface import Store
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
 from campus_wire.settings import ConfigurationError, Mistake
@@ -85,6 +87,14 @@ def ids_are_well(language: Language, **named: str | None) -> bool:
             print(text.in_(language, name=shown, value=value), file=sys.stderr)
             return False
     return True
+
+
+def are_known(store: Store, language: Language, school: str | None = None, town: str | None = None) -> bool:
+    """Are this school and this town known? Says on standard error which is not; None was not given."""
+    _, unknown = look_up(store, school, town)
+    if unknown is not None:
+        print(unknown.in_(language), file=sys.stderr)
+    return unknown is None
 
 
 def month_from(text: str, config: CollectorConfig) -> Month:

@@ -6,7 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, Meter
+from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, Meter, are_known
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.problem import STATES
@@ -52,6 +52,8 @@ def _ledger(arguments: argparse.Namespace, config: CollectorConfig, language: La
     service = open_service(config, must_exist=True)
     meter = Meter(Text("looking through the days", "正在逐日核对"), language)
     try:
+        if not are_known(service.store, language, town=arguments.town):
+            return EXIT_FAILED
         try:
             service.ledger.catch_up(arguments.until, meter)
         except StoreBusy:

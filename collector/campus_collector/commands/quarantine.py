@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from campus_collector.commands import EXIT_OK, Commands
+from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, are_known
 from campus_collector.config import CollectorConfig
 from campus_collector.ingest.reasons import reason_words
 from campus_collector.judge.table import aligned
@@ -35,6 +35,8 @@ def register(commands: Commands) -> None:
 def _quarantine(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     store = SqliteStore(config.database, must_exist=True)
     try:
+        if not are_known(store, language, arguments.school):
+            return EXIT_FAILED
         counts, rows = store.quarantine_counts(), store.quarantine_rows(arguments.school, arguments.last)
     finally:
         store.close()

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands, Meter
+from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands, Meter, are_known
 from campus_collector.config import CollectorConfig
 from campus_wire.language import Language, Text
 
@@ -49,6 +49,8 @@ def _verify(arguments: argparse.Namespace, config: CollectorConfig, language: La
     meter = Meter(Text("verifying", "正在校验"), language)
     service = open_service(config, must_exist=True)
     try:
+        if not are_known(service.store, language, arguments.school):
+            return EXIT_FAILED
         found = verify(service, arguments.school, meter, given)
     finally:
         meter.done()
