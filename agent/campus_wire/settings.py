@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from campus_wire.language import Language, Text
+from campus_wire.terminal import escape_cell
 
 REQUIRED: Any = object()
 ENVIRONMENT_PREFIX = "CAMPUS_"
@@ -56,7 +57,7 @@ class Mistake(NamedTuple):
 
     def in_(self, language: Language) -> str:
         """One line for a terminal."""
-        return f"{self.path}: {self.text.in_(language)}"
+        return escape_cell(f"{self.path}: {self.text.in_(language)}")
 
 
 class ConfigurationError(Exception):

@@ -12,6 +12,7 @@ from campus_collector.config import CollectorConfig
 from campus_collector.inventory.model import Inventory
 from campus_collector.store.interface import NoDatabase, Store
 from campus_wire.language import Language, Text
+from campus_wire.terminal import escape_cell
 from campus_wire.usage import day_argument
 
 WORDS = Text("which schools, classrooms, devices and platforms there are", "基础信息：学校、班级、设备、平台")
@@ -88,7 +89,7 @@ def _import(arguments: argparse.Namespace, config: CollectorConfig, language: La
             return EXIT_USAGE
         for place in aside:
             text = Text("left aside: {place}", "未使用：{place}")
-            print(text.in_(language, place=place), file=sys.stderr)
+            print(text.in_(language, place=escape_cell(place)), file=sys.stderr)
         return _apply(store, before, whole, datetime.combine(since, time(), config.timezone), arguments, language)
     finally:
         if store is not None:
