@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from campus_wire.encoding import UTF16_MARKS, wide_encoding
 from campus_wire.language import Language, Text
+from campus_wire.terminal import escape_cell
 
 REQUIRED: Any = object()
 ENVIRONMENT_PREFIX = "CAMPUS_"
@@ -70,7 +71,7 @@ class Mistake(NamedTuple):
 
     def in_(self, language: Language) -> str:
         """One line for a terminal."""
-        return f"{self.path}: {self.text.in_(language)}"
+        return escape_cell(f"{self.path}: {self.text.in_(language)}")
 
 
 class ConfigurationError(Exception):

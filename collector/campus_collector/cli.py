@@ -30,6 +30,7 @@ from campus_collector.commands import (
     simulate,
     tls,
     verify,
+    whole_number,
 )
 from campus_collector.config import CollectorConfig, load_config
 from campus_collector.store.interface import Principal, StoreError
@@ -109,7 +110,7 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     token.add_argument("--town", help=Text("id of its town", "所属镇街编号").in_(language))
     token.add_argument(
         "--valid-days",
-        type=int,
+        type=whole_number(language, 1, MAX_TOKEN_DAYS),
         metavar="N",
         help=Text("refuse it after N days (default: never)", "N 天后失效（默认：不失效）").in_(language),
     )
@@ -179,10 +180,6 @@ def _agent_token(arguments: argparse.Namespace, config: CollectorConfig, languag
     from campus_collector.store.sqlite import SqliteStore
 
     if not ids_are_well(language, school=arguments.school, town=arguments.town):
-        return EXIT_USAGE
-    if arguments.valid_days is not None and not 1 <= arguments.valid_days <= MAX_TOKEN_DAYS:
-        text = Text("--valid-days: must be within 1 … {most}", "--valid-days：必须在 1 至 {most} 之间")
-        print(text.in_(language, most=MAX_TOKEN_DAYS), file=sys.stderr)
         return EXIT_USAGE
     now = datetime.now(UTC)
     expires = now + timedelta(days=arguments.valid_days) if arguments.valid_days else None

@@ -9,8 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from campus_collector.store.interface import StoreUnavailable
+from campus_wire.language import Text
 from campus_wire.records import Problem
+from campus_wire.text import printable_line
 
+MOST_SHOWN_LETTERS = 60
 Answer = TypeVar("Answer")
 Given = ParamSpec("Given")
 _encode = msgspec.json.Encoder().encode
@@ -24,13 +27,46 @@ def json_response(content: Any, status: int = 200, headers: dict[str, str] | Non
 class HttpProblem(Exception):
     """Ends a request with a problem document."""
 
-    def __init__(self, status: int, title: str, detail: str = "", headers: dict[str, str] | None = None) -> None:
-        """`detail` is for the person who must mend it; never a secret, never a traceback."""
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str = "",
+        headers: dict[str, str] | None = None,
+        words: Text | None = None,
+    ) -> None:
+        """`detail` is for the person who must mend it; never a secret, never a traceback. `words` stand on a page instead of general ones."""
         super().__init__(f"{status} {title}: {detail}")
         self.status = status
         self.title = title
         self.detail = detail
         self.headers = headers
+        self.words = words
+
+
+def check_query(request: Request, *names: str) -> None:
+    """Nothing but these keys, each once: a key that is not read would change nothing without a word. Raises HttpProblem 400."""
+    given = [key for key, _ in request.query_params.multi_items()]
+    unknown = sorted({_quoted(key) for key in given if key not in names})
+    if unknown:
+        known = ", ".join(names) or "none"
+        raise HttpProblem(400, "Bad query", f"unknown key {', '.join(unknown[:10])}; known here: {known}")
+    for key in names:
+        if given.count(key) > 1:
+            raise HttpProblem(400, "Bad query", f"{key} is given more than once")
+
+
+def bad_value(key: str, value: str, rule: Text) -> HttpProblem:
+    """The refusal of a value in a query; `rule` goes on after the key: "must be ..." """
+    shown = _quoted(value)
+    en, zh = f"{key} {rule.en}, not {shown}", f"网址中的 {key} {rule.zh}，不能是 {shown}"
+    return HttpProblem(
+        400, "Bad query", en, words=Text(f"This address was not understood: {en}.", f"无法识别该请求：{zh}。")
+    )
+
+
+def _quoted(text: str) -> str:
+    return repr(printable_line(text, MOST_SHOWN_LETTERS))
 
 
 def problem_response(status: int, title: str, detail: str = "", headers: dict[str, str] | None = None) -> Response:

@@ -8,6 +8,7 @@ import msgspec
 from campus_collector.access import OPEN_PATHS
 from campus_collector.api.answers import ANSWERS
 from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.ledger.listing import MAX_AGE_DAYS
 from campus_collector.ledger.problem import STATES
 from campus_collector.ledger.routes import XLSX
 from campus_collector.ledger.work import ACTIONS, MAX_TEXT
@@ -87,6 +88,14 @@ def _in_json_schema(value: Any) -> Any:
 
 def _paths() -> dict[str, Any]:
     month = _query("month", {"type": "string", "pattern": r"^\d{4}-\d{2}$"}, "YYYY-MM; this month when absent")
+    language = _query("lang", {"type": "string", "enum": ["zh", "en"]}, "Chinese when absent")
+    filters = [
+        _query("town", {"type": "string"}, "one town only"),
+        _query("school", {"type": "string"}, "one school only"),
+        _query("target", {"type": "string", "enum": list(TARGET_NAMES)}, "one target only"),
+        _query("state", {"type": "string", "enum": _STATES}, "still open when absent"),
+        _query("older_than", {"type": "integer", "minimum": 0, "maximum": MAX_AGE_DAYS}, "open for so many days"),
+    ]
     return {
         "/v1/results": {
             "post": {
@@ -105,7 +114,7 @@ def _paths() -> dict[str, Any]:
                     _query("to", {"type": "string", "format": "date-time"}, "now when absent"),
                     _query("limit", {"type": "integer", "minimum": 1, "maximum": 5000}, "500 when absent"),
                 ],
-                "responses": _responses("RawResultsAnswer", 400, 401, 503),
+                "responses": _responses("RawResultsAnswer", 400, 401, 404, 503),
             },
         },
         "/v1/slots": {
@@ -149,7 +158,7 @@ def _paths() -> dict[str, Any]:
                     _query("target", {"type": "string", "enum": list(TARGET_NAMES)}, "one target only"),
                     _query("town", {"type": "string"}, 'one town only; "" for the county'),
                 ],
-                "responses": _responses("ComplianceAnswer", 400, 401, 503),
+                "responses": _responses("ComplianceAnswer", 400, 401, 404, 503),
             }
         },
         "/v1/config": {
@@ -179,20 +188,14 @@ def _paths() -> dict[str, Any]:
         "/v1/problems": {
             "get": {
                 "summary": "The problem ledger: what is still open, the most urgent first",
-                "parameters": [
-                    _query("town", {"type": "string"}, "one town only"),
-                    _query("school", {"type": "string"}, "one school only"),
-                    _query("target", {"type": "string", "enum": list(TARGET_NAMES)}, "one target only"),
-                    _query("state", {"type": "string", "enum": _STATES}, "still open when absent"),
-                    _query("older_than", {"type": "integer", "minimum": 0, "maximum": 9999}, "open for so many days"),
-                ],
-                "responses": _responses("ProblemsAnswer", 400, 401, 503),
+                "parameters": filters,
+                "responses": _responses("ProblemsAnswer", 400, 401, 404, 503),
             }
         },
         "/v1/problems.{ending}": {
             "get": {
                 "summary": "The same as a supervision list: csv or xlsx",
-                "parameters": [_path("ending", {"type": "string", "enum": ["csv", "xlsx"]})],
+                "parameters": [_path("ending", {"type": "string", "enum": ["csv", "xlsx"]}), *filters, language],
                 "responses": _responses(("text/csv", XLSX), 400, 401, 404, 503),
             }
         },
@@ -200,7 +203,7 @@ def _paths() -> dict[str, Any]:
             "get": {
                 "summary": "One problem with its history",
                 "parameters": [_path("number", {"type": "integer", "minimum": 1})],
-                "responses": _responses("ProblemWithHistory", 401, 404, 503),
+                "responses": _responses("ProblemWithHistory", 400, 401, 404, 503),
             },
             "patch": {
                 "summary": "Work on a problem: acknowledge, assign, set a date, note a measure, comment, claim it fixed. Measurements alone strike it off.",
@@ -218,7 +221,7 @@ def _paths() -> dict[str, Any]:
                     _path("form", {"type": "string", "enum": ["html", "pdf", "xlsx", "docx"]}),
                     _query("town", {"type": "string"}, "an excerpt for one town"),
                     _query("school", {"type": "string"}, "an excerpt for one school"),
-                    _query("lang", {"type": "string", "enum": ["zh", "en"]}, "Chinese when absent"),
+                    language,
                 ],
                 "responses": _responses(tuple(MEDIA_TYPES.values()), 400, 401, 404, 503),
             }

@@ -1,6 +1,7 @@
 """The collector's commands, a module each: `register` says what it takes, `run` does it and returns the exit code."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +9,15 @@ from time import monotonic
 
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.month import Month, parse_month
+from campus_collector.known import look_up
+from campus_collector.store.interface import Store
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
 from campus_wire.settings import ConfigurationError, Mistake
 from campus_wire.terminal import redraw_line
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+MOST_SEED = 10**9
 Command = Callable[[argparse.Namespace, CollectorConfig, Language], int]
 
 
@@ -85,6 +89,30 @@ def ids_are_well(language: Language, **named: str | None) -> bool:
             print(text.in_(language, name=shown, value=value), file=sys.stderr)
             return False
     return True
+
+
+def whole_number(language: Language, lowest: int, highest: int) -> Callable[[str], int]:
+    """The type of an option that takes a whole number within bounds; another value is refused with them."""
+
+    def read(text: str) -> int:
+        number = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII) else None
+        if number is not None and lowest <= number <= highest:
+            return number
+        words = Text(
+            "must be within {lowest} … {highest}, not {text}", "必须在 {lowest} 至 {highest} 之间，不能是 {text}"
+        )
+        values = {"lowest": lowest, "highest": highest, "text": repr(text[:40])}
+        raise argparse.ArgumentTypeError(words.in_(language, **values))
+
+    return read
+
+
+def are_known(store: Store, language: Language, school: str | None = None, town: str | None = None) -> bool:
+    """Are this school and this town known? Says on standard error which is not; None was not given."""
+    _, unknown = look_up(store, school, town)
+    if unknown is not None:
+        print(unknown.in_(language), file=sys.stderr)
+    return unknown is None
 
 
 def month_from(text: str, config: CollectorConfig) -> Month:

@@ -9,6 +9,8 @@ from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, Meter
 from campus_collector.config import CollectorConfig
 from campus_wire.language import Language, Text
 
+MOST_SECONDS = 10_000_000
+
 
 def register(commands: Commands) -> None:
     """Both."""
@@ -19,7 +21,7 @@ def register(commands: Commands) -> None:
     made.add_argument("file", type=Path, metavar="FILE", help=say(Text("a new file", "新文件")))
     made.add_argument(
         "--seconds",
-        type=_seconds,
+        type=_seconds(commands.language),
         metavar="N",
         help=say(Text("give up, and leave nothing behind, after so long", "超过此秒数则放弃，不留下任何文件")),
     )
@@ -27,11 +29,18 @@ def register(commands: Commands) -> None:
     made.add_argument("file", type=Path, metavar="FILE", help=say(Text("a backup", "备份文件")))
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < 1e7:
-        raise ValueError(text)
-    return seconds
+def _seconds(language: Language) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = 0.0
+        if 0 < seconds <= MOST_SECONDS:
+            return seconds
+        words = Text("must be above 0 and at most {most}, not {text}", "必须大于 0 且不超过 {most}，不能是 {text}")
+        raise argparse.ArgumentTypeError(words.in_(language, most=MOST_SECONDS, text=repr(text[:40])))
+
+    return read
 
 
 def _backup(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:

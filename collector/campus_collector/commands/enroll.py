@@ -4,7 +4,7 @@ import argparse
 import sys
 from datetime import UTC, datetime, timedelta
 
-from campus_collector.commands import EXIT_OK, EXIT_USAGE, Commands, ids_are_well
+from campus_collector.commands import EXIT_OK, EXIT_USAGE, Commands, ids_are_well, whole_number
 from campus_collector.config import CollectorConfig
 from campus_wire.language import Language, Text
 
@@ -19,7 +19,11 @@ def register(commands: Commands) -> None:
     made.add_argument("school", metavar="SCHOOL", help=say(Text("id of the school", "学校编号")))
     made.add_argument("--town", help=say(Text("id of its town", "所属镇街编号")))
     made.add_argument(
-        "--hours", type=int, default=72, metavar="N", help=say(Text("valid for so long (72)", "有效小时数（72）"))
+        "--hours",
+        type=whole_number(commands.language, 1, MOST_HOURS),
+        default=72,
+        metavar="N",
+        help=say(Text("valid for so long (72)", "有效小时数（72）")),
     )
     made.add_argument(
         "--url", default="", help=say(Text("the collector's address as gateways reach it", "网关访问采集端所用的地址"))
@@ -31,10 +35,6 @@ def _code(arguments: argparse.Namespace, config: CollectorConfig, language: Lang
     from campus_collector.store.sqlite import SqliteStore
 
     if not ids_are_well(language, school=arguments.school, town=arguments.town):
-        return EXIT_USAGE
-    if not 1 <= arguments.hours <= MOST_HOURS:
-        text = Text("--hours: must be within 1 … {most}", "--hours：必须在 1 至 {most} 之间")
-        print(text.in_(language, most=MOST_HOURS), file=sys.stderr)
         return EXIT_USAGE
     code, now = new_code(), datetime.now(UTC)
     expires = now + timedelta(hours=arguments.hours)

@@ -11,6 +11,7 @@ from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands
 from campus_collector.config import CollectorConfig
 from campus_wire.language import Language, Text
 from campus_wire.settings import read_secret
+from campus_wire.terminal import escape_cell
 
 WORDS = Text("the dashboards for Grafana", "Grafana 仪表板")
 DEFAULT_PROMETHEUS = "http://127.0.0.1:9090"
@@ -90,7 +91,7 @@ def _provision(arguments: argparse.Namespace, config: CollectorConfig, language:
     try:
         steps = Provisioner(arguments.url, token, arguments.ca_file).run(wish, arguments.dry_run)
     except NotProvisioned as error:
-        print(f"campus-collector grafana: {error.in_(language)}", file=sys.stderr)
+        print(escape_cell(f"campus-collector grafana: {error.in_(language)}"), file=sys.stderr)
         return EXIT_FAILED
     conflict = any(step.what == "conflict" for step in steps)
     if arguments.json:
@@ -99,7 +100,7 @@ def _provision(arguments: argparse.Namespace, config: CollectorConfig, language:
         ]
         print(json.dumps({"applied": not arguments.dry_run and not conflict, "steps": said}, ensure_ascii=False))
     else:
-        print("\n".join(one.in_(language) for one in steps))
+        print("\n".join(escape_cell(step.in_(language)) for step in steps))
         if arguments.dry_run:
             print(Text("Nothing was changed (--dry-run).", "未做任何修改（--dry-run）。").in_(language))
     return EXIT_FAILED if conflict else EXIT_OK

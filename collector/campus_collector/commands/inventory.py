@@ -7,11 +7,12 @@ import sys
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
-from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands
+from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, MOST_SEED, Commands, whole_number
 from campus_collector.config import CollectorConfig
 from campus_collector.inventory.model import Inventory
 from campus_collector.store.interface import NoDatabase, Store
 from campus_wire.language import Language, Text
+from campus_wire.terminal import escape_cell
 from campus_wire.usage import day_argument
 
 WORDS = Text("which schools, classrooms, devices and platforms there are", "基础信息：学校、班级、设备、平台")
@@ -53,9 +54,17 @@ def register(commands: Commands) -> None:
     made = group.add("sample", SAMPLE, _sample)
     made.add_argument("path", type=Path, metavar="DIR|FILE.xlsx", help=say(Text("where to", "写到哪里")))
     made.add_argument(
-        "--schools", type=int, default=100, help=say(Text("how many (1 to 5000)", "学校数量（1 至 5000）"))
+        "--schools",
+        type=whole_number(group.language, 1, 5000),
+        default=100,
+        help=say(Text("how many (1 to 5000)", "学校数量（1 至 5000）")),
     )
-    made.add_argument("--seed", type=int, default=1, help=say(Text("another seed, another county", "随机种子")))
+    made.add_argument(
+        "--seed",
+        type=whole_number(group.language, 0, MOST_SEED),
+        default=1,
+        help=say(Text("another seed, another county", "随机种子")),
+    )
     made.add_argument("--lang", choices=("zh", "en"), default="en", help=say(Text("of the headings", "表头语言")))
 
 
@@ -80,7 +89,7 @@ def _import(arguments: argparse.Namespace, config: CollectorConfig, language: La
             return EXIT_USAGE
         for place in aside:
             text = Text("left aside: {place}", "未使用：{place}")
-            print(text.in_(language, place=place), file=sys.stderr)
+            print(text.in_(language, place=escape_cell(place)), file=sys.stderr)
         return _apply(store, before, whole, datetime.combine(since, time(), config.timezone), arguments, language)
     finally:
         if store is not None:
@@ -175,9 +184,6 @@ def _export(arguments: argparse.Namespace, config: CollectorConfig, language: La
 def _sample(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     from campus_collector.inventory.sample import sample
 
-    if not 1 <= arguments.schools <= 5000:
-        print(Text("--schools: 1 to 5000", "--schools：1 至 5000").in_(language), file=sys.stderr)
-        return EXIT_USAGE
     return _written(sample(arguments.schools, arguments.seed), arguments.path, arguments.lang, language)
 
 

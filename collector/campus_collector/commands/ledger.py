@@ -6,9 +6,10 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, Meter
+from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, Meter, are_known, whole_number
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.ledger.listing import MAX_AGE_DAYS
 from campus_collector.ledger.problem import STATES
 from campus_wire.files import write_whole
 from campus_wire.language import Language, Text
@@ -28,7 +29,12 @@ def register(commands: Commands) -> None:
         choices=(*STATES, "overdue", "contradicted", "all"),
         help=say(Text("default: what is still open", "默认：尚未销号的")),
     )
-    made.add_argument("--older-than", type=int, metavar="DAYS", help=say(Text("open for so long", "已立案天数")))
+    made.add_argument(
+        "--older-than",
+        type=whole_number(commands.language, 0, MAX_AGE_DAYS),
+        metavar="DAYS",
+        help=say(Text("open for so long", "已立案天数")),
+    )
     made.add_argument("--out", type=Path, metavar="FILE.csv|FILE.xlsx", help=say(Text("write a file", "写入文件")))
     made.add_argument(
         "--until",
@@ -52,6 +58,8 @@ def _ledger(arguments: argparse.Namespace, config: CollectorConfig, language: La
     service = open_service(config, must_exist=True)
     meter = Meter(Text("looking through the days", "正在逐日核对"), language)
     try:
+        if not are_known(service.store, language, town=arguments.town):
+            return EXIT_FAILED
         try:
             service.ledger.catch_up(arguments.until, meter)
         except StoreBusy:

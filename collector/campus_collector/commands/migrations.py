@@ -20,10 +20,11 @@ def register(commands: Commands) -> None:
 
 def _migrations(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     """Looks only: nothing is applied, and a database that is not there is not made."""
-    from campus_collector.store.files import holds_something, not_ours, read_only
+    from campus_collector.store.files import holds_something, must_be_a_file, not_ours, read_only
     from campus_collector.store.interface import NoDatabase
     from campus_collector.store.migrate import shipped
 
+    must_be_a_file(config.database)
     done: dict[str, str] = {}
     if holds_something(config.database):
         try:

@@ -13,6 +13,7 @@ from campus_collector.ledger.problem import ACTOR_WORDS, CONSOLE
 from campus_collector.store.interface import Person
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
+from campus_wire.terminal import escape_cell
 
 if TYPE_CHECKING:
     from campus_collector.store.people import PeopleTable
@@ -150,7 +151,7 @@ def _list(arguments: argparse.Namespace, config: CollectorConfig, language: Lang
             proofs = [name for name, has in (("token", one.has_token), ("password", one.password)) if has]
             proofs += [f"identity={one.identity}"] if one.identity else []
             said = (one.person.name, one.person.role, one.person.town or "*", state, ",".join(proofs) or "-")
-            print("\t".join(said))
+            print("\t".join(map(escape_cell, said)))
         return True
 
     _with_people(config, work)

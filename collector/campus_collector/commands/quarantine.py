@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from campus_collector.commands import EXIT_OK, Commands
+from campus_collector.commands import EXIT_FAILED, EXIT_OK, Commands, are_known, whole_number
 from campus_collector.config import CollectorConfig
 from campus_collector.ingest.reasons import reason_words
 from campus_collector.judge.table import aligned
@@ -23,9 +23,8 @@ def register(commands: Commands) -> None:
     made.add_argument("--school", metavar="SCHOOL", help=say(Text("only this school", "仅此学校")))
     made.add_argument(
         "--last",
-        type=int,
+        type=whole_number(commands.language, 1, MAX_ROWS),
         default=DEFAULT_ROWS,
-        choices=range(1, MAX_ROWS + 1),
         metavar="N",
         help=say(Text(f"how many, newest first (default {DEFAULT_ROWS})", f"显示最新的 N 条（默认 {DEFAULT_ROWS}）")),
     )
@@ -35,6 +34,8 @@ def register(commands: Commands) -> None:
 def _quarantine(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     store = SqliteStore(config.database, must_exist=True)
     try:
+        if not are_known(store, language, arguments.school):
+            return EXIT_FAILED
         counts, rows = store.quarantine_counts(), store.quarantine_rows(arguments.school, arguments.last)
     finally:
         store.close()

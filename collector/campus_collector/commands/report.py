@@ -8,6 +8,7 @@ from pathlib import Path
 from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands, Meter, month_from
 from campus_collector.config import CollectorConfig
 from campus_wire.language import Language, Text
+from campus_wire.terminal import escape_cell
 
 WORDS = Text("the monthly report: make it, close a month, verify what was issued", "月度通报：生成、结账、核验")
 MORE = Text(
@@ -114,5 +115,5 @@ def _verify(book, month: str, language: Language) -> int:  # type: ignore[no-unt
     well = True
     for finding in book.verify(month):
         well = well and finding.well
-        print(f"{'ok  ' if finding.well else 'BAD '} {finding.what}  {finding.words.in_(language)}")
+        print(escape_cell(f"{'ok  ' if finding.well else 'BAD '} {finding.what}  {finding.words.in_(language)}"))
     return EXIT_OK if well else EXIT_FAILED

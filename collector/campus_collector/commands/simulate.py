@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands, Meter, month_from
+from campus_collector.commands import (
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_USAGE,
+    MOST_SEED,
+    Commands,
+    Meter,
+    month_from,
+    whole_number,
+)
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.month import Month
 from campus_wire.language import Language, Text
@@ -30,17 +39,28 @@ def register(commands: Commands) -> None:
     say = commands.words
     made = commands.add("simulate", WORDS, _simulate, MORE)
     made.add_argument(
-        "--schools", type=int, default=100, help=say(Text("how many (1 to 2000)", "学校数量（1 至 2000）"))
+        "--schools",
+        type=whole_number(commands.language, 1, 2000),
+        default=100,
+        help=say(Text("how many (1 to 2000)", "学校数量（1 至 2000）")),
     )
     commands.month(made)
     made.add_argument(
-        "--months", type=int, default=1, help=say(Text("so many, up to --month", "连续月数，以 --month 为最后一个月"))
+        "--months",
+        type=whole_number(commands.language, 1, 36),
+        default=1,
+        help=say(Text("so many, up to --month", "连续月数，以 --month 为最后一个月")),
     )
     made.add_argument("--classrooms", type=float, default=40, help=say(Text("a school, on average", "平均每校班级数")))
     made.add_argument(
         "--density", type=float, default=1.0, help=say(Text("share of the tests, 0.01 to 1", "测量密度，0.01 至 1"))
     )
-    made.add_argument("--seed", type=int, default=1, help=say(Text("another seed, another county", "随机种子")))
+    made.add_argument(
+        "--seed",
+        type=whole_number(commands.language, 0, MOST_SEED),
+        default=1,
+        help=say(Text("another seed, another county", "随机种子")),
+    )
     made.add_argument(
         "--check", action="store_true", help=say(Text("judge, and compare with the truth", "判定并与已知事实对照"))
     )
@@ -76,12 +96,10 @@ def _simulate(arguments: argparse.Namespace, config: CollectorConfig, language: 
 
 
 def _mistake(arguments: argparse.Namespace, last: Month) -> Text | None:
-    if not 1 <= arguments.schools <= 2000:
-        return Text("--schools: 1 to 2000", "--schools：1 至 2000")
-    if not 0.01 <= arguments.density <= 1 or not 1 <= arguments.classrooms <= 200 or not 1 <= arguments.months <= 36:
+    if not 0.01 <= arguments.density <= 1 or not 1 <= arguments.classrooms <= 200:
         return Text(
-            "--density: 0.01 to 1; --classrooms: 1 to 200; --months: 1 to 36",
-            "--density：0.01 至 1；--classrooms：1 至 200；--months：1 至 36",
+            "--density: 0.01 to 1; --classrooms: 1 to 200",
+            "--density：0.01 至 1；--classrooms：1 至 200",
         )
     if last.start > datetime.now(UTC):
         return Text("--month lies in the future", "--month 不能是未来的月份")

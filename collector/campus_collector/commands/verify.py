@@ -4,9 +4,10 @@ import argparse
 import json
 import sys
 
-from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands, Meter
+from campus_collector.commands import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands, Meter, are_known
 from campus_collector.config import CollectorConfig
 from campus_wire.language import Language, Text
+from campus_wire.terminal import escape_cell
 
 WORDS = Text(
     "recompute the chain of results, the audit trail and the evidence; name the first difference",
@@ -49,6 +50,8 @@ def _verify(arguments: argparse.Namespace, config: CollectorConfig, language: La
     meter = Meter(Text("verifying", "正在校验"), language)
     service = open_service(config, must_exist=True)
     try:
+        if not are_known(service.store, language, arguments.school):
+            return EXIT_FAILED
         found = verify(service, arguments.school, meter, given)
     finally:
         meter.done()
@@ -76,7 +79,7 @@ def _verify(arguments: argparse.Namespace, config: CollectorConfig, language: La
         text = Text("{count} head(s) kept elsewhere were compared.", "已比对 {count} 个另行保存的链头。")
         print(text.in_(language, count=found.heads))
     for one in found.findings:
-        print(f"✗ {one.text.in_(language)}")
+        print(escape_cell(f"✗ {one.text.in_(language)}"))
     if found.findings:
         return EXIT_FAILED
     print(Text("✓ everything fits", "✓ 全部相符").in_(language))

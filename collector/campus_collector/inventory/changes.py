@@ -9,6 +9,7 @@ import msgspec
 from campus_collector.inventory.headings import SHEETS
 from campus_collector.inventory.model import Inventory
 from campus_wire.language import Language, Text
+from campus_wire.terminal import escape_cell
 
 What = Literal["added", "changed", "removed"]
 WHAT_WORDS: dict[What, Text] = {
@@ -101,7 +102,7 @@ def as_lines(made: Sequence[RowChange], language: Language, most: int = MAX_LINE
         lines.append(
             f"  {marks[one.what]} {words[one.sheet]} {one.key} {one.name}" + (f"  ({fields})" if fields else "")
         )
-    return lines + _more(len(made) - most, language)
+    return [escape_cell(line) for line in lines] + _more(len(made) - most, language)
 
 
 def _exemption_lines(made: Sequence[RowChange], language: Language, most: int) -> list[str]:

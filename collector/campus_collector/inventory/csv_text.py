@@ -12,6 +12,7 @@ from campus_collector.inventory.workbook import MAX_CELLS, MAX_COLUMNS, MAX_ROWS
 from campus_wire.language import Text
 
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _AS_TEXT = re.compile(r'="([^"]*)"')
 """How scripts keep a spreadsheet program from taking 001 for a number."""
 OTHER_ENCODING = Text(
@@ -19,6 +20,12 @@ OTHER_ENCODING = Text(
     "与文件其余部分的编码不同（{encoding}）：请将整个文件重新保存为 UTF-8",
 )
 NO_ENCODING = Text("is neither UTF-8 nor GB18030 text", "文字编码既不是 UTF-8 也不是 GB18030")
+
+
+def is_text(octets: bytes) -> bool:
+    """Does it begin as text, in whatever encoding?"""
+    begin = octets[:4096]
+    return begin.startswith(_UTF16_MARKS) or (bool(begin) and _BINARY.search(begin) is None)
 
 
 def csv_rows(name: str, octets: bytes) -> Rows:

@@ -1,6 +1,7 @@
 """The refusal of a whole file, in the reader's language."""
 
 from campus_wire.language import Language, Text
+from campus_wire.terminal import escape_cell
 
 
 class Unreadable(Exception):
@@ -12,5 +13,5 @@ class Unreadable(Exception):
         self.text = text
 
     def in_(self, language: Language) -> str:
-        """In one."""
-        return self.text.in_(language)
+        """In one, on one line: names of files and sheets are the writer's."""
+        return escape_cell(self.text.in_(language))

@@ -20,6 +20,7 @@ from campus_wire.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
 from campus_wire.digits import NARROW, ascii_integer
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
+from campus_wire.terminal import escape_cell
 
 YES = frozenset({"1", "是", "yes", "y", "true", "有", "√"})
 NO = frozenset({"0", "否", "no", "n", "false", "无", "×", ""})
@@ -54,7 +55,7 @@ class Mistake:
         row = Text(" row {row}", " 第 {row} 行").in_(language, row=self.row) if self.row is not None else ""
         column = Text(", column {column}", "“{column}”列").in_(language, column=self.column) if self.column else ""
         colon = Text(": ", "：").in_(language)
-        return f"{self.place}{row}{column}{colon}{self.text.in_(language)}"
+        return escape_cell(f"{self.place}{row}{column}{colon}{self.text.in_(language)}")
 
 
 def read(sheets: Sequence[RawSheet], before: Inventory = EMPTY) -> tuple[Inventory, list[Mistake]]:

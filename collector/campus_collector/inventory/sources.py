@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from campus_collector.file_kind import why_no_file
 from campus_collector.inventory.cells import is_empty, text_of
-from campus_collector.inventory.csv_text import csv_rows
+from campus_collector.inventory.csv_text import csv_rows, is_text
 from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.headings import SHEETS, Sheet
 from campus_collector.inventory.package import Package, too_large
@@ -46,13 +47,13 @@ class Found:
 def files_in(path: Path) -> list[tuple[str, bytes]]:
     """The files of an inventory by name: those of a folder, or the one. Raises Unreadable."""
     if path.is_dir():
-        files = sorted(one for one in path.iterdir() if one.suffix.lower() in CSV_ENDINGS and one.is_file())
+        files = sorted(each for each in path.iterdir() if each.suffix.lower() in CSV_ENDINGS)
         if not files:
             raise Unreadable(Text(f"{path}: there is no CSV file in this folder", f"{path}：文件夹中没有 CSV 文件"))
         if len(files) > MAX_FILES:
             raise Unreadable(Text(f"{path}: more than {MAX_FILES} files", f"{path}：超过 {MAX_FILES} 个文件"))
         return [(one.name, _octets(one)) for one in files]
-    if not path.is_file():
+    if not path.exists():
         raise Unreadable(Text(f"{path}: no such file or folder", f"{path}：文件或文件夹不存在"))
     return [(path.name, _octets(path))]
 
@@ -78,6 +79,13 @@ def _tables(name: str, octets: bytes) -> list[Found]:
         return [Found(name, lambda: csv_rows(name, octets))]
     ending = name.rpartition(".")[2].lower()
     if ending in ("xlsx", "xlsm"):
+        if is_text(octets):
+            raise Unreadable(
+                Text(
+                    f"{name}: is not a readable XLSX file: it holds text (CSV); rename it to .csv, or save it as .xlsx",
+                    f"{name}：内容是文本（CSV），不是 XLSX 工作簿：请改名为 .csv，或另存为 .xlsx",
+                )
+            )
         raise Unreadable(Text(f"{name}: is not a readable XLSX file", f"{name}：不是可读取的 XLSX 文件"))
     if ending == "zip":
         raise Unreadable(Text(f"{name}: is not a ZIP file", f"{name}：不是有效的 ZIP 文件"))
@@ -207,6 +215,9 @@ def _is_heading(sheet: Sheet, text: str) -> bool:
 
 def _octets(path: Path) -> bytes:
     try:
+        why = why_no_file(path)
+        if why is not None:
+            raise Unreadable(why)
         if path.stat().st_size > MAX_FILE_BYTES:
             raise too_large(path.name, MAX_FILE_BYTES)
         return path.read_bytes()

@@ -18,6 +18,7 @@ from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, Fail
 from campus_wire.language import Language, Text
 from campus_wire.records import AnyResult, DirectionRecord, RoomResult, ServiceRecord, ServiceResult, ThroughputResult
 from campus_wire.shown import megabits, milliseconds, percent, percent_as_written, rounded
+from campus_wire.terminal import escape_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,4 +370,4 @@ def as_text(found: Derivation, language: Language) -> str:
     if verdict.causes:
         lines.append(Text("likely causes:", "可能原因：").in_(language))
         lines += [f"  {percent(one.weight, decimals=0)}  {cause_words(one).in_(language)}" for one in verdict.causes]
-    return "\n".join(lines)
+    return "\n".join(map(escape_cell, lines))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from campus_wire.language import Text
+
 
 @dataclass(frozen=True, slots=True)
 class Month:
@@ -60,6 +62,12 @@ def month_of(moment: datetime, zone: ZoneInfo) -> Month:
     """The month a moment belongs to."""
     local = moment.astimezone(zone)
     return Month(local.year, local.month, zone)
+
+
+MONTH_RULE = Text(
+    "is wrong: a month is written YYYY-MM, for example 2026-11, from 2000-01 to 2099-12",
+    "应为月份，如 2026-11（2000-01 至 2099-12）",
+)
 
 
 def parse_month(text: str, zone: ZoneInfo) -> Month:

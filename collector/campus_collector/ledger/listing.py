@@ -11,6 +11,9 @@ from campus_collector.store.interface import Store
 from campus_wire.language import Language, Text
 from campus_wire.text import printable_line
 
+MAX_AGE_DAYS = 9999
+"""Problems older than any of ours are asked for by no one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

@@ -10,11 +10,12 @@ from starlette.routing import Route
 
 from campus_collector.agents import json_body
 from campus_collector.api.views import event_json, problem_json
-from campus_collector.http import Answer, Given, HttpProblem, json_response
+from campus_collector.asked import choices, document_language, must_be_known
+from campus_collector.http import Answer, Given, HttpProblem, bad_value, check_query, json_response
 from campus_collector.http import in_thread as _in_thread
 from campus_collector.judge.day import day_of
 from campus_collector.judge.policy import TARGET_NAMES
-from campus_collector.ledger.listing import Wanted, listed, names_in
+from campus_collector.ledger.listing import MAX_AGE_DAYS, Wanted, listed, names_in
 from campus_collector.ledger.problem import STATES, Event, Problem
 from campus_collector.ledger.table import AS_OF, WORKING, Names, as_csv, as_xlsx
 from campus_collector.ledger.work import ACTIONS, NotPossible, act
@@ -22,9 +23,12 @@ from campus_collector.people.people import may_work, reach_of
 from campus_collector.service import Service
 from campus_collector.store.database import Refused
 from campus_collector.store.interface import Person
-from campus_wire.language import Language
+from campus_wire.digits import ascii_integer
+from campus_wire.language import Language, Text
 
 MAX_BODY_BYTES = 16 * 1024
+FILTERS = ("town", "school", "target", "state", "older_than")
+AGE_RULE = Text(f"is a number of days, 0 to {MAX_AGE_DAYS}", f"应为天数（0 至 {MAX_AGE_DAYS}）")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -41,14 +45,16 @@ def routes(service: Service) -> list[Route]:
     """The ledger's routes."""
 
     async def problems(request: Request) -> Response:
+        check_query(request, *FILTERS)
         wanted = wanted_of(request)
         found, names, today = await in_thread(read_list, service, wanted)
         looked = await in_thread(looked_json, service)
         return json_response({"problems": [problem_json(one, names, today) for one in found], **looked})
 
     async def exported(request: Request) -> Response:
+        check_query(request, *FILTERS, "lang")
         wanted, ending = wanted_of(request), request.path_params["ending"]
-        language: Language = "en" if request.query_params.get("lang") == "en" else "zh"
+        language = document_language(request) or "zh"
         make = {"csv": as_csv, "xlsx": as_xlsx}.get(ending)
         if make is None:
             raise HttpProblem(404, "Not Found", "the ledger is there as .csv and .xlsx")
@@ -63,6 +69,7 @@ def routes(service: Service) -> list[Route]:
         return Response(body, media_type=kind, headers=headers)
 
     async def problem(request: Request) -> Response:
+        check_query(request)
         number, reach = number_of(request), reach_of(request)
 
         def work() -> dict[str, object] | None:
@@ -134,7 +141,8 @@ def work_on(service: Service, number: int, action: str, values: dict[str, str], 
 
 
 def read_list(service: Service, wanted: Wanted) -> tuple[list[Problem], Names, date]:
-    """The problems a reader wants, what everything is called, and today."""
+    """The problems a reader wants, what everything is called, and today. Raises HttpProblem 404 for an unknown school or town."""
+    must_be_known(service, wanted.school, wanted.town)
     today = datetime.now(service.config.timezone).date()
     return listed(service.store.ledger.problems(), wanted, today), names_in(service.store), today
 
@@ -144,14 +152,15 @@ def wanted_of(request: Request) -> Wanted:
     query = request.query_params
     target, state, age = query.get("target") or None, query.get("state") or None, query.get("older_than") or None
     if target is not None and target not in TARGET_NAMES:
-        raise HttpProblem(400, "Bad query", f"target must be one of {', '.join(TARGET_NAMES)}")
+        raise bad_value("target", target, choices(TARGET_NAMES))
     states = (*STATES, "overdue", "contradicted", "all")
     if state is not None and state not in states:
-        raise HttpProblem(400, "Bad query", f"state must be one of {', '.join(states)}")
-    if age is not None and not (age.isascii() and age.isdigit() and len(age) <= 4):
-        raise HttpProblem(400, "Bad query", "older_than is a number of days")
+        raise bad_value("state", state, choices(states))
+    days = ascii_integer(age, MAX_AGE_DAYS) if age is not None else None
+    if age is not None and days is None:
+        raise bad_value("older_than", age, AGE_RULE)
     town = reach_of(request).narrowed(query.get("town") or None)
-    return Wanted(town, target, state, query.get("school") or None, int(age) if age is not None else None)
+    return Wanted(town, target, state, query.get("school") or None, days)
 
 
 def number_of(request: Request) -> int:

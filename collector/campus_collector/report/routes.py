@@ -4,8 +4,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from campus_collector.http import HttpProblem, in_thread
-from campus_collector.judge.month import Month, parse_month
+from campus_collector.asked import choices, document_language
+from campus_collector.http import HttpProblem, bad_value, check_query, in_thread
+from campus_collector.judge.month import MONTH_RULE, Month, parse_month
 from campus_collector.people.people import Reach, reach_of
 from campus_collector.report.apart import FormFailed
 from campus_collector.report.book import Book, NoReport, file_name
@@ -15,7 +16,9 @@ from campus_collector.report.words import month_words
 from campus_collector.service import Service
 from campus_collector.web.pages import Pages, language_of
 from campus_wire.ids import is_id
-from campus_wire.language import Language
+from campus_wire.language import Language, Text
+
+AREA_RULE = Text("must be town:ID or school:ID", "应为 town:编号 或 school:编号")
 
 
 def routes(service: Service) -> list[Route]:
@@ -47,8 +50,9 @@ def routes(service: Service) -> list[Route]:
         return await pages.answer(request, page)
 
     async def document(request: Request) -> Response:
+        check_query(request, "town", "school", "lang")
         month, form = _month(request.path_params["month"], service), _form(request.path_params["form"])
-        language = language_of(request)
+        language = document_language(request) or language_of(request)
         town, school = request.query_params.get("town") or None, request.query_params.get("school") or None
         if town is not None and school is not None:
             raise HttpProblem(400, "Bad query", "town or school, not both")
@@ -65,7 +69,12 @@ def routes(service: Service) -> list[Route]:
         month, form = _month(query.get("month", ""), service), _form(query.get("form", ""))
         kind, _, name = query.get("area", "").partition(":")
         if kind not in ("town", "school") or not is_id(name):
-            raise HttpProblem(404, "No such town or school", query.get("area", ""))
+            raise HttpProblem(
+                404,
+                "No such town or school",
+                query.get("area", "")[:64],
+                words=bad_value("area", query.get("area", ""), AREA_RULE).words,
+            )
         return RedirectResponse(f"/v1/monthly/{month}.{form}?{kind}={name}&lang={language_of(request)}", 303)
 
     return [
@@ -106,11 +115,13 @@ def _month(text: str, service: Service) -> Month:
     try:
         return parse_month(text, service.config.timezone)
     except ValueError as error:
-        raise HttpProblem(404, "No such month", str(error)) from None
+        raise HttpProblem(404, "No such month", str(error), words=bad_value("month", text, MONTH_RULE).words) from None
 
 
 def _form(text: str) -> Form:
     for form in FORMS:
         if form == text:
             return form
-    raise HttpProblem(404, "No such form", f"there are: {', '.join(FORMS)}")
+    raise HttpProblem(
+        404, "No such form", f"there are: {', '.join(FORMS)}", words=bad_value("form", text, choices(FORMS)).words
+    )

@@ -15,10 +15,18 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from campus_collector.store.files import holds_something, not_ours, read_only, untouched, was_copied_without_log
+from campus_collector.store.files import (
+    holds_something,
+    must_be_a_file,
+    not_ours,
+    read_only,
+    untouched,
+    was_copied_without_log,
+)
 from campus_collector.store.interface import NoDatabase, StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import shipped
 from campus_wire.files import file_mode_of, follow_owner, make_folder, publish
+from campus_wire.language import Text
 
 PAGES_A_STEP = 2000
 """8 MB between two looks at the clock, the disk and the progress bar."""
@@ -49,6 +57,7 @@ def backup(database: Path, target: Path, step: Step | None = None, seconds: floa
 
     Raises StoreUnavailable, StoreUnusable, FileExistsError, NoRoom, OSError; TooSlow when it takes longer than `seconds`.
     """
+    must_be_a_file(database)
     if not holds_something(database):
         raise NoDatabase(database)
     return _copy(database, target, step, seconds)
@@ -57,12 +66,17 @@ def backup(database: Path, target: Path, step: Step | None = None, seconds: floa
 def restore(copy: Path, database: Path, step: Step | None = None) -> int:
     """Put a copy where no database is; it belongs to whom the folder belongs to. Raises StoreUnusable for what is no sound copy of ours,
     FileExistsError, NoRoom, OSError."""
+    must_be_a_file(copy)
     if not copy.is_file():
         raise FileNotFoundError(2, os.strerror(2), str(copy))
     if was_copied_without_log(copy):
         raise StoreUnusable(
-            f"{copy}: was copied from a running collector without {copy.name}-wal: what is in that file is missing."
-            f" If it is a collector's file that another program closed after a crash: copy it to {database} by hand"
+            Text(
+                f"{copy}: was copied from a running collector without {copy.name}-wal: what is in that file is missing."
+                f" If it is a collector's file that another program closed after a crash: copy it to {database} by hand",
+                f"{copy}：是在采集端运行时复制的，缺少 {copy.name}-wal，该文件中的数据缺失。"
+                f"若它是采集端的数据库文件，只是崩溃后被其他程序关闭过：请手工复制到 {database}",
+            )
         )
     _must_be_ours(copy)
     for suffix in ("", "-wal", "-shm"):
@@ -158,13 +172,13 @@ def _must_be_ours(copy: Path, until: float | None = None) -> None:
                 database.set_progress_handler(lambda: time.monotonic() >= until, CHECK_INSTRUCTIONS)
             (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
             if said != "ok":
-                raise StoreUnusable(f"{copy}: damaged: {said}")
+                raise StoreUnusable(Text(f"{copy}: damaged: {said}", f"{copy}：文件已损坏：{said}"))
             applied = {row[0] for row in database.execute("SELECT name FROM migration")}
     except sqlite3.Error as error:
         _must_be_in_time(until)
         raise not_ours(copy, error) from None
     unknown = sorted(applied - {one.name for one in shipped("sqlite")})
     if unknown or not applied:
-        raise StoreUnusable(
-            f"{copy}: is of a newer collector ({', '.join(unknown)})" if unknown else f"{copy}: is empty"
-        )
+        listed = ", ".join(unknown)
+        newer = Text(f"{copy}: is of a newer collector ({listed})", f"{copy}：来自更新版本的采集端（{listed}）")
+        raise StoreUnusable(newer if unknown else Text(f"{copy}: is empty", f"{copy}：内容为空"))

@@ -22,15 +22,17 @@ from campus_collector.store.coordination import changes_after, last_change, reco
 from campus_collector.store.files import (
     holds_something,
     lacks_its_log,
+    must_be_a_file,
     not_ours,
     prepare_file,
     read_only,
     was_copied_without_log,
     why_not_usable,
 )
-from campus_collector.store.interface import Change, NoDatabase, StoreBusy, StoreUnavailable
-from campus_collector.store.migrate import migrate, shipped
+from campus_collector.store.interface import Change, NoDatabase, StoreBusy, StoreUnavailable, StoreUnusable
+from campus_collector.store.migrate import is_of_another_program, migrate, shipped
 from campus_collector.store.missing_log import note_missing_log
+from campus_wire.language import Text
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Database:
 
         Raises StoreUnusable, StoreUnavailable, of which NoDatabase.
         """
+        must_be_a_file(path)
         if must_exist and not holds_something(path):
             raise NoDatabase(path)
         self.path = path
@@ -164,7 +167,10 @@ class Database:
         # it stays open for the writer: without a connection SQLite would take the log away again
         connection = self._connection = self._connect()
         try:
-            migrate(connection, shipped("sqlite"))
+            try:
+                migrate(connection, shipped("sqlite"))
+            except StoreUnusable as error:
+                raise StoreUnusable(Text(f"{self.path}: {error.text.en}", f"{self.path}：{error.text.zh}")) from None
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the file itself tells from now on what it is
             if incomplete:
                 log.warning(
@@ -267,6 +273,12 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
+        try:
+            if is_of_another_program(connection):  # before anything of it is changed
+                raise not_ours(self.path, "a database of another program")
+        except BaseException:
+            connection.close()
+            raise
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")

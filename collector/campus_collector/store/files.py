@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from campus_collector.file_kind import why_no_file
 from campus_collector.store.interface import StoreUnusable
 from campus_wire.files import file_mode_of, follow_owner, make_folder
 from campus_wire.language import Text
@@ -27,6 +28,13 @@ def not_ours(path: Path, reason: object) -> StoreUnusable:
 def read_only(path: Path) -> str:
     """SQLite's URI of a file that is only read; `?`, `#` and `%` in the path stand for themselves."""
     return f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
+
+
+def must_be_a_file(path: Path) -> None:
+    """Raises StoreUnusable for a pipe, a device or a folder. Nothing at the path is no mistake here."""
+    why = why_no_file(path)
+    if why is not None:
+        raise StoreUnusable(why)
 
 
 def holds_something(path: Path) -> bool:

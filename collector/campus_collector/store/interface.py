@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from campus_wire.language import Language, Text
 from campus_wire.records import AgentState, Announcement, AnyResult, ChainHead, Outcome, Quarantined
+from campus_wire.terminal import escape_cell
 
 if TYPE_CHECKING:
     from campus_collector.store.chain import Chain
@@ -34,8 +35,8 @@ class StoreError(Exception):
         self.text = text
 
     def in_(self, language: Language) -> str:
-        """Why, in one language."""
-        return self.text.in_(language)
+        """Why, in one language, on one line."""
+        return escape_cell(self.text.in_(language))
 
 
 class StoreUnavailable(StoreError):

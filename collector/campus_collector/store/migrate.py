@@ -12,6 +12,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from campus_collector.store.interface import StoreUnusable
+from campus_wire.language import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ def shipped(dialect: str) -> list[Migration]:
     return sorted(found, key=lambda one: one.name)
 
 
+def is_of_another_program(database: sqlite3.Connection) -> bool:
+    """Has it tables, and none of ours?"""
+    names = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return bool(names) and "migration" not in names
+
+
 def migrate(database: sqlite3.Connection, steps: Iterable[Migration]) -> list[str]:
     """Apply what is missing; the names applied. Raises StoreUnusable."""
     database.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, checksum TEXT, applied_at TEXT)")
@@ -43,12 +50,22 @@ def migrate(database: sqlite3.Connection, steps: Iterable[Migration]) -> list[st
     steps = list(steps)
     unknown = sorted(set(done) - {step.name for step in steps})
     if unknown:
-        raise StoreUnusable(f"the database is newer than this program: it has {unknown[-1]}; upgrade the collector")
+        raise StoreUnusable(
+            Text(
+                f"the database is newer than this program: it has {unknown[-1]}; upgrade the collector",
+                f"数据库版本高于本程序（含 {unknown[-1]}），请升级采集端",
+            )
+        )
     applied = []
     for step in steps:
         if step.name in done:
             if done[step.name] != step.checksum:
-                raise StoreUnusable(f"migration {step.name} was changed after it was applied to this database")
+                raise StoreUnusable(
+                    Text(
+                        f"migration {step.name} was changed after it was applied to this database",
+                        f"数据库执行格式升级 {step.name} 之后，该升级文件被改动",
+                    )
+                )
             continue
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
         record = f"INSERT INTO migration VALUES ('{step.name}', '{step.checksum}', '{stamp}')"  # noqa: S608
@@ -62,6 +79,8 @@ def migrate(database: sqlite3.Connection, steps: Iterable[Migration]) -> list[st
                 row is not None and row[0] == step.checksum
             ):  # another program of ours did it while we waited for the lock
                 continue
-            raise StoreUnusable(f"migration {step.name} failed: {error}") from None
+            raise StoreUnusable(
+                Text(f"migration {step.name} failed: {error}", f"格式升级 {step.name} 失败：{error}")
+            ) from None
         applied.append(step.name)
     return applied

@@ -206,13 +206,20 @@ class Overview:
 class Reader:
     """Builds the views of one request: one language, one moment."""
 
-    def __init__(self, service: Service, language: Language, now: datetime | None = None, town: str = "") -> None:
-        """Everything is read once; with a town only that town's."""
+    def __init__(
+        self,
+        service: Service,
+        language: Language,
+        now: datetime | None = None,
+        town: str = "",
+        month: Month | None = None,
+    ) -> None:
+        """Everything is read once; with a town only that town's; verdicts of a month, by default this one."""
         self._town = town
         self._service = service
         self._language: Language = language
         self._now = now or datetime.now(UTC)
-        self._month = service.verdicts.this_month()
+        self._month = month or service.verdicts.this_month()
         self._policy = service.verdicts.policy
         self._subjects: list[Subject] = []
         self._newest: dict[tuple[str, str, str], AnyResult] = {}

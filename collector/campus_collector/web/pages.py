@@ -25,6 +25,7 @@ _STATUS: ContextVar[DataStatus | None] = ContextVar("data_status", default=None)
 """How current the verdicts were when the making of a page began."""
 COOKIE = "campus_lang"
 COOKIE_SECONDS = 365 * 86_400
+_MONTHLY_LINK = re.compile(r'\bhref="/(explain|schools)/[^"?]+(?=")')
 _LINK = re.compile(r'\b(href|action|src|formaction)="/')
 Page = Callable[[Language], tuple[int, str]]
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -46,7 +47,10 @@ class Pages:
         )
 
     def render(self, name: str, language: Language, session: Session | None = None, **values: Any) -> str:
-        """One page; `w` gives its words. Its links are put below the root path: text is escaped, so that only attributes look like them."""
+        """One page; `w` gives its words. With `linked_month` its links lead to pages of that month.
+
+        All links are put below the root path: text is escaped, so that only attributes look like them.
+        """
 
         def word(key: str, **more: object) -> str:
             return WORDS[key].in_(language, **more)
@@ -57,6 +61,8 @@ class Pages:
         values["as_of"], values["working"] = self._status_words(language)
         values["certificate_ends"] = self._certificate_ends()
         html = template.render(w=word, lang=language, other=other, session=session, **values)
+        if values.get("linked_month") is not None:
+            html = _MONTHLY_LINK.sub(rf"\g<0>?month={values['linked_month']}", html)
         root = self._service.config.root_path
         return _LINK.sub(rf'\1="{root}/', html) if root else html
 
@@ -129,7 +135,7 @@ def in_words(answered: Handler, pages: Pages) -> Handler:
     async def answer(request: Request, error: Exception) -> Response:
         plain = await answered(request, error)
         wants_page = "text/html" in request.headers.get("accept", "") and not request.scope["path"].startswith("/v1/")
-        words = REFUSALS.get(plain.status_code)
+        words = getattr(error, "words", None) or REFUSALS.get(plain.status_code)
         if not wants_page or words is None:
             return plain
         language = language_of(request)

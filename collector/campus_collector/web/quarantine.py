@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from campus_collector.asked import must_be_known
 from campus_collector.ingest.reasons import reason_words
 from campus_collector.people.people import reach_of
 from campus_collector.quarantine import begin_of, printable
@@ -24,6 +25,7 @@ def routes(service: Service) -> list[Route]:
 
         def page(language: Language) -> tuple[int, str]:
             store, zone = service.store, service.config.timezone
+            must_be_known(service, wanted, None)
             known = {one.id: one for one in store.schools() if reach.covers(one.town)}
             counts = {
                 school: count

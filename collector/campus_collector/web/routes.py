@@ -4,10 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from campus_collector.asked import month_asked
 from campus_collector.explaining import explain
-from campus_collector.http import HttpProblem
 from campus_collector.judge.derivation import cause_words, conclusion, rule_words
-from campus_collector.judge.month import Month, parse_month
+from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
 from campus_collector.judge.workdays import last_announced_day
 from campus_collector.people.people import reach_of
@@ -28,25 +28,27 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
 
     async def overview(request: Request) -> Response:
         session, town = pages.session(request), reach_of(request).town
+        month, asked = _month(request, service)
 
         def page(language: Language) -> tuple[int, str]:
-            view = Reader(service, language, town=town).overview()
-            return 200, pages.render("overview.html", language, session, view=view)
+            view = Reader(service, language, town=town, month=month).overview()
+            return 200, pages.render("overview.html", language, session, linked_month=asked, view=view)
 
         return await pages.answer(request, page)
 
     async def school(request: Request) -> Response:
         school_id, session = request.path_params["school"], pages.session(request)
         town = reach_of(request).town
+        month, asked = _month(request, service)
 
         def page(language: Language) -> tuple[int, str]:
-            reader = Reader(service, language, town=town)
+            reader = Reader(service, language, town=town, month=month)
             view = reader.find_school(school_id)
             if view is None:
                 return missing(language, "no_such_school", id=school_id)
             judged_by, updated = reader.foot()
-            values = {"school": view, "month": reader.month_words(), "judged_by": judged_by, "updated": updated}
-            return 200, pages.render("school.html", language, session, **values)
+            values = {"school": view, "month_words": reader.month_words(), "judged_by": judged_by, "updated": updated}
+            return 200, pages.render("school.html", language, session, linked_month=asked, **values)
 
         return await pages.answer(request, page)
 
@@ -62,7 +64,7 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
         target, school_id = request.path_params["target"], request.path_params["school"]
         subject, session = request.path_params["subject"], pages.session(request)
         reach = reach_of(request)
-        month = _month(request.query_params.get("month"), service)
+        month, _ = _month(request, service)
 
         def page(language: Language) -> tuple[int, str]:
             if target not in TARGET_NAMES:
@@ -96,14 +98,10 @@ def routes(service: Service, pages: Pages | None = None) -> list[Route]:
     ]
 
 
-def _month(text: str | None, service: Service) -> Month:
-    """The month asked for; this one when none is. Raises HttpProblem 400 for what is no month: another one would be a wrong answer."""
-    if not text:
-        return service.verdicts.this_month()
-    try:
-        return parse_month(text, service.verdicts.zone)
-    except ValueError as error:
-        raise HttpProblem(400, "Bad query", str(error)) from None
+def _month(request: Request, service: Service) -> tuple[Month, Month | None]:
+    """The month of a page, and the same when it was asked for: its links then keep it. Raises HttpProblem 400."""
+    month = month_asked(request, service, blank_is_now=True)
+    return month, month if request.query_params.get("month") else None
 
 
 def _policy(service: Service, language: Language) -> dict[str, object]:

@@ -1,0 +1,25 @@
+"""Is there such a school, such a town? For commands and requests that ask for one."""
+
+from datetime import UTC, datetime
+
+from campus_collector.store.interface import School, Store
+from campus_wire.language import Text
+from campus_wire.text import printable_line
+
+MOST_SHOWN_LETTERS = 64
+
+
+def look_up(store: Store, school: str | None, town: str | None) -> tuple[School | None, Text | None]:
+    """The school asked for, and what of both is not known, in words. Removed schools and their towns are known."""
+    if not school and not town:
+        return None, None
+    schools = store.schools(datetime.fromtimestamp(0, UTC))
+    if town and all(each.town != town for each in schools):
+        return None, _unknown(Text("No such town", "没有此镇街"), town)
+    found = next((each for each in schools if each.id == school), None)
+    return found, _unknown(Text("No such school", "没有此学校"), school) if school and found is None else None
+
+
+def _unknown(what: Text, given: str) -> Text:
+    shown = printable_line(given, MOST_SHOWN_LETTERS)
+    return Text(f"{what.en}: {shown}", f"{what.zh}：{shown}")
