@@ -319,7 +319,9 @@ def test_results_of_formulas_that_wait_to_be_calculated_are_not_believed() -> No
 
 
 NONE = ["", "无", "否", "/", "-", "—", "——", "没有", "不免", "none", "None", "NO", "no", "n/a", "N/A.", "0", "／", "－", "Ｎ／Ａ", "ｎｏ", "０", "无。",
-        "（无）", "　无　", "\u200b无", "暂无", "不免考核", "\\", "--", "×", "。", "false"]  # fmt: skip
+        "（无）", "　无　", "\u200b无", "暂无", "不免考核", "\\", "--", "×", "。", "false", "无特殊情况", "无特殊原因", "没有原因", "无备注", "未申请",
+        "不予免考", "无免考核原因", "不存在免考情形", "不需要免考", "暂不免考核", "不属于免考核范围", "正常参加考核", "纳入考核", "正常使用",
+        "not applicable", "Not exempt", "no reason"]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", NONE)
@@ -336,13 +338,49 @@ def test_nor_is_a_zero(cell: Raw) -> None:
     assert [one.exempt_reason for one in rooms(["s001", "c101", "一班", "", "", cell])[0]] == [""]
 
 
-@pytest.mark.parametrize("cell", ["是", "1", "√", "yes", "免", number(1), Raw('t="b"|<v>1</v>'), "12"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "是",
+        "1",
+        "√",
+        "yes",
+        "免",
+        number(1),
+        Raw('t="b"|<v>1</v>'),
+        "12",
+        "同上",
+        "〃",
+        "待定",
+        "不详",
+        "不考核",
+        "无需考核",
+        "免检",
+        "tbd",
+    ],
+)
 def test_a_bare_yes_is_no_reason(cell: str) -> None:
     _, mistakes = rooms(["s001", "c101", "一班", "", "", cell])
     assert [(one.row, one.column, "须写明原因" in one.in_("zh")) for one in mistakes] == [(2, "免考核原因", True)]
 
 
-@pytest.mark.parametrize("text", ["撤并", "无网络（2026 年装修）", "校舍重建", "no longer used", "非教学用房"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "撤并",
+        "无网络（2026 年装修）",
+        "校舍重建",
+        "no longer used",
+        "非教学用房",
+        "无网络",
+        "未建成",
+        "不再使用",
+        "没有电脑",
+        "无学生",
+        "参加外校考核",
+        "not yet built",
+    ],
+)
 def test_a_reason_is_one(text: str) -> None:
     assert [one.exempt_reason for one in rooms(["s001", "c101", "一班", "", "", text])[0]] == [text]
 

@@ -4,26 +4,16 @@ An answer by TLS with a verified certificate is the platform's, wherever it redi
 written it: then a redirect must stay on the same site, unless the inventory names the host that it leads to.
 """
 
-import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
 
 from campus_agent.config import Expectation
+from campus_agent.measure.page_target import page_leads_to
 from campus_wire.failures import Failure, FailureKind, Operation
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NETWORK_AUTHENTICATION_REQUIRED = 511  # RFC 6585 section 6: sent by the network, never by the platform
-SHORT_PAGE_LETTERS, SHORT_TEXT_LETTERS = 8192, 200
-"""A page that only leads elsewhere is shorter, and shows hardly anything."""
-_META = re.compile(r"<meta\b[^>]{0,3000}>", re.I)
-_IS_REFRESH = re.compile(r"""http-equiv\s*=\s*["']?\s*refresh""", re.I)
-_REFRESH_URL = re.compile(r"""\burl\s*=\s*["']?([^"'>\s]{1,2000})""", re.I)
-_SCRIPT = re.compile(
-    r"""(?:\blocation(?:\.href)?(?:\s*=|\.(?:replace|assign)\s*\()|\bwindow\.open\s*\()\s*["'`]((?:https?:)?//[^"'`]{1,2000})""",
-    re.I,
-)
-_SHOWN_NOWHERE = re.compile(r"<(script|style|title)\b.*?</\1\s*>|<[^>]*>|<!--.*?-->", re.I | re.S)
 _SECOND_LEVELS = frozenset(
     [
         "ac",
@@ -82,14 +72,15 @@ class Answer:
     verified: bool
     location: str | None = None
     text: str = ""
+    refresh: str | None = None
+    """The header of that name."""
 
 
 def leads_to(answer: Answer) -> str | None:
     """The address that a browser would go on to; None when it stays."""
     target = answer.location if answer.status in REDIRECTS else None
-    if target is None and _is_empty_page(answer.text):
-        script = _SCRIPT.search(answer.text)
-        target = _refreshed_to(answer.text) or (script[1] if script else None)
+    if target is None:
+        target = page_leads_to(answer.text, answer.refresh)
     if not target:
         return None
     try:
@@ -99,14 +90,6 @@ def leads_to(answer: Answer) -> str | None:
         return joined if sound else None
     except ValueError:
         return None
-
-
-def _refreshed_to(text: str) -> str | None:
-    """Where `<meta http-equiv="refresh">` leads, in whatever order its attributes stand."""
-    for tag in _META.finditer(text):
-        if _IS_REFRESH.search(tag[0]) and (url := _REFRESH_URL.search(tag[0])):
-            return url[1]
-    return None
 
 
 def failure_of_answer(answer: Answer, expected: Expectation) -> Failure | None:
@@ -136,10 +119,6 @@ def failure_of_answer(answer: Answer, expected: Expectation) -> Failure | None:
 def holds_text(answer: Answer, expected: Expectation) -> bool:
     """Is an expected text in the answer? False where none is expected."""
     return bool(expected.text) and expected.text in answer.text
-
-
-def _is_empty_page(text: str) -> bool:
-    return len(text) <= SHORT_PAGE_LETTERS and len(_SHOWN_NOWHERE.sub("", text).strip()) <= SHORT_TEXT_LETTERS
 
 
 def _may_lead(answer: Answer, target: str, expected: Expectation) -> bool:

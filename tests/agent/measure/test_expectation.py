@@ -1,5 +1,7 @@
 """Is it the platform that answered? Redirects, pages that only lead elsewhere, statuses and texts, with and without proof by TLS."""
 
+import time
+
 import pytest
 
 from campus_agent.config import Expectation
@@ -101,12 +103,69 @@ def test_one_site(one: str, other: str, same: bool) -> None:
         '<script>location.href="//10.1.1.1/login"</script>',
         "<script>window.location.assign(`http://10.1.1.1`)</script>",
         '<script>window.open("http://10.1.1.1/","_self")</script>',
+        r'<script>location.href="http:\/\/10.1.1.1\/p"</script>',
+        '<script>var url="http://10.1.1.1/p?x="+location.href;\nwindow.location=url;</script>',
+        "<script>window.location['href']='http://10.1.1.1/';</script>",
+        """<script>setTimeout("location.href='http://10.1.1.1/'", 10)</script>""",
+        '<script>window.navigate("http://10.1.1.1")</script>',
+        '<script>window.onload = function () { location.href = "http://10.1.1.1" }</script>',
+        """<meta http-equiv="Refresh" content="0; url='http://10.1.1.1/'">""",
+        '<meta http-equiv="refresh" content="0;url=http&#58;//10.1.1.1/">',
+        '<meta http-equiv="refresh" content="0;http://10.1.1.1/">',
+        "<META HTTP-EQUIV=REFRESH CONTENT=0;URL=http://10.1.1.1/>",
+        '<body onload="document.forms[0].submit()"><form action="http://10.1.1.1/login" method=post></form></body>',
+        '<frameset rows="100%"><frame src="http://10.1.1.1/p"></frameset>',
+        '<body><iframe src="//10.1.1.1/p" width=100%></iframe></body>',
+        "<!--" + "padding " * 2000 + '--><script>location="http://10.1.1.1"</script>',
+        '<script src=/x.js></script><script>top.location.href="http://10.1.1.1"</script>',
     ],
 )
 def test_a_page_that_only_leads_elsewhere_is_found_however_it_is_written(text: str) -> None:
     failure = failure_of_answer(Answer("http://www.zxx.cn/", 200, False, None, text), Expectation())
     assert failure is not None
     assert failure.kind is FailureKind.INTERCEPTED
+
+
+def test_the_header_refresh_leads_elsewhere_too() -> None:
+    answer = Answer("http://www.zxx.cn/", 200, False, None, "please wait", refresh="0; url=http://10.1.1.1/p")
+    assert failure_of_answer(answer, Expectation()) is not None
+    stays = Answer("http://www.zxx.cn/", 200, False, None, "please wait", refresh="30")
+    assert failure_of_answer(stays, Expectation()) is None
+
+
+APPLICATION = "<div id=app></div><script src=/app.js></script>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<!--[if lt IE 9]><script>window.location.href="http://browsehappy.com/"</script><![endif]-->',
+        '<noscript><meta http-equiv="refresh" content="0;url=http://enable-javascript.com/"></noscript>',
+        '<noscript><iframe src="https://counter.example/ns.html"></iframe></noscript>',
+        '<!-- <script>location.href="http://old.example/"</script> -->',
+        '<script>function help() { window.open("http://help.example/") }</script>',
+        '<script>if (/MSIE/.test(navigator.userAgent)) { location.href = "http://old.example/" }</script>',
+        '<script>if (!window.Promise) window.location.href = "http://old.example/"</script>',
+        '<script>// location.href="http://old.example/"\nrun()</script>',
+        '<script>/* location.href="http://old.example/" */</script>',
+        '<script>if (location.href == "http://www.other.example/") { run() }</script>',
+        '<iframe src="https://counter.example/" hidden></iframe>',
+        '<meta http-equiv="refresh" content="300">',
+    ],
+)
+def test_an_application_that_could_lead_elsewhere_is_the_platform(text: str) -> None:
+    for page in (text + APPLICATION, APPLICATION + text):
+        assert failure_of_answer(Answer("http://www.zxx.cn/", 200, False, None, page), Expectation()) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["<!--", "<noscript ", "<script ", "<meta ", "<form ", "/*", "location=a", "<script>{"]
+)
+def test_no_page_takes_long(text: str) -> None:
+    before = time.process_time()
+    failure_of_answer(Answer("http://www.zxx.cn/", 200, False, None, text * (65_536 // len(text))), Expectation())
+    failure_of_answer(Answer("http://www.zxx.cn/", 200, False, None, text * (8_192 // len(text))), Expectation())
+    assert time.process_time() - before < 2
 
 
 @pytest.mark.parametrize("location", [None, "http://[::1", "http://127.0.0.1:7106x/", "weixin://x"])

@@ -196,7 +196,7 @@ def _exchange(settings: Settings, url: str, raw: Raw, opened: list[socket.socket
         http_body.begin(response)
         raw.first_byte_seconds = monotonic() - mark
         raw.http_status = response.status
-        location = response.headers.get("Location")
+        location, refresh = response.headers.get("Location"), response.headers.get("Refresh")
         text = _text(response)
     except OSError as error:  # first: a refused certificate is a ValueError too
         raise _StepFailed(failure_of(operation, error), _clock(settings, parts, error)) from None
@@ -205,7 +205,7 @@ def _exchange(settings: Settings, url: str, raw: Raw, opened: list[socket.socket
     except (HTTPException, ValueError) as error:
         detail = f"{type(error).__name__}: {error}"[:300]
         raise _StepFailed(Failure(operation, FailureKind.PROTOCOL_ERROR, detail)) from None
-    return Answer(url, response.status, parts.scheme == "https", location, text)
+    return Answer(url, response.status, parts.scheme == "https", location, text, refresh)
 
 
 def _shake_hands(settings: Settings, parts: SplitResult, plain: socket.socket) -> ssl.SSLSocket:
