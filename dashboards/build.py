@@ -334,7 +334,7 @@ def school(language: str) -> dict[str, Any]:
     board.add("stat", Text("Platforms reached", "云平台可达"), Text("Of all that are asked.", "占所测平台的比例。"), RATIO,
               [(f"avg(campus_service_success{where})", "")], 5, 5)  # fmt: skip
     board.add("stat", Text("DHCP servers", "DHCP 服务器"), Text("More than one is a fault.", "多于一台即为故障。"), COUNT,
-              [(f"campus_school_dhcp_servers{where}", "")], 5, 5,
+              [(f"campus_school_dhcp_servers{where} unless on (town, school) time() - campus_school_dhcp_measured_timestamp_seconds{where} > 3 * 86400", "")], 5, 5,
               defaults={"thresholds": {"mode": "absolute", "steps": [{"color": GREEN, "value": None}, {"color": RED, "value": 2}]}})  # fmt: skip
     board.add("timeseries", Text("Classrooms", "各班级线路速率"), Text("Smaller direction; the dashed line is what is required.", "取双向较小值；虚线为要求。"), BITS,
               [(f"min by (classroom) (campus_classroom_line_rate_bits_per_second{where})", "{{classroom}}"), _required("classroom_bandwidth")], 24, 11,

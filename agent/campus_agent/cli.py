@@ -108,27 +108,27 @@ def build_parser(language: Language) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar=Text("COMMAND", "命令").in_(language))
 
     def add(name: str, command: Callable[..., int], epilog: Text | None = None) -> argparse.ArgumentParser:
-        made = commands.add_parser(
+        command_parser = commands.add_parser(
             name,
             help=COMMANDS[name].in_(language),
             description=COMMANDS[name].in_(language),
             epilog=epilog.in_(language) if epilog else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        made.set_defaults(command=command)
-        return made
+        command_parser.set_defaults(command=command)
+        return command_parser
 
-    def with_config(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def with_config(command_parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
         text = Text("configuration file (default: {path})", "配置文件（默认：{path}）")
-        made.add_argument(
+        command_parser.add_argument(
             "--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help=text.in_(language, path=DEFAULT_PATH)
         )
-        return made
+        return command_parser
 
-    def with_json(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def with_json(command_parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
         text = Text("one JSON object on standard output, nothing else", "仅在标准输出打印一个 JSON 对象")
-        made.add_argument("--json", action="store_true", help=text.in_(language))
-        return made
+        command_parser.add_argument("--json", action="store_true", help=text.in_(language))
+        return command_parser
 
     enrol = add("enroll", _enroll)
     enrol.add_argument("url", metavar="URL", help=Text("the collector's address", "采集端地址").in_(language))

@@ -84,13 +84,13 @@ def better(old: Estimate | None, new: Estimate) -> Estimate:
 def with_learnt(known: tuple[Estimate, ...], new: Estimate) -> tuple[Estimate, ...]:
     """One estimate for each of the last boots, the boot that learnt last at the end."""
     kept = better(of_boot(known, new.boot_id), new)
-    others = tuple(one for one in known if one.boot_id != new.boot_id)
+    others = tuple(estimate for estimate in known if estimate.boot_id != new.boot_id)
     return (*others, kept)[-KEPT_BOOTS:]
 
 
 def of_boot(known: tuple[Estimate, ...], boot_id: str) -> Estimate | None:
     """What was learnt in this boot."""
-    return next((one for one in known if one.boot_id == boot_id), None)
+    return next((estimate for estimate in known if estimate.boot_id == boot_id), None)
 
 
 def worth_storing(stored: Estimate | None, new: Estimate) -> bool:

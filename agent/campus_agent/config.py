@@ -248,16 +248,16 @@ def _kept_central(top: Table, folder: Path) -> bytes | None:
 def _over(top: Table, body: bytes) -> Table:
     """The file with the bureau's word over it. Equipment only where the file has its row: what it is asked with are secrets of the school."""
     central = msgspec.json.decode(body, type=CentralConfig)
-    own = top.ids("device")
+    in_file = top.ids("device")
     rows = {
         "classroom": central.classroom or (),
         "service": central.service or (),
-        "device": [one for one in central.device or () if one.id in own],
+        "device": [device for device in central.device or () if device.id in in_file],
     }
     tables = {"agent": central.agent, "uplink": central.uplink, "timetable": central.timetable}
     return top.overlaid(
         {name: _given(one) for name, one in tables.items() if one is not None},
-        {name: [_given(one) for one in more] for name, more in rows.items()},
+        {name: [_given(row) for row in more] for name, more in rows.items()},
         whole=("timetable",),
     )
 
@@ -655,16 +655,16 @@ def _wrong_item(table: Table, key: str, index: int, value: str, hint: Text) -> N
 
 
 def _refuse_unknown_switches(top: Table, config: AgentConfig) -> None:
-    known = {one.id for one in config.devices}
-    for one in (*config.classrooms, *((config.uplink,) if config.uplink else ())):
-        if one.switch and one.switch not in known:
+    known = {device.id for device in config.devices}
+    for endpoint in (*config.classrooms, *((config.uplink,) if config.uplink else ())):
+        if endpoint.switch and endpoint.switch not in known:
             top.wrong(
-                f"{one.id}.switch",
-                f"there is no [[device]] '{one.switch}'",
-                f"没有编号为“{one.switch}”的 [[device]]",
+                f"{endpoint.id}.switch",
+                f"there is no [[device]] '{endpoint.switch}'",
+                f"没有编号为“{endpoint.switch}”的 [[device]]",
             )
-        if one.switch_port and not one.switch:
-            top.wrong(f"{one.id}.switch_port", "needs `switch` too", "需同时填写 switch")
+        if endpoint.switch_port and not endpoint.switch:
+            top.wrong(f"{endpoint.id}.switch_port", "needs `switch` too", "需同时填写 switch")
 
 
 def _refuse_twins(mistakes: list[Mistake], what: str, ids: list[str]) -> None:

@@ -63,7 +63,7 @@ def is_unknown(clock: Clock, estimate: Estimate | None, floor: TimeFloor) -> boo
 
 def note_behind(spool: Spool, floor: TimeFloor) -> None:
     """Results of this boot from before its floor get no trusted time unless the collector is heard in it. Raises SpoolError."""
-    others = [one for one in boots_behind(spool) if one.boot_id != floor.boot_id]
+    others = [behind for behind in boots_behind(spool) if behind.boot_id != floor.boot_id]
     spool.remember(BEHIND_KEY, [*others, floor][-KEPT_BOOTS:])
 
 
@@ -76,5 +76,5 @@ def is_before_floor(
     floors: tuple[TimeFloor, ...], boot_id: str, monotonic_seconds: float, started_at: datetime
 ) -> bool:
     """Was this label written by a clock that was behind?"""
-    floor = next((one for one in floors if one.boot_id == boot_id), None)
+    floor = next((known for known in floors if known.boot_id == boot_id), None)
     return floor is not None and floor.is_above(started_at.timestamp(), boot_id, monotonic_seconds)

@@ -56,7 +56,7 @@ def _matched(text: str) -> tuple[date, date | None]:
 
 def _day(text: str) -> date | None:
     numbers = [text[:4], text[4:6], text[6:]] if text.isdigit() else re.findall(r"\d+", text, re.ASCII)
-    year, month, day = (int(one) for one in numbers)
+    year, month, day = (int(number) for number in numbers)
     try:
         return date(year, month, day) if FIRST_YEAR <= year <= LAST_YEAR else None
     except ValueError:

@@ -148,6 +148,22 @@ CASES: dict[str, list[Case]] = {
     "CampusTwoDhcpServers": [
         ({f"campus_school_dhcp_servers{{{SCHOOL}}}": "2x5"}, 3, {"town": "t01", "school": "s001"}),
         ({f"campus_school_dhcp_servers{{{SCHOOL}}}": "1x5"}, 3, {}),
+        (  # seen nine days ago: nobody has looked since, or the result came in late
+            {
+                f"campus_school_dhcp_servers{{{SCHOOL}}}": "2x5",
+                f"campus_school_dhcp_measured_timestamp_seconds{{{SCHOOL}}}": "-777600x5",
+            },
+            3,
+            {},
+        ),
+        (
+            {
+                f"campus_school_dhcp_servers{{{SCHOOL}}}": "2x5",
+                f"campus_school_dhcp_measured_timestamp_seconds{{{SCHOOL}}}": "-86400x5",
+            },
+            3,
+            {"town": "t01", "school": "s001"},
+        ),
     ],
     "CampusPortErrors": [
         ({f"campus_classroom_port_error_ratio{{{ROOM}}}": "0.01x900"}, 800, {"town": "t01", "school": "s001", "classroom": "c101"}),

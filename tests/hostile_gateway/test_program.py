@@ -558,6 +558,7 @@ RESIDENT_DOES_WITHOUT = (
     *(
         "argparse",
         "campus_agent.cli",
+        "campus_agent.check",
         "campus_agent.enroll",
         "campus_agent.doctor",
         "campus_agent.respond",

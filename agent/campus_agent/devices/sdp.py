@@ -47,8 +47,8 @@ class Description:
     @property
     def heard(self) -> list[Media]:
         """What is listened to, pictures first: never a back channel, which would take the room's loudspeaker, nor metadata beside them."""
-        wanted = [one for one in self.media if one.direction != "inactive" and not self._back_channel(one)]
-        pictures, sounds = ([one for one in wanted if one.kind == kind] for kind in ("video", "audio"))
+        wanted = [media for media in self.media if media.direction != "inactive" and not self._back_channel(media)]
+        pictures, sounds = ([media for media in wanted if media.kind == kind] for kind in ("video", "audio"))
         return pictures + sounds or wanted
 
     def _back_channel(self, media: Media) -> bool:
@@ -56,7 +56,7 @@ class Description:
         return (
             media.kind != "video"
             and media.direction == "sendonly"
-            and any(one.direction != "sendonly" for one in self.media if one.kind in ("video", "audio"))
+            and any(other.direction != "sendonly" for other in self.media if other.kind in ("video", "audio"))
         )
 
 
@@ -122,7 +122,7 @@ def _addresses(control: str, bases: tuple[str, ...]) -> Iterator[str]:
             tries.append(urljoin(asked, control))
         except ValueError:
             pass
-    yield from (one for one in tries if _usable(one))
+    yield from (address for address in tries if _usable(address))
 
 
 def appended(base: str, control: str) -> str:

@@ -63,8 +63,8 @@ class Stream:
     @property
     def flows(self) -> bool:
         """Is there a live picture (or, where there is none, sound)?"""
-        watched = [one for one in self.heard if one.media.kind == "video"] or self.heard
-        return any(one.listener.packets >= ENOUGH_PACKETS for one in watched)
+        watched = [heard for heard in self.heard if heard.media.kind == "video"] or self.heard
+        return any(heard.listener.packets >= ENOUGH_PACKETS for heard in watched)
 
 
 async def listen(
@@ -358,7 +358,7 @@ def _server_ports(transport: str) -> tuple[int, int] | None:
     """From which ports does the device send RTP and RTCP?"""
     for part in transport.split(";"):
         name, _, value = part.strip().partition("=")
-        first, second = (ascii_integer(one.strip(), 65_535) for one in (value.partition("-")[::2]))
+        first, second = (ascii_integer(port.strip(), 65_535) for port in (value.partition("-")[::2]))
         if name == "server_port" and first and second:
             return first, second
     return None

@@ -33,9 +33,10 @@ def soundness(
     """
     required, ratio = settings.required_bits_per_second, settings.tolerance_ratio
     both = {"down": record.down, "up": record.up}
-    unknown = any(one is None or one.cpu_waited_ratio is None for one in both.values())
+    unknown = any(direction is None or direction.cpu_waited_ratio is None for direction in both.values())
     reached = all(
-        one is not None and reaches(line_rate_of(one, record.encapsulation), required, ratio) for one in both.values()
+        direction is not None and reaches(line_rate_of(direction, record.encapsulation), required, ratio)
+        for direction in both.values()
     )
     if unknown and not reached and record.cpu_ratio is not None and record.cpu_ratio > settings.max_cpu_ratio:
         return Validity.GATEWAY_CPU, f"CPU {record.cpu_ratio:.0%}, limit {settings.max_cpu_ratio:.0%}"

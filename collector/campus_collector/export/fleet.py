@@ -163,6 +163,7 @@ def _latest(latest: Latest, town: str) -> _Maybe:
         yield "campus_service_certificate_expiry_timestamp_seconds", labels, expires.timestamp() if expires else None
     elif isinstance(valid, NetworkResult) and valid.record is not None:
         yield "campus_school_dhcp_servers", (town, school), valid.record.most_dhcp_servers
+        yield "campus_school_dhcp_measured_timestamp_seconds", (town, school), valid.started_at.timestamp()
     elif isinstance(valid, HostResult) and valid.record is not None:
         yield "campus_gateway_cpu_ratio", (school,), valid.record.cpu_ratio
         yield "campus_gateway_memory_available_bytes", (school,), valid.record.memory_available_bytes

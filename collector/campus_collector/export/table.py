@@ -309,6 +309,13 @@ METRICS: tuple[Metric, ...] = (
         "campus_school_dhcp_servers > 1",
     ),
     Metric(
+        "campus_school_dhcp_measured_timestamp_seconds",
+        "gauge",
+        _UPLINK,
+        "When DHCP servers were last looked for, Unix time in seconds: results may arrive late, and the look may fail for weeks.",
+        "time() - campus_school_dhcp_measured_timestamp_seconds > 3 * 86400",
+    ),
+    Metric(
         "campus_agent_info",
         "gauge",
         ("school", "version", "os"),

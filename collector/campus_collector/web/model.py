@@ -63,6 +63,8 @@ OTHER_TARGETS = ("recording_room", "live_class")
 """Targets of a school that have no row of a subject of their own."""
 MARKS = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.INSUFFICIENT: "?", Verdict.EXEMPT: "–"}
 SHOWN_IN_FULL = 2
+DHCP_KNOWN_FOR = timedelta(days=3)
+"""It is looked for once a day; afterwards nobody knows any more."""
 """With more schools than this the overview lists them, each with a page of its own."""
 
 
@@ -319,8 +321,10 @@ class Reader:
         return "" if shared is None else self._in(cause_words(shared.cause))
 
     def _dhcp(self, latest: Latest | None) -> str:
-        """More than one DHCP server on a link: machines get wrong addresses at random."""
+        """More than one DHCP server on a link: machines get wrong addresses at random. Empty for none, and for what was seen days ago."""
         result = latest.ok if latest else None
+        if result is not None and self._now - result.started_at > DHCP_KNOWN_FOR:
+            return ""
         if not isinstance(result, NetworkResult) or result.record is None or result.record.most_dhcp_servers < 2:
             return ""
         listed = ", ".join(f"{one.server} ({one.mac})" for one in result.record.dhcp)

@@ -81,3 +81,15 @@ def test_two_dhcp_servers_are_a_problem_and_one_is_not(world: World) -> None:
     html = world.get("/schools/s001", Accept_Language="zh").body.decode()
     assert "校内有 2 台 DHCP 服务器应答" in html
     assert "192.168.1.1 (02:00:00:00:00:02)" in html
+
+
+def test_dhcp_servers_of_days_ago_are_not_those_of_today(world: World) -> None:
+    """The look fails since then, or its result came in late: the figure tells when it was seen, and the page is silent."""
+    seen = datetime.now(UTC).replace(microsecond=0) - timedelta(days=4)
+    offers = [DhcpOffer("lan", f"10.0.0.{n}", f"02:00:00:00:00:0{n}") for n in (1, 2)]
+    world.send(NetworkResult(subject="lan", record=NetworkRecord(offers), **common(seen)))
+    metrics = world.get("/metrics").body.decode()
+    assert 'campus_school_dhcp_servers{school="s001",town="t01"} 2.0' in metrics
+    line = 'campus_school_dhcp_measured_timestamp_seconds{school="s001",town="t01"} '
+    assert float(metrics.partition(line)[2].split()[0]) == seen.timestamp()
+    assert "DHCP" not in world.get("/schools/s001", Accept_Language="zh").body.decode()

@@ -192,7 +192,7 @@ def direction_record(load: Load, path: Encapsulation, settings: Settings) -> Dir
     warmup = float(load.report["start"]["test_start"].get("omit", 0))
     # libiperf 3.12 sometimes loses the interval in which the warm-up ends: fill it with the rate that was measured.
     steady = float(received["bytes"]) * (1 + warmup / float(received["seconds"]))
-    payload = max(sum(int(one["bytes"]) for one in intervals), round(steady))
+    payload = max(sum(int(slice_["bytes"]) for slice_ in intervals), round(steady))
     retransmits = sent.get("retransmits")
     waited = load.observed.waiting.ratio
     own_bytes = wire_bytes_of(payload, path) + int(retransmits or 0) * path.wire_bytes
@@ -297,9 +297,9 @@ def _timestamps(mss: int, link: Link | None, family: str) -> bool:
 
 def _intervals(slices: list[Mapping[str, Any]]) -> list[Interval]:
     kept, start = [], 0.0
-    for one in slices[:MAX_KEPT_INTERVALS]:
-        kept.append(Interval(start, float(one["seconds"]), int(one["bytes"])))
-        start += float(one["seconds"])
+    for slice_ in slices[:MAX_KEPT_INTERVALS]:
+        kept.append(Interval(start, float(slice_["seconds"]), int(slice_["bytes"])))
+        start += float(slice_["seconds"])
     return kept
 
 

@@ -107,9 +107,9 @@ async def measure(settings: Settings, run: Run) -> Raw:
         async with asyncio.timeout(run.left_seconds() - MARGIN_SECONDS):
             await asyncio.to_thread(_request, settings, raw, opened, began)
     except TimeoutError:  # an answer that drips: end it here, or its thread would go on for hours
-        for one in opened:
+        for sock in opened:
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(socket.SHUT_RDWR)
         raw.failure = Failure(Operation.READ, FailureKind.TIMEOUT, "the answer did not end in time")
         return dataclasses.replace(raw)
     return raw
@@ -164,8 +164,8 @@ def _request(settings: Settings, raw: Raw, opened: list[socket.socket], began: f
     except (OSError, ValueError) as error:
         raw.failure = failure_of(Operation.CONNECT, error)
     finally:
-        for one in opened:
-            one.close()
+        for sock in opened:
+            sock.close()
 
 
 class _StepFailed(Exception):
