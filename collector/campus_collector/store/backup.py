@@ -156,14 +156,14 @@ def _must_be_ours(copy: Path, until: float | None = None) -> None:
         with closing(sqlite3.connect(untouched(copy), uri=True)) as database:
             if until is not None:
                 database.set_progress_handler(lambda: time.monotonic() >= until, CHECK_INSTRUCTIONS)
-            (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
-            if said != "ok":
-                raise StoreUnusable(f"{copy}: damaged: {said}")
+            (state,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if state != "ok":
+                raise StoreUnusable(f"{copy}: damaged: {state}")
             applied = {row[0] for row in database.execute("SELECT name FROM migration")}
     except sqlite3.Error as error:
         _must_be_in_time(until)
         raise StoreUnusable(f"{copy}: is no database of the collector: {error}") from None
-    unknown = sorted(applied - {one.name for one in shipped("sqlite")})
+    unknown = sorted(applied - {step.name for step in shipped("sqlite")})
     if unknown or not applied:
         raise StoreUnusable(
             f"{copy}: is of a newer collector ({', '.join(unknown)})" if unknown else f"{copy}: is empty"
