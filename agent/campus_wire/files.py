@@ -55,12 +55,12 @@ def make_folder(folder: Path, mode: int = 0o750) -> None:
         if folder.parent == folder:
             break
         folder = folder.parent
-    for one in reversed(missing):
+    for parent in reversed(missing):
         try:
-            one.mkdir(mode=mode)
-            follow_owner(one)
+            parent.mkdir(mode=mode)
+            follow_owner(parent)
         except FileExistsError:
-            if not one.is_dir():
+            if not parent.is_dir():
                 raise
 
 

@@ -72,13 +72,13 @@ def verify(
 ) -> Checked:
     """All schools, or one; `given` heads are compared as well."""
     store = service.store
-    schools = [one.id for one in store.schools(datetime.fromtimestamp(0, UTC)) if school in (None, one.id)]
+    schools = [known.id for known in store.schools(datetime.fromtimestamp(0, UTC)) if school in (None, known.id)]
     findings = _of_the_whole(store)
     known = [*given, *_closed_heads(store, findings)]
     findings += [
-        Finding(one.school, Text(f"{one.school}: there is no such school", f"{one.school}：没有该学校"))
-        for one in given
-        if one.school not in schools
+        Finding(head.school, Text(f"{head.school}: there is no such school", f"{head.school}：没有该学校"))
+        for head in given
+        if head.school not in schools
     ]
     results = unsealed = days = heads = 0
     for done, one in enumerate(schools):

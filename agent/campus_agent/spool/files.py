@@ -103,8 +103,8 @@ def has_orphaned_log(path: Path) -> bool:
 
 def damaged_files(state_dir: Path) -> tuple[str, ...]:
     """Names of the files that were set aside, oldest first; a file counts once with what belongs to it."""
-    found = {name for name in os.listdir(state_dir) if name.startswith(_DAMAGED)}
-    return tuple(sorted({name.removesuffix("-wal").removesuffix("-shm") for name in found}))
+    names = {name for name in os.listdir(state_dir) if name.startswith(_DAMAGED)}
+    return tuple(sorted({name.removesuffix("-wal").removesuffix("-shm") for name in names}))
 
 
 def _free_name(wanted: Path) -> Path:

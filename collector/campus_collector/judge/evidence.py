@@ -60,11 +60,11 @@ def evidence_of(days: Iterable[DayEvidence]) -> Evidence:
 
 def signs_in(days: Iterable[DayEvidence]) -> Counter[str]:
     """All signs together."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for day in days:
         for name, count in day.signs.items():
-            found[name] += count
-    return found
+            counts[name] += count
+    return counts
 
 
 def verdict_from(evidence: Evidence, rule: Target | None) -> Verdict:

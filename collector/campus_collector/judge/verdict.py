@@ -130,14 +130,14 @@ Tally = Counter[tuple[str, str, Verdict]]
 
 def tally_of(verdicts: Iterable[SubjectVerdict]) -> Tally:
     """Count them; tallies of several schools can be added up."""
-    return Counter((one.target, one.town, one.verdict) for one in verdicts)
+    return Counter((verdict.target, verdict.town, verdict.verdict) for verdict in verdicts)
 
 
 def areas_of(tally: Tally) -> list[AreaVerdict]:
     """Every target in the county and in each town, in a stable order."""
     counts: dict[tuple[str, str], Counter[Verdict]] = {}
-    for (target, own, verdict), number in tally.items():
-        for town in {"", own} if number else ():
+    for (target, of_town, verdict), number in tally.items():
+        for town in {"", of_town} if number else ():
             counts.setdefault((target, town), Counter())[verdict] += number
     return [
         AreaVerdict(

@@ -215,7 +215,7 @@ class Book:
                     yield problem, events
             elif one.severity:
                 earlier = own if own is not None and may_reopen(own, day, self._policy.ledger) else None
-                yield opened(one.known, day, at, one.severity, self._policy.ledger, earlier)
+                yield opened(one.known, day, at, one.severity, self._policy.ledger, earlier, self._verdicts.zone)
 
     def _stand(self, school: School, one: _Subject, day: date) -> _Evening:
         known = Known(school.id, school.town, one.target, one.about.id, one.outcomes, self._since(one), causes=())
@@ -301,7 +301,7 @@ class Book:
         if shared is None:
             return None
         earlier = whole if whole is not None and may_reopen(whole, day, self._policy.ledger) else None
-        problem, events = opened(known, day, at, severity, self._policy.ledger, earlier)
+        problem, events = opened(known, day, at, severity, self._policy.ledger, earlier, self._verdicts.zone)
         return msgspec.structs.replace(problem, covers=covers), events
 
 

@@ -7,7 +7,7 @@ for the same subject and target; the same again within the policy's days is the 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
@@ -49,14 +49,28 @@ def fails_now(known: Known, day: date, rule: LedgerRule, is_school_day: Callable
     return "silent"
 
 
-def opened(known: Known, day: date, at: datetime, severity: str, rule: LedgerRule, earlier: Problem | None) -> Step:
-    """A new problem, or the one that was struck off lately, opened again."""
+def due_date(day: date, looked_on: date, due_days: int) -> date:
+    """When a problem that a day's measurements opened is due. A day is looked at when it is over; where its results came late, nobody
+    could know of the problem before: then it counts from the last complete day before somebody looked."""
+    return max(day, looked_on - timedelta(days=1)) + timedelta(days=due_days)
+
+
+def opened(
+    known: Known,
+    day: date,
+    at: datetime,
+    severity: str,
+    rule: LedgerRule,
+    earlier: Problem | None,
+    zone: tzinfo,
+) -> Step:
+    """A new problem, or the one that was struck off lately, opened again; `zone` is the county's, in which the day of `at` counts."""
     cause = known.causes[0] if known.causes else None
     code = cause.code if cause else "unknown"
     failing = sum(not passed for one, passed in known.days.items() if one <= day)
     values: dict[str, Any] = {
         "state": "open",
-        "due_on": day + timedelta(days=rule.due_days),
+        "due_on": due_date(day, at.astimezone(zone).date(), rule.due_days),
         "diagnosis": code,
         "evidence_en": cause.evidence.en if cause else "",
         "evidence_zh": cause.evidence.zh if cause else "",

@@ -5,13 +5,14 @@ What measurements did is of the day that was measured, however late somebody loo
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta, tzinfo
+from datetime import date, tzinfo
 
 from campus_collector.judge.area import SharedCause
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_collector.ledger.problem import MEASUREMENTS, Event, Problem
+from campus_collector.ledger.rules import due_date
 from campus_wire.bandwidth import Verdict
 from campus_wire.language import Text
 
@@ -91,7 +92,7 @@ def standing_on(problem: Problem, events: Sequence[Event], day: date, zone: tzin
     """How a problem stood on the evening of a day; None when it had not been opened by then.
 
     The trail does not carry the due date of an opening: it is what the next change says was there before, or what is kept; where the problem
-    was opened again later, it is the policy's `due_days` after the opening.
+    was opened again later, it is what the rules gave it.
     """
     known = sorted(((day_of_event(one, zone), one) for one in events), key=lambda one: one[0])
     found: Standing | None = None
@@ -99,7 +100,8 @@ def standing_on(problem: Problem, events: Sequence[Event], day: date, zone: tzin
         if when > day:
             break
         if event.what in OPENING:
-            due_on = _due_of_opening(problem, [one for _, one in known[place + 1 :]], when, due_days)
+            by_rule = due_date(when, event.at.astimezone(zone).date(), due_days)
+            due_on = _due_of_opening(problem, [later for _, later in known[place + 1 :]], by_rule)
             responsible = found.responsible if found is not None else ""
             found = Standing(problem, True, event.values.get("cause", "unknown"), responsible, due_on)
         elif found is None:
@@ -115,12 +117,12 @@ def standing_on(problem: Problem, events: Sequence[Event], day: date, zone: tzin
     return found
 
 
-def _due_of_opening(problem: Problem, later: Sequence[Event], opened: date, due_days: int) -> date:
+def _due_of_opening(problem: Problem, later: Sequence[Event], by_rule: date) -> date:
     for event in later:
         if event.what == "due_changed" and "before" in event.values:
             return date.fromisoformat(event.values["before"])
         if event.what == "reopened":
-            return opened + timedelta(days=due_days)
+            return by_rule
     return problem.due_on
 
 

@@ -209,9 +209,9 @@ class Login:
         def page(language: Language) -> tuple[int, str]:
             store = self._service.store
             values = {
-                "accounts": [(one, one.locked(now)) for one in store.people.all()],
-                "towns": {one.town: one.town_name or one.town for one in store.schools()},
-                "events": [event_words(one, zone, language) for one in store.ledger.events(limit=SHOWN_EVENTS)],
+                "accounts": [(account, account.locked(now)) for account in store.people.all()],
+                "towns": {school.town: school.town_name or school.town for school in store.schools()},
+                "events": [event_words(event, zone, language) for event in store.ledger.events(limit=SHOWN_EVENTS)],
             }
             return 200, self._pages.render("people.html", language, session, **values)
 
@@ -257,5 +257,5 @@ def own_path(text: str | None) -> str:
         "/account",
         "/people",
     )
-    sound = text is not None and any(text == one or text.startswith(f"{one}/") for one in known)
+    sound = text is not None and any(text == path or text.startswith(f"{path}/") for path in known)
     return text if sound and text is not None and "\\" not in text else "/problems"

@@ -52,10 +52,10 @@ class Sessions:
     def get(self, name: str | None) -> Session | None:
         """One that goes on. Raises StoreUnavailable."""
         with self._lock:
-            found = self._sessions.get(name or "")
-        if found is None or monotonic() > found.ends_at:
+            session = self._sessions.get(name or "")
+        if session is None or monotonic() > session.ends_at:
             return None
-        account = self._store.people.named(found.person.name)
-        if account is None or account.generation != found.generation:
+        account = self._store.people.named(session.person.name)
+        if account is None or account.generation != session.generation:
             return None
-        return replace(found, person=account.person)
+        return replace(session, person=account.person)

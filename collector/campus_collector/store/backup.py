@@ -170,14 +170,14 @@ def _must_be_ours(copy: Path, until: float | None = None) -> None:
         with closing(sqlite3.connect(untouched(copy), uri=True)) as database:
             if until is not None:
                 database.set_progress_handler(lambda: time.monotonic() >= until, CHECK_INSTRUCTIONS)
-            (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
-            if said != "ok":
-                raise StoreUnusable(Text(f"{copy}: damaged: {said}", f"{copy}：文件已损坏：{said}"))
+            (state,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if state != "ok":
+                raise StoreUnusable(Text(f"{copy}: damaged: {state}", f"{copy}：文件已损坏：{state}"))
             applied = {row[0] for row in database.execute("SELECT name FROM migration")}
     except sqlite3.Error as error:
         _must_be_in_time(until)
         raise not_ours(copy, error) from None
-    unknown = sorted(applied - {one.name for one in shipped("sqlite")})
+    unknown = sorted(applied - {step.name for step in shipped("sqlite")})
     if unknown or not applied:
         listed = ", ".join(unknown)
         newer = Text(f"{copy}: is of a newer collector ({listed})", f"{copy}：来自更新版本的采集端（{listed}）")

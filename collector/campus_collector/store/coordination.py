@@ -47,20 +47,22 @@ def changes_after(connection: sqlite3.Connection, number: int) -> tuple[int, Cha
 
 def record_changes(connection: sqlite3.Connection, changes: Iterable[Change]) -> int:
     """Within a commit: number what it changes; the newest number."""
-    found: set[tuple[str, str]] = set()
-    for one in changes:
-        found |= {("results", school) for school, _, _ in one.subjects} | {
-            ("results", school) for school in one.reported
+    changed: set[tuple[str, str]] = set()
+    for change in changes:
+        changed |= {("results", school) for school, _, _ in change.subjects} | {
+            ("results", school) for school in change.reported
         }
-        found |= {("subjects", school) for school in one.announced} | {("verdicts", school) for school in one.judged}
-        found |= {("inventory", EVERY)} if one.inventory else set()
-        found |= {("ledger", EVERY)} if one.ledger else set()
+        changed |= {("subjects", school) for school in change.announced} | {
+            ("verdicts", school) for school in change.judged
+        }
+        changed |= {("inventory", EVERY)} if change.inventory else set()
+        changed |= {("ledger", EVERY)} if change.ledger else set()
     number = last_change(connection)
-    if not found:
+    if not changed:
         return number
     connection.executemany(
         "INSERT INTO change VALUES (?1, ?2, ?3) ON CONFLICT (what, school) DO UPDATE SET number = excluded.number",
-        [(what, school, number + 1) for what, school in sorted(found)],
+        [(what, school, number + 1) for what, school in sorted(changed)],
     )
     return number + 1
 

@@ -77,12 +77,12 @@ class EvidenceTable:
 
         def work(connection: sqlite3.Connection) -> bool:
             waiting = {(row[0], row[1], row[2]): row[3] for row in connection.execute(_WAITING, (school,))}
-            if any((one.subject, one.kind, one.hour) not in waiting for one in judged):
+            if any((row.subject, row.kind, row.hour) not in waiting for row in judged):
                 return False
             _put_days(connection, rows)
             connection.executemany(
                 "DELETE FROM unjudged WHERE school = ? AND subject = ? AND kind = ? AND hour = ? AND arrivals = ?",
-                [(one.school, one.subject, one.kind, one.hour, one.arrivals) for one in judged],
+                [(row.school, row.subject, row.kind, row.hour, row.arrivals) for row in judged],
             )
             self._database.note(Change(judged=frozenset({school})))
             return True
@@ -116,5 +116,5 @@ def _put_days(connection: sqlite3.Connection, rows: Sequence[DayRow], *, only_ol
     connection.executemany(
         "INSERT INTO day_evidence VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"  # noqa: S608
         " basis = excluded.basis, body = excluded.body" + (_OLDER_RULES if only_older_rules else ""),
-        [(one.school, one.day, one.subject, one.target, one.basis, one.body) for one in rows],
+        [(row.school, row.day, row.subject, row.target, row.basis, row.body) for row in rows],
     )

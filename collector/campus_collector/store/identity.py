@@ -44,9 +44,9 @@ def note_boot(database: sqlite3.Connection, batch: Batch) -> None:
 def _written_at(batch: Batch) -> datetime:
     """By the sender's clock: when its newest result of this boot began, else when it sent the envelope; within 1970 and its arrival."""
     sender = [
-        one.result.started_at
-        for one in batch.valid
-        if one.result.boot_id == batch.boot_id and one.result.validity is not Validity.CLOCK_UNTRUSTED
+        valid.result.started_at
+        for valid in batch.valid
+        if valid.result.boot_id == batch.boot_id and valid.result.validity is not Validity.CLOCK_UNTRUSTED
     ]
     return min(max(EARLIEST, max(sender, default=batch.sent_at or batch.received_at)), batch.received_at)
 

@@ -31,10 +31,12 @@ class Migration:
 def shipped(dialect: str) -> list[Migration]:
     """The steps that come with this program, in order."""
     folder = files("campus_collector.store") / "migrations" / dialect
-    found = [
-        Migration(one.name, one.read_text(encoding="utf-8")) for one in folder.iterdir() if one.name.endswith(".sql")
+    steps = [
+        Migration(file.name, file.read_text(encoding="utf-8"))
+        for file in folder.iterdir()
+        if file.name.endswith(".sql")
     ]
-    return sorted(found, key=lambda one: one.name)
+    return sorted(steps, key=lambda step: step.name)
 
 
 def is_of_another_program(database: sqlite3.Connection) -> bool:

@@ -28,18 +28,19 @@ class SchoolQuota:
         self._of_kind: dict[tuple[str, int], int] = {}
         """Subjects of a kind with a result since then; the batch's new ones are counted in."""
 
-    def refusal(self, one: Valid) -> str | None:
+    def refusal(self, valid: Valid) -> str | None:
         """Why this result is too much, in words; None when it may be stored."""
         if self._results >= self._quotas.results_per_day:
             return f"quota: more than {self._quotas.results_per_day} results of one school in a day"
-        if self._bytes + len(one.raw) > self._quotas.bytes_per_day:
+        if self._bytes + len(valid.raw) > self._quotas.bytes_per_day:
             return f"quota: more than {self._quotas.bytes_per_day} bytes of one school in a day"
-        kind, subject = kind_of(one.result), one.result.subject
+        kind, subject = kind_of(valid.result), valid.result.subject
         key = (self._school, subject, kind)
         if self._database.execute("SELECT 1 FROM latest WHERE school = ? AND subject = ? AND kind = ?", key).fetchone():
             return None
         late = (
-            micros(one.result.started_at) < self._recent_since and one.result.validity is not Validity.CLOCK_UNTRUSTED
+            micros(valid.result.started_at) < self._recent_since
+            and valid.result.validity is not Validity.CLOCK_UNTRUSTED
         )
         # whoever dates new subjects back gets no room besides what is counted
         if self._subjects(kind, 0 if late else self._recent_since) >= self._quotas.subjects_of_one_kind:
@@ -54,10 +55,10 @@ class SchoolQuota:
             self._of_kind[kind, since] = self._database.execute(sql, (self._school, kind, since)).fetchone()[0]
         return self._of_kind[kind, since]
 
-    def count(self, one: Valid) -> None:
+    def count(self, valid: Valid) -> None:
         """This result is stored."""
         self._results += 1
-        self._bytes += len(one.raw)
+        self._bytes += len(valid.raw)
 
     def keep(self) -> None:
         """Remember the counts; days before yesterday are forgotten."""

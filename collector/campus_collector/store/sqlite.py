@@ -173,13 +173,13 @@ class SqliteStore:
 
         def work(database: sqlite3.Connection) -> bool:
             database.execute("DELETE FROM token WHERE replaces = ?", (token_hash,))
-            made = database.execute(
+            added = database.execute(
                 "INSERT INTO token (hash, school, agent_id, created_at, expires_at, replaces)"
                 " SELECT ?2, school, agent_id, ?3, ?3 + (expires_at - created_at), hash FROM token"
                 " WHERE hash = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)",
                 (token_hash, successor, micros(now)),
             )
-            return made.rowcount == 1
+            return added.rowcount == 1
 
         rotated: bool = self._database.write(work)
         return rotated
@@ -370,33 +370,33 @@ class SqliteStore:
         quota = SchoolQuota(database, school, batch.received_at, self._quotas)
         beyond: list[Quarantined] = []
         bad = list(batch.bad)
-        for one in batch.valid:
-            reason = quota.refusal(one)
-            if reason is not None and not _is_seen(database, school, one.result.id):
-                beyond.append(Quarantined(one.result.id, reason))
-                bad.append(Bad(one.result.id, reason, one.raw[:MAX_KEPT_BEYOND_QUOTA_BYTES]))
+        for valid in batch.valid:
+            reason = quota.refusal(valid)
+            if reason is not None and not _is_seen(database, school, valid.result.id):
+                beyond.append(Quarantined(valid.result.id, reason))
+                bad.append(Bad(valid.result.id, reason, valid.raw[:MAX_KEPT_BEYOND_QUOTA_BYTES]))
                 continue
-            place = (school, one.result.id, chain.sequence + 1)
+            place = (school, valid.result.id, chain.sequence + 1)
             if database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", place).rowcount == 0:
                 duplicate += 1
                 continue
-            chain.add(one.raw)
-            kind, outcome = kind_of(one.result), outcome_of(one.result)
-            started = micros(one.result.started_at)
+            chain.add(valid.raw)
+            kind, outcome = kind_of(valid.result), outcome_of(valid.result)
+            started = micros(valid.result.started_at)
             database.execute(
                 "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?)",
-                (school, one.result.subject, kind, started, one.result.id, one.raw),
+                (school, valid.result.subject, kind, started, valid.result.id, valid.raw),
             )
             # a time that is declared untrusted orders nothing: then it counts when it came
-            trusted = one.result.validity is not Validity.CLOCK_UNTRUSTED
+            trusted = valid.result.validity is not Validity.CLOCK_UNTRUSTED
             moment = started if trusted else micros(batch.received_at)
-            _keep_latest(database, school, one.result.subject, kind, moment, one.raw, outcome == "ok")
+            _keep_latest(database, school, valid.result.subject, kind, moment, valid.raw, outcome == "ok")
             add_total(database, "measurement", f"{kind}/{outcome}", 1)
-            unannounced += _know_subject(database, school, one.result.subject, kind, moment)
+            unannounced += _know_subject(database, school, valid.result.subject, kind, moment)
             if kind in JUDGED_KINDS:
-                await_judgement(database, school, one.result.subject, kind, started, chain.sequence)
-            touched.add((school, one.result.subject, kind))
-            quota.count(one)
+                await_judgement(database, school, valid.result.subject, kind, started, chain.sequence)
+            touched.add((school, valid.result.subject, kind))
+            quota.count(valid)
             stored += 1
         if stored:
             chain.seal()
@@ -407,9 +407,11 @@ class SqliteStore:
         for label, amount in outcome_counts.items():
             if amount:
                 add_total(database, "ingest", label, amount)
-        own = frozenset({school})
+        reporting = frozenset({school})
         announced = self._note_agent(database, batch) or unannounced > 0
-        self._database.note(Change(frozenset(touched), reported=own, announced=own if announced else frozenset()))
+        self._database.note(
+            Change(frozenset(touched), reported=reporting, announced=reporting if announced else frozenset())
+        )
         return BatchOutcome(**outcome_counts, chain=chain.receipt(), chain_fits=fits, beyond_quota=beyond)
 
     def _note_agent(self, database: sqlite3.Connection, batch: Batch) -> bool:
@@ -445,7 +447,7 @@ def _quarantine(database: sqlite3.Connection, school: str, received_at: datetime
     """Keep results apart; of each school its newest."""
     database.executemany(
         "INSERT INTO quarantine (school, received_at, id, reason, raw) VALUES (?, ?, ?, ?, ?)",
-        [(school, micros(received_at), one.id, one.reason, one.raw) for one in bad],
+        [(school, micros(received_at), result.id, result.reason, result.raw) for result in bad],
     )
     database.execute(
         "DELETE FROM quarantine WHERE school = ?1 AND sequence <= (SELECT sequence FROM quarantine WHERE school = ?1"

@@ -85,7 +85,7 @@ def alternative(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         letters = name.removeprefix("*.")
-        if not letters or not letters.isascii() or not all(one.isalnum() or one in "-." for one in letters):
+        if not letters or not letters.isascii() or not all(letter.isalnum() or letter in "-." for letter in letters):
             raise ValueError(f"{name!r} is neither a host name nor an address") from None
         return x509.DNSName(name)
 

@@ -1,6 +1,7 @@
 """When a problem opens, is believed mended, and is struck off: day by day, without a store."""
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,9 @@ from campus_collector.ledger.rules import Known, fails_now, followed, may_reopen
 from campus_wire.language import Text
 
 RULE = LedgerRule()
-AT = datetime(2026, 11, 20, tzinfo=UTC)
+AT = datetime(2026, 11, 4, 16, 5, tzinfo=UTC)
+"""Five past midnight in Shandong: the Wednesday has just ended."""
+ZONE = ZoneInfo("Asia/Shanghai")
 FIRST = date(2026, 11, 2)  # a Monday
 CAUSE = Cause("port_speed_10", 0.9, Text("8 of 8", "8 次中有 8 次"))
 
@@ -62,12 +65,12 @@ def test_nobody_is_silent_before_being_there() -> None:
 
 
 def problem(**changes: object) -> Problem:
-    made, _ = opened(known("---"), day(2), AT, "failing", RULE, None)
+    made, _ = opened(known("---"), day(2), AT, "failing", RULE, None, ZONE)
     return Problem(**{name: getattr(made, name) for name in made.__struct_fields__} | changes)  # type: ignore[arg-type]
 
 
 def test_it_opens_with_its_evidence() -> None:
-    made, events = opened(known("---"), day(2), AT, "failing", RULE, None)
+    made, events = opened(known("---"), day(2), AT, "failing", RULE, None, ZONE)
     assert (made.state, made.diagnosis, made.evidence_zh, made.unit) == (
         "open",
         "port_speed_10",
@@ -116,12 +119,31 @@ def test_a_claim_is_verified_or_contradicted() -> None:
     assert silent.state == "acknowledged"
 
 
+@pytest.mark.parametrize(
+    ("looked_at", "due"),
+    [
+        (datetime(2026, 11, 4, 15, 59, tzinfo=UTC), day(17)),  # before midnight in Shandong
+        (AT, day(17)),
+        (datetime(2026, 11, 5, 16, 0, tzinfo=UTC), day(18)),
+        (datetime(2026, 11, 30, 2, 0, tzinfo=UTC), date(2026, 12, 14)),  # the results came four weeks late
+    ],
+)
+def test_a_problem_that_late_results_open_is_not_due_before_anybody_could_know_of_it(
+    looked_at: datetime, due: date
+) -> None:
+    new, _ = opened(known("---"), day(2), looked_at, "failing", RULE, None, ZONE)
+    assert (new.opened_on, new.due_on) == (day(2), due)
+    closed = problem(state="closed", closed_on=day(0))
+    again, _ = opened(known("---"), day(2), looked_at, "failing", RULE, closed, ZONE)
+    assert again.due_on == due
+
+
 def test_the_same_again_is_the_old_problem_reopened() -> None:
     closed = problem(state="closed", closed_on=day(5))
     assert may_reopen(closed, day(35), RULE)
     assert not may_reopen(closed, day(36), RULE)
     assert not may_reopen(problem(), day(6), RULE)
-    again, events = opened(known("---+++---"), day(8), AT, "failing", RULE, closed)
+    again, events = opened(known("---+++---"), day(8), AT, "failing", RULE, closed, ZONE)
     assert (again.id, again.state, again.reopened, again.opened_on) == (closed.id, "open", 1, closed.opened_on)
     assert (again.closed_on, again.passing_days, again.due_on) == (None, 0, day(23))
     assert [one.what for one in events] == ["reopened"]
