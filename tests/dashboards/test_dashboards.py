@@ -145,7 +145,18 @@ def simulate(state: Path) -> None:
     """Last month and this one of a small county, with its faults, through the real ingest API: verdicts, problems, trends."""
     today = datetime.now(UTC).date()
     for month in (today.replace(day=1) - timedelta(days=1), today):
-        command = [sys.executable, "-m", "campus_collector", "simulate", "--schools", "3", "--month", f"{month:%Y-%m}"]
+        command = [
+            sys.executable,
+            "-m",
+            "campus_collector",
+            "simulate",
+            "--schools",
+            "3",
+            "--density",
+            "0.4",
+            "--month",
+            f"{month:%Y-%m}",
+        ]
         subprocess.run([*command, "--state-dir", str(state)], check=True, timeout=300)
 
 
