@@ -19,7 +19,9 @@ from campus_collector.http import problem_response
 from campus_collector.ingest.tokens import bearer
 from campus_collector.people.people import People, Reach, give_reach
 from campus_collector.people.sessions import COOKIE
+from campus_wire.language import Text
 from campus_wire.settings import Secret, read_secret
+from campus_wire.text import printable_line
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem"})
 DOORS = (
@@ -48,6 +50,17 @@ SECURITY_HEADERS = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
 TLS_HEADERS = ((b"strict-transport-security", b"max-age=31536000"),)
+
+
+MOST_SHOWN_LETTERS = 100
+LOG_IN_NEEDED = "reading needs a log-in at /login, or a token: Bearer, or Basic with it as the password"
+NOT_LOCAL = Text(
+    "Until a person is let in (campus-collector person add NAME), only this machine itself reads: under the Host localhost or a loopback address such"
+    " as 127.0.0.1, and not through a proxy. This request came with Host {host}, or was forwarded. Behind a proxy: let people in, and name the proxy"
+    " in [server] trusted_proxies.",
+    "尚未授权任何人员（campus-collector person add 姓名）时，只有本机可以直接查看：Host 须为 localhost 或 127.0.0.1 等本机地址，且不经代理。"
+    "此请求的 Host 为 {host}，或经过了代理。使用代理时请先授权人员，并在 [server] trusted_proxies 中列出代理地址。",
+)
 
 
 class Access:
@@ -86,7 +99,9 @@ class Access:
             await RedirectResponse(f"/login{goes_on}", 303)(scope, receive, send_with_headers)
             return
         challenge = {"WWW-Authenticate": 'Basic realm="CampusMeter", charset="UTF-8"'}
-        detail = "reading needs a log-in at /login, or a token: Bearer, or Basic with it as the password"
+        detail = LOG_IN_NEEDED
+        if self._loopback and self._token is None and not self._people.configured():
+            detail = _why_not_local(request)
         await problem_response(401, "No token", detail, challenge)(scope, receive, send_with_headers)
 
     def _reach(self, scope: Scope, request: HTTPConnection) -> Reach | None:
@@ -120,6 +135,12 @@ class Access:
         except ValueError:
             return False
         return any(address in network for network in self._metrics_allow)
+
+
+def _why_not_local(request: HTTPConnection) -> str:
+    """Why a reader on loopback is not taken for this machine, where nobody has been let in yet; in both languages."""
+    host = printable_line(request.headers.get("host", ""), MOST_SHOWN_LETTERS) or "—"
+    return NOT_LOCAL.en.format(host=host) + " " + NOT_LOCAL.zh.format(host=host)
 
 
 def _is_door(method: str, path: str) -> bool:

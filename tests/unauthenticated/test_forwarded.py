@@ -91,3 +91,24 @@ def test_cookies_are_secure_behind_https(tmp_path: Path, proto: str, secure: boo
         assert status == 303
         assert (b"; secure" in head) is secure
         assert (b"strict-transport-security" in head) is secure
+
+
+@pytest.mark.parametrize(
+    ("host", "header"),
+    [("bureau.example", ""), ("10.0.0.8:8080", ""), ("127.0.0.1", "X-Forwarded-For: 203.0.113.9"), ("{evil}", "")],
+)
+def test_a_refusal_on_loopback_says_why_and_what_to_do(world: World, host: str, header: str) -> None:
+    answer = ask(world.port, get("/v1/schools", *([header] if header else []), host=host))
+    assert answer[0] == 401
+    told = str(answer)
+    for words in (host, "Host", "trusted_proxies", "campus-collector person add"):
+        assert words in told
+
+
+def test_with_people_the_refusal_is_the_usual_one(world: World) -> None:
+    world.service.store.people.put(
+        Person("Li", "viewer", ""), datetime.now(UTC), "console", None, hash_of("a-long-pass")
+    )
+    answer = ask(world.port, get("/v1/schools", host="bureau.example"))
+    assert answer[0] == 401
+    assert "trusted_proxies" not in str(answer)

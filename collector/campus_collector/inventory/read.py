@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from campus_collector.days import days_in
-from campus_collector.inventory.cells import BEYOND_REPAIR, AnyCell, Cell, text_of
+from campus_collector.inventory.cells import BEYOND_REPAIR, AnyCell, Cell, is_empty, text_of
 from campus_collector.inventory.exemptions import is_none, lacks_a_reason
 from campus_collector.inventory.headings import SHEETS, Column, Kind
 from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, Timetable
@@ -109,6 +109,7 @@ class _Rows:
     def _columns(self, cells: list[str]) -> dict[str, int] | None:
         """Where each column is; None when one that is needed is missing."""
         places: dict[str, int] = {}
+        self._headed = {index for index, cell in enumerate(cells) if cell}
         for index, cell in enumerate(cells):
             column = self.sheet.column_named(cell)
             if column is None:
@@ -132,6 +133,7 @@ class _Rows:
     def _row(self, number: int, cells: list[AnyCell], places: dict[str, int]) -> _Row:
         values: dict[str, Any] = {}
         before = len(self._mistakes)
+        self._refuse_cells_without_heading(number, cells)
         for column in self.sheet.columns:
             index = places.get(column.key)
             cell = cells[index] if index is not None and index < len(cells) else ""
@@ -141,6 +143,18 @@ class _Rows:
                 continue
             values[column.key] = self._value(number, column, cell)
         return _Row(number, values, len(self._mistakes) == before)
+
+    def _refuse_cells_without_heading(self, number: int, cells: list[AnyCell]) -> None:
+        """A comma too many moves the cells behind it to the right: what has no heading above it is never left aside. The first is named."""
+        for index, cell in enumerate(cells):
+            if index not in self._headed and not is_empty(cell):
+                shown = text_of(cell)[:MAX_SHOWN]
+                words = Text(
+                    f"{shown!r} in column {index + 1} has no heading above it: is there a comma or cell too many in this row?",
+                    f"第 {index + 1} 列的“{shown}”没有表头：本行是否多了一个逗号或单元格？",
+                )
+                self._wrong(number, None, words)
+                return
 
     def _value(self, number: int, column: Column, cell: AnyCell) -> Any:
         if isinstance(cell, Cell) and cell.problem.en and _is_wrong(cell, column):

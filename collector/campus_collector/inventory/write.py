@@ -63,10 +63,11 @@ def as_xlsx(inventory: Inventory, language: Language = "zh") -> bytes:
         for cell in page[1]:
             cell.font = Font(bold=True)
         page.freeze_panes = "A2"
-        for row in rows_of(inventory, sheet.name):
-            page.append(list(row))
-            for cell in page[page.max_row]:
-                cell.data_type = "s"
+        for place, row in enumerate(
+            rows_of(inventory, sheet.name), 2
+        ):  # `max_row` would look through all cells for each row
+            for column, text in enumerate(row, 1):
+                page.cell(place, column, text).data_type = "s"
         for letter, width in zip("ABCDEFG", (14, 22, 14, 26, 14, 18, 10), strict=True):
             page.column_dimensions[letter].width = width
     out = io.BytesIO()

@@ -14,7 +14,7 @@ from campus_collector.people.people import reach_of
 from campus_collector.service import Service
 from campus_collector.store.interface import Agent, Mismatch, School
 from campus_collector.web.pages import Pages
-from campus_collector.web.words import IDENTITY_SHARED_WORDS, age_words, ago_words
+from campus_collector.web.words import IDENTITY_SHARED_WORDS, WORDS, age_words, ago_words
 from campus_wire.language import Language, Text
 from campus_wire.version import VERSION, release_of
 
@@ -132,6 +132,17 @@ def _line(
     )
 
 
+def test_server_words(bits_per_second: float) -> Text:
+    """What the uplinks' test server must carry: the rate whose turns are given out, and the bytes of an hour of them."""
+    values = {
+        "rate": f"{bits_per_second / 1e9:g}",
+        "gigabytes": f"{bits_per_second * 3600 / 8 / 1e9:g}",
+        "capacity": f"{bits_per_second:.0f}",
+    }
+    words = WORDS["test_server"]
+    return Text(words.in_("en", **values), words.in_("zh", **values))
+
+
 def routes(service: Service) -> list[Route]:
     """The page."""
     pages = Pages(service)
@@ -148,7 +159,12 @@ def routes(service: Service) -> list[Route]:
             versions: dict[str, int] = {}
             for one in found:
                 versions[one.version or "—"] = versions.get(one.version or "—", 0) + 1
-            values = {"gateways": found, "versions": sorted(versions.items(), reverse=True), "own": VERSION}
+            values = {
+                "gateways": found,
+                "versions": sorted(versions.items(), reverse=True),
+                "own": VERSION,
+                "test_server": test_server_words(service.config.slot_bits_per_second).in_(language),
+            }
             return 200, pages.render("fleet.html", language, session, **values)
 
         return await pages.answer(request, page)

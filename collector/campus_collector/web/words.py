@@ -98,6 +98,12 @@ WORDS: dict[str, Text] = {
     "person_active": Text("active", "有效"),
     "people_hint": Text("People are let in and refused on the collector's machine:", "在采集端服务器上授权或撤销："),
     "fleet": Text("Gateways", "网关"),
+    "test_server": Text(
+        "Test server of the uplinks: turns for {rate} Gbit/s are given out ([slots] capacity_bits_per_second), up to {gigabytes} GB an hour."
+        " It must serve as much: campus-agent respond --capacity {capacity}; without --capacity it refuses after 10 GB an hour.",
+        "上联测试服务器：按 {rate} Gbit/s 分配测试时段（[slots] capacity_bits_per_second），每小时最多 {gigabytes} GB。"
+        "测试服务器须以相同额度运行：campus-agent respond --capacity {capacity}；未加 --capacity 时每小时超过 10 GB 即拒绝测试。",
+    ),
     "fleet_versions": Text("Versions, and how many gateways have them", "各版本网关数量"),
     "fleet_own": Text("collector {version}", "采集端 {version}"),
     "worries": Text("Needs a hand", "待处理"),

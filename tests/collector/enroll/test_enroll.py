@@ -144,7 +144,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert f"campus-agent enroll https://bureau.example:8443 {code}" in said.err
     assert "仅可使用一次" in said.err
     assert main(["enroll-code", "S 1", "--state-dir", str(tmp_path)]) == 2
-    assert main(["enroll-code", "s001", "--hours", "0", "--state-dir", str(tmp_path)]) == 2
+    with pytest.raises(SystemExit) as end:
+        main(["enroll-code", "s001", "--hours", "0", "--state-dir", str(tmp_path)])
+    assert end.value.code == 2
 
 
 def test_a_code_is_the_schools_own(world: World) -> None:

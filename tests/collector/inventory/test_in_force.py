@@ -175,6 +175,28 @@ def test_removing_much_needs_force(tmp_path: Path, capsys, monkeypatch) -> None:
     assert run(capsys, "inventory", "import", folder, "--force", "--state-dir", state)[0] == 0
 
 
+@pytest.mark.parametrize("sheet", ["classrooms", "devices", "services", "schools"])
+def test_one_removed_row_needs_force(tmp_path: Path, capsys, monkeypatch, sheet: str) -> None:
+    monkeypatch.setenv("CAMPUS_LANG", "en")
+    state, folder = tmp_path / "state", tmp_path / "a"
+    run(capsys, "inventory", "sample", folder, "--schools", 3)
+    assert run(capsys, "inventory", "import", folder, "--state-dir", state)[0] == 0
+    lines = (folder / f"{sheet}.csv").read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    if sheet == "schools":
+        school = lines.pop().split(",")[2]
+        for other in ("classrooms", "devices"):
+            rows = (folder / f"{other}.csv").read_text(encoding="utf-8-sig").splitlines(keepends=True)
+            (folder / f"{other}.csv").write_text("".join(row for row in rows if not row.startswith(f"{school},")))
+    else:
+        lines.pop()
+    (folder / f"{sheet}.csv").write_text("".join(lines), encoding="utf-8")
+    before = run(capsys, "inventory", "import", folder, "--dry-run", "--json", "--state-dir", state)
+    code, _, err = run(capsys, "inventory", "import", folder, "--state-dir", state)
+    assert (code, f"{sheet}: 1 of " in err, "--force" in err) == (1, True, True)
+    assert run(capsys, "inventory", "import", folder, "--dry-run", "--json", "--state-dir", state) == before
+    assert run(capsys, "inventory", "import", folder, "--force", "--state-dir", state)[0] == 0
+
+
 def test_devices_are_kept_for_the_agents(world: World) -> None:
     whole = Inventory((SCHOOL,), (), (Device("s001", "r1", "rec-1", "录播主机", "recorder-generic", "10.0.1.50"),), ())
     apply(world, whole)

@@ -8,6 +8,7 @@ import pytest
 
 from campus_collector.cli import main
 from campus_collector.store.interface import Agent, School
+from campus_collector.web import fleet
 from campus_collector.web.fleet import gateways, standing_of
 from campus_wire.records import AgentState
 from campus_wire.version import VERSION, release_of
@@ -91,3 +92,16 @@ def test_migrations_are_told(world: World, tmp_path: Path, capsys: pytest.Captur
     assert main(["migrations", "--json", "--state-dir", str(tmp_path / "none")]) == 0
     assert all(one["applied_at"] is None for one in msgspec.json.decode(capsys.readouterr().out))
     assert not (tmp_path / "none").exists(), "it only looks"
+
+
+@pytest.mark.parametrize(("rate", "gigabytes"), [(1e9, "450 GB"), (2.5e9, "1125 GB"), (1e6, "0.45 GB")])
+def test_the_hour_of_the_test_server_is_shown(rate: float, gigabytes: str) -> None:
+    words = fleet.test_server_words(rate)
+    for text in words:
+        assert gigabytes in text
+        assert f"campus-agent respond --capacity {rate:.0f}" in text
+
+
+def test_the_page_shows_what_the_test_server_must_carry(world: World) -> None:
+    assert "每小时最多 450 GB" in world.get("/fleet?lang=zh").body.decode()
+    assert "up to 450 GB an hour" in world.get("/fleet?lang=en").body.decode()
