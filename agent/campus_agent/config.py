@@ -35,6 +35,7 @@ CENTRAL_FILE = "central.json"
 MAX_EXPECTED_TEXT = 200
 _ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink", "page")
 _ID_HINT = Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”，最多 64 个字符")
+_PATH_PATTERN, _PATH_HINT = r"[^\x00]+", Text("a path, not empty", "非空路径")
 MAX_URL_CHARACTERS = 2000
 _HOST_HINT = Text("a host name or an IP address", "主机名或 IP 地址")
 
@@ -269,7 +270,7 @@ def _read(top: Table, folder: Path) -> AgentConfig:
     agent = top.table("agent")
     town = agent.string("town", None, pattern=ID_PATTERN, hint=_ID_HINT)
     school = agent.string("school", pattern=ID_PATTERN, hint=_ID_HINT)
-    state_dir = folder / agent.string("state_dir", DEFAULT_STATE_DIR)
+    state_dir = folder / agent.string("state_dir", DEFAULT_STATE_DIR, pattern=_PATH_PATTERN, hint=_PATH_HINT)
     zone = _zone(agent)
     agent_id = agent.string("agent_id", None, pattern=ID_PATTERN, hint=_ID_HINT) or school or ""
     test_key = agent.string("test_key_file", None)
@@ -309,7 +310,7 @@ def _collector(top: Table, folder: Path) -> Collector | None:
         return None
     table = top.table("collector")
     url = _url(table, "url", ("https", "http"))
-    token = table.string("token_file", "token")
+    token = table.string("token_file", "token", pattern=_PATH_PATTERN, hint=_PATH_HINT)
     ca = table.string("ca_file", None)
     table.done()
     if url.startswith("http://") and not _is_loopback(url):
@@ -567,8 +568,8 @@ def _host(table: Table, default: Any = REQUIRED) -> str:
 
 
 def _url(table: Table, key: str, schemes: tuple[str, ...]) -> str:
-    url: str = table.string(key, REQUIRED) or ""
-    if not url:
+    url: str | None = table.string(key, REQUIRED)
+    if url is None:
         return ""
     try:
         parts = urlsplit(url)

@@ -212,3 +212,22 @@ def test_what_a_resolver_takes_for_another_machine_is_no_host(tmp_path: Path, ho
 def test_names_and_whole_addresses_are_hosts(tmp_path: Path, host: str) -> None:
     (tmp_path / "agent.toml").write_text(GOOD.replace('host = "10.0.1.2"', f'host = "{host}"'), encoding="utf-8")
     assert load_config(tmp_path / "agent.toml", {}).classrooms[0].host == host
+
+
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [
+        ("CAMPUS_COLLECTOR_URL", "collector.url"),
+        ("CAMPUS_COLLECTOR_TOKEN_FILE", "collector.token_file"),
+        ("CAMPUS_AGENT_STATE_DIR", "agent.state_dir"),
+    ],
+)
+def test_a_variable_that_is_set_to_nothing_is_named(tmp_path: Path, variable: str, place: str) -> None:
+    """Nothing would be sent, or the state would lie beside the configuration."""
+    (mistake,) = told(tmp_path, GOOD, {variable: ""})
+    assert mistake.startswith(f"{place}: must be a")
+
+
+def test_an_empty_address_is_no_platform(tmp_path: Path) -> None:
+    (mistake,) = told(tmp_path, GOOD + '[[service]]\nid = "p"\nurl = ""\n')
+    assert mistake.startswith("service[0].url: must be a URL")
