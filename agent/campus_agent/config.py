@@ -18,6 +18,7 @@ import msgspec
 
 from campus_wire.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
 from campus_wire.digits import NARROW
+from campus_wire.hosts import HOST_PATTERN, is_host
 from campus_wire.ids import ID_PATTERN, is_id
 from campus_wire.language import Text
 from campus_wire.records import CentralConfig
@@ -35,7 +36,7 @@ CENTRAL_FILE = "central.json"
 MAX_EXPECTED_TEXT = 200
 _ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink", "page")
 _ID_HINT = Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”，最多 64 个字符")
-_HOST_PATTERN = r"[A-Za-z0-9_.:%-]{1,253}"
+_PATH_PATTERN, _PATH_HINT = r"[^\x00]+", Text("a path, not empty", "非空路径")
 MAX_URL_CHARACTERS = 2000
 _HOST_HINT = Text("a host name or an IP address", "主机名或 IP 地址")
 
@@ -270,7 +271,7 @@ def _read(top: Table, folder: Path) -> AgentConfig:
     agent = top.table("agent")
     town = agent.string("town", None, pattern=ID_PATTERN, hint=_ID_HINT)
     school = agent.string("school", pattern=ID_PATTERN, hint=_ID_HINT)
-    state_dir = folder / agent.string("state_dir", DEFAULT_STATE_DIR)
+    state_dir = folder / agent.string("state_dir", DEFAULT_STATE_DIR, pattern=_PATH_PATTERN, hint=_PATH_HINT)
     zone = _zone(agent)
     agent_id = agent.string("agent_id", None, pattern=ID_PATTERN, hint=_ID_HINT) or school or ""
     test_key = _file(agent, "test_key_file", folder)
@@ -402,7 +403,7 @@ def _page(table: Table) -> Page:
     default = Page()
     page = Page(
         port=table.integer("port", default.port, minimum=0, maximum=65_535),
-        listen=table.string("listen", default.listen, pattern=_HOST_PATTERN, hint=_HOST_HINT) or default.listen,
+        listen=table.string("listen", default.listen, pattern=HOST_PATTERN, hint=_HOST_HINT) or default.listen,
         in_lessons=table.boolean("in_lessons", default.in_lessons),
         tests_per_hour=table.integer("tests_per_hour", default.tests_per_hour, minimum=1, maximum=1000),
     )
@@ -431,7 +432,7 @@ def _endpoint(table: Table, endpoint_id: str, name: str, required: int) -> Endpo
     endpoint = Endpoint(
         id=endpoint_id,
         name=name or endpoint_id,
-        host=table.string("host", pattern=_HOST_PATTERN, hint=_HOST_HINT) or "",
+        host=_host(table),
         port=port,
         engine=engine,
         required_bits_per_second=table.integer("required_bits_per_second", required, minimum=1_000_000, maximum=10**12),
@@ -462,7 +463,7 @@ def _expectation(table: Table) -> Expectation:
     """What is the platform's own answer: its statuses, where it may lead to, a text on its page."""
     expected = Expectation(
         status=tuple(table.integers("status", minimum=100, maximum=599)),
-        host=table.string("host", "", pattern=_HOST_PATTERN, hint=_HOST_HINT),
+        host=_host(table, ""),
         text=table.string("text", ""),
     )
     if len(expected.text) > MAX_EXPECTED_TEXT:
@@ -478,7 +479,7 @@ def _device(table: Table, folder: Path) -> Device:
         name=table.string("name", device_id) or device_id,
         room=_room(table),
         profile=table.string("profile", pattern=ID_PATTERN, hint=_ID_HINT) or "",
-        host=table.string("host", pattern=_HOST_PATTERN, hint=_HOST_HINT) or "",
+        host=_host(table),
         required=table.boolean("required", True),
         snmp=_snmp(table.table("snmp"), folder) if "snmp" in table else _nothing(table, "snmp"),
         rtsp=_rtsp(table.table("rtsp"), folder) if "rtsp" in table else _nothing(table, "rtsp"),
@@ -568,14 +569,25 @@ def _files(table: Table, folder: Path, keys: tuple[str, ...]) -> dict[str, str]:
     return {key: str(file) for key, file in files.items() if file}
 
 
+def _host(table: Table, default: Any = REQUIRED) -> str:
+    """A machine's name or address; what a resolver would take for another machine is a mistake."""
+    host: str = table.string("host", default) or ""
+    if host and not is_host(host):
+        table.wrong(
+            "host", f"must be {_HOST_HINT.en}, not {host[:60]!r}", f"必须是{_HOST_HINT.zh}，不能是 {host[:60]!r}"
+        )
+    return host
+
+
 def _url(table: Table, key: str, schemes: tuple[str, ...]) -> str:
-    url: str = table.string(key, REQUIRED) or ""
-    if not url:
+    url: str | None = table.string(key, REQUIRED)
+    if url is None:
         return ""
     try:
         parts = urlsplit(url)
         bad = parts.scheme not in schemes or parts.port == 0 or len(url) > MAX_URL_CHARACTERS
         bad = bad or not parts.hostname or re.search(r"[\x00-\x20\x7f]", url) is not None
+        bad = bad or ((parts.hostname or "").isascii() and not is_host(parts.hostname or ""))
         secret = parts.username is not None
     except ValueError:
         bad, secret = True, False

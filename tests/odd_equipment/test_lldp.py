@@ -98,6 +98,8 @@ def test_names_of_the_inventory(name: str, index: int | None) -> None:
         (100, None, 1e8),
         (1000, 100_000_000, None),  # who is right?
         (4_294_967_295, 2**32 - 1, None),
+        (4294, 2**32 - 1, None),  # ifSpeed's limit in Mbit/s: ten gigabits, or a hundred
+        (4295, 2**32 - 1, None),
         (0, 0, None),
         (None, None, None),
     ],

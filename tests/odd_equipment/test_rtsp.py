@@ -218,6 +218,11 @@ ODD = {
     "a description without a length": camera(own=partial(described, None)),
     "a description shorter than its length": camera(own=partial(described, "9999")),
     "it hangs up after its packets": camera(packets=30, leaves=True),
+    "what is live has no beginning for it": camera(
+        own=lambda asked: (
+            asked.reply("457 Invalid Range") if asked.method == "PLAY" and "range" in asked.headers else None
+        )
+    ),
     "lines end without a carriage return": camera(
         own=lambda asked: b"RTSP/1.0 200 OK\nPublic: OPTIONS\n\n" if asked.method == "OPTIONS" else None
     ),

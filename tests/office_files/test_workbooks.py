@@ -100,12 +100,12 @@ def prefixed() -> bytes:
     return packed(parts)
 
 
-def shared_strings() -> bytes:
+def shared_strings(first: int = 0) -> bytes:
     """As Excel and WPS write: strings apart, in runs, with phonetic guides."""
     texts = [*SCHOOLS, *SCHOOL]
     items = "".join(f"<si><t>{text}</t></si>" for text in texts[:-2])
     items += "<si><r><t>中心</t></r><r><rPr><b/></rPr><t>小学</t></r><rPh sb='0' eb='1'><t>zhong xin</t></rPh></si><si><t>1</t></si>"
-    cells = [[Raw(f't="s"|<v>{row * 5 + column}</v>') for column in range(5)] for row in range(2)]
+    cells = [[Raw(f't="s"|<v>{first + row * 5 + column}</v>') for column in range(5)] for row in range(2)]
     parts = parts_of({"学校": cells, "班级": COUNTY["班级"]})
     parts["xl/sharedStrings.xml"] = f'<sst xmlns="{MAIN}">{items}</sst>'
     relations = parts["xl/_rels/workbook.xml.rels"]
@@ -316,6 +316,13 @@ def test_results_of_formulas_that_wait_to_be_calculated_are_not_believed() -> No
     assert [one.column for one in mistakes] == ["地址"]
     found, mistakes = rooms(["s001", "c101", "一班", formula('""', "", "str"), "5301"])
     assert (mistakes, found[0].host) == ([], "")
+
+
+@pytest.mark.parametrize("first", [-1, 1])
+def test_a_shared_string_that_is_not_there_is_no_other(first: int) -> None:
+    refusal = examine(Request([("县.xlsx", shared_strings(first))], KNOWN)).refusal
+    assert refusal is not None
+    assert "文件已损坏" in refusal.zh
 
 
 NONE = ["", "无", "否", "/", "-", "—", "——", "没有", "不免", "none", "None", "NO", "no", "n/a", "N/A.", "0", "／", "－", "Ｎ／Ａ", "ｎｏ", "０", "无。",

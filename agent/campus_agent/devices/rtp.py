@@ -33,8 +33,8 @@ class Listener:
             gap = (sequence - self._expected) % _MOD
             if gap < _MAX_DROPOUT:
                 self.lost += gap
-            elif gap > _MOD - 100:  # late or doubled: it was counted as lost
-                self.lost = max(0, self.lost - 1)
+            elif gap > _MOD - 100:  # late: it was counted as lost; or the last once more
+                self.lost = max(0, self.lost - 1) if gap != _MOD - 1 else self.lost
                 sequence = (self._expected - 1) % _MOD
         self._expected = (sequence + 1) % _MOD
         transit = at - stamp / self.clock_rate

@@ -41,6 +41,7 @@ ATTEMPTS = 3
 MAX_LOGIN_ATTEMPTS = 4
 USER_AGENT = "CampusMeter"
 NO_SUCH_ADDRESS = (400, 404)
+INVALID_RANGE = 457
 OTHER_TRANSPORT = (400, 406, 455, 461, 500, 501)
 """461 is the word for a transport that a device has not; not every device knows it."""
 
@@ -234,11 +235,14 @@ class _Session:
 
     async def _play(self, addresses: tuple[str, ...]) -> None:
         self._step = Operation.TRANSFER
-        for address in addresses[:-1]:
-            answer = await self._ask("PLAY", address, (200, *NO_SUCH_ADDRESS), Range="npt=0.000-")
+        wanted = addresses or (self._url,)
+        for address in wanted:
+            last = (200,) if address == wanted[-1] else (200, *NO_SUCH_ADDRESS)
+            answer = await self._ask("PLAY", address, (*last, INVALID_RANGE), Range="npt=0.000-")
+            if answer.status == INVALID_RANGE:  # some know no beginning of what is live
+                answer = await self._ask("PLAY", address, last)
             if answer.status == 200:
                 return
-        await self._ask("PLAY", (addresses or (self._url,))[-1], Range="npt=0.000-")
 
     async def _hear(self, stream: Stream) -> None:
         """Take what comes. A stream that breaks off is what was heard of it, if that was enough."""

@@ -4,6 +4,7 @@ LOWEST, HIGHEST = 1e6, 8e11
 """From 1 Mbit/s to 800 Gbit/s: what a port of Ethernet, or several together, can be."""
 SPEED_LIMIT = 2**32 - 1
 """ifSpeed for anything faster than it can say."""
+_LIMIT_IN_MEGABITS = (SPEED_LIMIT // 10**6, SPEED_LIMIT // 10**6 + 1)
 SAME = 0.05
 RATES = frozenset({1e7, 1e8, 1e9, 2.5e9, 5e9, 1e10, 2.5e10, 4e10, 5e10, 1e11, 2e11, 4e11, 8e11})
 """Rates of Ethernet."""
@@ -16,6 +17,8 @@ def speed_of(high: int | None, low: int | None) -> float | None:
     """
     by_high = high * 1e6 if high and LOWEST <= high * 1e6 <= HIGHEST else None
     by_low = float(low) if low and LOWEST <= low < SPEED_LIMIT else None
+    if low == SPEED_LIMIT and high in _LIMIT_IN_MEGABITS:  # worked out of ifSpeed: it is faster, nobody knows how much
+        return None
     if by_low is None:
         return by_high if by_high is not None else _misplaced(high, low)
     if by_high is None:

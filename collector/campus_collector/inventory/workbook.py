@@ -90,7 +90,7 @@ class Workbook:
         if raw.formula and (self._uncalculated or (not text and raw.kind not in ("str", "s", "inlineStr"))):
             return Cell(None, "", UNCALCULATED, broken=True)
         if raw.kind == "s":
-            return self._checked(self._strings[int(text)]) if text else ""
+            return self._checked(self._strings[_number(text.strip())]) if text else ""
         if raw.kind in ("inlineStr", "str"):
             return self._checked(tidy(unescaped(text)))
         if not text:

@@ -247,3 +247,42 @@ def test_what_a_platform_answers(tmp_path: Path, expect: str, expected: Expectat
 def test_an_expectation_that_cannot_be_is_named(tmp_path: Path, expect: str, place: str) -> None:
     (mistake,) = told(tmp_path, f"{SERVICE}expect = {expect}\n")
     assert mistake.startswith(place)
+
+
+HOSTS = ["10.0.0.256", "10.0.1", "010.0.0.8", "10.0.0.1:5201", "1", "0x0a000001", "10.0.0.0x8", "1::2::3", "-x", "a..b", "a-.example",
+         "0.0.0.0", "::", "255.255.255.255", "224.0.0.1", "ff02::1%eth0"]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_what_a_resolver_takes_for_another_machine_is_no_host(tmp_path: Path, host: str) -> None:
+    (mistake,) = told(tmp_path, GOOD.replace('host = "10.0.1.2"', f'host = "{host}"'))
+    assert mistake == f"classroom[0].host: must be a host name or an IP address, not {host!r}"
+    if ":" not in host:
+        assert len(told(tmp_path, GOOD.replace("collector.example", host))) == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["c101", "pc_1.school.example.", "3com", "1.pool.example", "::1", "fe80::1%eth0", "10.0.1.2"]
+)
+def test_names_and_whole_addresses_are_hosts(tmp_path: Path, host: str) -> None:
+    (tmp_path / "agent.toml").write_text(GOOD.replace('host = "10.0.1.2"', f'host = "{host}"'), encoding="utf-8")
+    assert load_config(tmp_path / "agent.toml", {}).classrooms[0].host == host
+
+
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [
+        ("CAMPUS_COLLECTOR_URL", "collector.url"),
+        ("CAMPUS_COLLECTOR_TOKEN_FILE", "collector.token_file"),
+        ("CAMPUS_AGENT_STATE_DIR", "agent.state_dir"),
+    ],
+)
+def test_a_variable_that_is_set_to_nothing_is_named(tmp_path: Path, variable: str, place: str) -> None:
+    """Nothing would be sent, or the state would lie beside the configuration."""
+    (mistake,) = told(tmp_path, GOOD, {variable: ""})
+    assert mistake.startswith(f"{place}: must be a")
+
+
+def test_an_empty_address_is_no_platform(tmp_path: Path) -> None:
+    (mistake,) = told(tmp_path, GOOD + '[[service]]\nid = "p"\nurl = ""\n')
+    assert mistake.startswith("service[0].url: must be a URL")

@@ -172,3 +172,11 @@ def test_any_packets(packets: list[bytes]) -> None:
     for n, one in enumerate(packets):
         listener.take(one, n * 0.01)
     assert listener.loss_ratio is None or 0 <= listener.loss_ratio <= 1
+
+
+@pytest.mark.parametrize(("sequences", "lost"), [((0, 1, 4, 4, 5), 2), ((0, 2, 1, 3), 0), ((0, 3, 1, 4), 1)])
+def test_a_packet_that_comes_twice_finds_none_that_was_lost(sequences: tuple[int, ...], lost: int) -> None:
+    listener = Listener(90_000)
+    for at, sequence in enumerate(sequences):
+        listener.take(packet(sequence, 3600 * sequence), float(at))
+    assert listener.lost == lost
