@@ -549,7 +549,7 @@ def _onvif(table: Table, folder: Path) -> Mapping[str, str]:
 
 def _file(table: Table, key: str, folder: Path, default: str | None = None) -> Path | None:
     """The file that a key names; None without one. It may come later, but it must not be a folder, a device or a pipe."""
-    name: str | None = table.string(key, default)
+    name: str | None = table.string(key, default, pattern=_PATH_PATTERN, hint=_PATH_HINT)
     if not name:
         return None
     file = folder / name
