@@ -29,7 +29,7 @@ from campus_collector.store.interface import Principal
 from campus_collector.store.sqlite import SqliteStore
 from campus_wire.records import AgentState, Announcement
 from tests.agent.ship.test_against_the_collector import free_port
-from tests.agent.spool.things import result
+from tests.agent.spool.things import measured
 from tests.flow.programs import ENVIRONMENT, python, running, until
 
 SMALL_SHARE = 0.75
@@ -130,7 +130,7 @@ def fill(folder: Path, state: Path, count: int, days: int, a_day: int, url: str)
             numbers = range(number * 1_000_000 + day * a_day, number * 1_000_000 + (day + 1) * a_day)
             spool.put(
                 *(
-                    result(n, at=at + timedelta(seconds=n % a_day * 86_400 / a_day), boot_id="before", school=name)
+                    measured(n, at=at + timedelta(seconds=n % a_day * 86_400 / a_day), boot_id="before", school=name)
                     for n in numbers
                 )
             )

@@ -17,7 +17,7 @@ from typing import Any
 
 from campus_agent.config import load_config
 from campus_agent.spool.spool import open_spool
-from tests.agent.spool.things import result
+from tests.agent.spool.things import measured
 from tests.flow.programs import agent_status, get_json, logged, python, start, stop, until
 from tests.flow.test_chaos import ENVIRONMENT, free_port
 
@@ -110,7 +110,7 @@ def filled(file: Path) -> set[str]:
     """The ids of the results that wait."""
     config = load_config(file, {})
     now = datetime.now(UTC)
-    results = [result(number, at=now - timedelta(minutes=WAITING - number)) for number in range(WAITING)]
+    results = [measured(number, at=now - timedelta(minutes=WAITING - number)) for number in range(WAITING)]
     with open_spool(config.state_dir, config.spool) as spool:
         spool.put(*results)
     return {item.id for item in results}

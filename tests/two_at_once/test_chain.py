@@ -14,7 +14,7 @@ from campus_agent.status import in_words, read_status
 from campus_collector.verifying import verify
 from campus_wire.records import ChainHead, Receipt
 from tests.agent.ship.things import School
-from tests.agent.spool.things import result
+from tests.agent.spool.things import measured
 from tests.collector.world import AT, World, throughput
 
 HEADS = {letter: letter * 64 for letter in "abc"}
@@ -75,9 +75,9 @@ def test_both_sides_say_that_the_chain_does_not_fit(
     school = school_of(world, tmp_path / "gateway")
     config = config_of(school)
     with school.open() as (spool, shipper):
-        spool.put(*(result(n, school="s001") for n in range(3)))
+        spool.put(*(measured(n, school="s001") for n in range(3)))
         shipper.drain()
-        spool.put(result(3, school="s001"))
+        spool.put(measured(3, school="s001"))
         shipper.drain()
         assert spool.recall(chain.CHAIN_KEY, chain.Known).chain.sequence == 4
         assert spool.recall(chain.MISMATCH_KEY, chain.Mismatch) is None
@@ -103,11 +103,11 @@ def test_lost_answers_and_another_collector_are_no_mismatch(world: World, tmp_pa
     (tmp_path / "gateway").mkdir()
     school = school_of(world, tmp_path / "gateway")
     with school.open() as (spool, shipper):
-        spool.put(result(1, school="s001"))
+        spool.put(measured(1, school="s001"))
         shipper.drain()
         known = spool.recall(chain.CHAIN_KEY, chain.Known)
         for number in range(2, 6):  # the collector has them, the gateway never heard so
-            spool.put(result(number, school="s001"))
+            spool.put(measured(number, school="s001"))
             shipper.drain()
         spool.remember(chain.CHAIN_KEY, known)
         assert shipper.drain().reason is None

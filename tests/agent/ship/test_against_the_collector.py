@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from campus_agent.spool.spool import open_spool
-from tests.agent.spool.things import result, result_id
+from tests.agent.spool.things import measured, result_id
 from tests.flow.programs import ENVIRONMENT, get_json, python, running, until
 
 KILLS = 20
@@ -57,7 +57,7 @@ def test_twenty_kills_of_the_shipping_process(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(token)
     now = datetime.now(UTC) - timedelta(hours=1)
     with open_spool(tmp_path / "state") as spool:
-        spool.put(*(result(n, at=now, boot_id="an-earlier-boot", school="s001") for n in range(RESULTS)))
+        spool.put(*(measured(n, at=now, boot_id="an-earlier-boot", school="s001") for n in range(RESULTS)))
     ship = [sys.executable, "-c", SHIP, str(tmp_path), url, "20"]
     ENVIRONMENT["CAMPUS_SERVER_LISTEN"] = f"127.0.0.1:{port}"
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from campus_agent.spool.spool import Spool
 from campus_wire.failures import Validity
-from campus_wire.records import LatencyResult
+from campus_wire.records import LatencyProbeRecord, LatencyRecord, LatencyResult
 
 BOOT = "0f9a3c5e-1111-4222-8333-944444444444"
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
@@ -30,6 +30,11 @@ def result(
         "detail": detail,
     }
     return LatencyResult(**(values | changes))  # type: ignore[arg-type]
+
+
+def measured(number: int, **changes: object) -> LatencyResult:
+    """A result that a collector takes: with what was measured."""
+    return result(number, record=LatencyProbeRecord("classroom", LatencyRecord("icmp", 1, 1)), **changes)  # type: ignore[arg-type]
 
 
 def numbers(spool: Spool) -> list[int]:
