@@ -13,14 +13,14 @@ help: ## what can be done
 run: system-run $(STAMP) ## a school in network namespaces, measured for real: http://127.0.0.1:8080/
 	@$(PY) -m tests.lab.demo
 
-# What measures rates has the machine to itself. The rest runs three beside each other: much of it waits (booted machines, silent equipment);
+# What measures rates has the machine to itself. The rest runs four beside each other: much of it waits (booted machines, silent equipment);
 # the long files begin first (tests/conftest.py).
 ALONE := tests/agent/engine tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
   $(addprefix tests/hostile_gateway/,test_cpu.py test_busy_line.py) \
   $(addprefix tests/flow/,test_breaks.py test_lab_verdicts.py test_spine.py)
 
 test: system-test $(STAMP) lint ## linters and all tests
-	$(PY) -m pytest --durations=25 -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	$(PY) -m pytest --durations=25 -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
 	$(PY) -m pytest --durations=25 $(ALONE)
 
 bench: system-bench $(STAMP) ## measured figures: speed and memory

@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # Build the Debian packages: each a program with all its libraries in an environment of its own under /opt; nothing is fetched when it is installed.
 #
-#   deploy/package/build.sh [--arch amd64|arm64] [--out DIR] [agent] [collector]      (default: both, for this machine, into dist/)
+#   deploy/package/build.sh [--arch amd64|arm64] [--out DIR] [--level 0..9] [agent] [collector]      (default: both, for this machine, into dist/)
 #
+# --level is that of xz; 0 is quick, for tests.
 # Wheels are those of Debian 12's Python 3.11, so either architecture can be built on either. The same wheels give the same octets.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-arch=$(dpkg --print-architecture) out=$root/dist names=()
+arch=$(dpkg --print-architecture) out=$root/dist level=3 names=()
 while [ $# -gt 0 ]; do
   case $1 in
     --arch) arch=${2:?}; shift 2 ;;
     --out) out=$(mkdir -p "${2:?}" && cd "$2" && pwd); shift 2 ;;
+    --level) level=${2:?}; shift 2 ;;
     agent | collector) names+=("$1"); shift ;;
-    *) sed -n 2,6p "$0" | cut -c3- >&2; exit 2 ;;
+    *) sed -n 2,7p "$0" | cut -c3- >&2; exit 2 ;;
   esac
 done
 [ ${#names[@]} -gt 0 ] || names=(agent collector)
@@ -76,7 +78,7 @@ build() {
     chmod 755 "$tree/DEBIAN/$script"
   done
   find "$tree" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-  dpkg-deb --build --root-owner-group -Zxz -z3 "$tree" "$out/${package}_${version}_$arch.deb" >/dev/null
+  dpkg-deb --build --root-owner-group -Zxz "-z$level" "$tree" "$out/${package}_${version}_$arch.deb" >/dev/null
   ls -lh "$out/${package}_${version}_$arch.deb" | awk '{print "   " $5 "  " $9}'
 }
 for name in "${names[@]}"; do build "$name"; done
