@@ -75,6 +75,15 @@ def test_slots_of_an_end_that_waits_agree_on_nothing(seed: int) -> None:
     assert steady_rate([random.uniform(60e6, 105e6) for _ in range(30)], 123e3) is None
 
 
+def test_slots_that_agree_below_many_faster_ones_are_not_the_line() -> None:
+    random = Random(3)
+    regular = [97.45e6 + random.uniform(-0.4e6, 0.4e6) for _ in range(9)]  # an end that waits at regular intervals
+    faster = [random.uniform(99.2e6, 103e6) for _ in range(9)]
+    slower = [random.uniform(60e6, 95e6) for _ in range(10)]
+    assert steady_rate(regular + faster[:6] + slower, 123e3) == pytest.approx(97.45e6, rel=0.005)
+    assert steady_rate(regular + faster + slower, 123e3) is None
+
+
 @pytest.mark.parametrize("slots", [[], [1e8] * 5, [0.0] * 30])
 def test_too_few_slots_or_none_that_moved_say_nothing(slots: list[float]) -> None:
     assert steady_rate(slots) is None
