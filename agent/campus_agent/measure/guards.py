@@ -1,6 +1,7 @@
 """Was a throughput test sound? The gateway's limits and other people's traffic must never be read as a slow line. Pure."""
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 
 from campus_agent.engine.waiting import Waiting
 from campus_agent.measure.throughput_settings import Settings
@@ -114,6 +115,15 @@ def without_counters(record: ThroughputRecord, settings: Settings) -> tuple[Vali
     return Validity.OK, ""
 
 
+def bytes_at(looks: Sequence[tuple[float, int]], moment: float) -> int:
+    """A counter at a moment, from looks (seconds, bytes) in order: between two of them in a straight line. Pure."""
+    after = bisect_left(looks, moment, key=lambda look: look[0])
+    if after == 0 or after == len(looks):
+        return looks[min(after, len(looks) - 1)][1]
+    (begin, least), (end, most) = looks[after - 1], looks[after]
+    return round(least + (most - least) * (moment - begin) / (end - begin))
+
+
 class Watch:
     """Does a running test disturb, or spend too much? Told the interface's octets and the test's own; pure.
 
@@ -128,7 +138,7 @@ class Watch:
         self._too_high = 0
 
     def verdict(self, at: float, line_bytes: int, own_bytes: int, spent_bytes: int) -> tuple[Validity, str] | None:
-        """Why the test must end at this moment (seconds); None: it may go on.
+        """Why the test must end; None: it may go on. `at` (seconds) is the moment of both counts: a gateway that waits learns its own late.
 
         `line_bytes` passed the interface in the test's direction, `own_bytes` of them (on the wire) were the test's; `spent_bytes` is
         what the whole test has cost so far.

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import itertools
 import json
 import re
 import socket
@@ -17,10 +18,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from campus_agent.engine.waiting import Waiting
 from campus_agent.measure.engines import iperf3
-from campus_agent.measure.guards import Watch, soundness
+from campus_agent.measure.guards import Watch, bytes_at, soundness
 from campus_agent.measure.icmp import Echoes
 from campus_agent.measure.link import Link, Passed, link_to, passed
 from campus_agent.measure.probe import ProbeFailed
@@ -237,6 +240,28 @@ def test_a_running_test_ends_when_others_come(others_mbit: list[int], ends_at: i
             ended = second
             assert found[0] is Validity.CROSS_TRAFFIC
     assert ended == ends_at
+
+
+@pytest.mark.parametrize(
+    ("others_mbit", "ends"), [pytest.param(0, False, id="nobody else"), pytest.param(60, True, id="others")]
+)
+def test_counts_that_a_waiting_gateway_learns_late_are_compared_at_their_moment(others_mbit: int, ends: bool) -> None:
+    """The worker's count comes later and later (0.1 to 0.7 s): read as of now it would make 200 Mbit/s of other traffic."""
+    watch = Watch(SETTINGS)
+    looks = [(n * 0.25, round(n * 0.25 * (300 + others_mbit) * SECOND_MB)) for n in range(13)]
+    verdicts = []
+    for n in range(1, 13):
+        counted_at = n * 0.25 - 0.1 - 0.05 * n
+        own = round(max(0.0, counted_at) * 300 * SECOND_MB)
+        verdicts.append(watch.verdict(counted_at, bytes_at(looks[: n + 1], counted_at), own, own))
+    assert any(verdicts) is ends
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=20), st.floats(-1, 30))
+def test_a_counter_between_looks_lies_between_their_counts(steps: list[int], moment: float) -> None:
+    looks = [(float(n), total) for n, total in enumerate(itertools.accumulate(steps))]
+    assert looks[0][1] <= bytes_at(looks, moment) <= looks[-1][1]
+    assert [bytes_at(looks, at) for at, _ in looks] == [count for _, count in looks]
 
 
 def test_a_running_test_ends_when_its_octets_are_spent() -> None:

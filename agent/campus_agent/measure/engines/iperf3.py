@@ -19,7 +19,7 @@ from campus_agent.engine.steady import steady_rate
 from campus_agent.measure.connecting import reachable
 from campus_agent.measure.delays import summary
 from campus_agent.measure.engines.engine import Engine
-from campus_agent.measure.guards import WAITED_RATIO, Watch, held_up, soundness, without_counters
+from campus_agent.measure.guards import WAITED_RATIO, Watch, bytes_at, held_up, soundness, without_counters
 from campus_agent.measure.icmp import Echoes, Pinger
 from campus_agent.measure.link import LOOPBACK, Link, Passed, link_to, passed
 from campus_agent.measure.machine import cpu_ratio, cpu_time
@@ -452,12 +452,13 @@ class _Meter:
     def __init__(self) -> None:
         """Nothing has passed yet."""
         self.payload_bytes = 0
-        self._began = self._read_at = monotonic()
+        self._began = self._read_at = self.counted_at = monotonic()
 
     def read(self, said: dict[str, Any]) -> None:
         """A line of progress."""
         self.payload_bytes = max(self.payload_bytes, int(said.get("payload_bytes", 0)))
         self._read_at = monotonic()
+        self.counted_at = min(self._read_at, float(said.get("at") or self._read_at))
 
     def payload_bytes_by(self, moment: float) -> int:
         """What had passed by then: since the last line as fast as before it, for as long as it takes to the next line."""
@@ -480,22 +481,24 @@ async def _watch(
     """A live rate for whoever looks on; returns when the test must end: a lesson's video has begun, or its octets are spent."""
     expected, began = settings.duration_seconds + settings.warmup_seconds, monotonic()
     guard = Watch(settings)
-    first = last = passed(link.name) if link else None
-    before = 0
+    first = passed(link.name) if link else None
+    looks = [(first.at, 0)] if first else []
+    rate = None
     while True:
         await asyncio.sleep(SAMPLE_SECONDS)
         now = passed(link.name) if link else None
-        own = octets = round(meter.payload_bytes * WIRE_RATIO)
-        rate = None
-        if now and last and first:
-            octets = _in_direction(now, reverse) - _in_direction(first, reverse)
-            rate, before, last = (octets - before) * 8 / (now.at - last.at), octets, now
+        if now and first:
+            (before_at, before), on_the_line = looks[-1], _in_direction(now, reverse) - _in_direction(first, reverse)
+            rate = (on_the_line - before) * 8 / (now.at - before_at)
+            looks.append((now.at, on_the_line))
+        own = round(meter.payload_bytes * WIRE_RATIO)
         if own:
             run.spent_bytes[account] = own
-            reason = guard.verdict(monotonic(), octets, own, own)
+            counted = bytes_at(looks, meter.counted_at) if looks else own
+            reason = guard.verdict(meter.counted_at, counted, own, own)
             if reason is not None:
                 return Cut(reverse, *reason, meter.payload_bytes, monotonic() - began)
-        run.watch(Progress(phase, monotonic() - began, expected, rate, max(own, before)))
+        run.watch(Progress(phase, monotonic() - began, expected, rate, max(own, looks[-1][1] if looks else 0)))
 
 
 def _in_direction(counts: Passed, reverse: bool) -> int:

@@ -136,7 +136,7 @@ def _metered(task: Iperf3Task, progress: Callable[[Any], None]) -> Iterator[list
                 at = monotonic()
                 passed = passed_on(task.port, reverse=task.reverse)
                 samples.append(Sample(passed, waiting.read(at)))
-                progress(Meter(passed.payload_bytes))
+                progress(Meter(passed.payload_bytes, at))
 
     thread = threading.Thread(target=note, daemon=True)
     thread.start()

@@ -28,9 +28,10 @@ METER_SECONDS = 0.1
 
 
 class Meter(msgspec.Struct, frozen=True):
-    """How many octets of payload have passed so far, by the kernel's count."""
+    """How many octets of payload had passed, by the kernel's count, at a moment of the machine's monotonic clock (seconds)."""
 
     payload_bytes: int
+    at: float = 0.0
 
 
 class Observed(msgspec.Struct, frozen=True, omit_defaults=True):
