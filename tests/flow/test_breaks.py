@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -82,12 +83,16 @@ def test_a_break(tmp_path: Path) -> None:
             told = until(all_told, 60, "every classroom and the uplink has its result")
             assert told["c000"]["skipped"] == "endpoint_off"
             assert told["c000"]["failure"]["kind"] in ("timeout", "host_unreachable")
-            measured = {
-                name: told[name]["record"]["down"]["line_rate_bits_per_second"] for name in ("c050", "c100", "uplink")
-            }
-            assert measured["c050"] == pytest.approx(50e6, rel=ONE_MEASUREMENT)
-            assert measured["c100"] == pytest.approx(100e6, rel=ONE_MEASUREMENT)
-            assert measured["uplink"] > 196e6
+            lines = {"c050": (50e6, 50e6), "c100": (100e6, 100e6), "uplink": (196e6, inf)}
+            sound = [name for name in lines if told[name]["validity"] == "ok"]
+            assert sound, told
+            for name, (least, most) in lines.items():
+                result = told[name]
+                if name not in sound:  # a busy machine says so, and blames no line
+                    assert result["validity"] in ("gateway_cpu", "inconclusive"), result
+                    continue
+                rate = result["record"]["down"]["line_rate_bits_per_second"]
+                assert least * (1 - ONE_MEASUREMENT) < rate < most * (1 + ONE_MEASUREMENT), result
             page = school.bureau.run(
                 "curl", "-sk", "-H", "Authorization: Bearer the-read-token", f"{url}/metrics"
             ).stdout
