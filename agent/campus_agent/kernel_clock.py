@@ -28,7 +28,7 @@ class KernelClock:
     """Asks at most once a minute: it costs a process."""
 
     def __init__(self) -> None:
-        """Not asked yet."""
+        """No answer is known before the first question."""
         self._asked_at: float | None = None
         self._is_set = False
 

@@ -1,4 +1,4 @@
-"""Is there such a school, such a town? For commands and requests that ask for one."""
+"""Is there such a school, such a town? For commands and requests that name it."""
 
 from datetime import UTC, datetime
 

@@ -35,7 +35,7 @@ class TooSoon(Exception):
     """So many `seconds` until this address may try again."""
 
     def __init__(self, seconds: float) -> None:
-        """From now on."""
+        """`seconds` count from now."""
         super().__init__(f"{seconds:.3f} s")
         self.seconds = seconds
 

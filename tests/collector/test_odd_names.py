@@ -45,7 +45,7 @@ def words_of(form: str, octets: bytes) -> str:
     if form == "docx":
         word = read_docx(io.BytesIO(octets))
         cells = [cell.text for table in word.tables for cell in table._cells]
-        return "\n".join([*(one.text for one in word.paragraphs), *cells])
+        return "\n".join([*(paragraph.text for paragraph in word.paragraphs), *cells])
     if form == "pdf":
         pages = pypdfium2.PdfDocument(octets)
         return "".join(page.get_textpage().get_text_range() for page in pages).replace(
@@ -62,7 +62,7 @@ def whole(form: str, octets: bytes) -> None:
     """It opens, names the odd thing, and holds nothing that another program stumbles over."""
     words = words_of(form, octets)
     assert KEPT in words.replace("\r\n", "")
-    assert not [repr(one) for one in BROKEN if one in words]
+    assert not [repr(text) for text in BROKEN if text in words]
 
 
 def put_odd_names(world: World) -> None:
@@ -78,7 +78,7 @@ def test_a_report_with_such_names_everywhere(form: str) -> None:
     made = figures(
         county=ODD,
         failing=[failing(ODD, ODD)],
-        towns=[msgspec.structs.replace(one, name=ODD) for one in figures().towns],
+        towns=[msgspec.structs.replace(town, name=ODD) for town in figures().towns],
         schools=[school(1, "t01", ODD, 3, 4)],
     )
     whole(form, render(compose(made, "zh"), form))  # type: ignore[arg-type]
@@ -86,7 +86,7 @@ def test_a_report_with_such_names_everywhere(form: str) -> None:
 
 def test_a_month_of_a_database_with_such_names(world: World) -> None:
     month = month_of(datetime.now(UTC), world.service.config.timezone).before()
-    world.send(*(throughput(at=one) for one in days(4, 2, month.start)))
+    world.send(*(throughput(at=day) for day in days(4, 2, month.start)))
     put_odd_names(world)
     Book(world.service).close(month)
     for form in FORMS:
@@ -102,7 +102,7 @@ def test_the_ledger_of_such_a_database(world: World) -> None:
     put_odd_names(world)
     whole("xlsx", world.get("/v1/problems.xlsx").body)
     cells = list(csv.reader(io.StringIO(world.get("/v1/problems.csv").body.decode("utf-8-sig"))))[1]
-    assert not [repr(one) for one in BROKEN if one in "".join(cells)]
+    assert not [repr(text) for text in BROKEN if text in "".join(cells)]
     assert cells[4][:2] == cells[5][:2] == "'="
     assert "\x00" not in world.get("/problems").body.decode()
     assert "\x00" not in world.get("/metrics").body.decode()
@@ -119,7 +119,7 @@ def test_the_inventory_with_such_names() -> None:
     for sheet in ("schools", "classrooms", "devices", "services"):
         text = as_csv(inventory, sheet).decode("utf-8-sig")
         assert KEPT in text
-        assert not [repr(one) for one in BROKEN if one in text]
+        assert not [repr(broken) for broken in BROKEN if broken in text]
 
 
 def test_names_that_an_agent_announces_are_cleaned(world: World) -> None:
@@ -130,7 +130,7 @@ def test_names_that_an_agent_announces_are_cleaned(world: World) -> None:
     )
     state = AgentState(version="0.1\x1b[2J", config_problem_en="a\x00b", config_problem_zh="\u202e坏")
     assert world.post(envelope(throughput(), announcement=announced, agent=state)).status == 200
-    names = {one.id: one.name for one in world.service.store.subjects()}
+    names = {subject.id: subject.name for subject in world.service.store.subjects()}
     assert names["c101"] == "一年级 1\ufffd\ufffd班"
     assert names["c102"] == "c102"
     assert names["p1"] == "云 平台"

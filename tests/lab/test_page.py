@@ -59,7 +59,7 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
         )
         with running(school.gateway.argv(*python("campus_agent", "run", "--config", str(file))), tmp_path / "log"):
             until(lambda: '"listen"' in (tmp_path / "log").read_text(), 60, "the page is served")
-            said = {one.id: asked(school, one) for one in ROOMS}
+            said = {room.id: asked(school, room) for room in ROOMS}
             elsewhere = browse(school, "c300", "c100")
         config = load_config(file)
         with open_spool(config.state_dir, config.spool, role="reader") as spool:

@@ -54,8 +54,8 @@ def cleaned(sent: Sent) -> Sent:
     if isinstance(sent, Announcement):
         return msgspec.structs.replace(
             sent,
-            classrooms=[msgspec.structs.replace(one, name=printable_line(one.name)) for one in sent.classrooms],
-            services=[msgspec.structs.replace(one, name=printable_line(one.name)) for one in sent.services],
+            classrooms=[msgspec.structs.replace(room, name=printable_line(room.name)) for room in sent.classrooms],
+            services=[msgspec.structs.replace(service, name=printable_line(service.name)) for service in sent.services],
         )
     return msgspec.structs.replace(
         sent,

@@ -68,7 +68,7 @@ _PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`\Z")
 def without_patterns(message: str) -> str:
     """A decoder's message with the words for a pattern in place of the pattern."""
     words = {repr(pattern): text.en for pattern, text in PATTERN_WORDS.items()}
-    return _MATCHING.sub(lambda found: f"`str` of {words.get(found[1], 'another form')}", message)
+    return _MATCHING.sub(lambda match: f"`str` of {words.get(match[1], 'another form')}", message)
 
 
 def reason_words(reason: str) -> Text:

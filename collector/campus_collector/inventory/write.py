@@ -20,7 +20,7 @@ def rows_of(inventory: Inventory, sheet: str) -> list[tuple[str, ...]]:
         "services": _service,
         "timetables": _timetable,
     }[sheet]
-    return [tuple(map(printable_line, make(one))) for one in getattr(inventory, sheet) or ()]
+    return [tuple(map(printable_line, make(row))) for row in getattr(inventory, sheet) or ()]
 
 
 def written_of(inventory: Inventory) -> list[Sheet]:

@@ -53,11 +53,13 @@ def names_in(store: Store) -> Names:
     since = datetime.fromtimestamp(0, UTC)
     schools = store.schools(since)
     subjects = {
-        (one.school, one.id): printable_line(one.name) or one.id
-        for one in store.subjects(since=since)
-        if one.kind in ("classroom", "service")
+        (subject.school, subject.id): printable_line(subject.name) or subject.id
+        for subject in store.subjects(since=since)
+        if subject.kind in ("classroom", "service")
     }
-    return Names({one.id: one.name for one in schools}, {one.town: one.town_name for one in schools}, subjects)
+    return Names(
+        {school.id: school.name for school in schools}, {school.town: school.town_name for school in schools}, subjects
+    )
 
 
 def event_words(event: Event, zone: tzinfo, language: Language) -> tuple[str, str, str, str, str]:

@@ -101,7 +101,7 @@ def writable(document: Document) -> Document:
         subtitle=printable(document.subtitle),
         facts=tuple((printable(name), printable(value)) for name, value in document.facts),
         banner=printable(document.banner),
-        blocks=tuple(_writable_block(one) for one in document.blocks),
+        blocks=tuple(_writable_block(block) for block in document.blocks),
         footer=printable(document.footer),
     )
 
@@ -111,12 +111,12 @@ def _writable_block(block: Block) -> Block:
         return replace(
             block,
             title=printable(block.title),
-            columns=tuple(replace(one, title=printable(one.title)) for one in block.columns),
+            columns=tuple(replace(column, title=printable(column.title)) for column in block.columns),
             rows=tuple(tuple(printable(cell) if isinstance(cell, str) else cell for cell in row) for row in block.rows),
             empty=printable(block.empty),
         )
     if isinstance(block, Chart):  # its picture is drawn from such texts already
-        series = tuple(replace(one, name=printable(one.name)) for one in block.series)
+        series = tuple(replace(line, name=printable(line.name)) for line in block.series)
         return replace(block, title=printable(block.title), labels=tuple(map(printable, block.labels)), series=series)
     return replace(block, text=printable(block.text))
 

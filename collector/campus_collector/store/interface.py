@@ -47,7 +47,7 @@ class NoDatabase(StoreUnavailable):
     """There is no database at this place, and the work needs one."""
 
     def __init__(self, path: Path) -> None:
-        """At that path."""
+        """`path` is where the database was looked for."""
         super().__init__(
             Text(
                 f"{path}: there is no database; are --state-dir and --config right?",

@@ -13,7 +13,7 @@ def queries(world: World) -> dict[str, set[str]]:
     """Every GET route of the document under /v1 that people and programs read, with its keys."""
     document = world.get("/openapi.json").json
     return {
-        path: {one["name"] for one in methods["get"].get("parameters", []) if one["in"] == "query"}
+        path: {parameter["name"] for parameter in methods["get"].get("parameters", []) if parameter["in"] == "query"}
         for path, methods in document["paths"].items()
         if path.startswith("/v1/") and "get" in methods and path not in ("/v1/config", "/v1/token")
     }

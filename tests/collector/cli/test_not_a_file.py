@@ -23,7 +23,7 @@ KINDS = {
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Iterator[dict[str, Path]]:
-    """One of each."""
+    """A pipe, a folder, a socket and the like, by kind."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     here = Path.cwd()

@@ -253,7 +253,7 @@ def test_reasons_are_words_in_both_languages(
     assert "regex" not in page
     assert main(["quarantine", "--json", *state]) == 0
     results = json.loads(capsys.readouterr().out)["results"]
-    assert all(one["reason"] and one["reason_zh"] and "regex" not in one["reason"] for one in results)
+    assert all(result["reason"] and result["reason_zh"] and "regex" not in result["reason"] for result in results)
 
 
 def test_a_reason_stored_by_an_earlier_version_is_shown_in_words() -> None:

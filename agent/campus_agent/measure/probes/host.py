@@ -34,7 +34,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The system's answers."""
+    """What the kernel answered about processors, memory, storage and interfaces."""
 
     cpu_ratio: float
     cpu_count: int
