@@ -7,7 +7,8 @@ from starlette.requests import Request
 
 from campus_collector.http import HttpProblem, bad_value
 from campus_collector.judge.month import MONTH_RULE, Month, parse_month
-from campus_collector.known import look_up
+from campus_collector.known import look_up, no_such_school
+from campus_collector.people.people import Reach
 from campus_collector.service import Service
 from campus_collector.store.interface import School
 from campus_wire.language import Language, Text
@@ -40,9 +41,14 @@ def document_language(request: Request) -> Language | None:
     raise bad_value("lang", text, choices(("zh", "en")))
 
 
-def must_be_known(service: Service, school: str | None, town: str | None) -> School | None:
-    """The school, when one is asked for. Raises HttpProblem 404."""
-    found, unknown = look_up(service.store, school, town)
+def must_be_known(service: Service, reach: Reach, school: str | None, town: str | None) -> School | None:
+    """The school, when one is asked for. Raises HttpProblem 404, also for a school that the reader may not see.
+
+    A reader's town is known, whether it has a school yet or not.
+    """
+    found, unknown = look_up(service.store, school, town if town != reach.town else None)
+    if found is not None and not reach.covers(found.town):
+        unknown = no_such_school(found.id)
     if unknown is not None:
         en = unknown.en.partition(":")[0]
         raise HttpProblem(404, en, (school or town or "")[:64], words=unknown)

@@ -299,7 +299,8 @@ def _absolute(path: str, folder: Path) -> Path:
     Up to 0.2.0 it was read as relative to the configuration: a database that lies only there stays the one that is used.
     """
     wanted, former = Path("/", path), folder / path
-    if not wanted.exists() and former.is_file():
+    # os.path: a path that the system refuses (too long) is not there either; pathlib raises
+    if not os.path.exists(wanted) and os.path.isfile(former):
         text = Text(
             "[store] url: {wanted} does not exist, {former} does and is used; write sqlite://{former}",
             "[store] url：{wanted} 不存在，使用已有的 {former}；请改写为 sqlite://{former}",

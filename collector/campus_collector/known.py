@@ -17,7 +17,12 @@ def look_up(store: Store, school: str | None, town: str | None) -> tuple[School 
     if town and all(each.town != town for each in schools):
         return None, _unknown(Text("No such town", "没有此镇街"), town)
     found = next((each for each in schools if each.id == school), None)
-    return found, _unknown(Text("No such school", "没有此学校"), school) if school and found is None else None
+    return found, no_such_school(school) if school and found is None else None
+
+
+def no_such_school(school: str) -> Text:
+    """In words."""
+    return _unknown(Text("No such school", "没有此学校"), school)
 
 
 def _unknown(what: Text, given: str) -> Text:

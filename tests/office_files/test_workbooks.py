@@ -340,6 +340,11 @@ def test_a_word_for_none_is_no_exemption(text: str) -> None:
     assert [one.exempt_reason for one in found] == [""]
 
 
+def test_a_long_reason_is_not_judged_by_its_beginning() -> None:
+    reason = "正常" * 20 + "，因拆迁未建成"
+    assert [room.exempt_reason for room in rooms(["s001", "c101", "一班", "", "", reason])[0]] == [reason]
+
+
 @pytest.mark.parametrize("cell", [number(0), Raw('t="b"|<v>0</v>')])
 def test_nor_is_a_zero(cell: Raw) -> None:
     assert [one.exempt_reason for one in rooms(["s001", "c101", "一班", "", "", cell])[0]] == [""]

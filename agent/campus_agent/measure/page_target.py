@@ -9,9 +9,12 @@ from html import unescape
 
 SHORT_PAGE_LETTERS, SHORT_TEXT_LETTERS = 8192, 200
 """A page that only leads elsewhere is shorter, and shows hardly anything."""
-_NOT_FOR_US = re.compile(r"<!--.*?(?:-->|\Z)|<noscript\b.*?(?:</noscript\s*>|\Z)", re.I | re.S)
+_NOT_FOR_US = re.compile(
+    r"(<script\b.*?(?:</script\s*>|\Z))|<!--.*?(?:-->|\Z)|<noscript\b.*?(?:</noscript\s*>|\Z)", re.I | re.S
+)
+"""Marks of a comment within a script (the group) hide nothing but their line (HTML, 12.1.3.1: restrictions on scripts)."""
 _SHOWN_NOWHERE = re.compile(r"<(script|style|title)\b.*?(?:</\1\s*>|\Z)|<[^>]*>", re.I | re.S)
-_SCRIPT_COMMENT = re.compile(r"/\*.*?\*/|(?:^|(?<=[\s;{}>]))//[^\n]*", re.S | re.M)
+_SCRIPT_COMMENT = re.compile(r"/\*.*?\*/|(?:^|(?<=[\s;{}>]))//[^\n]*|<!--[^\n]*", re.S | re.M)
 _META = re.compile(r"<meta\b[^>]{0,3000}>", re.I)
 _IS_REFRESH = re.compile(r"""http-equiv\s*=\s*["']?\s*refresh""", re.I)
 _CONTENT = re.compile(r"""\bcontent\s*=\s*(?:"([^"]{0,2000})"|'([^']{0,2000})'|([^\s>]{1,2000}))""", re.I)
@@ -30,7 +33,7 @@ _FRAME = re.compile(r"""<(i?)frame\b[^>]{0,1000}\bsrc\s*=\s*["']?((?:https?:)?//
 
 def page_leads_to(text: str, refresh: str | None = None) -> str | None:
     """The address as written; None for a page that shows something, or leads nowhere else. `refresh`: what the header of that name says."""
-    page = _NOT_FOR_US.sub("", text)
+    page = _NOT_FOR_US.sub(lambda match: match[1] or "", text)
     if len(page) > SHORT_PAGE_LETTERS or len(_SHOWN_NOWHERE.sub("", page).strip()) > SHORT_TEXT_LETTERS:
         return None
     return (

@@ -23,10 +23,11 @@ WORDS: dict[str, Text] = {
     "testing": Text("Testing, about 12 seconds …", "正在测速，约 12 秒……"),
     "met": Text("Met: both directions reach the target.", "达标：上下行均达到要求。"),
     "not_met": Text("Not met.", "未达标。"),
-    "insufficient": Text("The test says nothing: please try again.", "本次测速数据不足，请重试。"),
+    "insufficient": Text("Insufficient data.", "数据不足。"),
+    "retry": Text("Please test again.", "请再测一次。"),
     "held_up": Text(
         "The gateway was busy during the test, so it says nothing of the line: please try again later.",
-        "测速期间网关繁忙，本次结果不能说明线路情况，请稍后再试。",
+        "测速期间网关繁忙，本次结果不能反映线路情况，请稍后再测。",
     ),
     "sent": Text("The result goes to the education bureau as an inspection, beside the automatic tests.", "结果作为现场检测上报教育局，与自动测速分开统计。"),
     "wifi": Text(
@@ -35,7 +36,7 @@ WORDS: dict[str, Text] = {
     ),
     "slow": Text(
         "This machine or its browser could not keep up: the line carries at least this. Please try another machine.",
-        "本次测速受电脑（浏览器）性能限制，线路速率至少如此；请换一台设备再测。",
+        "本次测速受电脑或浏览器性能限制，线路实际速率不低于上述数值；请换一台设备再测。",
     ),
     "old": Text("This browser is too old for the test.", "浏览器版本过旧，无法测速。"),
     "broken": Text("The test broke off: please try again.", "测速中断，请重试。"),

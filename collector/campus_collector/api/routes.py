@@ -55,7 +55,7 @@ def routes(service: Service) -> list[Route]:
         target, town = request.query_params.get("target"), reach_of(request).narrowed(request.query_params.get("town"))
         if target is not None and target not in TARGET_NAMES:
             raise bad_value("target", target, choices(TARGET_NAMES))
-        await in_thread(must_be_known, service, None, town)
+        await in_thread(must_be_known, service, reach_of(request), None, town)
         return json_response(await in_thread(compliance_json, service, month, target, town))
 
     async def results(request: Request) -> Response:
@@ -77,9 +77,7 @@ def routes(service: Service) -> list[Route]:
         if start > end:
             raise HttpProblem(400, "Bad query", "from must be before to")
         limit = _limit(query.get("limit"))
-        known = await in_thread(must_be_known, service, school_id, None)
-        if not reach_of(request).covers(known.town if known is not None else ""):
-            raise HttpProblem(404, "No such school", school_id)
+        await in_thread(must_be_known, service, reach_of(request), school_id, None)
         raws = await in_thread(service.store.raw_results, school_id, subject, kind, start, end, limit)
         # The octets as they came: fields of newer agents are in them too.
         return Response(b'{"results":[' + b",".join(raws) + b"]}", media_type="application/json")

@@ -86,7 +86,7 @@ YES_WORDS = frozenset(
 def is_none(text: str) -> bool:
     """Is it empty, a word for none, or nothing but signs such as - or /, in any width?"""
     word = _word(text)
-    if word in NONE_WORDS or (word not in _NO_REASON and _NO_EXEMPTION.fullmatch(word[:MAX_WORD])):
+    if word in NONE_WORDS or (len(word) <= MAX_WORD and word not in _NO_REASON and _NO_EXEMPTION.fullmatch(word)):
         return True
     return not word and not _marks(text) and not _repeats(text)
 

@@ -1,6 +1,5 @@
 """From sheets of text to an inventory: every mistake at once, each with sheet, row and column. Pure."""
 
-import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory
 from campus_collector.inventory.sources import RawSheet
 from campus_wire.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
 from campus_wire.digits import NARROW, ascii_integer
+from campus_wire.hosts import is_host
 from campus_wire.ids import is_id
 from campus_wire.language import Language, Text
 from campus_wire.terminal import escape_cell
@@ -36,9 +36,6 @@ IN_ANY_WIDTH: tuple[Kind, ...] = ("flag", "port", "host", "periods", "days", "st
 """Kinds that are read alike from full-width letters and digits, as Chinese input methods type them."""
 _SEPARATORS = re.compile(r"[\s;；,，、]+")
 _SCIENTIFIC = re.compile(r"-?[0-9](\.[0-9]+)?E\+[0-9]+")
-_HOST = re.compile(
-    r"^(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,21 +239,17 @@ def _port(text: str) -> tuple[Text | None, int | None]:
 
 
 def _host(text: str) -> tuple[Text | None, str]:
-    if not text:
-        return None, text
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        looks_like_address = re.fullmatch(r"[\d.]+", text) is not None
-        if looks_like_address or _HOST.match(text) is None:
-            return Text("must be an IP address or a host name", "应为 IP 地址或主机名"), text
+    if text and not is_host(text):
+        return Text("must be an IP address or a host name", "应为 IP 地址或主机名"), text
     return None, text
 
 
 def _url(text: str) -> tuple[Text | None, str]:
     try:
         parts = urlsplit(text)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not parts.username
+        sound = parts.scheme in ("http", "https") and parts.port != 0 and not parts.username
+        # the agent refuses what a resolver would take for another machine; names beyond ASCII are a resolver's matter
+        sound = sound and (is_host(parts.hostname or "") or not (parts.hostname or "").isascii())
     except ValueError:
         sound = False
     return (None if sound and len(text) <= 500 else Text("must be a http(s) address", "应为 http(s) 网址")), text

@@ -19,7 +19,7 @@ from campus_collector.ledger.listing import MAX_AGE_DAYS, Wanted, listed, names_
 from campus_collector.ledger.problem import STATES, Event, Problem
 from campus_collector.ledger.table import AS_OF, WORKING, Names, as_csv, as_xlsx
 from campus_collector.ledger.work import ACTIONS, NotPossible, act
-from campus_collector.people.people import may_work, reach_of
+from campus_collector.people.people import Reach, may_work, reach_of
 from campus_collector.service import Service
 from campus_collector.store.database import Refused
 from campus_collector.store.interface import Person
@@ -47,7 +47,7 @@ def routes(service: Service) -> list[Route]:
     async def problems(request: Request) -> Response:
         check_query(request, *FILTERS)
         wanted = wanted_of(request)
-        found, names, today = await in_thread(read_list, service, wanted)
+        found, names, today = await in_thread(read_list, service, reach_of(request), wanted)
         looked = await in_thread(looked_json, service)
         return json_response({"problems": [problem_json(one, names, today) for one in found], **looked})
 
@@ -60,7 +60,7 @@ def routes(service: Service) -> list[Route]:
             raise HttpProblem(404, "Not Found", "the ledger is there as .csv and .xlsx")
 
         def work() -> bytes:
-            found, names, today = read_list(service, wanted)
+            found, names, today = read_list(service, reach_of(request), wanted)
             return make(found, names, today, language, looked_words(service, language))
 
         body = await in_thread(work)
@@ -140,9 +140,9 @@ def work_on(service: Service, number: int, action: str, values: dict[str, str], 
     return service.store.ledger.change(number, by)
 
 
-def read_list(service: Service, wanted: Wanted) -> tuple[list[Problem], Names, date]:
+def read_list(service: Service, reach: Reach, wanted: Wanted) -> tuple[list[Problem], Names, date]:
     """The problems a reader wants, what everything is called, and today. Raises HttpProblem 404 for an unknown school or town."""
-    must_be_known(service, wanted.school, wanted.town)
+    must_be_known(service, reach, wanted.school, wanted.town)
     today = datetime.now(service.config.timezone).date()
     return listed(service.store.ledger.problems(), wanted, today), names_in(service.store), today
 

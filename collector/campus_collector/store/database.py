@@ -59,9 +59,6 @@ class Database:
 
         Raises StoreUnusable, StoreUnavailable, of which NoDatabase.
         """
-        must_be_a_file(path)
-        if must_exist and not holds_something(path):
-            raise NoDatabase(path)
         self.path = path
         self._local = threading.local()
         self._listeners: list[Callable[[Change], None]] = []
@@ -78,6 +75,9 @@ class Database:
         self.trouble = ""
         """Why its last commit failed; "" when it did not."""
         try:
+            must_be_a_file(path)
+            if must_exist and not holds_something(path):
+                raise NoDatabase(path)
             self._seen = self._open()
         except sqlite3.DatabaseError as error:
             if not isinstance(error, sqlite3.OperationalError):

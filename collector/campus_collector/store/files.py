@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from campus_collector.file_kind import why_no_file
-from campus_collector.store.interface import StoreUnusable
+from campus_collector.store.interface import StoreUnavailable, StoreUnusable
 from campus_wire.files import file_mode_of, follow_owner, make_folder
 from campus_wire.language import Text
 
@@ -31,8 +31,11 @@ def read_only(path: Path) -> str:
 
 
 def must_be_a_file(path: Path) -> None:
-    """Raises StoreUnusable for a pipe, a device or a folder. Nothing at the path is no mistake here."""
-    why = why_no_file(path)
+    """Raises StoreUnusable for a pipe, a device or a folder, StoreUnavailable where nobody may look. Nothing at the path is no mistake here."""
+    try:
+        why = why_no_file(path)
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: {why_not_usable(path) or error.strerror or error}") from None
     if why is not None:
         raise StoreUnusable(why)
 
@@ -101,6 +104,6 @@ def _is_older(path: Path) -> bool:
 def why_not_usable(path: Path) -> str:
     """What a person must do about a file that this user may not read or write; "" when that is not what is wrong."""
     for name in (path.parent, path, *(path.with_name(path.name + suffix) for suffix in SIDE_FILES)):
-        if name.exists() and not os.access(name, os.R_OK | os.W_OK):
+        if os.path.exists(name) and not os.access(name, os.R_OK | os.W_OK):
             return f"{name} belongs to user {name.stat().st_uid}, this is user {os.geteuid()}: give it to the service's user (chown)"
     return ""

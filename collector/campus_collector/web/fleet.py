@@ -132,7 +132,7 @@ def _line(
     )
 
 
-def test_server_words(bits_per_second: float) -> Text:
+def words_of_test_server(bits_per_second: float) -> Text:
     """What the uplinks' test server must carry: the rate whose turns are given out, and the bytes of an hour of them."""
     values = {
         "rate": f"{bits_per_second / 1e9:g}",
@@ -163,7 +163,7 @@ def routes(service: Service) -> list[Route]:
                 "gateways": found,
                 "versions": sorted(versions.items(), reverse=True),
                 "own": VERSION,
-                "test_server": test_server_words(service.config.slot_bits_per_second).in_(language),
+                "test_server": words_of_test_server(service.config.slot_bits_per_second).in_(language),
             }
             return 200, pages.render("fleet.html", language, session, **values)
 

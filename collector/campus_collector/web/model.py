@@ -63,9 +63,9 @@ OTHER_TARGETS = ("recording_room", "live_class")
 """Targets of a school that have no row of a subject of their own."""
 MARKS = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.INSUFFICIENT: "?", Verdict.EXEMPT: "–"}
 SHOWN_IN_FULL = 2
+"""With more schools than this the overview lists them, each with a page of its own."""
 DHCP_KNOWN_FOR = timedelta(days=3)
 """It is looked for once a day; afterwards nobody knows any more."""
-"""With more schools than this the overview lists them, each with a page of its own."""
 
 
 @dataclass(frozen=True, slots=True)

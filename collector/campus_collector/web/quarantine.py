@@ -25,7 +25,7 @@ def routes(service: Service) -> list[Route]:
 
         def page(language: Language) -> tuple[int, str]:
             store, zone = service.store, service.config.timezone
-            must_be_known(service, wanted, None)
+            must_be_known(service, reach, wanted, None)
             known = {one.id: one for one in store.schools() if reach.covers(one.town)}
             counts = {
                 school: count

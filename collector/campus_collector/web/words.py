@@ -18,6 +18,7 @@ WORDS: dict[str, Text] = {
     "still_open": Text("still open", "未销号"),
     "older_than": Text("open for days", "立案满（天）"),
     "show": Text("Show", "筛选"),
+    "show_content": Text("Show", "查看内容"),
     "as_xlsx": Text("Excel file", "导出 Excel"),
     "as_csv": Text("CSV file", "导出 CSV"),
     "number": Text("No.", "编号"),

@@ -63,7 +63,7 @@ class Work:
         wanted, session, reach = wanted_of(request), self._pages.session(request), reach_of(request)
 
         def page(language: Language) -> tuple[int, str]:
-            found, names, today = read_list(self._service, wanted)
+            found, names, today = read_list(self._service, reach, wanted)
             given = {
                 "town": wanted.town,
                 "target": wanted.target,

@@ -11,6 +11,8 @@ from campus_wire.failures import FailureKind
 HTTP, HTTPS = "http://www.platform.edu.cn/a/", "https://www.platform.edu.cn/a/"
 REFRESH = '<html><head><meta http-equiv="refresh" content="0; url=http://10.9.9.9/portal?x=1"></head></html>'
 SCRIPT = "<html><script>top.self.location.href='http://10.9.9.9/eportal/index.jsp?mac=1'</script></html>"
+HIDDEN_FROM_OLD_BROWSERS = '<script>\n<!--\nlocation.href="http://10.1.1.1/portal";\n//-->\n</script>'
+IN_A_COMMENT = "<!-- <script>location.href='http://10.9.9.9/'</script> --><h1>ok</h1>"
 REPLACE = '<script type="text/javascript">location.replace("http://login.school.example/")</script>'
 
 
@@ -33,6 +35,8 @@ REPLACE = '<script type="text/javascript">location.replace("http://login.school.
         (HTTP, 200, None, REFRESH, "intercepted"),
         (HTTP, 200, None, SCRIPT, "intercepted"),
         (HTTP, 200, None, REPLACE, "intercepted"),
+        (HTTP, 200, None, HIDDEN_FROM_OLD_BROWSERS, "intercepted"),
+        (HTTP, 200, None, IN_A_COMMENT, None),
         (HTTPS, 200, None, SCRIPT, None),
         (HTTP, 200, None, REFRESH + "<p>" + "Lessons. " * 40 + "</p>", None),
         (HTTP, 511, None, "", "intercepted"),

@@ -67,6 +67,18 @@ def test_what_is_no_file_is_named_and_never_opened(
         assert shown in told
 
 
+@pytest.mark.parametrize(
+    "command", [["judge", "--month", "2026-11"], ["agent-token", "s001"], ["migrations"], ["verify"]]
+)
+def test_a_path_that_the_system_refuses_is_named(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "collector.toml"
+    config.write_text(f'[store]\nurl = "sqlite://{tmp_path}/{"n" * 300}.db"\n')
+    assert main([*command, "--config", str(config)]) in (1, 2)
+    assert "nnn.db: File name too long" in capsys.readouterr().err
+
+
 def test_a_pipe_in_a_folder_of_csv_files_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_folder(sample(2, 1), tmp_path / "county", "zh")
     (tmp_path / "county" / "devices.csv").unlink()

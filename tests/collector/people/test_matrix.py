@@ -114,7 +114,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, di
             "scraper": "metrics-secret-of-the-county",
             "wrong": "cm1_wrong",
         }
-        for who in ("viewer", "viewer t01", "viewer t02", "operator t02", "admin t01", "admin"):
+        for who in ("viewer", "viewer t01", "viewer t02", "viewer t09", "operator t02", "admin t01", "admin"):
             role, _, town = who.partition(" ")
             tokens[who] = new_token()
             person = Person(who, role, town)
@@ -185,6 +185,28 @@ def test_a_town_s_reader_sees_nothing_of_another_town(county: tuple[World, dict[
     assert b"t01" not in seen.body
     other = world.get(path, Authorization=f"Bearer {tokens['viewer']}")
     assert path in ("/inventory",) or b"s001" in other.body or b"t01" in other.body, "the county's reader does see it"
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "status"),
+    [
+        ("viewer t09", "/problems", 200),
+        ("viewer t09", "/v1/problems", 200),
+        ("viewer t09", "/v1/compliance", 200),
+        ("viewer t09", "/v1/compliance?town=t09", 200),
+        ("viewer t02", "/v1/problems?school=s001", 404),  # as for a school that is not there
+        ("viewer t02", "/v1/problems?school=nope", 404),
+        ("viewer t02", "/quarantine?school=s001", 404),
+        ("viewer t02", "/v1/results?school=s001", 404),
+        ("viewer", "/v1/problems?school=s001", 200),
+    ],
+)
+def test_a_town_without_schools_is_known_and_another_town_s_schools_are_not(
+    county: tuple[World, dict[str, str]], who: str, path: str, status: int
+) -> None:
+    world, tokens = county
+    answer = world.get(path, Authorization=f"Bearer {tokens[who]}")
+    assert answer.status == status, answer.body[:300]
 
 
 def test_nobody_s_secret_is_told(county: tuple[World, dict[str, str]], caplog: pytest.LogCaptureFixture) -> None:
