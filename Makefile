@@ -15,7 +15,7 @@ run: system-run $(STAMP) ## a school in network namespaces, measured for real: h
 
 # What measures rates has the machine to itself. The rest runs four beside each other: much of it waits (booted machines, silent equipment);
 # the long files begin first (tests/conftest.py).
-ALONE := tests/agent/engine tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
+ALONE := tests/agent/measure/burst tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
   $(addprefix tests/hostile_gateway/,test_cpu.py test_busy_line.py) \
   $(addprefix tests/flow/,test_breaks.py test_lab_verdicts.py test_spine.py)
 

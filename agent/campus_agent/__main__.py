@@ -2,6 +2,6 @@
 
 import sys
 
-from campus_agent.cli import main
+from campus_agent.cli.main import main
 
 sys.exit(main())

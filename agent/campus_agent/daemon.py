@@ -23,32 +23,20 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from campus_agent import central
-from campus_agent.clock import Clock, Estimate, offset_seconds, system_clock
-from campus_agent.config import AgentConfig, Collector, Endpoint
-from campus_agent.discover.audit import audit
-from campus_agent.known_time import FLOOR_KEY, REMEMBER_SECONDS, TimeFloor, is_unknown, note_behind, recall_floor
+from campus_agent.clock.clock import Clock, Estimate, offset_seconds, system_clock
+from campus_agent.config import central
+from campus_agent.config.model import AgentConfig, Collector, Endpoint
+from campus_agent.gate.quiet import disturbance
+from campus_agent.gate.segment import alone
+from campus_agent.measure.discover.audit import audit
 from campus_agent.measure.errors import failure_of
+from campus_agent.measure.ports.watch import PortWatch
 from campus_agent.measure.presence import Place, look
 from campus_agent.measure.probes import PROBES
-from campus_agent.measure.quiet import disturbance
 from campus_agent.measure.rooms import SCHOOL_SUBJECT, device_result, poll, room_results, rooms_of, school_result
 from campus_agent.measure.runner import run_probe
-from campus_agent.ports.watch import PortWatch
-from campus_agent.schedule.calendar import calendar_of
-from campus_agent.schedule.history import RECALL_KEY, History
-from campus_agent.schedule.jobs import Job, Lane, jobs_of
-from campus_agent.schedule.planner import Look, Moment, Planner, Skip, Try, Wait
-from campus_agent.schedule.segment import alone
-from campus_agent.ship.connection import ShipFailed
-from campus_agent.ship.rotate import NotRotated, is_due, rotate
-from campus_agent.ship.shipper import ESTIMATES_KEY, ShipOutcome, Shipper
-from campus_agent.ship.slots import NoSlot, release, reserve
-from campus_agent.spool.errors import SpoolError
-from campus_agent.spool.spool import Spool, open_spool
-from campus_agent.stamp import stamp
-from campus_agent.status import Last, Snapshot, read_snapshot, write_snapshot
-from campus_agent.subjects import (
+from campus_agent.measure.stamp import stamp
+from campus_agent.measure.subjects import (
     GUARD_SECONDS,
     agent_state,
     announcement,
@@ -57,9 +45,22 @@ from campus_agent.subjects import (
     probe_and_settings,
     probe_kind,
 )
-from campus_wire import notify
+from campus_agent.schedule.calendar import calendar_of
+from campus_agent.schedule.history import RECALL_KEY, History
+from campus_agent.schedule.jobs import Job, Lane, jobs_of
+from campus_agent.schedule.planner import Look, Moment, Planner, Skip, Try, Wait
+from campus_agent.ship import configuration
+from campus_agent.ship.connection import ShipFailed
+from campus_agent.ship.rotate import NotRotated, is_due, rotate
+from campus_agent.ship.shipper import ESTIMATES_KEY, ShipOutcome, Shipper
+from campus_agent.ship.slots import NoSlot, release, reserve
+from campus_agent.spool.errors import SpoolError
+from campus_agent.spool.known_time import FLOOR_KEY, REMEMBER_SECONDS, TimeFloor, is_unknown, note_behind, recall_floor
+from campus_agent.spool.spool import Spool, open_spool
+from campus_agent.status import Last, Snapshot, read_snapshot, write_snapshot
+from campus_base import sd_notify
+from campus_base.language import Text
 from campus_wire.failures import Failure, Operation, SkipReason, Validity
-from campus_wire.language import Text
 from campus_wire.records import (
     MAX_SLOT_SECONDS,
     AgentState,
@@ -103,7 +104,7 @@ async def run(config: AgentConfig, file: Path | None = None) -> bool:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log.info("agent starts", extra={"version": VERSION, "school": config.school, "subjects": len(daemon.planner.jobs)})
     lanes = [asyncio.ensure_future(lane) for lane in daemon.lanes()]
-    notify.send("READY=1")
+    sd_notify.send("READY=1")
     stopping = asyncio.ensure_future(stop.wait())
     renewed = asyncio.ensure_future(daemon.renewed.wait())
     try:
@@ -111,7 +112,7 @@ async def run(config: AgentConfig, file: Path | None = None) -> bool:
     finally:
         if not daemon.renewed.is_set():
             # Only at a real end: after STOPPING=1 systemd waits TimeoutStopSec and kills, whatever the program does meanwhile.
-            notify.send("STOPPING=1")
+            sd_notify.send("STOPPING=1")
         for lane in (stopping, renewed, *lanes):
             lane.cancel()
         await asyncio.gather(stopping, renewed, *lanes, return_exceptions=True)
@@ -122,7 +123,7 @@ async def run(config: AgentConfig, file: Path | None = None) -> bool:
         asyncio.get_running_loop().remove_signal_handler(number)  # from here on SIGTERM ends the program at once
     if stop.is_set():
         return False
-    notify.send("WATCHDOG=1")  # the program that follows has as long to begin as any other
+    sd_notify.send("WATCHDOG=1")  # the program that follows has as long to begin as any other
     return True
 
 
@@ -488,22 +489,22 @@ class Daemon:
             return
         while True:
             try:
-                body = await self._exchange(central.fetch, self.config, self._file)
+                body = await self._exchange(configuration.fetch, self.config, self._file)
                 self._config_problem = NO_PROBLEM
                 if body is not None:
                     await self._on_disk(central.keep, body, self.config.state_dir)
                     log.info("configuration of the bureau", extra={"tag": central.tag_of(body)})
                     self.renewed.set()
             except ShipFailed as failed:
-                log.info("configuration not fetched", extra={"reason": central.reason_of(failed)})
-            except central.Refused as refused:
+                log.info("configuration not fetched", extra={"reason": configuration.reason_of(failed)})
+            except central.CentralConfigRefused as refused:
                 self._config_problem = refused.words
                 log.warning("configuration refused", extra={"reason": refused.words.en})
             except OSError as error:
                 log.error("configuration not kept", extra={"reason": str(error)})
             if self._rotation_is_due(self.config.collector):
                 await self._rotate(self.config.collector)
-            await asyncio.sleep(central.FETCH_SECONDS * self.rng.uniform(0.8, 1.2))
+            await asyncio.sleep(configuration.FETCH_SECONDS * self.rng.uniform(0.8, 1.2))
 
     def _rotation_is_due(self, collector: Collector) -> bool:
         """Not while the program is about to begin again: the next one does it."""
@@ -574,7 +575,7 @@ class Daemon:
 
     async def _watchdog(self) -> None:
         while True:
-            notify.send("WATCHDOG=1")
+            sd_notify.send("WATCHDOG=1")
             await asyncio.sleep(WATCHDOG_SECONDS)
 
     def _stamp(self, seconds_ago: float) -> dict[str, Any]:

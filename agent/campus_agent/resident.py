@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from campus_agent.config import AgentConfig
+    from campus_agent.config.model import AgentConfig
 
 SMALL = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
 """One heap for all threads, given back early (mallopt(3)): glibc gives each thread one of its own, for speed that nobody needs here."""
@@ -24,10 +24,10 @@ def become_resident(file: Path) -> NoReturn:
 
 def main(file: Path) -> int:
     """Run until stopped. The exit code."""
-    from campus_agent.config import load_config
-    from campus_wire.language import from_environment
-    from campus_wire.logs import configure_logging
-    from campus_wire.settings import ConfigurationError
+    from campus_agent.config.model import load_config
+    from campus_base.language import from_environment
+    from campus_base.logs import configure_logging
+    from campus_base.settings import ConfigurationError
 
     try:
         config = load_config(file)
@@ -42,7 +42,7 @@ def main(file: Path) -> int:
 
 def _refuse(reason: str) -> int:
     """Say why it cannot run, as the commands say it. The exit code."""
-    from campus_wire.terminal import escape_controls
+    from campus_base.terminal import escape_controls
 
     print(escape_controls(reason), file=sys.stderr)
     return 2
@@ -62,7 +62,7 @@ def _run(config: "AgentConfig", file: Path) -> int:
 
     from campus_agent.daemon import run
     from campus_agent.spool.errors import SpoolError
-    from campus_wire.language import from_environment
+    from campus_base.language import from_environment
 
     try:
         if asyncio.run(run(config, file)):

@@ -10,16 +10,18 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from campus_agent.config import AgentConfig
+from campus_agent.config.model import AgentConfig
 from campus_agent.ship import chain
 from campus_agent.ship.shipper import OUTCOME_KEY, ShipOutcome
 from campus_agent.spool.errors import NoSpool, SpoolError
 from campus_agent.spool.spool import open_spool
-from campus_wire.bandwidth import VERDICT_WORDS, Verdict
-from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, Failure, SkipReason, Validity
-from campus_wire.files import follow_owner
-from campus_wire.language import Language, Text
+from campus_base.files import follow_owner
+from campus_base.language import Language, Text
+from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
+from campus_wire.bandwidth import Verdict
+from campus_wire.failures import Failure, SkipReason, Validity
 from campus_wire.records import AnyResult, Outcome, ServiceResult, ThroughputResult, outcome_of
+from campus_wire.verdicts import verdict_of_measurement
 
 FILE = "status.json"
 
@@ -38,14 +40,11 @@ class Last(msgspec.Struct, frozen=True, omit_defaults=True):
     @classmethod
     def of(cls, result: AnyResult) -> "Last":
         """In short."""
-        from campus_agent.answer import verdict
-
-        judged = isinstance(result, ThroughputResult | ServiceResult)
         return cls(
             started_at=result.started_at,
             outcome=outcome_of(result),
             validity=result.validity,
-            verdict=verdict(result) if judged else None,
+            verdict=verdict_of_measurement(result) if isinstance(result, ThroughputResult | ServiceResult) else None,
             failure=result.failure,
             skipped=result.skipped,
             detail=result.detail,

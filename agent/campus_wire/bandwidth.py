@@ -3,7 +3,6 @@
 from enum import StrEnum
 
 from campus_wire.encapsulation import Encapsulation, line_rate_from_goodput
-from campus_wire.language import Text
 from campus_wire.records import DirectionRecord, ThroughputRecord, ThroughputResult, outcome_of
 
 DEFAULT_TOLERANCE_RATIO = 0.98
@@ -16,14 +15,6 @@ class Verdict(StrEnum):
     NOT_MET = "not_met"
     INSUFFICIENT = "insufficient"
     EXEMPT = "exempt"
-
-
-VERDICT_WORDS: dict[Verdict, Text] = {
-    Verdict.MET: Text("met", "达标"),
-    Verdict.NOT_MET: Text("not met", "未达标"),
-    Verdict.INSUFFICIENT: Text("insufficient data", "数据不足"),
-    Verdict.EXEMPT: Text("exempt", "免考核"),
-}
 
 
 def line_rate_of(direction: DirectionRecord, path: Encapsulation) -> float:

@@ -2,6 +2,6 @@
 
 import sys
 
-from campus_collector.cli import main
+from campus_collector.cli.main import main
 
 sys.exit(main())

@@ -14,17 +14,30 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from campus_collector.people.oidc import ProviderConfig
-from campus_collector.store.interface import Quotas
+from campus_base.language import Text, from_environment
+from campus_base.settings import ConfigurationError, Secret, SecretError, Table, load, overridden, read_secret
+from campus_collector.domain.records import Quotas
 from campus_wire.digits import ascii_integer
-from campus_wire.language import Text, from_environment
-from campus_wire.settings import ConfigurationError, SecretError, Table, load, overridden, read_secret
 
 log = logging.getLogger(__name__)
 _ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots", "metrics", "oidc", "quotas")
 DEFAULT_LISTEN = "127.0.0.1:8080"
 ROOT_PATH = r"(/[A-Za-z0-9._~-]+)*/?"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """`[oidc]` of collector.toml."""
+
+    issuer: str
+    client_id: str
+    client_secret: Secret | None
+    url: str
+    """This collector as browsers reach it."""
+    claim: str
+    label: str
+    ca_file: Path | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from hashlib import sha256
 
 import msgspec
 
+from campus_base.language import Text
+from campus_collector.domain.records import MissingLog, Seal
 from campus_collector.judge.day import NOTHING, day_of
+from campus_collector.judge.judging import Progress
 from campus_collector.judge.policy import TARGET_NAMES
-from campus_collector.judging import Progress
-from campus_collector.service import Service
+from campus_collector.judge.service import TARGETS_OF, Verdicts
 from campus_collector.store.chain import first_head, next_head
-from campus_collector.store.interface import MissingLog, Seal, Store
-from campus_collector.verdicts import TARGETS_OF
-from campus_wire.language import Text
+from campus_collector.store.interface import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ def parse_head(text: str) -> KnownHead:
 
 
 def verify(
-    service: Service,
+    store: Store,
+    verdicts: Verdicts,
     school: str | None = None,
     progress: Progress | None = None,
     given: Sequence[KnownHead] = (),
 ) -> Checked:
     """All schools, or one; `given` heads are compared as well."""
-    store = service.store
     schools = [known.id for known in store.schools(datetime.fromtimestamp(0, UTC)) if school in (None, known.id)]
     findings = _of_the_whole(store)
     known = [*given, *_closed_heads(store, findings)]
@@ -91,7 +91,7 @@ def verify(
         chain = _Chain(store, one, own)
         findings += chain.findings
         results, unsealed, heads = results + chain.results, unsealed + chain.unsealed, heads + len(own)
-        for finding in _evidence(service, one):
+        for finding in _evidence(store, verdicts, one):
             if isinstance(finding, Finding):
                 findings.append(finding)
                 break
@@ -259,10 +259,10 @@ class _Chain:
         self.findings.append(Finding(school, Text(f"{school}: {en}", f"{school}：{zh}")))
 
 
-def _evidence(service: Service, school: str) -> Iterator[Finding | None]:
+def _evidence(store: Store, verdicts: Verdicts, school: str) -> Iterator[Finding | None]:
     """Every day's evidence, judged anew: None for one that fits."""
-    judging, store = service.verdicts.judging, service.store
-    service.verdicts.catch_up()
+    judging = verdicts.judging
+    verdicts.catch_up()
     subjects = {
         (kind_target, one.id): one
         for one in store.subjects(school, datetime.fromtimestamp(0, UTC))

@@ -20,12 +20,12 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from campus_agent.config import Device
-from campus_agent.devices.poll import AT_ONCE
-from campus_agent.devices.profile import find_profile
-from campus_agent.devices.snmp import RETRIES, TIMEOUT_SECONDS
+from campus_agent.config.model import Device
+from campus_agent.measure.equipment.poll import AT_ONCE
+from campus_agent.measure.equipment.profile import find_profile
+from campus_agent.measure.equipment.snmp import RETRIES, TIMEOUT_SECONDS
 from campus_agent.measure.rooms import poll
-from tests.agent.devices.peers import AUTH_KEY, COMMUNITY, PRIV_KEY, free_port, snmpd
+from tests.agent.measure.equipment.peers import AUTH_KEY, COMMUNITY, PRIV_KEY, free_port, snmpd
 
 LIVE, DEAD = 90, 10
 EXPORTER = "prometheus-snmp-exporter"

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.agent.engine.shaped_link import FAR_ADDRESS, KEY, NEAR_ADDRESS, PORT, ShapedLink
+from tests.agent.measure.burst.shaped_link import FAR_ADDRESS, KEY, NEAR_ADDRESS, PORT, ShapedLink
 from tests.lab.namespaces import permitted
 
 TOLERANCE_RATIO = 0.98
@@ -116,7 +116,13 @@ def run_cell(cell: Cell, repeat: int, segment: str) -> list[dict[str, Any]]:
             while len(runs) < repeat:
                 if cell.bucket_bytes:
                     time.sleep(min(3.0, 1.2 * cell.bucket_bytes * 8 / (cell.capacity * 1e6)))  # the bucket fills again
-                argv = (*link.on_own_core(link.near), sys.executable, "-m", "tests.agent.engine.run_client", str(chunk))
+                argv = (
+                    *link.on_own_core(link.near),
+                    sys.executable,
+                    "-m",
+                    "tests.agent.measure.burst.run_client",
+                    str(chunk),
+                )
                 done = link.near.run(*argv, input=json.dumps(request), timeout=60 + 15 * chunk)
                 if done.returncode:
                     raise RuntimeError(done.stderr[-2000:])

@@ -33,10 +33,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
 
-from campus_collector.app import build
 from campus_collector.config import load_config
-from campus_collector.service import Service, open_service
-from campus_collector.store.interface import Batch, Principal, Valid
+from campus_collector.domain.records import Batch, Principal, Valid
+from campus_collector.http.app import build
+from campus_collector.http.service import Service, open_service
 from campus_wire.codec import encode_result
 from campus_wire.failures import Validity
 from campus_wire.records import (

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
+from campus_collector.domain.inventory import EMPTY, Inventory
 from campus_collector.inventory import worker
-from campus_collector.inventory.model import EMPTY, Inventory
 from campus_collector.inventory.sample import sample
 from campus_collector.inventory.sources import files_in
 from campus_collector.inventory.worker import Answer, Request

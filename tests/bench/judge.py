@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 
 from campus_collector.config import load_config
+from campus_collector.domain.records import Batch, Principal, Valid
+from campus_collector.http.service import open_service
 from campus_collector.judge.month import parse_month
-from campus_collector.service import open_service
-from campus_collector.store.interface import Batch, Principal, Valid
 from campus_collector.verifying import verify
 from campus_wire.codec import encode_result
 from tests.collector.world import throughput
@@ -67,7 +67,7 @@ def measure(state: Path) -> None:
     with Timed("the ledger, evening by evening"):
         service.ledger.catch_up()
     with Timed("verify: chains, trail, evidence"):
-        found = verify(service)
+        found = verify(service.store, service.verdicts)
     print(f"  {found.results} results, {found.days} days, {len(found.findings)} findings")
     service.store.close()
 

@@ -26,7 +26,7 @@ def rss_megabytes() -> float:
 def main() -> None:
     """Print a table."""
     print(f"{'bare Python':<34}{rss_megabytes():6.1f} MB")
-    from campus_agent.config import DEFAULT_PATH  # noqa: F401
+    from campus_agent.config.model import DEFAULT_PATH  # noqa: F401
     from campus_agent.schedule import calendar
 
     calendar._public_days(time.localtime().tm_year)  # as the resident program begins
@@ -59,8 +59,8 @@ async def day(folder: "Path") -> None:
     import asyncio
     import dataclasses
 
-    from campus_agent.clock import system_clock
-    from campus_agent.config import load_config
+    from campus_agent.clock.clock import system_clock
+    from campus_agent.config.model import load_config
     from campus_agent.daemon import Daemon, stay_small
     from campus_agent.measure.probes import PROBES, host, latency
     from campus_agent.schedule.jobs import Job

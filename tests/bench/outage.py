@@ -20,12 +20,13 @@ from statistics import quantiles
 
 import psutil
 
-from campus_agent import config
-from campus_agent.clock import system_clock
+from campus_agent.clock.clock import system_clock
+from campus_agent.config.model import Collector
+from campus_agent.config.model import Spool as SpoolLimits
 from campus_agent.ship.shipper import Shipper
 from campus_agent.spool.spool import Spool, open_spool
-from campus_collector.ingest.tokens import new_token, token_hash
-from campus_collector.store.interface import Principal
+from campus_collector.domain.records import Principal
+from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.store.sqlite import SqliteStore
 from campus_wire.records import AgentState, Announcement
 from tests.agent.ship.test_against_the_collector import free_port
@@ -123,8 +124,8 @@ def fill(folder: Path, state: Path, count: int, days: int, a_day: int, url: str)
         own = folder / name
         own.mkdir()
         (own / "token").write_text(token)
-        most = int(days * a_day * SMALL_SHARE) if number == 0 else config.Spool().max_results
-        spool = open_spool(own / "state", config.Spool(max_results=most))
+        most = int(days * a_day * SMALL_SHARE) if number == 0 else SpoolLimits().max_results
+        spool = open_spool(own / "state", SpoolLimits(max_results=most))
         for day in range(days):
             at = first + timedelta(days=day)
             numbers = range(number * 1_000_000 + day * a_day, number * 1_000_000 + (day + 1) * a_day)
@@ -137,7 +138,7 @@ def fill(folder: Path, state: Path, count: int, days: int, a_day: int, url: str)
         gateway = Gateway(name, spool, None)  # type: ignore[arg-type]
         gateway.state = AgentState("0.2.0", spool_dropped_results_total=spool.status().lost_total)
         gateway.shipper = Shipper(
-            config.Collector(url, own / "token"), name, spool, system_clock(), Announcement(),
+            Collector(url, own / "token"), name, spool, system_clock(), Announcement(),
             lambda gateway=gateway: gateway.state, random.Random(number),
         )  # fmt: skip
         made.append(gateway)

@@ -18,12 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from campus_collector.config import load_config
+from campus_collector.http.service import open_service
 from campus_collector.judge.month import parse_month
-from campus_collector.report.book import Book
 from campus_collector.report.compose import compose
 from campus_collector.report.figures import figures_of, octets_of
-from campus_collector.report.render import FORMS, render
-from campus_collector.service import open_service
+from campus_collector.report.forms.render import FORMS, render
 
 MONTH = "2026-10"
 
@@ -66,7 +65,7 @@ def measure(state: Path, month: str) -> None:
     service = open_service(load_config(None, state, {}))
     service.verdicts.catch_up()
     began = time.perf_counter()
-    figures = Book(service).figures(parse_month(month, service.config.timezone), datetime.now(UTC))
+    figures = service.reports.figures(parse_month(month, service.config.timezone), datetime.now(UTC))
     print(
         f"{figures.schools_total} schools, {sum(one.count.judged for one in figures.targets)} subjects, {len(figures.failing)} not met"
     )

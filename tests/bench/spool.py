@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from campus_agent import config
+from campus_agent.config.model import Spool as SpoolLimits
 from campus_agent.spool import database
 from campus_agent.spool.spool import open_spool
 from campus_wire.codec import encode_result
@@ -25,7 +25,7 @@ from tests.wire.samples import RESULTS
 PUTS = 2000
 MANY = 100_000
 DRAINS = 300
-IMPORTS = "campus_agent.spool.spool, campus_agent.ship.shipper, campus_agent.clock"
+IMPORTS = "campus_agent.spool.spool, campus_agent.ship.shipper, campus_agent.clock.clock"
 DRAIN_OFTEN = """
 import sys
 from pathlib import Path
@@ -65,7 +65,7 @@ def said_by(script: str, *arguments: str) -> list[int]:
 
 def main(folder: Path) -> None:
     """Print one figure a line."""
-    limits = config.Spool(max_results=10 * MANY, max_bytes=10**10)
+    limits = SpoolLimits(max_results=10 * MANY, max_bytes=10**10)
     results = samples(0, MANY)
     with open_spool(folder / "one", limits) as spool:
         began = time.perf_counter()

@@ -178,7 +178,7 @@ def test_the_picture_for_the_readme(browser: Browser, world: World, tmp_path: Pa
 def test_the_monthly_report_on_a_phone_and_on_paper(browser: Browser, tmp_path: Path, width: int) -> None:
     """Nothing sticks out of the page: wide tables scroll by themselves; printed, every column is on the paper."""
     from campus_collector.report.compose import compose
-    from campus_collector.report.html import as_html
+    from campus_collector.report.forms.html import as_html
     from tests.collector.report.county import figures
 
     file = tmp_path / "report.html"

@@ -15,14 +15,13 @@ import pypdfium2
 import pytest
 from docx import Document as read_docx
 
-from campus_collector.inventory.model import Classroom, Device, Inventory, School, Service
+from campus_collector.domain.inventory import Classroom, Device, Inventory, School, Service
 from campus_collector.inventory.write import as_csv, as_xlsx
 from campus_collector.judge.month import month_of
-from campus_collector.report.book import Book
 from campus_collector.report.compose import compose
-from campus_collector.report.render import FORMS, render
+from campus_collector.report.forms.render import FORMS, render
 from campus_wire.records import AgentState, AnnouncedClassroom, AnnouncedService, Announcement
-from tests.collector.ledger.test_routes import PROBLEM, patch, person
+from tests.collector.http.api.test_problems import PROBLEM, patch, person
 from tests.collector.report.county import failing, figures, school
 from tests.collector.world import World, days, envelope, throughput
 
@@ -88,7 +87,7 @@ def test_a_month_of_a_database_with_such_names(world: World) -> None:
     month = month_of(datetime.now(UTC), world.service.config.timezone).before()
     world.send(*(throughput(at=day) for day in days(4, 2, month.start)))
     put_odd_names(world)
-    Book(world.service).close(month)
+    world.service.reports.close(month)
     for form in FORMS:
         answer = world.get(f"/v1/monthly/{month}.{form}")
         assert answer.status == 200, form

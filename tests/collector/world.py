@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
-from campus_collector.app import listen, make_server
 from campus_collector.config import load_config
-from campus_collector.ingest.tokens import new_token, token_hash
-from campus_collector.service import Service, open_service
-from campus_collector.store.interface import Principal
+from campus_collector.domain.records import Principal
+from campus_collector.domain.tokens import new_token, token_hash
+from campus_collector.http.app import listen, make_server
+from campus_collector.http.service import Service, open_service
 from campus_wire.codec import compress, encode_envelope, encode_result
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, Validity

@@ -29,7 +29,7 @@ from campus_wire.records import (
     RoomRecord,
     RoomResult,
 )
-from tests.agent.devices.peers import free_port
+from tests.agent.measure.equipment.peers import free_port
 from tests.collector.export.test_devices import common
 from tests.collector.world import World, collector, service, throughput
 from tests.flow.programs import running, until

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.cli import main
-from tests.agent.devices.peers import free_port
+from campus_collector.cli.main import main
+from tests.agent.measure.equipment.peers import free_port
 from tests.fakes.grafana import TOKEN, FakeGrafana, fake_grafana
 
 

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from campus_collector.grafana.provision import write_tree
+from campus_collector.export.grafana.provision import write_tree
 from campus_wire.version import VERSION
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from campus_agent.ports import mibs
+from campus_agent.measure.ports import mibs
 from tests.fakes.snmp_agent import number, text, ticks, v2c
 
 

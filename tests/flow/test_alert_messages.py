@@ -20,7 +20,7 @@ from typing import cast
 
 import pytest
 
-from tests.agent.devices.peers import free_port
+from tests.agent.measure.equipment.peers import free_port
 from tests.flow.programs import running, until
 from tests.flow.test_alerts import FOLDER, needs
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.store.interface import Batch, Principal, Valid
+from campus_collector.domain.records import Batch, Principal, Valid
 from campus_wire.codec import encode_result
 from campus_wire.records import AgentState, AnyResult, DhcpOffer, NetworkRecord, NetworkResult, RoomRecord, RoomResult
-from tests.agent.devices.peers import free_port
+from tests.agent.measure.equipment.peers import free_port
 from tests.collector.export.test_devices import common
 from tests.collector.world import World, collector, throughput
 from tests.flow.programs import running, until

@@ -137,9 +137,9 @@ def test_octets_that_are_spent_end_a_test(tmp_path: Path) -> None:
         config = school.agent_toml(tmp_path)
         config.write_text(config.read_text().replace("20_000_000_000", "12_000_000"))
         code = (
-            "import asyncio, sys; from pathlib import Path; from campus_agent.config import load_config; "
-            "from campus_agent.subjects import probe_and_settings; from campus_agent.measure.runner import run_probe; "
-            "from campus_agent.stamp import stamp; from campus_agent.clock import system_clock; from functools import partial; "
+            "import asyncio, sys; from pathlib import Path; from campus_agent.config.model import load_config; "
+            "from campus_agent.measure.subjects import probe_and_settings; from campus_agent.measure.runner import run_probe; "
+            "from campus_agent.measure.stamp import stamp; from campus_agent.clock.clock import system_clock; from functools import partial; "
             "config = load_config(Path(sys.argv[1])); probe, settings = probe_and_settings(config, 'throughput', 'c100', 12_000_000); "
             "result = asyncio.run(run_probe(probe, settings, partial(stamp, system_clock(), None), 'c100', 's001')); "
             "print(result.validity, result.record.down.bytes)"

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.clock import Clock
-from campus_agent.config import load_config
+from campus_agent.clock.clock import Clock
+from campus_agent.config.model import load_config
 from campus_agent.daemon import Daemon
 from campus_agent.spool.spool import open_spool
-from campus_collector.ingest.tokens import new_token, token_hash
-from campus_collector.store.interface import Principal
+from campus_collector.domain.records import Principal
+from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.store.sqlite import SqliteStore
-from tests.agent.devices.peers import free_port
+from tests.agent.measure.equipment.peers import free_port
 from tests.flow.programs import ENVIRONMENT, get_json, python, running, until
 
 DAYS = 14

@@ -15,10 +15,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from campus_collector.api.openapi import document
-from campus_collector.ingest.tokens import new_token, token_hash
-from campus_collector.store.interface import Person
-from tests.collector.ledger.test_routes import PROBLEM
+from campus_collector.domain.records import Person
+from campus_collector.domain.tokens import new_token, token_hash
+from campus_collector.http.openapi import document
+from tests.collector.http.api.test_problems import PROBLEM
 from tests.collector.world import World, collector, throughput
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)

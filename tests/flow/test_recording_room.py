@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.agent.devices.peers import COMMUNITY, STREAM_PASSWORD, free_port, rtsp_source, server, snmpd
+from tests.agent.measure.equipment.peers import COMMUNITY, STREAM_PASSWORD, free_port, rtsp_source, server, snmpd
 from tests.flow.programs import ENVIRONMENT, get_json, python, running, until
 
 CYCLE = "[cycle]\ndevice_seconds = 10\nship_seconds = 1\n"

@@ -11,9 +11,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from campus_agent.devices.snmp import Access, Snmp
-from tests.agent.devices.peers import COMMUNITY, free_port, rtsp_source, server, snmpd, ups
-from tests.agent.devices.test_poll import frozen
+from campus_agent.measure.equipment.snmp import Access, Snmp
+from tests.agent.measure.equipment.peers import COMMUNITY, free_port, rtsp_source, server, snmpd, ups
+from tests.agent.measure.equipment.test_poll import frozen
 from tests.fakes.onvif_camera import PASSWORD, USER, FakeCamera
 from tests.flow.programs import ENVIRONMENT, python, until
 from tests.flow.test_recording_room import metrics, school

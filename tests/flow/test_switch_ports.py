@@ -5,7 +5,7 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
-from tests.agent.devices.peers import COMMUNITY, udp_server
+from tests.agent.measure.equipment.peers import COMMUNITY, udp_server
 from tests.fakes.snmp_agent import agent, objects
 from tests.fakes.switch import FakeSwitch, Port
 from tests.flow.programs import ENVIRONMENT, python, until

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.engine.shaped_link import FAR_ADDRESS, KEY, PORT, ShapedLink
+from tests.agent.measure.burst.shaped_link import FAR_ADDRESS, KEY, PORT, ShapedLink
 from tests.bench.shared_cores import NOT_MEASURED, busy_loops
 from tests.lab.namespaces import permitted
 
@@ -36,7 +36,7 @@ def verdicts(link: ShapedLink, prefix: tuple[str, ...] = ()) -> list[dict[str, A
         "segment": "classroom",
         "required_bits_per_second": 100e6,
     }
-    argv = (*prefix, sys.executable, "-m", "tests.agent.engine.run_client", str(RUNS))
+    argv = (*prefix, sys.executable, "-m", "tests.agent.measure.burst.run_client", str(RUNS))
     done = link.near.run(*argv, input=json.dumps(request), timeout=90)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

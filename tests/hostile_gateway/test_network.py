@@ -79,8 +79,8 @@ def seeing(namespace: Namespace, files: dict[str, Path]) -> list[str]:
 COUNT = textwrap.dedent(
     """
     import json, socket, sys, time
-    from campus_agent.engine.interfaces import header_bytes, interface_of, open_counters
-    from campus_agent.measure.link import link_to
+    from campus_agent.measure.burst.io.interfaces import header_bytes, interface_of, open_counters
+    from campus_agent.measure.link.interface_counters import link_to
     peer, interface = sys.argv[1:]
     family = socket.AF_INET6 if ":" in peer else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as connected, socket.socket(family, socket.SOCK_DGRAM) as sock:
@@ -127,8 +127,8 @@ def test_counters_are_found_whatever_the_address(gateway: tuple[str, ...], room:
 LINKS = textwrap.dedent(
     """
     import json
-    from campus_agent.discover.links import links
-    from campus_agent.measure.nic import nic_settings
+    from campus_agent.measure.discover.links import links
+    from campus_agent.measure.link.ethtool import nic_settings
     from campus_agent.measure.probes.host import _interfaces
     nic = nic_settings("lan")
     print(json.dumps({"links": links(), "speed": nic.speed_bits_per_second, "full": nic.full_duplex,
@@ -194,7 +194,7 @@ def test_broken_ipv6_does_not_keep_a_platform_from_being_reached(tmp_path: Path,
 FETCH = """
 import sys
 from pathlib import Path
-from campus_agent.config import Collector
+from campus_agent.config.model import Collector
 from campus_agent.ship.connection import Connection
 print(Connection(Collector(sys.argv[1], Path("token"))).get("/index.html").status)
 """

@@ -24,21 +24,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campus_agent import central
-from campus_agent.clock import Clock, Estimate, system_clock
-from campus_agent.config import AgentConfig, load_config
+from campus_agent.clock.clock import Clock, Estimate, system_clock
+from campus_agent.config import central
+from campus_agent.config.model import AgentConfig, load_config
 from campus_agent.daemon import MAX_HELD_RESULTS, Daemon, stay_small
-from campus_agent.engine.server import Limits, Responder, ResponderSettings, limits_of
-from campus_agent.known_time import BEHIND_KEY, FLOOR_KEY, TimeFloor
+from campus_agent.gate.now import keep
+from campus_agent.measure.burst.server import Limits, Responder, ResponderSettings, limits_of
 from campus_agent.measure.probe import Run
 from campus_agent.measure.probes import host
-from campus_agent.now import keep
-from campus_agent.page.house import House, NotNow
+from campus_agent.page.admission import House, NotNow
 from campus_agent.ship.correct import Known, corrected
 from campus_agent.ship.shipper import ESTIMATES_KEY
+from campus_agent.spool.known_time import BEHIND_KEY, FLOOR_KEY, TimeFloor
 from campus_agent.spool.spool import Spool, open_spool
+from campus_base.settings import ConfigurationError
 from campus_wire import records
-from campus_wire.settings import ConfigurationError
 from tests.agent.spool.test_full_disk import limit_pages, pages_of
 from tests.agent.spool.things import numbers, result
 from tests.flow.programs import ENVIRONMENT, logged, python, running, until
@@ -483,7 +483,7 @@ def test_a_slip_in_a_year_silences_no_school(tmp_path: Path, blackout: str, why:
         config_of(tmp_path, f'[timetable]\nblackout = ["{blackout}"]\n')
     config_of(tmp_path, "")
     body = b'{"agent":{"school":"s001"},"timetable":{"blackout":["%s"]}}' % blackout.encode()
-    with pytest.raises(central.Refused, match=why):
+    with pytest.raises(central.CentralConfigRefused, match=why):
         central.check(body, load_config(tmp_path / "agent.toml"), tmp_path / "agent.toml")
 
 
@@ -522,7 +522,7 @@ def test_every_address_without_ipv6_is_every_ipv4_address(monkeypatch: pytest.Mo
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
         return real(family, *more, **named)
 
-    monkeypatch.setattr("campus_agent.engine.server.socket.socket", refused)
+    monkeypatch.setattr("campus_agent.measure.burst.server.socket.socket", refused)
     responder = Responder(ResponderSettings("::", 0, b"key"))
     responder.start()
     monkeypatch.undo()
@@ -557,14 +557,21 @@ def test_an_odd_proc_costs_single_figures(tmp_path: Path, monkeypatch: pytest.Mo
 RESIDENT_DOES_WITHOUT = (
     *(
         "argparse",
-        "campus_agent.cli",
-        "campus_agent.check",
-        "campus_agent.enroll",
+        "campus_agent.cli.main",
+        "campus_agent.cli.named_files",
+        "campus_agent.cli.enroll",
         "campus_agent.doctor",
         "campus_agent.respond",
         "campus_agent.page",
     ),
-    *("campus_agent.engine.client", "campus_agent.engine.server", "ctypes", "difflib", "iperf3", "multiprocessing"),
+    *(
+        "campus_agent.measure.burst.client",
+        "campus_agent.measure.burst.server",
+        "ctypes",
+        "difflib",
+        "iperf3",
+        "multiprocessing",
+    ),
     *("psutil", "pysnmp", "scapy", "cryptography", "segno", "xml", "chinese_calendar", "typing_extensions"),
     *("unittest", "importlib.metadata"),
 )

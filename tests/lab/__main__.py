@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from campus_wire.language import Text, from_environment
+from campus_base.language import Text, from_environment
 from tests.lab.namespaces import permitted
 from tests.lab.school import BUREAU, LabSchool
 

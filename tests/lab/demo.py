@@ -19,9 +19,10 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from campus_wire.bandwidth import VERDICT_WORDS, Verdict
-from campus_wire.failures import FAILURE_WORDS, VALIDITY_WORDS, FailureKind, Validity
-from campus_wire.language import Language, Text, from_environment
+from campus_base.language import Language, Text, from_environment
+from campus_base.wire_words import FAILURE_WORDS, VALIDITY_WORDS, VERDICT_WORDS
+from campus_wire.bandwidth import Verdict
+from campus_wire.failures import FailureKind, Validity
 from tests.lab.namespaces import permitted
 from tests.lab.school import LabSchool, Room
 

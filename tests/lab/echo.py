@@ -6,7 +6,7 @@ import json
 import socket
 import sys
 
-from campus_agent.measure.icmp import Pinger
+from campus_agent.measure.link.icmp import Pinger
 
 
 async def main(host: str, count: int, interval_seconds: float) -> None:

@@ -29,7 +29,7 @@ GATEWAY_WAN, BUREAU = f"{WAN}1", f"{WAN}10"
 IPERF3_PORT, CAMPUS_PORT = 5201, 5301
 TEST_KEY = "lab-test-key-0123456789abcdef"
 ONE_MEASUREMENT = 0.03
-"""How far one rate may be off on a machine that runs everything at once; how exact the engine is, tests/agent/engine and the benchmark say."""
+"""How far one rate may be off on a machine that runs everything at once; how exact the engine is, tests/agent/measure/burst and the benchmark say."""
 
 
 @dataclass(frozen=True, slots=True)

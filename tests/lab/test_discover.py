@@ -75,7 +75,7 @@ def test_what_is_on_the_link(tmp_path: Path) -> None:
         assert done.returncode == 1
         script = (
             "import asyncio, sys; from datetime import UTC, datetime; from campus_wire.codec import encode_result\n"
-            "from campus_agent.discover.audit import audit\n"
+            "from campus_agent.measure.discover.audit import audit\n"
             "stamp = {'id': 'x', 'started_at': datetime.now(UTC), 'boot_id': 'b', 'monotonic_seconds': 1.0}\n"
             "print(encode_result(asyncio.run(audit('s001', stamp, 'lan'))).decode())"
         )
@@ -94,7 +94,7 @@ def test_without_the_capability_it_says_so(tmp_path: Path) -> None:
         assert done.returncode == 3
         assert "CAP_NET_RAW" in done.stderr
         script = (
-            "import asyncio; from datetime import UTC, datetime; from campus_agent.discover.audit import audit\n"
+            "import asyncio; from datetime import UTC, datetime; from campus_agent.measure.discover.audit import audit\n"
             "stamp = {'id': 'x', 'started_at': datetime.now(UTC), 'boot_id': 'b', 'monotonic_seconds': 1.0}\n"
             "print(asyncio.run(audit('s001', stamp, 'lan')).failure.kind)"
         )

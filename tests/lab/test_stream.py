@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.devices.peers import SOURCE
+from tests.agent.measure.equipment.peers import SOURCE
 from tests.lab.school import DEFAULT_ROOMS, LabSchool
 
 pytestmark = pytest.mark.lab
@@ -19,7 +19,7 @@ LOSSY = replace(
 )
 LISTEN = """
 import asyncio, json, sys
-from campus_agent.devices import stream
+from campus_agent.measure.equipment import stream
 stream.LISTEN_SECONDS = 6.0
 found = asyncio.run(stream.listen(sys.argv[1], None, None, sys.argv[2]))
 print(json.dumps([[one.media.kind, one.listener.packets, one.listener.loss_ratio, one.listener.jitter_seconds] for one in found.heard]))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.discover.frames import Offered, offered
+from campus_agent.measure.discover.frames import Offered, offered
 
 HEAD = bytes.fromhex("ffffffffffff 0200000000aa")
 TRANSACTION = 0x12345678
@@ -64,7 +64,7 @@ def test_a_tunnel_is_nobody_s_lan() -> None:
         subprocess.run(["ip", "-n", space, *arguments], check=True)
 
     def told(only: str) -> str:
-        code = f"from campus_agent.discover.links import NoLink, links\ntry: print(links({only}))\nexcept NoLink: print('none')"
+        code = f"from campus_agent.measure.discover.links import NoLink, links\ntry: print(links({only}))\nexcept NoLink: print('none')"
         command = ["ip", "netns", "exec", space, sys.executable, "-c", code]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 

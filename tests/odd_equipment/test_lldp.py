@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.discover.frames import Announced, announced
-from campus_agent.ports.find import ALIAS, HARDWARE_ADDRESS, INTERFACE_NAME, LOCAL, Tables, by_address, by_name
-from campus_agent.ports.speed import speed_of
+from campus_agent.measure.discover.frames import Announced, announced
+from campus_agent.measure.ports.find import ALIAS, HARDWARE_ADDRESS, INTERFACE_NAME, LOCAL, Tables, by_address, by_name
+from campus_agent.measure.ports.speed import speed_of
 
 MAC = "00:11:22:33:44:55"
 HEAD = bytes.fromhex("0180c200000e 00e0fc001122")

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.devices import onvif
-from campus_agent.devices.xmltree import Reader, XmlRefused, parse
-from campus_agent.measure.workers.tasks import DeviceSeen, DeviceSpec
-from tests.agent.devices.peers import server
-from tests.agent.devices.test_onvif import kinds, spec
-from tests.agent.devices.test_poll import polled
+from campus_agent.measure.equipment import onvif
+from campus_agent.measure.equipment.task import DeviceSeen, DeviceSpec
+from campus_agent.measure.equipment.xmltree import Reader, XmlRefused, parse
+from tests.agent.measure.equipment.peers import server
+from tests.agent.measure.equipment.test_onvif import kinds, spec
+from tests.agent.measure.equipment.test_poll import polled
 from tests.fakes.certificates import Authority
 from tests.fakes.onvif_camera import FakeCamera, fault, http, soap
 

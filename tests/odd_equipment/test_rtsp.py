@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.devices.sdp import base_of, describe
-from campus_agent.measure.workers.tasks import DeviceSeen, DeviceSpec
+from campus_agent.measure.equipment.sdp import base_of, describe
+from campus_agent.measure.equipment.task import DeviceSeen, DeviceSpec
 from campus_wire.failures import FailureKind
-from tests.agent.devices.peers import server
-from tests.agent.devices.test_poll import polled, secret
+from tests.agent.measure.equipment.peers import server
+from tests.agent.measure.equipment.test_poll import polled, secret
 from tests.fakes.rtsp_device import PICTURE, SESSION, SOUND, Asked, RtspDevice
 
 PASSWORD = "lesson-stream"

@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campus_agent.devices.profile import find_profile
-from campus_agent.devices.readings import Readings, read_snmp
-from campus_agent.devices.snmp import Access, Snmp
-from campus_agent.measure.workers.tasks import DeviceSeen, DeviceSpec
-from campus_agent.ports import mibs
-from campus_agent.ports.ask import ask
-from campus_agent.ports.reading import PortSeen, PortsTask, Wanted
+from campus_agent.measure.equipment.profile import find_profile
+from campus_agent.measure.equipment.readings import Readings, read_snmp
+from campus_agent.measure.equipment.snmp import Access, Snmp
+from campus_agent.measure.equipment.task import DeviceSeen, DeviceSpec
+from campus_agent.measure.ports import mibs
+from campus_agent.measure.ports.ask import ask
+from campus_agent.measure.ports.reading import PortSeen, PortsTask, Wanted
 from campus_wire.failures import FailureKind
-from tests.agent.devices.peers import snmpd, udp_server
-from tests.agent.devices.test_poll import polled, secret, v2c
-from tests.agent.ports.test_ask import MAC, arp, spec, switch
+from tests.agent.measure.equipment.peers import snmpd, udp_server
+from tests.agent.measure.equipment.test_poll import polled, secret, v2c
+from tests.agent.measure.ports.test_ask import MAC, arp, spec, switch
 from tests.fakes.snmp_agent import Answer, Oid, agent, number, objects, text, ticks
 
 UPTIME, DESCRIPTION = (1, 3, 6, 1, 2, 1, 1, 3, 0), (1, 3, 6, 1, 2, 1, 1, 1, 0)

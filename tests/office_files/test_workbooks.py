@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from campus_collector.domain.inventory import EMPTY, Classroom, Inventory, School
 from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.intake import read_file
-from campus_collector.inventory.model import EMPTY, Classroom, Inventory, School
 from campus_collector.inventory.read import Mistake
 from campus_collector.inventory.worker import Request, examine
 from tests.office_files.files import (

@@ -29,8 +29,8 @@ def test_the_wheel_holds_what_the_programs_read(wheel: Path) -> None:
     assert {
         "campus_collector/policy.toml",
         "campus_collector/store/migrations/sqlite/0001_spine.sql",
-        "campus_collector/web/templates/overview.html",
-        "campus_agent/devices/profiles/recorder-generic.toml",
+        "campus_collector/http/pages/templates/overview.html",
+        "campus_agent/measure/equipment/profiles/recorder-generic.toml",
         "campus_wire/py.typed",
     } <= names
     assert not [name for name in names if name.startswith(("tests/", "deploy/"))]

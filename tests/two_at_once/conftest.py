@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from campus_collector.service import Service, open_service
+from campus_collector.http.service import Service, open_service
 from tests.collector.conftest import world
 from tests.collector.world import World
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.cli import main
+from campus_collector.cli.main import main
 from campus_collector.store import backup as backups
 from campus_collector.store.backup import NoRoom, TooSlow, backup, restore
 from campus_collector.store.database import WAL_KEPT_BYTES, Database

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config import AgentConfig, load_config
+from campus_agent.config.model import AgentConfig, load_config
 from campus_agent.ship import chain
 from campus_agent.ship.chain import contradicts
 from campus_agent.status import in_words, read_status
@@ -82,7 +82,7 @@ def test_both_sides_say_that_the_chain_does_not_fit(
         assert spool.recall(chain.CHAIN_KEY, chain.Known).chain.sequence == 4
         assert spool.recall(chain.MISMATCH_KEY, chain.Mismatch) is None
     assert read_status(config)["chain"]["chain"]["sequence"] == 4
-    assert verify(world.service).findings == ()
+    assert verify(world.service.store, world.service.verdicts).findings == ()
     with sqlite3.connect(world.service.config.database) as database:
         database.execute("DROP TRIGGER result_is_not_removed")
         damage(database)
@@ -94,7 +94,10 @@ def test_both_sides_say_that_the_chain_does_not_fit(
     assert status["chain_mismatch"]["known"]["sequence"] == 4
     assert "the receipt was for 4 results" in " ".join(one["en"] for one in status["problems"])
     assert "结果链与回执不符" in in_words(status, "zh")
-    assert any("its gateway holds a receipt for result 4" in one.text.en for one in verify(world.service).findings)
+    assert any(
+        "its gateway holds a receipt for result 4" in one.text.en
+        for one in verify(world.service.store, world.service.verdicts).findings
+    )
     assert 'campus_chain_mismatch_timestamp_seconds{school="s001"}' in world.get("/metrics").body.decode()
     assert "与本端结果链" in world.get("/fleet?lang=zh").body.decode()
 

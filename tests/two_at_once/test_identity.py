@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.ingest.tokens import token_hash
-from campus_collector.store.interface import Agent, Batch, Principal, Valid
+from campus_collector.domain.records import Agent, Batch, Principal, Valid
+from campus_collector.domain.tokens import token_hash
 from campus_collector.store.sqlite import SqliteStore
 from campus_wire.codec import encode_result
 from campus_wire.failures import Validity

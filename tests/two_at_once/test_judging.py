@@ -4,10 +4,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+from campus_collector.domain.records import Batch, Principal, Valid
+from campus_collector.http.service import Service
 from campus_collector.judge.month import Month
-from campus_collector.service import Service
-from campus_collector.store.interface import Batch, Principal, Valid
-from campus_collector.verdicts import Verdicts
+from campus_collector.judge.service import Verdicts
 from campus_collector.verifying import verify
 from campus_wire.bandwidth import Verdict
 from campus_wire.codec import encode_result
@@ -102,13 +102,12 @@ def test_a_report_says_of_when_it_is(world: World) -> None:
 
 def test_a_month_is_closed_on_everything_that_has_come(world: World, other: Service) -> None:
     """The command closes while the collector that serves is in the middle of its work."""
-    from campus_collector.report.book import Book
 
     october = november(world.service.verdicts).before()
     results = [throughput(at=at.replace(month=10)) for at in days(6, 2)]
     world.send(*results)
     with Halted(world.service.verdicts):
-        figures = Book(other).figures(october)
+        figures = other.reports.figures(october)
     assert [one.count.met for one in figures.targets if one.target == "classroom_bandwidth"] == [1]
 
 
@@ -144,7 +143,9 @@ def test_two_programs_that_judge_at_once_agree(world: World, other: Service) -> 
         for one in [both.submit(go_on, number) for number in range(2)]:
             one.result(120)
     assert found(world.service.verdicts) == found(other.verdicts) == (Verdict.MET, 48)
-    assert verify(world.service).findings == (), "no evidence of an older look was kept over a newer one"
+    assert verify(world.service.store, world.service.verdicts).findings == (), (
+        "no evidence of an older look was kept over a newer one"
+    )
 
 
 def test_an_hour_that_was_judged_by_another_program_is_not_overwritten(world: World, other: Service) -> None:
@@ -160,4 +161,4 @@ def test_an_hour_that_was_judged_by_another_program_is_not_overwritten(world: Wo
     world.send(throughput(at=at))  # one arrival again, as when the first one looked
     assert not evidence.keep("s001", rows, waiting) or evidence.unjudged("s001")
     assert found(world.service.verdicts)[1] == 3
-    assert verify(world.service).findings == ()
+    assert verify(world.service.store, world.service.verdicts).findings == ()

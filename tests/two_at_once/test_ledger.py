@@ -12,12 +12,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from campus_collector.ledger.problem import Problem
-from campus_collector.ledger.routes import work_on
-from campus_collector.service import Service, open_service
-from campus_collector.store.interface import Person, StoreBusy
+from campus_collector.domain.problem import Problem
+from campus_collector.domain.records import Person
+from campus_collector.http.api.problems import work_on
+from campus_collector.http.service import Service, open_service
+from campus_collector.store.errors import StoreBusy
 from campus_collector.verifying import verify
-from tests.collector.ledger.test_book import MONDAY, evening, school, send, week
+from tests.collector.ledger.test_service import MONDAY, evening, school, send, week
 from tests.collector.world import World
 from tests.flow.programs import ENVIRONMENT, python
 
@@ -118,7 +119,7 @@ def test_two_commands_at_once(school: World) -> None:
     assert said[0] == said[1]
     open_ones = [(one.target, one.subject) for one in school.service.store.ledger.problems()]
     assert len(open_ones) == len(set(open_ones)) > 0
-    assert verify(school.service).findings == ()
+    assert verify(school.service.store, school.service.verdicts).findings == ()
 
 
 KILLED = """
@@ -126,7 +127,7 @@ import os, signal, sys
 from datetime import date
 from pathlib import Path
 from campus_collector.config import load_config
-from campus_collector.service import open_service
+from campus_collector.http.service import open_service
 
 service = open_service(load_config(None, Path(sys.argv[1])))
 keep = service.store.ledger.put_days

@@ -42,7 +42,7 @@ def test_an_older_database_is_not_taken_for_a_copy_without_its_log(tmp_path: Pat
     older(tmp_path / "campus.db", "0008_z")
     with collector(tmp_path) as world:
         world.send(throughput())
-        assert verify(world.service).findings == ()
+        assert verify(world.service.store, world.service.verdicts).findings == ()
 
 
 def test_results_of_before_the_chain_are_counted_when_it_is_brought_forward(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_results_of_before_the_chain_are_counted_when_it_is_brought_forward(tmp_
             row = ("s001", "c101", "latency", number, f"old-{number}", b"{}")
             database.execute("INSERT INTO result VALUES (?, ?, ?, ?, ?, ?)", row)
     with collector(tmp_path) as world:
-        found = verify(world.service)
+        found = verify(world.service.store, world.service.verdicts)
         assert (found.unsealed, found.findings) == (2, ())
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from campus_collector.ingest.tokens import new_token, token_hash
-from campus_collector.store.interface import Principal
+from campus_collector.domain.records import Principal
+from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.verifying import verify
 from campus_wire.records import ChainHead, ThroughputResult
 from tests.collector.world import AT, World, collector, envelope, throughput
@@ -51,7 +51,7 @@ def head(receipt: dict[str, Any]) -> ChainHead:
 
 
 def findings(world: World) -> list[str]:
-    return [finding.text.en for finding in verify(world.service).findings]
+    return [finding.text.en for finding in verify(world.service.store, world.service.verdicts).findings]
 
 
 def test_another_program_that_closes_the_file_after_a_crash_is_blamed_until_receipts_show_that_nothing_is_missing(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from campus_collector.domain.records import Change
 from campus_collector.store.database import Database, Refused
-from campus_collector.store.interface import Change, StoreBusy, StoreUnavailable
+from campus_collector.store.errors import StoreBusy, StoreUnavailable
 from tests.collector.world import World, throughput
 
 

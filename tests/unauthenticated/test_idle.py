@@ -15,11 +15,11 @@ from time import monotonic
 
 import pytest
 
-from campus_collector import listener as connections
-from campus_collector.app import listen, make_server
 from campus_collector.config import load_config
-from campus_collector.listener import raise_file_limit
-from campus_collector.service import open_service
+from campus_collector.http import listener as connections
+from campus_collector.http.app import listen, make_server
+from campus_collector.http.listener import raise_file_limit
+from campus_collector.http.service import open_service
 from campus_collector.tls import served
 from campus_collector.tls.authority import make_authority, renew
 from tests.unauthenticated.raw import ask, connect, get

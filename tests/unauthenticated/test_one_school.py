@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from campus_collector.cli import main
-from campus_collector.ingest.admission import MAX_OF_ONE_SCHOOL
-from campus_collector.store.interface import Batch, Principal, Quotas, Valid
+from campus_collector.cli.main import main
+from campus_collector.domain.records import Batch, Principal, Quotas, Valid
+from campus_collector.http.api.admission import MAX_OF_ONE_SCHOOL
 from campus_collector.store.sqlite import MAX_QUARANTINE_OF_SCHOOL, SqliteStore
 from campus_wire.codec import compress, decode_result, encode_result
 from campus_wire.failures import Validity
@@ -85,19 +85,19 @@ def test_what_an_earlier_version_stored_stops_nobody(world: World) -> None:
 
 @pytest.mark.parametrize("where", ["of_subject", "of_agent", "of_verdicts"])
 def test_a_sampler_that_raises_loses_its_own_lines(world: World, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    from campus_collector.export import fleet
+    from campus_collector.export import samplers
 
     other = world.issue_token("s002")
     world.send(throughput())
     assert world.post(envelope(throughput(school="s002"), agent_id="s002"), other).status == 200
-    real = getattr(fleet, where)
+    real = getattr(samplers, where)
 
     def broken(first: object, *more: object) -> object:
         if "s001" in repr(first):
             raise TypeError("one value of one school")
         return real(first, *more)
 
-    monkeypatch.setattr(fleet, where, broken)
+    monkeypatch.setattr(samplers, where, broken)
     text = world.get("/metrics").body.decode()
     assert 'campus_agent_up{school="s002"} 1.0' in text
     assert 'campus_classroom_line_rate_bits_per_second{classroom="c101",direction="down",school="s002"' in text

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.people.passwords import hash_of
-from campus_collector.store.interface import Person
+from campus_collector.domain.records import Person
+from campus_collector.http.auth.passwords import hash_of
 from tests.collector.world import World, collector, throughput
 
 ROOT = "/campus"

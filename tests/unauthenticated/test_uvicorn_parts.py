@@ -9,7 +9,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from campus_collector.listener import Connection, Server
+from campus_collector.http.listener import Connection, Server
 
 METHODS = (
     "data_received",
@@ -22,7 +22,7 @@ METHODS = (
 
 
 def absent(part: str) -> str:
-    return f"uvicorn {uvicorn.__version__} has no {part}: adapt campus_collector.listener, or bound uvicorn in pyproject.toml"
+    return f"uvicorn {uvicorn.__version__} has no {part}: adapt campus_collector.http.listener, or bound uvicorn in pyproject.toml"
 
 
 @pytest.mark.parametrize("name", METHODS)

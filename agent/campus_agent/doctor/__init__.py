@@ -2,8 +2,8 @@
 
 import asyncio
 
-from campus_agent.config import AgentConfig
-from campus_agent.doctor.bureau import look_at_bureau
+from campus_agent.config.model import AgentConfig
+from campus_agent.doctor.collector import look_at_bureau
 from campus_agent.doctor.findings import Finding, in_words
 from campus_agent.doctor.gateway import look_at_gateway
 from campus_agent.doctor.school import devices, endpoint, endpoints, service

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from campus_wire.language import Language, Text
-from campus_wire.settings import SecretError, read_secret
+from campus_base.language import Language, Text
+from campus_base.settings import SecretError, read_secret
 
 CLOCK_REMEDY = Text(
     "set the clock: timedatectl set-ntp true, or date -s '2026-01-31 08:00'",

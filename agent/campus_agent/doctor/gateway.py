@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from campus_agent.config import AgentConfig
+from campus_agent.config.model import AgentConfig
 from campus_agent.doctor.findings import CLOCK_REMEDY, Finding, secret
 from campus_agent.doctor.school import endpoints
+from campus_agent.measure.subjects import costs
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.jobs import jobs_of
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.schema import VERSION as SPOOL_VERSION
 from campus_agent.spool.spool import open_spool
-from campus_agent.subjects import costs
-from campus_wire.files import make_folder
-from campus_wire.language import Text
+from campus_base.files import make_folder
+from campus_base.language import Text
 from campus_wire.version import VERSION
 
 MINIMUM_FREE_BYTES = 200_000_000

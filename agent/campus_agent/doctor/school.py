@@ -4,15 +4,16 @@ import asyncio
 import contextlib
 import socket
 
-from campus_agent.config import AgentConfig, Endpoint, Service
+from campus_agent.config.model import AgentConfig, Endpoint, Service
 from campus_agent.doctor.findings import CLOCK_REMEDY, Finding
-from campus_agent.measure.connecting import reachable
-from campus_agent.measure.icmp import Pinger
+from campus_agent.measure.link.connect import reachable
+from campus_agent.measure.link.icmp import Pinger
 from campus_agent.measure.probe import ProbeFailed, Run
 from campus_agent.measure.probes import service as request
 from campus_agent.measure.rooms import poll
-from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS, VALIDITY_WORDS, Validity
-from campus_wire.language import Text
+from campus_base.language import Text
+from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS, VALIDITY_WORDS
+from campus_wire.failures import Validity
 
 
 async def endpoint(one: Endpoint) -> list[Finding]:

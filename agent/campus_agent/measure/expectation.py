@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
 
-from campus_agent.config import Expectation
+from campus_agent.config.model import Expectation
 from campus_agent.measure.page_target import page_leads_to
 from campus_wire.failures import Failure, FailureKind, Operation
 

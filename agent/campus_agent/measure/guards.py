@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
-from campus_agent.engine.waiting import Waiting
+from campus_agent.measure.link.waiting import Waiting
 from campus_agent.measure.throughput_settings import Settings
 from campus_wire.bandwidth import line_rate_of, reaches
 from campus_wire.encapsulation import Encapsulation

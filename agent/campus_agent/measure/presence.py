@@ -9,11 +9,11 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from campus_agent.measure.connecting import connect
 from campus_agent.measure.errors import failure_of
-from campus_agent.measure.icmp import Pinger
+from campus_agent.measure.link.connect import connect
+from campus_agent.measure.link.icmp import Pinger
+from campus_agent.measure.link.resolve import Address, resolve_all
 from campus_agent.measure.probe import ProbeFailed
-from campus_agent.measure.resolve import Address, resolve_all
 from campus_wire.failures import Failure, FailureKind, Operation
 
 LOOK_SECONDS = 1.5

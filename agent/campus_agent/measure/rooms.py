@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from campus_agent.config import NETWORK_ROOM, Device
+from campus_agent.config.model import NETWORK_ROOM, Device
+from campus_agent.measure.equipment.task import DevicesAnswer, DeviceSeen, DeviceSpec, DevicesTask
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.worker import run_worker
-from campus_agent.measure.workers.tasks import DevicesAnswer, DeviceSeen, DeviceSpec, DevicesTask
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import DeviceRecord, DeviceResult, RoomRecord, RoomResult
 
@@ -35,7 +35,7 @@ async def poll(
     ]
     task = DevicesTask(specs, str(profile_dir) if profile_dir else None, time_zone)
     try:
-        body = await run_worker("devices", task, deadline_seconds(len(specs)))
+        body = await run_worker("equipment", task, deadline_seconds(len(specs)))
     except ProbeFailed as failed:
         return [DeviceSeen(one.id, up=False, failure=failed.failure) for one in specs]
     except TimeoutError:

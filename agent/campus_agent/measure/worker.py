@@ -17,18 +17,18 @@ from typing import Any
 import msgspec
 
 from campus_agent.measure.probe import ProbeFailed
-from campus_agent.measure.workers.tasks import TASKS
 from campus_wire.failures import Failure, FailureKind, Operation
 
 log = logging.getLogger(__name__)
 
 WORKERS = {
-    "iperf3": "campus_agent.measure.workers.iperf3",
-    "campus": "campus_agent.measure.workers.campus",
-    "devices": "campus_agent.measure.workers.devices",
-    "ports": "campus_agent.measure.workers.ports",
-    "discover": "campus_agent.measure.workers.discover",
+    "iperf3": "campus_agent.measure.iperf3.worker",
+    "burst": "campus_agent.measure.burst.worker",
+    "equipment": "campus_agent.measure.equipment.worker",
+    "ports": "campus_agent.measure.ports.worker",
+    "discover": "campus_agent.measure.discover.worker",
 }
+"""Started by name, so that the resident agent never imports them. Each has `Task`, the type of its task, and `work(task, progress)`."""
 LAST_WORDS_SECONDS, LAST_WORDS_BYTES, LAST_LINE_LETTERS = 1.0, 8192, 250
 MAX_LINE_BYTES = 8 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -124,7 +124,7 @@ def serve(name: str) -> None:
     from importlib import import_module
 
     module = import_module(WORKERS[name])
-    task = msgspec.json.decode(sys.stdin.buffer.read(), type=TASKS[name])
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=module.Task)
     try:
         say(result=module.work(task, lambda progress: say(progress=progress)))
     except ProbeFailed as failed:

@@ -7,8 +7,8 @@ import signal
 import threading
 from typing import Any
 
-from campus_agent.config import AgentConfig
-from campus_agent.page.house import House
+from campus_agent.config.model import AgentConfig
+from campus_agent.page.admission import House
 from campus_agent.page.server import PageServer
 
 log = logging.getLogger(__name__)

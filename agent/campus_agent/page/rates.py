@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from statistics import median, quantiles
 from typing import NamedTuple
 
-from campus_agent.engine.steady import steady_rate
-from campus_agent.measure.delays import latency_record
+from campus_agent.measure.link.rtt import latency_record
+from campus_agent.measure.link.steady import steady_rate
 from campus_wire.encapsulation import Encapsulation
 from campus_wire.records import DirectionRecord, Interval, LatencyRecord
 
@@ -59,7 +59,7 @@ def direction(looks: Sequence[Look], warmup_seconds: float, octets_on_wire: int)
 def rate_while_full(looks: Sequence[Look], warmup_seconds: float, path: Encapsulation) -> float | None:
     """The line rate, in bits per second, of those moments in which the line was full; None: there is no telling which.
 
-    For a load during which the gateway waited for a processor now and then (see `campus_agent.engine.steady`).
+    For a load during which the gateway waited for a processor now and then (see `campus_agent.measure.link.steady`).
     """
     window = _after_warmup(looks, warmup_seconds)
     segments = window[-1].segments - window[0].segments if window else 0

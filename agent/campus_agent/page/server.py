@@ -23,14 +23,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from campus_agent.engine.server import has_ipv6
-from campus_agent.page.house import PATIENCE_SECONDS, WHY, House, NotNow
-from campus_agent.page.trial import LOAD_SECONDS, WHOLE_SECONDS, Trial
+from campus_agent.measure.burst.server import has_ipv6
+from campus_agent.page.admission import PATIENCE_SECONDS, WHY, House, NotNow
+from campus_agent.page.browser_test import LOAD_SECONDS, WHOLE_SECONDS, Trial
 from campus_agent.page.view import classroom_page, codes_page
+from campus_base.language import Language
 from campus_wire.bandwidth import line_rate_of, verdict_of_record
 from campus_wire.digits import ascii_integer
 from campus_wire.failures import Validity
-from campus_wire.language import Language
 from campus_wire.records import InspectionResult, Rate, Seconds, ThroughputRecord
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from campus_agent.config import Endpoint
-from campus_wire.language import Language, Text
+from campus_agent.config.model import Endpoint
+from campus_base.language import Language, Text
 
 WORDS: dict[str, Text] = {
     "title": Text("Classroom network test", "班级网络测速"),

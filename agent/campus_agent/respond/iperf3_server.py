@@ -13,7 +13,7 @@ import time
 
 import psutil
 
-from campus_agent.engine.urgency import urgent
+from campus_agent.measure.link.urgency import urgent
 from campus_agent.measure.worker import die_with
 
 MAX_TEST_SECONDS = 90.0

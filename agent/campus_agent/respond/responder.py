@@ -12,7 +12,7 @@ from typing import Any
 
 from campus_agent.measure.worker import last_line
 from campus_agent.respond.iperf3_server import EXIT_BROKEN
-from campus_wire.settings import read_secret
+from campus_base.settings import read_secret
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ async def respond(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     jobs: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
     if settings.port:
-        from campus_agent.engine.server import Limits, ResponderSettings, limits_of, serve
+        from campus_agent.measure.burst.server import Limits, ResponderSettings, limits_of, serve
 
         key = read_secret(settings.test_key_file).reveal().encode() if settings.test_key_file else None
         capacity = settings.capacity_bits_per_second

@@ -10,9 +10,9 @@ from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
-from campus_agent.config import AgentConfig, Period, Timetable
+from campus_agent.config.model import AgentConfig, Period, Timetable
 from campus_agent.schedule.terms import NO_TERMS, Terms, terms_of
-from campus_wire.language import Text
+from campus_base.language import Text
 
 _SATURDAY = 5
 

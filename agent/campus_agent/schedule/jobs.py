@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal
 from zlib import crc32
 
-from campus_agent.config import AgentConfig
+from campus_agent.config.model import AgentConfig
 
 Lane = Literal["load", "light"]
 Kind = Literal["throughput", "reference", "latency", "host", "service", "devices", "network"]

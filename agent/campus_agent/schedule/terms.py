@@ -8,9 +8,9 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
-from campus_agent.config import AgentConfig, DayRange, Period, read_days, read_periods
-from campus_wire.language import Text
-from campus_wire.settings import ConfigurationError, Mistake, Table, load
+from campus_agent.config.model import AgentConfig, DayRange, Period, read_days, read_periods
+from campus_base.language import Text
+from campus_base.settings import ConfigurationError, Mistake, Table, load
 
 PUBLIC_CALENDARS = ("china", "none")
 LONGEST_SPAN_DAYS = 366

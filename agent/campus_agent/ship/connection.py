@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from time import monotonic
 from urllib.parse import urlsplit
 
-from campus_agent.config import Collector
+from campus_agent.config.model import Collector
 from campus_agent.measure.clock_check import clock_fault, refused_for_its_dates, their_time
-from campus_agent.measure.connecting import connect_here
 from campus_agent.measure.errors import failure_of
+from campus_agent.measure.link.connect import connect_here
 from campus_agent.ship.timed import TimedSocket
+from campus_base.settings import read_secret
 from campus_wire.digits import ascii_integer
 from campus_wire.failures import Failure, FailureKind, Operation
-from campus_wire.settings import read_secret
 
 CONNECT_TIMEOUT_SECONDS = 15.0
 """For TCP, and again for the TLS handshake."""

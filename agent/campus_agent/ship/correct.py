@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from campus_agent.clock import (
+from campus_agent.clock.clock import (
     NOTICEABLE_SECONDS,
     Corrected,
     Estimate,
@@ -14,7 +14,7 @@ from campus_agent.clock import (
     of_boot,
     start_without_clock,
 )
-from campus_agent.known_time import TimeFloor, is_before_floor
+from campus_agent.spool.known_time import TimeFloor, is_before_floor
 from campus_agent.spool.spool import Entry
 from campus_wire.failures import Validity
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from campus_agent.config import Collector
+from campus_agent.config.model import Collector
 from campus_agent.ship.connection import Connection
-from campus_wire.files import sync_folder
+from campus_base.files import sync_folder
 from campus_wire.records import Rotated
 
 PATH = "/v1/token"

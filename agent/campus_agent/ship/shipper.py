@@ -14,7 +14,7 @@ from time import monotonic
 
 import msgspec
 
-from campus_agent.clock import (
+from campus_agent.clock.clock import (
     Clock,
     Estimate,
     estimate_from_exchange,
@@ -24,14 +24,14 @@ from campus_agent.clock import (
     with_learnt,
     worth_storing,
 )
-from campus_agent.config import Collector
-from campus_agent.known_time import boots_behind
+from campus_agent.config.model import Collector
 from campus_agent.ship import chain
 from campus_agent.ship.backoff import http_date, retry_after_seconds, wait_seconds
 from campus_agent.ship.connection import Answer, Connection, ShipFailed
 from campus_agent.ship.correct import Known, corrected
 from campus_agent.ship.decide import HOPELESS, Accepted, Later, Reason, TooBig, decide
 from campus_agent.spool.errors import SpoolError
+from campus_agent.spool.known_time import boots_behind
 from campus_agent.spool.spool import Entry, Spool
 from campus_wire import SCHEMA_VERSION
 from campus_wire.codec import compress, encode_envelope

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from campus_agent.config import Collector
+from campus_agent.config.model import Collector
 from campus_agent.ship.connection import Connection, ShipFailed
+from campus_base.wire_words import FAILURE_WORDS
 from campus_wire.codec import compress
-from campus_wire.failures import FAILURE_WORDS
 from campus_wire.records import Problem, Slot, SlotRequest
 
 PATH = "/v1/slots"

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from campus_agent.spool import content, files, lock, schema
 from campus_agent.spool.errors import SpoolError, SpoolUnusable, explained, is_damage, may_be_damage
-from campus_agent.spool.rescue import rescue
-from campus_wire.language import Text
+from campus_agent.spool.salvage import rescue
+from campus_base.language import Text
 
 log = logging.getLogger(__name__)
 

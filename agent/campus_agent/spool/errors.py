@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from campus_wire.language import Language, Text
+from campus_base.language import Language, Text
 
 _FULL = Text(
     "{place}: the disk is full; free some space: new results cannot be kept, spooled ones are safe",

@@ -7,8 +7,8 @@ import stat
 from pathlib import Path
 
 from campus_agent.spool.errors import NoSpool, SpoolUnusable
-from campus_wire.files import follow_owner, make_folder
-from campus_wire.language import Text
+from campus_base.files import follow_owner, make_folder
+from campus_base.language import Text
 
 NAME = "spool.db"
 _DAMAGED = f"{NAME}.damaged-"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from campus_agent.spool.errors import AlreadyRunning, SpoolUnusable
 from campus_agent.spool.files import prepare_file
-from campus_wire.language import Text
+from campus_base.language import Text
 
 NAME = "agent.lock"
 

@@ -19,12 +19,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from campus_agent import config
+from campus_agent.config.model import Spool as SpoolLimits
 from campus_agent.spool import counters, files, spent
 from campus_agent.spool.database import Database, Role
 from campus_agent.spool.errors import SpoolError, SpoolFull
 from campus_agent.spool.sound import encode_sound
-from campus_wire.language import Text
+from campus_base.language import Text
 from campus_wire.records import AnyResult, Segment
 
 T = TypeVar("T")
@@ -79,15 +79,15 @@ class Label(msgspec.Struct):
     validity: str = ""
 
 
-def open_spool(state_dir: Path, limits: config.Spool | None = None, role: Role = "owner") -> "Spool":
+def open_spool(state_dir: Path, limits: SpoolLimits | None = None, role: Role = "owner") -> "Spool":
     """The spool of a state folder. Raises AlreadyRunning, NoSpool or SpoolUnusable, each one clear sentence."""
-    return Spool(Database(state_dir, role), limits or config.Spool())
+    return Spool(Database(state_dir, role), limits or SpoolLimits())
 
 
 class Spool:
     """The open spool. Thread-safe."""
 
-    def __init__(self, database: Database, limits: config.Spool) -> None:
+    def __init__(self, database: Database, limits: SpoolLimits) -> None:
         """Use `open_spool`."""
         self._database = database
         self._limits = limits

@@ -6,12 +6,12 @@ from typing import TypeVar
 
 import msgspec
 
+from campus_base.text import printable_line
+from campus_collector.domain.records import Bad, Valid
 from campus_collector.ingest.reasons import without_patterns
-from campus_collector.store.interface import Bad, Valid
 from campus_wire.codec import WireError, decode_result
 from campus_wire.failures import Validity
 from campus_wire.records import AgentState, Announcement, AnyResult, Quarantined, says_nothing
-from campus_wire.text import printable_line
 
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 EARLIEST_CLOCK, LATEST_CLOCK = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)

@@ -2,8 +2,8 @@
 
 import re
 
+from campus_base.language import Text
 from campus_wire.ids import ID_PATTERN
-from campus_wire.language import Text
 from campus_wire.records import READING_PATTERN, RESULT_ID_PATTERN, SHA256_PATTERN
 
 PATTERN_WORDS = {

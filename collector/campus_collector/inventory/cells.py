@@ -3,7 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 
-from campus_wire.language import Text
+from campus_base.language import Text
 
 MAX_CELL_CHARACTERS = 2_000
 _BREAKS = frozenset("\t\n\v\f\r\x85\u2028\u2029")

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from campus_base.language import Language, Text
+from campus_base.terminal import escape_cell
+from campus_collector.domain.inventory import Inventory
 from campus_collector.inventory.headings import SHEETS
-from campus_collector.inventory.model import Inventory
-from campus_wire.language import Language, Text
-from campus_wire.terminal import escape_cell
 
 What = Literal["added", "changed", "removed"]
 WHAT_WORDS: dict[What, Text] = {

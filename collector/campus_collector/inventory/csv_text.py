@@ -5,11 +5,11 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 
+from campus_base.language import Text
 from campus_collector.inventory.cells import BEYOND_REPAIR, AnyCell, Cell, error_value, is_empty, tidy
 from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.package import encoding_of
 from campus_collector.inventory.workbook import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Rows, too_much
-from campus_wire.language import Text
 
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")

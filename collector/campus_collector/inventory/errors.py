@@ -1,7 +1,7 @@
 """The refusal of a whole file, in the reader's language."""
 
-from campus_wire.language import Language, Text
-from campus_wire.terminal import escape_cell
+from campus_base.language import Language, Text
+from campus_base.terminal import escape_cell
 
 
 class Unreadable(Exception):

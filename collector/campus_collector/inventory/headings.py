@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from campus_wire.language import Text
+from campus_base.language import Text
 
 Kind = Literal["id", "text", "reason", "flag", "port", "host", "url", "periods", "days", "statuses", "passage"]
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from campus_collector.domain.inventory import Inventory
+from campus_collector.domain.problem import Event
 from campus_collector.inventory.changes import RowChange, counted
-from campus_collector.inventory.model import Inventory
 from campus_collector.inventory.read import Mistake
 from campus_collector.inventory.sources import files_in
 from campus_collector.inventory.worker import Request, examine_apart
-from campus_collector.ledger.problem import Event
 from campus_collector.store.interface import Store
 
 

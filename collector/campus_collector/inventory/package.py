@@ -5,8 +5,8 @@ import posixpath
 import zipfile
 from collections.abc import Iterator
 
+from campus_base.language import Text
 from campus_collector.inventory.errors import Unreadable
-from campus_wire.language import Text
 
 MAX_ENTRIES = 2_000
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024

@@ -9,18 +9,18 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
-from campus_collector.days import days_in
+from campus_base.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
+from campus_base.hosts import is_host
+from campus_base.language import Language, Text
+from campus_base.terminal import escape_cell
+from campus_collector.domain.days import days_in
+from campus_collector.domain.inventory import EMPTY, Classroom, Device, Inventory, School, Service, Timetable
 from campus_collector.inventory.cells import BEYOND_REPAIR, AnyCell, Cell, is_empty, text_of
 from campus_collector.inventory.exemptions import is_none, lacks_a_reason
 from campus_collector.inventory.headings import SHEETS, Column, Kind
-from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, Timetable
 from campus_collector.inventory.sources import RawSheet
-from campus_wire.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
 from campus_wire.digits import NARROW, ascii_integer
-from campus_wire.hosts import is_host
 from campus_wire.ids import is_id
-from campus_wire.language import Language, Text
-from campus_wire.terminal import escape_cell
 
 YES = frozenset({"1", "是", "yes", "y", "true", "有", "√"})
 NO = frozenset({"0", "否", "no", "n", "false", "无", "×", ""})

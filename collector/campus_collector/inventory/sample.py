@@ -3,7 +3,7 @@
 from itertools import product
 from random import Random
 
-from campus_collector.inventory.model import Classroom, Device, Inventory, School, Service, Timetable
+from campus_collector.domain.inventory import Classroom, Device, Inventory, School, Service, Timetable
 
 TOWN_FIRST = "柳青松竹梅兰云霞石溪桥湖泉岭川原"
 TOWN_LAST = ("河", "山", "林", "泉", "桥", "湾", "坡", "田")

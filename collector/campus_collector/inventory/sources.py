@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from campus_collector.file_kind import why_no_file
+from campus_base.file_kind import why_no_file
+from campus_base.language import Text
 from campus_collector.inventory.cells import is_empty, text_of
 from campus_collector.inventory.csv_text import csv_rows, is_text
 from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.headings import SHEETS, Sheet
 from campus_collector.inventory.package import Package, too_large
 from campus_collector.inventory.workbook import Rows, Workbook
-from campus_wire.language import Text
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_FILES = 100

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from xml.parsers import expat
 
+from campus_base.language import Text
 from campus_collector.inventory.cells import A_DATE, UNCALCULATED, AnyCell, Cell, error_value, is_empty, tidy
 from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.number_format import BUILT_IN, GENERAL, MAX_FORMAT_CHARACTERS, numeric_cell
 from campus_collector.inventory.package import Package, damaged
-from campus_wire.language import Text
 
 MAX_ROWS = 300_000
 MAX_COLUMNS = 200

@@ -11,12 +11,12 @@ import threading
 
 import msgspec
 
+from campus_base.language import Text
+from campus_collector.domain.inventory import Inventory
 from campus_collector.inventory.errors import Unreadable
-from campus_collector.inventory.model import Inventory
 from campus_collector.inventory.package import damaged
 from campus_collector.inventory.read import Mistake, read
 from campus_collector.inventory.sources import sheets_of_files
-from campus_wire.language import Text
 
 MAX_MEMORY_BYTES = 1024 * 1024 * 1024
 MAX_CPU_SECONDS = 60

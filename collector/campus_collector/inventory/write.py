@@ -5,10 +5,10 @@ import io
 from pathlib import Path
 from typing import Any
 
+from campus_base.language import Language
+from campus_base.text import printable_line
+from campus_collector.domain.inventory import Inventory
 from campus_collector.inventory.headings import SHEETS, Sheet
-from campus_collector.inventory.model import Inventory
-from campus_wire.language import Language
-from campus_wire.text import printable_line
 
 
 def rows_of(inventory: Inventory, sheet: str) -> list[tuple[str, ...]]:

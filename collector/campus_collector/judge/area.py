@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from campus_base.figures import megabits_short
+from campus_base.language import Text
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_wire.bandwidth import Verdict
-from campus_wire.language import Text
-from campus_wire.shown import megabits_short
 
 LEAST_SUBJECTS = 2
 SHARE = 0.8

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from campus_base.figures import megabits_short
+from campus_base.language import Text
+from campus_base.wire_words import FAILURE_WORDS
 from campus_collector.judge.evidence import Evidence
 from campus_collector.judge.policy import Target
 from campus_wire.bandwidth import Verdict
-from campus_wire.failures import FAILURE_WORDS, FailureKind, Operation, Validity
-from campus_wire.language import Text
-from campus_wire.shown import megabits_short
+from campus_wire.failures import FailureKind, Operation, Validity
 
 ENDPOINT_AWAY = frozenset({FailureKind.HOST_UNREACHABLE, FailureKind.TIMEOUT, FailureKind.NETWORK_UNREACHABLE})
 FLAT_SPREAD = 0.03

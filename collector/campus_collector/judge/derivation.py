@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from campus_base.figures import megabits, milliseconds, percent, percent_as_written, rounded
+from campus_base.language import Language, Text
+from campus_base.terminal import escape_cell
+from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.day import DayEvidence
 from campus_collector.judge.evidence import Evidence
@@ -13,12 +17,9 @@ from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_WORDS, Policy, Target
 from campus_collector.judge.rules import Observation, has_trusted_time, observe
 from campus_collector.judge.verdict import About, SubjectVerdict
-from campus_wire.bandwidth import VERDICT_WORDS, Verdict
-from campus_wire.failures import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, FailureKind
-from campus_wire.language import Language, Text
+from campus_wire.bandwidth import Verdict
+from campus_wire.failures import FailureKind
 from campus_wire.records import AnyResult, DirectionRecord, RoomResult, ServiceRecord, ServiceResult, ThroughputResult
-from campus_wire.shown import megabits, milliseconds, percent, percent_as_written, rounded
-from campus_wire.terminal import escape_cell
 
 
 @dataclass(frozen=True, slots=True)

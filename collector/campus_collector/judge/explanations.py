@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from campus_wire.language import Text
+from campus_base.language import Text
 
 Unit = Literal["school", "carrier", "integrator", "platform", "bureau"]
 UNIT_WORDS: dict[str, Text] = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from campus_wire.language import Text
+from campus_base.language import Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
-from campus_collector.days import FIRST_DAY, LAST_DAY, MAX_EXEMPTION_DAYS, MAX_PLANNED_DAYS, days_in
+from campus_base.language import Text
+from campus_base.settings import ConfigurationError, Mistake, Table
+from campus_collector.domain.days import FIRST_DAY, LAST_DAY, MAX_EXEMPTION_DAYS, MAX_PLANNED_DAYS, days_in
 from campus_collector.judge.workdays import is_workday
 from campus_wire.ids import ID_PATTERN
-from campus_wire.language import Text
-from campus_wire.settings import ConfigurationError, Mistake, Table
 
 TargetName = Literal["classroom_bandwidth", "uplink_bandwidth", "recording_room", "live_class", "platform_access"]
 TARGET_NAMES: tuple[TargetName, ...] = (

@@ -3,14 +3,14 @@
 import unicodedata
 from collections.abc import Sequence
 
+from campus_base.figures import percent, percent_as_written
+from campus_base.language import Language, Text
+from campus_base.terminal import escape_cell
+from campus_base.wire_words import VERDICT_WORDS
 from campus_collector.judge.agreement import total
 from campus_collector.judge.explanations import WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
-from campus_wire.bandwidth import VERDICT_WORDS
-from campus_wire.language import Language, Text
-from campus_wire.shown import percent, percent_as_written
-from campus_wire.terminal import escape_cell
 
 _COUNTY = Text("county", "全县")
 _AREA_HEADINGS = (

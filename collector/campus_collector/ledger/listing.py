@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
+from campus_base.language import Language, Text
+from campus_base.text import printable_line
+from campus_collector.domain.problem import ACTOR_WORDS, WHAT_WORDS, Event, Problem
 from campus_collector.judge.explanations import WORDS as CAUSES
-from campus_collector.ledger.problem import ACTOR_WORDS, WHAT_WORDS, Event, Problem
 from campus_collector.ledger.table import Names
 from campus_collector.store.interface import Store
-from campus_wire.language import Language, Text
-from campus_wire.text import printable_line
 
 MAX_AGE_DAYS = 9999
 """Problems older than any of ours are asked for by no one."""

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 
+from campus_base.language import Text
+from campus_collector.domain.problem import MEASUREMENTS, Event, Problem
 from campus_collector.judge.area import SharedCause
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.judge.verdict import SubjectVerdict
-from campus_collector.ledger.problem import MEASUREMENTS, Event, Problem
-from campus_collector.ledger.rules import due_date
+from campus_collector.ledger.transitions import due_date
 from campus_wire.bandwidth import Verdict
-from campus_wire.language import Text
 
 OPENING = ("opened", "reopened")
 ENDING = ("closed", "merged", "withdrawn")

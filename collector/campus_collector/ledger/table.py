@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from campus_base.language import Language, Text
+from campus_base.text import printable
+from campus_collector.domain.problem import STATE_WORDS, Problem
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS, WORDS
 from campus_collector.judge.policy import TARGET_WORDS
-from campus_collector.ledger.problem import STATE_WORDS, Problem
-from campus_wire.language import Language, Text
-from campus_wire.text import printable
 
 HEADINGS: tuple[Text, ...] = (
     Text("no.", "序号"),

@@ -6,9 +6,9 @@ Lines differ by dash and by mark, bars by pattern; every line is named at its en
 from collections.abc import Callable, Sequence
 from html import escape
 
+from campus_base.figures import percent
+from campus_base.text import printable
 from campus_collector.report.document import Series
-from campus_wire.shown import percent
-from campus_wire.text import printable
 
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 44, 128, 14, 30

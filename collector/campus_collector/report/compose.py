@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
+from campus_base.figures import megabits, percent, percent_as_written
+from campus_base.language import Language
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.report import charts
@@ -31,8 +33,6 @@ from campus_collector.report.words import (
     reason_words,
     say,
 )
-from campus_wire.language import Language
-from campus_wire.shown import megabits, percent, percent_as_written
 
 BANDWIDTH = ("classroom_bandwidth", "uplink_bandwidth")
 

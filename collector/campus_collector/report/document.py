@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from campus_wire.language import Language
-from campus_wire.shown import percent, rounded
-from campus_wire.text import printable
+from campus_base.figures import percent, rounded
+from campus_base.language import Language
+from campus_base.text import printable
 
 Kind = Literal["text", "count", "share", "points", "rate", "seconds", "ratio"]
 """What a column holds: words, a number of things, a share 0-1 (shown in %), a difference of shares (in percentage points), bits per second

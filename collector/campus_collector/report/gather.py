@@ -2,18 +2,23 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean, median
 
 from msgspec import UNSET, UnsetType
 
-from campus_collector.causes_now import standings_in, with_one_cause_in
+from campus_base.language import Text
+from campus_collector.domain.records import School
 from campus_collector.judge.day import day_of
 from campus_collector.judge.derivation import rule_words
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.judge.service import Verdicts, agreement_in
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_collector.judge.workdays import is_provisional
+from campus_collector.ledger.named_causes import standings_in, with_one_cause_in
+from campus_collector.ledger.service import Ledger
 from campus_collector.ledger.standing import Balance, Standing, balance_of, day_of_event
 from campus_collector.report.figures import (
     AgreementFigures,
@@ -36,11 +41,8 @@ from campus_collector.report.figures import (
     count_of,
 )
 from campus_collector.report.forecast import forecast
-from campus_collector.service import Service
-from campus_collector.store.interface import School
-from campus_collector.verdicts import agreement_in
+from campus_collector.store.interface import Store
 from campus_wire.bandwidth import Verdict
-from campus_wire.language import Text
 from campus_wire.version import VERSION
 
 TREND_MONTHS = 12
@@ -56,8 +58,18 @@ Published = Mapping[tuple[str, str, str], Verdict]
 """What was published of a closed month, by (target, school, subject)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the figures of a month are made from."""
+
+    store: Store
+    verdicts: Verdicts
+    ledger: Ledger
+    county: str
+
+
 def gather(
-    service: Service,
+    sources: Sources,
     month: Month,
     now: datetime,
     closed: Closed,
@@ -81,14 +93,14 @@ def gather(
         if step is not None:
             step(done, len(months) + 1)
 
-    status = service.verdicts.catch_up() if closing else service.verdicts.look()
-    working = not status.complete or service.ledger.is_behind(min(month.last_day, service.ledger.yesterday()))
+    status = sources.verdicts.catch_up() if closing else sources.verdicts.look()
+    working = not status.complete or sources.ledger.is_behind(min(month.last_day, sources.ledger.yesterday()))
     as_of = now if status.complete else status.as_of
-    standings = standings_in(service, month)
-    verdicts = with_one_cause_in(service, month, service.verdicts.subjects(month), standings)
+    standings = standings_in(sources.store, sources.verdicts, month)
+    verdicts = with_one_cause_in(sources.store, sources.verdicts, month, sources.verdicts.subjects(month), standings)
     told()
-    schools = {one.id: one for one in service.store.schools(month.start)}
-    names = {(one.school, one.id): one.name for one in service.store.subjects(None, month.start, month.end)}
+    schools = {one.id: one for one in sources.store.schools(month.start)}
+    names = {(one.school, one.id): one.name for one in sources.store.subjects(None, month.start, month.end)}
     counts = {str(month): _counts(verdicts)}
     before: Mapping[str, Mapping[str, Count]] = {}
     for past in months[1:]:
@@ -97,27 +109,27 @@ def gather(
             counts[str(past)] = {one.target: one.count for one in kept.targets}
             of_towns: Mapping[str, Mapping[str, Count]] = {one.id: one.counts for one in kept.towns}
         else:
-            judged = service.verdicts.subjects(past)
+            judged = sources.verdicts.subjects(past)
             counts[str(past)] = _counts(judged) if any(one.evidence.valid_results for one in judged) else {}
             of_towns = _by_town(judged) if counts[str(past)] else {}
         if past == months[1]:
             before = of_towns
         told()
     trend = [TrendPoint(str(one), counts[str(one)]) for one in reversed(months[:TREND_MONTHS])]
-    policy = service.verdicts.policy
+    policy = sources.verdicts.policy
     by_town = _by_town(verdicts)
     targets, ranked = compared_on({town: by_town.get(town, {}) for town in {one.town for one in schools.values()}})
     towns = _towns(schools, by_town, before, targets, ranked)
-    lines, ledger = _ledger(service, month, standings, schools, names)
+    lines, ledger = _ledger(sources, month, standings, schools, names)
     figures = Figures(
         month=str(month),
-        county=service.config.county,
+        county=sources.county,
         scope="",
-        scope_name=service.config.county,
+        scope_name=sources.county,
         issued_on=now.astimezone(month.zone).date().isoformat(),
         closed=closing,
         complete=now >= month.end,
-        simulated=[one.imported_by for one in service.store.inventory.imports(1)] == ["simulate"],
+        simulated=[one.imported_by for one in sources.store.inventory.imports(1)] == ["simulate"],
         policy_version=policy.version,
         tolerance_ratio=policy.tolerance_ratio,
         rules_changed=[one.name for one in policy.targets if month.first_day < one.effective_from <= month.last_day],
@@ -148,8 +160,8 @@ def gather(
         ],
         trend=trend,
         forecasts=_forecasts(month, trend),
-        corrections=_corrections(service, month, closed, published, names, schools),
-        heads=_heads(service, schools),
+        corrections=_corrections(sources, month, closed, published, names, schools),
+        heads=_heads(sources, schools),
         rules={
             name: _both(rule_words(rule, rule.required_bits_per_second if rule else None, policy.tolerance_ratio))
             for name in TARGET_NAMES
@@ -165,10 +177,10 @@ def gather(
     return canonical(figures), verdicts
 
 
-def first_month(service: Service) -> Month | None:
+def first_month(sources: Sources) -> Month | None:
     """The month of the first result; None of none."""
-    first = service.verdicts.judging.first_day()
-    return None if first is None else service.verdicts.judging.month_on(first)
+    first = sources.verdicts.judging.first_day()
+    return None if first is None else sources.verdicts.judging.month_on(first)
 
 
 def published_of(verdicts: Sequence[SubjectVerdict]) -> dict[tuple[str, str, str], Verdict]:
@@ -377,14 +389,14 @@ def _data(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> 
 
 
 def _ledger(
-    service: Service,
+    sources: Sources,
     month: Month,
     standings: Sequence[Standing],
     schools: Mapping[str, School],
     names: Names,
 ) -> tuple[list[LedgerLine], LedgerFigures]:
     """The ledger as it stood on the last evening of the month, worked out from its trail."""
-    last, table = month.last_day, service.store.ledger
+    last, table = month.last_day, sources.store.ledger
     sum_, contradicted = Balance(), 0
     lines, by_unit = [], Counter[str]()
     for one in standings:
@@ -439,7 +451,7 @@ def _forecasts(month: Month, trend: Sequence[TrendPoint]) -> list[Forecast]:
 
 
 def _corrections(
-    service: Service,
+    sources: Sources,
     month: Month,
     closed: Closed,
     published: Mapping[str, Published],
@@ -457,7 +469,7 @@ def _corrections(
                 if told.month == past:
                     known[told.target, told.school, told.subject] = told.now
         year, number = (int(part) for part in past.split("-"))
-        for one in service.verdicts.subjects(Month(year, number, month.zone)):
+        for one in sources.verdicts.subjects(Month(year, number, month.zone)):
             was = known.get((one.target, one.school, one.subject))
             if was is not None and was is not one.verdict:
                 school = schools.get(one.school)
@@ -480,10 +492,10 @@ def _both(words: Text) -> tuple[str, str]:
     return words.en, words.zh
 
 
-def _heads(service: Service, schools: Mapping[str, School]) -> list[Head]:
+def _heads(sources: Sources, schools: Mapping[str, School]) -> list[Head]:
     found = []
     for school in sorted(schools):
-        seals = service.store.chain.seals(school)
+        seals = sources.store.chain.seals(school)
         if seals:
             found.append(Head(school, seals[-1].last_sequence, seals[-1].head.hex()))
     return found

@@ -1,10 +1,10 @@
 """Two or three sentences that say what changed and where, from the figures by rules: every number in them is one of the figures'. Pure."""
 
+from campus_base.figures import percent
+from campus_base.language import Language, Text
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.report.figures import Count, Figures, TargetFigures, TownFigures
 from campus_collector.report.words import UNITS, month_words
-from campus_wire.language import Language, Text
-from campus_wire.shown import percent
 
 STEADY = 0.0005
 """A change that the table shows as 0.0."""

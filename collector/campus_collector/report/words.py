@@ -1,7 +1,7 @@
 """What the report says beside its numbers, in both languages side by side."""
 
-from campus_wire.failures import FAILURE_WORDS, OPERATION_WORDS, SKIP_WORDS, VALIDITY_WORDS
-from campus_wire.language import Language, Text
+from campus_base.language import Language, Text
+from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS, SKIP_WORDS, VALIDITY_WORDS
 
 WORDS: dict[str, Text] = {
     "title": Text("Monthly report on school network compliance", "学校网络达标情况月通报"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
-from campus_collector.inventory.model import Classroom, Inventory
+from campus_collector.domain.inventory import Classroom, Inventory
 
 SCHOOL_FAULTS = (
     "",

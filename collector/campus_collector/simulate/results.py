@@ -10,7 +10,7 @@ from itertools import count
 from random import Random
 from zoneinfo import ZoneInfo
 
-from campus_collector.inventory.model import Classroom, School, Service
+from campus_collector.domain.inventory import Classroom, School, Service
 from campus_collector.judge.policy import Policy
 from campus_collector.simulate import LABEL
 from campus_collector.simulate.county import NO_FAULT, County

@@ -7,16 +7,16 @@ import contextlib
 from pathlib import Path
 from time import monotonic, time
 
-from campus_collector.slots.book import Book
+from campus_collector.slots.scheduler import SlotScheduler
 from campus_wire.records import MAX_SLOT_SECONDS
 
 
-def open_book(capacity_bits_per_second: float, database: Path) -> Book:
+def open_scheduler(capacity_bits_per_second: float, database: Path) -> SlotScheduler:
     """A book that opens when the slots of an earlier process have ended: at once, where there was none."""
     left = 0.0
     with contextlib.suppress(OSError, ValueError):
         left = float(_file(database).read_text(encoding="ascii")) - time()
-    return Book(capacity_bits_per_second, monotonic() + min(max(left, 0.0), 2 * MAX_SLOT_SECONDS))
+    return SlotScheduler(capacity_bits_per_second, monotonic() + min(max(left, 0.0), 2 * MAX_SLOT_SECONDS))
 
 
 def remember_end(database: Path, end: float) -> None:

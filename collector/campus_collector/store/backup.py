@@ -15,6 +15,9 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from campus_base.files import file_mode_of, follow_owner, make_folder, publish
+from campus_base.language import Text
+from campus_collector.store.errors import NoDatabase, StoreUnavailable, StoreUnusable
 from campus_collector.store.files import (
     holds_something,
     must_be_a_file,
@@ -23,10 +26,7 @@ from campus_collector.store.files import (
     untouched,
     was_copied_without_log,
 )
-from campus_collector.store.interface import NoDatabase, StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import shipped
-from campus_wire.files import file_mode_of, follow_owner, make_folder, publish
-from campus_wire.language import Text
 
 PAGES_A_STEP = 2000
 """8 MB between two looks at the clock, the disk and the progress bar."""

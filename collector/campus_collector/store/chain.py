@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha256
 
+from campus_collector.domain.records import Link, Mismatch, Seal
 from campus_collector.store.database import Database, micros, moment_of, octets_of
-from campus_collector.store.interface import Link, Mismatch, Seal
 from campus_wire.records import ChainHead
 
 SECONDS_PER_DAY = 86_400

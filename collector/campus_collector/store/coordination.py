@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any, Protocol
 
-from campus_collector.store.interface import Change, StoreBusy
+from campus_collector.domain.records import Change
+from campus_collector.store.errors import StoreBusy
 
 EVERY = ""
 """In place of a school: all of them."""

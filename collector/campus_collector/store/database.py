@@ -18,7 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from campus_base.language import Text
+from campus_collector.domain.records import Change
 from campus_collector.store.coordination import changes_after, last_change, record_changes
+from campus_collector.store.errors import NoDatabase, StoreBusy, StoreUnavailable, StoreUnusable
 from campus_collector.store.files import (
     holds_something,
     lacks_its_log,
@@ -29,10 +32,8 @@ from campus_collector.store.files import (
     was_copied_without_log,
     why_not_usable,
 )
-from campus_collector.store.interface import Change, NoDatabase, StoreBusy, StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import is_of_another_program, migrate, shipped
 from campus_collector.store.missing_log import note_missing_log
-from campus_wire.language import Text
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 
+from campus_collector.domain.records import Change, DayRow, Unjudged
 from campus_collector.store.database import Database
-from campus_collector.store.interface import Change, DayRow, Unjudged
 
 MICROS_PER_HOUR = 3_600_000_000
 

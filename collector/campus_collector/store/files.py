@@ -7,10 +7,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from campus_collector.file_kind import why_no_file
-from campus_collector.store.interface import StoreUnavailable, StoreUnusable
-from campus_wire.files import file_mode_of, follow_owner, make_folder
-from campus_wire.language import Text
+from campus_base.file_kind import why_no_file
+from campus_base.files import file_mode_of, follow_owner, make_folder
+from campus_base.language import Text
+from campus_collector.store.errors import StoreUnavailable, StoreUnusable
 
 LOOKS, LOOK_AGAIN_SECONDS = 4, 0.1
 SIDE_FILES = ("-wal", "-shm")

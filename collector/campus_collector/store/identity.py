@@ -9,8 +9,8 @@ A second machine whose clock is behind is noticed so much later; agents go by th
 import sqlite3
 from datetime import UTC, datetime
 
+from campus_collector.domain.records import IDENTITY_SHARED_FOR, Batch
 from campus_collector.store.database import micros
-from campus_collector.store.interface import IDENTITY_SHARED_FOR, Batch
 from campus_wire.failures import Validity
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import msgspec
 
-from campus_collector.inventory.model import EMPTY, Inventory, subjects_of
+from campus_collector.domain.inventory import EMPTY, Inventory, subjects_of
+from campus_collector.domain.records import Change, Import
 from campus_collector.store.database import Database, micros, moment_of
-from campus_collector.store.interface import Change, Import
 
 _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Inventory).decode
 

@@ -10,9 +10,9 @@ from hashlib import sha256
 
 import msgspec
 
-from campus_collector.ledger.problem import MEASUREMENTS, Event, Problem
+from campus_collector.domain.problem import MEASUREMENTS, Event, Problem
+from campus_collector.domain.records import Change
 from campus_collector.store.database import Database, Refused, micros, octets_of
-from campus_collector.store.interface import Change
 
 _encode = msgspec.json.encode
 _problem = msgspec.json.Decoder(Problem).decode

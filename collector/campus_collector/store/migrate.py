@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.resources import files
 
-from campus_collector.store.interface import StoreUnusable
-from campus_wire.language import Text
+from campus_base.language import Text
+from campus_collector.store.errors import StoreUnusable
 
 
 @dataclass(frozen=True, slots=True)

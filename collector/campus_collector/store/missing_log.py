@@ -8,7 +8,7 @@ its next batch. So a school counts as confirmed when its gateway shows a receipt
 import sqlite3
 from datetime import UTC, datetime
 
-from campus_collector.store.interface import MissingLog
+from campus_collector.domain.records import MissingLog
 
 MISSING_LOG = "copied_without_log"
 """The mark: when it was noticed, microseconds since 1970. It goes when every school is confirmed."""

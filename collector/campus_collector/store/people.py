@@ -4,9 +4,9 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from campus_collector.ledger.problem import Event, What
+from campus_collector.domain.problem import Event, What
+from campus_collector.domain.records import Person
 from campus_collector.store.database import Database, Refused, micros, moment_of
-from campus_collector.store.interface import Person
 from campus_collector.store.ledger import append
 from campus_collector.store.totals import add_total
 

@@ -3,8 +3,8 @@
 import sqlite3
 from datetime import datetime, timedelta
 
+from campus_collector.domain.records import Quotas, Valid
 from campus_collector.store.database import micros
-from campus_collector.store.interface import Quotas, Valid
 from campus_wire.failures import Validity
 from campus_wire.records import kind_of
 

@@ -13,13 +13,8 @@ from time import monotonic
 
 import msgspec
 
-from campus_collector.ledger.problem import CONSOLE, Event, What
-from campus_collector.store.chain import Chain, Growing
-from campus_collector.store.coordination import Lease
-from campus_collector.store.database import Database, micros, moment_of
-from campus_collector.store.evidence import EvidenceTable, await_judgement
-from campus_collector.store.identity import note_boot
-from campus_collector.store.interface import (
+from campus_collector.domain.problem import CONSOLE, Event, What
+from campus_collector.domain.records import (
     Agent,
     Bad,
     Batch,
@@ -32,10 +27,14 @@ from campus_collector.store.interface import (
     QuarantinedRow,
     Quotas,
     School,
-    StoreBusy,
-    StoreUnavailable,
     Subject,
 )
+from campus_collector.store.chain import Chain, Growing
+from campus_collector.store.coordination import Lease
+from campus_collector.store.database import Database, micros, moment_of
+from campus_collector.store.errors import StoreBusy, StoreUnavailable
+from campus_collector.store.evidence import EvidenceTable, await_judgement
+from campus_collector.store.identity import note_boot
 from campus_collector.store.inventory import InventoryTable
 from campus_collector.store.ledger import LedgerTable, append, prepare
 from campus_collector.store.missing_log import missing_log, note_receipt

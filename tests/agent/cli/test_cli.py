@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from campus_agent.spool.spool import open_spool
-from tests.agent.engine.loopback import KEY, responder
+from tests.agent.measure.burst.loopback import KEY, responder
 from tests.collector.world import collector
 from tests.flow.programs import until
 
@@ -225,7 +225,7 @@ def test_two_load_tests_never_run_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_help_is_in_the_reader_s_language(language: str) -> None:
-    from campus_agent.cli import COMMANDS
+    from campus_agent.cli.main import COMMANDS
 
     told = run("--help", language=language).stdout
     for words in COMMANDS.values():

@@ -1,6 +1,6 @@
 """What a person reads of a device: no figure without its name and unit, in either language."""
 
-from campus_agent.answer import device_words
+from campus_agent.cli.answer import device_words
 
 SAID = {
     "subject": "rec-1", "profile": "recorder-generic", "up": True, "failure": None,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent import clock as clock_module
-from campus_agent.clock import (
+from campus_agent.clock import clock as clock_module
+from campus_agent.clock.clock import (
     KEPT_BOOTS,
     Clock,
     Corrected,
@@ -24,7 +24,7 @@ from campus_agent.clock import (
     with_learnt,
     worth_storing,
 )
-from campus_agent.stamp import stamp
+from campus_agent.measure.stamp import stamp
 
 AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 EPOCH = AT.timestamp()

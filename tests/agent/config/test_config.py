@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config import Expectation, load_config
-from campus_wire.settings import ConfigurationError, Secret, SecretError, read_secret
+from campus_agent.config.model import Expectation, load_config
+from campus_base.settings import ConfigurationError, Secret, SecretError, read_secret
 
 ROOT = Path(__file__).parents[3]
 GOOD = """

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.cli import main
-from campus_agent.config import Collector, load_config
-from campus_agent.doctor import bureau, gateway
+from campus_agent.cli.main import main
+from campus_agent.config.model import Collector, load_config
+from campus_agent.doctor import collector as doctor_collector
+from campus_agent.doctor import gateway
 from campus_agent.doctor.findings import Finding
 from campus_agent.spool.spool import open_spool
 from campus_collector.tls.authority import make_authority
 from campus_wire.version import VERSION
-from tests.agent.devices.peers import free_port
+from tests.agent.measure.equipment.peers import free_port
 from tests.collector.world import World, collector, throughput
 from tests.flow.programs import running, until
 
@@ -87,7 +88,7 @@ def test_the_spool(tmp_path: Path) -> None:
     [(VERSION, True), ("0.1.9", None), ("0.3.0", True), ("0.4.0", None), ("1.0.0", None), ("what", None)],
 )
 def test_versions(theirs: str, ok: bool | None) -> None:
-    assert bureau._versions(theirs).ok is ok
+    assert doctor_collector._versions(theirs).ok is ok
 
 
 def test_the_certificate_s_end_is_told(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_the_certificate_s_end_is_told(tmp_path: Path) -> None:
     with running(program, tmp_path / "log"):
         until(lambda: "listens" in (tmp_path / "log").read_text(), 60, "the collector listens")
         own = Collector(f"https://127.0.0.1:{port}", tmp_path / "token", tmp_path / "tls" / "ca.pem")
-        (found,) = bureau._certificate(own)
+        (found,) = doctor_collector._certificate(own)
         assert isinstance(found, Finding)
         assert found.ok is None
         assert "tls renew" in (found.remedy.en if found.remedy else "")

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from campus_agent.measure.connecting import connect, connect_here, in_turn
-from campus_agent.measure.resolve import Address
+from campus_agent.measure.link.connect import connect, connect_here, in_turn
+from campus_agent.measure.link.resolve import Address
 
 
 def v4(text: str) -> Address:

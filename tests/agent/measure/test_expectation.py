@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from campus_agent.config import Expectation
+from campus_agent.config.model import Expectation
 from campus_agent.measure.expectation import Answer, failure_of_answer, same_site
 from campus_wire.failures import FailureKind
 

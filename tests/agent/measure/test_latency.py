@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.measure import delays
-from campus_agent.measure.icmp import Echoes, Pinger, internet_checksum
+from campus_agent.measure.link import rtt
+from campus_agent.measure.link.icmp import Echoes, Pinger, internet_checksum
 from campus_agent.measure.probes import latency
 from campus_wire.failures import FailureKind
 
@@ -28,12 +28,12 @@ rtts = st.lists(st.floats(0, 10, allow_nan=False), max_size=50)
     ],
 )
 def test_jitter_is_rfc_3550(values: list[float], jitter: float | None) -> None:
-    assert delays.jitter_seconds(values) == (None if jitter is None else pytest.approx(jitter))
+    assert rtt.jitter_seconds(values) == (None if jitter is None else pytest.approx(jitter))
 
 
 @given(rtts)
 def test_jitter_never_exceeds_the_largest_step(values: list[float]) -> None:
-    jitter = delays.jitter_seconds(values)
+    jitter = rtt.jitter_seconds(values)
     if jitter is not None:
         assert 0 <= jitter <= max(abs(a - b) for a, b in pairwise(values)) + 1e-12
 
@@ -42,7 +42,7 @@ def test_jitter_never_exceeds_the_largest_step(values: list[float]) -> None:
     ("sent", "received", "loss"), [(0, 0, None), (10, 10, 0.0), (10, 0, 1.0), (4, 3, 0.25), (3, 5, 0.0)]
 )
 def test_loss_is_absent_when_nothing_was_sent(sent: int, received: int, loss: float | None) -> None:
-    assert delays.loss_ratio(sent, received) == loss
+    assert rtt.loss_ratio(sent, received) == loss
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_loss_is_absent_when_nothing_was_sent(sent: int, received: int, loss: fl
     [([], 0.95, None), ([1.0], 0.95, 1.0), ([3.0, 1.0, 2.0], 0.5, 2.0), (list(map(float, range(1, 21))), 0.95, 19.0)],
 )
 def test_percentile_is_nearest_rank(values: list[float], share: float, value: float | None) -> None:
-    assert delays.percentile(values, share) == value
+    assert rtt.percentile(values, share) == value
 
 
 @given(st.lists(st.floats(0, 10, allow_nan=False), min_size=1, max_size=50), st.floats(0.01, 1))
 def test_a_percentile_is_a_value_that_enough_values_do_not_exceed(values: list[float], share: float) -> None:
-    found = delays.percentile(values, share)
+    found = rtt.percentile(values, share)
     assert found in values
     assert sum(value <= found for value in values) >= share * len(values) - 1e-9
 
@@ -86,7 +86,7 @@ def test_echoes_on_loopback_agree_with_an_independent_implementation(
     assert (echoes.sent, len(echoes.rtt_seconds)) == (20, 20)
     assert theirs.packets_received == 5
     assert 0 < min(echoes.in_order()) < 0.05
-    assert delays.summary(echoes).loss_ratio == 0.0
+    assert rtt.summary(echoes).loss_ratio == 0.0
 
 
 def test_an_address_nobody_has_is_lost_within_the_time_given() -> None:

@@ -6,9 +6,9 @@ import socket
 import psutil
 import pytest
 
+from campus_agent.measure.link.ethtool import RUNNING, nic_settings
+from campus_agent.measure.link.netlink import counters_of, ipv4_addresses
 from campus_agent.measure.machine import CpuTime, cpu_ratio, cpu_time, memory_bytes, resident_bytes, temperature_celsius
-from campus_agent.measure.netlink import counters_of, ipv4_addresses
-from campus_agent.measure.nic import RUNNING, nic_settings
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from campus_agent.config import Device
+from campus_agent.config.model import Device
 from campus_agent.measure import rooms
-from campus_agent.measure.workers.tasks import DeviceSeen
+from campus_agent.measure.equipment.task import DeviceSeen
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 
 GONE = Failure(Operation.READ, FailureKind.TIMEOUT)

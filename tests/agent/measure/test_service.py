@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from campus_agent.config import NOTHING_EXPECTED, Expectation
+from campus_agent.config.model import NOTHING_EXPECTED, Expectation
 from campus_agent.measure.probes import PROBES, service
 from campus_agent.measure.runner import run_probe
 from campus_wire.access import access_passes

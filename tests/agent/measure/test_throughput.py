@@ -21,19 +21,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.engine.waiting import Waiting
-from campus_agent.measure.engines import iperf3
 from campus_agent.measure.guards import Watch, bytes_at, soundness
-from campus_agent.measure.icmp import Echoes
-from campus_agent.measure.link import Link, Passed, link_to, passed
+from campus_agent.measure.iperf3 import engine
+from campus_agent.measure.iperf3.task import Iperf3Task, Observed
+from campus_agent.measure.iperf3.worker import failure_from_message
+from campus_agent.measure.link.icmp import Echoes
+from campus_agent.measure.link.interface_counters import Link, Passed, link_to, passed
+from campus_agent.measure.link.resolve import Address
+from campus_agent.measure.link.waiting import Waiting
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.probes import PROBES, throughput
-from campus_agent.measure.resolve import Address
 from campus_agent.measure.runner import run_probe
 from campus_agent.measure.throughput_settings import Settings
 from campus_agent.measure.worker import run_worker
-from campus_agent.measure.workers.iperf3 import failure_from_message
-from campus_agent.measure.workers.tasks import Iperf3Task, Observed
 from campus_wire.bandwidth import Verdict, verdict_of
 from campus_wire.encapsulation import goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
@@ -45,24 +45,24 @@ SETTINGS = Settings("10.0.1.2", 5201, "iperf3", "classroom", 100e6, duration_sec
 LINK = Link("lan", 1e9, "full", 1500)
 
 
-def load(way: str, before: Passed | None = None, after: Passed | None = None) -> iperf3.Load:
+def load(way: str, before: Passed | None = None, after: Passed | None = None) -> engine.Load:
     report = json.loads((CAPTURES / f"libiperf-3.12-{way}-100mbit.json").read_text())
-    return iperf3.Load(report, way == "reverse", before, after)
+    return engine.Load(report, way == "reverse", before, after)
 
 
 def raw(
-    down: iperf3.Load | None, up: iperf3.Load | None, failure: Failure | None = None, link: Link = LINK
-) -> iperf3.Raw:
+    down: engine.Load | None, up: engine.Load | None, failure: Failure | None = None, link: Link = LINK
+) -> engine.Raw:
     address = Address("10.0.1.2", socket.AF_INET, 0.001)
     echoes = Echoes(4, {0: 0.001, 1: 0.002, 2: 0.001})
-    return iperf3.Raw(SETTINGS, address, link, echoes, echoes, down, up, 0.2, failure)
+    return engine.Raw(SETTINGS, address, link, echoes, echoes, down, up, 0.2, failure)
 
 
 SLOW = DirectionRecord(80e6, 30_000_000, 3.0)
 
 
 def test_a_captured_100_mbit_line_is_100() -> None:
-    finding = iperf3.interpret(raw(load("forward"), load("reverse")))
+    finding = engine.interpret(raw(load("forward"), load("reverse")))
     record = finding.record
     assert (finding.validity, finding.failure) == (Validity.OK, None)
     assert (record.encapsulation.mtu_bytes, record.encapsulation.tcp_timestamps) == (1500, True)
@@ -79,19 +79,19 @@ def test_a_captured_100_mbit_line_is_100() -> None:
 
 def test_a_direction_that_failed_keeps_the_other_and_judges_nothing() -> None:
     failure = Failure(Operation.TRANSFER, FailureKind.CONNECTION_RESET)
-    finding = iperf3.interpret(raw(load("forward"), None, failure))
+    finding = engine.interpret(raw(load("forward"), None, failure))
     assert (finding.validity, finding.failure) == (Validity.NOT_MEASURED, failure)
     assert finding.record.down is not None
     assert finding.record.up is None
 
 
 def test_other_traffic_is_what_the_interface_carried_beside_the_test() -> None:
-    own = iperf3.interpret(raw(load("forward"), None)).record.down.bytes
+    own = engine.interpret(raw(load("forward"), None)).record.down.bytes
     quiet = load("forward", Passed(0.0, 0, 0), Passed(4.0, own, 0))
     busy = load("forward", Passed(0.0, 0, 0), Passed(4.0, own + 5_000_000, 0))
-    assert iperf3.cross_traffic_bits_per_second(quiet, own) == 0.0
-    assert iperf3.cross_traffic_bits_per_second(busy, own) == pytest.approx(10e6)
-    assert iperf3.cross_traffic_bits_per_second(load("forward"), own) is None
+    assert engine.cross_traffic_bits_per_second(quiet, own) == 0.0
+    assert engine.cross_traffic_bits_per_second(busy, own) == pytest.approx(10e6)
+    assert engine.cross_traffic_bits_per_second(load("forward"), own) is None
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_encapsulation_follows_from_the_segment_size(mss: int, link_mtu: int
     report = json.loads(json.dumps(one.report))
     report["start"]["tcp_mss_default"] = mss
     link = Link("lan", 1e9, "full", link_mtu)
-    path = iperf3.encapsulation(raw(iperf3.Load(report, False, None, None), None, link=link))
+    path = engine.encapsulation(raw(engine.Load(report, False, None, None), None, link=link))
     assert (path.mtu_bytes, path.tcp_timestamps) == (mtu, timestamps)
 
 
@@ -186,13 +186,13 @@ def test_the_rate_while_the_line_was_full_stands_for_what_the_ends_managed() -> 
     frame_bits = 1538 * 8
     slots = [97e6 / frame_bits] * 12 + [(60 + n) * 1e6 / frame_bits for n in range(16)]
     seen = Observed(slots, 0.1, Waiting(pressure_ratio=0.4))
-    held_up = iperf3.Load({**one.report, "observed": msgspec.to_builtins(seen)}, False, None, None)
-    record = iperf3.interpret(raw(held_up, load("reverse"))).record
+    held_up = engine.Load({**one.report, "observed": msgspec.to_builtins(seen)}, False, None, None)
+    record = engine.interpret(raw(held_up, load("reverse"))).record
     assert record.down.line_rate_bits_per_second == pytest.approx(97e6)
     assert record.down.cpu_waited_ratio == pytest.approx(0.4)
     quiet = msgspec.structs.replace(seen, waiting=Waiting(pressure_ratio=0.001))
-    calm = iperf3.Load({**one.report, "observed": msgspec.to_builtins(quiet)}, False, None, None)
-    assert iperf3.interpret(raw(calm, load("reverse"))).record.down.line_rate_bits_per_second is None
+    calm = engine.Load({**one.report, "observed": msgspec.to_builtins(quiet)}, False, None, None)
+    assert engine.interpret(raw(calm, load("reverse"))).record.down.line_rate_bits_per_second is None
 
 
 @pytest.mark.parametrize(
@@ -273,8 +273,8 @@ def test_a_running_test_ends_when_its_octets_are_spent() -> None:
 
 
 def test_a_test_that_was_ended_keeps_what_it_cost() -> None:
-    cut = iperf3.Cut(True, Validity.CROSS_TRAFFIC, "ended at once: 60.0 Mbit/s of other traffic", 10_000_000, 2.0)
-    finding = iperf3.interpret(replace(raw(load("forward"), None), cut=cut))
+    cut = engine.Cut(True, Validity.CROSS_TRAFFIC, "ended at once: 60.0 Mbit/s of other traffic", 10_000_000, 2.0)
+    finding = engine.interpret(replace(raw(load("forward"), None), cut=cut))
     assert (finding.validity, finding.failure) == (Validity.CROSS_TRAFFIC, None)
     record = finding.record
     assert record is not None
@@ -286,10 +286,10 @@ def test_a_test_that_was_ended_keeps_what_it_cost() -> None:
 
 def test_a_reference_that_reached_its_own_bound_is_a_lower_bound() -> None:
     settings = replace(SETTINGS, mode="reference", required_bits_per_second=78e6)  # 94.1 is 1.2 times 78
-    finding = iperf3.interpret(replace(raw(load("forward"), load("reverse")), settings=settings))
+    finding = engine.interpret(replace(raw(load("forward"), load("reverse")), settings=settings))
     assert finding.record.down.lower_bound
     assert finding.record.mode == "reference"
-    assert not iperf3.interpret(raw(load("forward"), load("reverse"))).record.down.lower_bound
+    assert not engine.interpret(raw(load("forward"), load("reverse"))).record.down.lower_bound
 
 
 def test_the_interface_to_an_address_is_known_and_loopback_is_no_line() -> None:
@@ -325,7 +325,7 @@ def test_libiperf_s_messages_have_their_words(message: str, operation: Operation
 )
 def test_a_report_without_the_receiver_s_count_is_refused(report: dict[str, Any]) -> None:
     with pytest.raises(ProbeFailed) as caught:
-        iperf3._refuse_incomplete(report)
+        engine._refuse_incomplete(report)
     assert caught.value.failure.kind is FailureKind.PROTOCOL_ERROR
 
 
@@ -419,7 +419,7 @@ def test_a_name_that_does_not_resolve() -> None:
 
 
 def test_a_busy_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(iperf3, "BUSY_WAITS_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr(engine, "BUSY_WAITS_SECONDS", (0.05, 0.05))
     with server() as port:
         other = subprocess.Popen(
             ["iperf3", "-c", "127.0.0.1", "-p", str(port), "-t", "20", "-b", "1M"], stdout=subprocess.DEVNULL
@@ -435,7 +435,7 @@ def test_a_busy_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_mute_endpoint_costs_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(iperf3, "OVERHEAD_SECONDS", 0.5)
+    monkeypatch.setattr(engine, "OVERHEAD_SECONDS", 0.5)
     with listener() as port:
         result = measured("127.0.0.1", port)
     assert (result.failure.operation, result.failure.kind) == (Operation.READ, FailureKind.TIMEOUT)
@@ -443,7 +443,7 @@ def test_a_mute_endpoint_costs_one_deadline(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_lying_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(iperf3, "OVERHEAD_SECONDS", 1.5)
+    monkeypatch.setattr(engine, "OVERHEAD_SECONDS", 1.5)
     with listener(b"HTTP/1.1 200 OK\r\n\r\n" * 100) as port:
         result = measured("127.0.0.1", port)
     assert result.failure.kind in (FailureKind.PROTOCOL_ERROR, FailureKind.UNKNOWN, FailureKind.TIMEOUT)
@@ -543,11 +543,11 @@ def test_a_cancelled_test_is_charged_too() -> None:
 def test_a_short_rate_without_counters_blames_nobody() -> None:
     """No interface was found for the address, or it has no counters: who else was on the line is not known."""
     slow = load("forward")
-    finding = iperf3.interpret(raw(slow, load("reverse")))
+    finding = engine.interpret(raw(slow, load("reverse")))
     assert finding.validity is Validity.OK  # it reaches the target: nothing could have made it higher
     tight = dataclasses.replace(SETTINGS, required_bits_per_second=200e6)
     for link in (LINK, None):
         seen = dataclasses.replace(raw(slow, load("reverse")), settings=tight, link=link)
-        assert iperf3.interpret(seen).validity is Validity.INCONCLUSIVE
+        assert engine.interpret(seen).validity is Validity.INCONCLUSIVE
     loopback = dataclasses.replace(raw(slow, load("reverse")), settings=tight, link=Link("lo", None, None, 65_536))
-    assert iperf3.interpret(loopback).validity is Validity.OK
+    assert engine.interpret(loopback).validity is Validity.OK

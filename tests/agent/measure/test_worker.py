@@ -29,6 +29,6 @@ def test_a_death_is_told_by_its_last_line(
     program.chmod(0o755)
     monkeypatch.setattr(worker.sys, "executable", str(program))
     with pytest.raises(ProbeFailed) as caught:
-        asyncio.run(worker.run_worker("campus", msgspec.defstruct("Task", [])(), 20.0))
+        asyncio.run(worker.run_worker("burst", msgspec.defstruct("Task", [])(), 20.0))
     assert caught.value.failure.kind is FailureKind.WORKER_DIED
     assert caught.value.failure.detail == f"exit 7: {detail}".strip()

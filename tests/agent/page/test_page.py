@@ -24,20 +24,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.clock import Estimate, system_clock
-from campus_agent.config import AgentConfig, DayRange, Endpoint, Limits, Page, Period, Timetable
-from campus_agent.engine.waiting import Waiting
+from campus_agent.clock.clock import Estimate, system_clock
+from campus_agent.config.model import AgentConfig, DayRange, Endpoint, Limits, Page, Period, Timetable
+from campus_agent.measure.link.waiting import Waiting
 from campus_agent.page import server as server_module
-from campus_agent.page.house import House
+from campus_agent.page.admission import House
+from campus_agent.page.browser_test import Trial
 from campus_agent.page.networks import ClassroomNetworks
 from campus_agent.page.rates import Look, direction, filled, latency, rate_while_full
 from campus_agent.page.server import PageServer
-from campus_agent.page.trial import Trial
 from campus_agent.page.view import classroom_page, codes_page
 from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.spool.spool import open_spool
 from campus_wire.encapsulation import Encapsulation
-from tests.agent.devices.peers import free_port
+from tests.agent.measure.equipment.peers import free_port
 from tests.flow.programs import until
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -376,7 +376,7 @@ def test_in_lessons_where_it_is_allowed_and_so_many_an_hour(tmp_path: Path) -> N
 
 
 def test_a_running_measurement_is_waited_for_and_not_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campus_agent.page.house.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("campus_agent.page.admission.PATIENCE_SECONDS", 0.5)
     handle = os.open(tmp_path / "segment.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(handle, fcntl.LOCK_EX)
     with page(config(tmp_path)) as made:
@@ -541,7 +541,7 @@ def test_a_browser_that_does_not_read_holds_nothing(tmp_path: Path) -> None:
 def test_a_browser_that_went_away_frees_the_line_and_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campus_agent.page.trial.IDLE_SECONDS", 3.0)
+    monkeypatch.setattr("campus_agent.page.browser_test.IDLE_SECONDS", 3.0)
     with page(config(tmp_path)) as made:
         line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
         line.request("GET", f"/down?trial={begun(made)}")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config import DayRange, Period, Timetable
+from campus_agent.config.model import DayRange, Period, Timetable
 from campus_agent.schedule.calendar import Calendar, DayKind
 from campus_agent.schedule.terms import NO_TERMS, load_terms
-from campus_wire.settings import ConfigurationError
+from campus_base.settings import ConfigurationError
 
 USUAL = (Period(time(8), time(8, 45)), Period(time(8, 55), time(9, 40)))
 TIMETABLE = Timetable(USUAL, None, (DayRange(date(2026, 6, 7), date(2026, 6, 9)),))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.clock import Clock
-from campus_agent.config import load_config
+from campus_agent.clock.clock import Clock
+from campus_agent.config.model import load_config
 from campus_agent.daemon import Daemon
 from campus_agent.spool.spool import open_spool
 

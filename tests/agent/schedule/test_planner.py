@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campus_agent.config import DayRange, Period, Timetable
+from campus_agent.config.model import DayRange, Period, Timetable
 from campus_agent.schedule.calendar import Calendar
 from campus_agent.schedule.history import History
 from campus_agent.schedule.jobs import Job, share

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campus_agent.config import AgentConfig, load_config
-from campus_agent.plan import in_use
+from campus_agent.cli.schedule import in_use
+from campus_agent.config.model import AgentConfig, load_config
+from campus_agent.measure.subjects import costs, typical
 from campus_agent.schedule.calendar import Calendar, calendar_of
 from campus_agent.schedule.jobs import Job, jobs_of
 from campus_agent.schedule.planner import Planner
 from campus_agent.schedule.rehearsal import Event, World, midnight, rehearse
 from campus_agent.schedule.timetable import State, window_at
-from campus_agent.subjects import costs, typical
 from campus_wire.failures import SkipReason
 
 ZONE = ZoneInfo("Asia/Shanghai")

@@ -17,8 +17,8 @@ RESULTS = 3000
 SHIP = """
 import sys
 from pathlib import Path
-from campus_agent.clock import system_clock
-from campus_agent.config import Collector
+from campus_agent.clock.clock import system_clock
+from campus_agent.config.model import Collector
 from campus_agent.ship import shipper
 from campus_agent.spool.spool import open_spool
 from campus_wire.records import AgentState, Announcement

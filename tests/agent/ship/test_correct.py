@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from campus_agent.clock import Estimate
+from campus_agent.clock.clock import Estimate
 from campus_agent.ship.correct import Known, corrected
 from campus_agent.spool.spool import Entry
 from campus_wire.codec import decode_result, encode_result

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config import Collector
+from campus_agent.config.model import Collector
 from campus_agent.ship.connection import Connection, ShipFailed
 from campus_agent.ship.rotate import TOKEN_DAYS, NotRotated, is_due, rotate
-from campus_collector.ingest.tokens import token_hash
-from campus_collector.store.interface import Principal
-from tests.agent.devices.peers import free_port
+from campus_collector.domain.records import Principal
+from campus_collector.domain.tokens import token_hash
+from tests.agent.measure.equipment.peers import free_port
 from tests.collector.world import World, collector
 from tests.flow.programs import python, running, until
 

@@ -15,9 +15,9 @@ from campus_agent.ship import shipper as shipper_module
 from campus_agent.ship.shipper import ShipOutcome
 from campus_agent.spool.errors import SpoolFull
 from campus_agent.spool.spool import Spool
+from campus_base.language import Text
 from campus_wire.encapsulation import Encapsulation
 from campus_wire.failures import FailureKind, Operation, Validity
-from campus_wire.language import Text
 from campus_wire.records import (
     MAX_INTERVALS,
     AnyResult,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config import Collector
+from campus_agent.config.model import Collector
 from campus_agent.ship.slots import NoSlot, release, reserve
 from campus_wire.records import Slot, SlotRequest
 from tests.collector.world import collector

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from campus_agent.clock import Clock
-from campus_agent.config import Collector
+from campus_agent.clock.clock import Clock
+from campus_agent.config.model import Collector
 from campus_agent.ship.connection import Connection
 from campus_agent.ship.shipper import Shipper
 from campus_agent.spool.spool import Spool, open_spool

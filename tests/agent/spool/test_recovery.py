@@ -218,7 +218,7 @@ import os, sys
 from pathlib import Path
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import open_spool
-import campus_agent.spool.rescue, zlib
+import campus_agent.spool.salvage, zlib
 os.setgid(65534); os.setuid(65534)
 try:
     with open_spool(Path(sys.argv[1]), role=sys.argv[2]) as spool:

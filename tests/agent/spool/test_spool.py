@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campus_agent import config
+from campus_agent.config.model import Spool as SpoolLimits
 from campus_agent.spool import spool as spool_module
 from campus_agent.spool.errors import SpoolError, SpoolFull
 from campus_agent.spool.spool import Spool, SpoolStatus, open_spool
@@ -85,14 +85,14 @@ def test_a_key_is_never_used_twice(spool: Spool) -> None:
 
 
 def test_when_full_by_results_the_oldest_go_and_are_counted(tmp_path: Path) -> None:
-    with open_spool(tmp_path, config.Spool(max_results=5)) as spool:
+    with open_spool(tmp_path, SpoolLimits(max_results=5)) as spool:
         for n in range(8):
             spool.put(result(n))
         spool.put(result(8), result(9))
         assert numbers(spool) == [5, 6, 7, 8, 9]
         status = spool.status()
         assert (status.dropped_total, status.lost_total, status.pending_results) == (5, 5, 5)
-    with open_spool(tmp_path, config.Spool(max_results=2)) as spool:  # the operator lowered the bound
+    with open_spool(tmp_path, SpoolLimits(max_results=2)) as spool:  # the operator lowered the bound
         spool.put(result(10))
         assert numbers(spool) == [9, 10]
         assert spool.status().dropped_total == 9
@@ -101,7 +101,7 @@ def test_when_full_by_results_the_oldest_go_and_are_counted(tmp_path: Path) -> N
 
 def test_when_full_by_octets_the_oldest_go(tmp_path: Path) -> None:
     size = len(encode_result(result(1, detail="x" * 300)))
-    with open_spool(tmp_path, config.Spool(max_bytes=4 * size)) as spool:
+    with open_spool(tmp_path, SpoolLimits(max_bytes=4 * size)) as spool:
         for n in range(1, 6):
             spool.put(result(n, detail="x" * 300))
         assert numbers(spool) == [2, 3, 4, 5]
@@ -109,7 +109,7 @@ def test_when_full_by_octets_the_oldest_go(tmp_path: Path) -> None:
 
 
 def test_what_can_never_fit_is_refused_and_costs_nobody_else(tmp_path: Path) -> None:
-    with open_spool(tmp_path, config.Spool(max_results=100, max_bytes=1000)) as spool:
+    with open_spool(tmp_path, SpoolLimits(max_results=100, max_bytes=1000)) as spool:
         spool.put(result(1))
         with pytest.raises(
             SpoolFull, match=r"more than the spool may hold at all \(\[spool\] max_results, max_bytes\)"
@@ -219,7 +219,7 @@ STEPS = st.lists(
 def test_it_does_what_a_bounded_list_does(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]], max_results: int
 ) -> None:
-    folder, limits = tmp_path_factory.mktemp("spool"), config.Spool(max_results=max_results)
+    folder, limits = tmp_path_factory.mktemp("spool"), SpoolLimits(max_results=max_results)
     model: list[int] = []
     dropped = put = 0
     spool = open_spool(folder, limits)

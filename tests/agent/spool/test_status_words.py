@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent import config
-from campus_agent.config import AgentConfig, load_config
+from campus_agent.config.model import AgentConfig, load_config
+from campus_agent.config.model import Spool as SpoolLimits
 from campus_agent.ship.shipper import OUTCOME_KEY, ShipOutcome
 from campus_agent.spool.spool import open_spool
 from campus_agent.status import in_words, read_status
@@ -25,7 +25,7 @@ def test_a_gateway_where_nothing_ever_ran(agent: AgentConfig) -> None:
 
 
 def test_waiting_lost_refused_and_why(agent: AgentConfig) -> None:
-    with open_spool(agent.state_dir, config.Spool(max_results=5)) as spool:
+    with open_spool(agent.state_dir, SpoolLimits(max_results=5)) as spool:
         for n in range(9):
             spool.put(result(n))
         spool.quarantine({entry.key: "started_at is in the future" for entry in spool.peek(2)})

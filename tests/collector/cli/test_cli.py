@@ -59,7 +59,7 @@ def test_an_empty_month_is_an_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_help_is_in_the_reader_s_language(language: str) -> None:
-    from campus_collector.cli import COMMANDS
+    from campus_collector.cli.main import COMMANDS
 
     told = run("--help", language=language).stdout
     for words in COMMANDS.values():

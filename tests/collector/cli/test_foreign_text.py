@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from campus_collector.cli import main
+from campus_collector.cli.main import main
+from campus_collector.domain.problem import Event
+from campus_collector.domain.records import Bad, Batch, Person, Principal
 from campus_collector.inventory.sample import sample
 from campus_collector.inventory.write import write_folder
-from campus_collector.ledger.problem import Event
-from campus_collector.store.interface import Bad, Batch, Person, Principal
-from tests.collector.ledger.test_routes import PROBLEM
+from tests.collector.http.api.test_problems import PROBLEM
 from tests.collector.world import World
 
 FOREIGN = "\x1b[2J\x1b]0;title\x07\x9b31m\x7f\u202e\u2066\u2028\nFORGED line\r\nFORGED again\rFORGED\tend"

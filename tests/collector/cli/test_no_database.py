@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.cli import build_parser, main
+from campus_collector.cli.main import build_parser, main
 
 NEED_ONE = {
     ("judge",): ("--month", "2026-11"),

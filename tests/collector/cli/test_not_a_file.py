@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.cli import main
+from campus_collector.cli.main import main
 from campus_collector.inventory.sample import sample
 from campus_collector.inventory.write import as_xlsx, write_folder
 

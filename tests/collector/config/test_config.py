@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from campus_base.settings import ConfigurationError
 from campus_collector.config import load_config, shipped_policy
-from campus_wire.settings import ConfigurationError
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,12 +8,12 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from campus_collector.export.page import Page
-from campus_collector.export.sheet import Sheet, line
+from campus_collector.domain.inventory import Classroom
+from campus_collector.domain.records import Principal
+from campus_collector.domain.tokens import new_token, token_hash
+from campus_collector.export.exposition import Sheet, line
+from campus_collector.export.metrics_cache import Page
 from campus_collector.export.table import METRICS, SCOPES, scope_of
-from campus_collector.ingest.tokens import new_token, token_hash
-from campus_collector.inventory.model import Classroom
-from campus_collector.store.interface import Principal
 from campus_wire.records import AnnouncedClassroom, AnnouncedService, Announcement
 from tests.collector.export.test_devices import device, room
 from tests.collector.inventory.test_in_force import apply, inventory
@@ -179,7 +179,7 @@ def test_an_owner_that_moves_leaves_nothing_behind() -> None:
 
 
 def test_trouble_with_the_store_loses_no_news(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from campus_collector.store.interface import StoreUnavailable
+    from campus_collector.store.errors import StoreUnavailable
 
     lines(world)
     world.send(throughput(50e6, 50e6))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import zstandard
 
-from campus_collector.cli import main
-from campus_collector.ingest.admission import Admission, TooMany
+from campus_collector.cli.main import main
+from campus_collector.domain.records import Batch, Principal, Valid
+from campus_collector.http.api.admission import Admission, TooMany
 from campus_collector.ingest.reasons import reason_words
-from campus_collector.store.interface import Batch, Principal, Valid
 from campus_wire.codec import MAX_BODY_BYTES, decode_result, encode_result
 from campus_wire.failures import Validity
 from campus_wire.records import AnyResult

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campus_collector.cli import main
+from campus_collector.cli.main import main
+from campus_collector.domain.inventory import Classroom, Device, Inventory, School, Service
 from campus_collector.inventory.changes import changes
 from campus_collector.inventory.intake import put_in_force
-from campus_collector.inventory.model import Classroom, Device, Inventory, School, Service
 from campus_collector.judge.month import Month
 from campus_collector.store.sqlite import SqliteStore
 from campus_wire.bandwidth import Verdict

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campus_collector.domain.inventory import EMPTY, Classroom, Device, Inventory, School, Service, subjects_of
 from campus_collector.inventory.cells import error_value, tidy
 from campus_collector.inventory.changes import as_lines, changes, removals
 from campus_collector.inventory.headings import SHEETS
 from campus_collector.inventory.intake import read_file, read_upload
-from campus_collector.inventory.model import EMPTY, Classroom, Device, Inventory, School, Service, subjects_of
 from campus_collector.inventory.read import read
 from campus_collector.inventory.sample import sample
 from campus_collector.inventory.sources import RawSheet, Unreadable, sheets_of_files

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from campus_collector.domain.records import Subject
+from campus_collector.judge.judging import required_of
 from campus_collector.judge.month import Month
-from campus_collector.judging import required_of
-from campus_collector.store.interface import Subject
 from campus_wire.bandwidth import Verdict
 from campus_wire.records import AnnouncedClassroom, Announcement
 from tests.collector.world import World, days, throughput

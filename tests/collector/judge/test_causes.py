@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campus_base.language import Text
 from campus_collector.config import shipped_policy
 from campus_collector.judge.area import shared_cause
 from campus_collector.judge.causes import Case, Cause, causes_of
@@ -14,7 +15,6 @@ from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.policy import load_policy
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_wire.bandwidth import Verdict
-from campus_wire.language import Text
 
 POLICY = load_policy(shipped_policy())
 RULE = next(one for one in POLICY.targets if one.name == "classroom_bandwidth")

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from campus_collector.explaining import explain
 from campus_collector.judge.derivation import as_text
 from campus_collector.judge.month import month_of
+from campus_collector.ledger.explanation import explain
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import ServiceResult
 from tests.collector.world import AT, World, collector, days, service
@@ -33,7 +33,7 @@ def test_the_status_and_the_way_are_shown_and_interception_is_its_own_cause(worl
     ]
     world.send(*walled, *portal)
     month = month_of(AT, world.service.verdicts.zone)
-    found = explain(world.service, "platform_access", "s001", "smartedu-cn", month)
+    found = explain(world.service.store, world.service.verdicts, "platform_access", "s001", "smartedu-cn", month)
     assert found is not None
     for language, words in (
         ("en", ("status 412", "leads to http://10.9.9.9/portal", "IPv6")),
@@ -52,6 +52,6 @@ def test_a_wrong_clock_is_not_the_platform_s_failure(world: World) -> None:
     world.send(msgspec.structs.replace(wrong, record=msgspec.structs.replace(wrong.record, success=False)))
     assert b"campus_service_success{" not in world.get("/metrics").body
     month = month_of(AT, world.service.verdicts.zone)
-    found = explain(world.service, "platform_access", "s001", "smartedu-cn", month)
+    found = explain(world.service.store, world.service.verdicts, "platform_access", "s001", "smartedu-cn", month)
     assert found is not None
     assert [one.passes for one in found.lines] == [None]

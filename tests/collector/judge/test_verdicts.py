@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campus_base.settings import ConfigurationError
 from campus_collector.config import shipped_policy
 from campus_collector.judge.day import evidence_by_day
 from campus_collector.judge.evidence import Evidence, evidence_of
@@ -21,7 +22,6 @@ from campus_wire.bandwidth import Verdict
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.ids import new_result_id
 from campus_wire.records import AnyResult, LatencyRecord, RoomRecord, RoomResult, ThroughputResult
-from campus_wire.settings import ConfigurationError
 from tests.collector.world import AT, days, service, throughput
 
 POLICY: Policy = load_policy(shipped_policy())

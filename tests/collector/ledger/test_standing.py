@@ -9,13 +9,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from campus_collector.causes_now import standings_in, with_one_cause_in
+from campus_collector.domain.problem import Event, Problem
 from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.judge.month import Month
-from campus_collector.ledger.problem import Event, Problem
+from campus_collector.ledger.actions import act
+from campus_collector.ledger.named_causes import standings_in, with_one_cause_in
 from campus_collector.ledger.standing import balance_of, standing_on
-from campus_collector.ledger.work import act
-from campus_collector.report.book import Book
 from campus_collector.report.figures import Figures, LedgerFigures, content_hash, figures_of, octets_of
 from campus_wire.bandwidth import Verdict
 from tests.collector.report.county import figures as county
@@ -51,7 +50,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def report(world: World, month: Month) -> Figures:
-    return Book(world.service).figures(month, NOW)
+    return world.service.reports.figures(month, NOW)
 
 
 def recomputed(path: Path, month: Month) -> tuple[int, int, int, int, int]:
@@ -88,7 +87,7 @@ def test_what_was_measured_in_august_was_opened_in_august(world: World) -> None:
 def test_report_and_ledger_name_the_same_cause_and_the_same_unit(world: World, month: Month) -> None:
     standing = {
         (one.problem.target, room): one
-        for one in standings_in(world.service, month)
+        for one in standings_in(world.service.store, world.service.verdicts, month)
         if one.is_open
         for room in [one.problem.subject, *one.problem.covers]
     }
@@ -111,11 +110,13 @@ def test_what_a_person_assigned_stands_in_the_report(world: World) -> None:
     verdicts = world.service.verdicts.subjects(OCTOBER)
     judged = [
         one
-        for one in with_one_cause_in(world.service, OCTOBER, verdicts)
+        for one in with_one_cause_in(world.service.store, world.service.verdicts, OCTOBER, verdicts)
         if one.target == problem.target and one.subject == problem.subject and one.verdict is not Verdict.MET
     ]
     assert {(one.unit, one.problem) for one in judged} == {("县网络中心", problem.id)}
-    before = [one for one in standings_in(world.service, AUGUST) if one.problem.id == problem.id]
+    before = [
+        one for one in standings_in(world.service.store, world.service.verdicts, AUGUST) if one.problem.id == problem.id
+    ]
     assert [one.unit for one in before] == [EXPLANATIONS[one.cause].unit for one in before]
 
 

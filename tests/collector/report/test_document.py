@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campus_base.figures import percent
 from campus_collector.report.document import Cell, Kind, shown
-from campus_wire.shown import percent
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,16 @@ import pypdfium2
 import pytest
 from docx import Document as read_docx
 
+from campus_base.language import Language
 from campus_collector.judge.explanations import EXPLANATIONS
-from campus_collector.report import pdf
 from campus_collector.report.compose import compose
 from campus_collector.report.document import Chart, Document, Paragraph, shown
 from campus_collector.report.figures import Count, Figures, Forecast, TargetFigures, excerpt
-from campus_collector.report.html import as_html
-from campus_collector.report.pdf import FontMissing, as_pdf, fonts
-from campus_collector.report.render import FORMS, render
-from campus_collector.report.xlsx import SCALES
-from campus_wire.language import Language
+from campus_collector.report.forms import pdf
+from campus_collector.report.forms.html import as_html
+from campus_collector.report.forms.pdf import FontMissing, as_pdf, fonts
+from campus_collector.report.forms.render import FORMS, render
+from campus_collector.report.forms.xlsx import SCALES
 from tests.collector.report.county import failing, figures, nothing, school
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")

@@ -7,16 +7,16 @@ import msgspec
 import openpyxl
 import pytest
 
+from campus_base.language import Language
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.judge.table import area_ratio_words
 from campus_collector.judge.verdict import AreaVerdict
 from campus_collector.report.compose import compose
 from campus_collector.report.document import Table
 from campus_collector.report.figures import Count, Figures, TargetFigures, TownFigures
+from campus_collector.report.forms.render import render
 from campus_collector.report.gather import compared_on
-from campus_collector.report.render import render
 from campus_collector.report.sentences import sentences
-from campus_wire.language import Language
 from tests.collector.report.county import failing, figures
 
 WELL, POOR, SILENT, FREE = Count(8, 2), Count(2, 8), Count(0, 0, 10), Count(0, 0, 0, 10)

@@ -19,10 +19,9 @@ import chinese_calendar
 import pytest
 
 from campus_collector.config import load_config, shipped_policy
+from campus_collector.http.service import open_service
 from campus_collector.judge.month import Month
-from campus_collector.report.book import Book
 from campus_collector.report.figures import Figures
-from campus_collector.service import open_service
 
 SHANDONG = timezone(timedelta(hours=8))
 POLICY = tomllib.loads(shipped_policy().read_text(encoding="utf-8"))
@@ -80,7 +79,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def figures(state: Path) -> Iterator[Figures]:
     service = open_service(load_config(None, state, {}))
-    yield Book(service).figures(Month(2026, 6, ZoneInfo("Asia/Shanghai")), datetime(2026, 7, 2, tzinfo=UTC))
+    yield service.reports.figures(Month(2026, 6, ZoneInfo("Asia/Shanghai")), datetime(2026, 7, 2, tzinfo=UTC))
     service.store.close()
 
 

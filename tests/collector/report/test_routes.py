@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from campus_collector.judge.month import month_of
-from campus_collector.report.book import Book
+from campus_collector.report.service import MonthlyReports
 from tests.collector.world import World, collector, days, throughput
 
 
@@ -15,7 +15,7 @@ def seed(world: World) -> str:
     """Results of last month, which is closed; its name."""
     month = month_of(datetime.now(UTC), world.service.config.timezone).before()
     world.send(*(throughput(at=one) for one in days(4, 2, month.start)))
-    Book(world.service).close(month)
+    world.service.reports.close(month)
     return str(month)
 
 
@@ -92,11 +92,11 @@ def test_four_forms_of_an_open_month_are_of_one_moment(world: World, monkeypatch
     month = month_of(datetime.now(UTC), world.service.config.timezone).before()
     world.send(*(throughput(at=one) for one in days(4, 2, month.start)))
     gathered = []
-    honest = Book.figures
-    monkeypatch.setattr(Book, "figures", lambda self, *all_: (gathered.append(all_), honest(self, *all_))[1])
+    honest = MonthlyReports.figures
+    monkeypatch.setattr(MonthlyReports, "figures", lambda self, *all_: (gathered.append(all_), honest(self, *all_))[1])
     for form in ("html", "xlsx", "html"):
         assert world.get(f"/v1/monthly/{month}.{form}").status == 200
     assert len(gathered) == 1
     assert "未结" in world.get(f"/v1/monthly/{month}.html").body.decode()
-    Book(world.service).close(month)
+    world.service.reports.close(month)
     assert "未结" not in world.get(f"/v1/monthly/{month}.html").body.decode()

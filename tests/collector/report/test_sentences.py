@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from campus_base.figures import percent
 from campus_collector.report.figures import Count, Figures, LedgerFigures, TargetFigures, excerpt
 from campus_collector.report.sentences import sentences
-from campus_wire.shown import percent
 from tests.collector.report.county import figures, nothing
 
 

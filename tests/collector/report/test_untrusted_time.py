@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from campus_collector.judge.month import Month
-from campus_collector.report.book import Book, NoReport
+from campus_collector.report.service import NoReport
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from tests.collector.world import World, days, service, throughput
 
@@ -31,7 +31,7 @@ def test_it_begins_no_month(world: World, year: int, change: dict[str, Any]) -> 
     at = datetime(year, 3, 1, 2, tzinfo=UTC)
     world.send(msgspec.structs.replace(throughput(at=at), validity=UNTRUSTED, **change))
     world.send(msgspec.structs.replace(service(None, at=at), validity=UNTRUSTED))
-    book = Book(world.service)
+    book = world.service.reports
     assert [str(one.month) for one in book.months(NOW)] == ["2026-11", "2026-10"]
     with pytest.raises(NoReport, match="no data of 2026-09"):
         book.close(Month(2026, 9, ZONE), NOW)
@@ -39,14 +39,14 @@ def test_it_begins_no_month(world: World, year: int, change: dict[str, Any]) -> 
 
 def test_a_store_with_nothing_else_has_no_month(world: World) -> None:
     world.send(*(throughput(at=one, validity=UNTRUSTED) for one in days(4, 2, FIRST)))
-    assert Book(world.service).months(NOW) == []
+    assert world.service.reports.months(NOW) == []
     assert world.service.ledger.catch_up(date(2026, 11, 1)) == 0
 
 
 def test_a_day_that_gets_a_trusted_result_later_counts_from_then_on(world: World) -> None:
     world.send(throughput(at=datetime(2026, 9, 1, 2, tzinfo=UTC), validity=UNTRUSTED))
     world.send(*(throughput(at=one) for one in days(4, 2, FIRST)))
-    book = Book(world.service)
+    book = world.service.reports
     assert len(book.months(NOW)) == 2
     world.send(throughput(at=datetime(2026, 9, 1, 3, tzinfo=UTC)))
     assert [str(one.month) for one in book.months(NOW)][-1] == "2026-09"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.cli import main
+from campus_collector.cli.main import main
 from campus_collector.config import load_config
-from campus_collector.service import open_service
+from campus_collector.http.service import open_service
 
 COUNTY = ("--schools", "20", "--month", "2026-10", "--density", "0.17", "--classrooms", "10")
 

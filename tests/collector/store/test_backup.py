@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.cli import main
+from campus_collector.cli.main import main
 from campus_collector.store import backup as backups
 from campus_collector.store.backup import backup, restore
-from campus_collector.store.interface import StoreUnavailable, StoreUnusable
+from campus_collector.store.errors import StoreUnavailable, StoreUnusable
 from tests.collector.world import World, collector, days, throughput
 
 

@@ -9,16 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.store.interface import (
-    Bad,
-    Batch,
-    Change,
-    Principal,
-    Store,
-    StoreUnavailable,
-    StoreUnusable,
-    Valid,
-)
+from campus_collector.domain.records import Bad, Batch, Change, Principal, Valid
+from campus_collector.store.errors import StoreUnavailable, StoreUnusable
+from campus_collector.store.interface import Store
 from campus_collector.store.migrate import Migration, migrate, shipped
 from campus_collector.store.sqlite import SqliteStore
 from campus_wire.codec import encode_result

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.cli import main
+from campus_collector.cli.main import main
 from campus_collector.config import load_config
 from campus_collector.tls.authority import fingerprint_of, make_authority, renew
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.cli import main
+from campus_collector.cli.main import main
 from campus_collector.judge.month import Month
 from campus_collector.store.backup import backup
 from campus_collector.store.chain import first_head, next_head
@@ -40,7 +40,7 @@ def tampered(world: World, work: Callable[[sqlite3.Connection], object]) -> Chec
     work(database)
     database.commit()
     database.close()
-    return verify(world.service)
+    return verify(world.service.store, world.service.verdicts)
 
 
 def said(found: Checked) -> list[str]:
@@ -49,7 +49,7 @@ def said(found: Checked) -> list[str]:
 
 def test_what_was_left_alone_fits(world: World) -> None:
     fill(world)
-    found = verify(world.service)
+    found = verify(world.service.store, world.service.verdicts)
     assert (found.findings, found.schools, found.results, found.unsealed) == ((), 1, 16, 0)
     assert found.days >= 5
 
@@ -167,7 +167,7 @@ def test_the_recorded_start_of_the_chain_is_the_only_excuse(world: World) -> Non
     found = tampered(world, work)
     assert (found.unsealed, found.findings) == (16, ())
     world.send(throughput(id="after"))
-    assert verify(world.service).findings == ()
+    assert verify(world.service.store, world.service.verdicts).findings == ()
 
 
 @pytest.mark.parametrize("digits", [64, 12])
@@ -192,7 +192,7 @@ def test_a_chain_that_was_worked_out_again_does_not_fit_a_closed_month(world: Wo
     store.monthly.close(
         ClosedMonth("2026-10", AT, sha256(figures).hexdigest(), "0.2.0", zlib.compress(figures), zlib.compress(b"[]"))
     )
-    assert verify(world.service).findings == ()
+    assert verify(world.service.store, world.service.verdicts).findings == ()
     found = tampered(world, lambda database: forge(database, recompute=True))
     assert said(found) == [
         "s001: the head printed in the report of 2026-10 at result 16 does not fit the chain: a result before was changed"

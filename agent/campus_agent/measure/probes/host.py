@@ -13,9 +13,9 @@ from time import CLOCK_BOOTTIME, clock_gettime
 from typing import TypeVar
 
 from campus_agent.measure import machine
-from campus_agent.measure.link import LOOPBACK, link_of
-from campus_agent.measure.netlink import counters_of
-from campus_agent.measure.nic import RUNNING, nic_settings
+from campus_agent.measure.link.ethtool import RUNNING, nic_settings
+from campus_agent.measure.link.interface_counters import LOOPBACK, link_of
+from campus_agent.measure.link.netlink import counters_of
 from campus_agent.measure.probe import Finding, Probe, ProbeFailed, Run
 from campus_wire.failures import FailureKind, Operation
 from campus_wire.records import HostRecord, HostResult, InterfaceRecord

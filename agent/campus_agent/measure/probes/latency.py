@@ -5,9 +5,9 @@ The figures are those of `measure.delays`.
 
 from dataclasses import dataclass
 
-from campus_agent.measure.connecting import ECHO_SECONDS, reachable
-from campus_agent.measure.delays import summary
-from campus_agent.measure.icmp import Echoes, Pinger
+from campus_agent.measure.link.connect import ECHO_SECONDS, reachable
+from campus_agent.measure.link.icmp import Echoes, Pinger
+from campus_agent.measure.link.rtt import summary
 from campus_agent.measure.probe import Finding, Probe, Run
 from campus_wire.failures import Failure, FailureKind, Operation
 from campus_wire.records import LatencyProbeRecord, LatencyResult, Segment

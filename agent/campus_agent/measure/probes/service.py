@@ -19,15 +19,15 @@ from time import monotonic
 from typing import cast
 from urllib.parse import SplitResult, quote, urlsplit
 
-from campus_agent.config import NOTHING_EXPECTED, Expectation
+from campus_agent.config.model import NOTHING_EXPECTED, Expectation
 from campus_agent.measure import http_body
 from campus_agent.measure.clock_check import clock_fault, refused_for_its_dates, their_time
-from campus_agent.measure.connecting import connect, connect_here
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.expectation import REDIRECTS, Answer, failure_of_answer, holds_text, leads_to
 from campus_agent.measure.http_body import BrokenAnswer
+from campus_agent.measure.link.connect import connect, connect_here
+from campus_agent.measure.link.resolve import Address, resolve_all
 from campus_agent.measure.probe import Finding, Probe, ProbeFailed, Run
-from campus_agent.measure.resolve import Address, resolve_all
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import ServiceRecord, ServiceResult
 

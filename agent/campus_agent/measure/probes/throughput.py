@@ -6,13 +6,14 @@ The engines differ in method, bytes and time; what they answer is the same recor
 from dataclasses import dataclass
 from typing import Any
 
-from campus_agent.measure.engines import campus, iperf3
-from campus_agent.measure.engines.engine import Engine
+from campus_agent.measure.burst import engine as burst_engine
+from campus_agent.measure.engine import Engine
+from campus_agent.measure.iperf3 import engine as iperf3_engine
 from campus_agent.measure.probe import Finding, Probe, Run
 from campus_agent.measure.throughput_settings import Settings
 from campus_wire.records import ThroughputResult
 
-ENGINES: dict[str, Engine] = {"campus": campus.ENGINE, "iperf3": iperf3.ENGINE}
+ENGINES: dict[str, Engine] = {"campus": burst_engine.ENGINE, "iperf3": iperf3_engine.ENGINE}
 
 
 @dataclass(frozen=True, slots=True)

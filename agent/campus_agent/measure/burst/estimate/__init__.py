@@ -1,0 +1,1 @@
+"""From arrival times and counters to rates and a verdict. Pure."""

@@ -1,0 +1,1 @@
+"""Sockets of the burst engine: many datagrams in one system call, TCP streams, interface counters."""

@@ -1,0 +1,115 @@
+"""Load by TCP, for paths that drop UDP: send as fast as the order allows, or read and note what had come when. No judgement here."""
+
+import os
+import select
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic_ns, sleep
+
+from campus_agent.measure.burst.io.interfaces import Counters
+from campus_agent.measure.burst.pulse import Sample
+from campus_agent.measure.burst.spec import (
+    SAMPLE_SECONDS,
+    STREAM_BUFFER_BYTES,
+    STREAM_CONGESTION_CONTROL,
+    STREAM_TELL_SECONDS,
+)
+from campus_agent.measure.link.waiting import thread_run_delay_ns, waited_ns
+
+_SO_MAX_PACING_RATE = 47  # asm-generic/socket.h
+_TURN_SECONDS = 0.005
+_SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
+_TELL_NS = int(STREAM_TELL_SECONDS * 1e9)
+_TURN_NS = int(_TURN_SECONDS * 1e9)
+_LEAST_PIECE_BYTES, _MOST_PIECE_BYTES = 1448, 16_384
+
+
+@dataclass(slots=True)
+class Inflow:
+    """What a receiver saw of a stream: payload octets so far at moments of its clock, and its interface's counters beside them.
+
+    `waited_ns`: how long its thread, or the sender's, had no processor though it was ready; None: unknown.
+    """
+
+    at_ns: list[int] = field(default_factory=list)
+    octets: list[int] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    waited_ns: int | None = None
+
+
+def prepare(sock: socket.socket, pacing_bits_per_second: float) -> None:
+    """Before a stream is sent: a known congestion control, and a pace, where the platform lets us."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not sys.platform.startswith("linux"):
+        return
+    with suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, STREAM_CONGESTION_CONTROL.encode())
+    with suppress(OSError, OverflowError):
+        sock.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, min(int(pacing_bits_per_second / 8), 2**32 - 1))
+
+
+def take_in(
+    sock: socket.socket, counters: Counters | None, end_ns: int, max_octets: int, tell: Callable[[Inflow], bool]
+) -> Inflow:
+    """Read until the other side ends, the time or the octets are over, or `tell`, called every some milliseconds, says that it is enough."""
+    seen = Inflow()
+    buffer = bytearray(STREAM_BUFFER_BYTES)
+    sock.setblocking(False)
+    octets = 0
+    delay_ns = thread_run_delay_ns()
+    next_tell = monotonic_ns() + _TELL_NS
+    while True:
+        now = monotonic_ns()
+        seen.waited_ns = waited_ns(delay_ns)
+        if now >= end_ns or octets >= max_octets:
+            return seen
+        if now >= next_tell:
+            next_tell = now + _TELL_NS
+            if tell(seen):
+                return seen
+        if not select.select([sock], [], [], _TURN_SECONDS)[0]:
+            continue
+        try:
+            got = sock.recv_into(buffer)
+        except BlockingIOError:
+            continue
+        except ConnectionError:
+            return seen
+        if not got:
+            return seen
+        octets += got
+        moment = monotonic_ns()
+        seen.at_ns.append(moment)
+        seen.octets.append(octets)
+        if counters is not None:
+            passed = counters.read()
+            seen.samples.append(Sample(moment, passed.received_octets, passed.received_packets))
+        sleep(SAMPLE_SECONDS)  # the kernel keeps what comes meanwhile
+
+
+def send_out(
+    sock: socket.socket, payload_bits_per_second: float, end_ns: int, max_octets: int, enough: Callable[[], bool]
+) -> int:
+    """Send until one of the bounds, or until the other side or `enough` ends it. Octets given to the kernel."""
+    piece_bytes = min(_MOST_PIECE_BYTES, max(_LEAST_PIECE_BYTES, int(payload_bits_per_second * SAMPLE_SECONDS / 8)))
+    piece = memoryview(os.urandom(piece_bytes))  # random: nothing on the way can compress it
+    sock.setblocking(False)
+    began = monotonic_ns()
+    octets = 0
+    while (now := monotonic_ns()) < end_ns and octets < max_octets and not enough():
+        due_ns = began + int(octets * 8e9 / payload_bits_per_second)  # when the next whole piece may go
+        if due_ns > now:
+            sleep(min(due_ns - now, _TURN_NS) / 1e9)
+            continue
+        if not select.select([], [sock], [], _TURN_SECONDS)[1]:
+            continue
+        try:
+            octets += sock.send(piece[: max_octets - octets])
+        except BlockingIOError:
+            continue
+        except ConnectionError:
+            break
+    return octets

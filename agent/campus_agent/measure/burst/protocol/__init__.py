@@ -1,0 +1,1 @@
+"""The burst protocol without sockets: control messages, datagram headers, tickets (docs/protocol.md)."""

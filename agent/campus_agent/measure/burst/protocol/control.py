@@ -1,0 +1,113 @@
+"""The control connection without the socket: bytes in, messages out; messages in, bytes out (docs/protocol.md, section 2).
+
+A frame is the body's length (4 octets, big-endian), the body (JSON), and, after the client's `prove`, a seal: the first 16 octets
+of HMAC-SHA256 under the session's key over sender, frame number and body. So nothing can be inserted, changed, dropped or
+repeated, within a session or from another one. The caller owns sockets, time and randomness.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from typing import Literal
+
+from campus_agent.measure.burst.protocol.messages import (
+    BadSeal,
+    Challenge,
+    Hello,
+    Message,
+    ProtocolError,
+    Prove,
+    decode,
+    encode,
+)
+from campus_agent.measure.burst.spec import (
+    MAX_GREETING_BYTES,
+    MAX_REPORT_BYTES,
+    MAX_REQUEST_BYTES,
+    PROTOCOL_NAME,
+    TAG_BYTES,
+)
+
+Role = Literal["client", "responder"]
+LENGTH_BYTES = 4
+_OTHER: dict[Role, Role] = {"client": "responder", "responder": "client"}
+_MAX_FROM: dict[Role, int] = {"client": MAX_REQUEST_BYTES, "responder": MAX_REPORT_BYTES}
+
+
+class Connection:
+    """One side of a control connection: frames, limits, seals. `received_bytes` counts all that came, whole frames or not."""
+
+    def __init__(self, role: Role) -> None:
+        """Nothing is known of the other side yet."""
+        self._role = role
+        self._key: bytes | None = None
+        self._buffer = bytearray()
+        self._sent = 0
+        self._received = 0
+        self.received_bytes = 0
+
+    def seal_with(self, session_key: bytes) -> None:
+        """From the next frame on, in both directions, frames are sealed with this key."""
+        self._key = session_key
+        self._sent = self._received = 0
+
+    def send(self, message: Message) -> bytes:
+        """A message as the bytes to send."""
+        body = encode(message)
+        if len(body) > self._limit(self._role):
+            raise ValueError(f"a {type(message).__name__} of {len(body)} bytes is more than the protocol allows")
+        frame = len(body).to_bytes(LENGTH_BYTES, "big") + body
+        if self._key is not None:
+            frame += _seal(self._key, self._role, self._sent, body)
+            self._sent += 1
+        return frame
+
+    def receive(self, data: bytes) -> Iterator[Message]:
+        """The messages these bytes complete. Raises ProtocolError, also for a frame that only announces too much."""
+        self._buffer += data
+        self.received_bytes += len(data)
+        while len(self._buffer) >= LENGTH_BYTES:
+            size = int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
+            limit = self._limit(_OTHER[self._role])
+            if not 0 < size <= limit:
+                raise ProtocolError(f"a frame of {size} bytes; at most {limit} here")
+            seal_bytes = TAG_BYTES if self._key is not None else 0
+            end = LENGTH_BYTES + size
+            if len(self._buffer) < end + seal_bytes:
+                return
+            body, seal = bytes(self._buffer[LENGTH_BYTES:end]), bytes(self._buffer[end : end + seal_bytes])
+            del self._buffer[: end + seal_bytes]
+            if self._key is not None:
+                expected = _seal(self._key, _OTHER[self._role], self._received, body)
+                if not hmac.compare_digest(seal, expected):
+                    raise BadSeal("a frame whose seal does not fit")
+                self._received += 1
+            yield decode(body)
+
+    def _limit(self, sender: Role) -> int:
+        return MAX_GREETING_BYTES if self._key is None else _MAX_FROM[sender]
+
+
+def proof(key: bytes, hello: Hello, challenge: Challenge) -> str:
+    """What only a holder of the key can say about these two nonces and this version (hex)."""
+    return _derive(key, "proof", hello, challenge).hex()
+
+
+def proves(key: bytes, hello: Hello, challenge: Challenge, said: Prove) -> bool:
+    """Does the client hold the key? Takes the same time whatever was said."""
+    return hmac.compare_digest(proof(key, hello, challenge), said.mac)
+
+
+def session_key(key: bytes, hello: Hello, challenge: Challenge) -> bytes:
+    """The key that seals this one session: new with every pair of nonces."""
+    return _derive(key, "session", hello, challenge)
+
+
+def _derive(key: bytes, purpose: str, hello: Hello, challenge: Challenge) -> bytes:
+    text = f"{PROTOCOL_NAME} {purpose} {challenge.version} {hello.nonce} {challenge.nonce}"
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+
+def _seal(key: bytes, sender: Role, number: int, body: bytes) -> bytes:
+    text = b"%s %d " % (sender.encode(), number)
+    return hmac.new(key, text + body, hashlib.sha256).digest()[:TAG_BYTES]

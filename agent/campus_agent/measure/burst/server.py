@@ -1,0 +1,359 @@
+"""The responder: what answers throughput tests in a classroom or beside the collector. TCP for control, UDP for the load, one port.
+
+Nobody is served who does not hold the test key; one session at a time; everything is bounded. Nothing is ever sent to an unauthenticated
+UDP address, and on TCP an unauthenticated client gets fewer octets than it sent.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import secrets
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from campus_agent.measure.burst.io.interfaces import header_bytes, interface_of, open_counters
+from campus_agent.measure.burst.io.receiver import Receiver
+from campus_agent.measure.burst.io.transport import forbid_fragments
+from campus_agent.measure.burst.protocol.channel import Channel, NothingSaid
+from campus_agent.measure.burst.protocol.control import LENGTH_BYTES, Connection, proves, session_key
+from campus_agent.measure.burst.protocol.messages import (
+    Bounds,
+    Challenge,
+    Hello,
+    ProtocolError,
+    Prove,
+    Refused,
+    Welcome,
+    encode,
+)
+from campus_agent.measure.burst.protocol.tickets import Tickets
+from campus_agent.measure.burst.session import Session
+from campus_agent.measure.burst.spec import (
+    DEFAULT_PORT,
+    HANDSHAKE_SECONDS,
+    MAX_PENDING_CONNECTIONS,
+    NONCE_BYTES,
+    PROTOCOL_VERSION,
+    SESSION_SECONDS,
+    SLOT_WAIT_SECONDS,
+    STREAM_MAGIC,
+    TOKEN_BYTES,
+)
+from campus_agent.measure.link import timestamps
+
+LOGGER = logging.getLogger("campus_agent.measure.burst")
+_FLOOD_PAUSE_SECONDS = 0.005
+"""While too many connections wait, new ones are taken at this pace: a flood must not starve a running test of the CPU."""
+_COMPLAINT_SECONDS = 10.0
+_BIND_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one responder lets itself be used. The hour's bound covers all clients together."""
+
+    rate_bits_per_second: float = 4e9
+    pulse_bytes: int = 80_000_000
+    session_bytes: int = 400_000_000
+    session_seconds: float = SESSION_SECONDS
+    hour_bytes: int = 10_000_000_000
+
+
+def limits_of(capacity_bits_per_second: float) -> Limits:
+    """For a test server whose turns the collector gives out ([slots] capacity_bits_per_second): an hour's octets of that rate.
+
+    Slots never promise more, so that a granted slot is never refused here; without slots the default suffices for a school.
+    """
+    return Limits(hour_bytes=max(Limits().hour_bytes, int(capacity_bits_per_second * 3600 / 8)))
+
+
+@dataclass(frozen=True, slots=True)
+class ResponderSettings:
+    """Where to listen and whom to trust. `port` 0 takes any free one; no key only on loopback."""
+
+    listen: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    key: bytes | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        """Refuse to be open to the network without a key."""
+        if not self.key and not _is_loopback(self.listen):
+            raise ValueError(f"listening on {self.listen} needs a test key; without one only loopback is allowed")
+
+
+class HourlyBudget:
+    """Octets spent within the last hour."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        """Nothing spent yet."""
+        self._limit = limit_bytes
+        self._spent: deque[tuple[float, int]] = deque()
+
+    def left(self, now: float) -> int:
+        """Octets that may still be spent at `now` (monotonic seconds)."""
+        while self._spent and self._spent[0][0] <= now - 3600:
+            self._spent.popleft()
+        return max(0, self._limit - sum(octets for _, octets in self._spent))
+
+    def spend(self, now: float, octets: int) -> None:
+        """Note what a session cost."""
+        self._spent.append((now, octets))
+
+
+class Responder:
+    """The running responder. `start` binds and returns; `stop` ends it and waits."""
+
+    def __init__(self, settings: ResponderSettings) -> None:
+        """Nothing is opened yet."""
+        self._settings = settings
+        self._key = settings.key or b""
+        self._budget = HourlyBudget(settings.limits.hour_bytes)
+        self._slot = threading.Lock()
+        self._tickets = Tickets()
+        self._guard = threading.Lock()
+        self._pending: deque[socket.socket] = deque()
+        self._open: set[socket.socket] = set()
+        self._complaints = 0
+        self._complained = -_COMPLAINT_SECONDS
+        self._stopping = threading.Event()
+        self._tcp: socket.socket
+        self._udp: socket.socket
+        self.port = 0
+
+    def start(self) -> None:
+        """Bind both sockets and begin to answer. Raises OSError when the port is taken."""
+        self._tcp, self._udp = _bind(self._settings.listen, self._settings.port)
+        self.port = self._tcp.getsockname()[1]
+        self._kernel_stamps = timestamps.prepare(self._udp)
+        forbid_fragments(self._udp)
+        self._udp.setblocking(False)
+        threading.Thread(target=self._accept, name="accept", daemon=True).start()
+        LOGGER.info("responder_started", extra={"listen": self._settings.listen, "port": self.port})
+
+    def stop(self) -> None:
+        """End everything, at once."""
+        self._stopping.set()
+        with self._guard:
+            sockets = [self._tcp, *self._open]
+        for sock in sockets:
+            _shut(sock)
+        with self._slot:  # a session still ends its pulse; its socket is shut
+            self._tcp.close()
+            self._udp.close()
+        LOGGER.info("responder_stopped", extra={"port": self.port})
+
+    def _accept(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                sock, address = self._tcp.accept()
+            except OSError:
+                if self._stopping.wait(_FLOOD_PAUSE_SECONDS):
+                    return
+                continue
+            with self._guard:
+                crowded = len(self._pending) >= MAX_PENDING_CONNECTIONS
+                if crowded:
+                    _shut(self._pending.popleft())
+                self._pending.append(sock)
+                self._open.add(sock)
+            threading.Thread(target=self._serve, args=(sock, address), name="client", daemon=True).start()
+            if crowded:
+                self._complain("crowded", address)
+                self._stopping.wait(_FLOOD_PAUSE_SECONDS)
+
+    def _serve(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        keep = False
+        deadline = monotonic() + HANDSHAKE_SECONDS
+        try:
+            if self._is_data(sock):
+                keep = self._join(sock, address, deadline)
+                return
+            channel = Channel(sock, Connection("responder"))
+            if self._greet(channel, address, deadline):
+                self._with_slot(channel, address)
+        except NothingSaid:
+            LOGGER.debug("looked_at", extra={"client": address[0]})
+        except (OSError, ProtocolError) as error:
+            self._complain(f"{type(error).__name__}: {error}", address)
+        except Exception:
+            LOGGER.exception("session_crashed", extra={"client": address[0]})
+        finally:
+            self._leave_pending(sock)
+            with self._guard:
+                self._open.discard(sock)
+            if not keep:
+                sock.close()
+
+    def _is_data(self, sock: socket.socket) -> bool:
+        """Does this connection begin like one for data? Nothing is read from it yet."""
+        sock.settimeout(HANDSHAKE_SECONDS)
+        return sock.recv(1, socket.MSG_PEEK) == STREAM_MAGIC[:1]
+
+    def _join(self, sock: socket.socket, address: tuple[str, int], deadline: float) -> bool:
+        """Hand a data connection to the session that expects it; anything else gets no answer. True: it is the session's now."""
+        opening = b""
+        wanted = len(STREAM_MAGIC) + TOKEN_BYTES
+        while len(opening) < wanted:
+            sock.settimeout(max(deadline - monotonic(), 0.001))
+            piece = sock.recv(wanted - len(opening))
+            if not piece:
+                break
+            opening += piece
+        if opening[: len(STREAM_MAGIC)] == STREAM_MAGIC:
+            self._leave_pending(sock)
+            if self._tickets.redeem(opening[len(STREAM_MAGIC) :], address[0], sock):
+                return True
+        self._complain("a data connection nobody expects", address)
+        return False
+
+    def _greet(self, channel: Channel, address: tuple[str, int], deadline: float) -> bool:
+        """Hello, challenge, proof: does this client hold the key? From here on both sides seal."""
+        hello = channel.receive(deadline)
+        if not isinstance(hello, Hello):
+            raise ProtocolError(f"a {type(hello).__name__} where a hello was due")
+        if PROTOCOL_VERSION not in hello.versions:
+            channel.send(Refused("version"), deadline)
+            raise ProtocolError(f"no common version in {hello.versions}")
+        challenge = Challenge(secrets.token_hex(NONCE_BYTES), PROTOCOL_VERSION)
+        if channel.connection.received_bytes <= LENGTH_BYTES + len(encode(challenge)):
+            raise ProtocolError("a hello no longer than its answer: nobody is answered with more than was sent")
+        channel.send(challenge, deadline)
+        said = channel.receive(deadline)
+        if not isinstance(said, Prove):
+            raise ProtocolError(f"a {type(said).__name__} where a proof was due")
+        channel.connection.seal_with(session_key(self._key, hello, challenge))
+        if not proves(self._key, hello, challenge, said):
+            self._complain("not_authorised", address)
+            channel.send(Refused("not_authorised"), deadline)
+            return False
+        self._leave_pending(channel.socket)
+        return True
+
+    def _with_slot(self, channel: Channel, address: tuple[str, int]) -> None:
+        deadline = monotonic() + HANDSHAKE_SECONDS
+        if not self._slot.acquire(timeout=SLOT_WAIT_SECONDS):
+            channel.send(Refused("busy"), deadline)
+            return
+        try:
+            left = self._budget.left(monotonic())
+            if left < self._settings.limits.pulse_bytes:
+                hour = self._settings.limits.hour_bytes
+                channel.send(Refused("limit", f"the hour's {hour / 1e9:.0f} GB are spent (--capacity)"), deadline)
+                LOGGER.warning("hour_spent", extra={"client": address[0]})
+                return
+            self._run_session(channel, address, min(left, self._settings.limits.session_bytes))
+        finally:
+            self._slot.release()
+
+    def _run_session(self, channel: Channel, address: tuple[str, int], session_bytes: int) -> None:
+        limits = self._settings.limits
+        name = interface_of(channel.socket)
+        counters = open_counters(name)
+        token = secrets.token_bytes(TOKEN_BYTES)
+        receiver = Receiver(self._udp, token, counters, kernel_stamps=self._kernel_stamps)
+        receiver.own_host = address[0].partition("%")[0]
+        bounds = Bounds(limits.rate_bits_per_second, limits.pulse_bytes, session_bytes, limits.session_seconds)
+        session = Session(channel, self._udp, receiver, counters, bounds, self._tickets)
+        began = monotonic()
+        try:
+            header = header_bytes(name) if counters else None
+            channel.send(
+                Welcome(token.hex(), self.port, bounds, header, streams=True, accounts=True), began + HANDSHAKE_SECONDS
+            )
+            session.run()
+        finally:
+            self._budget.spend(monotonic(), session.spent.octets)
+            if counters is not None:
+                counters.close()
+            facts = {
+                "client": address[0],
+                "pulses": session.spent.pulses,
+                "bytes": session.spent.octets,
+                "seconds": round(monotonic() - began, 3),
+                "foreign_packets": receiver.foreign,
+            }
+            LOGGER.info("session_ended", extra=facts)
+
+    def _leave_pending(self, sock: socket.socket) -> None:
+        with self._guard, contextlib.suppress(ValueError):
+            self._pending.remove(sock)
+
+    def _complain(self, what: str, address: tuple[str, int]) -> None:
+        """Log what a client did wrong, at most every some seconds: a flood must not fill the disk."""
+        with self._guard:
+            self._complaints += 1
+            if monotonic() - self._complained < _COMPLAINT_SECONDS:
+                return
+            count, self._complaints, self._complained = self._complaints, 0, monotonic()
+        LOGGER.warning("client_refused", extra={"reason": what[:200], "client": address[0], "count": count})
+
+
+async def serve(settings: ResponderSettings, ready: Callable[[int], None] | None = None) -> None:
+    """Answer tests until cancelled. `ready` gets the port once both sockets are bound. Raises OSError."""
+    responder = Responder(settings)
+    responder.start()
+    try:
+        if ready is not None:
+            ready(responder.port)
+        await asyncio.Event().wait()
+    finally:
+        responder.stop()
+
+
+def serve_forever(settings: ResponderSettings, ready: Callable[[int], None] | None = None) -> None:
+    """`serve` for a process of its own."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(settings, ready))
+
+
+def _bind(listen: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A TCP and a UDP socket on one port; every IPv4 address where all are asked for and the kernel knows no IPv6."""
+    if listen == "::" and not has_ipv6():
+        listen = "0.0.0.0"  # noqa: S104
+    family = socket.getaddrinfo(listen, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+    dual = listen == "::" and socket.has_dualstack_ipv6()
+    for attempt in range(_BIND_ATTEMPTS):
+        tcp = socket.create_server((listen, port), family=family, backlog=64, dualstack_ipv6=dual)
+        udp = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            if family == socket.AF_INET6:
+                udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
+            udp.bind((listen, tcp.getsockname()[1]))
+        except OSError:
+            tcp.close()
+            udp.close()
+            if port or attempt == _BIND_ATTEMPTS - 1:
+                raise
+        else:
+            return tcp, udp
+    raise OSError(f"no port is free for both TCP and UDP on {listen}")
+
+
+def has_ipv6() -> bool:
+    """Does this kernel know IPv6 at all (`ipv6.disable=1`)? The address may still be nobody's."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
+    except OSError:
+        return False
+    return True
+
+
+def _shut(sock: socket.socket) -> None:
+    """Wake whoever waits on this socket, with an end of file."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def _is_loopback(address: str) -> bool:
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

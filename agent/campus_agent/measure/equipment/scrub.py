@@ -1,0 +1,43 @@
+"""No secret of a device leaves the worker, even if the device itself says it: it may repeat in an error what Basic has told it. Pure."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from campus_agent.measure.equipment.task import DeviceSeen
+from campus_wire.failures import Failure
+
+SHORTEST = 4
+"""A shorter secret cannot be told from ordinary text."""
+HIDDEN = "***"
+
+
+def forms(logins: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """What (user, secret) pairs look like on the wire: as they are, and as Basic sends them. The longest first."""
+    found = set()
+    for user, secret in logins:
+        if len(secret) >= SHORTEST:
+            found |= {secret, b64encode(f"{user}:{secret}".encode()).decode("ascii")}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def scrubbed(seen: DeviceSeen, secrets: Sequence[str]) -> DeviceSeen:
+    """The same without them."""
+
+    def clean(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    def of(failure: Failure) -> Failure:
+        return msgspec.structs.replace(failure, detail=clean(failure.detail))
+
+    if not secrets:
+        return seen
+    return msgspec.structs.replace(
+        seen,
+        failure=of(seen.failure) if seen.failure else None,
+        failed={name: of(why) for name, why in seen.failed.items()},
+        words={name: clean(text) for name, text in seen.words.items()},
+    )

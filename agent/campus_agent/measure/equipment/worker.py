@@ -1,0 +1,18 @@
+"""A poll round of all devices, in a process of its own: SNMP's library and its ciphers weigh more than the whole resident agent."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from campus_agent.measure.equipment.task import DevicesAnswer, DevicesTask
+
+Task = DevicesTask
+
+
+def work(task: DevicesTask, progress: Callable[[Any], None]) -> DevicesAnswer:
+    """Ask every device once."""
+    from campus_agent.measure.equipment.poll import poll
+
+    folder = Path(task.profile_folder) if task.profile_folder else None
+    return DevicesAnswer(asyncio.run(poll(task.devices, folder, task.time_zone)))

@@ -1,1 +1,0 @@
-"""One task a file, each run in its own process by `measure.worker`."""

@@ -1,0 +1,37 @@
+"""Fetches this gateway's configuration from the collector."""
+
+from pathlib import Path
+
+from campus_agent.config import central
+from campus_agent.config.central import CentralConfigRefused
+from campus_agent.config.model import AgentConfig
+from campus_agent.ship.connection import Connection, ShipFailed
+from campus_base.wire_words import FAILURE_WORDS
+
+PATH = "/v1/config"
+FETCH_SECONDS = 300.0
+
+
+def fetch(config: AgentConfig, file: Path) -> bytes | None:
+    """The bureau's configuration, if it is another than the one that is kept. Raises ShipFailed, CentralConfigRefused."""
+    if config.collector is None:
+        return None
+    held = central.kept(config.state_dir)
+    connection = Connection(config.collector)
+    try:
+        answer = connection.fetch(PATH, central.tag_of(held) if held else None)
+    finally:
+        connection.close()
+    if answer.status == 304 or answer.status == 404:  # 404: a collector that does not give any yet
+        return None
+    if answer.status != 200:
+        raise CentralConfigRefused(f"the collector answered {answer.status}", f"采集端返回 {answer.status}")
+    if answer.body == held:
+        return None
+    central.check(answer.body, config, file)
+    return answer.body
+
+
+def reason_of(failed: ShipFailed) -> str:
+    """In one line."""
+    return f"{FAILURE_WORDS[failed.failure.kind].en}: {failed.failure.detail}"[:200]

@@ -1,0 +1,1 @@
+"""What both programs need and what does not travel between them: settings reader, logs, languages, text and dates, files, the terminal."""

@@ -1,0 +1,409 @@
+"""Read a TOML configuration so that all its mistakes are told at once, each with its place, value and remedy.
+
+Used by both daemons, because what the collector serves to an agent has the shape of the agent's own file. A reader takes a
+`Table`, asks it for each key with its bounds, and calls `done`; whatever nobody asked for is a mistake of the writer.
+`CAMPUS_<TABLE>_<KEY>` in the environment overrides a key of a plain table (CAMPUS_COLLECTOR_URL is `[collector] url`).
+"""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from campus_base.encoding import UTF16_MARKS, wide_encoding
+from campus_base.language import Language, Text
+from campus_base.terminal import escape_cell
+
+REQUIRED: Any = object()
+ENVIRONMENT_PREFIX = "CAMPUS_"
+_MAX_SHOWN = 60
+MAX_SECRET_BYTES = 65_536
+MAX_FILE_BYTES = 16_000_000
+"""Of a configuration: far more than a school's or a county's needs."""
+_BLANK = " \t\r\n\v\f\u00a0\u3000\u200b\ufeff"
+"""White space that people paste, the Chinese full-width one and the two without a width among them."""
+_EMPTY = Text("it is empty", "文件为空")
+_TOO_LONG = Text("it is no secret: longer than 64 KiB", "文件超过 64 KiB，不是密钥文件")
+_TOO_LARGE = Text("is larger than 16 MB: no configuration", "超过 16 MB，不是配置文件")
+NOT_A_FILE = Text("is no file, but a folder, a device or a pipe", "不是普通文件，而是目录、设备或管道")
+_NO_TEXT = Text(
+    "it is not text: save it as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
+    "文件不是文本：请以 UTF-8 编码保存（记事本：另存为，编码选 UTF-8）",
+)
+_OTHER_ENCODING = Text(
+    "line {line} is not UTF-8 text, but {encoding}: save the file as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
+    "第 {line} 行不是 UTF-8 编码，而是 {encoding}：请以 UTF-8 编码保存文件（记事本：另存为，编码选 UTF-8）",
+)
+_NO_ENCODING = Text(
+    "line {line} is not UTF-8 text, nor any other that is known: save the file as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
+    "第 {line} 行不是 UTF-8 编码，也不是其他已知的文字编码：请以 UTF-8 编码保存文件（记事本：另存为，编码选 UTF-8）",
+)
+
+
+class Secret:
+    """A secret read from a file. Prints as `***` wherever it is shown."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        """Keep the value; nothing else ever shows it."""
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself, for the one call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        """Never the value."""
+        return "***"
+
+    __str__ = __repr__
+
+
+class Mistake(NamedTuple):
+    """One thing wrong with a configuration: where (`limits.max_cpu_ratio`), what."""
+
+    path: str
+    text: Text
+
+    def in_(self, language: Language) -> str:
+        """One line for a terminal."""
+        return escape_cell(f"{self.path}: {self.text.in_(language)}")
+
+
+class ConfigurationError(Exception):
+    """A configuration that cannot be used, with every mistake in it."""
+
+    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
+        """`source` is the file's name as the operator gave it."""
+        self.source = source
+        self.mistakes = list(mistakes)
+        super().__init__(self.in_("en"))
+
+    def in_(self, language: Language) -> str:
+        """All mistakes, one a line, under a heading."""
+        heading = Text("{source}: {count} mistake(s) in the configuration", "{source}：配置中有 {count} 处错误")
+        lines = [heading.in_(language, source=self.source, count=len(self.mistakes))]
+        return "\n".join(lines + [f"  {mistake.in_(language)}" for mistake in self.mistakes])
+
+
+def _fixed(en: str, zh: str) -> Text:
+    """A text whose values are already in it: braces in values must not be taken for placeholders later."""
+    return Text(en, zh)
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
+
+
+class Table:
+    """One TOML table being read; remembers which keys were asked for and collects mistakes."""
+
+    def __init__(self, values: Mapping[str, Any], path: str, mistakes: list[Mistake]) -> None:
+        """`path` names the table in messages; "" is the top."""
+        self._values = dict(values)
+        self._path = path
+        self._asked: list[str] = []
+        self.mistakes = mistakes
+
+    def __contains__(self, key: str) -> bool:
+        """Did the writer give this key?"""
+        return key in self._values
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the writer gave, for tables whose keys are the writer's own."""
+        return tuple(self._values)
+
+    def peek(self, table: str, key: str) -> Any:
+        """What the writer gave, unchecked; None for nothing."""
+        inner = self._values.get(table)
+        return inner.get(key) if isinstance(inner, dict) else None
+
+    def ids(self, rows: str) -> frozenset[str]:
+        """The ids of an array of tables, unchecked."""
+        found = self._values.get(rows)
+        return (
+            frozenset(one["id"] for one in found if isinstance(one, dict) and isinstance(one.get("id"), str))
+            if (isinstance(found, list))
+            else frozenset()
+        )
+
+    def overlaid(
+        self,
+        tables: Mapping[str, Mapping[str, Any]],
+        rows: Mapping[str, Sequence[Mapping[str, Any]]],
+        whole: Collection[str] = (),
+    ) -> "Table":
+        """A copy in which these keys win: tables key by key, where the writer has that table or it is one of `whole`; rows of arrays by
+        their id, new ones at the end.
+        """
+        values = dict(self._values)
+        for name, over in tables.items():
+            own = values.get(name, {} if name in whole else None)
+            if isinstance(own, dict):
+                values[name] = own | dict(over)
+        for name, more in rows.items():
+            own = values.get(name, [])
+            if isinstance(own, list) and all(isinstance(one, dict) for one in own):
+                winning = {one["id"]: one for one in more}
+                kept = [_merged(one, winning.pop(one.get("id"), {})) for one in own]
+                values[name] = [*kept, *(dict(one) for one in winning.values())]
+        return Table(values, self._path, self.mistakes)
+
+    def place(self, key: str) -> str:
+        """The full name of a key, for messages."""
+        return f"{self._path}.{key}" if self._path else key
+
+    def wrong(self, key: str, en: str, zh: str) -> None:
+        """Note a mistake at a key."""
+        self.mistakes.append(Mistake(self.place(key), _fixed(en, zh)))
+
+    def string(
+        self,
+        key: str,
+        default: Any = REQUIRED,
+        *,
+        pattern: str | None = None,
+        hint: Text | None = None,
+        choices: Sequence[str] | None = None,
+    ) -> Any:
+        """A string; `hint` says in words what `pattern` asks for."""
+        value = self._take(key, str, "a string", "字符串", default)
+        if value is default or value is None:
+            return value
+        if choices is not None and value not in choices:
+            listed = ", ".join(choices)
+            self.wrong(
+                key, f"must be one of {listed}, not {_shown(value)}", f"只能是 {listed} 之一，不能是 {_shown(value)}"
+            )
+        elif pattern is not None and re.fullmatch(pattern, value) is None:
+            en, zh = hint or Text(f"text like {pattern}", f"形如 {pattern} 的文本")
+            self.wrong(key, f"must be {en}, not {_shown(value)}", f"必须是{zh}，不能是 {_shown(value)}")
+        return value
+
+    def strings(self, key: str, default: Any = ()) -> tuple[str, ...]:
+        """A list of strings."""
+        value = self._take(key, list, "a list of strings", "字符串列表", default)
+        bad = [item for item in value or () if not isinstance(item, str)]
+        if bad:
+            self.wrong(key, f"must hold only strings, not {_shown(bad[0])}", f"只能包含字符串，不能有 {_shown(bad[0])}")
+            return ()
+        return tuple(value or ())
+
+    def integers(self, key: str, *, minimum: int, maximum: int) -> tuple[int, ...]:
+        """A list of whole numbers within bounds; one may stand alone. Absent: none."""
+        value = self._take(key, (list, int), "a list of whole numbers", "整数列表", [])
+        listed = value if isinstance(value, list) else [value]
+        for item in listed:
+            if not isinstance(item, int) or isinstance(item, bool) or not minimum <= item <= maximum:
+                self.wrong(
+                    key,
+                    f"must hold whole numbers of {minimum} … {maximum}, not {_shown(item)}",
+                    f"只能包含 {minimum} … {maximum} 的整数，不能有 {_shown(item)}",
+                )
+                return ()
+        return tuple(listed)
+
+    def integer(self, key: str, default: Any = REQUIRED, *, minimum: int = 0, maximum: int = 2**63 - 1) -> Any:
+        """A whole number within bounds."""
+        return self._bounded(key, self._take(key, int, "a whole number", "整数", default), default, minimum, maximum)
+
+    def number(self, key: str, default: Any = REQUIRED, *, minimum: float = 0.0, maximum: float = 1e15) -> Any:
+        """A number within bounds."""
+        value = self._take(key, (int, float), "a number", "数字", default)
+        return self._bounded(key, value, default, minimum, maximum)
+
+    def boolean(self, key: str, default: Any = REQUIRED) -> Any:
+        """true or false."""
+        return self._take(key, bool, "true or false", "true 或 false", default)
+
+    def value(self, key: str, kind: type, en: str, zh: str) -> Any:
+        """A required value of a type TOML knows, such as a date; `en` and `zh` say what it should look like."""
+        value = self._take(key, kind, en, zh, REQUIRED)
+        if value is not None and type(value) is not kind:  # a moment is a date to Python, and not to its writer
+            self.wrong(key, f"must be {en}, not {_shown(value)}", f"应为{zh}，不能是 {_shown(value)}")
+            return None
+        return value
+
+    def table(self, key: str) -> "Table":
+        """A sub-table; an absent one reads as empty."""
+        value = self._take(key, dict, "a table", "表", {})
+        return Table(value or {}, self.place(key), self.mistakes)
+
+    def tables(self, key: str) -> list["Table"]:
+        """A list of tables (`[[key]]`), named by their place and id in messages."""
+        value = self._take(key, list, f"a list of tables ([[{key}]])", f"表的列表([[{key}]])", [])
+        found = []
+        for index, item in enumerate(value or []):
+            if isinstance(item, dict):
+                found.append(Table(item, f"{self.place(key)}[{index}]", self.mistakes))
+            else:
+                self.wrong(key, f"must hold tables, not {_shown(item)}", f"只能包含表，不能有 {_shown(item)}")
+        return found
+
+    def done(self) -> None:
+        """Report every key that nobody asked for, with the nearest known one."""
+        for key in self._values:
+            if key in self._asked:
+                continue
+            import difflib  # only for a mistake: the resident agent does without
+
+            near = difflib.get_close_matches(key, self._asked, n=1, cutoff=0.74)
+            en = f"unknown key; did you mean '{near[0]}'?" if near else "unknown key"
+            zh = f"未知的配置项；是否想写“{near[0]}”？" if near else "未知的配置项"
+            self.wrong(key, en, zh)
+
+    def _take(self, key: str, kind: type | tuple[type, ...], en: str, zh: str, default: Any) -> Any:
+        self._asked.append(key)
+        if key not in self._values:
+            if default is REQUIRED:
+                self.wrong(key, f"is missing; it must be {en}", f"缺少此项；应为{zh}")
+                return None
+            return default
+        value = self._values[key]
+        is_a_bool = isinstance(value, bool)
+        if not isinstance(value, kind) or (is_a_bool and kind is not bool):
+            self.wrong(key, f"must be {en}, not {_shown(value)}", f"应为{zh}，不能是 {_shown(value)}")
+            return None if default is REQUIRED else default
+        return value
+
+    def _bounded(self, key: str, value: Any, default: Any, minimum: float, maximum: float) -> Any:
+        if value is None or value is default:
+            return value
+        if not minimum <= value <= maximum:
+            bounds = f"{minimum:_} … {maximum:_}"
+            self.wrong(
+                key, f"must be within {bounds}, not {_shown(value)}", f"必须在 {bounds} 之间，不能是 {_shown(value)}"
+            )
+        return value
+
+
+def _merged(own: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with another's keys over it; tables within it key by key too."""
+    inner = {
+        key: {**own[key], **value}
+        for key, value in over.items()
+        if isinstance(value, Mapping) and isinstance(own.get(key), dict)
+    }
+    return {**own, **over, **inner}
+
+
+def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table:
+    """The top table of a TOML file with overrides from the environment applied to the named plain tables.
+
+    Raises ConfigurationError when the file cannot be read or is not TOML; everything else is collected in `mistakes`.
+    """
+    try:
+        raw = read_file(path, MAX_FILE_BYTES)
+        values = tomllib.loads(_decoded(raw))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(
+            str(path), [Mistake("file", _fixed(f"cannot be read: {reason}", f"无法读取：{reason}"))]
+        ) from None
+    except UnusableFile as error:
+        raise ConfigurationError(str(path), [Mistake("file", error.text)]) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigurationError(
+            str(path), [Mistake("file", _fixed(f"is not TOML: {error}", f"不是有效的 TOML:{error}"))]
+        ) from None
+    return Table(overridden(values, environ, tables), "", [])
+
+
+class UnusableFile(ValueError):
+    """A file whose content cannot be used; in both languages."""
+
+    def __init__(self, text: Text) -> None:
+        """The text says what is wrong; the caller names the file."""
+        super().__init__(text.en)
+        self.text = text
+
+
+def is_special(path: Path) -> bool:
+    """Is there something else than a file: a folder, a device, a pipe? Reading it could wait or go on for ever."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def read_file(path: Path, max_bytes: int, too_large: Text = _TOO_LARGE) -> bytes:
+    """The content of a file. Raises OSError, UnusableFile for what is none and for more than `max_bytes`."""
+    if is_special(path):
+        raise UnusableFile(NOT_A_FILE)
+    # Without waiting for a writer, should it have become a pipe meanwhile.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise UnusableFile(NOT_A_FILE)
+        raw = file.read(max_bytes + 1)
+    if len(raw) > max_bytes:
+        raise UnusableFile(too_large)
+    return raw
+
+
+def _decoded(raw: bytes) -> str:
+    """UTF-8 text, with or without a mark at its beginning. Raises UnusableFile, which names the encoding where it is known."""
+    encoding, line = wide_encoding(raw), 1
+    if encoding is None:
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+        try:
+            raw.decode("gb18030")
+            encoding = "GBK (GB 18030)"
+        except UnicodeDecodeError:
+            pass
+    text = _NO_ENCODING if encoding is None else _OTHER_ENCODING
+    values = {"line": line, "encoding": encoding}
+    raise UnusableFile(Text(text.en.format(**values), text.zh.format(**values)))
+
+
+def overridden(values: Mapping[str, Any], environ: Mapping[str, str], tables: Sequence[str]) -> dict[str, Any]:
+    """The values with `CAMPUS_<TABLE>_<KEY>` applied. A value is read as TOML where it is TOML, as a string otherwise."""
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for table in tables:
+        prefix = f"{ENVIRONMENT_PREFIX}{table.upper()}_"
+        for name, text in environ.items():
+            if name.startswith(prefix) and isinstance(merged.setdefault(table, {}), dict):
+                merged[table][name.removeprefix(prefix).lower()] = _toml_value(text)
+    return merged
+
+
+class SecretError(UnusableFile):
+    """A file that holds no secret that can be used."""
+
+
+def read_secret(path: Path) -> Secret:
+    """A secret from its file: the first line that is not blank, without white space around it. Raises OSError, SecretError.
+
+    What Windows editors write is read too: UTF-8 with a mark at its beginning, UTF-16 with one.
+    """
+    try:
+        raw = read_file(path, MAX_SECRET_BYTES, _TOO_LONG)
+    except UnusableFile as error:
+        raise SecretError(error.text) from None
+    encoding = "utf-16" if raw[:2] in UTF16_MARKS else "utf-8-sig"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        raise SecretError(_NO_TEXT) from None
+    if "\0" in text:
+        raise SecretError(_NO_TEXT)
+    secret = text.strip(_BLANK).splitlines()[:1]
+    if not secret or not secret[0].strip(_BLANK):
+        raise SecretError(_EMPTY)
+    return Secret(secret[0].strip(_BLANK))
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text

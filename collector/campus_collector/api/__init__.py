@@ -1,1 +1,0 @@
-"""Read by HTTP: schools, results, compliance, health, and the description of it all."""

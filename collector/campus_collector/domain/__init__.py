@@ -1,0 +1,1 @@
+"""Records and rules that more than one layer speaks of. No I/O."""

@@ -1,0 +1,42 @@
+"""Between which days what people type may lie, and how many days a span may have: beyond them it is a slip in the year. Pure."""
+
+from datetime import date, datetime, timedelta
+
+from campus_base.dates import LAST_YEAR, parse_day
+from campus_base.language import Text
+
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(LAST_YEAR, 12, 31)
+MAX_PLANNED_DAYS = 300
+"""Of planned work and of what holds for every school."""
+MAX_EXEMPTION_DAYS = 5 * 366
+"""Of one exemption of one school: rebuilding takes years; what takes longer is written again."""
+A_DAY = Text(
+    "must be a day like 2026-09-01, from {first} to {last}", "应为形如 2026-09-01 的日期，且在 {first} 至 {last} 之间"
+)
+
+
+def days_in(first: date, last: date) -> int:
+    """How many days, both included."""
+    return (last - first).days + 1
+
+
+def day_words(first: date = FIRST_DAY, last: date = LAST_DAY) -> Text:
+    """What a day must be, for a message."""
+    return Text(A_DAY.en.format(first=first, last=last), A_DAY.zh.format(first=first, last=last))
+
+
+def importable(today: date) -> tuple[date, date]:
+    """From which day to which an inventory may come into force: a year ahead, five back."""
+    return today - timedelta(days=5 * 366), today + timedelta(days=366)
+
+
+def parse_moment(text: str) -> datetime:
+    """An ISO 8601 time, with or without a zone, or a day as people write it: its beginning. Raises ValueError, also beyond the bounds."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        day = parse_day(text)
+        moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001  (the caller says in which zone)
+    if not FIRST_DAY < moment.date() < LAST_DAY:
+        raise ValueError(f"{text[:40]!r} is not within {FIRST_DAY} to {LAST_DAY}")
+    return moment

@@ -1,0 +1,82 @@
+"""What is to be done in a Grafana? What should be there against what is. Pure."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from campus_base.language import Language, Text
+from campus_wire.digits import ascii_integer
+
+What = Literal["created", "changed", "unchanged", "conflict"]
+WHAT_WORDS: dict[What, Text] = {
+    "created": Text("create", "新建"),
+    "changed": Text("change", "更新"),
+    "unchanged": Text("unchanged", "无变化"),
+    "conflict": Text("conflict: somebody else's; see --overwrite", "冲突：非本系统创建，见 --overwrite"),
+}
+KIND_WORDS = {
+    "folder": Text("folder", "文件夹"),
+    "datasource": Text("data source", "数据源"),
+    "dashboard": Text("dashboard", "仪表板"),
+}
+OURS = "campusmeter"
+"""The tag of our dashboards, and the uid of our folder and data source."""
+GRAFANA_S_OWN = frozenset({"id", "version", "iteration"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing: what is to be done with it, and which of its keys differ."""
+
+    kind: str
+    uid: str
+    title: str
+    what: What
+    keys: tuple[str, ...] = ()
+
+    def in_(self, language: Language) -> str:
+        """One line."""
+        keys = f" ({', '.join(self.keys)})" if self.keys else ""
+        return f"{WHAT_WORDS[self.what].in_(language)}: {KIND_WORDS[self.kind].in_(language)} {self.title}{keys}"
+
+
+def dashboard_step(wanted: dict[str, Any], found: dict[str, Any] | None, overwrite: bool) -> Step:
+    """`found` is Grafana's `dashboard` object; one without our tag is somebody else's."""
+    uid, title = str(wanted["uid"]), str(wanted["title"])
+    if found is None:
+        return Step("dashboard", uid, title, "created")
+    keys = differences(wanted, found)
+    if not keys:
+        return Step("dashboard", uid, title, "unchanged")
+    if OURS not in found.get("tags", []) and not overwrite:
+        return Step("dashboard", uid, title, "conflict", keys)
+    return Step("dashboard", uid, title, "changed", keys)
+
+
+def plain_step(kind: str, wanted: dict[str, Any], found: dict[str, Any] | None) -> Step:
+    """A folder or a data source, by the keys that matter to us."""
+    uid, title = str(wanted["uid"]), str(wanted.get("title") or wanted["name"])
+    if found is None:
+        return Step(kind, uid, title, "created")
+    keys = differences(wanted, found)
+    return Step(kind, uid, title, "changed" if keys else "unchanged", keys)
+
+
+def differences(wanted: dict[str, Any], found: dict[str, Any]) -> tuple[str, ...]:
+    """The keys we set that are otherwise there; what Grafana adds does not count."""
+    return tuple(
+        key
+        for key, value in wanted.items()
+        if key not in GRAFANA_S_OWN and _canonical(found.get(key)) != _canonical(value)
+    )
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """Major and minor of a version like `10.4.2`; (0, 0) for what is none."""
+    parts = [ascii_integer(part, 10**6) for part in text.split("-")[0].split(".")[:2]]
+    major, minor = (*parts, None, None)[:2]
+    return (0, 0) if major is None or minor is None else (major, minor)

@@ -1,0 +1,235 @@
+"""Ask a Grafana what it has, and bring it what is missing, through its HTTP API by `grafana-api`. Idempotent; the token is in no message."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from campus_base.language import Language, Text
+from campus_base.settings import Secret
+from campus_collector.export.grafana.plan import OURS, Step, dashboard_step, plain_step, version_of
+
+OLDEST = (10, 0)
+TIMEOUT_SECONDS = 15.0
+Answer = TypeVar("Answer")
+
+
+class NotProvisioned(Exception):
+    """It did not work; the words say what to do."""
+
+    def __init__(self, text: Text) -> None:
+        """In both languages."""
+        super().__init__(text.en)
+        self.text = text
+
+    def in_(self, language: Language) -> str:
+        """In one."""
+        return self.text.in_(language)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What should be there."""
+
+    folder: str
+    prometheus_url: str
+    language: Language
+    overwrite: bool = False
+
+    @property
+    def datasource(self) -> dict[str, Any]:
+        """As Grafana describes one."""
+        return {
+            "uid": OURS,
+            "name": "CampusMeter",
+            "type": "prometheus",
+            "access": "proxy",
+            "url": self.prometheus_url,
+            "jsonData": {"httpMethod": "POST", "timeInterval": "30s"},
+        }
+
+
+def shipped_dashboards(language: Language) -> list[dict[str, Any]]:
+    """The dashboards that come with the program: in the wheel beside the package, in a checkout at its top."""
+    inside = Path(str(files("campus_collector"))) / "dashboards"
+    folder = inside if inside.is_dir() else inside.parent.parent.parent / "dashboards"
+    return [msgspec.json.decode(path.read_bytes()) for path in sorted((folder / language).glob("*.json"))]
+
+
+class Provisioner:
+    """One Grafana."""
+
+    def __init__(self, url: str, token: Secret, ca_file: Path | None = None) -> None:
+        """Nothing is asked yet. Raises NotProvisioned for an address that is none."""
+        from grafana_api.grafana_face import GrafanaFace  # requests with it: only this command needs them
+
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise NotProvisioned(
+                Text(
+                    f"{url!r} is no address like https://grafana.example/",
+                    f"{url!r} 不是形如 https://grafana.example/ 的网址",
+                )
+            )
+        prefix = parts.path.strip("/")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        self._url = url
+        self._face = GrafanaFace(
+            auth=token.reveal(),
+            host=host,
+            port=parts.port,
+            protocol=parts.scheme,
+            url_path_prefix=f"{prefix}/" if prefix else "",
+            verify=str(ca_file) if ca_file else True,
+            timeout=TIMEOUT_SECONDS,
+        )
+
+    def run(self, wish: Wish, dry_run: bool) -> list[Step]:
+        """Every step, done unless `dry_run`; none is done when one is a conflict. Raises NotProvisioned."""
+        self._check()
+        steps: list[Step] = []
+        todo: list[Callable[[], Any]] = []
+        folder = {"uid": OURS, "title": wish.folder}
+        found = self._maybe(lambda: self._face.folder.get_folder(OURS))
+        steps.append(plain_step("folder", folder, found))
+        if steps[-1].what == "created":
+            todo.append(lambda: self._face.folder.create_folder(wish.folder, OURS))
+        elif steps[-1].what == "changed":
+            todo.append(lambda: self._face.folder.update_folder(OURS, wish.folder, overwrite=True))
+        self._datasource(wish, steps, todo)
+        for one in shipped_dashboards(wish.language):
+            self._dashboard(one, wish, steps, todo)
+        if not dry_run and not any(step.what == "conflict" for step in steps):
+            for work in todo:
+                self._ask(work)
+        return steps
+
+    def _datasource(self, wish: Wish, steps: list[Step], todo: list[Callable[[], Any]]) -> None:
+        wanted = wish.datasource
+        found = self._maybe(lambda: self._face.datasource.get_datasource_by_name(wanted["name"]))
+        step = plain_step("datasource", wanted, found)
+        steps.append(step)
+        if step.what == "created":
+            todo.append(lambda: self._face.datasource.create_datasource(wanted))
+        elif step.what == "changed" and found is not None:
+            todo.append(lambda: self._face.datasource.update_datasource(found["id"], found | wanted))
+
+    def _dashboard(self, wanted: dict[str, Any], wish: Wish, steps: list[Step], todo: list[Callable[[], Any]]) -> None:
+        found = self._maybe(lambda: self._face.dashboard.get_dashboard(wanted["uid"]))
+        step = dashboard_step(wanted, found["dashboard"] if found else None, wish.overwrite)
+        steps.append(step)
+        if step.what in ("created", "changed"):
+            body = {
+                "dashboard": wanted | ({"version": found["dashboard"].get("version", 0)} if found else {}),
+                "folderUid": OURS,
+                "overwrite": wish.overwrite,
+                "message": "CampusMeter",
+            }
+            todo.append(lambda: self._face.dashboard.update_dashboard(body))
+
+    def _check(self) -> None:
+        """Is this a Grafana, and new enough?"""
+        health = self._ask(lambda: self._face.api.GET("/health"))
+        version = health.get("version", "") if isinstance(health, dict) else ""
+        if not version:
+            raise NotProvisioned(Text(f"{self._url} answers, but is no Grafana", f"{self._url} 有应答，但不是 Grafana"))
+        if version_of(version) < OLDEST:
+            oldest = ".".join(map(str, OLDEST))
+            raise NotProvisioned(
+                Text(
+                    f"Grafana {version} is too old; {oldest} or later is needed",
+                    f"Grafana {version} 过旧，需要 {oldest} 及以上版本",
+                )
+            )
+
+    def _maybe(self, ask: Callable[[], Answer]) -> Answer | None:
+        """None for what is not there."""
+        from grafana_api.grafana_api import GrafanaClientError
+
+        try:
+            return self._ask(ask)
+        except NotProvisioned as error:
+            cause = error.__cause__
+            if isinstance(cause, GrafanaClientError) and cause.status_code == 404:
+                return None
+            raise
+
+    def _ask(self, ask: Callable[[], Answer]) -> Answer:
+        import requests
+        from grafana_api.grafana_api import GrafanaException
+
+        try:
+            return ask()
+        except GrafanaException as error:
+            raise NotProvisioned(_words(error.status_code, str(error.response))) from error
+        except requests.exceptions.SSLError as error:
+            raise NotProvisioned(
+                Text(
+                    f"{self._url}: its certificate is not accepted (--ca-file)",
+                    f"{self._url}：证书未被接受（可用 --ca-file 指定）",
+                )
+            ) from error
+        except requests.exceptions.JSONDecodeError as error:
+            raise NotProvisioned(
+                Text(f"{self._url} answers, but is no Grafana", f"{self._url} 有应答，但不是 Grafana")
+            ) from error
+        except requests.exceptions.RequestException as error:
+            why = type(error).__name__
+            raise NotProvisioned(
+                Text(f"{self._url} is not reached ({why})", f"无法连接 {self._url}（{why}）")
+            ) from error
+
+
+def _words(status: int, answer: str) -> Text:
+    if status == 401:
+        return Text(
+            "Grafana refuses the token: is it expired, or of another Grafana?",
+            "Grafana 拒绝该令牌：可能已过期或属于其他 Grafana",
+        )
+    if status == 403:
+        return Text(
+            "the token lacks permission: give its service account the role Admin (data sources) or Editor (dashboards)",
+            "令牌权限不足：请为其服务账号授予 Admin（数据源）或 Editor（仪表板）角色",
+        )
+    if status == 412:
+        return Text(
+            "somebody changed a dashboard meanwhile, or its name is taken in the folder; look at it, then --overwrite",
+            "仪表板同时被他人修改，或文件夹内名称已被占用；请查看后使用 --overwrite",
+        )
+    return Text(f"Grafana answers {status}: {answer[:200]}", f"Grafana 返回 {status}：{answer[:200]}")
+
+
+def write_tree(folder: Path, prometheus_url: str, language: Language) -> list[Path]:
+    """The same for Grafana's file provisioning: `provisioning/` and `dashboards/`. Raises OSError."""
+    wish = Wish("CampusMeter", prometheus_url, language)
+    source = wish.datasource
+    lines = [f"    {key}: {_yaml(value)}" for key, value in source.items() if key != "name"]
+    texts = {
+        "provisioning/datasources/campusmeter.yaml": "apiVersion: 1\ndatasources:\n  - name: CampusMeter\n"
+        + "\n".join(lines)
+        + "\n",
+        "provisioning/dashboards/campusmeter.yaml": (
+            "apiVersion: 1\nproviders:\n  - name: CampusMeter\n    folder: CampusMeter\n    folderUid: campusmeter\n    type: file\n"
+            "    allowUiUpdates: false\n    options:\n      path: /var/lib/grafana/dashboards/campusmeter\n"
+        ),
+    }
+    for one in shipped_dashboards(language):
+        texts[f"dashboards/campusmeter/{one['uid']}.json"] = (
+            msgspec.json.format(msgspec.json.encode(one)).decode() + "\n"
+        )
+    written = []
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def _yaml(value: Any) -> str:
+    """JSON is YAML."""
+    return msgspec.json.encode(value).decode()

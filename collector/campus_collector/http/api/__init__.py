@@ -1,0 +1,1 @@
+"""Routes for programs: agents send and fetch, others read."""

@@ -1,0 +1,167 @@
+"""The gate: who may read, and how much of it. Pure ASGI.
+
+Who asks from this machine itself (`forwarding`) reads as long as no person is known and the collector listens nowhere else. Else whoever is logged in or has a person's token (a person of one town reads that town), or the read
+token; /metrics also by its own token or address. Routes of agents and for changes bring a token of their own and ask for it themselves. Health answers always.
+"""
+
+import hmac
+import ipaddress
+from base64 import b64decode
+from urllib.parse import quote
+
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from campus_base.language import Text
+from campus_base.settings import Secret, read_secret
+from campus_base.text import printable_line
+from campus_collector.config import CollectorConfig
+from campus_collector.domain.tokens import bearer
+from campus_collector.http.auth.people import People, Reach, give_reach
+from campus_collector.http.auth.sessions import COOKIE
+from campus_collector.http.forwarding import origin_of
+from campus_collector.http.responses import problem_response
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem"})
+DOORS = (
+    ("GET", "/v1/config"),
+    ("POST", "/v1/enroll"),
+    ("POST", "/v1/token"),
+    ("POST", "/v1/results"),
+    ("POST", "/v1/slots"),
+    ("PATCH", "/v1/problems"),
+)
+"""What brings a token, or a code, of its own and asks for it itself."""
+NOTHING = Reach(town="-")
+"""For those who bring what proves them to the route: no town is called so."""
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'"
+)
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+TLS_HEADERS = ((b"strict-transport-security", b"max-age=31536000"),)
+
+
+MOST_SHOWN_LETTERS = 100
+LOG_IN_NEEDED = "reading needs a log-in at /login, or a token: Bearer, or Basic with it as the password"
+NOT_LOCAL = Text(
+    "Until a person is let in (campus-collector person add NAME), only this machine itself reads: under the Host localhost or a loopback address such"
+    " as 127.0.0.1, and not through a proxy. This request came with Host {host}, or was forwarded. Behind a proxy: let people in, and name the proxy"
+    " in [server] trusted_proxies.",
+    "尚未授权任何人员（campus-collector person add 姓名）时，只有本机可以直接查看：Host 须为 localhost 或 127.0.0.1 等本机地址，且不经代理。"
+    "此请求的 Host 为 {host}，或经过了代理。使用代理时请先授权人员，并在 [server] trusted_proxies 中列出代理地址。",
+)
+
+
+class Access:
+    """Wraps the application: refuses readers where one must prove who one is, says how far each reads, adds security headers everywhere."""
+
+    def __init__(self, app: ASGIApp, config: CollectorConfig, people: People) -> None:
+        """Raises OSError, ValueError for a token's file that cannot be read."""
+        self._app = app
+        self._people = people
+        self._loopback = config.loopback
+        self._token = read_secret(config.read_token_file) if config.read_token_file else None
+        self._metrics_token = read_secret(config.metrics_token_file) if config.metrics_token_file else None
+        self._metrics_allow = config.metrics_allow
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        request = HTTPConnection(scope)
+        headers = SECURITY_HEADERS + (TLS_HEADERS if origin_of(request).secure else ())
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *headers]
+            await send(message)
+
+        reach = self._reach(scope, request)
+        if reach is not None:
+            give_reach(scope, reach)
+            await self._app(scope, receive, send_with_headers)
+            return
+        if "text/html" in request.headers.get("accept", "") and self._people.configured():
+            goes_on = f"?next={quote(scope['path'])}" if scope["method"] == "GET" else ""
+            await RedirectResponse(f"/login{goes_on}", 303)(scope, receive, send_with_headers)
+            return
+        challenge = {"WWW-Authenticate": 'Basic realm="CampusMeter", charset="UTF-8"'}
+        detail = LOG_IN_NEEDED
+        if self._loopback and self._token is None and not self._people.configured():
+            detail = _why_not_local(request)
+        await problem_response(401, "No token", detail, challenge)(scope, receive, send_with_headers)
+
+    def _reach(self, scope: Scope, request: HTTPConnection) -> Reach | None:
+        """How far does this request read? None: not at all."""
+        path: str = scope["path"]
+        if path in OPEN_PATHS or _is_door(scope["method"], path):
+            return NOTHING
+        if self._loopback and origin_of(request).local and self._token is None and not self._people.configured():
+            return Reach()
+        if path == "/metrics" and self._is_scraper(request):
+            return Reach()
+        session = self._people.session(request.cookies.get(COOKIE))
+        if session is not None:
+            return Reach(session.person.town, session.person)
+        given = _given(request)
+        if given:
+            if _same(self._token, given):
+                return Reach()
+            person = self._people.bearing(given)
+            if person is not None:
+                return Reach(person.town, person)
+        return None
+
+    def _is_scraper(self, request: HTTPConnection) -> bool:
+        if _same(self._metrics_token, _given(request)):
+            return True
+        if not self._metrics_allow or request.client is None:
+            return False
+        try:
+            address = ipaddress.ip_address(request.client.host)
+        except ValueError:
+            return False
+        return any(address in network for network in self._metrics_allow)
+
+
+def _why_not_local(request: HTTPConnection) -> str:
+    """Why a reader on loopback is not taken for this machine, where nobody has been let in yet; in both languages."""
+    host = printable_line(request.headers.get("host", ""), MOST_SHOWN_LETTERS) or "—"
+    return NOT_LOCAL.en.format(host=host) + " " + NOT_LOCAL.zh.format(host=host)
+
+
+def _is_door(method: str, path: str) -> bool:
+    return any(method == verb and (path == door or path.startswith(f"{door}/")) for verb, door in DOORS)
+
+
+def _same(kept: Secret | None, given: str) -> bool:
+    return kept is not None and bool(given) and hmac.compare_digest(given.encode(), kept.reveal().encode())
+
+
+def _given(request: HTTPConnection) -> str:
+    """The token of a request: Bearer, or the password of Basic (RFC 7617), which is how a browser brings one."""
+    header = request.headers.get("authorization", "")
+    return bearer(header) or _password(header) or ""
+
+
+def _password(header: str) -> str | None:
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return b64decode(encoded, validate=True).decode().partition(":")[2]
+    except ValueError:  # not base 64, not even ASCII, not UTF-8
+        return None

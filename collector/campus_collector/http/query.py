@@ -1,0 +1,55 @@
+"""What a request asks for: the month, the school, the town. A wrong or unknown value is named, never replaced by another."""
+
+from collections.abc import Iterable
+from typing import cast
+
+from starlette.requests import Request
+
+from campus_base.language import Language, Text
+from campus_collector.domain.records import School
+from campus_collector.http.auth.people import Reach
+from campus_collector.http.responses import HttpProblem, bad_value
+from campus_collector.http.service import Service
+from campus_collector.judge.month import MONTH_RULE, Month, parse_month
+from campus_collector.store.lookup import look_up, no_such_school
+
+ID_RULE = Text("must be an id (lower-case letters, digits, '-' and '_')", "应为编号（小写字母、数字、“-”和“_”）")
+
+
+def choices(names: Iterable[str]) -> Text:
+    """The rule of a value that is one of these."""
+    listed = ", ".join(names)
+    return Text(f"must be one of {listed}", f"应为以下之一：{listed}")
+
+
+def month_asked(request: Request, service: Service, *, blank_is_now: bool = False) -> Month:
+    """`?month=`; this month when there is none. Forms send blank fields: with `blank_is_now` these ask for nothing. Raises HttpProblem 400."""
+    text = request.query_params.get("month")
+    if text is None or (blank_is_now and not text):
+        return service.verdicts.this_month()
+    try:
+        return parse_month(text, service.verdicts.zone)
+    except ValueError:
+        raise bad_value("month", text, MONTH_RULE) from None
+
+
+def document_language(request: Request) -> Language | None:
+    """`?lang=` of a document; None when it is not given. Raises HttpProblem 400."""
+    text = request.query_params.get("lang")
+    if text is None or text in ("zh", "en"):
+        return cast(Language | None, text)
+    raise bad_value("lang", text, choices(("zh", "en")))
+
+
+def must_be_known(service: Service, reach: Reach, school: str | None, town: str | None) -> School | None:
+    """The school, when one is asked for. Raises HttpProblem 404, also for a school that the reader may not see.
+
+    A reader's town is known, whether it has a school yet or not.
+    """
+    found, unknown = look_up(service.store, school, town if town != reach.town else None)
+    if found is not None and not reach.covers(found.town):
+        unknown = no_such_school(found.id)
+    if unknown is not None:
+        en = unknown.en.partition(":")[0]
+        raise HttpProblem(404, en, (school or town or "")[:64], words=unknown)
+    return found

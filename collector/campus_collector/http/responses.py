@@ -1,0 +1,91 @@
+"""Answers of one shape: JSON by msgspec, and errors as problem documents (RFC 9457)."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from campus_base.language import Text
+from campus_base.text import printable_line
+from campus_collector.store.errors import StoreUnavailable
+from campus_wire.records import Problem
+
+MOST_SHOWN_LETTERS = 60
+Answer = TypeVar("Answer")
+Given = ParamSpec("Given")
+_encode = msgspec.json.Encoder().encode
+
+
+def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(_encode(content), status, headers, media_type="application/json")
+
+
+class HttpProblem(Exception):
+    """Ends a request with a problem document."""
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str = "",
+        headers: dict[str, str] | None = None,
+        words: Text | None = None,
+    ) -> None:
+        """`detail` is for the person who must mend it; never a secret, never a traceback. `words` stand on a page instead of general ones."""
+        super().__init__(f"{status} {title}: {detail}")
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.headers = headers
+        self.words = words
+
+
+def check_query(request: Request, *names: str) -> None:
+    """Nothing but these keys, each once: a key that is not read would change nothing without a word. Raises HttpProblem 400."""
+    given = [key for key, _ in request.query_params.multi_items()]
+    unknown = sorted({_quoted(key) for key in given if key not in names})
+    if unknown:
+        known = ", ".join(names) or "none"
+        raise HttpProblem(400, "Bad query", f"unknown key {', '.join(unknown[:10])}; known here: {known}")
+    for key in names:
+        if given.count(key) > 1:
+            raise HttpProblem(400, "Bad query", f"{key} is given more than once")
+
+
+def bad_value(key: str, value: str, rule: Text) -> HttpProblem:
+    """The refusal of a value in a query; `rule` goes on after the key: "must be ..." """
+    shown = _quoted(value)
+    en, zh = f"{key} {rule.en}, not {shown}", f"网址中的 {key} {rule.zh}，不能是 {shown}"
+    return HttpProblem(
+        400, "Bad query", en, words=Text(f"This address was not understood: {en}.", f"无法识别该请求：{zh}。")
+    )
+
+
+def _quoted(text: str) -> str:
+    return repr(printable_line(text, MOST_SHOWN_LETTERS))
+
+
+def problem_response(status: int, title: str, detail: str = "", headers: dict[str, str] | None = None) -> Response:
+    """The document itself."""
+    return Response(
+        _encode(Problem(title, status, detail[:1000])), status, headers, media_type="application/problem+json"
+    )
+
+
+async def on_problem(request: Request, error: Exception) -> Response:
+    """Starlette's handler for HttpProblem."""
+    if not isinstance(error, HttpProblem):
+        raise error
+    return problem_response(error.status, error.title, error.detail, error.headers)
+
+
+async def in_thread(work: Callable[Given, Answer], *values: Given.args, **named: Given.kwargs) -> Answer:
+    """Beside the event loop. Raises HttpProblem 503 when the store is away."""
+    try:
+        return await asyncio.to_thread(work, *values, **named)
+    except StoreUnavailable:
+        raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None

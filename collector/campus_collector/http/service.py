@@ -1,0 +1,64 @@
+"""What the routes share: configuration, store, verdicts, the collector's own figures."""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Histogram
+
+from campus_collector.config import CollectorConfig
+from campus_collector.export.metrics_cache import Page
+from campus_collector.export.table import BY_NAME
+from campus_collector.http.auth.oidc import Provider
+from campus_collector.http.auth.people import People
+from campus_collector.judge.policy import load_policy
+from campus_collector.judge.service import Verdicts
+from campus_collector.ledger.service import Ledger
+from campus_collector.report.service import MonthlyReports
+from campus_collector.slots.restart import open_scheduler
+from campus_collector.slots.scheduler import SlotScheduler
+from campus_collector.store.interface import Store
+from campus_collector.store.sqlite import SqliteStore
+from campus_collector.tls.served import ServedCertificate
+
+
+def _ingest_histogram() -> Histogram:
+    metric = BY_NAME["campus_ingest_request_duration_seconds"]
+    return Histogram(
+        metric.name,
+        metric.help,
+        registry=CollectorRegistry(),
+        buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One collector."""
+
+    config: CollectorConfig
+    store: Store
+    verdicts: Verdicts
+    slots: SlotScheduler
+    ledger: Ledger
+    reports: MonthlyReports
+    people: People
+    provider: Provider | None
+    page: Page
+    ingest_duration_seconds: Histogram
+    certificate: ServedCertificate | None
+
+
+def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Service:
+    """Load the policy, open the store; a new one is begun unless it `must_exist`. Raises ConfigurationError, StoreUnusable, StoreUnavailable."""
+    policy = load_policy(config.policy_file)
+    store = SqliteStore(config.database, config.quotas, must_exist=must_exist)
+    slots = open_scheduler(config.slot_bits_per_second, config.database)
+    verdicts = Verdicts(store, policy, config.timezone)
+    ingest = _ingest_histogram()
+    certificate = None
+    if config.tls_cert is not None and config.tls_key is not None:
+        certificate = ServedCertificate(config.tls_cert, config.tls_key, config.ca_file)
+    page = Page(store, verdicts, slots, ingest, certificate)
+    provider = Provider(config.oidc) if config.oidc is not None else None
+    ledger, people = Ledger(store, verdicts), People(store)
+    reports = MonthlyReports(store, verdicts, ledger, config.county, config.report_dir, config.report_hour)
+    return Service(config, store, verdicts, slots, ledger, reports, people, provider, page, ingest, certificate)

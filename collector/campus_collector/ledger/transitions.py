@@ -1,0 +1,158 @@
+"""What does a day of measurements do to the ledger? Pure: what is known of a subject up to a day, its problem if it has one, and the policy in;
+the problem as it is then, with what happened, out.
+
+Only complete days count. Days are those with valid results, except for silence, which is counted in school days. A problem never opens twice
+for the same subject and target; the same again within the policy's days is the old one, reopened with its history.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+
+import msgspec
+
+from campus_collector.domain.problem import MEASUREMENTS, Event, Problem
+from campus_collector.judge.causes import Cause
+from campus_collector.judge.explanations import EXPLANATIONS
+from campus_collector.judge.policy import LedgerRule
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a subject on a day: how its last days went (True passed, False failed; absent: no valid result), and why it fails."""
+
+    school: str
+    town: str
+    target: str
+    subject: str
+    days: Mapping[date, bool]
+    first_day: date
+    """Since when the subject is there: nobody is silent before that."""
+    causes: Sequence[Cause]
+
+
+Step = tuple[Problem, list[Event]]
+
+
+def fails_now(known: Known, day: date, rule: LedgerRule, is_school_day: Callable[[date], bool]) -> str:
+    """`failing`, `silent`, or "" on the evening of a day."""
+    last = sorted(one for one in known.days if one <= day)[-rule.open_window_days :]
+    if sum(not known.days[one] for one in last) >= rule.open_failing_days and not known.days[last[-1]]:
+        return "failing"
+    silent = 0
+    while silent < rule.silent_days:
+        if day < known.first_day or day in known.days:
+            return ""
+        silent += is_school_day(day)
+        day -= timedelta(days=1)
+    return "silent"
+
+
+def due_date(day: date, looked_on: date, due_days: int) -> date:
+    """When a problem that a day's measurements opened is due. A day is looked at when it is over; where its results came late, nobody
+    could know of the problem before: then it counts from the last complete day before somebody looked."""
+    return max(day, looked_on - timedelta(days=1)) + timedelta(days=due_days)
+
+
+def opened(
+    known: Known,
+    day: date,
+    at: datetime,
+    severity: str,
+    rule: LedgerRule,
+    earlier: Problem | None,
+    zone: tzinfo,
+) -> Step:
+    """A new problem, or the one that was struck off lately, opened again; `zone` is the county's, in which the day of `at` counts."""
+    cause = known.causes[0] if known.causes else None
+    code = cause.code if cause else "unknown"
+    failing = sum(not passed for one, passed in known.days.items() if one <= day)
+    values: dict[str, Any] = {
+        "state": "open",
+        "due_on": due_date(day, at.astimezone(zone).date(), rule.due_days),
+        "diagnosis": code,
+        "evidence_en": cause.evidence.en if cause else "",
+        "evidence_zh": cause.evidence.zh if cause else "",
+        "unit": EXPLANATIONS[code].unit,
+        "failing_days": failing,
+        "severity": severity,
+        "last_failing_on": day,
+        "passing_days": 0,
+        "claimed_on": None,
+        "closed_on": None,
+    }
+    if earlier is not None:
+        problem = msgspec.structs.replace(earlier, reopened=earlier.reopened + 1, **values)
+        return problem, [_event(at, "reopened", day, code)]
+    problem = Problem(
+        school=known.school, town=known.town, target=known.target, subject=known.subject, opened_on=day, **values
+    )
+    return problem, [_event(at, "opened", day, code)]
+
+
+def followed(problem: Problem, known: Known, day: date, at: datetime, severity: str, rule: LedgerRule) -> Step:
+    """What one more complete day does to an open problem."""
+    events: list[Event] = []
+    passed = known.days.get(day)
+    changed: dict[str, Any] = {"severity": severity} if severity not in ("", problem.severity) else {}
+    if passed is False or (passed is None and severity == "silent"):
+        changed |= {"passing_days": 0, "last_failing_on": day, "failing_days": problem.failing_days + (passed is False)}
+        changed |= _diagnosed(problem, known)
+        if "diagnosis" in changed:
+            events.append(_event(at, "changed", day, str(changed["diagnosis"])))
+        if problem.state == "claimed_fixed" and _contradicts(problem, known, day, severity, rule):
+            changed |= {"state": "acknowledged", "contradicted": problem.contradicted + 1, "claimed_on": None}
+            events.append(_event(at, "claim_contradicted", day))
+    elif passed is True:
+        passing = problem.passing_days + 1
+        changed["passing_days"] = passing
+        if passing >= rule.close_passing_days:
+            changed |= {"state": "closed", "closed_on": day}
+            events.append(_event(at, "closed", day))
+    if not changed:
+        return problem, []
+    return msgspec.structs.replace(problem, **changed), events
+
+
+def _contradicts(problem: Problem, known: Known, day: date, severity: str, rule: LedgerRule) -> bool:
+    """Enough failing days since the claim; silence is no proof that it is mended, and contradicts it as well."""
+    if problem.claimed_on is None:
+        return False
+    failing = sum(not passed for one, passed in known.days.items() if problem.claimed_on < one <= day)
+    return failing >= rule.contradict_failing_days or severity == "silent"
+
+
+def _diagnosed(problem: Problem, known: Known) -> dict[str, object]:
+    """The cause as it is seen now, when it is another."""
+    if not known.causes or known.causes[0].code in (problem.diagnosis, "unknown", "too_few", "too_few_days"):
+        return {}
+    cause = known.causes[0]
+    return {
+        "diagnosis": cause.code,
+        "evidence_en": cause.evidence.en,
+        "evidence_zh": cause.evidence.zh,
+        "unit": EXPLANATIONS[cause.code].unit,
+    }
+
+
+def may_reopen(problem: Problem, day: date, rule: LedgerRule) -> bool:
+    """Was it struck off so lately that a new failure is the old one?"""
+    return problem.closed_on is not None and day - problem.closed_on <= timedelta(days=rule.reopen_within_days)
+
+
+def merged(problem: Problem, day: date, at: datetime, into: str) -> Step:
+    """A classroom's problem that turns out to be its school's."""
+    closed = msgspec.structs.replace(problem, state="closed", closed_on=day)
+    return closed, [_event(at, "merged", day, into)]
+
+
+def withdrawn(problem: Problem, day: date, at: datetime) -> Step:
+    """Its subject is not judged any more: removed from the inventory, or exempt."""
+    closed = msgspec.structs.replace(problem, state="closed", closed_on=day)
+    return closed, [_event(at, "withdrawn", day)]
+
+
+def _event(at: datetime, what: str, day: date, code: str = "") -> Event:
+    values = {"day": day.isoformat()} | ({"cause": code} if code else {})
+    return Event(at=at, who=MEASUREMENTS, what=what, values=values)  # type: ignore[arg-type]

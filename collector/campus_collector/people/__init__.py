@@ -1,1 +1,0 @@
-"""People: how they prove who they are, what they may read and change, and their sessions."""

@@ -1,0 +1,1 @@
+"""A report in its four forms: HTML, PDF, XLSX, DOCX."""

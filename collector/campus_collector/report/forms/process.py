@@ -1,0 +1,80 @@
+"""A report's forms made in a process of their own: typesetting, fonts and office libraries take hundreds of megabytes that a resident collector never gives back.
+
+`python -m campus_collector.report.forms.process FORM LANGUAGE` reads figures (JSON) and writes the document; exit code 3 and words on standard error say
+why it could not.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from typing import get_args
+
+from campus_base.language import Language, Text
+from campus_collector.report.compose import compose
+from campus_collector.report.figures import Figures, figures_of, octets_of
+from campus_collector.report.forms.pdf_fonts import FontMissing
+from campus_collector.report.forms.render import FORMS, Form, render
+
+WALL_SECONDS = 600
+CPU_SECONDS = 300
+MEMORY_BYTES = 4 * 2**30
+"""Of address space: a province's workbook takes 0.6 GB, fonts are mapped beside it."""
+NO_FONT = 3
+MAX_WORDS = 500
+
+
+class FormFailed(Exception):
+    """The process ended without a document; the words say how."""
+
+    def __init__(self, words: Text) -> None:
+        """In both languages."""
+        self.words = words
+        super().__init__(words.en)
+
+
+def render_apart(figures: Figures, language: Language, form: Form) -> bytes:
+    """One form of one report. Raises FontMissing, FormFailed."""
+    command = [sys.executable, "-m", "campus_collector.report.forms.process", form, language]
+    try:
+        done = subprocess.run(command, input=octets_of(figures), capture_output=True, timeout=WALL_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise FormFailed(
+            Text(f"{form}: not made within {WALL_SECONDS} s", f"{form}：{WALL_SECONDS} 秒内未能生成")
+        ) from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise FormFailed(Text(f"{form}: cannot be made: {why}", f"{form}：无法生成：{why}")) from None
+    if done.returncode == NO_FONT:
+        raise FontMissing
+    if done.returncode != 0 or not done.stdout:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        why = (lines[-1] if lines else f"exit {done.returncode}")[:MAX_WORDS]
+        raise FormFailed(Text(f"{form}: could not be made: {why}", f"{form}：生成失败：{why}"))
+    return done.stdout
+
+
+def main(arguments: list[str]) -> int:
+    """The process."""
+    form = next((one for one in FORMS if [one] == arguments[:1]), None)
+    language = next((one for one in get_args(Language) if [one] == arguments[1:]), None)
+    if form is None or language is None:
+        print(json.dumps({"usage": "FORM LANGUAGE"}), file=sys.stderr)
+        return 2
+    for limit, most in (
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (most, most))
+    try:
+        document = render(compose(figures_of(sys.stdin.buffer.read()), language), form)
+    except FontMissing as missing:
+        print(missing, file=sys.stderr)
+        return NO_FONT
+    sys.stdout.buffer.write(document)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,328 @@
+"""The book of months: figures of any month, closed for good on the policy's day, documents as they were issued, and whether all that still holds.
+
+A closed month never changes: its report is made of the figures that were kept, and what was issued once is given again octet for octet.
+"""
+
+import logging
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic
+
+import msgspec
+
+from campus_base.files import make_folder, write_whole
+from campus_base.language import Language, Text
+from campus_collector.judge.day import day_of
+from campus_collector.judge.month import Month, month_of, parse_month
+from campus_collector.judge.service import Verdicts
+from campus_collector.ledger.service import Ledger
+from campus_collector.report.figures import Figures, content_hash, excerpt, figures_of, octets_of
+from campus_collector.report.forms.pdf_fonts import FontMissing
+from campus_collector.report.forms.process import FormFailed, render_apart
+from campus_collector.report.forms.render import FORMS, Form
+from campus_collector.report.gather import Published, Sources, Step, first_month, gather, published_of
+from campus_collector.store.database import Refused
+from campus_collector.store.errors import StoreBusy
+from campus_collector.store.interface import Store
+from campus_collector.store.monthly import ClosedMonth
+from campus_wire.bandwidth import Verdict
+from campus_wire.version import VERSION
+
+log = logging.getLogger(__name__)
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+_TURN = threading.Lock()
+"""One report is made at a time in a process: each takes memory."""
+RECENT_SECONDS = 60.0
+MOST_MONTHS = 24
+"""So many months back a collector that was away closes what it missed."""
+PROVISIONAL = "provisional"
+
+
+class NoReport(Exception):
+    """There is nothing to report on; says why."""
+
+    def __init__(self, words: Text) -> None:
+        """In both languages."""
+        self.words = words
+        super().__init__(words.en)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A month as the list of months shows it: open, complete and waiting to be closed, or closed."""
+
+    month: Month
+    state: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What verifying found of one thing: well, or what is wrong."""
+
+    what: str
+    well: bool
+    words: Text
+
+
+class MonthlyReports:
+    """The monthly reports of one collector: figures, closed months, documents as they were issued."""
+
+    def __init__(self, store: Store, verdicts: Verdicts, ledger: Ledger, county: str, folder: Path, hour: int) -> None:
+        """Documents are written below `folder`, at the local `hour` of the day a month is closed. Reads nothing yet."""
+        self._sources = Sources(store, verdicts, ledger, county)
+        self._folder, self._hour = folder, hour
+        self._table = store.monthly
+        self._unset: set[Form] = set()
+        """Forms that lacked a font: not tried again every minute, but after the next start, or when somebody asks."""
+        self._recent: tuple[Month, float, Figures] | None = None
+
+    def months(self, now: datetime | None = None) -> list[Entry]:
+        """From the newest to that of the first result."""
+        now = now or datetime.now(UTC)
+        first = self._first()
+        if first is None:
+            return []
+        closed = self._table.hashes()
+        month, found = month_of(now, self._sources.verdicts.zone), []
+        while month.first_day >= first.first_day:
+            state = "closed" if str(month) in closed else "open" if now < month.end else "complete"
+            found.append(Entry(month, state, closed.get(str(month), "")))
+            month = month.before()
+        return found
+
+    def closes_at(self, month: Month) -> datetime:
+        """When a month is closed: on the policy's day of the next one, at the hour of reports.
+
+        Months of before the collector was there are filled by gateways that still have them: they are closed with the month it began in.
+        """
+        first = self._sources.store.chain.first_day()
+        if first is not None:
+            began = self._sources.verdicts.judging.month_on(day_of(first))
+            month = max(month, began, key=lambda one: one.first_day)
+        day = month.next().first_day + timedelta(days=self._sources.verdicts.policy.report.close_day - 1)
+        return self._local(day)
+
+    def figures(self, month: Month, now: datetime | None = None, step: Step | None = None) -> Figures:
+        """A month's figures: as they were closed, or as they are now. Raises NoReport, StoreUnavailable."""
+        now = now or datetime.now(UTC)
+        kept = self._table.closed(str(month))
+        if kept is not None:
+            return figures_of(zlib.decompress(kept.figures))
+        self._must_exist(month, now)
+        with _TURN:
+            return gather(self._sources, month, now, *self._closed(), step=step)[0]
+
+    def issued(self, month: Month, form: Form, language: Language) -> bytes | None:
+        """A document as it was issued; None when it was not."""
+        kept = self._table.issued(str(month), form, language)
+        return None if kept is None else kept.body
+
+    def recent(self, month: Month) -> Figures:
+        """The figures as they are, or were a minute ago: whoever fetches four forms waits for them once. Raises as `figures`."""
+        held = self._recent
+        if held is not None and held[0] == month and monotonic() - held[1] < RECENT_SECONDS and not held[2].closed:
+            return held[2]
+        figures = self.figures(month)
+        self._recent = (month, monotonic(), figures)
+        return figures
+
+    def document(
+        self,
+        month: Month,
+        form: Form,
+        language: Language,
+        *,
+        town: str | None = None,
+        school: str | None = None,
+        now: datetime | None = None,
+        figures: Figures | None = None,
+    ) -> bytes:
+        """A document: as it was issued, if it was. Raises NoReport, FontMissing, FormFailed, KeyError (no such town, school), StoreUnavailable."""
+        whole = town is None and school is None
+        if whole and (issued := self.issued(month, form, language)) is not None:
+            return issued
+        figures = figures or self.figures(month, now)
+        if not whole:
+            figures = excerpt(figures, town=town, school=school)
+        with _TURN:
+            made = render_apart(figures, language, form)
+        if whole and figures.closed:
+            return self._table.issue(str(month), form, language, made, now or datetime.now(UTC)).body
+        return made
+
+    def close(self, month: Month, now: datetime | None = None, step: Step | None = None) -> Figures:
+        """Close a month and issue its documents. Raises NoReport when it may not be closed yet, Refused when it is."""
+        now = now or datetime.now(UTC)
+        self._must_exist(month, now)
+        if now < month.end:
+            raise NoReport(Text(f"{month} has not ended: it cannot be closed", f"{month} 尚未结束，不能结账"))
+        if self._table.closed(str(month)) is not None:
+            raise Refused(f"{month} is closed already")
+        self._sources.verdicts.catch_up()
+        try:
+            self._sources.ledger.catch_up()  # what is closed counts every day of the month
+        except StoreBusy:
+            raise NoReport(
+                Text(
+                    "the ledger is being brought up to date by another process: try again",
+                    "另一进程正在更新台账，请稍后重试",
+                )
+            ) from None
+        with _TURN:
+            figures, verdicts = gather(self._sources, month, now, *self._closed(), closing=True, step=step)
+        published = [[*key, verdict] for key, verdict in sorted(published_of(verdicts).items())]
+        self._table.close(
+            ClosedMonth(
+                str(month),
+                now,
+                content_hash(figures),
+                VERSION,
+                zlib.compress(octets_of(figures)),
+                zlib.compress(msgspec.json.encode(published)),
+            )
+        )
+        for form in FORMS:
+            for language in LANGUAGES:
+                try:
+                    self.document(month, form, language, now=now, figures=figures)
+                except (
+                    FontMissing,
+                    FormFailed,
+                ) as reason:  # the figures are closed; the form follows when it can be made
+                    log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
+        return figures
+
+    def catch_up(self, now: datetime | None = None) -> list[str]:
+        """What the calendar asks for: months whose day has come are closed, a month that has ended gets a provisional report.
+
+        Returns the months that were closed. Files go to the folder of reports. Raises StoreUnavailable, OSError.
+        """
+        now = now or datetime.now(UTC)
+        done = []
+        for entry in reversed(self.months(now)[: MOST_MONTHS + 1]):
+            if entry.state == "complete" and now >= self.closes_at(entry.month):
+                try:
+                    self.close(entry.month, now)
+                except Refused:  # a command has closed it meanwhile
+                    continue
+                done.append(str(entry.month))
+                log.info("month closed", extra={"month": str(entry.month)})
+            elif entry.state == "complete" and now >= self._local(entry.month.next().first_day):
+                self._write(entry.month, now, PROVISIONAL)
+            if entry.state == "closed" or str(entry.month) in done:
+                self._write(entry.month, now, "")
+        return done
+
+    def verify(self, month: str) -> Iterator[Finding]:
+        """Do the kept figures carry their hash, and do they make the very documents that were issued?"""
+        kept = self._table.closed(month)
+        if kept is None:
+            yield Finding(month, False, Text("is not closed", "尚未结账"))
+            return
+        figures = figures_of(zlib.decompress(kept.figures))
+        well = sha256(zlib.decompress(kept.figures)).hexdigest() == kept.hash == content_hash(figures)
+        yield Finding(
+            f"{month} {kept.hash[:12]}",
+            well,
+            Text("figures are as they were closed", "数据与结账时一致")
+            if well
+            else Text("figures do not carry their hash: they were changed", "数据与摘要不符：已被改动"),
+        )
+        for form, language in self._table.documents(month):
+            issued = self._table.issued(month, form, language)
+            assert issued is not None
+            name = f"{month} {form} {language}"
+            if sha256(issued.body).hexdigest() != issued.sha256:
+                yield Finding(name, False, Text("is not what was issued: it was changed", "与签发时不符：已被改动"))
+                continue
+            again = render_apart(figures, language, form)  # type: ignore[arg-type]
+            if again == issued.body:
+                yield Finding(name, True, Text("made again, octet for octet", "重新生成，逐字节一致"))
+            else:
+                other = kept.program_version != VERSION
+                yield Finding(
+                    name,
+                    other,
+                    Text(
+                        f"as it was issued; version {VERSION} sets it otherwise than {kept.program_version}",
+                        f"与签发时一致；程序版本 {VERSION} 的排版与 {kept.program_version} 不同",
+                    )
+                    if other
+                    else Text(
+                        "as it was issued, but the figures make another one: fonts or libraries differ",
+                        "与签发时一致，但重新生成的文件不同：字体或程序库有变化",
+                    ),
+                )
+
+    def _closed(self) -> tuple[dict[str, Figures], dict[str, Published]]:
+        figures: dict[str, Figures] = {}
+        published: dict[str, Published] = {}
+        for month in list(self._table.hashes())[-MOST_MONTHS:]:
+            kept = self._table.closed(month)
+            assert kept is not None
+            figures[month] = figures_of(zlib.decompress(kept.figures))
+            published[month] = {
+                (target, school, subject): Verdict(verdict)
+                for target, school, subject, verdict in msgspec.json.decode(zlib.decompress(kept.published))
+            }
+        return figures, published
+
+    def _first(self) -> Month | None:
+        self._sources.verdicts.look()
+        return first_month(self._sources)
+
+    def _must_exist(self, month: Month, now: datetime) -> None:
+        first = self._first()
+        if now < month.start:
+            raise NoReport(Text(f"{month} has not begun", f"{month} 尚未开始"))
+        if first is None:
+            raise NoReport(Text("there are no results yet: nothing to report", "尚无测量结果，无法生成通报"))
+        if month.first_day < first.first_day:
+            raise NoReport(
+                Text(
+                    f"there are no data of {month}: the first results are of {first}",
+                    f"{month} 没有数据：最早的测量结果在 {first}",
+                )
+            )
+
+    def _local(self, day: date) -> datetime:
+        hour = time(self._hour)
+        return datetime.combine(day, hour, self._sources.verdicts.zone).astimezone(UTC)
+
+    def _write(self, month: Month, now: datetime, mark: str) -> None:
+        """Files for people who look into folders; what is there stays."""
+        folder = self._folder / str(month)
+        figures: Figures | None = None
+        for form in FORMS:
+            for language in LANGUAGES:
+                path = folder / file_name(str(month), form, language, mark=mark)
+                if form in self._unset or path.exists():
+                    continue
+                make_folder(folder)  # before the work: a folder that cannot be is told at no cost
+                try:
+                    figures = figures or self.figures(month, now)
+                    write_file(path, self.document(month, form, language, now=now, figures=figures))
+                except (FontMissing, FormFailed) as reason:
+                    log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
+                    self._unset.add(form)
+
+
+def file_name(month: str, form: str, language: str, *, scope: str = "", mark: str = "") -> str:
+    """`campusmeter-2026-10-zh.pdf`; an excerpt and a provisional report say so."""
+    parts = ["campusmeter", month, *([scope] if scope else []), language, *([mark] if mark else [])]
+    return "-".join(parts) + f".{form}"
+
+
+def write_file(path: Path, body: bytes) -> None:
+    """Whole or not at all. Raises OSError."""
+    make_folder(path.parent)
+    write_whole(path, body)
+
+
+__all__ = ["Entry", "Finding", "MonthlyReports", "NoReport", "file_name", "parse_month", "write_file"]

@@ -1,0 +1,45 @@
+"""Why the database cannot be used."""
+
+from pathlib import Path
+
+from campus_base.language import Language, Text
+from campus_base.terminal import escape_cell
+
+
+class StoreError(Exception):
+    """The database cannot be used; `in_` says why. Reasons that only SQLite or the system gives are the same in both languages."""
+
+    def __init__(self, words: Text | str) -> None:
+        """In both languages, or the same in both."""
+        text = words if isinstance(words, Text) else Text(words, words)
+        super().__init__(text.en)
+        self.text = text
+
+    def in_(self, language: Language) -> str:
+        """Why, in one language, on one line."""
+        return escape_cell(self.text.in_(language))
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be used now: locked, full, gone. Nothing was stored."""
+
+
+class NoDatabase(StoreUnavailable):
+    """There is no database at this place, and the work needs one."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` is where the database was looked for."""
+        super().__init__(
+            Text(
+                f"{path}: there is no database; are --state-dir and --config right?",
+                f"{path}：此处没有数据库，请检查 --state-dir 或 --config",
+            )
+        )
+
+
+class StoreBusy(StoreUnavailable):
+    """Somebody else does this work now, or the store did not answer in time."""
+
+
+class StoreUnusable(StoreError):
+    """The database cannot be used by this program: newer, damaged, changed migrations. A person must look."""

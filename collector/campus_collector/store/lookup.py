@@ -1,0 +1,31 @@
+"""Is there such a school, such a town? For commands and requests that name it."""
+
+from datetime import UTC, datetime
+
+from campus_base.language import Text
+from campus_base.text import printable_line
+from campus_collector.domain.records import School
+from campus_collector.store.interface import Store
+
+MOST_SHOWN_LETTERS = 64
+
+
+def look_up(store: Store, school: str | None, town: str | None) -> tuple[School | None, Text | None]:
+    """The school asked for, and what of both is not known, in words. Removed schools and their towns are known."""
+    if not school and not town:
+        return None, None
+    schools = store.schools(datetime.fromtimestamp(0, UTC))
+    if town and all(each.town != town for each in schools):
+        return None, _unknown(Text("No such town", "没有此镇街"), town)
+    found = next((each for each in schools if each.id == school), None)
+    return found, no_such_school(school) if school and found is None else None
+
+
+def no_such_school(school: str) -> Text:
+    """In words."""
+    return _unknown(Text("No such school", "没有此学校"), school)
+
+
+def _unknown(what: Text, given: str) -> Text:
+    shown = printable_line(given, MOST_SHOWN_LETTERS)
+    return Text(f"{what.en}: {shown}", f"{what.zh}：{shown}")

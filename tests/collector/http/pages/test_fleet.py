@@ -1,0 +1,107 @@
+"""Which gateways need a hand: by version, silence, configuration, token, spool and clock; an agent of the release before is served."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from campus_collector.cli.main import main
+from campus_collector.domain.records import Agent, School
+from campus_collector.http.pages import fleet
+from campus_collector.http.pages.fleet import gateways, standing_of
+from campus_wire.records import AgentState
+from campus_wire.version import VERSION, release_of
+from tests.collector.world import World
+
+NOW = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+GOLDEN = Path(__file__).parents[3] / "wire" / "golden" / "agent-0.1.0.json"
+
+
+@pytest.mark.parametrize(
+    ("version", "own", "standing"),
+    [
+        ("0.2.0", "0.2.3", "current"), ("0.1.9", "0.2.0", "behind"), ("0.1.0", "0.3.0", "too_old"), ("0.3.0", "0.2.9", "ahead"),
+        ("1.0.0", "2.0.0", "too_old"), ("9", "0.2.0", "unknown"), ("", "0.2.0", "unknown"), ("x.y", "0.2.0", "unknown"),
+    ],
+)  # fmt: skip
+def test_how_a_version_stands(version: str, own: str, standing: str) -> None:
+    assert standing_of(version, own) == standing
+
+
+def test_releases() -> None:
+    assert release_of(VERSION) is not None
+    assert release_of("12.34.5rc1") == (12, 34)
+    assert release_of("²") is None
+
+
+def school(name: str) -> School:
+    fields = {"id": name, "name": f"{name}小学", "town": "t01", "town_name": "柳河镇", "source": "inventory"}
+    return School(**{key: value for key, value in fields.items() if key in School.__dataclass_fields__})
+
+
+def test_the_ones_that_need_a_hand_come_first() -> None:
+    well = Agent("s001", "s001", NOW - timedelta(minutes=1), "b", AgentState(VERSION, "Debian"))
+    wrong = AgentState("9.0.0", "", 7, 3, 90.0, {}, "no such room", "没有这个房间")
+    ill = Agent("s002", "s002", NOW - timedelta(days=2), "b", wrong)
+    ends = {"s002": NOW + timedelta(days=3)}
+    found = gateways([school("s001"), school("s002"), school("s003")], [well, ill], ends, NOW, "zh")
+    assert [one.school for one in found] == ["s002", "s003", "s001"]
+    assert found[0].worries == (
+        "已 2 天未上报", "配置：没有这个房间", "令牌 2026-11-27 到期", "高于采集端版本，请升级采集端", "已丢弃 3 条结果", "时钟偏差 +90 秒",
+    )  # fmt: skip
+    assert found[1].worries == ("从未上报",)
+    assert (found[2].worries, found[2].standing, found[2].last_report) == ((), "最新", "1 分钟前")
+
+
+def test_the_page(world: World) -> None:
+    world.send()
+    page = world.get("/fleet", Accept_Language="zh").body.decode()
+    assert "s001" in page
+    assert "0.1.0" in page
+    assert "可用，建议升级" in page
+
+
+def test_an_agent_of_the_release_before_is_served(world: World) -> None:
+    """The octets that 0.1.0 sent, as they were kept when it was the newest."""
+    body = GOLDEN.read_bytes()
+    said = msgspec.json.decode(body)
+    assert said["agent"]["version"] == "0.1.0"
+    answer = world.post(body)
+    assert answer.status == 200, answer.body
+    assert answer.json["stored"] == len(said["results"])
+    assert answer.json["quarantined"] == []
+
+
+def test_what_a_newer_agent_adds_is_kept(world: World) -> None:
+    said = msgspec.json.decode(GOLDEN.read_bytes())
+    said["tomorrow"] = {"a": 1}
+    said["agent"]["mood"] = "good"
+    said["results"][0]["record"]["colour"] = "blue"
+    answer = world.post(msgspec.json.encode(said))
+    assert (answer.status, answer.json["quarantined"]) == (200, [])
+    kept = world.get(f"/v1/results?school=s001&from=2020-01-01&subject={said['results'][0]['subject']}").json["results"]
+    assert any(one.get("record", {}).get("colour") == "blue" for one in kept)
+
+
+def test_migrations_are_told(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["migrations", "--json", "--state-dir", str(world.service.config.database.parent)]) == 0
+    said = msgspec.json.decode(capsys.readouterr().out)
+    assert [one["name"] for one in said][:1] == ["0001_spine.sql"]
+    assert all(one["applied_at"] and one["known"] for one in said)
+    assert main(["migrations", "--json", "--state-dir", str(tmp_path / "none")]) == 0
+    assert all(one["applied_at"] is None for one in msgspec.json.decode(capsys.readouterr().out))
+    assert not (tmp_path / "none").exists(), "it only looks"
+
+
+@pytest.mark.parametrize(("rate", "gigabytes"), [(1e9, "450 GB"), (2.5e9, "1125 GB"), (1e6, "0.45 GB")])
+def test_the_hour_of_the_test_server_is_shown(rate: float, gigabytes: str) -> None:
+    words = fleet.words_of_test_server(rate)
+    for text in words:
+        assert gigabytes in text
+        assert f"campus-agent respond --capacity {rate:.0f}" in text
+
+
+def test_the_page_shows_what_the_test_server_must_carry(world: World) -> None:
+    assert "每小时最多 450 GB" in world.get("/fleet?lang=zh").body.decode()
+    assert "up to 450 GB an hour" in world.get("/fleet?lang=en").body.decode()

@@ -1,0 +1,99 @@
+"""Reservations of the test server: never more at once than it carries, whatever schools ask for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campus_collector.slots.scheduler import Full, Reservation, SlotScheduler
+from campus_wire.records import MAX_SLOT_SECONDS
+
+GIGABIT = 1e9
+
+
+def test_the_second_school_begins_when_the_first_ends() -> None:
+    book = SlotScheduler(GIGABIT)
+    first = book.reserve("a", 30, GIGABIT, 0, now=100.0)
+    second = book.reserve("b", 30, GIGABIT, 60, now=101.0)
+    third = book.reserve("c", 30, GIGABIT, 60, now=102.0)
+    assert isinstance(first, Reservation)
+    assert isinstance(second, Reservation)
+    assert isinstance(third, Reservation)
+    assert (first.start, second.start, third.start) == (100.0, 130.0, 160.0)
+    assert book.reserve("d", 30, GIGABIT, 60, now=103.0) == Full(87.0)
+    assert (book.granted, book.refused) == (3, 1)
+
+
+def test_slow_lines_share_the_server() -> None:
+    book = SlotScheduler(GIGABIT)
+    starts = [book.reserve(f"s{n}", 30, 300e6, 60, now=0.0) for n in range(4)]
+    assert [one.start for one in starts if isinstance(one, Reservation)] == [0.0, 0.0, 0.0, 30.0]
+
+
+def test_an_early_release_lets_the_next_one_in() -> None:
+    book = SlotScheduler(GIGABIT)
+    first = book.reserve("a", 30, GIGABIT, 0, now=0.0)
+    assert isinstance(first, Reservation)
+    assert not book.release("b", first.id, now=1.0), "another school's slot"
+    assert book.release("a", first.id, now=1.0)
+    assert not book.release("a", first.id, now=1.0)
+    second = book.reserve("b", 30, GIGABIT, 0, now=2.0)
+    assert isinstance(second, Reservation)
+    assert second.start == 2.0
+
+
+def test_a_school_holds_one_slot_and_a_rate_beyond_the_server_is_let_in_alone() -> None:
+    book = SlotScheduler(GIGABIT)
+    book.reserve("a", 60, GIGABIT, 0, now=0.0)
+    again = book.reserve("a", 60, 10 * GIGABIT, 0, now=1.0)
+    assert isinstance(again, Reservation)
+    assert again.start == 1.0
+    assert [one.school for one in book.running(now=2.0)] == ["a"]
+
+
+def test_after_a_restart_nothing_begins_before_the_old_slots_have_ended() -> None:
+    book = SlotScheduler(GIGABIT, opens=50.0)
+    made = book.reserve("a", 30, GIGABIT, 60, now=10.0)
+    assert isinstance(made, Reservation)
+    assert made.start == 50.0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 12),
+            st.floats(0.1, 200),
+            st.floats(1e6, 3e9),
+            st.floats(0, 300),
+            st.floats(0, 40),
+            st.booleans(),
+        ),
+        max_size=40,
+    )
+)
+def test_never_more_at_once_than_the_server_carries(asked: list[tuple[int, float, float, float, float, bool]]) -> None:
+    book, now = SlotScheduler(GIGABIT), 0.0
+    given_out: list[Reservation] = []
+    for school, seconds, rate, patience, pause, gives_back in asked:
+        now += pause
+        given_out = [one for one in given_out if one.school != f"s{school}"]
+        made = book.reserve(f"s{school}", seconds, rate, patience, now)
+        if isinstance(made, Full):
+            assert made.retry_seconds > 0
+            continue
+        assert now <= made.start <= now + patience
+        assert made.end - made.start <= MAX_SLOT_SECONDS + 1e-6
+        if gives_back and book.release(made.school, made.id, now):
+            continue
+        given_out.append(made)
+        for moment in [one.start for one in given_out]:
+            load = sum(one.bits_per_second for one in given_out if one.start <= moment < one.end)
+            assert load <= GIGABIT * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("schools", [100, 1500])
+def test_a_whole_prefecture_at_the_same_bell(schools: int) -> None:
+    """Everybody gets a turn or a time to ask again; nobody is let in beside another."""
+    book = SlotScheduler(GIGABIT)
+    made = [book.reserve(f"s{n}", 30, GIGABIT, 60, now=0.0) for n in range(schools)]
+    assert sum(isinstance(one, Reservation) for one in made) == 3
+    assert len(book.running(now=1.0)) == 1
