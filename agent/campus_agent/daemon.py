@@ -25,50 +25,36 @@ import msgspec
 
 from campus_agent.clock.clock import Clock, Estimate, offset_seconds, system_clock
 from campus_agent.config import central
-from campus_agent.config.model import AgentConfig, Collector, Endpoint
-from campus_agent.gate.quiet import disturbance
-from campus_agent.gate.segment import alone
-from campus_agent.measure.discover.audit import audit
+from campus_agent.config.model import AgentConfig, Collector
+from campus_agent.gate.gate import Gate, Permit
+from campus_agent.gate.rules import LATENCY, SCHEDULE
+from campus_agent.gate.school_time import SchoolTime
 from campus_agent.measure.errors import failure_of
-from campus_agent.measure.ports.watch import PortWatch
-from campus_agent.measure.presence import Place, look
+from campus_agent.measure.plan import agent_state, announcement, costs, jobs_of
+from campus_agent.measure.presence import PresenceTarget, check_presence
+from campus_agent.measure.probe import AnyFinding, Finding, ignore
 from campus_agent.measure.probes import PROBES
-from campus_agent.measure.rooms import SCHOOL_SUBJECT, device_result, poll, room_results, rooms_of, school_result
-from campus_agent.measure.runner import run_probe
+from campus_agent.measure.runner import Runner
 from campus_agent.measure.stamp import stamp
-from campus_agent.measure.subjects import (
-    GUARD_SECONDS,
-    agent_state,
-    announcement,
-    costs,
-    endpoint_of,
-    probe_and_settings,
-    probe_kind,
-)
+from campus_agent.measure.subjects import GUARD_SECONDS, endpoint_of
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.history import RECALL_KEY, History
-from campus_agent.schedule.jobs import Job, Lane, jobs_of
-from campus_agent.schedule.planner import Look, Moment, Planner, Skip, Try, Wait
+from campus_agent.schedule.jobs import Job, Lane
+from campus_agent.schedule.planner import CheckPresence, Moment, Planner, Skip, Try, Wait
 from campus_agent.ship import configuration
 from campus_agent.ship.connection import ShipFailed
 from campus_agent.ship.rotate import NotRotated, is_due, rotate
 from campus_agent.ship.shipper import ESTIMATES_KEY, ShipOutcome, Shipper
-from campus_agent.ship.slots import NoSlot, release, reserve
 from campus_agent.spool.errors import SpoolError
-from campus_agent.spool.known_time import FLOOR_KEY, REMEMBER_SECONDS, TimeFloor, is_unknown, note_behind, recall_floor
 from campus_agent.spool.spool import Spool, open_spool
-from campus_agent.status import Last, Snapshot, read_snapshot, write_snapshot
+from campus_agent.spool.time_floor import FLOOR_KEY, REMEMBER_SECONDS, TimeFloor, note_behind, recall_floor
+from campus_agent.status import LastResult, Snapshot, read_snapshot, write_snapshot
 from campus_base import sd_notify
 from campus_base.language import Text
-from campus_wire.failures import Failure, Operation, SkipReason, Validity
+from campus_wire.failures import Operation, SkipReason, Validity
 from campus_wire.records import (
-    MAX_SLOT_SECONDS,
     AgentState,
     AnyResult,
-    NetworkResult,
-    RoomResult,
-    Segment,
-    SlotRequest,
     kind_of,
     outcome_of,
 )
@@ -83,20 +69,17 @@ NO_PROBLEM = Text("", "")
 WATCHDOG_SECONDS = 20.0
 ROTATE_AGAIN_SECONDS = 86_400.0
 PAGE_PAUSE_SECONDS, MOST_PAGE_PAUSE_SECONDS, PAGE_STOP_SECONDS = 5.0, 300.0, 5.0
-SEGMENT_PATIENCE_SECONDS = 30.0
 FIRST_CONTACT_SECONDS = 5.0
 """The first test waits so long for the collector to tell the time: an hour off, it could fall into a lesson."""
-LONGEST_SLOT_WAIT_SECONDS = 60.0
 MAX_HELD_RESULTS = 500
-"""The segment is held while a slot is waited for: a person at the terminal must not wait longer than for a test."""
 
 
 async def run(config: AgentConfig, file: Path | None = None) -> bool:
-    """Until SIGTERM or SIGINT, or until the bureau's configuration is another: then True, and the program begins again with it.
+    """Until SIGTERM or SIGINT, or until the collector's configuration is another: then True, and the program begins again with it.
 
-    `file` is where the gateway's own configuration stands; without it the bureau is not asked. Raises AlreadyRunning, SpoolError.
+    `file` is where the gateway's own configuration stands; without it the collector is not asked. Raises AlreadyRunning, SpoolError.
     """
-    stay_small()
+    limit_lookup_threads()
     spool = open_spool(config.state_dir, config.spool)
     daemon = Daemon(config, spool, system_clock(), file=file)
     stop = asyncio.Event()
@@ -139,19 +122,19 @@ async def supervised(name: str, lane: Callable[[], Coroutine[Any, Any, None]]) -
         pause = min(2 * pause, LONGEST_SLEEP_SECONDS)
 
 
-def stay_small() -> None:
+def limit_lookup_threads() -> None:
     """Four threads for name look-ups; the heap is kept small by the environment (resident.py)."""
     asyncio.get_running_loop().set_default_executor(executor("names", 4))
 
 
 def executor(name: str, threads: int) -> ThreadPoolExecutor:
     """Threads that exist from now on: where the system has none left to give later, the work goes on all the same."""
-    made = ThreadPoolExecutor(threads, name)
+    pool = ThreadPoolExecutor(threads, name)
     began = Barrier(threads + 1)
     for _ in range(threads):
-        made.submit(began.wait)
+        pool.submit(began.wait)
     began.wait()
-    return made
+    return pool
 
 
 class Daemon:
@@ -160,7 +143,6 @@ class Daemon:
     def __init__(
         self, config: AgentConfig, spool: Spool, clock: Clock, rng: Random | None = None, file: Path | None = None
     ) -> None:
-        """Nothing is measured yet."""
         self.config = config
         self.renewed = asyncio.Event()
         self._disk = executor("disk", 1)
@@ -178,17 +160,11 @@ class Daemon:
         self._floor_kept_at = -REMEMBER_SECONDS
         self._costs = costs(config)
         calendar = calendar_of(config)
-        self.planner = Planner(
-            jobs_of(config),
-            calendar,
-            self._costs,
-            config.school,
-            spool.recall(RECALL_KEY, History),
-            self._last_ended(),
-            clock.monotonic(),
-        )
-        self._ports = PortWatch(config)
-        self._time_matters = bool(config.timetable.blackout) or calendar.has_lessons
+        history, last_ended, now = spool.recall(RECALL_KEY, History), self._last_ended(), clock.monotonic()
+        self.planner = Planner(jobs_of(config), calendar, self._costs, config.school, history, last_ended, now)
+        self.runner = Runner(config, self._stamp, self.rng)
+        self._time = SchoolTime(clock, config.timezone, lambda: (self._estimate(), self._floor))
+        self.gate = Gate(config, lambda: calendar, self._time, lambda: contextlib.nullcontext(spool), self._exchanges)
         self._asked_for_time = asyncio.Event()
         self._ship_now = asyncio.Event()
         self._held: deque[AnyResult] = deque()
@@ -228,33 +204,34 @@ class Daemon:
         return await asyncio.get_running_loop().run_in_executor(self._exchanges, work, *arguments)
 
     async def _measure_lane(self, lane: Lane) -> None:
-        if lane == "load" and self._time_matters and self._shipper is not None:
+        if lane == "load" and self.gate.needs_time and self._shipper is not None:
             with contextlib.suppress(TimeoutError):  # the collector may be away for weeks
                 await asyncio.wait_for(self._asked_for_time.wait(), FIRST_CONTACT_SECONDS)
         while True:
-            if lane == "load" and self.time_is_unknown():
+            if lane == "load" and self.gate.time_is_unknown():
                 await asyncio.sleep(LONGEST_SLEEP_SECONDS / 4)
                 continue
-            step = self.planner.next(lane, self._moment(), self._bytes_left() if lane == "load" else 0)
+            step = self.planner.next(lane, self._moment(), self.gate.bytes_left() if lane == "load" else 0)
             if isinstance(step, Wait):
                 await asyncio.sleep(min(step.seconds, LONGEST_SLEEP_SECONDS))  # the wall clock may jump
-            elif isinstance(step, Look):
-                await self._look(step.jobs)
+            elif isinstance(step, CheckPresence):
+                await self._check_presence(step.jobs)
             elif isinstance(step, Skip):
-                for skipped in self._skipped(step):
-                    await self._keep(skipped)
+                await self._skip(step)
             else:
                 await self._use(step)
 
-    async def _look(self, jobs: tuple[Job, ...]) -> None:
+    async def _check_presence(self, jobs: tuple[Job, ...]) -> None:
         """Which of these endpoints are switched on?"""
         endpoints = {job.subject: endpoint_of(self.config, job.subject) for job in jobs}
-        places = [Place(name, one.host, one.port, one.engine == "iperf3") for name, one in endpoints.items()]
+        targets = [
+            PresenceTarget(endpoint.id, endpoint.host, endpoint.port, endpoint.engine == "iperf3")
+            for endpoint in endpoints.values()
+        ]
         try:
-            seen = await look(places)
-        except (
-            Exception
-        ) as error:  # no socket, no thread: nothing is known of them, so they are not looked at again at once
+            seen = await check_presence(targets)
+        except Exception as error:
+            # no socket, no thread: nothing is known of them, so they are not looked at again at once
             log.exception("endpoints not looked at")
             seen = dict.fromkeys(endpoints, failure_of(Operation.PREPARE, error))
         for subject, failure in seen.items():
@@ -262,46 +239,45 @@ class Daemon:
 
     async def _use(self, step: Try) -> None:
         """Use this opportunity, or say why not; whatever happens a result is kept and the job is due again later."""
-        began = self.clock.monotonic()
+        job, began = step.job, self.clock.monotonic()
         try:
             await self._attempt(step)
         except Exception as error:
-            log.exception("measurement failed", extra={"job": step.job.name})
+            log.exception("measurement failed", extra={"job": job.name})
             failure = failure_of(Operation.PREPARE, error)
-            for result in self._not_measured(step.job, self.clock.monotonic() - began, failure=failure):
-                await self._keep(result)
-            self._done(step.job, succeeded=False)
+            await self._keep_not_measured(
+                job, Finding(None, Validity.NOT_MEASURED, failure, seconds=self.clock.monotonic() - began)
+            )
+            self._done(job, succeeded=False)
 
     async def _attempt(self, step: Try) -> None:
         job = step.job
-        if job.kind == "devices":
-            await self._poll_devices(job)
+        if job.lane == "light":
+            await self._measure_parts(job, None)
             return
-        if job.kind == "network":
-            result: AnyResult = await audit(self.config.school, self._stamp(0.0))
-            self._done(job, succeeded=outcome_of(result) == "ok")
-            await self._keep(result)
-            return
-        ends = self.clock.monotonic() + step.left_seconds
-        async with contextlib.AsyncExitStack() as stack:
-            hindrance = await self._prepare(job, ends, stack) if job.lane == "load" else None
-            if hindrance is not None:
-                skip = self.planner.hindered(job, hindrance[0], self._moment(), hindrance[1])
-                for skipped in self._skipped(skip) if skip else ():
-                    await self._keep(skipped)
-                return
-            for part in self._parts(job):
-                result = await self._measure(part)
-                succeeded = outcome_of(result) == "ok"
-                self._done(part, succeeded=succeeded)
-                await self._keep(result)
-                if not succeeded and part != job:
-                    self._done(job, succeeded=False)
-                    break
+        endpoint = endpoint_of(self.config, job.subject)
+        seconds, needed_bytes = self._costs.seconds(job) - GUARD_SECONDS, self._costs.octets(job)
+        rules = SCHEDULE if job.heavy else LATENCY
+        async with self.gate.open(endpoint, seconds=seconds, needed_bytes=needed_bytes, on_behalf_of=rules) as answer:
+            if isinstance(answer, Permit):
+                await self._measure_parts(job, answer)
+            elif isinstance(answer.reason, SkipReason):  # else the time became unknown: the lane waits for it
+                skip = self.planner.hindered(job, answer.reason, self._moment(), answer.detail)
+                if skip is not None:
+                    await self._skip(skip)
+
+    async def _measure_parts(self, job: Job, permit: Permit | None) -> None:
+        for part in self._parts(job):
+            results = await self._measure(part, permit)
+            succeeded = any(outcome_of(result) == "ok" for result in results)
+            self._done(part, succeeded=succeeded)
+            await self._keep(*results)
+            if not succeeded and part != job:
+                self._done(job, succeeded=False)
+                break
         if job.heavy:
-            with contextlib.suppress(
-                SpoolError
-            ):  # `_keep` has told of it; what is remembered only orders the next round
+            # `_keep` has reported it; what is remembered only orders the next round
+            with contextlib.suppress(SpoolError):
                 await self._on_disk(self.spool.remember, RECALL_KEY, self.planner.history)
 
     def _done(self, job: Job, *, succeeded: bool) -> None:
@@ -309,136 +285,48 @@ class Daemon:
         self.planner.done(job, self._moment(), succeeded=succeeded)
         self.snapshot.ended[job.name] = self.clock.monotonic()
 
-    async def _poll_devices(self, job: Job) -> None:
-        """A round of all equipment; its rooms after it."""
-        devices = self.config.devices
-        self.snapshot.running[job.lane] = f"{len(devices)} devices"
-        try:
-            seen = await poll(devices, self.config.profile_dir, self.config.timezone.key)
-        finally:
-            self.snapshot.running.pop(job.lane, None)
-        school = self.config.school
-        pairs = zip(devices, seen, strict=True)
-        results = [device_result(one, said, school, self._stamp(said.seconds)) for one, said in pairs]
-        rooms = room_results(devices, results, school, [self._stamp(0.0) for _ in rooms_of(devices)])
-        self._done(job, succeeded=True)
-        told: list[AnyResult] = [*results, *rooms]
-        if rooms:
-            told.append(school_result(rooms, school, self._stamp(0.0)))
-        for result in told:
-            await self._keep(result)
-        for port in await self._ports.round(self._stamp, self.clock.monotonic()):
-            await self._keep(port)
-
     def _parts(self, job: Job) -> list[Job]:
-        """A reference says something only beside a quick test of the same minute."""
-        quick = [one for one in self.planner.jobs if (one.kind, one.subject) == ("throughput", job.subject)]
-        return [*quick, job] if job.kind == "reference" else [job]
+        """The job, after the one that has to precede it."""
+        before = PROBES[job.kind].preceded_by
+        return [*(part for part in self.planner.jobs if (part.kind, part.subject) == (before, job.subject)), job]
 
-    async def _prepare(self, job: Job, ends: float, stack: contextlib.AsyncExitStack) -> tuple[SkipReason, str] | None:
-        """Take the segment, the slot, and a look at the line. Why that did not work; None when all is ready."""
-        if not await stack.enter_async_context(alone(self.config.state_dir, SEGMENT_PATIENCE_SECONDS)):
-            return SkipReason.SEGMENT_BUSY, f"another test kept it for {SEGMENT_PATIENCE_SECONDS:.0f} s"
-        if not job.heavy:
-            return None
-        endpoint = endpoint_of(self.config, job.subject)
-        needed = self._costs.seconds(job)
-        if job.subject == "uplink" and self.config.collector is not None:
-            latest = min(LONGEST_SLOT_WAIT_SECONDS, ends - self.clock.monotonic() - needed)
-            refused = await self._reserve(self.config.collector, needed, latest, endpoint, stack)
-            if refused is not None:
-                return refused
-        disturbed = await disturbance(endpoint.host, endpoint.required_bits_per_second, self.config.limits)
-        if disturbed is not None:
-            return disturbed
-        if ends - self.clock.monotonic() < needed - GUARD_SECONDS:
-            return SkipReason.LESSON, "the free time was over before the segment was ours"
-        return None
-
-    async def _reserve(
-        self,
-        collector: Collector,
-        needed: float,
-        latest: float,
-        endpoint: Endpoint,
-        stack: contextlib.AsyncExitStack,
-    ) -> tuple[SkipReason, str] | None:
-        """A slot on the uplink's test server, waited for, and given back when the test is over."""
-        if latest < 0:
-            return SkipReason.LESSON, "the free time was over before the segment was ours"
-        request = SlotRequest(min(needed, MAX_SLOT_SECONDS), endpoint.required_bits_per_second, latest)
-        slot = await self._exchange(reserve, collector, request)
-        if isinstance(slot, NoSlot):
-            return SkipReason.NO_SLOT, slot.detail
-        stack.push_async_callback(self._exchange, release, collector, slot)
-        await asyncio.sleep(slot.start_in_seconds)
-        return None
-
-    async def _measure(self, job: Job) -> AnyResult:
-        probe, settings = probe_and_settings(
-            self.config, job.kind, job.subject, self._bytes_left() if job.heavy else None
-        )
+    async def _measure(self, job: Job, permit: Permit | None = None) -> list[AnyResult]:
+        """`permit` is charged with what goes over the wire; a load goes no further than what it still allows."""
         self.snapshot.running[job.lane] = f"{job.kind} {job.subject}"
         try:
-            return await run_probe(
-                probe, settings, self._stamp, job.subject, self.config.school, rng=self.rng, charge=self._charge(job)
+            return await self.runner.run(
+                PROBES[job.kind],
+                job.subject,
+                max_bytes=permit.bytes_left if permit is not None and job.heavy else None,
+                charge=permit.charge if permit is not None else ignore,
             )
         finally:
             self.snapshot.running.pop(job.lane, None)
 
-    def _skipped(self, skip: Skip) -> list[AnyResult]:
-        """What is kept of an opportunity that was not used."""
+    async def _skip(self, skip: Skip) -> None:
+        """Keep that an opportunity was not used."""
         off = skip.reason is SkipReason.ENDPOINT_OFF
         validity = Validity.ENDPOINT_OFF if off else Validity.NOT_MEASURED
-        return self._not_measured(skip.job, 0.0, validity, skip.reason, skip.failure, skip.detail)
+        await self._keep_not_measured(skip.job, Finding(None, validity, skip.failure, skip.detail, skip.reason))
 
-    def _not_measured(
-        self,
-        job: Job,
-        seconds: float,
-        validity: Validity = Validity.NOT_MEASURED,
-        skipped: SkipReason | None = None,
-        failure: Failure | None = None,
-        detail: str = "",
-    ) -> list[AnyResult]:
-        """Results without a record; for a poll round one a room."""
-        rooms = job.kind == "devices"
-        make: Callable[..., AnyResult] = RoomResult if rooms else NetworkResult
-        if job.kind not in ("devices", "network"):
-            make = PROBES[probe_kind(job.kind)].result
-        return [
-            make(
-                **self._stamp(seconds),
-                subject=subject,
-                school=self.config.school,
-                duration_seconds=seconds,
-                validity=validity,
-                skipped=skipped,
-                failure=failure,
-                detail=detail[:300],
-            )
-            for subject in (self._rooms_judged() if rooms else [job.subject])
-        ]
+    async def _keep_not_measured(self, job: Job, reason: AnyFinding) -> None:
+        await self._keep(*self.runner.not_measured(PROBES[job.kind], job.subject, reason))
 
-    def _rooms_judged(self) -> list[str]:
-        """The rooms, and the school where it has any."""
-        rooms = rooms_of(self.config.devices)
-        return [*rooms, SCHOOL_SUBJECT] if rooms else []
-
-    async def _keep(self, result: AnyResult) -> None:
-        """Spool it, count it, remember it for `status`. What a full disk refuses waits in memory, the newest MAX_HELD_RESULTS."""
-        async with self._keeping:
-            self._held.append(result)
-            try:
-                while self._held:
-                    await self._on_disk(partial(self.spool.put, self._held[0], lost_if_refused=False))
-                    self._held.popleft()
-                await self._on_disk(self._remember_time)
-                self.snapshot.spool_error = None
-            except SpoolError as error:
-                self._hold_back(error)
-        self._note(result)
-        self._ship_now.set()
+    async def _keep(self, *results: AnyResult) -> None:
+        """Spool, count and remember them for `status`. What a full disk refuses waits in memory, the newest MAX_HELD_RESULTS."""
+        for result in results:
+            async with self._keeping:
+                self._held.append(result)
+                try:
+                    while self._held:
+                        await self._on_disk(partial(self.spool.put, self._held[0], lost_if_refused=False))
+                        self._held.popleft()
+                    await self._on_disk(self._remember_time)
+                    self.snapshot.spool_error = None
+                except SpoolError as error:
+                    self._hold_back(error)
+            self._note(result)
+            self._ship_now.set()
 
     def _hold_back(self, error: SpoolError) -> None:
         self.snapshot.spool_error = str(error)
@@ -459,7 +347,7 @@ class Daemon:
             extra={"id": result.id, "kind": kind, "subject": result.subject, "outcome": outcome, "why": why},
         )
         now = self.clock.monotonic()
-        self.snapshot.last[f"{kind}/{result.subject}"] = Last.of(result)
+        self.snapshot.last[f"{kind}/{result.subject}"] = LastResult.of(result)
         self.snapshot.next_seconds = {job.name: self.planner.due(job) - now for job in self.planner.jobs}
         write_snapshot(self.config.state_dir, self.snapshot)
 
@@ -483,7 +371,7 @@ class Daemon:
             await self._rest()
 
     async def _config_lane(self) -> None:
-        """Ask the bureau now and then; away or wrong, the last good configuration stays in force."""
+        """Ask the collector now and then; away or wrong, the last good configuration stays in force."""
         if self.config.collector is None or self._file is None:
             await asyncio.Event().wait()
             return
@@ -492,7 +380,7 @@ class Daemon:
                 body = await self._exchange(configuration.fetch, self.config, self._file)
                 self._config_problem = NO_PROBLEM
                 if body is not None:
-                    await self._on_disk(central.keep, body, self.config.state_dir)
+                    await self._on_disk(central.store, body, self.config.state_dir)
                     log.info("configuration of the bureau", extra={"tag": central.tag_of(body)})
                     self.renewed.set()
             except ShipFailed as failed:
@@ -581,53 +469,28 @@ class Daemon:
     def _stamp(self, seconds_ago: float) -> dict[str, Any]:
         return stamp(self.clock, self._estimate(), seconds_ago)
 
-    def time_is_unknown(self) -> bool:
-        """Could this be a lesson or an examination, for all we know? A clock that was never set must not disturb one."""
-        return self._time_matters and is_unknown(self.clock, self._estimate(), self._floor)
-
     def _estimate(self) -> Estimate | None:
         return self._shipper.estimate if self._shipper else None
 
     def _remember_time(self) -> None:
         """What is known of the time now is the floor of the next start. Raises SpoolError."""
         now = self.clock.monotonic()
-        if now - self._floor_kept_at < REMEMBER_SECONDS or is_unknown(self.clock, self._estimate(), self._floor):
+        if now - self._floor_kept_at < REMEMBER_SECONDS or self._time.is_unknown():
             return
-        self._floor = TimeFloor(self.clock.boot_id, now, self._local_now().timestamp())
+        self._floor = TimeFloor(self.clock.boot_id, now, self._time.now().timestamp())
         self.spool.remember(FLOOR_KEY, self._floor)
         self._floor_kept_at = now
 
     def _moment(self) -> Moment:
-        return Moment(self.clock.monotonic(), self._local_now())
-
-    def _local_now(self) -> datetime:
-        offset = offset_seconds(self.clock, self._estimate()) or 0.0
-        return datetime.fromtimestamp(self.clock.wall() + offset, self.config.timezone)
+        return Moment(self.clock.monotonic(), self._time.now())
 
     def _state(self) -> AgentState:
         waits = self.spool.status()
         offset = offset_seconds(self.clock, self._estimate())
-        made = agent_state(_os_name(), waits.pending_results, waits.lost_total, offset, self.spool.test_bytes_total())
+        state = agent_state(_os_name(), waits.pending_results, waits.lost_total, offset, self.spool.test_bytes_total())
         return msgspec.structs.replace(
-            made, config_problem_en=self._config_problem.en, config_problem_zh=self._config_problem.zh
+            state, config_problem_en=self._config_problem.en, config_problem_zh=self._config_problem.zh
         )
-
-    def _charge(self, job: Job) -> Callable[[int], None]:
-        """What a test has put on the wire is of the day's octets, whatever ended it."""
-        segment: Segment = "uplink" if job.subject == "uplink" else "classroom"
-
-        def charge(octets: int) -> None:
-            if octets:
-                try:
-                    self.spool.add_test_bytes(segment, self._local_now().date(), octets)
-                except SpoolError as error:
-                    log.error("test octets not charged", extra={"error": str(error), "octets": octets})
-
-        return charge
-
-    def _bytes_left(self) -> int:
-        spent = self.spool.test_bytes_of_day(self._local_now().date())
-        return self.config.limits.daily_test_bytes - sum(spent.values())
 
     def _last_ended(self) -> dict[str, float]:
         """When each job ended last in this boot: a restart must not repeat a whole round."""

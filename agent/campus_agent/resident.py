@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from campus_agent.config.model import AgentConfig
 
-SMALL = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
+MALLOC_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
 """One heap for all threads, given back early (mallopt(3)): glibc gives each thread one of its own, for speed that nobody needs here."""
 
 
 def become_resident(file: Path) -> NoReturn:
     """The same process and unit, with nothing kept from before. Raises OSError."""
     command = [sys.executable, "-m", "campus_agent.resident", str(file)]
-    os.execve(sys.executable, command, os.environ | SMALL)  # noqa: S606
+    os.execve(sys.executable, command, os.environ | MALLOC_ENVIRONMENT)  # noqa: S606
 
 
 def main(file: Path) -> int:
     """Run until stopped. The exit code."""
-    from campus_agent.config.model import load_config
+    from campus_agent.config.read import load_config
     from campus_base.language import from_environment
     from campus_base.logs import configure_logging
     from campus_base.settings import ConfigurationError
@@ -35,12 +35,12 @@ def main(file: Path) -> int:
         configure_logging()
         return _run(config, file)
     except ConfigurationError as error:
-        return _refuse(error.in_(from_environment()))
+        return _print_reason(error.in_(from_environment()))
     except OSError as error:
-        return _refuse(str(error))
+        return _print_reason(str(error))
 
 
-def _refuse(reason: str) -> int:
+def _print_reason(reason: str) -> int:
     """Say why it cannot run, as the commands say it. The exit code."""
     from campus_base.terminal import escape_controls
 
@@ -68,7 +68,7 @@ def _run(config: "AgentConfig", file: Path) -> int:
         if asyncio.run(run(config, file)):
             become_resident(file)  # with the collector's new configuration
     except SpoolError as error:
-        return _refuse(error.in_(from_environment()))
+        return _print_reason(error.in_(from_environment()))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What did the agent do, what waits, what is wrong? The daemon writes a snapshot, `campus-agent status` reads it."""
+"""What the agent did, what waits, what is wrong: the daemon writes a snapshot, `campus-agent status` reads it."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ from campus_wire.verdicts import verdict_of_measurement
 FILE = "status.json"
 
 
-class Last(msgspec.Struct, frozen=True, omit_defaults=True):
+class LastResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest result of one subject, in short."""
 
     started_at: datetime
@@ -38,7 +38,7 @@ class Last(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
 
     @classmethod
-    def of(cls, result: AnyResult) -> "Last":
+    def of(cls, result: AnyResult) -> "LastResult":
         """In short."""
         return cls(
             started_at=result.started_at,
@@ -60,7 +60,7 @@ class Snapshot(msgspec.Struct):
     pid: int = msgspec.field(default_factory=os.getpid)
     written_at: float = 0.0
     running: dict[str, str] = {}
-    last: dict[str, Last] = {}
+    last: dict[str, LastResult] = {}
     ended: dict[str, float] = {}
     next_seconds: dict[str, float] = {}
     spool_error: str | None = None
@@ -106,11 +106,8 @@ def read_status(config: AgentConfig) -> dict[str, Any]:
     if not status["running"]:
         problems.append(_problem(Text("the agent is not running", "程序未在运行")))
     if snapshot and snapshot.spool_error:
-        problems.append(
-            _problem(
-                Text(f"the spool cannot be written: {snapshot.spool_error}", f"缓存无法写入：{snapshot.spool_error}")
-            )
-        )
+        text = Text("the spool cannot be written: {reason}", "缓存无法写入：{reason}")
+        problems.append(_problem(text, reason=snapshot.spool_error))
     _read_spool(config, status, problems)
     status["healthy"] = not problems
     return status
@@ -121,44 +118,52 @@ def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict
         with open_spool(config.state_dir, config.spool, role="reader") as spool:
             state = spool.status()
             status["spool"] = msgspec.to_builtins(state) | {"lost_total": state.lost_total}
-            status["quarantined"] = [{"id": one, "reason": reason} for one, reason, _ in spool.quarantined()]
+            status["quarantined"] = [
+                {"id": result_id, "reason": reason} for result_id, reason, _ in spool.quarantined()
+            ]
             outcome = spool.recall(OUTCOME_KEY, ShipOutcome)
-            receipt = spool.recall(chain.CHAIN_KEY, chain.Known)
+            receipt = spool.recall(chain.CHAIN_KEY, chain.LastReceipt)
             mismatch = spool.recall(chain.MISMATCH_KEY, chain.Mismatch)
     except NoSpool:
         return
     except SpoolError as error:
-        problems.append(_problem(Text(error.in_("en"), error.in_("zh"))))
+        problems.append(_problem(error.text, **error.values))
         return
-    for name in state.damaged_files:
-        text = Text(
-            "{folder}: the spool was damaged once and set aside as {name}; what could be read was saved; keep or remove the file",
-            "{folder}：留存库曾损坏，已另存为 {name}；可读内容已抢救；该文件可保留或删除",
-        )
-        values = {"folder": config.state_dir, "name": name}
-        problems.append(_problem(Text(text.in_("en", **values), text.in_("zh", **values))))
+    problems += [_problem(_DAMAGED, folder=config.state_dir, name=name) for name in state.damaged_files]
     status["chain"] = msgspec.to_builtins(receipt)
     status["chain_mismatch"] = msgspec.to_builtins(mismatch)
     if mismatch is not None and time.time() - mismatch.at.timestamp() < chain.SHOWN_DAYS * 86_400:
-        values = {
-            "day": mismatch.at.astimezone(config.timezone).date(),
-            "url": mismatch.url,
-            "known": mismatch.known.sequence,
-            "head": mismatch.known.head[:16],
-            "received": mismatch.received.sequence,
-        }
-        problems.append(_problem(Text(_MISMATCH.in_("en", **values), _MISMATCH.in_("zh", **values))))
+        problems.append(_mismatch_problem(mismatch, config.timezone))
     if outcome is None:
         return
     status["ship"] = msgspec.to_builtins(outcome)
     if outcome.failures_in_a_row:
-        known = _REASONS.get(outcome.reason or "", _UNKNOWN)
-        reason = FAILURE_WORDS[outcome.failure.kind] if outcome.failure and not outcome.reason else known
-        problems.append(
-            _problem(Text(f"not shipped: {reason.en} ({outcome.detail})", f"上报失败：{reason.zh}（{outcome.detail}）"))
-        )
+        problems.append(_ship_problem(outcome))
 
 
+def _mismatch_problem(mismatch: chain.Mismatch, zone: ZoneInfo) -> dict[str, str]:
+    return _problem(
+        _MISMATCH,
+        day=mismatch.at.astimezone(zone).date(),
+        url=mismatch.url,
+        known=mismatch.known.sequence,
+        head=mismatch.known.head[:16],
+        received=mismatch.received.sequence,
+    )
+
+
+def _ship_problem(outcome: ShipOutcome) -> dict[str, str]:
+    reason = _REASONS.get(outcome.reason or "", _UNKNOWN)
+    if outcome.failure and not outcome.reason:
+        reason = FAILURE_WORDS[outcome.failure.kind]
+    detail = outcome.detail
+    return _problem(Text(f"not shipped: {reason.en} ({detail})", f"上报失败：{reason.zh}（{detail}）"))
+
+
+_DAMAGED = Text(
+    "{folder}: the spool was damaged once and set aside as {name}; what could be read was saved; keep or remove the file",
+    "{folder}：留存库曾损坏，已另存为 {name}；可读内容已抢救；该文件可保留或删除",
+)
 _MISMATCH = Text(
     "{day}: the collector {url} does not have the results it gave a receipt for: the receipt was for {known} results"
     " ({head}…), then its chain had {received}; tell the bureau (there: campus-collector verify)",
@@ -187,12 +192,11 @@ _REASONS = {
 
 def in_words(status: dict[str, Any], language: Language) -> str:
     """The same for a person."""
-    t = Text
-    state = t("running", "运行中") if status["running"] else t("not running", "未运行")
-    lines = [f"{t('School', '学校').in_(language)} {status['school']}: {state.in_(language)}"]
+    state = Text("running", "运行中") if status["running"] else Text("not running", "未运行")
+    lines = [f"{Text('School', '学校').in_(language)} {status['school']}: {state.in_(language)}"]
     spool = status["spool"]
     if spool:
-        text = t(
+        text = Text(
             "Waiting to be sent: {pending_results}; sent: {acknowledged_total}; lost: {lost_total}; refused: {quarantined_total}",
             "待上报 {pending_results} 条；已上报 {acknowledged_total} 条；丢弃 {lost_total} 条；被拒 {quarantined_total} 条",
         )
@@ -204,7 +208,7 @@ def in_words(status: dict[str, Any], language: Language) -> str:
             at = datetime.fromisoformat(last["started_at"]).astimezone(ZoneInfo(status["timezone"]))
             lines.append(f"  {name:<28} {at:%Y-%m-%d %H:%M:%S}  {_last_words(last, language)}")
         for what in agent["running"].values():
-            lines.append(f"  {t('now measuring', '正在测量').in_(language)}: {what}")
+            lines.append(f"  {Text('now measuring', '正在测量').in_(language)}: {what}")
     lines += [f"! {problem[language]}" for problem in status["problems"]]
     return "\n".join(lines)
 
@@ -219,8 +223,8 @@ def _last_words(last: dict[str, Any], language: Language) -> str:
     return VERDICT_WORDS[Verdict(last["verdict"])].in_(language) if last.get("verdict") else "✓"
 
 
-def _problem(text: Text) -> dict[str, str]:
-    return {"en": text.en, "zh": text.zh}
+def _problem(text: Text, **values: object) -> dict[str, str]:
+    return {"en": text.in_("en", **values), "zh": text.in_("zh", **values)}
 
 
 def _alive(pid: int) -> bool:

@@ -45,11 +45,11 @@ def parse_days(text: str) -> tuple[date, date]:
 
 
 def _matched(text: str) -> tuple[date, date | None]:
-    found = _DAYS.fullmatch(text.translate(NARROW).strip()) if len(text) <= MAX_TEXT else None
-    if found is None:
+    match = _DAYS.fullmatch(text.translate(NARROW).strip()) if len(text) <= MAX_TEXT else None
+    if match is None:
         raise NotADay(text)
-    first, last = (None if part is None else _day(part) for part in found.groups())
-    if first is None or (found[2] is not None and last is None):
+    first, last = (None if part is None else _day(part) for part in match.groups())
+    if first is None or (match[2] is not None and last is None):
         raise NotADay(text)
     return first, last
 

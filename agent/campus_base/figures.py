@@ -15,22 +15,22 @@ def rounded(value: float, decimals: int, at_least: Iterable[float] = (), at_most
     What is written reaches each limit of `at_least`, and keeps each of `at_most`, exactly if the value does; it is 0 only if the value is.
     """
     exact = _decimal(value)
-    lower, upper = [_decimal(one) for one in at_least], [_decimal(one) for one in at_most]
+    lower, upper = [_decimal(limit) for limit in at_least], [_decimal(limit) for limit in at_most]
 
     def sides(number: Decimal) -> list[bool]:
-        return [number > 0, number < 0, *(number >= one for one in lower), *(number <= one for one in upper)]
+        return [number > 0, number < 0, *(number >= limit for limit in lower), *(number <= limit for limit in upper)]
 
     for places in range(decimals, MOST_DECIMALS + 1):
         step = Decimal(1).scaleb(-places)
-        for way in (ROUND_HALF_EVEN, ROUND_FLOOR, ROUND_CEILING):
-            if sides(found := exact.quantize(step, way)) == sides(exact):
-                return found
+        for mode in (ROUND_HALF_EVEN, ROUND_FLOOR, ROUND_CEILING):
+            if sides(written := exact.quantize(step, mode)) == sides(exact):
+                return written
     return exact
 
 
 def percent(share: float, *at_least: float, space: str = "", decimals: int = 1) -> str:
     """A share 0-1: `99.9%`; 100 only if it is all. `at_least` are shares it is compared with."""
-    number = rounded(_scaled(share, 2), decimals, [100, *(_scaled(one, 2) for one in at_least)])
+    number = rounded(_scaled(share, 2), decimals, [100, *(_scaled(limit, 2) for limit in at_least)])
     return f"{number}{space}%"
 
 
@@ -41,7 +41,7 @@ def percent_as_written(share: float, space: str = "") -> str:
 
 def megabits(bits_per_second: float, *at_least: float, decimals: int = 1) -> str:
     """A rate in Mbit/s, without the unit; `at_least` are rates in bits per second that it is compared with."""
-    return str(rounded(_scaled(bits_per_second, -6), decimals, [_scaled(one, -6) for one in at_least]))
+    return str(rounded(_scaled(bits_per_second, -6), decimals, [_scaled(limit, -6) for limit in at_least]))
 
 
 def megabits_short(bits_per_second: float) -> str:
@@ -51,7 +51,7 @@ def megabits_short(bits_per_second: float) -> str:
 
 def milliseconds(seconds: float, *at_most: float, decimals: int = 1) -> str:
     """A time in milliseconds, without the unit; `at_most` are times in seconds that it is compared with."""
-    return str(rounded(_scaled(seconds, 3), decimals, at_most=[_scaled(one, 3) for one in at_most]))
+    return str(rounded(_scaled(seconds, 3), decimals, at_most=[_scaled(limit, 3) for limit in at_most]))
 
 
 def _decimal(value: float) -> Decimal:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from campus_base.language import Text
 
+NOT_A_FILE = Text("is no file, but a folder, a device or a pipe", "不是普通文件，而是目录、设备或管道")
 _KINDS = (
     (stat.S_ISDIR, Text("a folder", "文件夹")),
     (stat.S_ISFIFO, Text("a named pipe", "命名管道")),
@@ -24,3 +25,11 @@ def why_no_file(path: Path) -> Text | None:
         if is_kind(mode):
             return Text(f"{path}: is {words.en}, not a file", f"{path}：是{words.zh}，不是文件")
     return None
+
+
+def is_special(path: Path) -> bool:
+    """Is there something else than a file, which could let a reader wait or read for ever? False where nobody may look."""
+    try:
+        return why_no_file(path) is not None
+    except (OSError, ValueError):
+        return False

@@ -94,6 +94,13 @@ def write_whole(path: Path, body: bytes, mode: int | None = None, owner: tuple[i
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from None
 
 
+def check_writable(path: Path) -> None:
+    """Raise OSError where a file beside `path` cannot be written: for what must not be begun in vain."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    write_whole(beside, b"", 0o600)
+    beside.unlink()
+
+
 def publish(beside: Path, path: Path) -> None:
     """Give a finished file its name, durably, never replacing a file that is there. Raises FileExistsError, OSError.
 

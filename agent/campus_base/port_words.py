@@ -1,4 +1,4 @@
-"""How a switch port is told to people, by the agent and on the collector's pages."""
+"""A switch port in words, for the agent's commands and the collector's pages."""
 
 from campus_base.language import Text
 from campus_wire.records import PortRecord

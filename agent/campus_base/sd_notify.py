@@ -1,4 +1,4 @@
-"""Tell systemd how we are (sd_notify(3)); nothing happens where nobody listens."""
+"""Notifies systemd (sd_notify(3)); without NOTIFY_SOCKET nothing is sent."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Read a TOML configuration so that all its mistakes are told at once, each with its place, value and remedy.
+"""Reads TOML configurations: all mistakes at once, each with its place, value and remedy.
 
 Used by both daemons, because what the collector serves to an agent has the shape of the agent's own file. A reader takes a
 `Table`, asks it for each key with its bounds, and calls `done`; whatever nobody asked for is a mistake of the writer.
@@ -9,11 +9,12 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from campus_base.encoding import UTF16_MARKS, wide_encoding
+from campus_base.file_kind import NOT_A_FILE, is_special
 from campus_base.language import Language, Text
 from campus_base.terminal import escape_cell
 
@@ -28,7 +29,6 @@ _BLANK = " \t\r\n\v\f\u00a0\u3000\u200b\ufeff"
 _EMPTY = Text("it is empty", "文件为空")
 _TOO_LONG = Text("it is no secret: longer than 64 KiB", "文件超过 64 KiB，不是密钥文件")
 _TOO_LARGE = Text("is larger than 16 MB: no configuration", "超过 16 MB，不是配置文件")
-NOT_A_FILE = Text("is no file, but a folder, a device or a pipe", "不是普通文件，而是目录、设备或管道")
 _NO_TEXT = Text(
     "it is not text: save it as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
     "文件不是文本：请以 UTF-8 编码保存（记事本：另存为，编码选 UTF-8）",
@@ -103,8 +103,9 @@ def _shown(value: object) -> str:
 class Table:
     """One TOML table being read; remembers which keys were asked for and collects mistakes."""
 
-    def __init__(self, values: Mapping[str, Any], path: str, mistakes: list[Mistake]) -> None:
-        """`path` names the table in messages; "" is the top."""
+    def __init__(self, values: Mapping[str, Any], path: str, mistakes: list[Mistake], folder: Path = Path()) -> None:
+        """`path` names the table in messages, "" is the top; file names in it are relative to `folder`."""
+        self.folder = folder
         self._values = dict(values)
         self._path = path
         self._asked: list[str] = []
@@ -119,41 +120,10 @@ class Table:
         """What the writer gave, for tables whose keys are the writer's own."""
         return tuple(self._values)
 
-    def peek(self, table: str, key: str) -> Any:
-        """What the writer gave, unchecked; None for nothing."""
-        inner = self._values.get(table)
-        return inner.get(key) if isinstance(inner, dict) else None
-
-    def ids(self, rows: str) -> frozenset[str]:
-        """The ids of an array of tables, unchecked."""
-        found = self._values.get(rows)
-        return (
-            frozenset(one["id"] for one in found if isinstance(one, dict) and isinstance(one.get("id"), str))
-            if (isinstance(found, list))
-            else frozenset()
-        )
-
-    def overlaid(
-        self,
-        tables: Mapping[str, Mapping[str, Any]],
-        rows: Mapping[str, Sequence[Mapping[str, Any]]],
-        whole: Collection[str] = (),
-    ) -> "Table":
-        """A copy in which these keys win: tables key by key, where the writer has that table or it is one of `whole`; rows of arrays by
-        their id, new ones at the end.
-        """
-        values = dict(self._values)
-        for name, over in tables.items():
-            own = values.get(name, {} if name in whole else None)
-            if isinstance(own, dict):
-                values[name] = own | dict(over)
-        for name, more in rows.items():
-            own = values.get(name, [])
-            if isinstance(own, list) and all(isinstance(one, dict) for one in own):
-                winning = {one["id"]: one for one in more}
-                kept = [_merged(one, winning.pop(one.get("id"), {})) for one in own]
-                values[name] = [*kept, *(dict(one) for one in winning.values())]
-        return Table(values, self._path, self.mistakes)
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """What the writer gave, unchecked."""
+        return self._values
 
     def place(self, key: str) -> str:
         """The full name of a key, for messages."""
@@ -233,18 +203,18 @@ class Table:
     def table(self, key: str) -> "Table":
         """A sub-table; an absent one reads as empty."""
         value = self._take(key, dict, "a table", "表", {})
-        return Table(value or {}, self.place(key), self.mistakes)
+        return Table(value or {}, self.place(key), self.mistakes, self.folder)
 
     def tables(self, key: str) -> list["Table"]:
         """A list of tables (`[[key]]`), named by their place and id in messages."""
         value = self._take(key, list, f"a list of tables ([[{key}]])", f"表的列表([[{key}]])", [])
-        found = []
+        tables = []
         for index, item in enumerate(value or []):
             if isinstance(item, dict):
-                found.append(Table(item, f"{self.place(key)}[{index}]", self.mistakes))
+                tables.append(Table(item, f"{self.place(key)}[{index}]", self.mistakes, self.folder))
             else:
                 self.wrong(key, f"must hold tables, not {_shown(item)}", f"只能包含表，不能有 {_shown(item)}")
-        return found
+        return tables
 
     def done(self) -> None:
         """Report every key that nobody asked for, with the nearest known one."""
@@ -283,16 +253,6 @@ class Table:
         return value
 
 
-def _merged(own: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with another's keys over it; tables within it key by key too."""
-    inner = {
-        key: {**own[key], **value}
-        for key, value in over.items()
-        if isinstance(value, Mapping) and isinstance(own.get(key), dict)
-    }
-    return {**own, **over, **inner}
-
-
 def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table:
     """The top table of a TOML file with overrides from the environment applied to the named plain tables.
 
@@ -312,7 +272,7 @@ def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table
         raise ConfigurationError(
             str(path), [Mistake("file", _fixed(f"is not TOML: {error}", f"不是有效的 TOML:{error}"))]
         ) from None
-    return Table(overridden(values, environ, tables), "", [])
+    return Table(overridden(values, environ, tables), "", [], path.resolve().parent)
 
 
 class UnusableFile(ValueError):
@@ -322,14 +282,6 @@ class UnusableFile(ValueError):
         """The text says what is wrong; the caller names the file."""
         super().__init__(text.en)
         self.text = text
-
-
-def is_special(path: Path) -> bool:
-    """Is there something else than a file: a folder, a device, a pipe? Reading it could wait or go on for ever."""
-    try:
-        return not stat.S_ISREG(path.stat().st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 def read_file(path: Path, max_bytes: int, too_large: Text = _TOO_LARGE) -> bytes:
@@ -376,29 +328,22 @@ def overridden(values: Mapping[str, Any], environ: Mapping[str, str], tables: Se
     return merged
 
 
-class SecretError(UnusableFile):
-    """A file that holds no secret that can be used."""
-
-
 def read_secret(path: Path) -> Secret:
-    """A secret from its file: the first line that is not blank, without white space around it. Raises OSError, SecretError.
+    """A secret from its file: the first line that is not blank, without white space around it. Raises OSError, UnusableFile.
 
     What Windows editors write is read too: UTF-8 with a mark at its beginning, UTF-16 with one.
     """
-    try:
-        raw = read_file(path, MAX_SECRET_BYTES, _TOO_LONG)
-    except UnusableFile as error:
-        raise SecretError(error.text) from None
+    raw = read_file(path, MAX_SECRET_BYTES, _TOO_LONG)
     encoding = "utf-16" if raw[:2] in UTF16_MARKS else "utf-8-sig"
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
-        raise SecretError(_NO_TEXT) from None
+        raise UnusableFile(_NO_TEXT) from None
     if "\0" in text:
-        raise SecretError(_NO_TEXT)
+        raise UnusableFile(_NO_TEXT)
     secret = text.strip(_BLANK).splitlines()[:1]
     if not secret or not secret[0].strip(_BLANK):
-        raise SecretError(_EMPTY)
+        raise UnusableFile(_EMPTY)
     return Secret(secret[0].strip(_BLANK))
 
 

@@ -6,10 +6,7 @@ argparse looks its words up through gettext; the standard library ships no Chine
 import argparse
 import io
 import sys
-from collections.abc import Callable
-from datetime import date
 
-from campus_base.dates import NotADay, parse_day
 from campus_base.language import Language
 
 _WORDS = {
@@ -35,7 +32,7 @@ _WORDS = {
 }
 
 
-def speak(language: Language) -> None:
+def localize(language: Language) -> None:
     """From now on argparse speaks this language; words it has no Chinese for stay English.
 
     What the terminal's encoding cannot write (a tick in GBK, Chinese in ASCII) is shown as "?", and never ends the program.
@@ -45,15 +42,3 @@ def speak(language: Language) -> None:
             stream.reconfigure(errors="replace")
     words = _WORDS if language == "zh" else {}
     argparse._ = lambda text: words.get(text, text)  # type: ignore[attr-defined]
-
-
-def day_argument(language: Language) -> Callable[[str], date]:
-    """The type of an option that takes a day; what is none is refused with the ways it can be written."""
-
-    def read(text: str) -> date:
-        try:
-            return parse_day(text)
-        except NotADay as error:
-            raise argparse.ArgumentTypeError(error.text.in_(language)) from None
-
-    return read

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from campus_agent.config import central
-from campus_agent.ship.rotate import _same_owner
+from campus_agent.config.model import Collector
+from campus_agent.ship.rotate import rotate
 from campus_agent.status import Snapshot, write_snapshot
 from campus_base.files import file_mode_of, follow_owner, make_folder, publish, write_whole
 
@@ -30,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 def test_what_root_makes_belongs_to_whom_the_folder_belongs(folder: Path) -> None:
     write_whole(folder / "reports.txt", b"x")
     make_folder(folder / "reports" / "2026-10")
-    central.keep(b"{}", folder)
+    central.store(b"{}", folder)
     write_snapshot(folder, Snapshot("0.2.1", "boot", None))  # type: ignore[arg-type]
     found = list(folder.rglob("*"))
     assert len(found) == 5
@@ -38,13 +39,15 @@ def test_what_root_makes_belongs_to_whom_the_folder_belongs(folder: Path) -> Non
 
 
 @as_root
-def test_a_token_that_root_replaces_stays_the_service_s(folder: Path) -> None:
+def test_a_token_that_root_replaces_stays_the_service_s(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     token = folder / "token"
     token.write_text("old")
     os.chown(token, SOMEBODY, SOMEBODY)
-    with (folder / "new").open("w") as new:
-        _same_owner(new.fileno(), token)
-    assert (folder / "new").stat().st_uid == SOMEBODY
+    os.chown(folder, 0, 0)  # not by the folder
+    monkeypatch.setattr("campus_agent.ship.rotate._successor", lambda _: "new")
+    rotate(Collector("http://127.0.0.1", token))
+    assert (token.read_text(), token.stat().st_uid) == ("new\n", SOMEBODY)
+    assert list(folder.iterdir()) == [token]
 
 
 @as_root

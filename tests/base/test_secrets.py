@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_base.settings import SecretError, read_secret
+from campus_base.settings import UnusableFile, read_secret
 from campus_wire.digits import ascii_integer
 
 
@@ -40,7 +40,7 @@ def test_read(tmp_path: Path, octets: bytes) -> None:
 )
 def test_named(tmp_path: Path, octets: bytes, en: str, zh: str) -> None:
     (tmp_path / "token").write_bytes(octets)
-    with pytest.raises(SecretError) as refused:
+    with pytest.raises(UnusableFile) as refused:
         read_secret(tmp_path / "token")
     assert en in refused.value.text.en
     assert zh in refused.value.text.zh

@@ -24,7 +24,7 @@ from campus_agent.config.model import Device
 from campus_agent.measure.equipment.poll import AT_ONCE
 from campus_agent.measure.equipment.profile import find_profile
 from campus_agent.measure.equipment.snmp import RETRIES, TIMEOUT_SECONDS
-from campus_agent.measure.rooms import poll
+from campus_agent.measure.probes.devices import poll
 from tests.agent.measure.equipment.peers import AUTH_KEY, COMMUNITY, PRIV_KEY, free_port, snmpd
 
 LIVE, DEAD = 90, 10

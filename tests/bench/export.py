@@ -34,7 +34,8 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
 
 from campus_collector.config import load_config
-from campus_collector.domain.records import Batch, Principal, Valid
+from campus_collector.domain.agents import Principal
+from campus_collector.domain.results import AcceptedResult, Batch
 from campus_collector.http.app import build
 from campus_collector.http.service import Service, open_service
 from campus_wire.codec import encode_result
@@ -73,7 +74,7 @@ def main() -> None:
         subprocess.run([sys.executable, *filling], check=True)  # its memory is not the collector's
         service = open_service(load_config(None, Path(folder), {}))
         print(f"{schools} schools, {schools * ROOMS} classrooms; resident at start {resident():.0f} MB", flush=True)
-        page, took = timed(service.page.render)
+        page, took = timed(service.metrics.render)
         octets = sum(map(len, page))
         series = sum(block.count(b"\n") - 2 for block in page)
         print(
@@ -87,7 +88,7 @@ def main() -> None:
             print(f"resident with all that: {resident():.0f} MB, at most {peak():.0f} MB", flush=True)
             if arguments.prometheus:
                 by_prometheus(port, Path(folder))
-        theirs = peer(b"".join(service.page.render()).decode())
+        theirs = peer(b"".join(service.metrics.render()).decode())
         service.store.close()
     print(f"ratio: prometheus-client needs {theirs / ours:.1f} times the CPU of ours with 1 % changed")
 
@@ -122,7 +123,7 @@ def of_room(school: str, room: str, rate: float) -> list[AnyResult]:
 
 def batch(school: str, results: list[AnyResult], announced: Announcement | None = None) -> Batch:
     """As ingest makes it."""
-    valid = tuple(Valid(one, encode_result(one)) for one in results)
+    valid = tuple(AcceptedResult(one, encode_result(one)) for one in results)
     state = AgentState("0.1.0", "Debian GNU/Linux 12", 3, 0, 0.5, {"classroom": 1000, "uplink": 5000})
     return Batch(Principal(school, school), datetime.now(UTC), "bench", valid, (), state, announced)
 
@@ -148,14 +149,14 @@ def changed_pages(service: Service, schools: int) -> float:
             future.result()
         judged.append(timed(service.verdicts.catch_up)[1])
         began = time.perf_counter()
-        page, took = timed(service.page.render)
+        page, took = timed(service.metrics.render)
         wall = time.perf_counter() - began
         taken.append(took)
         del page
     print(
         f"1 % changed ({len(rooms)} classrooms): page {median(taken):.3f} s CPU, {wall:.3f} s wall; judging them {median(judged):.2f} s CPU"
     )
-    print(f"nothing changed: page {timed(service.page.render)[1]:.3f} s CPU", flush=True)
+    print(f"nothing changed: page {timed(service.metrics.render)[1]:.3f} s CPU", flush=True)
     return median(taken)
 
 

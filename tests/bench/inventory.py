@@ -63,7 +63,7 @@ def measure(path: Path, before: Inventory, whole: Inventory) -> dict[str, object
     read = False
     with suppress(msgspec.MsgspecError):
         answer = msgspec.msgpack.decode(answered, type=Answer)
-        read = answer.refusal is None and answer.found.over(before) == whole
+        read = answer.refusal is None and answer.inventory.over(before) == whole
     return {
         "schools": len(whole.schools or ()),
         "classrooms": len(whole.classrooms or ()),

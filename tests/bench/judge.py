@@ -15,10 +15,11 @@ from pathlib import Path
 from statistics import median
 
 from campus_collector.config import load_config
-from campus_collector.domain.records import Batch, Principal, Valid
+from campus_collector.domain.agents import Principal
+from campus_collector.domain.results import AcceptedResult, Batch
 from campus_collector.http.service import open_service
 from campus_collector.judge.month import parse_month
-from campus_collector.verifying import verify
+from campus_collector.verify.database import verify
 from campus_wire.codec import encode_result
 from tests.collector.world import throughput
 
@@ -57,7 +58,13 @@ def measure(state: Path) -> None:
         at = datetime(2026, 10, 9 + number % 5, 3, number, tzinfo=UTC)
         one = throughput(at=at, subject="c101", id=f"bench-{time.time_ns()}")
         batch = Batch(
-            Principal("s001", "s001"), datetime.now(UTC), "bench", (Valid(one, encode_result(one)),), (), None, None
+            Principal("s001", "s001"),
+            datetime.now(UTC),
+            "bench",
+            (AcceptedResult(one, encode_result(one)),),
+            (),
+            None,
+            None,
         )
         service.store.submit(batch).result()
         began = time.process_time()

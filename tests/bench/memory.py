@@ -26,7 +26,6 @@ def rss_megabytes() -> float:
 def main() -> None:
     """Print a table."""
     print(f"{'bare Python':<34}{rss_megabytes():6.1f} MB")
-    from campus_agent.config.model import DEFAULT_PATH  # noqa: F401
     from campus_agent.schedule import calendar
 
     calendar._public_days(time.localtime().tm_year)  # as the resident program begins
@@ -60,8 +59,8 @@ async def day(folder: "Path") -> None:
     import dataclasses
 
     from campus_agent.clock.clock import system_clock
-    from campus_agent.config.model import load_config
-    from campus_agent.daemon import Daemon, stay_small
+    from campus_agent.config.read import load_config
+    from campus_agent.daemon import Daemon, limit_lookup_threads
     from campus_agent.measure.probes import PROBES, host, latency
     from campus_agent.schedule.jobs import Job
     from campus_agent.spool.spool import open_spool
@@ -72,18 +71,16 @@ async def day(folder: "Path") -> None:
         + rooms
         + '[[service]]\nid = "web"\nurl = "http://127.0.0.1:18099/healthz"\n'
     )
-    stay_small()
+    limit_lookup_threads()
     config = load_config(folder / "agent.toml")
     daemon = Daemon(config, open_spool(config.state_dir, config.spool), system_clock())
-    quick = {"latency": dataclasses.replace(latency.Settings("127.0.0.1", "classroom"), count=4, interval_seconds=0.001),
-             "host": host.Settings(config.state_dir, 0.001)}  # fmt: skip
+    quick = {"latency": latency.LatencySettings("127.0.0.1", "classroom", count=4, interval_seconds=0.001),
+             "host": host.HostSettings(config.state_dir, 0.001)}  # fmt: skip
     from campus_agent import daemon as module
 
-    original = module.probe_and_settings
-    module.probe_and_settings = lambda c, kind, subject, *more: (
-        PROBES[kind],
-        quick.get(kind) or original(c, kind, subject, *more)[1],
-    )
+    module.PROBES = dict(PROBES)
+    for kind, settings in quick.items():
+        module.PROBES[kind] = dataclasses.replace(PROBES[kind], settings=lambda *_, settings=settings: settings)
     daemon.planner.next("load", daemon._moment(), 10**9)  # the calendar is in memory
     plan = [("latency", 40 * 96), ("host", 288), ("service", 288), ("throughput", 40 * 4)]
     await asyncio.sleep(2)
@@ -92,7 +89,7 @@ async def day(folder: "Path") -> None:
         began = time.monotonic()
         for number in range(count):
             subject = {"host": "gateway", "service": "web"}.get(kind, f"c{number % 40}")
-            await daemon._keep(await daemon._measure(Job(kind, subject, 900.0)))
+            await daemon._keep(*await daemon._measure(Job(kind, subject, 900.0)))
             if number % 100 == 99 and daemon._shipper is not None:
                 await asyncio.to_thread(daemon._shipper.drain)
         seconds = time.monotonic() - began
@@ -102,9 +99,9 @@ async def day(folder: "Path") -> None:
 
 if __name__ == "__main__":
     if "MALLOC_ARENA_MAX" not in os.environ:  # as `campus-agent run` begins
-        from campus_agent.resident import SMALL
+        from campus_agent.resident import MALLOC_ENVIRONMENT
 
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | SMALL)
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | MALLOC_ENVIRONMENT)
     os.environ.setdefault("PYTHONTZPATH", "/usr/share/zoneinfo")
     sys.modules["typing_extensions"] = None  # type: ignore[assignment]
     main()

@@ -21,13 +21,12 @@ from statistics import quantiles
 import psutil
 
 from campus_agent.clock.clock import system_clock
-from campus_agent.config.model import Collector
-from campus_agent.config.model import Spool as SpoolLimits
+from campus_agent.config.model import Collector, SpoolLimits
 from campus_agent.ship.shipper import Shipper
 from campus_agent.spool.spool import Spool, open_spool
-from campus_collector.domain.records import Principal
+from campus_collector.domain.agents import Principal
 from campus_collector.domain.tokens import new_token, token_hash
-from campus_collector.store.sqlite import SqliteStore
+from campus_collector.store.sqlite import open_store
 from campus_wire.records import AgentState, Announcement
 from tests.agent.ship.test_against_the_collector import free_port
 from tests.agent.spool.things import measured
@@ -91,7 +90,7 @@ def measure(folder: Path, count: int, days: int, a_day: int) -> None:
         ended.set()
         watcher.join()
         cpu = psutil.Process(process.pid).cpu_times()
-    store = SqliteStore(state / "campus.db")
+    store = open_store(state / "campus.db")
     totals = store.ingest_totals()
     told = {one.school: one.state.spool_dropped_results_total for one in store.agents() if one.state is not None}
     store.close()
@@ -114,13 +113,13 @@ def measure(folder: Path, count: int, days: int, a_day: int) -> None:
 def fill(folder: Path, state: Path, count: int, days: int, a_day: int, url: str) -> list[Gateway]:
     """A fortnight in each spool, as an agent would have put it."""
     ENVIRONMENT["CAMPUS_SERVER_LISTEN"] = url.removeprefix("http://")
-    store = SqliteStore(state / "campus.db")
+    store = open_store(state / "campus.db")
     first = datetime.now(UTC) - timedelta(days=days)
     made = []
     for number in range(count):
         name = f"s{number:03d}"
         token = new_token()
-        store.issue_token(token_hash(token), Principal(name, name), "t01", first)
+        store.tokens.issue(token_hash(token), Principal(name, name), "t01", first)
         own = folder / name
         own.mkdir()
         (own / "token").write_text(token)

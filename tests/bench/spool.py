@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from campus_agent.config.model import Spool as SpoolLimits
+from campus_agent.config.model import SpoolLimits
 from campus_agent.spool import database
 from campus_agent.spool.spool import open_spool
 from campus_wire.codec import encode_result

@@ -158,7 +158,7 @@ def test_hostile_names_are_only_text(browser: Browser, world: World) -> None:
 
 def test_an_empty_collector_says_what_to_do(browser: Browser, tmp_path: Path) -> None:
     with collector(tmp_path / "empty") as empty:
-        empty.service.store.revoke_tokens("s001", datetime.now(UTC))
+        empty.service.store.tokens.revoke("s001", datetime.now(UTC))
         page = open_page(browser, empty, 390)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.context.close()

@@ -15,7 +15,7 @@ import pypdfium2
 import pytest
 from docx import Document as read_docx
 
-from campus_collector.domain.inventory import Classroom, Device, Inventory, School, Service
+from campus_collector.domain.inventory import Classroom, Device, Inventory, InventorySchool, InventoryService
 from campus_collector.inventory.write import as_csv, as_xlsx
 from campus_collector.judge.month import month_of
 from campus_collector.report.compose import compose
@@ -109,10 +109,10 @@ def test_the_ledger_of_such_a_database(world: World) -> None:
 
 def test_the_inventory_with_such_names() -> None:
     inventory = Inventory(
-        schools=[School("t01", ODD, "s001", ODD, False)],
+        schools=[InventorySchool("t01", ODD, "s001", ODD, False)],
         classrooms=[Classroom("s001", "c101", ODD, "192.0.2.1", exempt_reason=ODD)],
         devices=[Device("s001", "r1", "d1", ODD, "web-http", "192.0.2.2")],
-        services=[Service("p1", ODD, "https://example.test/", expect_text=ODD)],
+        services=[InventoryService("p1", ODD, "https://example.test/", expect_text=ODD)],
     )
     whole("xlsx", as_xlsx(inventory))
     for sheet in ("schools", "classrooms", "devices", "services"):

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from campus_collector.config import load_config
-from campus_collector.domain.records import Principal
+from campus_collector.domain.agents import Principal
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.app import listen, make_server
 from campus_collector.http.service import Service, open_service
@@ -185,7 +185,7 @@ class World:
     def issue_token(self, school: str) -> str:
         """A token for another school."""
         token = new_token()
-        self.service.store.issue_token(token_hash(token), Principal(school, school), "t02", datetime.now(UTC))
+        self.service.store.tokens.issue(token_hash(token), Principal(school, school), "t02", datetime.now(UTC))
         return token
 
 

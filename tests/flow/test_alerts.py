@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.domain.records import Batch, Principal, Valid
+from campus_collector.domain.agents import Principal
+from campus_collector.domain.results import AcceptedResult, Batch
 from campus_wire.codec import encode_result
 from campus_wire.records import AgentState, AnyResult, DhcpOffer, NetworkRecord, NetworkResult, RoomRecord, RoomResult
 from tests.agent.measure.equipment.peers import free_port
@@ -28,7 +29,7 @@ SETTLED_SECONDS = 30.0
 
 def give(world: World, school: str, received_at: datetime, *results: AnyResult) -> None:
     """A batch of a school's agent, as if it had come at that moment."""
-    valid = tuple(Valid(one, encode_result(one)) for one in results)
+    valid = tuple(AcceptedResult(one, encode_result(one)) for one in results)
     state = AgentState("0.1.0", "Debian", 0, 0, 0.0)
     batch = Batch(Principal(school, school), received_at, "b", valid, (), state, None)
     world.service.store.submit(batch).result()

@@ -138,10 +138,10 @@ def test_octets_that_are_spent_end_a_test(tmp_path: Path) -> None:
         config.write_text(config.read_text().replace("20_000_000_000", "12_000_000"))
         code = (
             "import asyncio, sys; from pathlib import Path; from campus_agent.config.model import load_config; "
-            "from campus_agent.measure.subjects import probe_and_settings; from campus_agent.measure.runner import run_probe; "
+            "from campus_agent.measure.probes import PROBES; from campus_agent.measure.runner import Runner; "
             "from campus_agent.measure.stamp import stamp; from campus_agent.clock.clock import system_clock; from functools import partial; "
-            "config = load_config(Path(sys.argv[1])); probe, settings = probe_and_settings(config, 'throughput', 'c100', 12_000_000); "
-            "result = asyncio.run(run_probe(probe, settings, partial(stamp, system_clock(), None), 'c100', 's001')); "
+            "config = load_config(Path(sys.argv[1])); runner = Runner(config, partial(stamp, system_clock(), None)); "
+            "(result,) = asyncio.run(runner.run(PROBES['throughput'], 'c100', max_bytes=12_000_000)); "
             "print(result.validity, result.record.down.bytes)"
         )
         done = school.gateway.run(sys.executable, "-c", code, str(config))

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from campus_agent.clock.clock import Clock
-from campus_agent.config.model import load_config
+from campus_agent.config.read import load_config
 from campus_agent.daemon import Daemon
 from campus_agent.spool.spool import open_spool
-from campus_collector.domain.records import Principal
+from campus_collector.domain.agents import Principal
 from campus_collector.domain.tokens import new_token, token_hash
-from campus_collector.store.sqlite import SqliteStore
+from campus_collector.store.sqlite import open_store
 from tests.agent.measure.equipment.peers import free_port
 from tests.flow.programs import ENVIRONMENT, get_json, python, running, until
 
@@ -64,8 +64,8 @@ def test_nothing_is_lost_without_being_counted(tmp_path: Path, monkeypatch: pyte
     began = datetime.now(UTC) - timedelta(days=DAYS, hours=2)
     monkeypatch.setitem(ENVIRONMENT, "CAMPUS_SERVER_LISTEN", f"127.0.0.1:{port}")
     token = new_token()
-    store = SqliteStore(state / "campus.db")
-    store.issue_token(token_hash(token), Principal("s001", "s001"), "t01", began)
+    store = open_store(state / "campus.db")
+    store.tokens.issue(token_hash(token), Principal("s001", "s001"), "t01", began)
     store.close()
     (tmp_path / "token").write_text(token)
     (tmp_path / "token").chmod(0o600)
@@ -127,7 +127,7 @@ periods = ["08:00-08:45", "08:55-09:40"]
     assert (pending, lost) == (KEPT_RESULTS, put - KEPT_RESULTS), (
         "within the bound nothing is lost, beyond it all is counted"
     )
-    store = SqliteStore(state / "campus.db")
+    store = open_store(state / "campus.db")
     try:
         (agent,) = store.agents()
         stored = store.ingest_totals()["stored"]

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from campus_agent.config.model import load_config
+from campus_agent.config.read import load_config
 from campus_agent.spool.spool import open_spool
 from tests.agent.spool.things import measured
 from tests.flow.programs import agent_status, get_json, logged, python, start, stop, until

@@ -79,8 +79,8 @@ def seeing(namespace: Namespace, files: dict[str, Path]) -> list[str]:
 COUNT = textwrap.dedent(
     """
     import json, socket, sys, time
-    from campus_agent.measure.burst.io.interfaces import header_bytes, interface_of, open_counters
-    from campus_agent.measure.link.interface_counters import link_to
+    from campus_agent.measure.link.interface_counters import open_counters
+    from campus_agent.measure.link.path import counted_header_bytes, interface_of, link_to
     peer, interface = sys.argv[1:]
     family = socket.AF_INET6 if ":" in peer else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as connected, socket.socket(family, socket.SOCK_DGRAM) as sock:
@@ -93,9 +93,9 @@ COUNT = textwrap.dedent(
             sock.sendto(bytes(1000), (peer, 9))  # the first wait for the peer's hardware address
             time.sleep(0.01)
             after = counters.read()
-    passed = [after.sent_packets - before.sent_packets, after.sent_octets - before.sent_octets]
+    passed = [after.sent_packets - before.sent_packets, after.sent_bytes - before.sent_bytes]
     print(json.dumps({"interface": link_to(peer).name, "passed": passed,
-                      "header": header_bytes(interface), "counted": open_counters(interface) is not None}))
+                      "header": counted_header_bytes(interface), "counted": open_counters(interface) is not None}))
     """
 )
 
@@ -195,8 +195,8 @@ FETCH = """
 import sys
 from pathlib import Path
 from campus_agent.config.model import Collector
-from campus_agent.ship.connection import Connection
-print(Connection(Collector(sys.argv[1], Path("token"))).get("/index.html").status)
+from campus_agent.ship.connection import CollectorConnection
+print(CollectorConnection(Collector(sys.argv[1], Path("token"))).get("/index.html").status)
 """
 
 

@@ -26,23 +26,21 @@ import pytest
 
 from campus_agent.clock.clock import Clock, Estimate, system_clock
 from campus_agent.config import central
-from campus_agent.config.model import AgentConfig, load_config
-from campus_agent.daemon import MAX_HELD_RESULTS, Daemon, stay_small
-from campus_agent.gate.now import keep
-from campus_agent.measure.burst.server import Limits, Responder, ResponderSettings, limits_of
+from campus_agent.config.model import AgentConfig
+from campus_agent.config.read import load_config
+from campus_agent.daemon import MAX_HELD_RESULTS, Daemon, limit_lookup_threads
+from campus_agent.measure.burst.server import Responder, ResponderLimits, ResponderSettings, limits_of
 from campus_agent.measure.probe import Run
 from campus_agent.measure.probes import host
-from campus_agent.page.admission import House, NotNow
-from campus_agent.ship.correct import Known, corrected
+from campus_agent.page.admission import Admission, NotAdmitted
+from campus_agent.ship.correct import ClockKnowledge, corrected
 from campus_agent.ship.shipper import ESTIMATES_KEY
-from campus_agent.spool.known_time import BEHIND_KEY, FLOOR_KEY, TimeFloor
 from campus_agent.spool.spool import Spool, open_spool
+from campus_agent.spool.time_floor import BEHIND_KEY, FLOOR_KEY, TimeFloor
 from campus_base.settings import ConfigurationError
-from campus_wire import records
 from tests.agent.spool.test_full_disk import limit_pages, pages_of
 from tests.agent.spool.things import numbers, result
 from tests.flow.programs import ENVIRONMENT, logged, python, running, until
-from tests.wire.samples import throughput
 
 EXAMINATION = datetime(2026, 6, 7, 9, 0, tzinfo=UTC).timestamp()
 TWO_WEEKS = 14 * 86_400.0
@@ -80,7 +78,7 @@ BLACKOUT = '[timetable]\nperiods = ["08:00-08:45"]\nblackout = ["2026-06-07/2026
 
 @pytest.fixture(autouse=True)
 def _network_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campus_agent.schedule.jobs.NETWORK_FIRST_SECONDS", 0.0)
+    monkeypatch.setattr("campus_agent.measure.probes.network.FIRST_SECONDS", 0.0)
 
 
 def config_of(folder: Path, more: str) -> AgentConfig:
@@ -102,7 +100,7 @@ def kept(spool: Spool) -> dict[str, list[dict[str, Any]]]:
 
 async def live(daemon: Daemon, enough: Callable[[], bool], seconds: float = 30.0) -> None:
     """Let the lanes run until something is true."""
-    stay_small()
+    limit_lookup_threads()
     lanes = [asyncio.ensure_future(lane) for lane in daemon.lanes()]
     try:
         async with asyncio.timeout(seconds):
@@ -125,7 +123,7 @@ def test_no_new_process_is_a_failed_result_of_each_kind_and_the_lanes_live(
         raise error
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", refused)
-    monkeypatch.setattr("campus_agent.daemon.disturbance", _quiet)
+    monkeypatch.setattr("campus_agent.gate.gate.disturbance", _quiet)
     config = config_of(tmp_path, EVERYTHING)
     wanted = {"device", "room", "port", "network", "throughput", "host", "service"}
     with open_spool(config.state_dir, config.spool) as spool:
@@ -146,22 +144,37 @@ async def _quiet(*_: object) -> None:
     """The line is quiet: there is nothing to look at."""
 
 
-@pytest.mark.parametrize("where", ["poll", "audit", "look", "alone", "probe_and_settings"])
+@pytest.mark.parametrize(
+    ("where", "kind"),
+    [
+        ("measure.probes.devices.poll", "room"),
+        ("measure.probes.ports.ask_ports", "port"),
+        ("measure.probes.network.run_worker", "network"),
+        ("measure.probes.host.os.statvfs", "host"),
+        ("daemon.check_presence", None),
+        ("gate.gate.segment_lock", "throughput"),
+        ("measure.probes.latency.endpoint_of", "latency"),
+    ],
+)
 def test_an_error_that_nobody_expected_costs_one_round(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str, kind: str | None
 ) -> None:
-    once = EVERYTHING if where == "audit" else EVERYTHING.replace("network_seconds = 10", "network_seconds = 0")
-    config = config_of(tmp_path, once)
-    wanted = {"host", "service", "room"} | ({"network"} if where == "audit" else set())
+    config = config_of(tmp_path, EVERYTHING)
+    wanted = {"host", "service", "room", *([kind] if kind else [])}
     with open_spool(config.state_dir, config.spool) as spool:
-        daemon = Daemon(config, spool, system_clock())  # it asks for the settings too
+        daemon = Daemon(config, spool, system_clock())
 
         def broken(*_: object, **__: object) -> None:
             raise OSError(errno.EMFILE, "Too many open files")
 
-        monkeypatch.setattr(f"campus_agent.daemon.{where}", broken)
+        monkeypatch.setattr(f"campus_agent.{where}", broken)
         asyncio.run(live(daemon, lambda: wanted <= set(kept(spool))))
-    assert "Too many open files" in caplog.text
+        found = kept(spool)
+    if kind is None:
+        assert "Too many open files" in caplog.text
+    else:
+        assert "Too many open files" in found[kind][0]["failure"]["detail"]
+        assert found[kind][0]["validity"] == "not_measured"
     assert "lane failed" not in caplog.text
 
 
@@ -194,7 +207,7 @@ def test_results_are_kept_while_every_name_look_up_hangs(tmp_path: Path, monkeyp
     config = config_of(tmp_path, services)
 
     async def both() -> None:
-        stay_small()
+        limit_lookup_threads()
         hanging = [
             asyncio.ensure_future(asyncio.get_running_loop().getaddrinfo("platform.example", 80)) for _ in range(12)
         ]
@@ -233,16 +246,16 @@ def test_a_clock_that_went_back_brings_no_load(
     with open_spool(config.state_dir, config.spool) as spool:
         known(spool)
         daemon = Daemon(config, spool, clock)
-        assert daemon.time_is_unknown() is unknown
+        assert daemon.gate.time_is_unknown() is unknown
         daemon.close()
         assert bool(spool.recall(BEHIND_KEY, list[TimeFloor])) is unknown
-    house = House(config, clock)
+    admission = Admission(config, clock)
     try:
-        with pytest.raises(NotNow) as refused:
-            house.begin("c1", "127.0.0.1", "")
+        with pytest.raises(NotAdmitted) as refused:
+            admission.begin("c1", "127.0.0.1", "")
         assert (refused.value.reason == "clock") is unknown
     finally:
-        house.close()
+        admission.close()
 
 
 def test_what_the_time_is_goes_on_being_known(tmp_path: Path) -> None:
@@ -253,10 +266,10 @@ def test_what_the_time_is_goes_on_being_known(tmp_path: Path) -> None:
         asyncio.run(daemon._keep(result(1)))
         spool.acknowledge([entry.key for entry in spool.peek()])
         wall -= TWO_WEEKS
-        assert daemon.time_is_unknown(), "set back within a boot"
+        assert daemon.gate.time_is_unknown(), "set back within a boot"
         daemon.close()
         daemon = Daemon(config, spool, Clock("boot-2", lambda: wall, lambda: 5.0))
-        assert daemon.time_is_unknown(), "nothing waits, no collector: the floor is remembered"
+        assert daemon.gate.time_is_unknown(), "nothing waits, no collector: the floor is remembered"
         daemon.close()
 
 
@@ -265,7 +278,7 @@ def test_a_result_of_a_clock_that_was_behind_is_not_trusted() -> None:
     floor = TimeFloor("boot-behind", 100.0, EXAMINATION - 3600)
     early = result(1, boot_id="boot-behind", at=datetime.fromtimestamp(EXAMINATION - TWO_WEEKS, UTC))
     later = result(2, boot_id="boot-behind", at=datetime.fromtimestamp(EXAMINATION - 600, UTC))
-    known = Known((here,), here, datetime.fromtimestamp(EXAMINATION + 100, UTC), (floor,))
+    known = ClockKnowledge((here,), here, datetime.fromtimestamp(EXAMINATION + 100, UTC), (floor,))
     sent = [json.loads(corrected(entry, known, lambda _: 2.0)) for entry in _entries(early, later)]
     assert [one["validity"] for one in sent] == ["clock_untrusted", "ok"]
 
@@ -487,20 +500,6 @@ def test_a_slip_in_a_year_silences_no_school(tmp_path: Path, blackout: str, why:
         central.check(body, load_config(tmp_path / "agent.toml"), tmp_path / "agent.toml")
 
 
-def test_a_test_is_booked_to_the_day_by_the_collectors_clock(tmp_path: Path) -> None:
-    config = config_of(tmp_path, '[[classroom]]\nid = "c1"\nhost = "127.0.0.1"\n')
-    behind = datetime(2026, 6, 5, 4, 0, tzinfo=UTC)
-    with open_spool(config.state_dir, config.spool) as spool:
-        spool.remember(ESTIMATES_KEY, (Estimate("boot", 10.0, behind.timestamp() + 2 * 86_400, 0.05),))
-        spool.add_test_bytes("classroom", date(2026, 6, 7), 5)
-        made = throughput(started_at=behind, boot_id="boot", monotonic_seconds=0.0)
-        keep(config, made)
-        assert spool.test_bytes_of_day(date(2026, 6, 7))["classroom"] == 5 + records.test_bytes_of(made)
-        assert spool.test_bytes_of_day(date(2026, 6, 5)) == {}
-        spool.add_test_bytes("classroom", date(2036, 1, 1), 1)
-        assert spool.test_bytes_of_day(date(2026, 6, 7)), "a day far ahead removes nothing"
-
-
 def test_a_round_of_devices_is_not_repeated_after_a_restart(tmp_path: Path) -> None:
     config = config_of(tmp_path, EVERYTHING.replace("device_seconds = 10", "device_seconds = 3600"))
     clock = system_clock()
@@ -534,7 +533,7 @@ def test_every_address_without_ipv6_is_every_ipv4_address(monkeypatch: pytest.Mo
 
 def test_a_test_server_serves_what_its_slots_promise() -> None:
     assert limits_of(1e9).hour_bytes == 450_000_000_000
-    assert limits_of(1e6).hour_bytes == Limits().hour_bytes
+    assert limits_of(1e6).hour_bytes == ResponderLimits().hour_bytes
 
 
 def test_an_odd_proc_costs_single_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -544,11 +543,12 @@ def test_an_odd_proc_costs_single_figures(tmp_path: Path, monkeypatch: pytest.Mo
     for name in (
         "measure.machine.temperature_celsius",
         "measure.machine.resident_bytes",
-        "measure.probes.host.counters_of",
+        "measure.probes.host.read_counters",
     ):
         monkeypatch.setattr(f"campus_agent.{name}", odd)
-    settings = host.Settings(tmp_path, 0.01)
-    record = host.interpret(asyncio.run(host.measure(settings, Run(5.0)))).record
+    settings = host.HostSettings(tmp_path, 0.01)
+    (finding,) = asyncio.run(host.measure(settings, Run(5.0)))
+    record = finding.record
     assert record is not None
     assert record.uptime_seconds > 0
     assert record.interfaces == []
@@ -560,6 +560,8 @@ RESIDENT_DOES_WITHOUT = (
         "campus_agent.cli.main",
         "campus_agent.cli.named_files",
         "campus_agent.cli.enroll",
+        "campus_agent.ship.enrolment",
+        "campus_base.command_line",
         "campus_agent.doctor",
         "campus_agent.respond",
         "campus_agent.page",

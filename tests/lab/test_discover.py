@@ -74,10 +74,9 @@ def test_what_is_on_the_link(tmp_path: Path) -> None:
         assert "2 DHCP servers answer" in said["problems"][0]["en"]
         assert done.returncode == 1
         script = (
-            "import asyncio, sys; from datetime import UTC, datetime; from campus_wire.codec import encode_result\n"
-            "from campus_agent.measure.discover.audit import audit\n"
-            "stamp = {'id': 'x', 'started_at': datetime.now(UTC), 'boot_id': 'b', 'monotonic_seconds': 1.0}\n"
-            "print(encode_result(asyncio.run(audit('s001', stamp, 'lan'))).decode())"
+            "import asyncio; from campus_wire.codec import encode_result; from campus_agent.measure.probes import network\n"
+            "from tests.agent.measure.runs import run\n"
+            "print(encode_result(run(network.PROBE, network.task_for('lan'), 'lan')).decode())"
         )
         daily = json.loads(school.gateway.run(sys.executable, "-c", script, timeout=60).stdout)
         assert (daily["kind"], daily["subject"], daily["validity"]) == ("network", "lan", "ok")
@@ -94,9 +93,8 @@ def test_without_the_capability_it_says_so(tmp_path: Path) -> None:
         assert done.returncode == 3
         assert "CAP_NET_RAW" in done.stderr
         script = (
-            "import asyncio; from datetime import UTC, datetime; from campus_agent.measure.discover.audit import audit\n"
-            "stamp = {'id': 'x', 'started_at': datetime.now(UTC), 'boot_id': 'b', 'monotonic_seconds': 1.0}\n"
-            "print(asyncio.run(audit('s001', stamp, 'lan')).failure.kind)"
+            "from campus_agent.measure.probes import network; from tests.agent.measure.runs import run\n"
+            "print(run(network.PROBE, network.task_for('lan'), 'lan').failure.kind)"
         )
         assert school.gateway.run(*drop, sys.executable, "-c", script).stdout.strip() == "permission_denied"
         assert "Traceback" not in done.stderr

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from campus_agent.config.model import load_config
+from campus_agent.config.read import load_config
 from campus_agent.spool.spool import open_spool
 from campus_wire.codec import decode_result
 from campus_wire.records import InspectionResult

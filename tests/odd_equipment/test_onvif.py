@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from campus_agent.measure.equipment import onvif
 from campus_agent.measure.equipment.task import DeviceSeen, DeviceSpec
-from campus_agent.measure.equipment.xmltree import Reader, XmlRefused, parse
+from campus_agent.measure.equipment.xmltree import TreeReader, XmlRefused, parse
 from tests.agent.measure.equipment.peers import server
 from tests.agent.measure.equipment.test_onvif import kinds, spec
 from tests.agent.measure.equipment.test_poll import polled
@@ -68,7 +68,7 @@ SPELLINGS: dict[str, bytes] = {
 @pytest.mark.parametrize("name", SPELLINGS)
 @pytest.mark.parametrize("size", [7, 100_000])
 def test_what_is_legible_is_read(name: str, size: int) -> None:
-    octets, reader = SPELLINGS[name], Reader(onvif.NEEDED)
+    octets, reader = SPELLINGS[name], TreeReader(onvif.NEEDED)
     for start in range(0, len(octets), size):
         if reader.feed(octets[start : start + size]):
             break
@@ -80,14 +80,14 @@ def test_what_is_legible_is_read(name: str, size: int) -> None:
 
 
 def test_gbk_is_read_as_it_was_meant() -> None:
-    reader = Reader(onvif.NEEDED)
+    reader = TreeReader(onvif.NEEDED)
     reader.feed(SPELLINGS["GBK under UTF-8"])
     assert onvif.identity(onvif.answer(reader.tree(), "GetDeviceInformation")).manufacturer == "\u5f55\u64ad"
 
 
 @given(st.lists(st.binary(max_size=40), max_size=8))
 def test_any_octets_however_they_are_cut(pieces: list[bytes]) -> None:
-    reader = Reader(onvif.NEEDED)
+    reader = TreeReader(onvif.NEEDED)
     try:
         for piece in (b"<a>", *pieces):
             reader.feed(piece)
@@ -111,7 +111,7 @@ def test_a_thousand_profiles_cost_what_is_needed_of_them() -> None:
         )
     )
     assert len(answer) > 2_500_000
-    reader = Reader(onvif.NEEDED, onvif.MAX_ANSWER_BYTES)
+    reader = TreeReader(onvif.NEEDED, onvif.MAX_ANSWER_BYTES)
     for start in range(0, len(answer), 16_384):
         reader.feed(answer[start : start + 16_384])
     assert reader.complete

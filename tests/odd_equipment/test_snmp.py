@@ -15,7 +15,7 @@ from campus_agent.measure.equipment.snmp import Access, Snmp
 from campus_agent.measure.equipment.task import DeviceSeen, DeviceSpec
 from campus_agent.measure.ports import mibs
 from campus_agent.measure.ports.ask import ask
-from campus_agent.measure.ports.reading import PortSeen, PortsTask, Wanted
+from campus_agent.measure.ports.reading import PortQuery, PortSeen, PortsTask
 from campus_wire.failures import FailureKind
 from tests.agent.measure.equipment.peers import snmpd, udp_server
 from tests.agent.measure.equipment.test_poll import polled, secret, v2c
@@ -83,7 +83,7 @@ def test_silence_at_one_object_costs_its_own_reading(tmp_path: Path) -> None:
     assert one.readings["battery_charge_ratio"] == 0.97
 
 
-def port_of(folder: Path, answer: Answer, wanted: Wanted) -> PortSeen:
+def port_of(folder: Path, answer: Answer, wanted: PortQuery) -> PortSeen:
     with udp_server(agent(answer)) as port:
         (one,) = asyncio.run(ask(PortsTask([spec(folder, port)], [wanted]), arp(folder)))
     return one
@@ -112,9 +112,9 @@ def lldp_is(how: object, kinds: tuple[str, ...] = ("bulk", "next")) -> Answer:
     ids=["silent", "noSuchName", "genErr", "tooBig"],
 )
 def test_a_table_that_does_not_come_costs_no_port(tmp_path: Path, answer: Answer) -> None:
-    one = port_of(tmp_path, answer, Wanted("c101", "127.0.0.1"))
-    assert one.place is not None
-    assert (one.place.if_index, one.place.found_by) == (24, "forwarding_table")
+    one = port_of(tmp_path, answer, PortQuery("c101", "127.0.0.1"))
+    assert one.location is not None
+    assert (one.location.if_index, one.location.found_by) == (24, "forwarding_table")
 
 
 def test_a_table_that_was_needed_is_named(tmp_path: Path) -> None:
@@ -123,8 +123,8 @@ def test_a_table_that_was_needed_is_named(tmp_path: Path) -> None:
             return 5, next(place for place, name in enumerate(names, 1) if name[6] == 17)
         return objects(switch().known())(kind, names, rows)
 
-    one = port_of(tmp_path, answer, Wanted("c101", "127.0.0.1"))  # type: ignore[arg-type]
-    assert one.place is None
+    one = port_of(tmp_path, answer, PortQuery("c101", "127.0.0.1"))  # type: ignore[arg-type]
+    assert one.location is None
     assert one.failure is not None
     assert one.failure.detail.startswith("sw-1: forwarding table: ")
 

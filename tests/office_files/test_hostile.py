@@ -10,7 +10,7 @@ import pytest
 
 from campus_collector.domain.inventory import EMPTY
 from campus_collector.inventory.errors import Unreadable
-from campus_collector.inventory.intake import read_upload
+from campus_collector.inventory.importer import read_upload
 from campus_collector.inventory.package import MAX_ENTRIES
 from campus_collector.inventory.worker import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, Request, examine
 from tests.office_files.files import HEAD, MAIN, SCHOOL, SCHOOLS, packed, parts_of, sheet_xml, styles_xml, xlsx

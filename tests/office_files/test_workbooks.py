@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.domain.inventory import EMPTY, Classroom, Inventory, School
+from campus_collector.domain.inventory import EMPTY, Classroom, Inventory, InventorySchool
 from campus_collector.inventory.errors import Unreadable
-from campus_collector.inventory.intake import read_file
+from campus_collector.inventory.importer import read_file
 from campus_collector.inventory.read import Mistake
 from campus_collector.inventory.worker import Request, examine
 from tests.office_files.files import (
@@ -30,7 +30,7 @@ from tests.office_files.files import (
     xlsx,
 )
 
-KNOWN = Inventory((School("t01", "柳河镇", "s001", "中心小学", True),), (), (), (), ())
+KNOWN = Inventory((InventorySchool("t01", "柳河镇", "s001", "中心小学", True),), (), (), (), ())
 COUNTY = {"学校": [SCHOOLS, SCHOOL], "班级": [CLASSROOMS, ["s001", "c101", "一班", "10.0.1.2", "5301", ""]]}
 
 
@@ -38,7 +38,7 @@ def look(octets: bytes, name: str = "县.xlsx", before: Inventory = KNOWN) -> tu
     """What a file says; an unreadable one fails the test."""
     answer = examine(Request([(name, octets)], before))
     assert answer.refusal is None, answer.refusal
-    return answer.found, list(answer.mistakes), list(answer.aside)
+    return answer.inventory, list(answer.mistakes), list(answer.ignored)
 
 
 def refused(octets: bytes, name: str = "县.xlsx") -> str:
@@ -471,8 +471,8 @@ CSV = {
 @pytest.mark.parametrize("folder", ["", "基础信息/", "基础信息\\"])
 def test_a_zip_of_windows(names: str, text: str, folder: str) -> None:
     files = {folder + name: rows.encode(text) for name, rows in CSV.items()} | {"__MACOSX/._学校.csv": b"\0\5\x16\7"}
-    found, mistakes, aside = look(windows_zip(files, names), "县.zip", EMPTY)
-    assert (mistakes, aside) == ([], [])
+    found, mistakes, ignored = look(windows_zip(files, names), "县.zip", EMPTY)
+    assert (mistakes, ignored) == ([], [])
     assert found.schools == KNOWN.schools
     assert found.classrooms == (Classroom("s001", "c101", "一班", "10.0.1.2", 5301),)
 

@@ -17,7 +17,8 @@ import pytest
 from campus_collector.cli.main import main
 from campus_collector.store import backup as backups
 from campus_collector.store.backup import NoRoom, TooSlow, backup, restore
-from campus_collector.store.database import WAL_KEPT_BYTES, Database
+from campus_collector.store.database import Database
+from campus_collector.store.sqlite import WAL_KEPT_BYTES, open_database
 from tests.flow.programs import ENVIRONMENT, until
 
 SOMEBODY = 65_534
@@ -26,12 +27,12 @@ MEGABYTES = 80
 
 def large(path: Path) -> Database:
     """Ten steps of a backup and more."""
-    database = Database(path)
+    database = open_database(path)
     for _ in range(MEGABYTES // 20):
         database.write(
-            lambda connection: connection.executemany(
+            lambda connection: connection.execute_many(
                 "INSERT INTO quarantine (school, received_at, reason, raw) VALUES ('s001', 0, '', randomblob(100000))",
-                [() for _ in range(200)],
+                [{} for _ in range(200)],
             )
         )
     return database
@@ -142,7 +143,7 @@ def test_a_disk_without_links_owners_and_modes(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "link", no_link)
     monkeypatch.setattr(os, "chmod", no_link)
     folder = tmp_path / "a"
-    Database(folder / "campus.db").close()
+    open_database(folder / "campus.db").close()
     assert main(["backup", str(usb / "copy.db"), "--state-dir", str(folder)]) == 0
     assert main(["backup", str(usb / "copy.db"), "--state-dir", str(folder)]) == 1, "never over another"
     assert main(["restore", str(usb / "copy.db"), "--state-dir", str(tmp_path / "b")]) == 0
@@ -176,14 +177,14 @@ def test_too_little_room_is_told_before_anything_is_written(
 @pytest.mark.parametrize(("mode", "expected"), [(0o750, 0o640), (0o700, 0o600)])
 def test_what_root_makes_belongs_to_the_service(tmp_path: Path, command: list[str], mode: int, expected: int) -> None:
     folder, first, copy = tmp_path / "state", tmp_path / "first", tmp_path / "copy.db"
-    Database(first / "campus.db").close()
+    open_database(first / "campus.db").close()
     backup(first / "campus.db", copy)
     folder.mkdir()
     folder.chmod(mode)
     os.chown(folder, SOMEBODY, SOMEBODY)
     with suppress(SystemExit):
         main([*(one.replace("COPY", str(copy)) for one in command), "--state-dir", str(folder)])
-    database = Database(folder / "campus.db")
+    database = open_database(folder / "campus.db")
     database.write(lambda connection: connection.execute("INSERT INTO mark VALUES ('a', 1)"))
     names = {one.name: one.stat() for one in folder.rglob("*")}
     database.close()
@@ -197,10 +198,10 @@ def test_what_root_makes_belongs_to_the_service(tmp_path: Path, command: list[st
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
 def test_what_an_older_version_left_to_root_is_given_back(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    Database(folder / "campus.db").close()
+    open_database(folder / "campus.db").close()
     os.chown(folder, SOMEBODY, SOMEBODY)
     assert (folder / "campus.db").stat().st_uid == 0
-    database = Database(folder / "campus.db")
+    database = open_database(folder / "campus.db")
     database.write(lambda connection: connection.execute("SELECT 1"))
     assert {one.stat().st_uid for one in folder.iterdir()} == {SOMEBODY}
     database.close()
@@ -209,13 +210,13 @@ def test_what_an_older_version_left_to_root_is_given_back(tmp_path: Path) -> Non
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be refused nothing")
 def test_a_database_that_the_service_may_not_use_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    Database(folder / "campus.db").close()
+    open_database(folder / "campus.db").close()
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from campus_collector.store.database import Database\n"
+        "from campus_collector.store.sqlite import open_database\n"
         "os.setgid(65534); os.setuid(65534)\n"
-        "try: Database(Path(sys.argv[1]) / 'campus.db')\n"
+        "try: open_database(Path(sys.argv[1]) / 'campus.db')\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )
     for one in (tmp_path, *tmp_path.parents):
@@ -230,7 +231,7 @@ def test_a_database_that_the_service_may_not_use_is_named(tmp_path: Path) -> Non
 
 
 def test_restoring_a_copy_without_its_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    database = Database(tmp_path / "a" / "campus.db")
+    database = open_database(tmp_path / "a" / "campus.db")
     (tmp_path / "copy.db").write_bytes((tmp_path / "a" / "campus.db").read_bytes())
     database.close()
     assert main(["restore", str(tmp_path / "copy.db"), "--state-dir", str(tmp_path / "b")]) == 1

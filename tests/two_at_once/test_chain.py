@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config.model import AgentConfig, load_config
+from campus_agent.config.model import AgentConfig
+from campus_agent.config.read import load_config
 from campus_agent.ship import chain
 from campus_agent.ship.chain import contradicts
 from campus_agent.status import in_words, read_status
-from campus_collector.verifying import verify
+from campus_collector.verify.database import verify
 from campus_wire.records import ChainHead, Receipt
 from tests.agent.ship.things import School
 from tests.agent.spool.things import measured
@@ -79,7 +80,7 @@ def test_both_sides_say_that_the_chain_does_not_fit(
         shipper.drain()
         spool.put(measured(3, school="s001"))
         shipper.drain()
-        assert spool.recall(chain.CHAIN_KEY, chain.Known).chain.sequence == 4
+        assert spool.recall(chain.CHAIN_KEY, chain.LastReceipt).chain.sequence == 4
         assert spool.recall(chain.MISMATCH_KEY, chain.Mismatch) is None
     assert read_status(config)["chain"]["chain"]["sequence"] == 4
     assert verify(world.service.store, world.service.verdicts).findings == ()
@@ -108,14 +109,14 @@ def test_lost_answers_and_another_collector_are_no_mismatch(world: World, tmp_pa
     with school.open() as (spool, shipper):
         spool.put(measured(1, school="s001"))
         shipper.drain()
-        known = spool.recall(chain.CHAIN_KEY, chain.Known)
+        known = spool.recall(chain.CHAIN_KEY, chain.LastReceipt)
         for number in range(2, 6):  # the collector has them, the gateway never heard so
             spool.put(measured(number, school="s001"))
             shipper.drain()
         spool.remember(chain.CHAIN_KEY, known)
         assert shipper.drain().reason is None
         assert spool.recall(chain.MISMATCH_KEY, chain.Mismatch) is None
-        other = chain.Known("https://another.example", "s001", ChainHead(99, HEADS["b"]))
+        other = chain.LastReceipt("https://another.example", "s001", ChainHead(99, HEADS["b"]))
         spool.remember(chain.CHAIN_KEY, other)
         shipper.drain()
         assert spool.recall(chain.MISMATCH_KEY, chain.Mismatch) is None

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.domain.records import Agent, Batch, Principal, Valid
+from campus_collector.domain.agents import Agent, Principal
+from campus_collector.domain.results import AcceptedResult, Batch
 from campus_collector.domain.tokens import token_hash
-from campus_collector.store.sqlite import SqliteStore
+from campus_collector.store.sqlite import open_store
+from campus_collector.store.store import Store
 from campus_wire.codec import encode_result
 from campus_wire.failures import Validity
 from tests.collector.world import World, throughput
@@ -36,7 +38,7 @@ def turns(boots: str, every: float = 1.0) -> list[Sent]:
 class Collector:
     """What the store knows after some envelopes."""
 
-    store: SqliteStore
+    store: Store
     school: str = "s001"
     at: datetime = field(default=NOON)
 
@@ -47,7 +49,7 @@ class Collector:
             throughput(at=NOON + timedelta(minutes=minute), boot_id=boot, validity=sent.validity)
             for boot, minute in sent.results
         ]
-        valid = tuple(Valid(one, encode_result(one)) for one in results)
+        valid = tuple(AcceptedResult(one, encode_result(one)) for one in results)
         written = NOON + timedelta(minutes=sent.minute if sent.written is None else sent.written)
         principal = Principal(self.school, self.school)
         self.store.submit(Batch(principal, self.at, sent.boot, valid, (), sent_at=written)).result()
@@ -61,8 +63,8 @@ class Collector:
 
 @pytest.fixture
 def collector(tmp_path: Path) -> Collector:
-    store = SqliteStore(tmp_path / "campus.db")
-    store.issue_token(token_hash("t"), Principal("s001", "s001"), "t01", NOON)
+    store = open_store(tmp_path / "campus.db")
+    store.tokens.issue(token_hash("t"), Principal("s001", "s001"), "t01", NOON)
     return Collector(store)
 
 

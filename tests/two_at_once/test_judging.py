@@ -4,14 +4,15 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from campus_collector.domain.records import Batch, Principal, Valid
+from campus_collector.domain.agents import Principal
+from campus_collector.domain.results import AcceptedResult, Batch
 from campus_collector.http.service import Service
 from campus_collector.judge.month import Month
 from campus_collector.judge.service import Verdicts
-from campus_collector.verifying import verify
+from campus_collector.verify.database import verify
 from campus_wire.bandwidth import Verdict
 from campus_wire.codec import encode_result
-from campus_wire.records import AnyResult
+from campus_wire.records import AnnouncedClassroom, Announcement, AnyResult
 from tests.collector.world import World, days, throughput
 
 
@@ -30,18 +31,24 @@ def found(verdicts: Verdicts, subject: str = "c101") -> tuple[Verdict, int]:
 
 def store(service: Service, *results: AnyResult) -> None:
     """As another process stores: nobody here is told."""
-    valid = tuple(Valid(one, encode_result(one)) for one in results)
+    valid = tuple(AcceptedResult(one, encode_result(one)) for one in results)
     batch = Batch(Principal("s001", "s001"), datetime.now(UTC), "boot-2", valid, ())
     service.store.submit(batch).result(30)
 
 
-class Halted:
-    """A thread that judges, and stops before the first school until it may go on."""
+ROOMS = Announcement("t01", [AnnouncedClassroom("c101", "", 1e8)])
+MORE_ROOMS = Announcement("t01", [AnnouncedClassroom("c101", "", 1e8), AnnouncedClassroom("c103", "", 1e8)])
 
-    def __init__(self, verdicts: Verdicts) -> None:
+
+class Halted:
+    """A thread that judges, and stops when it has judged so many schools until it may go on."""
+
+    def __init__(self, verdicts: Verdicts, judged: int = 0) -> None:
         self.begun, self.go_on = threading.Event(), threading.Event()
 
-        def progress(_: int, __: int) -> None:
+        def progress(done: int, _: int) -> None:
+            if done < judged:
+                return
             self.begun.set()
             assert self.go_on.wait(60)
 
@@ -59,7 +66,7 @@ class Halted:
 
 def test_whoever_asks_while_another_thread_judges_waits_for_it(world: World) -> None:
     verdicts = world.service.verdicts
-    verdicts.patience_seconds = None
+    verdicts.reader_timeout_seconds = None
     world.send(*(throughput(at=at) for at in days(6, 2)))
     with Halted(verdicts) as halted, ThreadPoolExecutor(3) as readers:
         asked = [readers.submit(found, verdicts) for _ in range(3)]
@@ -68,10 +75,44 @@ def test_whoever_asks_while_another_thread_judges_waits_for_it(world: World) -> 
         assert [one.result(30) for one in asked] == [(Verdict.MET, 12)] * 3
 
 
+def test_nobody_sees_a_month_that_is_half_judged(world: World) -> None:
+    """Two schools fail; the judge is between them. What a reader is shown is of before, or of after: never one of each."""
+    verdicts, store_ = world.service.verdicts, world.service.store
+    world.issue_token("s002")
+
+    def send(rate: float, first: int) -> None:
+        for school in ("s001", "s002"):
+            results = [throughput(rate, rate, at=at, school=school) for at in days(first, 2)]
+            valid = tuple(AcceptedResult(result, encode_result(result)) for result in results)
+            store_.submit(
+                Batch(Principal(school, school), datetime.now(UTC), "boot", valid, (), announcement=ROOMS)
+            ).result(30)
+
+    def of_both() -> set[Verdict]:
+        judged = [one for one in verdicts.subjects(november(verdicts)) if one.target == "classroom_bandwidth"]
+        assert {one.school for one in judged} == {"s001", "s002"}
+        return {one.verdict for one in judged if one.subject == "c101"}
+
+    send(100e6, 6)
+    assert of_both() == {Verdict.MET}
+    send(10e6, 14)
+    verdicts.reader_timeout_seconds = 0.05
+    with Halted(verdicts, judged=1):
+        store_.submit(
+            Batch(Principal("s001", "s001"), datetime.now(UTC), "boot", (), (), announcement=MORE_ROOMS)
+        ).result(30)
+        assert len(store_.evidence.schools_unjudged()) == 1
+        assert of_both() == {Verdict.MET}
+        page = world.get("/?lang=zh").body.decode()
+        assert "正在统计" in page
+    verdicts.reader_timeout_seconds = None
+    assert of_both() == {Verdict.NOT_MET}
+
+
 def test_a_page_says_that_it_is_still_being_worked_out(world: World) -> None:
     verdicts = world.service.verdicts
     world.send(*(throughput(at=at) for at in days(6, 2)))
-    verdicts.patience_seconds = 0.05
+    verdicts.reader_timeout_seconds = 0.05
     with Halted(verdicts):
         for path in ("/", "/schools/s001", "/problems", "/fleet", "/monthly"):
             assert "正在统计" in world.get(f"{path}?lang=zh").body.decode(), path
@@ -82,7 +123,7 @@ def test_a_page_says_that_it_is_still_being_worked_out(world: World) -> None:
         metrics = world.get("/metrics").body.decode()
         assert "campus_judge_waiting_schools 1.0" in metrics
         assert "campus_target_compliance_ratio{" not in metrics, "half a county is no rate"
-    verdicts.patience_seconds = 10.0
+    verdicts.reader_timeout_seconds = 10.0
     world.service.ledger.catch_up()
     page = world.get("/?lang=zh").body.decode()
     assert "数据截至 20" in page
@@ -94,7 +135,7 @@ def test_a_page_says_that_it_is_still_being_worked_out(world: World) -> None:
 
 def test_a_report_says_of_when_it_is(world: World) -> None:
     world.send(*(throughput(at=at) for at in days(6, 2)))
-    world.service.verdicts.patience_seconds = 0.05
+    world.service.verdicts.reader_timeout_seconds = 0.05
     with Halted(world.service.verdicts):
         report = world.get("/v1/monthly/2026-11.html?lang=zh").body.decode()
         assert "正在统计" in report or "尚无测量结果" in report
@@ -154,7 +195,7 @@ def test_an_hour_that_was_judged_by_another_program_is_not_overwritten(world: Wo
     world.send(throughput(at=at))
     evidence = world.service.store.evidence
     waiting = evidence.unjudged("s001")
-    rows, _ = world.service.verdicts.judging._judge("s001", waiting)
+    rows = world.service.verdicts._judge_hours("s001", waiting)
     other.verdicts.catch_up()
     world.send(throughput(at=at))
     other.verdicts.catch_up()

@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from campus_collector.domain.people import Person
 from campus_collector.domain.problem import Problem
-from campus_collector.domain.records import Person
 from campus_collector.http.api.problems import work_on
 from campus_collector.http.service import Service, open_service
 from campus_collector.store.errors import StoreBusy
-from campus_collector.verifying import verify
+from campus_collector.verify.database import verify
 from tests.collector.ledger.test_service import MONDAY, evening, school, send, week
 from tests.collector.world import World
 from tests.flow.programs import ENVIRONMENT, python
@@ -147,7 +147,7 @@ def test_a_run_that_is_killed_half_way_counts_no_day_twice(school: World) -> Non
     folder, until = str(school.service.config.database.parent), (MONDAY + timedelta(days=4)).isoformat()
     killed = subprocess.run([sys.executable, "-c", KILLED, folder, until], env=ENVIRONMENT, check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL
-    assert school.service.store.ledger.looked_until() is None, "not all schools were looked at"
+    assert school.service.store.ledger.high_water_mark() is None, "not all schools were looked at"
     with sqlite3.connect(school.service.config.database) as database:
         database.execute("UPDATE lease SET until = 0")  # a minute later
     evening(school, 5)

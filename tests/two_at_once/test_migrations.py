@@ -5,9 +5,9 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
-from campus_collector.store.database import Database
 from campus_collector.store.migrate import migrate, shipped
-from campus_collector.verifying import verify
+from campus_collector.store.sqlite import SqliteConnection, open_database
+from campus_collector.verify.database import verify
 from tests.collector.world import World, collector, throughput
 from tests.flow.programs import ENVIRONMENT, python
 
@@ -16,7 +16,7 @@ def older(path: Path, last: str) -> None:
     """A database as a release left it when it ended: in WAL mode, its log moved in."""
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = WAL")
-        migrate(database, [one for one in shipped("sqlite") if one.name <= last])
+        migrate(SqliteConnection(database), [one for one in shipped("sqlite") if one.name <= last])
         database.execute(
             "INSERT INTO school (id, name, town, town_name, source) VALUES ('s001', '柳河', 't01', '', 'announced')"
         )
@@ -59,10 +59,10 @@ def test_results_of_before_the_chain_are_counted_when_it_is_brought_forward(tmp_
 
 def test_a_program_that_is_killed_leaves_a_file_that_says_so(tmp_path: Path, world: World) -> None:
     """Its log is beside it: nothing is missing, and nobody says so."""
-    database = Database(tmp_path / "b" / "campus.db")
+    database = open_database(tmp_path / "b" / "campus.db")
     assert (tmp_path / "b" / "campus.db-wal").exists()
-    again = Database(tmp_path / "b" / "campus.db")
-    assert again.one("SELECT value FROM mark WHERE name = 'copied_without_log'") is None
+    again = open_database(tmp_path / "b" / "campus.db")
+    assert again.first("SELECT value FROM mark WHERE name = 'copied_without_log'") is None
     again.close()
     database.close()
     assert [one.name for one in (tmp_path / "b").iterdir()] == ["campus.db"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from campus_collector.domain.records import Principal
+from campus_collector.domain.agents import Principal
 from campus_collector.domain.tokens import new_token, token_hash
-from campus_collector.verifying import verify
+from campus_collector.verify.database import verify
 from campus_wire.records import ChainHead, ThroughputResult
 from tests.collector.world import AT, World, collector, envelope, throughput
 
@@ -18,7 +18,7 @@ from tests.collector.world import AT, World, collector, envelope, throughput
 def second_school(world: World) -> str:
     """A school's token that is in the database before anything is copied."""
     token = new_token()
-    world.service.store.issue_token(token_hash(token), Principal("s002", "s002"), "t01", AT)
+    world.service.store.tokens.issue(token_hash(token), Principal("s002", "s002"), "t01", AT)
     return token
 
 

@@ -1,6 +1,5 @@
 """The writer's thread: work that fails costs itself, nothing ends the thread, nobody waits for ever."""
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,32 +7,34 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.domain.records import Change
-from campus_collector.store.database import Database, Refused
-from campus_collector.store.errors import StoreBusy, StoreUnavailable
+from campus_collector.domain.change import Change
+from campus_collector.store.database import Database
+from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable
+from campus_collector.store.sqlite import open_database
+from campus_collector.store.transport import Transaction
 from tests.collector.world import World, throughput
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "campus.db")
+    opened = open_database(tmp_path / "campus.db")
     yield opened
     opened.close()
 
 
-def put(name: str) -> Callable[[sqlite3.Connection], object]:
-    return lambda connection: connection.execute("INSERT INTO mark VALUES (?, 1)", (name,))
+def put(name: str) -> Callable[[Transaction], object]:
+    return lambda transaction: transaction.execute("INSERT INTO mark VALUES (:name, 1)", {"name": name})
 
 
 def names(database: Database) -> list[str]:
-    return [row[0] for row in database.all("SELECT name FROM mark WHERE name <> 'ledger' ORDER BY name")]
+    return [row[0] for row in database.read("SELECT name FROM mark WHERE name <> 'ledger' ORDER BY name")]
 
 
 def held(database: Database) -> threading.Event:
     """Work that keeps the writer until the event is set; what is submitted meanwhile shares one commit."""
     begun, go_on = threading.Event(), threading.Event()
 
-    def work(_: sqlite3.Connection) -> None:
+    def work(_: Transaction) -> None:
         begun.set()
         go_on.wait(30)
 
@@ -42,9 +43,9 @@ def held(database: Database) -> threading.Event:
     return go_on
 
 
-def raises(error: BaseException) -> Callable[[sqlite3.Connection], object]:
-    def work(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT INTO mark VALUES ('half', 1)")
+def raises(error: BaseException) -> Callable[[Transaction], object]:
+    def work(transaction: Transaction) -> None:
+        transaction.execute("INSERT INTO mark VALUES ('half', 1)")
         raise error
 
     return work
@@ -56,14 +57,17 @@ def raises(error: BaseException) -> Callable[[sqlite3.Connection], object]:
         (raises(KeyError("x")), StoreUnavailable),
         (raises(RecursionError()), StoreUnavailable),
         (raises(SystemExit(1)), StoreUnavailable),
-        (raises(Refused("no")), Refused),
-        (lambda connection: connection.execute("INSERT INTO mark VALUES ('a00', 1)"), StoreUnavailable),
-        (lambda connection: connection.execute("INSERT INTO mark VALUES ('big', ?)", (1 << 70,)), StoreUnavailable),
-        (lambda connection: connection.execute("SELECT nothing"), StoreUnavailable),
+        (raises(Conflict("no")), Conflict),
+        (lambda transaction: transaction.execute("INSERT INTO mark VALUES ('a00', 1)"), StoreUnavailable),
+        (
+            lambda transaction: transaction.execute("INSERT INTO mark VALUES ('big', :value)", {"value": 1 << 70}),
+            StoreUnavailable,
+        ),
+        (lambda transaction: transaction.execute("SELECT nothing"), StoreUnavailable),
     ],
 )
 def test_work_that_fails_costs_only_itself(
-    database: Database, work: Callable[[sqlite3.Connection], object], expected: type[Exception]
+    database: Database, work: Callable[[Transaction], object], expected: type[Exception]
 ) -> None:
     go_on = held(database)
     before = [database.submit(put(f"a{number:02}")) for number in range(20)]
@@ -73,7 +77,7 @@ def test_work_that_fails_costs_only_itself(
     assert isinstance(failing.exception(20), expected)
     assert [one.exception(20) for one in before + after] == [None] * 40
     assert len(names(database)) == 40, "and nothing of the failed work is there"
-    assert database.trouble == ""
+    assert database.commit_error == ""
 
 
 def test_a_listener_that_raises_ends_nothing_and_hides_no_other(database: Database) -> None:
@@ -111,7 +115,7 @@ def test_a_process_does_not_take_its_own_changes_for_those_of_another(database: 
 
 
 def test_a_listener_may_look_for_changes_itself(tmp_path: Path, database: Database) -> None:
-    other = Database(database.path)
+    other = open_database(tmp_path / "campus.db")
     heard: list[Change] = []
 
     def listen(change: Change) -> None:
@@ -151,9 +155,9 @@ def test_nobody_waits_for_ever(database: Database) -> None:
 def test_work_that_was_begun_is_waited_for_and_the_answer_is_what_became_of_it(database: Database) -> None:
     """A code that is spent, an account that is opened: nobody may be answered that it was not, and then it was."""
 
-    def slow(connection: sqlite3.Connection) -> str:
+    def slow(transaction: Transaction) -> str:
         time.sleep(0.5)
-        put("slow")(connection)
+        put("slow")(transaction)
         return "written"
 
     try:
@@ -165,12 +169,12 @@ def test_work_that_was_begun_is_waited_for_and_the_answer_is_what_became_of_it(d
 
 
 def test_what_comes_after_the_end_is_answered(tmp_path: Path) -> None:
-    database = Database(tmp_path / "campus.db")
+    database = open_database(tmp_path / "campus.db")
     stop, answers = threading.Event(), []
 
     def go_on() -> None:
         while not stop.is_set():
-            answers.append(database.submit(lambda connection: None))
+            answers.append(database.submit(lambda transaction: None))
 
     thread = threading.Thread(target=go_on)
     thread.start()
@@ -183,7 +187,7 @@ def test_what_comes_after_the_end_is_answered(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a#b", "a%20b", "a?mode=memory", "数据 100%"])
 def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
     for number in range(2):
-        database = Database(tmp_path / name / "campus.db")
+        database = open_database(tmp_path / name / "campus.db")
         database.write(put(f"m{number}"))
         assert len(names(database)) == number + 1
         database.close()
@@ -194,8 +198,8 @@ def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
 def test_readiness_is_asked_often_and_costs_no_write(world: World) -> None:
     world.send(throughput())
     store = world.service.store
-    before = store._database.one("PRAGMA data_version")  # of the reader's connection: it changes with every commit
+    before = store.database.first("PRAGMA data_version")  # of the reader's connection: it changes with every commit
     for _ in range(20):
         store.check()
-    assert store._database.one("PRAGMA data_version") == before
+    assert store.database.first("PRAGMA data_version") == before
     assert world.get("/readyz").status == 200

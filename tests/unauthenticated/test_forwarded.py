@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.domain.records import Person
+from campus_collector.domain.people import Person
 from campus_collector.http.auth.passwords import hash_of
 from tests.collector.world import World, collector
 from tests.unauthenticated.raw import ask, get

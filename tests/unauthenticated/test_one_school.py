@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 from campus_collector.cli.main import main
-from campus_collector.domain.records import Batch, Principal, Quotas, Valid
+from campus_collector.domain.agents import Principal
+from campus_collector.domain.results import AcceptedResult, Batch, Quotas
 from campus_collector.http.api.admission import MAX_OF_ONE_SCHOOL
-from campus_collector.store.sqlite import MAX_QUARANTINE_OF_SCHOOL, SqliteStore
+from campus_collector.store.sqlite import open_store
+from campus_collector.store.tables.quarantine import MAX_QUARANTINE_OF_SCHOOL
 from campus_wire.codec import compress, decode_result, encode_result
 from campus_wire.failures import Validity
 from campus_wire.ids import new_result_id
@@ -74,7 +76,9 @@ def test_what_an_earlier_version_stored_stops_nobody(world: World) -> None:
     world.send(throughput())
     raw = naive(service())
     fine = service()
-    batch = Batch(Principal("s001", "s001"), datetime.now(UTC), "b", (Valid(fine, raw.replace(b"x", b"x")),), ())
+    batch = Batch(
+        Principal("s001", "s001"), datetime.now(UTC), "b", (AcceptedResult(fine, raw.replace(b"x", b"x")),), ()
+    )
     world.service.store.submit(batch).result(10)
     text = world.get("/metrics").body.decode()
     assert 'campus_service_certificate_expiry_timestamp_seconds{school="s001"' in text
@@ -141,13 +145,17 @@ def test_an_announcement_of_a_million_rooms_is_refused(world: World) -> None:
 
 
 def test_devices_without_end_go_to_quarantine(tmp_path: Path) -> None:
-    store = SqliteStore(
+    store = open_store(
         tmp_path / "campus.db", Quotas(subjects_of_one_kind=20, results_per_day=100, bytes_per_day=100_000)
     )
     try:
         rows = [device(f"d{number}", number) for number in range(50)]
         batch = Batch(
-            Principal("s001", "s001"), datetime.now(UTC), "b", tuple(Valid(one, encode_result(one)) for one in rows), ()
+            Principal("s001", "s001"),
+            datetime.now(UTC),
+            "b",
+            tuple(AcceptedResult(one, encode_result(one)) for one in rows),
+            (),
         )
         outcome = store.submit(batch).result(10)
         assert (outcome.stored, outcome.quarantined) == (20, 30)
@@ -157,18 +165,22 @@ def test_devices_without_end_go_to_quarantine(tmp_path: Path) -> None:
         again = store.submit(batch).result(10)
         assert (again.stored, again.duplicate) == (0, 20)
         more = [replace_id(rows[0]) for _ in range(100)]
-        outcome = store.submit(replace(batch, valid=tuple(Valid(one, encode_result(one)) for one in more))).result(10)
+        outcome = store.submit(
+            replace(batch, accepted=tuple(AcceptedResult(one, encode_result(one)) for one in more))
+        ).result(10)
         assert outcome.stored == 80
         assert outcome.beyond_quota[0].reason == "quota: more than 100 results of one school in a day"
         others = device("d1", school="s002")
-        batch = Batch(Principal("s002", "s002"), datetime.now(UTC), "b", (Valid(others, encode_result(others)),), ())
+        batch = Batch(
+            Principal("s002", "s002"), datetime.now(UTC), "b", (AcceptedResult(others, encode_result(others)),), ()
+        )
         assert store.submit(batch).result(10).stored == 1, "another school's quota is its own"
     finally:
         store.close()
 
 
 def test_subjects_of_long_ago_take_no_room_and_dating_back_makes_none(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "campus.db", Quotas(subjects_of_one_kind=20))
+    store = open_store(tmp_path / "campus.db", Quotas(subjects_of_one_kind=20))
     now = datetime.now(UTC)
 
     def stored(first: int, received_at: datetime, started_at: datetime) -> int:
@@ -177,7 +189,11 @@ def test_subjects_of_long_ago_take_no_room_and_dating_back_makes_none(tmp_path: 
             for number in range(first, first + 15)
         ]
         batch = Batch(
-            Principal("s001", "s001"), received_at, "b", tuple(Valid(row, encode_result(row)) for row in rows), ()
+            Principal("s001", "s001"),
+            received_at,
+            "b",
+            tuple(AcceptedResult(row, encode_result(row)) for row in rows),
+            (),
         )
         return store.submit(batch).result(10).stored
 
@@ -212,7 +228,7 @@ def test_a_broken_school_does_not_evict_others(world: World, capsys: pytest.Capt
     assert world.post(envelope(b'{"kind":"nothing","id":"keep-me"}', agent_id="s002"), other).status == 200
     for _ in range(3):
         world.send(*[b'{"kind":"\\u001b[31mred"}'] * 400)
-    counts = world.service.store.quarantine_counts()
+    counts = world.service.store.quarantine.counts()
     assert counts == {"s001": MAX_QUARANTINE_OF_SCHOOL, "s002": 1}
     page = world.get("/quarantine?school=s002").body.decode()
     assert "keep-me" in page

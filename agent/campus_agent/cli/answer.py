@@ -10,7 +10,7 @@ from campus_base.language import Language, Text
 from campus_base.port_words import FOUND_BY_WORDS, link_words
 from campus_base.readings import READINGS
 from campus_base.readings import in_words as in_words_of_reading
-from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS, VALIDITY_WORDS, VERDICT_WORDS
+from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
 from campus_wire.access import DEFAULT_MAX_FIRST_BYTE_SECONDS
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, Verdict, line_rate_of
 from campus_wire.encapsulation import Encapsulation
@@ -58,21 +58,21 @@ def device_json(result: DeviceResult, device: Device) -> dict[str, Any]:
     }
 
 
-def device_words(said: dict[str, Any], language: Language) -> str:
+def device_words(state: dict[str, Any], language: Language) -> str:
     """The same for a person."""
-    up = Text("up", "正常") if said["up"] else Text("down", "异常")
-    lines = [f"{said['subject']} ({said['profile']}): {up.in_(language)}"]
-    if said["failure"]:
-        failure = msgspec.convert(said["failure"], Failure)
+    up = Text("up", "正常") if state["up"] else Text("down", "异常")
+    lines = [f"{state['subject']} ({state['profile']}): {up.in_(language)}"]
+    if state["failure"]:
+        failure = msgspec.convert(state["failure"], Failure)
         where, why = OPERATION_WORDS[failure.operation], FAILURE_WORDS[failure.kind]
         lines[0] += f": {where.in_(language)}: {why.in_(language)} ({failure.detail})"
-    lines += [f"  {in_words_of_reading(name, value, language)}" for name, value in said["readings"].items()]
-    for name, why in said["failed"].items():
+    lines += [f"  {in_words_of_reading(name, value, language)}" for name, value in state["readings"].items()]
+    for name, why in state["failed"].items():
         failure = msgspec.convert(why, Failure)
         words = READINGS.get(name, Text(name, name)).in_(language)
         lines.append(f"  ! {words}: {FAILURE_WORDS[failure.kind].in_(language)} ({failure.detail})")
     beyond = Text("beyond its limit", "超出限值").in_(language)
-    for remark in said["remarks"]:
+    for remark in state["remarks"]:
         name, _, value = remark.partition(" ")
         if name not in READINGS:  # an oddity of the device, in a technician's words
             lines.append(f"  ! {remark}")
@@ -190,6 +190,8 @@ def in_words(
         operation, kind = OPERATION_WORDS[result.failure.operation], FAILURE_WORDS[result.failure.kind]
         lines.append(f"  {operation.in_(language)}: {kind.in_(language)}")
         lines.append(f"  ({result.failure.detail})")
+    if result.skipped is not None:
+        return "\n".join([*lines, f"  {SKIP_WORDS[result.skipped].in_(language)}"])
     clock = result.validity is Validity.CLOCK_UNTRUSTED
     if clock or (result.failure is None and result.validity is not Validity.OK):
         lines.append(f"  {VALIDITY_WORDS[result.validity].in_(language)}: {result.detail}")
@@ -245,15 +247,15 @@ def _service_lines(result: ServiceResult, language: Language) -> list[str]:
 def _direction(direction: DirectionRecord | None, path: Encapsulation) -> dict[str, Any] | None:
     if direction is None:
         return None
-    said: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "line_rate_bits_per_second": round(line_rate_of(direction, path)),
         "goodput_bits_per_second": round(direction.goodput_bits_per_second),
         "bytes": direction.bytes,
         "duration_seconds": round(direction.duration_seconds, 6),
     }
     if direction.lower_bound:
-        said["lower_bound"] = True
-    return said
+        figures["lower_bound"] = True
+    return figures
 
 
 def _rounded(value: float | None) -> int | None:

@@ -1,63 +1,113 @@
 """`campus-agent discover`: our own links, the worker, and its findings for a person, a program or a spreadsheet."""
 
+import argparse
+import asyncio
 import ipaddress
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from campus_agent.measure.discover.found import Found, Task
-from campus_agent.measure.discover.proposal import classroom_endpoints, problems, proposals
+from campus_agent.cli.common import EXIT_NOT_MEASURED, EXIT_NOT_MET, json_option
+from campus_agent.measure.discover.discovery import DiscoverTask, Discovery
+from campus_agent.measure.discover.links import NoLink, links
+from campus_agent.measure.discover.proposal import as_csv, classroom_endpoints, problems, proposals
+from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.worker import run_worker
+from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed, json_line
 from campus_base.language import Language, Text
+from campus_base.terminal import redraw_line
+from campus_base.wire_words import FAILURE_WORDS
 
 
-async def discover(task: Task, on_progress: Callable[[Any], None]) -> Found:
+def register(parser: CommandParser) -> None:
+    json_option(parser)
+    parser.add_argument(
+        "--interface", metavar="IF", help=parser.words(Text("this one only (default: all)", "仅此网口（默认全部）"))
+    )
+    parser.add_argument(
+        "--csv",
+        action="store_true",
+        help=parser.words(Text("lines for devices.csv of the inventory", "输出设备清单 CSV")),
+    )
+    parser.add_argument(
+        "--school", default="", metavar="ID", help=parser.words(Text("for these lines", "清单中的学校编号"))
+    )
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace, language: Language) -> int:
+    try:
+        network = asyncio.run(discover(DiscoverTask(links(arguments.interface)), _show_progress))
+    except NoLink as error:
+        return failed(EXIT_USAGE, f"campus-agent discover: {error}")
+    except ProbeFailed as error:
+        reason = FAILURE_WORDS[error.failure.kind].in_(language)
+        return failed(EXIT_NOT_MEASURED, f"campus-agent discover: {reason}: {error.failure.detail}")
+    if sys.stderr.isatty():
+        redraw_line("", sys.stderr)
+    if arguments.csv:
+        print(as_csv(arguments.school, proposals(network.hosts)), end="")
+    else:
+        print(json_line(as_json(network)) if arguments.json else in_words(network, language))
+    return EXIT_NOT_MET if problems(network) else EXIT_OK
+
+
+def _show_progress(step: dict[str, Any]) -> None:
+    if sys.stderr.isatty():
+        redraw_line(f"{step['network']} {step['asked']}/{step['of']}: {step['found']}", sys.stderr)
+
+
+async def discover(task: DiscoverTask, on_progress: Callable[[Any], None]) -> Discovery:
     """Raises ProbeFailed (no permission), TimeoutError."""
-    hosts = sum(ipaddress.ip_interface(one).network.num_addresses for nets in task.links.values() for one in nets)
+    hosts = sum(
+        ipaddress.ip_interface(address).network.num_addresses
+        for addresses in task.links.values()
+        for address in addresses
+    )
     sweep = min(hosts, task.max_hosts * len(task.links)) * (1 / task.packets_per_second + 0.05)
     body = await run_worker("discover", task, 60 + 2 * sweep + len(task.links) * (task.seconds + 8), on_progress)
-    return msgspec.json.decode(body, type=Found)
+    return msgspec.json.decode(body, type=Discovery)
 
 
-def as_json(found: Found) -> dict[str, Any]:
+def as_json(network: Discovery) -> dict[str, Any]:
     """All of it, with what is proposed and what is wrong."""
     return {
-        **msgspec.to_builtins(found),
-        "proposals": proposals(found.hosts),
-        "classroom_endpoints": classroom_endpoints(found.hosts),
-        "problems": [{"en": one.en, "zh": one.zh} for one in problems(found)],
+        **msgspec.to_builtins(network),
+        "proposals": proposals(network.hosts),
+        "classroom_endpoints": classroom_endpoints(network.hosts),
+        "problems": [{"en": problem.en, "zh": problem.zh} for problem in problems(network)],
     }
 
 
-def in_words(found: Found, language: Language) -> str:
+def in_words(network: Discovery, language: Language) -> str:
     """The same for a person."""
-    t = Text
-    text = t(
+    text = Text(
         "{hosts} host(s), {dhcp} DHCP server(s), {neighbours} LLDP neighbour(s).",
         "主机 {hosts} 台，DHCP 服务器 {dhcp} 台，LLDP 邻居 {neighbours} 个。",
     )
-    lines = [text.in_(language, hosts=len(found.hosts), dhcp=len(found.dhcp), neighbours=len(found.neighbours))]
-    guessed = {row["host"]: row for row in proposals(found.hosts)}
-    for host in found.hosts:
-        row = guessed.get(host.address)
+    lines = [text.in_(language, hosts=len(network.hosts), dhcp=len(network.dhcp), neighbours=len(network.neighbours))]
+    proposed = {row["host"]: row for row in proposals(network.hosts)}
+    for host in network.hosts:
+        row = proposed.get(host.address)
         what = f"{row['profile']} ({row['confidence']:.0%}) {row['name']}" if row else ""
         ports = ",".join(map(str, host.ports))
         lines.append(f"  {host.address:<15} {host.mac}  {ports:<18} {what}".rstrip())
-    for one in found.neighbours:
+    for neighbour in network.neighbours:
         lines.append(
-            f"  {one.interface}: {one.name} {t('port', '端口').in_(language)} {one.port} {one.address}".rstrip()
+            f"  {neighbour.interface}: {neighbour.name} {Text('port', '端口').in_(language)} {neighbour.port} {neighbour.address}".rstrip()
         )
-    for one_server in found.dhcp:
-        lines.append(f"  DHCP {one_server.server} ({one_server.mac}) → {one_server.offered}")
-    for network in found.left_out:
+    for server in network.dhcp:
+        lines.append(f"  DHCP {server.server} ({server.mac}) → {server.offered}")
+    for left_out in network.left_out:
         lines.append(
-            t("  {network} is too large and was not swept", "  {network} 范围过大，未扫描").in_(
-                language, network=network
+            Text("  {network} is too large and was not swept", "  {network} 范围过大，未扫描").in_(
+                language, network=left_out
             )
         )
-    for name, why in found.failed.items():
-        text = t("  {name} could not be used: {why}", "  {name} 无法使用：{why}")
+    for name, why in network.failed.items():
+        text = Text("  {name} could not be used: {why}", "  {name} 无法使用：{why}")
         lines.append(text.in_(language, name=name, why=why))
-    lines += [f"! {problem.in_(language)}" for problem in problems(found)]
+    lines += [f"! {problem.in_(language)}" for problem in problems(network)]
     return "\n".join(lines)

@@ -1,97 +1,183 @@
-"""`campus-agent enroll`: exchange the bureau's one-time code for this gateway's token, and keep what came with it.
+"""`campus-agent enroll`: by a one-time code to a token and a configuration, then the service and a first look at everything."""
 
-Everything that could fail here is tried before the code is used, because it can be used only once. Where the package made a user for the
-service, what it must write (token, test key, the bureau's configuration) goes into its state folder and is its own; the rest it only reads.
-"""
-
-import base64
-import gzip
-import hashlib
-import hmac
-import json
+import argparse
+import asyncio
 import os
-import platform
-import pwd
-import secrets
-import ssl
 import subprocess
-from contextlib import suppress
-from dataclasses import dataclass
+import sys
+import unicodedata
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import msgspec
-
-from campus_agent.config.model import DEFAULT_PATH, DEFAULT_STATE_DIR, Collector, load_config
-from campus_agent.ship.connection import Connection, ShipFailed
-from campus_base.files import make_folder, sync_folder, write_whole
-from campus_base.language import Text
+from campus_agent.cli.common import EXIT_NOT_MET
+from campus_agent.config import central
+from campus_agent.config.model import DEFAULT_PATH, AgentConfig
+from campus_agent.config.read import load_config
+from campus_agent.ship import configuration
+from campus_agent.ship.connection import ShipFailed
+from campus_agent.ship.enrolment import EnrolFailed, Written, enroll
+from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed
+from campus_base.files import make_folder
+from campus_base.language import Language, Text
 from campus_base.settings import ConfigurationError
-from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS
-from campus_wire.records import Enrolled, EnrollRequest, Problem
-from campus_wire.version import VERSION
 
-PATH = "/v1/enroll"
-TOKEN_FILE, CONFIG_FILE, CA_FILE, KEY_FILE = "token", "agent.toml", "ca.pem", "test.key"
-SERVICE_USER, UNIT = "campus-agent", "campus-agent.service"
-PIN_SECONDS = 20.0
+UNIT = "campus-agent.service"
 SYSTEMCTL_SECONDS = 120
-MAX_PEM_BYTES = 64 * 1024
+MAX_TYPED = 200
 
 
-class EnrolFailed(Exception):
-    """It did not work; says why and whether the code is still good."""
-
-    def __init__(self, words: Text) -> None:
-        """In both languages."""
-        super().__init__(words.en)
-        self.words = words
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was put where; `config` False when there was one already, which is left as it is."""
-
-    school: str
-    token_file: Path
-    config_file: Path
-    config: bool
-    key_file: Path | None
-    """The school's new test key; None where the configuration was there."""
-
-
-def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sha256: str | None = None) -> Written:
-    """Enrol this gateway; with the fingerprint of a private authority, fetch that first and keep it. Raises EnrolFailed."""
-    owner = _service_user() if folder == DEFAULT_PATH.parent else None
-    kept = Path(DEFAULT_STATE_DIR) if owner is not None else folder
-    token_file, config_file = kept / TOKEN_FILE, folder / CONFIG_FILE
-    if config_file.exists():  # it says where the token is
-        token_file = _configured_token(config_file) or token_file
-    reserved = _reserve(folder, token_file, owner)
-    try:
-        if ca_sha256 is not None:
-            ca_file = _pin(url.rstrip("/"), ca_sha256, folder / CA_FILE)
-        answer = _ask(Collector(url.rstrip("/"), reserved, ca_file), code)
-        _keep(reserved, token_file, answer.token)
-    except EnrolFailed:
-        with suppress(OSError):
-            reserved.unlink()
-        raise
-    if config_file.exists():
-        return Written(answer.school, token_file, config_file, False, None)
-    key_file = kept / KEY_FILE
-    whole = _config(url.rstrip("/"), answer, ca_file, token_file, key_file, folder)
-    try:
-        if not key_file.exists():
-            write_whole(key_file, base64.b64encode(secrets.token_bytes(32)) + b"\n", 0o600, owner)
-        write_whole(config_file, whole.encode(), 0o640, (0, owner[1]) if owner is not None else None)
-    except OSError as error:
-        raise EnrolFailed(
+def register(parser: CommandParser) -> None:
+    words = parser.words
+    parser.add_argument("url", metavar="URL", help=words(Text("the collector's address", "采集端地址")))
+    parser.add_argument(
+        "code",
+        metavar="CODE",
+        nargs="?",
+        help=words(
             Text(
-                f"{error.filename}: {error.strerror}: the token is in place ({token_file}), the code is used; write {config_file} by hand:\n\n{whole}",
-                f"{error.filename}：{error.strerror}：令牌已保存（{token_file}），注册码已使用；请手工写入 {config_file}：\n\n{whole}",
+                "from: campus-collector enroll-code; left out, it is asked for and stays out of the process list and the shell's history",
+                "教育局提供的注册码；可省略，届时再输入，不出现在进程列表和命令历史中",
             )
-        ) from None
-    return Written(answer.school, token_file, config_file, True, key_file)
+        ),
+    )
+    folder = Text("where token and agent.toml go (default: {path})", "令牌和 agent.toml 所在目录（默认 {path}）")
+    parser.add_argument(
+        "--dir",
+        type=Path,
+        default=DEFAULT_PATH.parent,
+        metavar="DIR",
+        help=words(folder, path=DEFAULT_PATH.parent),
+    )
+    parser.add_argument(
+        "--ca-sha256",
+        metavar="HEX",
+        help=words(
+            Text(
+                "fingerprint of the collector's private authority, which is fetched and kept",
+                "采集端私有 CA 的指纹，核对后自动取得并保存",
+            )
+        ),
+    )
+    parser.add_argument(
+        "--ca-file",
+        type=Path,
+        metavar="FILE",
+        help=words(Text("authority of the collector's certificate, if private", "采集端证书的私有 CA 文件")),
+    )
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace, language: Language) -> int:
+    mistake = _mistake_in_url(arguments.url)
+    if mistake is not None:
+        return failed(EXIT_USAGE, mistake.in_(language))
+    code = _code_of(arguments.code, language)
+    if not code or not code.isascii():
+        text = Text(
+            "CODE: nothing was given that could be one: letters, digits and hyphens",
+            "注册码：未输入，或含有字母、数字、连字符以外的字符",
+        )
+        return failed(EXIT_USAGE, text.in_(language))
+    try:
+        written = enroll(arguments.url, code, arguments.dir, arguments.ca_file, arguments.ca_sha256)
+    except EnrolFailed as error:
+        return failed(EXIT_NOT_MET, error.words.in_(language))
+    _print_written(written, language)
+    _begin_service(written.config_file, language)
+    return EXIT_OK
+
+
+def _mistake_in_url(url: str) -> Text | None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return Text("URL: must be like https://collector.example:8443", "URL：必须形如 https://collector.example:8443")
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        return Text(
+            "URL: must be https:// unless the collector is on this machine: code and token would travel readable",
+            "URL：必须使用 https://（采集端在本机时除外），否则注册码和令牌会以明文传输",
+        )
+    return None
+
+
+def _code_of(argument: str | None, language: Language) -> str:
+    """The code as typed, with the full-width letters of a Chinese keyboard made narrow; asked for where it was left out."""
+    typed = argument if argument is not None else _ask(Text("Code: ", "注册码："), language)
+    return unicodedata.normalize("NFKC", typed).strip()
+
+
+def _ask(question: Text, language: Language) -> str:
+    """A line from whoever sits there, or from a pipe."""
+    if sys.stdin is None:
+        return ""
+    if sys.stdin.isatty():
+        print(question.in_(language), end="", file=sys.stderr, flush=True)
+    try:
+        return sys.stdin.readline(MAX_TYPED)
+    except UnicodeDecodeError:
+        return ""
+
+
+def _print_written(written: Written, language: Language) -> None:
+    text = Text(
+        "This gateway now speaks for {school}.\n  {token}  (mode 600)\n  {config}  {made}",
+        "本网关已注册为 {school}。\n  {token}（权限 600）\n  {config} {made}",
+    )
+    origin = Text("made", "已生成") if written.config else Text("was there, and is unchanged", "原有文件，未改动")
+    values = {"school": written.school, "token": written.token_file, "config": written.config_file}
+    print(text.in_(language, **values, made=origin.in_(language)))
+    if written.key_file is not None:
+        key = Text(
+            "  {key}  the classrooms' test key: the same file goes to `campus-agent respond --test-key-file`",
+            "  {key}  教室端测试密钥：请将同一文件用于 `campus-agent respond --test-key-file`",
+        )
+        print(key.in_(language, key=written.key_file))
+
+
+def _begin_service(file: Path, language: Language) -> None:
+    """Fetch the collector's configuration, let the service begin, look at everything: the gateway is enrolled whatever comes of it."""
+    from campus_agent.doctor import examine, in_words  # it loads much, and only a success needs it
+
+    try:
+        config = _with_central_configuration(file, language)
+    except ConfigurationError as error:
+        print(error.in_(language), file=sys.stderr)
+        return
+    started = start_service()
+    if started is not None:
+        text = (
+            Text("The service campus-agent runs.", "服务 campus-agent 已运行。")
+            if started
+            else Text(
+                "The service campus-agent does not run: journalctl -u campus-agent",
+                "服务 campus-agent 未能运行：journalctl -u campus-agent",
+            )
+        )
+        print(text.in_(language))
+    print(in_words(asyncio.run(examine(config)), language))
+    if started is None:
+        text = Text("Next: campus-agent run --config {file}", "下一步：campus-agent run --config {file}")
+        print(text.in_(language, file=file))
+
+
+def _with_central_configuration(file: Path, language: Language) -> AgentConfig:
+    """The configuration with the collector's over it, where it could be fetched and stored. Raises ConfigurationError."""
+    config = load_config(file)
+    try:
+        body = configuration.fetch(config, file)
+        if body is not None:
+            make_folder(config.state_dir, 0o700)
+            central.store(body, config.state_dir)
+            config = load_config(file)
+        text = Text(
+            "The bureau's configuration: {rooms} classroom(s), {services} platform(s).",
+            "教育局下发的配置：班级 {rooms} 个，平台 {services} 个。",
+        )
+        print(text.in_(language, rooms=len(config.classrooms), services=len(config.services)))
+    except (ShipFailed, central.CentralConfigRefused, OSError) as error:
+        reason = error.words.in_(language) if isinstance(error, central.CentralConfigRefused) else str(error)
+        text = Text("the bureau's configuration is not in force: {reason}", "教育局下发的配置未生效：{reason}")
+        print(text.in_(language, reason=reason), file=sys.stderr)
+    return config
 
 
 def start_service() -> bool | None:
@@ -109,148 +195,3 @@ def start_service() -> bool | None:
 def _systemctl(verb: str) -> bool:
     command = ["systemctl", "--quiet", verb, UNIT]
     return subprocess.run(command, capture_output=True, check=False, timeout=SYSTEMCTL_SECONDS).returncode == 0
-
-
-def _service_user() -> tuple[int, int] | None:
-    """User and group of the service where the package made them, for root."""
-    try:
-        found = pwd.getpwnam(SERVICE_USER) if os.geteuid() == 0 else None
-    except KeyError:
-        return None
-    return (found.pw_uid, found.pw_gid) if found is not None else None
-
-
-def _configured_token(config_file: Path) -> Path | None:
-    with suppress(ConfigurationError):
-        collector = load_config(config_file).collector
-        return collector.token_file if collector is not None else None
-    return None
-
-
-def _pin(url: str, wanted: str, ca_file: Path) -> Path:
-    """Fetch the collector's authority over a line that proves nothing yet, and keep it only if it is the one we were told of.
-
-    Whoever sits in between can send another certificate, but not one with this SHA-256.
-    """
-    connection = Connection(Collector(url, Path(), None), PIN_SECONDS, PIN_SECONDS, certificate_checked=False)
-    try:
-        answer = connection.get("/ca.pem")
-        if answer.status != 200:
-            raise ValueError(f"HTTP {answer.status}")
-        pem = answer.body[:MAX_PEM_BYTES].decode("ascii")
-        found = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
-    except (ShipFailed, ValueError) as error:
-        raise EnrolFailed(
-            Text(
-                f"{url}/ca.pem: {error}; the code was not used",
-                f"{url}/ca.pem：无法取得 CA 证书（{error}）；注册码未使用",
-            )
-        ) from None
-    finally:
-        connection.close()
-    if not hmac.compare_digest(found, wanted.replace(":", "").lower()):
-        raise EnrolFailed(
-            Text(
-                f"{url}: its authority has the fingerprint {found}, not the one given: somebody may be in between; the code was not used",
-                f"{url}：CA 指纹为 {found}，与给定的不符，可能有人冒充采集端；注册码未使用",
-            )
-        )
-    try:
-        write_whole(ca_file, pem.encode(), 0o644)
-    except OSError as error:
-        raise EnrolFailed(
-            Text(f"{ca_file}: {error.strerror}; the code was not used", f"{ca_file}：{error.strerror}；注册码未使用")
-        ) from None
-    return ca_file
-
-
-def _reserve(folder: Path, token_file: Path, owner: tuple[int, int] | None) -> Path:
-    """A file that only we can read, beside where the token will be: if it cannot be written, the code is not spent."""
-    beside = token_file.with_name(f".{TOKEN_FILE}.{secrets.token_hex(4)}")
-    try:
-        make_folder(folder, 0o700)
-        write_whole(beside, b"", 0o600, owner)
-    except OSError as error:
-        raise EnrolFailed(
-            Text(
-                f"{folder}: {error.strerror}: run as root, or give another folder with --dir; the code was not used",
-                f"{folder}：{error.strerror}：请以 root 运行，或用 --dir 指定其他目录；注册码未使用",
-            )
-        ) from None
-    return beside
-
-
-def _ask(collector: Collector, code: str) -> Enrolled:
-    connection = Connection(collector)
-    body = gzip.compress(msgspec.json.encode(EnrollRequest(code, VERSION, platform.platform()[:100])))
-    try:
-        answer = connection.post_openly(PATH, body)
-    except ShipFailed as failed:
-        if failed.clock is not None:
-            raise EnrolFailed(
-                Text(
-                    f"{collector.url}: this gateway's clock is wrong: {failed.clock}; set it (timedatectl set-ntp true, or date -s),"
-                    " then enrol again; the code was not used",
-                    f"{collector.url}：网关时钟不正确（{failed.clock}）；请先校准时钟（timedatectl set-ntp true 或 date -s），再重新注册；注册码未使用",
-                )
-            ) from None
-        where, why = OPERATION_WORDS[failed.failure.operation], FAILURE_WORDS[failed.failure.kind]
-        raise EnrolFailed(
-            Text(
-                f"{collector.url}: {where.en}: {why.en} ({failed.failure.detail}); the code was not used, unless the answer was lost",
-                f"{collector.url}：{where.zh}：{why.zh}（{failed.failure.detail}）；除非应答丢失，注册码未使用",
-            )
-        ) from None
-    finally:
-        connection.close()
-    if answer.status == 201:
-        with suppress(msgspec.MsgspecError):
-            return msgspec.json.decode(answer.body, type=Enrolled)
-    detail = f"HTTP {answer.status}"
-    with suppress(msgspec.MsgspecError):
-        problem = msgspec.json.decode(answer.body, type=Problem)
-        detail = f"{problem.title}: {problem.detail}"
-    zh = {
-        403: "注册码无效、已使用或已过期，请向教育局重新索取",
-        429: "错误次数过多，请稍后再试",
-        404: "该地址不支持注册：请检查地址",
-    }.get(answer.status, detail)
-    raise EnrolFailed(Text(f"{collector.url}: {detail}", f"{collector.url}：{zh}"))
-
-
-def _keep(reserved: Path, token_file: Path, token: str) -> None:
-    """Durably, whole or not at all."""
-    try:
-        with reserved.open("w", encoding="ascii") as file:
-            file.write(token + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        reserved.replace(token_file)
-        sync_folder(token_file.parent)
-    except OSError as error:
-        raise EnrolFailed(
-            Text(
-                f"{token_file}: {error.strerror}: the code is used; ask the bureau for a new one",
-                f"{token_file}：{error.strerror}：注册码已使用，请重新索取",
-            )
-        ) from None
-
-
-def _config(url: str, answer: Enrolled, ca_file: Path | None, token_file: Path, key_file: Path, folder: Path) -> str:
-    """The least that `run` needs; the rest is for the school to fill in (deploy/agent.sample.toml)."""
-    lines = ["# made by campus-agent enroll; deploy/agent.sample.toml shows everything that can be set", "", "[agent]"]
-    if answer.town:
-        lines.append(f"town = {json.dumps(answer.town)}")
-
-    def named(file: Path) -> str:
-        return json.dumps(file.name if file.parent == folder else str(file))
-
-    lines.append(f"school = {json.dumps(answer.school)}")
-    if folder != DEFAULT_PATH.parent:  # everything of this gateway in one folder
-        lines.append('state_dir = "state"')
-    lines.append(f"test_key_file = {named(key_file)}")
-    lines += ["", "[collector]", f"url = {json.dumps(url)}", f"token_file = {named(token_file)}"]
-    if ca_file is not None:
-        lines.append(f"ca_file = {json.dumps(str(ca_file.resolve()))}")
-    lines += ["", "[page]", "port = 8090"]  # the classrooms' test page, on the school's network
-    return "\n".join(lines) + "\n"

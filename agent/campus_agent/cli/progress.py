@@ -17,7 +17,7 @@ _PHASES = {
 }
 
 
-class Picture:
+class ProgressBar:
     """One line, drawn over and over: the rate as a bar against the required one, and the octets spent."""
 
     def __init__(self, required_bits_per_second: float | None, language: Language, out: TextIO = sys.stderr) -> None:
@@ -39,7 +39,7 @@ class Picture:
 
 
 def line(step: Progress, required_bits_per_second: float | None, language: Language) -> str:
-    """The picture of one step; the tick `|` stands at the required rate, two thirds of the bar."""
+    """The text for one step; the tick `|` stands at the required rate, two thirds of the bar."""
     phase = _PHASES.get(step.phase, Text(step.phase, step.phase)).in_(language)
     text = f"{phase:<10}"
     if step.line_rate_bits_per_second is not None and required_bits_per_second:

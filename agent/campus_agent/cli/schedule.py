@@ -1,21 +1,24 @@
-"""What would the agent do on a day? The real planner, rehearsed (`campus-agent schedule`).
+"""What would the agent do on a day? The real planner, simulated (`campus-agent schedule`).
 
 Assumed: classroom machines are on from a quarter of an hour before the first lesson to the end of the last one, every line is quiet.
 """
 
+import argparse
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from campus_agent.cli.common import config_option, json_option
 from campus_agent.config.model import AgentConfig
-from campus_agent.measure.subjects import costs, typical
+from campus_agent.config.read import load_config
+from campus_agent.measure.plan import costs, jobs_of, typical
 from campus_agent.schedule.calendar import DAY_WORDS, Calendar, calendar_of
 from campus_agent.schedule.history import RECALL_KEY, History
-from campus_agent.schedule.jobs import jobs_of
 from campus_agent.schedule.planner import Planner
-from campus_agent.schedule.rehearsal import Event, World, day_of, midnight
+from campus_agent.schedule.simulation import Assumptions, Event, day_of, midnight
 from campus_agent.schedule.timetable import State, Window, windows
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import open_spool
+from campus_base.command_line import EXIT_OK, CommandParser, day_argument, json_line
 from campus_base.language import Language, Text
 from campus_base.wire_words import SKIP_WORDS
 
@@ -38,6 +41,21 @@ _NAMED = 8
 SWITCHED_ON_BEFORE = timedelta(minutes=15)
 
 
+def register(parser: CommandParser) -> None:
+    config_option(parser)
+    json_option(parser)
+    text = Text("the day, like 2026-11-24 (default: today)", "日期，形如 2026-11-24（默认今天）")
+    parser.add_argument("--date", type=day_argument(parser.language), metavar="YYYY-MM-DD", help=parser.words(text))
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace, language: Language) -> int:
+    config = load_config(arguments.config)
+    day_plan = plan(config, arguments.date or datetime.now(config.timezone).date())
+    print(json_line(day_plan) if arguments.json else in_words(day_plan, language))
+    return EXIT_OK
+
+
 def plan(config: AgentConfig, day: date) -> dict[str, Any]:
     """The plan as `--json` prints it. Raises ConfigurationError for the holidays file."""
     calendar = calendar_of(config)
@@ -47,8 +65,8 @@ def plan(config: AgentConfig, day: date) -> dict[str, Any]:
     ended = {name: at - start.timestamp() for name, at in history.tried.items()}
     jobs = tuple(job for job in jobs_of(config) if job.heavy)
     planner = Planner(jobs, calendar, costs(config), config.school, history, ended, 0.0)
-    world = World(config.limits.daily_test_bytes, typical(config), on=lambda _, at: in_use(calendar, at))
-    events = day_of(planner, world, day, like)
+    assumed = Assumptions(config.limits.daily_test_bytes, typical(config), on=lambda _, at: in_use(calendar, at))
+    events = day_of(planner, assumed, day, like)
     what = calendar.day(day)
     return {
         "school": config.school,
@@ -71,19 +89,19 @@ def in_use(calendar: Calendar, at: datetime) -> bool:
     return first <= at < datetime.combine(at.date(), lessons[-1].end, at.tzinfo)
 
 
-def in_words(said: dict[str, Any], language: Language) -> str:
+def in_words(day_plan: dict[str, Any], language: Language) -> str:
     """The same for a person."""
-    day = date.fromisoformat(said["date"])
-    kind = next(words for kind, words in DAY_WORDS.items() if kind == said["day"])
-    title = [said["date"], _WEEKDAYS[day.weekday()].in_(language), kind.in_(language), said["name"]]
+    day = date.fromisoformat(day_plan["date"])
+    kind = next(words for kind, words in DAY_WORDS.items() if kind == day_plan["day"])
+    title = [day_plan["date"], _WEEKDAYS[day.weekday()].in_(language), kind.in_(language), day_plan["name"]]
     lines = ["  ".join(part for part in title if part)]
-    if not said["public_holidays_known"]:
+    if not day_plan["public_holidays_known"]:
         text = Text(
             "! the public holidays of {year} are not known to this version: provisional, only weekends count; write them into holidays_file",
             "! 本版本尚无 {year} 年的法定节假日数据，暂按周末判断（暂定）；请写入 holidays_file",
         )
         lines.append(text.in_(language, year=day.year))
-    for window in said["windows"]:
+    for window in day_plan["windows"]:
         state = STATE_WORDS[State(window["state"])].in_(language)
         lines.append(f"  {window['start'][11:16]}–{window['end'][11:16]}  {state}  {_tests(window, language)}".rstrip())
         lines += [
@@ -96,7 +114,7 @@ def in_words(said: dict[str, Any], language: Language) -> str:
         "假定：教室电脑从首节课前 15 分钟开到末节课结束，线路空闲。\n"
         "计划用量 {planned:.0f} 兆字节，每日上限 {daily:.0f} 兆字节。",
     )
-    lines.append(text.in_(language, planned=said["planned_bytes"] / 1e6, daily=said["daily_test_bytes"] / 1e6))
+    lines.append(text.in_(language, planned=day_plan["planned_bytes"] / 1e6, daily=day_plan["daily_test_bytes"] / 1e6))
     return "\n".join(lines)
 
 

@@ -1,27 +1,32 @@
-"""What the collector's inventory adds to this gateway's configuration: checked, kept, and used again without the collector (`ship.configuration` fetches it).
+"""The configuration from the collector's inventory: checked, merged over the gateway's file, stored for when the collector is away.
 
-It has the shape of the gateway's own file and wins over it, key by key; what the bureau does not say (engines, switches, secrets) stays the file's.
-What does not make a sound configuration is refused, told to the bureau, and the last good one stays in force for as long as it takes.
+It has the shape of the gateway's own file and wins over it, key by key; what the collector does not give (engines, switches, secrets) stays
+the file's. One with a mistake is refused, the collector is informed, and the last valid one stays active. `ship.configuration` fetches it.
 """
 
+import os
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from campus_agent.config.model import CENTRAL_FILE, AgentConfig, load_config
+from campus_agent.config.model import ENVIRONMENT_TABLES, AgentConfig
 from campus_base.files import write_whole
 from campus_base.language import Text
-from campus_base.settings import ConfigurationError
+from campus_base.settings import ConfigurationError, Table, load
+from campus_base.typed_tables import read_table
 from campus_wire.records import CentralConfig
 
+CENTRAL_FILE = "central.json"
+"""In the state folder."""
 MAX_WORDS = 200
 _decode = msgspec.json.Decoder(CentralConfig).decode
 
 
 class CentralConfigRefused(Exception):
-    """The bureau's configuration cannot be used; says why in one line of either language, for the bureau's page."""
+    """The collector's configuration cannot be used; says why in one line of either language, for the collector's page."""
 
     def __init__(self, en: str, zh: str) -> None:
         """Bounded, as the wire is."""
@@ -30,7 +35,7 @@ class CentralConfigRefused(Exception):
 
 
 def check(body: bytes, config: AgentConfig, file: Path) -> None:
-    """Does it make a sound configuration with the gateway's own file? Raises CentralConfigRefused."""
+    """Does it make a valid configuration with the gateway's own file? Raises CentralConfigRefused with the first mistake."""
     try:
         central = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -41,21 +46,66 @@ def check(body: bytes, config: AgentConfig, file: Path) -> None:
             f"该配置属于 {central.agent.school}，不属于 {config.school}",
         )
     try:
-        load_config(file, central=body)
+        top = load(file, os.environ, ENVIRONMENT_TABLES)
+        read_table(AgentConfig, merged(top, central))
+        mistakes = top.mistakes
     except ConfigurationError as error:
-        first = error.mistakes[0]
-        raise CentralConfigRefused(first.in_("en"), first.in_("zh")) from None
+        mistakes = error.mistakes
+    if mistakes:
+        raise CentralConfigRefused(mistakes[0].in_("en"), mistakes[0].in_("zh"))
 
 
-def keep(body: bytes, state_dir: Path) -> None:
+def merged(top: Table, central: CentralConfig) -> Table:
+    """The file with the central configuration over it: tables key by key, rows by their id, new rows at the end.
+
+    Equipment only where the file has its row: what it is asked with are secrets of the school. [uplink] only where the file has it.
+    """
+    values = dict(top.values)
+    for name in ("agent", "uplink", "timetable"):
+        table, over = values.get(name, {} if name == "timetable" else None), getattr(central, name)
+        if isinstance(table, dict) and over is not None:
+            values[name] = table | _given(over)
+    for name in ("classroom", "service", "device"):
+        rows = values.get(name, [])
+        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            new = {record.id: _given(record) for record in getattr(central, name) or ()}
+            merged_rows = [_merged_row(row, new) for row in rows]
+            values[name] = merged_rows if name == "device" else [*merged_rows, *new.values()]
+    return Table(values, "", top.mistakes, top.folder)
+
+
+def _merged_row(row: dict[str, Any], records: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A row with the record of its id over it, which is taken out of `records`; tables within it key by key too."""
+    over = records.pop(row["id"], {}) if isinstance(row.get("id"), str) else {}
+    inner = {
+        key: row[key] | value
+        for key, value in over.items()
+        if isinstance(value, dict) and isinstance(row.get(key), dict)
+    }
+    return row | over | inner
+
+
+def _given(record: msgspec.Struct) -> dict[str, Any]:
+    return {key: value for key, value in msgspec.to_builtins(record).items() if value is not None}
+
+
+def store(body: bytes, state_dir: Path) -> None:
     """Durably: the gateway may restart a hundred times before it sees the collector again. Raises OSError."""
     write_whole(state_dir / CENTRAL_FILE, body, 0o600)
 
 
-def kept(state_dir: Path) -> bytes | None:
-    """The last good one; None without any."""
+def stored_body(state_dir: Path) -> bytes | None:
+    """The last valid one as it came; None without any."""
     with suppress(OSError):
         return (state_dir / CENTRAL_FILE).read_bytes()
+    return None
+
+
+def stored(state_dir: Path) -> CentralConfig | None:
+    """The last valid one; None without any, or where its file is damaged."""
+    body = stored_body(state_dir)
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+        return None if body is None else _decode(body)
     return None
 
 

@@ -3,21 +3,21 @@
 import asyncio
 
 from campus_agent.config.model import AgentConfig
-from campus_agent.doctor.collector import look_at_bureau
-from campus_agent.doctor.findings import Finding, in_words
-from campus_agent.doctor.gateway import look_at_gateway
+from campus_agent.doctor.collector import check_collector
+from campus_agent.doctor.findings import CheckResult, in_words
+from campus_agent.doctor.gateway import check_gateway
 from campus_agent.doctor.school import devices, endpoint, endpoints, service
 
-__all__ = ["Finding", "examine", "in_words"]
+__all__ = ["CheckResult", "examine", "in_words"]
 
 
-async def examine(config: AgentConfig) -> list[Finding]:
+async def examine(config: AgentConfig) -> list[CheckResult]:
     """All checks; the slow ones at the same time."""
-    local = await asyncio.to_thread(lambda: list(look_at_gateway(config)))
+    local = await asyncio.to_thread(lambda: list(check_gateway(config)))
     remote = await asyncio.gather(
-        asyncio.to_thread(look_at_bureau, config),
-        *(endpoint(one) for one in endpoints(config)),
+        asyncio.to_thread(check_collector, config),
+        *(endpoint(each) for each in endpoints(config)),
         devices(config),
-        *(service(one) for one in config.services),
+        *(service(each) for each in config.services),
     )
     return local + [finding for group in remote for finding in group]

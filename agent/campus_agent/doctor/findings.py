@@ -1,4 +1,4 @@
-"""What a check found, and what to do about it, in the reader's language."""
+"""What a check found, and what to do about it, in both languages."""
 
 import stat
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from campus_base.language import Language, Text
-from campus_base.settings import SecretError, read_secret
+from campus_base.settings import UnusableFile, read_secret
 
 CLOCK_REMEDY = Text(
     "set the clock: timedatectl set-ntp true, or date -s '2026-01-31 08:00'",
@@ -15,7 +15,7 @@ CLOCK_REMEDY = Text(
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One line: `ok` None means a remark. `what` is found, `remedy` is what to do."""
 
     check: Text
@@ -34,32 +34,29 @@ class Finding:
         }
 
 
-def in_words(findings: list[Finding], language: Language) -> str:
+def in_words(results: list[CheckResult], language: Language) -> str:
     """One line each, the remedy below."""
     lines = []
-    for one in findings:
-        mark = {True: "✓", False: "✗", None: "·"}[one.ok]
-        lines.append(f"{mark} {one.check.in_(language)}: {one.what.in_(language)}")
-        if one.remedy is not None and one.ok is not True:
-            lines.append(f"    → {one.remedy.in_(language)}")
-    wrong = sum(one.ok is False for one in findings)
+    for result in results:
+        mark = {True: "✓", False: "✗", None: "·"}[result.ok]
+        lines.append(f"{mark} {result.check.in_(language)}: {result.what.in_(language)}")
+        if result.remedy is not None and result.ok is not True:
+            lines.append(f"    → {result.remedy.in_(language)}")
+    wrong = sum(result.ok is False for result in results)
     text = Text("{wrong} of {all} checks need attention.", "共 {all} 项检查，{wrong} 项需要处理。")
-    lines.append(text.in_(language, wrong=wrong, all=len(findings)))
+    lines.append(text.in_(language, wrong=wrong, all=len(results)))
     return "\n".join(lines)
 
 
-def secret(check: Text, file: Path, remedy: Text) -> Finding:
+def check_secret(check: Text, file: Path, remedy: Text) -> CheckResult:
     try:
         read_secret(file)
         mode = stat.S_IMODE(file.stat().st_mode)
     except (OSError, ValueError) as error:
-        said = (
-            error.text
-            if isinstance(error, SecretError)
-            else Text(*[getattr(error, "strerror", None) or str(error)] * 2)
-        )
-        return Finding(check, False, Text(f"{file}: {said.en}", f"{file}：{said.zh}"), remedy)
+        reason = getattr(error, "strerror", None) or str(error)
+        text = error.text if isinstance(error, UnusableFile) else Text(reason, reason)
+        return CheckResult(check, False, Text(f"{file}: {text.en}", f"{file}：{text.zh}"), remedy)
     if mode & 0o077:
         what = Text(f"{file} can be read by others (mode {mode:o})", f"{file} 可被其他用户读取（权限 {mode:o}）")
-        return Finding(check, False, what, Text(f"chmod 600 {file}", f"chmod 600 {file}"))
-    return Finding(check, True, Text(f"{file}", f"{file}"))
+        return CheckResult(check, False, what, Text(f"chmod 600 {file}", f"chmod 600 {file}"))
+    return CheckResult(check, True, Text(f"{file}", f"{file}"))

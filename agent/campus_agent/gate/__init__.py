@@ -1,1 +1,1 @@
-"""May a load start now? Lessons, blackout days, byte budget, segment lock, slot, quiet line and CPU."""
+"""May a load start now? `Gate.open` gives a permit or the reason why not, to the daemon, the command line and the classroom page alike."""

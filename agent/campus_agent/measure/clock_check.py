@@ -1,4 +1,4 @@
-"""Is it the certificate, or this gateway's clock? A certificate refused for its dates is looked at once more, for the other side's time.
+"""Is it the certificate, or this gateway's clock? A certificate refused for its dates is requested once more, for the other side's time.
 
 The second handshake proves authority and name as the first, and leaves out only the dates; the time is the `Date` of the answer.
 """
@@ -22,7 +22,7 @@ def refused_for_its_dates(error: BaseException) -> bool:
 
 
 def their_time(plain: socket.socket, host: str, ca_file: str | None) -> datetime | None:
-    """What time the other side says it is, over a connection that is closed afterwards; None when it does not tell."""
+    """The other side's time, over a connection that is closed afterwards; None when its answer has none."""
     context = ssl.create_default_context(cafile=ca_file)
     context.verify_flags |= _NO_CHECK_TIME
     with plain, contextlib.suppress(OSError, ValueError, TypeError, IndexError):
@@ -49,7 +49,7 @@ def clock_fault(error: ssl.SSLCertVerificationError, theirs: datetime | None, no
     No authority dates a certificate into the future: one that is not valid yet is told from the clock alone.
     """
     apart = None if theirs is None else abs((theirs - now).total_seconds())
-    told = "" if theirs is None else f", by the other side's {theirs.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    other = "" if theirs is None else f", by the other side's {theirs.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if error.verify_code == NOT_YET_VALID or (apart is not None and apart > TOLERATED_SECONDS):
-        return f"by this gateway's clock it is {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC{told}"
+        return f"by this gateway's clock it is {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC{other}"
     return None

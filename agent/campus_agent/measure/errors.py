@@ -1,10 +1,10 @@
-"""Which closed word names this error? Most specific first; what no rule knows is `unknown` with the system's own text."""
+"""From exceptions to failure kinds, the most specific first; what no rule names is `unknown` with the system's own text."""
 
 import errno
 import socket
 import ssl
 
-from campus_wire.failures import Failure, FailureKind, Operation
+from campus_wire.failures import Failure, FailureKind, Operation, Validity
 
 _BY_ERRNO = {
     errno.ECONNREFUSED: FailureKind.CONNECTION_REFUSED,
@@ -24,6 +24,16 @@ _NAME_MISSING = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NON
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED, openssl/x509_vfy.h
 _NOT_YET_VALID = 9  # X509_V_ERR_CERT_NOT_YET_VALID
 _WRONG_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+
+ENDPOINT_AWAY = frozenset(
+    {
+        FailureKind.CONNECTION_REFUSED,
+        FailureKind.HOST_UNREACHABLE,
+        FailureKind.NETWORK_UNREACHABLE,
+        FailureKind.TIMEOUT,
+    }
+)
+"""While connecting; one that was connected and then fell silent is on, and its name is another matter altogether."""
 
 
 def kind_of_error(error: BaseException) -> FailureKind:
@@ -54,3 +64,11 @@ def kind_of_error(error: BaseException) -> FailureKind:
 def failure_of(operation: Operation, error: BaseException) -> Failure:
     """An exception as data: which step, which kind, the system's words."""
     return Failure(operation, kind_of_error(error), str(error)[:300])
+
+
+def validity_of(failure: Failure) -> Validity:
+    """Of a measurement of a line that failed, and so proves nothing of the line."""
+    if failure.kind is FailureKind.BUSY:
+        return Validity.ENDPOINT_BUSY
+    away = failure.kind in ENDPOINT_AWAY and failure.operation is Operation.CONNECT
+    return Validity.ENDPOINT_OFF if away else Validity.NOT_MEASURED

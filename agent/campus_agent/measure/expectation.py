@@ -1,6 +1,6 @@
-"""Is this answer the platform's? What a captive portal, or another box on the way, puts in its place is no success. Pure.
+"""Is this answer the service's? What a captive portal, or another machine on the way, puts in its place is no success. Pure.
 
-An answer by TLS with a verified certificate is the platform's, wherever it redirects to. Without TLS anybody on the way may have
+An answer by TLS with a verified certificate is the service's, wherever it redirects to. Without TLS anybody on the way may have
 written it: then a redirect must stay on the same site, unless the inventory names the host that it leads to.
 """
 
@@ -13,7 +13,7 @@ from campus_agent.measure.page_target import page_leads_to
 from campus_wire.failures import Failure, FailureKind, Operation
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-NETWORK_AUTHENTICATION_REQUIRED = 511  # RFC 6585 section 6: sent by the network, never by the platform
+NETWORK_AUTHENTICATION_REQUIRED = 511  # RFC 6585 section 6: sent by the network, never by the service
 _SECOND_LEVELS = frozenset(
     [
         "ac",
@@ -64,7 +64,7 @@ _SECOND_LEVELS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceAnswer:
     """One HTTP answer. `verified`: by TLS, with a certificate that was checked. `text` is the beginning of its body."""
 
     url: str
@@ -76,7 +76,7 @@ class Answer:
     """The header of that name."""
 
 
-def leads_to(answer: Answer) -> str | None:
+def leads_to(answer: ServiceAnswer) -> str | None:
     """The address that a browser would go on to; None when it stays."""
     target = answer.location if answer.status in REDIRECTS else None
     if target is None:
@@ -92,8 +92,8 @@ def leads_to(answer: Answer) -> str | None:
         return None
 
 
-def failure_of_answer(answer: Answer, expected: Expectation) -> Failure | None:
-    """Why this is not what the platform should have answered; None when it is."""
+def failure_of_answer(answer: ServiceAnswer, expected: Expectation) -> Failure | None:
+    """Why this is not what the service should have answered; None when it is."""
     target = leads_to(answer)
     if holds_text(answer, expected) and answer.status not in REDIRECTS:
         target = None  # the page that was meant, whatever its scripts do
@@ -116,23 +116,25 @@ def failure_of_answer(answer: Answer, expected: Expectation) -> Failure | None:
     return None
 
 
-def holds_text(answer: Answer, expected: Expectation) -> bool:
+def holds_text(answer: ServiceAnswer, expected: Expectation) -> bool:
     """Is an expected text in the answer? False where none is expected."""
     return bool(expected.text) and expected.text in answer.text
 
 
-def _may_lead(answer: Answer, target: str, expected: Expectation) -> bool:
-    own, other = _host(answer.url), _host(target)
-    if own == other:
+def _may_lead(answer: ServiceAnswer, target: str, expected: Expectation) -> bool:
+    asked, led_to = _host(answer.url), _host(target)
+    if asked == led_to:
         return True
     if expected.host:
-        return other == _host(f"//{expected.host}")
-    return answer.verified or same_site(own, other)
+        return led_to == _host(f"//{expected.host}")
+    return answer.verified or same_site(asked, led_to)
 
 
-def same_site(one: str, other: str) -> bool:
+def same_site(host: str, other: str) -> bool:
     """Do two hosts belong to the same registered domain? Addresses only when they are equal."""
-    return one == other or (not _is_address(one) and not _is_address(other) and _registered(one) == _registered(other))
+    if host == other:
+        return True
+    return not _is_address(host) and not _is_address(other) and _registered(host) == _registered(other)
 
 
 def _registered(host: str) -> str:

@@ -1,22 +1,22 @@
-"""Was a throughput test sound? The gateway's limits and other people's traffic must never be read as a slow line. Pure."""
+"""Was a throughput test sound? The gateway's limits and other traffic must never be read as a slow line. Pure."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from campus_agent.measure.link.waiting import Waiting
-from campus_agent.measure.throughput_settings import Settings
+from campus_agent.measure.request import ThroughputRequest
 from campus_wire.bandwidth import line_rate_of, reaches
 from campus_wire.encapsulation import Encapsulation
 from campus_wire.failures import Validity
 from campus_wire.records import DirectionRecord, ThroughputRecord
 
-LOOK_SECONDS = 0.5
+SAMPLE_SECONDS = 0.5
 WAITED_RATIO = 0.01
-"""A share of the time that nobody has to have waited for a processor: below it a rate is the line's."""
+"""A wait for a processor below this share of the time does not change a rate."""
 HELD_UP_FACTOR = 2.0
-"""A wait costs TCP more than its own time: what the queue loses meanwhile is sent again, at a lower pace."""
+"""A wait costs TCP more than its own time: what the queue drops meanwhile is sent again, at a lower rate."""
 NEAR_RATIO = 0.01
-"""Where somebody waited, a rate counted by programs may be this much too high: they read late what lay in a buffer before."""
+"""After a wait, a rate counted by programs may be this much too high: they read late what was in a buffer before."""
 UNCERTAIN_RATIO = 0.003
 """The same of a rate that the kernel counted while the line was full."""
 COUNTING_RATIO = 0.01
@@ -24,7 +24,7 @@ COUNTING_RATIO = 0.01
 
 
 def soundness(
-    record: ThroughputRecord, settings: Settings, waits: Mapping[str, Waiting] | None = None
+    record: ThroughputRecord, request: ThroughputRequest, waits: Mapping[str, Waiting] | None = None
 ) -> tuple[Validity, str]:
     """The validity of a finished test and a detail for a technician.
 
@@ -32,15 +32,15 @@ def soundness(
     processor could have made up the difference; one direction that surely fails is enough. `waits` is what the kernel says of
     the gateway in each direction. Where it says nothing (`cpu_waited_ratio` is absent) the mean load of the CPU decides.
     """
-    required, ratio = settings.required_bits_per_second, settings.tolerance_ratio
+    required, ratio = request.required_bits_per_second, request.tolerance_ratio
     both = {"down": record.down, "up": record.up}
     unknown = any(direction is None or direction.cpu_waited_ratio is None for direction in both.values())
     reached = all(
         direction is not None and reaches(line_rate_of(direction, record.encapsulation), required, ratio)
         for direction in both.values()
     )
-    if unknown and not reached and record.cpu_ratio is not None and record.cpu_ratio > settings.max_cpu_ratio:
-        return Validity.GATEWAY_CPU, f"CPU {record.cpu_ratio:.0%}, limit {settings.max_cpu_ratio:.0%}"
+    if unknown and not reached and record.cpu_ratio is not None and record.cpu_ratio > request.max_cpu_ratio:
+        return Validity.GATEWAY_CPU, f"CPU {record.cpu_ratio:.0%}, limit {request.max_cpu_ratio:.0%}"
     speed = record.link_speed_bits_per_second
     if speed is not None and not reaches(speed, required, ratio):
         return Validity.GATEWAY_LIMIT, f"the gateway's own port runs at {speed / 1e6:.0f} Mbit/s"
@@ -50,10 +50,10 @@ def soundness(
         if direction is None:
             continue
         rate = line_rate_of(direction, record.encapsulation)
-        disturbed = _disturbed(direction, rate, settings)
+        disturbed = _disturbed(direction, rate, request)
         if disturbed is not None:
             return disturbed[0], f"{name}: {disturbed[1]}"
-        waited = held_up(direction, record.encapsulation, settings, (waits or {}).get(name, Waiting()))
+        waited = held_up(direction, record.encapsulation, request, (waits or {}).get(name, Waiting()))
         if waited is not None:
             reason = reason or (waited[0], f"{name}: {waited[1]}")
         elif not reaches(rate, required, ratio) and not direction.lower_bound:
@@ -61,13 +61,13 @@ def soundness(
     return (Validity.OK, "") if fails or reason is None else reason
 
 
-def _disturbed(direction: DirectionRecord, rate: float, settings: Settings) -> tuple[Validity, str] | None:
+def _disturbed(direction: DirectionRecord, rate: float, request: ThroughputRequest) -> tuple[Validity, str] | None:
     """Was there more other traffic than a test may meet, or enough to make up what this rate lacks?"""
     cross = direction.cross_traffic_bits_per_second
-    required, ratio = settings.required_bits_per_second, settings.tolerance_ratio
+    required, ratio = request.required_bits_per_second, request.tolerance_ratio
     if cross is None:
         return None
-    if cross > settings.max_cross_traffic_ratio * required:
+    if cross > request.max_cross_traffic_ratio * required:
         return Validity.CROSS_TRAFFIC, f"{cross / 1e6:.1f} Mbit/s of other traffic"
     if reaches(rate, required, ratio) or not reaches(rate + cross, required, ratio):
         return None
@@ -77,17 +77,17 @@ def _disturbed(direction: DirectionRecord, rate: float, settings: Settings) -> t
 
 
 def held_up(
-    direction: DirectionRecord, path: Encapsulation, settings: Settings, waiting: Waiting
+    direction: DirectionRecord, path: Encapsulation, request: ThroughputRequest, waiting: Waiting
 ) -> tuple[Validity, str] | None:
     """May this rate be that of an end which lacked a processor, instead of the line's? Why, in words; None: it is the line's.
 
     `line_rate_bits_per_second` is set where the rate was seen on the line itself: there waits are left out already.
     """
     rate = line_rate_of(direction, path)
-    waited, threshold = direction.cpu_waited_ratio, settings.required_bits_per_second * settings.tolerance_ratio
+    waited, threshold = direction.cpu_waited_ratio, request.required_bits_per_second * request.tolerance_ratio
     words = f"{rate / 1e6:.1f} Mbit/s, while a processor was waited for during {waited or 0.0:.0%} of the time"
     busiest = max(waiting.own_ratio or 0.0, waiting.network_ratio or 0.0)
-    if rate < threshold and busiest > settings.max_cpu_ratio:
+    if rate < threshold and busiest > request.max_cpu_ratio:
         return (
             Validity.GATEWAY_CPU,
             f"{rate / 1e6:.1f} Mbit/s kept one of the gateway's processors {busiest:.0%} busy",
@@ -95,7 +95,7 @@ def held_up(
     if waited is None or waited <= WAITED_RATIO:
         return None
     if direction.line_rate_bits_per_second is not None:
-        near = abs(rate - threshold) < UNCERTAIN_RATIO * settings.required_bits_per_second
+        near = abs(rate - threshold) < UNCERTAIN_RATIO * request.required_bits_per_second
         return (Validity.INCONCLUSIVE, f"{words}: too near to call") if near else None
     if rate >= threshold:
         return (Validity.INCONCLUSIVE, f"{words}: too near to call") if rate < threshold * (1 + NEAR_RATIO) else None
@@ -103,37 +103,36 @@ def held_up(
     return (Validity.GATEWAY_CPU, words) if explained else None
 
 
-def without_counters(record: ThroughputRecord, settings: Settings) -> tuple[Validity, str]:
-    """A rate below the target proves nothing while nobody knows what else passed the interface: it needs that interface's counters."""
+def without_counters(record: ThroughputRecord, request: ThroughputRequest) -> tuple[Validity, str]:
+    """A rate below the target proves nothing without the interface's counters: other traffic may have shared the line."""
     for name, direction in (("down", record.down), ("up", record.up)):
         if direction is None or direction.cross_traffic_bits_per_second is not None:
             continue
         rate = line_rate_of(direction, record.encapsulation)
-        if not reaches(rate, settings.required_bits_per_second, settings.tolerance_ratio):
+        if not reaches(rate, request.required_bits_per_second, request.tolerance_ratio):
             detail = f"{name}: {rate / 1e6:.1f} Mbit/s, but the interface's counters could not be read: other traffic may have shared the line"
             return Validity.INCONCLUSIVE, detail
     return Validity.OK, ""
 
 
-def bytes_at(looks: Sequence[tuple[float, int]], moment: float) -> int:
-    """A counter at a moment, from looks (seconds, bytes) in order: between two of them in a straight line. Pure."""
-    after = bisect_left(looks, moment, key=lambda look: look[0])
-    if after == 0 or after == len(looks):
-        return looks[min(after, len(looks) - 1)][1]
-    (begin, least), (end, most) = looks[after - 1], looks[after]
+def bytes_at(samples: Sequence[tuple[float, int]], moment: float) -> int:
+    """A counter at a moment, from samples (seconds, bytes) in order: between two of them in a straight line. Pure."""
+    after = bisect_left(samples, moment, key=lambda sample: sample[0])
+    if after == 0 or after == len(samples):
+        return samples[min(after, len(samples) - 1)][1]
+    (begin, least), (end, most) = samples[after - 1], samples[after]
     return round(least + (most - least) * (moment - begin) / (end - begin))
 
 
-class Watch:
-    """Does a running test disturb, or spend too much? Told the interface's octets and the test's own; pure.
+class TrafficGuard:
+    """Does a running test disturb, or spend too much? It is given the interface's bytes and the test's own; pure.
 
-    The test's own octets are known a moment late (they are acknowledged first), so traffic must be too high in two looks running.
+    The test's own octets are known a moment late (they are acknowledged first), so traffic must be too high in two samples in a row.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Nothing seen yet."""
-        self._limit = settings.max_cross_traffic_ratio * settings.required_bits_per_second
-        self._max_bytes = settings.max_bytes
+    def __init__(self, request: ThroughputRequest) -> None:
+        self._limit = request.max_cross_traffic_ratio * request.required_bits_per_second
+        self._max_bytes = request.max_bytes
         self._last: tuple[float, int, int] | None = None
         self._too_high = 0
 
@@ -149,7 +148,7 @@ class Watch:
             self._last = (at, line_bytes, own_bytes)
             return None
         since, line_before, own_before = self._last
-        if at - since < LOOK_SECONDS:
+        if at - since < SAMPLE_SECONDS:
             return None
         others = (line_bytes - line_before - (own_bytes - own_before)) * 8 / (at - since)
         self._last = (at, line_bytes, own_bytes)

@@ -1,4 +1,4 @@
-"""What Linux says of the machine itself: processors, memory, the hottest sensor (proc(5), Documentation/hwmon/sysfs-interface.rst)."""
+"""The machine itself as Linux reports it: processors, memory, the hottest sensor (proc(5), Documentation/hwmon/sysfs-interface.rst)."""
 
 import os
 from contextlib import suppress

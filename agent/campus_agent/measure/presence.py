@@ -1,6 +1,6 @@
-"""Which endpoints are switched on now? One small look at each, all at once: a second for a whole school.
+"""Which endpoints are switched on now? One connection or echo each, all at once: a second for a whole school.
 
-Our responder is asked by a TCP connection to its port; a refusal counts as "on", so that the measurement tells what is wrong. A stock
+Our responder is asked by a TCP connection to its port; a refusal counts as "on", so that the measurement finds what is wrong. A stock
 iperf3 server serves one client at a time, so its machine is asked by an ICMP echo first, and by TCP only when that is not answered.
 """
 
@@ -16,7 +16,7 @@ from campus_agent.measure.link.resolve import Address, resolve_all
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import Failure, FailureKind, Operation
 
-LOOK_SECONDS = 1.5
+ANSWER_SECONDS = 1.5
 """A machine on a school's own network answers within milliseconds; one that wakes up from sleep within a second."""
 RESOLVE_SECONDS = 3.0
 AT_ONCE = 64
@@ -24,8 +24,8 @@ AWAY = frozenset({FailureKind.TIMEOUT, FailureKind.HOST_UNREACHABLE, FailureKind
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where to look."""
+class PresenceTarget:
+    """`echo_first`: ask by an ICMP echo before TCP."""
 
     subject: str
     host: str
@@ -33,41 +33,41 @@ class Place:
     echo_first: bool
 
 
-async def look(places: Sequence[Place]) -> dict[str, Failure | None]:
-    """For each subject: None when it is on (or cannot be told to be off), else how it did not answer."""
+async def check_presence(targets: Sequence[PresenceTarget]) -> dict[str, Failure | None]:
+    """For each subject: None when it is on (or cannot be shown to be off), else how it did not answer."""
     turn = asyncio.Semaphore(AT_ONCE)
 
-    async def one(place: Place) -> Failure | None:
+    async def check(target: PresenceTarget) -> Failure | None:
         async with turn:
-            return await _look_at(place)
+            return await _check(target)
 
-    found = await asyncio.gather(*(one(place) for place in places))
-    return {place.subject: failure for place, failure in zip(places, found, strict=True)}
+    failures = await asyncio.gather(*(check(target) for target in targets))
+    return {target.subject: failure for target, failure in zip(targets, failures, strict=True)}
 
 
-async def _look_at(place: Place) -> Failure | None:
+async def _check(target: PresenceTarget) -> Failure | None:
     try:
-        addresses = await resolve_all(place.host, RESOLVE_SECONDS)
+        addresses = await resolve_all(target.host, RESOLVE_SECONDS)
     except ProbeFailed:
         return None  # the measurement will say what is wrong with the name
-    if place.echo_first and any(await asyncio.gather(*(_echo_answered(address) for address in addresses))):
+    if target.echo_first and any(await asyncio.gather(*(_echo_answered(address) for address in addresses))):
         return None
-    return await _connect(addresses, place.port)
+    return await _connect(addresses, target.port)
 
 
 async def _echo_answered(address: Address) -> bool:
     with contextlib.suppress(ProbeFailed, OSError), Pinger(address.text, address.family) as pinger:
         pinger.send()
-        await pinger.settle(LOOK_SECONDS)
+        await pinger.settle(ANSWER_SECONDS)
         return bool(pinger.echoes.rtt_seconds)
     return False
 
 
 async def _connect(addresses: Sequence[Address], port: int) -> Failure | None:
     try:
-        sock, _ = await connect(addresses, port, LOOK_SECONDS)
+        sock, _ = await connect(addresses, port, ANSWER_SECONDS)
     except TimeoutError:
-        return Failure(Operation.CONNECT, FailureKind.TIMEOUT, f"no answer within {LOOK_SECONDS} s")
+        return Failure(Operation.CONNECT, FailureKind.TIMEOUT, f"no answer within {ANSWER_SECONDS} s")
     except OSError as error:
         failure = failure_of(Operation.CONNECT, error)
         return failure if failure.kind in AWAY else None

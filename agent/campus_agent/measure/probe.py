@@ -1,59 +1,52 @@
-"""What is a probe? A name, settings, `measure` (all the I/O) and `interpret` (all the arithmetic).
+"""What a probe is: it declares when and how it measures; `measure` does the I/O and returns findings.
 
-`measure` returns what it saw, `interpret` turns that into a `Finding`; the runner adds id, time, duration and deadline, so no
-probe can forget them. Probes know nothing of spool, HTTP or Prometheus.
+The runner adds id, times, duration, validity and deadline to each finding, so no probe can forget them. Probes know nothing of spool,
+HTTP or Prometheus.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from campus_wire.failures import Failure, FailureKind, Operation, Validity
-from campus_wire.records import (
-    HostRecord,
-    HostResult,
-    LatencyProbeRecord,
-    LatencyResult,
-    ServiceRecord,
-    ServiceResult,
-    ThroughputRecord,
-    ThroughputResult,
-)
+import msgspec
 
-Record = ThroughputRecord | LatencyProbeRecord | HostRecord | ServiceRecord
-AnyResultType = type[ThroughputResult] | type[LatencyResult] | type[HostResult] | type[ServiceResult]
+from campus_agent.config.model import AgentConfig
+from campus_agent.schedule.jobs import Job
+from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
+
 SettingsT = TypeVar("SettingsT")
-RawT = TypeVar("RawT")
+RecordT = TypeVar("RecordT")
+TYPICAL_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a running measurement stands, for the person who watches it."""
+class Progress(msgspec.Struct, frozen=True):
+    """The state of a running measurement. `phase`: resolve, latency, busy, down or up."""
 
     phase: str
     elapsed_seconds: float
-    expected_seconds: float
+    expected_seconds: float = 0.0
     line_rate_bits_per_second: float | None = None
     bytes_spent: int = 0
     confidence_ratio: float | None = None
 
 
-def _nobody(_: Progress) -> None:
-    """Nobody watches."""
+def ignore(_: object) -> None:
+    """The default observer of progress and of bytes spent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run is given from outside: its deadline, randomness, and who watches.
+    """What one run is given from outside: its deadline, randomness, observer, and what earlier runs of the probe remembered.
 
     `spent_bytes` is what the run has put on the wire so far, by part of the test: it is charged whatever ends the run.
     """
 
     deadline_seconds: float
     random: Random = field(default_factory=Random)
-    watch: Callable[[Progress], None] = _nobody
+    watch: Callable[[Progress], None] = ignore
+    memory: MutableMapping[str, Any] = field(default_factory=dict)
     began: float = field(default_factory=monotonic)
     spent_bytes: dict[str, int] = field(default_factory=dict)
 
@@ -62,30 +55,60 @@ class Run:
         return max(0.0, self.began + self.deadline_seconds - monotonic())
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a probe concludes: a record, or a failure, and whether the measurement was sound."""
+class Finding(msgspec.Struct, Generic[RecordT], frozen=True, omit_defaults=True):
+    """What was concluded of one subject: a record or a failure, and whether the measurement was sound.
 
-    record: Record | None = None
+    `subject`, `kind` (of the result, as on the wire) and `seconds` are given where they differ from the run's: one run may have
+    findings of several subjects and kinds.
+    """
+
+    record: RecordT | None = None
     validity: Validity = Validity.OK
     failure: Failure | None = None
     detail: str = ""
+    skipped: SkipReason | None = None
+    subject: str = ""
+    kind: str = ""
+    seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Probe(Generic[SettingsT, RawT]):
-    """One kind of measurement. `deadline_seconds` bounds a whole run, whatever happens in it."""
+AnyFinding = Finding[Any]
+
+
+def no_jobs(_: AgentConfig) -> Iterable[Job]:
+    """The jobs of a probe that runs only when a person asks for it."""
+    return ()
+
+
+def own_subject(_: AgentConfig, subject: str) -> list[AnyFinding]:
+    """The empty findings of a probe whose run has one result, of the job's own subject."""
+    return [Finding(subject=subject)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe(Generic[SettingsT]):
+    """One kind of measurement, and all that the daemon has to know of it.
+
+    `name` is also the kind of its jobs, `kind` that of its results. `settings(config, subject, max_bytes)` raises KeyError for a subject that is not configured.
+    `deadline_seconds` bounds a whole run. `unmeasured` gives the empty findings of a run that did not take place: which results say so.
+    `preceded_by`: a job of this name and the same subject is run immediately before, and must succeed.
+    `least_bytes`: what a run needs at least to be worth a start; `typical`: seconds and bytes that it usually takes.
+    """
 
     name: str
-    version: int
-    settings: type[SettingsT]
-    measure: Callable[[SettingsT, Run], Awaitable[RawT]]
-    interpret: Callable[[RawT], Finding]
+    kind: str
+    settings: Callable[[AgentConfig, str, int | None], SettingsT]
+    measure: Callable[[SettingsT, Run], Awaitable[Sequence[AnyFinding]]]
     deadline_seconds: Callable[[SettingsT], float]
-    result: AnyResultType
+    jobs: Callable[[AgentConfig], Iterable[Job]] = no_jobs
+    unmeasured: Callable[[AgentConfig, str], Sequence[AnyFinding]] = own_subject
+    preceded_by: str = ""
+    least_bytes: Callable[[AgentConfig, str], int] = lambda config, subject: 0
+    typical: Callable[[AgentConfig, str], tuple[float, int]] = lambda config, subject: (TYPICAL_SECONDS, 0)
 
 
-AnyProbe = Probe[Any, Any]
+AnyProbe = Probe[Any]
+Probes = Mapping[str, AnyProbe]
 
 
 class ProbeFailed(Exception):

@@ -1,98 +1,134 @@
-"""Run a probe: what every measurement has in common is added here, and nowhere else."""
+"""Runs probes, and makes every result of the agent: nothing else builds a result record."""
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from time import monotonic
+from typing import Any, TypeVar, get_args
 
+import msgspec
+
+from campus_agent.config.model import AgentConfig
 from campus_agent.measure.clock_check import TOLERATED_SECONDS
-from campus_agent.measure.errors import kind_of_error
-from campus_agent.measure.probe import AnyProbe, Finding, ProbeFailed, Progress, Run, _nobody
+from campus_agent.measure.errors import kind_of_error, validity_of
+from campus_agent.measure.probe import AnyFinding, AnyProbe, Finding, ProbeFailed, Progress, Run, ignore
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import AnyResult, bytes_of_record
 
 log = logging.getLogger(__name__)
-
-ENDPOINT_AWAY = frozenset(
-    {
-        FailureKind.CONNECTION_REFUSED,
-        FailureKind.HOST_UNREACHABLE,
-        FailureKind.NETWORK_UNREACHABLE,
-        FailureKind.TIMEOUT,
-    }
-)
-"""While connecting; one that was connected and then fell silent is on, and its name is another matter altogether."""
-
+ResultT = TypeVar("ResultT", bound=AnyResult)
 
 _BY_THE_CLOCK = frozenset({FailureKind.CERTIFICATE_EXPIRED, FailureKind.CERTIFICATE_NOT_YET_VALID})
 
-
-def _nobody_pays(_: int) -> None:
-    """Nobody keeps account."""
+_RESULT_OF_KIND: dict[str, Any] = {str(result.__struct_config__.tag): result for result in get_args(AnyResult)}
 
 
-async def run_probe(
-    probe: AnyProbe,
-    settings: Any,
-    stamp: Callable[[float], dict[str, Any]],
-    subject: str,
-    school: str,
-    watch: Callable[[Progress], None] = _nobody,
-    rng: random.Random | None = None,
-    charge: Callable[[int], None] = _nobody_pays,
-) -> AnyResult:
-    """One result of one probe, whatever happens: success, failure, deadline or our own mistake.
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Makes the results of one agent.
 
-    `charge` is told what the run put on the wire, also when it is cancelled. `stamp(seconds_ago)` gives id, started_at, boot_id, monotonic_seconds and clock offset of a start that many seconds ago.
+    `stamp(seconds_ago)` gives id, started_at, boot_id, monotonic_seconds and clock offset of a start that many seconds ago. `memory`
+    keeps what each probe remembers between its runs.
     """
-    run = Run(probe.deadline_seconds(settings), rng or random.Random(), watch)
-    finding = Finding()
-    try:
-        async with asyncio.timeout(run.deadline_seconds):
-            raw = await probe.measure(settings, run)
-        finding = probe.interpret(raw)
-    except ProbeFailed as failed:
-        finding = Finding(failure=failed.failure)
-    except TimeoutError:
-        detail = f"not finished within {run.deadline_seconds:.0f} s"
-        finding = Finding(failure=Failure(Operation.UNKNOWN, FailureKind.TIMEOUT, detail))
-    except OSError as error:
-        finding = Finding(failure=Failure(Operation.UNKNOWN, kind_of_error(error), str(error)[:300]))
-    except (
-        Exception
-    ) as error:  # our own mistake: kept as a result too, so that it is seen, with the traceback in the log
-        log.exception("probe %s failed on %s", probe.name, subject)
-        detail = f"internal error: {type(error).__name__}: {error}"
-        finding = Finding(failure=Failure(Operation.UNKNOWN, FailureKind.UNKNOWN, detail[:300]))
-    finally:
-        charge(max(sum(run.spent_bytes.values()), bytes_of_record(finding.record)))
-    duration = run.deadline_seconds - run.left_seconds()
-    make: Callable[..., AnyResult] = probe.result
-    label = stamp(duration)
-    return make(
-        **label,
-        subject=subject,
-        school=school,
-        duration_seconds=duration,
-        validity=_validity(finding, label.get("clock_offset_seconds")),
-        detail=finding.detail[:300],
-        failure=finding.failure,
-        record=finding.record,
-    )
+
+    config: AgentConfig
+    stamp: Callable[[float], dict[str, Any]]
+    random: Random = field(default_factory=Random)
+    memory: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    async def run(
+        self,
+        probe: AnyProbe,
+        subject: str,
+        *,
+        max_bytes: int | None = None,
+        watch: Callable[[Progress], None] = ignore,
+        charge: Callable[[int], None] = ignore,
+    ) -> list[AnyResult]:
+        """The results of one run, whatever happens in it: success, failure, deadline or our own mistake. Raises only CancelledError.
+
+        `charge` is given what the run put on the wire, also when it is cancelled.
+        """
+        began = monotonic()
+        findings: list[AnyFinding] = []
+        run: Run | None = None
+        try:
+            settings = probe.settings(self.config, subject, max_bytes)
+            memory = self.memory.setdefault(probe.name, {})
+            run = Run(probe.deadline_seconds(settings), self.random, watch, memory)
+            async with asyncio.timeout(run.deadline_seconds):
+                findings += await probe.measure(settings, run)
+        except Exception as error:
+            failure = _failure(error, run)
+            if not isinstance(error, ProbeFailed | OSError):
+                log.exception("measurement failed", extra={"job": f"{probe.name}/{subject}"})
+            findings = self._unmeasured(probe, subject, Finding(failure=failure))
+        finally:
+            recorded = sum(bytes_of_record(finding.record) for finding in findings)
+            charge(max(sum(run.spent_bytes.values()) if run else 0, recorded))
+        return self.results(probe, subject, findings, monotonic() - began)
+
+    def not_measured(self, probe: AnyProbe, subject: str, reason: AnyFinding) -> list[AnyResult]:
+        """The results that say that a run did not take place, and why; `reason` is copied to each."""
+        return self.results(probe, subject, self._unmeasured(probe, subject, reason), 0.0)
+
+    def results(self, probe: AnyProbe, subject: str, findings: Iterable[AnyFinding], seconds: float) -> list[AnyResult]:
+        """One result for each finding of a run that began `seconds` ago."""
+        return [self._result(probe, subject, finding, seconds) for finding in findings]
+
+    def _unmeasured(self, probe: AnyProbe, subject: str, reason: AnyFinding) -> list[AnyFinding]:
+        return [
+            msgspec.structs.replace(reason, subject=empty.subject, kind=empty.kind)
+            for empty in probe.unmeasured(self.config, subject)
+        ]
+
+    def _result(self, probe: AnyProbe, subject: str, finding: AnyFinding, run_seconds: float) -> AnyResult:
+        seconds = run_seconds if finding.seconds is None else finding.seconds
+        stamp = self.stamp(seconds)
+        make: Callable[..., AnyResult] = _RESULT_OF_KIND[finding.kind or probe.kind]
+        return make(
+            **stamp,
+            subject=finding.subject or subject,
+            school=self.config.school,
+            duration_seconds=seconds,
+            validity=_validity(finding, stamp.get("clock_offset_seconds")),
+            detail=finding.detail[:300],
+            failure=finding.failure,
+            skipped=finding.skipped,
+            record=finding.record,
+        )
 
 
-def _validity(finding: Finding, clock_offset_seconds: float | None) -> Validity:
-    """A failure without a record is not a sound measurement of a rate; say which way it was not.
+def single(results: Sequence[AnyResult], expected: type[ResultT]) -> ResultT:
+    """The one result of a run that has one. Raises TypeError for another kind."""
+    (result,) = results
+    if not isinstance(result, expected):
+        raise TypeError(f"expected {expected.__name__}, got {type(result).__name__}")
+    return result
 
-    A certificate refused for its dates by a clock that the collector has told to be wrong is the clock's failure.
+
+def _failure(error: Exception, run: Run | None) -> Failure:
+    """`run` is None where the failure was in preparing it."""
+    operation = Operation.UNKNOWN if run else Operation.PREPARE
+    if isinstance(error, ProbeFailed):
+        return error.failure
+    if isinstance(error, TimeoutError) and run is not None:
+        return Failure(operation, FailureKind.TIMEOUT, f"not finished within {run.deadline_seconds:.0f} s")
+    if isinstance(error, OSError):
+        return Failure(operation, kind_of_error(error), str(error)[:300])
+    return Failure(operation, FailureKind.UNKNOWN, f"internal error: {type(error).__name__}: {error}"[:300])
+
+
+def _validity(finding: AnyFinding, clock_offset_seconds: float | None) -> Validity:
+    """A failure without a record is not a sound measurement of a rate: the validity names the reason.
+
+    A certificate refused for its dates by a clock that the collector has shown to be wrong is the clock's failure.
     """
     clock_is_wrong = abs(clock_offset_seconds or 0.0) > TOLERATED_SECONDS
     if clock_is_wrong and finding.failure is not None and finding.failure.kind in _BY_THE_CLOCK:
         return Validity.CLOCK_UNTRUSTED
     if finding.failure is None or finding.record is not None or finding.validity is not Validity.OK:
         return finding.validity
-    if finding.failure.kind is FailureKind.BUSY:
-        return Validity.ENDPOINT_BUSY
-    away = finding.failure.kind in ENDPOINT_AWAY and finding.failure.operation is Operation.CONNECT
-    return Validity.ENDPOINT_OFF if away else Validity.NOT_MEASURED
+    return validity_of(finding.failure)

@@ -29,19 +29,23 @@ WORKERS = {
     "discover": "campus_agent.measure.discover.worker",
 }
 """Started by name, so that the resident agent never imports them. Each has `Task`, the type of its task, and `work(task, progress)`."""
-LAST_WORDS_SECONDS, LAST_WORDS_BYTES, LAST_LINE_LETTERS = 1.0, 8192, 250
+STDERR_SECONDS, STDERR_BYTES, LAST_LINE_LETTERS = 1.0, 8192, 250
 MAX_LINE_BYTES = 8 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class _Line(msgspec.Struct):
-    progress: Any = None
+    progress: msgspec.Raw = msgspec.Raw()
     result: msgspec.Raw = msgspec.Raw()
     failure: Failure | None = None
 
 
 async def run_worker(
-    name: str, task: msgspec.Struct, deadline_seconds: float, on_progress: Callable[[Any], None] | None = None
+    name: str,
+    task: msgspec.Struct,
+    deadline_seconds: float,
+    on_progress: Callable[[Any], None] | None = None,
+    progress_type: Any = dict,
 ) -> bytes:
     """The worker's result as JSON. Raises ProbeFailed; TimeoutError at the deadline. The process is gone on return."""
     try:
@@ -58,7 +62,7 @@ async def run_worker(
         raise ProbeFailed(Operation.PREPARE, FailureKind.WORKER_DIED, f"could not be started: {error}"[:300]) from None
     try:
         async with asyncio.timeout(deadline_seconds):
-            return await _converse(process, msgspec.json.encode(task), on_progress)
+            return await _exchange(process, msgspec.json.encode(task), on_progress, progress_type)
     except (msgspec.MsgspecError, ValueError) as error:  # a line that is no JSON of ours, or has no end
         raise ProbeFailed(Operation.TRANSFER, FailureKind.WORKER_DIED, f"no answer: {error}"[:300]) from None
     finally:
@@ -67,13 +71,16 @@ async def run_worker(
         await process.wait()
 
 
-async def _converse(
-    process: asyncio.subprocess.Process, task: bytes, on_progress: Callable[[Any], None] | None
+async def _exchange(
+    process: asyncio.subprocess.Process,
+    task: bytes,
+    on_progress: Callable[[Any], None] | None,
+    progress_type: Any,
 ) -> bytes:
     if process.stdin is None or process.stdout is None or process.stderr is None:
         raise RuntimeError("a worker is always started with pipes")
-    complaint = bytearray()
-    listening = asyncio.ensure_future(_keep_end(process.stderr, complaint))
+    errors = bytearray()
+    reading = asyncio.ensure_future(_keep_end(process.stderr, errors))
     try:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             process.stdin.write(task)
@@ -81,29 +88,29 @@ async def _converse(
             process.stdin.close()
         decoder = msgspec.json.Decoder(_Line)
         async for line in process.stdout:
-            said = decoder.decode(line)
-            if said.failure is not None:
-                raise ProbeFailed(said.failure.operation, said.failure.kind, said.failure.detail)
-            if bytes(said.result):
-                return bytes(said.result)
-            if on_progress is not None and said.progress is not None:
-                on_progress(said.progress)
+            message = decoder.decode(line)
+            if message.failure is not None:
+                raise ProbeFailed(message.failure.operation, message.failure.kind, message.failure.detail)
+            if bytes(message.result):
+                return bytes(message.result)
+            if on_progress is not None and bytes(message.progress):
+                on_progress(msgspec.json.decode(message.progress, type=progress_type))
         code = await process.wait()
-        await asyncio.wait([listening], timeout=LAST_WORDS_SECONDS)  # a child of its own may hold the pipe open
-        raise ProbeFailed(Operation.TRANSFER, FailureKind.WORKER_DIED, f"exit {code}: {last_line(complaint)}".strip())
+        await asyncio.wait([reading], timeout=STDERR_SECONDS)  # a child of its own may hold the pipe open
+        raise ProbeFailed(Operation.TRANSFER, FailureKind.WORKER_DIED, f"exit {code}: {last_line(errors)}".strip())
     finally:
-        listening.cancel()
+        reading.cancel()
 
 
 async def _keep_end(stream: asyncio.StreamReader, end: bytearray) -> None:
     """Read to the end, so that the writer never waits; keep the last of it."""
     while part := await stream.read(4096):
         end += part
-        del end[:-LAST_WORDS_BYTES]
+        del end[:-STDERR_BYTES]
 
 
 def last_line(octets: bytes | bytearray) -> str:
-    """The last line that says anything, bounded, fit to be shown: a traceback's cause stands there."""
+    """The last line that is not empty, bounded, without control characters: the cause of a traceback stands there."""
     lines = [line.strip() for line in octets.decode(errors="replace").splitlines() if line.strip()]
     return "".join(letter if letter.isprintable() else " " for letter in lines[-1][:LAST_LINE_LETTERS]) if lines else ""
 
@@ -118,7 +125,7 @@ def serve(name: str) -> None:
     """The worker's side: one task in, lines out."""
     out = os.fdopen(os.dup(1), "wb", buffering=0)  # libiperf takes file descriptor 1 for itself
 
-    def say(**line: Any) -> None:
+    def send(**line: Any) -> None:
         out.write(msgspec.json.encode(line) + b"\n")
 
     from importlib import import_module
@@ -126,12 +133,12 @@ def serve(name: str) -> None:
     module = import_module(WORKERS[name])
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=module.Task)
     try:
-        say(result=module.work(task, lambda progress: say(progress=progress)))
+        send(result=module.work(task, lambda progress: send(progress=progress)))
     except ProbeFailed as failed:
-        say(failure=failed.failure)
+        send(failure=failed.failure)
 
 
-def die_with(parent_pid: int) -> None:
+def set_parent_death_signal(parent_pid: int) -> None:
     """Ask the kernel to end this process when its parent dies, however it dies."""
     import ctypes  # not in the resident agent
 
@@ -142,5 +149,5 @@ def die_with(parent_pid: int) -> None:
 
 
 if __name__ == "__main__":
-    die_with(int(sys.argv[2]))
+    set_parent_death_signal(int(sys.argv[2]))
     serve(sys.argv[1])

@@ -1,42 +1,44 @@
-"""May a test begin now, and what becomes of one: lessons, blackout days, the day's octets, one at a time, so many an hour; kept like every result."""
+"""The one browser test that may run: admitted by the gate, held until it is over or its browser has gone away, kept like every result."""
 
 import asyncio
 import ipaddress
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from datetime import datetime, timedelta
+from collections.abc import Coroutine
+from concurrent.futures import Future, wait
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
-from campus_agent.clock.clock import EARLIEST_PLAUSIBLE, Clock, Estimate, of_boot, offset_seconds, system_clock
+import msgspec
+
+from campus_agent.clock.clock import Clock, system_clock
 from campus_agent.config.model import AgentConfig, Endpoint
-from campus_agent.gate.now import keep
-from campus_agent.gate.quiet import disturbance
-from campus_agent.gate.segment import alone
+from campus_agent.gate.gate import Permit, gate_beside_daemon
+from campus_agent.gate.rules import GateReason, NoPermit, browser_rules
+from campus_agent.gate.school_time import recalled_time
 from campus_agent.measure.guards import soundness
 from campus_agent.measure.link.resolve import resolve_all
-from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.probe import Finding, ProbeFailed
+from campus_agent.measure.probes import PROBES
+from campus_agent.measure.runner import Runner, single
 from campus_agent.measure.stamp import stamp
-from campus_agent.measure.throughput_settings import Settings
-from campus_agent.page.browser_test import LOAD_SECONDS, MAX_LOAD_BYTES, WHOLE_SECONDS, Trial
+from campus_agent.page.browser_test import LOAD_SECONDS, MAX_LOAD_BYTES, BrowserTest
 from campus_agent.page.networks import ClassroomNetworks
 from campus_agent.schedule.calendar import calendar_of
-from campus_agent.ship.shipper import ESTIMATES_KEY
-from campus_agent.spool.errors import SpoolError
-from campus_agent.spool.known_time import is_unknown, recall_floor
-from campus_agent.spool.spool import open_spool
+from campus_agent.spool.keep import keep
 from campus_base.language import Text
 from campus_wire.failures import SkipReason, Validity
-from campus_wire.records import InspectionRecord, InspectionResult
+from campus_wire.records import InspectionRecord, InspectionResult, Rate, Seconds
 
 log = logging.getLogger(__name__)
-PATIENCE_SECONDS = 30.0
-"""Longer than one measurement of the agent's own: a person who waits is told so by the page."""
-HOUR_SECONDS = 3600.0
+EXPECTED_SECONDS = 30.0
+"""What a test takes with its waiting for the browser: so long before a lesson none begins."""
+ADMISSION_SECONDS = 50.0
+"""Longer than the gate waits for the segment and looks at the line."""
+RELEASE_SECONDS = 5.0
 Answer = TypeVar("Answer")
+
 
 WHY: dict[str, Text] = {
     "blackout": Text("Today nothing is tested (examinations).", "今天是停测日（考试期间），不进行测速。"),
@@ -53,201 +55,170 @@ WHY: dict[str, Text] = {
     ),
     "room": Text("There is no such classroom.", "没有这个班级。"),
 }
+PAGE_REASONS: dict[SkipReason | GateReason, str] = {
+    SkipReason.BLACKOUT: "blackout",
+    SkipReason.LESSON: "lesson",
+    SkipReason.SEGMENT_BUSY: "busy",
+    SkipReason.CROSS_TRAFFIC: "traffic",
+    SkipReason.GATEWAY_CPU: "cpu",
+    SkipReason.BYTE_BUDGET: "octets",
+    GateReason.HOURLY_LIMIT: "often",
+    GateReason.TIME_UNKNOWN: "clock",
+}
+"""The gate's reasons in the words of the page's interface."""
 
 
-class NotNow(Exception):
+class NotAdmitted(Exception):
     """A test may not begin; `reason` is a key of WHY."""
 
     def __init__(self, reason: str) -> None:
-        """Say why."""
         super().__init__(reason)
         self.reason = reason
 
 
-class House:
-    """The rules of one gateway, and the one test that may run. Its waiting is done on a loop of its own."""
+class BrowserCount(msgspec.Struct, frozen=True):
+    """What the browser itself counted; nobody can check it."""
 
-    def __init__(
-        self, config: AgentConfig, clock: Clock | None = None, now: Callable[[], datetime] | None = None
-    ) -> None:
-        """Nothing runs. `now` gives the local time (for tests)."""
+    down_bits_per_second: Rate | None = None
+    up_bits_per_second: Rate | None = None
+    rtt_median_seconds: Seconds | None = None
+
+
+class Admission:
+    """Admits one test at a time. The gate is held by a task on an event loop of its own, beside the server's threads."""
+
+    def __init__(self, config: AgentConfig, clock: Clock | None = None) -> None:
+        """Raises ConfigurationError for the `holidays_file`."""
         self.config = config
         self._clock = clock or system_clock()
-        self._now = now or self._local_now
         self._calendar = calendar_of(config)
-        self.networks = ClassroomNetworks([one.host for one in config.classrooms])
+        self._time = recalled_time(config, self._clock)
+        self._gate = gate_beside_daemon(config, self._clock)
+        self.networks = ClassroomNetworks([classroom.host for classroom in config.classrooms])
         self._lock = threading.Lock()
-        self._trial: Trial | None = None
-        self._begun: deque[float] = deque()
-        self._holding: set[asyncio.Task[None]] = set()
+        self._running: BrowserTest | None = None
+        self._held: Future[None] | None = None
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="page-loop", daemon=True).start()
 
     def holidays_are_known(self) -> bool:
         """False: whether lessons are on today is provisional, only weekends count."""
-        return not self._calendar.has_lessons or self._calendar.covers(self._now().year)
+        return not self._calendar.has_lessons or self._calendar.covers(self._time.now().year)
 
-    def rooms(self) -> tuple[Endpoint, ...]:
+    def classrooms(self) -> tuple[Endpoint, ...]:
         """The classrooms that may be tested."""
         return self.config.classrooms
 
-    def begin(self, room_id: str, client: str, browser: str) -> Trial:
-        """Begin a test of a classroom from a browser. Raises NotNow."""
-        room = next((one for one in self.config.classrooms if one.id == room_id), None)
-        if room is None:
-            raise NotNow("room")
-        self._may_test_at(self._now())
+    def begin(self, classroom_id: str, client: str, browser: str) -> BrowserTest:
+        """Begin a test of a classroom from a browser. Raises NotAdmitted."""
+        classroom = next((room for room in self.config.classrooms if room.id == classroom_id), None)
+        if classroom is None:
+            raise NotAdmitted("room")
         with self._lock:
-            if self._trial is not None and not self._trial.expired():
-                raise NotNow("busy")
-            while self._begun and monotonic() - self._begun[0] > HOUR_SECONDS:
-                self._begun.popleft()
-            if len(self._begun) >= self.config.page.tests_per_hour:
-                raise NotNow("often")
-            left = self._octets_left()
-            if left < self._octets_of(room):
-                raise NotNow("octets")
-            trial = Trial(room, client, browser, left // 2)
-            self._trial = trial
+            if self._running is not None and not self._running.expired():
+                raise NotAdmitted("busy")
+            test = self._running = BrowserTest(classroom, client, browser)
+        admitted: Future[Permit | NoPermit] = Future()
         try:
-            self._wait(self._take_segment(trial))
-            disturbed = self._wait(disturbance(client, room.required_bits_per_second, self.config.limits))
-            if disturbed is not None:
-                raise NotNow("cpu" if disturbed[0] is SkipReason.GATEWAY_CPU else "traffic")
+            self._held = asyncio.run_coroutine_threadsafe(self._hold(test, admitted), self._loop)
+            answer = admitted.result(ADMISSION_SECONDS)
+            if isinstance(answer, NoPermit):
+                raise NotAdmitted(PAGE_REASONS[answer.reason])
         except BaseException:
-            self._end(trial)
+            self._end(test)
             raise
-        self._begun.append(monotonic())
-        trial.touch()
-        return trial
+        return test
 
-    def trial(self, name: str) -> Trial | None:
-        """The test that runs, if it has this name."""
-        running = self._trial
-        if running is None or running.id != name or running.expired():
+    def test(self, test_id: str) -> BrowserTest | None:
+        """The test that runs, if it has this id."""
+        running = self._running
+        if running is None or running.id != test_id or running.expired():
             return None
         running.touch()
         return running
 
-    def finish(self, trial: Trial, down: float | None, up: float | None, rtt: float | None) -> InspectionResult:
-        """Keep what was measured, and what the browser says it counted beside it. The line is free again."""
-        result = self._keep(trial, "the browser carried too little to say a rate", down, up, rtt)
-        self._end(trial)
+    def finish(self, test: BrowserTest, counted: BrowserCount) -> InspectionResult:
+        """Keep what was measured, and what the browser says it counted beside it. The line is free again, and the bytes are booked."""
+        held = self._held
+        result = self._keep(test, "the browser carried too little to say a rate", counted)
+        self._end(test)
+        if held is not None:
+            wait([held], RELEASE_SECONDS)
         return result
-
-    def _keep(self, trial: Trial, lacking: str, *told: float | None) -> InspectionResult:
-        """What the test put on the line is counted, whatever came of it; `lacking` says why it has not both rates."""
-        trial.down.stop()
-        trial.up.stop()
-        record, seconds = trial.record(), monotonic() - trial.began
-        if record.down is None or record.up is None:
-            validity, detail = Validity.NOT_MEASURED, lacking
-        else:
-            validity, detail = soundness(record, self._settings(trial.room), trial.waits())
-        result = InspectionResult(
-            **stamp(self._clock, None, seconds),
-            subject=trial.room.id,
-            school=self.config.school,
-            duration_seconds=seconds,
-            validity=validity,
-            detail=detail,
-            record=InspectionRecord(record, trial.browser, trial.client, self._is_own(trial), *told),
-        )
-        keep(self.config, result, trial.test_bytes())
-        log.info("inspected", extra={"id": result.id, "subject": result.subject, "client": trial.client})
-        return result
-
-    def _settings(self, room: Endpoint) -> Settings:
-        """What decides whether a test of this classroom was sound."""
-        return Settings(
-            room.host,
-            room.port,
-            "browser",
-            "classroom",
-            room.required_bits_per_second,
-            max_cpu_ratio=self.config.limits.max_cpu_ratio,
-        )
 
     def close(self) -> None:
         """End what runs."""
         self.networks.close()
-        running = self._trial
+        running = self._running
         if running is not None:
             self._end(running)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def _may_test_at(self, now: datetime) -> None:
-        if (self._calendar.has_lessons or self.config.timetable.blackout) and (
-            now < EARLIEST_PLAUSIBLE or self._time_is_unknown()
-        ):
-            raise NotNow("clock")
-        day = self._calendar.day(now.date())
-        if day.blackout:
-            raise NotNow("blackout")
-        until = (now + timedelta(seconds=WHOLE_SECONDS / 2)).time()
-        if not self.config.page.in_lessons and any(one.start <= until and now.time() < one.end for one in day.lessons):
-            raise NotNow("lesson")
-
-    def _local_now(self) -> datetime:
-        """By the collector's clock where that is known: an hour off, a test could fall into a lesson."""
-        wall = self._clock.wall()
-        with suppress(SpoolError), open_spool(self.config.state_dir, self.config.spool, role="reader") as spool:
-            known = spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ()
-            wall += offset_seconds(self._clock, of_boot(known, self._clock.boot_id)) or 0.0
-        return datetime.fromtimestamp(wall, self.config.timezone)
-
-    def _time_is_unknown(self) -> bool:
-        """Is the clock behind what was known before, and the collector has not told the time since?"""
-        with suppress(SpoolError), open_spool(self.config.state_dir, self.config.spool, role="reader") as spool:
-            known = spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ()
-            return is_unknown(self._clock, of_boot(known, self._clock.boot_id), recall_floor(spool, self._clock, known))
-        return False
-
-    def _octets_left(self) -> int:
-        """What the day still allows. A spool that cannot be read costs the count, not the test."""
-        with suppress(SpoolError):
-            with open_spool(self.config.state_dir, self.config.spool, role="reader") as spool:
-                spent = spool.test_bytes_of_day(self._now().date())
-            return self.config.limits.daily_test_bytes - sum(spent.values())
-        return self.config.limits.daily_test_bytes
-
-    @staticmethod
-    def _octets_of(room: Endpoint) -> int:
-        return 2 * min(MAX_LOAD_BYTES, int(room.required_bits_per_second * LOAD_SECONDS / 8))
-
-    async def _take_segment(self, trial: Trial) -> None:
-        """Hold the school's segment until the test is over, however it ends; one that its browser left is kept as such."""
-        taken: asyncio.Future[bool] = self._loop.create_future()
-
-        async def hold() -> None:
-            async with alone(self.config.state_dir, PATIENCE_SECONDS) as ours:
-                taken.set_result(ours)
-                if not ours:
-                    return
-                await asyncio.to_thread(trial.wait)
-            if not trial.over.is_set():
-                await asyncio.to_thread(self._keep, trial, "the browser went away")
-                self._end(trial)
-
-        task = asyncio.ensure_future(hold())
-        self._holding.add(task)
-        task.add_done_callback(self._holding.discard)
-        if not await taken:
-            raise NotNow("busy")
-
-    def _is_own(self, trial: Trial) -> bool:
+    async def _hold(self, test: BrowserTest, admitted: "Future[Permit | NoPermit]") -> None:
+        """Hold the gate until the test is over, however it ends; one that its browser left is kept as such."""
         try:
-            known = self._wait(resolve_all(trial.room.host, 2.0))
+            async with self._gate.open(
+                test.classroom,
+                seconds=EXPECTED_SECONDS,
+                needed_bytes=2 * min(MAX_LOAD_BYTES, int(test.classroom.required_bits_per_second * LOAD_SECONDS / 8)),
+                on_behalf_of=browser_rules(self.config.page),
+                peer=test.client,
+            ) as answer:
+                if isinstance(answer, Permit):
+                    test.admit(answer.bytes_left // 2)
+                    admitted.set_result(answer)
+                    await asyncio.to_thread(test.wait)
+                    if not test.over.is_set():
+                        await asyncio.to_thread(self._keep, test, "the browser went away", BrowserCount())
+                        self._end(test)
+                    answer.charge(test.test_bytes())
+                else:
+                    admitted.set_result(answer)
+        except Exception as error:
+            if admitted.done():
+                log.exception("browser test failed")
+            else:
+                admitted.set_exception(error)
+
+    def _keep(self, test: BrowserTest, lacking: str, counted: BrowserCount) -> InspectionResult:
+        """The result, kept whatever came of the test; `lacking` says why it has not both rates."""
+        test.stop()
+        record, seconds = test.record(), monotonic() - test.began
+        if record.down is None or record.up is None:
+            validity, detail = Validity.NOT_MEASURED, lacking
+        else:
+            request = PROBES["throughput"].settings(self.config, test.classroom.id, None)
+            validity, detail = soundness(record, request, test.waits())
+        inspection = InspectionRecord(
+            record,
+            test.browser,
+            test.client,
+            self._is_own_machine(test),
+            counted.down_bits_per_second,
+            counted.up_bits_per_second,
+            counted.rtt_median_seconds,
+        )
+        findings = [Finding(inspection, validity, detail=detail)]
+        runner = Runner(self.config, partial(stamp, self._clock, None))
+        result = single(runner.results(PROBES["browser"], test.classroom.id, findings, seconds), InspectionResult)
+        keep(self.config, result)
+        log.info("inspected", extra={"id": result.id, "subject": result.subject, "client": test.client})
+        return result
+
+    def _is_own_machine(self, test: BrowserTest) -> bool:
+        """Is the browser on the classroom's registered machine?"""
+        try:
+            known = self._wait(resolve_all(test.classroom.host, 2.0))
         except (ProbeFailed, TimeoutError):
             return False
-        client = ipaddress.ip_address(trial.client.removeprefix("::ffff:"))
+        client = ipaddress.ip_address(test.client.removeprefix("::ffff:"))
         return any(ipaddress.ip_address(address.text) == client for address in known)
 
-    def _end(self, trial: Trial) -> None:
-        trial.over.set()
+    def _end(self, test: BrowserTest) -> None:
+        test.over.set()
         with self._lock:
-            if self._trial is trial:
-                self._trial = None
+            if self._running is test:
+                self._running = None
 
     def _wait(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS + 20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(ADMISSION_SECONDS)

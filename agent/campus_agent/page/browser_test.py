@@ -12,9 +12,10 @@ import msgspec
 
 from campus_agent.config.model import Endpoint
 from campus_agent.measure.guards import WAITED_RATIO
-from campus_agent.measure.link.tcp_info import TcpState, look
-from campus_agent.measure.link.waiting import Reading, Waiting, between, read
-from campus_agent.page.rates import Look, direction, filled, latency, rate_while_full
+from campus_agent.measure.link import tcp_info
+from campus_agent.measure.link.tcp_info import TcpInfo
+from campus_agent.measure.link.waiting import ProcessorCounts, Waiting, between, read
+from campus_agent.page.rates import ArrivalCount, direction, filled, latency, rate_while_full
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, line_rate_of, reaches
 from campus_wire.encapsulation import AddressFamily, Encapsulation, mtu_from_mss, wire_bytes_of
 from campus_wire.records import DirectionRecord, LatencyRecord, ThroughputRecord
@@ -23,7 +24,7 @@ LOAD_SECONDS = 5.0
 WARMUP_SECONDS = 1.0
 LEAST_SECONDS = 2.0
 MAX_LOAD_BYTES = 250_000_000
-"""A direction ends early when so many octets arrived, and enough was seen to say a rate: a gigabit is known after two seconds."""
+"""A direction ends early when so many bytes arrived, and enough was seen to say a rate: a gigabit is known after two seconds."""
 PACE = 5
 """At most this many times what is required, either way: more would prove nothing, and cost everybody else in the school."""
 _SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; Python does not name it
@@ -33,34 +34,35 @@ LEAVE_SECONDS = 2.0
 WHOLE_SECONDS = 60.0
 """Longer than any test takes, with its waiting."""
 IDLE_SECONDS = 12.0
-"""So long without a request or an octet: whoever closed the page must not keep the line from others."""
+"""So long without a request or a byte: whoever closed the page must not keep the line from others."""
 USUAL_MTU, LEAST_MTU, MOST_MTU = 1500, 576, 9216
 
 
 @dataclass(slots=True)
-class Load:
-    """One direction: connections join it, a thread looks at them together."""
+class DirectionLoad:
+    """One direction: connections join it, a thread reads the kernel's counters of all of them."""
 
     up: bool
-    most_bytes: int
-    """Never more than this: what the day still allows."""
     pace_bytes_per_second: int
+    most_bytes: int = 0
+    """Never more than this: what the day still allows."""
+    payload_bytes: int = 0
+    """What arrived so far."""
     began: float = 0.0
-    looks: list[Look] = field(default_factory=list)
+    counts: list[ArrivalCount] = field(default_factory=list)
     rtts: list[float] = field(default_factory=list)
     moved: float = 0.0
-    """When octets arrived last."""
-    last: TcpState | None = None
+    """When bytes arrived last."""
+    last: TcpInfo | None = None
     lost_segments: int = 0
     window_limited_seconds: float = 0.0
     waiting: Waiting = field(default_factory=Waiting)
     """How long processors were waited for meanwhile."""
-    _reading: Reading | None = None
+    _reading: ProcessorCounts | None = None
     _watcher: threading.Thread | None = None
-    _octets: int = 0
     _segments: int = 0
-    _connections: dict[socket.socket, TcpState] = field(default_factory=dict)
-    """Each as it was looked at last."""
+    _connections: dict[socket.socket, TcpInfo] = field(default_factory=dict)
+    """The counters of each as they were read last."""
     _carrying: int = 0
     _final: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -68,12 +70,12 @@ class Load:
 
     @contextmanager
     def carried_by(self, connection: socket.socket) -> Iterator[None]:
-        """A connection carries this load meanwhile; what it carried before does not count, and afterwards it is looked at once more."""
-        seen = look(connection)
+        """A connection carries this load meanwhile; what it carried before does not count, and afterwards its counters are read once more."""
+        seen = tcp_info.read(connection)
         with self._changed:
             if not self.began:
                 self.began = monotonic()
-                self.looks.append(Look(self.began, 0, 0))
+                self.counts.append(ArrivalCount(self.began, 0, 0))
                 self._reading = read(self.began)
                 self._watcher = threading.Thread(target=self._watch, name="page-load", daemon=True)
                 self._watcher.start()
@@ -93,14 +95,14 @@ class Load:
         if self._over.is_set():
             return True
         elapsed = monotonic() - self.began if self.began else 0.0
-        enough = elapsed >= LEAST_SECONDS and self.octets() >= MAX_LOAD_BYTES
-        if elapsed >= LOAD_SECONDS or enough or self.octets() >= self.most_bytes:
+        enough = elapsed >= LEAST_SECONDS and self.payload_bytes >= MAX_LOAD_BYTES
+        if elapsed >= LOAD_SECONDS or enough or self.payload_bytes >= self.most_bytes:
             self._over.set()
         return self._over.is_set()
 
     def ahead_seconds(self) -> float:
-        """How long must whoever reads wait, so that no more arrives than the pace?"""
-        return min(0.1, max(0.0, self.octets() / self.pace_bytes_per_second - (monotonic() - self.began)))
+        """How long must the reader wait, so that no more arrives than the pace?"""
+        return min(0.1, max(0.0, self.payload_bytes / self.pace_bytes_per_second - (monotonic() - self.began)))
 
     def stop(self) -> None:
         """No more of it: those that carry it have a moment to leave, then its figures do not change any more."""
@@ -111,10 +113,6 @@ class Load:
         if self._watcher is not None:
             self._watcher.join(LEAVE_SECONDS)
 
-    def octets(self) -> int:
-        """Payload that arrived so far."""
-        return self._octets
-
     def _watch(self) -> None:
         while not self.expired():
             self._over.wait(LOOK_SECONDS)
@@ -122,50 +120,60 @@ class Load:
                 for connection in list(self._connections):
                     self._look_at(connection)
                 at = monotonic()
-                if self._octets > self.looks[-1].octets:
+                if self.payload_bytes > self.counts[-1].bytes_in_order:
                     self.moved = at
-                self.looks.append(Look(at, self._octets, self._segments))
+                self.counts.append(ArrivalCount(at, self.payload_bytes, self._segments))
         if self._reading is not None:
             self.waiting = between(self._reading, read(monotonic()))
 
     def _look_at(self, connection: socket.socket) -> None:
-        before, now = self._connections.get(connection), look(connection)
+        before, now = self._connections.get(connection), tcp_info.read(connection)
         if before is None or now is None or self._final:
             return
         if self.up:
-            self._octets += now.received_bytes - before.received_bytes
-            self._segments += now.received_segments - before.received_segments
-            self.lost_segments += now.disordered_segments - before.disordered_segments
+            self.payload_bytes += now.bytes_received - before.bytes_received
+            self._segments += now.data_segs_in - before.data_segs_in
+            self.lost_segments += now.rcv_ooopack - before.rcv_ooopack
         else:
-            self._octets += now.acked_bytes - before.acked_bytes
-            self._segments += now.delivered_segments - before.delivered_segments
-            self.lost_segments += now.retransmitted_segments - before.retransmitted_segments
-        self.window_limited_seconds += now.window_limited_seconds - before.window_limited_seconds
+            self.payload_bytes += now.bytes_acked - before.bytes_acked
+            self._segments += now.delivered - before.delivered
+            self.lost_segments += now.total_retrans - before.total_retrans
+        self.window_limited_seconds += now.rwnd_limited_seconds - before.rwnd_limited_seconds
         self._connections[connection] = self.last = now
         self.rtts.append(now.rtt_seconds)
 
 
-class Trial:
+class BrowserTest:
     """From /begin to /finish."""
 
-    def __init__(self, room: Endpoint, client: str, browser: str, most_bytes: int) -> None:
-        """Of a classroom, by somebody's browser, with at most so many octets in each direction."""
+    def __init__(self, classroom: Endpoint, client: str, browser: str) -> None:
+        """It waits to be admitted."""
         self.id = secrets.token_urlsafe(16)
-        self.room, self.client, self.browser = room, client, browser
+        self.classroom, self.client, self.browser = classroom, client, browser
         self.began = monotonic()
         self.pings: list[float] = []
         self.asked = 0
-        pace = min(2**31 - 1, room.required_bits_per_second * PACE // 8)
-        self.down, self.up = Load(False, most_bytes, pace), Load(True, most_bytes, pace)
+        pace = min(2**31 - 1, classroom.required_bits_per_second * PACE // 8)
+        self.down, self.up = DirectionLoad(False, pace), DirectionLoad(True, pace)
         self.over = threading.Event()
         self._touched: float | None = None
 
     def ping(self, connection: socket.socket) -> None:
-        """A small request on an idle line; the kernel's round trip of the one before it is told."""
+        """A small request on an idle line: note the kernel's round trip of the request before it."""
         self.asked += 1
-        seen = look(connection)
+        seen = tcp_info.read(connection)
         if seen is not None and seen.rtt_seconds > 0 and len(self.pings) < 200:
             self.pings.append(seen.rtt_seconds)
+
+    def admit(self, most_bytes: int) -> None:
+        """It may begin, with at most so many bytes in each direction."""
+        self.down.most_bytes = self.up.most_bytes = most_bytes
+        self.touch()
+
+    def stop(self) -> None:
+        """No more load; the figures do not change any more."""
+        self.down.stop()
+        self.up.stop()
 
     def touch(self) -> None:
         """Its browser is there."""
@@ -187,7 +195,7 @@ class Trial:
     def test_bytes(self) -> int:
         """What it put on the line, both directions, headers too; a load too short for a rate counts as well."""
         path = self._path()
-        return sum(wire_bytes_of(load.octets(), path) for load in (self.down, self.up))
+        return sum(wire_bytes_of(load.payload_bytes, path) for load in (self.down, self.up))
 
     def record(self) -> ThroughputRecord:
         """What the gateway measured."""
@@ -196,7 +204,7 @@ class Trial:
             segment="classroom",
             engine="browser",
             engine_version="1",
-            required_bits_per_second=self.room.required_bits_per_second,
+            required_bits_per_second=self.classroom.required_bits_per_second,
             encapsulation=path,
             down=self._direction(self.down, path),
             up=self._direction(self.up, path),
@@ -214,27 +222,29 @@ class Trial:
         with suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, self.down.pace_bytes_per_second)
 
-    def _direction(self, load: Load, path: Encapsulation) -> DirectionRecord | None:
-        found = direction(load.looks, WARMUP_SECONDS, wire_bytes_of(load.octets(), path))
-        if found is None:
+    def _direction(self, load: DirectionLoad, path: Encapsulation) -> DirectionRecord | None:
+        record = direction(load.counts, WARMUP_SECONDS, wire_bytes_of(load.payload_bytes, path))
+        if record is None:
             return None
         waited = load.waiting.ratio
-        found = msgspec.structs.replace(found, cpu_waited_ratio=waited)
+        record = msgspec.structs.replace(record, cpu_waited_ratio=waited)
         if waited is not None and waited > WAITED_RATIO:
-            rate = rate_while_full(load.looks, WARMUP_SECONDS, path)
-            found = msgspec.structs.replace(found, line_rate_bits_per_second=rate)
-        limit = self._limit(load, found, path)
-        return found if limit is None else msgspec.structs.replace(found, lower_bound=True, limited_by=limit)
+            rate = rate_while_full(load.counts, WARMUP_SECONDS, path)
+            record = msgspec.structs.replace(record, line_rate_bits_per_second=rate)
+        limit = self._limit(load, record, path)
+        return record if limit is None else msgspec.structs.replace(record, lower_bound=True, limited_by=limit)
 
-    def _limit(self, load: Load, found: DirectionRecord, path: Encapsulation) -> str | None:
+    def _limit(self, load: DirectionLoad, record: DirectionRecord, path: Encapsulation) -> str | None:
         """What held this rate back, so that the line carries at least this; None: it was the line."""
-        if found.goodput_bits_per_second >= 0.9 * load.pace_bytes_per_second * 8:
+        if record.goodput_bits_per_second >= 0.9 * load.pace_bytes_per_second * 8:
             return "our own pace"
-        waited = (found.cpu_waited_ratio or 0.0) > WAITED_RATIO and found.line_rate_bits_per_second is None
-        if waited and reaches(line_rate_of(found, path), self.room.required_bits_per_second, DEFAULT_TOLERANCE_RATIO):
+        waited = (record.cpu_waited_ratio or 0.0) > WAITED_RATIO and record.line_rate_bits_per_second is None
+        if waited and reaches(
+            line_rate_of(record, path), self.classroom.required_bits_per_second, DEFAULT_TOLERANCE_RATIO
+        ):
             return "a busy gateway"
-        held_back = load.window_limited_seconds / (load.looks[-1].at_seconds - load.began)
-        lost = load.lost_segments / max(1, load.looks[-1].segments)
+        held_back = load.window_limited_seconds / (load.counts[-1].at_seconds - load.began)
+        lost = load.lost_segments / max(1, load.counts[-1].segments)
         # what a browser sends tells nothing of its round trips here: there only a loss shows that the line was full
         full = filled(lost, held_back, self.pings, [] if load.up else load.rtts)
         return None if full else "the browser's machine"
@@ -245,7 +255,7 @@ class Trial:
         seen = self.down.last or self.up.last
         if seen is None:
             return Encapsulation(address_family=family)
-        mtu = mtu_from_mss(seen.mss_bytes, family, seen.timestamps)
+        mtu = mtu_from_mss(seen.snd_mss, family, seen.timestamps)
         return Encapsulation(mtu if LEAST_MTU <= mtu <= MOST_MTU else USUAL_MTU, family, seen.timestamps)
 
     def _working(self) -> LatencyRecord | None:

@@ -18,14 +18,13 @@ ROUTED_PREFIX = {4: 24, 6: 64}
 
 
 class ClassroomNetworks:
-    """The networks of some hosts. Names are looked up beside, now and then: a name server that is dead holds nobody up."""
+    """The networks of some hosts. Names are looked up in a thread, now and then: a name server that does not answer delays nobody."""
 
     def __init__(self, hosts: Sequence[str]) -> None:
         """Addresses count at once, names as soon as they are known."""
-        literal = [one for one in hosts if _address(one) is not None]
-        self._names = [one for one in hosts if one not in literal]
-        self._literal = [address for one in literal if (address := _address(one)) is not None]
-        self._found = networks_of(self._literal, links())
+        self._literal = [address for host in hosts if (address := _address(host)) is not None]
+        self._names = [host for host in hosts if _address(host) is None]
+        self._networks = networks_of(self._literal, links())
         self._closed = threading.Event()
         threading.Thread(target=self._refresh, name="networks", daemon=True).start()
 
@@ -34,10 +33,10 @@ class ClassroomNetworks:
         address = _address(text)
         if address is None:
             return False
-        return address.is_loopback or any(address in network for network in self._found)
+        return address.is_loopback or any(address in network for network in self._networks)
 
     def close(self) -> None:
-        """Look nothing up any more."""
+        """End the look-ups."""
         self._closed.set()
 
     def _refresh(self) -> None:
@@ -47,33 +46,33 @@ class ClassroomNetworks:
                 with suppress(OSError, UnicodeError):
                     rows = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
                     addresses += [address for row in rows if (address := _address(str(row[4][0]))) is not None]
-            self._found = networks_of(addresses, links())
+            self._networks = networks_of(addresses, links())
             if self._closed.wait(REFRESH_SECONDS):
                 return
 
 
-def networks_of(addresses: Sequence[Address], own: Sequence[Network]) -> frozenset[Network]:
-    """The gateway's link that an address is on; its own surroundings where it is behind a router. Pure."""
-    found: set[Network] = set()
+def networks_of(addresses: Sequence[Address], links: Sequence[Network]) -> frozenset[Network]:
+    """The narrowest of the gateway's links that each address is on; for one behind a router, the network around it. Pure."""
+    networks: set[Network] = set()
     for address in addresses:
-        on = [link for link in own if address in link]
+        on = [link for link in links if address in link]
         around = ipaddress.ip_network((address, ROUTED_PREFIX[address.version]), strict=False)
-        found.add(max(on, key=lambda link: link.prefixlen) if on else around)
-    return frozenset(found)
+        networks.add(max(on, key=lambda link: link.prefixlen) if on else around)
+    return frozenset(networks)
 
 
 def links() -> list[Network]:
     """The networks of this machine's interfaces."""
-    found: list[Network] = []
+    networks: list[Network] = []
     for addresses in psutil.net_if_addrs().values():
-        for one in addresses:
-            if one.family in (socket.AF_INET, socket.AF_INET6) and one.netmask:
+        for address in addresses:
+            if address.family in (socket.AF_INET, socket.AF_INET6) and address.netmask:
                 with suppress(ValueError):
-                    prefix = bin(int(ipaddress.ip_address(one.netmask))).count("1")
-                    link = ipaddress.ip_network((one.address.partition("%")[0], prefix), strict=False)
+                    prefix = bin(int(ipaddress.ip_address(address.netmask))).count("1")
+                    link = ipaddress.ip_network((address.address.partition("%")[0], prefix), strict=False)
                     if prefix >= SMALLEST_PREFIX[link.version]:
-                        found.append(link)
-    return found
+                        networks.append(link)
+    return networks
 
 
 def _address(text: str) -> Address | None:

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from campus_agent.config.model import AgentConfig
-from campus_agent.page.admission import House
+from campus_agent.page.admission import Admission
 from campus_agent.page.server import PageServer
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,8 @@ _PR_SET_PDEATHSIG = 1
 def serve(config: AgentConfig) -> None:
     """Until SIGTERM or SIGINT. Raises OSError when it cannot listen."""
     _end_with_parent()
-    house = House(config)
-    server = PageServer(house, config.page.listen, config.page.port)
+    admission = Admission(config)
+    server = PageServer(admission, config.page.listen, config.page.port)
     host, port = server.server_address[:2]
     log.info("classroom page", extra={"listen": str(host), "port": port, "classrooms": len(config.classrooms)})
 
@@ -34,7 +34,7 @@ def serve(config: AgentConfig) -> None:
         server.serve_forever(poll_interval=0.5)
     finally:
         server.server_close()
-        house.close()
+        admission.close()
 
 
 def _end_with_parent() -> None:

@@ -1,21 +1,21 @@
-"""From looks at a connection to a rate, to whether the line was full, and from round trips to a latency record. Pure."""
+"""From counts of what arrived to a rate, to whether the line was full, and from round trips to a latency record. Pure."""
 
 import itertools
 from collections.abc import Sequence
-from statistics import median, quantiles
+from statistics import quantiles
 from typing import NamedTuple
 
-from campus_agent.measure.link.rtt import latency_record
+from campus_agent.measure.link.rtt import latency_record, median
 from campus_agent.measure.link.steady import steady_rate
 from campus_wire.encapsulation import Encapsulation
 from campus_wire.records import DirectionRecord, Interval, LatencyRecord
 
 
-class Look(NamedTuple):
-    """What had arrived at a moment of a monotonic clock: octets in order, and segments in whatever order."""
+class ArrivalCount(NamedTuple):
+    """What had arrived at a moment of a monotonic clock: bytes in order, and segments in whatever order."""
 
     at_seconds: float
-    octets: int
+    bytes_in_order: int
     segments: int
 
 
@@ -31,22 +31,22 @@ DELAYED_ACK_SECONDS = 0.05
 """Whoever reads slowly answers late (up to 40 ms on Linux): then only more than this is a queue."""
 
 
-def direction(looks: Sequence[Look], warmup_seconds: float, octets_on_wire: int) -> DirectionRecord | None:
+def direction(counts: Sequence[ArrivalCount], warmup_seconds: float, bytes_on_wire: int) -> DirectionRecord | None:
     """The goodput that the line kept up for a second; None where too little was seen to say.
 
-    The warm-up counts from the first octet; looks in which nothing more arrived are left out. As in RFC 9097, the rate is that of good
+    The warm-up counts from the first byte; counts in which nothing more arrived are left out. As in RFC 9097, the rate is that of good
     sub-intervals of a second, because a browser pauses and the line is not to blame; of all of them the upper quartile, not the highest, because a
-    busy gateway looks at the clock late.
+    busy gateway reads the clock late.
     """
-    window = _after_warmup(looks, warmup_seconds)
+    window = _after_warmup(counts, warmup_seconds)
     if len(window) < 3 or window[-1].at_seconds - window[0].at_seconds < LEAST_WINDOW_SECONDS:
         return None
-    began = looks[0].at_seconds
+    began = counts[0].at_seconds
     arrived = _arrived(window)
     first, last = arrived[0], arrived[-1]
     return DirectionRecord(
         goodput_bits_per_second=_kept_up(arrived),
-        bytes=octets_on_wire,
+        bytes=bytes_on_wire,
         duration_seconds=last[0] - first[0],
         warmup_seconds=first[0] - began,
         intervals=[
@@ -56,23 +56,23 @@ def direction(looks: Sequence[Look], warmup_seconds: float, octets_on_wire: int)
     )
 
 
-def rate_while_full(looks: Sequence[Look], warmup_seconds: float, path: Encapsulation) -> float | None:
+def rate_while_full(counts: Sequence[ArrivalCount], warmup_seconds: float, path: Encapsulation) -> float | None:
     """The line rate, in bits per second, of those moments in which the line was full; None: there is no telling which.
 
     For a load during which the gateway waited for a processor now and then (see `campus_agent.measure.link.steady`).
     """
-    window = _after_warmup(looks, warmup_seconds)
+    window = _after_warmup(counts, warmup_seconds)
     segments = window[-1].segments - window[0].segments if window else 0
     if not segments:
         return None
     length = SLOT_SEGMENTS * (window[-1].at_seconds - window[0].at_seconds) / segments
     slots, lengths, begin = [], [], window[0]
-    for look in window[1:]:
-        seconds = look.at_seconds - begin.at_seconds
+    for count in window[1:]:
+        seconds = count.at_seconds - begin.at_seconds
         if seconds >= length:
-            slots.append((look.segments - begin.segments) * path.wire_bytes * 8 / seconds)
+            slots.append((count.segments - begin.segments) * path.wire_bytes * 8 / seconds)
             lengths.append(seconds)
-            begin = look
+            begin = count
     return steady_rate(slots, path.wire_bytes * 8 / min(lengths)) if slots else None
 
 
@@ -82,25 +82,26 @@ def filled(lost_ratio: float, window_limited_ratio: float, idle_rtts: Sequence[f
     Where neither is seen, the machine at the other end could not do more: a line is not blamed without proof. Where that machine's window held us
     back most of the time, it is the limit whatever was lost now and then, unless the queue holds more than the window.
     """
-    grown = median(rtts) - min(idle_rtts) if idle_rtts and rtts else 0.0
+    usual = median(rtts)
+    grown = usual - min(idle_rtts) if idle_rtts and usual is not None else 0.0
     if window_limited_ratio > 0.5:
         return grown > DELAYED_ACK_SECONDS
     return lost_ratio > STRAY_LOSS_RATIO or grown > QUEUE_SECONDS
 
 
-def _after_warmup(looks: Sequence[Look], warmup_seconds: float) -> list[Look]:
-    """Those looks after the warm-up in which more had arrived."""
-    moving = [after for before, after in itertools.pairwise(looks) if after.octets > before.octets]
-    return [look for look in moving if look.at_seconds - looks[0].at_seconds >= warmup_seconds]
+def _after_warmup(counts: Sequence[ArrivalCount], warmup_seconds: float) -> list[ArrivalCount]:
+    """Those counts after the warm-up in which more had arrived."""
+    moving = [after for before, after in itertools.pairwise(counts) if after.bytes_in_order > before.bytes_in_order]
+    return [count for count in moving if count.at_seconds - counts[0].at_seconds >= warmup_seconds]
 
 
-def _arrived(window: Sequence[Look]) -> list[tuple[float, float]]:
-    """(seconds, octets) by the segments that arrived: octets in order wait uncounted behind each gap, up to megabytes of them.
+def _arrived(window: Sequence[ArrivalCount]) -> list[tuple[float, float]]:
+    """(seconds, bytes) by the segments that arrived: bytes in order wait uncounted behind each gap, up to megabytes of them.
 
     A segment's payload is what it is when nothing waits, which is the most that is ever seen; what came twice makes it less, and so is not counted.
     """
-    payload = max((one.octets / one.segments for one in window if one.segments), default=0.0)
-    return [(one.at_seconds, one.segments * payload) for one in window]
+    payload = max((count.bytes_in_order / count.segments for count in window if count.segments), default=0.0)
+    return [(count.at_seconds, count.segments * payload) for count in window]
 
 
 def _kept_up(arrived: Sequence[tuple[float, float]]) -> float:

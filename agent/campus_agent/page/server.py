@@ -24,14 +24,14 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from campus_agent.measure.burst.server import has_ipv6
-from campus_agent.page.admission import PATIENCE_SECONDS, WHY, House, NotNow
-from campus_agent.page.browser_test import LOAD_SECONDS, WHOLE_SECONDS, Trial
+from campus_agent.page.admission import ADMISSION_SECONDS, WHY, Admission, BrowserCount, NotAdmitted
+from campus_agent.page.browser_test import LOAD_SECONDS, WHOLE_SECONDS, BrowserTest
 from campus_agent.page.view import classroom_page, codes_page
 from campus_base.language import Language
 from campus_wire.bandwidth import line_rate_of, verdict_of_record
 from campus_wire.digits import ascii_integer
 from campus_wire.failures import Validity
-from campus_wire.records import InspectionResult, Rate, Seconds, ThroughputRecord
+from campus_wire.records import InspectionResult, ThroughputRecord
 
 log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 24
@@ -39,13 +39,13 @@ MAX_CONNECTIONS_OF_ADDRESS = 8
 """A browser opens six; one machine must not take the page from all others."""
 IDLE_SECONDS = 15.0
 REQUEST_SECONDS = 15.0
-"""From the end of one answer to the end of the next request, however often its octets drip."""
+"""From the end of one answer to the end of the next request, however slowly its bytes come."""
 MAX_BODY_BYTES = 4096
 MAX_UPLOAD_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 1 << 20
-WRITE_PATIENCE_SECONDS = 0.1
+WRITE_WAIT_SECONDS = 0.1
 DEADLINE_CHECK_SECONDS = 0.5
-BEGIN_SECONDS = PATIENCE_SECONDS + 25.0
+BEGIN_SECONDS = ADMISSION_SECONDS + 5.0
 """A test may have to wait for the line; `begin` itself gives up before."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -59,13 +59,8 @@ POLICY = (
 )
 
 
-class _Told(msgspec.Struct):
-    """What a browser says at the end."""
-
+class _Finish(BrowserCount, frozen=True, kw_only=True):
     trial: str
-    down_bits_per_second: Rate | None = None
-    up_bits_per_second: Rate | None = None
-    rtt_median_seconds: Seconds | None = None
 
 
 class _Begin(msgspec.Struct):
@@ -78,13 +73,13 @@ class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 32
 
-    def __init__(self, house: House, listen: str, port: int) -> None:
+    def __init__(self, admission: Admission, listen: str, port: int) -> None:
         """Listens at once. Raises OSError."""
-        self.house = house
+        self.admission = admission
         if listen == "::" and not has_ipv6():
             listen = "0.0.0.0"  # noqa: S104
         self.address_family = socket.AF_INET6 if ":" in listen else socket.AF_INET
-        self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._free_places = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self.noise = _noise()
         self._guard = threading.Lock()
         self._of_address: Counter[str] = Counter()
@@ -123,7 +118,7 @@ class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     def _enter(self, address: str) -> bool:
         with self._guard:
-            if self._of_address[address] >= MAX_CONNECTIONS_OF_ADDRESS or not self._room.acquire(blocking=False):
+            if self._of_address[address] >= MAX_CONNECTIONS_OF_ADDRESS or not self._free_places.acquire(blocking=False):
                 return False
             self._of_address[address] += 1
             return True
@@ -134,24 +129,24 @@ class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
             self._of_address[address] -= 1
             if not self._of_address[address]:
                 del self._of_address[address]
-        self._room.release()
+        self._free_places.release()
 
     def _end_late(self) -> None:
-        """A time-out for each read is no bound: a client that sends an octet now and then would keep its place for ever."""
+        """A time-out for each read is no bound: a client that sends a byte now and then would keep its place for ever."""
         while not self._closed.wait(DEADLINE_CHECK_SECONDS):
             now = monotonic()
             with self._guard:
-                for request in [one for one, until in self._deadlines.items() if until < now]:
+                for request in [request for request, until in self._deadlines.items() if until < now]:
                     del self._deadlines[request]
                     _hang_up(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that went away is no fault of ours."""
+        """A browser that went away is not worth an error."""
         log.debug("page request ended", exc_info=True)
 
 
 def _noise() -> int:
-    """A file in memory full of octets that nothing can compress."""
+    """A file in memory full of bytes that nothing can compress."""
     handle = os.memfd_create("campus-page")
     os.ftruncate(handle, CHUNK_BYTES)
     with mmap.mmap(handle, CHUNK_BYTES) as memory:
@@ -176,7 +171,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     }
 
     def handle_one_request(self) -> None:
-        """Under one deadline from its first octet to its answer."""
+        """Under one deadline from its first byte to its answer."""
         self.server.allow(self.connection, REQUEST_SECONDS)
         super().handle_one_request()
 
@@ -197,18 +192,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             parts = urlsplit(self.path)
             self.query = {key: values[0] for key, values in parse_qs(parts.query, max_num_fields=20).items()}
         except ValueError:
-            self._say(HTTPStatus.BAD_REQUEST, {"why": "no address of a page"}, close=True)
+            self._answer(HTTPStatus.BAD_REQUEST, {"why": "no address of a page"}, close=True)
             return
         name = self.ROUTES.get((self.command, parts.path))
-        if not self.server.house.networks.contain(self.client_address[0]):
-            self._say(
+        if not self.server.admission.networks.contain(self.client_address[0]):
+            self._answer(
                 HTTPStatus.FORBIDDEN, {"why": "仅限校园网内访问 / only from the school's own network"}, close=True
             )
         elif not self._names_us() or (self.command == "POST" and self.headers.get("X-CampusMeter") != "1"):
             why = "请用网关的 IP 地址打开本页 / open this page by the gateway's address"
-            self._say(HTTPStatus.FORBIDDEN, {"why": why}, close=True)
+            self._answer(HTTPStatus.FORBIDDEN, {"why": why}, close=True)
         elif name is None:
-            self._say(HTTPStatus.NOT_FOUND, {"why": "not here"}, close=True)
+            self._answer(HTTPStatus.NOT_FOUND, {"why": "not here"}, close=True)
         else:
             getattr(self, name)()
 
@@ -221,8 +216,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         with suppress(ValueError):
             ipaddress.ip_address(host)
             return True
-        own = socket.gethostname().lower()
-        return host in ("localhost", "gateway", own, own.partition(".")[0])
+        name = socket.gethostname().lower()
+        return host in ("localhost", "gateway", name, name.partition(".")[0])
 
     def _language(self) -> Language:
         asked = self.query.get("lang") or self.headers.get("Accept-Language", "")[:2].lower()
@@ -230,7 +225,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _page(self) -> None:
         nonce = os.urandom(16).hex()
-        page = classroom_page(self.server.house.rooms(), self.query.get("room", ""), self._language(), nonce)
+        page = classroom_page(self.server.admission.classrooms(), self.query.get("room", ""), self._language(), nonce)
         self._send(
             HTTPStatus.OK,
             page.encode(),
@@ -240,8 +235,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _codes(self) -> None:
         host = urlsplit(f"//{self.headers.get('Host', '')}").netloc
-        house = self.server.house
-        page = codes_page(house.rooms(), f"http://{host}", self._language(), house.holidays_are_known())
+        admission = self.server.admission
+        page = codes_page(admission.classrooms(), f"http://{host}", self._language(), admission.holidays_are_known())
         self._send(
             HTTPStatus.OK,
             page.encode(),
@@ -254,25 +249,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if body is None:
             return
         self.server.allow(self.connection, BEGIN_SECONDS)
-        browser = "".join(one for one in self.headers.get("User-Agent", "") if one.isprintable())[:300]
+        browser = "".join(letter for letter in self.headers.get("User-Agent", "") if letter.isprintable())[:300]
         try:
-            trial = self.server.house.begin(body.room, _plain(self.client_address[0]), browser)
-        except NotNow as why:
-            words = WHY[why.reason]
-            self._say(HTTPStatus.CONFLICT, {"reason": why.reason, "why": words.in_(self._language())})
+            test = self.server.admission.begin(body.room, _plain(self.client_address[0]), browser)
+        except NotAdmitted as refused:
+            why = WHY[refused.reason].in_(self._language())
+            self._answer(HTTPStatus.CONFLICT, {"reason": refused.reason, "why": why})
             return
-        self._say(HTTPStatus.OK, {"trial": trial.id, "load_seconds": LOAD_SECONDS})
+        self._answer(HTTPStatus.OK, {"trial": test.id, "load_seconds": LOAD_SECONDS})
 
     def _ping(self) -> None:
-        trial = self._trial()
-        if trial is not None:
-            trial.ping(self.connection)
+        test = self._test()
+        if test is not None:
+            test.ping(self.connection)
             self._send(HTTPStatus.NO_CONTENT, b"", "text/plain")
 
     def _down(self) -> None:
-        """Octets from memory to the socket by the kernel alone, until the time is over."""
-        trial = self._trial()
-        if trial is None:
+        """Send bytes from memory to the socket by the kernel alone, until the time is over."""
+        test = self._test()
+        if test is None:
             return
         self.close_connection = True
         self.server.allow(self.connection, WHOLE_SECONDS)
@@ -280,85 +275,83 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for name, value in (HEADERS | {"Content-Type": "application/octet-stream", "Connection": "close"}).items():
             self.send_header(name, value)
         self.end_headers()
-        load = trial.down
-        trial.pace(self.connection)
+        load = test.down
+        test.pace(self.connection)
         self.connection.setblocking(False)  # a browser that does not read must not hold a thread
-        room, offset = select.poll(), 0
-        room.register(self.connection, select.POLLOUT)
+        writable, offset = select.poll(), 0
+        writable.register(self.connection, select.POLLOUT)
         with suppress(OSError), load.carried_by(self.connection):
             while not load.expired():
                 try:
                     sent = os.sendfile(self.connection.fileno(), self.server.noise, offset, CHUNK_BYTES - offset)
                     offset = (offset + sent) % CHUNK_BYTES
                 except BlockingIOError:
-                    room.poll(WRITE_PATIENCE_SECONDS * 1000)
+                    writable.poll(WRITE_WAIT_SECONDS * 1000)
         _hang_up(self.connection)
 
     def _up(self) -> None:
-        """Octets from the browser, read and thrown away; the kernel counts them."""
-        trial = self._trial()
-        if trial is None:
+        """Read and discard the bytes of the browser; the kernel counts them."""
+        test = self._test()
+        if test is None:
             return
         length = ascii_integer(self.headers.get("Content-Length", ""), MAX_UPLOAD_BYTES)
         if length is None:
-            self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"why": "too large"}, close=True)
+            self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"why": "too large"}, close=True)
             return
         self.server.allow(self.connection, WHOLE_SECONDS)
-        load, left = trial.up, length
-        room = memoryview(bytearray(256 * 1024))
+        load, left = test.up, length
+        buffer = memoryview(bytearray(256 * 1024))
         with load.carried_by(self.connection):
             while left and not load.expired():
-                count = self.rfile.readinto1(room[: min(left, len(room))])
+                count = self.rfile.readinto1(buffer[: min(left, len(buffer))])
                 if not count:
                     break
                 left -= count
-                if (ahead := load.ahead_seconds()) > 0:  # unread octets hold the browser back
+                if (ahead := load.ahead_seconds()) > 0:  # unread bytes hold the browser back
                     sleep(ahead)
         if left:
             self.close_connection = True
             _hang_up(self.connection)
             return
-        self._say(HTTPStatus.OK, {"over": load.expired()})
+        self._answer(HTTPStatus.OK, {"over": load.expired()})
 
     def _finish(self) -> None:
-        told = self._body(_Told)
-        if told is None:
+        counted = self._body(_Finish)
+        if counted is None:
             return
         self.server.allow(self.connection, BEGIN_SECONDS)
-        trial = self.server.house.trial(told.trial)
-        if trial is None:
-            self._say(HTTPStatus.GONE, {"why": "this test is over"})
+        test = self.server.admission.test(counted.trial)
+        if test is None:
+            self._answer(HTTPStatus.GONE, {"why": "this test is over"})
             return
-        result = self.server.house.finish(
-            trial, told.down_bits_per_second, told.up_bits_per_second, told.rtt_median_seconds
-        )
-        self._say(HTTPStatus.OK, shown(result))
+        self._answer(HTTPStatus.OK, shown(self.server.admission.finish(test, counted)))
 
-    def _trial(self) -> Trial | None:
-        found = self.server.house.trial(self.query.get("trial", ""))
-        if found is None:
-            self._say(HTTPStatus.GONE, {"why": "this test is over"}, close=True)
+    def _test(self) -> BrowserTest | None:
+        """The test that a request belongs to; None when there is none, and the browser was answered so."""
+        test = self.server.admission.test(self.query.get("trial", ""))
+        if test is None:
+            self._answer(HTTPStatus.GONE, {"why": "this test is over"}, close=True)
             return None
-        if found.client != _plain(self.client_address[0]):
-            self._say(HTTPStatus.FORBIDDEN, {"why": "another machine's test"}, close=True)
+        if test.client != _plain(self.client_address[0]):
+            self._answer(HTTPStatus.FORBIDDEN, {"why": "another machine's test"}, close=True)
             return None
-        return found
+        return test
 
     def _body(self, kind: type[Any]) -> Any:
         length = ascii_integer(self.headers.get("Content-Length", ""), MAX_BODY_BYTES)
         if length is None:
-            self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"why": "too large"}, close=True)
+            self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"why": "too large"}, close=True)
             return None
         try:
             return msgspec.json.decode(self.rfile.read(length), type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            self._say(HTTPStatus.BAD_REQUEST, {"why": str(error)[:200]}, close=True)
+            self._answer(HTTPStatus.BAD_REQUEST, {"why": str(error)[:200]}, close=True)
             return None
 
-    def _say(self, status: HTTPStatus, said: dict[str, Any], close: bool = False) -> None:
+    def _answer(self, status: HTTPStatus, content: dict[str, Any], close: bool = False) -> None:
         if close:
             self.close_connection = True
-        self._send(status, json.dumps(said, ensure_ascii=False).encode(), "application/json")
+        self._send(status, json.dumps(content, ensure_ascii=False).encode(), "application/json")
 
     def _send(self, status: HTTPStatus, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -378,8 +371,8 @@ def shown(result: InspectionResult) -> dict[str, Any]:
         return {"verdict": "insufficient"}
 
     def rate(name: str) -> float | None:
-        one = getattr(record, name)
-        return None if one is None else line_rate_of(one, record.encapsulation)
+        direction = getattr(record, name)
+        return None if direction is None else line_rate_of(direction, record.encapsulation)
 
     verdict = verdict_of_record(record) if result.validity is Validity.OK else "insufficient"
     return {
@@ -398,8 +391,8 @@ def shown(result: InspectionResult) -> dict[str, Any]:
 
 
 def _median(record: ThroughputRecord, name: str) -> float | None:
-    one = getattr(record, name)
-    return None if one is None else one.rtt_median_seconds
+    latency = getattr(record, name)
+    return None if latency is None else latency.rtt_median_seconds
 
 
 def _plain(address: str) -> str:

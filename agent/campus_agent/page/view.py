@@ -51,12 +51,12 @@ WORDS: dict[str, Text] = {
 }  # fmt: skip
 
 
-def classroom_page(rooms: Sequence[Endpoint], room: str, language: Language, nonce: str) -> str:
+def classroom_page(rooms: Sequence[Endpoint], chosen: str, language: Language, nonce: str) -> str:
     """The test, for a classroom that was chosen, or with a choice."""
-    known = [{"id": one.id, "name": one.name, "required": one.required_bits_per_second} for one in rooms]
+    known = [{"id": room.id, "name": room.name, "required": room.required_bits_per_second} for room in rooms]
     data = {
         "rooms": known,
-        "room": room if any(one.id == room for one in rooms) else "",
+        "room": chosen if any(room.id == chosen for room in rooms) else "",
         "words": {
             key: text.in_(language) if key != "target" else text.in_(language, rate="{rate}")
             for key, text in WORDS.items()
@@ -81,11 +81,11 @@ def codes_page(rooms: Sequence[Endpoint], url: str, language: Language, holidays
     import segno
 
     cards = []
-    for one in rooms:
-        address = f"{url}/?room={one.id}"
+    for room in rooms:
+        address = f"{url}/?room={room.id}"
         code = segno.make(address, error="m", micro=False).svg_inline(scale=5, border=2)
         cards.append(
-            f"<section><h2>{escape(one.name)}</h2>{code}<p>{escape(WORDS['scan'].in_(language))}</p><p><code>{escape(address)}</code></p></section>"
+            f"<section><h2>{escape(room.name)}</h2>{code}<p>{escape(WORDS['scan'].in_(language))}</p><p><code>{escape(address)}</code></p></section>"
         )
     return _template("codes.html").substitute(
         lang="zh-CN" if language == "zh" else "en",

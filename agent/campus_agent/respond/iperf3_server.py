@@ -1,8 +1,8 @@
 """A stock-compatible iperf3 server by libiperf, one test at a time, in a process of its own that its parent replaces.
 
 `python -m campus_agent.respond.iperf3_server PORT LISTEN PARENT_PID`. libiperf has no bound on a test's length before 3.20, so a
-watchdog ends the process when one client stays longer than any honest test; after a number of tests the process ends by itself,
-because libiperf was not made to live for years.
+watchdog ends the process when one client stays longer than any test takes; after a number of tests the process ends by itself,
+because libiperf was not made to run for years.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import time
 import psutil
 
 from campus_agent.measure.link.urgency import urgent
-from campus_agent.measure.worker import die_with
+from campus_agent.measure.worker import set_parent_death_signal
 
 MAX_TEST_SECONDS = 90.0
 TESTS_PER_PROCESS = 200
@@ -54,7 +54,7 @@ def serve(port: int, listen: str) -> int:
 
 
 def _watchdog(port: int) -> None:
-    """Leave when one connection to our port has been there for longer than any honest test."""
+    """End the process when one connection to our port has been there for longer than any test takes."""
     since: dict[tuple[object, ...], float] = {}
     while True:
         time.sleep(5)
@@ -74,5 +74,5 @@ def peers_on(port: int) -> set[tuple[object, ...]]:
 
 
 if __name__ == "__main__":
-    die_with(int(sys.argv[3]))
+    set_parent_death_signal(int(sys.argv[3]))
     sys.exit(serve(int(sys.argv[1]), sys.argv[2]))

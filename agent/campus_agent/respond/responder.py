@@ -20,7 +20,7 @@ RESTART_SECONDS = (0.2, 1.0, 5.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RespondSettings:
     """Which ports (0 = off) at which addresses, which key. Our engine needs the key beyond loopback."""
 
     port: int
@@ -31,18 +31,18 @@ class Settings:
     capacity_bits_per_second: float | None = None
 
 
-async def respond(settings: Settings) -> None:
+async def respond(settings: RespondSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError when a port is taken, ValueError for settings that are not safe."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     jobs: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
     if settings.port:
-        from campus_agent.measure.burst.server import Limits, ResponderSettings, limits_of, serve
+        from campus_agent.measure.burst.server import ResponderLimits, ResponderSettings, limits_of, serve
 
         key = read_secret(settings.test_key_file).reveal().encode() if settings.test_key_file else None
         capacity = settings.capacity_bits_per_second
-        limits = Limits() if capacity is None else limits_of(capacity)
+        limits = ResponderLimits() if capacity is None else limits_of(capacity)
         engine = ResponderSettings(settings.engine_listen, settings.port, key, limits)
         jobs.append(asyncio.ensure_future(serve(engine, lambda port: log.info("engine listens", extra={"port": port}))))
     if settings.iperf3_port:

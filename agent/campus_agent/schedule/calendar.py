@@ -1,4 +1,4 @@
-"""Which days have lessons, and which? The school's own file, then China's public holidays and moved workdays, then the weekday. Pure.
+"""Which days have lessons, and which lessons? The school's own file, then China's public holidays and moved workdays, then the weekday. Pure.
 
 The public calendar is that of the State Council's notices, as `chinesecalendar` carries them: it knows a year once its notice is out.
 For later years only weekends are known, and `covers` says so.
@@ -10,7 +10,8 @@ from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
-from campus_agent.config.model import AgentConfig, Period, Timetable
+from campus_agent.config.model import AgentConfig, Timetable
+from campus_agent.config.values import Period
 from campus_agent.schedule.terms import NO_TERMS, Terms, terms_of
 from campus_base.language import Text
 
@@ -63,10 +64,9 @@ class Calendar:
         return self._latest
 
     def _read(self, day: date) -> Day:
-        kind, name, periods = self._what(day)
-        blackout = any(day in days for days in self._timetable.blackout)
+        kind, name, periods = self._kind_of(day)
         lessons = periods if kind in (DayKind.SCHOOL, DayKind.MOVED) else ()
-        return Day(day, kind, name, lessons, blackout)
+        return Day(day, kind, name, lessons, is_blackout(self._timetable, day))
 
     def covers(self, year: int) -> bool:
         """Are this year's public holidays known?"""
@@ -75,16 +75,20 @@ class Calendar:
     @property
     def has_lessons(self) -> bool:
         """Did anybody write down lessons at all?"""
-        own = [one.periods for one in self._terms.terms] + [one.periods for one in self._terms.extra]
-        return bool(self._timetable.periods) or any(own)
+        terms = self._terms
+        return bool(
+            self._timetable.periods
+            or any(term.periods for term in terms.terms)
+            or any(extra.periods for extra in terms.extra)
+        )
 
-    def _what(self, day: date) -> tuple[DayKind, str, tuple[Period, ...]]:
-        extra = next((one for one in self._terms.extra if one.day == day), None)
-        term = next((one for one in self._terms.terms if day in one.days), None)
+    def _kind_of(self, day: date) -> tuple[DayKind, str, tuple[Period, ...]]:
+        extra = next((extra for extra in self._terms.extra if extra.day == day), None)
+        term = next((term for term in self._terms.terms if day in term.days), None)
         periods = self._timetable.periods if term is None or term.periods is None else term.periods
         if extra is not None:
             return DayKind.MOVED, extra.name, periods if extra.periods is None else extra.periods
-        off = next((one for one in self._terms.off if day in one.days), None)
+        off = next((off for off in self._terms.off if day in off.days), None)
         if off is not None:
             return DayKind.HOLIDAY, off.name, ()
         if self._terms.terms and term is None:
@@ -94,6 +98,11 @@ class Calendar:
         if special is not None:
             return special[0], special[1], periods
         return (DayKind.WEEKEND, "", ()) if weekend else (DayKind.SCHOOL, term.name if term else "", periods)
+
+
+def is_blackout(timetable: Timetable, day: date) -> bool:
+    """Is nothing active to be sent on this day?"""
+    return any(day in days for days in timetable.blackout)
 
 
 def calendar_of(config: AgentConfig) -> Calendar:

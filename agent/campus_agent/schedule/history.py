@@ -1,4 +1,4 @@
-"""What an agent remembers of earlier measurements, across restarts and reboots: who was tried when, and when it said something. Pure."""
+"""What an agent remembers of earlier measurements, across restarts and reboots: which job was tried when, and when it last succeeded. Pure."""
 
 from datetime import datetime
 
@@ -16,22 +16,21 @@ class History(msgspec.Struct):
     succeeded: dict[str, float] = {}
 
     def note(self, job: Job, at: datetime, *, succeeded: bool) -> None:
-        """It was tried."""
         self.tried[job.name] = at.timestamp()
         if succeeded:
             self.succeeded[job.name] = at.timestamp()
 
     def last_tried(self, job: Job) -> float:
-        """Never: 0."""
+        """Unix time; 0 for never."""
         return self.tried.get(job.name, 0.0)
 
     def last_success(self, job: Job, now: float) -> float:
-        """Never, or in the future (the clock was wrong then): 0."""
+        """Unix time; 0 for never, or a time in the future (the clock was wrong then)."""
         at = self.succeeded.get(job.name, 0.0)
         return 0.0 if at > now + 60 else at
 
     def forget_others(self, jobs: tuple[Job, ...]) -> None:
-        """Subjects that are no longer configured."""
+        """Forget jobs that are no longer configured."""
         names = {job.name for job in jobs}
         self.tried = {name: at for name, at in self.tried.items() if name in names}
         self.succeeded = {name: at for name, at in self.succeeded.items() if name in names}

@@ -1,8 +1,8 @@
-"""What is to be done next? Pure: time, bytes left and who is switched on are told; the answer is a step.
+"""What is to be done next? Pure: the caller gives time, bytes left and who is switched on; the answer is a step.
 
-A window is a stretch of the school day (timetable). In a free one, the endpoints that are due are looked at first; of those switched on, the
-one tried longest ago goes first. An opportunity is a free window (for latency and services: any but a blackout day): a due job that
-did not get its measurement in it is told once, with the reason, however often it was tried.
+A window is a stretch of the school day (timetable). In a free one, the presence of the endpoints that are due is checked first; of those switched
+on, the one tried longest ago goes first. An opportunity is a free window (for latency and services: any but a blackout day): a due job that
+did not get its measurement in it is reported once, with the reason, however often it was tried.
 """
 
 from collections.abc import Callable
@@ -17,16 +17,16 @@ from campus_agent.schedule.timetable import State, Window, out_of_school_hours, 
 from campus_wire.failures import Failure, SkipReason
 
 FRESH_SECONDS = 30.0
-"""A look at an endpoint this old is good enough: machines are not switched off from one test to the next."""
-LOOK_AGAIN_SECONDS = 120.0
-LOOK_AGAIN_IN_A_LONG_WINDOW_SECONDS = 600.0
+"""A presence check this old is good enough: machines are not switched off from one test to the next."""
+CHECK_AGAIN_SECONDS = 120.0
+CHECK_AGAIN_IN_A_LONG_WINDOW_SECONDS = 600.0
 LONG_WINDOW_SECONDS = 3600.0
-"""An endpoint that is off is looked at again after this: a break has ten minutes, a night has time."""
+"""The presence of an endpoint that is off is checked again after this: a break has ten minutes, a night has time."""
 RETRY_BUSY_SECONDS = 60.0
 RETRY_FAILED_SECONDS = 600.0
 REFERENCE_POLL_SECONDS = 600.0
 RESERVED_RATIO = 0.25
-"""A reference leaves octets for a day of quick tests; these usually need a quarter of what they may take."""
+"""A reference leaves bytes for a day of quick tests; these usually need a quarter of what they may take."""
 UPLINK_SPREAD_SECONDS = 420.0
 """All schools of a county ring the bell at the same moment; their uplink tests begin within so many seconds of it."""
 SPREAD_RATIO = 0.05
@@ -49,8 +49,8 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """See which of these endpoints are switched on, then ask again."""
+class CheckPresence:
+    """Find out which of these endpoints are switched on, then ask again."""
 
     jobs: tuple[Job, ...]
 
@@ -67,26 +67,25 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Measure this now; it must have ended after `left_seconds`."""
+    """Measure this now."""
 
     job: Job
-    left_seconds: float
 
 
-Step = Wait | Look | Skip | Try
+Step = Wait | CheckPresence | Skip | Try
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a job may cost at most: seconds, and octets on the line."""
+    """What a job may cost at most: seconds, and bytes on the line."""
 
     seconds: Callable[[Job], float]
     octets: Callable[[Job], int]
 
 
 @dataclass(slots=True)
-class _Seen:
-    """The last look at an endpoint; `failure` None: it is on."""
+class _Presence:
+    """The last check of an endpoint; `failure` None: it is on."""
 
     failure: Failure | None
     at: float
@@ -96,7 +95,7 @@ class _Seen:
 class _Now:
     """A moment with its window: `left` and `whole` are the window's real seconds, `epoch` is Unix time.
 
-    `night`: nobody uses the uplink. `empty`: nobody is at lessons, nor soon to come or just going.
+    `night`: nobody uses the uplink. `out_of_hours`: nobody is at lessons, nor soon to come or just going.
     """
 
     window: Window
@@ -105,7 +104,7 @@ class _Now:
     whole: float
     epoch: float
     night: bool
-    empty: bool
+    out_of_hours: bool
 
     @classmethod
     def of(cls, window: Window, moment: Moment, day: Day) -> "_Now":
@@ -117,7 +116,7 @@ class _Now:
 
 
 class Planner:
-    """Remembers when each job is due and what was said of it; decides, never measures."""
+    """Remembers when each job is due and what was reported of it; decides, never measures."""
 
     def __init__(
         self,
@@ -135,63 +134,50 @@ class Planner:
         self.history.forget_others(jobs)
         self._calendar = calendar
         self._lessons_known = calendar.has_lessons
-        # by the job's name: looked up for every job at every step, and a text remembers its hash
+        # by the job's name: looked up for every job at every step, and a string keeps its hash
         self._shares = {job.name: share(school, job.name) for job in jobs}
         self._seconds = {job.name: costs.seconds(job) for job in jobs if job.heavy}
-        self._octets = {job.name: costs.octets(job) for job in jobs if job.heavy}
-        self._reserve_bytes = sum(
-            round(self._octets[job.name] * min(1.0, RESERVED_RATIO * DAY_SECONDS / job.every_seconds))
-            for job in jobs
-            if job.kind == "throughput"
-        )
+        self._bytes = {job.name: costs.octets(job) for job in jobs if job.heavy}
+        self._reserved_bytes = _reserved_bytes(jobs, self._bytes)
         self._school = school
-        self._in_lane: dict[Lane, tuple[Job, ...]] = {
-            "load": tuple(job for job in jobs if job.lane == "load"),
-            "light": tuple(job for job in jobs if job.lane == "light"),
-        }
-        start = monotonic() if now is None else now
-        ended = last_ended or {}
-        self._due = {
-            job.name: max(start, ended[job.name] + job.every_seconds)
-            if job.name in ended
-            else start + job.first_seconds
-            for job in jobs
-        }
-        self._seen: dict[str, _Seen] = {}
-        self._told: set[Job] = set()
-        self._told_budget: dict[Job, date] = {}
-        self._told_in: dict[Lane, Window | None] = {"load": None, "light": None}
+        self._due = _first_due(jobs, last_ended or {}, monotonic() if now is None else now)
+        self._presence: dict[str, _Presence] = {}
+        self._reported: set[Job] = set()
+        self._budget_reported: dict[Job, date] = {}
+        self._reported_in: dict[Lane, Window | None] = {"load": None, "light": None}
         self._window: Window | None = None
 
     def next(self, lane: Lane, moment: Moment, bytes_left: int) -> Step:
         """The next step of a lane."""
         now = _Now.of(self._window_at(moment.local), moment, self._calendar.day(moment.local.date()))
-        self._forget_told(lane, now.window)
-        again = [now.left]
+        self._forget_reports(lane, now.window)
+        waits = [now.left]
         due = []
-        for job in self._in_lane[lane]:
+        for job in self.jobs:
+            if job.lane != lane:
+                continue
             wait = self._due[job.name] - moment.monotonic
             if wait > 0:
-                again.append(wait)
+                waits.append(wait)
             else:
                 due.append(job)
         if now.window.state is State.BLACKOUT:
-            due, forbidden = [job for job in due if job.kind == "host"], [job for job in due if job.kind != "host"]
-            for job in forbidden:
-                if job.kind != "reference" and self._first_time(job, SkipReason.BLACKOUT, moment):
+            for job in due:
+                if job.on_blackout == "skip" and self._is_first_report(job, SkipReason.BLACKOUT, moment):
                     return Skip(job, SkipReason.BLACKOUT)
+            due = [job for job in due if job.on_blackout == "measure"]
         if now.window.state is State.FREE:
-            step = self._heavy_step([job for job in due if job.heavy], now, bytes_left, again)
+            step = self._heavy_step([job for job in due if job.heavy], now, bytes_left, waits)
             if step is not None:
                 return step
         light = [job for job in due if not job.heavy]
         if light:
-            return Try(min(light, key=lambda job: self._due[job.name]), float("inf"))
-        return Wait(max(0.01, min(again)))
+            return Try(min(light, key=lambda job: self._due[job.name]))
+        return Wait(max(0.01, min(waits)))
 
     def seen(self, subject: str, failure: Failure | None, now: float) -> None:
-        """An endpoint was looked at; no failure: it is on."""
-        self._seen[subject] = _Seen(failure, now)
+        """An endpoint's presence was checked; no failure: it is on."""
+        self._presence[subject] = _Presence(failure, now)
 
     def done(self, job: Job, moment: Moment, *, succeeded: bool) -> None:
         """It was measured. One that said nothing (endpoint off, busy line) is due again well before its next turn."""
@@ -204,9 +190,9 @@ class Planner:
         self._due[job.name] = moment.monotonic + wait
 
     def hindered(self, job: Job, reason: SkipReason, moment: Moment, detail: str = "") -> Skip | None:
-        """It was about to begin, and could not (busy segment, no slot): again in a minute. The first time in a window is told."""
+        """It was about to begin, and could not (busy segment, no slot): again in a minute. The first time in a window is reported."""
         self._due[job.name] = moment.monotonic + min(RETRY_BUSY_SECONDS, job.every_seconds)
-        return Skip(job, reason, detail) if self._first_time(job, reason, moment) else None
+        return Skip(job, reason, detail) if self._is_first_report(job, reason, moment) else None
 
     def due(self, job: Job) -> float:
         """When it is due, in seconds of the monotonic clock."""
@@ -218,55 +204,55 @@ class Planner:
             self._window = window_at(self._calendar, local)
         return self._window
 
-    def _heavy_step(self, due: list[Job], now: "_Now", bytes_left: int, again: list[float]) -> Step | None:
-        """What to do of what is due in this free window; None: nothing now, and `again` has when that may change."""
+    def _heavy_step(self, due: list[Job], now: _Now, bytes_left: int, waits: list[float]) -> Step | None:
+        """What to do of what is due in this free window; None: nothing now, and `waits` has when that may change."""
         able: list[Job] = []
         for job in due:
             wait, reason = self._obstacle(job, now, bytes_left)
             if wait is None:
                 able.append(job)
                 continue
-            again.append(wait)
-            if reason is not None and self._first_time(job, reason, now.moment):
+            waits.append(wait)
+            if reason is not None and self._is_first_report(job, reason, now.moment):
                 return Skip(job, reason)
-        looks = [self._look_in(job, now) for job in able]
-        unknown = [job for job, wait in zip(able, looks, strict=True) if wait <= 0]
+        checks = [self._check_presence_in(job, now) for job in able]
+        unknown = [job for job, wait in zip(able, checks, strict=True) if wait <= 0]
         if unknown:
-            return Look(tuple({job.subject: job for job in unknown}.values()))
+            return CheckPresence(tuple({job.subject: job for job in unknown}.values()))
         for job in able:
             absence = self._absence(job)
             # a reference is owed only to a machine that is on when nobody is at lessons
-            if absence and job.kind == "throughput" and self._first_time(job, SkipReason.ENDPOINT_OFF, now.moment):
+            if absence and job.kind == "throughput" and self._is_first_report(job, SkipReason.ENDPOINT_OFF, now.moment):
                 return Skip(job, SkipReason.ENDPOINT_OFF, failure=absence)
         present = [job for job in able if self._absence(job) is None]
         if not present:
-            again += looks
+            waits += checks
             return None
         # a verdict before a reference; then whoever was tried longest ago; the order of the configuration among equals
         first = min(present, key=lambda job: (job.kind == "reference", self.history.last_tried(job)))
-        return Try(first, now.left)
+        return Try(first)
 
-    def _obstacle(self, job: Job, now: "_Now", bytes_left: int) -> tuple[float | None, SkipReason | None]:
-        """What keeps a due job from beginning: for how long, and the reason if that is to be told. None: nothing does."""
+    def _obstacle(self, job: Job, now: _Now, bytes_left: int) -> tuple[float | None, SkipReason | None]:
+        """What keeps a due job from beginning: for how long, and the reason if that is to be reported. None: nothing does."""
         if job.kind == "reference":
             if not self._reference_is_due(job, now):
                 return REFERENCE_POLL_SECONDS, None
-            if self._octets[job.name] + self._reserve_bytes > bytes_left:
+            if self._bytes[job.name] + self._reserved_bytes > bytes_left:
                 return now.left, None
         if self._seconds[job.name] > now.left:
             lesson_follows = now.window.end.time() != MIDNIGHT and job.kind != "reference"
             return now.left, SkipReason.LESSON if lesson_follows else None
-        if self._octets[job.name] > bytes_left:
+        if self._bytes[job.name] > bytes_left:
             return now.left, SkipReason.BYTE_BUDGET
         spread = self._spread_left(job, now)
         return (spread, None) if spread > 0 else (None, None)
 
-    def _reference_is_due(self, job: Job, now: "_Now") -> bool:
+    def _reference_is_due(self, job: Job, now: _Now) -> bool:
         """Once in each stretch of days, which begins on another day for each subject; never while anybody is at lessons.
 
         An uplink only at night: it is everybody's. A classroom when its machine is on after lessons, or at night where no lessons are known.
         """
-        if not (now.night if job.subject == "uplink" or not self._lessons_known else now.empty):
+        if not (now.night if job.subject == "uplink" or not self._lessons_known else now.out_of_hours):
             return False
         last = self.history.last_success(job, now.epoch)
         return not last or self._stretch(job, last) < self._stretch(job, now.epoch)
@@ -274,38 +260,57 @@ class Planner:
     def _stretch(self, job: Job, epoch: float) -> int:
         return int(epoch / job.every_seconds + self._shares[job.name])
 
-    def _spread_left(self, job: Job, now: "_Now") -> float:
+    def _spread_left(self, job: Job, now: _Now) -> float:
         """An uplink test waits a stable while after the bell, except where it was never made."""
         if job.subject != "uplink" or not self.history.last_tried(job):
             return 0.0
         spread = min(UPLINK_SPREAD_SECONDS, now.whole / 2) * share(self._school)
         return spread - (now.whole - now.left)
 
-    def _look_in(self, job: Job, now: "_Now") -> float:
-        """When must its endpoint be looked at again? Test servers of the uplink are always on."""
+    def _check_presence_in(self, job: Job, now: _Now) -> float:
+        """In how many seconds must its endpoint's presence be checked? Test servers of the uplink are always on."""
         if job.subject == "uplink":
             return float("inf")
-        seen = self._seen.get(job.subject)
-        if seen is None:
+        last = self._presence.get(job.subject)
+        if last is None:
             return 0.0
-        off = LOOK_AGAIN_IN_A_LONG_WINDOW_SECONDS if now.whole > LONG_WINDOW_SECONDS else LOOK_AGAIN_SECONDS
-        return seen.at + (FRESH_SECONDS if seen.failure is None else off) - now.moment.monotonic
+        off = CHECK_AGAIN_IN_A_LONG_WINDOW_SECONDS if now.whole > LONG_WINDOW_SECONDS else CHECK_AGAIN_SECONDS
+        return last.at + (FRESH_SECONDS if last.failure is None else off) - now.moment.monotonic
 
     def _absence(self, job: Job) -> Failure | None:
-        seen = self._seen.get(job.subject)
-        return seen.failure if seen is not None and job.subject != "uplink" else None
+        last = self._presence.get(job.subject)
+        return last.failure if last is not None and job.subject != "uplink" else None
 
-    def _first_time(self, job: Job, reason: SkipReason, moment: Moment) -> bool:
-        """Each opportunity is told once, by the first reason; spent octets once a day."""
+    def _is_first_report(self, job: Job, reason: SkipReason, moment: Moment) -> bool:
+        """Each opportunity is reported once, by the first reason; a spent budget once a day."""
         day = moment.local.date() if reason is SkipReason.BYTE_BUDGET else None
-        if job in self._told or (day is not None and self._told_budget.get(job) == day):
+        if job in self._reported or (day is not None and self._budget_reported.get(job) == day):
             return False
-        self._told.add(job)
+        self._reported.add(job)
         if day is not None:
-            self._told_budget[job] = day
+            self._budget_reported[job] = day
         return True
 
-    def _forget_told(self, lane: Lane, window: Window) -> None:
-        if self._told_in[lane] != window:
-            self._told_in[lane] = window
-            self._told = {job for job in self._told if job.lane != lane}
+    def _forget_reports(self, lane: Lane, window: Window) -> None:
+        if self._reported_in[lane] != window:
+            self._reported_in[lane] = window
+            self._reported = {job for job in self._reported if job.lane != lane}
+
+
+def _reserved_bytes(jobs: tuple[Job, ...], most_bytes: dict[str, int]) -> int:
+    """What a reference leaves for a day of quick tests."""
+    return sum(
+        round(most_bytes[job.name] * min(1.0, RESERVED_RATIO * DAY_SECONDS / job.every_seconds))
+        for job in jobs
+        if job.kind == "throughput"
+    )
+
+
+def _first_due(jobs: tuple[Job, ...], last_ended: dict[str, float], start: float) -> dict[str, float]:
+    """When each job is due first, in seconds of the monotonic clock, by the job's name."""
+    return {
+        job.name: max(start, last_ended[job.name] + job.every_seconds)
+        if job.name in last_ended
+        else start + job.first_seconds
+        for job in jobs
+    }

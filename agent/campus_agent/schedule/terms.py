@@ -1,4 +1,4 @@
-"""The school's own year: terms, days off, moved school days (`holidays_file`); every mistake told at once.
+"""The school's own year: terms, days off, moved school days (`holidays_file`); every mistake is reported at once.
 
 It outranks the public calendar. Days are written `2026-09-01/2027-01-22` or `2026-10-10`, lessons `08:00-08:45`, as in agent.toml.
 """
@@ -8,7 +8,8 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
-from campus_agent.config.model import AgentConfig, DayRange, Period, read_days, read_periods
+from campus_agent.config.model import AgentConfig
+from campus_agent.config.values import DayRange, Period, parse_day_range, read_periods
 from campus_base.language import Text
 from campus_base.settings import ConfigurationError, Mistake, Table, load
 
@@ -95,7 +96,7 @@ def _off(table: Table) -> DaysOff:
 
 def _extra(table: Table) -> ExtraDay:
     text = table.string("day") or ""
-    days = read_days(text)
+    days = parse_day_range(text)
     if text and (days is None or days.first != days.last):
         table.wrong("day", f"must be {_DAY_HINT.en}, not {text!r}", f"必须是{_DAY_HINT.zh}，不能是 {text!r}")
     extra = ExtraDay(table.string("name", ""), (days or _NOWHERE).first, _own_periods(table))
@@ -105,7 +106,7 @@ def _extra(table: Table) -> ExtraDay:
 
 def _days(table: Table) -> DayRange:
     text = table.string("days") or ""
-    days = read_days(text)
+    days = parse_day_range(text)
     if not text:
         return _NOWHERE
     if days is None:

@@ -42,18 +42,18 @@ def windows(day: Day, zone: datetime) -> list[Window]:
     end = datetime.combine(day.day + timedelta(days=1), time(), zone.tzinfo)
     if day.blackout:
         return [Window(State.BLACKOUT, begin, end)]
-    found: list[Window] = []
+    parts: list[Window] = []
     at = begin
     for lesson in day.lessons:
         start, stop = (datetime.combine(day.day, moment, zone.tzinfo) for moment in (lesson.start, lesson.end))
         if start > at:
-            found.append(Window(State.FREE, at, start))
+            parts.append(Window(State.FREE, at, start))
         if stop > at:
-            found.append(Window(State.LESSON, max(start, at), stop))
+            parts.append(Window(State.LESSON, max(start, at), stop))
             at = stop
     if end > at:
-        found.append(Window(State.FREE, at, end))
-    return found
+        parts.append(Window(State.FREE, at, end))
+    return parts
 
 
 def window_at(calendar: Calendar, local: datetime) -> Window:
@@ -62,6 +62,18 @@ def window_at(calendar: Calendar, local: datetime) -> Window:
         if local < window.end:
             return window
     raise AssertionError("the windows of a day reach to its end")
+
+
+def seconds_free(calendar: Calendar, local: datetime) -> float:
+    """Seconds until a lesson or a blackout day begins, of today and tomorrow morning; 0 in one."""
+    window = window_at(calendar, local)
+    if window.state is not State.FREE:
+        return 0.0
+    left = window.left_seconds(local)
+    if window.end.date() == local.date():
+        return left
+    morning = window_at(calendar, window.end)
+    return left + (morning.seconds if morning.state is State.FREE else 0.0)
 
 
 def out_of_school_hours(day: Day, local: datetime, margin: timedelta = timedelta(minutes=30)) -> bool:

@@ -1,4 +1,4 @@
-"""When to try again? Exponential, with full jitter, so that a hundred schools do not come back in the same second. Pure."""
+"""The wait before the next attempt: exponential, with full jitter, so that a hundred schools do not come back in the same second. Pure."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -10,14 +10,14 @@ LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 LONGEST_SPREAD_SECONDS = 30.0
 
 
-def wait_seconds(failures: int, told_seconds: float | None, hopeless: bool, rng: Random) -> float:
+def wait_seconds(failures: int, requested_seconds: float | None, permanent: bool, rng: Random) -> float:
     """How long to wait now. What the collector asked for wins and is never cut short, only spread a little.
 
-    `hopeless` is a refusal that time alone will not mend (two programs that do not understand each other): long from the start.
+    `permanent` is a refusal that waiting alone does not end (two programs that do not understand each other): long from the start.
     """
-    if told_seconds:
-        return told_seconds + rng.uniform(0, min(LONGEST_SPREAD_SECONDS, told_seconds / 10))
-    if hopeless:
+    if requested_seconds:
+        return requested_seconds + rng.uniform(0, min(LONGEST_SPREAD_SECONDS, requested_seconds / 10))
+    if permanent:
         return rng.uniform(LONGEST_SECONDS / 2, LONGEST_SECONDS)
     return delay_seconds(failures, rng)
 

@@ -1,4 +1,4 @@
-"""What the collector's receipts say of the school's chain of results, and whether they fit each other. Pure.
+"""Compares what the collector's receipts say of the school's chain of results. Pure.
 
 A receipt names how far the chain reaches and its head. The gateway keeps the last one and shows it with the next batch: a collector that
 lost results it had a receipt given for, or has others in their place, has another chain.
@@ -16,7 +16,7 @@ SHOWN_DAYS = 30
 """A mismatch is a thing of the collector: a person must look there; so long `status` reminds of it."""
 
 
-class Known(msgspec.Struct, frozen=True):
+class LastReceipt(msgspec.Struct, frozen=True):
     """The last receipt's chain, of one collector and agent."""
 
     url: str

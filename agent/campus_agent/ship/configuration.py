@@ -5,7 +5,7 @@ from pathlib import Path
 from campus_agent.config import central
 from campus_agent.config.central import CentralConfigRefused
 from campus_agent.config.model import AgentConfig
-from campus_agent.ship.connection import Connection, ShipFailed
+from campus_agent.ship.connection import CollectorConnection, ShipFailed
 from campus_base.wire_words import FAILURE_WORDS
 
 PATH = "/v1/config"
@@ -13,11 +13,11 @@ FETCH_SECONDS = 300.0
 
 
 def fetch(config: AgentConfig, file: Path) -> bytes | None:
-    """The bureau's configuration, if it is another than the one that is kept. Raises ShipFailed, CentralConfigRefused."""
+    """The collector's configuration, if it is another than the stored one. Raises ShipFailed, CentralConfigRefused."""
     if config.collector is None:
         return None
-    held = central.kept(config.state_dir)
-    connection = Connection(config.collector)
+    held = central.stored_body(config.state_dir)
+    connection = CollectorConnection(config.collector)
     try:
         answer = connection.fetch(PATH, central.tag_of(held) if held else None)
     finally:

@@ -39,7 +39,7 @@ class ShipFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CollectorAnswer:
     """What came back, and when by the monotonic clock of this process."""
 
     status: int
@@ -52,7 +52,7 @@ class Answer:
     """The collector's, where it tells it: only to who has a token."""
 
 
-class Connection:
+class CollectorConnection:
     """Opened when it is needed, kept until closed; the token is read from its file each time: a rotated one is used at once."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Connection:
         self._hung_up = False
         self._context: ssl.SSLContext | None = None
 
-    def post(self, path: str, body: bytes) -> Answer:
+    def post(self, path: str, body: bytes) -> CollectorAnswer:
         """Send a gzip JSON body. Raises ShipFailed."""
         self._token = self._read_token()
         headers = {
@@ -86,29 +86,29 @@ class Connection:
         }
         return self._exchange("POST", path, body, headers)
 
-    def ask(self, path: str) -> Answer:
+    def ask(self, path: str) -> CollectorAnswer:
         """POST without a body, with the token. Raises ShipFailed."""
         self._token = self._read_token()
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "Content-Length": "0"}
         return self._exchange("POST", path, None, headers)
 
-    def post_openly(self, path: str, body: bytes) -> Answer:
+    def post_openly(self, path: str, body: bytes) -> CollectorAnswer:
         """The same without a token, for whoever has none yet. Raises ShipFailed."""
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "Accept": "application/json"}
         return self._exchange("POST", path, body, headers)
 
-    def fetch(self, path: str, tag: str | None) -> Answer:
+    def fetch(self, path: str, tag: str | None) -> CollectorAnswer:
         """Ask with the token; with the tag of what we have, 304 says that it is still that. Raises ShipFailed."""
         self._token = self._read_token()
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         return self._exchange("GET", path, None, headers | ({"If-None-Match": tag} if tag else {}))
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str) -> CollectorAnswer:
         """Ask without a token (/healthz). Raises ShipFailed."""
         return self._exchange("GET", path, None, {"Accept": "application/json"})
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection; the next request opens it again."""
         if self._http is not None:
             with contextlib.suppress(OSError):
                 self._http.close()
@@ -142,7 +142,7 @@ class Connection:
             raise ShipFailed(Operation.PREPARE, FailureKind.NOT_AUTHORISED, detail)
         return token
 
-    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> CollectorAnswer:
         """One request. A kept connection that the other side closed meanwhile is opened again, once: a result counts once anyway."""
         kept = self._http is not None
         try:
@@ -152,7 +152,7 @@ class Connection:
                 raise
         return self._once(method, self._parts.path + path, body, headers)
 
-    def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+    def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> CollectorAnswer:
         if self._http is None or self._line is None:
             self._http, self._line = self._connect()
         if self._hung_up:
@@ -162,12 +162,12 @@ class Connection:
         sent_at = monotonic()
         cut = False
         try:
-            with _told(Operation.REQUEST):
+            with _as_ship_failed(Operation.REQUEST):
                 try:
                     self._http.request(method, path, body, headers | {"Host": self._parts.netloc})
                 except (BrokenPipeError, ConnectionResetError):
                     cut = True  # it may have answered (413, 401) before it had read everything
-            with _told(Operation.READ):
+            with _as_ship_failed(Operation.READ):
                 response = self._http.getresponse()
                 received_at = monotonic()
                 content = _read_all(response)
@@ -178,13 +178,13 @@ class Connection:
             self.close()
         retry_after, date = response.headers.get("Retry-After"), response.headers.get("Date")
         version = response.headers.get("CampusMeter-Version")
-        return Answer(response.status, content, retry_after, date, sent_at, received_at, version)
+        return CollectorAnswer(response.status, content, retry_after, date, sent_at, received_at, version)
 
     def _connect(self) -> tuple[http.client.HTTPConnection, TimedSocket]:
         secure = self._parts.scheme == "https"
         host, port = self._parts.hostname or "", self._parts.port or (443 if secure else 80)
         context = self._tls() if secure else None
-        with _told(Operation.CONNECT):
+        with _as_ship_failed(Operation.CONNECT):
             plain, _ = connect_here(host, port, self._connect_seconds)
         if context is not None:
             try:
@@ -194,10 +194,10 @@ class Connection:
                 self._context = None  # the authorities may have changed
                 raise self._refused(error, host, port) from None
         line = TimedSocket(plain)
-        made = http.client.HTTPConnection(host, port)
-        made.auto_open = 0  # it must never connect by itself, without TLS
-        made.sock = line
-        return made, line
+        connection = http.client.HTTPConnection(host, port)
+        connection.auto_open = 0  # it must never connect by itself, without TLS
+        connection.sock = line
+        return connection, line
 
     def _refused(self, error: OSError, host: str, port: int) -> ShipFailed:
         """A handshake that failed; a certificate refused for its dates is looked at once more: is it the clock?"""
@@ -243,7 +243,7 @@ def _read_all(response: http.client.HTTPResponse) -> bytes:
 
 
 @contextlib.contextmanager
-def _told(operation: Operation) -> Iterator[None]:
+def _as_ship_failed(operation: Operation) -> Iterator[None]:
     """Errors of this step as ShipFailed."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""What is sent for a spooled result? Its octets, or the same with the true start where the clock was wrong when it was measured."""
+"""The bytes that are sent for a spooled result: as they are, or with the true start where the clock was wrong when it was measured."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from campus_agent.clock.clock import (
     of_boot,
     start_without_clock,
 )
-from campus_agent.spool.known_time import TimeFloor, is_before_floor
 from campus_agent.spool.spool import Entry
+from campus_agent.spool.time_floor import TimeFloor, is_before_floor
 from campus_wire.failures import Validity
 
 _MAX_DETAIL = 300
@@ -32,7 +32,7 @@ _label_of = msgspec.json.Decoder(_Label).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ClockKnowledge:
     """What is known of time at the moment of sending: an estimate for each boot that learnt one, this boot's own, and the floors of boots
     whose clock was behind.
     """
@@ -43,7 +43,7 @@ class Known:
     behind: tuple[TimeFloor, ...] = ()
 
 
-def corrected(entry: Entry, known: Known, last_monotonic_seconds: Callable[[str], float | None]) -> bytes:
+def corrected(entry: Entry, known: ClockKnowledge, last_monotonic_seconds: Callable[[str], float | None]) -> bytes:
     """The octets to send. Fields that this version does not know stay; what cannot be read goes as it is: the collector judges it."""
     try:
         label = _label_of(entry.body)
@@ -56,7 +56,7 @@ def corrected(entry: Entry, known: Known, last_monotonic_seconds: Callable[[str]
 
 
 def _truth(
-    label: _Label, entry: Entry, known: Known, last_monotonic_seconds: Callable[[str], float | None]
+    label: _Label, entry: Entry, known: ClockKnowledge, last_monotonic_seconds: Callable[[str], float | None]
 ) -> Corrected:
     estimate = of_boot(known.estimates, entry.boot_id)
     truth = corrected_start(label.started_at, label.clock_offset_seconds, entry.monotonic_seconds, estimate)

@@ -24,7 +24,7 @@ Reason = Literal[
     "spool_failed",
 ]
 """Why nothing was delivered. The last two are found by the shipper: they are no answer of the collector."""
-HOPELESS: frozenset[Reason] = frozenset({"not_understood"})
+PERMANENT: frozenset[Reason] = frozenset({"not_understood"})
 _MAX_SAID = 200
 
 
@@ -53,7 +53,7 @@ class Later:
 
 
 def decide(status: int, body: bytes, ids: Sequence[str]) -> Accepted | TooBig | Later:
-    """The meaning of one HTTP answer to a batch with these result ids."""
+    """The meaning of refusal HTTP answer to a batch with these result ids."""
     if 200 <= status < 300:
         return _read_receipt(status, body, ids)
     detail = f"HTTP {status}: {_said(body)}"
@@ -80,11 +80,11 @@ def _read_receipt(status: int, body: bytes, ids: Sequence[str]) -> Accepted | La
     except WireError as error:
         return Later("bad_receipt", f"HTTP {status} without a receipt ({error}): {_said(body)}")
     refused: dict[int, str] = {}
-    for one in receipt.quarantined:
-        place = one.index if 0 <= one.index < len(ids) else _place(ids, one.id)
-        if place is None or (one.id is not None and ids[place] != one.id):
-            return Later("bad_receipt", f"quarantined a result that was not sent: {one.id}")
-        refused[place] = one.reason
+    for refusal in receipt.quarantined:
+        place = refusal.index if 0 <= refusal.index < len(ids) else _place(ids, refusal.id)
+        if place is None or (refusal.id is not None and ids[place] != refusal.id):
+            return Later("bad_receipt", f"quarantined a result that was not sent: {refusal.id}")
+        refused[place] = refusal.reason
     if receipt.stored < 0 or receipt.duplicate < 0 or receipt.stored + receipt.duplicate + len(refused) != len(ids):
         counted = f"{receipt.stored} stored, {receipt.duplicate} duplicate, {len(refused)} quarantined of {len(ids)}"
         return Later("bad_receipt", f"the receipt does not add up: {counted}")

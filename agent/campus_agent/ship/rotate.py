@@ -1,6 +1,6 @@
-"""A gateway changes its token by itself: what leaks is of no use for long. The old one is good until the new one is first used.
+"""Replaces the gateway's token every `TOKEN_DAYS`, so that a leaked one is soon of no use. The old one is good until the new one is first used.
 
-The new token is written beside the old one and takes its name in one step: a power cut leaves one or the other, and both are good.
+A power cut leaves the one or the other in its file, whole, and both are good.
 """
 
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from campus_agent.config.model import Collector
-from campus_agent.ship.connection import Connection
-from campus_base.files import sync_folder
+from campus_agent.ship.connection import CollectorConnection
+from campus_base.files import check_writable, write_whole
 from campus_wire.records import Rotated
 
 PATH = "/v1/token"
@@ -34,35 +34,22 @@ def is_due(token_file: Path, now: float | None = None) -> bool:
 def rotate(collector: Collector) -> None:
     """Get a successor and put it in the token's place. Raises NotRotated, ShipFailed."""
     file = collector.token_file.resolve()  # a link stays one
-    beside = file.with_name(f".{file.name}.next")  # of one name: what a kill leaves behind is used again
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:  # tried first: a token that cannot be kept must not be asked for
+        check_writable(file)  # a token that cannot be kept must not be asked for
+    except OSError as error:
         raise NotRotated(f"{file.parent} cannot be written: {error.strerror}") from None
+    token = _successor(collector)
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as writer:
-            _same_owner(descriptor, file)
-            writer.write(_successor(collector) + "\n")
-            writer.flush()
-            os.fsync(writer.fileno())
-        beside.replace(file)
-        sync_folder(file.parent)  # the old token ends when this one is used first: a power cut must not bring it back
+        old = file.stat()
+        # A program that runs as root leaves the token to whom it belonged: the service must be able to read it tomorrow.
+        owner = (old.st_uid, old.st_gid) if os.geteuid() == 0 else None
+        write_whole(file, token.encode() + b"\n", 0o600, owner)
     except OSError as error:
         raise NotRotated(f"{file}: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            beside.unlink()
-
-
-def _same_owner(descriptor: int, file: Path) -> None:
-    """A program that runs as root leaves the token to whom it belonged: the service must be able to read it tomorrow."""
-    new, old = os.fstat(descriptor), file.stat()
-    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid) and os.geteuid() == 0:
-        os.fchown(descriptor, old.st_uid, old.st_gid)
 
 
 def _successor(collector: Collector) -> str:
-    connection = Connection(collector)
+    connection = CollectorConnection(collector)
     try:
         answer = connection.ask(PATH)
     finally:

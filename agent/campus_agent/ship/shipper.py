@@ -27,12 +27,12 @@ from campus_agent.clock.clock import (
 from campus_agent.config.model import Collector
 from campus_agent.ship import chain
 from campus_agent.ship.backoff import http_date, retry_after_seconds, wait_seconds
-from campus_agent.ship.connection import Answer, Connection, ShipFailed
-from campus_agent.ship.correct import Known, corrected
-from campus_agent.ship.decide import HOPELESS, Accepted, Later, Reason, TooBig, decide
+from campus_agent.ship.connection import CollectorAnswer, CollectorConnection, ShipFailed
+from campus_agent.ship.correct import ClockKnowledge, corrected
+from campus_agent.ship.decide import PERMANENT, Accepted, Later, Reason, TooBig, decide
 from campus_agent.spool.errors import SpoolError
-from campus_agent.spool.known_time import boots_behind
 from campus_agent.spool.spool import Entry, Spool
+from campus_agent.spool.time_floor import boots_behind
 from campus_wire import SCHEMA_VERSION
 from campus_wire.codec import compress, encode_envelope
 from campus_wire.failures import Failure, FailureKind
@@ -81,7 +81,7 @@ class _Trouble:
     reason: Reason | None
     detail: str
     failure: Failure | None = None
-    told_seconds: float | None = None
+    requested_seconds: float | None = None
 
 
 class Shipper:
@@ -96,7 +96,7 @@ class Shipper:
         announcement: Announcement,
         state: Callable[[], AgentState],
         rng: random.Random | None = None,
-        connect: Callable[[Collector], Connection] = Connection,
+        connect: Callable[[Collector], CollectorConnection] = CollectorConnection,
     ) -> None:
         """`state` gives the agent's health at the moment of each sending."""
         self._agent_id, self._url = agent_id, collector.url
@@ -167,11 +167,11 @@ class Shipper:
             reason=trouble.reason,
             detail=scrubbed(trouble.detail),
             failures_in_a_row=failures,
-            retry_seconds=wait_seconds(failures, trouble.told_seconds, trouble.reason in HOPELESS, self._rng),
+            retry_seconds=wait_seconds(failures, trouble.requested_seconds, trouble.reason in PERMANENT, self._rng),
             last_success_at=now if delivered else before.last_success_at if before else None,
         )
 
-    def _send_all(self, connection: Connection, tally: _Tally) -> _Trouble | None:
+    def _send_all(self, connection: CollectorConnection, tally: _Tally) -> _Trouble | None:
         """None when all went well. Raises ShipFailed, SpoolError."""
         if self.estimate is None:
             trouble = self._send(connection, [], tally)
@@ -186,12 +186,12 @@ class Shipper:
                 return trouble
         return None
 
-    def _send(self, connection: Connection, entries: list[Entry], tally: _Tally) -> _Trouble | None:
+    def _send(self, connection: CollectorConnection, entries: list[Entry], tally: _Tally) -> _Trouble | None:
         """One batch, and what its answer means for it."""
         answer = connection.post("/v1/results", compress(self._envelope(entries)))
         meaning = decide(answer.status, answer.body, [entry.id for entry in entries])
         if isinstance(meaning, Later):
-            return _Trouble(meaning.reason, meaning.detail, told_seconds=self._told(answer))
+            return _Trouble(meaning.reason, meaning.detail, requested_seconds=self._requested_seconds(answer))
         if isinstance(meaning, TooBig):
             return self._shrink(entries, meaning, tally)
         self._learn(answer, meaning)
@@ -201,7 +201,7 @@ class Shipper:
         return None
 
     def _envelope(self, entries: list[Entry]) -> bytes:
-        known = Known(self._estimates, self.estimate, self._server_now(), boots_behind(self._spool))
+        known = ClockKnowledge(self._estimates, self.estimate, self._server_now(), boots_behind(self._spool))
         raws = [msgspec.Raw(corrected(entry, known, self._spool.last_monotonic_seconds)) for entry in entries]
         return encode_envelope(
             Envelope(
@@ -216,7 +216,7 @@ class Shipper:
             )
         )
 
-    def _learn(self, answer: Answer, meaning: Accepted) -> None:
+    def _learn(self, answer: CollectorAnswer, meaning: Accepted) -> None:
         """Take the collector's time from its receipt, unless its own clock was never set."""
         server_time = meaning.receipt.server_time
         if server_time.tzinfo is None or not is_plausible(server_time):
@@ -233,7 +233,7 @@ class Shipper:
 
     def _known_chain(self) -> ChainHead | None:
         """What the last receipt of this collector said of the chain."""
-        known = self._spool.recall(chain.CHAIN_KEY, chain.Known)
+        known = self._spool.recall(chain.CHAIN_KEY, chain.LastReceipt)
         return known.chain if known is not None and (known.url, known.agent_id) == (self._url, self._agent_id) else None
 
     def _compare(self, meaning: Accepted) -> None:
@@ -245,7 +245,7 @@ class Shipper:
             values = {"known": known.sequence, "received": receipt.chain.sequence, "collector": self._url}
             log.error("the collector's chain of results does not fit its last receipt", extra=values)
             self._spool.remember(chain.MISMATCH_KEY, chain.Mismatch(self._now(), self._url, known, receipt.chain))
-        self._spool.remember(chain.CHAIN_KEY, chain.Known(self._url, self._agent_id, receipt.chain))
+        self._spool.remember(chain.CHAIN_KEY, chain.LastReceipt(self._url, self._agent_id, receipt.chain))
 
     def _settle(self, entries: list[Entry], meaning: Accepted, tally: _Tally) -> None:
         if meaning.refused:
@@ -280,7 +280,7 @@ class Shipper:
             return _Trouble("clock_wrong", f"{failed.clock}: {failure.detail}", failure)
         return _Trouble(None, failure.detail, failure)
 
-    def _told(self, answer: Answer) -> float | None:
+    def _requested_seconds(self, answer: CollectorAnswer) -> float | None:
         now = http_date(answer.date) or self._server_now() or self._now()
         return retry_after_seconds(answer.retry_after, now)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from campus_agent.config.model import Collector
-from campus_agent.ship.connection import Connection, ShipFailed
+from campus_agent.ship.connection import CollectorConnection, ShipFailed
 from campus_base.wire_words import FAILURE_WORDS
 from campus_wire.codec import compress
 from campus_wire.records import Problem, Slot, SlotRequest
@@ -49,8 +49,8 @@ def release(collector: Collector, slot: Slot) -> None:
 
 
 @contextlib.contextmanager
-def _connection(collector: Collector) -> Iterator[Connection]:
-    connection = Connection(collector, _SECONDS, _SECONDS)
+def _connection(collector: Collector) -> Iterator[CollectorConnection]:
+    connection = CollectorConnection(collector, _SECONDS, _SECONDS)
     try:
         yield connection
     finally:

@@ -1,4 +1,4 @@
-"""A socket under one deadline for a whole exchange: a server that drips an octet a minute must not hold the shipper for hours.
+"""A socket under one deadline for a whole exchange: a server that sends one byte a minute must not keep the shipper for hours.
 
 `http.client` only knows a time-out for each single read. It asks little of its socket: `sendall`, `makefile`, `close`.
 """

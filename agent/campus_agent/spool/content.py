@@ -1,4 +1,4 @@
-"""Which rows make sense? Asked of a whole file on opening, and of each row that is saved from a damaged one.
+"""Checks rows: of a whole file when it is opened, and each row that is saved from a damaged one.
 
 SQLite's own check knows pages and records; it does not know that a text is UTF-8, that a day is a day, or that a count is the count.
 """
@@ -10,7 +10,7 @@ from datetime import date
 import msgspec
 
 from campus_agent.spool import schema
-from campus_agent.spool.spent import SEGMENTS
+from campus_agent.spool.daily_bytes import SEGMENTS
 
 Row = tuple[object, ...]
 HIGHEST_KEY = 2**62
@@ -72,8 +72,8 @@ def what_is_wrong(connection: sqlite3.Connection) -> str | None:
     """The first thing that no program of ours wrote; None where all is well. Text that is no UTF-8 raises as sqlite3 does."""
     if not schema.is_whole(connection):
         return "tables are missing or changed"
-    for table, (select, is_sound) in ROWS.items():
-        if not all(is_sound(row) for row in connection.execute(select)):
+    for table, (select, is_valid) in ROWS.items():
+        if not all(is_valid(row) for row in connection.execute(select)):
             return f"a row of {table} makes no sense"
     known = dict(connection.execute("SELECT name, value FROM counters"))
     for table, name in (("spooled", "pending"), ("quarantined", "quarantined")):

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from campus_agent.spool import content, files, lock, schema
 from campus_agent.spool.errors import SpoolError, SpoolUnusable, explained, is_damage, may_be_damage
-from campus_agent.spool.salvage import rescue
+from campus_agent.spool.salvage import salvage
 from campus_base.language import Text
 
 log = logging.getLogger(__name__)
@@ -61,14 +61,14 @@ class Database:
         try:
             self._connection = self._open()
         except BaseException:
-            self._let_go()
+            self._release()
             raise
 
     def close(self) -> None:
         """Close the file and let go of the folder. Everything written is on disk already."""
         with self._turn:
             self._connection.close()
-            self._let_go()
+            self._release()
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work in one transaction, on disk when this returns. Raises SpoolError; then nothing of it was done."""
@@ -86,7 +86,7 @@ class Database:
                 reason = self._reason_to_replace(error)
             self._connection.close()
             try:
-                self._connection = self._begin_anew(reason)
+                self._connection = self._replace_damaged(reason)
                 return work()
             except sqlite3.Error as error:
                 raise self._explained(error) from error
@@ -101,9 +101,9 @@ class Database:
             return str(error)
         try:
             self._examine(self._connection, whole=True)
-        except Exception as found:
-            if may_be_damage(found):
-                return f"{error}; {found}"
+        except Exception as examined:
+            if may_be_damage(examined):
+                return f"{error}; {examined}"
         raise error
 
     def _open(self) -> sqlite3.Connection:
@@ -118,7 +118,7 @@ class Database:
                 raise self._explained(error) from error
             reason = f"{type(error).__name__}: {error}"
         try:
-            return self._begin_anew(reason)
+            return self._replace_damaged(reason)
         except sqlite3.Error as error:
             raise self._explained(error) from error
 
@@ -146,31 +146,31 @@ class Database:
         """Raise for damage whatever it meets, SpoolUnusable for a newer version; `whole`: every page, table and row is looked at."""
         if not schema.is_ours(connection):
             raise _damage("a database of another program")
-        found = schema.version_of(connection)
-        if not 0 <= found <= LATEST_VERSION:
-            raise _damage(f"version {found}")
-        if found > schema.VERSION:
-            raise SpoolUnusable(_NEWER, place=self.path, found=found, known=schema.VERSION)
-        if found == 0 and self._role == "reader":
+        version = schema.version_of(connection)
+        if not 0 <= version <= LATEST_VERSION:
+            raise _damage(f"version {version}")
+        if version > schema.VERSION:
+            raise SpoolUnusable(_NEWER, place=self.path, found=version, known=schema.VERSION)
+        if version == 0 and self._role == "reader":
             raise files.no_spool(self.path)
         if whole:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise _damage(str(verdict))
-            wrong = content.what_is_wrong(connection) if found == schema.VERSION else None
+            wrong = content.what_is_wrong(connection) if version == schema.VERSION else None
             if wrong is not None:
                 raise _damage(wrong)
 
-    def _begin_anew(self, reason: str) -> sqlite3.Connection:
+    def _replace_damaged(self, reason: str) -> sqlite3.Connection:
         aside = self._set_aside()
         connection = self._connect()
         try:
-            saved = _transact(connection, "BEGIN IMMEDIATE", lambda new: rescue(aside, new))
+            saved = _transact(connection, "BEGIN IMMEDIATE", lambda new: salvage(aside, new))
         except BaseException:
             connection.close()
             raise
-        told = {"reason": reason, "file": str(aside), "rescued_results": saved}
-        log.error("the spool was damaged: it was set aside and a new one begun", extra=told)
+        fields = {"reason": reason, "file": str(aside), "rescued_results": saved}
+        log.error("the spool was damaged: it was set aside and a new one begun", extra=fields)
         return connection
 
     def _set_aside(self) -> Path:
@@ -186,7 +186,7 @@ class Database:
             return explained(error, self.path)
         raise error
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None

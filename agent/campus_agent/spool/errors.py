@@ -1,4 +1,4 @@
-"""Why could the spool not do it? One sentence in both languages, with the place and what to do."""
+"""Errors of the spool: one sentence in both languages, with the place and what to do."""
 
 import sqlite3
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where does the spool live, who may read it, and what happens to a damaged file?"""
+"""The files of the spool: their places, owners and modes; damaged ones are renamed."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""Is another agent already working in this state folder? One owner at a time, told by a lock that dies with its process."""
+"""One owner of a state folder at a time, by a lock that ends with its process."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ _NO_LOCK = Text("{place}: cannot be locked: {reason}", "{place}：无法加锁�
 
 
 def take(state_dir: Path) -> int:
-    """The open lock file: hold it as long as you own the spool, close it to let go. Raises AlreadyRunning.
+    """The open lock file: it is held as long as the spool is owned; closing it releases the lock. Raises AlreadyRunning.
 
     `flock` (flock(2)) belongs to the open file: kill -9 releases it, and the file may stay.
     """

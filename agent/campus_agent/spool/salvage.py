@@ -20,7 +20,7 @@ _COPIED = {
 }
 
 
-def rescue(damaged: Path, connection: sqlite3.Connection) -> int:
+def salvage(damaged: Path, connection: sqlite3.Connection) -> int:
     """Copy what can be read into the open transaction of a new spool. How many results were saved."""
     source = _open(damaged)
     saved = 0
@@ -38,9 +38,9 @@ def _copy(source: sqlite3.Connection, connection: sqlite3.Connection) -> int:
     for row in _results(source):
         saved += connection.execute("INSERT OR IGNORE INTO spooled VALUES (?, ?, ?, ?, ?)", row).rowcount
     for insert, table in _COPIED.items():
-        select, is_sound = ROWS[table]
+        select, is_valid = ROWS[table]
         for row in _readable(source, select):
-            if is_sound(row) and (table != "counters" or str(row[0]).endswith("_total")):
+            if is_valid(row) and (table != "counters" or str(row[0]).endswith("_total")):
                 connection.execute(insert, row)
     return saved
 
@@ -70,7 +70,7 @@ def _open(path: Path) -> sqlite3.Connection | None:
 
 
 def _text(raw: bytes) -> str | bytes:
-    """Text as it should be; what is none stays octets, which no sound row has there: it costs its own row alone."""
+    """Text; what is not UTF-8 stays bytes, which no valid row has there: only its own row is lost."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -78,14 +78,14 @@ def _text(raw: bytes) -> str | bytes:
 
 
 def _results(source: sqlite3.Connection) -> Iterator[Row]:
-    select, is_sound = ROWS["spooled"]
+    select, is_valid = ROWS["spooled"]
     last = -1
     for row in _readable(source, f"{select} ORDER BY key"):
-        if is_sound(row):
+        if is_valid(row):
             last = int(str(row[0]))
             yield row
     for row in _readable(source, f"{select} WHERE key > {last} ORDER BY key DESC"):
-        if is_sound(row):
+        if is_valid(row):
             yield row
 
 

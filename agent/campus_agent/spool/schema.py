@@ -64,14 +64,14 @@ def is_ours(connection: sqlite3.Connection) -> bool:
 
 def is_whole(connection: sqlite3.Connection) -> bool:
     """Are all tables and triggers of this version there, as they were made?"""
-    made = sqlite3.connect(":memory:", isolation_level=None)
+    fresh = sqlite3.connect(":memory:", isolation_level=None)
     try:
         for statements in MIGRATIONS:
             for statement in statements:
-                made.execute(statement)
-        return _objects(made) == _objects(connection)
+                fresh.execute(statement)
+        return _objects(fresh) == _objects(connection)
     finally:
-        made.close()
+        fresh.close()
 
 
 def _objects(connection: sqlite3.Connection) -> set[tuple[str, ...]]:

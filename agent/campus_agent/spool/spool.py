@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from campus_agent.config.model import Spool as SpoolLimits
-from campus_agent.spool import counters, files, spent
+from campus_agent.config.model import SpoolLimits
+from campus_agent.spool import counters, daily_bytes, files
 from campus_agent.spool.database import Database, Role
 from campus_agent.spool.errors import SpoolError, SpoolFull
-from campus_agent.spool.sound import encode_sound
+from campus_agent.spool.wire_bounds import encode_within_bounds
 from campus_base.language import Text
 from campus_wire.records import AnyResult, Segment
 
@@ -92,7 +92,7 @@ class Spool:
         self._database = database
         self._limits = limits
         self._unwritten = 0
-        self._unwritten_bytes: list[spent.Spending] = []
+        self._unwritten_bytes: list[daily_bytes.Spending] = []
         self._unwritten_turn = threading.Lock()
 
     def __enter__(self) -> "Spool":
@@ -115,9 +115,11 @@ class Spool:
     def put(self, *results: AnyResult, lost_if_refused: bool = True) -> None:
         """Keep results: on disk when this returns. Raises SpoolError when they could not be kept.
 
-        They are then counted as lost, unless the caller holds on to them (`lost_if_refused` False) and comes again, or calls `count_lost`.
+        They are then counted as lost, unless the caller keeps them (`lost_if_refused` False) and comes again, or calls `count_lost`.
         """
-        rows = [(one.id, one.boot_id, one.monotonic_seconds, encode_sound(one)) for one in results]
+        rows = [
+            (result.id, result.boot_id, result.monotonic_seconds, encode_within_bounds(result)) for result in results
+        ]
         with self._unwritten_turn:
             try:
                 self._database.write(lambda connection: self._insert(connection, rows))
@@ -136,15 +138,15 @@ class Spool:
 
         def read(connection: sqlite3.Connection) -> list[Entry]:
             select = "SELECT key, id, boot_id, monotonic_seconds, body FROM spooled ORDER BY key LIMIT ?"
-            found: list[Entry] = []
+            entries: list[Entry] = []
             left = max_bytes
             for row in connection.execute(select, (max_results,)):
                 entry = Entry(*row)
                 left -= len(entry.body)
-                if found and left < 0:
+                if entries and left < 0:
                     break
-                found.append(entry)
-            return found
+                entries.append(entry)
+            return entries
 
         return self._database.read(read)
 
@@ -184,8 +186,8 @@ class Spool:
     def last_monotonic_seconds(self, boot_id: str) -> float | None:
         """When was the last waiting result of this boot measured, in seconds since that boot? None: nothing waits."""
         select = "SELECT max(monotonic_seconds) FROM spooled WHERE boot_id = ?"
-        found: float | None = self._database.read(lambda c: c.execute(select, (boot_id,)).fetchone()[0])
-        return found
+        seconds: float | None = self._database.read(lambda c: c.execute(select, (boot_id,)).fetchone()[0])
+        return seconds
 
     def newest(self) -> Label | None:
         """The label of the result that was kept last, while it waits here."""
@@ -214,12 +216,12 @@ class Spool:
         with self._unwritten_turn:
             self._unwritten_bytes.append((segment, day, octets))
             with contextlib.suppress(SpoolError):
-                self._database.write(lambda connection: spent.add(connection, self._unwritten_bytes))
+                self._database.write(lambda connection: daily_bytes.add(connection, self._unwritten_bytes))
                 self._unwritten_bytes = []
 
     def test_bytes_of_day(self, day: date) -> dict[Segment, int]:
         """Octets that tests put on each segment on a day."""
-        known = self._database.read(lambda connection: spent.of_day(connection, day))
+        known = self._database.read(lambda connection: daily_bytes.of_day(connection, day))
         for segment, on, octets in self._unwritten_bytes:
             if on == day:
                 known[segment] = known.get(segment, 0) + octets
@@ -227,7 +229,7 @@ class Spool:
 
     def test_bytes_total(self) -> dict[Segment, int]:
         """Octets that tests ever put on each segment."""
-        return self._database.read(spent.total)
+        return self._database.read(daily_bytes.total)
 
     def _insert(self, connection: sqlite3.Connection, rows: list[tuple[str, str, float, bytes]]) -> None:
         octets = sum(len(body) for *_, body in rows)

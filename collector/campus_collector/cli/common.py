@@ -1,83 +1,54 @@
-"""The collector's commands, a module each: `register` says what it takes, `run` does it and returns the exit code."""
+"""What several commands of the collector share: options, checks of what was typed, and a progress bar."""
 
-import argparse
-import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
+from campus_base.command_line import CommandParser
 from campus_base.language import Language, Text
 from campus_base.settings import ConfigurationError, Mistake
 from campus_base.terminal import redraw_line
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.month import Month, parse_month
-from campus_collector.store.interface import Store
 from campus_collector.store.lookup import look_up
+from campus_collector.store.store import Store
 from campus_wire.ids import is_id
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 MOST_SEED = 10**9
-Command = Callable[[argparse.Namespace, CollectorConfig, Language], int]
 
 
-class Commands:
-    """Where commands are added; each can be told where the collector's data is."""
-
-    def __init__(self, parser: argparse.ArgumentParser, language: Language) -> None:
-        """Commands below a parser."""
-        self.language: Language = language
-        self._below = parser.add_subparsers(required=True, metavar=Text("COMMAND", "命令").in_(language))
-
-    def words(self, text: Text, **values: object) -> str:
-        """In the reader's language."""
-        return text.in_(self.language, **values)
-
-    def add(self, name: str, words: Text, command: Command, more: Text | None = None) -> argparse.ArgumentParser:
-        """A command; `more` stands at the end of its help."""
-        said = self.words(words)
-        made = self._below.add_parser(
-            name,
-            help=said,
-            description=said,
-            epilog=self.words(more) if more else None,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        made.set_defaults(command=command)
-        where = made.add_mutually_exclusive_group()
-        where.add_argument(
-            "--config", type=Path, metavar="FILE", help=self.words(Text("configuration file", "配置文件"))
-        )
-        where.add_argument(
-            "--state-dir",
-            type=Path,
-            metavar="DIR",
-            help=self.words(
-                Text(
-                    "no configuration: SQLite here, loopback port 8080",
-                    "不用配置文件：数据保存在此目录，仅本机 8080 端口",
-                )
-            ),
-        )
-        return made
-
-    def group(self, name: str, words: Text) -> "Commands":
-        """A command with commands of its own."""
-        said = self.words(words)
-        return Commands(self._below.add_parser(name, help=said, description=said), self.language)
-
-    def month(self, parser: argparse.ArgumentParser) -> None:
-        """The option --month, needed."""
-        parser.add_argument("--month", required=True, metavar="YYYY-MM", help=self.words(Text("the month", "月份")))
-
-    def json(self, parser: argparse.ArgumentParser) -> None:
-        """The option --json."""
-        parser.add_argument(
-            "--json", action="store_true", help=self.words(Text("one JSON object", "输出一个 JSON 对象"))
-        )
+def data_options(parser: CommandParser) -> None:
+    """The options that say where the collector's data is."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--config", type=Path, metavar="FILE", help=parser.words(Text("configuration file", "配置文件")))
+    where.add_argument(
+        "--state-dir",
+        type=Path,
+        metavar="DIR",
+        help=parser.words(
+            Text(
+                "no configuration: SQLite here, loopback port 8080", "不用配置文件：数据保存在此目录，仅本机 8080 端口"
+            )
+        ),
+    )
 
 
-def ids_are_well(language: Language, **named: str | None) -> bool:
+def month_option(parser: CommandParser) -> None:
+    """The option --month, required."""
+    parser.add_argument("--month", required=True, metavar="YYYY-MM", help=parser.words(Text("the month", "月份")))
+
+
+def json_option(parser: CommandParser) -> None:
+    """The option --json."""
+    parser.add_argument("--json", action="store_true", help=parser.words(Text("one JSON object", "输出一个 JSON 对象")))
+
+
+def language_option(parser: CommandParser, words: Text, default: Language) -> None:
+    """The option --lang."""
+    parser.add_argument("--lang", choices=("zh", "en"), default=default, help=parser.words(words))
+
+
+def ids_are_valid(language: Language, **named: str | None) -> bool:
     """Are these ids as ids are written? Says what is wrong on standard error; None was not given."""
     for name, value in named.items():
         if value is not None and not is_id(value):
@@ -89,22 +60,6 @@ def ids_are_well(language: Language, **named: str | None) -> bool:
             print(text.in_(language, name=shown, value=value), file=sys.stderr)
             return False
     return True
-
-
-def whole_number(language: Language, lowest: int, highest: int) -> Callable[[str], int]:
-    """The type of an option that takes a whole number within bounds; another value is refused with them."""
-
-    def read(text: str) -> int:
-        number = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII) else None
-        if number is not None and lowest <= number <= highest:
-            return number
-        words = Text(
-            "must be within {lowest} … {highest}, not {text}", "必须在 {lowest} 至 {highest} 之间，不能是 {text}"
-        )
-        values = {"lowest": lowest, "highest": highest, "text": repr(text[:40])}
-        raise argparse.ArgumentTypeError(words.in_(language, **values))
-
-    return read
 
 
 def are_known(store: Store, language: Language, school: str | None = None, town: str | None = None) -> bool:
@@ -124,7 +79,7 @@ def month_from(text: str, config: CollectorConfig) -> Month:
         raise ConfigurationError("campus-collector", [Mistake("--month", Text(str(error), zh))]) from None
 
 
-class Meter:
+class ProgressBar:
     """Says on a terminal how far long work is; nothing when the output goes to a file."""
 
     EVERY_SECONDS = 0.2

@@ -1,57 +1,52 @@
 """`campus-collector explain TARGET SUBJECT --month M`: the whole way from results to the verdict."""
 
 import argparse
-import json
-import sys
 
+from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, failed, json_line
 from campus_base.language import Language, Text
-from campus_collector.cli.common import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands, month_from
+from campus_collector.cli.common import data_options, json_option, month_from, month_option
 from campus_collector.config import CollectorConfig
+from campus_collector.http.api.answers import derivation_json
+from campus_collector.http.service import open_service
+from campus_collector.judge.derivation import as_text
 from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.ledger.explain import explain, find_subjects
 
-WORDS = Text("how a verdict follows from the results", "说明某一结论如何由测量结果得出")
 
-
-def register(commands: Commands) -> None:
-    """What it takes."""
-    say = commands.words
-    made = commands.add("explain", WORDS, _explain)
-    made.add_argument("target", metavar="TARGET", choices=TARGET_NAMES, help=", ".join(TARGET_NAMES))
-    made.add_argument(
+def register(parser: CommandParser) -> None:
+    words = parser.words
+    data_options(parser)
+    parser.set_defaults(command=run)
+    parser.add_argument("target", metavar="TARGET", choices=TARGET_NAMES, help=", ".join(TARGET_NAMES))
+    parser.add_argument(
         "subject",
         metavar="SUBJECT",
-        help=say(Text("SCHOOL/SUBJECT, or SUBJECT with --school", "学校编号/对象编号，或对象编号加 --school")),
+        help=words(Text("SCHOOL/SUBJECT, or SUBJECT with --school", "学校编号/对象编号，或对象编号加 --school")),
     )
-    made.add_argument("--school", metavar="SCHOOL", help=say(Text("id of the school", "学校编号")))
-    commands.month(made)
-    commands.json(made)
+    parser.add_argument("--school", metavar="SCHOOL", help=words(Text("id of the school", "学校编号")))
+    month_option(parser)
+    json_option(parser)
 
 
-def _explain(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.http.api.views import derivation_json
-    from campus_collector.http.service import open_service
-    from campus_collector.judge.derivation import as_text
-    from campus_collector.ledger.explanation import explain, find_subjects
-
+def run(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     month = month_from(arguments.month, config)
-    given = f"{arguments.school}/{arguments.subject}" if arguments.school else arguments.subject
+    name = f"{arguments.school}/{arguments.subject}" if arguments.school else arguments.subject
     service = open_service(config, must_exist=True)
     try:
-        found = find_subjects(service.store, arguments.target, given, month)
-        if len(found) != 1:
+        subjects = find_subjects(service.store, arguments.target, name, month)
+        if len(subjects) != 1:
             text = (
-                Text("{given}: several: {listed}", "{given}：有多个：{listed}")
-                if found
-                else Text("{given}: no such subject in {month}", "{given}：{month} 没有此考核对象")
+                Text("{name}: several: {listed}", "{name}：有多个：{listed}")
+                if subjects
+                else Text("{name}: no such subject in {month}", "{name}：{month} 没有此考核对象")
             )
-            listed = ", ".join(f"{school}/{subject}" for school, subject in found[:10])
-            print(text.in_(language, given=given, month=month, listed=listed), file=sys.stderr)
-            return EXIT_USAGE
-        derivation = explain(service.store, service.verdicts, arguments.target, *found[0], month)
+            listed = ", ".join(f"{school}/{subject}" for school, subject in subjects[:10])
+            return failed(EXIT_USAGE, text.in_(language, name=name, month=month, listed=listed))
+        derivation = explain(service.store, service.verdicts, arguments.target, *subjects[0], month)
         if derivation is None:
             return EXIT_FAILED
         if arguments.json:
-            print(json.dumps(derivation_json(derivation), ensure_ascii=False))
+            print(json_line(derivation_json(derivation)))
         else:
             print(as_text(derivation, language))
     finally:

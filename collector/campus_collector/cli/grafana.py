@@ -2,103 +2,105 @@
 
 import argparse
 import ipaddress
-import json
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, failed, json_line
 from campus_base.language import Language, Text
 from campus_base.settings import read_secret
 from campus_base.terminal import escape_cell
-from campus_collector.cli.common import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands
+from campus_collector.cli.common import data_options, json_option, language_option
 from campus_collector.config import CollectorConfig
+from campus_collector.export.grafana.provision import DesiredSetup, NotProvisioned, Provisioner, write_tree
 
-WORDS = Text("the dashboards for Grafana", "Grafana 仪表板")
 DEFAULT_PROMETHEUS = "http://127.0.0.1:9090"
 
 
-def register(commands: Commands) -> None:
-    """What it takes."""
-    group = commands.group("grafana", WORDS)
-    say = commands.words
-    made = group.add(
-        "provision",
-        Text("bring folder, data source and dashboards to a Grafana", "将文件夹、数据源和仪表板写入 Grafana"),
-        _provision,
+def register(parser: CommandParser) -> None:
+    _provision_options(
+        parser.add_command(
+            "provision",
+            Text("bring folder, data source and dashboards to a Grafana", "将文件夹、数据源和仪表板写入 Grafana"),
+            _provision,
+        )
     )
-    made.add_argument(
-        "--url", required=True, help=say(Text("of Grafana (10.0 or later)", "Grafana 地址（10.0 及以上）"))
+    exported = parser.add_command(
+        "export", Text("write the tree for Grafana's file provisioning", "导出 Grafana 文件方式部署目录"), _export
     )
-    made.add_argument(
+    data_options(exported)
+    exported.add_argument("path", type=Path, metavar="DIR", help=parser.words(Text("where to", "写到哪里")))
+    _dashboard_options(exported)
+
+
+def _dashboard_options(parser: CommandParser) -> None:
+    language_option(parser, Text("of the dashboards", "仪表板语言"), "zh")
+    parser.add_argument(
+        "--prometheus-url",
+        default=DEFAULT_PROMETHEUS,
+        help=parser.words(Text("as Grafana reaches it", "Grafana 访问 Prometheus 的地址")),
+    )
+
+
+def _provision_options(parser: CommandParser) -> None:
+    words = parser.words
+    data_options(parser)
+    parser.add_argument(
+        "--url", required=True, help=words(Text("of Grafana (10.0 or later)", "Grafana 地址（10.0 及以上）"))
+    )
+    parser.add_argument(
         "--token-file",
         required=True,
         type=Path,
         metavar="F",
-        help=say(Text("a service account's token", "服务账号令牌文件")),
+        help=words(Text("a service account's token", "服务账号令牌文件")),
     )
-    made.add_argument("--folder", default="校园测 CampusMeter", help=say(Text("name of the folder", "文件夹名称")))
-    made.add_argument(
-        "--ca-file", type=Path, metavar="F", help=say(Text("authority of its certificate", "证书颁发机构文件"))
+    parser.add_argument("--folder", default="校园测 CampusMeter", help=words(Text("name of the folder", "文件夹名称")))
+    parser.add_argument(
+        "--ca-file", type=Path, metavar="F", help=words(Text("authority of its certificate", "证书颁发机构文件"))
     )
-    made.add_argument(
-        "--dry-run", action="store_true", help=say(Text("only show what would change", "只显示将发生的变化"))
+    parser.add_argument(
+        "--dry-run", action="store_true", help=words(Text("only show what would change", "只显示将发生的变化"))
     )
-    made.add_argument(
+    parser.add_argument(
         "--overwrite",
         action="store_true",
-        help=say(Text("also what somebody else made or changed", "覆盖他人创建或修改的内容")),
+        help=words(Text("also what somebody else made or changed", "覆盖他人创建或修改的内容")),
     )
-    made.add_argument(
-        "--insecure-http", action="store_true", help=say(Text("the token may travel readable", "允许令牌以明文传输"))
+    parser.add_argument(
+        "--insecure-http", action="store_true", help=words(Text("the token may travel readable", "允许令牌以明文传输"))
     )
-    group.json(made)
-    given = group.add(
-        "export", Text("write the tree for Grafana's file provisioning", "导出 Grafana 文件方式部署目录"), _export
-    )
-    given.add_argument("path", type=Path, metavar="DIR", help=say(Text("where to", "写到哪里")))
-    for one in (made, given):
-        one.add_argument(
-            "--lang", choices=("zh", "en"), default="zh", help=say(Text("of the dashboards", "仪表板语言"))
-        )
-        one.add_argument(
-            "--prometheus-url",
-            default=DEFAULT_PROMETHEUS,
-            help=say(Text("as Grafana reaches it", "Grafana 访问 Prometheus 的地址")),
-        )
+    json_option(parser)
+    _dashboard_options(parser)
 
 
 def _provision(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.export.grafana.provision import NotProvisioned, Provisioner, Wish
 
     if urlsplit(arguments.url).scheme == "http" and not _is_loopback(arguments.url) and not arguments.insecure_http:
         text = Text(
             "{url}: the token would travel readable; use https, or --insecure-http",
             "{url}：令牌会以明文传输；请使用 https，或加 --insecure-http",
         )
-        print(text.in_(language, url=arguments.url), file=sys.stderr)
-        return EXIT_USAGE
+        return failed(EXIT_USAGE, text.in_(language, url=arguments.url))
     try:
         token = read_secret(arguments.token_file)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is empty"
         text = Text("--token-file: {file}: {reason}", "--token-file：{file}：无法读取或为空（{reason}）")
-        print(text.in_(language, file=arguments.token_file, reason=reason), file=sys.stderr)
-        return EXIT_USAGE
+        return failed(EXIT_USAGE, text.in_(language, file=arguments.token_file, reason=reason))
     if arguments.token_file.stat().st_mode & 0o077:
         text = Text("{file} can be read by others: chmod 600", "{file} 可被他人读取：请执行 chmod 600")
         print(text.in_(language, file=arguments.token_file), file=sys.stderr)
-    wish = Wish(arguments.folder, arguments.prometheus_url, arguments.lang, arguments.overwrite)
+    wish = DesiredSetup(arguments.folder, arguments.prometheus_url, arguments.lang, arguments.overwrite)
     try:
         steps = Provisioner(arguments.url, token, arguments.ca_file).run(wish, arguments.dry_run)
     except NotProvisioned as error:
-        print(escape_cell(f"campus-collector grafana: {error.in_(language)}"), file=sys.stderr)
-        return EXIT_FAILED
+        return failed(EXIT_FAILED, escape_cell(f"campus-collector grafana: {error.in_(language)}"))
     conflict = any(step.what == "conflict" for step in steps)
     if arguments.json:
-        said = [
-            {"kind": one.kind, "uid": one.uid, "title": one.title, "what": one.what, "keys": one.keys} for one in steps
-        ]
-        print(json.dumps({"applied": not arguments.dry_run and not conflict, "steps": said}, ensure_ascii=False))
+        keys = ("kind", "uid", "title", "what", "keys")
+        listed = [{key: getattr(step, key) for key in keys} for step in steps]
+        print(json_line({"applied": not arguments.dry_run and not conflict, "steps": listed}))
     else:
         print("\n".join(escape_cell(step.in_(language)) for step in steps))
         if arguments.dry_run:
@@ -107,13 +109,10 @@ def _provision(arguments: argparse.Namespace, config: CollectorConfig, language:
 
 
 def _export(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.export.grafana.provision import write_tree
-
     try:
         written = write_tree(arguments.path, arguments.prometheus_url, arguments.lang)
     except OSError as error:
-        print(f"{arguments.path}: {error.strerror or error}", file=sys.stderr)
-        return EXIT_FAILED
+        return failed(EXIT_FAILED, f"{arguments.path}: {error.strerror or error}")
     print("\n".join(str(path) for path in written))
     return EXIT_OK
 

@@ -2,21 +2,37 @@
 
 import argparse
 import getpass
-import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any
 
+from campus_base.command_line import (
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_USAGE,
+    CommandParser,
+    day_argument,
+    failed,
+    json_line,
+    whole_number,
+)
 from campus_base.language import Language, Text
 from campus_base.terminal import escape_cell
-from campus_base.usage import day_argument
-from campus_collector.cli.common import EXIT_FAILED, EXIT_OK, EXIT_USAGE, MOST_SEED, Commands, whole_number
+from campus_collector.cli.common import MOST_SEED, data_options, json_option, language_option
 from campus_collector.config import CollectorConfig
+from campus_collector.domain.days import day_words, importable
 from campus_collector.domain.inventory import Inventory
+from campus_collector.inventory.changes import RowChange, as_lines, changes, counted, exemptions, removals
+from campus_collector.inventory.errors import Unreadable
+from campus_collector.inventory.importer import activate, read_file
+from campus_collector.inventory.sample import sample
+from campus_collector.inventory.write import as_xlsx, write_folder
 from campus_collector.store.errors import NoDatabase
-from campus_collector.store.interface import Store
+from campus_collector.store.sqlite import open_store
+from campus_collector.store.store import Store
 
-WORDS = Text("which schools, classrooms, devices and platforms there are", "基础信息：学校、班级、设备、平台")
 IMPORT = Text("take the inventory from a spreadsheet", "从表格导入基础信息")
 IMPORT_MORE = Text(
     "PATH is a folder of CSV files (schools, classrooms, devices, services, timetables), a .zip of them, or one .xlsx with these sheets.\n"
@@ -27,51 +43,52 @@ IMPORT_MORE = Text(
     "只要有一处错误，就不做任何修改。",
 )
 EXPORT = Text("write the inventory as CSV files or one .xlsx", "将基础信息导出为 CSV 文件或 .xlsx")
+HEADINGS = Text("of the headings", "表头语言")
 SAMPLE = Text("write an invented county to try things with", "生成一个虚构县的样例数据")
 
 
-def register(commands: Commands) -> None:
-    """What it takes."""
-    group = commands.group("inventory", WORDS)
-    say = commands.words
-    taken = group.add("import", IMPORT, _import, IMPORT_MORE)
-    taken.add_argument("path", type=Path, metavar="PATH", help=say(Text("folder or file", "文件夹或文件")))
+def register(parser: CommandParser) -> None:
+    words = parser.words
+    taken = parser.add_command("import", IMPORT, _import, IMPORT_MORE)
+    data_options(taken)
+    taken.add_argument("path", type=Path, metavar="PATH", help=words(Text("folder or file", "文件夹或文件")))
     taken.add_argument(
-        "--dry-run", action="store_true", help=say(Text("only show what would change", "只显示将发生的变化"))
+        "--dry-run", action="store_true", help=words(Text("only show what would change", "只显示将发生的变化"))
     )
     taken.add_argument(
         "--since",
-        type=day_argument(group.language),
+        type=day_argument(parser.language),
         metavar="YYYY-MM-DD",
-        help=say(Text("the day it holds from (default: today)", "生效日期（默认：今天）")),
+        help=words(Text("the day it holds from (default: today)", "生效日期（默认：今天）")),
     )
     taken.add_argument(
-        "--force", action="store_true", help=say(Text("even if rows are removed", "即使将移除数据也执行"))
+        "--force", action="store_true", help=words(Text("even if rows are removed", "即使将移除数据也执行"))
     )
-    group.json(taken)
-    given = group.add("export", EXPORT, _export)
-    given.add_argument("path", type=Path, metavar="DIR|FILE.xlsx", help=say(Text("where to", "写到哪里")))
-    given.add_argument("--lang", choices=("zh", "en"), default="en", help=say(Text("of the headings", "表头语言")))
-    made = group.add("sample", SAMPLE, _sample)
-    made.add_argument("path", type=Path, metavar="DIR|FILE.xlsx", help=say(Text("where to", "写到哪里")))
-    made.add_argument(
+    json_option(taken)
+    _target_options(exported := parser.add_command("export", EXPORT, _export))
+    language_option(exported, HEADINGS, "en")
+    _target_options(sampled := parser.add_command("sample", SAMPLE, _sample))
+    sampled.add_argument(
         "--schools",
-        type=whole_number(group.language, 1, 5000),
+        type=whole_number(parser.language, 1, 5000),
         default=100,
-        help=say(Text("how many (1 to 5000)", "学校数量（1 至 5000）")),
+        help=words(Text("how many (1 to 5000)", "学校数量（1 至 5000）")),
     )
-    made.add_argument(
+    sampled.add_argument(
         "--seed",
-        type=whole_number(group.language, 0, MOST_SEED),
+        type=whole_number(parser.language, 0, MOST_SEED),
         default=1,
-        help=say(Text("another seed, another county", "随机种子")),
+        help=words(Text("another seed, another county", "随机种子")),
     )
-    made.add_argument("--lang", choices=("zh", "en"), default="en", help=say(Text("of the headings", "表头语言")))
+    language_option(sampled, HEADINGS, "en")
+
+
+def _target_options(parser: CommandParser) -> None:
+    data_options(parser)
+    parser.add_argument("path", type=Path, metavar="DIR|FILE.xlsx", help=parser.words(Text("where to", "写到哪里")))
 
 
 def _import(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.inventory.errors import Unreadable
-    from campus_collector.inventory.intake import read_file
 
     today = datetime.now(config.timezone).date()
     since = _since(arguments.since, today, language)
@@ -83,10 +100,9 @@ def _import(arguments: argparse.Namespace, config: CollectorConfig, language: La
         try:
             whole, mistakes, aside = read_file(arguments.path, before)
         except Unreadable as error:
-            print(error.in_(language), file=sys.stderr)
-            return EXIT_USAGE
+            return failed(EXIT_USAGE, error.in_(language))
         if mistakes:
-            _print_mistakes([one.in_(language) for one in mistakes], language, as_json=arguments.json)
+            _print_mistakes([mistake.in_(language) for mistake in mistakes], language, as_json=arguments.json)
             return EXIT_USAGE
         for place in aside:
             text = Text("left aside: {place}", "未使用：{place}")
@@ -99,17 +115,15 @@ def _import(arguments: argparse.Namespace, config: CollectorConfig, language: La
 
 def _store_to_import(config: CollectorConfig, *, dry_run: bool) -> Store | None:
     """The store, begun where there is none; None for a dry run where there is none, which begins nothing. Raises StoreError."""
-    from campus_collector.store.sqlite import SqliteStore
 
     try:
-        return SqliteStore(config.database, must_exist=dry_run)
+        return open_store(config.database, must_exist=dry_run)
     except NoDatabase:
         return None
 
 
 def _since(given: date | None, today: date, language: Language) -> date | None:
     """The day of --since; None for one that cannot be meant, with the reason printed."""
-    from campus_collector.domain.days import day_words, importable
 
     first, last = importable(today)
     if given is None or first <= given <= last:
@@ -120,11 +134,11 @@ def _since(given: date | None, today: date, language: Language) -> date | None:
 
 def _print_mistakes(mistakes: list[str], language: Language, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"applied": False, "mistakes": mistakes}, ensure_ascii=False))
+        print(json_line({"applied": False, "mistakes": mistakes}))
     heading = Text("{count} mistake(s); nothing was changed:", "共 {count} 处错误，未做任何修改：")
     print(heading.in_(language, count=len(mistakes)), file=sys.stderr)
-    for one in mistakes:
-        print(f"  {one}", file=sys.stderr)
+    for mistake in mistakes:
+        print(f"  {mistake}", file=sys.stderr)
 
 
 def _apply(
@@ -136,71 +150,70 @@ def _apply(
     language: Language,
 ) -> int:
     """Show what would change, and do it where nothing is in the way. The exit code."""
-    from campus_collector.inventory.changes import as_lines, changes, counted, exemptions, removals
-    from campus_collector.inventory.intake import put_in_force
-
-    made = changes(before, whole)
+    change_list = changes(before, whole)
     if not arguments.json:
-        print("\n".join(as_lines(made, language)))
-    removed = removals(before, made)
+        print("\n".join(as_lines(change_list, language)))
+    removed = removals(before, change_list)
     if removed and not arguments.force:
-        for sheet, gone, had in removed:
-            text = Text(
-                "{sheet}: {gone} of {had} rows would be removed. If that is meant: --force",
-                "{sheet}：{had} 行中将移除 {gone} 行。如确需如此，请加 --force",
-            )
-            print(text.in_(language, sheet=sheet, gone=gone, had=had), file=sys.stderr)
+        _print_removals(removed, language)
         if not arguments.dry_run:
             return EXIT_FAILED
-    applied = bool(made) and not arguments.dry_run
+    applied = bool(change_list) and not arguments.dry_run
     if applied and store is not None:
-        put_in_force(store, whole, made, getpass.getuser(), datetime.now(UTC), since)
+        activate(store, whole, change_list, getpass.getuser(), datetime.now(UTC), since)
     if arguments.json:
-        begin, end = exemptions(made)
-        exempt = {
-            "exempt": [{"key": one.key, "name": one.name, "reason": one.exempt[1]} for one in begin],
-            "no_longer_exempt": [{"key": one.key, "name": one.name, "reason": one.exempt[0]} for one in end],
-        }
-        print(json.dumps({"applied": applied, "changes": counted(made)} | exempt, ensure_ascii=False))
-    elif made:
-        said = (
+        print(json_line({"applied": applied, "changes": counted(change_list)} | _exemptions_json(change_list)))
+    elif change_list:
+        text = (
             Text("In force.", "已生效。")
             if applied
             else Text("Nothing was changed (--dry-run).", "未做任何修改（--dry-run）。")
         )
-        print(said.in_(language))
+        print(text.in_(language))
     return EXIT_OK
 
 
-def _export(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.store.sqlite import SqliteStore
+def _print_removals(removed: Sequence[tuple[str, int, int]], language: Language) -> None:
+    for sheet, gone, had in removed:
+        text = Text(
+            "{sheet}: {gone} of {had} rows would be removed. If that is meant: --force",
+            "{sheet}：{had} 行中将移除 {gone} 行。如确需如此，请加 --force",
+        )
+        print(text.in_(language, sheet=sheet, gone=gone, had=had), file=sys.stderr)
 
-    store = SqliteStore(config.database, must_exist=True)
+
+def _exemptions_json(change_list: Sequence[RowChange]) -> dict[str, Any]:
+    begin, end = exemptions(change_list)
+    return {
+        "exempt": [{"key": change.key, "name": change.name, "reason": change.exempt[1]} for change in begin],
+        "no_longer_exempt": [{"key": change.key, "name": change.name, "reason": change.exempt[0]} for change in end],
+    }
+
+
+def _export(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+
+    store = open_store(config.database, must_exist=True)
     try:
-        return _written(store.inventory.current(), arguments.path, arguments.lang, language)
+        return _write(store.inventory.current(), arguments)
     finally:
         store.close()
 
 
 def _sample(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.inventory.sample import sample
 
-    return _written(sample(arguments.schools, arguments.seed), arguments.path, arguments.lang, language)
+    return _write(sample(arguments.schools, arguments.seed), arguments)
 
 
-def _written(inventory: object, path: Path, lang: Language, language: Language) -> int:
-    from campus_collector.inventory.write import as_xlsx, write_folder
-
-    assert isinstance(inventory, Inventory)
+def _write(inventory: Inventory, arguments: argparse.Namespace) -> int:
+    path = arguments.path
     try:
         if path.suffix.lower() == ".xlsx":
-            path.write_bytes(as_xlsx(inventory, lang))
+            path.write_bytes(as_xlsx(inventory, arguments.lang))
             written = [path]
         else:
-            written = write_folder(inventory, path, lang)
+            written = write_folder(inventory, path, arguments.lang)
     except OSError as error:
-        print(f"{path}: {error.strerror or error}", file=sys.stderr)
-        return EXIT_FAILED
-    for one in written:
-        print(one)
+        return failed(EXIT_FAILED, f"{path}: {error.strerror or error}")
+    for file in written:
+        print(file)
     return EXIT_OK

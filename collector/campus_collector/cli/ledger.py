@@ -1,99 +1,98 @@
 """`campus-collector ledger`: the problem ledger at a terminal and as a file; brings it up to date first."""
 
 import argparse
-import json
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
+import msgspec
+
+from campus_base.command_line import EXIT_FAILED, EXIT_OK, CommandParser, day_argument, failed, json_line, whole_number
 from campus_base.files import write_whole
 from campus_base.language import Language, Text
-from campus_base.usage import day_argument
-from campus_collector.cli.common import EXIT_FAILED, EXIT_OK, Commands, Meter, are_known, whole_number
+from campus_collector.cli.common import ProgressBar, are_known, data_options, json_option
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.problem import STATES
+from campus_collector.http.api.problem_answers import problems_answer
+from campus_collector.http.api.problems import status_words
+from campus_collector.http.service import Service, open_service
 from campus_collector.judge.policy import TARGET_NAMES
-from campus_collector.ledger.listing import MAX_AGE_DAYS
+from campus_collector.judge.table import aligned
+from campus_collector.ledger.listing import MAX_AGE_DAYS, ProblemFilter, names_in, select
+from campus_collector.ledger.table import HEADINGS, as_csv, as_xlsx, rows
+from campus_collector.store.errors import StoreBusy
 
-WORDS = Text("the problem ledger: list it, export it", "问题台账：列出、导出")
+SHOWN_COLUMNS = 8
+"""Of the table, on a terminal."""
 
 
-def register(commands: Commands) -> None:
-    """What it takes."""
-    say = commands.words
-    made = commands.add("ledger", WORDS, _ledger)
-    made.add_argument("--town", help=say(Text("id of a town", "镇街编号")))
-    made.add_argument("--target", choices=TARGET_NAMES, help=say(Text("only this target", "仅此指标")))
-    made.add_argument(
+def register(parser: CommandParser) -> None:
+    words = parser.words
+    data_options(parser)
+    parser.set_defaults(command=run)
+    parser.add_argument("--town", help=words(Text("id of a town", "镇街编号")))
+    parser.add_argument("--target", choices=TARGET_NAMES, help=words(Text("only this target", "仅此指标")))
+    parser.add_argument(
         "--state",
         choices=(*STATES, "overdue", "contradicted", "all"),
-        help=say(Text("default: what is still open", "默认：尚未销号的")),
+        help=words(Text("default: what is still open", "默认：尚未销号的")),
     )
-    made.add_argument(
+    parser.add_argument(
         "--older-than",
-        type=whole_number(commands.language, 0, MAX_AGE_DAYS),
+        type=whole_number(parser.language, 0, MAX_AGE_DAYS),
         metavar="DAYS",
-        help=say(Text("open for so long", "已立案天数")),
+        help=words(Text("open for so long", "已立案天数")),
     )
-    made.add_argument("--out", type=Path, metavar="FILE.csv|FILE.xlsx", help=say(Text("write a file", "写入文件")))
-    made.add_argument(
+    parser.add_argument("--out", type=Path, metavar="FILE.csv|FILE.xlsx", help=words(Text("write a file", "写入文件")))
+    parser.add_argument(
         "--until",
-        type=day_argument(commands.language),
+        type=day_argument(parser.language),
         metavar="YYYY-MM-DD",
-        help=say(Text("look at measurements up to this day only", "只计算到此日为止的测量")),
+        help=words(Text("look at measurements up to this day only", "只计算到此日为止的测量")),
     )
-    commands.json(made)
+    json_option(parser)
 
 
-def _ledger(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.http.api.problems import looked_json, looked_words
-    from campus_collector.http.api.views import problem_json
-    from campus_collector.http.service import open_service
-    from campus_collector.judge.table import aligned
-    from campus_collector.ledger.listing import Wanted, listed, names_in
-    from campus_collector.ledger.table import HEADINGS, as_csv, as_xlsx, rows
-    from campus_collector.store.errors import StoreBusy
-
+def run(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     today = datetime.now(config.timezone).date()
     service = open_service(config, must_exist=True)
-    meter = Meter(Text("looking through the days", "正在逐日核对"), language)
     try:
         if not are_known(service.store, language, town=arguments.town):
             return EXIT_FAILED
-        try:
-            service.ledger.catch_up(arguments.until, meter)
-        except StoreBusy:
-            text = Text(
-                "another process is bringing the ledger up to date: this is how it stands now",
-                "另一进程正在更新台账，以下为当前已完成的部分",
-            )
-            print(text.in_(language), file=sys.stderr)
-        meter.done()
-        wanted = Wanted(arguments.town, arguments.target, arguments.state, None, arguments.older_than)
-        problems = listed(service.store.ledger.problems(), wanted, today)
+        _catch_up(service, arguments.until, language)
+        wanted = ProblemFilter(arguments.town, arguments.target, arguments.state, None, arguments.older_than)
+        problems = select(service.store.ledger.problems(), wanted, today)
         names = names_in(service.store)
         if arguments.out is not None:
             make = as_xlsx if arguments.out.suffix.lower() == ".xlsx" else as_csv
             try:
-                write_whole(arguments.out, make(problems, names, today, language, looked_words(service, language)))
+                write_whole(arguments.out, make(problems, names, today, language, status_words(service, language)))
             except OSError as error:
-                print(f"{arguments.out}: {error.strerror or error}", file=sys.stderr)
-                return EXIT_FAILED
+                return failed(EXIT_FAILED, f"{arguments.out}: {error.strerror or error}")
             print(arguments.out)
         elif arguments.json:
-            print(
-                json.dumps(
-                    {"problems": [problem_json(one, names, today) for one in problems], **looked_json(service)},
-                    ensure_ascii=False,
-                )
-            )
+            print(json_line(msgspec.to_builtins(problems_answer(service, problems, names, today))))
         elif problems:
-            shown = [tuple(one.in_(language) for one in HEADINGS), *rows(problems, names, today, language)]
-            print(aligned([list(row[:8]) for row in shown]))
-            print(looked_words(service, language))
+            headings = [heading.in_(language) for heading in HEADINGS]
+            lines = [headings, *rows(problems, names, today, language)]
+            print(aligned([list(line[:SHOWN_COLUMNS]) for line in lines]))
+            print(status_words(service, language))
         else:
             print(Text("No problem.", "没有问题。").in_(language))
     finally:
-        meter.done()
         service.store.close()
     return EXIT_OK
+
+
+def _catch_up(service: Service, until: date | None, language: Language) -> None:
+    progress = ProgressBar(Text("looking through the days", "正在逐日核对"), language)
+    try:
+        service.ledger.catch_up(until, progress)
+    except StoreBusy:
+        text = Text(
+            "another process is bringing the ledger up to date: this is how it stands now",
+            "另一进程正在更新台账，以下为当前已完成的部分",
+        )
+        print(text.in_(language), file=sys.stderr)
+    finally:
+        progress.done()

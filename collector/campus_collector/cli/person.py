@@ -5,115 +5,107 @@ import getpass
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, failed
 from campus_base.language import Language, Text
 from campus_base.terminal import escape_cell
-from campus_collector.cli.common import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands
+from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
+from campus_collector.domain.people import Person
 from campus_collector.domain.problem import ACTOR_WORDS, CONSOLE
-from campus_collector.domain.records import Person
+from campus_collector.domain.tokens import new_token, token_hash
+from campus_collector.http.auth.passwords import hash_of, policy_violation
+from campus_collector.store.sqlite import open_store
+from campus_collector.store.tables.people import IdentityConflict, PeopleTable
 from campus_wire.ids import is_id
 
-if TYPE_CHECKING:
-    from campus_collector.store.people import PeopleTable
-
-WORDS = Text("people who may read and change things", "可查看与办理的人员")
 ROLES = ("viewer", "operator", "admin")
 MOST_LETTERS = 40
+NAME = Text("name, as the audit trail will show it", "姓名（显示在操作记录中）")
 NOBODY = Text("no such person", "没有此人")
 
 
-def register(commands: Commands) -> None:
-    """What it takes."""
-    group = commands.group("person", WORDS)
-    say = commands.words
-    name = say(Text("name, as the audit trail will show it", "姓名（显示在操作记录中）"))
-    added = group.add(
-        "add",
-        Text(
-            "let a person in and print a new token for them; an earlier one is refused",
-            "授权某人并生成新令牌；旧令牌随即失效",
-        ),
-        _add,
+def register(parser: CommandParser) -> None:
+    _add_options(
+        parser.add_command(
+            "add",
+            Text(
+                "let a person in and print a new token for them; an earlier one is refused",
+                "授权某人并生成新令牌；旧令牌随即失效",
+            ),
+            _add,
+        )
     )
-    added.add_argument("name", metavar="NAME", help=name)
-    added.add_argument(
+    for name, words, command in (
+        ("password", Text("set a person's password, asked for, or a line of standard input", "设置某人的密码（交互输入或从标准输入读一行）"), _password),
+        ("unlock", Text("hear a person's passwords again after too many wrong ones", "解除因密码多次错误造成的暂停登录"), _unlock),
+        ("revoke", Text("refuse a person from now on, and end their sessions", "撤销某人的全部权限并结束其会话"), _revoke),
+    ):  # fmt: skip
+        action = parser.add_command(name, words, command)
+        data_options(action)
+        action.add_argument("name", metavar="NAME", help=parser.words(NAME))
+    data_options(parser.add_command("list", Text("everybody with role, town and state", "列出全部人员"), _list))
+
+
+def _add_options(parser: CommandParser) -> None:
+    words = parser.words
+    data_options(parser)
+    parser.add_argument("name", metavar="NAME", help=words(NAME))
+    parser.add_argument(
         "--role",
         choices=ROLES,
         default="operator",
-        help=say(
+        help=words(
             Text(
                 "viewer: reads; operator: also the ledger (default); admin: also the inventory",
                 "viewer：查看；operator：另可办理台账（默认）；admin：另可导入基础信息",
             )
         ),
     )
-    added.add_argument(
-        "--town", default="", help=say(Text("reads and works on this town only", "仅限查看和办理此镇街"))
+    parser.add_argument(
+        "--town", default="", help=words(Text("reads and works on this town only", "仅限查看和办理此镇街"))
     )
-    proof = added.add_mutually_exclusive_group()
+    proof = parser.add_mutually_exclusive_group()
     proof.add_argument(
         "--password",
         action="store_true",
-        help=say(Text("ask for a password instead of a token", "设置密码，不生成令牌")),
+        help=words(Text("ask for a password instead of a token", "设置密码，不生成令牌")),
     )
     proof.add_argument(
         "--identity",
         metavar="ID",
-        help=say(
+        help=words(
             Text(
                 "who they are at the OpenID provider (its claim, see [oidc]), instead of a token",
                 "在统一认证中的标识（见 [oidc] 的 claim），不生成令牌",
             )
         ),
     )
-    for command, words, work in (
-        ("password", Text("set a person's password, asked for, or a line of standard input", "设置某人的密码（交互输入或从标准输入读一行）"), _password),
-        ("unlock", Text("hear a person's passwords again after too many wrong ones", "解除因密码多次错误造成的暂停登录"), _unlock),
-        ("revoke", Text("refuse a person from now on, and end their sessions", "撤销某人的全部权限并结束其会话"), _revoke),
-    ):  # fmt: skip
-        group.add(command, words, work).add_argument("name", metavar="NAME", help=name)
-    group.add("list", Text("everybody with role, town and state", "列出全部人员"), _list)
 
 
 def _add(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.domain.tokens import new_token, token_hash
-    from campus_collector.http.auth.passwords import hash_of
-    from campus_collector.store.people import Taken
-
-    name = arguments.name
-    if (
-        not name.strip()
-        or name != name.strip()
-        or len(name) > MOST_LETTERS
-        or not name.isprintable()
-        or name in ACTOR_WORDS
-        or (arguments.town and not is_id(arguments.town))
-    ):
+    if not _is_name(arguments.name) or (arguments.town and not is_id(arguments.town)):
         text = Text(
             "NAME: 1 to 40 printable characters, not one the trail uses itself; --town: an id",
             "NAME：1 至 40 个可显示字符，且不是系统保留名称；--town：镇街编号",
         )
-        print(text.in_(language), file=sys.stderr)
-        return EXIT_USAGE
-    password = _asked(name, language) if arguments.password else None
+        return failed(EXIT_USAGE, text.in_(language))
+    password = _ask_password(arguments.name, language) if arguments.password else None
     if arguments.password and password is None:
         return EXIT_USAGE
     token = None if arguments.password or arguments.identity else new_token()
-    person = Person(name, arguments.role, arguments.town)
+    person = Person(arguments.name, arguments.role, arguments.town)
     hashes = (token_hash(token) if token else None, hash_of(password) if password else None)
 
-    def work(people: "PeopleTable", now: datetime) -> bool:
+    def work(people: PeopleTable, now: datetime) -> bool:
         people.put(person, now, CONSOLE, *hashes, arguments.identity)
         return True
 
     try:
         _with_people(config, work, must_exist=False)
-    except Taken as taken:
+    except IdentityConflict as taken:
         text = Text("this identity is {name}'s already", "该标识已属于 {name}")
-        print(text.in_(language, name=taken), file=sys.stderr)
-        return EXIT_FAILED
+        return failed(EXIT_FAILED, text.in_(language, name=taken))
     if token is not None:
         print(token)
         text = Text(
@@ -124,43 +116,52 @@ def _add(arguments: argparse.Namespace, config: CollectorConfig, language: Langu
     return EXIT_OK
 
 
-def _password(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.http.auth.passwords import hash_of
+def _is_name(name: str) -> bool:
+    return (
+        bool(name.strip())
+        and name == name.strip()
+        and len(name) <= MOST_LETTERS
+        and name.isprintable()
+        and name not in ACTOR_WORDS
+    )
 
-    password = _asked(arguments.name, language)
+
+def _password(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+
+    password = _ask_password(arguments.name, language)
     if password is None:
         return EXIT_USAGE
-    kept = hash_of(password)
-    return _said(
-        _with_people(config, lambda people, now: people.set_password(arguments.name, kept, now, CONSOLE)), language
+    password_hash = hash_of(password)
+    return _exit_code(
+        _with_people(config, lambda people, now: people.set_password(arguments.name, password_hash, now, CONSOLE)),
+        language,
     )
 
 
 def _unlock(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    return _said(_with_people(config, lambda people, now: people.unlock(arguments.name, now, CONSOLE)), language)
+    return _exit_code(_with_people(config, lambda people, now: people.unlock(arguments.name, now, CONSOLE)), language)
 
 
 def _revoke(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    return _said(_with_people(config, lambda people, now: people.revoke(arguments.name, now, CONSOLE)), language)
+    return _exit_code(_with_people(config, lambda people, now: people.revoke(arguments.name, now, CONSOLE)), language)
 
 
 def _list(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    def work(people: "PeopleTable", now: datetime) -> bool:
-        for one in people.all():
-            state = "revoked" if one.revoked_at else "locked" if one.locked(now) else "active"
-            proofs = [name for name, has in (("token", one.has_token), ("password", one.password)) if has]
-            proofs += [f"identity={one.identity}"] if one.identity else []
-            said = (one.person.name, one.person.role, one.person.town or "*", state, ",".join(proofs) or "-")
-            print("\t".join(map(escape_cell, said)))
+    def work(people: PeopleTable, now: datetime) -> bool:
+        for account in people.all():
+            state = "revoked" if account.revoked_at else "locked" if account.locked(now) else "active"
+            proofs = [name for name, has in (("token", account.has_token), ("password", account.password)) if has]
+            proofs += [f"identity={account.identity}"] if account.identity else []
+            row = (account.person.name, account.person.role, account.person.town or "*", state, ",".join(proofs) or "-")
+            print("\t".join(map(escape_cell, row)))
         return True
 
     _with_people(config, work)
     return EXIT_OK
 
 
-def _asked(name: str, language: Language) -> str | None:
+def _ask_password(name: str, language: Language) -> str | None:
     """A password from the terminal, twice, or a line of standard input; None when it cannot be taken, with the reason on standard error."""
-    from campus_collector.http.auth.passwords import weakness
 
     if sys.stdin.isatty():
         password = getpass.getpass(Text("Password for {name}: ", "{name} 的密码：").in_(language, name=name))
@@ -170,26 +171,24 @@ def _asked(name: str, language: Language) -> str | None:
             return None
     else:
         password = sys.stdin.readline().rstrip("\n")
-    weak = weakness(password, name)
-    if weak is not None:
-        print(weak.in_(language), file=sys.stderr)
+    flaw = policy_violation(password, name)
+    if flaw is not None:
+        print(flaw.in_(language), file=sys.stderr)
         return None
     return password
 
 
 def _with_people(
-    config: CollectorConfig, work: "Callable[[PeopleTable, datetime], bool]", *, must_exist: bool = True
+    config: CollectorConfig, work: Callable[[PeopleTable, datetime], bool], *, must_exist: bool = True
 ) -> bool:
-    from campus_collector.store.sqlite import SqliteStore
-
-    store = SqliteStore(config.database, must_exist=must_exist)
+    store = open_store(config.database, must_exist=must_exist)
     try:
         return work(store.people, datetime.now(UTC))
     finally:
         store.close()
 
 
-def _said(found: bool, language: Language) -> int:
-    if not found:
+def _exit_code(known: bool, language: Language) -> int:
+    if not known:
         print(NOBODY.in_(language), file=sys.stderr)
-    return EXIT_OK if found else EXIT_FAILED
+    return EXIT_OK if known else EXIT_FAILED

@@ -1,41 +1,34 @@
 """`campus-collector tls init` and `tls renew`: a private authority and the collector's certificate."""
 
 import argparse
-import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, failed
 from campus_base.language import Language, Text
-from campus_collector.cli.common import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Commands
+from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
+from campus_collector.tls.authority import IssuedCertificate, make_authority, renew
 
 DEFAULT_DIR = Path("/etc/campus-collector/tls")
 
 
-def register(commands: Commands) -> None:
-    """Both."""
-    say = commands.words
-    group = commands.group(
-        "tls", Text("a private authority, for bureaus without one", "为没有证书的单位生成私有 CA 和证书")
-    )
-    for name, words, work in (
+def register(parser: CommandParser) -> None:
+    for name, words, command in (
         ("init", Text("make an authority and a certificate", "生成私有 CA 和服务器证书"), _init),
         ("renew", Text("a new certificate under the same authority", "用同一 CA 换发服务器证书"), _renew),
     ):
-        made = group.add(name, words, work)
-        made.add_argument(
-            "names",
-            nargs="+" if name == "init" else "*",
-            metavar="NAME",
-            help=say(Text("host names and addresses of the collector", "采集端的域名和 IP 地址")),
-        )
-        made.add_argument(
-            "--dir", type=Path, default=DEFAULT_DIR, metavar="DIR", help=say(Text("where to", "证书目录"))
+        action = parser.add_command(name, words, command)
+        data_options(action)
+        text = Text("host names and addresses of the collector", "采集端的域名和 IP 地址")
+        action.add_argument("names", nargs="+" if name == "init" else "*", metavar="NAME", help=parser.words(text))
+        action.add_argument(
+            "--dir", type=Path, default=DEFAULT_DIR, metavar="DIR", help=parser.words(Text("where to", "证书目录"))
         )
 
 
 def _init(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.tls.authority import make_authority
 
     code = _make(make_authority, arguments, language)
     if code == EXIT_OK:
@@ -50,8 +43,6 @@ def _init(arguments: argparse.Namespace, config: CollectorConfig, language: Lang
 
 
 def _renew(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    from campus_collector.tls.authority import renew
-
     code = _make(renew, arguments, language)
     if code == EXIT_OK:
         text = Text(
@@ -62,25 +53,26 @@ def _renew(arguments: argparse.Namespace, config: CollectorConfig, language: Lan
     return code
 
 
-def _make(work, arguments: argparse.Namespace, language: Language) -> int:  # type: ignore[no-untyped-def]
+def _make(
+    work: Callable[[Path, Sequence[str], datetime], IssuedCertificate],
+    arguments: argparse.Namespace,
+    language: Language,
+) -> int:
     try:
-        made = work(arguments.dir, arguments.names, datetime.now(UTC))
+        authority = work(arguments.dir, arguments.names, datetime.now(UTC))
     except FileExistsError as error:
         text = Text(
             "{file} is there already: nothing was written; see `tls renew`", "{file} 已存在：未写入；换发请用 tls renew"
         )
-        print(text.in_(language, file=error.filename), file=sys.stderr)
-        return EXIT_FAILED
+        return failed(EXIT_FAILED, text.in_(language, file=error.filename))
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-        return EXIT_FAILED
+        return failed(EXIT_FAILED, f"{error.filename}: {error.strerror}")
     except ValueError as error:
         text = Text("NAME: {error}", "NAME：必须是域名或 IP 地址（{error}）")
-        print(text.in_(language, error=error), file=sys.stderr)
-        return EXIT_USAGE
+        return failed(EXIT_USAGE, text.in_(language, error=error))
     text = Text(
         "Certificate in {dir}, valid until {until}.\nThe authority's fingerprint (SHA-256): {print}",
         "证书位于 {dir}，有效期至 {until}。\nCA 指纹（SHA-256）：{print}",
     )
-    print(text.in_(language, dir=made.folder, until=f"{made.expires:%Y-%m-%d}", print=made.fingerprint))
+    print(text.in_(language, dir=authority.folder, until=f"{authority.expires:%Y-%m-%d}", print=authority.fingerprint))
     return EXIT_OK

@@ -1,10 +1,11 @@
 """Between which days what people type may lie, and how many days a span may have: beyond them it is a slip in the year. Pure."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from campus_base.dates import LAST_YEAR, parse_day
 from campus_base.language import Text
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(LAST_YEAR, 12, 31)
 MAX_PLANNED_DAYS = 300
 """Of planned work and of what holds for every school."""

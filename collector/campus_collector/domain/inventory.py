@@ -1,9 +1,12 @@
 """The inventory of a county (design section 10). Plain records in the order of the sheets; keys are the ids."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 import msgspec
 
 
-class School(msgspec.Struct, frozen=True, omit_defaults=True):
+class InventorySchool(msgspec.Struct, frozen=True, omit_defaults=True):
     """One row of `schools`."""
 
     town: str
@@ -36,7 +39,7 @@ class Device(msgspec.Struct, frozen=True, omit_defaults=True):
     required: bool = True
 
 
-class Service(msgspec.Struct, frozen=True, omit_defaults=True):
+class InventoryService(msgspec.Struct, frozen=True, omit_defaults=True):
     """One row of `services`; `town` empty: everywhere. Expectations empty: any status below 400, any content."""
 
     id: str
@@ -58,10 +61,10 @@ class Timetable(msgspec.Struct, frozen=True, omit_defaults=True):
 class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
     """All sheets. A sheet that was not given is None: what was known stays."""
 
-    schools: tuple[School, ...] | None = None
+    schools: tuple[InventorySchool, ...] | None = None
     classrooms: tuple[Classroom, ...] | None = None
     devices: tuple[Device, ...] | None = None
-    services: tuple[Service, ...] | None = None
+    services: tuple[InventoryService, ...] | None = None
     timetables: tuple[Timetable, ...] | None = None
 
     def over(self, before: "Inventory") -> "Inventory":
@@ -79,21 +82,21 @@ EMPTY = Inventory((), (), (), (), ())
 
 
 def within(inventory: Inventory, town: str) -> Inventory:
-    """What of it is one town's; with "" all of it."""
+    """The part of one town; with "" all of it."""
     if not town:
         return inventory
-    schools = tuple(one for one in inventory.schools or () if one.town == town)
-    ids = {one.id for one in schools}
+    schools = tuple(school for school in inventory.schools or () if school.town == town)
+    ids = {school.id for school in schools}
     return Inventory(
         schools,
-        tuple(one for one in inventory.classrooms or () if one.school in ids),
-        tuple(one for one in inventory.devices or () if one.school in ids),
-        tuple(one for one in inventory.services or () if one.town in ("", town)),
-        tuple(one for one in inventory.timetables or () if one.school in ids | {""}),
+        tuple(classroom for classroom in inventory.classrooms or () if classroom.school in ids),
+        tuple(device for device in inventory.devices or () if device.school in ids),
+        tuple(service for service in inventory.services or () if service.town in ("", town)),
+        tuple(timetable for timetable in inventory.timetables or () if timetable.school in ids | {""}),
     )
 
 
-class Subject(msgspec.Struct, frozen=True):
+class InventorySubject(msgspec.Struct, frozen=True):
     """What follows from the inventory to be judged."""
 
     school: str
@@ -103,19 +106,30 @@ class Subject(msgspec.Struct, frozen=True):
     exempt_reason: str = ""
 
 
-def subjects_of(inventory: Inventory) -> list[Subject]:
-    """Every subject: classrooms, an uplink for each school, a recording room for each town-seat school, platforms by town."""
-    schools = inventory.schools or ()
-    found = [
-        Subject(one.school, "classroom", one.id, one.name, one.exempt_reason) for one in inventory.classrooms or ()
+def subjects_of(inventory: Inventory) -> list[InventorySubject]:
+    """Every subject: classrooms, an uplink for each school, a recording room for each town-seat school, services by town."""
+    subjects = [
+        InventorySubject(room.school, "classroom", room.id, room.name, room.exempt_reason)
+        for room in inventory.classrooms or ()
     ]
-    for school in schools:
-        found.append(Subject(school.id, "uplink", "uplink", "uplink"))
+    for school in inventory.schools or ():
+        subjects.append(InventorySubject(school.id, "uplink", "uplink", "uplink"))
         if school.town_seat:
-            found.append(Subject(school.id, "recording_room", "recording_room", "recording_room"))
-        found += [
-            Subject(school.id, "service", one.id, one.name)
-            for one in inventory.services or ()
-            if one.town in ("", school.town)
+            subjects.append(InventorySubject(school.id, "recording_room", "recording_room", "recording_room"))
+        subjects += [
+            InventorySubject(school.id, "service", service.id, service.name)
+            for service in inventory.services or ()
+            if service.town in ("", school.town)
         ]
-    return found
+    return subjects
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An inventory that was put in force: counts of changes by sheet."""
+
+    version: int
+    imported_at: datetime
+    effective_from: datetime
+    imported_by: str
+    changes: dict[str, dict[str, int]]

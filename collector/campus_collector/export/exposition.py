@@ -17,11 +17,10 @@ Sample = tuple[str, tuple[str, ...], float]
 Owner = tuple[str, ...]
 
 
-class Sheet:
+class KeptLines:
     """Lines by metric, town and owner."""
 
     def __init__(self) -> None:
-        """Nothing yet."""
         self._lines: dict[str, dict[str, dict[Owner, bytes]]] = {name: {} for name in BY_NAME}
         self._places: dict[Owner, tuple[str, tuple[str, ...]]] = {}
 
@@ -41,7 +40,7 @@ class Sheet:
         else:
             self._places.pop(owner, None)
 
-    def block(self, metric: Metric, towns: Collection[str] | None, openmetrics: bool) -> bytes:
+    def text_of(self, metric: Metric, towns: Collection[str] | None, openmetrics: bool) -> bytes:
         """A metric with all its lines, or with those of some towns."""
         parts = [head(metric, openmetrics)]
         for town, lines in self._lines[metric.name].items():

@@ -10,8 +10,10 @@ from datetime import date, datetime, time, timedelta, timezone
 from statistics import median
 
 from campus_base.port_words import error_ratio
+from campus_collector.domain.agents import Agent
 from campus_collector.domain.problem import Problem
-from campus_collector.domain.records import Agent, Latest, School, Subject
+from campus_collector.domain.results import Latest
+from campus_collector.domain.schools import School, Subject
 from campus_collector.export.exposition import Sample
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.agreement import Agreement
@@ -41,7 +43,7 @@ CHINA = timezone(timedelta(hours=8))
 SCHOOL_SUBJECT = "recording_room"
 """What the target of this name judges: whether the school has some room that works. Its rooms are shown one by one."""
 PHASES = ("resolve", "connect", "tls", "first_byte")
-_Maybe = Iterator[tuple[str, tuple[str, ...], float | None]]
+_Optional = Iterator[tuple[str, tuple[str, ...], float | None]]
 """A sample, or its absence (None)."""
 
 
@@ -63,10 +65,10 @@ def of_agent(agent: Agent, now: datetime, token_expires: datetime | None) -> Ite
 
 def of_verdicts(verdicts: Iterable[SubjectVerdict]) -> Iterator[Sample]:
     """Which subjects meet their target; what is insufficient or exempt is absent."""
-    for one in verdicts:
-        if one.verdict in (Verdict.MET, Verdict.NOT_MET):
-            labels = (one.target, one.town, one.school, one.subject)
-            yield "campus_subject_met", labels, 1.0 if one.verdict is Verdict.MET else 0.0
+    for verdict in verdicts:
+        if verdict.verdict in (Verdict.MET, Verdict.NOT_MET):
+            labels = (verdict.target, verdict.town, verdict.school, verdict.subject)
+            yield "campus_subject_met", labels, 1.0 if verdict.verdict is Verdict.MET else 0.0
 
 
 def of_areas(areas: Iterable[AreaVerdict]) -> Iterator[Sample]:
@@ -90,20 +92,20 @@ def of_policy(policy: Policy, day: date) -> Iterator[Sample]:
 
 def of_agreement(agreement: Mapping[Segment, Agreement]) -> Iterator[Sample]:
     """Quick tests against references; absent as long as there is nothing to compare."""
-    for segment, found in agreement.items():
-        yield "campus_engine_agreement_comparisons", (segment,), float(found.compared)
-        if found.ratio is not None:
-            yield "campus_engine_agreement_ratio", (segment,), found.ratio
-        if found.rate_ratios:
-            yield "campus_engine_agreement_rate_ratio", (segment,), median(found.rate_ratios)
+    for segment, of_segment in agreement.items():
+        yield "campus_engine_agreement_comparisons", (segment,), float(of_segment.compared)
+        if of_segment.ratio is not None:
+            yield "campus_engine_agreement_ratio", (segment,), of_segment.ratio
+        if of_segment.rate_ratios:
+            yield "campus_engine_agreement_rate_ratio", (segment,), median(of_segment.rate_ratios)
 
 
 def of_problems(problems: Sequence[Problem], today: date) -> Iterator[Sample]:
     """The ledger: what is open, and what is overdue, by target and town."""
-    counted = Counter((one.target, one.town, one.severity) for one in problems)
+    counted = Counter((problem.target, problem.town, problem.severity) for problem in problems)
     for labels, count in sorted(counted.items()):
         yield "campus_problems_open", labels, float(count)
-    overdue = Counter((one.target, one.town) for one in problems if one.overdue_on(today))
+    overdue = Counter((problem.target, problem.town) for problem in problems if problem.overdue_on(today))
     for place in sorted({(target, town) for target, town, _ in counted}):
         yield "campus_problems_overdue", place, float(overdue[place])
 
@@ -112,9 +114,9 @@ def of_names(school: School, subjects: Iterable[Subject]) -> Iterator[Sample]:
     """What a school, its classrooms and platforms are called: for alerts and dashboards, whose labels are ids."""
     labels = (school.town, school.id)
     yield "campus_school_info", (*labels, school.name or school.id, school.town_name or school.town), 1.0
-    for one in subjects:
-        if one.kind in ("classroom", "service"):
-            yield "campus_subject_info", (*labels, one.id, one.kind, one.name or one.id), 1.0
+    for subject in subjects:
+        if subject.kind in ("classroom", "service"):
+            yield "campus_subject_info", (*labels, subject.id, subject.kind, subject.name or subject.id), 1.0
 
 
 def of_totals(measured: Mapping[tuple[str, Outcome], int], ingested: Mapping[str, int]) -> Iterator[Sample]:
@@ -127,7 +129,9 @@ def of_totals(measured: Mapping[tuple[str, Outcome], int], ingested: Mapping[str
 
 def polled_at(newest: Iterable[Latest]) -> datetime | None:
     """The oldest poll round that a subject's equipment is shown from; None for what is not polled."""
-    rounds = (one.any.started_at for one in newest if isinstance(one.any, DeviceResult | RoomResult | PortResult))
+    rounds = (
+        latest.any.started_at for latest in newest if isinstance(latest.any, DeviceResult | RoomResult | PortResult)
+    )
     return min(rounds, default=None)
 
 
@@ -139,11 +143,11 @@ def is_known(latest: Latest, known: Collection[str], devices: Collection[str] | 
     return latest.kind not in ("throughput", "latency", "service", "port") or latest.subject in known
 
 
-def _known(samples: _Maybe) -> Iterator[Sample]:
+def _known(samples: _Optional) -> Iterator[Sample]:
     return ((name, labels, float(value)) for name, labels, value in samples if value is not None)
 
 
-def _latest(latest: Latest, town: str) -> _Maybe:
+def _latest(latest: Latest, town: str) -> _Optional:
     newest, valid, school = latest.any, latest.ok, latest.school
     if isinstance(valid, ThroughputResult) and valid.record is not None:
         yield from _throughput(latest, town, valid.record)
@@ -171,7 +175,7 @@ def _latest(latest: Latest, town: str) -> _Maybe:
         yield "campus_gateway_agent_memory_bytes", (school,), valid.record.agent_memory_bytes
 
 
-def _throughput(latest: Latest, town: str, record: ThroughputRecord) -> _Maybe:
+def _throughput(latest: Latest, town: str, record: ThroughputRecord) -> _Optional:
     prefix, labels = _where(latest.school, latest.subject, town)
     for name, direction in (("down", record.down), ("up", record.up)):
         if direction is not None:
@@ -183,7 +187,7 @@ def _throughput(latest: Latest, town: str, record: ThroughputRecord) -> _Maybe:
         yield f"campus_{prefix}_working_rtt_seconds", labels, working
 
 
-def _equipment(latest: Latest, town: str, since: datetime) -> _Maybe:
+def _equipment(latest: Latest, town: str, since: datetime) -> _Optional:
     """Devices, rooms and ports of the newest poll rounds; what is no longer polled is not known any more."""
     result = latest.any
     if not isinstance(result, DeviceResult | RoomResult | PortResult):
@@ -204,7 +208,7 @@ def _equipment(latest: Latest, town: str, since: datetime) -> _Maybe:
                 yield f"campus_device_{reading}", labels, value
 
 
-def _port(latest: Latest, town: str, result: PortResult) -> _Maybe:
+def _port(latest: Latest, town: str, result: PortResult) -> _Optional:
     """A classroom's switch port in its newest reading."""
     record = result.record
     if record is None or latest.subject == "uplink":
@@ -217,33 +221,33 @@ def _port(latest: Latest, town: str, result: PortResult) -> _Maybe:
     yield "campus_classroom_port_utilization_ratio", labels, record.utilization_ratio
 
 
-def _link_speed(newest: Iterable[Latest], town: str) -> _Maybe:
+def _link_speed(newest: Iterable[Latest], town: str) -> _Optional:
     """What a classroom's link negotiated: by its switch port, else by the gateway's own NIC as it was tested through."""
-    found: dict[str, tuple[Latest, float | None]] = {}
+    speeds: dict[str, tuple[Latest, float | None]] = {}
     for latest in newest:
         valid = latest.ok
         if latest.subject == "uplink":
             continue
         if isinstance(valid, PortResult) and valid.record is not None and valid.record.speed_bits_per_second:
-            found["port"] = (latest, valid.record.speed_bits_per_second)
+            speeds["port"] = (latest, valid.record.speed_bits_per_second)
         elif isinstance(valid, ThroughputResult) and valid.record is not None:
-            found["gateway"] = (latest, valid.record.link_speed_bits_per_second)
-    if found:
-        latest, speed = found.get("port") or found["gateway"]
+            speeds["gateway"] = (latest, valid.record.link_speed_bits_per_second)
+    if speeds:
+        latest, speed = speeds.get("port") or speeds["gateway"]
         yield "campus_classroom_link_speed_bits_per_second", (town, latest.school, latest.subject), speed
 
 
-def _idle(newest: Iterable[Latest], town: str) -> _Maybe:
+def _idle(newest: Iterable[Latest], town: str) -> _Optional:
     """The newest idle latency of a segment: measured on its own, or before a throughput test."""
-    found: tuple[datetime, Latest, LatencyRecord] | None = None
+    newest_idle: tuple[datetime, Latest, LatencyRecord] | None = None
     for latest in newest:
         valid = latest.ok
         if not isinstance(valid, LatencyResult | ThroughputResult) or valid.record is None or valid.record.idle is None:
             continue
-        if found is None or found[0] < valid.started_at:
-            found = (valid.started_at, latest, valid.record.idle)
-    if found is not None:
-        _, latest, idle = found
+        if newest_idle is None or newest_idle[0] < valid.started_at:
+            newest_idle = (valid.started_at, latest, valid.record.idle)
+    if newest_idle is not None:
+        _, latest, idle = newest_idle
         prefix, labels = _where(latest.school, latest.subject, town)
         yield f"campus_{prefix}_rtt_seconds", labels, idle.rtt_median_seconds
         yield f"campus_{prefix}_jitter_seconds", labels, idle.jitter_seconds
@@ -256,7 +260,7 @@ def _where(school: str, subject: str, town: str) -> tuple[str, tuple[str, ...]]:
     return "classroom", (town, school, subject)
 
 
-def _agent(agent: Agent, now: datetime) -> _Maybe:
+def _agent(agent: Agent, now: datetime) -> _Optional:
     labels = (agent.school,)
     yield "campus_agent_up", labels, agent.last_report_at is not None and now - agent.last_report_at <= UP_WITHIN
     if agent.last_report_at is not None:

@@ -543,8 +543,10 @@ SCOPES: dict[str, tuple[str, ...]] = {
 
 def scope_of(metric: Metric) -> str:
     """The one scope a metric belongs to: that with the longest beginning of its name."""
-    found = [(len(one), name) for name, begins in SCOPES.items() for one in begins if metric.name.startswith(one)]
-    return max(found)[1]
+    scopes = [
+        (len(begin), name) for name, begins in SCOPES.items() for begin in begins if metric.name.startswith(begin)
+    ]
+    return max(scopes)[1]
 
 
 BY_NAME = {metric.name: metric for metric in METRICS}

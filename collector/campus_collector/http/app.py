@@ -15,25 +15,29 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from campus_base import sd_notify
-from campus_collector.http.api.authority import routes as tls_routes
-from campus_collector.http.api.config_routes import routes as config_routes
-from campus_collector.http.api.enroll import routes as enroll_routes
-from campus_collector.http.api.metrics import routes as export_routes
-from campus_collector.http.api.problems import routes as ledger_routes
-from campus_collector.http.api.reading import routes as api_routes
-from campus_collector.http.api.results import routes as ingest_routes
-from campus_collector.http.api.slots import routes as slot_routes
-from campus_collector.http.auth.middleware import Access
+from campus_collector.http.api.authority import Authority
+from campus_collector.http.api.configuration import Configuration
+from campus_collector.http.api.enroll import EnrolmentRoutes
+from campus_collector.http.api.metrics import Metrics
+from campus_collector.http.api.problems import Problems
+from campus_collector.http.api.reading import Health, Reading
+from campus_collector.http.api.results import Ingest
+from campus_collector.http.api.slots import Slots
+from campus_collector.http.auth.middleware import AuthMiddleware
 from campus_collector.http.forwarding import Forwarding
 from campus_collector.http.listener import KEEP_ALIVE_SECONDS, Connection, Server, raise_file_limit
-from campus_collector.http.pages.fleet import routes as fleet_routes
-from campus_collector.http.pages.monthly import routes as report_routes
-from campus_collector.http.pages.people import routes as people_routes
-from campus_collector.http.pages.quarantine import routes as quarantine_routes
-from campus_collector.http.pages.render import Pages, in_words
-from campus_collector.http.pages.schools import routes as web_routes
-from campus_collector.http.pages.work import routes as work_routes
+from campus_collector.http.openapi import Description
+from campus_collector.http.pages.fleet import FleetPage
+from campus_collector.http.pages.inventory import InventoryPages
+from campus_collector.http.pages.ledger import LedgerPages
+from campus_collector.http.pages.login import LoginPages
+from campus_collector.http.pages.monthly import MonthlyPages
+from campus_collector.http.pages.people import PeoplePages
+from campus_collector.http.pages.quarantine import QuarantinePage
+from campus_collector.http.pages.render import refusal_pages
+from campus_collector.http.pages.schools import SchoolPages
 from campus_collector.http.responses import HttpProblem, on_problem, problem_response
+from campus_collector.http.routes import Operation, Routes
 from campus_collector.http.service import Service
 from campus_collector.store.errors import StoreBusy, StoreUnavailable
 
@@ -42,33 +46,36 @@ log = logging.getLogger(__name__)
 SHUTDOWN_SECONDS = 20
 UPKEEP_SECONDS = 60.0
 READER_SECONDS = 3.0
-"""So long a page waits for what is being judged; what it shows after that says so."""
+"""A page waits so long for results that are being judged; after that it says that its figures will change."""
 
 
-GROUPS = (
-    enroll_routes, config_routes, ingest_routes, slot_routes, api_routes, ledger_routes, export_routes, report_routes,
-    people_routes, tls_routes, fleet_routes, quarantine_routes, web_routes, work_routes,
+GROUPS: tuple[type[Routes], ...] = (
+    EnrolmentRoutes, Configuration, Ingest, Slots, Reading, Health, Problems, Metrics, Authority, Description,
+    SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, LoginPages, PeoplePages,
 )  # fmt: skip
+
+
+def operations() -> tuple[Operation, ...]:
+    """Everything that a collector answers."""
+    return tuple(operation for group in GROUPS for operation in group.operations().values())
 
 
 def build(service: Service) -> ASGIApp:
     """The application with all its routes."""
-    service.verdicts.patience_seconds = READER_SECONDS
-    pages = Pages(service)
+    service.verdicts.reader_timeout_seconds = READER_SECONDS
     application = Starlette(
-        routes=[route for group in GROUPS for route in group(service)],
+        routes=[route for group in GROUPS for route in group(service).routes()],
         exception_handlers={
-            HttpProblem: in_words(on_problem, pages),
-            HTTPException: in_words(_on_http_error, pages),
+            HttpProblem: refusal_pages(on_problem, service),
+            HTTPException: refusal_pages(_on_http_error, service),
             Exception: _on_error,
         },
     )
-    application.router.redirect_slashes = (
-        False  # `Forwarding` takes the slash away: a redirect would name the Host that was sent
-    )
+    # `Forwarding` takes the slash away: a redirect would name the Host that was sent
+    application.router.redirect_slashes = False
     config = service.config
-    access = Access(application, config, service.people)
-    return Forwarding(access, config.trusted_proxies, config.root_path, tls=config.tls_cert is not None)
+    authenticated = AuthMiddleware(application, config, service.authenticator)
+    return Forwarding(authenticated, config.trusted_proxies, config.root_path, tls=config.tls_cert is not None)
 
 
 def make_server(service: Service) -> Server:
@@ -81,7 +88,7 @@ def make_server(service: Service) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # `Forwarding` knows whom to believe
+        proxy_headers=False,  # `Forwarding` knows the trusted proxies
         lifespan="off",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
@@ -117,7 +124,6 @@ async def serve(service: Service, ready: Any = None) -> None:
 
 async def _upkeep(service: Service) -> None:
     """What nobody has to ask for: results are judged soon after they come, the ledger looks at each day once it is over, months are closed."""
-    book = service.reports
 
     def ledger() -> None:
         days = service.ledger.catch_up()
@@ -127,8 +133,8 @@ async def _upkeep(service: Service) -> None:
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         ("verdicts", service.verdicts.catch_up),
         ("ledger", ledger),
-        ("metrics", service.page.refresh),
-        ("monthly reports", book.catch_up),
+        ("metrics", service.metrics.refresh),
+        ("monthly reports", service.reports.catch_up),
     )
     while True:
         for name, work in steps:  # each on its own: what one of them meets must not keep the others from their work

@@ -1,6 +1,6 @@
 """Where a request really comes from: its client behind trusted proxies, its scheme, its path below `root_path`. Pure ASGI.
 
-Only a proxy of `[server] trusted_proxies` is believed. A request that carries any trace of forwarding did not begin on this machine, whoever
+Only a proxy of `[server] trusted_proxies` is trusted. A request that carries any trace of forwarding did not begin on this machine, whoever
 sent it: it is never treated as local. Neither is one whose Host is not this machine's own name: a web page elsewhere may let its name point to
 127.0.0.1 (DNS rebinding), and a proxy that adds no header passes a name on.
 """
@@ -22,26 +22,11 @@ log = logging.getLogger(__name__)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDING_HEADERS = (
-    "forwarded",
-    "via",
-    "client-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-original-forwarded-for",
-    "x-original-host",
-    "x-originating-ip",
-    "x-real-ip",
-    "x-remote-addr",
-    "x-remote-ip",
-    "x-scheme",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "cf-ray",
-    "fastly-client-ip",
-    "ali-cdn-real-ip",
-    "cdn-loop",
+    "forwarded", "via", "client-ip", "x-client-ip", "x-cluster-client-ip", "x-original-forwarded-for",
+    "x-original-host", "x-originating-ip", "x-real-ip", "x-remote-addr", "x-remote-ip", "x-scheme",
+    "true-client-ip", "cf-connecting-ip", "cf-ray", "fastly-client-ip", "ali-cdn-real-ip", "cdn-loop",
     "x-envoy-external-address",
-)
+)  # fmt: skip
 """And whatever begins with `x-forwarded-`: what reverse proxies and delivery networks add."""
 MAX_HOPS = 20
 _STATE = "campus_origin"
@@ -61,6 +46,11 @@ def origin_of(request: HTTPConnection) -> Origin:
     """As `Forwarding` found it."""
     origin: Origin = request.scope[_STATE]
     return origin
+
+
+def address_of(request: HTTPConnection) -> str:
+    """The address of a request's client; "" for a socket without one."""
+    return request.client.host if request.client else ""
 
 
 def parse_address(text: str) -> Address | None:
@@ -147,7 +137,7 @@ class Forwarding:
         if hops == [""]:
             hops = [headers.get("x-real-ip") or ""]
         if hops == [""]:
-            hops = [_element(one, "for") for one in ",".join(headers.getlist("forwarded")).split(",")]
+            hops = [_element(element, "for") for element in ",".join(headers.getlist("forwarded")).split(",")]
         client: str | None = None
         for hop in reversed(hops[-MAX_HOPS:]):
             address = parse_address(hop)
@@ -197,7 +187,7 @@ def _is_own_name(hosts: list[str]) -> bool:
 
 def _log_error(scope: Scope, error: Exception) -> None:
     """One line: what, where in the program, at which request."""
-    frames = [f"{one.filename.rpartition('/')[2]}:{one.lineno}" for one in extract_tb(error.__traceback__)[-5:]]
+    frames = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in extract_tb(error.__traceback__)[-5:]]
     request = ascii(f"{scope['method']} {scope['path']}")[1:200]
     shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     log.error("request failed", extra={"request": request, "error": shown, "where": " > ".join(frames)})

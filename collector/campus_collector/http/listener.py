@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 10.0
 HEAD_SECONDS = 10.0
-"""From the first octet of a request (or from the connection) to the end of its head."""
+"""From the first byte of a request (or from the connection) to the end of its head."""
 BODY_SECONDS = 120.0
 """From the head of a request to the end of its body; an inventory over a slow line."""
 WRITE_SECONDS = 60.0
@@ -59,7 +59,6 @@ class Connection(H11Protocol):
     """One HTTP/1.1 connection that knows since when it waits for its client."""
 
     def __init__(self, **given: Any) -> None:
-        """As uvicorn makes it."""
         super().__init__(**given)
         self.access_log = False  # whatever handlers there are: a request is no line in the log
         self._waits_since: float | None = monotonic()
@@ -69,25 +68,23 @@ class Connection(H11Protocol):
         self._closes_since: float | None = None
 
     def data_received(self, data: bytes) -> None:
-        """Octets of a request: the time for its head begins with the first of them."""
+        """The time for a request's head begins with its first byte."""
         if self._waits_since is not None and not self._head_begun:
             self._waits_since, self._head_begun = monotonic(), True
         super().data_received(data)
-        self._look()
+        self._update_waiting()
 
     def on_response_complete(self) -> None:
         """The answer is out: the connection waits for the next request, or for the rest of this one's body."""
         self._waits_since, self._head_begun = monotonic(), False
         super().on_response_complete()
-        self._look()
+        self._update_waiting()
 
     def pause_writing(self) -> None:
-        """The client takes nothing for now."""
         self._blocked_since = monotonic()
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """It goes on."""
         self._blocked_since = None
         super().resume_writing()
 
@@ -109,7 +106,7 @@ class Connection(H11Protocol):
     def _should_upgrade(self) -> bool:
         return False  # no WebSockets here; uvicorn would log two lines for each request that asks
 
-    def _look(self) -> None:
+    def _update_waiting(self) -> None:
         in_request = self.cycle is not None and not self.cycle.response_complete
         if in_request:
             self._waits_since, self._head_begun = None, False
@@ -122,13 +119,13 @@ class Connection(H11Protocol):
             self._body_since = monotonic()
 
 
-class _Taken:
-    """An accepted socket with what became of it: first a handshake, then a connection."""
+class AcceptedConnection:
+    """An accepted socket: first in its TLS handshake, then with a connection."""
 
     __slots__ = ("address", "connection", "since", "socket", "task")
 
-    def __init__(self, taken: socket.socket, address: str) -> None:
-        self.socket = taken
+    def __init__(self, client: socket.socket, address: str) -> None:
+        self.socket = client
         self.address = address_group(address)
         self.since = monotonic()
         self.task: asyncio.Task[None] | None = None
@@ -148,7 +145,7 @@ class _Taken:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with connections of our own taking: bounded, with deadlines, with a certificate that may be renewed."""
+    """uvicorn's server, but it accepts connections itself: bounded in number, with deadlines, with a certificate that may be renewed."""
 
     def __init__(
         self,
@@ -162,8 +159,8 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._certificate, self._trusted = certificate, trusted
         self._max, self._max_of_one = max_connections, max_of_one_address
-        self._all: dict[_Taken, None] = {}
-        self._by_address: dict[str, dict[_Taken, None]] = {}
+        self._all: dict[AcceptedConnection, None] = {}
+        self._by_address: dict[str, dict[AcceptedConnection, None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._short_of_files = False
 
@@ -181,78 +178,80 @@ class Server(uvicorn.Server):
         """Take no more; finish what is being answered."""
         for task in self._tasks:
             task.cancel()
-        for taken in list(self._all):
-            if taken.connection is None:
-                taken.end()
+        for accepted in list(self._all):
+            if accepted.connection is None:
+                accepted.end()
         await super().shutdown(sockets)
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                taken, address = await loop.sock_accept(listener)
+                client, address = await loop.sock_accept(listener)
             except ConnectionError:
                 continue
             except OSError as error:
                 if not self._short_of_files:  # once, not at each try
                     log.error("no more connections can be taken", extra={"error": error.strerror or str(error)})
                 self._short_of_files = True
-                self._make_room(self._all)
+                self._close_longest_waiting(self._all)
                 await asyncio.sleep(ACCEPT_RETRY_SECONDS)
                 continue
             self._short_of_files = False
             try:
-                self._take(taken, str(address[0]))
+                self._admit(client, str(address[0]))
             except Exception:  # one connection must not end the taking of all others
                 log.exception("a connection could not be taken")
-                taken.close()
+                client.close()
 
-    def _take(self, taken: socket.socket, address: str) -> None:
-        mine = self._by_address.get(address_group(address), {})
-        room = len(self._all) < self._max or self._make_room(self._all)
-        if room and len(mine) >= self._max_of_one and not self._is_proxy(address):
-            room = self._make_room(mine)
-        if not room:
-            taken.close()
+    def _admit(self, client: socket.socket, address: str) -> None:
+        of_address = self._by_address.get(address_group(address), {})
+        admitted = len(self._all) < self._max or self._close_longest_waiting(self._all)
+        if admitted and len(of_address) >= self._max_of_one and not self._is_proxy(address):
+            admitted = self._close_longest_waiting(of_address)
+        if not admitted:
+            client.close()
             return
-        one = _Taken(taken, address)
-        self._all[one] = None
-        self._by_address.setdefault(one.address, {})[one] = None
-        one.task = asyncio.create_task(self._connect(one))
-        one.task.add_done_callback(lambda _: self._forget(one) if one.connection is None else None)
+        accepted = AcceptedConnection(client, address)
+        self._all[accepted] = None
+        self._by_address.setdefault(accepted.address, {})[accepted] = None
+        accepted.task = asyncio.create_task(self._connect(accepted))
+        accepted.task.add_done_callback(lambda _: self._forget(accepted) if accepted.connection is None else None)
 
-    async def _connect(self, one: _Taken) -> None:
-        def made() -> Connection:
+    async def _connect(self, accepted: AcceptedConnection) -> None:
+        def make_protocol() -> Connection:
             state = getattr(self.lifespan, "state", {})
-            return _Counted(
-                on_lost=lambda: self._forget(one), config=self.config, server_state=self.server_state, app_state=state
+            return _TrackedConnection(
+                on_lost=lambda: self._forget(accepted),
+                config=self.config,
+                server_state=self.server_state,
+                app_state=state,
             )
 
         loop = asyncio.get_running_loop()
-        one.socket.setblocking(False)
+        accepted.socket.setblocking(False)
         context = self._certificate.context() if self._certificate is not None else None
-        patience = HANDSHAKE_SECONDS if context is not None else None
+        timeout = HANDSHAKE_SECONDS if context is not None else None
         try:
-            _, one.connection = await loop.connect_accepted_socket(
-                made, one.socket, ssl=context, ssl_handshake_timeout=patience
+            _, accepted.connection = await loop.connect_accepted_socket(
+                make_protocol, accepted.socket, ssl=context, ssl_handshake_timeout=timeout
             )
         except (OSError, asyncio.CancelledError):
-            one.socket.close()
+            accepted.socket.close()
 
-    def _forget(self, one: _Taken) -> None:
-        self._all.pop(one, None)
-        mine = self._by_address.get(one.address, {})
-        mine.pop(one, None)
-        if not mine:
-            self._by_address.pop(one.address, None)
+    def _forget(self, accepted: AcceptedConnection) -> None:
+        self._all.pop(accepted, None)
+        of_address = self._by_address.get(accepted.address, {})
+        of_address.pop(accepted, None)
+        if not of_address:
+            self._by_address.pop(accepted.address, None)
 
-    def _make_room(self, among: dict[_Taken, None]) -> bool:
+    def _close_longest_waiting(self, among: dict[AcceptedConnection, None]) -> bool:
         """End the connection that has waited longest for its client. False when none waits."""
-        waiting = [(since, place) for place, one in enumerate(among) if (since := one.waits_since()) is not None]
+        waiting = [(since, accepted) for accepted in among if (since := accepted.waits_since()) is not None]
         if not waiting:
             return False
-        _, place = min(waiting)
-        longest = next(one for at, one in enumerate(among) if at == place)
+        _, longest = min(waiting, key=lambda entry: entry[0])
         self._forget(longest)
         longest.end()
         return True
@@ -265,19 +264,18 @@ class Server(uvicorn.Server):
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = monotonic()
-            for one in list(self._all):
-                if one.connection is not None and one.connection.overdue(now):
-                    one.end()
+            for accepted in list(self._all):
+                if accepted.connection is not None and accepted.connection.overdue(now):
+                    accepted.end()
 
 
-class _Counted(Connection):
-    """A connection that tells when it is gone."""
+class _TrackedConnection(Connection):
+    """A connection that calls `on_lost` when it has ended."""
 
     def __init__(self, *, on_lost: Any, **given: Any) -> None:
         super().__init__(**given)
         self._on_lost = on_lost
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Makes room."""
         super().connection_lost(exc)
         self._on_lost()

@@ -1,19 +1,39 @@
 """What a request asks for: the month, the school, the town. A wrong or unknown value is named, never replaced by another."""
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Annotated, cast
 
+import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 
 from campus_base.language import Language, Text
-from campus_collector.domain.records import School
-from campus_collector.http.auth.people import Reach
+from campus_collector.domain.schools import School
+from campus_collector.http.auth.scope import ReadScope
 from campus_collector.http.responses import HttpProblem, bad_value
 from campus_collector.http.service import Service
 from campus_collector.judge.month import MONTH_RULE, Month, parse_month
+from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.store.lookup import look_up, no_such_school
 
 ID_RULE = Text("must be an id (lower-case letters, digits, '-' and '_')", "应为编号（小写字母、数字、“-”和“_”）")
+MONTH_PATTERN = r"^\d{4}-\d{2}$"
+
+
+def one_of(names: Iterable[str]) -> Meta:
+    """For the description of a text that is one of these; `choices` is the rule in words."""
+    return Meta(extra_json_schema={"enum": list(names)})
+
+
+class NoQuery(msgspec.Struct):
+    """No key at all."""
+
+
+class MonthQuery(msgspec.Struct):
+    month: Annotated[str, Meta(pattern=MONTH_PATTERN, description="YYYY-MM; this month when absent")] = ""
+
+
+DocumentLanguage = Annotated[str, one_of(("zh", "en")), Meta(description="Chinese when absent")]
 
 
 def choices(names: Iterable[str]) -> Text:
@@ -22,7 +42,14 @@ def choices(names: Iterable[str]) -> Text:
     return Text(f"must be one of {listed}", f"应为以下之一：{listed}")
 
 
-def month_asked(request: Request, service: Service, *, blank_is_now: bool = False) -> Month:
+def requested_target(name: str | None) -> str | None:
+    """A target of the policy; None when none is asked for. Raises HttpProblem 400."""
+    if name is not None and name not in TARGET_NAMES:
+        raise bad_value("target", name, choices(TARGET_NAMES))
+    return name
+
+
+def requested_month(request: Request, service: Service, *, blank_is_now: bool = False) -> Month:
     """`?month=`; this month when there is none. Forms send blank fields: with `blank_is_now` these ask for nothing. Raises HttpProblem 400."""
     text = request.query_params.get("month")
     if text is None or (blank_is_now and not text):
@@ -41,15 +68,15 @@ def document_language(request: Request) -> Language | None:
     raise bad_value("lang", text, choices(("zh", "en")))
 
 
-def must_be_known(service: Service, reach: Reach, school: str | None, town: str | None) -> School | None:
+def must_be_known(service: Service, scope: ReadScope, school: str | None, town: str | None) -> School | None:
     """The school, when one is asked for. Raises HttpProblem 404, also for a school that the reader may not see.
 
     A reader's town is known, whether it has a school yet or not.
     """
-    found, unknown = look_up(service.store, school, town if town != reach.town else None)
-    if found is not None and not reach.covers(found.town):
-        unknown = no_such_school(found.id)
+    known, unknown = look_up(service.store, school, town if town != scope.town else None)
+    if known is not None and not scope.covers(known.town):
+        unknown = no_such_school(known.id)
     if unknown is not None:
         en = unknown.en.partition(":")[0]
         raise HttpProblem(404, en, (school or town or "")[:64], words=unknown)
-    return found
+    return known

@@ -20,7 +20,6 @@ _encode = msgspec.json.Encoder().encode
 
 
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer."""
     return Response(_encode(content), status, headers, media_type="application/json")
 
 
@@ -44,8 +43,9 @@ class HttpProblem(Exception):
         self.words = words
 
 
-def check_query(request: Request, *names: str) -> None:
-    """Nothing but these keys, each once: a key that is not read would change nothing without a word. Raises HttpProblem 400."""
+def check_query(request: Request, query: type[msgspec.Struct]) -> None:
+    """Nothing but the keys of `query`, each once: a key that is not read would change nothing without a word. Raises HttpProblem 400."""
+    names = [field.encode_name for field in msgspec.structs.fields(query)]
     given = [key for key, _ in request.query_params.multi_items()]
     unknown = sorted({_quoted(key) for key in given if key not in names})
     if unknown:

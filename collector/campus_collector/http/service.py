@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Histogram
 
 from campus_collector.config import CollectorConfig
-from campus_collector.export.metrics_cache import Page
+from campus_collector.export.metrics_cache import MetricsCache
 from campus_collector.export.table import BY_NAME
+from campus_collector.http.auth.authenticator import Authenticator
 from campus_collector.http.auth.oidc import Provider
-from campus_collector.http.auth.people import People
 from campus_collector.judge.policy import load_policy
 from campus_collector.judge.service import Verdicts
 from campus_collector.ledger.service import Ledger
 from campus_collector.report.service import MonthlyReports
 from campus_collector.slots.restart import open_scheduler
 from campus_collector.slots.scheduler import SlotScheduler
-from campus_collector.store.interface import Store
-from campus_collector.store.sqlite import SqliteStore
+from campus_collector.store.sqlite import open_store
+from campus_collector.store.store import Store
 from campus_collector.tls.served import ServedCertificate
 
 
@@ -40,9 +40,9 @@ class Service:
     slots: SlotScheduler
     ledger: Ledger
     reports: MonthlyReports
-    people: People
+    authenticator: Authenticator
     provider: Provider | None
-    page: Page
+    metrics: MetricsCache
     ingest_duration_seconds: Histogram
     certificate: ServedCertificate | None
 
@@ -50,15 +50,17 @@ class Service:
 def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Service:
     """Load the policy, open the store; a new one is begun unless it `must_exist`. Raises ConfigurationError, StoreUnusable, StoreUnavailable."""
     policy = load_policy(config.policy_file)
-    store = SqliteStore(config.database, config.quotas, must_exist=must_exist)
+    store = open_store(config.database, config.quotas, must_exist=must_exist)
     slots = open_scheduler(config.slot_bits_per_second, config.database)
     verdicts = Verdicts(store, policy, config.timezone)
     ingest = _ingest_histogram()
     certificate = None
     if config.tls_cert is not None and config.tls_key is not None:
         certificate = ServedCertificate(config.tls_cert, config.tls_key, config.ca_file)
-    page = Page(store, verdicts, slots, ingest, certificate)
+    metrics = MetricsCache(store, verdicts, slots, ingest, certificate)
     provider = Provider(config.oidc) if config.oidc is not None else None
-    ledger, people = Ledger(store, verdicts), People(store)
+    ledger, authenticator = Ledger(store, verdicts), Authenticator(store, config.database.parent)
     reports = MonthlyReports(store, verdicts, ledger, config.county, config.report_dir, config.report_hour)
-    return Service(config, store, verdicts, slots, ledger, reports, people, provider, page, ingest, certificate)
+    return Service(
+        config, store, verdicts, slots, ledger, reports, authenticator, provider, metrics, ingest, certificate
+    )

@@ -1,4 +1,4 @@
-"""Is this result one we can keep? Each is examined on its own; a bad one never costs its neighbours. Pure."""
+"""Examines the results of a batch, each on its own: a bad one never costs its neighbours. Pure."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -7,8 +7,8 @@ from typing import TypeVar
 import msgspec
 
 from campus_base.text import printable_line
-from campus_collector.domain.records import Bad, Valid
-from campus_collector.ingest.reasons import without_patterns
+from campus_collector.domain.results import AcceptedResult, RejectedResult
+from campus_collector.ingest.reasons import rejection, without_patterns
 from campus_wire.codec import WireError, decode_result
 from campus_wire.failures import Validity
 from campus_wire.records import AgentState, Announcement, AnyResult, Quarantined, says_nothing
@@ -28,21 +28,21 @@ class _Id(msgspec.Struct):
 
 def examine(
     raws: Sequence[msgspec.Raw], school: str, now: datetime
-) -> tuple[list[Valid], list[Bad], list[Quarantined]]:
-    """Part a batch into what is kept and what is kept apart, with the reason."""
-    valid: list[Valid] = []
-    bad: list[Bad] = []
+) -> tuple[list[AcceptedResult], list[RejectedResult], list[Quarantined]]:
+    """Results to store, results for quarantine with the reason, and the same for the receipt. Each is decoded once, here."""
+    valid: list[AcceptedResult] = []
+    bad: list[RejectedResult] = []
     quarantined: list[Quarantined] = []
     for index, raw in enumerate(raws):
         octets = bytes(raw)
         try:
-            result = _one(octets, school, now)
+            result = _decoded(octets, school, now)
         except WireError as error:
-            known, reason = _id_of(octets), without_patterns(str(error))[:MAX_REASON_LETTERS]
-            bad.append(Bad(known, reason, octets[:MAX_KEPT_BAD_BYTES]))
-            quarantined.append(Quarantined(known, reason, index))
+            result_id, reason = _id_of(octets), without_patterns(str(error))[:MAX_REASON_LETTERS]
+            bad.append(RejectedResult(result_id, reason, octets[:MAX_KEPT_BAD_BYTES]))
+            quarantined.append(Quarantined(result_id, reason, index))
         else:
-            valid.append(Valid(result, octets))
+            valid.append(AcceptedResult(result, octets))
     return valid, bad, quarantined
 
 
@@ -66,29 +66,31 @@ def cleaned(sent: Sent) -> Sent:
     )
 
 
-def _one(octets: bytes, school: str, now: datetime) -> AnyResult:
+def _decoded(octets: bytes, school: str, now: datetime) -> AnyResult:
+    """Raises WireError for a result that is not accepted."""
     if len(octets) > MAX_RESULT_BYTES:
-        raise WireError("too_large", f"result of {len(octets)} bytes is larger than {MAX_RESULT_BYTES} bytes")
+        raise rejection("too_large", len(octets), MAX_RESULT_BYTES)
     result = decode_result(octets)
     if result.school is not None and result.school != school:
-        raise WireError("another_school", f"subject of another school: {result.school}, the token is for {school}")
-    if not EARLIEST_CLOCK <= result.started_at < LATEST_CLOCK:
-        raise WireError("no_time", f"started_at {result.started_at.isoformat()} is no time any clock shows")
+        raise rejection("another_school", result.school, school)
+    started_at = result.started_at
+    if not EARLIEST_CLOCK <= started_at < LATEST_CLOCK:
+        raise rejection("no_time", started_at.isoformat())
     if says_nothing(result):
-        raise WireError("says_nothing", "validity is ok, but there is neither a record nor a failure")
+        raise rejection("says_nothing")
     if result.validity is Validity.CLOCK_UNTRUSTED:
         return result
-    if result.started_at > now + LATEST_AHEAD:
-        raise WireError("future", f"started_at {result.started_at.isoformat()} is in the future")
-    if result.started_at < EARLIEST:
-        raise WireError("past", f"started_at {result.started_at.isoformat()} is before {EARLIEST.date()}")
+    if started_at > now + LATEST_AHEAD:
+        raise rejection("future", started_at.isoformat())
+    if started_at < EARLIEST:
+        raise rejection("past", started_at.isoformat(), EARLIEST.date())
     return result
 
 
 def _id_of(octets: bytes) -> str | None:
     """The id of a result that is otherwise not understood, if it has one."""
     try:
-        found = msgspec.json.decode(octets, type=_Id).id
+        result_id = msgspec.json.decode(octets, type=_Id).id
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
-    return found[:96] if found else None
+    return result_id[:96] if result_id else None

@@ -1,8 +1,10 @@
-"""Why a result is not accepted, in words: the messages of the decoder and of intake name fields and patterns, people read sentences. Pure."""
+"""Why a result is not accepted: our reasons by code, and the decoder's messages, in words for people. Pure."""
 
 import re
+from dataclasses import dataclass
 
 from campus_base.language import Text
+from campus_wire.codec import WireError
 from campus_wire.ids import ID_PATTERN
 from campus_wire.records import READING_PATTERN, RESULT_ID_PATTERN, SHA256_PATTERN
 
@@ -31,38 +33,57 @@ _TYPES = {
     "datetime": Text("a time", "时间"),
 }
 _PATTERNS_ZH = {text.en: text.zh for text in PATTERN_WORDS.values()} | {"another form": "规定格式"}
-_REASONS = [
-    (re.compile(pattern, re.DOTALL), Text(en, zh))
-    for pattern, en, zh in (
-        (r"Expected `str` of length <= (\d+)", "{at}: at most {0} characters", "{at}：不能超过 {0} 个字符"),
-        (r"Expected `str` of length >= (\d+)", "{at}: at least {0} character(s)", "{at}：至少 {0} 个字符"),
-        (r"Expected `\w+` of length <= (\d+)", "{at}: at most {0} entries", "{at}：不能超过 {0} 项"),
-        (r"Expected `\w+` of length >= (\d+)", "{at}: at least {0} entries", "{at}：至少 {0} 项"),
-        (r"Expected `str` of (.+)", "{at}: must be {0}", "{at}：应为 {form}"),
-        (r"Expected `\w+` >= ([-+.e\d]+)", "{at}: must be at least {0}", "{at}：不能小于 {0}"),
-        (r"Expected `\w+` <= ([-+.e\d]+)", "{at}: must be at most {0}", "{at}：不能大于 {0}"),
-        (r"Expected `datetime` with a timezone component", "{at}: a time without its zone", "{at}：时间缺少时区"),
-        (r"Expected `([^`]+)`, got `([^`]+)`", "{at}: must be {wanted}, not {got}", "{at}：应为{wanted}，而不是{got}"),
-        (r"Object missing required field `([^`]+)`", "{at}: the field {0} is missing", "{at}：缺少字段 {0}"),
-        (r"Invalid (?:enum )?value '(.*)'", "{at}: '{0}' is not a known value", "{at}：“{0}”不是已知的值"),
-        (r"Invalid RFC3339 encoded datetime", "{at}: not a time with date and zone", "{at}：不是带日期和时区的时间"),
-        (r"(JSON is malformed: .*|Input data was truncated)", "is no readable JSON ({0})", "不是可读取的 JSON（{0}）"),
-        (r"text is not valid UTF-8", "its text is not valid UTF-8", "文本不是有效的 UTF-8"),
-        (r"nested too deeply", "nested too deeply", "嵌套过深"),
-        (r"(\S+) is not a word of (\w+)", "{at}: {0} is not a text", "{at}：{0} 不是文本"),
-        (r"result of (\d+) bytes is larger than (\d+) bytes", "{0} bytes; a result has at most {1}", "共 {0} 字节，单条结果不能超过 {1} 字节"),
-        (r"subject of another school: (\S+), the token is for (\S+)", "belongs to school {0}; the token is of {1}", "属于学校 {0}，而令牌属于 {1}"),
-        (r"started_at (\S+) is no time any clock shows", "started_at {0}: no time any clock shows", "started_at {0}：不是可能的时间"),
-        (r"started_at (\S+) is in the future", "started_at {0}: is in the future", "started_at {0}：时间在未来"),
-        (r"started_at (\S+) is before (\S+)", "started_at {0}: is before {1}", "started_at {0}：早于 {1}"),
-        (r"validity is ok, but there is neither a record nor a failure", "validity is ok, but there is neither a record nor a failure", "validity 为 ok，但既无测量记录也无失败原因"),
-        (r"quota: more than (\d+) results of one school in a day", "quota: more than {0} results of one school in a day", "quota：该校一天内上报的结果超过 {0} 条"),
-        (r"quota: more than (\d+) bytes of one school in a day", "quota: more than {0} bytes of one school in a day", "quota：该校一天内上报的数据超过 {0} 字节"),
-        (r"quota: more than (\d+) subjects of kind (\S+) in one school", "quota: more than {0} subjects of kind {1} in one school", "quota：该校 {1} 类对象超过 {0} 个"),
-    )
-]  # fmt: skip
-"""The reasons that intake and the decoder give (`ingest.examine`, `store.quota`), and how people read them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason of ours: the sentence that is stored and sent, with a place for each value, and how people read it."""
+
+    sentence: str
+    words: Text
+
+
+REASONS: dict[str, Reason] = {
+    "too_large": Reason("result of {0} bytes is larger than {1} bytes", Text("{0} bytes; a result has at most {1}", "共 {0} 字节，单条结果不能超过 {1} 字节")),
+    "another_school": Reason("subject of another school: {0}, the token is for {1}", Text("belongs to school {0}; the token is of {1}", "属于学校 {0}，而令牌属于 {1}")),
+    "no_time": Reason("started_at {0} is no time any clock shows", Text("started_at {0}: no time any clock shows", "started_at {0}：不是可能的时间")),
+    "future": Reason("started_at {0} is in the future", Text("started_at {0}: is in the future", "started_at {0}：时间在未来")),
+    "past": Reason("started_at {0} is before {1}", Text("started_at {0}: is before {1}", "started_at {0}：早于 {1}")),
+    "says_nothing": Reason("validity is ok, but there is neither a record nor a failure", Text("validity is ok, but there is neither a record nor a failure", "validity 为 ok，但既无测量记录也无失败原因")),
+    "quota_results": Reason("quota: more than {0} results of one school in a day", Text("quota: more than {0} results of one school in a day", "quota：该校一天内上报的结果超过 {0} 条")),
+    "quota_bytes": Reason("quota: more than {0} bytes of one school in a day", Text("quota: more than {0} bytes of one school in a day", "quota：该校一天内上报的数据超过 {0} 字节")),
+    "quota_subjects": Reason("quota: more than {0} subjects of kind {1} in one school", Text("quota: more than {0} subjects of kind {1} in one school", "quota：该校 {1} 类对象超过 {0} 个")),
+}  # fmt: skip
+"""The database and the receipt hold the sentence alone: what a stored one says is found by its form. The quotas' are given by `store.quota`."""
+_DECODER_REASONS = (
+    (r"Expected `str` of length <= (\d+)", Text("{at}: at most {0} characters", "{at}：不能超过 {0} 个字符")),
+    (r"Expected `str` of length >= (\d+)", Text("{at}: at least {0} character(s)", "{at}：至少 {0} 个字符")),
+    (r"Expected `\w+` of length <= (\d+)", Text("{at}: at most {0} entries", "{at}：不能超过 {0} 项")),
+    (r"Expected `\w+` of length >= (\d+)", Text("{at}: at least {0} entries", "{at}：至少 {0} 项")),
+    (r"Expected `str` of (.+)", Text("{at}: must be {0}", "{at}：应为 {form}")),
+    (r"Expected `\w+` >= ([-+.e\d]+)", Text("{at}: must be at least {0}", "{at}：不能小于 {0}")),
+    (r"Expected `\w+` <= ([-+.e\d]+)", Text("{at}: must be at most {0}", "{at}：不能大于 {0}")),
+    (r"Expected `datetime` with a timezone component", Text("{at}: a time without its zone", "{at}：时间缺少时区")),
+    (r"Expected `([^`]+)`, got `([^`]+)`", Text("{at}: must be {wanted}, not {got}", "{at}：应为{wanted}，而不是{got}")),
+    (r"Object missing required field `([^`]+)`", Text("{at}: the field {0} is missing", "{at}：缺少字段 {0}")),
+    (r"Invalid (?:enum )?value '(.*)'", Text("{at}: '{0}' is not a known value", "{at}：“{0}”不是已知的值")),
+    (r"Invalid RFC3339 encoded datetime", Text("{at}: not a time with date and zone", "{at}：不是带日期和时区的时间")),
+    (r"(JSON is malformed: .*|Input data was truncated)", Text("is no readable JSON ({0})", "不是可读取的 JSON（{0}）")),
+    (r"text is not valid UTF-8", Text("its text is not valid UTF-8", "文本不是有效的 UTF-8")),
+    (r"nested too deeply", Text("nested too deeply", "嵌套过深")),
+    (r"(\S+) is not a word of (\w+)", Text("{at}: {0} is not a text", "{at}：{0} 不是文本")),
+)  # fmt: skip
+"""What msgspec and `campus_wire.codec` say of a result that breaks the contract."""
+_FORMS = [
+    *((re.compile(pattern, re.DOTALL), words) for pattern, words in _DECODER_REASONS),
+    *((re.compile(re.sub(r"\\{\d\\}", r"(\\S+)", re.escape(each.sentence))), each.words) for each in REASONS.values()),
+]
 _PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`\Z")
+
+
+def rejection(code: str, *values: object) -> WireError:
+    """The error of a result that is not accepted for one of our reasons."""
+    return WireError(code, REASONS[code].sentence.format(*values))
 
 
 def without_patterns(message: str) -> str:
@@ -76,10 +97,10 @@ def reason_words(reason: str) -> Text:
     reason = without_patterns(reason)
     place = _PLACE.search(reason)
     message = reason[: place.start()] if place else reason
-    for pattern, text in _REASONS:
-        match = pattern.fullmatch(message)
+    for form, words in _FORMS:
+        match = form.fullmatch(message)
         if match is not None:
-            return _filled(text, match.groups(), place[1] if place else "")
+            return _filled(words, match.groups(), place[1] if place else "")
     return Text(reason, reason)
 
 

@@ -83,7 +83,6 @@ def _visible(letter: str) -> str:
 
 
 def is_empty(cell: AnyCell) -> bool:
-    """Is there nothing in it?"""
     return not cell and isinstance(cell, str)
 
 

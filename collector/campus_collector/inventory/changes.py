@@ -35,11 +35,11 @@ class RowChange:
 
 def changes(before: Inventory, after: Inventory) -> list[RowChange]:
     """In the order of the sheets; `after` is whole (see `Inventory.over`)."""
-    found: list[RowChange] = []
+    row_changes: list[RowChange] = []
     for sheet in SHEETS:
-        old = {_key(one): one for one in getattr(before, sheet.name) or ()}
-        new = {_key(one): one for one in getattr(after, sheet.name) or ()}
-        found += [
+        old = {_key(row): row for row in getattr(before, sheet.name) or ()}
+        new = {_key(row): row for row in getattr(after, sheet.name) or ()}
+        row_changes += [
             RowChange(sheet.name, "added", key, _name(new[key]), exempt=("", _exempt(new[key])))
             for key in new
             if key not in old
@@ -48,65 +48,71 @@ def changes(before: Inventory, after: Inventory) -> list[RowChange]:
             if key in old and new[key] != old[key]:
                 reasons = (_exempt(old[key]), _exempt(new[key]))
                 fields = _differences(old[key], new[key])
-                found.append(RowChange(sheet.name, "changed", key, _name(new[key]), fields, reasons))
-        found += [
+                row_changes.append(RowChange(sheet.name, "changed", key, _name(new[key]), fields, reasons))
+        row_changes += [
             RowChange(sheet.name, "removed", key, _name(old[key]), exempt=(_exempt(old[key]), ""))
             for key in old
             if key not in new
         ]
-    return found
+    return row_changes
 
 
-def removals(before: Inventory, made: Sequence[RowChange]) -> list[tuple[str, int, int]]:
+def removals(before: Inventory, row_changes: Sequence[RowChange]) -> list[tuple[str, int, int]]:
     """(sheet, removed, of so many) for each sheet that would lose rows: what must be confirmed."""
-    found = []
+    removed = []
     for sheet in SHEETS:
-        gone = sum(one.sheet == sheet.name and one.what == "removed" for one in made)
+        gone = sum(change.sheet == sheet.name and change.what == "removed" for change in row_changes)
         if gone:
-            found.append((sheet.name, gone, len(getattr(before, sheet.name) or ())))
-    return found
+            removed.append((sheet.name, gone, len(getattr(before, sheet.name) or ())))
+    return removed
 
 
-def exemptions(made: Sequence[RowChange]) -> tuple[list[RowChange], list[RowChange]]:
+def exemptions(row_changes: Sequence[RowChange]) -> tuple[list[RowChange], list[RowChange]]:
     """What would no longer be judged, or for another reason; and what would be judged again, or is gone with its exemption."""
-    begin = [one for one in made if one.exempt[1] and one.exempt[0] != one.exempt[1]]
-    end = [one for one in made if one.exempt[0] and not one.exempt[1]]
+    begin = [change for change in row_changes if change.exempt[1] and change.exempt[0] != change.exempt[1]]
+    end = [change for change in row_changes if change.exempt[0] and not change.exempt[1]]
     return begin, end
 
 
-def counted(made: Sequence[RowChange]) -> dict[str, dict[str, int]]:
+def counted(row_changes: Sequence[RowChange]) -> dict[str, dict[str, int]]:
     """How many rows of each sheet are added, changed, removed."""
     return {
-        sheet.name: {what: sum(one.sheet == sheet.name and one.what == what for one in made) for what in WHAT_WORDS}
+        sheet.name: {
+            what: sum(change.sheet == sheet.name and change.what == what for change in row_changes)
+            for what in WHAT_WORDS
+        }
         for sheet in SHEETS
     }
 
 
-def as_lines(made: Sequence[RowChange], language: Language, most: int = MAX_LINES) -> list[str]:
+def as_lines(row_changes: Sequence[RowChange], language: Language, most: int = MAX_LINES) -> list[str]:
     """For a person: counts of each sheet, what would not be judged any more or again, then row by row."""
-    if not made:
+    if not row_changes:
         return [Text("No change.", "没有变化。").in_(language)]
     lines = []
     words = {sheet.name: sheet.words.in_(language) for sheet in SHEETS}
     comma = Text(", ", "，").in_(language)
-    for name, counts in counted(made).items():
-        said = [f"{WHAT_WORDS[what].in_(language)} {counts[what]}" for what in WHAT_WORDS if counts[what]]
-        if said:
+    for name, counts in counted(row_changes).items():
+        counted_words = [f"{WHAT_WORDS[what].in_(language)} {counts[what]}" for what in WHAT_WORDS if counts[what]]
+        if counted_words:
             lines.append(
-                f"{words[name]}: {comma.join(said)}" if language == "en" else f"{words[name]}：{comma.join(said)}"
+                f"{words[name]}: {comma.join(counted_words)}"
+                if language == "en"
+                else f"{words[name]}：{comma.join(counted_words)}"
             )
-    lines += _exemption_lines(made, language, most)
+    lines += _exemption_lines(row_changes, language, most)
     marks = {"added": "+", "changed": "~", "removed": "-"}
-    for one in made[:most]:
-        fields = "; ".join(f"{name}: {old or '—'} → {new or '—'}" for name, old, new in one.fields)
+    for change in row_changes[:most]:
+        fields = "; ".join(f"{name}: {old or '—'} → {new or '—'}" for name, old, new in change.fields)
         lines.append(
-            f"  {marks[one.what]} {words[one.sheet]} {one.key} {one.name}" + (f"  ({fields})" if fields else "")
+            f"  {marks[change.what]} {words[change.sheet]} {change.key} {change.name}"
+            + (f"  ({fields})" if fields else "")
         )
-    return [escape_cell(line) for line in lines] + _more(len(made) - most, language)
+    return [escape_cell(line) for line in lines] + _more(len(row_changes) - most, language)
 
 
-def _exemption_lines(made: Sequence[RowChange], language: Language, most: int) -> list[str]:
-    begin, end = exemptions(made)
+def _exemption_lines(row_changes: Sequence[RowChange], language: Language, most: int) -> list[str]:
+    begin, end = exemptions(row_changes)
     lines = []
     for rows, words in (
         (begin, Text("Exempt, not judged from then on: {count}", "新增或变更免考核：{count} 个班级")),
@@ -114,7 +120,7 @@ def _exemption_lines(made: Sequence[RowChange], language: Language, most: int) -
     ):
         if rows:
             lines.append(words.in_(language, count=len(rows)))
-            lines += [f"  ! {one.key} {one.name}: {one.exempt[1] or one.exempt[0]}" for one in rows[:most]]
+            lines += [f"  ! {row.key} {row.name}: {row.exempt[1] or row.exempt[0]}" for row in rows[:most]]
             lines += _more(len(rows) - most, language)
     return lines
 

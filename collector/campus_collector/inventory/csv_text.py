@@ -1,17 +1,17 @@
-"""The rows of a CSV file in UTF-8, UTF-16 or GB18030, cell by cell: a cell in another encoding than the rest is told, never guessed. Pure."""
+"""The rows of a CSV file in UTF-8, UTF-16 or GB18030, cell by cell: a cell in another encoding than the rest is reported, never guessed. Pure."""
 
 import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
 
+from campus_base.encoding import UTF16_MARKS, chinese_encoding
 from campus_base.language import Text
 from campus_collector.inventory.cells import BEYOND_REPAIR, AnyCell, Cell, error_value, is_empty, tidy
 from campus_collector.inventory.errors import Unreadable
-from campus_collector.inventory.package import encoding_of
 from campus_collector.inventory.workbook import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Rows, too_much
 
-_UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+_UTF8_MARK = b"\xef\xbb\xbf"
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _AS_TEXT = re.compile(r'="([^"]*)"')
 """How scripts keep a spreadsheet program from taking 001 for a number."""
@@ -25,12 +25,12 @@ NO_ENCODING = Text("is neither UTF-8 nor GB18030 text", "文字编码既不是 U
 def is_text(octets: bytes) -> bool:
     """Does it begin as text, in whatever encoding?"""
     begin = octets[:4096]
-    return begin.startswith(_UTF16_MARKS) or (bool(begin) and _BINARY.search(begin) is None)
+    return begin.startswith(UTF16_MARKS) or (bool(begin) and _BINARY.search(begin) is None)
 
 
 def csv_rows(name: str, octets: bytes) -> Rows:
     """All rows up to the last that holds anything. Raises Unreadable."""
-    if octets.startswith(_UTF16_MARKS):
+    if octets.startswith(UTF16_MARKS):
         try:
             return _rows(name, octets.decode("utf-16"))
         except UnicodeDecodeError:
@@ -42,7 +42,7 @@ def csv_rows(name: str, octets: bytes) -> Rows:
         text = octets.decode("utf-8")
     except UnicodeDecodeError:
         text = None
-    if text is not None and (marked or text.isascii() or encoding_of(octets) == "utf-8"):
+    if text is not None and (marked or text.isascii() or chinese_encoding(octets) == "utf-8"):
         return _rows(name, text)
     # No octet of a character of either encoding is a comma, a quote or a line's end: cells can be parted before they are decoded.
     rows = _rows(name, octets.decode("latin-1"), raw=True)
@@ -50,8 +50,8 @@ def csv_rows(name: str, octets: bytes) -> Rows:
     utf8, gb18030 = encodings.count("utf-8"), encodings.count("gb18030")
     if not utf8 and not gb18030:
         raise Unreadable(_encoding_words(name))
-    wanted = "utf-8" if marked or utf8 > gb18030 else "gb18030"
-    return [[_decoded(cell, wanted) for cell in row] for row in rows]
+    most = "utf-8" if marked or utf8 > gb18030 else "gb18030"
+    return [[_decoded(cell, most) for cell in row] for row in rows]
 
 
 def _encoding_words(name: str) -> Text:
@@ -59,22 +59,22 @@ def _encoding_words(name: str) -> Text:
 
 
 def _encoding(cell: str) -> str:
-    return encoding_of(cell.encode("latin-1"))
+    return chinese_encoding(cell.encode("latin-1"))
 
 
-def _decoded(cell: AnyCell, wanted: str) -> AnyCell:
+def _decoded(cell: AnyCell, most: str) -> AnyCell:
     if not isinstance(cell, str) or cell.isascii():
-        return _meant(cell) if isinstance(cell, str) else cell
+        return _cleaned(cell) if isinstance(cell, str) else cell
     octets, encoding = cell.encode("latin-1"), _encoding(cell)
-    if encoding == wanted:
-        return _meant(octets.decode(encoding))
+    if encoding == most:
+        return _cleaned(octets.decode(encoding))
     if not encoding:
         return Cell(None, octets.decode("gb18030", "replace")[:60], NO_ENCODING, broken=True)
     text = Text(*(words.format(encoding=encoding.upper()) for words in OTHER_ENCODING))
     return Cell(None, octets.decode(encoding)[:60], text, broken=True)
 
 
-def _meant(text: str) -> AnyCell:
+def _cleaned(text: str) -> AnyCell:
     text = tidy(text)
     literal = _AS_TEXT.fullmatch(text)
     if literal is not None:
@@ -85,7 +85,7 @@ def _meant(text: str) -> AnyCell:
 
 
 def _rows(name: str, text: str, *, raw: bool = False) -> Rows:
-    """Cells as they stand, or as they are meant. Raises Unreadable."""
+    """All rows; the cells cleaned, or (`raw`) as they are. Raises Unreadable."""
     head = text[:10_000].lstrip("\ufeff\r\n ").split("\n", 1)[0]
     delimiter = max(",\t;", key=head.count)
     read: list[None] = []
@@ -114,7 +114,7 @@ def _bounded(name: str, rows: Iterable[list[str]], *, raw: bool) -> Rows:
     count = 0
     for number, row in enumerate(rows, 1):
         count += len(row)
-        cells: list[AnyCell] = list(row) if raw else [_meant(cell) if cell else "" for cell in row]
+        cells: list[AnyCell] = list(row) if raw else [_cleaned(cell) if cell else "" for cell in row]
         while cells and is_empty(cells[-1]):
             cells.pop()
         if number > MAX_ROWS or len(cells) > MAX_COLUMNS:

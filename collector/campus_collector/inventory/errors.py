@@ -8,7 +8,6 @@ class Unreadable(Exception):
     """The file as a whole cannot be read; the words say why."""
 
     def __init__(self, text: Text) -> None:
-        """In both languages."""
         super().__init__(text.en)
         self.text = text
 

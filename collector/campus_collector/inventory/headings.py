@@ -32,13 +32,12 @@ class Sheet:
     """Not written while it has no rows."""
 
     def column(self, key: str) -> Column:
-        """By key."""
-        return next(one for one in self.columns if one.key == key)
+        return next(column for column in self.columns if column.key == key)
 
     def column_named(self, text: str) -> Column | None:
         """By a heading as people write it: either language, both, any case; None for none of this sheet's."""
         name = re.sub(r"\s+|[（(].*[)）]\Z", "", text).lower()
-        return next((one for one in self.columns if name in (one.key, one.chinese, *one.alike)), None)
+        return next((column for column in self.columns if name in (column.key, column.chinese, *column.alike)), None)
 
 
 SHEETS: tuple[Sheet, ...] = (

@@ -5,6 +5,7 @@ import posixpath
 import zipfile
 from collections.abc import Iterator
 
+from campus_base.encoding import chinese_encoding
 from campus_base.language import Text
 from campus_collector.inventory.errors import Unreadable
 
@@ -31,8 +32,8 @@ class Package:
             entries = self._archive.infolist()
         except Exception as error:  # zipfile raises whatever a damaged directory makes it stumble over
             raise damaged(name, error) from None
-        self.entries = {_entry_name(one): one for one in entries if not one.is_dir()}
-        self._folded = {key.lower().lstrip("/"): one for key, one in self.entries.items()}
+        self.entries = {_entry_name(entry): entry for entry in entries if not entry.is_dir()}
+        self._folded = {name.lower().lstrip("/"): entry for name, entry in self.entries.items()}
 
     def __contains__(self, part: str) -> bool:
         """Is there an entry of this name, in any case?"""
@@ -72,25 +73,6 @@ class Package:
         return bytes(kept)
 
 
-def encoding_of(octets: bytes) -> str:
-    """UTF-8 or GB18030 of Chinese text; "" for neither.
-
-    What reads as UTF-8 without any Chinese letter or sign is GB18030 that does so by chance: 学校 would be ѧУ.
-    """
-    try:
-        if any(letter > "\u1fff" for letter in octets.decode("utf-8")):
-            return "utf-8"
-    except UnicodeDecodeError:
-        pass
-    for encoding in ("gb18030", "utf-8"):
-        try:
-            octets.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return ""
-
-
 def damaged(name: str, reason: object) -> Unreadable:
     """For an archive or a part that contradicts itself."""
     words = str(reason)[:120] or type(reason).__name__
@@ -113,7 +95,7 @@ def _entry_name(entry: zipfile.ZipInfo) -> str:
     name = entry.filename
     if not entry.flag_bits & _UTF8_NAME and not name.isascii():
         octets = name.encode("cp437", "replace")
-        name = octets.decode(encoding_of(octets) or "gb18030", "replace")
+        name = octets.decode(chinese_encoding(octets) or "gb18030", "replace")
     return name.replace("\\", "/")
 
 

@@ -14,7 +14,15 @@ from campus_base.hosts import is_host
 from campus_base.language import Language, Text
 from campus_base.terminal import escape_cell
 from campus_collector.domain.days import days_in
-from campus_collector.domain.inventory import EMPTY, Classroom, Device, Inventory, School, Service, Timetable
+from campus_collector.domain.inventory import (
+    EMPTY,
+    Classroom,
+    Device,
+    Inventory,
+    InventorySchool,
+    InventoryService,
+    Timetable,
+)
 from campus_collector.inventory.cells import BEYOND_REPAIR, AnyCell, Cell, is_empty, text_of
 from campus_collector.inventory.exemptions import is_none, lacks_a_reason
 from campus_collector.inventory.headings import SHEETS, Column, Kind
@@ -61,12 +69,12 @@ def read(sheets: Sequence[RawSheet], before: Inventory = EMPTY) -> tuple[Invento
     `before` is what holds for sheets that are not given: a classroom may refer to a school that is known already.
     """
     mistakes: list[Mistake] = []
-    rows = {one.sheet.name: _Rows(one, mistakes) for one in sheets}
-    found = Inventory(**{sheet.name: _made(rows.get(sheet.name)) for sheet in SHEETS})
-    _refer(found.over(before), rows, mistakes)
-    order = {one.place: number for number, one in enumerate(sheets)}
-    mistakes.sort(key=lambda one: (order.get(one.place, 99), one.row or 0))
-    return found, mistakes[:MAX_MISTAKES]
+    rows = {sheet.sheet.name: _Rows(sheet, mistakes) for sheet in sheets}
+    inventory = Inventory(**{sheet.name: _made(rows.get(sheet.name)) for sheet in SHEETS})
+    _refer(inventory.over(before), rows, mistakes)
+    order = {sheet.place: number for number, sheet in enumerate(sheets)}
+    mistakes.sort(key=lambda mistake: (order.get(mistake.place, 99), mistake.row or 0))
+    return inventory, mistakes[:MAX_MISTAKES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ class _Rows:
             column = self.sheet.column_named(cell)
             if column is None:
                 if cell:
-                    listed = "、".join(f"{one.chinese}({one.key})" for one in self.sheet.columns)
+                    listed = "、".join(f"{column.chinese}({column.key})" for column in self.sheet.columns)
                     self._wrong(
                         self._top,
                         cell[:MAX_SHOWN],
@@ -122,9 +130,9 @@ class _Rows:
             else:
                 places[column.key] = index
                 self.headings[column.key] = cell
-        missing = [one for one in self.sheet.columns if one.needed and one.key not in places]
-        for one in missing:
-            self._wrong(self._top, f"{one.chinese}({one.key})", Text("this column is missing", "缺少此列"))
+        missing = [column for column in self.sheet.columns if column.needed and column.key not in places]
+        for column in missing:
+            self._wrong(self._top, f"{column.chinese}({column.key})", Text("this column is missing", "缺少此列"))
         return None if missing else places
 
     def _row(self, number: int, cells: list[AnyCell], places: dict[str, int]) -> _Row:
@@ -257,24 +265,26 @@ def _url(text: str) -> tuple[Text | None, str]:
 
 def _periods(text: str) -> tuple[Text | None, tuple[str, ...]]:
     """Lessons like 08:00-08:45, in the order of the day, none in another."""
-    found = []
+    periods = []
     for part in _SEPARATORS.split(text.replace("：", ":").replace("—", "-").replace("–", "-")):
         match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)[-~]([01]?\d|2[0-3]):([0-5]\d)", part) if part else None
         if part and match is None:
             return Text("must be lessons like 08:00-08:45 08:55-09:40", "应为节次，例如 08:00-08:45 08:55-09:40"), ()
         if match is not None:
-            found.append(f"{int(match[1]):02d}:{match[2]}-{int(match[3]):02d}:{match[4]}")
-    found.sort()
-    if any(one[:5] >= one[6:] for one in found) or any(before[6:] > after[:5] for before, after in pairwise(found)):
+            periods.append(f"{int(match[1]):02d}:{match[2]}-{int(match[3]):02d}:{match[4]}")
+    periods.sort()
+    if any(period[:5] >= period[6:] for period in periods) or any(
+        before[6:] > after[:5] for before, after in pairwise(periods)
+    ):
         return Text(
             "each lesson must end after it began, and before the next begins", "每节课须先始后终，且各节不得重叠"
         ), ()
-    return None, tuple(found)
+    return None, tuple(periods)
 
 
 def _days(text: str) -> tuple[Text | None, tuple[str, ...]]:
     """Days like 2026-06-07 or 2026-06-07/2026-06-09, each span bounded."""
-    found = []
+    days = []
     for part in _SEPARATORS.split(text):
         if not part:
             continue
@@ -287,8 +297,8 @@ def _days(text: str) -> tuple[Text | None, tuple[str, ...]]:
                 f"spans {days_in(first, last)} days without tests, more than {LONGEST_BLACKOUT_DAYS}; is the year right?",
                 f"停测 {days_in(first, last)} 天，超过 {LONGEST_BLACKOUT_DAYS} 天，请检查年份",
             ), ()
-        found.append(f"{first}/{last}" if last > first else f"{first}")
-    return None, tuple(sorted(found))
+        days.append(f"{first}/{last}" if last > first else f"{first}")
+    return None, tuple(sorted(days))
 
 
 def _statuses(text: str) -> tuple[Text | None, tuple[int, ...]]:
@@ -329,8 +339,8 @@ def _made(rows: _Rows | None) -> Any:
     return tuple(make(row.values) for row in rows.rows if row.sound)
 
 
-def _school(row: dict[str, Any]) -> School:
-    return School(row["town_id"], row["town"], row["school_id"], row["school"], row["town_seat"])
+def _school(row: dict[str, Any]) -> InventorySchool:
+    return InventorySchool(row["town_id"], row["town"], row["school_id"], row["school"], row["town_seat"])
 
 
 def _classroom(row: dict[str, Any]) -> Classroom:
@@ -345,8 +355,8 @@ def _device(row: dict[str, Any]) -> Device:
     )
 
 
-def _service(row: dict[str, Any]) -> Service:
-    return Service(
+def _service(row: dict[str, Any]) -> InventoryService:
+    return InventoryService(
         row["service_id"], row["service"], row["url"], row["town_id"], row["expect_status"], row["expect_text"]
     )
 
@@ -358,7 +368,7 @@ def _timetable(row: dict[str, Any]) -> Timetable:
 def _refer(whole: Inventory, rows: dict[str, _Rows], mistakes: list[Mistake]) -> None:
     """What rows say of each other: schools that exist, towns with one name, ids that are taken."""
     schools_given = rows.get("schools")
-    known = {one.id for one in whole.schools or ()}
+    known = {school.id for school in whole.schools or ()}
     if schools_given is not None:  # a school whose own row is wrong is known all the same: one mistake, not forty
         known |= {row.values["school_id"] for row in schools_given.rows}
         _refer_towns(schools_given)
@@ -374,7 +384,7 @@ def _refer(whole: Inventory, rows: dict[str, _Rows], mistakes: list[Mistake]) ->
             word = row.values["classroom_id"]
             classrooms.wrong(row.number, "classroom_id", Text(f"'{word}' is a reserved word", f"“{word}”是保留字"))
     services = rows.get("services")
-    towns = {one.town for one in whole.schools or ()} | (
+    towns = {school.town for school in whole.schools or ()} | (
         {row.values["town_id"] for row in schools_given.rows} if schools_given else set()
     )
     for row in services.rows if services else ():

@@ -3,7 +3,7 @@
 from itertools import product
 from random import Random
 
-from campus_collector.domain.inventory import Classroom, Device, Inventory, School, Service, Timetable
+from campus_collector.domain.inventory import Classroom, Device, Inventory, InventorySchool, InventoryService, Timetable
 
 TOWN_FIRST = "柳青松竹梅兰云霞石溪桥湖泉岭川原"
 TOWN_LAST = ("河", "山", "林", "泉", "桥", "湾", "坡", "田")
@@ -12,9 +12,11 @@ VILLAGE_LAST = ("庄", "屯", "店", "堡", "沟", "寨", "坪", "洼", "铺", "
 GRADES = ("一年级", "二年级", "三年级", "四年级", "五年级", "六年级")
 JUNIOR_GRADES = ("七年级", "八年级", "九年级")
 SERVICES = (
-    Service("smartedu-cn", "国家中小学智慧教育平台", "https://basic.smartedu.example/"),
-    Service("prefecture", "市教育云平台", "https://cloud.prefecture.example/"),
-    Service("county", "县教育资源平台", "https://edu.county.example/", expect_status=(200,), expect_text="教育资源"),
+    InventoryService("smartedu-cn", "国家中小学智慧教育平台", "https://basic.smartedu.example/"),
+    InventoryService("prefecture", "市教育云平台", "https://cloud.prefecture.example/"),
+    InventoryService(
+        "county", "县教育资源平台", "https://edu.county.example/", expect_status=(200,), expect_text="教育资源"
+    ),
 )
 TIMETABLES = (
     Timetable(
@@ -37,17 +39,17 @@ def sample(schools: int = 100, seed: int = 1, classrooms_per_school: float = CLA
     random.shuffle(names)
     while len(names) < towns:
         names += [f"{name[:-1]}{len(names)}镇" for name in names[: towns - len(names)]]
-    made_schools: list[School] = []
+    made_schools: list[InventorySchool] = []
     for number in range(schools):
         town = number % towns
-        own = number // towns
-        seat = own == 0 and town < seats
+        rank = number // towns
+        seat = rank == 0 and town < seats
         made_schools.append(
-            School(
+            InventorySchool(
                 f"t{town + 1:02d}",
                 names[town],
                 f"s{number + 1:03d}",
-                _school_name(names[town], own, seat, random),
+                _school_name(names[town], rank, seat, random),
                 seat,
             )
         )
@@ -57,15 +59,15 @@ def sample(schools: int = 100, seed: int = 1, classrooms_per_school: float = CLA
     return Inventory(tuple(made_schools), tuple(rooms), tuple(devices), SERVICES, TIMETABLES)
 
 
-def _school_name(town: str, own: int, seat: bool, random: Random) -> str:
+def _school_name(town: str, rank: int, seat: bool, random: Random) -> str:
     base = town[:-1]
     if seat:
         return f"{base}镇中心小学"
-    if own <= 1:
-        return f"{base}镇初级中学" if own == 1 else f"{base}镇完全小学"
+    if rank <= 1:
+        return f"{base}镇初级中学" if rank == 1 else f"{base}镇完全小学"
     pairs = [first + last for first, last in product(VILLAGE_FIRST, VILLAGE_LAST)]
-    village = pairs[(own * 37 + random.randrange(3) * 40) % len(pairs)]
-    return f"{base}镇{village}{'' if own < 60 else own}小学"
+    village = pairs[(rank * 37 + random.randrange(3) * 40) % len(pairs)]
+    return f"{base}镇{village}{'' if rank < 60 else rank}小学"
 
 
 def _sizes(schools: int, mean: float, random: Random) -> list[int]:
@@ -84,18 +86,20 @@ def _sizes(schools: int, mean: float, random: Random) -> list[int]:
     return sizes
 
 
-def _classrooms(school: School, size: int) -> list[Classroom]:
+def _classrooms(school: InventorySchool, size: int) -> list[Classroom]:
     grades = JUNIOR_GRADES if "初级中学" in school.name else GRADES
     number = int(school.id[1:])
-    found = []
+    classrooms = []
     for index in range(size):
         grade, in_grade = index % len(grades), index // len(grades) + 1
         host = f"10.{number // 200}.{number % 200}.{index % 230 + 10}"
-        found.append(Classroom(school.id, f"c{grade + 1}{in_grade:02d}", f"{grades[grade]}{in_grade}班", host, 5301))
-    return found
+        classrooms.append(
+            Classroom(school.id, f"c{grade + 1}{in_grade:02d}", f"{grades[grade]}{in_grade}班", host, 5301)
+        )
+    return classrooms
 
 
-def _devices(school: School) -> list[Device]:
+def _devices(school: InventorySchool) -> list[Device]:
     number = int(school.id[1:])
     network = f"10.{number // 200}.{number % 200}"
     return [

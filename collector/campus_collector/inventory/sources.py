@@ -36,7 +36,7 @@ class RawSheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundTable:
     """A table of a file before it is known which sheet it is; `rows` reads it. Raises Unreadable."""
 
     place: str
@@ -52,18 +52,18 @@ def files_in(path: Path) -> list[tuple[str, bytes]]:
             raise Unreadable(Text(f"{path}: there is no CSV file in this folder", f"{path}：文件夹中没有 CSV 文件"))
         if len(files) > MAX_FILES:
             raise Unreadable(Text(f"{path}: more than {MAX_FILES} files", f"{path}：超过 {MAX_FILES} 个文件"))
-        return [(one.name, _octets(one)) for one in files]
+        return [(file.name, _octets(file)) for file in files]
     if not path.exists():
         raise Unreadable(Text(f"{path}: no such file or folder", f"{path}：文件或文件夹不存在"))
     return [(path.name, _octets(path))]
 
 
 def sheets_of_files(files: list[tuple[str, bytes]]) -> tuple[list[RawSheet], list[str]]:
-    """The known sheets of these files, and the names of what was left aside. Raises Unreadable."""
-    return _sorted_out([table for name, octets in files for table in _tables(name, octets)])
+    """The known sheets of these files, and the names of what was ignored. Raises Unreadable."""
+    return _known_sheets([table for name, octets in files for table in _tables(name, octets)])
 
 
-def _tables(name: str, octets: bytes) -> list[Found]:
+def _tables(name: str, octets: bytes) -> list[FoundTable]:
     if len(octets) > MAX_FILE_BYTES:
         raise too_large(name, MAX_FILE_BYTES)
     if octets.startswith(_OLD_BINARY):
@@ -76,7 +76,7 @@ def _tables(name: str, octets: bytes) -> list[Found]:
     if start.startswith((b"%pdf", b"{\\rtf")):
         raise _save_as_xlsx(name, Text("a document, not a spreadsheet", "文档，而不是表格"))
     if name.lower().endswith(CSV_ENDINGS):
-        return [Found(name, lambda: csv_rows(name, octets))]
+        return [FoundTable(name, lambda: csv_rows(name, octets))]
     ending = name.rpartition(".")[2].lower()
     if ending in ("xlsx", "xlsm"):
         if is_text(octets):
@@ -120,7 +120,7 @@ def _save_as_xlsx(name: str, what: Text) -> Unreadable:
     )
 
 
-def _packed(name: str, octets: bytes) -> list[Found]:
+def _packed(name: str, octets: bytes) -> list[FoundTable]:
     """A workbook, or a ZIP of CSV files."""
     package = Package(name, octets)
     if "[Content_Types].xml" in package:
@@ -129,13 +129,13 @@ def _packed(name: str, octets: bytes) -> list[Found]:
         if "word/document.xml" in package or "ppt/presentation.xml" in package:
             raise _save_as_xlsx(name, Text("a document, not a spreadsheet", "文档，而不是表格"))
         book = Workbook(package)
-        return [Found(one.title, lambda one=one: book.read(one), one.hidden) for one in book.sheets]  # type: ignore[misc]
+        return [FoundTable(sheet.title, lambda sheet=sheet: book.read(sheet), sheet.hidden) for sheet in book.sheets]  # type: ignore[misc]
     if "mimetype" in package and b"opendocument" in package.read("mimetype", 1000):
         raise _save_as_xlsx(name, Text("an OpenDocument (.ods) file", "OpenDocument（.ods）文件"))
     return list(_csv_entries(package))
 
 
-def _csv_entries(package: Package) -> Iterator[Found]:
+def _csv_entries(package: Package) -> Iterator[FoundTable]:
     for place in package.entries:
         stem = place.rpartition("/")[2]
         if place.startswith("__MACOSX/") or stem.startswith("._"):
@@ -148,19 +148,19 @@ def _csv_entries(package: Package) -> Iterator[Found]:
                 )
             )
         if stem.lower().endswith(CSV_ENDINGS):
-            yield Found(place, lambda place=place: csv_rows(place, package.read(place, MAX_FILE_BYTES)))  # type: ignore[misc]
+            yield FoundTable(place, lambda place=place: csv_rows(place, package.read(place, MAX_FILE_BYTES)))  # type: ignore[misc]
 
 
-def _sorted_out(tables: Iterable[Found]) -> tuple[list[RawSheet], list[str]]:
+def _known_sheets(tables: Iterable[FoundTable]) -> tuple[list[RawSheet], list[str]]:
     by_name = {name: sheet for sheet in SHEETS for name in (sheet.name, sheet.words.zh)}
     known: list[RawSheet] = []
-    aside = []
+    ignored = []
     for table in tables:
         stem = re.sub(r"\.(csv|txt|tsv)\Z", "", table.place.rpartition("/")[2], flags=re.IGNORECASE)
         sheet = by_name.get(stem.strip().lower())
         if sheet is None or table.hidden:
-            aside.append(f"{table.place} (hidden, 隐藏)" if sheet is not None else table.place)
-        elif any(one.sheet is sheet for one in known):
+            ignored.append(f"{table.place} (hidden, 隐藏)" if sheet is not None else table.place)
+        elif any(raw.sheet is sheet for raw in known):
             raise Unreadable(
                 Text(
                     f"{table.place}: there are two sheets '{sheet.name}'", f"{table.place}：有两个“{sheet.words.zh}”表"
@@ -169,17 +169,17 @@ def _sorted_out(tables: Iterable[Found]) -> tuple[list[RawSheet], list[str]]:
         else:
             rows, notes = without_notes(sheet, table.rows())
             known.append(RawSheet(sheet, table.place, rows))
-            aside += [f"{table.place}: {note}" for note in notes]
+            ignored += [f"{table.place}: {note}" for note in notes]
     if not known:
         names = ", ".join(f"{sheet.name} ({sheet.words.zh})" for sheet in SHEETS)
-        listed = ", ".join(aside[:MAX_FILES]) or "—"
+        listed = ", ".join(ignored[:MAX_FILES]) or "—"
         raise Unreadable(
             Text(
                 f"none of the sheets {names} is here; found: {listed}",
                 f"没有找到 {names} 中的任何一个表；现有：{listed}",
             )
         )
-    return known, aside
+    return known, ignored
 
 
 def without_notes(sheet: Sheet, rows: Rows) -> tuple[Rows, list[str]]:
@@ -188,7 +188,7 @@ def without_notes(sheet: Sheet, rows: Rows) -> tuple[Rows, list[str]]:
         (
             index
             for index, row in enumerate(rows[:MAX_ROWS_ABOVE])
-            if sum(_is_heading(sheet, text_of(one)) for one in row) > 1
+            if sum(_is_heading(sheet, text_of(cell)) for cell in row) > 1
         ),
         0,
     )

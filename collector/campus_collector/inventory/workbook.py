@@ -82,7 +82,7 @@ class Workbook:
         strings = _Strings(self._package.name)
         if part in self._package:
             _parse(self._package, part, strings.start, strings.end, strings.text)
-        return strings.found
+        return strings.texts
 
     def _value(self, raw: "_RawCell") -> AnyCell:
         """What a cell holds. Raises ValueError, IndexError for what contradicts itself."""
@@ -217,7 +217,7 @@ class _Strings:
         self._name = name
         self._string = _Text()
         self._characters = 0
-        self.found: list[str] = []
+        self.texts: list[str] = []
 
     def start(self, name: str, _values: Mapping[str, str]) -> None:
         self._string.start(name)
@@ -228,9 +228,9 @@ class _Strings:
     def end(self, name: str) -> None:
         self._string.end(name)
         if name == "si":
-            self.found.append(tidy(unescaped(self._string.take())))
-            self._characters += len(self.found[-1])
-            if len(self.found) > MAX_STRINGS or self._characters > MAX_TEXT_CHARACTERS:
+            self.texts.append(tidy(unescaped(self._string.take())))
+            self._characters += len(self.texts[-1])
+            if len(self.texts) > MAX_STRINGS or self._characters > MAX_TEXT_CHARACTERS:
                 raise too_much(self._name)
 
 
@@ -383,15 +383,18 @@ def _number(text: str) -> int:
 
 def _relations(package: Package, part: str) -> dict[str, tuple[str, str]]:
     """Type (in lower case) and target by id; empty without the part."""
-    found: dict[str, tuple[str, str]] = {}
+    relations: dict[str, tuple[str, str]] = {}
 
     def start(name: str, values: Mapping[str, str]) -> None:
         if name == "Relationship" and values.get("TargetMode", "").lower() != "external":
-            found[values.get("Id", "")] = (values.get("Type", "").lower(), values.get("Target", "").replace("\\", "/"))
+            relations[values.get("Id", "")] = (
+                values.get("Type", "").lower(),
+                values.get("Target", "").replace("\\", "/"),
+            )
 
     if part in package:
         _parse(package, part, start)
-    return found
+    return relations
 
 
 def _target(relations: Mapping[str, tuple[str, str]], kind: str, folder: str, otherwise: str) -> str:

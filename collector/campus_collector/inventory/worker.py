@@ -36,9 +36,9 @@ class Request(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """What the files say; or, in both languages, why they cannot be read."""
 
-    found: Inventory = Inventory()
+    inventory: Inventory = Inventory()
     mistakes: tuple[Mistake, ...] = ()
-    aside: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     refusal: tuple[str, str] | None = None
 
 
@@ -46,8 +46,8 @@ def examine(request: Request) -> Answer:
     """Read the files here. Never raises for what they hold, short of MemoryError."""
     name = request.files[0][0] if request.files else ""
     try:
-        sheets, aside = sheets_of_files(request.files)
-        found, mistakes = read(sheets, request.before)
+        sheets, ignored = sheets_of_files(request.files)
+        inventory, mistakes = read(sheets, request.before)
     except Unreadable as error:
         return Answer(refusal=error.text)
     except (
@@ -61,7 +61,7 @@ def examine(request: Request) -> Answer:
         ValueError,
     ) as error:
         return Answer(refusal=damaged(name, error).text)
-    return Answer(found, tuple(mistakes), tuple(aside))
+    return Answer(inventory, tuple(mistakes), tuple(ignored))
 
 
 def examine_apart(request: Request) -> Answer:
@@ -110,7 +110,6 @@ def limit(kind: int, most: int) -> None:
 
 
 def main() -> int:
-    """One request in, one answer out."""
     limit(resource.RLIMIT_CORE, 0)
     limit(resource.RLIMIT_AS, MAX_MEMORY_BYTES)
     limit(resource.RLIMIT_CPU, MAX_CPU_SECONDS)

@@ -25,15 +25,15 @@ def rows_of(inventory: Inventory, sheet: str) -> list[tuple[str, ...]]:
 
 def written_of(inventory: Inventory) -> list[Sheet]:
     """The sheets that are written: an optional one only while it has rows."""
-    return [one for one in SHEETS if not one.optional or getattr(inventory, one.name)]
+    return [sheet for sheet in SHEETS if not sheet.optional or getattr(inventory, sheet.name)]
 
 
 def as_csv(inventory: Inventory, sheet: str, language: Language = "en") -> bytes:
     """One sheet: UTF-8 with BOM, so that spreadsheet programs see the Chinese."""
-    columns = next(one for one in SHEETS if one.name == sheet).columns
+    columns = next(each for each in SHEETS if each.name == sheet).columns
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([one.chinese if language == "zh" else one.key for one in columns])
+    writer.writerow([column.chinese if language == "zh" else column.key for column in columns])
     writer.writerows(rows_of(inventory, sheet))
     return text.getvalue().encode("utf-8-sig")
 
@@ -59,7 +59,7 @@ def as_xlsx(inventory: Inventory, language: Language = "zh") -> bytes:
         page = book.active if number == 0 else book.create_sheet()
         assert page is not None
         page.title = sheet.words.zh if language == "zh" else sheet.name
-        page.append([one.chinese if language == "zh" else one.key for one in sheet.columns])
+        page.append([column.chinese if language == "zh" else column.key for column in sheet.columns])
         for cell in page[1]:
             cell.font = Font(bold=True)
         page.freeze_panes = "A2"
@@ -75,24 +75,38 @@ def as_xlsx(inventory: Inventory, language: Language = "zh") -> bytes:
     return out.getvalue()
 
 
-def _school(one: Any) -> tuple[str, ...]:
-    return one.town, one.town_name, one.id, one.name, _flag(one.town_seat)
+def _school(school: Any) -> tuple[str, ...]:
+    return school.town, school.town_name, school.id, school.name, _flag(school.town_seat)
 
 
-def _classroom(one: Any) -> tuple[str, ...]:
-    return one.school, one.id, one.name, one.host, "" if one.port is None else str(one.port), one.exempt_reason
+def _classroom(classroom: Any) -> tuple[str, ...]:
+    return (
+        classroom.school,
+        classroom.id,
+        classroom.name,
+        classroom.host,
+        "" if classroom.port is None else str(classroom.port),
+        classroom.exempt_reason,
+    )
 
 
-def _device(one: Any) -> tuple[str, ...]:
-    return one.school, one.room, one.id, one.name, one.profile, one.host, _flag(one.required)
+def _device(device: Any) -> tuple[str, ...]:
+    return device.school, device.room, device.id, device.name, device.profile, device.host, _flag(device.required)
 
 
-def _service(one: Any) -> tuple[str, ...]:
-    return one.id, one.name, one.url, one.town, ",".join(map(str, one.expect_status)), one.expect_text
+def _service(service: Any) -> tuple[str, ...]:
+    return (
+        service.id,
+        service.name,
+        service.url,
+        service.town,
+        ",".join(map(str, service.expect_status)),
+        service.expect_text,
+    )
 
 
-def _timetable(one: Any) -> tuple[str, ...]:
-    return one.school, " ".join(one.periods), " ".join(one.blackout)
+def _timetable(timetable: Any) -> tuple[str, ...]:
+    return timetable.school, " ".join(timetable.periods), " ".join(timetable.blackout)
 
 
 def _flag(value: bool) -> str:

@@ -34,16 +34,16 @@ NOT_COMPARED = Agreement()
 def agreement_of(results: Sequence[AnyResult], required: float | None, tolerance_ratio: float) -> Agreement:
     """Each valid reference of a subject with the valid quick test nearest in time."""
     sound = [
-        one
-        for one in results
-        if isinstance(one, ThroughputResult) and one.record is not None and outcome_of(one) == "ok"
+        result
+        for result in results
+        if isinstance(result, ThroughputResult) and result.record is not None and outcome_of(result) == "ok"
     ]
-    quick = [one for one in sound if one.record and one.record.mode == "quick"]
+    quick = [result for result in sound if result.record and result.record.mode == "quick"]
     pairs: list[Agreement] = []
     for reference in sound:
         if reference.record is None or reference.record.mode != "reference":
             continue
-        near = min(quick, key=lambda one: abs(one.started_at - reference.started_at), default=None)
+        near = min(quick, key=lambda result: abs(result.started_at - reference.started_at), default=None)
         if near is None or near.record is None or abs(near.started_at - reference.started_at) > PAIRED_WITHIN:
             continue
         target = required or reference.record.required_bits_per_second
@@ -52,7 +52,6 @@ def agreement_of(results: Sequence[AnyResult], required: float | None, tolerance
 
 
 def total(parts: Iterable[Agreement]) -> Agreement:
-    """Of several subjects together."""
     known = list(parts)
     ratios = tuple(ratio for part in known for ratio in part.rate_ratios)
     return Agreement(sum(part.compared for part in known), sum(part.agreeing for part in known), ratios)
@@ -63,19 +62,19 @@ def _compare(
 ) -> Agreement:
     compared = agreeing = 0
     ratios = []
-    for one, other in ((quick.down, reference.down), (quick.up, reference.up)):
-        if one is None or other is None:
+    for measured, referred in ((quick.down, reference.down), (quick.up, reference.up)):
+        if measured is None or referred is None:
             continue
-        rates = line_rate_of(one, quick.encapsulation), line_rate_of(other, reference.encapsulation)
+        rates = line_rate_of(measured, quick.encapsulation), line_rate_of(referred, reference.encapsulation)
         verdicts = [
             _reached(direction, rate, required, tolerance_ratio)
-            for direction, rate in zip((one, other), rates, strict=True)
+            for direction, rate in zip((measured, referred), rates, strict=True)
         ]
         if None in verdicts:
             continue
         compared += 1
         agreeing += verdicts[0] == verdicts[1]
-        if not one.lower_bound and not other.lower_bound and rates[1] > 0:
+        if not measured.lower_bound and not referred.lower_bound and rates[1] > 0:
             ratios.append(rates[0] / rates[1])
     return Agreement(compared, agreeing, tuple(ratios))
 

@@ -5,7 +5,7 @@ silent, its machines are off, or what all classrooms share holds them back. When
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -38,11 +38,11 @@ class SharedCause:
 
 def shared_cause(classrooms: Sequence[SubjectVerdict], uplink: SubjectVerdict | None) -> SharedCause | None:
     """What the classrooms of one school have in common, if they do; `uplink` is the school's own verdict."""
-    judged = [one for one in classrooms if one.verdict is not Verdict.EXEMPT]
-    failing = [one for one in judged if one.verdict is not Verdict.MET]
+    judged = [classroom for classroom in classrooms if classroom.verdict is not Verdict.EXEMPT]
+    failing = [verdict for verdict in judged if verdict.verdict is not Verdict.MET]
     if len(failing) < LEAST_SUBJECTS or len(failing) < SHARE * len(judged):
         return None
-    leading = Counter(one.diagnosis for one in failing)
+    leading = Counter(verdict.diagnosis for verdict in failing)
     silent, off = leading["no_report"], leading["endpoint_off"]
     for code, count in (("no_report", silent), ("endpoint_off", off)):
         if count >= SHARE * len(judged):
@@ -50,30 +50,43 @@ def shared_cause(classrooms: Sequence[SubjectVerdict], uplink: SubjectVerdict | 
     for code in OF_GATEWAY:
         if leading[code] >= SHARE * len(judged):
             return _shared(failing, Cause(code, 0.9, _of(leading[code], len(judged))))
-    medians = [one.failing_median for one in failing if one.diagnosis in RATES and one.failing_median]
+    medians = [verdict.failing_median for verdict in failing if verdict.diagnosis in RATES and verdict.failing_median]
     if len(medians) < SHARE * len(judged):
         return None
     middle = median(medians)
     alike = sum(abs(value - middle) <= ALIKE * middle for value in medians)
     if alike < SHARE * len(medians):
         return None
-    said = f"{megabits_short(middle)} Mbit/s"
+    rate = f"{megabits_short(middle)} Mbit/s"
     narrow = uplink.failing_median if uplink is not None and uplink.verdict is Verdict.NOT_MET else None
     if narrow is not None and abs(narrow - middle) <= NEAR_UPLINK * middle:
         words = Text(
-            f"{alike} of {len(judged)} classrooms and the uplink at about {said}",
-            f"{len(judged)} 个班级中有 {alike} 个与上联线路同为约 {said}",
+            f"{alike} of {len(judged)} classrooms and the uplink at about {rate}",
+            f"{len(judged)} 个班级中有 {alike} 个与上联线路同为约 {rate}",
         )
         return _shared(failing, Cause("uplink_bottleneck", 0.9, words))
     words = Text(
-        f"{alike} of {len(judged)} classrooms at about {said}", f"{len(judged)} 个班级中有 {alike} 个同为约 {said}"
+        f"{alike} of {len(judged)} classrooms at about {rate}", f"{len(judged)} 个班级中有 {alike} 个同为约 {rate}"
     )
     return _shared(failing, Cause("shared_bottleneck", 0.8, words))
 
 
+def shared_causes(verdicts: Iterable[SubjectVerdict]) -> dict[str, SharedCause]:
+    """Schools whose classrooms fail for one reason, with it; from the verdicts of one month."""
+    classrooms: dict[str, list[SubjectVerdict]] = {}
+    uplinks: dict[str, SubjectVerdict] = {}
+    for verdict in verdicts:
+        if verdict.target == "classroom_bandwidth":
+            classrooms.setdefault(verdict.school, []).append(verdict)
+        elif verdict.target == "uplink_bandwidth":
+            uplinks[verdict.school] = verdict
+    causes = {school: shared_cause(of_school, uplinks.get(school)) for school, of_school in classrooms.items()}
+    return {school: shared for school, shared in causes.items() if shared is not None}
+
+
 def _shared(failing: Sequence[SubjectVerdict], cause: Cause) -> SharedCause:
     first = failing[0]
-    return SharedCause(first.school, first.target, cause, tuple(one.subject for one in failing))
+    return SharedCause(first.school, first.target, cause, tuple(verdict.subject for verdict in failing))
 
 
 def _of(count: int, whole: int) -> Text:

@@ -1,6 +1,6 @@
-"""Why is a target not met? Causes ranked by how much of the month's evidence speaks for each. Pure.
+"""Why a target is not met: causes, ranked by how much of the month's evidence supports each. Pure.
 
-Each rule looks at the signs that were counted day by day and says how sure it is, 0 to 1: a device that was asked (a switch port) weighs more
+Each rule looks at the symptoms that were counted day by day and says how sure it is, 0 to 1: a device that was asked (a switch port) weighs more
 than a figure that merely looks like something. Rules that find nothing say nothing; when none does, the cause is `unknown`.
 """
 
@@ -14,6 +14,7 @@ from campus_base.language import Text
 from campus_base.wire_words import FAILURE_WORDS
 from campus_collector.judge.evidence import Evidence
 from campus_collector.judge.policy import Target
+from campus_collector.judge.symptoms import Symptoms
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import FailureKind, Operation, Validity
 
@@ -35,13 +36,13 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a diagnosis looks at: the verdict with its evidence, and the signs of the month."""
+    """What a diagnosis looks at: the verdict with its evidence, and the symptoms of the month."""
 
     verdict: Verdict
     target: Target | None
     required_bits_per_second: float | None
     evidence: Evidence
-    signs: Counter[str]
+    symptoms: Symptoms
     failing_values: list[float]
 
 
@@ -53,15 +54,15 @@ def causes_of(case: Case) -> tuple[Cause, ...]:
     if not (evidence.valid_results or evidence.invalid_results or evidence.failed_results or evidence.skipped_results):
         return (Cause("no_report", 1.0, Text("no result this month", "本月没有任何结果")),)
     if case.verdict is Verdict.INSUFFICIENT:
-        found = list(_insufficient(case))
+        causes = list(_insufficient(case))
     else:
         rules = RULES.get(case.target.name, ()) if case.target else ()
-        found = [cause for rule in rules for cause in rule(case)]
-    ranked = sorted(found, key=lambda one: -one.weight)
+        causes = [cause for rule in rules for cause in rule(case)]
+    ranked = sorted(causes, key=lambda cause: -cause.weight)
     unknown = Cause("unknown", 0.0, Text("no rule fits", "没有规则与之相符"))
     best: dict[str, Cause] = {}
-    for one in ranked:
-        best.setdefault(one.code, one)
+    for cause in ranked:
+        best.setdefault(cause.code, cause)
     return tuple(best.values()) or (unknown,)
 
 
@@ -86,34 +87,34 @@ def _insufficient(case: Case) -> Iterator[Cause]:
             f"有效结果 {evidence.valid_results} 次、{evidence.days} 天",
         )
         yield Cause("too_few_days" if enough else "too_few", 0.5, had)
-    failed = {name[7:]: count for name, count in case.signs.items() if name.startswith("failed:")}
+    failed = case.symptoms.of("failed")
     whole = evidence.failed_results + evidence.invalid_results + evidence.skipped_results
     for name, count in failed.items():
         code = _why_unreached(*name.split("/", 1))
         if code and whole:
             words = FAILURE_WORDS[FailureKind(name.split("/", 1)[1])]
-            said = _share(count, whole, f"tests: {words.en}", f"测量|：{words.zh}")
-            yield Cause(code, 0.9 * count / whole if not evidence.valid_results else 0.4 * count / whole, said)
+            text = _share(count, whole, f"tests: {words.en}", f"测量|：{words.zh}")
+            yield Cause(code, 0.9 * count / whole if not evidence.valid_results else 0.4 * count / whole, text)
     for kinds, code in (
         ((Validity.GATEWAY_CPU, Validity.GATEWAY_LIMIT), "gateway_busy"),
         ((Validity.ENDPOINT_LIMIT,), "endpoint_weak"),
         ((Validity.CROSS_TRAFFIC,), "cross_traffic"),
         ((Validity.ENDPOINT_OFF,), "endpoint_off"),
     ):
-        count = sum(case.signs[f"invalid:{kind}"] for kind in kinds)
+        count = sum(case.symptoms[f"invalid:{kind}"] for kind in kinds)
         if count and whole:
             yield Cause(code, 0.85 * count / whole, _share(count, whole, "tests were not sound", "测量|无效"))
-    skipped = sum(count for name, count in case.signs.items() if name.startswith("skipped:"))
-    off = case.signs["skipped:endpoint_off"]
+    skipped = case.symptoms.of("skipped").total()
+    off = case.symptoms["skipped:endpoint_off"]
     if off and whole:
         yield Cause("endpoint_off", 0.9 * off / whole, _share(off, whole, "tests: nobody there", "测量|测试端不在线"))
     if skipped - off > 0 and whole:
-        said = _share(skipped - off, whole, "planned tests were not made", "计划测量|未执行")
-        yield Cause("skipped", 0.6 * (skipped - off) / whole, said)
-    if case.signs["port:down"] and not evidence.valid_results:
-        ports = case.signs["port"]
-        said = _share(case.signs["port:down"], ports, "readings of the port: no link", "端口读数|无连接")
-        yield Cause("endpoint_off", 0.95 * case.signs["port:down"] / ports, said)
+        text = _share(skipped - off, whole, "planned tests were not made", "计划测量|未执行")
+        yield Cause("skipped", 0.6 * (skipped - off) / whole, text)
+    if case.symptoms["port:down"] and not evidence.valid_results:
+        ports = case.symptoms["port"]
+        text = _share(case.symptoms["port:down"], ports, "readings of the port: no link", "端口读数|无连接")
+        yield Cause("endpoint_off", 0.95 * case.symptoms["port:down"] / ports, text)
 
 
 def _why_unreached(operation: str, kind: str) -> str:
@@ -129,7 +130,7 @@ def _why_unreached(operation: str, kind: str) -> str:
 
 def _port(case: Case) -> Iterator[Cause]:
     """The port's own word: it was asked, and answered."""
-    seen = case.signs["port"]
+    seen = case.symptoms["port"]
     if not seen:
         return
     for name, code, weight in (
@@ -138,22 +139,22 @@ def _port(case: Case) -> Iterator[Cause]:
         ("port:100", "port_speed_100", 0.96),
         ("port:errors", "cable_errors", 0.9),
     ):
-        count = case.signs[name]
+        count = case.symptoms[name]
         if 2 * count >= seen or (name == "port:errors" and 5 * count >= seen):
-            said = _share(count, seen, "readings of the switch port say so", "交换机端口读数|如此")
-            yield Cause(code, weight, said)
+            text = _share(count, seen, "readings of the switch port say so", "交换机端口读数|如此")
+            yield Cause(code, weight, text)
 
 
 def _gateway(case: Case) -> Iterator[Cause]:
-    slow = case.signs["slow"]
+    slow = case.symptoms["slow"]
     if not slow:
         return
-    own = sum(count for name, count in case.signs.items() if name.startswith("gateway_port:"))
-    if 2 * own >= slow:
+    slow_port = case.symptoms.of("gateway_port").total()
+    if 2 * slow_port >= slow:
         yield Cause(
-            "gateway_port", 0.93, _share(own, slow, "slow tests: the gateway's port", "慢速测量|网关网口速率不足")
+            "gateway_port", 0.93, _share(slow_port, slow, "slow tests: the gateway's port", "慢速测量|网关网口速率不足")
         )
-    busy = case.signs["gateway_cpu"]
+    busy = case.symptoms["gateway_cpu"]
     if 2 * busy >= slow:
         yield Cause(
             "gateway_busy", 0.8, _share(busy, slow, "slow tests: CPU above 80 %", "慢速测量|处理器占用超过 80%")
@@ -162,51 +163,51 @@ def _gateway(case: Case) -> Iterator[Cause]:
 
 def _shape(case: Case) -> Iterator[Cause]:
     """What the rates look like: flat, flat after a burst, or weather."""
-    values, slow = case.failing_values, case.signs["slow"]
+    values, slow = case.failing_values, case.symptoms["slow"]
     if not values:
         return
     middle = median(values)
     near = sum(abs(value - middle) <= FLAT_SPREAD / 2 * middle for value in values)
     flat = len(values) >= 2 and near >= 0.8 * len(values)
-    said_en, said_zh = _rate(middle)
-    burst = max(case.signs["burst_down"], case.signs["burst_up"])
+    rate_en, rate_zh = _rate(middle)
+    burst = max(case.symptoms["burst_down"], case.symptoms["burst_up"])
     if slow and 2 * burst >= slow:
         yield Cause(
             "shaped",
             0.88,
-            _share(burst, slow, f"slow tests began faster than {said_en}", f"慢速测量|起始快于 {said_zh}"),
+            _share(burst, slow, f"slow tests began faster than {rate_en}", f"慢速测量|起始快于 {rate_zh}"),
         )
     if flat or len(values) == 1:
-        said = Text(
-            f"{near} of {len(values)} slow tests at {said_en}", f"{len(values)} 次慢速测量中有 {near} 次在 {said_zh}"
+        text = Text(
+            f"{near} of {len(values)} slow tests at {rate_en}", f"{len(values)} 次慢速测量中有 {near} 次在 {rate_zh}"
         )
         weight = 0.7 if flat else 0.3
         for speed, code in PORT_SPEEDS:
             required = case.required_bits_per_second
             if abs(middle - speed) <= NEAR_SPEED * speed and required is not None and required > 1.5 * speed:
-                yield Cause(code, weight + 0.05, said)
-        yield Cause("flat_rate", weight, said)
+                yield Cause(code, weight + 0.05, text)
+        yield Cause("flat_rate", weight, text)
     else:
         low, high = megabits_short(min(values)), megabits_short(max(values))
-        said = Text(f"slow tests from {low} to {high} Mbit/s", f"慢速测量在 {low} 至 {high} Mbit/s 之间")
-        yield Cause("unstable_rate", 0.3, said)
+        text = Text(f"slow tests from {low} to {high} Mbit/s", f"慢速测量在 {low} 至 {high} Mbit/s 之间")
+        yield Cause("unstable_rate", 0.3, text)
 
 
 def _quality(case: Case) -> Iterator[Cause]:
-    slow = case.signs["slow"]
+    slow = case.symptoms["slow"]
     if not slow:
         return
-    loaded, idle = case.signs["delay_under_load"], case.signs["idle_jitter_or_loss"]
+    loaded, idle = case.symptoms["delay_under_load"], case.symptoms["idle_jitter_or_loss"]
     if 2 * idle >= slow:
-        said = _share(idle, slow, "slow tests: jitter or loss before they began", "慢速测量|在加载前已有抖动或丢包")
-        yield Cause("wireless_or_cable", 0.75, said)
+        text = _share(idle, slow, "slow tests: jitter or loss before they began", "慢速测量|在加载前已有抖动或丢包")
+        yield Cause("wireless_or_cable", 0.75, text)
     if 2 * loaded >= slow:
-        said = _share(loaded, slow, "slow tests: 0.1 s longer under load", "慢速测量|负载下时延增加 0.1 秒以上")
-        yield Cause("overloaded_line", 0.5, said)
+        text = _share(loaded, slow, "slow tests: 0.1 s longer under load", "慢速测量|负载下时延增加 0.1 秒以上")
+        yield Cause("overloaded_line", 0.5, text)
 
 
 def _room(case: Case) -> Iterator[Cause]:
-    down = Counter({name[5:]: count for name, count in case.signs.items() if name.startswith("down:")})
+    down = case.symptoms.of("down")
     failing = case.evidence.valid_results - case.evidence.passing_results
     worst = ", ".join(f"{name} ({count})" for name, count in down.most_common(3))
     listed = Text(
@@ -216,22 +217,22 @@ def _room(case: Case) -> Iterator[Cause]:
 
 
 def _late(case: Case) -> Iterator[Cause]:
-    late = case.signs["late"]
-    idle = max(case.signs["idle_rtt"], case.signs["idle_jitter"], case.signs["idle_loss"])
+    late = case.symptoms["late"]
+    idle = max(case.symptoms["idle_rtt"], case.symptoms["idle_jitter"], case.symptoms["idle_loss"])
     if late and 2 * idle > late:
         yield Cause(
             "delay_idle", 0.8, _share(idle, late, "late tests were late before the load", "超限测量|在加载前已超限")
         )
-    if late and case.signs["loaded_rtt"]:
-        loaded = case.signs["loaded_rtt"]
+    if late and case.symptoms["loaded_rtt"]:
+        loaded = case.symptoms["loaded_rtt"]
         yield Cause("delay_under_load", 0.7, _share(loaded, late, "late tests: under load", "超限测量|在负载下超限"))
 
 
 def _access(case: Case) -> Iterator[Cause]:
-    found = {name[7:]: count for name, count in case.signs.items() if name.startswith("access:")}
-    whole = sum(found.values())
+    access = case.symptoms.of("access")
+    whole = access.total()
     by_code: Counter[str] = Counter()
-    for name, count in found.items():
+    for name, count in access.items():
         by_code[_why_no_access(name)] += count
     for code, count in by_code.items():
         yield Cause(code, 0.9 * count / whole, _share(count, whole, "failed requests", "失败访问|属此类"))

@@ -1,12 +1,12 @@
-"""The evidence of one day: what a subject's results of a local day say about one target, and the signs of why. Pure.
+"""The evidence of one day: what a subject's results of a local day say about one target, and the symptoms of why. Pure.
 
 A month is worked out from its days; a result that arrives changes one day only. `values` are what was judged, in order of time: line
-rates in bits per second, seconds to first byte, or seconds of round trip under load. `signs` count what may explain a failure.
+rates in bits per second, seconds to first byte, or seconds of round trip under load. `symptoms` count what may explain a failure.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,7 +15,7 @@ from campus_collector.judge.agreement import agreement_of
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
 from campus_collector.judge.rules import Observation, has_trusted_time, observe
-from campus_collector.judge.signs import signs_of
+from campus_collector.judge.symptoms import symptoms_of
 from campus_wire.failures import Validity
 from campus_wire.records import AnyResult
 
@@ -33,20 +33,19 @@ class DayEvidence(msgspec.Struct, frozen=True, array_like=True):
     skipped: int = 0
     values: list[float] = []
     failing_values: list[float] = []
-    signs: dict[str, int] = {}
+    symptoms: dict[str, int] = {}
     compared: int = 0
     agreeing: int = 0
     rate_ratios: list[float] = []
 
     @property
     def results(self) -> int:
-        """All of them."""
         return self.valid + self.invalid + self.failed + self.skipped
 
     @property
     def trusted(self) -> int:
         """How many of them are surely of this day: the clock was trusted."""
-        return self.results - self.signs.get(UNTRUSTED, 0)
+        return self.results - self.symptoms.get(UNTRUSTED, 0)
 
     def passes(self, passing_share: float) -> bool | None:
         """Did enough of the day's valid results pass? None without any."""
@@ -64,40 +63,40 @@ def enough(passing: int, valid: int, passing_share: float) -> bool:
 def day_evidence(
     observations: Sequence[Observation],
     results: Sequence[AnyResult],
-    witnesses: Sequence[AnyResult],
+    supporting: Sequence[AnyResult],
     target: Target,
     policy: Policy,
     required_bits_per_second: float | None,
 ) -> DayEvidence:
     """From what was observed, the results themselves, and those of other kinds that can explain them."""
-    passes = {one.id: one.passes for one in observations}
-    counted = Counter("judged" if one.passes is not None else one.outcome for one in observations)
-    signs: Counter[str] = Counter()
+    passes = {seen.id: seen.passes for seen in observations}
+    counted = Counter("judged" if seen.passes is not None else seen.outcome for seen in observations)
+    symptoms: Counter[str] = Counter()
     for result in results:
         if result.id in passes:
-            signs.update(signs_of(result, passes[result.id], target, policy, required_bits_per_second))
-    for result in filter(has_trusted_time, witnesses):
-        signs.update(signs_of(result, None, target, policy, required_bits_per_second))
+            symptoms.update(symptoms_of(result, passes[result.id], target, policy, required_bits_per_second))
+    for result in filter(has_trusted_time, supporting):
+        symptoms.update(symptoms_of(result, None, target, policy, required_bits_per_second))
     bandwidth = target.required_bits_per_second is not None
-    agreement = agreement_of(results, required_bits_per_second, policy.tolerance_ratio) if bandwidth else None
+    agreement = agreement_of(results if bandwidth else (), required_bits_per_second, policy.tolerance_ratio)
     return DayEvidence(
         valid=counted["judged"],
-        passing=sum(one.passes is True for one in observations),
+        passing=sum(seen.passes is True for seen in observations),
         invalid=counted["invalid"] + counted["ok"],
         failed=counted["failed"],
         skipped=counted["skipped"],
-        values=[one.value for one in observations if one.passes is not None and one.value is not None],
-        failing_values=[one.value for one in observations if one.passes is False and one.value is not None],
-        signs=dict(signs),
-        compared=agreement.compared if agreement else 0,
-        agreeing=agreement.agreeing if agreement else 0,
-        rate_ratios=list(agreement.rate_ratios) if agreement else [],
+        values=[seen.value for seen in observations if seen.passes is not None and seen.value is not None],
+        failing_values=[seen.value for seen in observations if seen.passes is False and seen.value is not None],
+        symptoms=dict(symptoms),
+        compared=agreement.compared,
+        agreeing=agreement.agreeing,
+        rate_ratios=list(agreement.rate_ratios),
     )
 
 
 def evidence_by_day(
     results: Iterable[AnyResult],
-    witnesses: Iterable[AnyResult],
+    supporting: Iterable[AnyResult],
     target: Target,
     policy: Policy,
     zone: ZoneInfo,
@@ -105,19 +104,19 @@ def evidence_by_day(
 ) -> dict[date, DayEvidence]:
     """The evidence of every local day that has any."""
     by_day: dict[date, tuple[list[AnyResult], list[AnyResult]]] = {}
-    for place, group in enumerate((results, witnesses)):
-        for one in group:
-            by_day.setdefault(one.started_at.astimezone(zone).date(), ([], []))[place].append(one)
+    for place, group in enumerate((results, supporting)):
+        for result in group:
+            by_day.setdefault(result.started_at.astimezone(zone).date(), ([], []))[place].append(result)
     return {
         day: day_evidence(
-            observe(own, target, policy, Month(day.year, day.month, zone), required_bits_per_second),
-            own,
-            others,
+            observe(of_day, target, policy, Month(day.year, day.month, zone), required_bits_per_second),
+            of_day,
+            supporting_of_day,
             target,
             policy,
             required_bits_per_second,
         )
-        for day, (own, others) in by_day.items()
+        for day, (of_day, supporting_of_day) in by_day.items()
     }
 
 
@@ -129,6 +128,18 @@ def day_number(day: date) -> int:
 def day_of(number: int) -> date:
     """The day of a number."""
     return date.fromordinal(number + _EPOCH)
+
+
+def runs_of(days: Iterable[date]) -> Iterator[tuple[date, date]]:
+    """Days as runs of neighbours (first, last), at most a month long: what is read at once is bounded."""
+    run: list[date] = []
+    for day in sorted(days):
+        if run and (day - run[-1] > timedelta(days=1) or len(run) >= 31):
+            yield run[0], run[-1]
+            run = []
+        run.append(day)
+    if run:
+        yield run[0], run[-1]
 
 
 _EPOCH = date(1970, 1, 1).toordinal()

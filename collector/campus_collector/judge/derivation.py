@@ -1,8 +1,9 @@
-"""The whole way from raw results to a month's verdict, so that a reader can repeat it by hand. Pure."""
+"""The derivation of a month's verdict from its results, step by step, so that a reader can repeat it by hand. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from campus_base.figures import megabits, milliseconds, percent, percent_as_written, rounded
 from campus_base.language import Language, Text
@@ -46,8 +47,6 @@ class DayLine:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """All of it."""
-
     about: About
     month: Month
     rule: Target | None
@@ -65,18 +64,17 @@ def derive(
     days: Mapping[date, DayEvidence],
     verdict: SubjectVerdict,
 ) -> Derivation:
-    """From what was judged and what came out."""
     rule = policy.in_force(about.target, month.first_day)
-    seen = {one.id: one for one in results}
+    seen = {result.id: result for result in results}
     observations = observe(results, rule, policy, month, about.required_bits_per_second) if rule else []
-    judged = {one.id for one in observations}
+    judged = {observation.id for observation in observations}
     limits = Limits.of(rule, about.required_bits_per_second, policy.tolerance_ratio)
-    lines = [_line(seen[one.id], one, limits) for one in observations]
+    lines = [_line(seen[observation.id], observation, limits) for observation in observations]
     outside = Text("outside school hours, or planned maintenance: does not count", "不在上课时间或属计划维护：不计入")
     lines += [
-        Line(one.started_at, one.id, _figures(one, limits), None, outside)
-        for one in seen.values()
-        if one.id not in judged
+        Line(result.started_at, result.id, _figures(result, limits), None, outside)
+        for result in seen.values()
+        if result.id not in judged
     ]
     free, _ = exempt_days(policy, about.target, about.school, about.subject, month)
     return Derivation(
@@ -85,7 +83,7 @@ def derive(
         rule,
         policy.tolerance_ratio,
         verdict,
-        tuple(sorted(lines, key=lambda one: (one.at, one.id))),
+        tuple(sorted(lines, key=lambda line: (line.at, line.id))),
         tuple(DayLine(day, evidence, day in free) for day, evidence in sorted(days.items())),
     )
 
@@ -101,7 +99,6 @@ class Limits:
 
     @classmethod
     def of(cls, rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> "Limits":
-        """From the rule in force."""
         if rule is None:
             return cls()
         required, delays = required_bits_per_second, rule.delays
@@ -136,7 +133,8 @@ def doubt_about(result: AnyResult, passes: bool | None) -> Text | None:
     if record is None or passes is not False:
         return None
     if record.cross_traffic_bits_per_second is None and not any(
-        one is not None and one.cross_traffic_bits_per_second is not None for one in (record.down, record.up)
+        direction is not None and direction.cross_traffic_bits_per_second is not None
+        for direction in (record.down, record.up)
     ):
         return Text(
             "other traffic could not be seen during this test: it may have taken part of the line",
@@ -211,7 +209,7 @@ def _answer(record: ServiceRecord, first_byte_limits: tuple[float, ...]) -> Text
     if record.address_family is not None:
         family = "IPv6" if record.address_family == "ipv6" else "IPv4"
         parts.append(Text(family, family))
-    return Text(", ".join(one.en for one in parts), "，".join(one.zh for one in parts))
+    return Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts))
 
 
 def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int, limits: tuple[float, ...]) -> str:
@@ -278,42 +276,42 @@ def deciding_words(passing: int, valid: int, rule: Target | None) -> Text:
     )
 
 
-def conclusion(found: SubjectVerdict) -> list[Text]:
+def conclusion(verdict: SubjectVerdict) -> list[Text]:
     """How the counts lead to the verdict, sentence by sentence."""
-    evidence, rule = found.evidence, found.rule
+    evidence, rule = verdict.evidence, verdict.rule
     counted = Text(
         f"{evidence.passing_results} of {evidence.valid_results} valid results on {evidence.days} days pass"
         f" ({evidence.invalid_results} invalid, {evidence.failed_results} failed, {evidence.skipped_results} skipped)",
         f"有效结果 {evidence.valid_results} 次、{evidence.days} 天，合格 {evidence.passing_results} 次"
         f"（无效 {evidence.invalid_results}、失败 {evidence.failed_results}、未测 {evidence.skipped_results}）",
     )
-    said = [counted]
-    if found.exempt_days:
-        said.append(
+    sentences = [counted]
+    if verdict.exempt_days:
+        sentences.append(
             Text(
-                f"{found.exempt_days} exempt day(s) are left out: {found.exempt_reason}",
-                f"免考核 {found.exempt_days} 天不计入：{found.exempt_reason}",
+                f"{verdict.exempt_days} exempt day(s) are left out: {verdict.exempt_reason}",
+                f"免考核 {verdict.exempt_days} 天不计入：{verdict.exempt_reason}",
             )
         )
-    if found.verdict is Verdict.EXEMPT:
-        said.append(Text(f"exempt: {found.exempt_reason}", f"免考核：{found.exempt_reason}"))
-    elif rule is not None and found.verdict is Verdict.INSUFFICIENT:
-        said.append(_what_lacks(evidence, rule))
+    if verdict.verdict is Verdict.EXEMPT:
+        sentences.append(Text(f"exempt: {verdict.exempt_reason}", f"免考核：{verdict.exempt_reason}"))
+    elif rule is not None and verdict.verdict is Verdict.INSUFFICIENT:
+        sentences.append(_what_lacks(evidence, rule))
     elif rule is not None and evidence.passing_share is not None:
-        sign = ("≥", "≥") if found.verdict is Verdict.MET else ("<", "<")
+        sign = ("≥", "≥") if verdict.verdict is Verdict.MET else ("<", "<")
         share, needed = percent(evidence.passing_share, rule.passing_share), percent_as_written(rule.passing_share)
-        said.append(Text(f"share {share} {sign[0]} {needed}", f"合格率 {share} {sign[1]} {needed}"))
+        sentences.append(Text(f"share {share} {sign[0]} {needed}", f"合格率 {share} {sign[1]} {needed}"))
     if evidence.interval is not None:
         low, high = evidence.interval
-        said.append(
+        sentences.append(
             Text(
                 f"with so many results the true share lies between {percent(low)} and {percent(high)} (95 %, Wilson)",
                 f"按此样本量，真实合格率在 {percent(low)} 至 {percent(high)} 之间（95% 置信，威尔逊区间）",
             )
         )
-    words = VERDICT_WORDS[found.verdict]
-    said.append(Text(f"verdict: {words.en}", f"结论：{words.zh}"))
-    return said
+    words = VERDICT_WORDS[verdict.verdict]
+    sentences.append(Text(f"verdict: {words.en}", f"结论：{words.zh}"))
+    return sentences
 
 
 def _what_lacks(evidence: Evidence, rule: Target) -> Text:
@@ -325,50 +323,54 @@ def _what_lacks(evidence: Evidence, rule: Target) -> Text:
 
 def cause_words(cause: Cause) -> Text:
     """One cause in a sentence with its evidence, who has to act and how."""
-    told = EXPLANATIONS[cause.code]
-    unit = UNIT_WORDS[told.unit]
+    explanation = EXPLANATIONS[cause.code]
+    unit = UNIT_WORDS[explanation.unit]
     return Text(
-        f"{told.what.en} ({cause.evidence.en}) -> {unit.en}: {told.advice.en}",
-        f"{told.what.zh}（{cause.evidence.zh}）→ {unit.zh}：{told.advice.zh}",
+        f"{explanation.what.en} ({cause.evidence.en}) -> {unit.en}: {explanation.advice.en}",
+        f"{explanation.what.zh}（{cause.evidence.zh}）→ {unit.zh}：{explanation.advice.zh}",
     )
 
 
-def as_text(found: Derivation, language: Language) -> str:
-    """For a person at a terminal."""
-    about, verdict = found.about, found.verdict
-    zone = found.month.zone
-    lines = [
-        f"{TARGET_WORDS[about.target].in_(language)}  {about.school}/{about.subject}  {found.month}",
-        Text(
-            "rule ({source}, in force from {since}, policy {version}): ",
-            "规则（{source}，{since} 起生效，政策版本 {version}）：",
-        ).in_(
-            language,
-            source=found.rule.source if found.rule else "—",
-            since=found.rule.effective_from if found.rule else "—",
-            version=verdict.policy_version,
-        )
-        + rule_words(found.rule, about.required_bits_per_second, found.tolerance_ratio).in_(language),
-        "",
-    ]
-    marks = {True: "✓", False: "✗", None: "·"}
-    for one in found.lines:
-        at = one.at.astimezone(zone).strftime("%m-%d %H:%M:%S")
-        lines.append(f"  {at}  {marks[one.passes]}  {one.figures.in_(language)}  {one.why.in_(language)}  [{one.id}]")
-        if one.doubt is not None:
-            lines.append(f"      {DOUBTFUL.in_(language)}{one.doubt.in_(language)}")
-    if not found.lines:
-        lines.append(Text("  no result", "  没有结果").in_(language))
-    lines.append("")
-    for day in found.days:
-        left_out = Text("  exempt: left out", "  免考核：不计入").in_(language) if day.exempt else ""
-        counted = Text("{passing} of {valid} valid pass", "有效 {valid} 次，合格 {passing} 次").in_(
-            language, passing=day.evidence.passing, valid=day.evidence.valid
-        )
-        lines.append(f"  {day.day}  {counted}{left_out}")
-    lines.append("")
-    lines += [f"  {one.in_(language)}" for one in conclusion(verdict)]
+def as_text(derivation: Derivation, language: Language) -> str:
+    """For a terminal."""
+    verdict, results, days = derivation.verdict, derivation.lines, derivation.days
+    lines = [*_heading(derivation, language), ""]
+    lines += [each for line in results for each in _line_words(line, derivation.month.zone, language)]
+    lines += [] if results else [Text("  no result", "  没有结果").in_(language)]
+    lines += ["", *(_day_words(day, language) for day in days), ""]
+    lines += [f"  {sentence.in_(language)}" for sentence in conclusion(verdict)]
     if verdict.causes:
         lines.append(Text("likely causes:", "可能原因：").in_(language))
-        lines += [f"  {percent(one.weight, decimals=0)}  {cause_words(one).in_(language)}" for one in verdict.causes]
+        lines += [f"  {percent(each.weight, decimals=0)}  {cause_words(each).in_(language)}" for each in verdict.causes]
     return "\n".join(map(escape_cell, lines))
+
+
+def _heading(derivation: Derivation, language: Language) -> list[str]:
+    about, rule = derivation.about, derivation.rule
+    source = Text(
+        "rule ({source}, in force from {since}, policy {version}): ",
+        "规则（{source}，{since} 起生效，政策版本 {version}）：",
+    ).in_(
+        language,
+        source=rule.source if rule else "—",
+        since=rule.effective_from if rule else "—",
+        version=derivation.verdict.policy_version,
+    )
+    words = rule_words(rule, about.required_bits_per_second, derivation.tolerance_ratio).in_(language)
+    target = TARGET_WORDS[about.target].in_(language)
+    return [f"{target}  {about.school}/{about.subject}  {derivation.month}", source + words]
+
+
+def _line_words(line: Line, zone: ZoneInfo, language: Language) -> Iterator[str]:
+    at, mark = line.at.astimezone(zone).strftime("%m-%d %H:%M:%S"), {True: "✓", False: "✗", None: "·"}[line.passes]
+    yield f"  {at}  {mark}  {line.figures.in_(language)}  {line.why.in_(language)}  [{line.id}]"
+    if line.doubt is not None:
+        yield f"      {DOUBTFUL.in_(language)}{line.doubt.in_(language)}"
+
+
+def _day_words(day: DayLine, language: Language) -> str:
+    left_out = Text("  exempt: left out", "  免考核：不计入").in_(language) if day.exempt else ""
+    counted = Text("{passing} of {valid} valid pass", "有效 {valid} 次，合格 {passing} 次").in_(
+        language, passing=day.evidence.passing, valid=day.evidence.valid
+    )
+    return f"  {day.day}  {counted}{left_out}"

@@ -4,7 +4,6 @@ No data is never compliance: below the rule's minimum the verdict is `insufficie
 rate and is shown apart.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import sqrt
 from statistics import median
@@ -13,6 +12,7 @@ import msgspec
 
 from campus_collector.judge.day import DayEvidence, enough
 from campus_collector.judge.policy import Target
+from campus_collector.judge.symptoms import Symptoms
 from campus_wire.bandwidth import Verdict
 
 Z_95 = 1.959963984540054
@@ -43,7 +43,6 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 def evidence_of(days: Iterable[DayEvidence]) -> Evidence:
-    """Add up."""
     known: Sequence[DayEvidence] = list(days)
     values = [value for day in known for value in day.values]
     return Evidence(
@@ -58,11 +57,11 @@ def evidence_of(days: Iterable[DayEvidence]) -> Evidence:
     )
 
 
-def signs_in(days: Iterable[DayEvidence]) -> Counter[str]:
-    """All signs together."""
-    counts: Counter[str] = Counter()
+def symptoms_in(days: Iterable[DayEvidence]) -> Symptoms:
+    """Those of all days together."""
+    counts = Symptoms()
     for day in days:
-        for name, count in day.signs.items():
+        for name, count in day.symptoms.items():
             counts[name] += count
     return counts
 

@@ -7,15 +7,18 @@ from campus_collector.judge.policy import Policy
 
 
 def exempt_days(policy: Policy, target: str, school: str, subject: str, month: Month) -> tuple[frozenset[date], str]:
-    """The days, and the reasons why."""
-    found: set[date] = set()
+    days: set[date] = set()
     reasons: list[str] = []
-    for one in policy.exemptions:
-        if one.school not in ("*", school) or one.target not in (None, target) or one.subject not in (None, subject):
+    for exemption in policy.exemptions:
+        if (
+            exemption.school not in ("*", school)
+            or exemption.target not in (None, target)
+            or exemption.subject not in (None, subject)
+        ):
             continue
-        first, last = max(one.first, month.first_day), min(one.last, month.last_day)
+        first, last = max(exemption.first, month.first_day), min(exemption.last, month.last_day)
         covered = {first + timedelta(days=number) for number in range((last - first).days + 1)}
-        if covered and one.reason not in reasons:
-            reasons.append(one.reason)
-        found |= covered
-    return frozenset(found), "; ".join(reasons)
+        if covered and exemption.reason not in reasons:
+            reasons.append(exemption.reason)
+        days |= covered
+    return frozenset(days), "; ".join(reasons)

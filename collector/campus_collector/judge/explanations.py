@@ -18,8 +18,6 @@ UNIT_WORDS: dict[str, Text] = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A cause in words."""
-
     what: Text
     advice: Text
     unit: Unit | Literal[""]
@@ -277,4 +275,4 @@ EXPLANATIONS: dict[str, Explanation] = {
         "请逐条查看测量结果",
     ),
 }
-WORDS: dict[str, Text] = {code: one.what for code, one in EXPLANATIONS.items()}
+CAUSE_WORDS: dict[str, Text] = {code: explanation.what for code, explanation in EXPLANATIONS.items()}

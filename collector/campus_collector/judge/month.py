@@ -1,8 +1,9 @@
 """Which moments belong to a month? Local months: a result of 23:30 UTC on the 31st is of the next month in Shandong. Pure."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from campus_base.language import Text
@@ -10,8 +11,6 @@ from campus_base.language import Text
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A calendar month in a time zone."""
-
     year: int
     number: int
     zone: ZoneInfo
@@ -27,20 +26,16 @@ class Month:
 
     @property
     def last_day(self) -> date:
-        """Its last day."""
         return self.next().first_day - timedelta(days=1)
 
     @property
     def days(self) -> int:
-        """How many days it has."""
         return self.last_day.day
 
     def every_day(self) -> list[date]:
-        """From the first to the last."""
         return [self.first_day + timedelta(days=number) for number in range(self.days)]
 
     def before(self) -> "Month":
-        """The month before."""
         return Month(self.year - (self.number == 1), (self.number - 2) % 12 + 1, self.zone)
 
     @property
@@ -54,14 +49,28 @@ class Month:
         return self.next().start
 
     def next(self) -> "Month":
-        """The month after."""
         return Month(self.year + self.number // 12, self.number % 12 + 1, self.zone)
 
 
 def month_of(moment: datetime, zone: ZoneInfo) -> Month:
-    """The month a moment belongs to."""
-    local = moment.astimezone(zone)
-    return Month(local.year, local.month, zone)
+    return month_of_day(moment.astimezone(zone).date(), zone)
+
+
+def month_of_day(day: date, zone: ZoneInfo) -> Month:
+    return Month(day.year, day.month, zone)
+
+
+def months_between(first: date, last: date, zone: ZoneInfo) -> Iterator[Month]:
+    """The months that some days lie in, both included."""
+    month = month_of_day(first, zone)
+    while month.first_day <= last:
+        yield month
+        month = month.next()
+
+
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The first moment of a local day, UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 MONTH_RULE = Text(

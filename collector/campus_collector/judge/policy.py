@@ -15,6 +15,7 @@ from typing import Any, Literal
 from campus_base.language import Text
 from campus_base.settings import ConfigurationError, Mistake, Table
 from campus_collector.domain.days import FIRST_DAY, LAST_DAY, MAX_EXEMPTION_DAYS, MAX_PLANNED_DAYS, days_in
+from campus_collector.domain.schools import Subject
 from campus_collector.judge.workdays import is_workday
 from campus_wire.ids import ID_PATTERN
 
@@ -140,21 +141,22 @@ class Policy:
 
     def in_force(self, name: str, first_day: date) -> Target | None:
         """The entry of a target that judges the month beginning on this day; None before the first."""
-        entries = [one for one in self.targets if one.name == name and one.effective_from <= first_day]
-        return max(entries, key=lambda one: one.effective_from, default=None)
+        entries = [target for target in self.targets if target.name == name and target.effective_from <= first_day]
+        return max(entries, key=lambda entry: entry.effective_from, default=None)
 
     def under_maintenance(self, target: str, school: str | None, local: datetime) -> bool:
         """Is work planned for this moment?"""
         now = local.replace(tzinfo=None)
         return any(
-            one.school in ("*", school) and one.target in (None, target) and one.start <= now < one.end
-            for one in self.maintenance
+            work.school in ("*", school) and work.target in (None, target) and work.start <= now < work.end
+            for work in self.maintenance
         )
 
     def is_school_day(self, day: date) -> bool:
         """Is there school? Not at weekends and public holidays (make-up workdays count), nor when every school is exempt."""
         vacation = any(
-            one.school == "*" and one.target is None and one.first <= day <= one.last for one in self.exemptions
+            exemption.school == "*" and exemption.target is None and exemption.first <= day <= exemption.last
+            for exemption in self.exemptions
         )
         return not vacation and is_workday(day)
 
@@ -164,6 +166,16 @@ class Policy:
             return True
         now = local.time()
         return is_workday(local.date()) and any(hours.start <= now < hours.end for hours in self.school_hours)
+
+
+def required_rate(subject: Subject, target: Target | None) -> float | None:
+    """The line rate a subject is judged by, in bits per second: the policy's. The inventory may set another; an agent may only ask more of
+    itself."""
+    policy = target.required_bits_per_second if target else None
+    of_subject = subject.required_bits_per_second
+    if of_subject is None or policy is None or subject.source == "inventory":
+        return of_subject if of_subject is not None else policy
+    return max(of_subject, policy)
 
 
 def load_policy(path: Path) -> Policy:
@@ -190,8 +202,8 @@ def read_policy(text: str, source: str = "policy.toml") -> Policy:
     tolerance = top.number("tolerance_ratio", minimum=0.5, maximum=1.0)
     hours = _hours(top, top.strings("school_hours"))
     targets = [target for target in map(_target, top.tables("target")) if target is not None]
-    exemptions = [one for one in map(_exemption, top.tables("exemption")) if one is not None]
-    maintenance = [one for one in map(_maintenance, top.tables("maintenance")) if one is not None]
+    exemptions = [entry for entry in map(_exemption, top.tables("exemption")) if entry is not None]
+    maintenance = [entry for entry in map(_maintenance, top.tables("maintenance")) if entry is not None]
     ledger = _ledger(top.table("ledger"))
     present = _present(top.table("present"))
     report = _report(top.table("report"))

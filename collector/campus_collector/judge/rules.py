@@ -8,6 +8,7 @@ Live class: round trips, jitter and loss of the uplink's tests.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
@@ -41,7 +42,7 @@ class Rule:
     passes: Callable[[AnyResult, Target, Policy, float | None], bool | None]
     value: Callable[[AnyResult], float | None]
     school_hours_only: bool
-    witness_kinds: tuple[str, ...] = ()
+    supporting_kinds: tuple[str, ...] = ()
     """Results of other kinds of the same subject: they are not judged, they explain."""
 
 
@@ -67,7 +68,7 @@ def observe(
         passes = rule.passes(result, target, policy, required_bits_per_second) if has_trusted_time(result) else None
         outcome = outcome_of(result) if has_trusted_time(result) else "invalid"
         seen[result.id] = Observation(result.id, result.started_at, local.date(), outcome, passes, rule.value(result))
-    return sorted(seen.values(), key=lambda one: (one.started_at, one.id))
+    return sorted(seen.values(), key=lambda observation: (observation.started_at, observation.id))
 
 
 def has_trusted_time(result: AnyResult) -> bool:
@@ -89,7 +90,9 @@ def _smaller_line_rate(result: AnyResult) -> float | None:
     record = result.record if isinstance(result, ThroughputResult) else None
     if record is None:
         return None
-    rates = [line_rate_of(one, record.encapsulation) for one in (record.down, record.up) if one is not None]
+    rates = [
+        line_rate_of(direction, record.encapsulation) for direction in (record.down, record.up) if direction is not None
+    ]
     return min(rates, default=None)
 
 
@@ -151,7 +154,17 @@ RULES: dict[str, Rule] = {
 }
 
 
-def targets_told_by(kind: str, subject: str) -> tuple[str, ...]:
+TARGETS_OF: dict[str, tuple[str, ...]] = {
+    kind: tuple(target for target, rule in RULES.items() if rule.subject_kind == kind)
+    for kind in {rule.subject_kind for rule in RULES.values()}
+}
+"""The targets a kind of subject is judged by."""
+TARGET_OF = {kind: targets[0] for kind, targets in TARGETS_OF.items()}
+"""The target a kind of subject is there for; an uplink has a second one."""
+
+
+@lru_cache(maxsize=4096)
+def targets_changed_by(kind: str, subject: str) -> tuple[str, ...]:
     """Which targets can a result of this kind and subject change? A room's state explains the school's."""
     if kind == "room":
         return ("recording_room",)
@@ -159,6 +172,6 @@ def targets_told_by(kind: str, subject: str) -> tuple[str, ...]:
     return tuple(
         name
         for name, rule in RULES.items()
-        if (kind == rule.result_kind or kind in rule.witness_kinds)
+        if (kind == rule.result_kind or kind in rule.supporting_kinds)
         and (rule.subject_kind == "service" or (rule.subject_kind == "uplink") == uplink)
     )

@@ -1,36 +1,64 @@
-"""The verdicts of a month, and what the school's classrooms have in common; kept until something of theirs arrives."""
+"""The evidence of days and the verdicts of months, kept up to date with the results in the store.
 
+One lock and one queue. Whoever judges, or puts a month together, holds the lock: no reader sees a month that another thread is still
+judging. The queue is the store's list of results that are not judged yet; what a commit changed otherwise waits in `_changes` until the
+lock's next holder takes it out.
+"""
+
+import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import product
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from queue import Empty, SimpleQueue
 from time import monotonic
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from campus_collector.domain.records import Change, Subject
-from campus_collector.judge.agreement import Agreement, total
-from campus_collector.judge.area import SharedCause, shared_cause
-from campus_collector.judge.judging import Judging, Progress, required_of
-from campus_collector.judge.month import Month, month_of
-from campus_collector.judge.policy import Policy
-from campus_collector.judge.rules import RULES
-from campus_collector.judge.verdict import About, AreaVerdict, SubjectVerdict, areas_of, judge_month, tally_of
-from campus_collector.store.interface import Store
-from campus_wire.records import Segment
+import msgspec
 
-TARGETS_OF: dict[str, tuple[str, ...]] = {
-    kind: tuple(target for target, rule in RULES.items() if rule.subject_kind == kind)
-    for kind in {rule.subject_kind for rule in RULES.values()}
-}
-TARGET_OF = {kind: targets[0] for kind, targets in TARGETS_OF.items()}
-"""The target a kind of subject is there for; an uplink has a second one."""
-AGAIN_SECONDS = 0.2
-"""A reader that has waited once (`look`) waits no longer than this for each list of verdicts."""
+from campus_collector.domain.change import Change
+from campus_collector.domain.evidence import DayRow, Unjudged
+from campus_collector.domain.schools import Subject
+from campus_collector.judge.agreement import Agreement
+from campus_collector.judge.day import DayEvidence, day_number, day_of, evidence_by_day, runs_of
+from campus_collector.judge.month import Month, month_of, month_of_day, months_between, start_of_day
+from campus_collector.judge.policy import Policy, required_rate
+from campus_collector.judge.rules import RULES, TARGETS_OF, has_trusted_time, targets_changed_by
+from campus_collector.judge.verdict import (
+    About,
+    AreaVerdict,
+    SubjectVerdict,
+    agreement_by_segment,
+    areas_of,
+    judge_month,
+    tally_of,
+)
+from campus_collector.store.errors import StoreUnavailable
+from campus_collector.store.store import Store
+from campus_wire.records import AnyResult, RoomResult, Segment
+
+LOCK_TIMEOUT_SECONDS = 0.2
+"""A reader that has waited once (`catch_up_for_reader`) waits no longer than this for each list of verdicts."""
 KEPT_MONTHS = 3
 """So many months' verdicts are kept in memory; others are put together from their days when asked for."""
+EVIDENCE_VERSION = 1
+"""Grows when the program reads evidence otherwise: everything is then judged again."""
+Progress = Callable[[int, int], None]
+"""Called with how many of how many pieces are done."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.Decoder(DayEvidence).decode
 _Key = tuple[str, str]
+"""Target and subject."""
+_ReadResults = Callable[[str, str, datetime, datetime], list[AnyResult]]
+"""A school's results of a subject and kind from one moment to another."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,90 +73,118 @@ class DataStatus:
 
     @property
     def complete(self) -> bool:
-        """Is everything judged that has come?"""
         return self.waiting_schools == 0
 
 
 class Verdicts:
-    """Ask for a month. One thread judges at a time, and whoever asks meanwhile waits for it."""
+    """Evidence and verdicts by policy. Every method may be called from any thread."""
 
     def __init__(self, store: Store, policy: Policy, zone: ZoneInfo) -> None:
-        """Subscribes to the store's changes."""
+        """Subscribes to the store's changes; judges nothing yet."""
         self._store = store
         self.policy = policy
         self.zone = zone
-        self.judging = Judging(store, policy, zone)
-        self.patience_seconds: float | None = None
+        self.reader_timeout_seconds: float | None = None
         """So long a reader waits for what is being judged; None: until it is. The server sets it: a page then says that it is not complete."""
-        self._turn = threading.Lock()
+        self._lock = threading.RLock()
+        self._changes: SimpleQueue[Change] = SimpleQueue()
+        self._cache: OrderedDict[Month, dict[str, dict[_Key, SubjectVerdict]]] = OrderedDict()
+        self._complete: OrderedDict[Month, dict[str, list[SubjectVerdict]]] = OrderedDict()
+        """The newest complete list of a month, by school: never changed, only replaced."""
         self._status = DataStatus(None, 0)
-        self._lock = threading.Lock()
-        self._known: OrderedDict[Month, dict[str, dict[_Key, SubjectVerdict]]] = OrderedDict()
-        self._listeners: list[Callable[[frozenset[str] | None], None]] = []
-        self._changes = 0
         self._inventory = store.inventory.version()
-        store.subscribe(self._forget)
+        self._fingerprints: dict[tuple[str, Month, float | None], str] = {}
+        self._trusted_days: set[int] = set()
+        self._listeners: list[Callable[[frozenset[str] | None], None]] = []
+        store.subscribe(self._note)
 
     def this_month(self) -> Month:
-        """The month of now."""
         return month_of(datetime.now(UTC), self.zone)
 
     def subscribe(self, listener: Callable[[frozenset[str] | None], None]) -> None:
-        """Be told in which schools a verdict may have changed; None: in any. From whatever thread found it."""
+        """Call the listener with the schools in which a verdict may have changed (None: any), from whatever thread noticed it."""
         self._listeners.append(listener)
 
+    @contextmanager
+    def undisturbed(self, seconds: float | None = None) -> Iterator[bool]:
+        """Hold the lock, waited for so long (None: for ever). False: another thread has it, and goes on judging."""
+        held = self._lock.acquire(timeout=-1 if seconds is None else seconds)
+        try:
+            yield held
+        finally:
+            if held:
+                self._lock.release()
+
+    # Verdicts
+
     def catch_up(self, progress: Progress | None = None, seconds: float | None = None) -> DataStatus:
-        """Judge what has arrived, whichever process stored it; with `seconds`, only as much as can be begun in that time.
+        """Judge what has arrived, whichever process stored it; with `seconds`, only the schools that can be begun in that time.
 
         Without, everything that had come when it was called is judged when it returns. Raises StoreUnavailable.
         """
         until = None if seconds is None else monotonic() + seconds
-        if not self._turn.acquire(timeout=-1 if seconds is None else seconds):
-            # the last school may be off the list already, and its old verdicts still in memory
-            waiting = len(self._store.evidence.schools_unjudged()) or 1
-            return DataStatus(self._status.as_of, waiting)
-        try:
+        with self.undisturbed(seconds) as held:
+            if not held:
+                # the last school may be off the list already, and its old verdicts still in memory
+                waiting = len(self._store.evidence.schools_unjudged()) or 1
+                return DataStatus(self._status.as_of, waiting)
             begun = datetime.now(UTC)
             self._store.follow()
-            self._look_at_inventory()
-            changed, waiting = self.judging.catch_up(progress, None if until is None else max(0.0, until - monotonic()))
-            with self._lock:
-                self._changes += 1 if changed else 0
-                for target, school, subject, month in changed:
-                    self._known.get(month, {}).get(school, {}).pop((target, subject), None)
+            self._note_inventory()
+            self._forget_changes()
+            waiting = self._judge_queue(progress, until)
             self._status = DataStatus(self._status.as_of if waiting else begun, waiting)
-        finally:
-            self._turn.release()
-        if changed:
-            self._tell(frozenset(school for _, school, _, _ in changed))
-        return self._status
+            return self._status
 
-    def look(self) -> DataStatus:
-        """`catch_up` for a reader, who waits at most `patience_seconds`."""
-        return self.catch_up(seconds=self.patience_seconds)
+    def catch_up_for_reader(self) -> DataStatus:
+        """`catch_up` for a reader, who waits at most `reader_timeout_seconds`."""
+        return self.catch_up(seconds=self.reader_timeout_seconds)
 
     def subjects(self, month: Month, school: str | None = None) -> list[SubjectVerdict]:
-        """Every subject's verdict for a month, by target, town, school, subject."""
-        self.catch_up(seconds=None if self.patience_seconds is None else min(self.patience_seconds, AGAIN_SECONDS))
-        towns = {one.id: one.town for one in self._store.schools(month.start)}
-        schools = towns if school is None else [school] if school in towns else []
-        found = [one for own in schools for one in self.of_school(month, own, towns[own])]
-        return sorted(found, key=lambda one: (one.target, one.town, one.school, one.subject))
+        """Every subject's verdict for a month, by target, town, school, subject.
 
-    def of_school(self, month: Month, school: str, town: str) -> list[SubjectVerdict]:
-        """One school's verdicts by what has been judged so far; only what changed is put together again."""
+        While another thread judges for longer than a reader waits: the last complete list; before there was one, what is kept now.
+        """
+        timeout = self.reader_timeout_seconds
+        seconds = None if timeout is None else min(timeout, LOCK_TIMEOUT_SECONDS)
+        with self.undisturbed(seconds) as held:
+            if held:
+                status = self.catch_up(seconds=seconds)
+                by_school = self._month(month, school)
+                if school is None and status.complete:
+                    self._complete[month] = by_school
+                    _keep_newest(self._complete, month)
+            else:
+                by_school = self._complete.get(month) or self._month(month, school, use_cache=False)
+        wanted = by_school.values() if school is None else [by_school.get(school, [])]
+        verdicts = [verdict for of_school in wanted for verdict in of_school]
+        return sorted(verdicts, key=lambda verdict: (verdict.target, verdict.town, verdict.school, verdict.subject))
+
+    def of_school(self, month: Month, school: str, town: str, *, use_cache: bool = True) -> list[SubjectVerdict]:
+        """One school's verdicts by what has been judged so far; only what changed is put together again.
+
+        Without the cache it waits for nobody: all days are then read at once, so that no half of a school's evidence is seen.
+        """
+        if not use_cache:
+            return list(self._judge_month(self._wanted(month, school), month, town, at_once=True))
         with self._lock:
-            known, changes = dict(self._known.get(month, {}).get(school, {})), self._changes
-        subjects = self._store.subjects(
-            school, month.start, month.end
-        )  # whoever removes a room does not mend its month
-        wanted = [(one, target) for one in subjects for target in TARGETS_OF[one.kind]]
-        missing = [pair for pair in wanted if (pair[1], pair[0].id) not in known]
-        fresh = {(one.target, one.subject): one for one in self._judge(missing, month, town)}
-        if fresh:
-            self._keep(month, school, fresh, changes)
-        known |= fresh
-        return [known[target, one.id] for one, target in wanted]
+            self._forget_changes()  # before anything is read: what changes from now on is forgotten next time
+            wanted = self._wanted(month, school)
+            verdicts = self._cache.setdefault(month, {}).setdefault(school, {})
+            _keep_newest(self._cache, month)
+            missing = [
+                (subject, target)
+                for subject, target in wanted
+                if (known := verdicts.get((target, subject.id))) is None or known.town != town
+            ]
+            for verdict in self._judge_month(missing, month, town, at_once=len(missing) > 4):
+                verdicts[verdict.target, verdict.subject] = verdict
+            return [verdicts[target, subject.id] for subject, target in wanted]
+
+    def _wanted(self, month: Month, school: str) -> list[tuple[Subject, str]]:
+        """Also subjects that were removed since: whoever removes a room does not mend its month."""
+        subjects = self._store.subjects(school, month.start, month.end)
+        return [(subject, target) for subject in subjects for target in TARGETS_OF[subject.kind]]
 
     def areas(self, month: Month) -> list[AreaVerdict]:
         """Every target in the county ("") and in each town."""
@@ -136,83 +192,251 @@ class Verdicts:
 
     def agreement(self, month: Month) -> dict[Segment, Agreement]:
         """Quick tests against references, by segment, all schools together."""
-        return agreement_in(self.subjects(month))
+        return agreement_by_segment(self.subjects(month))
 
-    def _look_at_inventory(self) -> None:
+    def _month(self, month: Month, school: str | None, *, use_cache: bool = True) -> dict[str, list[SubjectVerdict]]:
+        return {
+            each.id: self.of_school(month, each.id, each.town, use_cache=use_cache)
+            for each in self._store.schools(month.start)
+            if school in (None, each.id)
+        }
+
+    def _judge_month(
+        self, wanted: Sequence[tuple[Subject, str]], month: Month, town: str, *, at_once: bool
+    ) -> Iterator[SubjectVerdict]:
+        """A few are looked up one by one, many with all days of their school `at_once`."""
+        rows = self.evidence_rows(wanted[0][0].school, month.first_day, month.last_day) if at_once and wanted else {}
+        for subject, target in wanted:
+            required = required_rate(subject, self.policy.in_force(target, month.first_day))
+            about = About(target, town, subject.school, subject.id, required, subject.exempt_reason)
+            if at_once:
+                days = self.evidence_from_rows(subject, target, month, rows.get((target, subject.id), []))
+            else:
+                days = self.evidence(subject, target, month)
+            yield judge_month(about, days, month, self.policy)
+
+    def _note(self, change: Change) -> None:
+        """From the store's writer thread, which waits for no lock. A new inventory changes who is judged, by what and in which town; an
+        agent's announcement, in its school; `judged` are schools that some process judged."""
+        schools = change.announced | change.judged
+        if change.inventory or schools:
+            self._changes.put(change)
+            self._tell(None if change.inventory else schools)
+
+    def _note_inventory(self) -> None:
         """A database that an older program opens at the same time numbers no changes: its imports are seen by their version."""
         version = self._store.inventory.version()
         if version != self._inventory:
             self._inventory = version
-            self._forget(Change(inventory=True))
+            self._note(Change(inventory=True))
 
-    def shared_causes(self, month: Month, school: str | None = None) -> dict[str, SharedCause]:
-        """Schools whose classrooms fail for one reason, with it."""
-        return shared_causes(self.subjects(month, school))
-
-    def _judge(self, wanted: list[tuple[Subject, str]], month: Month, town: str) -> Iterable[SubjectVerdict]:
-        """A few are looked up one by one, many with all days of their school at once."""
-        judging = self.judging
-        rows = None
-        if len(wanted) > 4:
-            rows = judging.days_of_school(wanted[0][0].school, month.first_day, month.last_day)
-        for subject, target in wanted:
-            rule = self.policy.in_force(target, month.first_day)
-            about = About(target, town, subject.school, subject.id, required_of(subject, rule), subject.exempt_reason)
-            if rows is None:
-                days = judging.days(subject, target, month)
-            else:
-                days = judging.read(subject, target, month, rows.get((target, subject.id), []))
-            yield judge_month(about, days, month, self.policy)
-
-    def _keep(self, month: Month, school: str, fresh: dict[_Key, SubjectVerdict], changes: int) -> None:
-        with self._lock:
-            if changes != self._changes:  # something arrived while we judged
+    def _forget_changes(self) -> None:
+        """By the holder of the lock: take out of the cache what changes since last time have made wrong."""
+        while True:
+            try:
+                change = self._changes.get_nowait()
+            except Empty:
                 return
-            self._known.setdefault(month, {}).setdefault(school, {}).update(fresh)
-            self._known.move_to_end(month)
-            while len(self._known) > KEPT_MONTHS:
-                self._known.popitem(last=False)
-
-    def _forget(self, change: Change) -> None:
-        """A new inventory changes who is judged, by what and in which town; an agent's announcement, in its school.
-
-        `judged` are schools that another process judged; what this one judged `catch_up` takes out, subject by subject.
-        """
-        schools = change.announced | change.judged
-        if not change.inventory and not schools:
-            return
-        with self._lock:
-            self._changes += 1
             if change.inventory:
-                self._known.clear()
-            else:
-                for known, school in product(self._known.values(), schools):
-                    known.pop(school, None)
-        self._tell(None if change.inventory else schools)
+                self._cache.clear()
+            for schools in self._cache.values():
+                for school in change.announced | change.judged:
+                    schools.pop(school, None)
 
     def _tell(self, schools: frozenset[str] | None) -> None:
         for listener in self._listeners:
             listener(schools)
 
+    # Evidence
 
-def agreement_in(verdicts: Iterable[SubjectVerdict]) -> dict[Segment, Agreement]:
-    """Quick tests against references in some verdicts, by segment."""
-    segments: dict[str, Segment] = {"classroom_bandwidth": "classroom", "uplink_bandwidth": "uplink"}
-    parts: dict[Segment, list[Agreement]] = {segment: [] for segment in segments.values()}
-    for one in verdicts:
-        if one.target in segments:
-            parts[segments[one.target]].append(one.agreement)
-    return {segment: total(found) for segment, found in parts.items()}
+    def evidence(self, subject: Subject, target: str, month: Month) -> dict[date, DayEvidence]:
+        first, last = day_number(month.first_day), day_number(month.last_day)
+        rows = self._store.evidence.of_subject(subject.school, subject.id, target, first, last)
+        return self.evidence_from_rows(subject, target, month, rows)
+
+    def evidence_rows(self, school: str, first: date, last: date) -> dict[_Key, list[DayRow]]:
+        """A school's evidence by (target, subject), for `evidence_from_rows`."""
+        rows: dict[_Key, list[DayRow]] = {}
+        for row in self._store.evidence.days(school, day_number(first), day_number(last)):
+            rows.setdefault((row.target, row.subject), []).append(row)
+        return rows
+
+    def evidence_from_rows(
+        self, subject: Subject, target: str, month: Month, rows: Sequence[DayRow]
+    ) -> dict[date, DayEvidence]:
+        """Evidence from its rows; what was judged by another rule is judged again, and kept."""
+        fingerprint = self._rule_fingerprint(subject, target, month)
+        stale = {day_of(row.day) for row in rows if row.rule_fingerprint != fingerprint}
+        evidence = {day_of(row.day): _decode(row.body) for row in rows if row.rule_fingerprint == fingerprint}
+        if stale:
+            fresh = self._rows(subject, target, stale, self.reader_of(subject.school))
+            self._store.evidence.replace(fresh)
+            evidence |= {day_of(row.day): _decode(row.body) for row in fresh}
+        return evidence
+
+    def evidence_from_results(
+        self, subject: Subject, target: str, first: date, last: date, read: _ReadResults | None = None
+    ) -> dict[date, DayEvidence]:
+        """The evidence of some days, worked out from the results themselves; one month's days, or more."""
+        read = read or self.reader_of(subject.school)
+        start, end = start_of_day(first, self.zone), start_of_day(last + timedelta(days=1), self.zone)
+        results = read(subject.id, RULES[target].result_kind, start, end)
+        supporting = _supporting_results(subject, target, results, start, end, read)
+        evidence: dict[date, DayEvidence] = {}
+        for month in months_between(first, last, self.zone):
+            rule = self.policy.in_force(target, month.first_day)
+            if rule is not None:
+                begin, end_of_month = month.start, month.end
+                of_month, supporting_month = (
+                    [result for result in group if begin <= result.started_at < end_of_month]
+                    for group in (results, supporting)
+                )
+                required = required_rate(subject, rule)
+                evidence |= evidence_by_day(of_month, supporting_month, rule, self.policy, self.zone, required)
+        return evidence
+
+    def first_trusted_day(self, since: date | None = None) -> date | None:
+        """The first day, from `since` on, that has a result of a trusted clock: a time that nobody trusts begins nothing. None of none."""
+        day = self._store.evidence.first_day(day_number(since) if since is not None else 0)
+        while day is not None and not self._is_trusted(day):
+            day = self._store.evidence.first_day(day + 1)
+        return None if day is None else day_of(day)
+
+    def _is_trusted(self, day: int) -> bool:
+        """Has this day a result of a trusted clock? Only a yes is kept: trusted results may come later, and another process may store them."""
+        if day not in self._trusted_days:
+            start, end = (start_of_day(day_of(number), self.zone) for number in (day, day + 1))
+            trusted = any(
+                has_trusted_time(result)
+                for school, subject, target in self._store.evidence.on_day(day)
+                for kind in (RULES[target].result_kind, *RULES[target].supporting_kinds)
+                for result in self._store.results(school, subject, kind, start, end)
+            )
+            if not trusted:
+                return False
+            self._trusted_days.add(day)
+        return True
+
+    def _rule_fingerprint(self, subject: Subject, target: str, month: Month) -> str:
+        """A short name of all that evidence depends on beside results. Stored with each day: the names and fields of the policy's classes
+        are part of it, and whoever renames one has everything judged again."""
+        rule = self.policy.in_force(target, month.first_day)
+        required = required_rate(subject, rule)
+        key = (target, month, required)
+        if key not in self._fingerprints:
+            policy = self.policy
+            text = (
+                f"{rule}{policy.tolerance_ratio}{policy.school_hours}{policy.maintenance}{required}{EVIDENCE_VERSION}"
+            )
+            self._fingerprints[key] = sha256(text.encode()).hexdigest()[:12]
+        return self._fingerprints[key]
+
+    def _judge_queue(self, progress: Progress | None, until: float | None) -> int:
+        """How many schools still wait. What waits is read from the database each time: another process may have stored or judged something."""
+        schools = self._store.evidence.schools_unjudged()
+        failed = 0
+        judged: set[str] = set()
+        try:
+            for done, school in enumerate(schools):
+                if until is not None and monotonic() >= until:
+                    return len(schools) - done + failed
+                if progress is not None:
+                    progress(done, len(schools))
+                try:
+                    self._judge_school(school)
+                    judged.add(school)
+                except StoreUnavailable:
+                    raise
+                except Exception:  # its results wait; those of the other schools do not
+                    failed += 1
+                    log.exception("a school's results are not judged; it is tried again", extra={"school": school})
+        finally:
+            if judged:
+                self._tell(frozenset(judged))
+        if progress is not None and schools:
+            progress(len(schools), len(schools))
+        return failed
+
+    def _judge_school(self, school: str) -> None:
+        """Once more when another process judged some of it meanwhile."""
+        while waiting := self._store.evidence.unjudged(school):
+            rows = self._judge_hours(school, waiting)
+            kept = self._store.evidence.keep(school, rows, waiting)
+            for row in rows:
+                month = month_of_day(day_of(row.day), self.zone)
+                self._cache.get(month, {}).get(school, {}).pop((row.target, row.subject), None)
+            if kept:
+                return
+
+    def _judge_hours(self, school: str, waiting: Sequence[Unjudged]) -> list[DayRow]:
+        """The days that these hours lie in, judged again; each of a subject's results is read once, however many targets it serves."""
+        subjects = {subject.id: subject for subject in self._store.subjects(school, since=_EPOCH)}
+        days_of: dict[str, dict[str, set[date]]] = {}
+        local_days = cache(self._local_days)
+        for hour in waiting:
+            for target in targets_changed_by(hour.kind, hour.subject):
+                subject_id = "recording_room" if hour.kind == "room" else hour.subject
+                days_of.setdefault(subject_id, {}).setdefault(target, set()).update(local_days(hour.hour))
+        rows: list[DayRow] = []
+        for subject_id, by_target in days_of.items():
+            # one that is in no list: its results are kept with their evidence, should it become known
+            unlisted = Subject(school, "classroom", subject_id, subject_id, None, "announced")
+            read = self.reader_of(school)
+            for target, days in by_target.items():
+                rows += self._rows(subjects.get(subject_id, unlisted), target, days, read)
+        return rows
+
+    def _rows(self, subject: Subject, target: str, days: set[date], read: _ReadResults) -> list[DayRow]:
+        """The evidence of these days, judged anew."""
+        return [
+            DayRow(
+                subject.school,
+                day_number(day),
+                subject.id,
+                target,
+                self._rule_fingerprint(subject, target, month_of_day(day, self.zone)),
+                _encode(evidence),
+            )
+            for first, last in runs_of(days)
+            for day, evidence in self.evidence_from_results(subject, target, first, last, read).items()
+            if day in days
+        ]
+
+    def reader_of(self, school: str) -> _ReadResults:
+        """Reads a school's results, each once: it remembers them as long as it is kept."""
+
+        @cache
+        def read(subject: str, kind: str, start: datetime, end: datetime) -> list[AnyResult]:
+            return list(self._store.results(school, subject, kind, start, end))
+
+        return read
+
+    def _local_days(self, hour: int) -> set[date]:
+        """The local day, or two, that an hour (since 1970) belongs to."""
+        start = _EPOCH + hour * _HOUR
+        return {moment.astimezone(self.zone).date() for moment in (start, start + _HOUR - timedelta(microseconds=1))}
 
 
-def shared_causes(verdicts: Iterable[SubjectVerdict]) -> dict[str, SharedCause]:
-    """By school, from the verdicts of one month."""
-    rooms: dict[str, list[SubjectVerdict]] = {}
-    uplinks: dict[str, SubjectVerdict] = {}
-    for one in verdicts:
-        if one.target == "classroom_bandwidth":
-            rooms.setdefault(one.school, []).append(one)
-        elif one.target == "uplink_bandwidth":
-            uplinks[one.school] = one
-    found = {school: shared_cause(own, uplinks.get(school)) for school, own in rooms.items()}
-    return {school: shared for school, shared in found.items() if shared is not None}
+def _keep_newest(months: OrderedDict[Month, Any], newest: Month) -> None:
+    months.move_to_end(newest)
+    while len(months) > KEPT_MONTHS:
+        months.popitem(last=False)
+
+
+def _supporting_results(
+    subject: Subject, target: str, results: Sequence[AnyResult], start: datetime, end: datetime, read: _ReadResults
+) -> list[AnyResult]:
+    """Results that are not judged, and can explain: the ports of the subject; the rooms of a school that had none working."""
+    supporting: list[AnyResult] = []
+    for kind in RULES[target].supporting_kinds:
+        supporting += read(subject.id, kind, start, end)
+    if target == "recording_room":
+        rooms = {
+            room
+            for result in results
+            if isinstance(result, RoomResult) and result.record is not None and not result.record.up
+            for room in result.record.down
+        }
+        for room in sorted(rooms):
+            supporting += read(room, "room", start, end)
+    return supporting

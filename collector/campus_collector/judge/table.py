@@ -8,7 +8,7 @@ from campus_base.language import Language, Text
 from campus_base.terminal import escape_cell
 from campus_base.wire_words import VERDICT_WORDS
 from campus_collector.judge.agreement import total
-from campus_collector.judge.explanations import WORDS
+from campus_collector.judge.explanations import CAUSE_WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 
@@ -49,14 +49,16 @@ def as_table(month: str, areas: Sequence[AreaVerdict], subjects: Sequence[Subjec
         counts = [str(n) for n in (area.met, area.not_met, area.insufficient, area.exempt)]
         area_rows.append([TARGET_WORDS[area.target].in_(language), town, *counts, ratio])
     rows = [[heading.in_(language) for heading in _SUBJECT_HEADINGS]]
-    for one in subjects:
-        needed = f" (≥ {percent_as_written(one.rule.passing_share)})" if one.rule else ""
-        counted = f"{one.evidence.passing_results}/{one.evidence.valid_results}{needed}"
-        cause = WORDS[one.diagnosis].in_(language)
-        target, verdict = TARGET_WORDS[one.target].in_(language), VERDICT_WORDS[one.verdict].in_(language)
-        rows.append([one.school, one.subject, target, verdict, counted, cause])
-    found = total(one.agreement for one in subjects)
-    agreement = _AGREEMENT.in_(language, agreeing=found.agreeing, compared=found.compared) if found.compared else ""
+    for subject in subjects:
+        needed = f" (≥ {percent_as_written(subject.rule.passing_share)})" if subject.rule else ""
+        counted = f"{subject.evidence.passing_results}/{subject.evidence.valid_results}{needed}"
+        cause = CAUSE_WORDS[subject.diagnosis].in_(language)
+        target, verdict = TARGET_WORDS[subject.target].in_(language), VERDICT_WORDS[subject.verdict].in_(language)
+        rows.append([subject.school, subject.subject, target, verdict, counted, cause])
+    compared = total(subject.agreement for subject in subjects)
+    agreement = (
+        _AGREEMENT.in_(language, agreeing=compared.agreeing, compared=compared.compared) if compared.compared else ""
+    )
     return f"{month}\n\n{aligned(area_rows)}\n\n{aligned(rows)}\n\n{agreement}".rstrip()
 
 
@@ -65,7 +67,6 @@ NO_DATA = Text("no data", "无数据")
 
 
 def area_ratio_words(area: AreaVerdict) -> Text:
-    """The compliance rate as people read it."""
     if area.compliance_ratio is None:
         return Text("—", "—")
     if not area.has_data:

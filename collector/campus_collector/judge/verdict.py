@@ -7,15 +7,19 @@ from datetime import date
 
 import msgspec
 
-from campus_collector.judge.agreement import NOT_COMPARED, Agreement
+from campus_collector.judge.agreement import NOT_COMPARED, Agreement, total
 from campus_collector.judge.causes import Case, Cause, causes_of
 from campus_collector.judge.day import DayEvidence
-from campus_collector.judge.evidence import Evidence, evidence_of, signs_in, verdict_from
+from campus_collector.judge.evidence import Evidence, evidence_of, symptoms_in, verdict_from
 from campus_collector.judge.exemptions import exempt_days
 from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy, Target
 from campus_wire.bandwidth import Verdict
+from campus_wire.records import Segment
+
+UNMET = (Verdict.NOT_MET, Verdict.INSUFFICIENT)
+"""No data is never compliance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,6 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class SubjectVerdict:
-    """One subject, one target, one month."""
-
     target: str
     town: str
     school: str
@@ -78,8 +80,6 @@ class AreaCounts(msgspec.Struct, frozen=True):
 
 
 class AreaVerdict(AreaCounts, frozen=True):
-    """What an area has achieved."""
-
     @property
     def has_data(self) -> bool:
         """Does any subject have enough results for a verdict?"""
@@ -103,8 +103,8 @@ def judge_month(about: About, days: Mapping[date, DayEvidence], month: Month, po
     if about.exempt_reason or (free and left < (rule.min_days if rule else 1)):
         verdict, reason = Verdict.EXEMPT, about.exempt_reason or reason
     failing = sorted(value for day in counted for value in day.failing_values)
-    signs = signs_in(counted)
-    case = Case(verdict, rule, about.required_bits_per_second, evidence, signs, failing)
+    symptoms = symptoms_in(counted)
+    case = Case(verdict, rule, about.required_bits_per_second, evidence, symptoms, failing)
     return SubjectVerdict(
         about.target,
         about.town,
@@ -115,11 +115,11 @@ def judge_month(about: About, days: Mapping[date, DayEvidence], month: Month, po
         rule,
         policy.version,
         causes_of(case),
-        _agreement(counted),
+        total(Agreement(day.compared, day.agreeing, tuple(day.rate_ratios)) for day in counted if day.compared),
         reason if free or verdict is Verdict.EXEMPT else "",
         len(free),
         failing[len(failing) // 2] if failing else None,
-        {sign: number for sign, number in signs.items() if sign.startswith(NOT_JUDGED)},
+        {sign: number for sign, number in symptoms.items() if sign.startswith(NOT_JUDGED)},
     )
 
 
@@ -152,9 +152,11 @@ def areas_of(tally: Tally) -> list[AreaVerdict]:
     ]
 
 
-def _agreement(days: Iterable[DayEvidence]) -> Agreement:
-    known = [day for day in days if day.compared]
-    if not known:
-        return NOT_COMPARED
-    ratios = tuple(ratio for day in known for ratio in day.rate_ratios)
-    return Agreement(sum(day.compared for day in known), sum(day.agreeing for day in known), ratios)
+def agreement_by_segment(verdicts: Iterable[SubjectVerdict]) -> dict[Segment, Agreement]:
+    """Quick tests against references in some verdicts."""
+    segments: dict[str, Segment] = {"classroom_bandwidth": "classroom", "uplink_bandwidth": "uplink"}
+    parts: dict[Segment, list[Agreement]] = {segment: [] for segment in segments.values()}
+    for verdict in verdicts:
+        if verdict.target in segments:
+            parts[segments[verdict.target]].append(verdict.agreement)
+    return {segment: total(agreements) for segment, agreements in parts.items()}

@@ -12,23 +12,21 @@ from campus_base.dates import NotADay, parse_day
 from campus_base.language import Language, Text
 from campus_base.text import printable, printable_line
 from campus_collector.domain.problem import Event, Problem
-from campus_collector.store.database import Refused
+from campus_collector.store.errors import Conflict
 
 ACTIONS = ("acknowledge", "assign", "due", "measure", "comment", "claim_fixed")
 MAX_TEXT = 500
 LATEST_DUE = timedelta(days=366)
 
 
-class NotPossible(Refused):
+class NotPossible(Conflict):
     """The action does not fit the problem; the words say why."""
 
     def __init__(self, text: Text) -> None:
-        """In both languages."""
         super().__init__(text.en)
         self.text = text
 
     def in_(self, language: Language) -> str:
-        """In one."""
         return self.text.in_(language)
 
 
@@ -42,9 +40,9 @@ def act(
     text = _text(values)
     if not problem.is_open and action != "comment":
         raise NotPossible(Text("the problem is struck off; it can only be commented on", "该问题已销号，只能添加备注"))
-    change, event = _DO[action](problem, text, values, today)
-    made = Event(at=at, who=who, what=event, text=text, values=change[1])  # type: ignore[arg-type]
-    return msgspec.structs.replace(problem, **change[0]), made
+    change, what = _DO[action](problem, text, values, today)
+    event = Event(at=at, who=who, what=what, text=text, values=change[1])  # type: ignore[arg-type]
+    return msgspec.structs.replace(problem, **change[0]), event
 
 
 _Change = tuple[dict[str, object], dict[str, str]]

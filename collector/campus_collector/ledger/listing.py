@@ -7,16 +7,16 @@ from datetime import UTC, date, datetime, tzinfo
 from campus_base.language import Language, Text
 from campus_base.text import printable_line
 from campus_collector.domain.problem import ACTOR_WORDS, WHAT_WORDS, Event, Problem
-from campus_collector.judge.explanations import WORDS as CAUSES
+from campus_collector.judge.explanations import CAUSE_WORDS as CAUSES
 from campus_collector.ledger.table import Names
-from campus_collector.store.interface import Store
+from campus_collector.store.store import Store
 
 MAX_AGE_DAYS = 9999
 """Problems older than any of ours are asked for by no one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ProblemFilter:
     """A selection; None: whatever. `state` may also be `overdue`, `contradicted`, or `all`; without one: what is still open."""
 
     town: str | None = None
@@ -26,26 +26,26 @@ class Wanted:
     older_than_days: int | None = None
 
 
-def listed(problems: Sequence[Problem], wanted: Wanted, today: date) -> list[Problem]:
+def select(problems: Sequence[Problem], wanted: ProblemFilter, today: date) -> list[Problem]:
     """Overdue ones first, then by due date; struck off ones last."""
-    found = [one for one in problems if _fits(one, wanted, today)]
-    return sorted(found, key=lambda one: (not one.is_open, not one.overdue_on(today), one.due_on, one.id))
+    matching = [problem for problem in problems if _matches(problem, wanted, today)]
+    return sorted(matching, key=lambda each: (not each.is_open, not each.overdue_on(today), each.due_on, each.id))
 
 
-def _fits(one: Problem, wanted: Wanted, today: date) -> bool:
-    if wanted.town not in (None, one.town) or wanted.target not in (None, one.target):
+def _matches(problem: Problem, wanted: ProblemFilter, today: date) -> bool:
+    if wanted.town not in (None, problem.town) or wanted.target not in (None, problem.target):
         return False
-    if wanted.school not in (None, one.school):
+    if wanted.school not in (None, problem.school):
         return False
-    if wanted.older_than_days is not None and (today - one.opened_on).days < wanted.older_than_days:
+    if wanted.older_than_days is not None and (today - problem.opened_on).days < wanted.older_than_days:
         return False
     if wanted.state is None:
-        return one.is_open
+        return problem.is_open
     if wanted.state == "overdue":
-        return one.overdue_on(today)
+        return problem.overdue_on(today)
     if wanted.state == "contradicted":
-        return one.is_open and one.contradicted > 0
-    return wanted.state in ("all", one.state)
+        return problem.is_open and problem.contradicted > 0
+    return wanted.state in ("all", problem.state)
 
 
 def names_in(store: Store) -> Names:
@@ -77,7 +77,7 @@ def _value(key: str, value: str, language: Language) -> str:
     return (
         Text("+", "、")
         .in_(language)
-        .join(words[one].in_(language) if one in words else one for one in value.split(", "))
+        .join(words[part].in_(language) if part in words else part for part in value.split(", "))
     )
 
 

@@ -1,42 +1,52 @@
-"""Keeps the ledger: looks at every school on the evening of every complete day, opens, follows and strikes off problems.
+"""Keeps the ledger: evaluates every school at the end of every complete day, opens, follows and strikes off problems.
 
 What the classrooms of a school have in common is one problem of the school (subject ""); while it is open they have none of their own.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
 from campus_base.language import Text
+from campus_collector.domain.evidence import DayRow
 from campus_collector.domain.problem import Event, Problem
-from campus_collector.domain.records import School, Subject
+from campus_collector.domain.schools import School, Subject
 from campus_collector.judge.area import OF_ALL, SharedCause, shared_cause
 from campus_collector.judge.causes import Case, Cause, causes_of
 from campus_collector.judge.day import DayEvidence, day_number, day_of
-from campus_collector.judge.evidence import evidence_of, signs_in
+from campus_collector.judge.evidence import evidence_of, symptoms_in
 from campus_collector.judge.exemptions import exempt_days
-from campus_collector.judge.judging import Progress, required_of
-from campus_collector.judge.policy import Target
-from campus_collector.judge.service import TARGETS_OF, Verdicts
+from campus_collector.judge.month import Month, month_of_day
+from campus_collector.judge.policy import Target, required_rate
+from campus_collector.judge.rules import TARGETS_OF
+from campus_collector.judge.service import Progress, Verdicts
 from campus_collector.judge.verdict import SubjectVerdict
-from campus_collector.ledger.transitions import Known, fails_now, followed, may_reopen, merged, opened, withdrawn
+from campus_collector.ledger.transitions import (
+    SubjectHistory,
+    followed,
+    may_reopen,
+    merged,
+    opened,
+    severity_on,
+    withdrawn,
+)
 from campus_collector.store.errors import StoreBusy
-from campus_collector.store.interface import Store
-from campus_collector.store.ledger import Conflict
+from campus_collector.store.store import Store
+from campus_collector.store.tables.ledger import OutdatedProblem
 from campus_wire.bandwidth import Verdict
 
 CLASSROOMS = "classroom_bandwidth"
 LOOK_BACK_DAYS = 40
 """Enough for the longest window a policy may sensibly ask for."""
 CAUSE_DAYS = 14
-FIRST_LOOK_DAYS = 62
+MOST_DAYS_AT_FIRST = 62
 """A ledger that begins on a store full of results looks back so far."""
 MOST = 0.5
 LEASE = "ledger"
-PATIENCE_SECONDS = 120.0
+LEASE_TIMEOUT_SECONDS = 120.0
 """A lease of a process that was killed runs out well before."""
 MOST_TRIES = 20
 SILENT = "agent_silent"
@@ -47,10 +57,10 @@ _Key = tuple[str, str]
 
 
 @dataclass(slots=True)
-class _Subject:
+class _JudgedSubject:
     """One subject and target of a school, with all its days."""
 
-    about: Subject
+    subject: Subject
     target: str
     rule: Target
     days: dict[date, DayEvidence]
@@ -58,27 +68,27 @@ class _Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class _Evening:
-    """How a subject stands on the evening of a day."""
+class _Snapshot:
+    """A subject at the end of a day."""
 
-    known: Known
+    history: SubjectHistory
     severity: str
 
 
 class Ledger:
-    """The ledger of one collector."""
-
     def __init__(self, store: Store, verdicts: Verdicts) -> None:
-        """Nothing is read yet."""
         self._store, self._verdicts = store, verdicts
         self._policy = verdicts.policy
 
     def catch_up(
-        self, until: date | None = None, progress: Progress | None = None, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        until: date | None = None,
+        progress: Progress | None = None,
+        patience_seconds: float = LEASE_TIMEOUT_SECONDS,
     ) -> int:
-        """Look at every complete day that was not looked at yet, up to `until` (default: yesterday); how many days.
+        """Evaluate every complete day that was not evaluated yet, up to `until` (default: yesterday); how many days.
 
-        One process at a time: another's work is waited for so long. Raises StoreBusy when it goes on, StoreUnavailable.
+        One process at a time: another's work is waited for so many seconds. Raises StoreBusy when it goes on, StoreUnavailable.
         """
         yesterday = self.yesterday()
         last = min(until or yesterday, yesterday)
@@ -87,15 +97,15 @@ class Ledger:
             return 0
         with self._store.lease(LEASE, patience_seconds) as lease:
             schools = self._store.schools()
-            looked = self._store.ledger.looked_until()
-            first = day_of(looked + 1) if looked is not None else self._first_day(last)
+            evaluated = self._store.ledger.high_water_mark()
+            first = day_of(evaluated + 1) if evaluated is not None else self._first_day(last)
             if first is None or first > last:  # another process has done it while we waited
                 return 0
             for done, school in enumerate(schools):
                 lease.renew()
                 if progress is not None:
                     progress(done, len(schools))
-                self._look_at(school, first, last)
+                self._bring_up_to_date(school, first, last)
             self._store.ledger.finish(day_number(last))
             if progress is not None:
                 progress(len(schools), len(schools))
@@ -106,38 +116,38 @@ class Ledger:
         return datetime.now(UTC).astimezone(self._verdicts.zone).date() - timedelta(days=1)
 
     def is_behind(self, last: date) -> bool:
-        """Are there complete days with evidence, up to this one, that the ledger has not looked at?"""
-        looked = self._store.ledger.looked_until()
-        if looked is not None:
-            return day_of(looked) < last
+        """Are there complete days with evidence, up to this one, that the ledger has not evaluated?"""
+        evaluated = self._store.ledger.high_water_mark()
+        if evaluated is not None:
+            return day_of(evaluated) < last
         return self._first_day(last) is not None
 
-    def _look_at(self, school: School, first: date, last: date) -> None:
+    def _bring_up_to_date(self, school: School, first: date, last: date) -> None:
         """One school's days, again from what is there now when somebody changed a problem meanwhile."""
         for _ in range(MOST_TRIES):
-            looked = self._store.ledger.looked_until(school.id)
-            start = first if looked is None else max(first, day_of(looked + 1))
+            evaluated = self._store.ledger.high_water_mark(school.id)
+            start = first if evaluated is None else max(first, day_of(evaluated + 1))
             days = [start + timedelta(days=number) for number in range((last - start).days + 1)]
             if not days:  # an earlier run ended half way, with this school done
                 return
             try:
-                self._store.ledger.put_days(school.id, self._school(school, days), looked, day_number(last))
-            except Conflict:
+                self._store.ledger.put_days(school.id, self._changes(school, days), evaluated, day_number(last))
+            except OutdatedProblem:
                 continue
             return
         raise StoreBusy(f"the ledger of {school.id} was changed again and again")
 
     def _first_day(self, last: date) -> date | None:
-        first = self._verdicts.judging.first_day(last - timedelta(days=FIRST_LOOK_DAYS))
+        first = self._verdicts.first_trusted_day(last - timedelta(days=MOST_DAYS_AT_FIRST))
         return first if first is not None and first <= last else None
 
-    def _school(self, school: School, days: Sequence[date]) -> list[tuple[Problem, list[Event]]]:
+    def _changes(self, school: School, days: Sequence[date]) -> list[tuple[Problem, list[Event]]]:
         """What some days do to a school's problems, as they are kept now."""
-        problems = {(one.target, one.subject): one for one in self._store.ledger.problems(school.id)}
-        subjects = self._read(school, days)
+        problems = {(problem.target, problem.subject): problem for problem in self._store.ledger.problems(school.id)}
+        subjects = self._judged_subjects(school, days)
         touched: list[tuple[Problem, list[Event]]] = []
         newest: dict[_Key, int] = {}
-        """Where in `touched` the newest problem of a subject stands: in many days one may be struck off and another opened."""
+        """Where in `touched` the newest problem of a subject is: in many days one may be struck off and another opened."""
 
         def note(problem: Problem, events: Sequence[Event]) -> None:
             key = (problem.target, problem.subject)
@@ -150,54 +160,53 @@ class Ledger:
                 touched.append((problem, list(events)))
 
         for day in days:
-            for problem, events in self._evening(school, subjects, problems, day):
+            for problem, events in self._day_of_school(school, subjects, problems, day):
                 note(problem, events)
-        judged = {(one.target, one.about.id) for one in subjects} | {(CLASSROOMS, "")}
+        judged = {(subject.target, subject.subject.id) for subject in subjects} | {(CLASSROOMS, "")}
         for key, problem in list(problems.items()):
             if problem.is_open and key not in judged:
                 note(*withdrawn(problem, days[-1], datetime.now(UTC)))
         return touched
 
-    def _read(self, school: School, days: Sequence[date]) -> list[_Subject]:
+    def _judged_subjects(self, school: School, days: Sequence[date]) -> list[_JudgedSubject]:
         """The school's subjects that are judged, with their days from well before the first."""
-        judging = self._verdicts.judging
         first, last = days[0] - timedelta(days=LOOK_BACK_DAYS), days[-1]
-        rows = judging.days_of_school(school.id, first, last)
-        found = []
+        rows = self._verdicts.evidence_rows(school.id, first, last)
+        judged = []
         for subject in self._store.subjects(school.id):
-            if subject.exempt_reason:
-                continue
-            for target in TARGETS_OF[subject.kind]:
+            for target in TARGETS_OF[subject.kind] if not subject.exempt_reason else ():
                 rule = self._policy.in_force(target, last.replace(day=1))
-                if rule is None:
-                    continue
-                evidence: dict[date, DayEvidence] = {}
-                for month in sorted(
-                    {judging.month_on(day_of(row.day)) for row in rows.get((target, subject.id), [])}, key=str
-                ):
-                    own = [
-                        row for row in rows[target, subject.id] if month.first_day <= day_of(row.day) <= month.last_day
-                    ]
-                    free, _ = exempt_days(self._policy, target, school.id, subject.id, month)
-                    read = judging.read(subject, target, month, own)
-                    evidence |= {day: one for day, one in read.items() if one.trusted and day not in free}
-                outcomes = {day: one.passes(rule.passing_share) for day, one in evidence.items()}
-                known = {day: passed for day, passed in outcomes.items() if passed is not None}
-                found.append(_Subject(subject, target, rule, evidence, known))
-        return found
+                if rule is not None:
+                    evidence = self._evidence(subject, target, rows.get((target, subject.id), []))
+                    outcomes = {day: of_day.passes(rule.passing_share) for day, of_day in evidence.items()}
+                    valid = {day: passed for day, passed in outcomes.items() if passed is not None}
+                    judged.append(_JudgedSubject(subject, target, rule, evidence, valid))
+        return judged
 
-    def _evening(
-        self, school: School, subjects: Sequence[_Subject], problems: Mapping[_Key, Problem], day: date
+    def _evidence(self, subject: Subject, target: str, rows: Sequence[DayRow]) -> dict[date, DayEvidence]:
+        """Days that are surely what they say: not exempt, and measured by a trusted clock."""
+        by_month: dict[Month, list[DayRow]] = {}
+        for row in rows:
+            by_month.setdefault(month_of_day(day_of(row.day), self._verdicts.zone), []).append(row)
+        evidence: dict[date, DayEvidence] = {}
+        for month, of_month in by_month.items():
+            free, _ = exempt_days(self._policy, target, subject.school, subject.id, month)
+            days = self._verdicts.evidence_from_rows(subject, target, month, of_month)
+            evidence |= {day: of_day for day, of_day in days.items() if of_day.trusted and day not in free}
+        return evidence
+
+    def _day_of_school(
+        self, school: School, subjects: Sequence[_JudgedSubject], problems: Mapping[_Key, Problem], day: date
     ) -> Iterable[tuple[Problem, list[Event]]]:
         at = datetime.now(UTC)
-        stands = {(one.target, one.about.id): self._stand(school, one, day) for one in subjects}
-        shared = self._shared(school, subjects, stands, day)
+        snapshots = {(subject.target, subject.subject.id): self._snapshot(school, subject, day) for subject in subjects}
+        shared = self._shared(school, subjects, snapshots, day)
         whole = problems.get((CLASSROOMS, ""))
         covered: set[_Key] = set()
         off = False
         """Silence proves nothing: what failed before it stays a problem of its own."""
         if shared is not None or (whole is not None and whole.is_open):
-            step = self._whole_school(school, shared, whole, stands, day, at)
+            step = self._whole_school(school, shared, whole, snapshots, day, at)
             if step is not None:
                 problem, events = step
                 yield problem, events
@@ -205,75 +214,87 @@ class Ledger:
                     covered = {(CLASSROOMS, name) for name in problem.covers}
                     off = problem.diagnosis in OFF
                     if shared is not None and shared.cause.code == SILENT:
-                        covered |= {key for key, one in stands.items() if _is_silent(one)}
-        for key, one in stands.items():
-            own = problems.get(key)
+                        covered |= {key for key, snapshot in snapshots.items() if _is_silent(snapshot)}
+        for key, snapshot in snapshots.items():
+            former = problems.get(key)
             if key in covered:
-                if own is not None and own.is_open and not (off and own.severity == "failing"):
-                    yield merged(own, day, at, school.id)
-            elif own is not None and own.is_open:
-                problem, events = followed(own, one.known, day, at, one.severity, self._policy.ledger)
-                if problem != own:
+                if former is not None and former.is_open and not (off and former.severity == "failing"):
+                    yield merged(former, day, at, school.id)
+            elif former is not None and former.is_open:
+                problem, events = followed(former, snapshot.history, day, at, snapshot.severity, self._policy.ledger)
+                if problem != former:
                     yield problem, events
-            elif one.severity:
-                earlier = own if own is not None and may_reopen(own, day, self._policy.ledger) else None
-                yield opened(one.known, day, at, one.severity, self._policy.ledger, earlier, self._verdicts.zone)
+            elif snapshot.severity:
+                yield self._opened(snapshot.history, former, day, at, snapshot.severity)
 
-    def _stand(self, school: School, one: _Subject, day: date) -> _Evening:
-        known = Known(school.id, school.town, one.target, one.about.id, one.outcomes, self._since(one), causes=())
-        severity = fails_now(known, day, self._policy.ledger, self._policy.is_school_day)
-        if severity or one.outcomes.get(day) is False:
+    def _opened(
+        self, history: SubjectHistory, former: Problem | None, day: date, at: datetime, severity: str
+    ) -> tuple[Problem, list[Event]]:
+        earlier = former if former is not None and may_reopen(former, day, self._policy.ledger) else None
+        return opened(history, day, at, severity, self._policy.ledger, earlier, self._verdicts.zone)
+
+    def _snapshot(self, school: School, subject: _JudgedSubject, day: date) -> _Snapshot:
+        history = SubjectHistory(
+            school.id,
+            school.town,
+            subject.target,
+            subject.subject.id,
+            subject.outcomes,
+            self._since(subject),
+            causes=(),
+        )
+        severity = severity_on(history, day, self._policy.ledger, self._policy.is_school_day)
+        if severity or subject.outcomes.get(day) is False:
             verdict = Verdict.INSUFFICIENT if severity == "silent" else Verdict.NOT_MET
-            known = Known(
-                known.school, known.town, known.target, known.subject, known.days, known.first_day,
-                causes_of(self._case(one, day, verdict)),
-            )  # fmt: skip
-        return _Evening(known, severity)
+            history = replace(history, causes=causes_of(self._case(subject, day, verdict)))
+        return _Snapshot(history, severity)
 
-    def _case(self, one: _Subject, day: date, verdict: Verdict) -> Case:
+    def _case(self, subject: _JudgedSubject, day: date, verdict: Verdict) -> Case:
         start = day - timedelta(days=CAUSE_DAYS)
-        if verdict is Verdict.INSUFFICIENT:  # why it is silent is told by what came since it was heard last
-            start = max((when for when in one.outcomes if when <= day), default=start)
-        window = [found for when, found in one.days.items() if start < when <= day]
-        failing = [value for found in window for value in found.failing_values]
-        required = required_of(one.about, one.rule)
-        return Case(verdict, one.rule, required, evidence_of(window), signs_in(window), failing)
+        if verdict is Verdict.INSUFFICIENT:  # what came since its last valid result explains the silence
+            start = max((when for when in subject.outcomes if when <= day), default=start)
+        window = [of_day for when, of_day in subject.days.items() if start < when <= day]
+        failing = [value for of_day in window for value in of_day.failing_values]
+        required = required_rate(subject.subject, subject.rule)
+        return Case(verdict, subject.rule, required, evidence_of(window), symptoms_in(window), failing)
 
-    def _since(self, one: _Subject) -> date:
+    def _since(self, subject: _JudgedSubject) -> date:
         """Since when it could have been measured."""
-        since = one.about.since
-        known = since.astimezone(self._verdicts.zone).date() if since is not None else date.max
-        return min(known, min(one.days, default=date.max))
+        since = subject.subject.since
+        listed = since.astimezone(self._verdicts.zone).date() if since is not None else date.max
+        return min(listed, min(subject.days, default=date.max))
 
     def _shared(
-        self, school: School, subjects: Sequence[_Subject], stands: Mapping[_Key, _Evening], day: date
+        self, school: School, subjects: Sequence[_JudgedSubject], snapshots: Mapping[_Key, _Snapshot], day: date
     ) -> SharedCause | None:
-        """One cause for the whole school, on this evening."""
-        if len(stands) > 1 and all(_is_silent(one) for one in stands.values()):
-            rooms = tuple(name for target, name in stands if target == CLASSROOMS)
-            said = Text("nothing has come from this school", "该校未上报任何数据")
-            return SharedCause(school.id, CLASSROOMS, Cause(OF_ALL["no_report"], 1.0, said), rooms)
+        """One cause for the whole school, on this day."""
+        if len(snapshots) > 1 and all(_is_silent(snapshot) for snapshot in snapshots.values()):
+            rooms = tuple(name for target, name in snapshots if target == CLASSROOMS)
+            evidence = Text("nothing has come from this school", "该校未上报任何数据")
+            return SharedCause(school.id, CLASSROOMS, Cause(OF_ALL["no_report"], 1.0, evidence), rooms)
         verdicts: dict[_Key, SubjectVerdict] = {}
-        for one in subjects:
-            if one.target in (CLASSROOMS, "uplink_bandwidth"):
-                verdicts[one.target, one.about.id] = self._as_verdict(one, stands[one.target, one.about.id], day)
-        rooms_now = [one for (target, _), one in verdicts.items() if target == CLASSROOMS]
-        return shared_cause(rooms_now, verdicts.get(("uplink_bandwidth", "uplink")))
+        for subject in subjects:
+            if subject.target in (CLASSROOMS, "uplink_bandwidth"):
+                verdicts[subject.target, subject.subject.id] = self._as_verdict(
+                    subject, snapshots[subject.target, subject.subject.id], day
+                )
+        classrooms = [verdict for (target, _), verdict in verdicts.items() if target == CLASSROOMS]
+        return shared_cause(classrooms, verdicts.get(("uplink_bandwidth", "uplink")))
 
-    def _as_verdict(self, one: _Subject, stand: _Evening, day: date) -> SubjectVerdict:
-        verdict = {"failing": Verdict.NOT_MET, "silent": Verdict.INSUFFICIENT}.get(stand.severity, Verdict.MET)
-        case = self._case(one, day, verdict)
+    def _as_verdict(self, subject: _JudgedSubject, snapshot: _Snapshot, day: date) -> SubjectVerdict:
+        verdict = {"failing": Verdict.NOT_MET, "silent": Verdict.INSUFFICIENT}.get(snapshot.severity, Verdict.MET)
+        case = self._case(subject, day, verdict)
         failing = sorted(case.failing_values)
         return SubjectVerdict(
-            one.target,
-            stand.known.town,
-            stand.known.school,
-            one.about.id,
+            subject.target,
+            snapshot.history.town,
+            snapshot.history.school,
+            subject.subject.id,
             verdict,
             case.evidence,
-            one.rule,
+            subject.rule,
             self._policy.version,
-            tuple(stand.known.causes),
+            tuple(snapshot.history.causes),
             failing_median=failing[len(failing) // 2] if failing else None,
         )
 
@@ -282,42 +303,45 @@ class Ledger:
         school: School,
         shared: SharedCause | None,
         whole: Problem | None,
-        stands: Mapping[_Key, _Evening],
+        snapshots: Mapping[_Key, _Snapshot],
         day: date,
         at: datetime,
     ) -> tuple[Problem, list[Event]] | None:
         covers = list(shared.subjects) if shared else whole.covers if whole else []
         code = shared.cause.code if shared else whole.diagnosis if whole else ""
-        parts = [one.known.days for (_, name), one in stands.items() if code == SILENT or name in covers]
-        days = _together(parts) if code not in OFF else _anything(parts, 1 if code == SILENT else len(parts) / 2)
+        parts = [snapshot.history.days for (_, name), snapshot in snapshots.items() if code == SILENT or name in covers]
+        days = _majority(parts) if code not in OFF else _any_result(parts, 1 if code == SILENT else len(parts) / 2)
         causes: tuple[Cause, ...] = (shared.cause,) if shared else ()
         silent = shared is not None and code in OFF
-        known = Known(school.id, school.town, CLASSROOMS, "", days, date.min, causes)
+        history = SubjectHistory(school.id, school.town, CLASSROOMS, "", days, date.min, causes)
         severity = "silent" if silent else "failing" if shared else ""
         if whole is not None and whole.is_open:
-            problem, events = followed(whole, known, day, at, severity, self._policy.ledger)
+            problem, events = followed(whole, history, day, at, severity, self._policy.ledger)
             merged_covers = sorted(set(problem.covers) | set(covers))
             if merged_covers != problem.covers and problem.is_open:
                 problem = msgspec.structs.replace(problem, covers=merged_covers)
             return problem, events
         if shared is None:
             return None
-        earlier = whole if whole is not None and may_reopen(whole, day, self._policy.ledger) else None
-        problem, events = opened(known, day, at, severity, self._policy.ledger, earlier, self._verdicts.zone)
+        problem, events = self._opened(history, whole, day, at, severity)
         return msgspec.structs.replace(problem, covers=covers), events
 
 
-def _is_silent(one: _Evening) -> bool:
-    return one.severity == "silent" and bool(one.known.causes) and one.known.causes[0].code == "no_report"
+def _is_silent(snapshot: _Snapshot) -> bool:
+    return (
+        snapshot.severity == "silent"
+        and bool(snapshot.history.causes)
+        and snapshot.history.causes[0].code == "no_report"
+    )
 
 
-def _anything(parts: Sequence[Mapping[date, bool]], least: float) -> dict[date, bool]:
+def _any_result(parts: Sequence[Mapping[date, bool]], least: float) -> dict[date, bool]:
     """Days on which at least so many had any valid result."""
     counts = Counter(day for days in parts for day in days)
     return {day: True for day, count in counts.items() if count >= least}
 
 
-def _together(parts: Sequence[Mapping[date, bool]]) -> dict[date, bool]:
+def _majority(parts: Sequence[Mapping[date, bool]]) -> dict[date, bool]:
     """Classrooms as one: a day fails when more than half of those with results failed."""
     counts: dict[date, list[int]] = {}
     for days in parts:

@@ -9,7 +9,7 @@ from datetime import date
 from campus_base.language import Language, Text
 from campus_base.text import printable
 from campus_collector.domain.problem import STATE_WORDS, Problem
-from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS, WORDS
+from campus_collector.judge.explanations import CAUSE_WORDS, EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 
 HEADINGS: tuple[Text, ...] = (
@@ -38,7 +38,6 @@ class Names:
     subjects: Mapping[tuple[str, str], str]
 
     def subject(self, problem: Problem, language: Language) -> str:
-        """What the problem is of."""
         if not problem.subject:
             return WHOLE_SCHOOL.in_(language, count=len(problem.covers))
         if problem.subject == "uplink":
@@ -54,7 +53,7 @@ def problem_words(problem: Problem, names: Names, language: Language) -> str:
     values = {
         "subject": names.subject(problem, language),
         "target": TARGET_WORDS[problem.target].in_(language),
-        "cause": WORDS[problem.diagnosis].in_(language),
+        "cause": CAUSE_WORDS[problem.diagnosis].in_(language),
         "evidence": evidence,
     }
     if not evidence:
@@ -65,36 +64,35 @@ def problem_words(problem: Problem, names: Names, language: Language) -> str:
 
 
 def state_words(problem: Problem, today: date, language: Language) -> str:
-    """Its state, and what is wrong with it."""
-    said = [STATE_WORDS[problem.state].in_(language)]
+    states = [STATE_WORDS[problem.state].in_(language)]
     if problem.overdue_on(today):
-        said.append(OVERDUE.in_(language))
+        states.append(OVERDUE.in_(language))
     if problem.is_open and problem.contradicted:
-        said.append(CONTRADICTED.in_(language))
-    return Text("; ", "；").in_(language).join(said)
+        states.append(CONTRADICTED.in_(language))
+    return Text("; ", "；").in_(language).join(states)
 
 
 def rows(problems: Sequence[Problem], names: Names, today: date, language: Language) -> list[tuple[str, ...]]:
     """One row a problem, under the number that every page, list and report gives it; a workbook can hold each cell."""
-    found: list[tuple[str, ...]] = []
-    for one in problems:
-        unit = one.responsible or UNIT_WORDS[one.unit].in_(language)
-        measure = one.measure or EXPLANATIONS[one.diagnosis].advice.in_(language)
-        found.append(
+    cells: list[tuple[str, ...]] = []
+    for problem in problems:
+        unit = problem.responsible or UNIT_WORDS[problem.unit].in_(language)
+        measure = problem.measure or EXPLANATIONS[problem.diagnosis].advice.in_(language)
+        cells.append(
             (
-                str(one.id),
-                printable(names.towns.get(one.town, one.town)),
-                printable(names.schools.get(one.school, one.school)),
-                printable(problem_words(one, names, language)),
+                str(problem.id),
+                printable(names.towns.get(problem.town, problem.town)),
+                printable(names.schools.get(problem.school, problem.school)),
+                printable(problem_words(problem, names, language)),
                 printable(unit),
                 printable(measure),
-                one.due_on.isoformat(),
-                state_words(one, today, language),
-                one.opened_on.isoformat(),
-                one.closed_on.isoformat() if one.closed_on else "",
+                problem.due_on.isoformat(),
+                state_words(problem, today, language),
+                problem.opened_on.isoformat(),
+                problem.closed_on.isoformat() if problem.closed_on else "",
             )
         )
-    return found
+    return cells
 
 
 AS_OF = Text("data as of {day}", "数据截至 {day}")
@@ -105,10 +103,10 @@ def as_csv(problems: Sequence[Problem], names: Names, today: date, language: Lan
     """UTF-8 with BOM; no cell begins like a formula. A note stands below all rows."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([one.in_(language) for one in HEADINGS])
-    writer.writerows([[harmless(cell) for cell in row] for row in rows(problems, names, today, language)])
+    writer.writerow([heading.in_(language) for heading in HEADINGS])
+    writer.writerows([[escape_formula(cell) for cell in row] for row in rows(problems, names, today, language)])
     if note:
-        writer.writerow([harmless(note)])
+        writer.writerow([escape_formula(note)])
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -121,7 +119,7 @@ def as_xlsx(problems: Sequence[Problem], names: Names, today: date, language: La
     book = Workbook()
     page = book.active
     page.title = Text("ledger", "问题台账").in_(language)
-    page.append([one.in_(language) for one in HEADINGS])
+    page.append([heading.in_(language) for heading in HEADINGS])
     for row in rows(problems, names, today, language):
         page.append(list(row))
     thin = Side(style="thin")
@@ -146,6 +144,6 @@ def as_xlsx(problems: Sequence[Problem], names: Names, today: date, language: La
     return out.getvalue()
 
 
-def harmless(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """A cell that a spreadsheet program will not calculate."""
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

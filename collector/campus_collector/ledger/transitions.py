@@ -1,4 +1,4 @@
-"""What does a day of measurements do to the ledger? Pure: what is known of a subject up to a day, its problem if it has one, and the policy in;
+"""What a day of measurements does to the ledger. Pure: a subject's history up to a day, its problem if it has one, and the policy in;
 the problem as it is then, with what happened, out.
 
 Only complete days count. Days are those with valid results, except for silence, which is counted in school days. A problem never opens twice
@@ -19,8 +19,8 @@ from campus_collector.judge.policy import LedgerRule
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a subject on a day: how its last days went (True passed, False failed; absent: no valid result), and why it fails."""
+class SubjectHistory:
+    """A subject up to a day: the outcome of its days (True passed, False failed; absent: no valid result), and why it fails."""
 
     school: str
     town: str
@@ -35,28 +35,28 @@ class Known:
 Step = tuple[Problem, list[Event]]
 
 
-def fails_now(known: Known, day: date, rule: LedgerRule, is_school_day: Callable[[date], bool]) -> str:
-    """`failing`, `silent`, or "" on the evening of a day."""
-    last = sorted(one for one in known.days if one <= day)[-rule.open_window_days :]
-    if sum(not known.days[one] for one in last) >= rule.open_failing_days and not known.days[last[-1]]:
+def severity_on(history: SubjectHistory, day: date, rule: LedgerRule, is_school_day: Callable[[date], bool]) -> str:
+    """`failing`, `silent`, or "" at the end of a day."""
+    last = sorted(earlier for earlier in history.days if earlier <= day)[-rule.open_window_days :]
+    if sum(not history.days[earlier] for earlier in last) >= rule.open_failing_days and not history.days[last[-1]]:
         return "failing"
     silent = 0
     while silent < rule.silent_days:
-        if day < known.first_day or day in known.days:
+        if day < history.first_day or day in history.days:
             return ""
         silent += is_school_day(day)
         day -= timedelta(days=1)
     return "silent"
 
 
-def due_date(day: date, looked_on: date, due_days: int) -> date:
-    """When a problem that a day's measurements opened is due. A day is looked at when it is over; where its results came late, nobody
-    could know of the problem before: then it counts from the last complete day before somebody looked."""
-    return max(day, looked_on - timedelta(days=1)) + timedelta(days=due_days)
+def due_date(day: date, evaluated_on: date, due_days: int) -> date:
+    """When a problem that a day's measurements opened is due. A day is evaluated when it is over; where its results came late, nobody
+    could know of the problem before: then it counts from the last complete day before it was evaluated."""
+    return max(day, evaluated_on - timedelta(days=1)) + timedelta(days=due_days)
 
 
 def opened(
-    known: Known,
+    history: SubjectHistory,
     day: date,
     at: datetime,
     severity: str,
@@ -65,9 +65,9 @@ def opened(
     zone: tzinfo,
 ) -> Step:
     """A new problem, or the one that was struck off lately, opened again; `zone` is the county's, in which the day of `at` counts."""
-    cause = known.causes[0] if known.causes else None
+    cause = history.causes[0] if history.causes else None
     code = cause.code if cause else "unknown"
-    failing = sum(not passed for one, passed in known.days.items() if one <= day)
+    failing = sum(not passed for when, passed in history.days.items() if when <= day)
     values: dict[str, Any] = {
         "state": "open",
         "due_on": due_date(day, at.astimezone(zone).date(), rule.due_days),
@@ -86,22 +86,29 @@ def opened(
         problem = msgspec.structs.replace(earlier, reopened=earlier.reopened + 1, **values)
         return problem, [_event(at, "reopened", day, code)]
     problem = Problem(
-        school=known.school, town=known.town, target=known.target, subject=known.subject, opened_on=day, **values
+        school=history.school,
+        town=history.town,
+        target=history.target,
+        subject=history.subject,
+        opened_on=day,
+        **values,
     )
     return problem, [_event(at, "opened", day, code)]
 
 
-def followed(problem: Problem, known: Known, day: date, at: datetime, severity: str, rule: LedgerRule) -> Step:
+def followed(
+    problem: Problem, history: SubjectHistory, day: date, at: datetime, severity: str, rule: LedgerRule
+) -> Step:
     """What one more complete day does to an open problem."""
     events: list[Event] = []
-    passed = known.days.get(day)
+    passed = history.days.get(day)
     changed: dict[str, Any] = {"severity": severity} if severity not in ("", problem.severity) else {}
     if passed is False or (passed is None and severity == "silent"):
         changed |= {"passing_days": 0, "last_failing_on": day, "failing_days": problem.failing_days + (passed is False)}
-        changed |= _diagnosed(problem, known)
+        changed |= _diagnosed(problem, history)
         if "diagnosis" in changed:
             events.append(_event(at, "changed", day, str(changed["diagnosis"])))
-        if problem.state == "claimed_fixed" and _contradicts(problem, known, day, severity, rule):
+        if problem.state == "claimed_fixed" and _contradicts(problem, history, day, severity, rule):
             changed |= {"state": "acknowledged", "contradicted": problem.contradicted + 1, "claimed_on": None}
             events.append(_event(at, "claim_contradicted", day))
     elif passed is True:
@@ -115,19 +122,19 @@ def followed(problem: Problem, known: Known, day: date, at: datetime, severity: 
     return msgspec.structs.replace(problem, **changed), events
 
 
-def _contradicts(problem: Problem, known: Known, day: date, severity: str, rule: LedgerRule) -> bool:
+def _contradicts(problem: Problem, history: SubjectHistory, day: date, severity: str, rule: LedgerRule) -> bool:
     """Enough failing days since the claim; silence is no proof that it is mended, and contradicts it as well."""
     if problem.claimed_on is None:
         return False
-    failing = sum(not passed for one, passed in known.days.items() if problem.claimed_on < one <= day)
+    failing = sum(not passed for when, passed in history.days.items() if problem.claimed_on < when <= day)
     return failing >= rule.contradict_failing_days or severity == "silent"
 
 
-def _diagnosed(problem: Problem, known: Known) -> dict[str, object]:
+def _diagnosed(problem: Problem, history: SubjectHistory) -> dict[str, object]:
     """The cause as it is seen now, when it is another."""
-    if not known.causes or known.causes[0].code in (problem.diagnosis, "unknown", "too_few", "too_few_days"):
+    if not history.causes or history.causes[0].code in (problem.diagnosis, "unknown", "too_few", "too_few_days"):
         return {}
-    cause = known.causes[0]
+    cause = history.causes[0]
     return {
         "diagnosis": cause.code,
         "evidence_en": cause.evidence.en,

@@ -3,7 +3,8 @@
 Lines differ by dash and by mark, bars by pattern; every line is named at its end. Shares 0-1 from bottom to top.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from campus_base.figures import percent
@@ -15,6 +16,23 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 128, 14, 30
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "1 4")
 INK = "#1a1a1a"
 FONT = 'font-family="Noto Sans CJK SC, Microsoft YaHei, SimHei, sans-serif"'
+
+
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """Where a label's place and a share are drawn; the vertical axis ends at the share `top`."""
+
+    labels: int
+    top: float
+
+    def x(self, place: int) -> float:
+        """Pixels from the left."""
+        width = WIDTH - LEFT - RIGHT
+        return LEFT + (width * place / (self.labels - 1) if self.labels > 1 else width / 2)
+
+    def y(self, share: float) -> float:
+        """Pixels from the top."""
+        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share / self.top)
 
 
 def lines(
@@ -29,50 +47,52 @@ def lines(
     `until_zero` are the places of the labels where the only series is foretold to reach 0, at the earliest and at the latest (None: not to be
     said): what lies between is hatched.
     """
-    width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-
-    def x(place: int) -> float:
-        return LEFT + (width * place / (len(labels) - 1) if len(labels) > 1 else width / 2)
-
-    def y(share: float) -> float:
-        return TOP + height * (1 - share / top)
-
-    parts = [_open(WIDTH, HEIGHT, title), _grid(y, top)]
+    axes = _Axes(len(labels), top)
+    parts = [_open(WIDTH, HEIGHT, title), _grid(axes)]
     step = max(1, -(-len(labels) // 12))
     for place in range(0, len(labels), step):
-        parts.append(_text(x(place), HEIGHT - 10, labels[place], "middle"))
+        parts.append(_text(axes.x(place), HEIGHT - 10, labels[place], "middle"))
     if until_zero is not None:
-        parts.append(_cone(x, y, series[0], until_zero, len(labels) - 1))
-    ends: list[tuple[float, int, str]] = []
-    for number, one in enumerate(series):
-        points = [(x(place), y(value), value) for place, value in enumerate(one.values) if value is not None]
-        runs: list[list[str]] = [[]]
-        for place, value in enumerate(one.values):
-            if value is None:
-                runs.append([])
-            else:
-                runs[-1].append(f"{x(place):.1f},{y(value):.1f}")
-        dash = f' stroke-dasharray="{DASHES[number % len(DASHES)]}"' if DASHES[number % len(DASHES)] else ""
-        for run in runs:
-            if len(run) > 1:
-                parts.append(
-                    f'<polyline points="{" ".join(run)}" fill="none" stroke="{INK}" stroke-width="1.6"{dash}/>'
-                )
-        parts += [_mark(number, px, py) for px, py, _ in points]
-        if points:
-            ends.append((points[-1][1], number, f"{one.name} {percent(points[-1][2])}"))
-    lowest = TOP - 8.0
-    for py, number, words in sorted(ends):
-        lowest = max(py, lowest + 15)
-        parts.append(_mark(number, WIDTH - RIGHT + 12, lowest))
-        parts.append(_text(WIDTH - RIGHT + 20, lowest + 4, words, "start"))
+        parts.append(_cone(axes, series[0], until_zero))
+    for number, part in enumerate(series):
+        parts += _line(axes, number, part)
+    parts += _line_names(axes, series)
     return "".join(parts) + "</svg>"
+
+
+def _line(axes: _Axes, number: int, series: Series) -> Iterator[str]:
+    """A polyline for each run without gaps, and a mark at each point."""
+    dashes = DASHES[number % len(DASHES)]
+    dash = f' stroke-dasharray="{dashes}"' if dashes else ""
+    runs: list[list[str]] = [[]]
+    marks = []
+    for place, value in enumerate(series.values):
+        if value is None:
+            runs.append([])
+        else:
+            runs[-1].append(f"{axes.x(place):.1f},{axes.y(value):.1f}")
+            marks.append(_mark(number, axes.x(place), axes.y(value)))
+    for run in runs:
+        if len(run) > 1:
+            yield f'<polyline points="{" ".join(run)}" fill="none" stroke="{INK}" stroke-width="1.6"{dash}/>'
+    yield from marks
+
+
+def _line_names(axes: _Axes, series: Sequence[Series]) -> Iterator[str]:
+    """At the right of each line's last point, moved down where they would overlap."""
+    last = [next((value for value in reversed(part.values) if value is not None), None) for part in series]
+    ends = [(axes.y(value), number, value) for number, value in enumerate(last) if value is not None]
+    lowest = TOP - 8.0
+    for y, number, value in sorted(ends):
+        lowest = max(y, lowest + 15)
+        yield _mark(number, WIDTH - RIGHT + 12, lowest)
+        yield _text(WIDTH - RIGHT + 20, lowest + 4, f"{series[number].name} {percent(value)}", "start")
 
 
 def bars(labels: Sequence[str], series: Series, title: str) -> str:
     """A bar for each label, longest names at the left, the share at the bar's end."""
     row = 20
-    left = 24 + 12 * max((len(one) for one in labels), default=4)
+    left = 24 + 12 * max((len(label) for label in labels), default=4)
     left = min(left, 260)
     height = TOP + row * len(labels) + 8
     width = WIDTH - left - 70
@@ -96,12 +116,11 @@ def bars(labels: Sequence[str], series: Series, title: str) -> str:
     return "".join(parts) + "</svg>"
 
 
-def _cone(
-    x: Callable[[int], float], y: Callable[[float], float], series: Series, zeros: tuple[int, int | None], last: int
-) -> str:
+def _cone(axes: _Axes, series: Series, zeros: tuple[int, int | None]) -> str:
     """From the newest value to where it may reach 0. Without a latest month it stays open at the right edge."""
     place, value = [(place, value) for place, value in enumerate(series.values) if value is not None][-1]
     earliest, latest = zeros
+    x, y, last = axes.x, axes.y, axes.labels - 1
     far = f"{x(last):.1f},{y(value):.1f} {x(last):.1f},{y(0):.1f}" if latest is None else f"{x(latest):.1f},{y(0):.1f}"
     return (
         f'<defs><pattern id="cone" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
@@ -111,15 +130,15 @@ def _cone(
     )
 
 
-def _grid(y: Callable[[float], float], top: float) -> str:
-    found = []
+def _grid(axes: _Axes) -> str:
+    parts = []
     for fifth in range(6):
-        at = y(fifth / 5 * top)
-        found.append(
+        at = axes.y(fifth / 5 * axes.top)
+        parts.append(
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="#c8c8c8" stroke-width="0.7"/>'
         )
-        found.append(_text(LEFT - 6, at + 4, f"{fifth * 20 * top:g}%", "end"))
-    return "".join(found)
+        parts.append(_text(LEFT - 6, at + 4, f"{fifth * 20 * axes.top:g}%", "end"))
+    return "".join(parts)
 
 
 def _mark(number: int, x: float, y: float) -> str:

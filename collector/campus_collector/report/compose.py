@@ -14,13 +14,13 @@ from campus_collector.report.document import (
     Block,
     Cell,
     Chart,
-    Column,
     Document,
     Heading,
     Kind,
     Paragraph,
     Series,
     Table,
+    TableColumn,
     writable,
 )
 from campus_collector.report.figures import Count, Failing, Figures, content_hash
@@ -80,17 +80,13 @@ def compose(figures: Figures, language: Language) -> Document:
 
 
 class _Writer:
-    """One document's blocks."""
-
     def __init__(self, figures: Figures, language: Language) -> None:
         self._f, self._language = figures, language
 
     def empty(self) -> list[Block]:
-        """A month in which there was nothing."""
         return [Paragraph(self._w("empty")), *self._method()]
 
     def excerpt(self) -> list[Block]:
-        """One page for one town or school."""
         blocks: list[Block] = [Heading(self._w("summary")), *self._sentences(), self._targets(changes=False)]
         if self._f.scope.startswith("town:"):
             blocks += [self._schools()]
@@ -99,11 +95,10 @@ class _Writer:
         return blocks
 
     def whole(self) -> list[Block]:
-        """All parts."""
         f, w = self._f, self._w
         blocks: list[Block] = [Heading(w("summary")), *self._sentences()]
         if f.rules_changed:
-            names = ("、" if self._language == "zh" else ", ").join(self._target(one) for one in f.rules_changed)
+            names = ("、" if self._language == "zh" else ", ").join(self._target(name) for name in f.rules_changed)
             blocks.append(Paragraph(w("rules_changed", names=names), note=True))
         blocks.append(self._targets(changes=True))
         blocks += [Heading(w("towns")), self._towns(), Paragraph(self._score_note(), note=True), *self._town_chart()]
@@ -136,8 +131,8 @@ class _Writer:
         """A compliance rate: where nothing has enough data nobody knows it, which is not 0 %."""
         return self._w("no_data") if count.judged and not count.has_data else count.ratio
 
-    def _columns(self, *columns: tuple[str, Kind, float]) -> tuple[Column, ...]:
-        return tuple(Column(self._w(key), kind, width) for key, kind, width in columns)
+    def _columns(self, *columns: tuple[str, Kind, float]) -> tuple[TableColumn, ...]:
+        return tuple(TableColumn(self._w(key), kind, width) for key, kind, width in columns)
 
     def _table(
         self,
@@ -161,35 +156,35 @@ class _Writer:
         if changes:
             columns += [("c_vs_month", "points", 1.25), ("c_vs_year", "points", 1.25)]
         rows = []
-        for one in self._f.targets:
-            count = one.count
+        for target in self._f.targets:
+            count = target.count
             if self._f.scope and not count.judged and not count.exempt:
                 continue  # a village school has no recording room to be judged
             row: list[Cell] = [
-                self._target(one.target), count.judged, count.met, count.not_met, count.insufficient, count.exempt,
+                self._target(target.target), count.judged, count.met, count.not_met, count.insufficient, count.exempt,
                 self._ratio(count),
             ]  # fmt: skip
             if changes:
                 now = count.known_ratio
-                row += [_difference(now, one.last_month), _difference(now, one.last_year)]
+                row += [_difference(now, target.last_month), _difference(now, target.last_year)]
             rows.append(tuple(row))
         return self._table("targets", columns, rows)
 
     def _towns(self) -> Table:
-        shown = [one.target for one in self._f.targets if one.count.judged or one.count.exempt]
+        shown = [target.target for target in self._f.targets if target.count.judged or target.count.exempt]
         columns = self._columns(("c_rank", "count", 0.7), ("c_town", "text", 1.8), ("c_schools", "count", 0.8))
-        columns += tuple(Column(self._target(name), "share", 1.2) for name in shown)
+        columns += tuple(TableColumn(self._target(name), "share", 1.2) for name in shown)
         columns += self._columns(("c_score", "share", 1.2), ("c_vs_month", "points", 1.2))
         rows: list[tuple[Cell, ...]] = [
             (
-                one.rank if one.rank is not None else self._w("not_ranked"),
-                one.name,
-                one.schools,
-                *(self._ratio(one.counts.get(name, Count())) for name in shown),
-                one.score,
-                _difference(one.score, one.last_score),
+                town.rank if town.rank is not None else self._w("not_ranked"),
+                town.name,
+                town.schools,
+                *(self._ratio(town.counts.get(name, Count())) for name in shown),
+                town.score,
+                _difference(town.score, town.last_score),
             )
-            for one in self._f.towns
+            for town in self._f.towns
         ]
         name = self._w("t_towns")
         return Table(name, name, columns, tuple(rows), self._w("n_towns"))
@@ -200,31 +195,31 @@ class _Writer:
             return self._w("score_note_all")
         if not compared:
             return self._w("score_note_none")
-        names = ("、" if self._language == "zh" else ", ").join(self._target(one) for one in compared)
+        names = ("、" if self._language == "zh" else ", ").join(self._target(name) for name in compared)
         return self._w("score_note", names=names)
 
     def _town_chart(self) -> list[Block]:
-        known = [one for one in self._f.towns if one.score is not None]
+        known = [town for town in self._f.towns if town.score is not None]
         if len(known) < 2:
             return []
-        title, labels = self._w("chart_towns"), tuple(one.name for one in known)
-        series = Series(self._w("c_score"), tuple(one.score for one in known))
+        title, labels = self._w("chart_towns"), tuple(town.name for town in known)
+        series = Series(self._w("c_score"), tuple(town.score for town in known))
         return [Chart(title, "bars", labels, (series,), charts.bars(labels, series, title))]
 
     def _schools(self) -> Table:
-        shown = [one.target for one in self._f.targets if one.count.judged or one.count.exempt]
+        shown = [target.target for target in self._f.targets if target.count.judged or target.count.exempt]
         columns = self._columns(("c_town", "text", 1.3), ("c_school", "text", 2.6), ("c_seat", "text", 0.7))
-        columns += tuple(Column(self._target(name), "text", 1.15) for name in shown)
+        columns += tuple(TableColumn(self._target(name), "text", 1.15) for name in shown)
         columns += self._columns(("c_results", "count", 1))
         rows: list[tuple[Cell, ...]] = [
             (
-                one.town_name,
-                one.name,
-                self._w("yes") if one.town_seat else "",
-                *(self._standing(one.counts.get(name)) for name in shown),
-                one.valid_results,
+                school.town_name,
+                school.name,
+                self._w("yes") if school.town_seat else "",
+                *(self._standing(school.counts.get(name)) for name in shown),
+                school.valid_results,
             )
-            for one in self._f.schools
+            for school in self._f.schools
         ]
         name = self._w("t_schools")
         return Table(name, name, columns, tuple(rows), self._w("n_schools"))
@@ -249,32 +244,32 @@ class _Writer:
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
             (
-                one.town_name,
-                one.school_name,
-                self._target(one.target),
-                one.name if one.target == "classroom_bandwidth" else NOTHING,
-                VERDICTS[one.verdict].in_(self._language),
-                self._decided(one),
-                self._measured(one),
-                one.required_bits_per_second,
-                self._cause(one.cause),
-                self._unit(one.unit),
+                verdict.town_name,
+                verdict.school_name,
+                self._target(verdict.target),
+                verdict.name if verdict.target == "classroom_bandwidth" else NOTHING,
+                VERDICTS[verdict.verdict].in_(self._language),
+                self._decided(verdict),
+                self._measured(verdict),
+                verdict.required_bits_per_second,
+                self._cause(verdict.cause),
+                self._unit(verdict.unit),
             )
-            for one in self._f.failing
-            if self._f.scope or one.target in BANDWIDTH
+            for verdict in self._f.failing
+            if self._f.scope or verdict.target in BANDWIDTH
         ]
         return self._table("failing", columns, rows, "n_failing")
 
-    def _decided(self, one: Failing) -> str:
-        values = {"passing": one.passing_results, "valid": one.valid_results}
-        if one.passing_share is UNSET:
+    def _decided(self, failing: Failing) -> str:
+        values = {"passing": failing.passing_results, "valid": failing.valid_results}
+        if failing.passing_share is UNSET:
             return self._w("decided_of", **values)
-        return self._w("decided", **values, share=percent_as_written(one.passing_share))
+        return self._w("decided", **values, share=percent_as_written(failing.passing_share))
 
-    def _measured(self, one: Failing) -> float | None:
+    def _measured(self, failing: Failing) -> float | None:
         """As it is written beside what is required: never as enough where it is not."""
-        short, required = one.fell_short_bits_per_second, one.required_bits_per_second
-        rate = one.measured_bits_per_second if short is UNSET else short
+        short, required = failing.fell_short_bits_per_second, failing.required_bits_per_second
+        rate = failing.measured_bits_per_second if short is UNSET else short
         if rate is None or required is None:
             return rate
         return float(megabits(rate, required * self._f.tolerance_ratio, required)) * 1e6
@@ -286,14 +281,14 @@ class _Writer:
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
             (
-                one.town_name,
-                one.school_name,
-                VERDICTS[one.verdict].in_(self._language),
-                one.polls,
-                one.availability,
-                self._cause(one.cause),
+                room.town_name,
+                room.school_name,
+                VERDICTS[room.verdict].in_(self._language),
+                room.polls,
+                room.availability,
+                self._cause(room.cause),
             )
-            for one in self._f.rooms
+            for room in self._f.rooms
         ]
         return self._table("rooms", columns, rows, "n_rooms")
 
@@ -304,15 +299,15 @@ class _Writer:
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
             (
-                one.town_name,
-                one.school_name,
-                VERDICTS[one.verdict].in_(self._language),
-                one.valid_results,
-                self._cause(one.cause),
-                self._unit(one.unit),
+                verdict.town_name,
+                verdict.school_name,
+                VERDICTS[verdict.verdict].in_(self._language),
+                verdict.valid_results,
+                self._cause(verdict.cause),
+                self._unit(verdict.unit),
             )
-            for one in self._f.failing
-            if one.target == "live_class"
+            for verdict in self._f.failing
+            if verdict.target == "live_class"
         ]
         return self._table("live", columns, rows, "n_live")
 
@@ -324,23 +319,23 @@ class _Writer:
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
             (
-                one.name, one.count.judged, one.count.met, one.count.not_met, one.count.insufficient, self._ratio(one.count),
-                one.requests, one.success_ratio, one.first_byte_seconds,
+                platform.name, platform.count.judged, platform.count.met, platform.count.not_met, platform.count.insufficient, self._ratio(platform.count),
+                platform.requests, platform.success_ratio, platform.first_byte_seconds,
             )
-            for one in self._f.platforms
+            for platform in self._f.platforms
         ]  # fmt: skip
         return self._table("platforms", columns, rows, "n_platforms")
 
     def _ledger(self) -> Table:
-        found = self._f.ledger
+        ledger = self._f.ledger
         rows: list[tuple[Cell, ...]] = [
-            *([(self._w("l_opening"), found.opening)] if found.opening is not UNSET else []),
-            (self._w("l_opened"), found.opened),
-            (self._w("l_struck"), found.struck_off),
-            *([(self._w("l_ended"), found.ended_otherwise)] if found.ended_otherwise is not UNSET else []),
-            (self._w("l_open"), found.open),
-            (self._w("l_overdue"), found.overdue),
-            (self._w("l_contradicted"), found.contradicted),
+            *([(self._w("l_opening"), ledger.opening)] if ledger.opening is not UNSET else []),
+            (self._w("l_opened"), ledger.opened),
+            (self._w("l_struck"), ledger.struck_off),
+            *([(self._w("l_ended"), ledger.ended_otherwise)] if ledger.ended_otherwise is not UNSET else []),
+            (self._w("l_open"), ledger.open),
+            (self._w("l_overdue"), ledger.overdue),
+            (self._w("l_contradicted"), ledger.contradicted),
         ]
         return self._table("ledger", [("c_item", "text", 3), ("c_count", "count", 1)], rows)
 
@@ -355,7 +350,7 @@ class _Writer:
     def _units(self) -> Table:
         rows: list[tuple[Cell, ...]] = [
             (self._unit(unit), number)
-            for unit, number in sorted(self._f.ledger.by_unit.items(), key=lambda one: (-one[1], one[0]))
+            for unit, number in sorted(self._f.ledger.by_unit.items(), key=lambda pair: (-pair[1], pair[0]))
         ]
         return self._table("units", [("c_unit", "text", 3), ("l_open", "count", 1)], rows, "n_units")
 
@@ -367,17 +362,23 @@ class _Writer:
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
             (
-                one.number,
-                one.town_name,
-                one.school_name,
-                self._target(one.target),
-                one.name or NOTHING,
-                self._cause(one.cause),
-                self._unit(one.unit),
-                one.due_on,
-                self._w("both" if one.overdue and one.contradicted else "overdue" if one.overdue else "contradicted"),
+                ledger_line.number,
+                ledger_line.town_name,
+                ledger_line.school_name,
+                self._target(ledger_line.target),
+                ledger_line.name or NOTHING,
+                self._cause(ledger_line.cause),
+                self._unit(ledger_line.unit),
+                ledger_line.due_on,
+                self._w(
+                    "both"
+                    if ledger_line.overdue and ledger_line.contradicted
+                    else "overdue"
+                    if ledger_line.overdue
+                    else "contradicted"
+                ),
             )
-            for one in self._f.ledger_lines
+            for ledger_line in self._f.ledger_lines
         ]
         return self._table("ledger_lines", columns, rows, "n_ledger_lines")
 
@@ -389,10 +390,9 @@ class _Writer:
         return [Paragraph(self._w("silent", n=len(silent), names=names))]
 
     def _data(self) -> Table:
-        found = self._f.data
+        data = self._f.data
         rows: list[tuple[Cell, ...]] = [
-            (self._w(f"d_{name}"), getattr(found, name))
-            for name in ("valid", "passing", "invalid", "failed", "skipped")
+            (self._w(f"d_{name}"), getattr(data, name)) for name in ("valid", "passing", "invalid", "failed", "skipped")
         ]
         return self._table("data", [("c_item", "text", 3), ("c_count", "count", 1)], rows)
 
@@ -401,7 +401,7 @@ class _Writer:
         for sign, number in self._f.data.reasons.items():
             words = reason_words(sign, self._language)
             counted[words] = counted.get(words, 0) + number
-        ordered = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+        ordered = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
         rows: list[tuple[Cell, ...]] = [*ordered]
         return self._table("reasons", [("c_reason", "text", 3), ("c_count", "count", 1)], rows, "n_reasons")
 
@@ -412,38 +412,38 @@ class _Writer:
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
             (
-                self._w(f"s_{one.segment}"),
-                one.compared,
-                one.agreeing,
-                one.agreeing / one.compared if one.compared else None,
-                one.rate_ratio,
+                self._w(f"s_{agreement.segment}"),
+                agreement.compared,
+                agreement.agreeing,
+                agreement.agreeing / agreement.compared if agreement.compared else None,
+                agreement.rate_ratio,
             )
-            for one in self._f.agreement
-            if one.compared
+            for agreement in self._f.agreement
+            if agreement.compared
         ]
         return self._table("agreement", columns, rows, "n_agreement")
 
     def _trend(self) -> list[Block]:
         points = self._f.trend
-        known = [one for one in points if one.counts]
+        known = [point for point in points if point.counts]
         if len(known) < 2:
             return [Paragraph(self._w("no_trend")), self._forecasts()]
-        shown = [one.target for one in self._f.targets if any(one.target in point.counts for point in known)]
+        shown = [target.target for target in self._f.targets if any(target.target in point.counts for point in known)]
         first = points.index(known[0])
         points = points[first:]
         columns = (
-            Column(self._w("c_month"), "text", 1.2),
-            *(Column(self._target(name), "share", 1.2) for name in shown),
+            TableColumn(self._w("c_month"), "text", 1.2),
+            *(TableColumn(self._target(name), "share", 1.2) for name in shown),
         )
         ratios = {
-            name: tuple(one.counts[name].known_ratio if name in one.counts else None for one in points)
+            name: tuple(point.counts[name].known_ratio if name in point.counts else None for point in points)
             for name in shown
         }
         rows: list[tuple[Cell, ...]] = [
-            (month_words(one.month, self._language), *(ratios[name][place] for name in shown))
-            for place, one in enumerate(points)
+            (month_words(point.month, self._language), *(ratios[name][place] for name in shown))
+            for place, point in enumerate(points)
         ]
-        labels = tuple(_short(one.month) for one in points)
+        labels = tuple(_short(point.month) for point in points)
         series = tuple(Series(self._target(name), ratios[name]) for name in shown)
         title = self._w("chart_trend")
         name = self._w("t_trend")
@@ -458,41 +458,41 @@ class _Writer:
         if ratios is None:
             return []
         title = self._w("chart_burn")
-        told = next((one for one in self._f.forecasts if one.target == "classroom_bandwidth"), None)
+        nearest = next((forecast for forecast in self._f.forecasts if forecast.target == "classroom_bandwidth"), None)
         zeros = None
-        if told is not None and told.status == "given" and told.earliest is not None:
+        if nearest is not None and nearest.status == "given" and nearest.earliest is not None:
             newest = self._f.month
-            first = len(labels) - 1 + _months_between(newest, told.earliest)
-            last = None if told.latest is None else len(labels) - 1 + _months_between(newest, told.latest)
+            first = len(labels) - 1 + _months_between(newest, nearest.earliest)
+            last = None if nearest.latest is None else len(labels) - 1 + _months_between(newest, nearest.latest)
             end = first + 6 if last is None else last
             labels += tuple(_short(_later(newest, step)) for step in range(1, end - len(labels) + 2))
             zeros = (first, last)
             title = self._w("chart_burn_told")
-        left = tuple(None if one is None else 1 - one for one in ratios)
+        left = tuple(None if ratio is None else 1 - ratio for ratio in ratios)
         series = (Series(self._target("classroom_bandwidth"), left),)
-        most = max((one for one in left if one is not None), default=1.0)
-        top = next(one for one in (0.05, 0.1, 0.25, 0.5, 1.0) if one >= most)
+        most = max((share for share in left if share is not None), default=1.0)
+        top = next(share for share in (0.05, 0.1, 0.25, 0.5, 1.0) if share >= most)
         return [Chart(title, "lines", labels, series, charts.lines(labels, series, title, zeros, top))]
 
     def _forecasts(self) -> Table:
         rows: list[tuple[Cell, ...]] = []
-        for one in self._f.forecasts:
-            target = self._f.target(one.target)
+        for forecast in self._f.forecasts:
+            target = self._f.target(forecast.target)
             if target is None or not target.count.judged:
                 continue
-            key = "given_open" if one.status == "given" and one.latest is None else one.status
+            key = "given_open" if forecast.status == "given" and forecast.latest is None else forecast.status
             words = FORECASTS[key].in_(
                 self._language,
-                months=one.months,
-                earliest=month_words(one.earliest, self._language) if one.earliest else "",
-                latest=month_words(one.latest, self._language) if one.latest else "",
+                months=forecast.months,
+                earliest=month_words(forecast.earliest, self._language) if forecast.earliest else "",
+                latest=month_words(forecast.latest, self._language) if forecast.latest else "",
             )
-            rows.append((self._target(one.target), words))
+            rows.append((self._target(forecast.target), words))
         return self._table("forecast", [("c_target", "text", 1), ("c_outlook", "text", 2)], rows)
 
     def _corrections(self) -> list[Block]:
-        found = self._f.corrections
-        if not found:
+        corrections = self._f.corrections
+        if not corrections:
             return [Paragraph(self._w("no_corrections"))]
         columns: list[tuple[str, Kind, float]] = [
             ("c_month", "text", 1), ("c_school", "text", 2.2), ("c_target", "text", 1.2), ("c_classroom", "text", 1.4),
@@ -500,40 +500,42 @@ class _Writer:
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
             (
-                month_words(one.month, self._language),
-                one.school_name,
-                self._target(one.target),
-                one.name if one.target in ("classroom_bandwidth", "platform_access") else NOTHING,
-                VERDICTS[one.was].in_(self._language),
-                VERDICTS[one.now].in_(self._language),
+                month_words(correction.month, self._language),
+                correction.school_name,
+                self._target(correction.target),
+                correction.name if correction.target in ("classroom_bandwidth", "platform_access") else NOTHING,
+                VERDICTS[correction.was].in_(self._language),
+                VERDICTS[correction.now].in_(self._language),
             )
-            for one in found
+            for correction in corrections
         ]
-        return [Paragraph(self._w("corrections_text", n=len(found))), self._table("corrections", columns, rows)]
+        return [Paragraph(self._w("corrections_text", n=len(corrections))), self._table("corrections", columns, rows)]
 
     def _method(self) -> list[Block]:
         place = 1 if self._language == "zh" else 0
         rows: list[tuple[Cell, ...]] = [
             (self._target(name), words[place]) for name, words in self._f.rules.items() if name in TARGET_WORDS
         ]
-        said = [self._w(f"method_{number}", tolerance=percent(1 - self._f.tolerance_ratio)) for number in range(1, 6)]
+        sentences_ = [
+            self._w(f"method_{number}", tolerance=percent(1 - self._f.tolerance_ratio)) for number in range(1, 6)
+        ]
         return [
             Heading(self._w("method")),
             *([Paragraph(self._w("provisional"))] if self._f.provisional_calendar is True else []),
             self._table("rules", [("c_target", "text", 1), ("c_rule", "text", 5)], rows),
-            *(Paragraph(one) for one in said),
+            *(Paragraph(sentence) for sentence in sentences_),
         ]
 
     def _proof(self) -> str:
         return self._w("proof_text", hash=content_hash(self._f), version=self._f.program_version)
 
     def _heads(self) -> Table:
-        names = {one.id: one.name for one in self._f.schools}
+        names = {school.id: school.name for school in self._f.schools}
         columns: list[tuple[str, Kind, float]] = [
             ("c_school", "text", 1.6), ("c_stored", "count", 0.8), ("c_head", "text", 4.2)
         ]  # fmt: skip
         rows: list[tuple[Cell, ...]] = [
-            (names.get(one.school, one.school), one.results, one.head) for one in self._f.heads
+            (names.get(head.school, head.school), head.results, head.head) for head in self._f.heads
         ]
         return self._table("heads", columns, rows)
 

@@ -15,7 +15,7 @@ NOTHING = "—"
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """Its heading, what it holds, and its share of the table's width."""
 
     title: str
@@ -45,7 +45,7 @@ class Table:
 
     name: str
     title: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     rows: tuple[tuple[Cell, ...], ...]
     empty: str = ""
     """What is said instead of a table without rows."""
@@ -89,8 +89,7 @@ class Document:
 
     @property
     def tables(self) -> list[Table]:
-        """In order."""
-        return [one for one in self.blocks if isinstance(one, Table)]
+        return [block for block in self.blocks if isinstance(block, Table)]
 
 
 def writable(document: Document) -> Document:
@@ -122,7 +121,6 @@ def _writable_block(block: Block) -> Block:
 
 
 def shown(cell: Cell, kind: Kind) -> str:
-    """A cell as people read it."""
     if cell is None:
         return NOTHING
     if isinstance(cell, str):

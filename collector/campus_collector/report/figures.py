@@ -44,9 +44,10 @@ class Count(msgspec.Struct, frozen=True):
 
 
 def count_of(verdicts: Iterable[Verdict]) -> Count:
-    """Count them."""
-    found = list(verdicts)
-    return Count(*(found.count(one) for one in (Verdict.MET, Verdict.NOT_MET, Verdict.INSUFFICIENT, Verdict.EXEMPT)))
+    listed = list(verdicts)
+    return Count(
+        *(listed.count(verdict) for verdict in (Verdict.MET, Verdict.NOT_MET, Verdict.INSUFFICIENT, Verdict.EXEMPT))
+    )
 
 
 class TargetFigures(msgspec.Struct, frozen=True):
@@ -276,12 +277,10 @@ class Figures(msgspec.Struct, frozen=True):
 
     @property
     def is_empty(self) -> bool:
-        """Was there nothing to judge?"""
-        return all(one.count.judged + one.count.exempt == 0 for one in self.targets)
+        return all(target.count.judged + target.count.exempt == 0 for target in self.targets)
 
     def target(self, name: str) -> TargetFigures | None:
-        """One target's figures."""
-        return next((one for one in self.targets if one.target == name), None)
+        return next((target for target in self.targets if target.target == name), None)
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -310,15 +309,15 @@ def content_hash(figures: Figures) -> str:
 
 def excerpt(whole: Figures, *, town: str | None = None, school: str | None = None) -> Figures:
     """The same figures for one town or one school. Raises KeyError for one that is not in them."""
-    schools = [one for one in whole.schools if school in (None, one.id) and town in (None, one.town)]
-    towns = [one for one in whole.towns if town in (None, one.id)] if town is not None else []
+    schools = [each for each in whole.schools if school in (None, each.id) and town in (None, each.town)]
+    towns = [each for each in whole.towns if town in (None, each.id)] if town is not None else []
     if not schools and not towns:
         raise KeyError(school or town)
-    kept = {one.id for one in schools}
+    kept = {school.id for school in schools}
     targets = []
-    for one in whole.targets:
-        counts = [own.counts[one.target] for own in schools if one.target in own.counts]
-        targets.append(msgspec.structs.replace(one, count=total(counts), last_month=None, last_year=None))
+    for target in whole.targets:
+        counts = [each.counts[target.target] for each in schools if target.target in each.counts]
+        targets.append(msgspec.structs.replace(target, count=total(counts), last_month=None, last_year=None))
     name = schools[0].name if school is not None else towns[0].name
     return msgspec.structs.replace(
         whole,
@@ -328,19 +327,20 @@ def excerpt(whole: Figures, *, town: str | None = None, school: str | None = Non
         targets=targets,
         towns=towns,
         schools=schools,
-        failing=[one for one in whole.failing if one.school in kept],
-        rooms=[one for one in whole.rooms if one.school in kept],
+        failing=[verdict for verdict in whole.failing if verdict.school in kept],
+        rooms=[room for room in whole.rooms if room.school in kept],
         platforms=[],
         ledger=LedgerFigures(),
-        ledger_lines=[one for one in whole.ledger_lines if one.school in kept],
+        ledger_lines=[ledger_line for ledger_line in whole.ledger_lines if ledger_line.school in kept],
         trend=[],
         forecasts=[],
-        corrections=[one for one in whole.corrections if one.school in kept],
-        heads=[one for one in whole.heads if one.school in kept],
+        corrections=[correction for correction in whole.corrections if correction.school in kept],
+        heads=[head for head in whole.heads if head.school in kept],
     )
 
 
 def total(counts: Iterable[Count]) -> Count:
-    """Added up."""
-    found = list(counts)
-    return Count(*(sum(getattr(one, name) for one in found) for name in ("met", "not_met", "insufficient", "exempt")))
+    listed = list(counts)
+    return Count(
+        *(sum(getattr(count, name) for count in listed) for name in ("met", "not_met", "insufficient", "exempt"))
+    )

@@ -4,22 +4,23 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from statistics import fmean, median
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
-from campus_base.language import Text
-from campus_collector.domain.records import School
+from campus_collector.domain.schools import School
 from campus_collector.judge.day import day_of
 from campus_collector.judge.derivation import rule_words
-from campus_collector.judge.month import Month
-from campus_collector.judge.policy import TARGET_NAMES
-from campus_collector.judge.service import Verdicts, agreement_in
-from campus_collector.judge.verdict import SubjectVerdict
+from campus_collector.judge.month import Month, month_of_day, parse_month
+from campus_collector.judge.policy import TARGET_NAMES, Policy
+from campus_collector.judge.service import Progress, Verdicts
+from campus_collector.judge.verdict import UNMET, SubjectVerdict, agreement_by_segment
 from campus_collector.judge.workdays import is_provisional
-from campus_collector.ledger.named_causes import standings_in, with_one_cause_in
+from campus_collector.ledger.named_cause import statuses_in, with_named_causes
 from campus_collector.ledger.service import Ledger
-from campus_collector.ledger.standing import Balance, Standing, balance_of, day_of_event
+from campus_collector.ledger.status import Balance, ProblemStatus, balance_of, day_of_event
 from campus_collector.report.figures import (
     AgreementFigures,
     Correction,
@@ -41,15 +42,12 @@ from campus_collector.report.figures import (
     count_of,
 )
 from campus_collector.report.forecast import forecast
-from campus_collector.store.interface import Store
+from campus_collector.store.store import Store
 from campus_wire.bandwidth import Verdict
 from campus_wire.version import VERSION
 
 TREND_MONTHS = 12
-UNMET = (Verdict.NOT_MET, Verdict.INSUFFICIENT)
 BANDWIDTH = ("classroom_bandwidth", "uplink_bandwidth")
-Step = Callable[[int, int], None]
-"""Told how many of how many pieces are done."""
 Names = Mapping[tuple[str, str], str]
 """What a subject is called, by (school, subject)."""
 Closed = Mapping[str, Figures]
@@ -60,12 +58,35 @@ Published = Mapping[tuple[str, str, str], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the figures of a month are made from."""
-
     store: Store
     verdicts: Verdicts
     ledger: Ledger
     county: str
+
+
+@dataclass(frozen=True, slots=True)
+class _MonthData:
+    """What is read of the month itself; schools by id."""
+
+    month: Month
+    verdicts: list[SubjectVerdict]
+    statuses: list[ProblemStatus]
+    schools: dict[str, School]
+    names: Names
+    as_of: datetime | None
+    working: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Subjects by verdict: of the month and of those before it, by target; of the month before it, also by town."""
+
+    by_month: dict[str, Mapping[str, Count]]
+    towns_before: Mapping[str, Mapping[str, Count]]
+
+    def trend(self, months: Sequence[Month]) -> list[TrendPoint]:
+        """Of these months, newest first; the oldest comes first."""
+        return [TrendPoint(str(month), dict(self.by_month[str(month)])) for month in reversed(months)]
 
 
 def gather(
@@ -76,7 +97,7 @@ def gather(
     published: Mapping[str, Published],
     *,
     closing: bool = False,
-    step: Step | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Figures, list[SubjectVerdict]]:
     """The figures of a month, and the verdicts they were counted from. Months that were closed count as they were published.
 
@@ -85,66 +106,87 @@ def gather(
     months = [month]
     while len(months) < TREND_MONTHS + 1:
         months.append(months[-1].before())
-    done = 0
+    steps = count(1)
 
-    def told() -> None:
-        nonlocal done
-        done += 1
-        if step is not None:
-            step(done, len(months) + 1)
+    def advance() -> None:
+        if progress is not None:
+            progress(next(steps), len(months) + 1)
 
-    status = sources.verdicts.catch_up() if closing else sources.verdicts.look()
+    data = _read_month(sources, month, now, closing=closing)
+    advance()
+    counts = _counts_of(sources, data, months, closed, advance)
+    trend = counts.trend(months[:TREND_MONTHS])
+    figures = msgspec.structs.replace(
+        _results(sources, data, counts, months),
+        issued_on=now.astimezone(month.zone).date().isoformat(),
+        closed=closing,
+        complete=now >= month.end,
+        trend=trend,
+        forecasts=_forecasts(month, trend),
+        corrections=_corrections(sources, month, closed, published, data.names, data.schools),
+    )
+    advance()
+    return canonical(figures), data.verdicts
+
+
+def _read_month(sources: Sources, month: Month, now: datetime, *, closing: bool) -> _MonthData:
+    store, verdicts = sources.store, sources.verdicts
+    status = verdicts.catch_up() if closing else verdicts.catch_up_for_reader()
     working = not status.complete or sources.ledger.is_behind(min(month.last_day, sources.ledger.yesterday()))
-    as_of = now if status.complete else status.as_of
-    standings = standings_in(sources.store, sources.verdicts, month)
-    verdicts = with_one_cause_in(sources.store, sources.verdicts, month, sources.verdicts.subjects(month), standings)
-    told()
-    schools = {one.id: one for one in sources.store.schools(month.start)}
-    names = {(one.school, one.id): one.name for one in sources.store.subjects(None, month.start, month.end)}
-    counts = {str(month): _counts(verdicts)}
-    before: Mapping[str, Mapping[str, Count]] = {}
-    for past in months[1:]:
-        if str(past) in closed:
-            kept = closed[str(past)]
-            counts[str(past)] = {one.target: one.count for one in kept.targets}
-            of_towns: Mapping[str, Mapping[str, Count]] = {one.id: one.counts for one in kept.towns}
+    statuses = statuses_in(store, verdicts, month)
+    return _MonthData(
+        month,
+        with_named_causes(store, verdicts, month, verdicts.subjects(month), statuses),
+        statuses,
+        {school.id: school for school in store.schools(month.start)},
+        {(subject.school, subject.id): subject.name for subject in store.subjects(None, month.start, month.end)},
+        now if status.complete else status.as_of,
+        working,
+    )
+
+
+def _counts_of(
+    sources: Sources, data: _MonthData, months: Sequence[Month], closed: Closed, advance: Callable[[], None]
+) -> _Counts:
+    """Of the month and those before it; of a month without results: nothing."""
+    by_month: dict[str, Mapping[str, Count]] = {str(data.month): _counts(data.verdicts)}
+    towns: dict[Month, Mapping[str, Mapping[str, Count]]] = {}
+    for month in months[1:]:
+        if str(month) in closed:
+            figures = closed[str(month)]
+            by_month[str(month)] = {target.target: target.count for target in figures.targets}
+            towns[month] = {town.id: town.counts for town in figures.towns}
         else:
-            judged = sources.verdicts.subjects(past)
-            counts[str(past)] = _counts(judged) if any(one.evidence.valid_results for one in judged) else {}
-            of_towns = _by_town(judged) if counts[str(past)] else {}
-        if past == months[1]:
-            before = of_towns
-        told()
-    trend = [TrendPoint(str(one), counts[str(one)]) for one in reversed(months[:TREND_MONTHS])]
+            verdicts = sources.verdicts.subjects(month)
+            measured = any(verdict.evidence.valid_results for verdict in verdicts)
+            by_month[str(month)] = _counts(verdicts) if measured else {}
+            towns[month] = _by_town(verdicts) if measured else {}
+        advance()
+    return _Counts(by_month, towns[months[1]])
+
+
+def _results(sources: Sources, data: _MonthData, counts: _Counts, months: Sequence[Month]) -> Figures:
+    """The figures of the month itself: when they were made, the months before, and corrections are not filled in."""
+    month, verdicts, schools, names = data.month, data.verdicts, data.schools, data.names
     policy = sources.verdicts.policy
     by_town = _by_town(verdicts)
-    targets, ranked = compared_on({town: by_town.get(town, {}) for town in {one.town for one in schools.values()}})
-    towns = _towns(schools, by_town, before, targets, ranked)
-    lines, ledger = _ledger(sources, month, standings, schools, names)
-    figures = Figures(
+    compared, ranked = compared_on({school.town: by_town.get(school.town, {}) for school in schools.values()})
+    lines, ledger = _ledger(sources, data)
+    return Figures(
         month=str(month),
         county=sources.county,
         scope="",
         scope_name=sources.county,
-        issued_on=now.astimezone(month.zone).date().isoformat(),
-        closed=closing,
-        complete=now >= month.end,
-        simulated=[one.imported_by for one in sources.store.inventory.imports(1)] == ["simulate"],
+        issued_on="",
+        closed=False,
+        complete=False,
+        simulated=[imported.imported_by for imported in sources.store.inventory.imports(1)] == ["simulate"],
         policy_version=policy.version,
         tolerance_ratio=policy.tolerance_ratio,
-        rules_changed=[one.name for one in policy.targets if month.first_day < one.effective_from <= month.last_day],
+        rules_changed=_rules_changed(policy, month),
         schools_total=len(schools),
-        targets=[
-            TargetFigures(
-                name,
-                counts[str(month)].get(name, Count()),
-                _ratio(counts[str(months[1])], name),
-                _ratio(counts[str(months[12])], name),
-                rule.required_bits_per_second if (rule := policy.in_force(name, month.first_day)) else None,
-            )
-            for name in TARGET_NAMES
-        ],
-        towns=towns,
+        targets=_targets(policy, counts, months),
+        towns=_towns(schools, by_town, counts.towns_before, compared, ranked),
         schools=_schools(schools, verdicts),
         failing=_failing(verdicts, schools, names),
         rooms=_rooms(verdicts, schools),
@@ -152,47 +194,72 @@ def gather(
         ledger=ledger,
         ledger_lines=lines,
         data=_data(verdicts, schools),
-        agreement=[
-            AgreementFigures(
-                segment, found.compared, found.agreeing, median(found.rate_ratios) if found.rate_ratios else None
-            )
-            for segment, found in agreement_in(verdicts).items()
-        ],
-        trend=trend,
-        forecasts=_forecasts(month, trend),
-        corrections=_corrections(sources, month, closed, published, names, schools),
+        agreement=_agreement(verdicts),
+        trend=[],
+        forecasts=[],
+        corrections=[],
         heads=_heads(sources, schools),
-        rules={
-            name: _both(rule_words(rule, rule.required_bits_per_second if rule else None, policy.tolerance_ratio))
-            for name in TARGET_NAMES
-            for rule in [policy.in_force(name, month.first_day)]
-        },
+        rules=_rules(policy, month),
         program_version=VERSION,
-        as_of=as_of.astimezone(month.zone).strftime("%Y-%m-%d %H:%M") if as_of else UNSET,
-        working=True if working else UNSET,
-        compared_on=targets,
+        as_of=data.as_of.astimezone(month.zone).strftime("%Y-%m-%d %H:%M") if data.as_of else UNSET,
+        working=True if data.working else UNSET,
+        compared_on=compared,
         provisional_calendar=True if is_provisional(month.last_day) else UNSET,
     )
-    told()
-    return canonical(figures), verdicts
+
+
+def _targets(policy: Policy, counts: _Counts, months: Sequence[Month]) -> list[TargetFigures]:
+    """Beside the month: the one before it, and that of a year ago."""
+    now, before, year_ago = (counts.by_month[str(months[age])] for age in (0, 1, 12))
+    return [
+        TargetFigures(
+            name,
+            now.get(name, Count()),
+            _ratio(before, name),
+            _ratio(year_ago, name),
+            rule.required_bits_per_second if (rule := policy.in_force(name, months[0].first_day)) else None,
+        )
+        for name in TARGET_NAMES
+    ]
+
+
+def _agreement(verdicts: Sequence[SubjectVerdict]) -> list[AgreementFigures]:
+    return [
+        AgreementFigures(segment, each.compared, each.agreeing, median(each.rate_ratios) if each.rate_ratios else None)
+        for segment, each in agreement_by_segment(verdicts).items()
+    ]
+
+
+def _rules_changed(policy: Policy, month: Month) -> list[str]:
+    return [target.name for target in policy.targets if month.first_day < target.effective_from <= month.last_day]
+
+
+def _rules(policy: Policy, month: Month) -> dict[str, tuple[str, str]]:
+    """How each target is judged, in words: English, Chinese."""
+    rules: dict[str, tuple[str, str]] = {}
+    for name in TARGET_NAMES:
+        rule = policy.in_force(name, month.first_day)
+        words = rule_words(rule, rule.required_bits_per_second if rule else None, policy.tolerance_ratio)
+        rules[name] = (words.en, words.zh)
+    return rules
 
 
 def first_month(sources: Sources) -> Month | None:
     """The month of the first result; None of none."""
-    first = sources.verdicts.judging.first_day()
-    return None if first is None else sources.verdicts.judging.month_on(first)
+    first = sources.verdicts.first_trusted_day()
+    return None if first is None else month_of_day(first, sources.verdicts.zone)
 
 
 def published_of(verdicts: Sequence[SubjectVerdict]) -> dict[tuple[str, str, str], Verdict]:
     """What a closed month is remembered by."""
-    return {(one.target, one.school, one.subject): one.verdict for one in verdicts}
+    return {(verdict.target, verdict.school, verdict.subject): verdict.verdict for verdict in verdicts}
 
 
 def _counts(verdicts: Sequence[SubjectVerdict]) -> dict[str, Count]:
     by_target: dict[str, list[Verdict]] = defaultdict(list)
-    for one in verdicts:
-        by_target[one.target].append(one.verdict)
-    return {target: count_of(found) for target, found in by_target.items()}
+    for verdict in verdicts:
+        by_target[verdict.target].append(verdict.verdict)
+    return {target: count_of(verdicts_of) for target, verdicts_of in by_target.items()}
 
 
 def _ratio(counts: Mapping[str, Count], target: str) -> float | None:
@@ -200,10 +267,10 @@ def _ratio(counts: Mapping[str, Count], target: str) -> float | None:
 
 
 def _by_town(verdicts: Sequence[SubjectVerdict]) -> dict[str, dict[str, Count]]:
-    found: dict[str, list[SubjectVerdict]] = defaultdict(list)
-    for one in verdicts:
-        found[one.town].append(one)
-    return {town: _counts(own) for town, own in found.items()}
+    by_town: dict[str, list[SubjectVerdict]] = defaultdict(list)
+    for verdict in verdicts:
+        by_town[verdict.town].append(verdict)
+    return {town: _counts(of_town) for town, of_town in by_town.items()}
 
 
 ENOUGH = 0.5
@@ -216,15 +283,17 @@ def compared_on(towns: Mapping[str, Mapping[str, Count]]) -> tuple[list[str], se
     A target that some town with data has no subject of is left out for every town. A town that lacks data in one that is compared is not
     ranked: it would else be spared the target, or be called 0 %.
     """
-    speaking = [own for own in towns.values() if any(count.has_data for count in own.values())]
+    speaking = [counts for counts in towns.values() if any(count.has_data for count in counts.values())]
     common: list[str] = [
         name
         for name in TARGET_NAMES
-        if any(own[name].has_data for own in speaking if name in own)
-        and all(name in own and own[name].judged for own in speaking)
+        if any(counts[name].has_data for counts in speaking if name in counts)
+        and all(name in counts and counts[name].judged for counts in speaking)
     ]
     ranked = {
-        town for town, own in towns.items() if common and all(name in own and _enough(own[name]) for name in common)
+        town
+        for town, counts in towns.items()
+        if common and all(name in counts and _enough(counts[name]) for name in common)
     }
     return (common, ranked) if ranked else ([], set())
 
@@ -236,7 +305,7 @@ def _enough(count: Count) -> bool:
 def _score(counts: Mapping[str, Count], targets: Sequence[str]) -> float | None:
     """The mean of these targets' ratios: every target weighs the same, however many subjects it has. None when one is unknown."""
     ratios = [counts[name].known_ratio if name in counts else None for name in targets]
-    known = [one for one in ratios if one is not None]
+    known = [ratio for ratio in ratios if ratio is not None]
     return fmean(known) if known and len(known) == len(ratios) else None
 
 
@@ -248,26 +317,26 @@ def _towns(
     ranked: set[str],
 ) -> list[TownFigures]:
     """Ranked ones first; `before` are the counts of the month before, by town."""
-    known = {one.town: one.town_name or one.town for one in schools.values()}
-    scores = {town: _official(by_town[town], targets) if town in ranked else None for town in known}
-    ordered = sorted(scores.items(), key=lambda one: (-(one[1] if one[1] is not None else -1), one[0]))
-    found = []
+    names = {school.town: school.town_name or school.town for school in schools.values()}
+    scores = {town: _official(by_town[town], targets) if town in ranked else None for town in names}
+    ordered = sorted(scores.items(), key=lambda pair: (-(pair[1] if pair[1] is not None else -1), pair[0]))
+    towns = []
     for town, score in ordered:
         better = sum(
             1 for other in scores.values() if other is not None and score is not None and other > score + 1e-12
         )
-        found.append(
+        towns.append(
             TownFigures(
                 town,
-                known[town],
-                sum(one.town == town for one in schools.values()),
+                names[town],
+                sum(school.town == town for school in schools.values()),
                 dict(by_town.get(town, {})),
                 score,
                 None if score is None else better + 1,
                 _score(before.get(town, {}), targets),
             )
         )
-    return found
+    return towns
 
 
 def _official(counts: Mapping[str, Count], targets: Sequence[str]) -> float:
@@ -276,159 +345,163 @@ def _official(counts: Mapping[str, Count], targets: Sequence[str]) -> float:
 
 
 def _schools(schools: Mapping[str, School], verdicts: Sequence[SubjectVerdict]) -> list[SchoolFigures]:
-    own: dict[str, list[SubjectVerdict]] = defaultdict(list)
-    for one in verdicts:
-        own[one.school].append(one)
+    by_school: dict[str, list[SubjectVerdict]] = defaultdict(list)
+    for verdict in verdicts:
+        by_school[verdict.school].append(verdict)
     return [
         SchoolFigures(
-            one.id,
-            one.name,
-            one.town,
-            one.town_name or one.town,
-            one.town_seat,
-            _counts(own[one.id]),
-            _results_of(own[one.id]),
+            school.id,
+            school.name,
+            school.town,
+            school.town_name or school.town,
+            school.town_seat,
+            _counts(by_school[school.id]),
+            _results_of(by_school[school.id]),
         )
-        for one in sorted(schools.values(), key=lambda one: (one.town, one.id))
+        for school in sorted(schools.values(), key=lambda school: (school.town, school.id))
     ]
 
 
 def _results_of(verdicts: Sequence[SubjectVerdict]) -> int:
     """Valid results, each counted once: an uplink's tests serve two targets."""
-    return sum(one.evidence.valid_results for one in verdicts if one.target != "live_class")
+    return sum(verdict.evidence.valid_results for verdict in verdicts if verdict.target != "live_class")
 
 
 def _failing(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School], names: Names) -> list[Failing]:
-    found = []
-    for one in verdicts:
-        if one.verdict not in UNMET or one.target == "platform_access":
+    failing = []
+    for verdict in verdicts:
+        if verdict.verdict not in UNMET or verdict.target == "platform_access":
             continue
-        school = schools[one.school]
-        bandwidth = one.target in BANDWIDTH
-        found.append(
+        school = schools[verdict.school]
+        bandwidth = verdict.target in BANDWIDTH
+        failing.append(
             Failing(
-                one.target,
-                one.school,
+                verdict.target,
+                verdict.school,
                 school.name,
                 school.town,
                 school.town_name or school.town,
-                one.subject,
-                names.get((one.school, one.subject), one.subject),
-                one.verdict,
-                one.evidence.median_value if bandwidth else None,
-                one.rule.required_bits_per_second if one.rule and bandwidth else None,
-                one.evidence.valid_results,
-                one.evidence.passing_results,
-                one.diagnosis,
-                one.unit,
-                one.rule.passing_share if one.rule else UNSET,
-                _fell_short(one) if bandwidth else UNSET,
+                verdict.subject,
+                names.get((verdict.school, verdict.subject), verdict.subject),
+                verdict.verdict,
+                verdict.evidence.median_value if bandwidth else None,
+                verdict.rule.required_bits_per_second if verdict.rule and bandwidth else None,
+                verdict.evidence.valid_results,
+                verdict.evidence.passing_results,
+                verdict.diagnosis,
+                verdict.unit,
+                verdict.rule.passing_share if verdict.rule else UNSET,
+                _fell_short(verdict) if bandwidth else UNSET,
             )
         )
-    return found
+    return failing
 
 
-def _fell_short(one: SubjectVerdict) -> float | UnsetType:
-    return one.failing_median if one.verdict is Verdict.NOT_MET and one.failing_median is not None else UNSET
+def _fell_short(verdict: SubjectVerdict) -> float | UnsetType:
+    return (
+        verdict.failing_median if verdict.verdict is Verdict.NOT_MET and verdict.failing_median is not None else UNSET
+    )
 
 
 def _rooms(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> list[RoomFigures]:
     return [
         RoomFigures(
-            one.school,
-            schools[one.school].name,
-            one.town,
-            schools[one.school].town_name or one.town,
-            one.verdict,
-            one.evidence.valid_results,
-            one.evidence.passing_share,
-            one.diagnosis,
+            verdict.school,
+            schools[verdict.school].name,
+            verdict.town,
+            schools[verdict.school].town_name or verdict.town,
+            verdict.verdict,
+            verdict.evidence.valid_results,
+            verdict.evidence.passing_share,
+            verdict.diagnosis,
         )
-        for one in verdicts
-        if one.target == "recording_room"
+        for verdict in verdicts
+        if verdict.target == "recording_room"
     ]
 
 
 def _platforms(verdicts: Sequence[SubjectVerdict], names: Names) -> list[PlatformFigures]:
     by_service: dict[str, list[SubjectVerdict]] = defaultdict(list)
-    for one in verdicts:
-        if one.target == "platform_access":
-            by_service[one.subject].append(one)
-    found = []
-    for service, own in sorted(by_service.items()):
-        requests = sum(one.evidence.valid_results for one in own)
-        seconds = [one.evidence.median_value for one in own if one.evidence.median_value is not None]
-        found.append(
+    for verdict in verdicts:
+        if verdict.target == "platform_access":
+            by_service[verdict.subject].append(verdict)
+    platforms = []
+    for service, of_service in sorted(by_service.items()):
+        requests = sum(verdict.evidence.valid_results for verdict in of_service)
+        seconds = [verdict.evidence.median_value for verdict in of_service if verdict.evidence.median_value is not None]
+        platforms.append(
             PlatformFigures(
                 service,
-                next((names[one.school, service] for one in own if (one.school, service) in names), service),
-                count_of(one.verdict for one in own),
+                next(
+                    (names[verdict.school, service] for verdict in of_service if (verdict.school, service) in names),
+                    service,
+                ),
+                count_of(verdict.verdict for verdict in of_service),
                 requests,
-                sum(one.evidence.passing_results for one in own) / requests if requests else None,
+                sum(verdict.evidence.passing_results for verdict in of_service) / requests if requests else None,
                 median(seconds) if seconds else None,
             )
         )
-    return found
+    return platforms
 
 
 def _data(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> DataFigures:
-    counted = [one for one in verdicts if one.target != "live_class"]  # its tests are the uplink's
+    counted = [verdict for verdict in verdicts if verdict.target != "live_class"]  # its tests are the uplink's
     reasons: Counter[str] = Counter()
-    for one in counted:
-        reasons.update(one.not_judged)
-    speaking = {one.school for one in verdicts if one.evidence.valid_results}
+    for verdict in counted:
+        reasons.update(verdict.not_judged)
+    speaking = {verdict.school for verdict in verdicts if verdict.evidence.valid_results}
     return DataFigures(
-        valid=sum(one.evidence.valid_results for one in counted),
-        passing=sum(one.evidence.passing_results for one in counted),
-        invalid=sum(one.evidence.invalid_results for one in counted),
-        failed=sum(one.evidence.failed_results for one in counted),
-        skipped=sum(one.evidence.skipped_results for one in counted),
+        valid=sum(verdict.evidence.valid_results for verdict in counted),
+        passing=sum(verdict.evidence.passing_results for verdict in counted),
+        invalid=sum(verdict.evidence.invalid_results for verdict in counted),
+        failed=sum(verdict.evidence.failed_results for verdict in counted),
+        skipped=sum(verdict.evidence.skipped_results for verdict in counted),
         reasons=dict(reasons.most_common()),
-        silent_schools=[one.name for one in schools.values() if one.id not in speaking],
+        silent_schools=[school.name for school in schools.values() if school.id not in speaking],
     )
 
 
-def _ledger(
-    sources: Sources,
-    month: Month,
-    standings: Sequence[Standing],
-    schools: Mapping[str, School],
-    names: Names,
-) -> tuple[list[LedgerLine], LedgerFigures]:
-    """The ledger as it stood on the last evening of the month, worked out from its trail."""
-    last, table = month.last_day, sources.store.ledger
-    sum_, contradicted = Balance(), 0
+def _ledger(sources: Sources, data: _MonthData) -> tuple[list[LedgerLine], LedgerFigures]:
+    """The ledger at the end of the month, worked out from its history."""
+    month, schools, table = data.month, data.schools, sources.store.ledger
+    last = month.last_day
+    balance, contradicted = Balance(), 0
     lines, by_unit = [], Counter[str]()
-    for one in standings:
-        problem, events = one.problem, table.events(one.problem.id)
-        sum_ += balance_of(events, month.first_day, last, month.zone)
+    for status in data.statuses:
+        problem, events = status.problem, table.events(status.problem.id)
+        balance += balance_of(events, month.first_day, last, month.zone)
         against = any(
             event.what == "claim_contradicted" and month.first_day <= day_of_event(event, month.zone) <= last
             for event in events
         )
         contradicted += against
-        by_unit.update([one.unit] if one.is_open else [])
-        late = one.is_open and one.due_on < last
+        by_unit.update([status.unit] if status.is_open else [])
+        late = status.is_open and status.due_on < last
         if (late or against) and problem.school in schools:
-            lines.append(_ledger_line(one, schools[problem.school], names, late, against))
-    overdue = sum(one.overdue for one in lines)
-    looked = table.looked_until()
+            lines.append(_ledger_line(status, schools[problem.school], data.names, late, against))
+    overdue = sum(line.overdue for line in lines)
+    evaluated = table.high_water_mark()
     complete = min(last, datetime.now(month.zone).date() - timedelta(days=1))
     return lines, LedgerFigures(
-        sum_.opened,
-        sum_.struck_off,
+        balance.opened,
+        balance.struck_off,
         contradicted,
-        sum_.at_the_end,
+        balance.at_the_end,
         overdue,
         dict(sorted(by_unit.items())),
-        sum_.before,
-        sum_.ended_otherwise,
-        UNSET if looked is not None and day_of(looked) >= complete else day_of(looked).isoformat() if looked else "",
+        balance.before,
+        balance.ended_otherwise,
+        UNSET
+        if evaluated is not None and day_of(evaluated) >= complete
+        else day_of(evaluated).isoformat()
+        if evaluated
+        else "",
     )
 
 
-def _ledger_line(one: Standing, school: School, names: Names, late: bool, against: bool) -> LedgerLine:
-    problem = one.problem
+def _ledger_line(status: ProblemStatus, school: School, names: Names, late: bool, against: bool) -> LedgerLine:
+    problem = status.problem
     return LedgerLine(
         problem.id,
         school.name,
@@ -436,10 +509,10 @@ def _ledger_line(one: Standing, school: School, names: Names, late: bool, agains
         school.town_name or school.town,
         problem.target,
         names.get((problem.school, problem.subject), "") if problem.subject else "",
-        one.cause,
-        one.unit,
+        status.cause,
+        status.unit,
         problem.opened_on.isoformat(),
-        one.due_on.isoformat(),
+        status.due_on.isoformat(),
         late,
         against,
         problem.school,
@@ -447,7 +520,7 @@ def _ledger_line(one: Standing, school: School, names: Names, late: bool, agains
 
 
 def _forecasts(month: Month, trend: Sequence[TrendPoint]) -> list[Forecast]:
-    return [forecast(name, month, [_ratio(one.counts, name) for one in trend]) for name in TARGET_NAMES]
+    return [forecast(name, month, [_ratio(point.counts, name) for point in trend]) for name in TARGET_NAMES]
 
 
 def _corrections(
@@ -459,43 +532,38 @@ def _corrections(
     schools: Mapping[str, School],
 ) -> list[Correction]:
     """Closed months of the last year whose verdicts are others now, unless a report since then has said so."""
-    found = []
+    corrections = []
     for past in sorted(closed):
         if past >= str(month) or past not in published:
             continue
         known = dict(published[past])
-        for later in (closed[one] for one in sorted(closed) if past < one < str(month)):
-            for told in later.corrections:
-                if told.month == past:
-                    known[told.target, told.school, told.subject] = told.now
-        year, number = (int(part) for part in past.split("-"))
-        for one in sources.verdicts.subjects(Month(year, number, month.zone)):
-            was = known.get((one.target, one.school, one.subject))
-            if was is not None and was is not one.verdict:
-                school = schools.get(one.school)
-                found.append(
+        for later in (closed[name] for name in sorted(closed) if past < name < str(month)):
+            for correction in later.corrections:
+                if correction.month == past:
+                    known[correction.target, correction.school, correction.subject] = correction.now
+        for verdict in sources.verdicts.subjects(parse_month(past, month.zone)):
+            was = known.get((verdict.target, verdict.school, verdict.subject))
+            if was is not None and was is not verdict.verdict:
+                school = schools.get(verdict.school)
+                corrections.append(
                     Correction(
                         past,
-                        one.target,
-                        one.school,
-                        school.name if school else one.school,
-                        one.subject,
-                        names.get((one.school, one.subject), one.subject),
+                        verdict.target,
+                        verdict.school,
+                        school.name if school else verdict.school,
+                        verdict.subject,
+                        names.get((verdict.school, verdict.subject), verdict.subject),
                         was,
-                        one.verdict,
+                        verdict.verdict,
                     )
                 )
-    return found
-
-
-def _both(words: Text) -> tuple[str, str]:
-    return words.en, words.zh
+    return corrections
 
 
 def _heads(sources: Sources, schools: Mapping[str, School]) -> list[Head]:
-    found = []
+    heads = []
     for school in sorted(schools):
-        seals = sources.store.chain.seals(school)
-        if seals:
-            found.append(Head(school, seals[-1].last_sequence, seals[-1].head.hex()))
-    return found
+        checkpoints = sources.store.chain.checkpoints(school)
+        if checkpoints:
+            heads.append(Head(school, checkpoints[-1].last_sequence, checkpoints[-1].head.hex()))
+    return heads

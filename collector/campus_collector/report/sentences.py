@@ -14,18 +14,18 @@ def sentences(figures: Figures, language: Language) -> list[str]:
     """For the summary; an excerpt speaks of its own area."""
     if figures.is_empty:
         return []
-    said = [_state(figures, language)]
+    parts = [_state(figures, language)]
     if figures.scope == "":
-        said += _towns(figures, language)
-        said.append(_ledger(figures, language))
+        parts += _towns(figures, language)
+        parts.append(_ledger(figures, language))
     elif figures.failing:
-        said.append(_failing(figures, language))
-    return [one for one in said if one]
+        parts.append(_failing(figures, language))
+    return [sentence for sentence in parts if sentence]
 
 
 def _state(figures: Figures, language: Language) -> str:
     """How far the first target that is judged has come, and the others in one clause."""
-    judged = [one for one in figures.targets if one.count.judged]
+    judged = [target for target in figures.targets if target.count.judged]
     if not judged:
         text = Text("Everything is exempt this month.", "本月全部对象免考核。")
         return text.in_(language)
@@ -38,10 +38,10 @@ def _state(figures: Figures, language: Language) -> str:
     change = _change(first)
     if change is not None:
         zh, en = zh + change.zh, en + change.en
-    rest = [(one, _rate_words(one.count, short=True)) for one in others]
+    rest = [(other, _rate_words(other.count, short=True)) for other in others]
     if rest:
-        zh += "；" + "，".join(f"{TARGET_WORDS[one.target].zh}{share.zh}" for one, share in rest)
-        en += "; " + ", ".join(f"{TARGET_WORDS[one.target].en} {share.en}" for one, share in rest)
+        zh += "；" + "，".join(f"{TARGET_WORDS[target.target].zh}{share.zh}" for target, share in rest)
+        en += "; " + ", ".join(f"{TARGET_WORDS[target.target].en} {share.en}" for target, share in rest)
     return Text(en + ".", zh + "。").in_(language)
 
 
@@ -52,8 +52,8 @@ def _rate_words(count: Count, *, short: bool = False) -> Text:
     return Text(text, text if short else f"达标率{text}")
 
 
-def _change(one: TargetFigures) -> Text | None:
-    now, before = one.count.known_ratio, one.last_month
+def _change(target_figures: TargetFigures) -> Text | None:
+    now, before = target_figures.count.known_ratio, target_figures.last_month
     if now is None or before is None:
         return None
     points = now - before
@@ -67,14 +67,14 @@ def _change(one: TargetFigures) -> Text | None:
 
 def _towns(figures: Figures, language: Language) -> list[str]:
     """Who gained most, who lost most, who is last."""
-    ranked = [one for one in figures.towns if one.score is not None]
+    ranked = [town for town in figures.towns if town.score is not None]
     if len(ranked) < 2:
         return []
     parts: list[Text] = []
-    changed = [(one, (one.score or 0) - one.last_score) for one in ranked if one.last_score is not None]
+    changed = [(town, (town.score or 0) - town.last_score) for town in ranked if town.last_score is not None]
     if changed:
-        best, gain = max(changed, key=lambda one: one[1])
-        worst, loss = min(changed, key=lambda one: one[1])
+        best, gain = max(changed, key=lambda pair: pair[1])
+        worst, loss = min(changed, key=lambda pair: pair[1])
         if gain >= STEADY:
             parts.append(
                 Text(
@@ -89,13 +89,13 @@ def _towns(figures: Figures, language: Language) -> list[str]:
                     f"{worst.name}下降最多（{-loss * 100:.1f}个百分点）",
                 )
             )
-    last = min(ranked, key=lambda one: one.score or 0)
+    last = min(ranked, key=lambda town: town.score or 0)
     if (last.score or 0) < (ranked[0].score or 0):
         again = bool(changed) and worst is last and loss <= -STEADY
         parts.append(_last(last, again=again))
     if not parts:
         return [Text("All towns stand alike.", "各镇街综合达标率相同。").in_(language)]
-    zh, en = "，".join(one.zh for one in parts), "; ".join(one.en for one in parts)
+    zh, en = "，".join(part.zh for part in parts), "; ".join(part.en for part in parts)
     return [Text(f"Over all targets, {en}.", f"从综合达标率看，{zh}。").in_(language)]
 
 
@@ -111,16 +111,16 @@ def _last(town: TownFigures, *, again: bool) -> Text:
 
 
 def _ledger(figures: Figures, language: Language) -> str:
-    found = figures.ledger
-    if not (found.opened or found.struck_off or found.open):
+    ledger = figures.ledger
+    if not (ledger.opened or ledger.struck_off or ledger.open):
         return ""
-    zh = f"问题台账本月新立案{found.opened}个、销号{found.struck_off}个，月末尚有{found.open}个未销号"
-    en = f"The ledger gained {found.opened} problems and lost {found.struck_off}; {found.open} were open at the month's end"
-    if found.overdue:
-        zh, en = f"{zh}，其中{found.overdue}个逾期", f"{en}, {found.overdue} of them overdue"
-    if found.contradicted:
-        zh = f"{zh}；{found.contradicted}个已报整改完成但实测不符"
-        en = f"{en}; measurements contradicted {found.contradicted} claims"
+    zh = f"问题台账本月新立案{ledger.opened}个、销号{ledger.struck_off}个，月末尚有{ledger.open}个未销号"
+    en = f"The ledger gained {ledger.opened} problems and lost {ledger.struck_off}; {ledger.open} were open at the month's end"
+    if ledger.overdue:
+        zh, en = f"{zh}，其中{ledger.overdue}个逾期", f"{en}, {ledger.overdue} of them overdue"
+    if ledger.contradicted:
+        zh = f"{zh}；{ledger.contradicted}个已报整改完成但实测不符"
+        en = f"{en}; measurements contradicted {ledger.contradicted} claims"
     return Text(en + ".", zh + "。").in_(language)
 
 

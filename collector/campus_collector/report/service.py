@@ -1,4 +1,4 @@
-"""The book of months: figures of any month, closed for good on the policy's day, documents as they were issued, and whether all that still holds.
+"""Monthly reports: figures of any month, closed for good on the policy's day, documents as they were issued, and whether all that still holds.
 
 A closed month never changes: its report is made of the figures that were kept, and what was issued once is given again octet for octet.
 """
@@ -17,25 +17,24 @@ import msgspec
 
 from campus_base.files import make_folder, write_whole
 from campus_base.language import Language, Text
+from campus_collector.domain.monthly import ClosedMonth
 from campus_collector.judge.day import day_of
-from campus_collector.judge.month import Month, month_of, parse_month
-from campus_collector.judge.service import Verdicts
+from campus_collector.judge.month import Month, month_of, month_of_day, parse_month
+from campus_collector.judge.service import Progress, Verdicts
 from campus_collector.ledger.service import Ledger
 from campus_collector.report.figures import Figures, content_hash, excerpt, figures_of, octets_of
 from campus_collector.report.forms.pdf_fonts import FontMissing
 from campus_collector.report.forms.process import FormFailed, render_apart
 from campus_collector.report.forms.render import FORMS, Form
-from campus_collector.report.gather import Published, Sources, Step, first_month, gather, published_of
-from campus_collector.store.database import Refused
-from campus_collector.store.errors import StoreBusy
-from campus_collector.store.interface import Store
-from campus_collector.store.monthly import ClosedMonth
+from campus_collector.report.gather import Published, Sources, first_month, gather, published_of
+from campus_collector.store.errors import Conflict, StoreBusy
+from campus_collector.store.store import Store
 from campus_wire.bandwidth import Verdict
 from campus_wire.version import VERSION
 
 log = logging.getLogger(__name__)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
-_TURN = threading.Lock()
+_LOCK = threading.Lock()
 """One report is made at a time in a process: each takes memory."""
 RECENT_SECONDS = 60.0
 MOST_MONTHS = 24
@@ -47,13 +46,12 @@ class NoReport(Exception):
     """There is nothing to report on; says why."""
 
     def __init__(self, words: Text) -> None:
-        """In both languages."""
         self.words = words
         super().__init__(words.en)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MonthEntry:
     """A month as the list of months shows it: open, complete and waiting to be closed, or closed."""
 
     month: Month
@@ -62,7 +60,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class VerifiedPart:
     """What verifying found of one thing: well, or what is wrong."""
 
     what: str
@@ -78,23 +76,22 @@ class MonthlyReports:
         self._sources = Sources(store, verdicts, ledger, county)
         self._folder, self._hour = folder, hour
         self._table = store.monthly
-        self._unset: set[Form] = set()
+        self._not_made: set[Form] = set()
         """Forms that lacked a font: not tried again every minute, but after the next start, or when somebody asks."""
         self._recent: tuple[Month, float, Figures] | None = None
 
-    def months(self, now: datetime | None = None) -> list[Entry]:
-        """From the newest to that of the first result."""
+    def months(self, now: datetime | None = None) -> list[MonthEntry]:
         now = now or datetime.now(UTC)
         first = self._first()
         if first is None:
             return []
         closed = self._table.hashes()
-        month, found = month_of(now, self._sources.verdicts.zone), []
+        month, entries = month_of(now, self._sources.verdicts.zone), []
         while month.first_day >= first.first_day:
             state = "closed" if str(month) in closed else "open" if now < month.end else "complete"
-            found.append(Entry(month, state, closed.get(str(month), "")))
+            entries.append(MonthEntry(month, state, closed.get(str(month), "")))
             month = month.before()
-        return found
+        return entries
 
     def closes_at(self, month: Month) -> datetime:
         """When a month is closed: on the policy's day of the next one, at the hour of reports.
@@ -103,20 +100,20 @@ class MonthlyReports:
         """
         first = self._sources.store.chain.first_day()
         if first is not None:
-            began = self._sources.verdicts.judging.month_on(day_of(first))
-            month = max(month, began, key=lambda one: one.first_day)
+            began = month_of_day(day_of(first), self._sources.verdicts.zone)
+            month = max(month, began, key=lambda each: each.first_day)
         day = month.next().first_day + timedelta(days=self._sources.verdicts.policy.report.close_day - 1)
         return self._local(day)
 
-    def figures(self, month: Month, now: datetime | None = None, step: Step | None = None) -> Figures:
+    def figures(self, month: Month, now: datetime | None = None, progress: Progress | None = None) -> Figures:
         """A month's figures: as they were closed, or as they are now. Raises NoReport, StoreUnavailable."""
         now = now or datetime.now(UTC)
         kept = self._table.closed(str(month))
         if kept is not None:
             return figures_of(zlib.decompress(kept.figures))
         self._must_exist(month, now)
-        with _TURN:
-            return gather(self._sources, month, now, *self._closed(), step=step)[0]
+        with _LOCK:
+            return gather(self._sources, month, now, *self._closed(), progress=progress)[0]
 
     def issued(self, month: Month, form: Form, language: Language) -> bytes | None:
         """A document as it was issued; None when it was not."""
@@ -150,20 +147,20 @@ class MonthlyReports:
         figures = figures or self.figures(month, now)
         if not whole:
             figures = excerpt(figures, town=town, school=school)
-        with _TURN:
-            made = render_apart(figures, language, form)
+        with _LOCK:
+            document = render_apart(figures, language, form)
         if whole and figures.closed:
-            return self._table.issue(str(month), form, language, made, now or datetime.now(UTC)).body
-        return made
+            return self._table.issue(str(month), form, language, document, now or datetime.now(UTC)).body
+        return document
 
-    def close(self, month: Month, now: datetime | None = None, step: Step | None = None) -> Figures:
-        """Close a month and issue its documents. Raises NoReport when it may not be closed yet, Refused when it is."""
+    def close(self, month: Month, now: datetime | None = None, progress: Progress | None = None) -> Figures:
+        """Close a month and issue its documents. Raises NoReport when it may not be closed yet, Conflict when it is."""
         now = now or datetime.now(UTC)
         self._must_exist(month, now)
         if now < month.end:
             raise NoReport(Text(f"{month} has not ended: it cannot be closed", f"{month} 尚未结束，不能结账"))
         if self._table.closed(str(month)) is not None:
-            raise Refused(f"{month} is closed already")
+            raise Conflict(f"{month} is closed already")
         self._sources.verdicts.catch_up()
         try:
             self._sources.ledger.catch_up()  # what is closed counts every day of the month
@@ -174,8 +171,8 @@ class MonthlyReports:
                     "另一进程正在更新台账，请稍后重试",
                 )
             ) from None
-        with _TURN:
-            figures, verdicts = gather(self._sources, month, now, *self._closed(), closing=True, step=step)
+        with _LOCK:
+            figures, verdicts = gather(self._sources, month, now, *self._closed(), closing=True, progress=progress)
         published = [[*key, verdict] for key, verdict in sorted(published_of(verdicts).items())]
         self._table.close(
             ClosedMonth(
@@ -209,7 +206,7 @@ class MonthlyReports:
             if entry.state == "complete" and now >= self.closes_at(entry.month):
                 try:
                     self.close(entry.month, now)
-                except Refused:  # a command has closed it meanwhile
+                except Conflict:  # a command has closed it meanwhile
                     continue
                 done.append(str(entry.month))
                 log.info("month closed", extra={"month": str(entry.month)})
@@ -219,15 +216,15 @@ class MonthlyReports:
                 self._write(entry.month, now, "")
         return done
 
-    def verify(self, month: str) -> Iterator[Finding]:
+    def verify(self, month: str) -> Iterator[VerifiedPart]:
         """Do the kept figures carry their hash, and do they make the very documents that were issued?"""
         kept = self._table.closed(month)
         if kept is None:
-            yield Finding(month, False, Text("is not closed", "尚未结账"))
+            yield VerifiedPart(month, False, Text("is not closed", "尚未结账"))
             return
         figures = figures_of(zlib.decompress(kept.figures))
         well = sha256(zlib.decompress(kept.figures)).hexdigest() == kept.hash == content_hash(figures)
-        yield Finding(
+        yield VerifiedPart(
             f"{month} {kept.hash[:12]}",
             well,
             Text("figures are as they were closed", "数据与结账时一致")
@@ -237,28 +234,12 @@ class MonthlyReports:
         for form, language in self._table.documents(month):
             issued = self._table.issued(month, form, language)
             assert issued is not None
-            name = f"{month} {form} {language}"
+            well, words = True, Text("made again, octet for octet", "重新生成，逐字节一致")
             if sha256(issued.body).hexdigest() != issued.sha256:
-                yield Finding(name, False, Text("is not what was issued: it was changed", "与签发时不符：已被改动"))
-                continue
-            again = render_apart(figures, language, form)  # type: ignore[arg-type]
-            if again == issued.body:
-                yield Finding(name, True, Text("made again, octet for octet", "重新生成，逐字节一致"))
-            else:
-                other = kept.program_version != VERSION
-                yield Finding(
-                    name,
-                    other,
-                    Text(
-                        f"as it was issued; version {VERSION} sets it otherwise than {kept.program_version}",
-                        f"与签发时一致；程序版本 {VERSION} 的排版与 {kept.program_version} 不同",
-                    )
-                    if other
-                    else Text(
-                        "as it was issued, but the figures make another one: fonts or libraries differ",
-                        "与签发时一致，但重新生成的文件不同：字体或程序库有变化",
-                    ),
-                )
+                well, words = False, Text("is not what was issued: it was changed", "与签发时不符：已被改动")
+            elif render_apart(figures, language, form) != issued.body:  # type: ignore[arg-type]
+                well, words = _other_rendering(kept.program_version)
+            yield VerifiedPart(f"{month} {form} {language}", well, words)
 
     def _closed(self) -> tuple[dict[str, Figures], dict[str, Published]]:
         figures: dict[str, Figures] = {}
@@ -274,7 +255,7 @@ class MonthlyReports:
         return figures, published
 
     def _first(self) -> Month | None:
-        self._sources.verdicts.look()
+        self._sources.verdicts.catch_up_for_reader()
         return first_month(self._sources)
 
     def _must_exist(self, month: Month, now: datetime) -> None:
@@ -302,7 +283,7 @@ class MonthlyReports:
         for form in FORMS:
             for language in LANGUAGES:
                 path = folder / file_name(str(month), form, language, mark=mark)
-                if form in self._unset or path.exists():
+                if form in self._not_made or path.exists():
                     continue
                 make_folder(folder)  # before the work: a folder that cannot be is told at no cost
                 try:
@@ -310,7 +291,20 @@ class MonthlyReports:
                     write_file(path, self.document(month, form, language, now=now, figures=figures))
                 except (FontMissing, FormFailed) as reason:
                     log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
-                    self._unset.add(form)
+                    self._not_made.add(form)
+
+
+def _other_rendering(issued_by: str) -> tuple[bool, Text]:
+    """Is it well that a document is rendered otherwise than it was issued by that version of the program?"""
+    if issued_by != VERSION:
+        return True, Text(
+            f"as it was issued; version {VERSION} sets it otherwise than {issued_by}",
+            f"与签发时一致；程序版本 {VERSION} 的排版与 {issued_by} 不同",
+        )
+    return False, Text(
+        "as it was issued, but the figures make another one: fonts or libraries differ",
+        "与签发时一致，但重新生成的文件不同：字体或程序库有变化",
+    )
 
 
 def file_name(month: str, form: str, language: str, *, scope: str = "", mark: str = "") -> str:
@@ -325,4 +319,4 @@ def write_file(path: Path, body: bytes) -> None:
     write_whole(path, body)
 
 
-__all__ = ["Entry", "Finding", "MonthlyReports", "NoReport", "file_name", "parse_month", "write_file"]
+__all__ = ["MonthEntry", "MonthlyReports", "NoReport", "VerifiedPart", "file_name", "parse_month", "write_file"]

@@ -240,7 +240,6 @@ VERDICTS: dict[str, Text] = {
 
 
 def say(key: str, language: Language, **values: object) -> str:
-    """One of the words."""
     return WORDS[key].in_(language, **values)
 
 

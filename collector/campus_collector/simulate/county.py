@@ -85,8 +85,8 @@ class County:
         school = self.schools.get(room.school, NO_FAULT)
         if school.name in OF_CLASSROOMS and school.on(day):
             return school.name
-        own = self.classrooms.get((room.school, room.id), NO_FAULT)
-        return own.name if own.on(day) else ""
+        fault = self.classrooms.get((room.school, room.id), NO_FAULT)
+        return fault.name if fault.on(day) else ""
 
 
 def deal(inventory: Inventory, first: date, last: date, seed: int) -> County:

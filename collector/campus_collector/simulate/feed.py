@@ -18,7 +18,7 @@ TWICE_SHARE = 0.01
 """So many batches are sent again, as after a lost acknowledgement."""
 
 
-class Refused(Exception):
+class BatchRefused(Exception):
     """The collector did not take a batch."""
 
 
@@ -42,14 +42,14 @@ class Sender:
         else:
             source = iter(results)
         while batch := list(islice(source, BATCH)):
-            octets = self._envelope(batch)
-            self._post(octets)
+            body = self._envelope(batch)
+            self._post(body)
             if self._random.random() < TWICE_SHARE or late:
-                self._post(octets)
+                self._post(body)
             yield len(batch)
 
     def close(self) -> None:
-        """Done."""
+        """Close the connection."""
         self._connection.close()
 
     def _envelope(self, batch: list[AnyResult]) -> bytes:
@@ -58,24 +58,24 @@ class Sender:
             agent_id=self._school,
             boot_id=LABEL,
             sent_at=datetime.now(UTC),
-            results=[msgspec.Raw(encode_result(one)) for one in batch],
+            results=[msgspec.Raw(encode_result(result)) for result in batch],
             agent=AgentState(VERSION, LABEL, clock_offset_seconds=0.0),
         )
         return compress(encode_envelope(envelope))
 
-    def _post(self, octets: bytes) -> None:
+    def _post(self, body: bytes) -> None:
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Content-Type": "application/json",
             "Content-Encoding": "gzip",
         }
-        self._connection.request("POST", "/v1/results", octets, headers)
+        self._connection.request("POST", "/v1/results", body, headers)
         answer = self._connection.getresponse()
-        body = answer.read()
+        content = answer.read()
         if answer.status != 200:
-            raise Refused(f"HTTP {answer.status}: {body[:300].decode(errors='replace')}")
-        receipt = msgspec.json.decode(body, type=Receipt)
+            raise BatchRefused(f"HTTP {answer.status}: {content[:300].decode(errors='replace')}")
+        receipt = msgspec.json.decode(content, type=Receipt)
         if receipt.quarantined:
-            raise Refused(f"quarantined: {receipt.quarantined[0].reason}")
+            raise BatchRefused(f"quarantined: {receipt.quarantined[0].reason}")
         self.stored += receipt.stored
         self.duplicate += receipt.duplicate

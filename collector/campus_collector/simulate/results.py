@@ -10,7 +10,7 @@ from itertools import count
 from random import Random
 from zoneinfo import ZoneInfo
 
-from campus_collector.domain.inventory import Classroom, School, Service
+from campus_collector.domain.inventory import Classroom, InventorySchool, InventoryService
 from campus_collector.judge.policy import Policy
 from campus_collector.simulate import LABEL
 from campus_collector.simulate.county import NO_FAULT, County
@@ -63,7 +63,7 @@ class Generator:
     """The results of one school."""
 
     def __init__(
-        self, county: County, school: School, policy: Policy, zone: ZoneInfo, seed: int, density: float
+        self, county: County, school: InventorySchool, policy: Policy, zone: ZoneInfo, seed: int, density: float
     ) -> None:
         """`density` 1: as often as agents measure; less: fewer tests a day."""
         self._county, self._school, self._policy, self._zone = county, school, policy, zone
@@ -71,7 +71,7 @@ class Generator:
         self._density = density
         self._numbers = count(1)
         self._prefix = f"sim-{seed}-{school.id}"
-        self._rooms = [one for one in county.inventory.classrooms or () if one.school == school.id]
+        self._rooms = [room for room in county.inventory.classrooms or () if room.school == school.id]
 
     def day(self, day: date) -> Iterator[AnyResult]:
         """Everything of one day."""
@@ -219,7 +219,7 @@ class Generator:
         )
         return PortResult(**self._stamp(day, at, subject, 0.1), validity=Validity.OK, record=record)  # type: ignore[arg-type]
 
-    def _service(self, service: Service, day: date, fault: str) -> Iterator[ServiceResult]:
+    def _service(self, service: InventoryService, day: date, fault: str) -> Iterator[ServiceResult]:
         minutes = max(1, round(SERVICE_MINUTES / self._density))
         slow = fault == "platform_slow" and service.id == "county"
         for minute in range(0, 24 * 60, minutes):

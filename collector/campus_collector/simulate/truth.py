@@ -37,8 +37,8 @@ class Expected:
 
 
 @dataclass(slots=True)
-class Outcome:
-    """How judged and true compare."""
+class Comparison:
+    """What was judged against what is true."""
 
     subjects: int = 0
     uncertain: int = 0
@@ -61,66 +61,68 @@ def compare(
     policy: Policy,
     verdicts: Iterable[SubjectVerdict],
     shared: Mapping[str, SharedCause],
-) -> Outcome:
+) -> Comparison:
     """One month; `until` is its last day that was simulated."""
     days = [day for day in month.every_day() if day <= until]
-    found = Outcome()
+    comparison = Comparison()
     sizes = Counter(room.school for room in county.inventory.classrooms or () if not room.exempt_reason)
     whole = {
         school
         for school, fault in county.schools.items()
         if fault.name in SHARED and _all(fault, days) and sizes[school] >= LEAST_SUBJECTS
     }
-    for one in verdicts:
-        expected = _expected(county, one, days, policy)
-        found.subjects += 1
+    for judged in verdicts:
+        expected = _expected(county, judged, days, policy)
+        comparison.subjects += 1
         if expected.verdict is None:
-            found.uncertain += 1
+            comparison.uncertain += 1
             continue
-        name = f"{one.target} {one.school}/{one.subject}"
-        if one.verdict is not expected.verdict:
-            found.wrong.append(f"{name}: {one.verdict}, not {expected.verdict}")
+        name = f"{judged.target} {judged.school}/{judged.subject}"
+        if judged.verdict is not expected.verdict:
+            comparison.wrong.append(f"{name}: {judged.verdict}, not {expected.verdict}")
         elif expected.cause is not None and expected.verdict is not Verdict.MET:
-            found.causes += 1
-            told = {one.diagnosis}
-            if one.target == "classroom_bandwidth" and one.school in shared:
-                told.add(shared[one.school].cause.code)
-            if expected.cause not in told:
-                found.wrong_causes.append(f"{name}: {one.diagnosis}, not {expected.cause}")
+            comparison.causes += 1
+            named_causes = {judged.diagnosis}
+            if judged.target == "classroom_bandwidth" and judged.school in shared:
+                named_causes.add(shared[judged.school].cause.code)
+            if expected.cause not in named_causes:
+                comparison.wrong_causes.append(f"{name}: {judged.diagnosis}, not {expected.cause}")
     for school in sorted(whole):
-        found.shared += 1
+        comparison.shared += 1
         named = shared[school].cause.code if school in shared else "nothing"
         if named != county.schools[school].name:
-            found.wrong_shared.append(f"{school}: {named}, not {county.schools[school].name}")
-    return found
+            comparison.wrong_shared.append(f"{school}: {named}, not {county.schools[school].name}")
+    return comparison
 
 
 def _all(fault: Fault, days: list[date]) -> bool:
     return bool(days) and fault.on(days[-1])
 
 
-def _expected(county: County, one: SubjectVerdict, days: list[date], policy: Policy) -> Expected:
-    school = county.schools.get(one.school, NO_FAULT)
+def _expected(county: County, judged: SubjectVerdict, days: list[date], policy: Policy) -> Expected:
+    school = county.schools.get(judged.school, NO_FAULT)
     school_days = [day for day in days if policy.is_school_day(day)]
-    if one.verdict is Verdict.EXEMPT:
-        return Expected(Verdict.EXEMPT if one.exempt_reason else None, None)
-    rule = one.rule
+    if judged.verdict is Verdict.EXEMPT:
+        return Expected(Verdict.EXEMPT if judged.exempt_reason else None, None)
+    rule = judged.rule
     if rule is None or len(school_days) < 2 * rule.min_days:
         return Expected(None, None)  # a month of too few days can go either way
-    if one.target == "classroom_bandwidth":
+    if judged.target == "classroom_bandwidth":
         room = next(
-            room for room in county.inventory.classrooms or () if (room.school, room.id) == (one.school, one.subject)
+            room
+            for room in county.inventory.classrooms or ()
+            if (room.school, room.id) == (judged.school, judged.subject)
         )
         names = Counter(county.of_classroom(room, day) for day in school_days)
     else:
-        names = Counter(_of_school(county, one, school, day) for day in school_days)
+        names = Counter(_of_school(county, judged, school, day) for day in school_days)
     name, share = max(names.items(), key=lambda item: (item[0] != "", item[1]))
     part = names[name] / names.total() if name else 0.0
     if not name:
         return Expected(Verdict.MET, None)
     if name == "noise":
         return Expected(None, None)
-    if len([one for one in names if one]) > 1:
+    if sum(bool(fault) for fault in names) > 1:
         return Expected(None, None)
     return _broken(name, part, share, names.total(), rule.passing_share, rule.min_days)
 
@@ -144,16 +146,16 @@ def _broken(name: str, part: float, days: int, all_days: int, passing_share: flo
     return Expected(None, None)
 
 
-def _of_school(county: County, one: SubjectVerdict, school: Fault, day: date) -> str:
+def _of_school(county: County, judged: SubjectVerdict, school: Fault, day: date) -> str:
     """What breaks a subject of the school as a whole on this day."""
     name = school.name if school.on(day) else ""
     if name == "agent_silent":
         return "no_reports"
-    if one.target == "uplink_bandwidth":
+    if judged.target == "uplink_bandwidth":
         return name if name in ("uplink_flat", "uplink_shaped", "uplink_bottleneck") else ""
-    if one.target == "live_class":
+    if judged.target == "live_class":
         return name if name == "uplink_delay" else ""
-    if one.target == "platform_access":
-        return name if name == "dns" or (name == "platform_slow" and one.subject == "county") else ""
-    room = county.rooms.get(one.school, NO_FAULT)
+    if judged.target == "platform_access":
+        return name if name == "dns" or (name == "platform_slow" and judged.subject == "county") else ""
+    room = county.rooms.get(judged.school, NO_FAULT)
     return room.name if room.on(day) else ""

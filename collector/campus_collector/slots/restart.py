@@ -12,7 +12,7 @@ from campus_wire.records import MAX_SLOT_SECONDS
 
 
 def open_scheduler(capacity_bits_per_second: float, database: Path) -> SlotScheduler:
-    """A book that opens when the slots of an earlier process have ended: at once, where there was none."""
+    """A scheduler whose first slot begins when those of an earlier process have ended: at once, where there was none."""
     left = 0.0
     with contextlib.suppress(OSError, ValueError):
         left = float(_file(database).read_text(encoding="ascii")) - time()
@@ -20,7 +20,7 @@ def open_scheduler(capacity_bits_per_second: float, database: Path) -> SlotSched
 
 
 def remember_end(database: Path, end: float) -> None:
-    """The last slot given ends at this Unix time. A disk that refuses costs only the caution after a restart."""
+    """The last slot given ends at this Unix time. When it cannot be written, only the waiting after a restart is lost."""
     new = _file(database).with_suffix(".new")
     with contextlib.suppress(OSError):
         new.write_text(f"{end:.2f}", encoding="ascii")

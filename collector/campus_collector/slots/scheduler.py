@@ -15,7 +15,7 @@ MAX_WAITING = 2000
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """The server is this school's from start to end."""
+    """A part of the server's rate is this school's from start to end (monotonic seconds)."""
 
     id: str
     school: str
@@ -26,7 +26,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """No room in time; asking again is worth while after so long."""
+    """No slot begins in time; the school may ask again after so long."""
 
     retry_seconds: float
 
@@ -47,7 +47,7 @@ class SlotScheduler:
     ) -> Reservation | Full:
         """A slot of so many seconds that begins within `latest_start_seconds`, or when to ask again.
 
-        A rate above the whole capacity is let in alone: the server bounds it by itself.
+        A rate above the whole capacity gets the whole server: it bounds the rate by itself.
         """
         self._forget_past(now)
         self._held.pop(school, None)
@@ -57,10 +57,10 @@ class SlotScheduler:
         if start - now > latest_start_seconds or len(self._held) >= MAX_WAITING:
             self.refused += 1
             return Full(max(1.0, start - now))
-        made = Reservation(token_hex(8), school, rate, start, start + seconds)
-        self._held[school] = made
+        reservation = Reservation(token_hex(8), school, rate, start, start + seconds)
+        self._held[school] = reservation
         self.granted += 1
-        return made
+        return reservation
 
     def release(self, school: str, slot_id: str, now: float) -> bool:
         """End a school's own slot early. False when it has none of this name."""
@@ -72,27 +72,28 @@ class SlotScheduler:
         return True
 
     def running(self, now: float) -> list[Reservation]:
-        """Whose turn is it now?"""
-        return [one for one in list(self._held.values()) if one.start <= now < one.end]
+        """The slots that have begun and not ended."""
+        return [held for held in list(self._held.values()) if held.start <= now < held.end]
 
     def waiting(self, now: float) -> int:
         """How many slots are still to come?"""
-        return sum(one.start > now for one in self._held.values())
+        return sum(held.start > now for held in self._held.values())
 
     def _earliest(self, seconds: float, rate: float, now: float) -> float:
         """The first moment from which on it fits for the whole time: now, or an end of another slot."""
         begin = max(now, self._opens)
-        moments = sorted({begin, *(one.end for one in self._held.values() if one.end > begin)})
+        moments = sorted({begin, *(held.end for held in self._held.values() if held.end > begin)})
         return next(moment for moment in moments if self._fits(moment, moment + seconds, rate))
 
     def _fits(self, start: float, end: float, rate: float) -> bool:
         """Is the sum of rates within the capacity at every moment? It rises only where a slot starts."""
-        others = [one for one in self._held.values() if one.start < end and one.end > start]
-        moments = [start, *(one.start for one in others if one.start > start)]
+        overlapping = [held for held in self._held.values() if held.start < end and held.end > start]
+        moments = [start, *(held.start for held in overlapping if held.start > start)]
         return all(
-            rate + sum(one.bits_per_second for one in others if one.start <= moment < one.end) <= self._capacity
+            rate + sum(held.bits_per_second for held in overlapping if held.start <= moment < held.end)
+            <= self._capacity
             for moment in moments
         )
 
     def _forget_past(self, now: float) -> None:
-        self._held = {school: one for school, one in self._held.items() if one.end > now}
+        self._held = {school: held for school, held in self._held.items() if held.end > now}

@@ -1,1 +1,1 @@
-"""Keep every result for ever, as it came; `interface` says what a store can do, `sqlite` is the one without set-up."""
+"""Keeps every result for ever, as it came. `store` is what callers use, `tables` the SQL, `database` the commits, `sqlite` the transport."""

@@ -44,7 +44,7 @@ class TooSlow(Exception):
 
 
 class NoRoom(OSError):
-    """There is too little room: `needed` and `free` octets in the folder of `filename`."""
+    """There is too little room: `needed` and `free` bytes in the folder of `filename`."""
 
     def __init__(self, folder: Path, needed: int, free: int) -> None:
         """Of that folder."""
@@ -53,7 +53,7 @@ class NoRoom(OSError):
 
 
 def backup(database: Path, target: Path, step: Step | None = None, seconds: float | None = None) -> int:
-    """Copy a database to a new file, mode 600; its size in octets.
+    """Copy a database to a new file, mode 600; its size in bytes.
 
     Raises StoreUnavailable, StoreUnusable, FileExistsError, NoRoom, OSError; TooSlow when it takes longer than `seconds`.
     """
@@ -91,12 +91,12 @@ def _copy(source: Path, target: Path, step: Step | None, seconds: float | None, 
     make_folder(target.parent)
     _remove_leftovers(target)
     _must_have_room(source, target.parent)
-    until = None if seconds is None else time.monotonic() + seconds
+    deadline = None if seconds is None else time.monotonic() + seconds
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode_of(target.parent) if live else 0o600))
     try:
-        _copy_pages(source, beside, step, until)
-        _must_be_ours(beside, until)
+        _copy_pages(source, beside, step, deadline)
+        _must_be_ours(beside, deadline)
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
         follow_owner(beside)
@@ -112,9 +112,9 @@ def _copy(source: Path, target: Path, step: Step | None, seconds: float | None, 
     return target.stat().st_size
 
 
-def _copy_pages(source: Path, beside: Path, step: Step | None, until: float | None) -> None:
-    def look(_: int, left: int, whole: int) -> None:
-        _must_be_in_time(until)
+def _copy_pages(source: Path, beside: Path, step: Step | None, deadline: float | None) -> None:
+    def on_step(_: int, left: int, whole: int) -> None:
+        _must_be_in_time(deadline)
         free = shutil.disk_usage(source.parent).free
         if left and free < LEAST_FREE_BYTES and source.with_name(source.name + "-wal").exists():
             raise NoRoom(source.parent, LEAST_FREE_BYTES, free)
@@ -129,13 +129,13 @@ def _copy_pages(source: Path, beside: Path, step: Step | None, until: float | No
         write.execute("PRAGMA synchronous = OFF")  # it is brought to the disk at the end
         read.execute("BEGIN")
         read.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on one moment is read
-        read.backup(write, pages=PAGES_A_STEP, progress=look)
+        read.backup(write, pages=PAGES_A_STEP, progress=on_step)
         read.execute("ROLLBACK")
         write.execute("PRAGMA journal_mode = DELETE")
 
 
-def _must_be_in_time(until: float | None) -> None:
-    if until is not None and time.monotonic() >= until:
+def _must_be_in_time(deadline: float | None) -> None:
+    if deadline is not None and time.monotonic() >= deadline:
         raise TooSlow
 
 
@@ -164,18 +164,18 @@ def _escaped(name: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
-def _must_be_ours(copy: Path, until: float | None = None) -> None:
+def _must_be_ours(copy: Path, deadline: float | None = None) -> None:
     """Is it a whole database of ours, of this version or an older one?"""
     try:
         with closing(sqlite3.connect(untouched(copy), uri=True)) as database:
-            if until is not None:
-                database.set_progress_handler(lambda: time.monotonic() >= until, CHECK_INSTRUCTIONS)
+            if deadline is not None:
+                database.set_progress_handler(lambda: time.monotonic() >= deadline, CHECK_INSTRUCTIONS)
             (state,) = database.execute("PRAGMA quick_check(1)").fetchone()
             if state != "ok":
                 raise StoreUnusable(Text(f"{copy}: damaged: {state}", f"{copy}：文件已损坏：{state}"))
             applied = {row[0] for row in database.execute("SELECT name FROM migration")}
     except sqlite3.Error as error:
-        _must_be_in_time(until)
+        _must_be_in_time(deadline)
         raise not_ours(copy, error) from None
     unknown = sorted(applied - {step.name for step in shipped("sqlite")})
     if unknown or not applied:

@@ -6,27 +6,30 @@ made since it looked last; a reader looks before it uses what it keeps.
 
 import os
 import secrets
-import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any, Protocol
 
-from campus_collector.domain.records import Change
-from campus_collector.store.errors import StoreBusy
+from campus_collector.domain.change import Change
+from campus_collector.store.columns import micros
+from campus_collector.store.errors import StoreBusy, StoreUnavailable
+from campus_collector.store.transport import Queryable, Transaction
 
 EVERY = ""
 """In place of a school: all of them."""
 
 
-def last_change(connection: sqlite3.Connection) -> int:
+def last_change(reader: Queryable) -> int:
     """The number of the newest change; 0 before the first."""
-    return int(connection.execute("SELECT coalesce(max(number), 0) FROM change").fetchone()[0])
+    row = reader.first("SELECT max(number) FROM change")
+    return int(row[0] or 0) if row else 0
 
 
-def changes_after(connection: sqlite3.Connection, number: int) -> tuple[int, Change | None]:
+def changes_after(reader: Queryable, number: int) -> tuple[int, Change | None]:
     """The newest number, and what changed after a given one; None: nothing."""
-    rows = connection.execute("SELECT what, school, number FROM change WHERE number > ?", (number,)).fetchall()
+    rows = reader.read("SELECT what, school, number FROM change WHERE number > :number", {"number": number})
     if not rows:
         return number, None
     schools: dict[str, set[str]] = {"results": set(), "subjects": set(), "verdicts": set()}
@@ -46,7 +49,7 @@ def changes_after(connection: sqlite3.Connection, number: int) -> tuple[int, Cha
     return max(row[2] for row in rows), change
 
 
-def record_changes(connection: sqlite3.Connection, changes: Iterable[Change]) -> int:
+def record_changes(transaction: Transaction, changes: Iterable[Change]) -> int:
     """Within a commit: number what it changes; the newest number."""
     changed: set[tuple[str, str]] = set()
     for change in changes:
@@ -58,25 +61,26 @@ def record_changes(connection: sqlite3.Connection, changes: Iterable[Change]) ->
         }
         changed |= {("inventory", EVERY)} if change.inventory else set()
         changed |= {("ledger", EVERY)} if change.ledger else set()
-    number = last_change(connection)
+    number = last_change(transaction)
     if not changed:
         return number
-    connection.executemany(
-        "INSERT INTO change VALUES (?1, ?2, ?3) ON CONFLICT (what, school) DO UPDATE SET number = excluded.number",
-        [(what, school, number + 1) for what, school in sorted(changed)],
+    transaction.execute_many(
+        "INSERT INTO change (what, school, number) VALUES (:what, :school, :number)"
+        " ON CONFLICT (what, school) DO UPDATE SET number = excluded.number",
+        [{"what": what, "school": school, "number": number + 1} for what, school in sorted(changed)],
     )
     return number + 1
 
 
 LEASE_LENGTH = timedelta(seconds=60)
-"""So long after a crash the work is nobody's; whoever goes on renews it well before."""
-ASK_AGAIN_SECONDS = 0.2
+"""So long after a crash others wait; the holder renews it well before."""
+RETRY_SECONDS = 0.2
 
 
 class Writer(Protocol):
     """What a lease needs of the database."""
 
-    def write(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+    def write(self, work: Callable[[Transaction], Any]) -> Any:
         """Do it in one commit."""
 
 
@@ -84,50 +88,62 @@ class Lease:
     """Work that one process at a time may do; of one thread."""
 
     def __init__(self, database: Writer, name: str) -> None:
-        """Not taken yet."""
+        """Not acquired yet."""
         self._database, self._name = database, name
         self._holder = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._renew_at = 0.0
 
-    def take(self, patience_seconds: float) -> None:
+    def acquire(self, timeout_seconds: float) -> None:
         """Wait for it at most so long. Raises StoreBusy."""
-        end = monotonic() + patience_seconds
-        while not self._take():
+        end = monotonic() + timeout_seconds
+        while not self._try_to_acquire():
             if monotonic() >= end:
                 raise StoreBusy(f"another process is at work on this: {self._name}")
-            sleep(ASK_AGAIN_SECONDS)
+            sleep(RETRY_SECONDS)
 
     def renew(self) -> None:
-        """Called between the parts of long work. Raises StoreBusy when it took so long that another has the lease now."""
-        if monotonic() >= self._renew_at and not self._take():
+        """Called between the parts of long work. Raises StoreBusy when it took so long that another process has the lease now."""
+        if monotonic() >= self._renew_at and not self._try_to_acquire():
             raise StoreBusy(f"another process is at work on this: {self._name}")
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let others have it at once."""
         self._database.write(
-            lambda connection: connection.execute(
-                "DELETE FROM lease WHERE name = ? AND holder = ?", (self._name, self._holder)
+            lambda transaction: transaction.execute(
+                "DELETE FROM lease WHERE name = :name AND holder = :holder",
+                {"name": self._name, "holder": self._holder},
             )
         )
 
-    def _take(self) -> bool:
+    def _try_to_acquire(self) -> bool:
         self._renew_at = monotonic() + LEASE_LENGTH.total_seconds() / 3
-        return bool(
-            self._database.write(lambda connection: take_lease(connection, self._name, self._holder, LEASE_LENGTH))
-        )
+        return bool(self._database.write(lambda transaction: acquire_lease(transaction, self._name, self._holder)))
 
 
-def take_lease(connection: sqlite3.Connection, name: str, holder: str, length: timedelta) -> bool:
-    """Within a commit: take a lease that is free, expired or one's own, from now on for so long. Was it?"""
+@contextmanager
+def held_lease(database: Writer, name: str, timeout_seconds: float) -> Iterator[Lease]:
+    """A lease that is released at the end. Raises StoreBusy when another process still has it after so long."""
+    lease = Lease(database, name)
+    lease.acquire(timeout_seconds)
+    try:
+        yield lease
+    finally:
+        # when this fails the lease expires
+        with suppress(StoreUnavailable):
+            lease.release()
+
+
+def acquire_lease(transaction: Transaction, name: str, holder: str, length: timedelta = LEASE_LENGTH) -> bool:
+    """Acquire from now on a lease that is free, expired or the holder's own. Was it?
+
+    One that ends later than any lease can was acquired by a clock that was wrong.
+    """
     now = datetime.now(UTC)
-    row = connection.execute(
-        "INSERT INTO lease VALUES (?1, ?2, ?4) ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until"
-        " WHERE holder = excluded.holder OR until <= ?3 OR until > ?5 RETURNING holder",
-        # one that ends later than any lease can was taken by a clock that was wrong
-        (name, holder, _micros(now), _micros(now + length), _micros(now + 10 * length)),
-    ).fetchone()
+    row = transaction.first(
+        "INSERT INTO lease (name, holder, until) VALUES (:name, :holder, :until)"
+        " ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until"
+        " WHERE lease.holder = excluded.holder OR lease.until <= :now OR lease.until > :latest RETURNING holder",
+        {"name": name, "holder": holder}
+        | {"now": micros(now), "until": micros(now + length), "latest": micros(now + 10 * length)},
+    )
     return row is not None
-
-
-def _micros(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6)

@@ -1,4 +1,4 @@
-"""One SQLite file: WAL, synchronous=FULL, one writer thread that commits many pieces of work at once; readers have connections of their own.
+"""Reads from any thread, and one writer thread that commits many pieces of work at once, on any transport.
 
 Nothing is answered before the commit that holds it.
 """
@@ -6,87 +6,58 @@ Nothing is answered before the commit that holds it.
 import contextlib
 import logging
 import queue
-import random
-import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any, TypeVar
 
-from campus_base.language import Text
-from campus_collector.domain.records import Change
+from campus_collector.domain.change import Change
 from campus_collector.store.coordination import changes_after, last_change, record_changes
-from campus_collector.store.errors import NoDatabase, StoreBusy, StoreUnavailable, StoreUnusable
-from campus_collector.store.files import (
-    holds_something,
-    lacks_its_log,
-    must_be_a_file,
-    not_ours,
-    prepare_file,
-    read_only,
-    was_copied_without_log,
-    why_not_usable,
-)
-from campus_collector.store.migrate import is_of_another_program, migrate, shipped
-from campus_collector.store.missing_log import note_missing_log
+from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable
+from campus_collector.store.tables.totals import add_total
+from campus_collector.store.transport import NO_PARAMS, Params, Row, Transaction, Transport, TransportConnection
 
 log = logging.getLogger(__name__)
 
 MAX_GROUP = 64
 """At most so many pieces of work share a commit: bounds how long the first of them waits."""
-BUSY_TIMEOUT_SECONDS = 5.0
 WRITE_SECONDS = 60.0
 """So long `write` waits for its turn."""
-WAL_KEPT_BYTES = 64_000_000
-"""A write-ahead log that a backup let grow is cut back to this."""
+CHECK_SECONDS = 60.0
+"""`check` writes when nothing was written for so long."""
+CHECK_WRITE_SECONDS = 10.0
 Answer = TypeVar("Answer")
-_Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
-
-
-class Refused(Exception):
-    """Raised by work that finds it must not be done: nothing of it is written, its neighbours in the commit are not touched."""
+Work = Callable[[Transaction], Answer]
+_Job = tuple[Work[Any], "Future[Any]"]
 
 
 class Database:
     """Read from any thread, write by handing in work."""
 
-    def __init__(self, path: Path, *, must_exist: bool = False) -> None:
-        """Open the file and bring it up to date; begin it when it is not there, unless it `must_exist`.
-
-        Raises StoreUnusable, StoreUnavailable, of which NoDatabase.
-        """
-        self.path = path
+    def __init__(self, transport: Transport) -> None:
+        """Open the database and start the writer. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
+        self._transport = transport
         self._local = threading.local()
         self._listeners: list[Callable[[Change], None]] = []
         self._changes: list[Change] = []
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
-        self._readers: list[sqlite3.Connection] = []
+        self._checking = threading.Lock()
+        self._readers: list[TransportConnection] = []
         self._following = threading.Lock()
         """Held while changes are numbered or read, never while listeners are called."""
-        self._connection: sqlite3.Connection | None = None
-        self.last_commit_at = float("-inf")
+        self._last_commit_at = float("-inf")
         """When the writer tried last (monotonic), whatever came of it."""
-        self.trouble = ""
-        """Why its last commit failed; "" when it did not."""
-        try:
-            must_be_a_file(path)
-            if must_exist and not holds_something(path):
-                raise NoDatabase(path)
-            self._seen = self._open()
-        except sqlite3.DatabaseError as error:
-            if not isinstance(error, sqlite3.OperationalError):
-                raise not_ours(path, error) from None
-            raise StoreUnavailable(f"{path}: {why_not_usable(path) or error}") from None
-        except OSError as error:
-            raise StoreUnavailable(f"{path}: {why_not_usable(path) or error.strerror or error}") from None
-        self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
+        self.commit_error = ""
+        """Why the last commit failed; "" when it did not."""
+        self._connection: TransportConnection | None = transport.open()
+        self._seen = last_change(self._connection)
+        """The number of the newest change that the listeners know."""
+        self._writer = threading.Thread(target=self._write_until_closed, name="store-writer", daemon=True)
         self._writer.start()
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
@@ -99,11 +70,11 @@ class Database:
 
     def follow(self) -> None:
         """Pass on what other processes have committed since last time. Raises StoreUnavailable."""
-        with self.reading() as connection:
+        with self._reading() as connection:
             self._follow(connection)
 
-    def submit(self, work: Callable[[sqlite3.Connection], Answer]) -> "Future[Answer]":
-        """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable or Refused."""
+    def submit(self, work: Work[Answer]) -> "Future[Answer]":
+        """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable or Conflict."""
         future: Future[Answer] = Future()
         with self._closing:
             if self._closed:
@@ -112,44 +83,51 @@ class Database:
                 self._jobs.put((work, future))
         return future
 
-    def write(self, work: Callable[[sqlite3.Connection], Answer], seconds: float | None = WRITE_SECONDS) -> Answer:
-        """Do it and wait for the commit. Raises StoreUnavailable, Refused; StoreBusy when it was not begun within `seconds`.
+    def write(self, work: Work[Answer], seconds: float | None = WRITE_SECONDS, *, finish_begun: bool = True) -> Answer:
+        """Do it and wait for the commit. Raises StoreUnavailable, Conflict; StoreBusy when it was not begun within `seconds`.
 
-        What was begun is waited for: when this raises, nothing was written and nothing will be.
+        What was begun is waited for, unless `finish_begun` is False: else nothing was written and nothing will be when this raises.
         """
         future = self.submit(work)
         try:
             return future.result(seconds)
         except FutureTimeout:
-            if not future.cancel():
+            if not future.cancel() and finish_begun:
                 return future.result()
-            raise StoreBusy(f"{self.path}: not written within {seconds:.0f} s") from None
+            raise StoreBusy(f"{self._transport.name}: not written within {seconds:.0f} s") from None
 
-    def all(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        """All rows."""
-        with self.reading() as connection:
-            return connection.execute(sql, values).fetchall()
+    def read(self, sql: str, params: Params = NO_PARAMS) -> list[Row]:
+        """All rows. Raises StoreUnavailable, as all readers do."""
+        with self._reading() as connection:
+            return connection.read(sql, params)
 
-    def one(self, sql: str, values: tuple[Any, ...] = ()) -> Any:
+    def first(self, sql: str, params: Params = NO_PARAMS) -> Row | None:
         """The first row, or None."""
-        with self.reading() as connection:
-            return connection.execute(sql, values).fetchone()
+        with self._reading() as connection:
+            return connection.first(sql, params)
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """This thread's own connection. Raises StoreUnavailable."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        try:
-            if connection is None:
-                connection = self._local.connection = self._read_connection()
-            yield connection
-        except sqlite3.Error as error:
-            self._local.connection = None
-            self._let_go(connection)
-            raise StoreUnavailable(f"{self.path}: {error}") from None
+    def stream(self, sql: str, params: Params = NO_PARAMS) -> Iterator[Row]:
+        """Row by row."""
+        with self._reading() as connection:
+            yield from connection.stream(sql, params)
+
+    def check(self) -> None:
+        """Can it be read, and written at the last try, at most a minute ago? Raises StoreUnavailable.
+
+        Writes only when nothing was written for a minute: a caller that asks often costs no disk. A commit that hangs is not waited for.
+        """
+        self._transport.check()
+        self.first("SELECT count(*) FROM migration")
+        if monotonic() - self._last_commit_at >= CHECK_SECONDS and self._checking.acquire(blocking=False):
+            try:
+                self.write(_count_check, CHECK_WRITE_SECONDS, finish_begun=False)
+            finally:
+                self._checking.release()
+        if self.commit_error:
+            raise StoreUnavailable(self.commit_error)
 
     def close(self) -> None:
-        """What is queued is committed first. The last process to let go takes the file out of WAL mode (`files.was_copied_without_log`)."""
+        """Commit what is queued, then close all connections."""
         with self._closing:
             if self._closed:
                 return
@@ -157,35 +135,33 @@ class Database:
             self._jobs.put(None)
         self._writer.join()
         for reader in self._readers:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(self._transport.error):
                 reader.close()
-        self._leave_wal_mode()
+        self._transport.close()
 
-    def _open(self) -> int:
-        """Bring the file up to date; the number of its newest change."""
-        prepare_file(self.path)
-        incomplete = was_copied_without_log(self.path)
-        # it stays open for the writer: without a connection SQLite would take the log away again
-        connection = self._connection = self._connect()
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[TransportConnection]:
+        """This thread's connection. Raises StoreUnavailable."""
+        connection: TransportConnection | None = getattr(self._local, "connection", None)
         try:
-            try:
-                migrate(connection, shipped("sqlite"))
-            except StoreUnusable as error:
-                raise StoreUnusable(Text(f"{self.path}: {error.text.en}", f"{self.path}：{error.text.zh}")) from None
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # the file itself tells from now on what it is
-            if incomplete:
-                log.warning(
-                    "the database has no -wal: it was copied without it, or another program closed it after a crash."
-                    " Results may be missing; the gateways' receipts will show it",
-                    extra={"file": str(self.path)},
-                )
-                note_missing_log(connection, micros(datetime.now(UTC)))
-            return last_change(connection)
-        except BaseException:
-            self._disconnect()
-            raise
+            if connection is None:
+                connection = self._local.connection = self._transport.connect_reader()
+                # closed with the store; its thread may have ended by then
+                self._readers.append(connection)
+            yield connection
+        except self._transport.error as error:
+            self._local.connection = None
+            self._close_failed_reader(connection)
+            raise StoreUnavailable(f"{self._transport.name}: {error}") from None
 
-    def _write(self) -> None:
+    def _close_failed_reader(self, reader: TransportConnection | None) -> None:
+        """A disk that fails for hours would otherwise use up the files a process may open."""
+        if reader is not None:
+            with contextlib.suppress(self._transport.error, ValueError):
+                reader.close()
+                self._readers.remove(reader)
+
+    def _write_until_closed(self) -> None:
         """The writer's thread: take what waits, commit it once, answer all. Nothing that work or a listener raises ends it."""
         last = False
         while not last:
@@ -201,68 +177,77 @@ class Database:
         self._disconnect()
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
-        answers: list[tuple[Future[Any], Any]] = []
-        changes: list[Change] = []
-        self.last_commit_at = time.monotonic()
+        self._last_commit_at = monotonic()
         try:
-            if not self.path.exists():
-                raise StoreUnavailable(f"{self.path} is gone")
-            connection = self._connection = self._connection or self._connect()
-            connection.execute("BEGIN IMMEDIATE")
-            self._follow(connection)  # nobody else commits from here on
-            for work, future in jobs:
-                self._changes.clear()
-                answers.append((future, self._try(connection, work)))
-                changes += self._changes
-            number = record_changes(connection, changes)
-            with self._following:  # until both are done this process's changes would look like another's
-                connection.execute("COMMIT")
-                self._seen = max(self._seen, number)
+            answers, changes = self._commit_all(jobs)
         except BaseException as error:
             self._disconnect()
-            trouble = error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"{self.path}: {error}")
-            self.trouble = str(trouble)
+            failure = (
+                error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"{self._transport.name}: {error}")
+            )
+            self.commit_error = str(failure)
             for _, future in jobs:
-                future.set_exception(trouble)
+                future.set_exception(failure)
             return
-        self.trouble = ""
-        # before the answers: whoever has an answer must never read what was before it. What this process judged it knows already
-        self._tell([replace(change, judged=frozenset()) for change in changes])
-        for future, answer in answers:
-            if isinstance(answer, _Failed):
+        self.commit_error = ""
+        # Invalidate caches before resolving futures, so that a client reads its own writes. What this process judged it knows already.
+        self._notify([replace(change, judged=frozenset()) for change in changes])
+        for (_, future), answer in zip(jobs, answers, strict=True):
+            if isinstance(answer, _Failure):
                 future.set_exception(answer.error)
             else:
                 future.set_result(answer)
 
-    def _follow(self, connection: sqlite3.Connection) -> None:
-        """Listeners first, then the number: whoever finds nothing new has current caches. Two threads at once may both pass it on."""
+    def _commit_all(self, jobs: Sequence[_Job]) -> tuple[list[Any], list[Change]]:
+        """Each job's answer or _Failure, and what the commit changed. Raises when the whole commit is lost."""
+        answers: list[Any] = []
+        changes: list[Change] = []
+        self._transport.require_present()
+        connection = self._connection = self._connection or self._transport.connect()
+        connection.begin()
+        # nobody else commits from here on
+        self._follow(connection)
+        for work, _ in jobs:
+            self._changes.clear()
+            answers.append(self._try(connection, work))
+            changes += self._changes
+        number = record_changes(connection, changes)
+        # until both are done this process's changes would look like another's
+        with self._following:
+            connection.execute("COMMIT")
+            self._seen = max(self._seen, number)
+        return answers, changes
+
+    def _follow(self, connection: TransportConnection) -> None:
+        """Listeners first, then the number: a thread that finds nothing new has current caches. Two threads at once may both notify."""
         with self._following:
             number, change = changes_after(connection, self._seen)
         if change is not None:
-            self._tell([change])
+            self._notify([change])
         with self._following:
             self._seen = max(self._seen, number)
 
-    def _try(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Any]) -> Any:
-        """Do one piece of work: what it returned, or _Failed, and then nothing of it is written. Raises when the whole commit is lost."""
+    def _try(self, connection: TransportConnection, work: Work[Any]) -> Any:
+        """Do one piece of work: what it returned, or _Failure, and then nothing of it is written. Raises when the whole commit is lost."""
         connection.execute("SAVEPOINT work")
         try:
             answer = work(connection)
         except BaseException as error:
-            if not connection.in_transaction:  # SQLite gave up the whole transaction: a full or failing disk
+            # a full or failing disk: the database gave up the whole transaction
+            if not connection.in_transaction:
                 raise
             connection.execute("ROLLBACK TO work")
             connection.execute("RELEASE work")
             self._changes.clear()
-            if isinstance(error, Refused | StoreUnavailable):
-                return _Failed(error)
-            if not isinstance(error, sqlite3.Error):
+            if isinstance(error, Conflict | StoreUnavailable):
+                return _Failure(error)
+            if not isinstance(error, self._transport.error):
                 log.error("work for the database failed", exc_info=error)
-            return _Failed(StoreUnavailable(f"{self.path}: {type(error).__name__}: {error}"))
+            return _Failure(StoreUnavailable(f"{self._transport.name}: {type(error).__name__}: {error}"))
         connection.execute("RELEASE work")
         return answer
 
-    def _tell(self, changes: Sequence[Change]) -> None:
+    def _notify(self, changes: Sequence[Change]) -> None:
         for change in changes:
             for listener in self._listeners:
                 try:
@@ -270,71 +255,19 @@ class Database:
                 except Exception:
                     log.exception("what follows a change failed")
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            if is_of_another_program(connection):  # before anything of it is changed
-                raise not_ours(self.path, "a database of another program")
-        except BaseException:
-            connection.close()
-            raise
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
-        return connection
-
-    def _read_connection(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            read_only(self.path), uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        self._readers.append(connection)  # closed with the store; its thread may have ended by then
-        return connection
-
-    def _let_go(self, reader: sqlite3.Connection | None) -> None:
-        """A reader that failed: its files are closed, or a disk that fails for hours would use them up."""
-        if reader is not None:
-            with contextlib.suppress(sqlite3.Error, ValueError):
-                reader.close()
-                self._readers.remove(reader)
-
     def _disconnect(self) -> None:
         if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(self._transport.error):
                 self._connection.close()
             self._connection = None
 
-    def _leave_wal_mode(self) -> None:
-        """If nobody else has the file open: the switch is refused to all but the last. Two that end at once may refuse each other."""
-        for _ in range(5):
-            with contextlib.suppress(sqlite3.Error, OSError):
-                if self.path.exists():
-                    with contextlib.closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as connection:
-                        connection.execute("PRAGMA journal_mode = DELETE")
-            if not lacks_its_log(self.path):
-                return
-            time.sleep(random.uniform(0, 0.05))
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Work that could not be done."""
+
+    error: BaseException
 
 
-class _Failed:
-    """What became of work that could not be done."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-def octets_of(value: bytes | str) -> bytes:
-    """What a column holds; somebody else's hand may have left text where octets were."""
-    return value if isinstance(value, bytes) else str(value).encode()
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since 1970, exactly."""
-    delta = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def moment_of(micros_: int | None) -> datetime | None:
-    """The moment of so many microseconds since 1970, UTC."""
-    return None if micros_ is None else datetime.fromtimestamp(micros_ / 1e6, UTC)
+def _count_check(transaction: Transaction) -> None:
+    add_total(transaction, "check", "", 1)

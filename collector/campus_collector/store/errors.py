@@ -1,4 +1,4 @@
-"""Why the database cannot be used."""
+"""Why the database cannot be used, or work on it is not done."""
 
 from pathlib import Path
 
@@ -43,3 +43,7 @@ class StoreBusy(StoreUnavailable):
 
 class StoreUnusable(StoreError):
     """The database cannot be used by this program: newer, damaged, changed migrations. A person must look."""
+
+
+class Conflict(Exception):
+    """Raised by work that must not be done: nothing of it is written, its neighbours in the commit are not touched."""

@@ -15,7 +15,7 @@ from campus_collector.store.errors import StoreUnavailable, StoreUnusable
 LOOKS, LOOK_AGAIN_SECONDS = 4, 0.1
 SIDE_FILES = ("-wal", "-shm")
 _WAL_VERSIONS = b"\x02\x02"
-"""Octets 18 and 19 of a database in WAL mode (https://www.sqlite.org/fileformat.html, 1.3)."""
+"""Bytes 18 and 19 of a database in WAL mode (https://www.sqlite.org/fileformat.html, 1.3)."""
 
 
 def not_ours(path: Path, reason: object) -> StoreUnusable:
@@ -92,7 +92,7 @@ def untouched(path: Path) -> str:
 
 
 def _is_older(path: Path) -> bool:
-    """Without any table it is not: its program has not ended. What is no database is not told here."""
+    """Without any table it is not: its program has not ended. A file that is no database counts as older."""
     try:
         with closing(sqlite3.connect(untouched(path), uri=True)) as connection:
             names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

@@ -1,11 +1,10 @@
 """Is there such a school, such a town? For commands and requests that name it."""
 
-from datetime import UTC, datetime
-
 from campus_base.language import Text
 from campus_base.text import printable_line
-from campus_collector.domain.records import School
-from campus_collector.store.interface import Store
+from campus_collector.domain.days import EPOCH
+from campus_collector.domain.schools import School
+from campus_collector.store.store import Store
 
 MOST_SHOWN_LETTERS = 64
 
@@ -14,11 +13,11 @@ def look_up(store: Store, school: str | None, town: str | None) -> tuple[School 
     """The school asked for, and what of both is not known, in words. Removed schools and their towns are known."""
     if not school and not town:
         return None, None
-    schools = store.schools(datetime.fromtimestamp(0, UTC))
-    if town and all(each.town != town for each in schools):
+    schools = store.schools(EPOCH)
+    if town and all(known.town != town for known in schools):
         return None, _unknown(Text("No such town", "没有此镇街"), town)
-    found = next((each for each in schools if each.id == school), None)
-    return found, no_such_school(school) if school and found is None else None
+    named = next((known for known in schools if known.id == school), None)
+    return named, no_such_school(school) if school and named is None else None
 
 
 def no_such_school(school: str) -> Text:

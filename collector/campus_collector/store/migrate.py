@@ -4,7 +4,6 @@ A file that was changed after it was applied, or a database that knows more than
 right by guessing.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from importlib.resources import files
 
 from campus_base.language import Text
 from campus_collector.store.errors import StoreUnusable
+from campus_collector.store.transport import TransportConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,10 @@ def shipped(dialect: str) -> list[Migration]:
     return sorted(steps, key=lambda step: step.name)
 
 
-def is_of_another_program(database: sqlite3.Connection) -> bool:
-    """Has it tables, and none of ours?"""
-    names = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return bool(names) and "migration" not in names
-
-
-def migrate(database: sqlite3.Connection, steps: Iterable[Migration]) -> list[str]:
+def migrate(connection: TransportConnection, steps: Iterable[Migration]) -> list[str]:
     """Apply what is missing; the names applied. Raises StoreUnusable."""
-    database.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, checksum TEXT, applied_at TEXT)")
-    done = dict(database.execute("SELECT name, checksum FROM migration").fetchall())
+    connection.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, checksum TEXT, applied_at TEXT)")
+    done: dict[str, str] = dict(connection.read("SELECT name, checksum FROM migration"))
     steps = list(steps)
     unknown = sorted(set(done) - {step.name for step in steps})
     if unknown:
@@ -69,17 +63,14 @@ def migrate(database: sqlite3.Connection, steps: Iterable[Migration]) -> list[st
                     )
                 )
             continue
-        stamp = datetime.now(UTC).isoformat(timespec="seconds")
-        record = f"INSERT INTO migration VALUES ('{step.name}', '{step.checksum}', '{stamp}')"  # noqa: S608
+        applied_at = datetime.now(UTC).isoformat(timespec="seconds")
+        record = f"INSERT INTO migration VALUES ('{step.name}', '{step.checksum}', '{applied_at}');"  # noqa: S608
         try:
-            database.executescript(f"BEGIN IMMEDIATE;\n{step.sql}\n{record};\nCOMMIT;")
-        except sqlite3.Error as error:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            row = database.execute("SELECT checksum FROM migration WHERE name = ?", (step.name,)).fetchone()
-            if (
-                row is not None and row[0] == step.checksum
-            ):  # another program of ours did it while we waited for the lock
+            connection.execute_script(f"{step.sql}\n{record}")
+        except connection.error as error:
+            row = connection.first("SELECT checksum FROM migration WHERE name = :name", {"name": step.name})
+            # another process applied it while this one waited for the lock
+            if row is not None and row[0] == step.checksum:
                 continue
             raise StoreUnusable(
                 Text(f"migration {step.name} failed: {error}", f"格式升级 {step.name} 失败：{error}")

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,8 +13,12 @@ from campus_wire.records import AnyResult
 log = logging.getLogger(__name__)
 
 
+@lru_cache(maxsize=4096)
 def decode_stored(raw: bytes) -> AnyResult | None:
-    """A stored result. Times without a zone are taken as UTC; None, with a line in the log, for what today's contract cannot read at all."""
+    """A stored result. Times without a zone are taken as UTC; None, with a line in the log, for what today's contract cannot read at all.
+
+    The newest are remembered: judge, /metrics and pages read them shortly after one another.
+    """
     try:
         return decode_result(raw)
     except WireError:

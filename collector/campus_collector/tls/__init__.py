@@ -1,1 +1,1 @@
-"""A private authority for bureaus without one: `authority` makes it and the collector's certificate, `routes` gives its public part to gateways."""
+"""A private certificate authority for counties without one (`authority`), and the collector's certificate as it is served (`served`)."""

@@ -25,15 +25,15 @@ BACKDATED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """Where everything is, and how the authority is recognised."""
+class IssuedCertificate:
+    """The folder of a new certificate, the SHA-256 fingerprint of its authority (hex), and when the certificate ends."""
 
     folder: Path
     fingerprint: str
     expires: datetime
 
 
-def make_authority(folder: Path, names: Sequence[str], now: datetime) -> Made:
+def make_authority(folder: Path, names: Sequence[str], now: datetime) -> IssuedCertificate:
     """A new authority and certificate in a folder that has none. Raises FileExistsError, OSError, ValueError (a bad name)."""
     make_folder(folder)
     for name in (CA_FILE, CA_KEY_FILE, CERT_FILE, KEY_FILE):
@@ -60,7 +60,7 @@ def make_authority(folder: Path, names: Sequence[str], now: datetime) -> Made:
     return _issue(folder, authority, key, alternatives, now)
 
 
-def renew(folder: Path, names: Sequence[str], now: datetime) -> Made:
+def renew(folder: Path, names: Sequence[str], now: datetime) -> IssuedCertificate:
     """A new certificate under the authority that is there, for the same names unless others are given. Raises OSError, ValueError."""
     authority = x509.load_pem_x509_certificate((folder / CA_FILE).read_bytes())
     key = serialization.load_pem_private_key((folder / CA_KEY_FILE).read_bytes(), None)
@@ -96,7 +96,7 @@ def _issue(
     authority_key: ec.EllipticCurvePrivateKey,
     alternatives: Sequence[x509.GeneralName],
     now: datetime,
-) -> Made:
+) -> IssuedCertificate:
     key = ec.generate_private_key(ec.SECP256R1())
     expires = min(now + timedelta(days=CERT_DAYS), authority.not_valid_after_utc)
     certificate = (
@@ -118,7 +118,7 @@ def _issue(
     chain = certificate.public_bytes(serialization.Encoding.PEM) + authority.public_bytes(serialization.Encoding.PEM)
     _write(folder / KEY_FILE, _private(key), 0o640)
     _write(folder / CERT_FILE, chain, 0o644)
-    return Made(folder, authority.fingerprint(hashes.SHA256()).hex(), expires)
+    return IssuedCertificate(folder, authority.fingerprint(hashes.SHA256()).hex(), expires)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
@@ -135,7 +135,7 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _write(path: Path, octets: bytes, mode: int) -> None:
-    """Its folder's owner may read it; what root writes with mode 600, the authority's key, stays root's."""
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """The file belongs to its folder's owner; what root writes with mode 600, the authority's key, stays root's."""
     keeps_root = os.geteuid() == 0 and mode == 0o600
-    write_whole(path, octets, mode, (0, path.parent.stat().st_gid) if keeps_root else None)
+    write_whole(path, content, mode, (0, path.parent.stat().st_gid) if keeps_root else None)

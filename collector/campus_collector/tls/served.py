@@ -12,7 +12,7 @@ from cryptography import x509
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 10.0
-"""So often the files are looked at, at most."""
+"""The files are looked at no more often."""
 WARN_BEFORE = timedelta(days=30)
 _Stamp = tuple[tuple[int, int, int], ...]
 
@@ -31,15 +31,15 @@ class ServedCertificate:
 
     def context(self) -> ssl.SSLContext:
         """The context for a new connection. A pair that cannot be read keeps the one before it, with one line in the log."""
-        self._look()
+        self._reload_if_changed()
         return self._context
 
     def expires_at(self) -> datetime:
         """When the served certificate ends, or its private authority if that is earlier."""
-        self._look()
+        self._reload_if_changed()
         return self._expires_at
 
-    def _look(self) -> None:
+    def _reload_if_changed(self) -> None:
         with self._lock:
             if monotonic() - self._checked_at < CHECK_SECONDS:
                 return
@@ -71,7 +71,7 @@ class ServedCertificate:
             states = [path.stat() for path in (self._cert, self._key)]
         except OSError:
             return ()
-        return tuple((one.st_mtime_ns, one.st_ino, one.st_size) for one in states)
+        return tuple((state.st_mtime_ns, state.st_ino, state.st_size) for state in states)
 
 
 def certificate_end(cert: Path, ca: Path | None = None) -> datetime:

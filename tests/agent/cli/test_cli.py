@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -221,6 +223,18 @@ def test_two_load_tests_never_run_at_once(tmp_path: Path) -> None:
     held.close()
     said, _ = waiting.communicate(timeout=60)
     assert json.loads(said)["failure"]["kind"] == "connection_refused"
+
+
+def test_on_a_blackout_day_nobody_tests(tmp_path: Path) -> None:
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    with open(file := config(tmp_path), "a", encoding="utf-8") as more:
+        more.write(f'[timetable]\nblackout = ["{today}/{today + timedelta(days=1)}"]\n')
+    done = run("measure", "classroom", "c101", "--json", "--config", file)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert (answer["validity"], answer["failure"]) == ("not_measured", None)
+    assert "blackout" in answer["detail"]
+    assert "禁测日" in run("measure", "classroom", "c101", "--config", file, language="zh").stdout
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from campus_agent.cli.main import main
-from campus_agent.config.model import load_config
-from campus_agent.gate.segment import alone
-from campus_agent.ship.connection import Connection
+from campus_agent.config.read import load_config
+from campus_agent.gate.segment_lock import segment_lock
+from campus_agent.ship.connection import CollectorConnection
 from campus_collector.cli.main import main as bureau
 from campus_collector.domain.enrolment_codes import code_hash, new_code, plain
 from campus_collector.tls.authority import make_authority
@@ -33,7 +33,7 @@ def world(tmp_path: Path):
 
 def code_of(world: World) -> str:
     code, now = new_code(), datetime.now(UTC)
-    world.service.store.issue_code(code_hash(plain(code) or ""), "s009", "t09", now, now + timedelta(hours=1))
+    world.service.store.tokens.issue_code(code_hash(plain(code) or ""), "s009", "t09", now, now + timedelta(hours=1))
     return code
 
 
@@ -133,7 +133,7 @@ def test_a_private_authority_is_pinned_by_its_fingerprint(tmp_path: Path, capsys
         config = load_config(folder / "agent.toml")
         assert config.collector is not None
         assert config.collector.ca_file == folder / "ca.pem"
-        connection = Connection(config.collector)
+        connection = CollectorConnection(config.collector)
         answer = connection.post(
             "/v1/results", compress(envelope(throughput(school="s009"), agent_id="s009", announcement=None))
         )
@@ -147,8 +147,8 @@ def test_a_person_at_the_terminal_leaves_the_segment_s_lock_to_the_service(tmp_p
     os.chown(tmp_path, user.pw_uid, user.pw_gid)
 
     async def measure() -> None:
-        async with alone(tmp_path, 1.0) as ours:
-            assert ours
+        async with segment_lock(tmp_path, 1.0) as held:
+            assert held
 
     asyncio.run(measure())
     assert (tmp_path / "segment.lock").stat().st_uid == user.pw_uid

@@ -9,7 +9,7 @@ import pytest
 from campus_agent.clock import kernel_clock
 from campus_agent.clock.clock import Clock, system_clock
 from campus_agent.clock.kernel_clock import KernelClock, is_set_by
-from campus_agent.spool.known_time import TimeFloor, is_unknown
+from campus_agent.spool.time_floor import TimeFloor, is_unknown
 
 
 @pytest.mark.parametrize(

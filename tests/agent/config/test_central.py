@@ -10,12 +10,14 @@ import msgspec
 import pytest
 
 from campus_agent.config import central
-from campus_agent.config.model import CENTRAL_FILE, AgentConfig, Expectation, load_config
+from campus_agent.config.central import CENTRAL_FILE
+from campus_agent.config.model import AgentConfig, Expectation
+from campus_agent.config.read import load_config
 from campus_agent.daemon import run
 from campus_agent.ship import configuration
 from campus_agent.ship.connection import ShipFailed
-from campus_collector.domain.inventory import Classroom, Device, Inventory, School, Service, Timetable
-from tests.collector.inventory.test_in_force import EDU, apply, inventory
+from campus_collector.domain.inventory import Classroom, Device, Inventory, InventorySchool, InventoryService, Timetable
+from tests.collector.inventory.test_importer import EDU, apply, inventory
 from tests.collector.world import World, collector
 
 ROOMS = (
@@ -53,12 +55,12 @@ def taken(file: Path) -> AgentConfig:
     config = load_config(file)
     body = configuration.fetch(config, file)
     assert body is not None
-    central.keep(body, config.state_dir)
+    central.store(body, config.state_dir)
     return load_config(file)
 
 
 def test_the_inventorys_rooms_are_measured_and_its_word_wins(world: World, file: Path) -> None:
-    apply(world, inventory(*ROOMS, services=(EDU, Service("other", "他镇平台", "https://x.example/", "t02"))))
+    apply(world, inventory(*ROOMS, services=(EDU, InventoryService("other", "他镇平台", "https://x.example/", "t02"))))
     config = taken(file)
     assert [(room.id, room.name, room.host, room.port) for room in config.classrooms] == [
         ("c101", "一年级1班", "10.0.1.2", 5201),
@@ -190,7 +192,7 @@ def test_a_refusal_is_shown_to_the_bureau(world: World) -> None:
 
 
 def test_schools_without_a_town_seat_have_their_own(world: World, file: Path) -> None:
-    village = School("t01", "柳河镇", "s001", "柳河镇东庄小学", False)
+    village = InventorySchool("t01", "柳河镇", "s001", "柳河镇东庄小学", False)
     apply(world, inventory(*ROOMS, school=village))
     assert load_config(file).school == "s001"
     assert [room.id for room in taken(file).classrooms] == ["c101", "c102"]
@@ -202,7 +204,7 @@ def test_equipment_is_corrected_where_the_file_has_it(world: World, file: Path) 
         Device("s001", "r1", "rec-1", "录播主机", "web-http", "10.0.1.50"),
         Device("s001", "r1", "cam-1", "摄像机", "camera-onvif", "10.0.1.51"),
     )
-    apply(world, Inventory((School("t01", "柳河镇", "s001", "中心小学", True),), ROOMS, devices, ()))
+    apply(world, Inventory((InventorySchool("t01", "柳河镇", "s001", "中心小学", True),), ROOMS, devices, ()))
     (one,) = taken(file).devices
     assert (one.id, one.room, one.host) == ("rec-1", "r1", "10.0.1.50")
 
@@ -213,7 +215,7 @@ def test_what_is_kept_as_root_goes_nowhere_else(tmp_path: Path) -> None:
     victim.write_text("precious")
     for name in (f".{CENTRAL_FILE}.part", CENTRAL_FILE):
         (tmp_path / name).symlink_to(victim)
-    central.keep(b"{}", tmp_path)
+    central.store(b"{}", tmp_path)
     assert victim.read_text() == "precious"
     assert not (tmp_path / CENTRAL_FILE).is_symlink()
-    assert central.kept(tmp_path) == b"{}"
+    assert central.stored_body(tmp_path) == b"{}"

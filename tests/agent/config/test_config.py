@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config.model import Expectation, load_config
-from campus_base.settings import ConfigurationError, Secret, SecretError, read_secret
+from campus_agent.config.model import Expectation
+from campus_agent.config.read import load_config
+from campus_base.settings import ConfigurationError, Secret, UnusableFile, read_secret
 
 ROOT = Path(__file__).parents[3]
 GOOD = """
@@ -172,7 +173,7 @@ def special(folder: Path, name: str) -> Path:
 def test_a_device_or_a_pipe_is_no_configuration(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match="file: is no file, but a folder, a device or a pipe"):
         load_config(special(tmp_path, name), {})
-    with pytest.raises(SecretError, match="is no file"):
+    with pytest.raises(UnusableFile, match="is no file"):
         read_secret(tmp_path / name)
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from campus_agent.cli.main import main
-from campus_agent.config.model import Collector, load_config
+from campus_agent.config.model import Collector
+from campus_agent.config.read import load_config
 from campus_agent.doctor import collector as doctor_collector
 from campus_agent.doctor import gateway
-from campus_agent.doctor.findings import Finding
+from campus_agent.doctor.findings import CheckResult
 from campus_agent.spool.spool import open_spool
 from campus_collector.tls.authority import make_authority
 from campus_wire.version import VERSION
@@ -105,14 +106,14 @@ def test_the_certificate_s_end_is_told(tmp_path: Path) -> None:
         until(lambda: "listens" in (tmp_path / "log").read_text(), 60, "the collector listens")
         own = Collector(f"https://127.0.0.1:{port}", tmp_path / "token", tmp_path / "tls" / "ca.pem")
         (found,) = doctor_collector._certificate(own)
-        assert isinstance(found, Finding)
+        assert isinstance(found, CheckResult)
         assert found.ok is None
         assert "tls renew" in (found.remedy.en if found.remedy else "")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
 def test_a_file_the_service_could_not_write_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "OWN_USER", "nobody")
+    monkeypatch.setattr(gateway, "SERVICE_USER", "nobody")
     state = tmp_path / "state"
     state.mkdir()
     (state / "token").write_text("x")

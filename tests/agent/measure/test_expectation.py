@@ -5,7 +5,7 @@ import time
 import pytest
 
 from campus_agent.config.model import Expectation
-from campus_agent.measure.expectation import Answer, failure_of_answer, same_site
+from campus_agent.measure.expectation import ServiceAnswer, failure_of_answer, same_site
 from campus_wire.failures import FailureKind
 
 HTTP, HTTPS = "http://www.platform.edu.cn/a/", "https://www.platform.edu.cn/a/"
@@ -46,7 +46,7 @@ REPLACE = '<script type="text/javascript">location.replace("http://login.school.
     ],
 )
 def test_nothing_is_expected(url: str, status: int, location: str | None, text: str, kind: str | None) -> None:
-    failure = failure_of_answer(Answer(url, status, url.startswith("https"), location, text), Expectation())
+    failure = failure_of_answer(ServiceAnswer(url, status, url.startswith("https"), location, text), Expectation())
     assert (failure and failure.kind) == kind
     if status != 200 and failure is not None:
         assert f"status {status}" in failure.detail
@@ -71,12 +71,12 @@ def test_nothing_is_expected(url: str, status: int, location: str | None, text: 
 def test_what_the_inventory_expects(
     expected: Expectation, status: int, location: str | None, text: str, kind: str | None
 ) -> None:
-    failure = failure_of_answer(Answer(HTTP, status, False, location, text), expected)
+    failure = failure_of_answer(ServiceAnswer(HTTP, status, False, location, text), expected)
     assert (failure and failure.kind) == kind
 
 
 def test_a_named_host_holds_by_tls_too() -> None:
-    answer = Answer(HTTPS, 302, True, "https://elsewhere.example/")
+    answer = ServiceAnswer(HTTPS, 302, True, "https://elsewhere.example/")
     assert failure_of_answer(answer, Expectation(host="cas.other.cn")) is not None
 
 
@@ -125,15 +125,15 @@ def test_one_site(one: str, other: str, same: bool) -> None:
     ],
 )
 def test_a_page_that_only_leads_elsewhere_is_found_however_it_is_written(text: str) -> None:
-    failure = failure_of_answer(Answer("http://www.zxx.cn/", 200, False, None, text), Expectation())
+    failure = failure_of_answer(ServiceAnswer("http://www.zxx.cn/", 200, False, None, text), Expectation())
     assert failure is not None
     assert failure.kind is FailureKind.INTERCEPTED
 
 
 def test_the_header_refresh_leads_elsewhere_too() -> None:
-    answer = Answer("http://www.zxx.cn/", 200, False, None, "please wait", refresh="0; url=http://10.1.1.1/p")
+    answer = ServiceAnswer("http://www.zxx.cn/", 200, False, None, "please wait", refresh="0; url=http://10.1.1.1/p")
     assert failure_of_answer(answer, Expectation()) is not None
-    stays = Answer("http://www.zxx.cn/", 200, False, None, "please wait", refresh="30")
+    stays = ServiceAnswer("http://www.zxx.cn/", 200, False, None, "please wait", refresh="30")
     assert failure_of_answer(stays, Expectation()) is None
 
 
@@ -159,7 +159,7 @@ APPLICATION = "<div id=app></div><script src=/app.js></script>"
 )
 def test_an_application_that_could_lead_elsewhere_is_the_platform(text: str) -> None:
     for page in (text + APPLICATION, APPLICATION + text):
-        assert failure_of_answer(Answer("http://www.zxx.cn/", 200, False, None, page), Expectation()) is None
+        assert failure_of_answer(ServiceAnswer("http://www.zxx.cn/", 200, False, None, page), Expectation()) is None
 
 
 @pytest.mark.parametrize(
@@ -167,13 +167,15 @@ def test_an_application_that_could_lead_elsewhere_is_the_platform(text: str) -> 
 )
 def test_no_page_takes_long(text: str) -> None:
     before = time.process_time()
-    failure_of_answer(Answer("http://www.zxx.cn/", 200, False, None, text * (65_536 // len(text))), Expectation())
-    failure_of_answer(Answer("http://www.zxx.cn/", 200, False, None, text * (8_192 // len(text))), Expectation())
+    failure_of_answer(
+        ServiceAnswer("http://www.zxx.cn/", 200, False, None, text * (65_536 // len(text))), Expectation()
+    )
+    failure_of_answer(ServiceAnswer("http://www.zxx.cn/", 200, False, None, text * (8_192 // len(text))), Expectation())
     assert time.process_time() - before < 2
 
 
 @pytest.mark.parametrize("location", [None, "http://[::1", "http://127.0.0.1:7106x/", "weixin://x"])
 def test_a_redirect_to_no_web_address_is_no_answer(location: str | None) -> None:
-    failure = failure_of_answer(Answer("http://www.zxx.cn/", 302, True, location), Expectation())
+    failure = failure_of_answer(ServiceAnswer("http://www.zxx.cn/", 302, True, location), Expectation())
     assert failure is not None
     assert failure.kind is FailureKind.PROTOCOL_ERROR

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campus_agent.measure.link import rtt
-from campus_agent.measure.link.icmp import Echoes, Pinger, internet_checksum
+from campus_agent.measure.link.icmp import Pinger, internet_checksum
+from campus_agent.measure.link.rtt import Echoes
 from campus_agent.measure.probes import latency
 from campus_wire.failures import FailureKind
 
@@ -65,7 +66,7 @@ def test_the_checksum_is_rfc_1071() -> None:
 
 
 def test_a_host_that_answers_nothing_is_a_failure_not_a_loss_of_one() -> None:
-    finding = latency.interpret(latency.Raw("classroom", Echoes(sent=5)))
+    finding = latency.interpret("classroom", Echoes(sent=5))
     assert finding.failure is not None
     assert finding.failure.kind is FailureKind.TIMEOUT
     assert finding.record is None

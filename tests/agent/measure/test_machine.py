@@ -7,7 +7,8 @@ import psutil
 import pytest
 
 from campus_agent.measure.link.ethtool import RUNNING, nic_settings
-from campus_agent.measure.link.netlink import counters_of, ipv4_addresses
+from campus_agent.measure.link.interface_counters import read_counters
+from campus_agent.measure.link.rtnetlink import ipv4_addresses
 from campus_agent.measure.machine import CpuTime, cpu_ratio, cpu_time, memory_bytes, resident_bytes, temperature_celsius
 
 
@@ -46,7 +47,7 @@ def test_every_interface_of_this_machine() -> None:
     stats, addresses = psutil.net_if_stats(), psutil.net_if_addrs()
     before = psutil.net_io_counters(pernic=True, nowrap=False)
     for _, name in socket.if_nameindex():
-        settings, counters = nic_settings(name), counters_of(name)
+        settings, counters = nic_settings(name), read_counters(name)
         assert settings is not None
         assert counters is not None
         assert settings.mtu_bytes == stats[name].mtu
@@ -54,7 +55,7 @@ def test_every_interface_of_this_machine() -> None:
         assert (settings.speed_bits_per_second or 0.0) == stats[name].speed * 1e6
         duplex = {True: psutil.NIC_DUPLEX_FULL, False: psutil.NIC_DUPLEX_HALF, None: psutil.NIC_DUPLEX_UNKNOWN}
         assert duplex[settings.full_duplex] == stats[name].duplex
-        assert counters.received_octets >= before[name].bytes_recv
+        assert counters.received_bytes >= before[name].bytes_recv
         assert counters.sent_packets >= before[name].packets_sent
         known = {item.address for item in addresses.get(name, []) if item.family == socket.AF_INET}
         assert known <= {address.partition("/")[0] for address in ipv4_addresses(name)}
@@ -63,4 +64,4 @@ def test_every_interface_of_this_machine() -> None:
 @pytest.mark.parametrize("name", ["nowhere0", "", "a-name-of-more-than-fifteen-letters", "\udcff", "\x00"])
 def test_no_such_interface(name: str) -> None:
     assert nic_settings(name) is None
-    assert counters_of(name) is None
+    assert read_counters(name) is None

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 
-from campus_agent.measure.presence import Place, look
+from campus_agent.measure.presence import PresenceTarget, check_presence
 from campus_wire.failures import FailureKind
 
 
@@ -13,13 +13,18 @@ def test_open_and_refused_count_as_on() -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             refused = taken.getsockname()[1]
-            places = [
-                Place("open", "127.0.0.1", open_port, False),
-                Place("refused", "127.0.0.1", refused, False),
-                Place("echo", "127.0.0.1", refused, True),
-                Place("no-name", "nowhere.invalid", 1, False),
+            targets = [
+                PresenceTarget("open", "127.0.0.1", open_port, False),
+                PresenceTarget("refused", "127.0.0.1", refused, False),
+                PresenceTarget("echo", "127.0.0.1", refused, True),
+                PresenceTarget("no-name", "nowhere.invalid", 1, False),
             ]
-            assert asyncio.run(look(places)) == {"open": None, "refused": None, "echo": None, "no-name": None}
+            assert asyncio.run(check_presence(targets)) == {
+                "open": None,
+                "refused": None,
+                "echo": None,
+                "no-name": None,
+            }
 
 
 def test_machines_that_do_not_answer() -> None:
@@ -32,8 +37,8 @@ def test_machines_that_do_not_answer() -> None:
         for one in waiting:
             one.setblocking(False)
             one.connect_ex(address)
-        places = [Place(f"c{n}", "127.0.0.1", address[1], False) for n in range(40)]
-        found = asyncio.run(look(places))
+        targets = [PresenceTarget(f"c{n}", "127.0.0.1", address[1], False) for n in range(40)]
+        found = asyncio.run(check_presence(targets))
         for one in waiting:
             one.close()
     assert {failure.kind for failure in found.values() if failure} == {FailureKind.TIMEOUT}

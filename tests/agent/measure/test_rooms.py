@@ -1,14 +1,12 @@
 """A room is up when every required device of it is; what our own side broke says nothing of the equipment."""
 
 import asyncio
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from campus_agent.config.model import Device
-from campus_agent.measure import rooms
 from campus_agent.measure.equipment.task import DeviceSeen
+from campus_agent.measure.probes import devices as probe
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 
 GONE = Failure(Operation.READ, FailureKind.TIMEOUT)
@@ -17,15 +15,6 @@ NO_SECRET = Failure(Operation.PREPARE, FailureKind.PERMISSION_DENIED)
 
 def device(name: str, room: str = "r1", required: bool = True) -> Device:
     return Device(name, name, room, "web-http", "127.0.0.1", required, {}, {})
-
-
-def stamp(n: int) -> dict[str, Any]:
-    return {
-        "id": f"result-{n}",
-        "started_at": datetime(2026, 11, 24, tzinfo=UTC),
-        "boot_id": "b",
-        "monotonic_seconds": 1.0,
-    }
 
 
 @pytest.mark.parametrize(
@@ -40,9 +29,9 @@ def stamp(n: int) -> dict[str, Any]:
 )
 def test_a_room(seen: dict[str, Failure | None], up: bool | None, down: list[str], validity: Validity) -> None:
     devices = [device("a"), device("b"), device("c", required=False), device("z", room="r2")]
-    said = [DeviceSeen(name, up=why is None, failure=why) for name, why in seen.items()] + [DeviceSeen("z", up=True)]
-    results = [rooms.device_result(d, s, "s001", stamp(n)) for n, (d, s) in enumerate(zip(devices, said, strict=True))]
-    first, second = rooms.room_results(devices, results, "s001", [stamp(10), stamp(11)])
+    answers = [DeviceSeen(name, up=why is None, failure=why) for name, why in seen.items()] + [DeviceSeen("z", up=True)]
+    findings = [probe.device_finding(*pair) for pair in zip(devices, answers, strict=True)]
+    first, second = probe.room_findings(devices, findings)
     assert (first.subject, first.validity) == ("r1", validity)
     assert (first.record.up if first.record else None) is up
     assert (first.record.down if first.record else []) == down
@@ -51,16 +40,16 @@ def test_a_room(seen: dict[str, Failure | None], up: bool | None, down: list[str
 
 
 def test_a_round_through_the_worker() -> None:
-    (seen,) = asyncio.run(rooms.poll([device("a")], None))
+    (seen,) = asyncio.run(probe.poll([device("a")], None))
     assert not seen.up
     assert seen.failure is not None
     assert seen.failure.kind is FailureKind.CONNECTION_REFUSED
 
 
 def test_a_worker_that_hangs_costs_one_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "START_SECONDS", 0.01 - rooms.ONE_SECONDS)
-    (seen,) = asyncio.run(rooms.poll([device("a")], None))
-    result = rooms.device_result(device("a"), seen, "s001", stamp(1))
-    assert (result.validity, result.record) == (Validity.NOT_MEASURED, None)
-    assert result.failure is not None
-    assert result.failure.kind is FailureKind.WORKER_DIED
+    monkeypatch.setattr(probe, "START_SECONDS", 0.01 - probe.DEVICE_SECONDS)
+    (seen,) = asyncio.run(probe.poll([device("a")], None))
+    finding = probe.device_finding(device("a"), seen)
+    assert (finding.validity, finding.record) == (Validity.NOT_MEASURED, None)
+    assert finding.failure is not None
+    assert finding.failure.kind is FailureKind.WORKER_DIED

@@ -1,6 +1,5 @@
 """A platform request against real servers that are slow, wrong, silent or expired: each step and each failure by name."""
 
-import asyncio
 import contextlib
 import gzip
 import socket
@@ -19,10 +18,10 @@ import pytest
 
 from campus_agent.config.model import NOTHING_EXPECTED, Expectation
 from campus_agent.measure.probes import PROBES, service
-from campus_agent.measure.runner import run_probe
 from campus_wire.access import access_passes
 from campus_wire.failures import FailureKind, Operation, Validity
 from campus_wire.records import ServiceResult
+from tests.agent.measure.runs import run, runner, stamp
 from tests.fakes.certificates import EXPIRED, NOT_YET, Authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -58,11 +57,8 @@ def answer(octets: bytes) -> Callable[[socket.socket], None]:
 
 
 def request(url: str, ca_file: Path | None = None, expected: Expectation = NOTHING_EXPECTED) -> ServiceResult:
-    def stamp(seconds_ago: float) -> dict[str, Any]:
-        return {"id": "test-0001", "started_at": datetime.now(UTC), "boot_id": "b", "monotonic_seconds": 1.0}
-
-    settings = service.Settings(url, str(ca_file) if ca_file else None, expected)
-    result = asyncio.run(run_probe(PROBES["service"], settings, stamp, "web", "s001"))
+    settings = service.ServiceSettings(url, str(ca_file) if ca_file else None, expected)
+    result = run(PROBES["service"], settings, "web")
     assert isinstance(result, ServiceResult)
     return result
 
@@ -272,13 +268,12 @@ def test_a_clock_that_the_collector_told_to_be_wrong_is_to_blame(tmp_path: Path)
     context.load_cert_chain(*authority.certificate("platform", "IP:127.0.0.1", EXPIRED))
     for offset, validity in ((-3e8, Validity.CLOCK_UNTRUSTED), (10.0, Validity.OK)):
 
-        def stamp(seconds_ago: float, offset: float = offset) -> dict[str, Any]:
-            common = {"id": "test-0001", "started_at": datetime.now(UTC), "boot_id": "b", "monotonic_seconds": 1.0}
-            return {**common, "clock_offset_seconds": offset}
+        def with_offset(seconds_ago: float, offset: float = offset) -> dict[str, Any]:
+            return {**stamp(seconds_ago), "clock_offset_seconds": offset}
 
         with server(answer(dated(None)), context) as port:
-            settings = service.Settings(f"https://127.0.0.1:{port}/", str(authority.ca_file))
-            result = asyncio.run(run_probe(PROBES["service"], settings, stamp, "web", "s001"))
+            settings = service.ServiceSettings(f"https://127.0.0.1:{port}/", str(authority.ca_file))
+            result = run(PROBES["service"], settings, "web", runner(with_offset))
         assert (result.failure.kind, result.validity) == (FailureKind.CERTIFICATE_EXPIRED, validity)
 
 

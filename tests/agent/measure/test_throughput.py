@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,48 +20,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.measure.guards import Watch, bytes_at, soundness
-from campus_agent.measure.iperf3 import engine
-from campus_agent.measure.iperf3.task import Iperf3Task, Observed
+from campus_agent.measure.guards import TrafficGuard, bytes_at, soundness
+from campus_agent.measure.iperf3 import engine, reading
+from campus_agent.measure.iperf3.task import Iperf3Task, KernelCounts
 from campus_agent.measure.iperf3.worker import failure_from_message
-from campus_agent.measure.link.icmp import Echoes
-from campus_agent.measure.link.interface_counters import Link, Passed, link_to, passed
+from campus_agent.measure.link.interface_counters import WireCounters, wire_counters
+from campus_agent.measure.link.path import Link, link_to
 from campus_agent.measure.link.resolve import Address
+from campus_agent.measure.link.rtt import Echoes
 from campus_agent.measure.link.waiting import Waiting
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.probes import PROBES, throughput
-from campus_agent.measure.runner import run_probe
-from campus_agent.measure.throughput_settings import Settings
+from campus_agent.measure.request import ThroughputRequest
 from campus_agent.measure.worker import run_worker
 from campus_wire.bandwidth import Verdict, verdict_of
 from campus_wire.encapsulation import goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import DirectionRecord, ThroughputResult
+from tests.agent.measure.runs import run, runner, with_settings
 from tests.wire.samples import throughput as sample
 
 CAPTURES = Path(__file__).parents[2] / "captures" / "iperf3"
-SETTINGS = Settings("10.0.1.2", 5201, "iperf3", "classroom", 100e6, duration_seconds=3)
+REQUEST = ThroughputRequest("10.0.1.2", 5201, "iperf3", "classroom", 100e6, duration_seconds=3)
 LINK = Link("lan", 1e9, "full", 1500)
 
 
-def load(way: str, before: Passed | None = None, after: Passed | None = None) -> engine.Load:
+def load(way: str, before: WireCounters | None = None, after: WireCounters | None = None) -> reading.LoadReport:
     report = json.loads((CAPTURES / f"libiperf-3.12-{way}-100mbit.json").read_text())
-    return engine.Load(report, way == "reverse", before, after)
+    return reading.LoadReport(report, way == "reverse", before, after)
 
 
 def raw(
-    down: engine.Load | None, up: engine.Load | None, failure: Failure | None = None, link: Link = LINK
-) -> engine.Raw:
+    down: reading.LoadReport | None, up: reading.LoadReport | None, failure: Failure | None = None, link: Link = LINK
+) -> reading.LineReading:
     address = Address("10.0.1.2", socket.AF_INET, 0.001)
     echoes = Echoes(4, {0: 0.001, 1: 0.002, 2: 0.001})
-    return engine.Raw(SETTINGS, address, link, echoes, echoes, down, up, 0.2, failure)
+    return reading.LineReading(REQUEST, address, link, echoes, echoes, down, up, 0.2, failure)
 
 
 SLOW = DirectionRecord(80e6, 30_000_000, 3.0)
 
 
 def test_a_captured_100_mbit_line_is_100() -> None:
-    finding = engine.interpret(raw(load("forward"), load("reverse")))
+    finding = reading.interpret(raw(load("forward"), load("reverse")))
     record = finding.record
     assert (finding.validity, finding.failure) == (Validity.OK, None)
     assert (record.encapsulation.mtu_bytes, record.encapsulation.tcp_timestamps) == (1500, True)
@@ -79,19 +79,19 @@ def test_a_captured_100_mbit_line_is_100() -> None:
 
 def test_a_direction_that_failed_keeps_the_other_and_judges_nothing() -> None:
     failure = Failure(Operation.TRANSFER, FailureKind.CONNECTION_RESET)
-    finding = engine.interpret(raw(load("forward"), None, failure))
+    finding = reading.interpret(raw(load("forward"), None, failure))
     assert (finding.validity, finding.failure) == (Validity.NOT_MEASURED, failure)
     assert finding.record.down is not None
     assert finding.record.up is None
 
 
 def test_other_traffic_is_what_the_interface_carried_beside_the_test() -> None:
-    own = engine.interpret(raw(load("forward"), None)).record.down.bytes
-    quiet = load("forward", Passed(0.0, 0, 0), Passed(4.0, own, 0))
-    busy = load("forward", Passed(0.0, 0, 0), Passed(4.0, own + 5_000_000, 0))
-    assert engine.cross_traffic_bits_per_second(quiet, own) == 0.0
-    assert engine.cross_traffic_bits_per_second(busy, own) == pytest.approx(10e6)
-    assert engine.cross_traffic_bits_per_second(load("forward"), own) is None
+    own = reading.interpret(raw(load("forward"), None)).record.down.bytes
+    quiet = load("forward", WireCounters(0.0, 0, 0), WireCounters(4.0, own, 0))
+    busy = load("forward", WireCounters(0.0, 0, 0), WireCounters(4.0, own + 5_000_000, 0))
+    assert reading.cross_traffic_bits_per_second(quiet, own) == 0.0
+    assert reading.cross_traffic_bits_per_second(busy, own) == pytest.approx(10e6)
+    assert reading.cross_traffic_bits_per_second(load("forward"), own) is None
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_encapsulation_follows_from_the_segment_size(mss: int, link_mtu: int
     report = json.loads(json.dumps(one.report))
     report["start"]["tcp_mss_default"] = mss
     link = Link("lan", 1e9, "full", link_mtu)
-    path = engine.encapsulation(raw(engine.Load(report, False, None, None), None, link=link))
+    path = reading.encapsulation(raw(reading.LoadReport(report, False, None, None), None, link=link))
     assert (path.mtu_bytes, path.tcp_timestamps) == (mtu, timestamps)
 
 
@@ -127,7 +127,7 @@ def test_the_gateway_s_own_limits_make_a_result_invalid(
     changes: dict[str, Any], validity: Validity, detail: str
 ) -> None:
     record = msgspec.structs.replace(sample().record, **changes)
-    assert soundness(record, SETTINGS) == (validity, detail)
+    assert soundness(record, REQUEST) == (validity, detail)
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_a_wait_for_the_processor_is_never_a_slow_line(
         cpu_waited_ratio=waited,
     )
     both = msgspec.structs.replace(record, down=direction, up=direction, cpu_ratio=1.0)
-    assert soundness(both, SETTINGS)[0] is validity
+    assert soundness(both, REQUEST)[0] is validity
     sure = DirectionRecord(47e6, 30_000_000, 3.0, cpu_waited_ratio=0.0)
-    assert soundness(msgspec.structs.replace(both, up=sure), SETTINGS)[0] is Validity.OK, (
+    assert soundness(msgspec.structs.replace(both, up=sure), REQUEST)[0] is Validity.OK, (
         "one that surely fails is enough"
     )
 
@@ -177,7 +177,7 @@ def test_a_gateway_that_its_own_load_fills_is_no_slow_line() -> None:
     slow = msgspec.structs.replace(SLOW, cpu_waited_ratio=0.0)
     record = msgspec.structs.replace(sample().record, down=slow)
     for busy in (Waiting(own_ratio=0.95), Waiting(network_ratio=0.95)):
-        validity, detail = soundness(record, SETTINGS, {"down": busy})
+        validity, detail = soundness(record, REQUEST, {"down": busy})
         assert (validity, "95% busy" in detail) == (Validity.GATEWAY_CPU, True)
 
 
@@ -185,14 +185,14 @@ def test_the_rate_while_the_line_was_full_stands_for_what_the_ends_managed() -> 
     one = load("forward")
     frame_bits = 1538 * 8
     slots = [97e6 / frame_bits] * 12 + [(60 + n) * 1e6 / frame_bits for n in range(16)]
-    seen = Observed(slots, 0.1, Waiting(pressure_ratio=0.4))
-    held_up = engine.Load({**one.report, "observed": msgspec.to_builtins(seen)}, False, None, None)
-    record = engine.interpret(raw(held_up, load("reverse"))).record
+    seen = KernelCounts(slots, 0.1, Waiting(pressure_ratio=0.4))
+    held_up = reading.LoadReport({**one.report, "kernel": msgspec.to_builtins(seen)}, False, None, None)
+    record = reading.interpret(raw(held_up, load("reverse"))).record
     assert record.down.line_rate_bits_per_second == pytest.approx(97e6)
     assert record.down.cpu_waited_ratio == pytest.approx(0.4)
     quiet = msgspec.structs.replace(seen, waiting=Waiting(pressure_ratio=0.001))
-    calm = engine.Load({**one.report, "observed": msgspec.to_builtins(quiet)}, False, None, None)
-    assert engine.interpret(raw(calm, load("reverse"))).record.down.line_rate_bits_per_second is None
+    calm = reading.LoadReport({**one.report, "kernel": msgspec.to_builtins(quiet)}, False, None, None)
+    assert reading.interpret(raw(calm, load("reverse"))).record.down.line_rate_bits_per_second is None
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_slow_rate_beside_other_traffic_proves_nothing(goodput: float, cross: 
         sample().record.down, goodput_bits_per_second=goodput, cross_traffic_bits_per_second=cross
     )
     record = msgspec.structs.replace(sample().record, down=direction, up=direction)
-    assert soundness(record, SETTINGS)[0] is validity
+    assert soundness(record, REQUEST)[0] is validity
 
 
 SECOND_MB = 12_500_000 // 100  # what 1 Mbit/s carries in a second
@@ -228,7 +228,7 @@ SECOND_MB = 12_500_000 // 100  # what 1 Mbit/s carries in a second
     ],
 )
 def test_a_running_test_ends_when_others_come(others_mbit: list[int], ends_at: int | None) -> None:
-    watch = Watch(SETTINGS)
+    watch = TrafficGuard(REQUEST)
     line = own = 0
     assert watch.verdict(0.0, 0, 0, 0) is None
     ended = None
@@ -247,7 +247,7 @@ def test_a_running_test_ends_when_others_come(others_mbit: list[int], ends_at: i
 )
 def test_counts_that_a_waiting_gateway_learns_late_are_compared_at_their_moment(others_mbit: int, ends: bool) -> None:
     """The worker's count comes later and later (0.1 to 0.7 s): read as of now it would make 200 Mbit/s of other traffic."""
-    watch = Watch(SETTINGS)
+    watch = TrafficGuard(REQUEST)
     looks = [(n * 0.25, round(n * 0.25 * (300 + others_mbit) * SECOND_MB)) for n in range(13)]
     verdicts = []
     for n in range(1, 13):
@@ -265,7 +265,7 @@ def test_a_counter_between_looks_lies_between_their_counts(steps: list[int], mom
 
 
 def test_a_running_test_ends_when_its_octets_are_spent() -> None:
-    watch = Watch(replace(SETTINGS, max_bytes=1000))
+    watch = TrafficGuard(msgspec.structs.replace(REQUEST, max_bytes=1000))
     assert watch.verdict(0.0, 900, 900, 900) is None
     found = watch.verdict(0.1, 1100, 1100, 1100)
     assert found is not None
@@ -273,8 +273,8 @@ def test_a_running_test_ends_when_its_octets_are_spent() -> None:
 
 
 def test_a_test_that_was_ended_keeps_what_it_cost() -> None:
-    cut = engine.Cut(True, Validity.CROSS_TRAFFIC, "ended at once: 60.0 Mbit/s of other traffic", 10_000_000, 2.0)
-    finding = engine.interpret(replace(raw(load("forward"), None), cut=cut))
+    cut = reading.Cut(True, Validity.CROSS_TRAFFIC, "ended at once: 60.0 Mbit/s of other traffic", 10_000_000, 2.0)
+    finding = reading.interpret(replace(raw(load("forward"), None), cut=cut))
     assert (finding.validity, finding.failure) == (Validity.CROSS_TRAFFIC, None)
     record = finding.record
     assert record is not None
@@ -285,19 +285,19 @@ def test_a_test_that_was_ended_keeps_what_it_cost() -> None:
 
 
 def test_a_reference_that_reached_its_own_bound_is_a_lower_bound() -> None:
-    settings = replace(SETTINGS, mode="reference", required_bits_per_second=78e6)  # 94.1 is 1.2 times 78
-    finding = engine.interpret(replace(raw(load("forward"), load("reverse")), settings=settings))
+    request = msgspec.structs.replace(REQUEST, mode="reference", required_bits_per_second=78e6)  # 94.1 is 1.2 times 78
+    finding = reading.interpret(replace(raw(load("forward"), load("reverse")), request=request))
     assert finding.record.down.lower_bound
     assert finding.record.mode == "reference"
-    assert not engine.interpret(raw(load("forward"), load("reverse"))).record.down.lower_bound
+    assert not reading.interpret(raw(load("forward"), load("reverse"))).record.down.lower_bound
 
 
 def test_the_interface_to_an_address_is_known_and_loopback_is_no_line() -> None:
     link = link_to("127.0.0.1")
     assert link is not None
     assert (link.name, link.vlan_tags, link.pppoe) == ("lo", 0, False)
-    assert passed("lo") is None
-    assert passed("no-such-device") is None
+    assert wire_counters("lo") is None
+    assert wire_counters("no-such-device") is None
 
 
 @pytest.mark.parametrize(
@@ -325,12 +325,8 @@ def test_libiperf_s_messages_have_their_words(message: str, operation: Operation
 )
 def test_a_report_without_the_receiver_s_count_is_refused(report: dict[str, Any]) -> None:
     with pytest.raises(ProbeFailed) as caught:
-        engine._refuse_incomplete(report)
+        reading.refuse_incomplete(report)
     assert caught.value.failure.kind is FailureKind.PROTOCOL_ERROR
-
-
-def stamp(seconds_ago: float) -> dict[str, Any]:
-    return {"id": "test-0001", "started_at": datetime.now(UTC), "boot_id": "b", "monotonic_seconds": 1.0}
 
 
 def measured(host: str, port: int, **changes: Any) -> ThroughputResult:
@@ -340,8 +336,8 @@ def measured(host: str, port: int, **changes: Any) -> ThroughputResult:
         "max_cpu_ratio": 1.0,
         "max_cross_traffic_ratio": 1.0,
     } | changes
-    settings = Settings(host, port, "iperf3", "classroom", 100e6, **values)
-    result = asyncio.run(run_probe(PROBES["throughput"], settings, stamp, "c101", "s001"))
+    request = ThroughputRequest(host, port, "iperf3", "classroom", 100e6, **values)
+    result = run(PROBES["throughput"], request, "c101")
     assert isinstance(result, ThroughputResult)
     return result
 
@@ -390,8 +386,8 @@ def listener(talk: bytes | None = None) -> Iterator[int]:
 def test_a_real_test_both_ways() -> None:
     steps = []
     with server() as port:
-        settings = Settings("127.0.0.1", port, "iperf3", "classroom", 100e6, 0.98, 2, 0, 1.0, 1.0)
-        result = asyncio.run(run_probe(PROBES["throughput"], settings, stamp, "c1", "s", watch=steps.append))
+        request = ThroughputRequest("127.0.0.1", port, "iperf3", "classroom", 100e6, 0.98, 2, 0, 1.0, 1.0)
+        result = run(PROBES["throughput"], request, "c1", watch=steps.append)
     assert verdict_of(result) is Verdict.MET
     assert result.record.congestion_control == "cubic"
     assert result.record.working.packets_received > 0
@@ -400,8 +396,8 @@ def test_a_real_test_both_ways() -> None:
 
 def test_the_uplink_s_down_is_towards_the_school() -> None:
     with server() as port:
-        settings = Settings("127.0.0.1", port, "iperf3", "uplink", 1e9, 0.98, 2, 0, 1.0, 1.0)
-        result = asyncio.run(run_probe(PROBES["throughput"], settings, stamp, "uplink", "s"))
+        request = ThroughputRequest("127.0.0.1", port, "iperf3", "uplink", 1e9, 0.98, 2, 0, 1.0, 1.0)
+        result = run(PROBES["throughput"], request, "uplink")
     assert result.record.segment == "uplink"
     assert (result.record.down.intervals_seen_by, result.record.up.intervals_seen_by) == ("receiver", "sender")
 
@@ -450,12 +446,17 @@ def test_a_lying_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.validity is not Validity.OK
 
 
+def task_for(port: int, seconds: int, *, reverse: bool) -> Iperf3Task:
+    changes = {"host": "127.0.0.1", "port": port, "duration_seconds": seconds, "warmup_seconds": 0}
+    return Iperf3Task(msgspec.structs.replace(REQUEST, **changes), reverse)
+
+
 def test_a_worker_that_is_killed_costs_one_result() -> None:
     async def kill() -> None:
         import psutil
 
         with listener() as port:
-            running = asyncio.ensure_future(run_worker("iperf3", Iperf3Task("127.0.0.1", port, 2, 0, False), 20.0))
+            running = asyncio.ensure_future(run_worker("iperf3", task_for(port, 2, reverse=False), 20.0))
             await asyncio.sleep(1.5)  # it has started, and waits for the mute server
             for child in psutil.Process().children():
                 child.kill()
@@ -468,7 +469,7 @@ def test_a_worker_that_is_killed_costs_one_result() -> None:
 
 def test_more_than_64_kib_of_report_does_not_hang() -> None:
     with server() as port:
-        task = Iperf3Task("127.0.0.1", port, 12, 0, True, interval_seconds=0.1)
+        task = msgspec.structs.replace(task_for(port, 12, reverse=True), interval_seconds=0.1)
         body = asyncio.run(run_worker("iperf3", task, 30.0))
     assert len(body) > 35_000
     assert len(json.loads(body)["intervals"]) > 100
@@ -478,9 +479,9 @@ def test_every_engine_is_in_the_list() -> None:
     assert set(throughput.ENGINES) == {"iperf3", "campus"}
 
 
-def charged(settings: Settings) -> tuple[ThroughputResult, int]:
+def charged(request: ThroughputRequest) -> tuple[ThroughputResult, int]:
     spent: list[int] = []
-    result = asyncio.run(run_probe(PROBES["throughput"], settings, stamp, "c1", "s", charge=spent.append))
+    result = run(PROBES["throughput"], request, "c1", charge=spent.append)
     assert isinstance(result, ThroughputResult)
     return result, sum(spent)
 
@@ -499,12 +500,12 @@ def test_a_test_that_breaks_off_is_charged_what_it_sent(segment: str) -> None:
 
     threading.Thread(target=kill_when_octets_pass, daemon=True).start()
     try:
-        settings = Settings("127.0.0.1", port, "iperf3", segment, 100e6, 0.98, 8, 0, 1.0, 1.0, mode="reference")
+        request = ThroughputRequest("127.0.0.1", port, "iperf3", segment, 100e6, 0.98, 8, 0, 1.0, 1.0, mode="reference")
         for _ in range(100):
             if subprocess.run(["ss", "-Hltn", f"sport = :{port}"], capture_output=True, check=True).stdout:
                 break
             time.sleep(0.05)
-        result, octets = charged(settings)
+        result, octets = charged(request)
     finally:
         process.kill()
         process.wait()
@@ -528,9 +529,11 @@ def test_a_cancelled_test_is_charged_too() -> None:
 
     async def work() -> None:
         with server() as port:
-            settings = Settings("127.0.0.1", port, "iperf3", "classroom", 100e6, 0.98, 8, 0, 1.0, 1.0, mode="reference")
+            request = ThroughputRequest(
+                "127.0.0.1", port, "iperf3", "classroom", 100e6, 0.98, 8, 0, 1.0, 1.0, mode="reference"
+            )
             running = asyncio.ensure_future(
-                run_probe(PROBES["throughput"], settings, stamp, "c1", "s", charge=spent.append)
+                runner().run(with_settings(PROBES["throughput"], request), "c1", charge=spent.append)
             )
             await asyncio.to_thread(until_octets_pass, port)
             running.cancel()
@@ -543,11 +546,11 @@ def test_a_cancelled_test_is_charged_too() -> None:
 def test_a_short_rate_without_counters_blames_nobody() -> None:
     """No interface was found for the address, or it has no counters: who else was on the line is not known."""
     slow = load("forward")
-    finding = engine.interpret(raw(slow, load("reverse")))
+    finding = reading.interpret(raw(slow, load("reverse")))
     assert finding.validity is Validity.OK  # it reaches the target: nothing could have made it higher
-    tight = dataclasses.replace(SETTINGS, required_bits_per_second=200e6)
+    tight = msgspec.structs.replace(REQUEST, required_bits_per_second=200e6)
     for link in (LINK, None):
-        seen = dataclasses.replace(raw(slow, load("reverse")), settings=tight, link=link)
-        assert engine.interpret(seen).validity is Validity.INCONCLUSIVE
-    loopback = dataclasses.replace(raw(slow, load("reverse")), settings=tight, link=Link("lo", None, None, 65_536))
-    assert engine.interpret(loopback).validity is Validity.OK
+        seen = dataclasses.replace(raw(slow, load("reverse")), request=tight, link=link)
+        assert reading.interpret(seen).validity is Validity.INCONCLUSIVE
+    loopback = dataclasses.replace(raw(slow, load("reverse")), request=tight, link=Link("lo", None, None, 65_536))
+    assert reading.interpret(loopback).validity is Validity.OK

@@ -25,13 +25,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campus_agent.clock.clock import Estimate, system_clock
-from campus_agent.config.model import AgentConfig, DayRange, Endpoint, Limits, Page, Period, Timetable
+from campus_agent.config.model import AgentConfig, Endpoint, LoadLimits, Page, Timetable
+from campus_agent.config.values import DayRange, Period
+from campus_agent.gate import rules
+from campus_agent.gate.school_time import recalled_time
 from campus_agent.measure.link.waiting import Waiting
 from campus_agent.page import server as server_module
-from campus_agent.page.admission import House
-from campus_agent.page.browser_test import Trial
+from campus_agent.page.admission import Admission, BrowserCount
+from campus_agent.page.browser_test import BrowserTest
 from campus_agent.page.networks import ClassroomNetworks
-from campus_agent.page.rates import Look, direction, filled, latency, rate_while_full
+from campus_agent.page.rates import ArrivalCount, direction, filled, latency, rate_while_full
 from campus_agent.page.server import PageServer
 from campus_agent.page.view import classroom_page, codes_page
 from campus_agent.ship.shipper import ESTIMATES_KEY
@@ -46,28 +49,28 @@ ROOM = Endpoint("c101", "一年级1班", "127.0.0.1", 5301, "campus", 100_000_00
 
 
 def config(folder: Path, **more: object) -> AgentConfig:
-    made = AgentConfig(
+    config = AgentConfig(
         None, "s001", folder, SHANGHAI, "s001", classrooms=(ROOM,), page=Page(port=0, listen="127.0.0.1")
     )
-    return replace(made, **{"limits": Limits(max_cpu_ratio=1.0)} | more)
+    return replace(config, **{"limits": LoadLimits(max_cpu_ratio=1.0)} | more)
 
 
 @contextmanager
 def page(own: AgentConfig, now: datetime = MONDAY) -> Iterator[PageServer]:
-    house = House(own, now=lambda: now)
-    made = PageServer(house, "127.0.0.1", 0)
-    thread = threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True)
+    admission = Admission(own, replace(system_clock(), wall=now.timestamp, is_set=lambda: False))
+    server = PageServer(admission, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield made
+        yield server
     finally:
-        made.shutdown()
-        made.server_close()
-        house.close()
+        server.shutdown()
+        server.server_close()
+        admission.close()
 
 
-def ask(made: PageServer, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict]:
-    line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
+def ask(server: PageServer, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict]:
+    line = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
     given_ = {"X-CampusMeter": "1"} | {name.replace("_", "-"): value for name, value in headers.items()}
     try:
         line.request(
@@ -83,42 +86,44 @@ def ask(made: PageServer, method: str, path: str, body: object = None, **headers
 MSS = 1448
 
 
-def steady(rate: float, step: float = 0.05, seconds: float = 5.0) -> list[Look]:
+def steady(rate: float, step: float = 0.05, seconds: float = 5.0) -> list[ArrivalCount]:
     """Looks at a load that never pauses and loses nothing."""
     counts = [int(n * step * rate / 8 / MSS) for n in range(int(seconds / step) + 1)]
-    return [Look(n * step, count * MSS, count) for n, count in enumerate(counts)]
+    return [ArrivalCount(n * step, count * MSS, count) for n, count in enumerate(counts)]
 
 
-def rate_of(looks: list[Look]) -> float:
-    found = direction(looks, 1.0, 0)
-    assert found is not None
-    return found.goodput_bits_per_second
+def rate_of(looks: list[ArrivalCount]) -> float:
+    record = direction(looks, 1.0, 0)
+    assert record is not None
+    return record.goodput_bits_per_second
 
 
 @given(st.floats(5e6, 1e10), st.floats(0.02, 0.2), st.floats(2.5, 6.0))
 def test_a_steady_rate_is_found(rate: float, step: float, seconds: float) -> None:
-    found = direction(steady(rate, step, seconds), 1.0, 123)
-    assert found is not None
-    assert found.goodput_bits_per_second == pytest.approx(rate, abs=0.001 * rate + 2 * 8 * MSS)
-    assert (found.bytes, found.warmup_seconds >= 1.0) == (123, True)
+    record = direction(steady(rate, step, seconds), 1.0, 123)
+    assert record is not None
+    assert record.goodput_bits_per_second == pytest.approx(rate, abs=0.001 * rate + 2 * 8 * MSS)
+    assert (record.bytes, record.warmup_seconds >= 1.0) == (123, True)
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 0.5), st.integers(0, 10**4), st.integers(0, MSS)), max_size=60))
 def test_whatever_was_counted_the_rate_is_within_what_was_seen(steps: list[tuple[float, int, int]]) -> None:
-    looks, at, octets, segments = [Look(0.0, 0, 0)], 0.0, 0, 0
+    looks, at, octets, segments = [ArrivalCount(0.0, 0, 0)], 0.0, 0, 0
     for seconds, more, payload in steps:
         at, octets, segments = at + seconds, octets + more * payload, segments + more
-        looks.append(Look(at, octets, segments))
-    found = direction(looks, 1.0, octets)
-    if found is not None:
+        looks.append(ArrivalCount(at, octets, segments))
+    record = direction(looks, 1.0, octets)
+    if record is not None:
         fastest = max((b.segments - a.segments) * MSS * 8 / (b[0] - a[0]) for a, b in itertools.pairwise(looks))
-        assert 0 < found.goodput_bits_per_second <= fastest * 1.000001
+        assert 0 < record.goodput_bits_per_second <= fastest * 1.000001
 
 
 def test_what_waits_behind_a_lost_segment_does_not_shift_the_rate() -> None:
     looks = steady(100e6)
     for held in (range(20, 40), range(60, 70), range(90, 101)):  # 1 MB arrived and is not in order yet
-        shifted = [look._replace(octets=look.octets - 1_000_000 * (n in held)) for n, look in enumerate(looks)]
+        shifted = [
+            look._replace(bytes_in_order=look.bytes_in_order - 1_000_000 * (n in held)) for n, look in enumerate(looks)
+        ]
         assert rate_of(shifted) == pytest.approx(100e6, rel=0.003)
 
 
@@ -132,7 +137,7 @@ def test_a_browser_that_pauses_does_not_slow_the_line() -> None:
     for n, look in enumerate(steady(100e6)):
         if n in (30, 31, 32, 33, 34, 80, 81, 82):  # 0.4 s in all: a mean over the load would be a tenth too low
             lost += round(100e6 / 8 / MSS * 0.05)
-        looks.append(Look(look.at_seconds, look.octets - lost * MSS, look.segments - lost))
+        looks.append(ArrivalCount(look.at_seconds, look.bytes_in_order - lost * MSS, look.segments - lost))
     assert rate_of(looks) == pytest.approx(100e6, rel=0.01)
 
 
@@ -140,13 +145,13 @@ def test_a_gigabit_that_ended_after_two_seconds() -> None:
     assert rate_of(steady(1e9, seconds=2.05)) == pytest.approx(1e9, rel=0.001)
 
 
-def waiting(looks: list[Look], share: float) -> list[Look]:
+def waiting(looks: list[ArrivalCount], share: float) -> list[ArrivalCount]:
     """The same load, of an end that lacked a processor in this share of the slots and sent less then."""
     rng, lost, seen = random.Random(7), 0.0, []
     for before, look in itertools.pairwise([looks[0], *looks]):
         if rng.random() < share:
             lost += rng.uniform(0.05, 0.9) * (look.segments - before.segments)
-        seen.append(Look(look.at_seconds, look.octets - int(lost) * MSS, look.segments - int(lost)))
+        seen.append(ArrivalCount(look.at_seconds, look.bytes_in_order - int(lost) * MSS, look.segments - int(lost)))
     return seen
 
 
@@ -183,13 +188,13 @@ def test_a_busy_gateway_blames_no_line(
     tmp_path: Path, waited: float, share: float, validity: str, verdict: str
 ) -> None:
     with page(config(tmp_path)) as served:
-        house = served.house
-        trial = Trial(ROOM, "127.0.0.1", "Chrome", 10**9)
-        for load in (trial.down, trial.up):
-            load.looks = waiting(steady(100e6 * MSS / 1538), share)
-            load.lost_segments = load.looks[-1].segments // 100  # the line was full now and then
+        test = BrowserTest(ROOM, "127.0.0.1", "Chrome")
+        test.admit(10**9)
+        for load in (test.down, test.up):
+            load.counts = waiting(steady(100e6 * MSS / 1538), share)
+            load.lost_segments = load.counts[-1].segments // 100  # the line was full now and then
             load.waiting = Waiting(pressure_ratio=waited)
-        result = house.finish(trial, None, None, None)
+        result = served.admission.finish(test, BrowserCount())
     answer = server_module.shown(result)
     assert (str(result.validity), answer["validity"], answer["verdict"]) == (validity, validity, verdict), result.detail
 
@@ -216,31 +221,31 @@ def test_a_full_line_shows(
 
 def test_too_little_says_nothing() -> None:
     assert direction([], 1.0, 0) is None
-    assert direction([Look(0.0, 0, 0), Look(0.5, 1, 1), Look(1.2, 2, 2)], 1.0, 0) is None
+    assert direction([ArrivalCount(0.0, 0, 0), ArrivalCount(0.5, 1, 1), ArrivalCount(1.2, 2, 2)], 1.0, 0) is None
     assert direction(steady(100e6, seconds=1.3), 1.0, 0) is None
     assert latency([], 0) is None
-    found = latency([0.002, 0.003, 0.002], 3)
-    assert found is not None
-    assert (found.method, found.packets_received, found.rtt_min_seconds) == ("tcp_info", 3, 0.002)
+    record = latency([0.002, 0.003, 0.002], 3)
+    assert record is not None
+    assert (record.method, record.packets_received, record.rtt_min_seconds) == ("tcp_info", 3, 0.002)
 
 
 def test_the_page_and_the_codes(tmp_path: Path) -> None:
-    with page(config(tmp_path)) as made:
-        status, said = ask(made, "GET", "/?room=c101")
+    with page(config(tmp_path)) as server:
+        status, said = ask(server, "GET", "/?room=c101")
         assert status == 200
         assert "班级网络测速" in said["text"]
-        status, said = ask(made, "GET", "/codes", Host="10.1.2.3:8090")
+        status, said = ask(server, "GET", "/codes", Host="10.1.2.3:8090")
         assert status == 200
         assert "http://10.1.2.3:8090/?room=c101" in said["text"]
         assert said["text"].count("<svg") == 1
-        assert "Classroom network test" in ask(made, "GET", "/", Accept_Language="en-GB")[1]["text"]
+        assert "Classroom network test" in ask(server, "GET", "/", Accept_Language="en-GB")[1]["text"]
 
 
 def test_the_page_runs_no_script_but_its_own(tmp_path: Path) -> None:
-    with page(config(tmp_path)) as made:
+    with page(config(tmp_path)) as server:
         seen = []
         for _ in range(2):
-            line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=10)
+            line = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
             line.request("GET", "/")
             answer = line.getresponse()
             text, policy = answer.read().decode(), answer.headers["Content-Security-Policy"]
@@ -264,14 +269,14 @@ def test_a_hostile_name_ends_no_script() -> None:
 
 def test_a_whole_test_by_hand(tmp_path: Path) -> None:
     modest = replace(ROOM, required_bits_per_second=10_000_000)  # a loopback reaches it on the busiest machine
-    with page(config(tmp_path, classrooms=(modest,))) as made:
-        status, begun = ask(made, "POST", "/begin", {"room": "c101"}, User_Agent="Mozilla/5.0 Chrome/1")
+    with page(config(tmp_path, classrooms=(modest,))) as server:
+        status, begun = ask(server, "POST", "/begin", {"room": "c101"}, User_Agent="Mozilla/5.0 Chrome/1")
         assert status == 200, begun
         name = begun["trial"]
-        assert ask(made, "POST", "/begin", {"room": "c101"})[1]["reason"] == "busy"
+        assert ask(server, "POST", "/begin", {"room": "c101"})[1]["reason"] == "busy"
         for _ in range(3):
-            assert ask(made, "GET", f"/ping?trial={name}")[0] == 204
-        line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
+            assert ask(server, "GET", f"/ping?trial={name}")[0] == 204
+        line = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
         line.request("GET", f"/down?trial={name}")
         octets = 0
         answer = line.getresponse()
@@ -281,18 +286,18 @@ def test_a_whole_test_by_hand(tmp_path: Path) -> None:
         end = monotonic() + 10
         while monotonic() < end:
             try:
-                line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
+                line = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
                 line.request("POST", f"/up?trial={name}", b"x" * 30_000_000, {"X-CampusMeter": "1"})
                 if json.loads(line.getresponse().read())["over"]:
                     break
             except (OSError, http.client.HTTPException):  # the gateway ends a load by hanging up
                 break
         status, said = ask(
-            made, "POST", "/finish", {"trial": name, "down_bits_per_second": 1.0, "up_bits_per_second": 2.0}
+            server, "POST", "/finish", {"trial": name, "down_bits_per_second": 1.0, "up_bits_per_second": 2.0}
         )
         assert status == 200, said
         assert (said["verdict"], said["own_machine"]) == ("met", True), said
-        assert ask(made, "POST", "/finish", {"trial": name})[0] == 410, "once"
+        assert ask(server, "POST", "/finish", {"trial": name})[0] == 410, "once"
     with open_spool(tmp_path, role="reader") as spool:
         (entry,) = spool.peek()
         body = json.loads(entry.body)
@@ -304,17 +309,17 @@ def test_a_whole_test_by_hand(tmp_path: Path) -> None:
 
 def test_a_machine_that_cannot_keep_up_is_not_the_line_s_fault(tmp_path: Path) -> None:
     """A reader and a sender of some 20 Mbit/s on a line that is never full: told as at least that, and as no verdict."""
-    with page(config(tmp_path)) as made:
-        name = begun(made)
+    with page(config(tmp_path)) as server:
+        name = begun(server)
         for _ in range(3):
-            assert ask(made, "GET", f"/ping?trial={name}")[0] == 204
-        line = socket.create_connection(("127.0.0.1", made.server_address[1]))
+            assert ask(server, "GET", f"/ping?trial={name}")[0] == 204
+        line = socket.create_connection(("127.0.0.1", server.server_address[1]))
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
         line.sendall(f"GET /down?trial={name} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         while line.recv(25_000):
             sleep(0.01)
         line.close()
-        line = socket.create_connection(("127.0.0.1", made.server_address[1]))
+        line = socket.create_connection(("127.0.0.1", server.server_address[1]))
         head = (
             f"POST /up?trial={name} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-CampusMeter: 1\r\nContent-Length: 60000000\r\n\r\n"
         )
@@ -324,7 +329,7 @@ def test_a_machine_that_cannot_keep_up_is_not_the_line_s_fault(tmp_path: Path) -
                 line.sendall(b"x" * 25_000)
                 sleep(0.01)
         line.close()
-        status, said = ask(made, "POST", "/finish", {"trial": name})
+        status, said = ask(server, "POST", "/finish", {"trial": name})
     assert status == 200
     assert said["down_bits_per_second"] < 40e6
     assert said["up_bits_per_second"] < 40e6
@@ -338,8 +343,8 @@ def test_a_machine_that_cannot_keep_up_is_not_the_line_s_fault(tmp_path: Path) -
 def test_a_busy_gateway_is_told_as_that(tmp_path: Path) -> None:
     hog = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
-        with page(config(tmp_path, limits=Limits(max_cpu_ratio=0.05))) as made:
-            assert ask(made, "POST", "/begin", {"room": "c101"})[1]["reason"] == "cpu"
+        with page(config(tmp_path, limits=LoadLimits(max_cpu_ratio=0.05))) as server:
+            assert ask(server, "POST", "/begin", {"room": "c101"})[1]["reason"] == "cpu"
     finally:
         hog.kill()
         hog.wait()
@@ -354,35 +359,35 @@ BLACKOUT = Timetable(blackout=(DayRange(date(2026, 11, 23), date(2026, 11, 23)),
     [
         ({"timetable": LESSON}, {"room": "c101"}, "lesson"),
         ({"timetable": BLACKOUT}, {"room": "c101"}, "blackout"),
-        ({"limits": Limits(daily_test_bytes=1_000_000)}, {"room": "c101"}, "octets"),
+        ({"limits": LoadLimits(daily_test_bytes=1_000_000)}, {"room": "c101"}, "octets"),
         ({}, {"room": "c999"}, "room"),
     ],
 )
 def test_when_a_test_may_not_begin(tmp_path: Path, more: dict, body: dict, reason: str) -> None:
-    with page(config(tmp_path, **more)) as made:
-        status, said = ask(made, "POST", "/begin", body)
+    with page(config(tmp_path, **more)) as server:
+        status, said = ask(server, "POST", "/begin", body)
         assert (status, said["reason"]) == (409, reason)
         assert said["why"]
 
 
 def test_in_lessons_where_it_is_allowed_and_so_many_an_hour(tmp_path: Path) -> None:
     own = config(tmp_path, timetable=LESSON, page=Page(0, "127.0.0.1", in_lessons=True, tests_per_hour=2))
-    with page(own) as made:
+    with page(own) as server:
         for _ in range(2):
-            status, begun = ask(made, "POST", "/begin", {"room": "c101"})
+            status, begun = ask(server, "POST", "/begin", {"room": "c101"})
             assert status == 200, begun
-            assert ask(made, "POST", "/finish", {"trial": begun["trial"]})[1]["verdict"] == "insufficient"
-        assert ask(made, "POST", "/begin", {"room": "c101"})[1]["reason"] == "often"
+            assert ask(server, "POST", "/finish", {"trial": begun["trial"]})[1]["verdict"] == "insufficient"
+        assert ask(server, "POST", "/begin", {"room": "c101"})[1]["reason"] == "often"
 
 
 def test_a_running_measurement_is_waited_for_and_not_disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campus_agent.page.admission.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(rules, "BROWSER", replace(rules.BROWSER, segment_wait_seconds=0.5))
     handle = os.open(tmp_path / "segment.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(handle, fcntl.LOCK_EX)
-    with page(config(tmp_path)) as made:
-        assert ask(made, "POST", "/begin", {"room": "c101"})[1]["reason"] == "busy"
+    with page(config(tmp_path)) as server:
+        assert ask(server, "POST", "/begin", {"room": "c101"})[1]["reason"] == "busy"
         os.close(handle)
-        assert ask(made, "POST", "/begin", {"room": "c101"})[0] == 200, "and then it is free"
+        assert ask(server, "POST", "/begin", {"room": "c101"})[0] == 200, "and then it is free"
 
 
 @pytest.mark.parametrize(
@@ -401,16 +406,16 @@ def test_a_running_measurement_is_waited_for_and_not_disturbed(tmp_path: Path, m
     ],
 )
 def test_what_is_refused(tmp_path: Path, method: str, path: str, headers: dict[str, str], status: int) -> None:
-    with page(config(tmp_path)) as made:
+    with page(config(tmp_path)) as server:
         assert (
-            ask(made, method, path, None if "Content_Length" in headers else {"room": "c101"}, **headers)[0] == status
+            ask(server, method, path, None if "Content_Length" in headers else {"room": "c101"}, **headers)[0] == status
         )
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"room": 1}', b"[" * 4000, b"\xff"])
 def test_bad_bodies(tmp_path: Path, body: bytes) -> None:
-    with page(config(tmp_path)) as made:
-        line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=10)
+    with page(config(tmp_path)) as server:
+        line = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
         line.request("POST", "/begin", body, {"X-CampusMeter": "1"})
         assert line.getresponse().status == 400
 
@@ -460,26 +465,26 @@ def test_requests_that_drip_are_ended_and_one_address_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "REQUEST_SECONDS", 2.0)
-    with page(config(tmp_path)) as made:
-        address = ("127.0.0.1", made.server_address[1])
+    with page(config(tmp_path)) as server:
+        address = ("127.0.0.1", server.server_address[1])
         held = [socket.create_connection(address) for _ in range(server_module.MAX_CONNECTIONS_OF_ADDRESS)]
-        for one in held:
-            one.sendall(b"GET / HTTP/1.1\r\nX-Dr")
+        for connection in held:
+            connection.sendall(b"GET / HTTP/1.1\r\nX-Dr")
         with socket.socket() as other:
             other.bind(("127.0.0.2", 0))
             other.connect(address)
             other.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
             assert other.recv(12) == b"HTTP/1.1 200", "others are served"
         ended = 0
-        for one in held:
-            one.settimeout(10)
+        for connection in held:
+            connection.settimeout(10)
             with suppress(OSError):
                 for _ in range(200):
-                    one.sendall(b"i")
+                    connection.sendall(b"i")
                     sleep(0.02)
                 ended -= 1
             ended += 1
-            one.close()
+            connection.close()
         assert ended == len(held), "however often an octet comes"
 
 
@@ -497,28 +502,31 @@ def test_requests_that_drip_are_ended_and_one_address_is_bounded(
     ],
 )
 def test_odd_requests_are_refused_in_words(tmp_path: Path, head: bytes, status: int) -> None:
-    with page(config(tmp_path)) as made, socket.create_connection(("127.0.0.1", made.server_address[1]), 10) as line:
+    with (
+        page(config(tmp_path)) as server,
+        socket.create_connection(("127.0.0.1", server.server_address[1]), 10) as line,
+    ):
         line.sendall(head + b"\r\n")
         assert line.recv(12) == b"HTTP/1.1 %d" % status
 
 
 def test_more_connections_than_there_is_room_for(tmp_path: Path) -> None:
-    with page(config(tmp_path)) as made:
+    with page(config(tmp_path)) as server:
         held = [
-            socket.create_connection(("127.0.0.1", made.server_address[1]))
+            socket.create_connection(("127.0.0.1", server.server_address[1]))
             for _ in range(server_module.MAX_CONNECTIONS)
         ]
         sleep(0.5)
         with pytest.raises((http.client.HTTPException, OSError)):
-            ask(made, "GET", "/")
-        for one in held:
-            one.close()
+            ask(server, "GET", "/")
+        for connection in held:
+            connection.close()
         sleep(0.5)
-        assert ask(made, "GET", "/")[0] == 200
+        assert ask(server, "GET", "/")[0] == 200
 
 
-def begun(made: PageServer) -> str:
-    status, said = ask(made, "POST", "/begin", {"room": "c101"})
+def begun(server: PageServer) -> str:
+    status, said = ask(server, "POST", "/begin", {"room": "c101"})
     assert status == 200, said
     return said["trial"]
 
@@ -528,10 +536,10 @@ def threads(name: str) -> list[str]:
 
 
 def test_a_browser_that_does_not_read_holds_nothing(tmp_path: Path) -> None:
-    with page(config(tmp_path)) as made:
-        line = socket.create_connection(("127.0.0.1", made.server_address[1]))
+    with page(config(tmp_path)) as server:
+        line = socket.create_connection(("127.0.0.1", server.server_address[1]))
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        line.sendall(f"GET /down?trial={begun(made)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        line.sendall(f"GET /down?trial={begun(server)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         until(lambda: threads("page-load"), 5, "it is being served")
         until(lambda: not threads("page-load"), 9, "the load is over")
         until(lambda: not threads("process_request"), 5, "its thread has ended, unread octets or not")
@@ -542,12 +550,12 @@ def test_a_browser_that_went_away_frees_the_line_and_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("campus_agent.page.browser_test.IDLE_SECONDS", 3.0)
-    with page(config(tmp_path)) as made:
-        line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
-        line.request("GET", f"/down?trial={begun(made)}")
+    with page(config(tmp_path)) as server:
+        line = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
+        line.request("GET", f"/down?trial={begun(server)}")
         read = len(line.getresponse().read(2_000_000))
         line.close()
-        begun_again = until(lambda: ask(made, "POST", "/begin", {"room": "c101"})[0] == 200, 20, "the line is free")
+        begun_again = until(lambda: ask(server, "POST", "/begin", {"room": "c101"})[0] == 200, 20, "the line is free")
         assert begun_again
         with open_spool(tmp_path, role="reader") as spool:
             entry = until(spool.peek, 5, "what it did is kept")[0]
@@ -559,9 +567,9 @@ def test_a_browser_that_went_away_frees_the_line_and_is_counted(
 
 
 def test_a_test_takes_no_more_than_the_day_allows(tmp_path: Path) -> None:
-    with page(config(tmp_path, limits=Limits(daily_test_bytes=126_000_000, max_cpu_ratio=1.0))) as made:
-        line = http.client.HTTPConnection("127.0.0.1", made.server_address[1], timeout=30)
-        line.request("GET", f"/down?trial={begun(made)}")
+    with page(config(tmp_path, limits=LoadLimits(daily_test_bytes=126_000_000, max_cpu_ratio=1.0))) as server:
+        line = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
+        line.request("GET", f"/down?trial={begun(server)}")
         octets = len(line.getresponse().read())
         assert 60_000_000 < octets < 110_000_000, "half of what is left, and what was on its way"
 
@@ -576,8 +584,8 @@ def test_a_test_takes_no_more_than_the_day_allows(tmp_path: Path) -> None:
     ],
 )
 def test_a_test_does_not_run_into_a_lesson(tmp_path: Path, now: datetime, reason: str | None) -> None:
-    with page(config(tmp_path, timetable=LESSON), now) as made:
-        assert ask(made, "POST", "/begin", {"room": "c101"})[1].get("reason") == reason
+    with page(config(tmp_path, timetable=LESSON), now) as server:
+        assert ask(server, "POST", "/begin", {"room": "c101"})[1].get("reason") == reason
 
 
 def test_a_clock_an_hour_off_is_put_right_by_what_the_collector_told(tmp_path: Path) -> None:
@@ -585,12 +593,8 @@ def test_a_clock_an_hour_off_is_put_right_by_what_the_collector_told(tmp_path: P
     told = Estimate(clock.boot_id, clock.monotonic(), clock.wall() + 3600.0 - clock.monotonic(), 0.01)
     with open_spool(tmp_path) as spool:
         spool.remember(ESTIMATES_KEY, (told,))
-    house = House(config(tmp_path))
-    try:
-        ahead = (house._local_now() - datetime.now(SHANGHAI)).total_seconds()
-        assert ahead == pytest.approx(3600, abs=2)
-    finally:
-        house.close()
+    ahead = (recalled_time(config(tmp_path), clock).now() - datetime.now(SHANGHAI)).total_seconds()
+    assert ahead == pytest.approx(3600, abs=2)
 
 
 def test_a_page_whose_agent_was_killed_ends_with_it(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config.model import DayRange, Period, Timetable
+from campus_agent.config.model import Timetable
+from campus_agent.config.values import DayRange, Period
 from campus_agent.schedule.calendar import Calendar, DayKind
 from campus_agent.schedule.terms import NO_TERMS, load_terms
 from campus_base.settings import ConfigurationError

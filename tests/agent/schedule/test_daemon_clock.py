@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from campus_agent.clock.clock import Clock
-from campus_agent.config.model import load_config
+from campus_agent.config.read import load_config
 from campus_agent.daemon import Daemon
 from campus_agent.spool.spool import open_spool
 
@@ -30,4 +30,4 @@ def test_a_clock_of_1970(tmp_path: Path, timetable: str, wall: float, unknown: b
     config = load_config(file)
     with open_spool(config.state_dir, config.spool) as spool:
         daemon = Daemon(config, spool, Clock("boot", lambda: wall, lambda: 100.0))
-        assert daemon.time_is_unknown() is unknown
+        assert daemon.gate.time_is_unknown() is unknown

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.config.model import DayRange, Period, Timetable
+from campus_agent.config.model import Timetable
+from campus_agent.config.values import DayRange, Period
 from campus_agent.schedule.calendar import Calendar, Day, DayKind
 from campus_agent.schedule.timetable import State, out_of_school_hours, window_at, windows
 

@@ -1,4 +1,4 @@
-"""A year of a school, rehearsed: the real planner, no sleeping. Forty classrooms whose machines are on only in lessons and breaks."""
+"""A year of a school, simulated: the real planner, no sleeping. Forty classrooms whose machines are on only in lessons and breaks."""
 
 from collections import Counter, defaultdict
 from datetime import date, datetime, time, timedelta
@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from campus_agent.cli.schedule import in_use
-from campus_agent.config.model import AgentConfig, load_config
-from campus_agent.measure.subjects import costs, typical
+from campus_agent.config.model import AgentConfig
+from campus_agent.config.read import load_config
+from campus_agent.measure.plan import costs, jobs_of, typical
 from campus_agent.schedule.calendar import Calendar, calendar_of
-from campus_agent.schedule.jobs import Job, jobs_of
+from campus_agent.schedule.jobs import Job
 from campus_agent.schedule.planner import Planner
-from campus_agent.schedule.rehearsal import Event, World, midnight, rehearse
+from campus_agent.schedule.simulation import Assumptions, Event, midnight, simulate
 from campus_agent.schedule.timetable import State, window_at
 from campus_wire.failures import SkipReason
 
@@ -78,9 +79,9 @@ def year(config: AgentConfig, calendar: Calendar) -> list[Event]:
 
     jobs = tuple(job for job in jobs_of(config) if job.heavy)
     planner = Planner(jobs, calendar, costs(config), config.school, now=0.0)
-    world = World(DAILY_BYTES, typical(config), on, works)
+    assumed = Assumptions(DAILY_BYTES, typical(config), on, works)
     like = datetime(2026, 1, 1, tzinfo=ZONE)
-    return list(rehearse(planner, world, midnight(YEAR[0], like), midnight(YEAR[1], like)))
+    return list(simulate(planner, assumed, midnight(YEAR[0], like), midnight(YEAR[1], like)))
 
 
 def done_in(year: list[Event]) -> list[Event]:
@@ -136,8 +137,8 @@ def test_a_whole_round_fits_into_one_break(config: AgentConfig, calendar: Calend
     jobs = tuple(job for job in jobs_of(config) if job.heavy)
     planner = Planner(jobs, calendar, costs(config), config.school, now=0.0)
     bell = datetime.combine(date(2026, 11, 23), time(8, 45), ZONE)
-    world = World(DAILY_BYTES, typical(config))
-    events = list(rehearse(planner, world, bell, bell + timedelta(minutes=10)))
+    assumed = Assumptions(DAILY_BYTES, typical(config))
+    events = list(simulate(planner, assumed, bell, bell + timedelta(minutes=10)))
     measured = {event.job.subject for event in events if event.reason is None}
     assert len(measured) == 41
     last = max(event.at + timedelta(seconds=event.seconds) for event in events if event.reason is None)
@@ -161,8 +162,8 @@ def test_references_come_about_once_a_month_for_the_rooms_that_can_be_reached(ye
 def test_references_of_a_school_that_leaves_its_machines_on(config: AgentConfig, calendar: Calendar) -> None:
     planner = Planner(tuple(job for job in jobs_of(config) if job.heavy), calendar, costs(config), "s001", now=0.0)
     like = datetime(2026, 10, 1, tzinfo=ZONE)
-    world = World(8_000_000_000, typical(config))
-    events = list(rehearse(planner, world, midnight(date(2026, 10, 1), like), midnight(date(2026, 11, 30), like)))
+    assumed = Assumptions(8_000_000_000, typical(config))
+    events = list(simulate(planner, assumed, midnight(date(2026, 10, 1), like), midnight(date(2026, 11, 30), like)))
     references = Counter(
         event.job.subject for event in events if event.reason is None and event.job.kind == "reference"
     )

@@ -59,8 +59,8 @@ def test_the_jitter_spreads_a_county() -> None:
 
 
 @given(st.integers(1, 50), st.floats(0.1, 86_400), st.booleans(), st.integers())
-def test_what_the_collector_asks_for_is_never_cut_short(failures: int, told: float, hopeless: bool, seed: int) -> None:
-    wait = wait_seconds(failures, told, hopeless, Random(seed))
+def test_what_the_collector_asks_for_is_never_cut_short(failures: int, told: float, permanent: bool, seed: int) -> None:
+    wait = wait_seconds(failures, told, permanent, Random(seed))
     assert told <= wait <= told + min(30.0, told / 10)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from campus_agent.clock.clock import Estimate
-from campus_agent.ship.correct import Known, corrected
+from campus_agent.ship.correct import ClockKnowledge, corrected
 from campus_agent.spool.spool import Entry
 from campus_wire.codec import decode_result, encode_result
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
@@ -23,20 +23,20 @@ def entry(one: Any) -> Entry:
     return Entry(1, one.id, one.boot_id, one.monotonic_seconds, encode_result(one))
 
 
-def send(one: Any, known: Known, last: float | None = None) -> Any:
+def send(one: Any, known: ClockKnowledge, last: float | None = None) -> Any:
     return decode_result(corrected(entry(one), known, lambda _: last))
 
 
 def test_a_right_label_is_sent_octet_by_octet() -> None:
     one = entry(result(5))
-    learnt = Known((Estimate(BOOT, 100.0, EPOCH - 5.0, 0.01),))
+    learnt = ClockKnowledge((Estimate(BOOT, 100.0, EPOCH - 5.0, 0.01),))
     assert corrected(one, learnt, lambda _: None) is one.body
-    assert corrected(one, Known(), lambda _: None) is one.body
+    assert corrected(one, ClockKnowledge(), lambda _: None) is one.body
 
 
 def test_the_same_boot_is_corrected_by_monotonic_time() -> None:
     one = result(300, at=NO_CLOCK)
-    sent = send(one, Known((Estimate(BOOT, 400.0, EPOCH - 300.0, 0.01),)))
+    sent = send(one, ClockKnowledge((Estimate(BOOT, 400.0, EPOCH - 300.0, 0.01),)))
     assert sent.started_at == AT
     assert sent.clock_offset_seconds == round((AT - NO_CLOCK).total_seconds(), 3)
     assert sent.validity is Validity.OK
@@ -44,13 +44,13 @@ def test_the_same_boot_is_corrected_by_monotonic_time() -> None:
 
 def test_an_earlier_boot_that_learnt_is_corrected_by_its_own_estimate() -> None:
     one = result(300, at=NO_CLOCK)
-    sent = send(one, Known((Estimate(BOOT, 400.0, EPOCH - 300.0, 0.01), HERE), HERE, NOW))
+    sent = send(one, ClockKnowledge((Estimate(BOOT, 400.0, EPOCH - 300.0, 0.01), HERE), HERE, NOW))
     assert (sent.started_at, sent.validity) == (AT, Validity.OK)
 
 
 @pytest.mark.parametrize("at", [NO_CLOCK, datetime(2019, 5, 5, tzinfo=UTC), NOW + timedelta(days=400)])
 def test_an_earlier_boot_that_never_learnt_is_kept_but_not_trusted(at: datetime) -> None:
-    sent = send(result(300, at=at), Known((HERE,), HERE, NOW), last=340.0)
+    sent = send(result(300, at=at), ClockKnowledge((HERE,), HERE, NOW), last=340.0)
     boot_began = AT + timedelta(seconds=10_000)
     assert sent.validity is Validity.CLOCK_UNTRUSTED
     assert sent.started_at == boot_began - timedelta(seconds=40), "its last result at the latest possible moment"
@@ -59,24 +59,24 @@ def test_an_earlier_boot_that_never_learnt_is_kept_but_not_trusted(at: datetime)
 
 def test_an_earlier_boot_with_a_plausible_clock_is_believed() -> None:
     one = entry(result(300))
-    assert corrected(one, Known((HERE,), HERE, NOW), lambda _: 1.0) is one.body
+    assert corrected(one, ClockKnowledge((HERE,), HERE, NOW), lambda _: 1.0) is one.body
 
 
 def test_what_was_unsound_anyway_says_so_still() -> None:
     failure = Failure(Operation.CONNECT, FailureKind.TIMEOUT)
     one = result(3, at=NO_CLOCK, validity=Validity.ENDPOINT_OFF, failure=failure, detail="no answer")
-    sent = send(one, Known((HERE,), HERE, NOW), last=3.0)
+    sent = send(one, ClockKnowledge((HERE,), HERE, NOW), last=3.0)
     assert (sent.validity, sent.failure, sent.detail) == (Validity.CLOCK_UNTRUSTED, failure, "endpoint_off; no answer")
 
 
 def test_before_the_time_is_known_an_impossible_label_is_not_trusted() -> None:
-    sent = send(result(3, at=NO_CLOCK), Known())
+    sent = send(result(3, at=NO_CLOCK), ClockKnowledge())
     assert (sent.started_at, sent.validity) == (NO_CLOCK, Validity.CLOCK_UNTRUSTED)
 
 
 def test_fields_of_another_version_survive_the_correction() -> None:
     body = json.dumps(json.loads(encode_result(result(300, at=NO_CLOCK))) | {"x_new": {"deep": [1.5, "字"]}}).encode()
-    known = Known((Estimate(BOOT, 400.0, EPOCH - 300.0, 0.01),))
+    known = ClockKnowledge((Estimate(BOOT, 400.0, EPOCH - 300.0, 0.01),))
     sent = json.loads(corrected(Entry(1, "x", BOOT, 300.0, body), known, lambda _: None))
     assert sent["x_new"] == {"deep": [1.5, "字"]}
     assert sent["started_at"] == "2026-11-23T01:02:03Z"
@@ -87,5 +87,5 @@ def test_fields_of_another_version_survive_the_correction() -> None:
     [b"", b"{}", b"[]", b"\xff\xfe", b'{"started_at":"2026-11-23T01:02:03","validity":"ok"}', b"{" * 5000],
 )
 def test_what_cannot_be_read_goes_as_it_is(body: bytes) -> None:
-    known = Known((HERE,), HERE, NOW)
+    known = ClockKnowledge((HERE,), HERE, NOW)
     assert corrected(Entry(1, "x", BOOT, 3.0, body), known, lambda _: None) == body

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from campus_agent.config.model import Collector
-from campus_agent.ship.connection import Connection, ShipFailed
+from campus_agent.ship.connection import CollectorConnection, ShipFailed
 from campus_agent.ship.rotate import TOKEN_DAYS, NotRotated, is_due, rotate
-from campus_collector.domain.records import Principal
+from campus_collector.domain.agents import Principal
 from campus_collector.domain.tokens import token_hash
 from tests.agent.measure.equipment.peers import free_port
 from tests.collector.world import World, collector
@@ -50,10 +50,10 @@ def test_the_old_one_is_refused_once_the_new_one_was_used(world: World, own: Col
     assert stat.S_IMODE(own.token_file.stat().st_mode) == 0o600
     assert [one.name for one in own.token_file.parent.iterdir() if one.name.startswith(".")] == []
     assert world.get("/v1/config", Authorization=f"Bearer {old}").status == 200, "the new one was not used yet"
-    assert Connection(own).fetch("/v1/config", None).status == 200
+    assert CollectorConnection(own).fetch("/v1/config", None).status == 200
     assert world.get("/v1/config", Authorization=f"Bearer {old}").status == 401
     rotate(own)
-    assert Connection(own).fetch("/v1/config", None).status == 200
+    assert CollectorConnection(own).fetch("/v1/config", None).status == 200
     assert world.get("/v1/config", Authorization=f"Bearer {new}").status == 401
 
 
@@ -64,19 +64,19 @@ def test_an_answer_that_was_lost_locks_nobody_out(world: World, own: Collector) 
     assert world.get("/v1/config", Authorization=f"Bearer {lost}").status == 401, (
         "a successor that was never used is void"
     )
-    assert Connection(own).fetch("/v1/config", None).status == 200
+    assert CollectorConnection(own).fetch("/v1/config", None).status == 200
 
 
 def test_a_token_with_an_end_has_a_successor_with_one(world: World, own: Collector) -> None:
     now = datetime.now(UTC)
     store = world.service.store
-    store.issue_token(
+    store.tokens.issue(
         token_hash("cm1_short-lived-token"), Principal("s009", "s009"), None, now, now + timedelta(days=90)
     )
     own.token_file.write_text("cm1_short-lived-token")
     rotate(own)
-    assert Connection(own).fetch("/v1/config", None).status == 200
-    (left,) = [ends - now for school, ends in store.token_expiries().items() if school == "s009"]
+    assert CollectorConnection(own).fetch("/v1/config", None).status == 200
+    (left,) = [ends - now for school, ends in store.tokens.expiries().items() if school == "s009"]
     assert timedelta(days=89, hours=23) < left < timedelta(days=90, minutes=5)
 
 
@@ -85,7 +85,7 @@ def test_what_fails_leaves_the_token_as_it_was(world: World, own: Collector, tmp
     away = Collector(f"http://127.0.0.1:{free_port()}", own.token_file)
     with pytest.raises(ShipFailed):
         rotate(away)
-    world.service.store.revoke_tokens("s001", datetime.now(UTC))
+    world.service.store.tokens.revoke("s001", datetime.now(UTC))
     with pytest.raises(NotRotated, match="401"):
         rotate(own)
     assert own.token_file.read_text() == old
@@ -101,7 +101,7 @@ def test_a_link_stays_a_link(world: World, own: Collector, tmp_path: Path) -> No
     own.token_file.symlink_to(tmp_path / "kept" / "token")
     rotate(own)
     assert own.token_file.is_symlink()
-    assert Connection(own).fetch("/v1/config", None).status == 200
+    assert CollectorConnection(own).fetch("/v1/config", None).status == 200
 
 
 def test_the_agent_does_it_by_itself(world: World, own: Collector, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from campus_agent.clock.clock import Clock
 from campus_agent.config.model import Collector
-from campus_agent.ship.connection import Connection
+from campus_agent.ship.connection import CollectorConnection
 from campus_agent.ship.shipper import Shipper
 from campus_agent.spool.spool import Spool, open_spool
 from campus_wire.records import AgentState, Announcement
@@ -66,6 +66,6 @@ class School:
             "announcement": Announcement(town="t01", uplink=True),
             "state": state,
             "rng": random.Random(1),
-            "connect": lambda collector: Connection(collector, 3.0, self.exchange_seconds),
+            "connect": lambda collector: CollectorConnection(collector, 3.0, self.exchange_seconds),
         }
         return Shipper(**(values | changes))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campus_agent.config.model import Spool as SpoolLimits
+from campus_agent.config.model import SpoolLimits
 from campus_agent.spool import spool as spool_module
 from campus_agent.spool.errors import SpoolError, SpoolFull
 from campus_agent.spool.spool import Spool, SpoolStatus, open_spool

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config.model import AgentConfig, load_config
-from campus_agent.config.model import Spool as SpoolLimits
+from campus_agent.config.model import AgentConfig, SpoolLimits
+from campus_agent.config.read import load_config
 from campus_agent.ship.shipper import OUTCOME_KEY, ShipOutcome
 from campus_agent.spool.spool import open_spool
 from campus_agent.status import in_words, read_status

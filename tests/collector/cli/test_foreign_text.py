@@ -9,8 +9,10 @@ import pytest
 from msgspec import structs
 
 from campus_collector.cli.main import main
+from campus_collector.domain.agents import Principal
+from campus_collector.domain.people import Person
 from campus_collector.domain.problem import Event
-from campus_collector.domain.records import Bad, Batch, Person, Principal
+from campus_collector.domain.results import Batch, RejectedResult
 from campus_collector.inventory.sample import sample
 from campus_collector.inventory.write import write_folder
 from tests.collector.http.api.test_problems import PROBLEM
@@ -52,7 +54,10 @@ def test_the_quarantine_shows_stored_escapes(
     world: World, state: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     raw = FOREIGN.encode()
-    bad = (Bad(FOREIGN[:96], FOREIGN, raw), Bad(None, f"Invalid value '{FOREIGN}' - at `$.kind`", raw))
+    bad = (
+        RejectedResult(FOREIGN[:96], FOREIGN, raw),
+        RejectedResult(None, f"Invalid value '{FOREIGN}' - at `$.kind`", raw),
+    )
     batch = Batch(Principal("s001", "s001"), datetime.now(UTC), "boot", (), bad)
     world.service.store.submit(batch).result()
     assert main(["quarantine", *state]) == 0

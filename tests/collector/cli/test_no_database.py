@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from campus_base.command_line import CommandParser
 from campus_collector.cli.main import build_parser, main
 
 NEED_ONE = {
@@ -38,7 +39,8 @@ BEGIN_OR_DO_WITHOUT = {
 }  # fmt: skip
 
 
-def commands_of(parser: argparse.ArgumentParser, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def commands_of(parser: CommandParser, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    parser.load()
     below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     for action in below:
         for name, each in action.choices.items():

@@ -53,7 +53,7 @@ def page(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(world.service.verdicts, "this_month", lambda: month)
 
     scopes = [scope for scope in SCOPES if scope != "collector"]
-    blocks = [*world.service.page.render(scopes, now=now), *world.service.page.render(["collector"], now=now)]
+    blocks = [*world.service.metrics.render(scopes, now=now), *world.service.metrics.render(["collector"], now=now)]
     return b"".join(block for block in blocks if not block.startswith(OWN)).decode()
 
 
@@ -99,7 +99,7 @@ def test_a_silent_agent_is_down_and_its_gauges_go_after_a_day(world: World) -> N
 
     def names(silence: timedelta) -> dict[str, float]:
         found = {}
-        page = b"".join(world.service.page.render(now=agent.last_report_at + silence)).decode()
+        page = b"".join(world.service.metrics.render(now=agent.last_report_at + silence)).decode()
         for family in text_string_to_metric_families(page):
             for sample in family.samples:
                 found[sample.name] = sample.value

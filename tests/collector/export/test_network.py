@@ -43,7 +43,9 @@ def test_only_what_was_measured_meets_a_target(world: World) -> None:
     world.send(*(port(now - timedelta(hours=n), speed_bits_per_second=1e9, duplex="full") for n in range(30)))
     verdicts = world.service.verdicts
     found = {
-        one.subject: one for one in verdicts.subjects(verdicts.this_month()) if one.target == "classroom_bandwidth"
+        subject.subject: subject
+        for subject in verdicts.subjects(verdicts.this_month())
+        if subject.target == "classroom_bandwidth"
     }
     assert found["c101"].verdict is Verdict.INSUFFICIENT
     assert found["c101"].evidence.valid_results == 0

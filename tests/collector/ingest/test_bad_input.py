@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import zstandard
 
+from campus_base.language import Text
 from campus_collector.cli.main import main
-from campus_collector.domain.records import Batch, Principal, Valid
+from campus_collector.domain.agents import Principal
+from campus_collector.domain.results import AcceptedResult, Batch
 from campus_collector.http.api.admission import Admission, TooMany
-from campus_collector.ingest.reasons import reason_words
+from campus_collector.ingest.reasons import REASONS, reason_words, rejection
 from campus_wire.codec import MAX_BODY_BYTES, decode_result, encode_result
 from campus_wire.failures import Validity
 from campus_wire.records import AnyResult
@@ -94,7 +96,7 @@ def test_a_wrong_method_is_405(world: World) -> None:
 
 
 def test_a_revoked_token_is_refused(world: World) -> None:
-    assert world.service.store.revoke_tokens("s001", datetime.now(UTC)) == 1
+    assert world.service.store.tokens.revoke("s001", datetime.now(UTC)) == 1
     problem(world.post(envelope(throughput())), 401, "Token refused", "revoked")
 
 
@@ -137,7 +139,7 @@ def test_bad_results_are_kept_apart_and_never_block_their_neighbours(world: Worl
     assert [one["index"] for one in receipt["quarantined"]] == list(range(1, len(bad) + 1))
     for one, (_, reason) in zip(receipt["quarantined"], bad, strict=True):
         assert reason in one["reason"]
-    kept = world.service.store.quarantined("s001", 100)
+    kept = world.service.store.quarantine.newest("s001", 100)
     assert len(kept) == len(bad)
     assert {one.reason for one in kept} == {one["reason"] for one in receipt["quarantined"]}
 
@@ -207,7 +209,7 @@ def test_a_result_that_says_nothing_takes_nothing_away(world: World) -> None:
     world.send(throughput(at=now - timedelta(minutes=1)))
     empty = without("record", throughput(at=now))
     assert len(world.send(empty)["quarantined"]) == 1
-    stored_by_an_earlier_version = Valid(decode_result(empty), empty)
+    stored_by_an_earlier_version = AcceptedResult(decode_result(empty), empty)
     batch = Batch(Principal("s001", "s001"), now, "boot-1", (stored_by_an_earlier_version,), ())
     assert world.service.store.submit(batch).result().stored == 1
     page = world.get("/metrics").body.decode()
@@ -288,3 +290,11 @@ def test_zstd_is_taken_and_its_bombs_are_not(world: World) -> None:
         "POST", "/v1/results", b"no zstd", Authorization=f"Bearer {world.token}", Content_Type="application/json", Content_Encoding="zstd"
     )  # fmt: skip
     problem(answer, 400, "Bad compression", "not valid zstd")
+
+
+@pytest.mark.parametrize("code", sorted(REASONS))
+def test_a_stored_sentence_of_ours_is_read_by_its_form(code: str) -> None:
+    words = REASONS[code].words
+    assert reason_words(str(rejection(code, "100", "b"))) == Text(
+        words.en.format("100", "b"), words.zh.format("100", "b")
+    )

@@ -9,11 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campus_collector.domain.inventory import EMPTY, Classroom, Device, Inventory, School, Service, subjects_of
+from campus_collector.domain.inventory import (
+    EMPTY,
+    Classroom,
+    Device,
+    Inventory,
+    InventorySchool,
+    InventoryService,
+    subjects_of,
+)
 from campus_collector.inventory.cells import error_value, tidy
 from campus_collector.inventory.changes import as_lines, changes, removals
 from campus_collector.inventory.headings import SHEETS
-from campus_collector.inventory.intake import read_file, read_upload
+from campus_collector.inventory.importer import read_file, read_upload
 from campus_collector.inventory.read import read
 from campus_collector.inventory.sample import sample
 from campus_collector.inventory.sources import RawSheet, Unreadable, sheets_of_files
@@ -37,8 +45,8 @@ def test_a_folder_of_two_sheets(tmp_path: Path) -> None:
     found, mistakes, _ = read_file(folder(tmp_path / "i", schools=SCHOOLS, classrooms=CLASSROOMS), EMPTY)
     assert mistakes == []
     assert found.schools == (
-        School("t01", "柳河镇", "s001", "柳河镇中心小学", True),
-        School("t01", "柳河镇", "s002", "柳河镇东庄小学", False),
+        InventorySchool("t01", "柳河镇", "s001", "柳河镇中心小学", True),
+        InventorySchool("t01", "柳河镇", "s002", "柳河镇东庄小学", False),
     )
     assert found.classrooms == (
         Classroom("s001", "c101", "一年级1班", "10.0.1.2", 5301),
@@ -55,13 +63,13 @@ def test_chinese_headings_in_every_encoding(tmp_path: Path, encoding: str) -> No
     text = "镇街编号,镇街,学校编号,学校,镇驻地\r\nt01,䶮河镇,s001,中心小学𠮷,是\r\n"
     found, mistakes, _ = read_file(folder(tmp_path / "i", schools=text.encode(encoding)), EMPTY)
     assert mistakes == []
-    assert found.schools == (School("t01", "䶮河镇", "s001", "中心小学𠮷", True),)
+    assert found.schools == (InventorySchool("t01", "䶮河镇", "s001", "中心小学𠮷", True),)
 
 
 def test_headings_with_their_translation_and_sheets_with_chinese_names(tmp_path: Path) -> None:
     text = "town_id (镇街编号),town（镇街）,school_id,学校名称,town_seat\nt01,柳河镇,s001,中心小学,√\n"
     found, mistakes, _ = read_file(folder(tmp_path / "i", 学校=text), EMPTY)
-    assert (mistakes, found.schools) == ([], (School("t01", "柳河镇", "s001", "中心小学", True),))
+    assert (mistakes, found.schools) == ([], (InventorySchool("t01", "柳河镇", "s001", "中心小学", True),))
 
 
 def test_thirty_planted_mistakes_are_told_at_once(tmp_path: Path) -> None:
@@ -146,10 +154,10 @@ def test_a_sheet_that_is_not_given_stays(tmp_path: Path) -> None:
 
 def test_changes_name_what_was_before(tmp_path: Path) -> None:
     before = Inventory(
-        (School("t01", "柳河镇", "s001", "中心小学", True),), (Classroom("s001", "c101", "一班"),), (), ()
+        (InventorySchool("t01", "柳河镇", "s001", "中心小学", True),), (Classroom("s001", "c101", "一班"),), (), ()
     )
     moved = Inventory(
-        (School("t02", "青山镇", "s001", "中心小学", False),), (Classroom("s001", "c102", "二班"),), (), ()
+        (InventorySchool("t02", "青山镇", "s001", "中心小学", False),), (Classroom("s001", "c102", "二班"),), (), ()
     )
     lines = as_lines(changes(before, moved), "zh")
     assert lines[0] == "学校：修改 1"
@@ -159,10 +167,10 @@ def test_changes_name_what_was_before(tmp_path: Path) -> None:
 
 
 def test_a_platform_may_stand_for_several_towns() -> None:
-    towns = (School("t01", "甲镇", "s1", "一", False), School("t02", "乙镇", "s2", "二", False))
+    towns = (InventorySchool("t01", "甲镇", "s1", "一", False), InventorySchool("t02", "乙镇", "s2", "二", False))
     services = (
-        Service("edu", "平台", "https://a.example/", "t01"),
-        Service("edu", "平台", "https://b.example/", "t02"),
+        InventoryService("edu", "平台", "https://a.example/", "t01"),
+        InventoryService("edu", "平台", "https://b.example/", "t02"),
     )
     whole = Inventory(towns, (), (), services)
     assert [(one.school, one.id) for one in subjects_of(whole) if one.kind == "service"] == [
@@ -192,7 +200,7 @@ def test_what_a_platform_answers_may_be_expected(
     rows = f"{SERVICE_COLUMNS}edu,平台,https://a.example/,,{cells}\n"
     found, mistakes, _ = read_file(folder(tmp_path / "i", services=rows), EMPTY)
     assert mistakes == []
-    assert found.services == (Service("edu", "平台", "https://a.example/", "", status, text),)
+    assert found.services == (InventoryService("edu", "平台", "https://a.example/", "", status, text),)
 
 
 @pytest.mark.parametrize(
@@ -233,8 +241,8 @@ def test_a_host_that_the_gateways_would_refuse_is_a_mistake(tmp_path: Path, host
 
 
 def test_a_new_expectation_stands_in_the_preview() -> None:
-    before = Inventory((), (), (), (Service("edu", "平台", "https://a.example/"),))
-    after = Inventory((), (), (), (Service("edu", "平台", "https://a.example/", "", (200, 412), "教育"),))
+    before = Inventory((), (), (), (InventoryService("edu", "平台", "https://a.example/"),))
+    after = Inventory((), (), (), (InventoryService("edu", "平台", "https://a.example/", "", (200, 412), "教育"),))
     assert "expect_status: — → 200 412; expect_text: — → 教育" in as_lines(changes(before, after), "zh")[1]
 
 
@@ -274,10 +282,10 @@ names = st.text(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(ids, names), unique_by=lambda one: one[0], max_size=8))
 def test_any_name_survives_the_round_trip(rooms: list[tuple[str, str]]) -> None:
-    school = School("t1", "镇", "s1", "校", False)
+    school = InventorySchool("t1", "镇", "s1", "校", False)
     whole = Inventory((school,), tuple(Classroom("s1", f"c{key}", name) for key, name in rooms), (), ())
     answer = examine(Request([("classrooms.csv", as_csv(whole, "classrooms"))], whole))
-    assert (answer.mistakes, answer.found.classrooms) == ((), whole.classrooms)
+    assert (answer.mistakes, answer.inventory.classrooms) == ((), whole.classrooms)
 
 
 @settings(max_examples=80)

@@ -1,7 +1,5 @@
 """Ranked causes, what a school's classrooms have in common, and how sure a share is."""
 
-from collections import Counter
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +11,7 @@ from campus_collector.judge.causes import Case, Cause, causes_of
 from campus_collector.judge.evidence import Evidence, evidence_of, wilson
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.policy import load_policy
+from campus_collector.judge.symptoms import Symptoms
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_wire.bandwidth import Verdict
 
@@ -20,13 +19,13 @@ POLICY = load_policy(shipped_policy())
 RULE = next(one for one in POLICY.targets if one.name == "classroom_bandwidth")
 
 
-def case(signs: dict[str, int], values: list[float], verdict: Verdict = Verdict.NOT_MET) -> Case:
+def case(symptoms: dict[str, int], values: list[float], verdict: Verdict = Verdict.NOT_MET) -> Case:
     evidence = Evidence(10, 0, 5, 0, 0, 0, min(values, default=None), None)
-    return Case(verdict, RULE, 1e8, evidence, Counter(signs), sorted(values))
+    return Case(verdict, RULE, 1e8, evidence, Symptoms(symptoms), sorted(values))
 
 
 @pytest.mark.parametrize(
-    ("signs", "values", "ranked"),
+    ("symptoms", "values", "ranked"),
     [
         ({"slow": 10, "port": 10, "port:half": 10, "port:10": 10}, [5e6, 8e6], ["half_duplex", "port_speed_10", "unstable_rate"]),
         ({"slow": 10, "port": 10, "port:errors": 3}, [40e6, 80e6], ["cable_errors", "unstable_rate"]),
@@ -39,9 +38,9 @@ def case(signs: dict[str, int], values: list[float], verdict: Verdict = Verdict.
     ],
 )  # fmt: skip
 def test_what_was_asked_outweighs_what_looks_like_something(
-    signs: dict[str, int], values: list[float], ranked: list[str]
+    symptoms: dict[str, int], values: list[float], ranked: list[str]
 ) -> None:
-    found = causes_of(case(signs, values))
+    found = causes_of(case(symptoms, values))
     assert [one.code for one in found] == ranked
     assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
     assert all(one.evidence.en and one.evidence.zh for one in found)
@@ -75,9 +74,9 @@ def test_what_was_asked_outweighs_what_looks_like_something(
     st.sampled_from([Verdict.NOT_MET, Verdict.INSUFFICIENT, Verdict.MET, Verdict.EXEMPT]),
 )
 def test_every_case_has_an_explained_cause_or_needs_none(
-    signs: dict[str, int], values: list[float], verdict: Verdict
+    symptoms: dict[str, int], values: list[float], verdict: Verdict
 ) -> None:
-    found = causes_of(case(signs, values, verdict))
+    found = causes_of(case(symptoms, values, verdict))
     assert bool(found) == (verdict in (Verdict.NOT_MET, Verdict.INSUFFICIENT))
     for one in found:
         told = EXPLANATIONS[one.code]

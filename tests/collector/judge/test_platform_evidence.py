@@ -8,7 +8,7 @@ import pytest
 
 from campus_collector.judge.derivation import as_text
 from campus_collector.judge.month import month_of
-from campus_collector.ledger.explanation import explain
+from campus_collector.ledger.explain import explain
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import ServiceResult
 from tests.collector.world import AT, World, collector, days, service

@@ -13,7 +13,7 @@ from campus_base.settings import ConfigurationError
 from campus_collector.config import shipped_policy
 from campus_collector.judge.day import evidence_by_day
 from campus_collector.judge.evidence import Evidence, evidence_of
-from campus_collector.judge.explanations import WORDS
+from campus_collector.judge.explanations import CAUSE_WORDS
 from campus_collector.judge.month import Month, month_of, parse_month
 from campus_collector.judge.policy import Policy, load_policy, read_policy
 from campus_collector.judge.rules import observe
@@ -261,7 +261,7 @@ def test_a_subject_without_a_town_is_counted_once() -> None:
 )
 def test_the_likely_cause_is_named(target: str, given_results: list[AnyResult], cause: str) -> None:
     assert verdict_of(target, given_results).diagnosis == cause
-    assert cause in WORDS
+    assert cause in CAUSE_WORDS
 
 
 def judged(target: str, results: list[AnyResult]) -> tuple[Verdict, Evidence, str]:

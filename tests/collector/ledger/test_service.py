@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campus_collector.domain.inventory import Classroom, Inventory, School
+from campus_collector.domain.inventory import Classroom, Inventory, InventorySchool
 from campus_collector.domain.problem import Problem
 from campus_collector.inventory.changes import changes
-from campus_collector.inventory.intake import put_in_force
+from campus_collector.inventory.importer import activate
 from campus_collector.ledger.actions import NotPossible, act
 from campus_wire.failures import FailureKind, Validity
 from campus_wire.records import AnyResult
@@ -23,11 +23,9 @@ ROOMS = ("c101", "c102", "c103", "c104", "c105")
 def school(world: World) -> World:
     """Five classrooms, in force since the week before."""
     rooms = tuple(Classroom("s001", room, room) for room in ROOMS)
-    whole = Inventory((School("t01", "柳河镇", "s001", "柳河小学", False),), rooms, (), ())
+    whole = Inventory((InventorySchool("t01", "柳河镇", "s001", "柳河小学", False),), rooms, (), ())
     since = datetime(2026, 8, 31, tzinfo=ZONE)
-    put_in_force(
-        world.service.store, whole, changes(Inventory((), (), (), ()), whole), "test", datetime.now(UTC), since
-    )
+    activate(world.service.store, whole, changes(Inventory((), (), (), ()), whole), "test", datetime.now(UTC), since)
     return world
 
 
@@ -143,7 +141,7 @@ def test_a_removed_classroom_has_no_open_problem(school: World) -> None:
     store = school.service.store
     before = store.inventory.current()
     whole = Inventory(before.schools, (before.classrooms or ())[1:], (), ())
-    put_in_force(store, whole, changes(before, whole), "test", datetime.now(UTC), datetime(2026, 9, 12, tzinfo=ZONE))
+    activate(store, whole, changes(before, whole), "test", datetime.now(UTC), datetime(2026, 9, 12, tzinfo=ZONE))
     gone = evening(school, 8)["c101"]
     assert (gone.state, history(school, gone)) == ("closed", ["opened", "withdrawn"])
 

@@ -11,7 +11,7 @@ from campus_base.language import Text
 from campus_collector.domain.problem import Problem
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.policy import LedgerRule
-from campus_collector.ledger.transitions import Known, fails_now, followed, may_reopen, opened
+from campus_collector.ledger.transitions import SubjectHistory, followed, may_reopen, opened, severity_on
 
 RULE = LedgerRule()
 AT = datetime(2026, 11, 4, 16, 5, tzinfo=UTC)
@@ -25,10 +25,10 @@ def weekday(day: date) -> bool:
     return day.weekday() < 5
 
 
-def known(outcomes: str, causes: tuple[Cause, ...] = (CAUSE,), first_day: date = FIRST) -> Known:
+def known(outcomes: str, causes: tuple[Cause, ...] = (CAUSE,), first_day: date = FIRST) -> SubjectHistory:
     """One letter a day from Monday on: + passed, - failed, . no valid result."""
     days = {FIRST + timedelta(days=n): letter == "+" for n, letter in enumerate(outcomes) if letter in "+-"}
-    return Known("s001", "t01", "classroom_bandwidth", "c101", days, first_day, causes)
+    return SubjectHistory("s001", "t01", "classroom_bandwidth", "c101", days, first_day, causes)
 
 
 def day(number: int) -> date:
@@ -55,13 +55,13 @@ def day(number: int) -> date:
     ],
 )
 def test_when_a_problem_opens(outcomes: str, severity: str) -> None:
-    assert fails_now(known(outcomes), day(len(outcomes) - 1), RULE, weekday) == severity
+    assert severity_on(known(outcomes), day(len(outcomes) - 1), RULE, weekday) == severity
 
 
 def test_nobody_is_silent_before_being_there() -> None:
     late = known(".....", first_day=day(2))
-    assert fails_now(late, day(4), RULE, weekday) == ""
-    assert fails_now(late, day(8), RULE, weekday) == "silent"
+    assert severity_on(late, day(4), RULE, weekday) == ""
+    assert severity_on(late, day(8), RULE, weekday) == "silent"
 
 
 def problem(**changes: object) -> Problem:

@@ -22,8 +22,8 @@ from campus_collector.report.forms.process import render_apart
 from campus_collector.report.forms.render import FORMS, Form
 from campus_collector.report.gather import gather
 from campus_collector.report.service import MonthlyReports, NoReport
-from campus_collector.store.chain import Chain
-from campus_collector.store.database import Refused
+from campus_collector.store.errors import Conflict
+from campus_collector.store.tables.chain import ChainTable
 from campus_wire.bandwidth import Verdict
 from tests.collector.world import World, collector, days, throughput
 
@@ -46,7 +46,7 @@ SECOND = datetime(2026, 11, 9, 2, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def _from_october_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """The collector has been there since October, whatever today is."""
-    monkeypatch.setattr(Chain, "first_day", lambda self: day_number(FIRST.date()))
+    monkeypatch.setattr(ChainTable, "first_day", lambda self: day_number(FIRST.date()))
 
 
 def without_fonts(figures: Figures, language: Language, form: Form) -> bytes:
@@ -82,7 +82,7 @@ def test_a_month_goes_from_open_to_closed(world: World) -> None:
     assert figures.targets[0].count.insufficient == 1
     assert [one.state for one in book.months(at(11, 20))] == ["open", "closed"]
     assert set(world.service.store.monthly.documents("2026-10")) == {(f, lang) for f in FORMS for lang in ("zh", "en")}
-    with pytest.raises(Refused):
+    with pytest.raises(Conflict):
         book.close(OCTOBER, at(11, 6))
     assert all(one.well for one in book.verify("2026-10"))
 
@@ -175,7 +175,7 @@ def closed_october(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state folder of a collector that has closed October and ended: to be copied."""
     folder = tmp_path_factory.mktemp("closed")
     with pytest.MonkeyPatch.context() as patched, collector(folder) as world:
-        patched.setattr(Chain, "first_day", lambda self: day_number(FIRST.date()))
+        patched.setattr(ChainTable, "first_day", lambda self: day_number(FIRST.date()))
         seed(world)
         world.service.reports.close(OCTOBER, at(11, 5, 6))
     return folder
@@ -249,7 +249,7 @@ def test_months_of_before_the_collector_are_closed_with_the_month_it_began_in(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gateway that spooled for weeks sends October in late November: October is not closed with the half of it that came first."""
-    monkeypatch.setattr(Chain, "first_day", lambda self: day_number(SECOND.date()))
+    monkeypatch.setattr(ChainTable, "first_day", lambda self: day_number(SECOND.date()))
     seed(world)
     book = world.service.reports
     assert book.closes_at(OCTOBER) == book.closes_at(NOVEMBER) == at(12, 5, 6)

@@ -9,17 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.domain.records import Bad, Batch, Change, Principal, Valid
+from campus_collector.domain.agents import Principal
+from campus_collector.domain.change import Change
+from campus_collector.domain.results import AcceptedResult, Batch, QuarantinedResult, RejectedResult
 from campus_collector.store.errors import StoreUnavailable, StoreUnusable
-from campus_collector.store.interface import Store
 from campus_collector.store.migrate import Migration, migrate, shipped
-from campus_collector.store.sqlite import SqliteStore
+from campus_collector.store.sqlite import SqliteConnection, open_store
+from campus_collector.store.store import Store
 from campus_wire.codec import encode_result
 from campus_wire.failures import FailureKind, Validity
 from campus_wire.records import AgentState, AnnouncedClassroom, Announcement, AnyResult
 from tests.collector.world import ANNOUNCEMENT, AT, service, throughput
 
-STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore(folder / "campus.db")}
+STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: open_store(folder / "campus.db")}
 
 
 @pytest.fixture(params=STORES)
@@ -29,9 +31,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def batch(*results: AnyResult, bad: tuple[Bad, ...] = (), announcement: Announcement | None = None) -> Batch:
-    valid = tuple(Valid(one, encode_result(one)) for one in results)
-    return Batch(Principal("s001", "s001"), AT, "boot-1", valid, bad, AgentState("0.1.0"), announcement)
+def batch(
+    *results: AnyResult, rejected: tuple[RejectedResult, ...] = (), announcement: Announcement | None = None
+) -> Batch:
+    accepted = tuple(AcceptedResult(one, encode_result(one)) for one in results)
+    return Batch(Principal("s001", "s001"), AT, "boot-1", accepted, rejected, AgentState("0.1.0"), announcement)
 
 
 def test_the_latest_is_by_start_not_by_arrival(store: Store) -> None:
@@ -110,37 +114,37 @@ def test_listeners_hear_what_changed_and_only_that(store: Store) -> None:
 
 def test_a_token_may_have_an_end(store: Store) -> None:
     now = datetime.now(UTC)
-    store.issue_token(b"a" * 32, Principal("s001", "s001"), "t01", now, now + timedelta(days=1))
-    store.issue_token(b"b" * 32, Principal("s001", "s001"), "t01", now, now - timedelta(seconds=1))
-    assert store.authenticate(b"a" * 32) == Principal("s001", "s001")
-    assert store.authenticate(b"b" * 32) is None
-    assert {school: round((end - now).total_seconds()) for school, end in store.token_expiries().items()} == {
+    store.tokens.issue(b"a" * 32, Principal("s001", "s001"), "t01", now, now + timedelta(days=1))
+    store.tokens.issue(b"b" * 32, Principal("s001", "s001"), "t01", now, now - timedelta(seconds=1))
+    assert store.tokens.authenticate(b"a" * 32) == Principal("s001", "s001")
+    assert store.tokens.authenticate(b"b" * 32) is None
+    assert {school: round((end - now).total_seconds()) for school, end in store.tokens.expiries().items()} == {
         "s001": 86_400
     }
-    store.issue_token(b"c" * 32, Principal("s001", "s001"), "t01", now)
-    assert store.token_expiries() == {}
+    store.tokens.issue(b"c" * 32, Principal("s001", "s001"), "t01", now)
+    assert store.tokens.expiries() == {}
 
 
 def test_tokens_are_known_by_hash_until_revoked(store: Store) -> None:
-    store.issue_token(b"h" * 32, Principal("s001", "s001"), "t01", AT)
-    assert store.authenticate(b"h" * 32) == Principal("s001", "s001")
-    assert store.authenticate(b"x" * 32) is None
-    assert store.revoke_tokens("s001", AT) == 1
-    assert store.authenticate(b"h" * 32) is None
+    store.tokens.issue(b"h" * 32, Principal("s001", "s001"), "t01", AT)
+    assert store.tokens.authenticate(b"h" * 32) == Principal("s001", "s001")
+    assert store.tokens.authenticate(b"x" * 32) is None
+    assert store.tokens.revoke("s001", AT) == 1
+    assert store.tokens.authenticate(b"h" * 32) is None
 
 
 def test_what_was_kept_apart_can_be_read(store: Store) -> None:
-    store.submit(batch(bad=(Bad(None, "not understood", b"{"),))).result(10)
-    assert store.quarantined("s001", 10) == [Bad(None, "not understood", b"{")]
-    assert store.quarantined("s002", 10) == []
+    store.submit(batch(rejected=(RejectedResult(None, "not understood", b"{"),))).result(10)
+    assert store.quarantine.newest("s001", 10) == [QuarantinedResult("s001", AT, None, "not understood", b"{")]
+    assert store.quarantine.newest("s002", 10) == []
 
 
 def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
     one = throughput()
-    first = SqliteStore(tmp_path / "campus.db")
+    first = open_store(tmp_path / "campus.db")
     first.submit(batch(one, announcement=ANNOUNCEMENT)).result(10)
     first.close()
-    second = SqliteStore(tmp_path / "campus.db")
+    second = open_store(tmp_path / "campus.db")
     assert second.latest()[0].any == one
     assert second.agents()[0].state == AgentState("0.1.0")
     second.close()
@@ -149,25 +153,25 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
 def test_a_changed_migration_and_a_newer_database_are_refused(tmp_path: Path) -> None:
     database = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
     steps = shipped("sqlite")
-    assert migrate(database, steps) == [step.name for step in steps]
-    assert migrate(database, steps) == []
+    assert migrate(SqliteConnection(database), steps) == [step.name for step in steps]
+    assert migrate(SqliteConnection(database), steps) == []
     with pytest.raises(StoreUnusable, match="migration 0001_spine.sql was changed after it was applied"):
-        migrate(database, [Migration(steps[0].name, steps[0].sql + " "), *steps[1:]])
+        migrate(SqliteConnection(database), [Migration(steps[0].name, steps[0].sql + " "), *steps[1:]])
     with pytest.raises(StoreUnusable, match=f"the database is newer than this program: it has {steps[-1].name}"):
-        migrate(database, [])
+        migrate(SqliteConnection(database), [])
 
 
 def test_two_programs_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
     """`serve` and a command on a database of an older version, at the same moment."""
     for number in range(10):
         path, barrier, said = tmp_path / f"{number}.db", threading.Barrier(3), []
-        migrate(sqlite3.connect(path, isolation_level=None), shipped("sqlite")[: number % 4])
+        migrate(SqliteConnection(sqlite3.connect(path, isolation_level=None)), shipped("sqlite")[: number % 4])
 
         def begin(path: Path = path, barrier: threading.Barrier = barrier, said: list[str] = said) -> None:
             database = sqlite3.connect(path, timeout=20, isolation_level=None)
             barrier.wait()
             try:
-                migrate(database, shipped("sqlite"))
+                migrate(SqliteConnection(database), shipped("sqlite"))
             except StoreUnusable as error:
                 said.append(str(error))
             database.close()
@@ -185,14 +189,14 @@ def test_two_programs_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
     database = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
     with pytest.raises(StoreUnusable, match="migration 0001_bad.sql failed"):
-        migrate(database, [Migration("0001_bad.sql", "CREATE TABLE a (x); CREATE TABLE a (x);")])
+        migrate(SqliteConnection(database), [Migration("0001_bad.sql", "CREATE TABLE a (x); CREATE TABLE a (x);")])
     assert database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'a'").fetchone() == (0,)
 
 
 def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "campus.db").write_bytes(b"no database at all " * 100)
     with pytest.raises(StoreUnusable, match="campus.db: file is not a database"):
-        SqliteStore(tmp_path / "campus.db")
+        open_store(tmp_path / "campus.db")
 
 
 def test_times_are_kept_to_the_microsecond(store: Store) -> None:
@@ -216,7 +220,7 @@ def test_listeners_know_before_the_sender_does(store: Store) -> None:
 
 
 def test_a_disk_that_is_nearly_full_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = SqliteStore(tmp_path / "campus.db")
+    made = open_store(tmp_path / "campus.db")
     made.check()
     monkeypatch.setattr("campus_collector.store.sqlite.LEAST_FREE_BYTES", 2**62)
     with pytest.raises(StoreUnavailable, match="bytes are free in"):

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from campus_collector.cli.main import main
+from campus_collector.domain.monthly import ClosedMonth
 from campus_collector.judge.month import Month
 from campus_collector.store.backup import backup
-from campus_collector.store.chain import first_head, next_head
-from campus_collector.store.monthly import ClosedMonth
-from campus_collector.verifying import Checked, verify
+from campus_collector.store.tables.chain import first_head, next_head
+from campus_collector.verify.database import Checked, verify
 from tests.collector.world import AT, World, collector, days, service, throughput
 
 TRIGGERS = ("result_is_not_changed", "result_is_not_removed")
@@ -173,7 +173,7 @@ def test_the_recorded_start_of_the_chain_is_the_only_excuse(world: World) -> Non
 @pytest.mark.parametrize("digits", [64, 12])
 def test_a_chain_that_was_worked_out_again_does_not_fit_a_printed_head(world: World, digits: int, capsys) -> None:
     fill(world)
-    seal = world.service.store.chain.seals("s001")[-1]
+    seal = world.service.store.chain.checkpoints("s001")[-1]
     printed = f"s001:{seal.last_sequence}:{seal.head.hex()[:digits]}"
     where = ("--state-dir", str(world.service.config.database.parent))
     assert main(["verify", "--head", printed, *where]) == 0
@@ -186,7 +186,7 @@ def test_a_chain_that_was_worked_out_again_does_not_fit_a_printed_head(world: Wo
 def test_a_chain_that_was_worked_out_again_does_not_fit_a_closed_month(world: World) -> None:
     fill(world)
     store = world.service.store
-    seal = store.chain.seals("s001")[-1]
+    seal = store.chain.checkpoints("s001")[-1]
     heads = [{"school": "s001", "results": seal.last_sequence, "head": seal.head.hex()}]
     figures = json.dumps({"heads": heads}).encode()
     store.monthly.close(

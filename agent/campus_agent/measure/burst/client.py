@@ -1,220 +1,201 @@
-"""Does this line reach its target, both ways? One blocking call, to be made in a worker process: the load takes most of a core."""
+"""Does this line reach its target, both directions? One blocking call, to be made in a worker process: the load takes most of a core."""
 
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from math import inf
 from statistics import fmean
 from time import monotonic
 
-from campus_agent.measure.burst.caller import Caller, Refusal, UdpBlocked
-from campus_agent.measure.burst.direction import Budget, DirectionTest, Way
-from campus_agent.measure.burst.io.interfaces import link_speed_bits_per_second
+from campus_agent.measure.burst.client_session import ClientSession, Refusal, UdpBlocked
+from campus_agent.measure.burst.direction import Budget, DirectionTest, LineDirection
+from campus_agent.measure.burst.estimate.rate_estimate import RejectReason
 from campus_agent.measure.burst.protocol.messages import ProtocolError
-from campus_agent.measure.burst.pulse import Flaw
 from campus_agent.measure.burst.spec import CONTROL_BYTES, CONTROL_RATIO, PROTOCOL_VERSION, STREAM_CONGESTION_CONTROL
 from campus_agent.measure.burst.stream_direction import StreamTest
-from campus_agent.measure.errors import kind_of_error
+from campus_agent.measure.errors import kind_of_error, validity_of
 from campus_agent.measure.link.congestion import allowed_congestion_control
-from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO
-from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
+from campus_agent.measure.link.path import link_speed_bits_per_second
+from campus_agent.measure.probe import Finding, Progress, ignore
+from campus_agent.measure.request import ThroughputRequest
+from campus_wire.encapsulation import goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
-from campus_wire.records import DirectionRecord, Segment, ThroughputRecord
+from campus_wire.records import DirectionRecord, ThroughputRecord
 
 _KIND_OF_REASON = {"not_authorised": FailureKind.NOT_AUTHORISED, "busy": FailureKind.BUSY, "limit": FailureKind.BUSY}
-_AWAY = (
-    FailureKind.CONNECTION_REFUSED,
-    FailureKind.TIMEOUT,
-    FailureKind.HOST_UNREACHABLE,
-    FailureKind.NETWORK_UNREACHABLE,
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to measure. `encapsulation` is what is known of the path; MTU and address family are corrected from the path itself.
+def measure(
+    request: ThroughputRequest, key: bytes | None, on_progress: Callable[[Progress], None] = ignore
+) -> Finding[ThroughputRecord]:
+    """Run the test: a record, or a failure and what was measured before it.
 
-    `max_bytes` bounds both directions together. `deadline_seconds` bounds the whole call, resolving a name left out.
-    `max_cross_traffic_ratio`: other traffic above this share of the target ends the test at once, unless the verdict is certain.
+    `request.encapsulation` is what is known of the path; MTU and address family are corrected from the path itself. Raises
+    ValueError for a request that makes no sense, nothing for what the network or the other end does.
     """
-
-    host: str
-    port: int
-    key: bytes | None
-    segment: Segment
-    required_bits_per_second: float
-    tolerance_ratio: float = DEFAULT_TOLERANCE_RATIO
-    encapsulation: Encapsulation = field(default_factory=Encapsulation)
-    deadline_seconds: float = 10.0
-    max_bytes: int | None = None
-    max_cross_traffic_ratio: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what makes no sense."""
-        if not 1e5 <= self.required_bits_per_second <= 1e11:
-            raise ValueError(f"required_bits_per_second must be 1e5 to 1e11, not {self.required_bits_per_second}")
-        if not 0.5 <= self.tolerance_ratio <= 1.0:
-            raise ValueError(f"tolerance_ratio must be 0.5 to 1, not {self.tolerance_ratio}")
-        if self.max_cross_traffic_ratio is not None and not 0.0 < self.max_cross_traffic_ratio <= 10.0:
-            raise ValueError(f"max_cross_traffic_ratio must be above 0, at most 10, not {self.max_cross_traffic_ratio}")
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a running test stands, after each pulse."""
-
-    direction: Way
-    elapsed_seconds: float
-    line_rate_bits_per_second: float
-    bytes: int
-    confidence_ratio: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of it: a record, or a failure and whatever was measured before it."""
-
-    record: ThroughputRecord | None
-    validity: Validity
-    failure: Failure | None = None
-    detail: str = ""
-
-
-def measure(request: Request, on_progress: Callable[[Progress], None] | None = None) -> Outcome:
-    """Run the test. Never raises for what the network or the other end does."""
+    _check(request)
     was_collecting = gc.isenabled()
     gc.disable()  # a collection takes longer than a packet
     try:
-        return _measure(request, on_progress)
+        return _measure(request, key, on_progress)
     finally:
         if was_collecting:
             gc.enable()
 
 
-def _measure(request: Request, on_progress: Callable[[Progress], None] | None) -> Outcome:
+def _check(request: ThroughputRequest) -> None:
+    if not 1e5 <= request.required_bits_per_second <= 1e11:
+        raise ValueError(f"required_bits_per_second must be 1e5 to 1e11, not {request.required_bits_per_second}")
+    if not 0.5 <= request.tolerance_ratio <= 1.0:
+        raise ValueError(f"tolerance_ratio must be 0.5 to 1, not {request.tolerance_ratio}")
+    if not request.max_cross_traffic_ratio > 0.0:
+        raise ValueError(f"max_cross_traffic_ratio must be above 0, not {request.max_cross_traffic_ratio}")
+
+
+def _measure(
+    request: ThroughputRequest, key: bytes | None, on_progress: Callable[[Progress], None]
+) -> Finding[ThroughputRecord]:
     deadline = monotonic() + request.deadline_seconds
     octets = inf if request.max_bytes is None else (1 - CONTROL_RATIO) * request.max_bytes - CONTROL_BYTES
     budget = Budget(deadline, octets)
     operation = Operation.CONNECT
-    caller: Caller | None = None
+    session: ClientSession | None = None
     tests: list[DirectionTest] = []
     try:
-        caller = Caller.connect(request.host, request.port, deadline)
+        session = ClientSession.connect(request.host, request.port, deadline)
         operation = Operation.AUTHENTICATE
-        caller.authenticate(request.key or b"", deadline)
+        session.authenticate(key or b"", deadline)
         operation = Operation.TRANSFER
-        try:
-            caller.listen_idle(request.encapsulation, deadline)
-            _run(request, caller, DirectionTest, budget, tests, on_progress)
-        except UdpBlocked as blocked:
-            if any(test.decision.done for test in tests):
-                raise
-            if not caller.knows_streams:
-                raise UdpBlocked(f"{blocked}; the responder is too old for a test by TCP") from None
-            wasted = {test.way: test.octets for test in tests}
-            tests.clear()
-            _run(request, caller, StreamTest, budget, tests, on_progress)
-            for test in tests:
-                test.octets += wasted.get(test.way, 0)
+        _run_by_udp_or_tcp(request, session, budget, tests, on_progress)
     except (Refusal, ProtocolError, OSError) as error:
         failure = _failure(operation, error)
-        record = _record(request, caller, tests) if caller is not None and tests else None
-        return Outcome(record, _validity_of(failure), failure, failure.detail)
+        record = _record(request, session, tests) if session is not None and tests else None
+        return Finding(record, validity_of(failure), failure, failure.detail)
     finally:
-        if caller is not None:
-            caller.close()
-    validity, detail = _soundness(request, caller, tests)
-    return Outcome(_record(request, caller, tests), validity, None, detail)
+        if session is not None:
+            session.close()
+    validity, detail = _soundness(request, session, tests)
+    return Finding(_record(request, session, tests), validity, detail=detail)
+
+
+def _run_by_udp_or_tcp(
+    request: ThroughputRequest,
+    session: ClientSession,
+    budget: Budget,
+    tests: list[DirectionTest],
+    on_progress: Callable[[Progress], None],
+) -> None:
+    """By TCP where UDP does not pass and no direction has its verdict yet."""
+    try:
+        session.listen_idle(request.encapsulation, budget.deadline)
+        _run(request, session, DirectionTest, budget, tests, on_progress)
+    except UdpBlocked as blocked:
+        if any(test.verdict.done for test in tests):
+            raise
+        if not session.knows_streams:
+            raise UdpBlocked(f"{blocked}; the responder is too old for a test by TCP") from None
+        wasted = {test.direction: test.bytes_spent for test in tests}
+        tests.clear()
+        _run(request, session, StreamTest, budget, tests, on_progress)
+        for test in tests:
+            test.bytes_spent += wasted.get(test.direction, 0)
 
 
 def _run(
-    request: Request,
-    caller: Caller,
+    request: ThroughputRequest,
+    session: ClientSession,
     kind: type[DirectionTest],
     budget: Budget,
     tests: list[DirectionTest],
-    on_progress: Callable[[Progress], None] | None,
+    on_progress: Callable[[Progress], None],
 ) -> None:
     """Both directions, one after the other; what was begun is in `tests` even when it fails."""
-    target, ratio = request.required_bits_per_second, request.max_cross_traffic_ratio
-    max_others = inf if ratio is None else ratio * target
-    ways: tuple[Way, Way] = ("down", "up")
-    for way in ways:
-        share = budget.share(0.5 if way == "down" else 1.0)
-        test = kind(caller, way, request.segment, target, target * request.tolerance_ratio, share, max_others)
-        test.tell = _teller(on_progress)
+    target = request.required_bits_per_second
+    max_cross_traffic = request.max_cross_traffic_ratio * target
+    directions: tuple[LineDirection, LineDirection] = ("down", "up")
+    for direction in directions:
+        share = budget.share(0.5 if direction == "down" else 1.0)
+        test = kind(
+            session, direction, request.segment, target, target * request.tolerance_ratio, share, max_cross_traffic
+        )
+        test.on_progress = lambda test: on_progress(_progress(test))
         tests.append(test)
         test.run()
-        budget.octets -= test.octets
+        budget.bytes_left -= test.bytes_spent
         if test.disturbs:
-            if test.decision.reached:  # one direction is no verdict yet
+            if test.verdict.reached:  # one direction is no verdict yet
                 test.break_off()
             return
 
 
-def _teller(on_progress: Callable[[Progress], None] | None) -> Callable[[DirectionTest], None] | None:
-    if on_progress is None:
-        return None
-    return lambda test: on_progress(
-        Progress(test.way, test.seconds, test.decision.rate, test.octets, test.decision.confidence)
+def _progress(test: DirectionTest) -> Progress:
+    return Progress(
+        phase=test.direction,
+        elapsed_seconds=test.seconds,
+        line_rate_bits_per_second=test.verdict.rate,
+        bytes_spent=test.bytes_spent,
+        confidence_ratio=test.verdict.confidence,
     )
 
 
-def _record(request: Request, caller: Caller, tests: list[DirectionTest]) -> ThroughputRecord:
-    measured = {test.way: _direction(caller, test) for test in tests if test.views}
-    told = [[view.others for view in test.views if view.flaw is not Flaw.WAITED] for test in tests]
-    others = [fmean(rates) for rates in told if rates]
+def _record(request: ThroughputRequest, session: ClientSession, tests: list[DirectionTest]) -> ThroughputRecord:
+    measured = {test.direction: _direction(session, test) for test in tests if test.estimates}
+    cross_traffic = [
+        [estimate.cross_traffic for estimate in test.estimates if estimate.reject_reason is not RejectReason.WAITED]
+        for test in tests
+    ]
     by_tcp = any(isinstance(test, StreamTest) for test in tests)
     return ThroughputRecord(
         segment=request.segment,
         engine="campus",
         engine_version=str(PROTOCOL_VERSION),
         required_bits_per_second=request.required_bits_per_second,
-        encapsulation=caller.encapsulation,
+        encapsulation=session.encapsulation,
         down=measured.get("down"),
         up=measured.get("up"),
-        idle=None if by_tcp else caller.idle.record(),
-        working=None if by_tcp else caller.working.record(),
+        idle=None if by_tcp else session.idle.record(),
+        working=None if by_tcp else session.working.record(),
         congestion_control=allowed_congestion_control(STREAM_CONGESTION_CONTROL) if by_tcp else None,
         transport="tcp" if by_tcp else "udp",
-        cross_traffic_bits_per_second=max(others, default=None),
+        cross_traffic_bits_per_second=max((fmean(rates) for rates in cross_traffic if rates), default=None),
     )
 
 
-def _direction(caller: Caller, test: DirectionTest) -> DirectionRecord:
+def _direction(session: ClientSession, test: DirectionTest) -> DirectionRecord:
     """A direction without a sound verdict proves at most what it carried: a lower bound."""
-    decision = test.decision
-    rate = max(0.0, decision.rate)
+    verdict = test.verdict
+    rate = max(0.0, verdict.rate)
     return DirectionRecord(
-        goodput_bits_per_second=goodput_from_line_rate(rate, caller.encapsulation),
-        bytes=test.octets + caller.control_octets(test.direction),
+        goodput_bits_per_second=goodput_from_line_rate(rate, session.encapsulation),
+        bytes=test.bytes_spent + session.control_octets(test.towards),
         duration_seconds=test.seconds,
         line_rate_bits_per_second=rate,
-        lower_bound=decision.lower_bound or decision.validity is not Validity.OK or not decision.done,
-        limited_by=decision.limit,
-        confidence_ratio=min(1.0, decision.confidence),
+        lower_bound=verdict.lower_bound or verdict.validity is not Validity.OK or not verdict.done,
+        limited_by=verdict.limit,
+        confidence_ratio=min(1.0, verdict.confidence),
         burst_line_rate_bits_per_second=test.burst_rate,
         cpu_waited_ratio=_waited_ratio(test),
     )
 
 
 def _waited_ratio(test: DirectionTest) -> float | None:
-    """For how much of this direction's pulses an end lacked a processor; None: unknown."""
-    known = [view for view in test.views if view.waited_seconds is not None and view.span_seconds > 0]
-    span = sum(view.span_seconds for view in known)
-    return min(1.0, sum(view.waited_seconds or 0.0 for view in known) / span) if span else None
+    """For how much of this direction's bursts an end lacked a processor; None: unknown."""
+    known = [
+        estimate for estimate in test.estimates if estimate.waited_seconds is not None and estimate.span_seconds > 0
+    ]
+    span = sum(estimate.span_seconds for estimate in known)
+    return min(1.0, sum(estimate.waited_seconds or 0.0 for estimate in known) / span) if span else None
 
 
-def _soundness(request: Request, caller: Caller, tests: list[DirectionTest]) -> tuple[Validity, str]:
+def _soundness(request: ThroughputRequest, session: ClientSession, tests: list[DirectionTest]) -> tuple[Validity, str]:
     """Is the whole sound? One direction that surely fails is enough; else every direction must be sound."""
-    notes = [f"{test.way}: {note}" for test in tests for note in (test.decision.detail, test.note) if note]
+    notes = [f"{test.direction}: {note}" for test in tests for note in (test.verdict.detail, test.note) if note]
     threshold = request.required_bits_per_second * request.tolerance_ratio
-    failed = [test for test in tests if test.decision.reached is False]
-    speed = link_speed_bits_per_second(caller.interface)
+    failed = [test for test in tests if test.verdict.reached is False]
+    speed = link_speed_bits_per_second(session.interface)
     if failed and speed is not None and speed < threshold:
-        notes.append(f"the gateway's own interface {caller.interface} runs at {speed / 1e6:.0f} Mbit/s")
+        notes.append(f"the gateway's own interface {session.interface} runs at {speed / 1e6:.0f} Mbit/s")
         return Validity.GATEWAY_LIMIT, "; ".join(notes)
-    unsound = [test.decision.validity for test in tests if test.decision.validity is not Validity.OK]
+    unsound = [test.verdict.validity for test in tests if test.verdict.validity is not Validity.OK]
     return (Validity.OK if failed or not unsound else unsound[0]), "; ".join(notes)
 
 
@@ -230,11 +211,3 @@ def _failure(operation: Operation, error: Exception) -> Failure:
         kind = FailureKind.CONNECTION_RESET
     resolving = kind in (FailureKind.NAME_NOT_FOUND, FailureKind.NAME_SERVER_FAILED)
     return Failure(Operation.RESOLVE if resolving else operation, kind, detail)
-
-
-def _validity_of(failure: Failure) -> Validity:
-    if failure.kind is FailureKind.BUSY:
-        return Validity.ENDPOINT_BUSY
-    if failure.operation is Operation.CONNECT and failure.kind in _AWAY:
-        return Validity.ENDPOINT_OFF
-    return Validity.NOT_MEASURED

@@ -16,11 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from campus_agent.measure.burst.io.interfaces import header_bytes, interface_of, open_counters
 from campus_agent.measure.burst.io.receiver import Receiver
-from campus_agent.measure.burst.io.transport import forbid_fragments
-from campus_agent.measure.burst.protocol.channel import Channel, NothingSaid
-from campus_agent.measure.burst.protocol.control import LENGTH_BYTES, Connection, proves, session_key
+from campus_agent.measure.burst.protocol.channel import Channel, ClosedSilently
+from campus_agent.measure.burst.protocol.control import LENGTH_BYTES, ControlConnection, proves, session_key
 from campus_agent.measure.burst.protocol.messages import (
     Bounds,
     Challenge,
@@ -32,7 +30,7 @@ from campus_agent.measure.burst.protocol.messages import (
     encode,
 )
 from campus_agent.measure.burst.protocol.tickets import Tickets
-from campus_agent.measure.burst.session import Session
+from campus_agent.measure.burst.server_session import ServerSession
 from campus_agent.measure.burst.spec import (
     DEFAULT_PORT,
     HANDSHAKE_SECONDS,
@@ -45,31 +43,33 @@ from campus_agent.measure.burst.spec import (
     TOKEN_BYTES,
 )
 from campus_agent.measure.link import timestamps
+from campus_agent.measure.link.interface_counters import open_counters
+from campus_agent.measure.link.path import counted_header_bytes, forbid_fragments, interface_of
 
 LOGGER = logging.getLogger("campus_agent.measure.burst")
 _FLOOD_PAUSE_SECONDS = 0.005
 """While too many connections wait, new ones are taken at this pace: a flood must not starve a running test of the CPU."""
-_COMPLAINT_SECONDS = 10.0
+_REFUSAL_LOG_SECONDS = 10.0
 _BIND_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ResponderLimits:
     """How much one responder lets itself be used. The hour's bound covers all clients together."""
 
     rate_bits_per_second: float = 4e9
-    pulse_bytes: int = 80_000_000
+    burst_bytes: int = 80_000_000
     session_bytes: int = 400_000_000
     session_seconds: float = SESSION_SECONDS
     hour_bytes: int = 10_000_000_000
 
 
-def limits_of(capacity_bits_per_second: float) -> Limits:
+def limits_of(capacity_bits_per_second: float) -> ResponderLimits:
     """For a test server whose turns the collector gives out ([slots] capacity_bits_per_second): an hour's octets of that rate.
 
     Slots never promise more, so that a granted slot is never refused here; without slots the default suffices for a school.
     """
-    return Limits(hour_bytes=max(Limits().hour_bytes, int(capacity_bits_per_second * 3600 / 8)))
+    return ResponderLimits(hour_bytes=max(ResponderLimits().hour_bytes, int(capacity_bits_per_second * 3600 / 8)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class ResponderSettings:
     listen: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     key: bytes | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: ResponderLimits = field(default_factory=ResponderLimits)
 
     def __post_init__(self) -> None:
         """Refuse to be open to the network without a key."""
@@ -91,7 +91,6 @@ class HourlyBudget:
     """Octets spent within the last hour."""
 
     def __init__(self, limit_bytes: int) -> None:
-        """Nothing spent yet."""
         self._limit = limit_bytes
         self._spent: deque[tuple[float, int]] = deque()
 
@@ -102,7 +101,6 @@ class HourlyBudget:
         return max(0, self._limit - sum(octets for _, octets in self._spent))
 
     def spend(self, now: float, octets: int) -> None:
-        """Note what a session cost."""
         self._spent.append((now, octets))
 
 
@@ -110,7 +108,6 @@ class Responder:
     """The running responder. `start` binds and returns; `stop` ends it and waits."""
 
     def __init__(self, settings: ResponderSettings) -> None:
-        """Nothing is opened yet."""
         self._settings = settings
         self._key = settings.key or b""
         self._budget = HourlyBudget(settings.limits.hour_bytes)
@@ -119,8 +116,8 @@ class Responder:
         self._guard = threading.Lock()
         self._pending: deque[socket.socket] = deque()
         self._open: set[socket.socket] = set()
-        self._complaints = 0
-        self._complained = -_COMPLAINT_SECONDS
+        self._refusals = 0
+        self._refusal_logged_at = -_REFUSAL_LOG_SECONDS
         self._stopping = threading.Event()
         self._tcp: socket.socket
         self._udp: socket.socket
@@ -143,7 +140,7 @@ class Responder:
             sockets = [self._tcp, *self._open]
         for sock in sockets:
             _shut(sock)
-        with self._slot:  # a session still ends its pulse; its socket is shut
+        with self._slot:  # a session still ends its burst; its socket is shut
             self._tcp.close()
             self._udp.close()
         LOGGER.info("responder_stopped", extra={"port": self.port})
@@ -164,7 +161,7 @@ class Responder:
                 self._open.add(sock)
             threading.Thread(target=self._serve, args=(sock, address), name="client", daemon=True).start()
             if crowded:
-                self._complain("crowded", address)
+                self._log_refusal("crowded", address)
                 self._stopping.wait(_FLOOD_PAUSE_SECONDS)
 
     def _serve(self, sock: socket.socket, address: tuple[str, int]) -> None:
@@ -174,13 +171,13 @@ class Responder:
             if self._is_data(sock):
                 keep = self._join(sock, address, deadline)
                 return
-            channel = Channel(sock, Connection("responder"))
+            channel = Channel(sock, ControlConnection("responder"))
             if self._greet(channel, address, deadline):
                 self._with_slot(channel, address)
-        except NothingSaid:
+        except ClosedSilently:
             LOGGER.debug("looked_at", extra={"client": address[0]})
         except (OSError, ProtocolError) as error:
-            self._complain(f"{type(error).__name__}: {error}", address)
+            self._log_refusal(f"{type(error).__name__}: {error}", address)
         except Exception:
             LOGGER.exception("session_crashed", extra={"client": address[0]})
         finally:
@@ -209,7 +206,7 @@ class Responder:
             self._leave_pending(sock)
             if self._tickets.redeem(opening[len(STREAM_MAGIC) :], address[0], sock):
                 return True
-        self._complain("a data connection nobody expects", address)
+        self._log_refusal("a data connection nobody expects", address)
         return False
 
     def _greet(self, channel: Channel, address: tuple[str, int], deadline: float) -> bool:
@@ -224,12 +221,12 @@ class Responder:
         if channel.connection.received_bytes <= LENGTH_BYTES + len(encode(challenge)):
             raise ProtocolError("a hello no longer than its answer: nobody is answered with more than was sent")
         channel.send(challenge, deadline)
-        said = channel.receive(deadline)
-        if not isinstance(said, Prove):
-            raise ProtocolError(f"a {type(said).__name__} where a proof was due")
+        message = channel.receive(deadline)
+        if not isinstance(message, Prove):
+            raise ProtocolError(f"a {type(message).__name__} where a proof was due")
         channel.connection.seal_with(session_key(self._key, hello, challenge))
-        if not proves(self._key, hello, challenge, said):
-            self._complain("not_authorised", address)
+        if not proves(self._key, hello, challenge, message):
+            self._log_refusal("not_authorised", address)
             channel.send(Refused("not_authorised"), deadline)
             return False
         self._leave_pending(channel.socket)
@@ -242,7 +239,7 @@ class Responder:
             return
         try:
             left = self._budget.left(monotonic())
-            if left < self._settings.limits.pulse_bytes:
+            if left < self._settings.limits.burst_bytes:
                 hour = self._settings.limits.hour_bytes
                 channel.send(Refused("limit", f"the hour's {hour / 1e9:.0f} GB are spent (--capacity)"), deadline)
                 LOGGER.warning("hour_spent", extra={"client": address[0]})
@@ -258,11 +255,11 @@ class Responder:
         token = secrets.token_bytes(TOKEN_BYTES)
         receiver = Receiver(self._udp, token, counters, kernel_stamps=self._kernel_stamps)
         receiver.own_host = address[0].partition("%")[0]
-        bounds = Bounds(limits.rate_bits_per_second, limits.pulse_bytes, session_bytes, limits.session_seconds)
-        session = Session(channel, self._udp, receiver, counters, bounds, self._tickets)
+        bounds = Bounds(limits.rate_bits_per_second, limits.burst_bytes, session_bytes, limits.session_seconds)
+        session = ServerSession(channel, self._udp, receiver, counters, bounds, self._tickets)
         began = monotonic()
         try:
-            header = header_bytes(name) if counters else None
+            header = counted_header_bytes(name) if counters else None
             channel.send(
                 Welcome(token.hex(), self.port, bounds, header, streams=True, accounts=True), began + HANDSHAKE_SECONDS
             )
@@ -273,10 +270,10 @@ class Responder:
                 counters.close()
             facts = {
                 "client": address[0],
-                "pulses": session.spent.pulses,
+                "pulses": session.spent.bursts,
                 "bytes": session.spent.octets,
                 "seconds": round(monotonic() - began, 3),
-                "foreign_packets": receiver.foreign,
+                "foreign_packets": receiver.ignored_packets,
             }
             LOGGER.info("session_ended", extra=facts)
 
@@ -284,13 +281,13 @@ class Responder:
         with self._guard, contextlib.suppress(ValueError):
             self._pending.remove(sock)
 
-    def _complain(self, what: str, address: tuple[str, int]) -> None:
+    def _log_refusal(self, what: str, address: tuple[str, int]) -> None:
         """Log what a client did wrong, at most every some seconds: a flood must not fill the disk."""
         with self._guard:
-            self._complaints += 1
-            if monotonic() - self._complained < _COMPLAINT_SECONDS:
+            self._refusals += 1
+            if monotonic() - self._refusal_logged_at < _REFUSAL_LOG_SECONDS:
                 return
-            count, self._complaints, self._complained = self._complaints, 0, monotonic()
+            count, self._refusals, self._refusal_logged_at = self._refusals, 0, monotonic()
         LOGGER.warning("client_refused", extra={"reason": what[:200], "client": address[0], "count": count})
 
 

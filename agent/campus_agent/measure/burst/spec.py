@@ -17,7 +17,7 @@ MAX_REQUEST_BYTES = 2048
 MAX_REPORT_BYTES = 1_500_000
 """Largest message a responder may send once authenticated: a report of `MAX_COLUMN` rows at 30 octets each, and room."""
 MAX_REPORT_ROWS = 8192
-"""A longer pulse is thinned to about this many rows: more would cost more than they tell."""
+"""A longer burst is thinned to about this many rows: more would cost more than they tell."""
 MAX_COLUMN = 40_000
 HANDSHAKE_SECONDS = 3.0
 """From accept to authenticated. A school path needs 3 round trips; who needs longer is slow on purpose."""
@@ -25,18 +25,18 @@ IDLE_SECONDS = 5.0
 """An authenticated client that says nothing for this long is gone: the slot is free again."""
 SESSION_SECONDS = 60.0
 SLOT_WAIT_SECONDS = 0.2
-"""A session that has said goodbye may take this long to end before the next client is told that the responder is busy."""
+"""A session whose client has ended it may take this long to end before the next client is told that the responder is busy."""
 CONNECT_SECONDS = 3.0
 CONTROL_BYTES = 30_000
 CONTROL_RATIO = 0.02
-"""Kept of a caller's octets for the control connection: greeting and probes, and a report for each pulse."""
+"""Kept of a client's octets for the control connection: greeting and probes, and a report for each burst."""
 MAX_PENDING_CONNECTIONS = 32
 """Connections not yet authenticated; one more pushes out the oldest, so that slow ones cannot lock others out."""
 
 # --- Load -------------------------------------------------------------------------------------------------------------
 OFFERED_RATIO = 1.15
 """Offered load over the target: above every capacity that could fail, yet a link in order loses next to nothing."""
-PULSE_SECONDS = 0.05
+BURST_SECONDS = 0.05
 """Spread of the estimate at 50 ms and 100 Mbit/s: below 0.1 % with kernel stamps; 10 ms would be five times worse."""
 BATCH_SECONDS = 0.0005
 """Packets due within this time go to the kernel in one call: sleeping is exact to about 0.1 ms, so less gains nothing."""
@@ -46,17 +46,17 @@ BLOCK_PACKETS = 16
 MIN_BLOCK_BITS_PER_SECOND = 300e6
 """Below this a sender that falls behind is disturbed, not slow: larger blocks would not help it."""
 BLOCK_BIAS_RATIO = 0.005
-"""Standard error that blocks add, however many pulses: a shaper on the way may count one frame's overhead for a whole block,
+"""Standard error that blocks add, however many bursts: a shaper on the way may count one frame's overhead for a whole block,
 and then reads 1.5 % too fast."""
 OVERTIME_RATIO = 1.5
 """A starved sender gives up at this many times the planned duration: what it sends later loads the line for nothing."""
 QUIET_SECONDS = 0.025
 """No packet for this long after the planned end: the rest is lost. Longer than one packet at 1 Mbit/s (12 ms)."""
-MAX_PULSE_SECONDS = 5.0
+MAX_BURST_SECONDS = 5.0
 MAX_OVERHEAD_BYTES = 120
 """Most that IPv6, UDP, Ethernet, PPPoE and four VLAN tags add to a payload: 40 + 8 + 38 + 8 + 16, rounded up."""
 TRAIN_START_SECONDS = 1.0
-"""Longest wait for a pulse's first packet."""
+"""Longest wait for a burst's first packet."""
 DRAIN_SECONDS = 2.0
 """Longest wait, after the planned end, for packets that still come out of a deep queue."""
 PROBE_INTERVAL_SECONDS = 0.005
@@ -66,15 +66,15 @@ SETTLE_SECONDS = 1.0
 """Wait for a first answer to the probes; after that, two usual round trips are enough."""
 _RETRY_PAUSE_SECONDS = 0.1
 _FAST_RETRY_PAUSE_SECONDS = 0.05
-"""Pause after a spoilt pulse: what spoilt it may be over. Six spoilt ones at a gigabit must fit into a second."""
+"""Pause after a rejected burst: its cause may be over. Six rejected ones at a gigabit must fit into a second."""
 RESERVE_SECONDS = 0.3
-"""Left of the deadline for a pulse's way there, its queue and its report."""
+"""Left of the deadline for a burst's way there, its queue and its report."""
 MAX_NARROWER_HOPS = 4
 """Each narrower hop of a path shows only after the one before: so many are learnt within a test."""
 FALLBACK_MTU_BYTES = 1400
 """Where full packets vanish (a tunnel that drops them silently), these pass nearly everywhere."""
 SAMPLE_SECONDS = 0.001
-"""Interface counters are read this often by a receiver: 50 points a pulse, 2 % of a core."""
+"""Interface counters are read this often by a receiver: 50 points a burst, 2 % of a core."""
 FRESH_SECONDS = 0.00008
 """A counter read this soon after a packet's kernel stamp is of that very moment."""
 READING_SECONDS = 0.0003
@@ -110,7 +110,7 @@ STREAM_FULL_RATIO = 0.97
 STREAM_OVERHEAD_RATIO = 1.1
 """Line octets for an octet of payload, for the responder's account: 1.066 with full packets, and acknowledgements."""
 
-# --- Reading a pulse --------------------------------------------------------------------------------------------------
+# --- Reading a burst --------------------------------------------------------------------------------------------------
 WAITING_SECONDS = 0.0001
 """A packet counts as having waited in the bottleneck's queue only by this margin: the noise of stamps."""
 MIN_WINDOW_SECONDS = 0.01
@@ -120,17 +120,17 @@ MIN_CHUNK_SECONDS = 0.002
 NEAR_RATIO = 0.03
 """Chunks this near to their median belong to the line; what lies further off is a stall or its making up."""
 STEADY_RATIO = 0.005
-"""Pulses that agree within this agree; also the standard error of a rate that only its two ends tell."""
+"""Bursts that agree within this agree; also the standard error of a rate that only its two ends tell."""
 SPREAD_FLOOR_RATIO = 0.001
-"""No pulse is believed to be better than this: clocks of 100 ppm, shapers, counters of whole packets."""
+"""No burst is believed to be better than this: clocks of 100 ppm, shapers, counters of whole packets."""
 UNSTEADY_RATIO = 0.02
 """Mean and median of a window that differ by more: the box stalled, or the line is not a steady one."""
 WAITED_RATIO = 0.1
-"""A sender or receiver without a processor for more than this share of a pulse: what depends on its clock readings is not to be believed."""
+"""A sender or receiver without a processor for more than this share of a burst: what depends on its clock readings is not to be believed."""
 WAITED_TRAFFIC_RATIO = 0.005
-"""Other traffic, as a share of the target, that such a pulse may show: counters and stamps of a thread that waited do not fit together."""
+"""Other traffic, as a share of the target, that such a burst may show: counters and stamps of a thread that waited do not fit together."""
 POLICED_LOSS_RATIO = 0.005
-"""Loss without a queue in the second half of a pulse: a policer, or a bad cable; either way what arrives is what there is."""
+"""Loss without a queue in the second half of a burst: a policer, or a bad cable; either way what arrives is what there is."""
 STARVED_RATIO = 1.03
 """A sender that offered less than this times the threshold has not asked enough of a line that lost nothing."""
 ATTRIBUTION_RATIO = 0.02
@@ -141,18 +141,18 @@ ATTRIBUTION_PACKETS = 10
 CERTAIN_SIGMAS = 3.3
 """Two-sided 0.1 %: the verdict stands when the estimate is this many standard errors from the threshold."""
 STUDENT_FACTORS = {4: 3.9, 5: 2.6, 6: 2.1, 7: 1.8, 8: 1.65}
-"""By how much a deviation seen in so few pulses may be too small: Student's t over the normal quantile, two-sided 0.1 %."""
+"""By how much a deviation seen in so few bursts may be too small: Student's t over the normal quantile, two-sided 0.1 %."""
 AGREEING_RATIO = 4.0
-"""At the end pulses agree that lie together this many times more closely than they lie to the threshold."""
+"""At the end bursts agree that lie together this many times more closely than they lie to the threshold."""
 CLEAR_RATIO = 0.05
-"""So far from the threshold one pulse is enough; nearer, a second one must agree."""
-MAX_PULSES = 8
-_MAX_ORDERED_PULSES = 12
-_MAX_ORDERED_FAST_PULSES = 6
-"""Sound and spoilt ones together; at a gigabit each takes 7 MB."""
-MAX_BIASED_PULSES = 3
-"""Pulses after which more of them cannot help, because a bias they share is larger than their noise."""
-MAX_FLAWED_PULSES = 6
+"""So far from the threshold one burst is enough; nearer, a second one must agree."""
+MAX_BURSTS = 8
+_MAX_ORDERED_BURSTS = 12
+_MAX_ORDERED_FAST_BURSTS = 6
+"""Sound and rejected ones together; at a gigabit each takes 7 MB."""
+MAX_BIASED_BURSTS = 3
+"""Bursts after which more of them cannot help, because a bias they share is larger than their noise."""
+MAX_REJECTED_BURSTS = 6
 
 # --- Token buckets (uplink) -------------------------------------------------------------------------------------------
 _BUCKET_BYTES = 4_000_000
@@ -167,17 +167,17 @@ _FAST_BUCKET_OFFERED_RATIO = 2.0
 _FAST_BITS_PER_SECOND = 300e6
 
 
-MAX_SUSTAINED_PULSES = 4
-"""Pulses on the sustained rate, the long one included: near the threshold a second one must agree, or a third decide."""
+MAX_SUSTAINED_BURSTS = 4
+"""Bursts on the sustained rate, the long one included: near the threshold a second one must agree, or a third decide."""
 
 
-def max_ordered_pulses(target_bits_per_second: float) -> int:
-    """After how many pulses of one direction must an answer be given?"""
-    return _MAX_ORDERED_FAST_PULSES if target_bits_per_second > _FAST_BITS_PER_SECOND else _MAX_ORDERED_PULSES
+def max_ordered_bursts(target_bits_per_second: float) -> int:
+    """After how many bursts of one direction must an answer be given?"""
+    return _MAX_ORDERED_FAST_BURSTS if target_bits_per_second > _FAST_BITS_PER_SECOND else _MAX_ORDERED_BURSTS
 
 
 def retry_pause_seconds(target_bits_per_second: float) -> float:
-    """How long to wait after a pulse that did not count?"""
+    """How long to wait after a burst that did not count?"""
     return _FAST_RETRY_PAUSE_SECONDS if target_bits_per_second > _FAST_BITS_PER_SECOND else _RETRY_PAUSE_SECONDS
 
 

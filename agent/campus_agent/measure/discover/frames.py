@@ -79,41 +79,41 @@ def offered(frame: bytes, transaction: int) -> Offered | None:
 
 def _content(frame: bytes) -> tuple[int, bytes]:
     """The type of what a frame carries behind its tags, and that; 0 for none."""
-    place = 12
+    position = 12
     for _ in range(MAX_TAGS + 1):
-        kind = int.from_bytes(frame[place : place + 2])
+        kind = int.from_bytes(frame[position : position + 2])
         if kind not in _TAGS:
-            return kind, frame[place + 2 :]
-        place += 4
+            return kind, frame[position + 2 :]
+        position += 4
     return 0, b""
 
 
 def _lldp_parts(body: bytes) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    while place + 2 <= len(body):
-        head = int.from_bytes(body[place : place + 2])
+    position = 0
+    while position + 2 <= len(body):
+        head = int.from_bytes(body[position : position + 2])
         kind, length = head >> 9, head & 0x1FF
-        if kind == 0 or place + 2 + length > len(body):
+        if kind == 0 or position + 2 + length > len(body):
             return
-        yield kind, body[place + 2 : place + 2 + length]
-        place += 2 + length
+        yield kind, body[position + 2 : position + 2 + length]
+        position += 2 + length
 
 
 def _options(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    while place + 1 < len(octets) and octets[place] != 255:
-        if octets[place] == 0:  # padding
-            place += 1
+    position = 0
+    while position + 1 < len(octets) and octets[position] != 255:
+        if octets[position] == 0:  # padding
+            position += 1
             continue
-        length = octets[place + 1]
-        if place + 2 + length > len(octets):
+        length = octets[position + 1]
+        if position + 2 + length > len(octets):
             return
-        yield octets[place], octets[place + 2 : place + 2 + length]
-        place += 2 + length
+        yield octets[position], octets[position + 2 : position + 2 + length]
+        position += 2 + length
 
 
 def _mac(octets: bytes) -> str:
-    return ":".join(f"{one:02x}" for one in octets)
+    return ":".join(f"{octet:02x}" for octet in octets)
 
 
 def _text(octets: bytes) -> str:

@@ -13,7 +13,7 @@ from campus_agent.measure.link.ethtool import (
     NicSettings,
     nic_settings,
 )
-from campus_agent.measure.link.netlink import ipv4_addresses
+from campus_agent.measure.link.rtnetlink import ipv4_addresses
 
 
 class NoLink(ValueError):

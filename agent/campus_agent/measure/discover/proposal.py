@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from campus_agent.measure.discover.found import DhcpServer, Found, Host
+from campus_agent.measure.discover.discovery import DhcpServer, Discovery, Host
 from campus_base.language import Text
 
 HEADINGS = ("school_id", "room_id", "device_id", "device", "profile", "host", "required")
@@ -26,7 +26,7 @@ def guess(host: Host) -> tuple[str, float] | None:
         return None
     if host.lldp_name:
         return "switch-generic", 0.8
-    for port, profile, confidence in sorted(_BY_PORT, key=lambda one: -one[2]):
+    for port, profile, confidence in sorted(_BY_PORT, key=lambda row: -row[2]):
         if port in host.ports:
             return profile, confidence
     return None
@@ -36,9 +36,9 @@ def proposals(hosts: Sequence[Host]) -> list[dict[str, Any]]:
     """Each host that may be equipment."""
     rows = []
     for host in hosts:
-        found = guess(host)
-        if found is not None:
-            profile, confidence = found
+        guessed = guess(host)
+        if guessed is not None:
+            profile, confidence = guessed
             rows.append(
                 {
                     "host": host.address,
@@ -66,16 +66,16 @@ def as_csv(school: str, rows: Sequence[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
-def problems(found: Found) -> list[Text]:
+def problems(discovery: Discovery) -> list[Text]:
     """What is wrong with this network, as far as it shows."""
-    said = []
+    texts = []
     by_link: dict[str, list[DhcpServer]] = {}
-    for server in found.dhcp:
+    for server in discovery.dhcp:
         by_link.setdefault(server.interface, []).append(server)
     for interface, servers in by_link.items():
-        if len({one.server for one in servers}) > 1:
-            listed = ", ".join(f"{one.server} ({one.mac})" for one in servers)
-            said.append(
+        if len({server.server for server in servers}) > 1:
+            listed = ", ".join(f"{server.server} ({server.mac})" for server in servers)
+            texts.append(
                 Text(
                     f"{interface}: {len(servers)} DHCP servers answer: {listed}. One of them does not belong here "
                     "(often a home router plugged in by its wrong port): machines get wrong addresses at random.",
@@ -83,7 +83,7 @@ def problems(found: Found) -> list[Text]:
                     "（常见原因是家用路由器接错网口），会导致电脑随机获得错误地址。",
                 )
             )
-    return said
+    return texts
 
 
 def _name(host: Host) -> str:

@@ -19,7 +19,14 @@ from time import monotonic, sleep
 from typing import Any, Generic, TypeVar
 
 from campus_agent.measure.discover import wsdiscovery
-from campus_agent.measure.discover.found import Camera, DhcpServer, Found, Host, Neighbour, Task
+from campus_agent.measure.discover.discovery import (
+    CameraAnnouncement,
+    DhcpServer,
+    DiscoverTask,
+    Discovery,
+    Host,
+    Neighbour,
+)
 from campus_agent.measure.discover.frames import Announced, Offered, announced, offered
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import FailureKind, Operation
@@ -53,7 +60,7 @@ SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_MULTICAST = 263, 1, 0  # linux/sock
 LLDP_GROUP = bytes.fromhex("0180c200000e")
 
 
-def work(task: Task, progress: Callable[[Any], None]) -> Found:
+def work(task: DiscoverTask, progress: Callable[[Any], None]) -> Discovery:
     """Sweep, listen, ask. Raises ProbeFailed without CAP_NET_RAW."""
     with tempfile.TemporaryDirectory() as scratch:
         os.environ |= {
@@ -63,7 +70,7 @@ def work(task: Task, progress: Callable[[Any], None]) -> Found:
         return _discover(task, progress)
 
 
-def _discover(task: Task, progress: Callable[[Any], None]) -> Found:
+def _discover(task: DiscoverTask, progress: Callable[[Any], None]) -> Discovery:
     try:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
         import scapy.arch
@@ -73,77 +80,84 @@ def _discover(task: Task, progress: Callable[[Any], None]) -> Found:
         raise ProbeFailed(Operation.PREPARE, FailureKind.PERMISSION_DENIED, detail) from None
     except (ImportError, OSError) as error:
         raise ProbeFailed(Operation.PREPARE, FailureKind.TOOL_MISSING, f"scapy: {error}") from None
-    found = Found([], [], [])
+    discovery = Discovery([], [], [])
     failed: dict[str, str] = {}
     for interface, networks in task.links.items():
         try:
-            _look_at(interface, networks, task, found, progress)
+            _look_at(interface, networks, task, discovery, progress)
         except Exception as error:  # unplugged meanwhile, or whatever scapy makes of a link: this link's own trouble
             failed[interface] = f"{getattr(error, 'strerror', None) or error}"[:100]
-    by_address = {one.address: one.name for one in found.neighbours if one.address}
-    named = [Host(h.address, h.mac, h.interface, h.ports, h.camera, by_address.get(h.address, "")) for h in found.hosts]
-    return Found(named, found.neighbours, found.dhcp, found.left_out, failed)
+    by_address = {neighbour.address: neighbour.name for neighbour in discovery.neighbours if neighbour.address}
+    named = [
+        Host(h.address, h.mac, h.interface, h.ports, h.camera, by_address.get(h.address, "")) for h in discovery.hosts
+    ]
+    return Discovery(named, discovery.neighbours, discovery.dhcp, discovery.left_out, failed)
 
 
-def _look_at(interface: str, networks: list[str], task: Task, found: Found, progress: Callable[[Any], None]) -> None:
+def _look_at(
+    interface: str, networks: list[str], task: DiscoverTask, discovery: Discovery, progress: Callable[[Any], None]
+) -> None:
     """One link, into what is found. Raises OSError when it cannot be used."""
     if task.only_dhcp:
-        found.dhcp.extend(_ask_dhcp(interface))
+        discovery.dhcp.extend(_ask_dhcp(interface))
         return
     with _Listener(interface, LLDP_FILTER, announced) as listener:
         began = monotonic()
-        found.dhcp.extend(_ask_dhcp(interface))
+        discovery.dhcp.extend(_ask_dhcp(interface))
         cameras = _ask_cameras(networks)
         for network in networks:
-            addresses = [str(one) for one in ipaddress.ip_interface(network).network.hosts()]
+            addresses = [str(address) for address in ipaddress.ip_interface(network).network.hosts()]
             if len(addresses) > task.max_hosts:
-                found.left_out.append(network)
+                discovery.left_out.append(network)
                 continue
-            found.hosts.extend(_sweep(interface, network, addresses, cameras, task, progress))
+            discovery.hosts.extend(_sweep(interface, network, addresses, cameras, task, progress))
         sleep(max(0.0, began + task.seconds - monotonic()))
-    heard: dict[str, Announced] = {one.mac: one for one in listener.heard}
-    found.neighbours.extend(Neighbour(interface, one.mac, one.name, one.port, one.address) for one in heard.values())
+    heard: dict[str, Announced] = {neighbour.mac: neighbour for neighbour in listener.heard}
+    discovery.neighbours.extend(
+        Neighbour(interface, neighbour.mac, neighbour.name, neighbour.port, neighbour.address)
+        for neighbour in heard.values()
+    )
 
 
 def _sweep(
     interface: str,
     network: str,
     addresses: list[str],
-    cameras: dict[str, Camera],
-    task: Task,
+    cameras: dict[str, CameraAnnouncement],
+    task: DiscoverTask,
     progress: Callable[[Any], None],
 ) -> list[Host]:
     """Who answers ARP, a few at a time; then a handful of ports of each."""
     from scapy.layers.l2 import ARP, Ether
     from scapy.sendrecv import srp
 
-    found: dict[str, str] = {}
+    hosts: dict[str, str] = {}
     gap = 1 / task.packets_per_second
     for first in range(0, len(addresses), 64):
         part = addresses[first : first + 64]
         question = Ether(dst="ff:ff:ff:ff:ff:ff") / ARP(pdst=part)
         answered, _ = srp(question, iface=interface, timeout=0.6, inter=gap, verbose=False)
         asked = set(part)
-        found |= {str(reply.psrc): str(reply.hwsrc) for _, reply in answered if str(reply.psrc) in asked}
-        progress({"network": network, "asked": first + len(part), "of": len(addresses), "found": len(found)})
-    own = str(ipaddress.ip_interface(network).ip)
-    found.pop(own, None)
+        hosts |= {str(reply.psrc): str(reply.hwsrc) for _, reply in answered if str(reply.psrc) in asked}
+        progress({"network": network, "asked": first + len(part), "of": len(addresses), "found": len(hosts)})
+    own_address = str(ipaddress.ip_interface(network).ip)
+    hosts.pop(own_address, None)
     with ThreadPoolExecutor(32) as pool:
-        ports = dict(zip(found, pool.map(_open_ports, found), strict=True))
+        ports = dict(zip(hosts, pool.map(_open_ports, hosts), strict=True))
     return [
         Host(address, mac, interface, ports[address], cameras.get(address))
-        for address, mac in sorted(found.items(), key=lambda one: ipaddress.ip_address(one[0]))
+        for address, mac in sorted(hosts.items(), key=lambda item: ipaddress.ip_address(item[0]))
     ]
 
 
 def _open_ports(address: str) -> list[int]:
-    found = []
+    ports = []
     for port in PORTS:
         with socket.socket() as sock:
             sock.settimeout(PORT_SECONDS)
             if sock.connect_ex((address, port)) == 0:
-                found.append(port)
-    return found
+                ports.append(port)
+    return ports
 
 
 def _ask_dhcp(interface: str) -> list[DhcpServer]:
@@ -170,18 +184,18 @@ def _ask_dhcp(interface: str) -> list[DhcpServer]:
         for _ in range(2):
             sendp(discover, iface=interface, verbose=False)
             sleep(DHCP_ANSWER_SECONDS)
-    offers = {one.server: one for one in listener.heard}
-    return [DhcpServer(interface, one.server, one.mac, one.address, one.router) for one in offers.values()]
+    offers = {offer.server: offer for offer in listener.heard}
+    return [DhcpServer(interface, offer.server, offer.mac, offer.address, offer.router) for offer in offers.values()]
 
 
-def _ask_cameras(networks: list[str]) -> dict[str, Camera]:
+def _ask_cameras(networks: list[str]) -> dict[str, CameraAnnouncement]:
     """Who answers a WS-Discovery probe on this link?"""
-    found: dict[str, Camera] = {}
+    cameras: dict[str, CameraAnnouncement] = {}
     for network in networks:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            own = str(ipaddress.ip_interface(network).ip)
+            own_address = str(ipaddress.ip_interface(network).ip)
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(own))
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(own_address))
             sock.settimeout(0.3)
             try:
                 sock.sendto(wsdiscovery.probe(str(uuid.uuid4())), (wsdiscovery.GROUP, wsdiscovery.PORT))
@@ -195,10 +209,10 @@ def _ask_cameras(networks: list[str]) -> dict[str, Camera]:
                 except (OSError, wsdiscovery.NotUnderstood):
                     continue
                 for match in matches[:1]:
-                    found[address] = Camera(
+                    cameras[address] = CameraAnnouncement(
                         match.scope("name")[:60], match.scope("hardware")[:60], list(match.addresses)[:4]
                     )
-    return found
+    return cameras
 
 
 ReadT = TypeVar("ReadT")
@@ -217,7 +231,7 @@ class _Listener(Generic[ReadT]):
         self._read = read
         self._ended = threading.Event()
         self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # of no type until it is filtered
-        code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in instructions))
+        code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in instructions))
         try:
             program = struct.pack("HP", len(instructions), ctypes.addressof(code))
             self._sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
@@ -249,6 +263,6 @@ class _Listener(Generic[ReadT]):
             except OSError:  # the link went down
                 self._ended.wait(0.2)
                 continue
-            one = self._read(frame) if sender[2] != PACKET_OUTGOING else None
-            if one is not None:
-                self.heard.append(one)
+            announcement = self._read(frame) if sender[2] != PACKET_OUTGOING else None
+            if announcement is not None:
+                self.heard.append(announcement)

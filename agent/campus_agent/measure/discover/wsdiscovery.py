@@ -32,7 +32,7 @@ class Match:
     def scope(self, name: str) -> str:
         """The value of `onvif://www.onvif.org/NAME/VALUE`; "" without one."""
         prefix = f"onvif://www.onvif.org/{name}/"
-        return next((one.removeprefix(prefix) for one in self.scopes if one.startswith(prefix)), "")
+        return next((scope.removeprefix(prefix) for scope in self.scopes if scope.startswith(prefix)), "")
 
 
 def probe(message_id: str) -> bytes:
@@ -51,10 +51,11 @@ def parse(answer: bytes) -> list[Match]:
     if root.name != "Envelope":
         raise NotUnderstood(f"no SOAP: <{root.name[:40]}>")
     return [
-        Match(_words(one, "XAddrs"), _words(one, "Types"), _words(one, "Scopes")) for one in root.within("ProbeMatch")
+        Match(_words(match, "XAddrs"), _words(match, "Types"), _words(match, "Scopes"))
+        for match in root.within("ProbeMatch")
     ]
 
 
 def _words(parent: xmltree.Element, name: str) -> tuple[str, ...]:
-    found = next(parent.within(name), None)
-    return tuple(found.text[:MAX_TEXT].split()) if found is not None else ()
+    element = next(parent.within(name), None)
+    return tuple(element.text[:MAX_TEXT].split()) if element is not None else ()

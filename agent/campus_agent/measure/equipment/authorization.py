@@ -36,8 +36,8 @@ def challenges_in(headers: Sequence[str]) -> Iterator[Challenge]:
 def _answerable(headers: Sequence[str], basic: bool = True) -> list[Challenge]:
     """What can be answered, the device's first choice first: every Digest, or Basic where there is no such Digest."""
     offered = list(challenges_in(headers))
-    digests = [one for one in offered if one[0] == "digest" and _can(one[1])]
-    return digests or [one for one in offered if one[0] == "basic" and basic]
+    digests = [challenge for challenge in offered if challenge[0] == "digest" and _can(challenge[1])]
+    return digests or [challenge for challenge in offered if challenge[0] == "basic" and basic]
 
 
 def _can(given: dict[str, str]) -> bool:
@@ -50,7 +50,7 @@ def _hash_of(given: dict[str, str]) -> str | None:
 
 
 def _qualities(given: dict[str, str]) -> list[str]:
-    return [one.strip().lower() for one in given.get("qop", "").split(",") if one.strip()]
+    return [quality.strip().lower() for quality in given.get("qop", "").split(",") if quality.strip()]
 
 
 @dataclass(slots=True)
@@ -76,13 +76,13 @@ class Login:
         and know only MD5.
         """
         offered = _answerable(headers, self.basic)
-        names = [_name(one) for one in offered]
-        place = names.index(self._algorithm) if self._algorithm in names else 0
+        names = [_name(challenge) for challenge in offered]
+        position = names.index(self._algorithm) if self._algorithm in names else 0
         if refused and self.challenged:
-            place += 1
-        if place >= len(offered):
+            position += 1
+        if position >= len(offered):
             return False
-        self._challenge, self._algorithm, self._count = offered[place], names[place], 0
+        self._challenge, self._algorithm, self._count = offered[position], names[position], 0
         return True
 
     def header(self, method: str, uri: str) -> str | None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from campus_agent.measure.equipment import onvif, xmltree
 from campus_agent.measure.equipment.authorization import Login
-from campus_agent.measure.equipment.http1 import Answer, authority, request
+from campus_agent.measure.equipment.http1 import HttpResponse, authority, request
 from campus_agent.measure.equipment.onvif import DEVICE, DEVICE_PATH, MEDIA, RECORDING, OnvifError, Token
 from campus_agent.measure.equipment.profile import FROM_ONVIF
 from campus_agent.measure.equipment.readings import Readings
@@ -79,7 +79,7 @@ class Camera:
         first, tried = self.ahead, False
         while True:
             try:
-                found = await self._ask_once(path, service, operation, inner, signed)
+                answer = await self._ask_once(path, service, operation, inner, signed)
             except ProbeFailed as failed:
                 refused = failed.failure.kind is FailureKind.NOT_AUTHORISED
                 if not refused or not signed or self.proved or self._digest or not self.others:
@@ -90,7 +90,7 @@ class Camera:
             else:
                 self.corrected = self.corrected or tried
                 self.proved = self.proved or signed
-                return found
+                return answer
 
     @property
     def _digest(self) -> bool:
@@ -111,13 +111,13 @@ class Camera:
         if got.status not in (200, 400, 500):  # a fault comes with 400 or 500 (SOAP 1.2 part 2, section 7.5.2.2)
             raise ProbeFailed(Operation.READ, FailureKind.HTTP_STATUS, f"{operation}: status {got.status}")
         try:
-            found = onvif.answer(tree.tree(), operation)
+            answer = onvif.answer(tree.tree(), operation)
         except (OnvifError, XmlRefused) as error:
             raise _no_answer(error, operation, got) from error
-        self.odd |= {f"{operation}: {one}" for one in tree.odd}
-        return found
+        self.odd |= {f"{operation}: {oddity}" for oddity in tree.odd}
+        return answer
 
-    async def _post(self, question: tuple[str, str, str, str], signed: bool) -> tuple[Answer, xmltree.Reader]:
+    async def _post(self, question: tuple[str, str, str, str], signed: bool) -> tuple[HttpResponse, xmltree.TreeReader]:
         """One exchange; at the first contact from plain HTTP to TLS, where the device speaks nothing else."""
         try:
             got, tree = await self._exchange(question, signed)
@@ -138,12 +138,14 @@ class Camera:
 
     async def _over_tls(
         self, question: tuple[str, str, str, str], signed: bool, port: int
-    ) -> tuple[Answer, xmltree.Reader]:
+    ) -> tuple[HttpResponse, xmltree.TreeReader]:
         self.port, self.tls = port, True
         return await self._exchange(question, signed)
 
-    async def _exchange(self, question: tuple[str, str, str, str], signed: bool) -> tuple[Answer, xmltree.Reader]:
-        tree = xmltree.Reader(onvif.NEEDED, onvif.MAX_ANSWER_BYTES)
+    async def _exchange(
+        self, question: tuple[str, str, str, str], signed: bool
+    ) -> tuple[HttpResponse, xmltree.TreeReader]:
+        tree = xmltree.TreeReader(onvif.NEEDED, onvif.MAX_ANSWER_BYTES)
         octets = self._request(*question, signed)
         context = unchecked() if self.tls else None
         try:
@@ -154,7 +156,7 @@ class Camera:
         self._learn_date(got)
         return got, tree
 
-    def _learn_date(self, got: Answer) -> None:
+    def _learn_date(self, got: HttpResponse) -> None:
         """The clock by the Date of an HTTP answer (RFC 9110 section 6.6.1), for devices that do not tell it otherwise."""
         try:
             date = parsedate_to_datetime(got.headers.get("date", ""))
@@ -180,7 +182,7 @@ class Camera:
         return request("POST", authority(self.host, self.port), path, headers, body)
 
 
-def _no_answer(error: OnvifError | XmlRefused, operation: str, got: Answer) -> ProbeFailed:
+def _no_answer(error: OnvifError | XmlRefused, operation: str, got: HttpResponse) -> ProbeFailed:
     """Why an answer is not the one asked for."""
     detail = f"{operation}: {error}"
     if isinstance(error, OnvifError) and error.refused:
@@ -192,7 +194,7 @@ def _no_answer(error: OnvifError | XmlRefused, operation: str, got: Answer) -> P
     return ProbeFailed(Operation.READ, kind, detail)
 
 
-def _tls_port(got: Answer, tree: xmltree.Reader, port: int) -> int | None:
+def _tls_port(got: HttpResponse, tree: xmltree.TreeReader, port: int) -> int | None:
     """The port at which a device wants TLS, by its redirect or by its complaint about plain HTTP; None when it does not."""
     if got.status == 400 and (tree.root is None or tree.root.name.lower() == "html"):
         return port
@@ -213,7 +215,7 @@ async def read_camera(camera: Camera, wanted: Collection[str], into: Readings, z
     """
     asked = [name for name in FROM_ONVIF if name in wanted]
     end = monotonic() + ALL_SECONDS
-    clock_told = await _clock(camera, "clock_offset_seconds" in asked, into, zone)  # a few exchanges, each bounded
+    told_offset = await _clock(camera, "clock_offset_seconds" in asked, into, zone)  # a few exchanges, each bounded
     first = into.failed.get("clock_offset_seconds")
     url = None
     try:
@@ -231,29 +233,29 @@ async def read_camera(camera: Camera, wanted: Collection[str], into: Readings, z
         nothing = Failure(Operation.READ, FailureKind.CONNECTION_RESET, "closed without an answer")
         why = first or next(iter(into.failed.values()), nothing)
         raise ProbeFailed(why.operation, why.kind, why.detail)
-    if clock_told is not None and "clock_offset_seconds" in asked:
-        into.offer("clock_offset_seconds", (camera.ahead if camera.corrected else clock_told).total_seconds())
-    into.odd += [f"onvif: {one}" for one in sorted(camera.odd)]
+    if told_offset is not None and "clock_offset_seconds" in asked:
+        into.offer("clock_offset_seconds", (camera.ahead if camera.corrected else told_offset).total_seconds())
+    into.odd += [f"onvif: {oddity}" for oddity in sorted(camera.odd)]
     return url
 
 
 async def _clock(camera: Camera, wanted: bool, into: Readings, zone: timedelta) -> timedelta | None:
     """Learn the clock: how far it says it is ahead, None when it does not say. Raises ProbeFailed when the device says nothing at all."""
     question = (DEVICE_PATH, DEVICE, "GetSystemDateAndTime")
-    told, zones = None, {zone}
+    offset, zones = None, {zone}
     try:
         before = datetime.now(UTC)
         try:
-            found = await camera.ask(*question, signed=False)
+            answer = await camera.ask(*question, signed=False)
         except ProbeFailed as failed:
             if failed.failure.kind is not FailureKind.NOT_AUTHORISED or camera.user is None:
                 raise
             camera.others = [camera.dated, zone, -zone]
             before = datetime.now(UTC)
-            found = await camera.ask(*question)  # some want a password even for this, against the specification
+            answer = await camera.ask(*question)  # some want a password even for this, against the specification
         middle = before + (datetime.now(UTC) - before) / 2
-        zones |= {one for one in (onvif.zone(found),) if one is not None}
-        told = onvif.utc(found) - middle
+        zones |= {hours for hours in (onvif.zone(answer),) if hours is not None}
+        offset = onvif.utc(answer) - middle
     except OnvifError as error:
         if wanted:
             into.fail("clock_offset_seconds", f"GetSystemDateAndTime: {error}")
@@ -263,30 +265,30 @@ async def _clock(camera: Camera, wanted: bool, into: Readings, zone: timedelta) 
         if wanted:
             into.lack("clock_offset_seconds", failed.failure)
     if not camera.proved:
-        camera.ahead = told if told is not None else camera.dated
-        guesses = [camera.ahead + sign * one for one in sorted(zones) for sign in (-1, 1)]
+        camera.ahead = offset if offset is not None else camera.dated
+        guesses = [camera.ahead + sign * hours for hours in sorted(zones) for sign in (-1, 1)]
         camera.others = _apart(camera.ahead, [*guesses[:2], timedelta(0), camera.dated, *guesses[2:]])
-    return told
+    return offset
 
 
 def _apart(first: timedelta, guesses: list[timedelta]) -> list[timedelta]:
     """Guesses that differ from the first and from each other by more than devices allow."""
     kept = [first]
     for guess in guesses:
-        if all(abs(guess - one) > SAME_CLOCK for one in kept):
+        if all(abs(guess - other) > SAME_CLOCK for other in kept):
             kept.append(guess)
     return kept[1:]
 
 
 async def _firmware(camera: Camera, into: Readings) -> None:
-    told = onvif.identity(await camera.ask(DEVICE_PATH, DEVICE, "GetDeviceInformation"))
-    into.offer("firmware", f"{told.model} {told.firmware}".strip())
+    identity = onvif.identity(await camera.ask(DEVICE_PATH, DEVICE, "GetDeviceInformation"))
+    into.offer("firmware", f"{identity.model} {identity.firmware}".strip())
 
 
 async def _services(camera: Camera, asked: Collection[str], into: Readings) -> str | None:
     """What hangs on the addresses of services: recording, and where the stream is."""
     addressed = [name for name in ("recording", "stream_up") if name in asked]
-    found: list[str] = []
+    urls: list[str] = []
     try:
         services = await _addresses(camera, "stream_up" in asked)
     except (ProbeFailed, OnvifError) as error:
@@ -295,8 +297,8 @@ async def _services(camera: Camera, asked: Collection[str], into: Readings) -> s
     if "recording" in addressed and services.recording is not None:
         await _step("recording", into, _recording(camera, services.recording, into))
     if "stream_up" in addressed:
-        await _step("stream_up", into, _stream(camera, services.media, found))
-    return found[0] if found else None
+        await _step("stream_up", into, _stream(camera, services.media, urls))
+    return urls[0] if urls else None
 
 
 async def _addresses(camera: Camera, media_needed: bool) -> onvif.Services:
@@ -330,21 +332,21 @@ async def _recording(camera: Camera, path: str, into: Readings) -> None:
         raise
     states = []
     for token in jobs[:MAX_JOBS]:
-        told = await camera.ask(path, RECORDING, "GetRecordingJobState", onvif.job(token))
-        states.append(onvif.job_state(told))
+        answer = await camera.ask(path, RECORDING, "GetRecordingJobState", onvif.job(token))
+        states.append(onvif.job_state(answer))
     value = onvif.recording(states)
     if value is not None:
         into.offer("recording", value)
 
 
-async def _stream(camera: Camera, path: str | None, found: list[str]) -> None:
+async def _stream(camera: Camera, path: str | None, urls: list[str]) -> None:
     if path is None:
         raise OnvifError("the device names no media service (version 10)")
     tokens = onvif.profiles(await camera.ask(path, MEDIA, "GetProfiles"))
     if not tokens:
         raise OnvifError("GetProfiles: none")
-    told = await camera.ask(path, MEDIA, "GetStreamUri", onvif.stream_of(tokens[0]))
-    found.append(onvif.stream_uri(told, camera.host))
+    answer = await camera.ask(path, MEDIA, "GetStreamUri", onvif.stream_of(tokens[0]))
+    urls.append(onvif.stream_uri(answer, camera.host))
 
 
 async def _step(reading: str, into: Readings, doing: Awaitable[None]) -> None:

@@ -18,19 +18,19 @@ BUFFER_BYTES = 1 << 20
 """Half a second of 16 Mbit/s; the system may grant less."""
 
 
-class Pair:
+class PortPair:
     """An even port for RTP and the next one for RTCP, on the local address that reaches the device."""
 
     def __init__(self, local: str, device: str) -> None:
         """`local` and `device` are addresses, not names. Raises OSError when no pair is free."""
         self._device = device
-        self.rtp, self._rtcp = _pair(local)
+        self.rtp, self._rtcp = _port_pair(local)
         self.port = int(self.rtp.getsockname()[1])
         self._stamped = timestamps.prepare(self.rtp, BUFFER_BYTES)
         self._behind_ns = timestamps.wall_offset_ns()
         self._listener: Listener | None = None
 
-    def open_way(self, ports: tuple[int, int]) -> None:
+    def open_firewall(self, ports: tuple[int, int]) -> None:
         """A datagram without content to each port of the device: a stateful firewall on the gateway then lets its answers in."""
         for sock, port in zip((self.rtp, self._rtcp), ports, strict=True):
             try:
@@ -44,7 +44,6 @@ class Pair:
         asyncio.get_running_loop().add_reader(self.rtp.fileno(), self._readable)
 
     def close(self) -> None:
-        """Stop, and free the ports."""
         if self._listener is not None:
             asyncio.get_running_loop().remove_reader(self.rtp.fileno())
         self.rtp.close()
@@ -65,7 +64,7 @@ class Pair:
             self._listener.take(packet, at)
 
 
-def _pair(local: str) -> tuple[socket.socket, socket.socket]:
+def _port_pair(local: str) -> tuple[socket.socket, socket.socket]:
     family = socket.AF_INET6 if ":" in local else socket.AF_INET
     for _ in range(TRIES):
         first = _bound(family, local, 0)

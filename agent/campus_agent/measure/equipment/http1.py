@@ -4,17 +4,14 @@ Each exchange has its own connection, so an answer ends by its length, its last 
 has enough. Devices count characters where octets are meant, or send no length and stay: a body with a reader of its own is read past that.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from campus_agent.measure.equipment.message_head import HEAD_END, MAX_HEADER_BYTES, parse_head
 from campus_wire.digits import ascii_integer
 
-MAX_HEADER_BYTES = 16_384
-MAX_HEADERS = 100
 MAX_BODY_BYTES = 256 * 1024
 _MAX_CHUNK_LINE_BYTES = 256
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 class HttpError(ValueError):
@@ -22,7 +19,7 @@ class HttpError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """An answer. Header names are in lower case, the first of a name counts; `challenges` are all WWW-Authenticate headers.
 
     `body` is empty where a reader of its own took it; `whole` is False when time ended it.
@@ -48,12 +45,12 @@ def request(method: str, host: str, path: str, headers: Mapping[str, str], body:
 
 def authority(host: str, port: int) -> str:
     """Host and port as a Host header names them."""
-    place = f"[{host}]" if ":" in host else host
-    return place if port in (80, 443) else f"{place}:{port}"
+    name = f"[{host}]" if ":" in host else host
+    return name if port in (80, 443) else f"{name}:{port}"
 
 
 @dataclass(slots=True)
-class Reader:
+class ResponseReader:
     """Octets in, one answer out. `take`: gets the body of statuses in `taken` as it comes, and says when it has enough."""
 
     take: Callable[[bytes], bool] | None = None
@@ -76,7 +73,7 @@ class Reader:
         length = ascii_integer(self._head[1].get("content-length", ""), MAX_BODY_BYTES * 64)
         return length is not None and self._passed >= length
 
-    def feed(self, data: bytes) -> Answer | None:
+    def feed(self, data: bytes) -> HttpResponse | None:
         """The answer, once it is whole. Raises HttpError."""
         self._buffer += data
         while self._head is None:
@@ -98,7 +95,7 @@ class Reader:
         length = _length(headers)
         return None if length is None or len(self._buffer) < length else self._whole(bytes(self._buffer[:length]))
 
-    def end(self, whole: bool = True) -> Answer | None:
+    def end(self, whole: bool = True) -> HttpResponse | None:
         """Nothing more comes: the answer, None without a single octet. Raises HttpError for half of one that nobody took."""
         if self._head is None:
             if self._buffer:
@@ -111,11 +108,11 @@ class Reader:
             raise HttpError("the answer ends within its body")
         return self._whole(bytes(self._buffer))
 
-    def _whole(self, body: bytes | None = None, whole: bool = True) -> Answer:
+    def _whole(self, body: bytes | None = None, whole: bool = True) -> HttpResponse:
         if self._head is None:
             raise RuntimeError("headers come first")
         status, headers, challenges = self._head
-        return Answer(status, headers, challenges, bytes(self._body) if body is None else body, whole)
+        return HttpResponse(status, headers, challenges, bytes(self._body) if body is None else body, whole)
 
     def _pass(self, octets: bytearray, count: int) -> bool:
         """Give octets to whoever takes the body, and forget them; True when that is enough."""
@@ -127,7 +124,7 @@ class Reader:
     def _headers(self) -> bool:
         while self._buffer.startswith((b"\r", b"\n")):
             del self._buffer[:1]
-        end = _HEAD_END.search(self._buffer, 0, MAX_HEADER_BYTES + 4)
+        end = HEAD_END.search(self._buffer, 0, MAX_HEADER_BYTES + 4)
         if end is None:
             if len(self._buffer) > MAX_HEADER_BYTES:
                 raise HttpError(f"headers without end: more than {MAX_HEADER_BYTES} octets")
@@ -170,24 +167,16 @@ class Reader:
                     return True
 
 
-def _parsed(head: bytes) -> tuple[int, dict[str, str], tuple[str, ...]]:
-    first, *rest = re.split(r"\r?\n", head.decode("utf-8", "surrogateescape"))
-    version, _, line = first.partition(" ")
-    code = line.partition(" ")[0]
-    status = ascii_integer(code, 999)
+def _parsed(octets: bytes) -> tuple[int, dict[str, str], tuple[str, ...]]:
+    try:
+        first_line, headers, challenges = parse_head(octets)
+    except ValueError as error:
+        raise HttpError(str(error)) from None
+    version, _, line = first_line.partition(" ")
+    status = ascii_integer(line.partition(" ")[0], 999)
     if not version.startswith("HTTP/1.") or status is None or status < 100:
-        raise HttpError(f"no HTTP answer: {first[:60]!a}")
-    if len(rest) > MAX_HEADERS:
-        raise HttpError(f"more than {MAX_HEADERS} headers")
-    headers: dict[str, str] = {}
-    challenges = []
-    for text in rest:
-        name, colon, value = text.partition(":")
-        if colon:
-            headers.setdefault(name.strip().lower(), value.strip())
-            if name.strip().lower() == "www-authenticate":
-                challenges.append(value.strip())
-    return status, headers, tuple(challenges)
+        raise HttpError(f"no HTTP answer: {first_line[:60]!a}")
+    return status, headers, challenges
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

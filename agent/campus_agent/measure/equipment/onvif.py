@@ -96,7 +96,6 @@ class OnvifError(ValueError):
     """An answer that is not the one asked for. `codes` are those of a fault, from general to special."""
 
     def __init__(self, detail: str, codes: tuple[str, ...] = ()) -> None:
-        """`detail` is for a technician."""
         super().__init__(detail)
         self.codes = codes
 
@@ -193,19 +192,19 @@ def answer(root: Element, operation: str) -> Element:
     fault = body.at("Fault")
     if fault is not None:
         codes = tuple(_codes(fault))
-        said = fault.said("Reason", "Text") or fault.said("faultstring")
-        detail = f"fault {'/'.join(codes) or 'without a code'}: {_printable(said)}"
+        reason = fault.text_at("Reason", "Text") or fault.text_at("faultstring")
+        detail = f"fault {'/'.join(codes) or 'without a code'}: {_printable(reason)}"
         raise OnvifError(detail, codes)
-    found = body.at(f"{operation}Response")
-    if found is None:
+    response = body.at(f"{operation}Response")
+    if response is None:
         raise OnvifError(f"no {operation}Response")
-    return found
+    return response
 
 
-def utc(found: Element) -> datetime:
+def utc(answer: Element) -> datetime:
     """GetSystemDateAndTime: the device's clock, in whole seconds. Raises OnvifError when it does not tell UTC."""
-    told = found.at("SystemDateAndTime", "UTCDateTime")
-    if told is None:
+    date_and_time = answer.at("SystemDateAndTime", "UTCDateTime")
+    if date_and_time is None:
         raise OnvifError("no UTCDateTime")
     parts = [
         ("Date", "Year"),
@@ -215,7 +214,7 @@ def utc(found: Element) -> datetime:
         ("Time", "Minute"),
         ("Time", "Second"),
     ]
-    texts = [told.said(*path) for path in parts]
+    texts = [date_and_time.text_at(*path) for path in parts]
     numbers = [number for number in (ascii_integer(text, YEARS[-1]) for text in texts) if number is not None]
     try:
         year, month, day, hour, minute, second = numbers
@@ -226,43 +225,47 @@ def utc(found: Element) -> datetime:
         raise OnvifError(f"no date: {_printable(' '.join(texts))}") from None
 
 
-def zone(found: Element) -> timedelta | None:
+def zone(answer: Element) -> timedelta | None:
     """GetSystemDateAndTime: how far the device's zone is from UTC, without its sign, which POSIX and people write differently."""
-    text = found.said("SystemDateAndTime", "TimeZone", "TZ")
+    text = answer.text_at("SystemDateAndTime", "TimeZone", "TZ")
     match = re.search(r"[+-]([0-9]{1,2})(?::([0-9]{2}))?", text[:60])
     hours = timedelta(hours=int(match[1]), minutes=int(match[2] or 0)) if match else timedelta(0)
     return hours if timedelta(0) < hours <= timedelta(hours=14) else None
 
 
-def identity(found: Element) -> Identity:
+def identity(answer: Element) -> Identity:
     """GetDeviceInformation."""
-    told = Identity(*(_printable(found.said(name)) for name in ("Manufacturer", "Model", "FirmwareVersion")))
-    if not told.firmware and not told.model:
+    device = Identity(*(_printable(answer.text_at(name)) for name in ("Manufacturer", "Model", "FirmwareVersion")))
+    if not device.firmware and not device.model:
         raise OnvifError("neither model nor firmware")
-    return told
+    return device
 
 
-def services(found: Element) -> Services:
+def services(answer: Element) -> Services:
     """GetServices: only the paths are taken, whatever host or port the device names."""
-    paths = {one.said("Namespace").rstrip("/"): _path(one.said("XAddr")) for one in found.all("Service")}
+    paths = {
+        service.text_at("Namespace").rstrip("/"): _path(service.text_at("XAddr")) for service in answer.all("Service")
+    }
     return Services(paths.get(MEDIA), paths.get(RECORDING))
 
 
-def capabilities(found: Element) -> Services:
+def capabilities(answer: Element) -> Services:
     """GetCapabilities, for devices older than GetServices."""
-    media = found.said("Capabilities", "Media", "XAddr")
-    recording = found.said("Capabilities", "Extension", "Recording", "XAddr")
+    media = answer.text_at("Capabilities", "Media", "XAddr")
+    recording = answer.text_at("Capabilities", "Extension", "Recording", "XAddr")
     return Services(_path(media), _path(recording))
 
 
-def profiles(found: Element) -> list[str]:
+def profiles(answer: Element) -> list[str]:
     """GetProfiles: the tokens, in the device's order. The first is the main stream."""
-    return [one.attributes["token"][:MAX_TOKEN] for one in found.all("Profiles") if one.attributes.get("token")]
+    return [
+        profile.attributes["token"][:MAX_TOKEN] for profile in answer.all("Profiles") if profile.attributes.get("token")
+    ]
 
 
-def stream_uri(found: Element, host: str) -> str:
+def stream_uri(answer: Element, host: str) -> str:
     """GetStreamUri, with the host replaced by the device's own address: no answer sends us elsewhere. Raises OnvifError."""
-    text = found.said("MediaUri", "Uri")
+    text = answer.text_at("MediaUri", "Uri")
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -270,20 +273,20 @@ def stream_uri(found: Element, host: str) -> str:
         raise OnvifError("no address of a stream") from None
     if parts.scheme != "rtsp" or port == 0 or len(text) > MAX_PATH or not _plain(text):
         raise OnvifError("no address of a stream by RTSP")
-    place = f"[{host}]" if ":" in host else host
+    authority = f"[{host}]" if ":" in host else host
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-    return f"rtsp://{place}{f':{port}' if port else ''}{path}"
+    return f"rtsp://{authority}{f':{port}' if port else ''}{path}"
 
 
-def jobs(found: Element) -> list[str]:
+def jobs(answer: Element) -> list[str]:
     """GetRecordingJobs: the tokens."""
-    tokens = (one.said("JobToken") for one in found.all("JobItem"))
+    tokens = (item.text_at("JobToken") for item in answer.all("JobItem"))
     return [token[:MAX_TOKEN] for token in tokens if token]
 
 
-def job_state(found: Element) -> str:
+def job_state(answer: Element) -> str:
     """GetRecordingJobState: `Idle`, `Active`, `PartiallyActive` or `Error`. Raises OnvifError for anything else."""
-    state = found.said("State", "State")
+    state = answer.text_at("State", "State")
     if state not in ("Idle", "Active", "PartiallyActive", "Error"):
         raise OnvifError(f"no state of a recording: {_printable(state)}")
     return state
@@ -292,7 +295,7 @@ def job_state(found: Element) -> str:
 def recording(states: Iterable[str]) -> float | None:
     """Does it record? 1 when some job does, 0 when jobs exist and none does, None when there is no job to tell."""
     known = list(states)
-    return float(any(one in ("Active", "PartiallyActive") for one in known)) if known else None
+    return float(any(state in ("Active", "PartiallyActive") for state in known)) if known else None
 
 
 def _security(token: Token) -> str:
@@ -310,12 +313,12 @@ def _codes(fault: Element) -> Iterator[str]:
     """The code and its subcodes, from general to special, without prefixes."""
     here = fault.at("Code")
     while here is not None:
-        text = here.said("Value")
+        text = here.text_at("Value")
         if text:
             yield _printable(text.rpartition(":")[2])[:40]
         here = here.at("Subcode")
     if fault.at("faultcode") is not None:  # SOAP 1.1, as some devices answer all the same
-        yield _printable(fault.said("faultcode").rpartition(":")[2])[:40]
+        yield _printable(fault.text_at("faultcode").rpartition(":")[2])[:40]
 
 
 def _path(address: str) -> str | None:

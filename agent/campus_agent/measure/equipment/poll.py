@@ -19,7 +19,7 @@ from campus_agent.measure.equipment.profile import FROM_STREAM, Profile, find_pr
 from campus_agent.measure.equipment.readings import Readings, read_json, read_snmp, remarks
 from campus_agent.measure.equipment.scrub import forms, scrubbed
 from campus_agent.measure.equipment.snmp import SHORTEST_KEY, Access, Snmp
-from campus_agent.measure.equipment.stream import Stream, listen
+from campus_agent.measure.equipment.stream import LiveStream, listen
 from campus_agent.measure.equipment.task import DeviceSeen, DeviceSpec
 from campus_agent.measure.equipment.web import ask
 from campus_agent.measure.errors import failure_of
@@ -67,12 +67,12 @@ async def poll(
     """What each device said, in the order asked. `time_zone` is the school's, for devices that tell local time."""
     snmp, turn, zone = Snmp(), asyncio.Semaphore(AT_ONCE), ZoneInfo(time_zone)
 
-    async def one(spec: DeviceSpec) -> DeviceSeen:
+    async def bounded(spec: DeviceSpec) -> DeviceSeen:
         async with turn:
             return scrubbed(await _device(spec, profile_folder, snmp, zone), forms(_logins(spec)))
 
     try:
-        return list(await asyncio.gather(*(one(spec) for spec in specs)))
+        return list(await asyncio.gather(*(bounded(spec) for spec in specs)))
     finally:
         snmp.close()
 
@@ -129,20 +129,20 @@ class _Asked:
 def _protocols(device: _Asked, snmp: Snmp, answers: _Answers) -> dict[str, Callable[[], Awaitable[None]]]:
     """How this device can be asked: what the profile knows and the inventory has an address or a secret for."""
     spec, profile, address = device.spec, device.profile, device.address
-    found: dict[str, Callable[[], Awaitable[None]]] = {}
+    protocols: dict[str, Callable[[], Awaitable[None]]] = {}
     if spec.snmp and (profile.snmp or "snmp" in profile.up_when_any):
-        found["snmp"] = lambda: _snmp(device, snmp, answers)
+        protocols["snmp"] = lambda: _snmp(device, snmp, answers)
     if spec.rtsp:
-        found["rtsp"] = lambda: _rtsp(spec, answers)
+        protocols["rtsp"] = lambda: _rtsp(spec, answers)
     if spec.onvif and profile.onvif:
-        found["onvif"] = lambda: _onvif(device, answers)
+        protocols["onvif"] = lambda: _onvif(device, answers)
     if profile.http is not None:
-        found["http"] = lambda: _http(profile, address, answers)
+        protocols["http"] = lambda: _http(profile, address, answers)
     if "icmp" in profile.up_when_any:
-        found["icmp"] = lambda: _icmp(address, answers)
-    if "tcp" in profile.up_when_any or not found:
-        found["tcp"] = lambda: _tcp(address, profile.tcp_port or DEFAULT_TCP_PORT, answers)
-    return found
+        protocols["icmp"] = lambda: _icmp(address, answers)
+    if "tcp" in profile.up_when_any or not protocols:
+        protocols["tcp"] = lambda: _tcp(address, profile.tcp_port or DEFAULT_TCP_PORT, answers)
+    return protocols
 
 
 async def _try(name: str, ask_it: Callable[[], Awaitable[None]], answers: _Answers) -> None:
@@ -183,7 +183,7 @@ def _seen(
         readings=readings.numbers,
         words=readings.words,
         failed=readings.failed,
-        remarks=[*remarks(profile.limits, readings), *(one[:MAX_REMARK] for one in readings.odd)][:MAX_REMARKS],
+        remarks=[*remarks(profile.limits, readings), *(oddity[:MAX_REMARK] for oddity in readings.odd)][:MAX_REMARKS],
         seconds=seconds,
     )
 
@@ -191,9 +191,9 @@ def _seen(
 def _of(profile: Profile, protocol: str) -> list[str]:
     """Which readings come by a protocol?"""
     if protocol == "snmp":
-        return [one.reading for one in profile.snmp]
+        return [reading.reading for reading in profile.snmp]
     if protocol == "http" and profile.http is not None:
-        return [one.reading for one in profile.http.readings]
+        return [reading.reading for reading in profile.http.readings]
     if protocol == "onvif":
         return list(profile.onvif)
     return sorted(FROM_STREAM) if protocol == "rtsp" else []
@@ -202,27 +202,31 @@ def _of(profile: Profile, protocol: str) -> list[str]:
 async def _snmp(device: _Asked, snmp: Snmp, answers: _Answers) -> None:
     spec, profile, readings = device.spec, device.profile, answers.readings
     access, port, speaks = access_of(spec.snmp), _port(spec.snmp, 161), answers.speaks("snmp")
-    single = [one.oid for one in profile.snmp if one.compute in ("value", "text", "leading_number", "date_and_time")]
+    single = [
+        reading.oid
+        for reading in profile.snmp
+        if reading.compute in ("value", "text", "leading_number", "date_and_time")
+    ]
     try:
         objects, lost = await snmp.get(device.address, access, single or ["1.3.6.1.2.1.1.3.0"], port)
         now = datetime.now(device.zone)  # when its clock was read: an answer may be late
-        wanted = list(dict.fromkeys(column for one in profile.snmp for column in one.columns))
+        wanted = list(dict.fromkeys(column for reading in profile.snmp for column in reading.columns))
         columns, broken = await snmp.walk(device.address, access, wanted, port)
     finally:
         if snmp.heard(device.address, access, port):
             speaks()
     speaks()  # whatever address its answer came from
     read_snmp(profile.snmp, objects, columns, now, readings)
-    for one in profile.snmp:  # why an object or a table did not come says more than that it is not there
-        if one.oid in lost and objects.get(one.oid) is None:
-            readings.lack(one.reading, lost[one.oid])
-        for column in one.columns:
-            if column not in broken or column in one.beside:
+    for reading in profile.snmp:  # why an object or a table did not come says more than that it is not there
+        if reading.oid in lost and objects.get(reading.oid) is None:
+            readings.lack(reading.reading, lost[reading.oid])
+        for column in reading.columns:
+            if column not in broken or column in reading.beside:
                 continue
-            if one.reading in readings.numbers:  # of the rows that came: used, and told
-                readings.failed[one.reading] = broken[column]
+            if reading.reading in readings.numbers:  # of the rows that came: used, and told
+                readings.failed[reading.reading] = broken[column]
             else:
-                readings.lack(one.reading, broken[column])
+                readings.lack(reading.reading, broken[column])
 
 
 async def _onvif(device: _Asked, answers: _Answers) -> None:
@@ -259,20 +263,20 @@ def _no_stream(why: Failure, readings: Readings) -> None:
     readings.failed["stream_up"] = why
 
 
-def _heard(stream: Stream, readings: Readings) -> None:
+def _heard(stream: LiveStream, readings: Readings) -> None:
     """What a stream that was listened to says."""
     readings.put("stream_up", 1.0 if stream.flows else 0.0)
     if not stream.flows:
         readings.failed["stream_up"] = Failure(
             Operation.TRANSFER, FailureKind.TIMEOUT, "the device plays, but no picture comes"
         )
-    rates = [one.listener.bits_per_second for one in stream.heard]
+    rates = [heard_medium.listener.bits_per_second for heard_medium in stream.heard]
     readings.put("stream_bits_per_second", sum(rate for rate in rates if rate is not None))
-    pictures = [one for one in stream.heard if one.media.kind == "video"] or stream.heard
-    for one in pictures[:1]:
-        if one.listener.loss_ratio is not None:
-            readings.put("stream_loss_ratio", one.listener.loss_ratio)
-            readings.put("stream_jitter_seconds", one.listener.jitter_seconds)
+    pictures = [heard_medium for heard_medium in stream.heard if heard_medium.media.kind == "video"] or stream.heard
+    for heard_medium in pictures[:1]:
+        if heard_medium.listener.loss_ratio is not None:
+            readings.put("stream_loss_ratio", heard_medium.listener.loss_ratio)
+            readings.put("stream_jitter_seconds", heard_medium.listener.jitter_seconds)
         readings.words["codec"] = "+".join(heard.media.codec or "?" for heard in stream.heard)
     readings.odd += [f"stream: {failure.detail}" for _, failure in stream.refused]
 
@@ -283,8 +287,8 @@ async def _http(profile: Profile, address: str, answers: _Answers) -> None:
     body = await ask(address, profile.http, answers.speaks("http"))
     if profile.http.readings:
         if body is None:
-            for one in profile.http.readings:
-                answers.readings.fail(one.reading, "the answer is no JSON")
+            for reading in profile.http.readings:
+                answers.readings.fail(reading.reading, "the answer is no JSON")
         else:
             read_json(profile.http.readings, body, answers.readings)
 

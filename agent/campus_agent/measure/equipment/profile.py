@@ -63,12 +63,12 @@ class SnmpReading:
         if self.compute in ("mean", "sum", "max"):
             return (self.oid,)
         named = (self.type_oid, self.unit_oid, self.size_oid, self.used_oid, self.free_oid, *self.beside)
-        return tuple(one for one in named if one)
+        return tuple(oid for oid in named if oid)
 
     @property
     def beside(self) -> tuple[str, ...]:
         """Columns that tell what a row is; without them all rows count."""
-        return tuple(one for one in (self.name_oid, self.access_oid, self.row_oid) if one)
+        return tuple(oid for oid in (self.name_oid, self.access_oid, self.row_oid) if oid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,6 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One type of device."""
-
     name: str
     title: Text
     sources: tuple[str, ...]
@@ -122,7 +120,9 @@ class Profile:
     @property
     def readings(self) -> tuple[str, ...]:
         """Every reading it may give, in the order of `READINGS`."""
-        named = {one.reading for one in self.snmp} | {one.reading for one in (self.http.readings if self.http else ())}
+        named = {entry.reading for entry in self.snmp} | {
+            entry.reading for entry in (self.http.readings if self.http else ())
+        }
         named |= set(self.onvif)
         named |= FROM_STREAM if "rtsp" in self.up_when_any or "stream_up" in self.onvif else frozenset()
         return tuple(name for name in READINGS if name in named)
@@ -130,9 +130,9 @@ class Profile:
 
 def find_profile(name: str, folder: Path | None = None) -> Profile:
     """A profile by name, the operator's own first. Raises ConfigurationError: unknown (with the known ones), or its mistakes."""
-    for place in (folder, SHIPPED):
-        if place is not None and (place / f"{name}.toml").is_file():
-            return load_profile(place / f"{name}.toml")
+    for directory in (folder, SHIPPED):
+        if directory is not None and (directory / f"{name}.toml").is_file():
+            return load_profile(directory / f"{name}.toml")
     known = ", ".join(sorted(path.stem for path in profile_files(folder)))
     text = Text(f"no such profile; known: {known}", f"没有此设备类型；已有：{known}")
     raise ConfigurationError(name, [Mistake("profile", text)])
@@ -140,9 +140,9 @@ def find_profile(name: str, folder: Path | None = None) -> Profile:
 
 def profile_files(folder: Path | None = None) -> Iterator[Path]:
     """All profiles, each name once."""
-    own = {path.name: path for path in sorted(folder.glob("*.toml"))} if folder and folder.is_dir() else {}
-    yield from own.values()
-    yield from (path for path in sorted(SHIPPED.glob("*.toml")) if path.name not in own)
+    operators = {path.name: path for path in sorted(folder.glob("*.toml"))} if folder and folder.is_dir() else {}
+    yield from operators.values()
+    yield from (path for path in sorted(SHIPPED.glob("*.toml")) if path.name not in operators)
 
 
 def load_profile(path: Path) -> Profile:
@@ -152,10 +152,10 @@ def load_profile(path: Path) -> Profile:
     if re.fullmatch(ID_PATTERN, name) is None:
         top.wrong("file", f"'{name}' is no valid name", f"“{name}”不是合法名称")
     up = top.strings("up_when_any", ("tcp",))
-    for one in up:
-        if one not in PROTOCOLS:
+    for protocol in up:
+        if protocol not in PROTOCOLS:
             listed = ", ".join(PROTOCOLS)
-            top.wrong("up_when_any", f"'{one}' is none of {listed}", f"“{one}”不在 {listed} 之中")
+            top.wrong("up_when_any", f"'{protocol}' is none of {listed}", f"“{protocol}”不在 {listed} 之中")
     onvif, onvif_tls = _onvif(top.table("onvif")) if "onvif" in top else ((), False)
     profile = Profile(
         name=name,
@@ -182,7 +182,7 @@ def load_profile(path: Path) -> Profile:
 
 def _snmp(table: Table) -> SnmpReading:
     compute = table.string("compute", "value", choices=COMPUTE)
-    found = SnmpReading(
+    reading = SnmpReading(
         reading=_reading(table),
         object=table.string("object") or "",
         oid=_oid(table, "oid", needed=compute not in ("worst_free_ratio", "sum_bytes")) or "",
@@ -203,53 +203,53 @@ def _snmp(table: Table) -> SnmpReading:
         optional=table.boolean("optional", False),
     )
     table.done()
-    return found
+    return reading
 
 
 def _http(table: Table) -> Http:
-    found = Http(
+    http = Http(
         path=table.string(
             "path", "/", pattern=r"/[!-~]{0,300}", hint=Text("a path like /status", "形如 /status 的路径")
         ),
         port=table.integer("port", None, minimum=1, maximum=65_535),
         tls=table.boolean("tls", False),
         status=table.integer("status", 200, minimum=100, maximum=599),
-        readings=tuple(_http_reading(one) for one in table.tables("reading")),
+        readings=tuple(_http_reading(entry) for entry in table.tables("reading")),
     )
     table.done()
-    return found
+    return http
 
 
 def _onvif(table: Table) -> tuple[tuple[str, ...], bool]:
-    found = table.strings("readings", FROM_ONVIF)
-    for one in found:
-        if one not in FROM_ONVIF:
+    readings = table.strings("readings", FROM_ONVIF)
+    for name in readings:
+        if name not in FROM_ONVIF:
             listed = ", ".join(FROM_ONVIF)
-            table.wrong("readings", f"'{one}' is none of {listed}", f"“{one}”不在 {listed} 之中")
+            table.wrong("readings", f"'{name}' is none of {listed}", f"“{name}”不在 {listed} 之中")
     tls = table.boolean("tls", False)
     table.done()
-    return found, tls
+    return readings, tls
 
 
 def _http_reading(table: Table) -> HttpReading:
-    found = HttpReading(
+    reading = HttpReading(
         reading=_reading(table),
         path=table.string("path") or "",
         multiply=table.number("multiply", 1.0, minimum=-1e15),
         map=_map(table),
     )
     table.done()
-    return found
+    return reading
 
 
 def _limit(table: Table) -> Limit:
-    found = Limit(
+    limit = Limit(
         reading=_reading(table),
         minimum=table.number("minimum", None, minimum=-1e15),
         maximum=table.number("maximum", None, minimum=-1e15),
     )
     table.done()
-    return found
+    return limit
 
 
 def _reading(table: Table) -> str:
@@ -261,21 +261,21 @@ def _oid(table: Table, key: str, needed: bool = False) -> str | None:
     if not needed and key not in table:
         table.string(key, None)
         return None
-    found: str | None = table.string(key, pattern=OID_PATTERN, hint=_OID_HINT)
-    return found
+    oid: str | None = table.string(key, pattern=OID_PATTERN, hint=_OID_HINT)
+    return oid
 
 
 def _numbers(table: Table, key: str) -> tuple[int, ...]:
     """Whole numbers, written as text: `unknown = ["-1"]`."""
-    found = table.strings(key, ())
-    for one in found:
-        if re.fullmatch(r"-?[0-9]{1,18}", one) is None:
-            table.wrong(key, f"'{one}' is no whole number", f"“{one}”不是整数")
-    return tuple(int(one) for one in found if re.fullmatch(r"-?[0-9]{1,18}", one))
+    texts = table.strings(key, ())
+    for text in texts:
+        if re.fullmatch(r"-?[0-9]{1,18}", text) is None:
+            table.wrong(key, f"'{text}' is no whole number", f"“{text}”不是整数")
+    return tuple(int(text) for text in texts if re.fullmatch(r"-?[0-9]{1,18}", text))
 
 
 def _map(table: Table) -> tuple[tuple[str, float], ...]:
     values = table.table("map")
-    found = tuple((key, float(values.number(key, 0.0, minimum=-1e15) or 0.0)) for key in values.names)
+    states = tuple((key, float(values.number(key, 0.0, minimum=-1e15) or 0.0)) for key in values.names)
     values.done()
-    return found
+    return states

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from campus_agent.measure.equipment.profile import HttpReading, Limit, SnmpReading
 from campus_wire.digits import ascii_integer
@@ -48,7 +48,6 @@ class Readings:
             self.put(reading, value)
 
     def put(self, reading: str, value: float | str) -> None:
-        """A reading that was had."""
         self.failed.pop(reading, None)
         if isinstance(value, str):
             self.words[reading] = value[:MAX_TEXT]
@@ -76,33 +75,35 @@ def read_snmp(
     into: Readings,
 ) -> None:
     """All readings of a profile's SNMP part from what was got. `now` is in the school's zone: a device that names none means that."""
-    for one in wanted:
+    answers = _SnmpAnswers(objects, columns, now)
+    for reading in wanted:
         try:
-            value = _COMPUTE[one.compute](one, objects, columns, now)
-            into.put(one.reading, value if isinstance(value, str) else _sane(one.reading, value * one.multiply))
+            value = _COMPUTE[reading.compute](reading, answers)
+            into.put(
+                reading.reading, value if isinstance(value, str) else _sane(reading.reading, value * reading.multiply)
+            )
         except Unknown:
             continue
         except Nonsense as error:
-            if not (one.optional and isinstance(error, Missing)):
-                into.fail(one.reading, f"{one.object}: {error}")
+            if not (reading.optional and isinstance(error, Missing)):
+                into.fail(reading.reading, f"{reading.object}: {error}")
 
 
 def read_json(wanted: tuple[HttpReading, ...], body: Any, into: Readings) -> None:
-    """All readings of a JSON answer."""
-    for one in wanted:
+    for reading in wanted:
         try:
-            found = _at(body, one.path)
-            if isinstance(found, str) and not one.map and one.reading == "firmware":
-                into.put(one.reading, _printable(found))
+            value = _at(body, reading.path)
+            if isinstance(value, str) and not reading.map and reading.reading == "firmware":
+                into.put(reading.reading, _printable(value))
                 continue
-            into.put(one.reading, _sane(one.reading, _mapped(found, one.map) * one.multiply))
+            into.put(reading.reading, _sane(reading.reading, _mapped(value, reading.map) * reading.multiply))
         except Nonsense as error:
-            into.fail(one.reading, f"{one.path}: {error}")
+            into.fail(reading.reading, f"{reading.path}: {error}")
 
 
 def remarks(limits: tuple[Limit, ...], readings: Readings) -> list[str]:
     """Which readings lie outside their limits, as `reading value`."""
-    found = []
+    texts = []
     for limit in limits:
         value = readings.numbers.get(limit.reading)
         if value is None:
@@ -110,8 +111,8 @@ def remarks(limits: tuple[Limit, ...], readings: Readings) -> list[str]:
         low = limit.minimum is not None and value < limit.minimum
         high = limit.maximum is not None and value > limit.maximum
         if low or high:
-            found.append(f"{limit.reading} {value:g}")
-    return found
+            texts.append(f"{limit.reading} {value:g}")
+    return texts
 
 
 def date_and_time(octets: bytes, local: tzinfo) -> datetime:
@@ -129,37 +130,45 @@ def date_and_time(octets: bytes, local: tzinfo) -> datetime:
         raise Nonsense(f"no date: {error}") from None
 
 
-def _value(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
-    value = _had(objects.get(one.oid))
-    if value in one.unknown:
+class _SnmpAnswers(NamedTuple):
+    """What a device answered by SNMP, and when its clock was read."""
+
+    objects: Mapping[str, Value | None]
+    columns: Columns
+    now: datetime
+
+
+def _value(reading: SnmpReading, answers: _SnmpAnswers) -> float:
+    value = _had(answers.objects.get(reading.oid))
+    if value in reading.unknown:
         raise Unknown("the device does not know")
-    return _mapped(value, one.map)
+    return _mapped(value, reading.map)
 
 
-def _text(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> str:
-    value = _had(objects.get(one.oid))
+def _text(reading: SnmpReading, answers: _SnmpAnswers) -> str:
+    value = _had(answers.objects.get(reading.oid))
     return _printable(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
-def _leading_number(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
-    text = _text(one, objects, columns, now)
-    found = re.match(r"[0-9]{1,15}(\.[0-9]{1,9})?(?![0-9.])", text)
-    if found is None:
+def _leading_number(reading: SnmpReading, answers: _SnmpAnswers) -> float:
+    text = _text(reading, answers)
+    number = re.match(r"[0-9]{1,15}(\.[0-9]{1,9})?(?![0-9.])", text)
+    if number is None:
         raise Nonsense(f"'{text}' begins with no number")
-    return float(found[0])
+    return float(number[0])
 
 
-def _offset(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
-    value = _had(objects.get(one.oid))
+def _offset(reading: SnmpReading, answers: _SnmpAnswers) -> float:
+    value = _had(answers.objects.get(reading.oid))
     if not isinstance(value, bytes):
         raise Nonsense("not a DateAndTime")
-    return (date_and_time(value, now.tzinfo or UTC) - now).total_seconds()
+    return (date_and_time(value, answers.now.tzinfo or UTC) - answers.now).total_seconds()
 
 
 def _of_column(reduce: Callable[[list[float]], float]) -> "_Compute":
-    def compute(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
-        values = columns.get(one.oid, {}).values()
-        numbers = [_mapped(value, one.map) for value in values if value not in one.unknown]
+    def compute(reading: SnmpReading, answers: _SnmpAnswers) -> float:
+        values = answers.columns.get(reading.oid, {}).values()
+        numbers = [_mapped(value, reading.map) for value in values if value not in reading.unknown]
         if values and not numbers:
             raise Unknown("the device does not know")
         if not numbers:
@@ -169,53 +178,53 @@ def _of_column(reduce: Callable[[list[float]], float]) -> "_Compute":
     return compute
 
 
-def _worst_free(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
+def _worst_free(reading: SnmpReading, answers: _SnmpAnswers) -> float:
     shares = []
-    told = columns.get(one.free_oid or one.used_oid or "", {})
-    for index, size in _storage_rows(one, columns):
-        share = _number(_had(told.get(index))) / size
-        shares.append(share if one.free_oid else max(0.0, 1 - share))
+    column = answers.columns.get(reading.free_oid or reading.used_oid or "", {})
+    for index, size in _storage_rows(reading, answers.columns):
+        share = _number(_had(column.get(index))) / size
+        shares.append(share if reading.free_oid else max(0.0, 1 - share))
     if not shares:
         raise Missing("no disk among its rows")
     return min(shares)
 
 
-def _total_bytes(one: SnmpReading, objects: Mapping[str, Value | None], columns: Columns, now: datetime) -> float:
-    units = columns.get(one.unit_oid or "", {})
-    sizes = [size * _number(units.get(index, 1)) for index, size in _storage_rows(one, columns)]
+def _total_bytes(reading: SnmpReading, answers: _SnmpAnswers) -> float:
+    units = answers.columns.get(reading.unit_oid or "", {})
+    sizes = [size * _number(units.get(index, 1)) for index, size in _storage_rows(reading, answers.columns)]
     if not sizes:
         raise Missing("no disk among its rows")
     return sum(sizes)
 
 
-def _storage_rows(one: SnmpReading, columns: Columns) -> list[tuple[str, float]]:
+def _storage_rows(reading: SnmpReading, columns: Columns) -> list[tuple[str, float]]:
     """Rows of the wanted type with a size, by index. Sizes beyond 2^31 come as negative numbers from some agents (Integer32)."""
-    types = columns.get(one.type_oid or "", {})
-    units = columns.get(one.unit_oid or "", {})
-    left_out = _no_storage(one, columns)
-    found = []
-    for index, raw in columns.get(one.size_oid or "", {}).items():
-        if index in left_out or (one.only is not None and types.get(index) != one.only):
+    types = columns.get(reading.type_oid or "", {})
+    units = columns.get(reading.unit_oid or "", {})
+    left_out = _no_storage(reading, columns)
+    rows = []
+    for index, raw in columns.get(reading.size_oid or "", {}).items():
+        if index in left_out or (reading.only is not None and types.get(index) != reading.only):
             continue
         size = _number(raw)
         size += 2**32 if size < 0 else 0
-        if size > 0 and size * _number(units.get(index, 1)) >= one.minimum_bytes:
-            found.append((index, size))
-    return found
+        if size > 0 and size * _number(units.get(index, 1)) >= reading.minimum_bytes:
+            rows.append((index, size))
+    return rows
 
 
-def _no_storage(one: SnmpReading, columns: Columns) -> set[str]:
+def _no_storage(reading: SnmpReading, columns: Columns) -> set[str]:
     """Rows that are mounted read-only, or where nothing is kept."""
-    storage = columns.get(one.row_oid or "", {})
-    access = columns.get(one.access_oid or "", {})
-    found = {str(storage[index]) for index, value in access.items() if value == READ_ONLY and index in storage}
-    for index, name in columns.get(one.name_oid or "", {}).items():
+    storage = columns.get(reading.row_oid or "", {})
+    access = columns.get(reading.access_oid or "", {})
+    indexes = {str(storage[index]) for index, value in access.items() if value == READ_ONLY and index in storage}
+    for index, name in columns.get(reading.name_oid or "", {}).items():
         if isinstance(name, bytes) and _NO_STORAGE.fullmatch(name.decode("utf-8", "replace")):
-            found.add(index)
-    return found
+            indexes.add(index)
+    return indexes
 
 
-_Compute = Callable[[SnmpReading, Mapping[str, Value | None], Columns, datetime], "float | str"]
+_Compute = Callable[[SnmpReading, _SnmpAnswers], float | str]
 _COMPUTE: dict[str, _Compute] = {
     "value": _value,
     "text": _text,
@@ -284,10 +293,10 @@ def _at(body: Any, path: str) -> Any:
         if isinstance(here, dict) and part in here:
             here = here[part]
             continue
-        place = ascii_integer(part, MAX_PLACE)
-        if not isinstance(here, list) or place is None or place >= len(here):
+        position = ascii_integer(part, MAX_PLACE)
+        if not isinstance(here, list) or position is None or position >= len(here):
             raise Nonsense("not in the answer")
-        here = here[place]
+        here = here[position]
     return here
 
 

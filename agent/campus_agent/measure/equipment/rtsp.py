@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from campus_agent.measure.equipment.message_head import HEAD_END, MAX_HEADER_BYTES, MessageHead, parse_head
 from campus_wire.digits import ascii_integer
 
-MAX_HEADER_BYTES = 16_384
 MAX_BODY_BYTES = 65_536
-MAX_HEADERS = 100
 _DOLLAR = 0x24
 _VERSION = b"RTSP/1."
 _METHODS = (
@@ -31,7 +30,6 @@ _METHODS = (
 _STARTS = (_VERSION, *(method + b" " for method in _METHODS))
 _NEXT = re.compile(b"|".join((rb"\$", *map(re.escape, _STARTS))))
 _LONGEST_START = max(map(len, _STARTS))
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 class RtspError(ValueError):
@@ -53,7 +51,7 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DeviceRequest:
     """A request of the device to us (RFC 2326 section 10: OPTIONS, ANNOUNCE, GET_PARAMETER, SET_PARAMETER, REDIRECT)."""
 
     method: str
@@ -68,7 +66,7 @@ class Interleaved:
     payload: bytes
 
 
-Event = Response | Request | Interleaved
+Event = Response | DeviceRequest | Interleaved
 
 
 def request(method: str, uri: str, sequence: int, headers: Mapping[str, str]) -> bytes:
@@ -79,7 +77,7 @@ def request(method: str, uri: str, sequence: int, headers: Mapping[str, str]) ->
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
 
 
-def reply(asked: Request) -> bytes:
+def reply(asked: DeviceRequest) -> bytes:
     """The answer to a request of the device: what keeps a session alive is granted, anything else is not implemented here."""
     granted = asked.method in ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE", "REDIRECT", "TEARDOWN")
     lines = ["RTSP/1.0 200 OK" if granted else "RTSP/1.0 501 Not Implemented"]
@@ -101,7 +99,7 @@ class Parser:
     @property
     def half_answer(self) -> bool:
         """Is there an answer of which only the body is not whole?"""
-        return self._buffer.startswith(_VERSION) and _HEAD_END.search(self._buffer) is not None
+        return self._buffer.startswith(_VERSION) and HEAD_END.search(self._buffer) is not None
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """The events these octets complete. Raises RtspError."""
@@ -120,7 +118,7 @@ class Parser:
 
     def unfinished(self) -> Response | None:
         """The answer whose body does not become whole, with as much of it as came: no length, or a wrong one. Raises RtspError."""
-        head = _HEAD_END.search(self._buffer) if self.half_answer else None
+        head = HEAD_END.search(self._buffer) if self.half_answer else None
         if head is None:
             return None
         first, headers, challenges = _head(bytes(self._buffer[: head.start()]))
@@ -137,7 +135,7 @@ class Parser:
         """Does a message begin here, as far as the octets so far can tell?"""
         if self._buffer[0] != _DOLLAR:
             begin = bytes(self._buffer[:_LONGEST_START])
-            return any(begin.startswith(one) or one.startswith(begin) for one in _STARTS)
+            return any(begin.startswith(start) or start.startswith(begin) for start in _STARTS)
         if not self.channels or len(self._buffer) < 5:
             return True
         if self._buffer[2:4] == b"\0\0":
@@ -148,10 +146,10 @@ class Parser:
     def _skip(self) -> bool:
         """Go to where the next message may begin; False when that is not here yet. Raises RtspError for a peer that speaks another protocol."""
         self._lost = True
-        found = _NEXT.search(self._buffer, 1)
-        if found is not None:
-            if self._understood or self._buffer[found.start()] != _DOLLAR:
-                del self._buffer[: found.start()]
+        next_start = _NEXT.search(self._buffer, 1)
+        if next_start is not None:
+            if self._understood or self._buffer[next_start.start()] != _DOLLAR:
+                del self._buffer[: next_start.start()]
                 return True
         elif self._understood or not self._buffer.strip():
             del self._buffer[: max(1, len(self._buffer) - _LONGEST_START + 1)]
@@ -170,8 +168,8 @@ class Parser:
         del self._buffer[: 4 + length]
         return packet
 
-    def _message(self) -> Response | Request | None:
-        end = _HEAD_END.search(self._buffer, 0, MAX_HEADER_BYTES + 4)
+    def _message(self) -> Response | DeviceRequest | None:
+        end = HEAD_END.search(self._buffer, 0, MAX_HEADER_BYTES + 4)
         if end is None:
             if len(self._buffer) > MAX_HEADER_BYTES:
                 raise RtspError(f"headers without end: more than {MAX_HEADER_BYTES} octets")
@@ -188,25 +186,16 @@ class Parser:
         body = bytes(self._buffer[end.end() : end.end() + length])
         del self._buffer[: end.end() + length]
         if not first.startswith("RTSP/1"):
-            return Request(first.partition(" ")[0], headers)
+            return DeviceRequest(first.partition(" ")[0], headers)
         status, reason = _status(first)
         return Response(status, reason, headers, challenges, body)
 
 
-def _head(head: bytes) -> tuple[str, dict[str, str], tuple[str, ...]]:
-    first, *rest = re.split(r"\r?\n", head.decode("utf-8", "surrogateescape"))
-    if len(rest) > MAX_HEADERS:
-        raise RtspError(f"more than {MAX_HEADERS} headers")
-    headers: dict[str, str] = {}
-    challenges = []
-    for text in rest:
-        name, colon, value = text.partition(":")
-        if not colon:
-            continue
-        if name.strip().lower() == "www-authenticate":
-            challenges.append(value.strip())
-        headers.setdefault(name.strip().lower(), value.strip())
-    return first, headers, tuple(challenges)
+def _head(octets: bytes) -> MessageHead:
+    try:
+        return parse_head(octets)
+    except ValueError as error:
+        raise RtspError(str(error)) from None
 
 
 def _status(first: str) -> tuple[int, str]:

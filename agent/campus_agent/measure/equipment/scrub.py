@@ -15,11 +15,11 @@ HIDDEN = "***"
 
 def forms(logins: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """What (user, secret) pairs look like on the wire: as they are, and as Basic sends them. The longest first."""
-    found = set()
+    texts = set()
     for user, secret in logins:
         if len(secret) >= SHORTEST:
-            found |= {secret, b64encode(f"{user}:{secret}".encode()).decode("ascii")}
-    return tuple(sorted(found, key=len, reverse=True))
+            texts |= {secret, b64encode(f"{user}:{secret}".encode()).decode("ascii")}
+    return tuple(sorted(texts, key=len, reverse=True))
 
 
 def scrubbed(seen: DeviceSeen, secrets: Sequence[str]) -> DeviceSeen:

@@ -60,33 +60,28 @@ class Description:
         )
 
 
-def parse(text: str, base: str) -> list[Media]:
-    """The media of a description; `base` is what their controls are relative to. Empty for nonsense."""
-    return describe(text, base, base).media
-
-
 def describe(text: str, base: str, asked: str) -> Description:
     """A session: `base` is what the answer was about (see `base_of`), `asked` the address that was asked. Empty for nonsense."""
-    found = Description()
+    description = Description()
     session = Media("", None, "", 90_000, "*")
     current = session
     for raw in text.splitlines()[:MAX_LINES]:
         line = raw.strip()
         if line.startswith("m="):  # what follows is this medium's own, whether it is understood or not
             current = _media(line[2:].split(), session.direction)
-            if current.kind in ("video", "audio", "application") and len(found.media) < MAX_MEDIA:
-                found.media.append(current)
+            if current.kind in ("video", "audio", "application") and len(description.media) < MAX_MEDIA:
+                description.media.append(current)
         elif line.startswith("a=rtpmap:"):
             _take_format(current, line.removeprefix("a=rtpmap:"))
         elif line.startswith("a=control:"):
             current.control = line.removeprefix("a=control:").strip()
         elif line.startswith("a=") and line[2:] in _DIRECTIONS:
             current.direction = line[2:]
-    found.addresses = tuple(dict.fromkeys(_addresses(session.control, (base, asked))))
-    for media in found.media:
-        media.addresses = tuple(dict.fromkeys(_addresses(media.control, (*found.addresses[:1], base, asked))))
+    description.addresses = tuple(dict.fromkeys(_addresses(session.control, (base, asked))))
+    for media in description.media:
+        media.addresses = tuple(dict.fromkeys(_addresses(media.control, (*description.addresses[:1], base, asked))))
         media.control = media.addresses[0] if media.addresses else ""
-    return found
+    return description
 
 
 def _media(parts: list[str], direction: str) -> Media:

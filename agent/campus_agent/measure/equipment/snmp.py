@@ -104,7 +104,6 @@ class _Reply:
 
     @property
     def failure(self) -> Failure:
-        """The error as data."""
         kind = FailureKind.NOT_AUTHORISED if self.status == _AUTHORIZATION_ERROR else FailureKind.PROTOCOL_ERROR
         return Failure(Operation.READ, kind, self.words)
 
@@ -127,13 +126,11 @@ class Snmp:
     """A whole poll round: an engine for each set of credentials, because an engine knows a user by name only."""
 
     def __init__(self) -> None:
-        """Nothing is sent."""
         self._engines: dict[Access, SnmpEngine] = {}
         self._arrived: dict[Access, set[tuple[str, int]]] = {}
         self._extension: dict[tuple[str, int], str] = {}
 
     def close(self) -> None:
-        """Let go of the sockets."""
         for engine in self._engines.values():
             with contextlib.suppress(Exception):  # whatever the library's dispatcher thinks of it
                 engine.close_dispatcher()
@@ -141,13 +138,13 @@ class Snmp:
     def heard(self, address: str, access: Access, port: int = PORT) -> bool:
         """Have octets come from there, to questions of this access?"""
         asked = (access, replace(access, priv_protocol=_OTHER_EXTENSION))
-        return any((address.partition("%")[0], port) in self._arrived.get(one, ()) for one in asked)
+        return any((address.partition("%")[0], port) in self._arrived.get(tried, ()) for tried in asked)
 
     async def get(
         self, address: str, access: Access, oids: Sequence[str], port: int = PORT
     ) -> tuple[dict[str, Value | None], dict[str, Failure]]:
         """The values of some objects, None where the device has none; and why some could not be had. Raises ProbeFailed when none could."""
-        found: dict[str, Value | None] = dict.fromkeys(oids)
+        values: dict[str, Value | None] = dict.fromkeys(oids)
         lost: dict[str, Failure] = {}
         asked = list(dict.fromkeys(oids))
         parts = deque(asked[n : n + OBJECTS_A_REQUEST] for n in range(0, len(asked), OBJECTS_A_REQUEST))
@@ -171,10 +168,10 @@ class Snmp:
                     lost[part[0]] = failed.failure
                 continue
             if not reply.status:
-                found |= {oid: value for oid, value in reply.bindings if oid in found}
+                values |= {oid: value for oid, value in reply.bindings if oid in values}
             else:
                 parts.extendleft(reversed(_without_error(part, reply, lost)))
-        return found, lost
+        return values, lost
 
     async def walk(
         self,
@@ -254,7 +251,7 @@ class Snmp:
         """Raises ProbeFailed for silence and refusals."""
         indication, status, index, bindings = answer
         if not indication:
-            values = [(str(one[0]), _plain(one[1])) for one in bindings or ()]
+            values = [(str(binding[0]), _plain(binding[1])) for binding in bindings or ()]
             return _Reply(int(status), int(index), values, f"{status.prettyPrint()} at {int(index)}" if status else "")
         name = type(indication).__name__
         name = name[:1].lower() + name[1:]
@@ -293,7 +290,6 @@ class _Walk:
         self._silent: set[str] = set()
 
     def lose(self, columns: Sequence[str], failure: Failure) -> None:
-        """These go on no more."""
         self.broken |= dict.fromkeys(columns, failure)
 
     def take(self, part: _Part, reply: _Reply) -> None:
@@ -302,8 +298,8 @@ class _Walk:
             self._take_error(part, reply)
             return
         asked, going = part.columns, dict.fromkeys(part.columns)
-        for place, (oid, value) in enumerate(reply.bindings):
-            column = asked[place % len(asked)]  # row by row, in each the columns as asked (RFC 3416 section 4.2.3)
+        for position, (oid, value) in enumerate(reply.bindings):
+            column = asked[position % len(asked)]  # row by row, in each the columns as asked (RFC 3416 section 4.2.3)
             if column in going and not self._row(column, oid, value):
                 del going[column]
         if going and len(reply.bindings) >= len(asked):  # less than a row: there is no more
@@ -318,17 +314,17 @@ class _Walk:
             self.parts.extend(_Part([column], VALUES_A_REQUEST, part.bulk, 0) for column in part.columns)
         elif part.bulk and _table(part.columns[0]) not in self._silent:
             self.parts.appendleft(_Part(part.columns, 1, bulk=False, retries=0))
-            for one in self.parts:  # the rest of its table is not tried by GETBULK again
-                if len(one.columns) == 1 and _table(one.columns[0]) == _table(part.columns[0]):
-                    one.bulk, one.rows = False, 1
+            for other in self.parts:  # the rest of its table is not tried by GETBULK again
+                if len(other.columns) == 1 and _table(other.columns[0]) == _table(part.columns[0]):
+                    other.bulk, other.rows = False, 1
         else:
             self.lose(part.columns, failure)
             table = _table(part.columns[0])
             self._silent.add(table)
-            waiting = [one for one in self.parts if len(one.columns) == 1 and _table(one.columns[0]) == table]
-            for one in waiting:  # columns of a table that is silent: not waited for one by one
-                self.lose(one.columns, failure)
-                self.parts.remove(one)
+            waiting = [other for other in self.parts if len(other.columns) == 1 and _table(other.columns[0]) == table]
+            for other in waiting:  # columns of a table that is silent: not waited for one by one
+                self.lose(other.columns, failure)
+                self.parts.remove(other)
 
     def _row(self, column: str, oid: str, value: Value | None) -> bool:
         """Take one; False when it is not the column's, or was there before, or is one too many."""
@@ -383,7 +379,6 @@ class _Counting(UdpAsyncioTransport):  # type: ignore[misc]
     arrived: set[tuple[str, int]]
 
     def datagram_received(self, datagram: bytes, transportAddress: Any) -> None:
-        """Octets of somebody."""
         self.arrived.add((str(transportAddress[0]).partition("%")[0], int(transportAddress[1])))
         super().datagram_received(datagram, transportAddress)
 
@@ -395,20 +390,16 @@ class _Counting6(_Counting, Udp6AsyncioTransport):  # type: ignore[misc]
     ADDRESS_TYPE = Udp6AsyncioTransport.ADDRESS_TYPE
 
     def normalize_address(self, transportAddress: Any) -> Any:
-        """As the socket takes it."""
         scope = transportAddress[3] if len(transportAddress) > 3 else 0
         return self.ADDRESS_TYPE((transportAddress[0].partition("%")[0], transportAddress[1], 0, scope))
 
 
 class _Opening:
-    """A target whose socket remembers."""
-
     arrived: set[tuple[str, int]]
     PROTO_TRANSPORT: Any
     iface: Any
 
     def open_client_mode(self) -> Any:
-        """The socket."""
         self.transport = self.PROTO_TRANSPORT()
         self.transport.arrived = self.arrived
         return self.transport.open_client_mode(self.iface)
@@ -434,7 +425,6 @@ class _Numeric(ObjectType):  # type: ignore[misc]
         self._asked = (ObjectName(oid), Null(""))
 
     def resolve_with_mib(self, *_: object, **__: object) -> tuple[Any, Any]:
-        """As it is."""
         return self._asked
 
 

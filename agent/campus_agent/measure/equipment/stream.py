@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from campus_agent.measure.equipment import sdp
 from campus_agent.measure.equipment.authorization import Login
-from campus_agent.measure.equipment.datagrams import Pair
+from campus_agent.measure.equipment.datagrams import PortPair
 from campus_agent.measure.equipment.rtp import Listener
-from campus_agent.measure.equipment.rtsp import Interleaved, Parser, Request, Response, RtspError, reply, request
+from campus_agent.measure.equipment.rtsp import DeviceRequest, Interleaved, Parser, Response, RtspError, reply, request
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.link.connect import connect
 from campus_agent.measure.link.resolve import resolve_all
@@ -55,7 +55,7 @@ class Heard:
 
 
 @dataclass(slots=True)
-class Stream:
+class LiveStream:
     """What is known of a stream: its media, what was heard of each, and the media that could not be had, with why."""
 
     heard: list[Heard] = field(default_factory=list)
@@ -74,7 +74,7 @@ async def listen(
     password: str | None,
     transport: str = "auto",
     answered: Callable[[], None] = lambda: None,
-) -> Stream:
+) -> LiveStream:
     """Open, listen, close. `transport` is "auto", "tcp" or "udp"; `answered` is called when octets of the device arrive.
 
     Raises ProbeFailed at the step that failed. A device that hangs up after asking for a password is asked once more with it; one that hangs
@@ -83,7 +83,7 @@ async def listen(
     login = Login(user, password or "") if user is not None else None
     picture_only = False
     for _ in range(ATTEMPTS):
-        session = _Session(url, login, transport, picture_only, answered)
+        session = _RtspSession(url, login, transport, picture_only, answered)
         try:
             return await session.listen()
         except ProbeFailed as failed:
@@ -97,7 +97,7 @@ async def listen(
     raise last
 
 
-class _Session:
+class _RtspSession:
     """One connection. `at_sound`: it ended at a medium that is not the picture; `unanswered_challenge`: at a request with a password."""
 
     def __init__(
@@ -105,7 +105,7 @@ class _Session:
     ) -> None:
         self._url, self._login, self._transport, self._picture_only = url, login, transport, picture_only
         self._answered = answered
-        self._pairs: list[Pair] = []
+        self._port_pairs: list[PortPair] = []
         self._parser = Parser()
         self._channels: dict[int, Heard] = {}
         self._sequence = 0
@@ -117,7 +117,7 @@ class _Session:
         self.at_sound = False
         self.unanswered_challenge = False
 
-    async def listen(self) -> Stream:
+    async def listen(self) -> LiveStream:
         """The whole session. Raises ProbeFailed."""
         try:
             await self._open()
@@ -143,7 +143,7 @@ class _Session:
             )
             self._reader, self._writer = await asyncio.open_connection(sock=sock)
 
-    async def _run(self) -> Stream:
+    async def _run(self) -> LiveStream:
         self._step = Operation.REQUEST
         await self._ask("OPTIONS", self._url, ())
         described = await self._ask("DESCRIBE", self._url, Accept="application/sdp")
@@ -153,7 +153,7 @@ class _Session:
         wanted = session.heard
         if not wanted:
             raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, _why_no_media(described.body))
-        stream = Stream()
+        stream = LiveStream()
         first_kind = wanted[0].kind
         for number, media in enumerate(wanted):
             if self._picture_only and stream.heard:
@@ -172,7 +172,7 @@ class _Session:
         await self._hear(stream)
         return stream
 
-    async def _set_up(self, media: sdp.Media, proposed: int, stream: Stream) -> None:
+    async def _set_up(self, media: sdp.Media, proposed: int, stream: LiveStream) -> None:
         """One medium, by the first of its addresses that the device knows; a refusal is kept beside what was heard."""
         heard = Heard(media, Listener(media.clock_rate))
         refusal: ProbeFailed | None = None
@@ -210,7 +210,7 @@ class _Session:
         return await self._set_up_beside(address, heard)
 
     async def _set_up_beside(self, address: str, heard: Heard) -> Response:
-        pair = self._pair()
+        pair = self._port_pair()
         beside = f"RTP/AVP;unicast;client_port={pair.port}-{pair.port + 1}"
         answer = await self._ask("SETUP", address, (), Transport=beside)
         if answer.status == 200:
@@ -218,16 +218,16 @@ class _Session:
             self._remember(answer)
             ports = _server_ports(answer.headers.get("transport", ""))
             if ports is not None:
-                pair.open_way(ports)
+                pair.open_firewall(ports)
             pair.feed(heard.listener)
         return answer
 
-    def _pair(self) -> Pair:
+    def _port_pair(self) -> PortPair:
         if self._writer is None:
             raise RuntimeError("open comes first")
         local, device = (self._writer.get_extra_info(name)[0] for name in ("sockname", "peername"))
-        self._pairs.append(Pair(local, device))
-        return self._pairs[-1]
+        self._port_pairs.append(PortPair(local, device))
+        return self._port_pairs[-1]
 
     def _remember(self, answer: Response) -> None:
         """The session's name: the first holds, whatever a later answer calls it."""
@@ -244,7 +244,7 @@ class _Session:
             if answer.status == 200:
                 return
 
-    async def _hear(self, stream: Stream) -> None:
+    async def _hear(self, stream: LiveStream) -> None:
         """Take what comes. A stream that breaks off is what was heard of it, if that was enough."""
         end = monotonic() + LISTEN_SECONDS
         try:
@@ -261,7 +261,7 @@ class _Session:
         try:
             await self._part()
         finally:
-            for pair in self._pairs:
+            for pair in self._port_pairs:
                 pair.close()
 
     async def _part(self) -> None:
@@ -334,7 +334,7 @@ class _Session:
                 self._grant(event)
         return answers
 
-    def _grant(self, asked: Request) -> None:
+    def _grant(self, asked: DeviceRequest) -> None:
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(reply(asked))
 

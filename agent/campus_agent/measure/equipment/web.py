@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from campus_agent.measure.equipment.http1 import Answer, HttpError, Reader, authority, request
+from campus_agent.measure.equipment.http1 import HttpError, HttpResponse, ResponseReader, authority, request
 from campus_agent.measure.equipment.profile import Http
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.link.connect import connect
@@ -41,70 +41,87 @@ async def exchange(
     seconds: float = TIMEOUT_SECONDS,
     take: Callable[[bytes], bool] | None = None,
     answered: Callable[[], None] = lambda: None,
-) -> Answer:
-    """One request, one answer, one connection; all of it within `seconds`. `take` as in Reader; `answered` is called when the device speaks.
+) -> HttpResponse:
+    """One request, one answer, one connection; all of it within `seconds`. `take` as in ResponseReader; `answered` is called when the device speaks.
 
     Raises ProbeFailed. A body that `take` reads may be cut short: by time, by the end of the connection, by its own length.
     """
-    reader, step = Reader(take), Operation.CONNECT
-    writer: asyncio.StreamWriter | None = None
-    answer: Answer | None
+    connection = _Exchange(take, answered)
     try:
-        async with asyncio.timeout(seconds):
-            sock, _ = await connect(await resolve_all(host, seconds), port, seconds)
-            source, writer = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=host if tls else None)
-            step = Operation.READ
-            writer.write(octets)
-            with contextlib.suppress(ConnectionError):  # one that hangs up early may have answered before
-                await writer.drain()
-            answer = await _answer(source, reader, answered)
+        answer = await connection.run(host, port, octets, tls, seconds)
     except HttpError as error:
         answered()
         raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, str(error)) from None
     except TimeoutError:
-        if take is None or reader.status is None:
-            detail = (
-                "connecting" if step is Operation.CONNECT else "an answer without end" if reader.status else "no answer"
-            )
-            raise ProbeFailed(step, FailureKind.TIMEOUT, detail) from None
-        answer = reader.end(whole=False)
+        answer = connection.cut_short()
     except OSError as error:
         if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             answered()  # it speaks, if not as was hoped
-        failure = failure_of(step, error)
+        failure = failure_of(connection.step, error)
         raise ProbeFailed(failure.operation, failure.kind, failure.detail) from None
-    finally:
-        if writer is not None:
-            writer.close()
-            with contextlib.suppress(OSError, TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await writer.wait_closed()
     if answer is None:
         raise ProbeFailed(Operation.READ, FailureKind.CONNECTION_RESET, "closed without an answer")
     return answer
 
 
-async def _answer(source: asyncio.StreamReader, reader: Reader, answered: Callable[[], None]) -> Answer | None:
-    """The answer, None without a single octet. Raises HttpError, OSError."""
-    while True:
+class _Exchange:
+    def __init__(self, take: Callable[[bytes], bool] | None, answered: Callable[[], None]) -> None:
+        self._reader, self._answered = ResponseReader(take), answered
+        self.step = Operation.CONNECT
+
+    async def run(
+        self, host: str, port: int, octets: bytes, tls: ssl.SSLContext | None, seconds: float
+    ) -> HttpResponse | None:
+        """The answer, None without a single octet. Raises HttpError, TimeoutError, OSError."""
+        writer: asyncio.StreamWriter | None = None
         try:
-            async with asyncio.timeout(OVERDUE_SECONDS if reader.overdue else None):
-                data = await source.read(16_384)
-        except TimeoutError:
-            if not reader.overdue:
-                raise
-            data = b""
-        except ConnectionResetError:
-            if reader.take is None or reader.status is None:
-                raise
-            data = b""
-        if not data:
-            return reader.end()
-        answer = reader.feed(data)
-        if reader.status is not None:
-            answered()
-        if answer is not None:
-            return answer
+            async with asyncio.timeout(seconds):
+                sock, _ = await connect(await resolve_all(host, seconds), port, seconds)
+                name = host if tls else None
+                source, writer = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=name)
+                self.step = Operation.READ
+                writer.write(octets)
+                with contextlib.suppress(ConnectionError):  # one that hangs up early may have answered before
+                    await writer.drain()
+                return await self._answer(source)
+        finally:
+            if writer is not None:
+                writer.close()
+                with contextlib.suppress(OSError, TimeoutError):
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await writer.wait_closed()
+
+    def cut_short(self) -> HttpResponse | None:
+        """What has come when the time is over, where somebody takes the body as it comes. Raises ProbeFailed where there is nothing of use."""
+        reader = self._reader
+        if reader.take is not None and reader.status is not None:
+            return reader.end(whole=False)
+        detail = "an answer without end" if reader.status else "no answer"
+        raise ProbeFailed(
+            self.step, FailureKind.TIMEOUT, "connecting" if self.step is Operation.CONNECT else detail
+        ) from None
+
+    async def _answer(self, source: asyncio.StreamReader) -> HttpResponse | None:
+        reader = self._reader
+        while True:
+            try:
+                async with asyncio.timeout(OVERDUE_SECONDS if reader.overdue else None):
+                    data = await source.read(16_384)
+            except TimeoutError:
+                if not reader.overdue:
+                    raise
+                data = b""
+            except ConnectionResetError:
+                if reader.take is None or reader.status is None:
+                    raise
+                data = b""
+            if not data:
+                return reader.end()
+            answer = reader.feed(data)
+            if reader.status is not None:
+                self._answered()
+            if answer is not None:
+                return answer
 
 
 def _json(body: bytes) -> Any:

@@ -49,33 +49,32 @@ class Element:
 
     def at(self, *path: str) -> "Element | None":
         """The first element at the end of this path of children."""
-        here: Element | None = self
+        element: Element | None = self
         for name in path:
-            here = next((one for one in here.children if one.name == name), None) if here else None
-        return here
+            element = next((child for child in element.children if child.name == name), None) if element else None
+        return element
 
-    def said(self, *path: str) -> str:
+    def text_at(self, *path: str) -> str:
         """The text at the end of a path; "" where there is none."""
-        found = self.at(*path)
-        return found.text if found is not None else ""
+        element = self.at(*path)
+        return element.text if element is not None else ""
 
     def all(self, name: str) -> Iterator["Element"]:
-        """Every child of this name."""
-        return (one for one in self.children if one.name == name)
+        return (child for child in self.children if child.name == name)
 
     def within(self, name: str) -> Iterator["Element"]:
         """Every element of this name, this one and what is below it, in the order of the text."""
         if self.name == name:
             yield self
-        for one in self.children:
-            yield from one.within(name)
+        for child in self.children:
+            yield from child.within(name)
 
 
 def parse(octets: bytes) -> Element:
     """The root element of a whole text. Raises XmlRefused."""
     if len(octets) > MAX_BYTES:
         raise XmlRefused(f"{len(octets)} octets of XML")
-    reader = Reader()
+    reader = TreeReader()
     reader.feed(octets)
     if reader.full:
         raise XmlRefused(f"more than {MAX_ELEMENTS} elements")
@@ -83,7 +82,7 @@ def parse(octets: bytes) -> Element:
 
 
 @dataclass(slots=True)
-class Reader:
+class TreeReader:
     """Octets in, a tree out. `keep`: the local names of elements that are needed; what lies within any other is left out."""
 
     keep: frozenset[str] | None = None
@@ -106,13 +105,13 @@ class Reader:
         if first:
             self._wide = _wide_decoder(octets)
         self._buffer += self._wide.decode(octets).encode() if self._wide is not None else octets
-        place = 0
+        start = 0
         while not (self.complete or self.full):
-            after = self._step(place)
+            after = self._step(start)
             if after is None:
                 break
-            place = after
-        del self._buffer[:place]
+            start = after
+        del self._buffer[:start]
         self.full = self.full or self._read > self.max_bytes
         return self.complete or self.full
 
@@ -124,23 +123,23 @@ class Reader:
             self.odd.add("it breaks off")
         return self.root
 
-    def _step(self, place: int) -> int | None:
+    def _step(self, start: int) -> int | None:
         """Take the next piece of text or of markup; where the one after it begins, None when it is not whole yet."""
-        begin = self._buffer.find(b"<", place)
+        begin = self._buffer.find(b"<", start)
         if begin < 0:
-            if len(self._buffer) - place > MAX_TAG_BYTES:
-                self._text(bytes(self._buffer[place:]))
+            if len(self._buffer) - start > MAX_TAG_BYTES:
+                self._text(bytes(self._buffer[start:]))
                 return len(self._buffer)
             return None
-        if begin > place:
-            self._text(bytes(self._buffer[place:begin]))
+        if begin > start:
+            self._text(bytes(self._buffer[start:begin]))
             return begin
         beginning = bytes(self._buffer[begin : begin + _LONGEST_SECTION])
         if beginning[1:2] in (b"!", b"?", b""):
-            for start, end in _SECTIONS:
-                if beginning.startswith(start):
-                    return self._section(begin, start, end)
-                if start.startswith(beginning):
+            for opening, closing in _SECTIONS:
+                if beginning.startswith(opening):
+                    return self._section(begin, opening, closing)
+                if opening.startswith(beginning):
                     return None
         match = _TAG_END.match(self._buffer, begin + 1, begin + MAX_TAG_BYTES)
         if match is None:
@@ -204,7 +203,7 @@ class Reader:
         self._open.append((name, element))
 
     def _end(self, name: str) -> None:
-        if not any(one == name for one, _ in reversed(self._open)):
+        if not any(open_name == name for open_name, _ in reversed(self._open)):
             self.odd.add("an end without a beginning")
             return
         while self._open.pop()[0] != name:
@@ -221,15 +220,15 @@ class Reader:
         return name
 
     def _attributes(self, rest: bytes) -> dict[str, str]:
-        found: dict[str, str] = {}
+        attributes: dict[str, str] = {}
         for number, match in enumerate(_ATTRIBUTE.finditer(rest), 1):
             if number > MAX_ATTRIBUTES:
                 raise XmlRefused("more attributes than an answer needs")
             key = self._decoded(match[1])
             if not key.startswith("xmlns"):
                 value = match[2] if match[2] is not None else match[3]
-                found.setdefault(_local(key), self._resolved(self._decoded(value)))
-        return found
+                attributes.setdefault(_local(key), self._resolved(self._decoded(value)))
+        return attributes
 
     def _text(self, octets: bytes, literal: bool = False) -> None:
         if self._open:

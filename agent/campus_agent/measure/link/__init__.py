@@ -1,1 +1,5 @@
-"""What the kernel knows of a line: addresses, connections, counters, round trips, timestamps. Each exists once, for all probes."""
+"""What the kernel knows of a line, each thing once, for all probes.
+
+`path`: the interface that leads to a host, and the largest packet; `interface_counters`, `tcp_info`: what was counted; `rtt`: figures of round
+trips; `timestamps`: when a datagram arrived; `resolve`, `connect`: addresses (RFC 8305); `icmp`: echoes; `waiting`: waits for a processor.
+"""

@@ -3,11 +3,15 @@
 The kernel is asked directly: psutil would take 0.7 MB of the resident program.
 """
 
-import fcntl
 import socket
 import struct
 from array import array
 from typing import NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # not a Unix
+    fcntl = None  # type: ignore[assignment]
 
 _GET_FLAGS, _GET_MTU, _GET_HARDWARE, _ETHTOOL = 0x8913, 0x8921, 0x8927, 0x8946  # linux/sockios.h
 LOOPBACK, POINT_TO_POINT, RUNNING, NO_ARP = 0x8, 0x10, 0x40, 0x80  # IFF_..., linux/if.h
@@ -56,8 +60,8 @@ def _speed_and_duplex(sock: socket.socket, name: str) -> tuple[float | None, boo
 
 
 def _ask(sock: socket.socket, request: int, name: str, value: bytes = b"") -> bytes:
-    """Raises OSError; ValueError for what cannot be a name."""
+    """Raises OSError; ValueError for what cannot be a name, and on other systems."""
     encoded = name.encode(errors="surrogateescape")
-    if not 0 < len(encoded) < _NAME_BYTES:
+    if fcntl is None or not 0 < len(encoded) < _NAME_BYTES:
         raise ValueError("no name of an interface")
     return fcntl.ioctl(sock, request, struct.pack("16s24s", encoded, value))

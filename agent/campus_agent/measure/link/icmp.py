@@ -8,43 +8,28 @@ import contextlib
 import os
 import socket
 import struct
-from dataclasses import dataclass, field
 from time import monotonic, time_ns
 
+from campus_agent.measure.link import timestamps
+from campus_agent.measure.link.rtt import Echoes
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import FailureKind, Operation
 
 PAYLOAD_BYTES = 56
-_SO_TIMESTAMPNS = 35  # asm-generic/socket.h; the stamp is two 64-bit words
-_ANCILLARY_BYTES = 64
 _ECHO_REQUEST = {socket.AF_INET: 8, socket.AF_INET6: 128}
 _ECHO_REPLY = {socket.AF_INET: 0, socket.AF_INET6: 129}
 _PROTOCOL = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROTO_ICMPV6}
-
-
-@dataclass(slots=True)
-class Echoes:
-    """What was sent, and what came back: RTTs in seconds by sequence number."""
-
-    sent: int = 0
-    rtt_seconds: dict[int, float] = field(default_factory=dict)
-
-    def in_order(self) -> list[float]:
-        """The RTTs in the order of sending."""
-        return [self.rtt_seconds[n] for n in sorted(self.rtt_seconds)]
 
 
 class Pinger:
     """Echoes to one address on one socket. Raises ProbeFailed(permission_denied) when no socket can be had."""
 
     def __init__(self, address: str, family: socket.AddressFamily) -> None:
-        """Open the socket; nothing is sent yet."""
         self._family = family
         self._address = address
         self._socket, self._raw = _open(family)
         self._socket.setblocking(False)
-        with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        timestamps.enable(self._socket)
         self._identifier = os.urandom(2)
         self._secret = os.urandom(8)
         self._sent_at: dict[int, float] = {}
@@ -57,7 +42,6 @@ class Pinger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop listening, close."""
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
 
@@ -93,7 +77,7 @@ class Pinger:
     def _receive(self) -> None:
         with contextlib.suppress(BlockingIOError, OSError):
             while True:
-                packet, ancillary, _, source = self._socket.recvmsg(2048, _ANCILLARY_BYTES)
+                packet, ancillary, _, source = self._socket.recvmsg(2048, timestamps.ANCILLARY_BYTES)
                 arrived = monotonic() - _waited_seconds(ancillary)
                 number = self._sequence_of(packet)
                 if number is None or str(source[0]).partition("%")[0] != self._address:
@@ -122,14 +106,11 @@ def internet_checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def _waited_seconds(ancillary: list[tuple[int, int, bytes]]) -> float:
+def _waited_seconds(ancillary: timestamps.Ancillary) -> float:
     """How long did the answer lie in the kernel before we read it? 0 without a stamp, or when the wall clock jumped."""
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= 16:
-            seconds, nanoseconds = struct.unpack_from("@qq", data)
-            waited = (time_ns() - (seconds * 1_000_000_000 + nanoseconds)) / 1e9
-            return waited if 0 <= waited < 1 else 0.0
-    return 0.0
+    stamp, _ = timestamps.read(ancillary)
+    waited = (time_ns() - stamp) / 1e9 if stamp is not None else 0.0
+    return waited if 0 <= waited < 1 else 0.0
 
 
 def _open(family: socket.AddressFamily) -> tuple[socket.socket, bool]:

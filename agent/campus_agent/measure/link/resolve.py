@@ -16,8 +16,6 @@ MAX_ADDRESSES = 16
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address of a name."""
-
     text: str
     family: socket.AddressFamily
     resolve_seconds: float
@@ -43,7 +41,7 @@ async def resolve_all(host: str, timeout_seconds: float) -> tuple[Address, ...]:
     began = monotonic()
     try:
         async with asyncio.timeout(timeout_seconds):
-            found = await asyncio.get_running_loop().getaddrinfo(as_asked(host), None, type=socket.SOCK_STREAM)
+            entries = await asyncio.get_running_loop().getaddrinfo(as_asked(host), None, type=socket.SOCK_STREAM)
     except TimeoutError:
         raise ProbeFailed(Operation.RESOLVE, FailureKind.TIMEOUT, f"no answer for {host}") from None
     except (OSError, UnicodeError) as error:
@@ -51,16 +49,16 @@ async def resolve_all(host: str, timeout_seconds: float) -> tuple[Address, ...]:
             raise ProbeFailed(Operation.RESOLVE, FailureKind.NAME_NOT_FOUND, f"{host} is no valid name") from None
         failure = failure_of(Operation.RESOLVE, error)
         raise ProbeFailed(failure.operation, failure.kind, f"{host}: {failure.detail}") from None
-    return _distinct(found, monotonic() - began)
+    return _distinct(entries, monotonic() - began)
 
 
 def resolve_here(host: str) -> tuple[Address, ...]:
     """The same for a thread of its own. Raises OSError, UnicodeError."""
     began = monotonic()
-    found = socket.getaddrinfo(as_asked(host), None, type=socket.SOCK_STREAM)
-    return _distinct(found, monotonic() - began)
+    entries = socket.getaddrinfo(as_asked(host), None, type=socket.SOCK_STREAM)
+    return _distinct(entries, monotonic() - began)
 
 
-def _distinct(found: list[tuple], seconds: float) -> tuple[Address, ...]:  # type: ignore[type-arg]
-    places = dict.fromkeys((socket.AddressFamily(family), str(address[0])) for family, _, _, _, address in found)
-    return tuple(Address(text, family, seconds) for family, text in list(places)[:MAX_ADDRESSES])
+def _distinct(entries: list[tuple], seconds: float) -> tuple[Address, ...]:  # type: ignore[type-arg]
+    distinct = dict.fromkeys((socket.AddressFamily(family), str(address[0])) for family, _, _, _, address in entries)
+    return tuple(Address(text, family, seconds) for family, text in list(distinct)[:MAX_ADDRESSES])

@@ -5,19 +5,36 @@ consecutive answers. All in seconds and ratios; what was not measured is absent.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from campus_agent.measure.link.icmp import Echoes
 from campus_wire.records import LatencyRecord
 
 Method = Literal["icmp", "udp", "tcp", "tcp_info"]
 
 
+@dataclass(slots=True)
+class Echoes:
+    """Probes sent, and the RTT in seconds of each answered one by a number that grows with sending."""
+
+    sent: int = 0
+    rtt_seconds: dict[int, float] = field(default_factory=dict)
+    method: Method = "icmp"
+
+    def in_order(self) -> list[float]:
+        """The RTTs in the order of sending."""
+        return [self.rtt_seconds[number] for number in sorted(self.rtt_seconds)]
+
+    def record(self) -> LatencyRecord | None:
+        """None when nothing was sent."""
+        return summary(self) if self.sent else None
+
+
 def summary(echoes: Echoes) -> LatencyRecord:
-    """Counts and figures of one series of ICMP echoes."""
+    """Counts and figures of one series of probes."""
     rtts = echoes.in_order()
-    return latency_record("icmp", rtts, echoes.sent, loss_ratio(echoes.sent, len(rtts)))
+    return latency_record(echoes.method, rtts, echoes.sent, loss_ratio(echoes.sent, len(rtts)))
 
 
 def latency_record(method: Method, rtts: Sequence[float], packets_sent: int, lost: float | None) -> LatencyRecord:
@@ -30,7 +47,7 @@ def latency_record(method: Method, rtts: Sequence[float], packets_sent: int, los
         packets_sent=packets_sent,
         packets_received=len(rtts),
         rtt_min_seconds=min(rtts, default=None),
-        rtt_median_seconds=percentile(rtts, 0.5),
+        rtt_median_seconds=median(rtts),
         rtt_p95_seconds=percentile(rtts, 0.95),
         rtt_max_seconds=max(rtts, default=None),
         jitter_seconds=jitter_seconds(rtts),
@@ -56,6 +73,11 @@ def loss_ratio(packets_sent: int, packets_received: int) -> float | None:
     if packets_sent == 0:
         return None
     return min(1.0, max(0.0, (packets_sent - packets_received) / packets_sent))
+
+
+def median(rtts: Sequence[float]) -> float | None:
+    """The nearest rank of one half: of an even number the lower one of the middle. None of nothing."""
+    return percentile(rtts, 0.5)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

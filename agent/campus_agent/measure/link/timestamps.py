@@ -25,6 +25,16 @@ lags; the system may grant less."""
 Ancillary = Iterable[tuple[int, int, bytes]]
 
 
+def enable(sock: socket.socket) -> bool:
+    """Ask for stamps of arrival. False where the system has none."""
+    if not sys.platform.startswith("linux"):
+        return False
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        return True
+    return False
+
+
 def prepare(sock: socket.socket, buffer_bytes: int = RECEIVE_BUFFER_BYTES) -> bool:
     """Ask for stamps, overflow counts and a large buffer. True when arrivals will carry kernel stamps."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
@@ -34,10 +44,9 @@ def prepare(sock: socket.socket, buffer_bytes: int = RECEIVE_BUFFER_BYTES) -> bo
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_bytes)
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
-        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     except OSError:
         return False
-    return True
+    return enable(sock)
 
 
 def read(ancillary: Ancillary) -> tuple[int | None, int | None]:

@@ -1,4 +1,4 @@
-"""While a pulse lasts, some tens of milliseconds, this thread goes before others: a pause of a time slice would spoil it."""
+"""Run this thread before others while a burst lasts, some tens of milliseconds: a pause of a time slice would spoil it."""
 
 import contextlib
 import os

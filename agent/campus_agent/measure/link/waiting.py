@@ -31,12 +31,12 @@ class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def ratio(self) -> float | None:
-        """The longest of the waits, 0 to 1: how much of the time somebody who carried the load may have lacked a processor."""
+        """The longest of the waits, 0 to 1: for how much of the time a thread that carried the load may have lacked a processor."""
         known = [ratio for ratio in (self.thread_ratio, self.pressure_ratio, self.steal_ratio) if ratio is not None]
         return min(1.0, max(known)) if known else None
 
 
-class Reading(NamedTuple):
+class ProcessorCounts(NamedTuple):
     """The counts at one moment. Nanoseconds, microseconds, and clock ticks for each processor (columns of /proc/stat)."""
 
     at: float
@@ -57,13 +57,13 @@ def waited_ns(before: int | None) -> int | None:
     return None if now is None or before is None else max(0, now - before)
 
 
-def read(at: float) -> Reading:
+def read(at: float) -> ProcessorCounts:
     """The counts of this process and of the machine now; `at` is the moment, in monotonic seconds."""
     times = os.times()
-    return Reading(at, _process_run_delay_ns(), _pressure_us(), times.user + times.system, _processors())
+    return ProcessorCounts(at, _process_run_delay_ns(), _pressure_us(), times.user + times.system, _processors())
 
 
-def between(before: Reading, after: Reading) -> Waiting:
+def between(before: ProcessorCounts, after: ProcessorCounts) -> Waiting:
     """What lay between two readings. Pure."""
     seconds = after.at - before.at
     if seconds <= 0:

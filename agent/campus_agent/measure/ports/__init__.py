@@ -1,1 +1,1 @@
-"""The port's own word: which switch port a classroom hangs on, and what the switch says of it. `find` and `counters` are pure; `ask` runs in a worker."""
+"""Which switch port a classroom is connected to, and what the switch tells of it. `find` and `counters` are pure; `ask` runs in a worker."""

@@ -11,7 +11,7 @@ from campus_agent.measure.link.connect import ECHO_SECONDS, reachable
 from campus_agent.measure.link.resolve import resolve_all
 from campus_agent.measure.ports import mibs
 from campus_agent.measure.ports.find import Tables, address_in, address_of, by_address, by_name, neighbours_of_gateway
-from campus_agent.measure.ports.reading import Place, PortSeen, PortsTask, Reading, SwitchSpec, Wanted
+from campus_agent.measure.ports.reading import PortLocation, PortQuery, PortReading, PortSeen, PortsTask, SwitchSpec
 from campus_agent.measure.ports.speed import speed_of
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.digits import ascii_integer
@@ -55,7 +55,7 @@ ARP = Path("/proc/net/arp")
 async def ask(task: PortsTask, arp: Path = ARP) -> list[PortSeen]:
     """Each wanted classroom's port, in order."""
     snmp = Snmp()
-    switches = {one.id: _Switch(one, snmp) for one in task.switches}
+    switches = {spec.id: _Switch(spec, snmp) for spec in task.switches}
     try:
         return await _Round(task, switches, arp).run()
     finally:
@@ -76,9 +76,9 @@ class _Switch:
             return Tables()
         try:
             names, lost = await self._walk(NAMES, NAMES_SECONDS)
-            places: dict[str, dict[str, Value]] = {}
+            columns: dict[str, dict[str, Value]] = {}
             if searched and not set(NAMES) <= lost.keys():
-                places, more = await self._walk(PLACES, PLACES_SECONDS)
+                columns, more = await self._walk(PLACES, PLACES_SECONDS)
                 lost |= more
         except ProbeFailed as failed:
             self.failure = failed.failure
@@ -89,17 +89,17 @@ class _Switch:
         if lost:
             column, why = next(iter(lost.items()))
             self.failure = Failure(why.operation, why.kind, f"{_TABLE_WORDS[column]}: {why.detail}"[:300])
-        return _tables(names, places)
+        return _tables(names, columns)
 
-    async def reading(self, if_index: int) -> Reading:
+    async def reading(self, if_index: int) -> PortReading:
         """A port now. Raises ProbeFailed."""
         oids = [f"{column}.{if_index}" for column in mibs.OF_PORT]
         address, access = await self._who()
-        found, lost = await self._snmp.get(address, access, [mibs.SYS_UP_TIME, *oids], self._port)
+        values, lost = await self._snmp.get(address, access, [mibs.SYS_UP_TIME, *oids], self._port)
         status = lost.get(f"{mibs.IF_OPER_STATUS}.{if_index}")
         if status is not None:
             raise ProbeFailed(status.operation, status.kind, status.detail)
-        return reading_of(found, if_index)
+        return reading_of(values, if_index)
 
     async def _walk(
         self, columns: Sequence[str], seconds: float
@@ -121,32 +121,30 @@ class _Switch:
 
 
 class _Round:
-    """Find, then read."""
-
     def __init__(self, task: PortsTask, switches: Mapping[str, _Switch], arp: Path) -> None:
         self._task, self._switches, self._arp = task, switches, arp
 
     async def run(self) -> list[PortSeen]:
         macs = await self._macs()
-        places = {one.subject: self._known(one, macs.get(one.subject, "")) for one in self._task.wanted}
-        lost = [one for one in self._task.wanted if places[one.subject] is None]
+        locations = {query.subject: self._known(query, macs.get(query.subject, "")) for query in self._task.queries}
+        lost = [query for query in self._task.queries if locations[query.subject] is None]
         if lost:
-            named = {one.switch for one in lost if one.switch and one.port}
-            searched = any(not (one.switch and one.port) and macs.get(one.subject) for one in lost)
-            wanted = list(self._switches)
+            named = {query.switch for query in lost if query.switch and query.port}
+            searched = any(not (query.switch and query.port) and macs.get(query.subject) for query in lost)
+            names = list(self._switches)
             tables = await asyncio.gather(
-                *(self._switches[name].tables(searched or name in named, searched) for name in wanted)
+                *(self._switches[name].tables(searched or name in named, searched) for name in names)
             )
-            by_switch = dict(zip(wanted, tables, strict=True))
-            for one in lost:
-                places[one.subject] = _find(one, macs.get(one.subject, ""), by_switch)
+            by_switch = dict(zip(names, tables, strict=True))
+            for query in lost:
+                locations[query.subject] = _find(query, macs.get(query.subject, ""), by_switch)
         turn = asyncio.Semaphore(AT_ONCE)
 
-        async def read(one: Wanted) -> PortSeen:
+        async def read(query: PortQuery) -> PortSeen:
             async with turn:
-                return await self._read(one, places[one.subject])
+                return await self._read(query, locations[query.subject])
 
-        return list(await asyncio.gather(*(read(one) for one in self._task.wanted)))
+        return list(await asyncio.gather(*(read(query) for query in self._task.queries)))
 
     async def _macs(self) -> dict[str, str]:
         """Each classroom's hardware address, as far as the gateway's kernel knows it."""
@@ -154,115 +152,118 @@ class _Round:
             neighbours = neighbours_of_gateway(self._arp.read_text(encoding="ascii", errors="replace"))
         except OSError:
             return {}
-        found = {}
-        for one in self._task.wanted:
+        macs = {}
+        for query in self._task.queries:
             try:
-                addresses = await resolve_all(one.host, RESOLVE_SECONDS)
+                addresses = await resolve_all(query.host, RESOLVE_SECONDS)
             except ProbeFailed:
                 continue
             known = next((address.text for address in addresses if address.text in neighbours), None)
             if known is not None:
-                found[one.subject] = neighbours[known]
-        return found
+                macs[query.subject] = neighbours[known]
+        return macs
 
-    def _known(self, one: Wanted, mac: str) -> Place | None:
+    def _known(self, query: PortQuery, mac: str) -> PortLocation | None:
         """The place of an earlier round, as long as the machine is the same and the switch still there."""
-        place = self._task.known.get(one.subject)
-        if place is None or place.switch not in self._switches or (mac and place.mac and mac != place.mac):
+        location = self._task.locations.get(query.subject)
+        if location is None or location.switch not in self._switches or (mac and location.mac and mac != location.mac):
             return None
-        return place
+        return location
 
-    async def _read(self, one: Wanted, place: Place | None) -> PortSeen:
+    async def _read(self, query: PortQuery, location: PortLocation | None) -> PortSeen:
         began = monotonic()
-        if place is None:
-            failure = self._search_failure(one)
-            if failure is None and one.switch and one.port:
-                failure = Failure(Operation.PREPARE, FailureKind.NOT_CONFIGURED, f"{one.switch} has no port {one.port}")
-            return PortSeen(one.subject, None, None, failure)
+        if location is None:
+            failure = self._search_failure(query)
+            if failure is None and query.switch and query.port:
+                failure = Failure(
+                    Operation.PREPARE, FailureKind.NOT_CONFIGURED, f"{query.switch} has no port {query.port}"
+                )
+            return PortSeen(query.subject, None, None, failure)
+        reading, failure = None, None
         try:
             async with asyncio.timeout(SWITCH_SECONDS):
-                reading = await self._switches[place.switch].reading(place.if_index)
+                reading = await self._switches[location.switch].reading(location.if_index)
         except ProbeFailed as failed:
-            return PortSeen(one.subject, place, None, failed.failure, monotonic() - began)
+            failure = failed.failure
         except TimeoutError:
             failure = Failure(Operation.READ, FailureKind.TIMEOUT, f"not read within {SWITCH_SECONDS:.0f} s")
-            return PortSeen(one.subject, place, None, failure, monotonic() - began)
         except Exception as error:  # a library that a hostile answer broke: this port's own trouble
             failure = Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, type(error).__name__)
-            return PortSeen(one.subject, place, None, failure, monotonic() - began)
-        return PortSeen(one.subject, place, reading, None, monotonic() - began)
+        return PortSeen(query.subject, location, reading, failure, monotonic() - began)
 
-    def _search_failure(self, one: Wanted) -> Failure | None:
+    def _search_failure(self, query: PortQuery) -> Failure | None:
         """Why the search may have missed its port: the first switch concerned that did not tell all. None when all did."""
         for name, switch in self._switches.items():
-            if one.switch in ("", name) and switch.failure is not None:
+            if query.switch in ("", name) and switch.failure is not None:
                 why = switch.failure
                 return Failure(why.operation, why.kind, f"{name}: {why.detail}"[:300])
         return None
 
 
-def _find(one: Wanted, mac: str, tables: Mapping[str, Tables]) -> Place | None:
-    if one.switch and one.port:
-        index = by_name(tables.get(one.switch, Tables()), one.port)
-        return None if index is None else Place(one.switch, index, "inventory", mac)
-    within = {name: own for name, own in tables.items() if one.switch in ("", name)}
+def _find(query: PortQuery, mac: str, tables: Mapping[str, Tables]) -> PortLocation | None:
+    if query.switch and query.port:
+        index = by_name(tables.get(query.switch, Tables()), query.port)
+        return None if index is None else PortLocation(query.switch, index, "inventory", mac)
+    within = {name: table for name, table in tables.items() if query.switch in ("", name)}
     return by_address(within, mac) if mac else None
 
 
-def _tables(names: Mapping[str, Mapping[str, Value]], places: Mapping[str, Mapping[str, Value]]) -> Tables:
+def _tables(names: Mapping[str, Mapping[str, Value]], columns: Mapping[str, Mapping[str, Value]]) -> Tables:
     descr = {_index(key): _text(value) for key, value in names.get(mibs.IF_DESCR, {}).items()}
     short = {_index(key): _text(value) for key, value in names.get(mibs.IF_NAME, {}).items()}
     addresses = [
         (address_in(index), int(port))
         for column in (mibs.DOT1Q_FDB_PORT, mibs.DOT1D_FDB_PORT)
-        for index, port in places.get(column, {}).items()
+        for index, port in columns.get(column, {}).items()
         if isinstance(port, int) and address_in(index)
     ]
     return Tables(
         names={index: (short.get(index, ""), descr.get(index, "")) for index in descr.keys() | short.keys() if index},
-        bridge_ports=_numbers(places.get(mibs.DOT1D_BASE_PORT_IF_INDEX, {})),
+        bridge_ports=_numbers(columns.get(mibs.DOT1D_BASE_PORT_IF_INDEX, {})),
         addresses=addresses,
-        neighbours=_neighbours(places),
+        neighbours=_neighbours(columns),
         lldp_ports={
             _index(key): (address_of(value) if isinstance(value, bytes) and len(value) == 6 else "") or _text(value)
-            for key, value in places.get(mibs.LLDP_LOC_PORT_ID, {}).items()
+            for key, value in columns.get(mibs.LLDP_LOC_PORT_ID, {}).items()
         },
-        lldp_kinds=_numbers(places.get(mibs.LLDP_LOC_PORT_ID_SUBTYPE, {})),
-        lldp_descriptions={_index(key): _text(value) for key, value in places.get(mibs.LLDP_LOC_PORT_DESC, {}).items()},
+        lldp_kinds=_numbers(columns.get(mibs.LLDP_LOC_PORT_ID_SUBTYPE, {})),
+        lldp_descriptions={
+            _index(key): _text(value) for key, value in columns.get(mibs.LLDP_LOC_PORT_DESC, {}).items()
+        },
         hardware={
             _index(key): address_of(value)
-            for key, value in places.get(mibs.IF_PHYS_ADDRESS, {}).items()
+            for key, value in columns.get(mibs.IF_PHYS_ADDRESS, {}).items()
             if isinstance(value, bytes)
         },
-        aliases={_index(key): _text(value) for key, value in places.get(mibs.IF_ALIAS, {}).items()},
+        aliases={_index(key): _text(value) for key, value in columns.get(mibs.IF_ALIAS, {}).items()},
     )
 
 
-def _neighbours(places: Mapping[str, Mapping[str, Value]]) -> list[tuple[str, int]]:
+def _neighbours(columns: Mapping[str, Mapping[str, Value]]) -> list[tuple[str, int]]:
     """Whom the switch has heard, where a neighbour calls itself by its hardware address, and at which local port number."""
-    found = set()
+    heard = set()
     for column, subtypes, hardware in (
         (mibs.LLDP_REM_CHASSIS_ID, mibs.LLDP_REM_CHASSIS_ID_SUBTYPE, MAC_OF_CHASSIS),
         (mibs.LLDP_REM_PORT_ID, mibs.LLDP_REM_PORT_ID_SUBTYPE, MAC_OF_PORT),
     ):
-        for index, value in places.get(column, {}).items():
+        for index, value in columns.get(column, {}).items():
             parts = index.split(".")  # lldpRemTimeMark, lldpRemLocalPortNum, lldpRemIndex
             address = address_of(value) if isinstance(value, bytes) else ""
-            kind = places.get(subtypes, {}).get(index, hardware)
+            kind = columns.get(subtypes, {}).get(index, hardware)
             if address and len(parts) == 3 and kind == hardware:
-                found.add((address, _index(parts[1])))
-    return sorted(found)
+                heard.add((address, _index(parts[1])))
+    return sorted(heard)
 
 
 def _numbers(column: Mapping[str, Value]) -> dict[int, int]:
     return {_index(key): value for key, value in column.items() if isinstance(value, int)}
 
 
-def reading_of(found: Mapping[str, Value | None], if_index: int) -> Reading:
+def reading_of(values: Mapping[str, Value | None], if_index: int) -> PortReading:
     """A port from the objects it was asked for. Raises ProbeFailed when there is no such port."""
 
     def number(column: str) -> int | None:
-        value = found.get(f"{column}.{if_index}")
+        value = values.get(f"{column}.{if_index}")
         return value if isinstance(value, int) and value >= 0 else None
 
     status = number(mibs.IF_OPER_STATUS)
@@ -271,10 +272,10 @@ def reading_of(found: Mapping[str, Value | None], if_index: int) -> Reading:
     speed = speed_of(number(mibs.IF_HIGH_SPEED), number(mibs.IF_SPEED))
     wide = _counts(number, (mibs.IF_HC_IN_OCTETS, mibs.IF_HC_OUT_OCTETS), (mibs.IF_IN_OCTETS, mibs.IF_OUT_OCTETS))
     wide_packets = _counts(number, (mibs.IF_HC_IN_UCAST,), (mibs.IF_IN_UCAST,))
-    name = found.get(f"{mibs.IF_NAME}.{if_index}") or found.get(f"{mibs.IF_DESCR}.{if_index}") or str(if_index)
-    uptime = found.get(mibs.SYS_UP_TIME)
+    name = values.get(f"{mibs.IF_NAME}.{if_index}") or values.get(f"{mibs.IF_DESCR}.{if_index}") or str(if_index)
+    uptime = values.get(mibs.SYS_UP_TIME)
     duplex = number(mibs.DOT3_DUPLEX)
-    return Reading(
+    return PortReading(
         name=_text(name)[:64] or str(if_index),
         up=status == 1,
         speed_bits_per_second=speed if status == 1 else None,
@@ -296,10 +297,10 @@ def reading_of(found: Mapping[str, Value | None], if_index: int) -> Reading:
 
 def _counts(number: Callable[[str], int | None], wide: Sequence[str], narrow: Sequence[str]) -> bool:
     """Are the wide counters there, and do they count? Some switches have them, and leave them at 0."""
-    there = [number(column) for column in wide]
-    if all(one is None for one in there):
+    counts = [number(column) for column in wide]
+    if all(count is None for count in counts):
         return False
-    return any(there) or not any(number(column) for column in narrow)
+    return any(counts) or not any(number(column) for column in narrow)
 
 
 def _index(key: str) -> int:

@@ -7,7 +7,7 @@ nothing is said rather than something wrong.
 
 from dataclasses import dataclass
 
-from campus_agent.measure.ports.reading import Reading
+from campus_agent.measure.ports.reading import PortReading
 
 TICKS_PER_SECOND = 100
 UPTIME_BITS = 32
@@ -20,7 +20,7 @@ LEAST_PACKET_BITS = 84 * 8
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class PortTraffic:
     """Between two readings; None where a counter is missing or not to be believed."""
 
     seconds: float
@@ -34,13 +34,13 @@ class Passed:
 
     def utilization(self, speed_bits_per_second: float | None) -> float | None:
         """The busier direction's share of the port's speed, 0 to 1."""
-        octets = [one for one in (self.received_octets, self.sent_octets) if one is not None]
+        octets = [count for count in (self.received_octets, self.sent_octets) if count is not None]
         if not octets or not speed_bits_per_second:
             return None
         return min(1.0, max(octets) * 8 / self.seconds / speed_bits_per_second)
 
 
-def passed(before: Reading, after: Reading) -> Passed | None:
+def traffic_between(before: PortReading, after: PortReading) -> PortTraffic | None:
     """None when nothing can be said: the switch began again, its counters jumped, or no time passed."""
     ticks = (after.uptime_ticks - before.uptime_ticks) % 2**UPTIME_BITS
     if after.uptime_ticks < before.uptime_ticks and before.uptime_ticks < 2**UPTIME_BITS - WRAP_WITHIN_TICKS:
@@ -48,7 +48,7 @@ def passed(before: Reading, after: Reading) -> Passed | None:
     if ticks == 0 or before.discontinuity_ticks != after.discontinuity_ticks or before.name != after.name:
         return None
     seconds = ticks / TICKS_PER_SECOND
-    speeds = [one for one in (before.speed_bits_per_second, after.speed_bits_per_second) if one]
+    speeds = [speed for speed in (before.speed_bits_per_second, after.speed_bits_per_second) if speed]
     most_octets = ROOM * max(speeds) * (seconds + 1) / 8 if speeds else None
     most_packets = ROOM * max(speeds) * (seconds + 1) / LEAST_PACKET_BITS if speeds else None
     received = sent = packets = None
@@ -61,7 +61,7 @@ def passed(before: Reading, after: Reading) -> Passed | None:
     def errors(name: str) -> int | None:
         return _difference(getattr(before, name), getattr(after, name), 32, most_packets)
 
-    return Passed(
+    return PortTraffic(
         seconds,
         received,
         sent,

@@ -1,4 +1,4 @@
-"""Which port does a classroom's machine hang on? From the tables of the switches. Pure.
+"""Which port is a classroom's machine connected to? From the tables of the switches. Pure.
 
 The inventory's word comes first, then the neighbour the switch has heard (LLDP), then where its address was seen (forwarding table). A port
 behind which many addresses are is a line to another switch, and says nothing of one classroom.
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from campus_agent.measure.ports.reading import Place
+from campus_agent.measure.ports.reading import PortLocation
 from campus_wire.digits import ascii_integer
 
 ALIAS, COMPONENT, HARDWARE_ADDRESS, INTERFACE_NAME, LOCAL = 1, 2, 3, 5, 7
@@ -60,9 +60,11 @@ def by_name(tables: Tables, name: str) -> int | None:
 def _named(tables: Tables, name: str) -> int | None:
     """The only port of this ifName or ifDescr, whatever its case and however its type is shortened (Gi0/3, GigabitEthernet0/3)."""
     for alike in (str.lower, _long_form):
-        found = {index for index, names in tables.names.items() if alike(name) in (alike(one) for one in names if one)}
-        if found:
-            return found.pop() if len(found) == 1 else None
+        indexes = {
+            index for index, names in tables.names.items() if alike(name) in (alike(known) for known in names if known)
+        }
+        if indexes:
+            return indexes.pop() if len(indexes) == 1 else None
     return None
 
 
@@ -75,8 +77,8 @@ def _long_form(name: str) -> str:
     return kind + match[2]
 
 
-def by_address(switches: Mapping[str, Tables], mac: str) -> Place | None:
-    """Where an address hangs; None when no switch knows, or only lines between switches lead there."""
+def by_address(switches: Mapping[str, Tables], mac: str) -> PortLocation | None:
+    """The port that an address is connected to; None when no switch knows, or only lines between switches lead there."""
     heard = [
         (switch, index)
         for switch, tables in switches.items()
@@ -84,7 +86,7 @@ def by_address(switches: Mapping[str, Tables], mac: str) -> Place | None:
         if address == mac and (index := _lldp_index(tables, port)) is not None
     ]
     if len(heard) == 1:
-        return Place(heard[0][0], heard[0][1], "lldp", mac)
+        return PortLocation(heard[0][0], heard[0][1], "lldp", mac)
     seen: list[tuple[int, str, int]] = []
     for switch, tables in switches.items():
         crowds = Counter(port for _, port in set(tables.addresses))
@@ -95,7 +97,7 @@ def by_address(switches: Mapping[str, Tables], mac: str) -> Place | None:
     if not seen:
         return None
     _, switch, index = min(seen)
-    return Place(switch, index, "forwarding_table", mac)
+    return PortLocation(switch, index, "forwarding_table", mac)
 
 
 def _lldp_index(tables: Tables, port: int) -> int | None:
@@ -123,8 +125,8 @@ def _lldp_index(tables: Tables, port: int) -> int | None:
 
 def _only(column: Mapping[int, str], text: str) -> int | None:
     """The only row that says this."""
-    found = [index for index, one in column.items() if one and one.lower() == text.lower()]
-    return found[0] if len(found) == 1 else None
+    indexes = [index for index, value in column.items() if value and value.lower() == text.lower()]
+    return indexes[0] if len(indexes) == 1 else None
 
 
 def _by_number(tables: Tables, port: int) -> int | None:
@@ -134,8 +136,8 @@ def _by_number(tables: Tables, port: int) -> int | None:
     """
     as_bridge_port = tables.bridge_ports.get(port)
     as_if_index = port if port in tables.bridge_ports.values() else None
-    found = {index for index in (as_bridge_port, as_if_index) if index is not None}
-    return found.pop() if len(found) == 1 else None
+    indexes = {index for index in (as_bridge_port, as_if_index) if index is not None}
+    return indexes.pop() if len(indexes) == 1 else None
 
 
 def address_in(index: str) -> str:
@@ -148,16 +150,16 @@ def address_in(index: str) -> str:
 def address_of(octets: bytes) -> str:
     """Six octets as an address, or the text of one; "" for anything else."""
     if len(octets) == 6:
-        return ":".join(f"{one:02x}" for one in octets)
+        return ":".join(f"{octet:02x}" for octet in octets)
     text = octets.decode("ascii", "replace").strip().lower().replace("-", ":")
     return text if re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", text) else ""
 
 
 def neighbours_of_gateway(proc_net_arp: str) -> dict[str, str]:
     """Addresses the gateway's kernel knows: IPv4 to hardware address, complete entries only (/proc/net/arp)."""
-    found = {}
+    addresses = {}
     for line in proc_net_arp.splitlines()[1:]:
         parts = line.split()
         if len(parts) >= 4 and parts[2] != "0x0" and parts[3] != "00:00:00:00:00:00":
-            found[parts[0]] = parts[3].lower()
-    return found
+            addresses[parts[0]] = parts[3].lower()
+    return addresses

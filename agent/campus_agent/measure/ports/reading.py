@@ -9,7 +9,7 @@ from campus_wire.failures import Failure
 FoundBy = Literal["inventory", "lldp", "forwarding_table"]
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class PortQuery(msgspec.Struct, frozen=True):
     """A classroom whose port is looked for: its address, and what the inventory says (both may be empty)."""
 
     subject: str
@@ -18,8 +18,8 @@ class Wanted(msgspec.Struct, frozen=True):
     port: str = ""
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where a classroom hangs: a switch's id, the port's ifIndex, and who says so. `mac` tells when it is another machine."""
+class PortLocation(msgspec.Struct, frozen=True):
+    """The port that a classroom is connected to: a switch's id, the port's ifIndex, and who says so. `mac` tells when it is another machine."""
 
     switch: str
     if_index: int
@@ -39,11 +39,11 @@ class PortsTask(msgspec.Struct, frozen=True):
     """A round: the places known from earlier rounds need no search."""
 
     switches: list[SwitchSpec]
-    wanted: list[Wanted]
-    known: dict[str, Place] = {}
+    queries: list[PortQuery]
+    locations: dict[str, PortLocation] = {}
 
 
-class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
+class PortReading(msgspec.Struct, frozen=True, omit_defaults=True):
     """A port at one moment: states, and counters as they stand (64 bits wide, or 32). Ticks are hundredths of a second of the switch's uptime."""
 
     name: str
@@ -68,8 +68,8 @@ class PortSeen(msgspec.Struct, frozen=True, omit_defaults=True):
     """One classroom's port, or why there is none."""
 
     subject: str
-    place: Place | None = None
-    reading: Reading | None = None
+    location: PortLocation | None = None
+    reading: PortReading | None = None
     failure: Failure | None = None
     seconds: float = 0.0
 

@@ -1,11 +1,18 @@
-"""Every kind of measurement, and nothing else: a new probe is one file and one line here."""
+"""Every kind of measurement, in the order of the first round: a new probe is one file with a `PROBE`, and its name here."""
 
-from campus_agent.measure.probe import AnyProbe
-from campus_agent.measure.probes import host, latency, service, throughput
+from importlib import import_module
 
-PROBES: dict[str, AnyProbe] = {
-    "throughput": throughput.PROBE,
-    "latency": latency.PROBE,
-    "host": host.PROBE,
-    "service": service.PROBE,
-}
+from campus_agent.measure.probe import Probes
+
+_MODULES = (
+    "host",
+    "service",
+    "devices",
+    "ports",
+    "network",
+    "throughput",
+    "latency",
+    "reference",
+    "browser",
+)
+PROBES: Probes = {probe.name: probe for probe in (import_module(f"{__name__}.{name}").PROBE for name in _MODULES)}

@@ -1,35 +1,37 @@
-"""Does a cloud platform answer, and which step takes how long? DNS, TCP, TLS, first byte; certificate expiry; and is it the platform?
+"""One request of a service: the duration of DNS, TCP, TLS and first byte, the certificate's expiry, and whether it was the service that answered.
 
-Steps are spelt out one after the other, each saved before the next; a step that was not reached is absent. Here a failure is
-the finding: the record goes with it and is judged. At most 64 KiB of the answer are read and nothing of it is kept.
-The request is that of an ordinary browser: walls in front of platforms turn away what is not. Redirects are followed only where the
+Each step is saved before the next begins; a step that was not reached is absent. Here a failure is the finding: it has a record,
+which is judged. At most 64 KiB of the answer are read and nothing of it is kept.
+The request is that of an ordinary browser: application firewalls refuse others. Redirects are followed only where the
 inventory names a text that the page must hold.
 """
 
 import asyncio
 import contextlib
-import dataclasses
 import re
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPResponse
 from time import monotonic
 from typing import cast
 from urllib.parse import SplitResult, quote, urlsplit
 
-from campus_agent.config.model import NOTHING_EXPECTED, Expectation
+import msgspec
+
+from campus_agent.config.model import NOTHING_EXPECTED, AgentConfig, Expectation
 from campus_agent.measure import http_body
 from campus_agent.measure.clock_check import clock_fault, refused_for_its_dates, their_time
 from campus_agent.measure.errors import failure_of
-from campus_agent.measure.expectation import REDIRECTS, Answer, failure_of_answer, holds_text, leads_to
+from campus_agent.measure.expectation import REDIRECTS, ServiceAnswer, failure_of_answer, holds_text, leads_to
 from campus_agent.measure.http_body import BrokenAnswer
 from campus_agent.measure.link.connect import connect, connect_here
 from campus_agent.measure.link.resolve import Address, resolve_all
-from campus_agent.measure.probe import Finding, Probe, ProbeFailed, Run
+from campus_agent.measure.probe import AnyFinding, Finding, Probe, ProbeFailed, Run
+from campus_agent.schedule.jobs import Job
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
-from campus_wire.records import ServiceRecord, ServiceResult
+from campus_wire.records import ServiceRecord
 
 TIMEOUT_SECONDS = 10.0
 MARGIN_SECONDS = 1.0
@@ -51,21 +53,19 @@ HEADERS = (
     ("Accept-Encoding", "gzip, deflate"),
     ("Accept-Language", "zh-CN,zh;q=0.9,en;q=0.8"),
 )
-"""What Chrome sends for an address that somebody typed, in its order."""
+"""What Chrome sends for an address typed by a user, in its order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What to request, and what is the platform's answer; `ca_file` only for platforms with a private authority."""
+class ServiceSettings(msgspec.Struct, frozen=True):
+    """`expected`: what the service's answer is like; `ca_file` only for services with a private authority."""
 
     url: str
     ca_file: str | None = None
     expected: Expectation = NOTHING_EXPECTED
 
 
-@dataclass(slots=True)
-class Raw:
-    """Each step's time as far as it got, and the failure that ended it; `clock` says why it may be the clock's."""
+class Steps(msgspec.Struct):
+    """The duration of each step that was reached, and the failure that ended the request; `clock`: why the gateway's clock may be to blame."""
 
     url: str
     address: Address | None = None
@@ -76,93 +76,104 @@ class Raw:
     http_status: int | None = None
     certificate_not_after: str | None = None
     leads_to: str | None = None
-    failure: Failure | None = field(default=None)
+    failure: Failure | None = None
     clock: str | None = None
 
 
-def deadline_seconds(settings: Settings) -> float:
-    """The longest a run may take: each step has its own bound too."""
-    return TIMEOUT_SECONDS * 3 + 2 * MARGIN_SECONDS
+def jobs(config: AgentConfig) -> list[Job]:
+    return [Job("service", service.id, config.cycle.service_seconds) for service in config.services]
 
 
-async def measure(settings: Settings, run: Run) -> Raw:
+def settings(config: AgentConfig, subject: str, max_bytes: int | None) -> ServiceSettings:
+    service = {service.id: service for service in config.services}[subject]
+    return ServiceSettings(service.url, expected=service.expected)
+
+
+def deadline_seconds(settings: ServiceSettings) -> float:
+    """Each step has its own bound too."""
+    return 3 * TIMEOUT_SECONDS + 2 * MARGIN_SECONDS
+
+
+async def measure(settings: ServiceSettings, run: Run) -> list[AnyFinding]:
+    return [interpret(await request(settings, run))]
+
+
+async def request(settings: ServiceSettings, run: Run) -> Steps:
     """Resolve and connect, then shake hands and request in a thread."""
-    raw = Raw(settings.url)
+    steps = Steps(settings.url)
     parts = urlsplit(settings.url)
     try:
         addresses = await resolve_all(parts.hostname or "", TIMEOUT_SECONDS)
     except ProbeFailed as failed:
-        raw.failure = failed.failure
-        return raw
-    raw.address, began = addresses[0], monotonic()
+        steps.failure = failed.failure
+        return steps
+    steps.address, began = addresses[0], monotonic()
     try:
-        plain, raw.address = await connect(addresses, _port(parts), TIMEOUT_SECONDS)
+        plain, steps.address = await connect(addresses, _port(parts), TIMEOUT_SECONDS)
     except OSError as error:
-        raw.failure = failure_of(Operation.CONNECT, error)
-        return raw
-    raw.connect_seconds = monotonic() - began
+        steps.failure = failure_of(Operation.CONNECT, error)
+        return steps
+    steps.connect_seconds = monotonic() - began
     plain.settimeout(TIMEOUT_SECONDS)
     opened = [plain]
     try:
         async with asyncio.timeout(run.left_seconds() - MARGIN_SECONDS):
-            await asyncio.to_thread(_request, settings, raw, opened, began)
+            await asyncio.to_thread(_request, settings, steps, opened, began)
     except TimeoutError:  # an answer that drips: end it here, or its thread would go on for hours
         for sock in opened:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-        raw.failure = Failure(Operation.READ, FailureKind.TIMEOUT, "the answer did not end in time")
-        return dataclasses.replace(raw)
-    return raw
+        steps.failure = Failure(Operation.READ, FailureKind.TIMEOUT, "the answer did not end in time")
+        return msgspec.structs.replace(steps)
+    return steps
 
 
-def interpret(raw: Raw) -> Finding:
-    """Success needs every step, and an answer that is the platform's. A certificate refused because of a wrong clock says nothing of it."""
-    failure = raw.failure
+def interpret(steps: Steps) -> AnyFinding:
+    """Success needs every step, and an answer of the service itself. A certificate refused because of a wrong clock is no failure of it."""
+    failure = steps.failure
     record = ServiceRecord(
-        url=raw.url[:500],
+        url=steps.url[:500],
         success=failure is None,
-        resolve_seconds=raw.address.resolve_seconds if raw.address else None,
-        connect_seconds=raw.connect_seconds,
-        tls_seconds=raw.tls_seconds,
-        first_byte_seconds=raw.first_byte_seconds,
-        total_seconds=raw.total_seconds,
-        http_status=raw.http_status,
-        address=raw.address.text[:64] if raw.address else None,
-        address_family=raw.address.family_word if raw.address else None,
-        certificate_expires_at=_moment(raw.certificate_not_after),
-        leads_to=raw.leads_to[:500] if raw.leads_to else None,
+        resolve_seconds=steps.address.resolve_seconds if steps.address else None,
+        connect_seconds=steps.connect_seconds,
+        tls_seconds=steps.tls_seconds,
+        first_byte_seconds=steps.first_byte_seconds,
+        total_seconds=steps.total_seconds,
+        http_status=steps.http_status,
+        address=steps.address.text[:64] if steps.address else None,
+        address_family=steps.address.family_word if steps.address else None,
+        certificate_expires_at=_moment(steps.certificate_not_after),
+        leads_to=steps.leads_to[:500] if steps.leads_to else None,
     )
-    if raw.clock is not None:
-        return Finding(record, Validity.CLOCK_UNTRUSTED, failure, raw.clock)
+    if steps.clock is not None:
+        return Finding(record, Validity.CLOCK_UNTRUSTED, failure, steps.clock)
     return Finding(record, Validity.OK, failure)
 
 
-def _request(settings: Settings, raw: Raw, opened: list[socket.socket], began: float) -> None:
+def _request(settings: ServiceSettings, steps: Steps, opened: list[socket.socket], began: float) -> None:
     """The request on the connection in `opened`; where a text must be found, the redirects after it."""
     expected = settings.expected
     try:
-        answer = _exchange(settings, settings.url, raw, opened)
-        raw.total_seconds = (raw.address.resolve_seconds if raw.address else 0.0) + monotonic() - began
+        answer = _exchange(settings, settings.url, steps, opened)
+        steps.total_seconds = (steps.address.resolve_seconds if steps.address else 0.0) + monotonic() - began
         for _ in range(MAX_REDIRECTS):
             target = leads_to(answer)
-            raw.leads_to = target or raw.leads_to
+            steps.leads_to = target or steps.leads_to
             follow = bool(target and expected.text) and not holds_text(answer, expected)
-            raw.failure = failure_of_answer(
-                answer, dataclasses.replace(expected, text="", status=()) if follow else expected
-            )
-            if target is None or not follow or raw.failure is not None:
+            steps.failure = failure_of_answer(answer, replace(expected, text="", status=()) if follow else expected)
+            if target is None or not follow or steps.failure is not None:
                 return
             parts = urlsplit(target)
             opened[0].close()
             opened[:] = [connect_here(parts.hostname or "", _port(parts), TIMEOUT_SECONDS)[0]]
-            answer = _exchange(settings, target, Raw(target), opened)
-            raw.http_status = answer.status
-        raw.failure = Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, f"more than {MAX_REDIRECTS} redirects")
+            answer = _exchange(settings, target, Steps(target), opened)
+            steps.http_status = answer.status
+        steps.failure = Failure(Operation.READ, FailureKind.PROTOCOL_ERROR, f"more than {MAX_REDIRECTS} redirects")
     except _StepFailed as failed:
-        raw.failure = failed.failure
-        raw.clock = failed.clock
+        steps.failure = failed.failure
+        steps.clock = failed.clock
     except (OSError, ValueError) as error:
-        raw.failure = failure_of(Operation.CONNECT, error)
+        steps.failure = failure_of(Operation.CONNECT, error)
     finally:
         for sock in opened:
             sock.close()
@@ -177,25 +188,25 @@ class _StepFailed(Exception):
         self.clock = clock
 
 
-def _exchange(settings: Settings, url: str, raw: Raw, opened: list[socket.socket]) -> Answer:
-    """One request on a connection; its steps and times go to `raw`. Raises _StepFailed."""
+def _exchange(settings: ServiceSettings, url: str, steps: Steps, opened: list[socket.socket]) -> ServiceAnswer:
+    """One request on a connection; its steps and times go to `steps`. Raises _StepFailed."""
     parts = urlsplit(url)
     operation = Operation.TLS
     try:
         if parts.scheme == "https":
             mark = monotonic()
             opened[:] = [_shake_hands(settings, parts, opened[0])]
-            raw.tls_seconds = monotonic() - mark
+            steps.tls_seconds = monotonic() - mark
             certificate = cast(ssl.SSLSocket, opened[0]).getpeercert() or {}
-            raw.certificate_not_after = cast("str | None", certificate.get("notAfter"))
+            steps.certificate_not_after = cast("str | None", certificate.get("notAfter"))
         operation, mark = Operation.REQUEST, monotonic()
         opened[0].sendall(_head(parts))
         operation, mark = Operation.READ, monotonic()
         opened[0].settimeout(TIMEOUT_SECONDS)
         response = HTTPResponse(opened[0], method="GET")
         http_body.begin(response)
-        raw.first_byte_seconds = monotonic() - mark
-        raw.http_status = response.status
+        steps.first_byte_seconds = monotonic() - mark
+        steps.http_status = response.status
         location, refresh = response.headers.get("Location"), response.headers.get("Refresh")
         text = _text(response)
     except OSError as error:  # first: a refused certificate is a ValueError too
@@ -205,15 +216,15 @@ def _exchange(settings: Settings, url: str, raw: Raw, opened: list[socket.socket
     except (HTTPException, ValueError) as error:
         detail = f"{type(error).__name__}: {error}"[:300]
         raise _StepFailed(Failure(operation, FailureKind.PROTOCOL_ERROR, detail)) from None
-    return Answer(url, response.status, parts.scheme == "https", location, text, refresh)
+    return ServiceAnswer(url, response.status, parts.scheme == "https", location, text, refresh)
 
 
-def _shake_hands(settings: Settings, parts: SplitResult, plain: socket.socket) -> ssl.SSLSocket:
+def _shake_hands(settings: ServiceSettings, parts: SplitResult, plain: socket.socket) -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=settings.ca_file)
     return context.wrap_socket(plain, server_hostname=parts.hostname)
 
 
-def _clock(settings: Settings, parts: SplitResult, error: OSError) -> str | None:
+def _clock(settings: ServiceSettings, parts: SplitResult, error: OSError) -> str | None:
     """Why the clock is to blame for a certificate that was refused for its dates; None for any other error."""
     if not isinstance(error, ssl.SSLCertVerificationError) or not refused_for_its_dates(error):
         return None
@@ -244,7 +255,7 @@ def _text(response: HTTPResponse) -> str:
 
 
 def _charset_in(body: bytes) -> str:
-    """What the page itself says; a page in GBK without a word of it is read so when it is no UTF-8."""
+    """The encoding that the page declares; without one UTF-8, or GB 18030 where it is not UTF-8."""
     named = re.search(rb"""charset\s*=\s*["']?([A-Za-z0-9_-]{2,20})""", body[:2048])
     if named:
         return named[1].decode("ascii")
@@ -270,10 +281,9 @@ def _moment(not_after: str | None) -> datetime | None:
 
 PROBE = Probe(
     name="service",
-    version=1,
-    settings=Settings,
+    kind="service",
+    jobs=jobs,
+    settings=settings,
     measure=measure,
-    interpret=interpret,
     deadline_seconds=deadline_seconds,
-    result=ServiceResult,
 )

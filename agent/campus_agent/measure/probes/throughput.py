@@ -1,50 +1,101 @@
-"""How fast is the line to a classroom, or to the bureau, against its target? Both directions, as a line rate.
+"""How fast is the line to a classroom, or to the collector, against its target? Both directions, as a line rate.
 
-The engines differ in method, bytes and time; what they answer is the same record (design section 3).
+The engines differ in method, bytes and time; what they answer is the same record.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
+from campus_agent.config.model import AgentConfig
 from campus_agent.measure.burst import engine as burst_engine
-from campus_agent.measure.engine import Engine
+from campus_agent.measure.burst.spec import BUCKET_COST_RATIO, BURST_SECONDS, OFFERED_RATIO, bucket_bytes
 from campus_agent.measure.iperf3 import engine as iperf3_engine
-from campus_agent.measure.probe import Finding, Probe, Run
-from campus_agent.measure.throughput_settings import Settings
-from campus_wire.records import ThroughputResult
+from campus_agent.measure.probe import AnyFinding, Finding, Probe, Run
+from campus_agent.measure.request import ThroughputRequest
+from campus_agent.measure.subjects import GUARD_SECONDS, endpoint_of, endpoints_of, segment_of
+from campus_agent.schedule.jobs import Job
+from campus_wire.records import ThroughputRecord
 
-ENGINES: dict[str, Engine] = {"campus": burst_engine.ENGINE, "iperf3": iperf3_engine.ENGINE}
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """What an engine saw, and which engine can read it."""
-
-    engine: str
-    seen: Any
+QUICK_BURSTS = 8
+"""Bursts a direction at most; usually one or two."""
+TYPICAL_QUICK_SECONDS, TYPICAL_QUICK_RATIO = 1.5, 0.25
+TYPICAL_IPERF3_OVERHEAD_SECONDS = 3.0
 
 
-def deadline_seconds(settings: Settings) -> float:
-    """The longest a run may take."""
-    return ENGINES[settings.engine].deadline_seconds(settings)
+class Engine(NamedTuple):
+    """One way to measure a rate."""
+
+    measure: Callable[[ThroughputRequest, Run], Awaitable[Finding[ThroughputRecord]]]
+    deadline_seconds: Callable[[ThroughputRequest], float]
 
 
-async def measure(settings: Settings, run: Run) -> Raw:
-    """All the I/O, by the configured engine."""
-    return Raw(settings.engine, await ENGINES[settings.engine].measure(settings, run))
+ENGINES = {
+    "campus": Engine(burst_engine.measure, burst_engine.deadline_seconds),
+    "iperf3": Engine(iperf3_engine.measure, iperf3_engine.deadline_seconds),
+}
 
 
-def interpret(raw: Raw) -> Finding:
-    """All the arithmetic, by the engine that measured."""
-    return ENGINES[raw.engine].interpret(raw.seen)
+def jobs(config: AgentConfig) -> list[Job]:
+    seconds = config.cycle.throughput_seconds
+    return [Job("throughput", endpoint.id, seconds, "load", heavy=True) for endpoint in endpoints_of(config)]
+
+
+def request_of(config: AgentConfig, subject: str, max_bytes: int | None) -> ThroughputRequest:
+    endpoint = endpoint_of(config, subject)
+    return ThroughputRequest(
+        host=endpoint.host,
+        port=endpoint.port,
+        engine=endpoint.engine,
+        segment=segment_of(endpoint),
+        required_bits_per_second=endpoint.required_bits_per_second,
+        duration_seconds=config.throughput.duration_seconds,
+        warmup_seconds=config.throughput.warmup_seconds,
+        max_cross_traffic_ratio=config.limits.max_cross_traffic_ratio,
+        max_cpu_ratio=config.limits.max_cpu_ratio,
+        test_key_file=str(config.test_key_file) if config.test_key_file else None,
+        max_bytes=max_bytes,
+    )
+
+
+async def measure(request: ThroughputRequest, run: Run) -> list[AnyFinding]:
+    return [await ENGINES[request.engine].measure(request, run)]
+
+
+def deadline_seconds(request: ThroughputRequest) -> float:
+    return ENGINES[request.engine].deadline_seconds(request)
+
+
+def least_bytes(config: AgentConfig, subject: str) -> int:
+    """The most that a test by our own engine takes. One by TCP is as fast as the line, so it is ended when the day's bytes are spent."""
+    endpoint = endpoint_of(config, subject)
+    rate = endpoint.required_bits_per_second
+    if endpoint.engine == "campus":
+        bursts = round(2 * rate * OFFERED_RATIO * QUICK_BURSTS * BURST_SECONDS / 8)
+        return bursts + (2 * round(BUCKET_COST_RATIO * bucket_bytes(rate)) if endpoint.id == "uplink" else 0)
+    seconds = config.throughput.duration_seconds + config.throughput.warmup_seconds
+    return round(2 * rate * seconds / 8)
+
+
+def typical(config: AgentConfig, subject: str) -> tuple[float, int]:
+    """As measured in the lab (CHANGELOG)."""
+    octets = least_bytes(config, subject)
+    if endpoint_of(config, subject).engine == "campus":
+        return TYPICAL_QUICK_SECONDS + GUARD_SECONDS, round(TYPICAL_QUICK_RATIO * octets)
+    return tcp_seconds(config.throughput.duration_seconds + config.throughput.warmup_seconds) + GUARD_SECONDS, octets
+
+
+def tcp_seconds(direction_seconds: float) -> float:
+    """What a test by TCP takes, both directions."""
+    return 2.0 * direction_seconds + TYPICAL_IPERF3_OVERHEAD_SECONDS
 
 
 PROBE = Probe(
     name="throughput",
-    version=1,
-    settings=Settings,
+    kind="throughput",
+    jobs=jobs,
+    settings=request_of,
     measure=measure,
-    interpret=interpret,
     deadline_seconds=deadline_seconds,
-    result=ThroughputResult,
+    least_bytes=least_bytes,
+    typical=typical,
 )

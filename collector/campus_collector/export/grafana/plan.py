@@ -35,39 +35,38 @@ class Step:
     keys: tuple[str, ...] = ()
 
     def in_(self, language: Language) -> str:
-        """One line."""
         keys = f" ({', '.join(self.keys)})" if self.keys else ""
         return f"{WHAT_WORDS[self.what].in_(language)}: {KIND_WORDS[self.kind].in_(language)} {self.title}{keys}"
 
 
-def dashboard_step(wanted: dict[str, Any], found: dict[str, Any] | None, overwrite: bool) -> Step:
-    """`found` is Grafana's `dashboard` object; one without our tag is somebody else's."""
+def dashboard_step(wanted: dict[str, Any], existing: dict[str, Any] | None, overwrite: bool) -> Step:
+    """`existing` is Grafana's `dashboard` object; one without our tag is somebody else's."""
     uid, title = str(wanted["uid"]), str(wanted["title"])
-    if found is None:
+    if existing is None:
         return Step("dashboard", uid, title, "created")
-    keys = differences(wanted, found)
+    keys = differences(wanted, existing)
     if not keys:
         return Step("dashboard", uid, title, "unchanged")
-    if OURS not in found.get("tags", []) and not overwrite:
+    if OURS not in existing.get("tags", []) and not overwrite:
         return Step("dashboard", uid, title, "conflict", keys)
     return Step("dashboard", uid, title, "changed", keys)
 
 
-def plain_step(kind: str, wanted: dict[str, Any], found: dict[str, Any] | None) -> Step:
+def plain_step(kind: str, wanted: dict[str, Any], existing: dict[str, Any] | None) -> Step:
     """A folder or a data source, by the keys that matter to us."""
     uid, title = str(wanted["uid"]), str(wanted.get("title") or wanted["name"])
-    if found is None:
+    if existing is None:
         return Step(kind, uid, title, "created")
-    keys = differences(wanted, found)
+    keys = differences(wanted, existing)
     return Step(kind, uid, title, "changed" if keys else "unchanged", keys)
 
 
-def differences(wanted: dict[str, Any], found: dict[str, Any]) -> tuple[str, ...]:
+def differences(wanted: dict[str, Any], existing: dict[str, Any]) -> tuple[str, ...]:
     """The keys we set that are otherwise there; what Grafana adds does not count."""
     return tuple(
         key
         for key, value in wanted.items()
-        if key not in GRAFANA_S_OWN and _canonical(found.get(key)) != _canonical(value)
+        if key not in GRAFANA_S_OWN and _canonical(existing.get(key)) != _canonical(value)
     )
 
 

@@ -22,19 +22,15 @@ class NotProvisioned(Exception):
     """It did not work; the words say what to do."""
 
     def __init__(self, text: Text) -> None:
-        """In both languages."""
         super().__init__(text.en)
         self.text = text
 
     def in_(self, language: Language) -> str:
-        """In one."""
         return self.text.in_(language)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What should be there."""
-
+class DesiredSetup:
     folder: str
     prometheus_url: str
     language: Language
@@ -42,7 +38,6 @@ class Wish:
 
     @property
     def datasource(self) -> dict[str, Any]:
-        """As Grafana describes one."""
         return {
             "uid": OURS,
             "name": "CampusMeter",
@@ -61,8 +56,6 @@ def shipped_dashboards(language: Language) -> list[dict[str, Any]]:
 
 
 class Provisioner:
-    """One Grafana."""
-
     def __init__(self, url: str, token: Secret, ca_file: Path | None = None) -> None:
         """Nothing is asked yet. Raises NotProvisioned for an address that is none."""
         from grafana_api.grafana_face import GrafanaFace  # requests with it: only this command needs them
@@ -78,7 +71,7 @@ class Provisioner:
         prefix = parts.path.strip("/")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         self._url = url
-        self._face = GrafanaFace(
+        self._client = GrafanaFace(
             auth=token.reveal(),
             host=host,
             port=parts.port,
@@ -88,52 +81,54 @@ class Provisioner:
             timeout=TIMEOUT_SECONDS,
         )
 
-    def run(self, wish: Wish, dry_run: bool) -> list[Step]:
+    def run(self, desired: DesiredSetup, dry_run: bool) -> list[Step]:
         """Every step, done unless `dry_run`; none is done when one is a conflict. Raises NotProvisioned."""
         self._check()
         steps: list[Step] = []
         todo: list[Callable[[], Any]] = []
-        folder = {"uid": OURS, "title": wish.folder}
-        found = self._maybe(lambda: self._face.folder.get_folder(OURS))
-        steps.append(plain_step("folder", folder, found))
+        folder = {"uid": OURS, "title": desired.folder}
+        existing = self._maybe(lambda: self._client.folder.get_folder(OURS))
+        steps.append(plain_step("folder", folder, existing))
         if steps[-1].what == "created":
-            todo.append(lambda: self._face.folder.create_folder(wish.folder, OURS))
+            todo.append(lambda: self._client.folder.create_folder(desired.folder, OURS))
         elif steps[-1].what == "changed":
-            todo.append(lambda: self._face.folder.update_folder(OURS, wish.folder, overwrite=True))
-        self._datasource(wish, steps, todo)
-        for one in shipped_dashboards(wish.language):
-            self._dashboard(one, wish, steps, todo)
+            todo.append(lambda: self._client.folder.update_folder(OURS, desired.folder, overwrite=True))
+        self._datasource(desired, steps, todo)
+        for shipped_dashboard in shipped_dashboards(desired.language):
+            self._dashboard(shipped_dashboard, desired, steps, todo)
         if not dry_run and not any(step.what == "conflict" for step in steps):
             for work in todo:
                 self._ask(work)
         return steps
 
-    def _datasource(self, wish: Wish, steps: list[Step], todo: list[Callable[[], Any]]) -> None:
-        wanted = wish.datasource
-        found = self._maybe(lambda: self._face.datasource.get_datasource_by_name(wanted["name"]))
-        step = plain_step("datasource", wanted, found)
+    def _datasource(self, desired: DesiredSetup, steps: list[Step], todo: list[Callable[[], Any]]) -> None:
+        wanted = desired.datasource
+        existing = self._maybe(lambda: self._client.datasource.get_datasource_by_name(wanted["name"]))
+        step = plain_step("datasource", wanted, existing)
         steps.append(step)
         if step.what == "created":
-            todo.append(lambda: self._face.datasource.create_datasource(wanted))
-        elif step.what == "changed" and found is not None:
-            todo.append(lambda: self._face.datasource.update_datasource(found["id"], found | wanted))
+            todo.append(lambda: self._client.datasource.create_datasource(wanted))
+        elif step.what == "changed" and existing is not None:
+            todo.append(lambda: self._client.datasource.update_datasource(existing["id"], existing | wanted))
 
-    def _dashboard(self, wanted: dict[str, Any], wish: Wish, steps: list[Step], todo: list[Callable[[], Any]]) -> None:
-        found = self._maybe(lambda: self._face.dashboard.get_dashboard(wanted["uid"]))
-        step = dashboard_step(wanted, found["dashboard"] if found else None, wish.overwrite)
+    def _dashboard(
+        self, wanted: dict[str, Any], desired: DesiredSetup, steps: list[Step], todo: list[Callable[[], Any]]
+    ) -> None:
+        existing = self._maybe(lambda: self._client.dashboard.get_dashboard(wanted["uid"]))
+        step = dashboard_step(wanted, existing["dashboard"] if existing else None, desired.overwrite)
         steps.append(step)
         if step.what in ("created", "changed"):
             body = {
-                "dashboard": wanted | ({"version": found["dashboard"].get("version", 0)} if found else {}),
+                "dashboard": wanted | ({"version": existing["dashboard"].get("version", 0)} if existing else {}),
                 "folderUid": OURS,
-                "overwrite": wish.overwrite,
+                "overwrite": desired.overwrite,
                 "message": "CampusMeter",
             }
-            todo.append(lambda: self._face.dashboard.update_dashboard(body))
+            todo.append(lambda: self._client.dashboard.update_dashboard(body))
 
     def _check(self) -> None:
         """Is this a Grafana, and new enough?"""
-        health = self._ask(lambda: self._face.api.GET("/health"))
+        health = self._ask(lambda: self._client.api.GET("/health"))
         version = health.get("version", "") if isinstance(health, dict) else ""
         if not version:
             raise NotProvisioned(Text(f"{self._url} answers, but is no Grafana", f"{self._url} 有应答，但不是 Grafana"))
@@ -205,8 +200,8 @@ def _words(status: int, answer: str) -> Text:
 
 def write_tree(folder: Path, prometheus_url: str, language: Language) -> list[Path]:
     """The same for Grafana's file provisioning: `provisioning/` and `dashboards/`. Raises OSError."""
-    wish = Wish("CampusMeter", prometheus_url, language)
-    source = wish.datasource
+    desired = DesiredSetup("CampusMeter", prometheus_url, language)
+    source = desired.datasource
     lines = [f"    {key}: {_yaml(value)}" for key, value in source.items() if key != "name"]
     texts = {
         "provisioning/datasources/campusmeter.yaml": "apiVersion: 1\ndatasources:\n  - name: CampusMeter\n"
@@ -217,9 +212,9 @@ def write_tree(folder: Path, prometheus_url: str, language: Language) -> list[Pa
             "    allowUiUpdates: false\n    options:\n      path: /var/lib/grafana/dashboards/campusmeter\n"
         ),
     }
-    for one in shipped_dashboards(language):
-        texts[f"dashboards/campusmeter/{one['uid']}.json"] = (
-            msgspec.json.format(msgspec.json.encode(one)).decode() + "\n"
+    for shipped_dashboard in shipped_dashboards(language):
+        texts[f"dashboards/campusmeter/{shipped_dashboard['uid']}.json"] = (
+            msgspec.json.format(msgspec.json.encode(shipped_dashboard)).decode() + "\n"
         )
     written = []
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""How many batches may be on their way at once: of one school and one address while they are read, of all only while they are worked on."""
+"""How many batches may be received at once: of one school and one address while they are read, of all only while they are worked on."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MAX_OF_ONE_ADDRESS = 64
 
 
 class TooMany(Exception):
-    """Of what, for the answer."""
+    """Its text says of what; it is part of the answer."""
 
 
 class Admission:

@@ -1,11 +1,11 @@
 """A school's configuration from the inventory and the policy, in the shape of `agent.toml`. Pure.
 
-A sheet that was never given says nothing (None): the gateway keeps its own. What has no address cannot be measured and is left out.
+None for a sheet that was never imported: the gateway keeps its own. What has no address cannot be measured and is left out.
 """
 
 from datetime import date
 
-from campus_collector.domain.inventory import Inventory, Service
+from campus_collector.domain.inventory import Inventory, InventoryService
 from campus_collector.judge.policy import Policy
 from campus_wire.records import (
     CentralAgent,
@@ -21,7 +21,7 @@ from campus_wire.records import (
 
 def config_for(school: str, inventory: Inventory, policy: Policy, day: date) -> CentralConfig:
     """What the school's gateway shall measure, by the rules in force on a day."""
-    town = next((one.town for one in inventory.schools or () if one.id == school), None)
+    town = next((row.town for row in inventory.schools or () if row.id == school), None)
     required = _required(policy, "classroom_bandwidth", day)
     uplink = _required(policy, "uplink_bandwidth", day)
     rooms, devices, services = inventory.classrooms, inventory.devices, inventory.services
@@ -30,21 +30,23 @@ def config_for(school: str, inventory: Inventory, policy: Policy, day: date) -> 
         classroom=None
         if rooms is None
         else [
-            CentralClassroom(one.id, one.name, one.host, one.port, required)
-            for one in rooms
-            if one.school == school and one.host and not one.exempt_reason
+            CentralClassroom(room.id, room.name, room.host, room.port, required)
+            for room in rooms
+            if room.school == school and room.host and not room.exempt_reason
         ],
         device=None
         if devices is None
         else [
-            CentralDevice(one.id, one.name, one.room, one.profile, one.host, one.required)
-            for one in devices
-            if one.school == school and one.host
+            CentralDevice(device.id, device.name, device.room, device.profile, device.host, device.required)
+            for device in devices
+            if device.school == school and device.host
         ],
         service=None
         if services is None
         else [
-            CentralService(one.id, one.name, one.url, _expectation(one)) for one in services if one.town in ("", town)
+            CentralService(service.id, service.name, service.url, _expectation(service))
+            for service in services
+            if service.town in ("", town)
         ],
         uplink=None if uplink is None else CentralUplink(uplink),
         timetable=_timetable(school, inventory),
@@ -52,17 +54,17 @@ def config_for(school: str, inventory: Inventory, policy: Policy, day: date) -> 
     )
 
 
-def _expectation(one: Service) -> CentralExpectation | None:
-    """What the inventory says of the platform's answer; None: nothing, and the gateway's own word stands."""
-    given = one.expect_status or one.expect_text
-    return CentralExpectation(one.expect_status, one.expect_text) if given else None
+def _expectation(service: InventoryService) -> CentralExpectation | None:
+    """What the inventory expects of the service's answer; None: nothing, and the gateway's own configuration stands."""
+    expects = service.expect_status or service.expect_text
+    return CentralExpectation(service.expect_status, service.expect_text) if expects else None
 
 
 def _timetable(school: str, inventory: Inventory) -> CentralTimetable | None:
-    """The school's own row, else the one for everybody."""
-    rows = {one.school: one for one in inventory.timetables or ()}
-    found = rows.get(school) or rows.get("")
-    return None if found is None else CentralTimetable(found.periods, found.blackout)
+    """The school's own row, else the one for all schools."""
+    rows = {row.school: row for row in inventory.timetables or ()}
+    timetable = rows.get(school) or rows.get("")
+    return None if timetable is None else CentralTimetable(timetable.periods, timetable.blackout)
 
 
 def _required(policy: Policy, target: str, day: date) -> int | None:

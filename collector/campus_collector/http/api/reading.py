@@ -1,21 +1,39 @@
-"""GET: what programs read (design section 7). Reading is open on loopback; elsewhere it needs the read token (`access`)."""
+"""What programs read (design section 7). Reading is open on loopback as long as nobody was let in; else it needs a person, or the read token."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
+import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from campus_base.language import Text
 from campus_collector.domain.days import parse_moment
-from campus_collector.http.api.views import compliance_json, school_json, schools_json, status_json
-from campus_collector.http.auth.people import reach_of
-from campus_collector.http.openapi import document
-from campus_collector.http.query import ID_RULE, choices, month_asked, must_be_known
-from campus_collector.http.responses import HttpProblem, bad_value, check_query, in_thread, json_response
-from campus_collector.http.service import Service
+from campus_collector.http.api.answers import (
+    ComplianceAnswer,
+    RawResultsAnswer,
+    SchoolAnswer,
+    SchoolsAnswer,
+    StatusAnswer,
+    compliance_answer,
+    school_answer,
+    schools_answer,
+)
+from campus_collector.http.auth.scope import scope_of
+from campus_collector.http.query import (
+    ID_RULE,
+    MonthQuery,
+    choices,
+    must_be_known,
+    one_of,
+    requested_month,
+    requested_target,
+)
+from campus_collector.http.responses import HttpProblem, bad_value
+from campus_collector.http.routes import Operation, Routes
+from campus_collector.http.school_view import find_school, school_view, schools_in
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.store.errors import StoreUnavailable
 from campus_wire.digits import ascii_integer
@@ -26,84 +44,109 @@ MAX_LISTED_RESULTS = 5000
 DEFAULT_LISTED_RESULTS = 500
 DEFAULT_WINDOW = timedelta(days=31)
 MOMENT_RULE = Text("must be a time like 2026-11-23T00:00:00Z", "应为时间，如 2026-11-23T00:00:00Z")
+_MOMENT = {"format": "date-time"}
 
-Handler = Callable[[Request], Awaitable[Response]]
+
+class ComplianceQuery(MonthQuery):
+    target: Annotated[str, one_of(TARGET_NAMES), Meta(description="one target only")] = ""
+    town: Annotated[str, Meta(description='one town only; "" for the county')] = ""
 
 
-def routes(service: Service) -> list[Route]:
-    """All reading routes but pages and metrics."""
+class ResultsQuery(msgspec.Struct):
+    school: Annotated[str, Meta(description="id of the school")]
+    subject: Annotated[str, Meta(description="one subject only")] = ""
+    kind: Annotated[str, one_of(KINDS), Meta(description="one kind only")] = ""
+    from_: Annotated[str, Meta(description="31 days back when absent", extra_json_schema=_MOMENT)] = msgspec.field(
+        default="", name="from"
+    )
+    to: Annotated[str, Meta(description="now when absent", extra_json_schema=_MOMENT)] = ""
+    limit: Annotated[int, Meta(ge=1, le=MAX_LISTED_RESULTS, description="500 when absent")] = DEFAULT_LISTED_RESULTS
 
-    async def schools(request: Request) -> Response:
-        check_query(request, "month")
-        month, reach = month_asked(request, service), reach_of(request)
-        status = await in_thread(service.verdicts.look)
-        found = await in_thread(schools_json, service, month)
-        own = [one for one in found if reach.covers(one["town"])]
-        return json_response({"month": str(month), **status_json(status), "schools": own})
 
-    async def school(request: Request) -> Response:
-        check_query(request, "month")
-        month = month_asked(request, service)
-        found = await in_thread(school_json, service, request.path_params["school"], month)
-        if found is None or not reach_of(request).covers(found["town"]):
+class Reading(Routes):
+    @Operation("GET", "/v1/schools", "All schools", query=MonthQuery)
+    def schools(self, request: Request) -> SchoolsAnswer:
+        month, status = requested_month(request, self.service), self.service.verdicts.catch_up_for_reader()
+        return schools_answer(self.service, schools_in(self.service, scope_of(request).town), month, status)
+
+    @Operation(
+        "GET", "/v1/schools/{school}", "One school: subjects, latest results, verdicts of the month", query=MonthQuery
+    )
+    def school(self, request: Request) -> SchoolAnswer:
+        """404 also for a school that the reader may not see."""
+        month, verdicts = requested_month(request, self.service), self.service.verdicts
+        school = find_school(self.service, request.path_params["school"], scope_of(request).town)
+        if school is None:
             raise HttpProblem(404, "No such school", request.path_params["school"])
-        return json_response(found)
+        status = verdicts.catch_up_for_reader()
+        return school_answer(school_view(self.service, school, month), month, status, verdicts.policy.tolerance_ratio)
 
-    async def compliance(request: Request) -> Response:
-        check_query(request, "month", "target", "town")
-        month = month_asked(request, service)
-        target, town = request.query_params.get("target"), reach_of(request).narrowed(request.query_params.get("town"))
-        if target is not None and target not in TARGET_NAMES:
-            raise bad_value("target", target, choices(TARGET_NAMES))
-        await in_thread(must_be_known, service, reach_of(request), None, town)
-        return json_response(await in_thread(compliance_json, service, month, target, town))
+    @Operation(
+        "GET",
+        "/v1/compliance",
+        "Verdicts of a month by area and by subject",
+        query=ComplianceQuery,
+        refusals=(404, 503),
+    )
+    def compliance(self, request: Request) -> ComplianceAnswer:
+        month, scope = requested_month(request, self.service), scope_of(request)
+        town = scope.restricted_to(request.query_params.get("town"))
+        target = requested_target(request.query_params.get("target"))
+        must_be_known(self.service, scope, None, town)
+        return compliance_answer(self.service, month, target, town)
 
-    async def results(request: Request) -> Response:
-        check_query(request, "school", "subject", "kind", "from", "to", "limit")
+    @Operation(
+        "GET",
+        "/v1/results",
+        "Results of a school as they came, newest first",
+        query=ResultsQuery,
+        answer=RawResultsAnswer,
+        refusals=(404, 503),
+    )
+    def results(self, request: Request) -> Response:
+        """The bytes as they came, with the fields of newer agents."""
         query = request.query_params
-        school_id, subject, kind = query.get("school", ""), query.get("subject"), query.get("kind")
-        if not school_id:
+        school, subject, kind = query.get("school", ""), query.get("subject"), query.get("kind")
+        if not school:
             raise HttpProblem(400, "Bad query", "school is needed: /v1/results?school=ID")
-        for key, value in (("school", school_id), ("subject", subject)):
+        for key, value in (("school", school), ("subject", subject)):
             if value is not None and not is_id(value):
                 raise bad_value(key, value, ID_RULE)
         if kind is not None and kind not in KINDS:
             raise bad_value("kind", kind, choices(KINDS))
-        end = _moment(query.get("to"), "to") or datetime.now(UTC) + timedelta(minutes=10)
-        try:
-            start = _moment(query.get("from"), "from") or end - DEFAULT_WINDOW
-        except OverflowError:
-            raise HttpProblem(400, "Bad query", "to is too early") from None
-        if start > end:
-            raise HttpProblem(400, "Bad query", "from must be before to")
+        start, end = _window(query.get("from"), query.get("to"))
         limit = _limit(query.get("limit"))
-        await in_thread(must_be_known, service, reach_of(request), school_id, None)
-        raws = await in_thread(service.store.raw_results, school_id, subject, kind, start, end, limit)
-        # The octets as they came: fields of newer agents are in them too.
+        must_be_known(self.service, scope_of(request), school, None)
+        raws = self.service.store.raw_results(school, subject, kind, start, end, limit)
         return Response(b'{"results":[' + b",".join(raws) + b"]}", media_type="application/json")
 
-    async def healthz(request: Request) -> Response:
-        return json_response({"status": "ok"})
 
-    async def readyz(request: Request) -> Response:
+class Health(Routes):
+    @Operation("GET", "/healthz", "Alive", refusals=())
+    async def healthz(self, request: Request) -> StatusAnswer:
+        """On the event loop: it answers whatever the threads are busy with."""
+        return StatusAnswer("ok")
+
+    @Operation("GET", "/readyz", "Alive, and the store can be written")
+    async def readyz(self, request: Request) -> StatusAnswer:
+        """After a commit."""
         try:
-            await asyncio.to_thread(service.store.check)
+            await asyncio.to_thread(self.service.store.check)
         except StoreUnavailable as error:
             raise HttpProblem(503, "Not ready", str(error), {"Retry-After": "15"}) from None
-        return json_response({"status": "ready"})
+        return StatusAnswer("ready")
 
-    async def openapi(request: Request) -> Response:
-        return json_response(document())
 
-    return [
-        Route("/v1/schools", schools),
-        Route("/v1/schools/{school}", school),
-        Route("/v1/compliance", compliance),
-        Route("/v1/results", results, methods=["GET"]),
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route("/openapi.json", openapi),
-    ]
+def _window(since: str | None, until: str | None) -> tuple[datetime, datetime]:
+    """From when until when; by default the last 31 days. Raises HttpProblem 400."""
+    end = _moment(until, "to") or datetime.now(UTC) + timedelta(minutes=10)
+    try:
+        start = _moment(since, "from") or end - DEFAULT_WINDOW
+    except OverflowError:
+        raise HttpProblem(400, "Bad query", "to is too early") from None
+    if start > end:
+        raise HttpProblem(400, "Bad query", "from must be before to")
+    return start, end
 
 
 def _moment(text: str | None, name: str) -> datetime | None:

@@ -11,13 +11,11 @@ from time import monotonic, time
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from campus_collector.http.auth.agents import json_body, principal_of
-from campus_collector.http.responses import HttpProblem, json_response
+from campus_collector.http.auth.agents import decode_body, json_body, principal_of
+from campus_collector.http.responses import HttpProblem
+from campus_collector.http.routes import Operation, Routes
 from campus_collector.http.service import Service
-from campus_collector.ingest.reasons import without_patterns
 from campus_collector.slots.restart import remember_end
 from campus_collector.slots.scheduler import Full
 from campus_wire.records import Slot, SlotRequest
@@ -25,37 +23,48 @@ from campus_wire.records import Slot, SlotRequest
 MAX_BODY_BYTES = 4096
 
 
-def routes(service: Service) -> list[Route]:
-    """Both doors, with one lock around the book."""
-    lock = threading.Lock()
-    book = service.slots
+class ReleasedAnswer(msgspec.Struct, frozen=True):
+    """POST /v1/slots/ID/release."""
 
-    async def reserve(request: Request) -> Response:
-        principal = await asyncio.to_thread(principal_of, service.store, request)
-        body = await json_body(request, MAX_BODY_BYTES)
-        try:
-            asked = msgspec.json.decode(body, type=SlotRequest)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise HttpProblem(400, "Bad slot request", without_patterns(str(error))[:300]) from None
-        with lock:
+    released: bool
+
+
+class Slots(Routes):
+    """Both routes, with one lock around the scheduler."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self._lock = threading.Lock()
+
+    @Operation(
+        "POST",
+        "/v1/slots",
+        "Reserve the uplink test server: the answer says in how many seconds it is this school's, and for how long",
+        body=SlotRequest,
+        token=True,
+    )
+    async def reserve(self, request: Request) -> Slot:
+        """503 with Retry-After when it is full."""
+        principal = await asyncio.to_thread(principal_of, self.service.store, request)
+        asked = decode_body(await json_body(request, MAX_BODY_BYTES), SlotRequest, "Bad slot request")
+        with self._lock:
             now = monotonic()
-            made = book.reserve(principal.school, asked.seconds, asked.bits_per_second, asked.latest_start_seconds, now)
-            if not isinstance(made, Full):
-                remember_end(service.config.database, time() + made.end - now)
-        if isinstance(made, Full):
-            detail = f"the test server is taken for the next {made.retry_seconds:.0f} s"
-            raise HttpProblem(503, "No slot", detail, {"Retry-After": str(ceil(made.retry_seconds))})
-        return json_response(Slot(made.id, made.start - now, made.end - made.start))
+            slot = self.service.slots.reserve(
+                principal.school, asked.seconds, asked.bits_per_second, asked.latest_start_seconds, now
+            )
+            if not isinstance(slot, Full):
+                remember_end(self.service.config.database, time() + slot.end - now)
+        if isinstance(slot, Full):
+            detail = f"the test server is taken for the next {slot.retry_seconds:.0f} s"
+            raise HttpProblem(503, "No slot", detail, {"Retry-After": str(ceil(slot.retry_seconds))})
+        return Slot(slot.id, slot.start - now, slot.end - slot.start)
 
-    async def release(request: Request) -> Response:
-        principal = await asyncio.to_thread(principal_of, service.store, request)
-        with lock:
-            found = book.release(principal.school, request.path_params["slot"], monotonic())
-        if not found:
+    @Operation("POST", "/v1/slots/{slot}/release", "Give a slot back early", token=True)
+    async def release(self, request: Request) -> ReleasedAnswer:
+        """404 when it has ended, or is another school's."""
+        principal = await asyncio.to_thread(principal_of, self.service.store, request)
+        with self._lock:
+            released = self.service.slots.release(principal.school, request.path_params["slot"], monotonic())
+        if not released:
             raise HttpProblem(404, "No such slot", "it has ended, or is another school's")
-        return json_response({"released": True})
-
-    return [
-        Route("/v1/slots", reserve, methods=["POST"]),
-        Route("/v1/slots/{slot}/release", release, methods=["POST"]),
-    ]
+        return ReleasedAnswer(True)

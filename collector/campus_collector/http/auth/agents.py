@@ -1,28 +1,32 @@
-"""What every door for agents needs: whose token is this, and the body within its bound."""
+"""What every route for agents needs: whose token came with the request, and its body within a bound."""
 
 import asyncio
 import logging
 from dataclasses import dataclass
+from typing import TypeVar
 
+import msgspec
 import zstandard
 from starlette.requests import ClientDisconnect, Request
 
-from campus_collector.domain.records import Principal
+from campus_collector.domain.agents import Principal
 from campus_collector.domain.tokens import bearer, token_hash
 from campus_collector.http.responses import HttpProblem
+from campus_collector.ingest.reasons import without_patterns
 from campus_collector.store.errors import StoreUnavailable
-from campus_collector.store.interface import Store
+from campus_collector.store.store import Store
 from campus_wire.codec import TooLarge, WireError, decompress
 
 log = logging.getLogger(__name__)
+Record = TypeVar("Record")
 
 RETRY_SECONDS = 20
 BODY_TIMEOUT_SECONDS = 60.0
-MAX_SWALLOWED_BYTES = 64 * 1024 * 1024
-"""A body this long is not even read to its end."""
+MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+"""A longer body is not read to its end."""
 MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 ZSTD_STEP_BYTES = 256
-"""Unpacked at once: a block of four octets may stand for 128 KiB, so a step gives 8 MiB at most."""
+"""Decompressed at once: a block of four bytes may stand for 128 KiB, so a step gives 8 MiB at most."""
 
 
 def principal_of(store: Store, request: Request) -> Principal:
@@ -32,7 +36,7 @@ def principal_of(store: Store, request: Request) -> Principal:
     if token is None:
         raise HttpProblem(401, "No token", "send Authorization: Bearer TOKEN", challenge)
     try:
-        principal = store.authenticate(token_hash(token))
+        principal = store.tokens.authenticate(token_hash(token))
     except StoreUnavailable as error:
         log.error("store unavailable", extra={"error": str(error)})
         raise busy("the store cannot be read now") from None
@@ -45,7 +49,7 @@ def principal_of(store: Store, request: Request) -> Principal:
 class Body:
     """A request's body as it came."""
 
-    octets: bytes
+    content: bytes
     encoding: str
 
 
@@ -55,7 +59,7 @@ async def json_body(request: Request, max_bytes: int) -> bytes:
 
 
 async def read_body(request: Request, max_bytes: int) -> Body:
-    """The body, still packed. Raises HttpProblem 400, 408, 413, 415."""
+    """The body, still compressed. Raises HttpProblem 400, 408, 413, 415."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HttpProblem(415, "Wrong content type", "send Content-Type: application/json")
@@ -72,7 +76,7 @@ async def read_body(request: Request, max_bytes: int) -> Body:
                 size += len(part)
                 if size <= max_bytes:
                     parts.append(part)
-                elif size > MAX_SWALLOWED_BYTES:
+                elif size > MAX_DISCARDED_BYTES:
                     break
     except TimeoutError:
         raise HttpProblem(408, "Body too slow", f"not complete within {BODY_TIMEOUT_SECONDS:.0f} s") from None
@@ -83,13 +87,21 @@ async def read_body(request: Request, max_bytes: int) -> Body:
     return Body(b"".join(parts), encoding)
 
 
+def decode_body(body: bytes, kind: type[Record], title: str) -> Record:
+    """A small JSON body as a record. Raises HttpProblem 400 with this title."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise HttpProblem(400, title, without_patterns(str(error))[:300]) from None
+
+
 def unpack_body(body: Body, max_bytes: int) -> bytes:
-    """The body's octets, never more than the bound in memory. Raises HttpProblem 400, 413."""
+    """The body, decompressed, never more than the bound in memory. Raises HttpProblem 400, 413."""
     if body.encoding == "identity":
-        return body.octets
+        return body.content
     unpack = decompress if body.encoding == "gzip" else _unpack_zstd
     try:
-        return unpack(body.octets, max_bytes)
+        return unpack(body.content, max_bytes)
     except TooLarge as error:
         raise HttpProblem(413, "Batch too large", str(error)) from None
     except WireError as error:
@@ -97,7 +109,7 @@ def unpack_body(body: Body, max_bytes: int) -> bytes:
 
 
 def _unpack_zstd(body: bytes, max_bytes: int) -> bytes:
-    """Undo zstd of exactly one frame, holding little more than the bound. Raises WireError; TooLarge for a compressed bomb."""
+    """Decompress exactly one zstd frame, holding little more than the bound in memory. Raises WireError; TooLarge for a compressed bomb."""
     unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES).decompressobj()
     parts, size, place = [], 0, 0
     try:
@@ -118,5 +130,5 @@ def _unpack_zstd(body: bytes, max_bytes: int) -> bytes:
 
 
 def busy(detail: str) -> HttpProblem:
-    """Not now, but soon."""
+    """503, with the time after which to try again."""
     return HttpProblem(503, "Not now", detail, {"Retry-After": str(RETRY_SECONDS)})

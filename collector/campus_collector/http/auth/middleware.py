@@ -1,7 +1,7 @@
-"""The gate: who may read, and how much of it. Pure ASGI.
+"""Who may read, and how much of it. Pure ASGI.
 
 Who asks from this machine itself (`forwarding`) reads as long as no person is known and the collector listens nowhere else. Else whoever is logged in or has a person's token (a person of one town reads that town), or the read
-token; /metrics also by its own token or address. Routes of agents and for changes bring a token of their own and ask for it themselves. Health answers always.
+token; /metrics also with its own token or from its own addresses. Routes of agents and for changes check a token of their own. Health answers always.
 """
 
 import hmac
@@ -11,20 +11,21 @@ from urllib.parse import quote
 
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from campus_base.language import Text
 from campus_base.settings import Secret, read_secret
 from campus_base.text import printable_line
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.tokens import bearer
-from campus_collector.http.auth.people import People, Reach, give_reach
-from campus_collector.http.auth.sessions import COOKIE
+from campus_collector.http.auth.authenticator import Authenticator
+from campus_collector.http.auth.scope import NOTHING, ReadScope, set_scope
 from campus_collector.http.forwarding import origin_of
 from campus_collector.http.responses import problem_response
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem"})
-DOORS = (
+SELF_AUTHENTICATED = (
     ("GET", "/v1/config"),
     ("POST", "/v1/enroll"),
     ("POST", "/v1/token"),
@@ -32,9 +33,7 @@ DOORS = (
     ("POST", "/v1/slots"),
     ("PATCH", "/v1/problems"),
 )
-"""What brings a token, or a code, of its own and asks for it itself."""
-NOTHING = Reach(town="-")
-"""For those who bring what proves them to the route: no town is called so."""
+"""Routes that check a token, or a code, of their own; their requests read nothing else."""
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'"
@@ -63,20 +62,19 @@ NOT_LOCAL = Text(
 )
 
 
-class Access:
-    """Wraps the application: refuses readers where one must prove who one is, says how far each reads, adds security headers everywhere."""
+class AuthMiddleware:
+    """Refuses readers who must prove who they are, sets the scope of the others, adds security headers to every answer."""
 
-    def __init__(self, app: ASGIApp, config: CollectorConfig, people: People) -> None:
+    def __init__(self, app: ASGIApp, config: CollectorConfig, authenticator: Authenticator) -> None:
         """Raises OSError, ValueError for a token's file that cannot be read."""
         self._app = app
-        self._people = people
+        self._authenticator = authenticator
         self._loopback = config.loopback
         self._token = read_secret(config.read_token_file) if config.read_token_file else None
         self._metrics_token = read_secret(config.metrics_token_file) if config.metrics_token_file else None
         self._metrics_allow = config.metrics_allow
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -89,44 +87,43 @@ class Access:
                 message["headers"] = [*message.get("headers", []), *headers]
             await send(message)
 
-        reach = self._reach(scope, request)
-        if reach is not None:
-            give_reach(scope, reach)
+        read_scope = self._read_scope(scope["method"], scope["path"], request)
+        if read_scope is not None:
+            set_scope(scope, read_scope)
             await self._app(scope, receive, send_with_headers)
             return
-        if "text/html" in request.headers.get("accept", "") and self._people.configured():
+        if "text/html" in request.headers.get("accept", "") and self._authenticator.configured():
             goes_on = f"?next={quote(scope['path'])}" if scope["method"] == "GET" else ""
             await RedirectResponse(f"/login{goes_on}", 303)(scope, receive, send_with_headers)
             return
         challenge = {"WWW-Authenticate": 'Basic realm="CampusMeter", charset="UTF-8"'}
         detail = LOG_IN_NEEDED
-        if self._loopback and self._token is None and not self._people.configured():
+        if self._loopback and self._token is None and not self._authenticator.configured():
             detail = _why_not_local(request)
         await problem_response(401, "No token", detail, challenge)(scope, receive, send_with_headers)
 
-    def _reach(self, scope: Scope, request: HTTPConnection) -> Reach | None:
-        """How far does this request read? None: not at all."""
-        path: str = scope["path"]
-        if path in OPEN_PATHS or _is_door(scope["method"], path):
+    def _read_scope(self, method: str, path: str, request: HTTPConnection) -> ReadScope | None:
+        """What may this request read? None: it is refused."""
+        if path in OPEN_PATHS or _authenticates_itself(method, path):
             return NOTHING
-        if self._loopback and origin_of(request).local and self._token is None and not self._people.configured():
-            return Reach()
+        if self._loopback and origin_of(request).local and self._token is None and not self._authenticator.configured():
+            return ReadScope()
         if path == "/metrics" and self._is_scraper(request):
-            return Reach()
-        session = self._people.session(request.cookies.get(COOKIE))
+            return ReadScope()
+        session = self._authenticator.session(request)
         if session is not None:
-            return Reach(session.person.town, session.person)
-        given = _given(request)
+            return ReadScope(session.person.town, session.person)
+        given = _token_of(request)
         if given:
             if _same(self._token, given):
-                return Reach()
-            person = self._people.bearing(given)
+                return ReadScope()
+            person = self._authenticator.person_of_token(given)
             if person is not None:
-                return Reach(person.town, person)
+                return ReadScope(person.town, person)
         return None
 
     def _is_scraper(self, request: HTTPConnection) -> bool:
-        if _same(self._metrics_token, _given(request)):
+        if _same(self._metrics_token, _token_of(request)):
             return True
         if not self._metrics_allow or request.client is None:
             return False
@@ -143,15 +140,15 @@ def _why_not_local(request: HTTPConnection) -> str:
     return NOT_LOCAL.en.format(host=host) + " " + NOT_LOCAL.zh.format(host=host)
 
 
-def _is_door(method: str, path: str) -> bool:
-    return any(method == verb and (path == door or path.startswith(f"{door}/")) for verb, door in DOORS)
+def _authenticates_itself(method: str, path: str) -> bool:
+    return any(method == verb and (path == root or path.startswith(f"{root}/")) for verb, root in SELF_AUTHENTICATED)
 
 
 def _same(kept: Secret | None, given: str) -> bool:
     return kept is not None and bool(given) and hmac.compare_digest(given.encode(), kept.reveal().encode())
 
 
-def _given(request: HTTPConnection) -> str:
+def _token_of(request: HTTPConnection) -> str:
     """The token of a request: Bearer, or the password of Basic (RFC 7617), which is how a browser brings one."""
     header = request.headers.get("authorization", "")
     return bearer(header) or _password(header) or ""

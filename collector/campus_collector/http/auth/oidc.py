@@ -1,6 +1,6 @@
 """Logging in at the county's own OpenID provider: authorization code with PKCE (OpenID Connect Core 1.0 section 3.1, RFC 7636, RFC 9700).
 
-The protocol is Authlib's and joserfc's; ours is what is remembered between the two visits, and what is believed of an answer.
+The protocol is Authlib's and joserfc's; here is what is kept between the two requests of a browser, and which answers are accepted.
 """
 
 import logging
@@ -43,19 +43,19 @@ DAMAGED = (JoseError, ValueError, TypeError, LookupError, AttributeError, Unsupp
 """What the libraries raise over keys and tokens that are not what they should be."""
 
 
-class NotVouched(Exception):
-    """The provider's answer is not believed, or there is none; says why, for the log."""
+class IdentityRefused(Exception):
+    """The provider's answer is not accepted, or there is none; says why, for the log."""
 
 
-class ProviderAway(NotVouched):
+class ProviderUnavailable(IdentityRefused):
     """The provider cannot be asked now: nobody can say who it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Pending:
+class _PendingLogin:
     nonce: str
     verifier: str
-    goes_on: str
+    path: str
     ends_at: float
 
 
@@ -64,28 +64,28 @@ def usable_keys(jwks: Any) -> list[tuple[str | None, RSAKey | ECKey]]:
 
     A key may be given by its certificate alone (`x5c`, RFC 7517 section 4.7).
     """
-    found: list[tuple[str | None, RSAKey | ECKey]] = []
+    keys: list[tuple[str | None, RSAKey | ECKey]] = []
     listed = jwks.get("keys") if isinstance(jwks, dict) else None
-    for one in (listed if isinstance(listed, list) else [])[:MAX_KEYS]:
-        if not isinstance(one, dict) or one.get("use", "sig") != "sig" or one.get("kty") == "oct":
+    for jwk in (listed if isinstance(listed, list) else [])[:MAX_KEYS]:
+        if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or jwk.get("kty") == "oct":
             continue
         try:
-            key = _key_of(one)
+            key = _key_of(jwk)
         except DAMAGED as error:
             log.info("a key of the OpenID provider is skipped", extra={"error": str(error)[:200]})
             continue
-        kid = one.get("kid")
-        found.append((kid if isinstance(kid, str) else None, key))
-    return found
+        kid = jwk.get("kid")
+        keys.append((kid if isinstance(kid, str) else None, key))
+    return keys
 
 
-def _key_of(one: dict[str, Any]) -> RSAKey | ECKey:
-    numbers = {name: value for name, value in one.items() if name in ("kty", "n", "e", "crv", "x", "y")}
-    if one.get("kty") == "RSA" and {"n", "e"} <= one.keys():
+def _key_of(jwk: dict[str, Any]) -> RSAKey | ECKey:
+    numbers = {name: value for name, value in jwk.items() if name in ("kty", "n", "e", "crv", "x", "y")}
+    if jwk.get("kty") == "RSA" and {"n", "e"} <= jwk.keys():
         return RSAKey.import_key(numbers)
-    if one.get("kty") == "EC" and {"crv", "x", "y"} <= one.keys():
+    if jwk.get("kty") == "EC" and {"crv", "x", "y"} <= jwk.keys():
         return ECKey.import_key(numbers)
-    certificate = load_der_x509_certificate(b64decode(one["x5c"][0], validate=True))
+    certificate = load_der_x509_certificate(b64decode(jwk["x5c"][0], validate=True))
     public = certificate.public_key()
     if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise ValueError(f"a certificate with a key of kind {type(public).__name__}")
@@ -107,20 +107,20 @@ def _verified(id_token: str, keys: list[tuple[str | None, RSAKey | ECKey]]) -> d
 
 
 class Provider:
-    """One OpenID provider."""
-
     def __init__(self, config: ProviderConfig) -> None:
         """It is asked for its endpoints when somebody logs in first."""
         self.config = config
         self._lock = threading.Lock()
-        self._pending: OrderedDict[str, _Pending] = OrderedDict()
+        self._pending: OrderedDict[str, _PendingLogin] = OrderedDict()
         self._metadata: tuple[float, dict[str, Any], dict[str, Any]] | None = None
         self._away_until = 0.0
 
-    def begin(self, goes_on: str) -> tuple[str, str]:
-        """Where to send the browser, and the state it must bring back. Raises NotVouched, ProviderAway."""
-        metadata, _ = self._asked()
-        pending = _Pending(secrets.token_urlsafe(32), secrets.token_urlsafe(48), goes_on, monotonic() + PENDING_SECONDS)
+    def begin(self, path: str) -> tuple[str, str]:
+        """Where to send the browser, and the state it must bring back; `path` is where it goes on afterwards. Raises IdentityRefused, ProviderUnavailable."""
+        metadata, _ = self._discovered()
+        pending = _PendingLogin(
+            secrets.token_urlsafe(32), secrets.token_urlsafe(48), path, monotonic() + PENDING_SECONDS
+        )
         with self._session() as session:
             url, state = session.create_authorization_url(
                 metadata["authorization_endpoint"],
@@ -135,12 +135,12 @@ class Provider:
         return url, state
 
     def finish(self, state: str, code: str) -> tuple[str, str]:
-        """Who is it, and where did they want to go? Each state is good once. Raises NotVouched, ProviderAway."""
+        """The identity, and the path of `begin`. Each state is good once. Raises IdentityRefused, ProviderUnavailable."""
         with self._lock:
             pending = self._pending.pop(state, None)
         if pending is None or monotonic() > pending.ends_at:
-            raise NotVouched("the state is unknown, used or too old")
-        metadata, keys = self._asked()
+            raise IdentityRefused("the state is unknown, used or too old")
+        metadata, keys = self._discovered()
         try:
             with self._session(metadata) as session:
                 token = session.fetch_token(
@@ -150,13 +150,13 @@ class Provider:
                     code_verifier=pending.verifier,
                 )
         except RequestException as error:
-            raise ProviderAway(f"the code was not exchanged: {error}") from None
+            raise ProviderUnavailable(f"the code was not exchanged: {error}") from None
         except (OAuthError, ValueError) as error:
-            raise NotVouched(f"the code was not exchanged: {error}") from None
-        claims = self._believed(str(token.get("id_token", "")), keys, pending.nonce)
-        return self._identity(claims), pending.goes_on
+            raise IdentityRefused(f"the code was not exchanged: {error}") from None
+        claims = self._accepted(str(token.get("id_token", "")), keys, pending.nonce)
+        return self._identity(claims), pending.path
 
-    def _believed(self, id_token: str, keys: dict[str, Any], nonce: str) -> dict[str, Any]:
+    def _accepted(self, id_token: str, keys: dict[str, Any], nonce: str) -> dict[str, Any]:
         """The claims of a token that the provider signed for us, now, for this visit (Core 1.0 section 3.1.3.7)."""
         try:
             claims = _verified(id_token, usable_keys(keys))
@@ -174,55 +174,55 @@ class Provider:
         except DAMAGED as error:
             with self._lock:
                 self._metadata = None  # its keys may be new: they are asked for again next time
-            raise NotVouched(f"the identity token is not believed: {error}") from None
+            raise IdentityRefused(f"the identity token is not believed: {error}") from None
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if claims.get("azp", self.config.client_id if not several else None) != self.config.client_id:
-            raise NotVouched("the identity token was made for another client")
+            raise IdentityRefused("the identity token was made for another client")
         return dict(claims)
 
     def _identity(self, claims: dict[str, Any]) -> str:
         value = claims.get(self.config.claim)
         if not isinstance(value, str) or not 0 < len(value) <= 200:
-            raise NotVouched(f"the identity token has no claim {self.config.claim!r}")
+            raise IdentityRefused(f"the identity token has no claim {self.config.claim!r}")
         if self.config.claim == "email" and claims.get("email_verified") is not True:
-            raise NotVouched("the provider has not verified the e-mail address")
+            raise IdentityRefused("the provider has not verified the e-mail address")
         return value
 
-    def _asked(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The provider's endpoints and keys (OpenID Connect Discovery 1.0 section 4), kept for an hour. Raises NotVouched, ProviderAway."""
+    def _discovered(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The provider's endpoints and keys (OpenID Connect Discovery 1.0 section 4), kept for an hour. Raises IdentityRefused, ProviderUnavailable."""
         with self._lock:
             if self._metadata is not None and monotonic() < self._metadata[0]:
                 return self._metadata[1], self._metadata[2]
             if monotonic() < self._away_until:  # asked just now, or being asked: one thread waits for it, not all
-                raise ProviderAway(f"{self.config.issuer} was asked a moment ago")
+                raise ProviderUnavailable(f"{self.config.issuer} was asked a moment ago")
             self._away_until = monotonic() + 2 * REQUEST_SECONDS
         try:
             with self._session() as session:
                 url = f"{self.config.issuer.rstrip('/')}/.well-known/openid-configuration"
                 metadata = session.request("GET", url, withhold_token=True).json()
                 if metadata["issuer"] != self.config.issuer:
-                    raise NotVouched(f"{url} speaks for another issuer: {metadata['issuer']!r}")
+                    raise IdentityRefused(f"{url} speaks for another issuer: {metadata['issuer']!r}")
                 keys = session.request("GET", metadata["jwks_uri"], withhold_token=True).json()
                 needed = (metadata["authorization_endpoint"], metadata["token_endpoint"])
         except (RequestException, ValueError, KeyError, TypeError) as error:
-            raise ProviderAway(f"{self.config.issuer} does not tell its endpoints: {error}") from None
+            raise ProviderUnavailable(f"{self.config.issuer} does not tell its endpoints: {error}") from None
         loose = [url for url in needed if not str(url).startswith(("https://", "http://127.0.0.1", "http://localhost"))]
         if loose:
-            raise NotVouched(f"not https: {loose[0]!r}")
+            raise IdentityRefused(f"not https: {loose[0]!r}")
         with self._lock:
             self._metadata, self._away_until = (monotonic() + METADATA_SECONDS, metadata, keys), 0.0
         return metadata, keys
 
     def _session(self, metadata: dict[str, Any] | None = None) -> Any:
-        """Ours towards the provider; the secret goes in a header unless the provider takes it in the form only (Core 1.0 section 9)."""
-        ways = (metadata or {}).get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-        in_form = "client_secret_basic" not in ways and "client_secret_post" in ways
-        way = "client_secret_post" if in_form else "client_secret_basic"
+        """A client of the provider; the secret goes in a header unless the provider takes it in the form only (Core 1.0 section 9)."""
+        methods = (metadata or {}).get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        in_form = "client_secret_basic" not in methods and "client_secret_post" in methods
+        method = "client_secret_post" if in_form else "client_secret_basic"
         secret = self.config.client_secret
         session = OAuth2Session(
             self.config.client_id,
             secret.reveal() if secret else None,
-            token_endpoint_auth_method=way if secret else "none",
+            token_endpoint_auth_method=method if secret else "none",
             scope="openid email profile" if self.config.claim != "sub" else "openid",
             redirect_uri=self.config.url.rstrip("/") + CALLBACK,
             default_timeout=REQUEST_SECONDS,

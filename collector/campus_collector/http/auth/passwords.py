@@ -1,4 +1,4 @@
-"""Passwords: argon2id (RFC 9106, second recommended option), at most two at once, so that guesses cannot take the collector's memory."""
+"""Passwords: argon2id (RFC 9106, second recommended option), at most two at once: each takes 64 MiB of memory."""
 
 import threading
 
@@ -9,32 +9,32 @@ from campus_base.language import Text
 
 LEAST_LETTERS, MOST_LETTERS = 10, 200
 _hasher = PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=4)
-_room = threading.BoundedSemaphore(2)
+_at_once = threading.BoundedSemaphore(2)
 _NOBODY = _hasher.hash("nobody has this password")
 
 
 def hash_of(password: str) -> str:
-    """Its argon2id hash in PHC form, with a salt of its own."""
-    with _room:
+    """The argon2id hash in PHC form, with a salt of its own."""
+    with _at_once:
         return _hasher.hash(password)
 
 
-def fits(password: str, kept: str | None) -> bool:
-    """Is this the password of a hash? Without one the same work is done: the time tells nobody whether a name is known."""
-    with _room:
+def verify(password: str, hashed: str | None) -> bool:
+    """Is this the password of a hash? Without a hash the same work is done: the time tells nobody whether a name is known."""
+    with _at_once:
         try:
-            return _hasher.verify(kept or _NOBODY, password) and kept is not None
+            return _hasher.verify(hashed or _NOBODY, password) and hashed is not None
         except (Argon2Error, InvalidHashError):
             return False
 
 
-def stronger(password: str, kept: str) -> str | None:
-    """A hash by today's parameters, where the kept one is of weaker ones."""
-    return hash_of(password) if _hasher.check_needs_rehash(kept) else None
+def rehash_if_needed(password: str, hashed: str) -> str | None:
+    """A hash with today's parameters; None when the present one has them."""
+    return hash_of(password) if _hasher.check_needs_rehash(hashed) else None
 
 
-def weakness(password: str, name: str) -> Text | None:
-    """Why it must not be taken; None for a good one. Length counts, not a mixture of signs (NIST SP 800-63B-4, 3.1.1.2)."""
+def policy_violation(password: str, name: str) -> Text | None:
+    """The rule that a new password breaks; None for a good one. Length counts, not a mixture of signs (NIST SP 800-63B-4, 3.1.1.2)."""
     if not LEAST_LETTERS <= len(password) <= MOST_LETTERS:
         return Text(
             f"a password has {LEAST_LETTERS} to {MOST_LETTERS} characters",
@@ -48,27 +48,8 @@ def weakness(password: str, name: str) -> Text | None:
     return None
 
 
-_COMMON = frozenset(
-    [
-        "1234567890",
-        "0123456789",
-        "9876543210",
-        "12345678910",
-        "qwertyuiop",
-        "1q2w3e4r5t",
-        "password123",
-        "password1234",
-        "passw0rd123",
-        "admin12345",
-        "administrator",
-        "campusmeter",
-        "xiaoyuance",
-        "a123456789",
-        "woaini1314",
-        "1234567890a",
-        "iloveyou123",
-        "qwerty12345",
-        "abcd123456",
-        "abc1234567",
-    ]
-)
+_COMMON = {
+    "1234567890", "0123456789", "9876543210", "12345678910", "qwertyuiop", "1q2w3e4r5t", "password123",
+    "password1234", "passw0rd123", "admin12345", "administrator", "campusmeter", "xiaoyuance", "a123456789",
+    "woaini1314", "1234567890a", "iloveyou123", "qwerty12345", "abcd123456", "abc1234567",
+}  # fmt: skip

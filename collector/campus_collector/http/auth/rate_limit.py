@@ -1,6 +1,6 @@
-"""How often may one address try a secret? Each try is counted before it is looked at, so that a hundred at once are a hundred.
+"""A rate limiter for secrets, by address. Each attempt is counted before it is checked, so that a hundred at once are a hundred.
 
-Nobody is shut out by what others do: when all addresses together fail often, every try waits a little longer.
+No address is refused for what others do: when all of them together fail often, every attempt is delayed a little.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from campus_collector.http.responses import HttpProblem
 
 MAX_ADDRESSES = 10_000
 SLOW_FROM = 60
-"""Failures of everybody within the window from which on each try is slowed down."""
+"""Failures of all addresses within the window from which on each attempt is delayed."""
 SLOWEST_SECONDS = 3.0
 MAX_WAITING = 200
-"""Tries that may be slowed down at once; more are told to come later."""
+"""Attempts that may be delayed at the same time; more are refused."""
 
 
 @dataclass(slots=True)
 class Attempt:
-    """A try. One that was right, or that nobody could look at, `counts` no longer."""
+    """An attempt. One that was right, or that could not be checked, does not count."""
 
     group: str
     counted_at: float
@@ -35,16 +35,14 @@ class TooSoon(Exception):
     """So many `seconds` until this address may try again."""
 
     def __init__(self, seconds: float) -> None:
-        """`seconds` count from now."""
         super().__init__(f"{seconds:.3f} s")
         self.seconds = seconds
 
 
 class RateLimiter:
-    """Tries of the last `window_seconds` that failed or are being looked at, by address and together."""
+    """Attempts of the last `window_seconds` that failed or are being checked, by address and together."""
 
     def __init__(self, tries: int, window_seconds: float) -> None:
-        """Nobody has tried."""
         self._tries, self._window = tries, window_seconds
         self._lock = threading.Lock()
         self._by_address: OrderedDict[str, deque[float]] = OrderedDict()
@@ -53,7 +51,7 @@ class RateLimiter:
 
     @asynccontextmanager
     async def attempt(self, address: str) -> AsyncIterator[Attempt]:
-        """Count a try and slow it down; whoever finds it right sets `counts` to False, and a 503 does so too. Raises HttpProblem 429."""
+        """Count an attempt and delay it; who finds it right sets `counts` to False, and a 503 does so too. Raises HttpProblem 429."""
         try:
             attempt = self.begin(address)
         except TooSoon as wait:
@@ -69,7 +67,7 @@ class RateLimiter:
                 self.give_back(attempt)
 
     def begin(self, address: str, now: float | None = None) -> Attempt:
-        """Count a try. Raises TooSoon."""
+        """Count an attempt. Raises TooSoon."""
         now = monotonic() if now is None else now
         group = address_group(address)
         with self._lock:
@@ -85,7 +83,7 @@ class RateLimiter:
         return Attempt(group, now)
 
     def give_back(self, attempt: Attempt) -> None:
-        """This try does not count, and only this one."""
+        """This attempt does not count, and only this one."""
         with self._lock:
             for times in (self._by_address.get(attempt.group), self._all):
                 if times is not None:
@@ -93,7 +91,7 @@ class RateLimiter:
                         times.remove(attempt.counted_at)
 
     def delay_seconds(self, now: float | None = None) -> float:
-        """How long a try waits: nothing as long as few fail, then more with each."""
+        """How long an attempt is delayed: 0 as long as few fail, then more with each failure."""
         now = monotonic() if now is None else now
         with self._lock:
             self._drop_old(self._all, now)
@@ -105,7 +103,7 @@ class RateLimiter:
         if delay <= 0:
             return
         if self._waiting >= MAX_WAITING:
-            attempt.counts = False  # nobody looks at it
+            attempt.counts = False  # it is not checked
             raise self._refusal(SLOWEST_SECONDS)
         self._waiting += 1
         try:

@@ -1,18 +1,28 @@
-"""Sessions of browsers that logged in. They live in memory and end with the process, with time, and with any change of what proved their person."""
+"""Sessions of browsers that logged in: signed cookies, and on each person's row in the store the ids of those that have not been ended.
 
+A session ends with logging out, with time, with any change of what proves its person, and when the person begins too many others. It
+outlives a restart of the collector.
+"""
+
+import logging
 import secrets
-import threading
-from collections import OrderedDict
-from dataclasses import dataclass, replace
-from time import monotonic
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
 
-from campus_collector.domain.records import Person
-from campus_collector.store.interface import Store
-from campus_collector.store.people import Account
+from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
+
+from campus_base.files import publish, write_whole
+from campus_collector.domain.people import Account, Person
+from campus_collector.store.store import Store
+
+log = logging.getLogger(__name__)
 
 COOKIE = "campus_session"
 SESSION_SECONDS = 8 * 3600
-MAX_SESSIONS = 1000
+KEY_FILE = "session.key"
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,43 +30,78 @@ class Session:
     """A browser that is logged in, with the rights its person has now. `form_token` is in each of its forms, against requests that other sites forge."""
 
     person: Person
-    generation: int
     form_token: str
-    ends_at: float
 
 
 class Sessions:
-    """All of them."""
+    """All of them. `folder` holds the key of the signatures; with it and the ids in the store cookies can be forged."""
 
-    def __init__(self, store: Store) -> None:
-        """Nobody is logged in."""
+    def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
-        self._lock = threading.Lock()
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._key_file = folder / KEY_FILE
+        self._temporary_key = secrets.token_bytes(KEY_BYTES)
 
-    def begin(self, account: Account) -> str:
-        """A new session's id: 256 random bits."""
-        name = secrets.token_urlsafe(32)
-        ends = monotonic() + SESSION_SECONDS
-        session = Session(account.person, account.generation, secrets.token_urlsafe(32), ends)
-        with self._lock:
-            self._sessions[name] = session
-            while len(self._sessions) > MAX_SESSIONS:
-                self._sessions.popitem(last=False)
-        return name
+    @cached_property
+    def _key(self) -> bytes:
+        """Read when it is first needed, so that only a process that serves makes the file."""
+        try:
+            return _read_or_make_key(self._key_file)
+        except (OSError, ValueError) as error:
+            log.error("no key for sessions: they end with this process", extra={"error": str(error)})
+            return self._temporary_key
 
-    def end(self, name: str) -> None:
-        """Log out."""
-        with self._lock:
-            self._sessions.pop(name, None)
+    @cached_property
+    def _cookies(self) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(
+            self._key, salt="campus-session", signer_kwargs={"key_derivation": "hmac", "digest_method": sha256}
+        )
 
-    def get(self, name: str | None) -> Session | None:
-        """One that goes on. Raises StoreUnavailable."""
-        with self._lock:
-            session = self._sessions.get(name or "")
-        if session is None or monotonic() > session.ends_at:
+    @cached_property
+    def _forms(self) -> Signer:
+        return Signer(self._key, salt="campus-form", key_derivation="hmac", digest_method=sha256)
+
+    def begin(self, account: Account) -> tuple[str, str]:
+        """The id of a new session, for the store, and its cookie."""
+        session_id = secrets.token_urlsafe(12)
+        return session_id, self._cookies.dumps([account.person.name, account.generation, session_id])
+
+    def end(self, cookie: str) -> None:
+        """The cookie, and every copy of it, is refused from now on. Raises StoreUnavailable."""
+        signed = self._signed(cookie)
+        if signed is not None:
+            name, _, session_id = signed
+            self._store.people.end_session(name, session_id)
+
+    def get(self, cookie: str | None) -> Session | None:
+        """The session of a cookie, while it goes on. Raises StoreUnavailable."""
+        signed = self._signed(cookie) if cookie else None
+        if signed is None:
             return None
-        account = self._store.people.named(session.person.name)
-        if account is None or account.generation != session.generation:
+        name, generation, session_id = signed
+        account = self._store.people.named(name)
+        if account is None or account.generation != generation or session_id not in account.sessions:
             return None
-        return replace(session, person=account.person)
+        return Session(account.person, self._forms.get_signature(session_id).decode())
+
+    def _signed(self, cookie: str) -> tuple[str, int, str] | None:
+        """Name, generation and id, as this collector signed them, not too long ago."""
+        try:
+            name, generation, session_id = self._cookies.loads(cookie, max_age=SESSION_SECONDS)
+        except (BadSignature, ValueError):
+            return None
+        return name, generation, session_id
+
+
+def _read_or_make_key(path: Path) -> bytes:
+    """Raises OSError; ValueError for a file that is no key."""
+    if not path.exists():
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+        write_whole(beside, secrets.token_bytes(KEY_BYTES), 0o600)
+        try:
+            publish(beside, path)
+        except FileExistsError:  # another process was first
+            beside.unlink()
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{path} holds {len(key)} bytes, not {KEY_BYTES}")
+    return key

@@ -7,13 +7,13 @@ from starlette.requests import ClientDisconnect, Request
 
 from campus_collector.http.responses import HttpProblem
 
-FORM_ROOM = 64 * 1024
+MAX_FORM_BYTES = 64 * 1024
 FORM_SECONDS = 30.0
 
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a small form. Raises HttpProblem 400, 408, 411, 413."""
-    check_form(request, FORM_ROOM, "the form is too large")
+    check_form(request, MAX_FORM_BYTES, "the form is too large")
     try:
         async with asyncio.timeout(FORM_SECONDS), request.form(max_files=0, max_fields=20) as form:
             return {name: value for name, value in form.items() if isinstance(value, str)}

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -12,9 +12,11 @@ from campus_base.language import Language, Text
 from campus_base.port_words import ERROR_RATIO, FOUND_BY_WORDS, GRADE_WORDS, error_ratio, link_words
 from campus_base.readings import READINGS, in_words
 from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
-from campus_collector.domain.records import Agent, Latest, School, Subject
+from campus_collector.domain.agents import Agent
+from campus_collector.domain.results import Latest
+from campus_collector.domain.schools import School, Subject
 from campus_collector.export.samplers import UP_WITHIN
-from campus_collector.http.pages.picture import rate_picture, share_picture
+from campus_collector.http.pages.charts import rate_chart, share_chart
 from campus_collector.http.pages.words import (
     IDENTITY_SHARED_WORDS,
     WORDS,
@@ -25,23 +27,29 @@ from campus_collector.http.pages.words import (
     rate_words,
     size_words,
 )
+from campus_collector.http.school_view import (
+    SchoolView,
+    SubjectView,
+    agents_by_school,
+    school_view,
+    schools_in,
+    verdict_of_pass,
+    verdict_of_result,
+    verdicts_by_school,
+)
 from campus_collector.http.service import Service
 from campus_collector.judge.agreement import total
+from campus_collector.judge.area import shared_causes
 from campus_collector.judge.derivation import cause_words, deciding_words
-from campus_collector.judge.explanations import WORDS as CAUSES
-from campus_collector.judge.judging import required_of
+from campus_collector.judge.explanations import CAUSE_WORDS as CAUSES
 from campus_collector.judge.month import Month
-from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS, Target
+from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS, required_rate
 from campus_collector.judge.rules import RULES
-from campus_collector.judge.service import TARGET_OF, shared_causes
 from campus_collector.judge.table import area_ratio_words
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_collector.judge.workdays import is_provisional, last_announced_day
-from campus_collector.ledger.named_causes import standings_in, with_one_cause_in
-from campus_collector.ledger.standing import Standing
 from campus_collector.store.errors import StoreUnavailable
-from campus_wire.access import access_passes
-from campus_wire.bandwidth import Verdict, line_rate_of, verdict_of, verdict_of_record
+from campus_wire.bandwidth import Verdict, line_rate_of, verdict_of_record
 from campus_wire.failures import Validity
 from campus_wire.records import (
     AnyResult,
@@ -110,12 +118,12 @@ class SegmentRow:
     port: str
     grade: str
     inspection: str
-    """What somebody measured from a browser in the room; beside the automatic results, never among them."""
+    """A person's test from a browser in the classroom; it never counts for a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    """A platform as seen from a school."""
+    """A cloud platform as seen from a school."""
 
     id: str
     name: str
@@ -130,7 +138,7 @@ class ServiceRow:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """A device of a recording room: its state, what it says, what is wrong with that."""
+    """A device of a recording room: its state, its readings, and what is wrong."""
 
     id: str
     profile: str
@@ -142,7 +150,7 @@ class DeviceRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomView:
+class RoomBlock:
     """A recording room."""
 
     id: str
@@ -163,7 +171,7 @@ class TargetRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SchoolView:
+class SchoolPage:
     """All of a school."""
 
     id: str
@@ -174,7 +182,7 @@ class SchoolView:
     classrooms: list[SegmentRow]
     uplinks: list[SegmentRow]
     services: list[ServiceRow]
-    rooms: list[RoomView]
+    rooms: list[RoomBlock]
     others: list[TargetRow]
     facts: list[tuple[str, str]]
     reporting: Badge
@@ -202,13 +210,13 @@ class Overview:
     judged_by: str
     updated: str
     agreement: str
-    cards: list[TargetCard] = field(default_factory=list)
-    schools: list[SchoolView] = field(default_factory=list)
-    lines: list[SchoolLine] = field(default_factory=list)
+    cards: list[TargetCard]
+    schools: list[SchoolPage]
+    lines: list[SchoolLine]
 
 
-class Reader:
-    """Builds the views of one request: one language, one moment."""
+class PageModel:
+    """What the pages of one request show: one language, one moment, one month."""
 
     def __init__(
         self,
@@ -218,40 +226,33 @@ class Reader:
         town: str = "",
         month: Month | None = None,
     ) -> None:
-        """Everything is read once; with a town only that town's; verdicts of a month, by default this one."""
+        """With a town only that town's schools; verdicts of a month, by default this one."""
         self._town = town
         self._service = service
         self._language: Language = language
         self._now = now or datetime.now(UTC)
         self._month = month or service.verdicts.this_month()
         self._policy = service.verdicts.policy
-        self._subjects: list[Subject] = []
-        self._newest: dict[tuple[str, str, str], AnyResult] = {}
         self._left_out: list[str] = []
 
     def overview(self) -> Overview:
         """The first page."""
-        verdicts = self._service.verdicts.subjects(self._month)
-        self._subjects = self._service.store.subjects()
-        self._newest = {(one.school, one.subject, one.kind): one.any for one in self._service.store.latest()}
-        county = {one.target: one for one in self._service.verdicts.areas(self._month) if one.town == self._town}
-        cards = [self._card(name, county.get(name)) for name in TARGET_NAMES]
-        schools = self._schools()
-        agents = _by_school(self._service.store.agents())
+        schools = schools_in(self._service, self._town)
         full = list(self._each(schools, self.school)) if len(schools) <= SHOWN_IN_FULL else []
         lines: list[SchoolLine] = []
         if len(schools) > SHOWN_IN_FULL:
-            own: dict[str, list[SubjectVerdict]] = {}
-            for one in verdicts:
-                own.setdefault(one.school, []).append(one)
-            ranked = sorted(schools, key=lambda school: _worst_first(own.get(school.id, [])))
-            lines = list(self._each(ranked, lambda one: self._line(one, own.get(one.id, []), agents.get(one.id))))
-        updated = self._updated()
+            verdicts = verdicts_by_school(self._service, self._month)
+            agents = agents_by_school(self._service.store.agents())
+            ranked = sorted(schools, key=lambda school: _worst_first(verdicts.get(school.id, [])))
+
+            def line(school: School) -> SchoolLine:
+                return self._line(school, verdicts.get(school.id, []), agents.get(school.id))
+
+            lines = list(self._each(ranked, line))
+        updated = self.updated()
         if self._left_out:
-            updated = f"{updated} {WORDS['left_out'].in_(self._language, schools=', '.join(self._left_out))}"
-        return Overview(
-            self._month_words(self._month), self._judged_by(), updated, self._agreement(), cards, full, lines
-        )
+            updated = f"{updated} {self._w('left_out', schools=', '.join(self._left_out))}"
+        return Overview(self.month_words(), self.judged_by(), updated, self._agreement(), self._cards(), full, lines)
 
     def _each(self, schools: Iterable[School], make: Callable[[School], Row]) -> Iterator[Row]:
         """A part of the page for each school. A school whose part cannot be made is left out and named; the others are shown."""
@@ -265,62 +266,53 @@ class Reader:
                 shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
                 log.error("a school is left out of the page", extra={"school": school.id, "error": shown})
 
-    def find_school(self, school_id: str) -> SchoolView | None:
-        """One school; None when it is not known."""
-        found = next((one for one in self._schools() if one.id == school_id), None)
-        return self.school(found) if found else None
-
-    def _schools(self) -> list[School]:
-        return [one for one in self._service.store.schools() if self._town in ("", one.town)]
-
-    def school(self, school: School) -> SchoolView:
+    def school(self, school: School) -> SchoolPage:
         """One school in full."""
-        latest = {(one.subject, one.kind): one for one in self._service.store.latest(school.id)}
-        judged = self._service.verdicts.subjects(self._month, school.id)
-        standings = standings_in(self._service.store, self._service.verdicts, self._month, school.id)
-        judged = with_one_cause_in(self._service.store, self._service.verdicts, self._month, judged, standings)
-        verdicts = {(one.target, one.subject): one for one in judged}
-        segments: dict[str, list[SegmentRow]] = {"classroom": [], "uplink": []}
+        view = school_view(self._service, school, self._month)
+        rows: dict[str, list[SegmentRow]] = {"classroom": [], "uplink": []}
         services = []
-        for subject in self._service.store.subjects(school.id):
-            verdict = verdicts.get((TARGET_OF[subject.kind], subject.id))
-            if verdict is None:  # it became known after the verdicts were read: on the next page
-                continue
-            if subject.kind == "recording_room":
-                continue
-            if subject.kind == "service":
-                services.append(self._service_row(subject, latest.get((subject.id, "service")), verdict))
+        for subject in view.subjects:
+            if subject.verdict is None or subject.subject.kind == "recording_room":
+                continue  # without a verdict it became known only now: on the next page
+            if subject.subject.kind == "service":
+                services.append(self._service_row(subject, subject.verdict))
             else:
-                own = {kind: latest.get((subject.id, kind)) for kind in ("throughput", "latency", "port", "inspection")}
-                row = self._segment_row(subject, own, verdict)
-                segments[subject.kind].append(row)
-        agent = _by_school(self._service.store.agents()).get(school.id)
+                rows[subject.subject.kind].append(self._segment_row(subject, subject.verdict))
+        agent = agents_by_school(self._service.store.agents(school.id)).get(school.id)
         reporting, note = self._reporting(agent)
-        return SchoolView(
+        newest = {(results.subject, results.kind): results for results in view.latest}
+        others = sorted(
+            (verdict for verdict in view.verdicts if verdict.target in OTHER_TARGETS),
+            key=lambda verdict: (verdict.target, verdict.subject),
+        )
+        return SchoolPage(
             school.id,
             school.name,
             school.town_name,
-            self._shared(judged, standings, school.id),
-            self._dhcp(latest.get(("lan", "network"))),
-            segments["classroom"],
-            segments["uplink"],
+            self._shared(view),
+            self._dhcp(newest.get(("lan", "network"))),
+            rows["classroom"],
+            rows["uplink"],
             services,
-            self._rooms([one.any for one in latest.values()]),
-            [self._target_row(one) for (target, _), one in sorted(verdicts.items()) if target in OTHER_TARGETS],
-            self._facts(agent, latest.get(("gateway", "host"))),
+            self._rooms([results.any for results in view.latest]),
+            [self._target_row(verdict) for verdict in others],
+            self._facts(agent, newest.get(("gateway", "host"))),
             reporting,
             note,
         )
 
-    def _shared(self, verdicts: Iterable[SubjectVerdict], standings: Iterable[Standing], school: str) -> str:
+    def _shared(self, view: SchoolView) -> str:
         """What all classrooms have in common, if they do: as the ledger's open problem of the whole school says it, when there is one."""
-        if any(one.is_open and not one.problem.subject for one in standings):
-            led = [one for one in verdicts if one.problem is not None]
-            whole = {one.problem.id for one in standings if one.is_open and not one.problem.subject}
-            found = next((one.causes[0] for one in led if one.problem in whole), None)
-            return "" if found is None else self._in(cause_words(found))
-        shared = shared_causes(verdicts).get(school)
-        return "" if shared is None else self._in(cause_words(shared.cause))
+        whole_school = {
+            standing.problem.id for standing in view.standings if standing.is_open and not standing.problem.subject
+        }
+        if whole_school:
+            named = (verdict.causes[0] for verdict in view.verdicts if verdict.problem in whole_school)
+            cause = next(named, None)
+        else:
+            shared = shared_causes(view.verdicts).get(view.school.id)
+            cause = shared.cause if shared is not None else None
+        return "" if cause is None else self._in(cause_words(cause))
 
     def _dhcp(self, latest: Latest | None) -> str:
         """More than one DHCP server on a link: machines get wrong addresses at random. Empty for none, and for what was seen days ago."""
@@ -329,72 +321,59 @@ class Reader:
             return ""
         if not isinstance(result, NetworkResult) or result.record is None or result.record.most_dhcp_servers < 2:
             return ""
-        listed = ", ".join(f"{one.server} ({one.mac})" for one in result.record.dhcp)
+        listed = ", ".join(f"{server.server} ({server.mac})" for server in result.record.dhcp)
         return self._w("dhcp", count=result.record.most_dhcp_servers, listed=listed, when=self._when(result))
 
-    def month_words(self) -> str:
-        """The month that is shown."""
-        return self._month_words(self._month)
+    def _cards(self) -> list[TargetCard]:
+        store, verdicts = self._service.store, self._service.verdicts
+        areas = {area.target: area for area in verdicts.areas(self._month) if area.town == self._town}
+        newest = {(results.school, results.subject, results.kind): results.any for results in store.latest()}
+        subjects = store.subjects()
+        return [self._card(name, areas.get(name), self._by_latest(name, subjects, newest)) for name in TARGET_NAMES]
 
-    def foot(self) -> tuple[str, str]:
-        """What every page says at its end."""
-        return self._judged_by(), self._updated()
-
-    def _by_latest(self, target: str) -> str:
-        """How the newest result of each subject would be judged alone: what a month in progress cannot tell yet."""
-        rule = self._policy.in_force(target, self._month.first_day)
-        counts = Counter(
-            self._passes(target, rule, subject)
-            for subject in self._subjects
-            if subject.kind == RULES[target].subject_kind
-        )
+    def _by_latest(self, target: str, subjects: list[Subject], newest: Mapping[tuple[str, str, str], AnyResult]) -> str:
+        """How the newest result of each subject would be judged alone: a month in progress has no verdict yet."""
+        entry, rule = self._policy.in_force(target, self._month.first_day), RULES[target]
+        counts: Counter[Verdict] = Counter()
+        for subject in subjects:
+            if subject.kind != rule.subject_kind:
+                continue
+            result = newest.get((subject.school, subject.id, rule.result_kind))
+            passes = None
+            if result is not None and entry is not None:
+                passes = rule.passes(result, entry, self._policy, required_rate(subject, entry))
+            counts[verdict_of_pass(passes)] += 1
         met, not_met = counts[Verdict.MET], counts[Verdict.NOT_MET]
         return self._w("by_latest", met=met, not_met=not_met, open=counts.total() - met - not_met)
 
-    def _passes(self, name: str, rule: Target | None, subject: Subject) -> Verdict:
-        """The verdict of the newest result alone."""
-        result = self._newest.get((subject.school, subject.id, RULES[name].result_kind))
-        passes = RULES[name].passes(result, rule, self._policy, required_of(subject, rule)) if result and rule else None
-        return Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET
-
-    def _verdict_of(self, result: AnyResult | None, required: float | None) -> Verdict:
-        if isinstance(result, ThroughputResult):
-            return verdict_of(result, required, self._policy.tolerance_ratio)
-        passes = access_passes(result) if isinstance(result, ServiceResult) else None
-        return Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET
-
-    def _card(self, name: str, area: AreaVerdict | None) -> TargetCard:
+    def _card(self, name: str, area: AreaVerdict | None, by_latest: str) -> TargetCard:
         title = self._in(TARGET_WORDS[name])
         if area is None:
             return TargetCard(title, "—", "", [], self._w("no_subjects"), "")
-        counts = [(v, int(getattr(area, v))) for v in Verdict]
-        spoken = ", ".join(f"{self._in(VERDICT_WORDS[v])} {n}" for v, n in counts)
-        picture = share_picture([(v.value, n) for v, n in counts if v is not Verdict.EXEMPT], f"{title}: {spoken}")
+        counts = [(verdict, int(getattr(area, verdict))) for verdict in Verdict]
+        spoken = ", ".join(f"{self._in(VERDICT_WORDS[verdict])} {count}" for verdict, count in counts)
+        shares = [(verdict.value, count) for verdict, count in counts if verdict is not Verdict.EXEMPT]
+        picture = share_chart(shares, f"{title}: {spoken}")
         ratio = self._in(area_ratio_words(area))
-        shown = [(self._badge(v), n) for v, n in counts if n or v is not Verdict.EXEMPT]
+        shown = [(self._badge(verdict), count) for verdict, count in counts if count or verdict is not Verdict.EXEMPT]
         judged = area.met + area.not_met + area.insufficient
         total = self._w("subjects_count", count=judged)
-        return TargetCard(title, ratio, picture, shown, total, self._by_latest(name))
+        return TargetCard(title, ratio, picture, shown, total, by_latest)
 
-    def _line(self, school: School, own: list[SubjectVerdict], agent: Agent | None) -> SchoolLine:
-        not_met = sum(one.verdict is Verdict.NOT_MET for one in own)
-        insufficient = sum(one.verdict is Verdict.INSUFFICIENT for one in own)
-        verdict = Verdict.NOT_MET if not_met else Verdict.INSUFFICIENT if insufficient or not own else Verdict.MET
-        said = [self._w("not_met_count", count=not_met)] if not_met else []
-        said += [self._w("insufficient_count", count=insufficient)] if insufficient else []
+    def _line(self, school: School, verdicts: list[SubjectVerdict], agent: Agent | None) -> SchoolLine:
+        counts = Counter(verdict.verdict for verdict in verdicts)
+        not_met, insufficient = counts[Verdict.NOT_MET], counts[Verdict.INSUFFICIENT]
+        worst = Verdict.NOT_MET if not_met else Verdict.INSUFFICIENT if insufficient or not verdicts else Verdict.MET
+        parts = [self._w("not_met_count", count=not_met)] if not_met else []
+        parts += [self._w("insufficient_count", count=insufficient)] if insufficient else []
         comma = "," if self._language == "zh" else ", "
         reporting, note = self._reporting(agent)
-        summary = comma.join(said) or self._w("all_well" if own else "never")
-        return SchoolLine(school.id, school.name, school.town_name, self._badge(verdict), summary, reporting, note)
+        summary = comma.join(parts) or self._w("all_well" if verdicts else "never")
+        return SchoolLine(school.id, school.name, school.town_name, self._badge(worst), summary, reporting, note)
 
-    def _segment_row(
-        self,
-        subject: Subject,
-        own: Mapping[str, Latest | None],
-        verdict: SubjectVerdict,
-    ) -> SegmentRow:
-        throughput, latency, port = own["throughput"], own["latency"], own["port"]
-        required = required_of(subject, verdict.rule) or 0.0
+    def _segment_row(self, view: SubjectView, verdict: SubjectVerdict) -> SegmentRow:
+        subject, required = view.subject, view.required_bits_per_second or 0.0
+        throughput, latency, port = (view.latest.get(kind) for kind in ("throughput", "latency", "port"))
         record = _record(throughput.ok if throughput else None)
         newest = throughput.any if throughput else None
         rates = [(name, _rate(record, name)) for name in ("down", "up")]
@@ -406,7 +385,7 @@ class Reader:
         if record is not None and required:
             labelled = [(self._w(name), rate) for name, rate in rates]
             title = f"{subject.name}: {spoken}; {wanted}"
-            picture = rate_picture(labelled, required, self._policy.tolerance_ratio, title)
+            picture = rate_chart(labelled, required, self._policy.tolerance_ratio, title)
         badge, note = self._latest_badge(newest, required)
         return SegmentRow(
             id=subject.id,
@@ -423,7 +402,7 @@ class Reader:
             cause=self._in(CAUSES[verdict.diagnosis]),
             port=self._port(port),
             grade=self._w("grade", grade=self._in(GRADE_WORDS[_grade(record, port)])),
-            inspection=self._inspection(own["inspection"], required),
+            inspection=self._inspection(view.latest.get("inspection"), required),
         )
 
     def _inspection(self, latest: Latest | None, required: float) -> str:
@@ -456,7 +435,7 @@ class Reader:
         if record is None:
             return self._w("port_unknown", why=self._in(FAILURE_WORDS[result.failure.kind])) if result.failure else ""
         errors = error_ratio(record)
-        said = self._w(
+        words = self._w(
             "port",
             switch=record.switch,
             port=record.port,
@@ -464,13 +443,13 @@ class Reader:
             found_by=self._in(FOUND_BY_WORDS[record.found_by]),
         )
         return (
-            said
+            words
             if not errors or errors < ERROR_RATIO
-            else said + self._w("port_errors", ratio=percent(errors, decimals=2))
+            else words + self._w("port_errors", ratio=percent(errors, decimals=2))
         )
 
-    def _service_row(self, subject: Subject, latest: Latest | None, verdict: SubjectVerdict) -> ServiceRow:
-        newest = latest.any if latest else None
+    def _service_row(self, view: SubjectView, verdict: SubjectVerdict) -> ServiceRow:
+        subject, newest = view.subject, view.newest.any if view.newest else None
         record = newest.record if isinstance(newest, ServiceResult) else None
         badge, note = self._latest_badge(newest, None)
         if record is not None and record.http_status is not None and not record.success:
@@ -506,26 +485,29 @@ class Reader:
             self._progress(verdict),
         )
 
-    def _rooms(self, newest: list[AnyResult]) -> list[RoomView]:
+    def _rooms(self, newest: list[AnyResult]) -> list[RoomBlock]:
         """Recording rooms as polled last; what was not polled for a day is gone."""
         since = self._now - timedelta(days=1)
-        fresh = [one for one in newest if one.started_at >= since]
+        fresh = [result for result in newest if result.started_at >= since]
         devices: dict[str, list[DeviceRow]] = {}
-        for one in fresh:
-            if isinstance(one, DeviceResult) and one.record is not None:
-                devices.setdefault(one.record.room, []).append(self._device_row(one, one.record))
+        for result in fresh:
+            if isinstance(result, DeviceResult) and result.record is not None:
+                devices.setdefault(result.record.room, []).append(self._device_row(result, result.record))
         rooms = [
-            RoomView(
-                one.subject, self._state(one.record.up if one.record else None), self._when(one), devices[one.subject]
+            RoomBlock(
+                result.subject,
+                self._state(result.record.up if result.record else None),
+                self._when(result),
+                devices[result.subject],
             )
-            for one in fresh
-            if isinstance(one, RoomResult) and one.subject in devices
+            for result in fresh
+            if isinstance(result, RoomResult) and result.subject in devices
         ]
         return sorted(rooms, key=lambda room: room.id)
 
     def _device_row(self, result: DeviceResult, record: DeviceRecord) -> DeviceRow:
-        said: dict[str, float | str] = {**record.readings, **record.words}
-        order = [name for name in READINGS if name in said]
+        readings: dict[str, float | str] = {**record.readings, **record.words}
+        order = [name for name in READINGS if name in readings]
         notes = [self._in(FAILURE_WORDS[result.failure.kind])] if result.failure else []
         notes += [
             f"{self._in(READINGS.get(name, Text(name, name)))}: {self._in(FAILURE_WORDS[why.kind])}"
@@ -533,7 +515,9 @@ class Reader:
         ]
         beyond = [remark.partition(" ")[0] for remark in record.remarks]
         notes += [
-            self._w("beyond", reading=in_words(name, said[name], self._language)) for name in beyond if name in said
+            self._w("beyond", reading=in_words(name, readings[name], self._language))
+            for name in beyond
+            if name in readings
         ]
         return DeviceRow(
             id=result.subject,
@@ -541,7 +525,7 @@ class Reader:
             badge=self._state(record.up),
             required=record.required,
             when=self._when(result),
-            readings=[in_words(name, said[name], self._language) for name in order],
+            readings=[in_words(name, readings[name], self._language) for name in order],
             notes=notes,
         )
 
@@ -555,7 +539,7 @@ class Reader:
         """The verdict of the newest result alone, and why it is so if it is not plain."""
         if result is None:
             return self._badge(Verdict.INSUFFICIENT), self._w("never")
-        verdict = self._verdict_of(result, required)
+        verdict = verdict_of_result(result, required, self._policy.tolerance_ratio)
         note = ""
         if result.skipped is not None:
             note = self._w("skipped", reason=self._in(SKIP_WORDS[result.skipped]))
@@ -571,10 +555,10 @@ class Reader:
             )
         return self._badge(verdict), note
 
-    def _latency(self, record: ThroughputRecord | None, own: AnyResult | None) -> str:
+    def _latency(self, record: ThroughputRecord | None, latest: AnyResult | None) -> str:
         idle = record.idle if record else None
-        if isinstance(own, LatencyResult) and own.record is not None:
-            idle = own.record.idle
+        if isinstance(latest, LatencyResult) and latest.record is not None:
+            idle = latest.record.idle
         if idle is None or idle.rtt_median_seconds is None:
             return ""
         text = self._in(duration_words(idle.rtt_median_seconds))
@@ -630,25 +614,25 @@ class Reader:
         return facts
 
     def _agreement(self) -> str:
-        """Why anybody should believe the quick test."""
-        found = total(self._service.verdicts.agreement(self._month).values())
-        if not found.compared:
+        """How often quick tests and iperf3 agreed this month."""
+        agreement = total(self._service.verdicts.agreement(self._month).values())
+        if not agreement.compared:
             return self._w("no_agreement")
-        return self._w("agreement", agreeing=found.agreeing, compared=found.compared)
+        return self._w("agreement", agreeing=agreement.agreeing, compared=agreement.compared)
 
-    def _judged_by(self) -> str:
+    def judged_by(self) -> str:
         tolerance = percent_as_written(1 - self._policy.tolerance_ratio)
         text = self._w("judged_by", version=self._policy.version, tolerance=tolerance)
         if not is_provisional(self._month.last_day):
             return text
         return f"{text} {self._w('provisional', day=last_announced_day())}"
 
-    def _updated(self) -> str:
+    def updated(self) -> str:
         local = self._now.astimezone(self._service.verdicts.zone)
         return self._w("updated", time=local.strftime("%Y-%m-%d %H:%M:%S"))
 
-    def _month_words(self, month: Month) -> str:
-        return self._w("month", month=str(month), year=month.year, number=month.number)
+    def month_words(self) -> str:
+        return self._w("month", month=str(self._month), year=self._month.year, number=self._month.number)
 
     def _when(self, result: AnyResult | None) -> str:
         if result is None or result.validity is Validity.CLOCK_UNTRUSTED:
@@ -677,21 +661,9 @@ def _rate(record: ThroughputRecord | None, name: str) -> float | None:
     return line_rate_of(direction, record.encapsulation) if record and direction else None
 
 
-def _by_school(agents: Iterable[Agent]) -> dict[str, Agent]:
-    """The agent of each school that reported last."""
-    found: dict[str, Agent] = {}
-    oldest = datetime.min.replace(tzinfo=UTC)
-    for agent in agents:
-        known = found.get(agent.school)
-        if known is None or (agent.last_report_at or oldest) > (known.last_report_at or oldest):
-            found[agent.school] = agent
-    return found
-
-
-def _worst_first(own: list[SubjectVerdict]) -> tuple[int, int]:
-    not_met = sum(one.verdict is Verdict.NOT_MET for one in own)
-    insufficient = sum(one.verdict is Verdict.INSUFFICIENT for one in own)
-    return (-not_met, -insufficient)
+def _worst_first(verdicts: Iterable[SubjectVerdict]) -> tuple[int, int]:
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    return (-counts[Verdict.NOT_MET], -counts[Verdict.INSUFFICIENT])
 
 
 def _grade(record: ThroughputRecord | None, port: Latest | None) -> str:

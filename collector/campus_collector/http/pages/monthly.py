@@ -1,14 +1,19 @@
 """GET /monthly: all months with their documents; GET /v1/monthly/YYYY-MM.pdf: one of them, whole, or `?town=` and `?school=` of it."""
 
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from campus_base.language import Language, Text
-from campus_collector.http.auth.people import Reach, reach_of
-from campus_collector.http.pages.render import Pages, language_of
-from campus_collector.http.query import choices, document_language
-from campus_collector.http.responses import HttpProblem, bad_value, check_query, in_thread
+from campus_collector.http.auth.scope import ReadScope, scope_of
+from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
+from campus_collector.http.query import MONTH_PATTERN, DocumentLanguage, choices, document_language, one_of
+from campus_collector.http.responses import HttpProblem, bad_value, in_thread
+from campus_collector.http.routes import Operation, page_at
+from campus_collector.http.school_view import schools_in
 from campus_collector.http.service import Service
 from campus_collector.judge.month import MONTH_RULE, Month, parse_month
 from campus_collector.report.forms.pdf_fonts import FontMissing
@@ -21,88 +26,98 @@ from campus_wire.ids import is_id
 AREA_RULE = Text("must be town:ID or school:ID", "应为 town:编号 或 school:编号")
 
 
-def routes(service: Service) -> list[Route]:
-    """The page and the documents."""
-    book, pages = service.reports, Pages(service)
+class DocumentPath(msgspec.Struct):
+    month: Annotated[str, Meta(pattern=MONTH_PATTERN)]
+    form: Annotated[str, one_of(FORMS)]
 
-    async def monthly(request: Request) -> Response:
-        session, reach = pages.session(request), reach_of(request)
 
-        def page(language: Language) -> tuple[int, str]:
-            rows = [
+class DocumentQuery(msgspec.Struct):
+    town: Annotated[str, Meta(description="an excerpt for one town")] = ""
+    school: Annotated[str, Meta(description="an excerpt for one school")] = ""
+    lang: DocumentLanguage = "zh"
+
+
+class MonthlyPages(PageRoutes):
+    @page_at("/monthly", "All months with their reports")
+    async def monthly(self, request: Request) -> Response:
+
+        def make(page: Page) -> Answer:
+            reports, schools = self.service.reports, schools_in(self.service, page.scope.town)
+            months = [
                 (
                     entry,
-                    month_words(str(entry.month), language),
-                    book.closes_at(entry.month).astimezone(entry.month.zone),
+                    month_words(str(entry.month), page.language),
+                    reports.closes_at(entry.month).astimezone(entry.month.zone),
                 )
-                for entry in book.months()
+                for entry in reports.months()
             ]
-            known = [one for one in service.store.schools() if reach.covers(one.town)]
-            values = {
-                "rows": rows,
-                "forms": FORMS,
-                "schools": [(one.id, one.name) for one in known],
-                "towns": sorted({(one.town, one.town_name or one.town) for one in known if one.town}),
-                "own_town": reach.town,
-            }
-            return 200, pages.render("monthly.html", language, session, **values)
+            return page.render(
+                "monthly.html",
+                rows=months,
+                forms=FORMS,
+                schools=[(school.id, school.name) for school in schools],
+                towns=sorted({(school.town, school.town_name or school.town) for school in schools if school.town}),
+                own_town=page.scope.town,
+            )
 
-        return await pages.answer(request, page)
+        return await self.answer(request, make)
 
-    async def document(request: Request) -> Response:
-        check_query(request, "town", "school", "lang")
-        month, form = _month(request.path_params["month"], service), _form(request.path_params["form"])
+    @Operation("GET", "/monthly/excerpt", "To one excerpt", refusals=(404,))
+    async def excerpt(self, request: Request) -> Response:
+        """The form of the page: to the document it asks for."""
+        query = request.query_params
+        month, form, area = (
+            _month(query.get("month", ""), self.service),
+            _form(query.get("form", "")),
+            query.get("area", ""),
+        )
+        kind, _, name = area.partition(":")
+        if kind not in ("town", "school") or not is_id(name):
+            words = bad_value("area", area, AREA_RULE).words
+            raise HttpProblem(404, "No such town or school", area[:64], words=words)
+        return RedirectResponse(f"/v1/monthly/{month}.{form}?{kind}={name}&lang={language_of(request)}", 303)
+
+    @Operation(
+        "GET",
+        "/v1/monthly/{month}.{form}",
+        "The monthly report: as it was issued when the month is closed, else as it is now",
+        parameters=DocumentPath,
+        query=DocumentQuery,
+        answer=tuple(MEDIA_TYPES.values()),
+    )
+    async def document(self, request: Request) -> Response:
+        month, form = _month(request.path_params["month"], self.service), _form(request.path_params["form"])
         language = document_language(request) or language_of(request)
         town, school = request.query_params.get("town") or None, request.query_params.get("school") or None
         if town is not None and school is not None:
             raise HttpProblem(400, "Bad query", "town or school, not both")
-        await _within_reach(reach_of(request), service, town, school)
-        body = await in_thread(_made, book, month, form, language, town, school)
+        await _must_be_readable(scope_of(request), self.service, town, school)
+        body = await in_thread(_document, self.service.reports, month, form, language, town, school)
         name = file_name(str(month), form, language, scope=town or school or "")
         how = "inline" if form in ("html", "pdf") else "attachment"
         headers = {"Content-Disposition": f'{how}; filename="{name}"', "Content-Language": language}
         return Response(body, media_type=MEDIA_TYPES[form], headers=headers)
 
-    async def chosen(request: Request) -> Response:
-        """The form of the page: to the document it asks for."""
-        query = request.query_params
-        month, form = _month(query.get("month", ""), service), _form(query.get("form", ""))
-        kind, _, name = query.get("area", "").partition(":")
-        if kind not in ("town", "school") or not is_id(name):
-            raise HttpProblem(
-                404,
-                "No such town or school",
-                query.get("area", "")[:64],
-                words=bad_value("area", query.get("area", ""), AREA_RULE).words,
-            )
-        return RedirectResponse(f"/v1/monthly/{month}.{form}?{kind}={name}&lang={language_of(request)}", 303)
 
-    return [
-        Route("/monthly", monthly),
-        Route("/monthly/excerpt", chosen),
-        Route("/v1/monthly/{month}.{form}", document),
-    ]
-
-
-async def _within_reach(reach: Reach, service: Service, town: str | None, school: str | None) -> None:
+async def _must_be_readable(scope: ReadScope, service: Service, town: str | None, school: str | None) -> None:
     """Raises HttpProblem 403 for more than a reader may see: the whole county, another town."""
-    if not reach.town or (town is not None and reach.covers(town)):
+    if not scope.town or (town is not None and scope.covers(town)):
         return
     if school is not None:
-        schools = await in_thread(service.store.schools)
-        if any(one.id == school and reach.covers(one.town) for one in schools):
+        schools = await in_thread(schools_in, service, scope.town)
+        if any(readable.id == school for readable in schools):
             return
-    raise HttpProblem(403, "Not yours", f"you read town {reach.town} only: ask with ?town={reach.town}")
+    raise HttpProblem(403, "Not yours", f"you read town {scope.town} only: ask with ?town={scope.town}")
 
 
-def _made(
-    book: MonthlyReports, month: Month, form: Form, language: Language, town: str | None, school: str | None
+def _document(
+    reports: MonthlyReports, month: Month, form: Form, language: Language, town: str | None, school: str | None
 ) -> bytes:
     try:
         whole = town is None and school is None
-        if whole and (issued := book.issued(month, form, language)) is not None:
+        if whole and (issued := reports.issued(month, form, language)) is not None:
             return issued
-        return book.document(month, form, language, town=town, school=school, figures=book.recent(month))
+        return reports.document(month, form, language, town=town, school=school, figures=reports.recent(month))
     except NoReport as none:
         raise HttpProblem(404, "No report", none.words.in_(language)) from None
     except KeyError as key:

@@ -2,57 +2,45 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from campus_base.language import Language
-from campus_collector.http.auth.people import reach_of
-from campus_collector.http.pages.render import Pages
+from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.query import must_be_known
-from campus_collector.http.service import Service
-from campus_collector.ingest.quarantine import begin_of, printable
+from campus_collector.http.routes import page_at
+from campus_collector.ingest.quarantine import begin_of, escape_unprintable
 from campus_collector.ingest.reasons import reason_words
 
 SHOWN_ROWS = 200
 
 
-def routes(service: Service) -> list[Route]:
-    """The page."""
-    pages = Pages(service)
-
-    async def quarantine(request: Request) -> Response:
-        session, reach = pages.session(request), reach_of(request)
+class QuarantinePage(PageRoutes):
+    @page_at("/quarantine", "Results that were not accepted, with the reason")
+    async def quarantine(self, request: Request) -> Response:
+        """Of one school, or of all that the reader may see; the newest first."""
         wanted = request.query_params.get("school") or None
 
-        def page(language: Language) -> tuple[int, str]:
-            store, zone = service.store, service.config.timezone
-            must_be_known(service, reach, wanted, None)
-            known = {one.id: one for one in store.schools() if reach.covers(one.town)}
+        def make(page: Page) -> Answer:
+            store, zone, scope = self.service.store, self.service.config.timezone, page.scope
+            must_be_known(self.service, scope, wanted, None)
+            names = {school.id: school.name for school in store.schools() if scope.covers(school.town)}
             counts = {
                 school: count
-                for school, count in store.quarantine_counts().items()
-                if school in known or not reach.town
+                for school, count in store.quarantine.counts().items()
+                if school in names or not scope.town
             }
             shown = [wanted] if wanted in counts else list(counts) if wanted is None else []
-            rows = [row for school in shown for row in store.quarantine_rows(school, SHOWN_ROWS)]
-            rows.sort(key=lambda one: one.received_at, reverse=True)
-            values = {
-                "counts": [
-                    (school, known[school].name if school in known else school, n) for school, n in counts.items()
-                ],
-                "rows": [
-                    (
-                        one.received_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
-                        one.school,
-                        printable(one.id or ""),
-                        printable(reason_words(one.reason).in_(language)),
-                        begin_of(one),
-                    )
-                    for one in rows[:SHOWN_ROWS]
-                ],
-                "wanted": wanted,
-            }
-            return 200, pages.render("quarantine.html", language, session, **values)
+            results = [result for school in shown for result in store.quarantine.newest(school, SHOWN_ROWS)]
+            results.sort(key=lambda result: result.received_at, reverse=True)
+            rows = [
+                (
+                    result.received_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
+                    result.school,
+                    escape_unprintable(result.id or ""),
+                    escape_unprintable(reason_words(result.reason).in_(page.language)),
+                    begin_of(result),
+                )
+                for result in results[:SHOWN_ROWS]
+            ]
+            by_school = [(school, names.get(school, school), count) for school, count in counts.items()]
+            return page.render("quarantine.html", counts=by_school, rows=rows, wanted=wanted)
 
-        return await pages.answer(request, page)
-
-    return [Route("/quarantine", quarantine)]
+        return await self.answer(request, make)

@@ -1,9 +1,8 @@
 """How a page is made: its template in the reader's language, with who is logged in."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -12,109 +11,135 @@ from starlette.responses import HTMLResponse, Response
 
 from campus_base.language import Language
 from campus_base.text import printable
-from campus_collector.http.auth.sessions import COOKIE as SESSION_COOKIE
+from campus_collector.http.auth.scope import ReadScope, scope_of
 from campus_collector.http.auth.sessions import Session
 from campus_collector.http.forwarding import origin_of
 from campus_collector.http.pages.words import REFUSALS, WORDS
+from campus_collector.http.routes import Routes
 from campus_collector.http.service import Service
+from campus_collector.judge.month import Month
 from campus_collector.judge.service import DataStatus
 from campus_collector.store.errors import StoreUnavailable
 from campus_collector.tls.served import ends_soon
 
-_STATUS: ContextVar[DataStatus | None] = ContextVar("data_status", default=None)
-"""How current the verdicts were when the making of a page began."""
 COOKIE = "campus_lang"
 COOKIE_SECONDS = 365 * 86_400
-_MONTHLY_LINK = re.compile(r'\bhref="/(explain|schools)/[^"?]+(?=")')
-_LINK = re.compile(r'\b(href|action|src|formaction)="/')
-Page = Callable[[Language], tuple[int, str]]
+Answer = tuple[int, str]
+"""HTTP status and HTML."""
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-class Pages:
-    """The templates of one collector."""
+def _printable(value: object) -> object:
+    """A text without control characters; what is marked up already, as it is."""
+    return printable(value, len(value)) if type(value) is str else value
 
-    def __init__(self, service: Service) -> None:
-        """They are read when they are first used."""
-        self._service = service
-        self._environment = Environment(
-            loader=PackageLoader("campus_collector.http.pages"),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            finalize=_shown,
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("campus_collector.http.pages"),
+    autoescape=select_autoescape(default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=_printable,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page for one reader. `data_status` is how current the verdicts were when its making began; None: it shows none."""
+
+    service: Service
+    request: Request
+    language: Language
+    session: Session | None
+    data_status: DataStatus | None = None
+
+    @property
+    def scope(self) -> ReadScope:
+        """What the reader may see."""
+        return scope_of(self.request)
+
+    def words(self, key: str, **values: object) -> str:
+        """A sentence of the pages in the reader's language."""
+        return WORDS[key].in_(self.language, **values)
+
+    def message(self, status: int, text: str) -> Answer:
+        """Nothing but one sentence."""
+        return self.render("message.html", status, message=text)
+
+    def render(self, name: str, status: int = 200, *, month: Month | None = None, **values: Any) -> Answer:
+        """From a template; `w` gives its words, `root` stands before all its paths. Links to schools and verdicts keep a `month`."""
+        as_of, working = self._status_words()
+        html = _TEMPLATES.get_template(name).render(
+            w=self.words,
+            lang=self.language,
+            other="en" if self.language == "zh" else "zh",
+            session=self.session,
+            root=self.service.config.root_path,
+            month_query=f"?month={month}" if month is not None else "",
+            simulated=self._simulated(),
+            as_of=as_of,
+            working=working,
+            certificate_ends=self._certificate_ends(),
+            **values,
         )
-
-    def render(self, name: str, language: Language, session: Session | None = None, **values: Any) -> str:
-        """One page; `w` gives its words. With `linked_month` its links lead to pages of that month.
-
-        All links are put below the root path: text is escaped, so that only attributes look like them.
-        """
-
-        def word(key: str, **more: object) -> str:
-            return WORDS[key].in_(language, **more)
-
-        other = "en" if language == "zh" else "zh"
-        template = self._environment.get_template(name)
-        values["simulated"] = self._simulated()
-        values["as_of"], values["working"] = self._status_words(language)
-        values["certificate_ends"] = self._certificate_ends()
-        html = template.render(w=word, lang=language, other=other, session=session, **values)
-        if values.get("linked_month") is not None:
-            html = _MONTHLY_LINK.sub(rf"\g<0>?month={values['linked_month']}", html)
-        root = self._service.config.root_path
-        return _LINK.sub(rf'\1="{root}/', html) if root else html
+        return status, html
 
     def _certificate_ends(self) -> str:
         """The day on which the collector's certificate ends, when that is soon."""
-        certificate = self._service.certificate
+        certificate = self.service.certificate
         if certificate is None or not ends_soon(certificate.expires_at()):
             return ""
-        return str(certificate.expires_at().astimezone(self._service.config.timezone).date())
+        return str(certificate.expires_at().astimezone(self.service.config.timezone).date())
 
     def _simulated(self) -> bool:
         """Are these schools invented? Then every page says so."""
         try:
-            return [one.imported_by for one in self._service.store.inventory.imports(1)] == ["simulate"]
+            return [newest.imported_by for newest in self.service.store.inventory.imports(1)] == ["simulate"]
         except StoreUnavailable:
             return False
 
-    def _status_words(self, language: Language) -> tuple[str, str]:
+    def _status_words(self) -> tuple[str, str]:
         """How current the figures of this page are, and whether they are still being worked out; "" where there are none."""
-        status = _STATUS.get()
-        if status is None:
+        if self.data_status is None:
             return "", ""
-        as_of, working = status.as_of, ""
-        shown = as_of.astimezone(self._service.config.timezone).strftime("%Y-%m-%d %H:%M") if as_of else "—"
-        if not status.complete:
-            working = WORDS["still_judging"].in_(language, count=status.waiting_schools)
-        elif self._service.ledger.is_behind(self._service.ledger.yesterday()):
-            working = WORDS["still_ledger"].in_(language)
-        return WORDS["data_as_of"].in_(language, time=shown), working
+        as_of, working = self.data_status.as_of, ""
+        shown = as_of.astimezone(self.service.config.timezone).strftime("%Y-%m-%d %H:%M") if as_of else "—"
+        if not self.data_status.complete:
+            working = self.words("still_judging", count=self.data_status.waiting_schools)
+        elif self.service.ledger.is_behind(self.service.ledger.yesterday()):
+            working = self.words("still_ledger")
+        return self.words("data_as_of", time=shown), working
 
-    def session(self, request: Request) -> Session | None:
-        """Who is logged in?"""
-        return self._service.people.session(request.cookies.get(SESSION_COOKIE))
 
-    async def answer(self, request: Request, page: Page) -> Response:
-        """Made beside the event loop; a store that is away is told in words."""
-        language = language_of(request)
+class PageRoutes(Routes):
+    """Routes that answer with pages."""
 
-        def made() -> tuple[int, str]:
-            _STATUS.set(self._service.verdicts.look())  # before the figures are read: they are at least as current
-            return page(language)
+    async def answer(self, request: Request, make: Callable[[Page], Answer]) -> Response:
+        """A page, made beside the event loop. 503 and a sentence while the store is away."""
+        service, language = self.service, language_of(request)
+
+        def work() -> Answer:
+            session = service.authenticator.session(request)
+            status = service.verdicts.catch_up_for_reader()  # before the figures are read: they are at least as current
+            return make(Page(service, request, language, session, status))
 
         try:
-            status, html = await asyncio.to_thread(made)
+            status, html = await asyncio.to_thread(work)
         except StoreUnavailable:
-            status = 503
-            html = self.render("message.html", language, message=WORDS["unavailable"].in_(language))
+            status, html = Page(service, request, language, None).message(503, WORDS["unavailable"].in_(language))
         response = HTMLResponse(html, status)
         if request.query_params.get("lang") in ("zh", "en"):
             origin = origin_of(request)
-            given: dict[str, Any] = {"path": origin.root_path or "/", "secure": origin.secure}
-            response.set_cookie(COOKIE, language, COOKIE_SECONDS, samesite="lax", httponly=True, **given)
+            response.set_cookie(
+                COOKIE,
+                language,
+                COOKIE_SECONDS,
+                path=origin.root_path or "/",
+                secure=origin.secure,
+                samesite="lax",
+                httponly=True,
+            )
         return response
 
 
@@ -129,24 +154,25 @@ def language_of(request: Request) -> Language:
     return "en" if first.startswith("en") else "zh"
 
 
-def in_words(answered: Handler, pages: Pages) -> Handler:
+def refusal_pages(handler: Handler, service: Service) -> Handler:
     """A handler of refusals whose answer a person's browser gets as a page in the reader's language; programs get the document itself."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        plain = await answered(request, error)
+        plain = await handler(request, error)
         wants_page = "text/html" in request.headers.get("accept", "") and not request.scope["path"].startswith("/v1/")
         words = getattr(error, "words", None) or REFUSALS.get(plain.status_code)
         if not wants_page or words is None:
             return plain
         language = language_of(request)
-        session = pages.session(request)
-        page = await asyncio.to_thread(pages.render, "message.html", language, session, message=words.in_(language))
-        kept = {name: value for name, value in plain.headers.items() if name not in ("content-type", "content-length")}
-        return HTMLResponse(page, plain.status_code, kept)
+
+        def work() -> Answer:
+            session = service.authenticator.session(request)
+            return Page(service, request, language, session).message(plain.status_code, words.in_(language))
+
+        status, html = await asyncio.to_thread(work)
+        headers = {
+            name: value for name, value in plain.headers.items() if name not in ("content-type", "content-length")
+        }
+        return HTMLResponse(html, status, headers)
 
     return answer
-
-
-def _shown(value: object) -> object:
-    """A text without control characters; what is marked up already, as it is."""
-    return printable(value, len(value)) if type(value) is str else value

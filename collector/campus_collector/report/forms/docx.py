@@ -94,12 +94,12 @@ def _table(word: WordDocument, table: Table) -> None:
             for cell, column, width in zip(row, table.columns, widths, strict=True)
         )
         rows.append(f"<w:tr><w:trPr><w:cantSplit/></w:trPr>{cells}</w:tr>")
-    made = parse_xml(
+    element = parse_xml(
         f'<w:tbl {nsdecls("w")}><w:tblPr><w:tblStyle w:val="TableGrid"/><w:tblW w:w="{sum(widths)}" w:type="dxa"/>'
         f'<w:jc w:val="center"/><w:tblLayout w:type="fixed"/></w:tblPr><w:tblGrid>{grid}</w:tblGrid>{"".join(rows)}</w:tbl>'
     )
     after = word.add_paragraph(style="Note")
-    after._p.addprevious(made)
+    after._p.addprevious(element)
 
 
 def _cell(words: str, width: int, style: str, side: str, *, shaded: bool = False) -> str:
@@ -133,8 +133,8 @@ def _styles(word: WordDocument) -> None:
         ("Table Heading", BLACK, 8.5),
         ("Banner", BLACK, 11),
     ):
-        made = word.styles.add_style(name, 1)
-        made.base_style = word.styles["Normal"]
+        word_style = word.styles.add_style(name, 1)
+        word_style.base_style = word.styles["Normal"]
         _font(word, name, font, size, bold=name in ("Table Heading", "Banner"))
     for name in ("Table Text", "Table Heading"):
         form = word.styles[name].paragraph_format
@@ -143,11 +143,11 @@ def _styles(word: WordDocument) -> None:
 
 
 def _font(word: WordDocument, style: str, font: str, size: float, *, bold: bool = False) -> None:
-    made = word.styles[style]
-    made.font.name, made.font.size, made.font.bold = LATIN, Pt(size), bold
-    made.font.italic = False
-    made.font.color.rgb = RGBColor(0, 0, 0)
-    fonts = made.element.get_or_add_rPr().get_or_add_rFonts()
+    word_style = word.styles[style]
+    word_style.font.name, word_style.font.size, word_style.font.bold = LATIN, Pt(size), bold
+    word_style.font.italic = False
+    word_style.font.color.rgb = RGBColor(0, 0, 0)
+    fonts = word_style.element.get_or_add_rPr().get_or_add_rFonts()
     for name in ("w:asciiTheme", "w:hAnsiTheme", "w:eastAsiaTheme", "w:cstheme"):
         fonts.attrib.pop(qn(name), None)
     for name in ("w:ascii", "w:hAnsi"):

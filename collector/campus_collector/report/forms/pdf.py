@@ -60,8 +60,8 @@ def fonts() -> tuple[list[str], list[str]]:
 
 def _set(source: bytes, form: Literal["pdf", "png"], inputs: dict[str, str], **how: Any) -> bytes:
     compiler = typst.Compiler(source, font_paths=_fonts(), sys_inputs=inputs)
-    made = compiler.compile(format=form, **how)
-    pages = made if isinstance(made, list) else [made]
+    compiled = compiler.compile(format=form, **how)
+    pages = compiled if isinstance(compiled, list) else [compiled]
     return bytes(pages[0] or b"")
 
 

@@ -7,7 +7,6 @@ class FontMissing(Exception):
     """No Chinese font is installed; says which would do."""
 
     def __init__(self) -> None:
-        """With what to do about it."""
         self.words = Text(
             "no Chinese font is installed that a PDF can be set in; on Debian: apt install fonts-noto-cjk",
             "系统中没有可用于生成 PDF 的中文字体；Debian 请执行：apt install fonts-noto-cjk",

@@ -28,7 +28,6 @@ class FormFailed(Exception):
     """The process ended without a document; the words say how."""
 
     def __init__(self, words: Text) -> None:
-        """In both languages."""
         self.words = words
         super().__init__(words.en)
 
@@ -55,9 +54,8 @@ def render_apart(figures: Figures, language: Language, form: Form) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
-    """The process."""
-    form = next((one for one in FORMS if [one] == arguments[:1]), None)
-    language = next((one for one in get_args(Language) if [one] == arguments[1:]), None)
+    form = next((form for form in FORMS if [form] == arguments[:1]), None)
+    language = next((get_arg for get_arg in get_args(Language) if [get_arg] == arguments[1:]), None)
     if form is None or language is None:
         print(json.dumps({"usage": "FORM LANGUAGE"}), file=sys.stderr)
         return 2

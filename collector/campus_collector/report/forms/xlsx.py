@@ -7,7 +7,7 @@ from typing import Any
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
-from campus_collector.report.document import Chart, Column, Document, Heading, Paragraph, Table, as_number
+from campus_collector.report.document import Chart, Document, Heading, Paragraph, Table, TableColumn, as_number
 
 FORMATS = {
     "count": "#,##0",
@@ -39,7 +39,7 @@ def as_xlsx(document: Document) -> bytes:
             sheet = _unique(table.name, [name for name, _ in places.values()])
             places[table.name] = (sheet, table)
             _sheet(book, sheet, table, words)
-    for chart in (one for one in document.blocks if isinstance(one, Chart)):
+    for chart in (block for block in document.blocks if isinstance(block, Chart)):
         _chart(book, chart, places)
     book.close()
     return buffer.getvalue()
@@ -69,7 +69,7 @@ class _Words:
             kind: book.add_format(plain | {"border": 1, "num_format": number}) for kind, number in FORMATS.items()
         }
 
-    def of(self, column: Column) -> Format:
+    def of(self, column: TableColumn) -> Format:
         return self.numbers.get(column.kind, self.text)
 
 
@@ -124,36 +124,36 @@ def _sheet(book: Workbook, name: str, table: Table, words: _Words) -> None:
 
 def _chart(book: Workbook, chart: Chart, places: dict[str, tuple[str, Table]]) -> None:
     """Drawn by the workbook from the cells of the table that has the same columns."""
-    found = next(
+    source = next(
         (
             (sheet, table)
             for sheet, table in places.values()
-            if all(one.values == _column(table, one.name) for one in chart.series)
+            if all(part.values == _column(table, part.name) for part in chart.series)
         ),
         None,
     )
-    if found is None:
+    if source is None:
         return
-    name, table = found
+    name, table = source
     titles = [column.title for column in table.columns]
     labels = next(place for place, column in enumerate(table.columns) if column.kind == "text")
     drawn = book.add_chart({"type": "line" if chart.kind == "lines" else "bar"})
     dashes = ("solid", "dash", "round_dot", "long_dash", "dash_dot")
-    for number, one in enumerate(chart.series):
-        place = titles.index(one.name)
-        series: dict[str, Any] = {
-            "name": one.name,
+    for number, series in enumerate(chart.series):
+        place = titles.index(series.name)
+        options: dict[str, Any] = {
+            "name": series.name,
             "categories": [name, 1, labels, len(table.rows), labels],
             "values": [name, 1, place, len(table.rows), place],
         }
         if chart.kind == "lines":
-            series |= {
+            options |= {
                 "line": {"color": "#1A1A1A", "width": 1.5, "dash_type": dashes[number % 5]},
                 "marker": {"type": "automatic"},
             }
         else:
-            series |= {"fill": {"color": "#8C8C8C"}, "border": {"color": "#1A1A1A"}}
-        drawn.add_series(series)
+            options |= {"fill": {"color": "#8C8C8C"}, "border": {"color": "#1A1A1A"}}
+        drawn.add_series(options)
     drawn.set_title({"name": chart.title})
     drawn.set_y_axis({"num_format": "0%", "min": 0, "max": 1} if chart.kind == "lines" else {"reverse": True})
     drawn.set_size({"width": 760, "height": 380})
@@ -170,7 +170,7 @@ def _column(table: Table, title: str) -> tuple[Any, ...] | None:
 def _unique(name: str, taken: list[str]) -> str:
     """Sheet names have at most 31 characters, some of them forbidden."""
     clean = "".join("_" if letter in "[]:*?/\\" else letter for letter in name)[:28]
-    number, found = 2, clean
-    while found in taken:
-        found, number = f"{clean}{number}", number + 1
-    return found
+    number, free = 2, clean
+    while free in taken:
+        free, number = f"{clean}{number}", number + 1
+    return free

@@ -7,10 +7,10 @@ import heapq
 from dataclasses import dataclass, field
 from random import Random
 
-from campus_agent.measure.burst.pulse import Arrivals, Departure, Pulse, Sample
+from campus_agent.measure.burst.observation import Arrivals, BurstObservation, CounterSample, Departure
 
 WIRE_BYTES = 1538
-GAP_BYTES = 24
+FRAME_OVERHEAD_BYTES = 24
 RECEIVER_CLOCK_NS = 77_000_000_000
 SENDER_CLOCK_NS = 5_000_000_000
 SAMPLE_NS = 1_000_000
@@ -18,14 +18,14 @@ SAMPLE_NS = 1_000_000
 
 @dataclass(slots=True)
 class Line:
-    """What the pulse meets. `stalls`: (start, length) of a box that does not serve, `silences` of a sender that does not send."""
+    """What the burst meets. `stalls`: (start, length) of a box that does not serve, `silences` of a sender that does not send."""
 
     capacity: float
     bucket_bytes: int = 16_000
     limit_bytes: int = 128_000
     loss_ratio: float = 0.0
     jitter_ns: int = 3_000
-    others: list[int] = field(default_factory=list)
+    cross_traffic: list[int] = field(default_factory=list)
     stalls: list[tuple[int, int]] = field(default_factory=list)
     silences: list[tuple[int, int]] = field(default_factory=list)
     counters: bool = True
@@ -33,7 +33,7 @@ class Line:
     seed: int = 1
 
 
-def others_at(rate: float, seconds: float, seed: int = 1) -> list[int]:
+def cross_traffic_at(rate: float, seconds: float, seed: int = 1) -> list[int]:
     """Departure times of other packets: bursts around 10 ms at twice the mean rate."""
     rng, now, times = Random(seed), 0.0, []
     while now < seconds * 1e9:
@@ -47,8 +47,8 @@ def others_at(rate: float, seconds: float, seed: int = 1) -> list[int]:
 
 def send(
     line: Line, offered: float, seconds: float = 0.05, batch: int = 5, *, subscriber_receives: bool = True
-) -> Pulse:
-    """One pulse over the line."""
+) -> BurstObservation:
+    """One burst over the line."""
     rng = Random(line.seed)
     packets = int(seconds * offered / (8 * WIRE_BYTES))
     queue: list[tuple[int, int, int]] = []
@@ -57,7 +57,7 @@ def send(
         for start, length in line.silences:
             sent += length if sent >= start else 0
         queue.append((sent, 1, sequence))
-    queue += [(sent, 0, -1) for sent in line.others]
+    queue += [(sent, 0, -1) for sent in line.cross_traffic]
     heapq.heapify(queue)
     seen = Arrivals()
     octets = count = 0
@@ -83,20 +83,20 @@ def send(
         tokens -= WIRE_BYTES
         free_at = start + 1_000  # a frame at 12 Gbit/s: what passes on tokens passes at the port's own speed
         waiting.append((start, WIRE_BYTES))
-        octets, count = octets + WIRE_BYTES - GAP_BYTES, count + 1
+        octets, count = octets + WIRE_BYTES - FRAME_OVERHEAD_BYTES, count + 1
         if own:
             arrived = start + RECEIVER_CLOCK_NS + 200_000 + int(rng.random() * line.jitter_ns)
             seen.received_ns.append(arrived)
             seen.sent_ns.append(sent + SENDER_CLOCK_NS)
             seen.sequence.append(sequence)
             if line.counters and arrived >= next_sample:
-                seen.samples.append(Sample(arrived, octets, count))
+                seen.samples.append(CounterSample(arrived, octets, count))
                 next_sample = arrived + SAMPLE_NS
     seen.packets = len(seen.sequence)
     seen.count = list(range(1, seen.packets + 1))
     departures = _departures(line, packets, offered) if line.counters else []
-    gap = GAP_BYTES if line.counters else None
-    return Pulse(seen, departures, WIRE_BYTES, gap, gap, subscriber_receives)
+    gap = FRAME_OVERHEAD_BYTES if line.counters else None
+    return BurstObservation(seen, departures, WIRE_BYTES, gap, gap, subscriber_receives)
 
 
 def _departures(line: Line, packets: int, offered: float) -> list[Departure]:
@@ -105,6 +105,6 @@ def _departures(line: Line, packets: int, offered: float) -> list[Departure]:
     length = int(packets * WIRE_BYTES * 8e9 / offered)
     for now in range(0, length, SAMPLE_NS):
         own = int(now * offered / (8e9 * WIRE_BYTES))
-        sent = own + sum(other <= now for other in line.others)
-        found.append(Departure(now + SENDER_CLOCK_NS, sent * (WIRE_BYTES - GAP_BYTES), sent, own))
+        sent = own + sum(other <= now for other in line.cross_traffic)
+        found.append(Departure(now + SENDER_CLOCK_NS, sent * (WIRE_BYTES - FRAME_OVERHEAD_BYTES), sent, own))
     return found

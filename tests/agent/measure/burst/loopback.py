@@ -5,9 +5,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from campus_agent.measure.burst.protocol.control import Connection, proof, session_key
+from campus_agent.measure.burst.protocol.control import ControlConnection, proof, session_key
 from campus_agent.measure.burst.protocol.messages import Challenge, Hello, Message, Prove, Welcome
-from campus_agent.measure.burst.server import Limits, Responder, ResponderSettings
+from campus_agent.measure.burst.server import Responder, ResponderLimits, ResponderSettings
 
 KEY = b"a shared test key"
 
@@ -15,7 +15,7 @@ KEY = b"a shared test key"
 @contextmanager
 def responder(key: bytes | None = KEY, listen: str = "127.0.0.1", **limits: float) -> Iterator[Responder]:
     """Started and stopped; `port` tells where it is."""
-    running = Responder(ResponderSettings(listen=listen, port=0, key=key, limits=Limits(**limits)))
+    running = Responder(ResponderSettings(listen=listen, port=0, key=key, limits=ResponderLimits(**limits)))
     running.start()
     try:
         yield running
@@ -29,7 +29,7 @@ class Raw:
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         """Connect."""
         self.socket = socket.create_connection((host, port), timeout=5)
-        self.connection = Connection("client")
+        self.connection = ControlConnection("client")
         self.sent = self.received = 0
 
     def __enter__(self) -> "Raw":

@@ -3,16 +3,19 @@
 import json
 import sys
 import time
+from math import inf
 from typing import Any
 
 import msgspec
 
-from campus_agent.measure.burst.client import Outcome, Request, measure
+from campus_agent.measure.burst.client import measure
+from campus_agent.measure.probe import Finding
+from campus_agent.measure.request import ThroughputRequest
 from campus_wire.bandwidth import verdict_of
-from campus_wire.records import ThroughputResult
+from campus_wire.records import ThroughputRecord, ThroughputResult
 
 
-def verdict(outcome: Outcome, tolerance_ratio: float) -> str:
+def verdict(outcome: Finding[ThroughputRecord], tolerance_ratio: float) -> str:
     """What the collector would say to this one."""
     result = msgspec.convert(
         {
@@ -33,13 +36,13 @@ def verdict(outcome: Outcome, tolerance_ratio: float) -> str:
 
 
 def main() -> None:
-    """Requests come as keyword arguments of `Request`; the key as text."""
+    """Requests come as keyword arguments of `ThroughputRequest`, and a key as text."""
     arguments: dict[str, Any] = json.load(sys.stdin)
-    arguments["key"] = arguments["key"].encode() or None
-    request = Request(**arguments)
+    key = arguments.pop("key").encode() or None
+    request = ThroughputRequest(**arguments, engine="campus", max_cross_traffic_ratio=inf)
     for _ in range(int(sys.argv[1])):
         began = time.monotonic()
-        outcome = measure(request)
+        outcome = measure(request, key)
         line = {
             "seconds": time.monotonic() - began,
             "verdict": verdict(outcome, request.tolerance_ratio),

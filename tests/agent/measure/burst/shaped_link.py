@@ -16,9 +16,9 @@ KEY = "a shared test key"
 _FRAME_OVERHEAD_BYTES = 24
 _RESPONDER = """
 import sys
-from campus_agent.measure.burst.server import Limits, ResponderSettings, serve_forever
+from campus_agent.measure.burst.server import ResponderLimits, ResponderSettings, serve_forever
 key = sys.argv[2].encode() or None
-serve_forever(ResponderSettings(listen=sys.argv[1], port=5301, key=key, limits=Limits(hour_bytes=10**12)))
+serve_forever(ResponderSettings(listen=sys.argv[1], port=5301, key=key, limits=ResponderLimits(hour_bytes=10**12)))
 """
 
 

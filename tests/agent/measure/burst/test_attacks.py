@@ -9,18 +9,20 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from math import inf
 
 import pytest
 
-from campus_agent.measure.burst.client import Request, measure
-from campus_agent.measure.burst.protocol.control import LENGTH_BYTES, Connection
+from campus_agent.measure.burst.client import measure
+from campus_agent.measure.burst.protocol.control import LENGTH_BYTES, ControlConnection
 from campus_agent.measure.burst.protocol.datagram import HEADER_BYTES, Datagram, Kind, pack, unpack
-from campus_agent.measure.burst.protocol.messages import Bye, Hello, Load, Prove, Refused, encode
+from campus_agent.measure.burst.protocol.messages import Bye, Hello, LoadOrder, Prove, Refused, encode
 from campus_agent.measure.burst.server import Responder
 from campus_agent.measure.burst.spec import HANDSHAKE_SECONDS, MAX_PENDING_CONNECTIONS
+from campus_agent.measure.request import ThroughputRequest
 from tests.agent.measure.burst.loopback import KEY, Raw, responder
 
-GOOD = Load(1, "to_client", 20, 1472, 1538, 50e6)
+GOOD = LoadOrder(1, "to_client", 20, 1472, 1538, 50e6)
 HELLO = Hello("0f" * 32, [1])
 
 
@@ -56,7 +58,9 @@ def bind(sock: socket.socket, token: str) -> None:
 
 
 def still_serves(running: Responder) -> None:
-    outcome = measure(Request("127.0.0.1", running.port, KEY, "classroom", 20e6))
+    outcome = measure(
+        ThroughputRequest("127.0.0.1", running.port, "campus", "classroom", 20e6, max_cross_traffic_ratio=inf), KEY
+    )
     assert outcome.failure is None, outcome.failure
     assert outcome.record is not None
 
@@ -69,15 +73,15 @@ OPENINGS = {
     "tls": bytes.fromhex("16030100050100000103") + bytes(100),
     "oversized": (2**31).to_bytes(LENGTH_BYTES, "big") + bytes(400),
     "just oversized": (513).to_bytes(LENGTH_BYTES, "big") + bytes(513),
-    "truncated": Connection("client").send(HELLO)[:50],
+    "truncated": ControlConnection("client").send(HELLO)[:50],
     "not JSON": (300).to_bytes(LENGTH_BYTES, "big") + bytes(300),
     "deep": (402).to_bytes(LENGTH_BYTES, "big") + b"[" * 201 + b"]" * 201,
-    "prove first": Connection("client").send(Prove("0f" * 32)),
-    "load first": Connection("client").send(GOOD),
-    "load right after hello": Connection("client").send(HELLO) + Connection("client").send(GOOD),
-    "hello twice": Connection("client").send(HELLO) * 2,
-    "no common version": Connection("client").send(Hello("0f" * 32, [7, 8])),
-    "wrong proof": Connection("client").send(HELLO) + Connection("client").send(Prove("0f" * 32)),
+    "prove first": ControlConnection("client").send(Prove("0f" * 32)),
+    "load first": ControlConnection("client").send(GOOD),
+    "load right after hello": ControlConnection("client").send(HELLO) + ControlConnection("client").send(GOOD),
+    "hello twice": ControlConnection("client").send(HELLO) * 2,
+    "no common version": ControlConnection("client").send(Hello("0f" * 32, [7, 8])),
+    "wrong proof": ControlConnection("client").send(HELLO) + ControlConnection("client").send(Prove("0f" * 32)),
 }
 
 
@@ -126,14 +130,14 @@ def test_a_replayed_order_within_a_session_ends_it() -> None:
 @pytest.mark.parametrize(
     "order",
     [
-        Load(1, "to_client", 10_000_000, 1472, 1538, 1e6),
-        Load(1, "to_client", 10_000_000, 1472, 1538, 1e12),
-        Load(1, "to_client", 4_000, 1472, 1538, 1e6),
-        Load(1, "to_responder", 200_000, 1472, 1538, 1e9),
+        LoadOrder(1, "to_client", 10_000_000, 1472, 1538, 1e6),
+        LoadOrder(1, "to_client", 10_000_000, 1472, 1538, 1e12),
+        LoadOrder(1, "to_client", 4_000, 1472, 1538, 1e6),
+        LoadOrder(1, "to_responder", 200_000, 1472, 1538, 1e9),
     ],
     ids=["long", "fast", "slow", "large"],
 )
-def test_an_authenticated_client_is_bounded_too(order: Load) -> None:
+def test_an_authenticated_client_is_bounded_too(order: LoadOrder) -> None:
     with responder() as running:
         with Raw(running.port) as raw, udp(running.port) as sock:
             bind(sock, raw.enter().token)
@@ -148,8 +152,8 @@ def test_an_authenticated_client_is_bounded_too(order: Load) -> None:
 def test_a_session_is_bounded_in_sum() -> None:
     with responder(session_bytes=100_000) as running, Raw(running.port) as raw, udp(running.port) as sock:
         bind(sock, raw.enter().token)
-        for pulse in range(10):
-            raw.say(Load(pulse + 1, "to_client", 20, 1472, 1538, 50e6))
+        for burst in range(10):
+            raw.say(LoadOrder(burst + 1, "to_client", 20, 1472, 1538, 50e6))
         refused = raw.hear()
         assert isinstance(refused, Refused)
         assert refused.detail == "more than 100000 octets in a session"
@@ -160,7 +164,7 @@ def test_a_session_is_bounded_in_sum() -> None:
 def test_a_frame_size_that_cannot_be_ends_the_session(wire_bytes: int) -> None:
     with responder() as running, Raw(running.port) as raw, udp(running.port) as sock:
         bind(sock, raw.enter().token)
-        raw.say(Load(1, "to_client", 20, 1472, wire_bytes, 50e6))
+        raw.say(LoadOrder(1, "to_client", 20, 1472, wire_bytes, 50e6))
         assert raw.silence() == 0
         assert heard(sock) == []
 
@@ -227,7 +231,7 @@ def test_a_reply_is_no_larger_than_its_probe() -> None:
 def test_an_order_towards_the_responder_without_load_ends_by_itself() -> None:
     with responder() as running, Raw(running.port) as raw:
         raw.enter()
-        raw.say(Load(1, "to_responder", 467, 1472, 1538, 115e6))
+        raw.say(LoadOrder(1, "to_responder", 467, 1472, 1538, 115e6))
         assert raw.hear().packets == 0
 
 
@@ -238,7 +242,7 @@ def test_slow_clients_lose_their_place_to_an_honest_one() -> None:
         stop = threading.Event()
 
         def drip() -> None:
-            frame = Connection("client").send(HELLO)
+            frame = ControlConnection("client").send(HELLO)
             for octet in frame:
                 for raw in slow:
                     raw.say(bytes([octet]))
@@ -260,7 +264,7 @@ def test_slow_clients_lose_their_place_to_an_honest_one() -> None:
 
 def test_a_slow_client_is_cut_off() -> None:
     with responder() as running, Raw(running.port) as raw:
-        raw.say(Connection("client").send(HELLO)[:20])
+        raw.say(ControlConnection("client").send(HELLO)[:20])
         began = time.monotonic()
         assert raw.silence(2 * HANDSHAKE_SECONDS) == 0
         assert time.monotonic() - began < HANDSHAKE_SECONDS + 1

@@ -7,13 +7,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
+from typing import Any
 
 import msgspec
 import pytest
 
-from campus_agent.measure.burst.client import Outcome, Progress, Request, measure
+from campus_agent.measure.burst import client
 from campus_agent.measure.burst.protocol.messages import Bye, Refused, Welcome
 from campus_agent.measure.burst.server import HourlyBudget, Responder, ResponderSettings
+from campus_agent.measure.probe import Finding, Progress, ignore
+from campus_agent.measure.request import ThroughputRequest
 from campus_wire.failures import FailureKind, Operation, Validity
 from campus_wire.records import ThroughputRecord
 from tests.agent.measure.burst.loopback import KEY, Raw, responder
@@ -29,9 +33,17 @@ OF_THIS_MACHINE = (
 """A loopback test on a machine that does other things too ends with one of these."""
 
 
-def request(port: int, **more) -> Request:
-    values = {"host": "127.0.0.1", "key": KEY, "segment": "classroom", "required_bits_per_second": REQUIRED} | more
-    return Request(port=port, **values)
+def measure(
+    port: int, key: bytes | None = KEY, on_progress: Callable[[Progress], None] = ignore, **more: Any
+) -> Finding[ThroughputRecord]:
+    values = {
+        "host": "127.0.0.1",
+        "engine": "campus",
+        "segment": "classroom",
+        "required_bits_per_second": REQUIRED,
+        "max_cross_traffic_ratio": inf,
+    } | more
+    return client.measure(ThroughputRequest(port=port, **values), key, on_progress)
 
 
 @contextmanager
@@ -57,7 +69,7 @@ def impostor(behave: Callable[[socket.socket], None]) -> Iterator[int]:
 def test_a_whole_test() -> None:
     steps: list[Progress] = []
     with responder() as running:
-        outcome = measure(request(running.port), steps.append)
+        outcome = measure(running.port, on_progress=steps.append)
     assert outcome.failure is None, outcome
     assert outcome.validity in OF_THIS_MACHINE
     record = outcome.record
@@ -73,7 +85,7 @@ def test_a_whole_test() -> None:
     assert record.idle.packets_sent == 20
     assert record.idle.packets_received > 0
     assert record.working is not None
-    assert {step.direction for step in steps} == {"down", "up"}
+    assert {step.phase for step in steps} == {"down", "up"}
     again = msgspec.json.decode(msgspec.json.encode(record), type=ThroughputRecord)
     assert again == record
     assert pickle.loads(pickle.dumps(outcome)) == outcome
@@ -81,7 +93,7 @@ def test_a_whole_test() -> None:
 
 def test_an_uplink_looks_for_a_bucket() -> None:
     with responder() as running:
-        outcome = measure(request(running.port, segment="uplink", required_bits_per_second=10e6))
+        outcome = measure(running.port, segment="uplink", required_bits_per_second=10e6)
     assert outcome.record is not None
     assert outcome.record.down is not None
     if outcome.validity is Validity.OK and not outcome.detail:
@@ -91,7 +103,7 @@ def test_an_uplink_looks_for_a_bucket() -> None:
 def test_ipv6() -> None:
     try:
         with responder(listen="::1") as running:
-            outcome = measure(request(running.port, host="::1"))
+            outcome = measure(running.port, host="::1")
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
     assert outcome.record is not None
@@ -101,7 +113,7 @@ def test_ipv6() -> None:
 def test_dual_stack_serves_ipv4_as_ipv4() -> None:
     try:
         with responder(listen="::") as running:
-            outcome = measure(request(running.port))
+            outcome = measure(running.port)
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
     assert outcome.record is not None
@@ -110,7 +122,7 @@ def test_dual_stack_serves_ipv4_as_ipv4() -> None:
 
 def test_without_a_key_on_loopback() -> None:
     with responder(key=None) as running:
-        assert measure(request(running.port, key=None)).record is not None
+        assert measure(running.port, key=None).record is not None
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0", "::", "192.0.2.1", "", "a.name.example"])
@@ -122,7 +134,7 @@ def test_without_a_key_elsewhere_is_refused(listen: str) -> None:
 @pytest.mark.parametrize(("client_key", "responder_key"), [(b"another", KEY), (None, KEY), (KEY, None)])
 def test_keys_that_differ(client_key: bytes | None, responder_key: bytes | None) -> None:
     with responder(key=responder_key) as running:
-        outcome = measure(request(running.port, key=client_key))
+        outcome = measure(running.port, key=client_key)
     assert outcome.failure is not None
     assert (outcome.failure.operation, outcome.failure.kind) == (Operation.AUTHENTICATE, FailureKind.NOT_AUTHORISED)
     assert outcome.validity is Validity.NOT_MEASURED
@@ -132,25 +144,25 @@ def test_keys_that_differ(client_key: bytes | None, responder_key: bytes | None)
 def test_busy() -> None:
     with responder() as running, Raw(running.port) as first:
         first.enter()
-        outcome = measure(request(running.port))
+        outcome = measure(running.port)
         assert outcome.failure is not None
         assert (outcome.failure.operation, outcome.failure.kind) == (Operation.REQUEST, FailureKind.BUSY)
         assert outcome.validity is Validity.ENDPOINT_BUSY
         first.say(Bye())
-        assert measure(request(running.port)).failure is None
+        assert measure(running.port).failure is None
 
 
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    outcome = measure(request(port))
+    outcome = measure(port)
     assert outcome.failure is not None
     assert (outcome.failure.operation, outcome.failure.kind) == (Operation.CONNECT, FailureKind.CONNECTION_REFUSED)
     assert outcome.validity is Validity.ENDPOINT_OFF
 
 
 def test_a_name_that_does_not_exist() -> None:
-    outcome = measure(request(5301, host="no-such-host.invalid"))
+    outcome = measure(5301, host="no-such-host.invalid")
     assert outcome.failure is not None
     assert outcome.failure.operation is Operation.RESOLVE
 
@@ -171,10 +183,10 @@ def _hang_up(sock: socket.socket) -> None:
 
 
 def _refuse(sock: socket.socket) -> None:
-    from campus_agent.measure.burst.protocol.control import Connection
+    from campus_agent.measure.burst.protocol.control import ControlConnection
 
     sock.recv(4096)
-    sock.sendall(Connection("responder").send(Refused("version")))
+    sock.sendall(ControlConnection("responder").send(Refused("version")))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +201,7 @@ def _refuse(sock: socket.socket) -> None:
 def test_what_is_no_responder(behave: Callable[[socket.socket], None], kind: FailureKind) -> None:
     with impostor(behave) as port:
         began = time.monotonic()
-        outcome = measure(request(port, deadline_seconds=1.0))
+        outcome = measure(port, deadline_seconds=1.0)
         assert time.monotonic() - began < 4
     assert outcome.failure is not None
     assert (outcome.failure.operation, outcome.failure.kind) == (Operation.AUTHENTICATE, kind)
@@ -198,7 +210,7 @@ def test_what_is_no_responder(behave: Callable[[socket.socket], None], kind: Fai
 def test_udp_that_does_not_pass() -> None:
     with responder() as running:
         _swallow_udp(running)
-        outcome = measure(request(running.port, deadline_seconds=4.0))
+        outcome = measure(running.port, deadline_seconds=4.0)
     assert outcome.failure is None
     assert outcome.record is not None
     assert outcome.record.transport == "tcp"
@@ -215,7 +227,7 @@ def test_udp_that_does_not_pass_and_a_responder_too_old_for_streams(monkeypatch:
     monkeypatch.setattr(server, "Welcome", lambda *values, **_: Welcome(*values))
     with responder() as running:
         _swallow_udp(running)
-        outcome = measure(request(running.port, deadline_seconds=4.0))
+        outcome = measure(running.port, deadline_seconds=4.0)
     assert outcome.failure is not None
     assert (outcome.failure.operation, outcome.failure.kind) == (Operation.TRANSFER, FailureKind.TIMEOUT)
     assert "none of 20 UDP probes was answered" in outcome.failure.detail
@@ -235,15 +247,15 @@ def test_the_responder_vanishes_in_the_middle() -> None:
     with responder() as running:
         stop = threading.Timer(0.15, running.stop)
         stop.start()
-        outcome = measure(request(running.port, segment="uplink", required_bits_per_second=50e6, deadline_seconds=6.0))
+        outcome = measure(running.port, segment="uplink", required_bits_per_second=50e6, deadline_seconds=6.0)
         stop.join()
     assert outcome.failure is not None
     assert outcome.failure.operation in (Operation.TRANSFER, Operation.AUTHENTICATE)
 
 
 def test_the_hours_octets() -> None:
-    with responder(hour_bytes=1_000_000, pulse_bytes=500_000) as running:
-        outcomes: list[Outcome] = [measure(request(running.port)) for _ in range(6)]
+    with responder(hour_bytes=1_000_000, burst_bytes=500_000) as running:
+        outcomes: list[Finding[ThroughputRecord]] = [measure(running.port) for _ in range(6)]
     last = outcomes[-1]
     assert last.failure is not None
     assert (last.failure.kind, last.failure.detail) == (FailureKind.BUSY, "the hour's 0 GB are spent (--capacity)")
@@ -259,7 +271,7 @@ def test_the_hourly_budget_forgets_after_an_hour() -> None:
 
 def test_an_order_beyond_the_bounds_is_refused_not_cut() -> None:
     with responder(rate_bits_per_second=1e6) as running:
-        outcome = measure(request(running.port))
+        outcome = measure(running.port)
     assert outcome.failure is not None
     assert (outcome.failure.operation, outcome.failure.kind) == (Operation.REQUEST, FailureKind.BUSY)
     assert outcome.failure.detail == "rate above 1000000 bit/s"
@@ -267,7 +279,7 @@ def test_an_order_beyond_the_bounds_is_refused_not_cut() -> None:
 
 def test_the_callers_octets_are_kept() -> None:
     with responder() as running:
-        outcome = measure(request(running.port, segment="uplink", max_bytes=1_500_000))
+        outcome = measure(running.port, segment="uplink", max_bytes=1_500_000)
     record = outcome.record
     assert record is not None
     assert record.down is not None
@@ -277,7 +289,7 @@ def test_the_callers_octets_are_kept() -> None:
 
 def test_too_few_octets_for_anything() -> None:
     with responder() as running:
-        outcome = measure(request(running.port, max_bytes=1000))
+        outcome = measure(running.port, max_bytes=1000)
     assert outcome.validity is Validity.INCONCLUSIVE
     assert outcome.detail == "down: no octets or time left for a pulse; up: no octets or time left for a pulse"
     assert outcome.record is not None
@@ -287,14 +299,14 @@ def test_too_few_octets_for_anything() -> None:
 @pytest.mark.parametrize("mistake", [{"required_bits_per_second": 0}, {"tolerance_ratio": 1.2}])
 def test_a_request_that_makes_no_sense(mistake: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        request(5301, **mistake)
+        measure(5301, **mistake)
 
 
 def test_sessions_are_logged_without_secrets(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "campus_agent.measure.burst")
     with responder() as running:
-        measure(request(running.port))
-        measure(request(running.port, key=b"wrong"))
+        measure(running.port)
+        measure(running.port, key=b"wrong")
     events = [record.message for record in caplog.records]
     assert events == ["responder_started", "session_ended", "client_refused", "responder_stopped"]
     assert KEY.decode() not in repr([vars(record) for record in caplog.records])

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.measure.burst.protocol.control import LENGTH_BYTES, Connection, proof, proves, session_key
+from campus_agent.measure.burst.protocol.control import LENGTH_BYTES, ControlConnection, proof, proves, session_key
 from campus_agent.measure.burst.protocol.messages import (
     BadSeal,
     Bounds,
     Bye,
     Challenge,
     Hello,
-    Load,
+    LoadOrder,
     Message,
     ProtocolError,
     Prove,
@@ -29,7 +29,7 @@ from campus_agent.measure.burst.spec import MAX_GREETING_BYTES, MAX_REPORT_BYTES
 
 KEY = b"a shared test key"
 NONCE = "0f" * 32
-LOAD = Load(1, "to_responder", 467, 1472, 1538, 115e6)
+LOAD = LoadOrder(1, "to_responder", 467, 1472, 1538, 115e6)
 RECEIVED = Received(1, 2, [5, 1], [7, 0], [0, 1], [1, 1], [0], [1514], [1])
 EVERY_MESSAGE: list[Message] = [
     Hello(NONCE, [1]),
@@ -43,9 +43,9 @@ EVERY_MESSAGE: list[Message] = [
 ]
 
 
-def sealed_pair(key: bytes = b"k" * 32) -> tuple[Connection, Connection]:
+def sealed_pair(key: bytes = b"k" * 32) -> tuple[ControlConnection, ControlConnection]:
     """A client and a responder that share a session key."""
-    pair = Connection("client"), Connection("responder")
+    pair = ControlConnection("client"), ControlConnection("responder")
     for side in pair:
         side.seal_with(key)
     return pair
@@ -57,7 +57,7 @@ def test_every_message_survives_the_way(message: Message) -> None:
 
 
 def test_a_whole_handshake() -> None:
-    client, responder = Connection("client"), Connection("responder")
+    client, responder = ControlConnection("client"), ControlConnection("responder")
     hello = Hello(secrets.token_hex(32), [1])
     (heard,) = responder.receive(client.send(hello))
     assert heard == hello
@@ -76,12 +76,12 @@ def test_a_whole_handshake() -> None:
 
 @pytest.mark.parametrize("sealed", [False, True])
 def test_byte_by_byte_and_together(sealed: bool) -> None:
-    client, responder = sealed_pair() if sealed else (Connection("client"), Connection("responder"))
+    client, responder = sealed_pair() if sealed else (ControlConnection("client"), ControlConnection("responder"))
     messages: list[Message] = [LOAD, Bye(), LOAD] if sealed else [Hello(NONCE, [1]), Prove(NONCE)]
     stream = b"".join(client.send(message) for message in messages)
     heard = [message for octet in stream for message in responder.receive(bytes([octet]))]
     assert heard == messages
-    client, responder = sealed_pair() if sealed else (Connection("client"), Connection("responder"))
+    client, responder = sealed_pair() if sealed else (ControlConnection("client"), ControlConnection("responder"))
     assert list(responder.receive(b"".join(client.send(message) for message in messages))) == messages
 
 
@@ -104,11 +104,11 @@ def test_a_truncated_frame_gives_nothing_yet() -> None:
     ],
 )
 def test_a_frame_that_only_announces_too_much_is_refused_at_once(role, sealed: bool, limit: int) -> None:
-    side = Connection(role)
+    side = ControlConnection(role)
     if sealed:
         side.seal_with(b"k")
     assert list(side.receive(limit.to_bytes(LENGTH_BYTES, "big"))) == []
-    side = Connection(role)
+    side = ControlConnection(role)
     if sealed:
         side.seal_with(b"k")
     with pytest.raises(ProtocolError, match=f"a frame of {limit + 1} bytes; at most {limit} here"):
@@ -117,7 +117,7 @@ def test_a_frame_that_only_announces_too_much_is_refused_at_once(role, sealed: b
 
 def test_an_empty_frame_is_refused() -> None:
     with pytest.raises(ProtocolError, match="a frame of 0 bytes"):
-        list(Connection("responder").receive(bytes(LENGTH_BYTES)))
+        list(ControlConnection("responder").receive(bytes(LENGTH_BYTES)))
 
 
 def test_replayed_dropped_changed_and_reflected_frames_are_refused() -> None:
@@ -155,7 +155,7 @@ def test_the_proof_belongs_to_both_nonces_the_version_and_the_key() -> None:
 
 
 def test_before_authentication_the_responder_says_less_than_it_heard() -> None:
-    client, responder = Connection("client"), Connection("responder")
+    client, responder = ControlConnection("client"), ControlConnection("responder")
     heard = len(client.send(Hello(NONCE, [1])))
     assert len(responder.send(Challenge(NONCE, 1))) <= heard
     assert len(responder.send(Refused("version"))) <= heard
@@ -166,7 +166,7 @@ def test_before_authentication_the_responder_says_less_than_it_heard() -> None:
 
 def test_our_own_oversized_message_is_our_own_mistake() -> None:
     with pytest.raises(ValueError, match="more than the protocol allows"):
-        Connection("responder").send(RECEIVED.__class__(1, 2, [1] * 500, [], [], [], [], [], []))
+        ControlConnection("responder").send(RECEIVED.__class__(1, 2, [1] * 500, [], [], [], [], [], []))
 
 
 BAD_BODIES = {
@@ -203,7 +203,7 @@ def test_fields_of_later_versions_are_ignored() -> None:
 
 @given(st.binary(max_size=600))
 def test_any_bytes_are_messages_or_a_protocol_error(data: bytes) -> None:
-    for side in (Connection("responder"), sealed_pair()[1]):
+    for side in (ControlConnection("responder"), sealed_pair()[1]):
         try:
             list(side.receive(data))
         except ProtocolError:

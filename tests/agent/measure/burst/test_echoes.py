@@ -2,8 +2,9 @@
 
 import pytest
 
-from campus_agent.measure.burst.echoes import Echoes
+from campus_agent.measure.burst.client_session import note_reply
 from campus_agent.measure.burst.protocol.datagram import Datagram, Kind
+from campus_agent.measure.link.rtt import Echoes
 
 
 def answer(asked_ns: int, held_ns: int = 0) -> Datagram:
@@ -12,23 +13,23 @@ def answer(asked_ns: int, held_ns: int = 0) -> Datagram:
 
 def test_the_time_the_answer_waited_is_not_rtt() -> None:
     echoes = Echoes(sent=1)
-    echoes.answered(answer(1_000_000, held_ns=400_000), 2_000_000)
-    assert echoes.median_seconds() == pytest.approx(0.0006)
+    note_reply(echoes, answer(1_000_000, held_ns=400_000), 2_000_000)
+    assert echoes.in_order() == [pytest.approx(0.0006)]
 
 
 def test_only_the_first_answer_counts_and_impossible_ones_do_not() -> None:
     echoes = Echoes(sent=2)
-    echoes.answered(answer(1_000), 5_000)
-    echoes.answered(answer(1_000), 9_000)
-    echoes.answered(answer(8_000, held_ns=10_000), 9_000)
-    echoes.answered(answer(0), 9_000)
-    assert echoes.rtt_ns == {1_000: 4_000}
+    note_reply(echoes, answer(1_000), 5_000)
+    note_reply(echoes, answer(1_000), 9_000)
+    note_reply(echoes, answer(8_000, held_ns=10_000), 9_000)
+    note_reply(echoes, answer(0), 9_000)
+    assert echoes.rtt_seconds == {1_000: 4e-6}
 
 
 def test_the_record() -> None:
     echoes = Echoes(sent=25)
     for index in range(20):
-        echoes.answered(answer(10**6 * (index + 1)), 10**6 * (index + 1) + 1_000_000 + 10_000 * index)
+        note_reply(echoes, answer(10**6 * (index + 1)), 10**6 * (index + 1) + 1_000_000 + 10_000 * index)
     record = echoes.record()
     assert record is not None
     assert (record.packets_sent, record.packets_received) == (25, 20)

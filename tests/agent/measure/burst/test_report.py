@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.measure.burst.protocol.control import Connection
+from campus_agent.measure.burst.observation import Arrivals, CounterSample
+from campus_agent.measure.burst.protocol.control import ControlConnection
 from campus_agent.measure.burst.protocol.messages import ProtocolError, Received
 from campus_agent.measure.burst.protocol.report import from_message, to_message
-from campus_agent.measure.burst.pulse import Arrivals, Sample
 from campus_agent.measure.burst.spec import MAX_REPORT_ROWS
 from tests.agent.measure.burst.line import Line, send
 
@@ -23,7 +23,7 @@ def test_round_trip(rows: list[tuple[int, int, int]], data: st.DataObject) -> No
         sent_ns=[row[1] for row in rows],
         sequence=[row[2] for row in rows],
         count=list(range(1, len(rows) + 1)),
-        samples=[Sample(*sample) for sample in samples],
+        samples=[CounterSample(*sample) for sample in samples],
         packets=len(rows),
         overflow=3,
         overflow_ns=11,
@@ -40,7 +40,7 @@ def test_a_long_pulse_is_thinned_and_still_fits_a_frame() -> None:
         sent_ns=[10**14 + 11_900 * row for row in range(packets)],
         sequence=list(range(packets)),
         count=list(range(1, packets + 1)),
-        samples=[Sample(10**15 + 12_300 * row, 1514 * row, row) for row in range(7, packets, 83)],
+        samples=[CounterSample(10**15 + 12_300 * row, 1514 * row, row) for row in range(7, packets, 83)],
         packets=packets,
     )
     message = to_message(1, seen)
@@ -48,7 +48,7 @@ def test_a_long_pulse_is_thinned_and_still_fits_a_frame() -> None:
     assert MAX_REPORT_ROWS / 2 < len(back.received_ns) <= MAX_REPORT_ROWS + 1
     assert (back.packets, back.count[-1], back.received_ns[-1]) == (packets, packets, seen.received_ns[-1])
     assert back.samples == seen.samples
-    frame = Connection("responder")
+    frame = ControlConnection("responder")
     frame.seal_with(b"k")
     assert len(frame.send(message)) < 400_000
 

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from campus_agent.measure.burst.estimate.stream_reading import ramp_end, read_stream
-from campus_agent.measure.burst.io.stream import Inflow, send_out
-from campus_agent.measure.burst.protocol.messages import Flow, Opened, ProtocolError, Refused, Stream
+from campus_agent.measure.burst.estimate.stream_rate import estimate_stream, ramp_end
+from campus_agent.measure.burst.io.stream import StreamArrivals, send_stream
+from campus_agent.measure.burst.protocol.messages import Flow, Opened, ProtocolError, Refused, StreamOrder
 from campus_agent.measure.burst.protocol.report import add_flow, flow_message
 from campus_agent.measure.burst.protocol.tickets import Tickets
 from campus_agent.measure.burst.spec import HANDSHAKE_SECONDS, STREAM_MAGIC
@@ -18,8 +18,8 @@ from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
 from tests.agent.measure.burst.loopback import Raw, responder
 from tests.agent.measure.burst.test_attacks import still_serves
 
-DOWN = Stream(1, "to_client", 200_000, 1.0, 50e6)
-UP = Stream(1, "to_responder", 200_000, 1.0, 50e6)
+DOWN = StreamOrder(1, "to_client", 200_000, 1.0, 50e6)
+UP = StreamOrder(1, "to_responder", 200_000, 1.0, 50e6)
 PATH = Encapsulation()
 RTT = 0.001
 
@@ -42,7 +42,7 @@ def heard(sock: socket.socket, seconds: float = 0.5) -> int:
     return octets
 
 
-def ordered(raw: Raw, order: Stream) -> bytes:
+def ordered(raw: Raw, order: StreamOrder) -> bytes:
     raw.enter()
     raw.say(order)
     opened = raw.hear()
@@ -111,13 +111,13 @@ def test_a_slow_opening_is_cut_off() -> None:
 @pytest.mark.parametrize(
     "order",
     [
-        Stream(1, "to_client", 10**9, 1.0, 50e6),
-        Stream(1, "to_client", 1000, 59.0, 50e6),
-        Stream(1, "to_client", 1000, 1.0, 1e11),
+        StreamOrder(1, "to_client", 10**9, 1.0, 50e6),
+        StreamOrder(1, "to_client", 1000, 59.0, 50e6),
+        StreamOrder(1, "to_client", 1000, 1.0, 1e11),
     ],
     ids=["large", "long", "fast"],
 )
-def test_orders_beyond_the_bounds_are_refused(order: Stream) -> None:
+def test_orders_beyond_the_bounds_are_refused(order: StreamOrder) -> None:
     with responder() as running, Raw(running.port) as raw:
         raw.enter()
         raw.say(order)
@@ -133,7 +133,7 @@ def test_a_stream_towards_the_responder_is_bounded_and_told() -> None:
                 sock.sendall(bytes(10_000))
         except OSError:
             pass
-        seen = Inflow()
+        seen = StreamArrivals()
         while not (flow := raw.hear()).last:
             add_flow(seen, flow)
         add_flow(seen, flow)
@@ -162,11 +162,11 @@ def test_a_ticket_is_of_one_address() -> None:
 
 def paper(
     line: float, seconds: float = 0.6, ramp: float = 0.1, hole: float | None = None, counted: float = 0.0
-) -> Inflow:
+) -> StreamArrivals:
     """Goodput of a line: doubling until `ramp`, then even; a hole is made up for 20 ms later. `counted`: other traffic."""
-    from campus_agent.measure.burst.pulse import Sample
+    from campus_agent.measure.burst.observation import CounterSample
 
-    rng, seen, octets, at = Random(1), Inflow(), 0.0, 0.0
+    rng, seen, octets, at = Random(1), StreamArrivals(), 0.0, 0.0
     full = goodput_from_line_rate(line, PATH) / 8
     owed = 0.0
     while at < seconds:
@@ -180,16 +180,16 @@ def paper(
         seen.at_ns.append(5_000_000_000 + int((at + rng.random() * 1e-5) * 1e9))
         seen.octets.append(int(octets))
         packets = int(octets / 1448 + counted * at / 8 / 1538)
-        seen.samples.append(Sample(seen.at_ns[-1], packets * 1514, packets))
+        seen.samples.append(CounterSample(seen.at_ns[-1], packets * 1514, packets))
     return seen
 
 
-def rates(seen: Inflow, **more: bool) -> list[float]:
+def rates(seen: StreamArrivals, **more: bool) -> list[float]:
     subscriber = more.get("subscriber_receives", True)
     return [
-        round(view.rate / 1e6, 1)
-        for view in read_stream(seen, PATH, 100e6, 115e6, 24, RTT, subscriber_receives=subscriber)
-        if view.flaw is None
+        round(estimate.rate / 1e6, 1)
+        for estimate in estimate_stream(seen, PATH, 100e6, 115e6, 24, RTT, subscriber_receives=subscriber)
+        if estimate.reject_reason is None
     ]
 
 
@@ -208,12 +208,12 @@ def test_the_ramp_is_left_out(ramp: float) -> None:
 def test_a_ramp_that_does_not_end_says_nothing() -> None:
     assert ramp_end(paper(100e6, 0.15, 0.2), 0.02) is None
     assert rates(paper(100e6, 0.15, 0.2)) == []
-    assert ramp_end(Inflow(), 0.02) is None
+    assert ramp_end(StreamArrivals(), 0.02) is None
 
 
 def test_on_a_long_path_the_ramp_has_steps_of_a_round_trip() -> None:
     """Each round trip of 0.1 s twice as much, sent in its first half."""
-    seen, octets = Inflow(), 0
+    seen, octets = StreamArrivals(), 0
     for millisecond in range(600):
         octets += 1448 * 2 ** (millisecond // 100) if millisecond % 100 < 50 else 0
         seen.at_ns.append(millisecond * 1_000_000)
@@ -226,24 +226,24 @@ def test_a_repeated_packet_does_not_count() -> None:
 
 
 def test_a_pace_that_was_reached_is_a_lower_bound() -> None:
-    views = read_stream(paper(115e6), PATH, 100e6, 115e6, 24, RTT, subscriber_receives=True)
-    assert not any(view.saturated for view in views)
-    views = read_stream(paper(100e6), PATH, 100e6, 115e6, 24, RTT, subscriber_receives=True)
-    assert all(view.saturated for view in views)
+    estimates = estimate_stream(paper(115e6), PATH, 100e6, 115e6, 24, RTT, subscriber_receives=True)
+    assert not any(estimate.saturated for estimate in estimates)
+    estimates = estimate_stream(paper(100e6), PATH, 100e6, 115e6, 24, RTT, subscriber_receives=True)
+    assert all(estimate.saturated for estimate in estimates)
 
 
 def test_other_traffic_counts_at_the_subscribers_port_only() -> None:
     busy = paper(70e6, counted=30e6)
     assert rates(busy) == pytest.approx([100] * len(rates(busy)), rel=0.01)
-    for view in read_stream(busy, PATH, 100e6, 115e6, 24, RTT, subscriber_receives=False):
-        assert view.rate == pytest.approx(70e6, rel=0.01)
-        assert view.unattributed == pytest.approx(30e6, rel=0.05)
+    for estimate in estimate_stream(busy, PATH, 100e6, 115e6, 24, RTT, subscriber_receives=False):
+        assert estimate.rate == pytest.approx(70e6, rel=0.01)
+        assert estimate.unattributed == pytest.approx(30e6, rel=0.05)
 
 
 def test_flows_travel_and_come_together_again() -> None:
-    seen, heard_of = paper(50e6, 0.1), Inflow()
+    seen, heard_of = paper(50e6, 0.1), StreamArrivals()
     half = len(seen.at_ns) // 2
-    first = Inflow(seen.at_ns[:half], seen.octets[:half], seen.samples[:half])
+    first = StreamArrivals(seen.at_ns[:half], seen.octets[:half], seen.samples[:half])
     add_flow(heard_of, flow_message(1, first, 0, last=False))
     add_flow(heard_of, flow_message(1, seen, half, last=True))
     assert heard_of == seen
@@ -261,7 +261,7 @@ def test_flows_travel_and_come_together_again() -> None:
 )
 def test_a_flow_that_cannot_be_is_refused(flow: Flow) -> None:
     with pytest.raises(ProtocolError):
-        add_flow(Inflow(), flow)
+        add_flow(StreamArrivals(), flow)
 
 
 @pytest.mark.parametrize("rate", [5e5, 10e6, 100e6])
@@ -276,6 +276,6 @@ def test_a_paced_sender_waits_for_its_next_piece(rate: float) -> None:
     near, far = socket.socketpair()
     with near, far:
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8_000_000)
-        sent = send_out(near, rate, time.monotonic_ns() + 300_000_000, 10**9, look)
+        sent = send_stream(near, rate, time.monotonic_ns() + 300_000_000, 10**9, look)
     assert sent <= 0.3 * rate / 8 + 20_000
     assert looks < 1500, "one look for each piece, and one for each pause"

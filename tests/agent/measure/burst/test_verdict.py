@@ -4,42 +4,42 @@ from random import Random
 
 import pytest
 
-from campus_agent.measure.burst.estimate.verdict import Decision, decide
-from campus_agent.measure.burst.pulse import Flaw, View
-from campus_agent.measure.burst.spec import MAX_FLAWED_PULSES, MAX_PULSES
+from campus_agent.measure.burst.estimate.rate_estimate import RateEstimate, RejectReason
+from campus_agent.measure.burst.estimate.verdict import Verdict, judge
+from campus_agent.measure.burst.spec import MAX_BURSTS, MAX_REJECTED_BURSTS
 from campus_wire.failures import Validity
 
 TARGET, THRESHOLD = 100e6, 98e6
 
 
-def capacity(rate: float, **more) -> View:
+def capacity(rate: float, **more) -> RateEstimate:
     values = {"spread": 1e5, "saturated": True, "limit": "queue", "mean": rate * 1e6} | more
-    return View(rate=rate * 1e6, **values)
+    return RateEstimate(rate=rate * 1e6, **values)
 
 
-def proof(rate: float) -> View:
-    return View(rate=rate * 1e6, spread=5e5, saturated=False, mean=rate * 1e6)
+def proof(rate: float) -> RateEstimate:
+    return RateEstimate(rate=rate * 1e6, spread=5e5, saturated=False, mean=rate * 1e6)
 
 
-def flawed(flaw: Flaw, offered: float = 60e6) -> View:
-    return View(rate=5e7, spread=1e5, saturated=False, mean=5e7, offered=offered, flaw=flaw)
+def rejected(reject_reason: RejectReason, offered: float = 60e6) -> RateEstimate:
+    return RateEstimate(rate=5e7, spread=1e5, saturated=False, mean=5e7, offered=offered, reject_reason=reject_reason)
 
 
-def ask(*views: View, last: bool = False, client_sends: bool = True) -> Decision:
-    return decide(views, THRESHOLD, TARGET, client_sends=client_sends, last=last)
+def ask(*estimates: RateEstimate, last: bool = False, client_sends: bool = True) -> Verdict:
+    return judge(estimates, THRESHOLD, TARGET, client_sends=client_sends, last=last)
 
 
 def test_a_low_rate_without_counters_at_either_end_blames_nobody() -> None:
     unseen = [capacity(50, counters_read=False), capacity(50, counters_read=False)]
-    decision = ask(*unseen)
-    assert (decision.reached, decision.validity) == (None, Validity.INCONCLUSIVE)
-    assert "counters" in decision.detail
+    verdict = ask(*unseen)
+    assert (verdict.reached, verdict.validity) == (None, Validity.INCONCLUSIVE)
+    assert "counters" in verdict.detail
     assert ask(*unseen, capacity(50)).reached is False, "counters of one pulse show that the line was ours alone"
     assert ask(*(capacity(110, counters_read=False),)).reached is True, "a rate that reaches the target needs none"
 
 
 @pytest.mark.parametrize(
-    ("views", "reached"),
+    ("estimates", "reached"),
     [
         ([capacity(50)], False),
         ([capacity(92)], False),
@@ -49,32 +49,32 @@ def test_a_low_rate_without_counters_at_either_end_blames_nobody() -> None:
         ([capacity(99), capacity(99.05)], True),
         ([capacity(99), capacity(93), capacity(99)], True),
         ([capacity(97), capacity(103), capacity(97)], False),
-        ([flawed(Flaw.STARVED), capacity(50)], False),
+        ([rejected(RejectReason.STARVED), capacity(50)], False),
     ],
 )
-def test_certain(views: list[View], reached: bool) -> None:
-    decision = ask(*views)
-    assert decision.done
-    assert decision.reached is reached
-    assert decision.validity is Validity.OK
-    assert decision.confidence > 0.999
+def test_certain(estimates: list[RateEstimate], reached: bool) -> None:
+    verdict = ask(*estimates)
+    assert verdict.done
+    assert verdict.reached is reached
+    assert verdict.validity is Validity.OK
+    assert verdict.confidence > 0.999
 
 
 @pytest.mark.parametrize(
-    "views",
+    "estimates",
     [
         [capacity(97)],
         [capacity(99)],
         [capacity(98.05), capacity(98.1)],
         [capacity(99), capacity(93)],
-        [flawed(Flaw.STARVED)],
+        [rejected(RejectReason.STARVED)],
         [capacity(80, unattributed=30e6)],
     ],
 )
-def test_not_certain_yet(views: list[View]) -> None:
-    decision = ask(*views)
-    assert not decision.done
-    assert decision.reached is None
+def test_not_certain_yet(estimates: list[RateEstimate]) -> None:
+    verdict = ask(*estimates)
+    assert not verdict.done
+    assert verdict.reached is None
 
 
 def test_a_proof_is_a_lower_bound_and_a_capacity_is_not() -> None:
@@ -85,63 +85,63 @@ def test_a_proof_is_a_lower_bound_and_a_capacity_is_not() -> None:
 
 
 def test_so_near_that_it_never_gets_certain_the_median_decides_at_the_end() -> None:
-    views = [capacity(98.02 + 0.01 * (index % 2)) for index in range(MAX_PULSES)]
-    decision = ask(*views)
-    assert decision.done
-    assert decision.reached is True
-    assert decision.validity is Validity.OK
-    assert decision.confidence < 0.9
+    estimates = [capacity(98.02 + 0.01 * (index % 2)) for index in range(MAX_BURSTS)]
+    verdict = ask(*estimates)
+    assert verdict.done
+    assert verdict.reached is True
+    assert verdict.validity is Validity.OK
+    assert verdict.confidence < 0.9
 
 
 def test_traffic_that_may_explain_it_forbids_not_met_but_never_met() -> None:
-    views = [capacity(80, unattributed=30e6)] * MAX_PULSES
-    decision = ask(*views)
-    assert (decision.done, decision.reached, decision.validity) == (True, None, Validity.CROSS_TRAFFIC)
-    assert "30.0 Mbit/s of other traffic may have shared the line, which carried 80.0 Mbit/s" in decision.detail
+    estimates = [capacity(80, unattributed=30e6)] * MAX_BURSTS
+    verdict = ask(*estimates)
+    assert (verdict.done, verdict.reached, verdict.validity) == (True, None, Validity.CROSS_TRAFFIC)
+    assert "30.0 Mbit/s of other traffic may have shared the line, which carried 80.0 Mbit/s" in verdict.detail
     assert ask(capacity(80, unattributed=5e6)).reached is False
     assert ask(capacity(110, unattributed=30e6)).reached is True
 
 
 @pytest.mark.parametrize(
-    ("flaw", "client_sends", "validity"),
+    ("reject_reason", "client_sends", "validity"),
     [
-        (Flaw.STARVED, True, Validity.GATEWAY_LIMIT),
-        (Flaw.STARVED, False, Validity.ENDPOINT_LIMIT),
-        (Flaw.OVERFLOW, True, Validity.ENDPOINT_LIMIT),
-        (Flaw.OVERFLOW, False, Validity.GATEWAY_LIMIT),
-        (Flaw.CLOCK, True, Validity.CLOCK_UNTRUSTED),
-        (Flaw.UNSTEADY, True, Validity.INCONCLUSIVE),
-        (Flaw.TOO_FEW, True, Validity.INCONCLUSIVE),
+        (RejectReason.STARVED, True, Validity.GATEWAY_LIMIT),
+        (RejectReason.STARVED, False, Validity.ENDPOINT_LIMIT),
+        (RejectReason.OVERFLOW, True, Validity.ENDPOINT_LIMIT),
+        (RejectReason.OVERFLOW, False, Validity.GATEWAY_LIMIT),
+        (RejectReason.CLOCK, True, Validity.CLOCK_UNTRUSTED),
+        (RejectReason.UNSTEADY, True, Validity.INCONCLUSIVE),
+        (RejectReason.TOO_FEW, True, Validity.INCONCLUSIVE),
     ],
 )
-def test_giving_up_names_the_limiting_part(flaw: Flaw, client_sends: bool, validity: Validity) -> None:
-    views = [flawed(flaw)] * MAX_FLAWED_PULSES
-    assert not ask(*views[:-1], client_sends=client_sends).done
-    decision = ask(*views, client_sends=client_sends)
-    assert (decision.done, decision.reached, decision.validity) == (True, None, validity)
-    assert decision.detail
-    assert ask(views[0], last=True, client_sends=client_sends).done
+def test_giving_up_names_the_limiting_part(reject_reason: RejectReason, client_sends: bool, validity: Validity) -> None:
+    estimates = [rejected(reject_reason)] * MAX_REJECTED_BURSTS
+    assert not ask(*estimates[:-1], client_sends=client_sends).done
+    verdict = ask(*estimates, client_sends=client_sends)
+    assert (verdict.done, verdict.reached, verdict.validity) == (True, None, validity)
+    assert verdict.detail
+    assert ask(estimates[0], last=True, client_sends=client_sends).done
 
 
 def test_waits_for_a_processor_are_asked_again_and_never_the_line_s() -> None:
-    waits = [flawed(Flaw.WAITED)] * (MAX_FLAWED_PULSES + 1)
+    waits = [rejected(RejectReason.WAITED)] * (MAX_REJECTED_BURSTS + 1)
     assert not ask(*waits).done
-    decision = ask(*waits, last=True)
-    assert (decision.done, decision.reached, decision.validity) == (True, None, Validity.GATEWAY_CPU)
-    assert decision.detail == "a processor was waited for in 7 of 7 pulses"
+    verdict = ask(*waits, last=True)
+    assert (verdict.done, verdict.reached, verdict.validity) == (True, None, Validity.GATEWAY_CPU)
+    assert verdict.detail == "a processor was waited for in 7 of 7 pulses"
     assert ask(*waits, capacity(97), last=True).validity is Validity.GATEWAY_CPU
     assert ask(*waits, capacity(97), capacity(97)).reached is False
 
 
 def test_a_starved_sender_says_how_far_it_came() -> None:
-    decision = ask(flawed(Flaw.STARVED, 61.5e6), last=True)
-    assert decision.detail == "the gateway, sending, reached 61.5 Mbit/s, not enough to prove 98.0 Mbit/s"
+    verdict = ask(rejected(RejectReason.STARVED, 61.5e6), last=True)
+    assert verdict.detail == "the gateway, sending, reached 61.5 Mbit/s, not enough to prove 98.0 Mbit/s"
 
 
 def test_pulses_that_disagree_to_the_end_are_inconclusive() -> None:
-    decision = ask(*[capacity(rate) for rate in (90, 106, 91, 105, 97, 99, 92, 104)])
-    assert (decision.done, decision.reached, decision.validity) == (True, None, Validity.INCONCLUSIVE)
-    assert decision.detail == "8 pulses from 90.0 to 106.0 Mbit/s do not agree"
+    verdict = ask(*[capacity(rate) for rate in (90, 106, 91, 105, 97, 99, 92, 104)])
+    assert (verdict.done, verdict.reached, verdict.validity) == (True, None, Validity.INCONCLUSIVE)
+    assert verdict.detail == "8 pulses from 90.0 to 106.0 Mbit/s do not agree"
 
 
 def test_a_shared_bias_is_not_averaged_away() -> None:
@@ -153,15 +153,15 @@ def test_a_shared_bias_is_not_averaged_away() -> None:
 
 @pytest.mark.parametrize("truth", [96.0, 97.0, 99.0, 100.0])
 def test_wrong_verdicts_are_rare_with_one_spoilt_pulse_in_ten(truth: float) -> None:
-    """Noise of 0.15 %, and every tenth pulse 1 to 5 % low: far worse than measured."""
+    """Noise of 0.15 %, and every tenth burst 1 to 5 % low: far worse than measured."""
     rng = Random(7)
     wrong = 0
     for _ in range(2000):
-        views: list[View] = []
-        decision = ask(capacity(truth))
-        while not decision.done:
+        estimates: list[RateEstimate] = []
+        verdict = ask(capacity(truth))
+        while not verdict.done:
             spoilt = rng.uniform(1, 5) if rng.random() < 0.1 else 0.0
-            views.append(capacity(truth + rng.gauss(0, 0.15) - spoilt))
-            decision = decide(views, THRESHOLD, TARGET, client_sends=True)
-        wrong += decision.reached is not None and decision.reached is not (truth >= 98)
+            estimates.append(capacity(truth + rng.gauss(0, 0.15) - spoilt))
+            verdict = judge(estimates, THRESHOLD, TARGET, client_sends=True)
+        wrong += verdict.reached is not None and verdict.reached is not (truth >= 98)
     assert wrong <= 20

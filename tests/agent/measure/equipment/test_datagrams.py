@@ -3,7 +3,7 @@
 import asyncio
 import socket
 
-from campus_agent.measure.equipment.datagrams import Pair
+from campus_agent.measure.equipment.datagrams import PortPair
 from campus_agent.measure.equipment.rtp import Listener
 from campus_agent.measure.equipment.stream import _server_ports
 from tests.agent.measure.equipment.test_rtsp import packet
@@ -11,7 +11,7 @@ from tests.agent.measure.equipment.test_rtsp import packet
 
 async def heard(sources: dict[str, int]) -> Listener:
     """What a listener to 127.0.0.1 has after each of these addresses has sent so many packets."""
-    pair, listener = Pair("127.0.0.1", "127.0.0.1"), Listener(90_000)
+    pair, listener = PortPair("127.0.0.1", "127.0.0.1"), Listener(90_000)
     try:
         pair.feed(listener)
         for address, count in sources.items():
@@ -31,12 +31,12 @@ def test_only_the_device_is_heard() -> None:
 
 
 def test_ports_are_pairs_and_are_given_back() -> None:
-    pairs = [Pair("127.0.0.1", "127.0.0.1") for _ in range(20)]
+    pairs = [PortPair("127.0.0.1", "127.0.0.1") for _ in range(20)]
     ports = {pair.port for pair in pairs}
     assert len(ports) == 20
     assert not [port for port in ports if port % 2], "RTP on the even port (RFC 3550 section 11)"
     for pair in pairs:
-        pair.open_way((9, 9))  # nobody listens there: no error
+        pair.open_firewall((9, 9))  # nobody listens there: no error
         pair.close()
     with socket.socket(type=socket.SOCK_DGRAM) as again:
         again.bind(("127.0.0.1", min(ports) + 1))

@@ -116,7 +116,7 @@ a=control:rtsp://10.0.1.50/live/1/audio
 
 
 def test_a_camera_s_description() -> None:
-    video, audio = sdp.parse(CAMERA, "rtsp://10.0.1.50/live/1/")
+    video, audio = sdp.describe(CAMERA, "rtsp://10.0.1.50/live/1/", "rtsp://x/").media
     assert (video.kind, video.codec, video.clock_rate, video.control) == (
         "video",
         "H264",
@@ -128,7 +128,7 @@ def test_a_camera_s_description() -> None:
 
 @given(st.text(max_size=300))
 def test_any_description(text: str) -> None:
-    for media in sdp.parse(f"m=video 0 RTP/AVP 96\n{text}", "rtsp://x/"):
+    for media in sdp.describe(f"m=video 0 RTP/AVP 96\n{text}", "rtsp://x/", "rtsp://x/").media:
         assert media.clock_rate > 0
 
 

@@ -5,36 +5,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.measure.ports.counters import Passed, passed
-from campus_agent.measure.ports.reading import Reading
+from campus_agent.measure.ports.counters import PortTraffic, traffic_between
+from campus_agent.measure.ports.reading import PortReading
 
-START = Reading(
+START = PortReading(
     name="Gi1", up=True, speed_bits_per_second=1e9, duplex="full", uptime_ticks=1_000_000, discontinuity_ticks=0,
     received_octets=1_000, sent_octets=2_000, received_packets=10, receive_errors=1, send_errors=0, fcs_errors=1,
     late_collisions=0,
 )  # fmt: skip
 
 
-def later(**changes: object) -> Reading:
+def later(**changes: object) -> PortReading:
     return msgspec.structs.replace(START, **({"uptime_ticks": 1_030_000} | changes))
 
 
-def between(**changes: object) -> Passed | None:
-    return passed(START, later(**changes))
+def between(**changes: object) -> PortTraffic | None:
+    return traffic_between(START, later(**changes))
 
 
 def test_five_minutes() -> None:
     found = between(
         received_octets=1_000 + 3_000_000, sent_octets=2_000 + 7_500_000_000, received_packets=2_010, receive_errors=5
     )
-    assert found == Passed(300.0, 3_000_000, 7_500_000_000, 2_000, 4, 0, 0, 0)
+    assert found == PortTraffic(300.0, 3_000_000, 7_500_000_000, 2_000, 4, 0, 0, 0)
     assert found.utilization(1e9) == pytest.approx(0.2)
     assert found.utilization(None) is None
 
 
 def test_a_64_bit_counter_wraps() -> None:
     before = msgspec.structs.replace(START, received_octets=2**64 - 500)
-    found = passed(before, later(received_octets=500))
+    found = traffic_between(before, later(received_octets=500))
     assert found is not None
     assert found.received_octets == 1_000
 
@@ -43,7 +43,7 @@ def test_a_32_bit_counter_wraps() -> None:
     """Once in five minutes at 100 Mbit/s, seen; at a gigabit any number of times, unseen."""
     for speed, expected in ((100e6, 1_000), (1e9, None), (None, None)):
         before = msgspec.structs.replace(START, octet_bits=32, received_octets=2**32 - 500, speed_bits_per_second=speed)
-        found = passed(before, later(octet_bits=32, received_octets=500, speed_bits_per_second=speed))
+        found = traffic_between(before, later(octet_bits=32, received_octets=500, speed_bits_per_second=speed))
         assert found is not None
         assert found.received_octets == expected
 
@@ -54,7 +54,7 @@ def test_a_restart_says_nothing() -> None:
 
 def test_uptime_wraps_after_497_days() -> None:
     before = msgspec.structs.replace(START, uptime_ticks=2**32 - 100)
-    found = passed(before, later(uptime_ticks=29_900))
+    found = traffic_between(before, later(uptime_ticks=29_900))
     assert found is not None
     assert found.seconds == 300.0
 
@@ -65,15 +65,15 @@ def test_a_jump_the_switch_tells_of_says_nothing() -> None:
 
 def test_a_jump_of_four_gigabytes_that_it_does_not_tell_of() -> None:
     slow = msgspec.structs.replace(START, speed_bits_per_second=10e6)
-    found = passed(slow, later(speed_bits_per_second=10e6, received_octets=1_000 + 4_000_000_000))
+    found = traffic_between(slow, later(speed_bits_per_second=10e6, received_octets=1_000 + 4_000_000_000))
     assert found is not None
     assert found.received_octets is None, "a port of 10 Mbit/s carries 375 MB in five minutes"
-    assert between(received_octets=900) == Passed(300.0, None, 0, 0, 0, 0, 0, 0), "backwards without a wrap"
+    assert between(received_octets=900) == PortTraffic(300.0, None, 0, 0, 0, 0, 0, 0), "backwards without a wrap"
 
 
 def test_another_port_or_no_time_says_nothing() -> None:
     assert between(name="Gi2") is None
-    assert passed(START, START) is None
+    assert traffic_between(START, START) is None
     found = between(octet_bits=32)
     assert found is not None
     assert (found.received_octets, found.sent_octets) == (None, None)
@@ -96,7 +96,7 @@ def test_never_absurd(before: int, after: int, start: int, end: int, speed: floa
         START, uptime_ticks=start, speed_bits_per_second=speed, octet_bits=bits, received_octets=before % limit
     )
     second = msgspec.structs.replace(first, uptime_ticks=end, received_octets=after % limit)
-    found = passed(first, second)
+    found = traffic_between(first, second)
     if found is None:
         return
     assert found.seconds > 0

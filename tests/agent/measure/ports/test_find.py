@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campus_agent.measure.ports.find import Tables, address_in, address_of, by_address, by_name, neighbours_of_gateway
-from campus_agent.measure.ports.reading import Place
+from campus_agent.measure.ports.reading import PortLocation
 
 MAC = "02:00:0a:00:01:02"
 NAMES = {1: ("Gi0/1", "Port 1"), 2: ("Gi0/2", "Port 2"), 24: ("Gi0/24", "Uplink")}
@@ -18,14 +18,14 @@ def others(number: int, port: int) -> list[tuple[str, int]]:
 
 def test_by_the_forwarding_table() -> None:
     tables = Tables(NAMES, BRIDGE, [(MAC, 2), *others(2, 2)])
-    assert by_address({"sw": tables}, MAC) == Place("sw", 2, "forwarding_table", MAC)
+    assert by_address({"sw": tables}, MAC) == PortLocation("sw", 2, "forwarding_table", MAC)
 
 
 def test_a_line_between_switches_is_no_classroom_s_port() -> None:
     core = Tables(NAMES, BRIDGE, [(MAC, 24), *others(30, 24)])
     assert by_address({"core": core}, MAC) is None
     floor = Tables(NAMES, BRIDGE, [(MAC, 1)])
-    assert by_address({"core": core, "floor": floor}, MAC) == Place("floor", 1, "forwarding_table", MAC)
+    assert by_address({"core": core, "floor": floor}, MAC) == PortLocation("floor", 1, "forwarding_table", MAC)
 
 
 def test_the_nearest_switch_wins() -> None:
@@ -38,19 +38,19 @@ def test_the_nearest_switch_wins() -> None:
 
 def test_an_address_in_two_vlans_counts_once() -> None:
     tables = Tables(NAMES, BRIDGE, [(MAC, 2)] * 6)
-    assert by_address({"sw": tables}, MAC) == Place("sw", 2, "forwarding_table", MAC)
+    assert by_address({"sw": tables}, MAC) == PortLocation("sw", 2, "forwarding_table", MAC)
 
 
 def test_a_neighbour_that_was_heard_comes_first() -> None:
     tables = Tables(NAMES, BRIDGE, [(MAC, 2)], [(MAC, 7)], {7: "Gi0/1"})
-    assert by_address({"sw": tables}, MAC) == Place("sw", 1, "lldp", MAC)
+    assert by_address({"sw": tables}, MAC) == PortLocation("sw", 1, "lldp", MAC)
     unnamed = Tables(NAMES, BRIDGE, [], [(MAC, 2)])
-    assert by_address({"sw": unnamed}, MAC) == Place("sw", 2, "lldp", MAC)
+    assert by_address({"sw": unnamed}, MAC) == PortLocation("sw", 2, "lldp", MAC)
 
 
 def test_heard_on_two_ports_is_heard_on_none() -> None:
     tables = Tables(NAMES, BRIDGE, [(MAC, 2)], [(MAC, 1), (MAC, 24)])
-    assert by_address({"sw": tables}, MAC) == Place("sw", 2, "forwarding_table", MAC)
+    assert by_address({"sw": tables}, MAC) == PortLocation("sw", 2, "forwarding_table", MAC)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """What programs read, and that the description of it is true."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from starlette.routing import Route
 
-from campus_collector.http.app import GROUPS
+from campus_collector.http.app import GROUPS, operations
 from campus_collector.http.openapi import document
 from tests.collector.world import World, days, throughput
 
@@ -66,17 +67,29 @@ def test_health(world: World) -> None:
 
 
 def test_the_description_names_every_route_and_every_status(world: World) -> None:
-    said = document()["paths"]
-    made: list[Route] = [route for group in GROUPS for route in group(world.service)]
+    said = document(operations())["paths"]
+    made: list[Route] = [route for group in GROUPS for route in group(world.service).routes()]
     methods: dict[str, set[str]] = {}
     for route in made:
         methods.setdefault(route.path, set()).update(m.lower() for m in route.methods or () if m != "HEAD")
     assert {path: set(one) for path, one in said.items()} == methods
-    package = Path(__file__).parents[4] / "collector/campus_collector"
-    source = "".join((package / name).read_text() for name in ("http/api/results.py", "http/auth/agents.py"))
+    package = Path(__file__).parents[4] / "collector/campus_collector/http"
+    source = "".join((package / name).read_text() for name in ("api/results.py", "auth/agents.py"))
     raised = set(re.findall(r"HttpProblem\((\d{3})", source)) | {"400", "422"}
     assert raised <= set(said["/v1/results"]["post"]["responses"])
-    assert world.get("/openapi.json").json == document()
+    assert world.get("/openapi.json").json == json.loads(json.dumps(document(operations())))
+
+
+def test_every_json_answer_and_body_has_a_schema_of_its_own() -> None:
+    said = document(operations())
+    for path, verbs in said["paths"].items():
+        for operation in verbs.values():
+            contents = [operation["responses"].get(status, {}).get("content", {}) for status in ("200", "201")]
+            contents.append(operation.get("requestBody", {}).get("content", {}))
+            for content in contents:
+                schema = content.get("application/json", {}).get("schema")
+                if schema is not None and path != "/openapi.json":
+                    assert schema["$ref"].rpartition("/")[2] in said["components"]["schemas"], path
 
 
 def test_every_answer_carries_security_headers(world: World) -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campus_collector.cli.main import main
+from campus_collector.domain.agents import Enrolment, Principal
 from campus_collector.domain.enrolment_codes import LETTERS, code_hash, grouped, new_code, plain
-from campus_collector.domain.records import Enrolment, Principal
 from campus_collector.http.api.enroll import MAX_TRIES, WINDOW_SECONDS
 from campus_collector.store.errors import StoreUnavailable
 from campus_wire.codec import compress
@@ -25,7 +25,7 @@ def ask(world: World, code: str, **more: object) -> Answer:
 
 def issue(world: World, school: str = "s009", hours: float = 1, town: str | None = "t09") -> str:
     code, now = new_code(), datetime.now(UTC)
-    world.service.store.issue_code(code_hash(plain(code) or ""), school, town, now, now + timedelta(hours=hours))
+    world.service.store.tokens.issue_code(code_hash(plain(code) or ""), school, town, now, now + timedelta(hours=hours))
     return code
 
 
@@ -152,7 +152,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 
 def test_a_code_is_the_schools_own(world: World) -> None:
     code = issue(world, "s001")
-    enrolment = world.service.store.redeem_code(code_hash(plain(code) or ""), b"t" * 32, datetime.now(UTC))
+    enrolment = world.service.store.tokens.redeem_code(code_hash(plain(code) or ""), b"t" * 32, datetime.now(UTC))
     assert enrolment == Enrolment(Principal("s001", "s001"), "t09")
 
 
@@ -164,5 +164,5 @@ def test_what_is_too_large_or_packed_to_be_is_refused(world: World) -> None:
 
 def test_a_revoked_token_gets_no_configuration(world: World) -> None:
     assert world.get("/v1/config", Authorization=f"Bearer {world.token}").status == 200
-    world.service.store.revoke_tokens("s001", datetime.now(UTC))
+    world.service.store.tokens.revoke("s001", datetime.now(UTC))
     assert world.get("/v1/config", Authorization=f"Bearer {world.token}").status == 401

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 
 from campus_collector.cli.main import main
+from campus_collector.domain.people import Person
 from campus_collector.domain.problem import Event, Problem
-from campus_collector.domain.records import Person
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.inventory.sample import sample
 from campus_collector.inventory.write import as_xlsx

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campus_collector.cli.main import main
-from campus_collector.domain.records import Person
-from campus_collector.http.auth.login import MAX_ATTEMPTS
-from campus_collector.http.auth.passwords import fits, hash_of, stronger, weakness
+from campus_collector.domain.people import Person
+from campus_collector.http.auth.authenticator import MAX_ATTEMPTS
+from campus_collector.http.auth.passwords import hash_of, policy_violation, rehash_if_needed, verify
 from tests.collector.http.api.test_problems import Browser
 from tests.collector.world import World, store_away
 
@@ -33,16 +33,16 @@ def test_the_hash_is_argon2id_with_the_parameters_of_rfc_9106() -> None:
     kept = hash_of(SENTENCE)
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert kept != hash_of(SENTENCE), "a salt of its own"
-    assert fits(SENTENCE, kept)
-    assert not fits(SENTENCE + " ", kept)
-    assert not fits(SENTENCE, None)
-    assert not fits(SENTENCE, "no hash at all")
-    assert stronger(SENTENCE, kept) is None
+    assert verify(SENTENCE, kept)
+    assert not verify(SENTENCE + " ", kept)
+    assert not verify(SENTENCE, None)
+    assert not verify(SENTENCE, "no hash at all")
+    assert rehash_if_needed(SENTENCE, kept) is None
     from argon2 import PasswordHasher
 
     weak = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(SENTENCE)
-    assert fits(SENTENCE, weak)
-    assert (stronger(SENTENCE, weak) or "").startswith("$argon2id$v=19$m=65536,")
+    assert verify(SENTENCE, weak)
+    assert (rehash_if_needed(SENTENCE, weak) or "").startswith("$argon2id$v=19$m=65536,")
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_the_hash_is_argon2id_with_the_parameters_of_rfc_9106() -> None:
     [("short", False), ("x" * 201, False), ("aaaaaaaaaaaa", False), ("1234567890", False), ("我是王五123456", False), ("correct horse battery", True), (SENTENCE, True)],
 )  # fmt: skip
 def test_what_a_password_must_be(password: str, good: bool) -> None:
-    assert (weakness(password, "王五") is None) is good
+    assert (policy_violation(password, "王五") is None) is good
 
 
 @settings(max_examples=50)
 @given(st.text(max_size=300))
 def test_no_password_breaks_the_rules(password: str) -> None:
-    weakness(password, "王五")
+    policy_violation(password, "王五")
 
 
 def test_a_name_and_its_password_log_in(world: World) -> None:
@@ -251,16 +251,16 @@ def test_people_of_an_older_database_are_kept(tmp_path: object) -> None:
     from pathlib import Path
 
     from campus_collector.store.migrate import migrate, shipped
-    from campus_collector.store.people import PeopleTable
-    from campus_collector.store.sqlite import SqliteStore
+    from campus_collector.store.sqlite import SqliteConnection, open_store
+    from campus_collector.store.tables.people import PeopleTable
 
     file = Path(str(tmp_path)) / "campus.db"
     database = sqlite3.connect(file, isolation_level=None)
-    migrate(database, [one for one in shipped("sqlite") if one.name < "0007"])
+    migrate(SqliteConnection(database), [one for one in shipped("sqlite") if one.name < "0007"])
     database.execute("INSERT INTO person VALUES ('张三', x'01', 'operator', 't01', 0, NULL)")
     database.execute("INSERT INTO person VALUES ('离任', x'02', 'admin', '', 0, 5)")
     database.close()
-    store = SqliteStore(file)
+    store = open_store(file)
     try:
         people: PeopleTable = store.people
         account = people.of_token(b"\x01")
@@ -279,6 +279,10 @@ def test_refusals_are_pages_in_the_reader_s_language(world: World) -> None:
         ("/people", 403, "您没有此项权限"),
         ("/nowhere", 404, "没有找到您要的内容"),
         ("/problems?state=x", 400, "无法识别该请求"),
+        ("/schools/nope", 404, "没有这所学校：nope"),
+        ("/explain/classroom_bandwidth/s001/nope", 404, "没有考核对象"),
+        ("/explain/weather/s001/c101", 404, "没有这项指标"),
+        ("/problems/99", 404, "没有这个问题"),
     ):
         found, text, headers = browser.send("GET", path, Accept="text/html")
         assert (found, words in text) == (status, True), path
@@ -295,9 +299,9 @@ def test_every_refused_password_is_a_commit(world: World) -> None:
     admit(world)
     people, now = world.service.store.people, datetime.now(UTC)
     read = "SELECT value FROM total WHERE name = 'login'"
-    database = world.service.store._database  # type: ignore[attr-defined]
+    database = world.service.store.database
     for count, name in enumerate(("王五", "无此人", "王五", "王五", "王五", "王五", "王五"), 1):
-        world.service.people.doors.wrong_password(name, now)
+        world.service.authenticator.count_wrong_password(name, now)
         assert database.one(read) == (count,)
     account = people.named("王五")
     assert account is not None

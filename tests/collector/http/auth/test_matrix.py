@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.domain.records import Person
+from campus_collector.domain.people import Person
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.app import GROUPS
 from tests.collector.http.api.test_problems import PROBLEM
@@ -137,7 +137,7 @@ def test_every_route_is_in_the_table(county: tuple[World, dict[str, str]]) -> No
     asked = {(method, path.partition("?")[0]) for method, path in EXPECTED}
     missing = []
     for group in GROUPS:
-        for route in group(world.service):
+        for route in group(world.service).routes():
             for method in (route.methods or set()) - {"HEAD"}:
                 if not any(verb == method and route.path_regex.match(path) for verb, path in asked):
                     missing.append((method, route.path))

@@ -29,8 +29,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from campus_base.settings import ConfigurationError, Secret
 from campus_collector.config import load_config
-from campus_collector.domain.records import Person
-from campus_collector.http.auth.oidc import NotVouched, Provider, ProviderConfig
+from campus_collector.domain.people import Person
+from campus_collector.http.auth.oidc import IdentityRefused, Provider, ProviderConfig
 from tests.collector.world import World, collector
 
 PROVIDER = Path(__file__).parent / "provider"
@@ -191,7 +191,7 @@ def believed(
     keys = json.loads(json.dumps(KeySet([KEY]).as_dict(private=False)))
     token = jwt.encode(header or {"alg": "RS256", "kid": "k1"}, said, key, algorithms=algorithms)
     provider = Provider(CONFIG)
-    return provider._identity(provider._believed(token, keys, "n1"))
+    return provider._identity(provider._accepted(token, keys, "n1"))
 
 
 def test_a_good_identity_token() -> None:
@@ -207,21 +207,21 @@ def test_a_good_identity_token() -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_claims_that_are_not_believed(changed: dict[str, Any]) -> None:
-    with pytest.raises(NotVouched):
+def test_claims_that_are_not_accepted(changed: dict[str, Any]) -> None:
+    with pytest.raises(IdentityRefused):
         believed(claims(**changed))
 
 
-def test_signatures_that_are_not_believed() -> None:
-    with pytest.raises(NotVouched):
+def test_signatures_that_are_not_accepted() -> None:
+    with pytest.raises(IdentityRefused):
         believed(claims(), OTHER)
     public = OctKey.import_key(json.dumps(KEY.as_dict(private=False)).encode())
-    with pytest.raises(NotVouched):
+    with pytest.raises(IdentityRefused):
         believed(claims(), public, {"alg": "HS256", "kid": "k1"}, ["HS256"])
     keys = KeySet([KEY]).as_dict(private=False)
     for token in ("", "a.b.c", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ6aG91In0.", "x" * 10_000):
-        with pytest.raises(NotVouched):
-            Provider(CONFIG)._believed(token, json.loads(json.dumps(keys)), "n1")
+        with pytest.raises(IdentityRefused):
+            Provider(CONFIG)._accepted(token, json.loads(json.dumps(keys)), "n1")
 
 
 def _by_certificate() -> dict[str, Any]:
@@ -256,15 +256,15 @@ def test_keys_that_are_not_understood_are_skipped(odd: list[Any], by_certificate
     good = _by_certificate() if by_certificate else json.loads(json.dumps(KEY.as_dict(private=False)))
     header = {"alg": "RS256", "kid": "k1"} if named else {"alg": "RS256"}
     token = jwt.encode(header, claims(), KEY)
-    assert Provider(CONFIG)._believed(token, {"keys": [*odd, good, *odd]}, "n1")["sub"] == "zhou"
-    with pytest.raises(NotVouched):
-        Provider(CONFIG)._believed(token, {"keys": odd}, "n1")
+    assert Provider(CONFIG)._accepted(token, {"keys": [*odd, good, *odd]}, "n1")["sub"] == "zhou"
+    with pytest.raises(IdentityRefused):
+        Provider(CONFIG)._accepted(token, {"keys": odd}, "n1")
 
 
 @pytest.mark.parametrize("keys", [{}, {"keys": None}, {"keys": {}}, [], None, {"keys": [None] * 1000}])
 def test_a_set_of_keys_that_is_none(keys: Any) -> None:
-    with pytest.raises(NotVouched):
-        Provider(CONFIG)._believed(jwt.encode({"alg": "RS256"}, claims(), KEY), keys, "n1")
+    with pytest.raises(IdentityRefused):
+        Provider(CONFIG)._accepted(jwt.encode({"alg": "RS256"}, claims(), KEY), keys, "n1")
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_a_provider_that_hangs_holds_one_thread_and_not_all() -> None:
     def begin() -> None:
         try:
             provider.begin("/")
-        except NotVouched as why:
+        except IdentityRefused as why:
             refused.append(str(why))
 
     threads = [threading.Thread(target=begin) for _ in range(20)]

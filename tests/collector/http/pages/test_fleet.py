@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from campus_collector.cli.main import main
-from campus_collector.domain.records import Agent, School
+from campus_collector.domain.agents import Agent
+from campus_collector.domain.schools import School
 from campus_collector.http.pages import fleet
-from campus_collector.http.pages.fleet import gateways, standing_of
+from campus_collector.http.pages.fleet import gateways, version_status
 from campus_wire.records import AgentState
 from campus_wire.version import VERSION, release_of
 from tests.collector.world import World
@@ -19,14 +20,14 @@ GOLDEN = Path(__file__).parents[3] / "wire" / "golden" / "agent-0.1.0.json"
 
 
 @pytest.mark.parametrize(
-    ("version", "own", "standing"),
+    ("version", "own", "status"),
     [
         ("0.2.0", "0.2.3", "current"), ("0.1.9", "0.2.0", "behind"), ("0.1.0", "0.3.0", "too_old"), ("0.3.0", "0.2.9", "ahead"),
         ("1.0.0", "2.0.0", "too_old"), ("9", "0.2.0", "unknown"), ("", "0.2.0", "unknown"), ("x.y", "0.2.0", "unknown"),
     ],
 )  # fmt: skip
-def test_how_a_version_stands(version: str, own: str, standing: str) -> None:
-    assert standing_of(version, own) == standing
+def test_how_a_version_compares(version: str, own: str, status: str) -> None:
+    assert version_status(version, own).name.lower() == status
 
 
 def test_releases() -> None:
@@ -47,11 +48,11 @@ def test_the_ones_that_need_a_hand_come_first() -> None:
     ends = {"s002": NOW + timedelta(days=3)}
     found = gateways([school("s001"), school("s002"), school("s003")], [well, ill], ends, NOW, "zh")
     assert [one.school for one in found] == ["s002", "s003", "s001"]
-    assert found[0].worries == (
+    assert found[0].warnings == (
         "已 2 天未上报", "配置：没有这个房间", "令牌 2026-11-27 到期", "高于采集端版本，请升级采集端", "已丢弃 3 条结果", "时钟偏差 +90 秒",
     )  # fmt: skip
-    assert found[1].worries == ("从未上报",)
-    assert (found[2].worries, found[2].standing, found[2].last_report) == ((), "最新", "1 分钟前")
+    assert found[1].warnings == ("从未上报",)
+    assert (found[2].warnings, found[2].version_status, found[2].last_report) == ((), "最新", "1 分钟前")
 
 
 def test_the_page(world: World) -> None:
@@ -96,7 +97,7 @@ def test_migrations_are_told(world: World, tmp_path: Path, capsys: pytest.Captur
 
 @pytest.mark.parametrize(("rate", "gigabytes"), [(1e9, "450 GB"), (2.5e9, "1125 GB"), (1e6, "0.45 GB")])
 def test_the_hour_of_the_test_server_is_shown(rate: float, gigabytes: str) -> None:
-    words = fleet.words_of_test_server(rate)
+    words = fleet.capacity_words(rate)
     for text in words:
         assert gigabytes in text
         assert f"campus-agent respond --capacity {rate:.0f}" in text

@@ -50,10 +50,10 @@ class Batch:
                 message.header.vectors = ctypes.pointer(vector)
                 message.header.vector_count = 1
 
-    def begin(self, token: bytes, pulse: int) -> None:
-        """Set what all datagrams of a pulse have in common."""
+    def begin(self, token: bytes, burst: int) -> None:
+        """Set what all datagrams of a burst have in common."""
         for buffer in self.buffers:
-            pack_into(buffer, Datagram(Kind.LOAD, token, pulse, 0, 0))
+            pack_into(buffer, Datagram(Kind.LOAD, token, burst, 0, 0))
 
     def send(self, count: int) -> int:
         """Send the first `count` datagrams; how many the kernel took. Fewer: the interface's own queue is full.
@@ -86,7 +86,6 @@ class Blocks(Batch):
         self.buffers = [self._stretch(index, 1) for index in range(MAX_BATCH_PACKETS)]
 
     def send(self, count: int) -> int:
-        """As `Batch.send`."""
         first = 0
         while first < count and self._able:
             packets = min(self._block, count - first)

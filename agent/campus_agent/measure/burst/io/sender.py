@@ -1,13 +1,12 @@
-"""Send one pulse at its pace, and keep account of what really left."""
+"""Send one burst at its pace, and keep account of what really left."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic_ns, sleep
 
 from campus_agent.measure.burst.io.batch import TOO_LARGE, Batch
-from campus_agent.measure.burst.io.interfaces import Counters
+from campus_agent.measure.burst.observation import Departure
 from campus_agent.measure.burst.protocol.datagram import Kind, renew
-from campus_agent.measure.burst.pulse import Departure
 from campus_agent.measure.burst.spec import (
     BATCH_SECONDS,
     MAX_BATCH_PACKETS,
@@ -15,12 +14,14 @@ from campus_agent.measure.burst.spec import (
     READING_SECONDS,
     SAMPLE_SECONDS,
 )
+from campus_agent.measure.link.interface_counters import CounterReader
 from campus_agent.measure.link.waiting import thread_run_delay_ns, waited_ns
 
 _BATCH_NS = int(BATCH_SECONDS * 1e9)
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
 _READING_NS = int(READING_SECONDS * 1e9)
-Answer = tuple[int, int]
+_LOAD, _LOAD_PROBE = int(Kind.LOAD), int(Kind.LOAD_PROBE)
+PendingProbe = tuple[int, int]
 """A probe that waits for its answer: its `sent_ns`, and when it arrived here."""
 
 
@@ -29,14 +30,14 @@ class Train:
     """What to send: equal datagrams, evenly spaced."""
 
     token: bytes
-    pulse: int
+    burst: int
     packets: int
-    gap_ns: float
+    interval_ns: float
 
 
 @dataclass(slots=True)
-class Sent:
-    """What became of a train. `blocked`: the own interface's queue was full, the packet counts as offered and lost.
+class TrainResult:
+    """What became of a train. A packet that the interface's queue did not take is offered, not taken: it counts as lost.
 
     `waited_ns`: how long this thread had no processor though it was ready; None: unknown. `too_large`: it ended early, because such packets do not
     pass a hop on the way.
@@ -50,70 +51,89 @@ class Sent:
     too_large: bool = False
     departures: list[Departure] = field(default_factory=list)
 
-    @property
-    def blocked(self) -> int:
-        """Packets the kernel refused."""
-        return self.offered - self.taken
-
 
 def send_train(
     batch: Batch,
     train: Train,
-    counters: Counters | None,
+    counters: CounterReader | None,
     *,
     probe_every_ns: int = 0,
-    between: Callable[[], list[Answer]] = list,
-) -> Sent:
-    """Send a train. `between` runs between two calls to the kernel; what it returns is answered by the next packets.
+    between: Callable[[], list[PendingProbe]] = list,
+) -> TrainResult:
+    """Send a train. `between` runs between two calls to the kernel; the probes it returns are answered by the next packets.
 
     A sender that fell behind catches up at most one batch at a time, leaves out what would be more, and stops when overtime.
     """
-    sent = Sent()
-    counted = (0, 0)
-    next_sample = next_probe = 0
-    answers: list[Answer] = []
-    pause_ns = min(_BATCH_NS, train.gap_ns * MAX_BATCH_PACKETS / 2)
-    load, load_probe = int(Kind.LOAD), int(Kind.LOAD_PROBE)
-    batch.begin(train.token, train.pulse)
-    delay_ns = thread_run_delay_ns()
-    began = start = monotonic_ns()
-    stop = began + int(train.packets * train.gap_ns * OVERTIME_RATIO)
-    while sent.offered < train.packets:
-        now = monotonic_ns()
-        if now > stop:
-            break
-        due = int((now - start) / train.gap_ns) + 1 - sent.offered
+    return _TrainSender(batch, train, counters, probe_every_ns).run(between)
+
+
+class _TrainSender:
+    def __init__(self, batch: Batch, train: Train, counters: CounterReader | None, probe_every_ns: int) -> None:
+        self._batch, self._train, self._counters = batch, train, counters
+        self._probe_every_ns = probe_every_ns
+        self._result = TrainResult()
+        self._pending: list[PendingProbe] = []
+        self._counted = (0, 0)
+        self._next_sample = self._next_probe = 0
+        self._start = 0
+        """When the first packet would have been due, were all packets on time so far."""
+
+    def run(self, between: Callable[[], list[PendingProbe]]) -> TrainResult:
+        train, result = self._train, self._result
+        pause_ns = min(_BATCH_NS, train.interval_ns * MAX_BATCH_PACKETS / 2)
+        self._batch.begin(train.token, train.burst)
+        delay_ns = thread_run_delay_ns()
+        began = self._start = monotonic_ns()
+        stop = began + int(train.packets * train.interval_ns * OVERTIME_RATIO)
+        while result.offered < train.packets and (now := monotonic_ns()) <= stop:
+            due = self._due(now)
+            if due < 1:
+                sleep(max(self._start + result.offered * train.interval_ns + pause_ns - now, 0) / 1e9)
+                continue
+            self._pending += between()
+            self._write_headers(due, self._read_counters())
+            try:
+                result.taken += self._batch.send(due)
+            except OSError as error:
+                if error.errno != TOO_LARGE:
+                    raise
+                result.too_large = True
+                break
+            result.offered += due
+        result.seconds = (monotonic_ns() - began) / 1e9
+        result.waited_ns = waited_ns(delay_ns)
+        return result
+
+    def _due(self, now: int) -> int:
+        """How many packets are to be sent now."""
+        train, offered = self._train, self._result.offered
+        due = int((now - self._start) / train.interval_ns) + 1 - offered
         if due > MAX_BATCH_PACKETS:
-            start += int((due - MAX_BATCH_PACKETS) * train.gap_ns)
+            self._start += int((due - MAX_BATCH_PACKETS) * train.interval_ns)
             due = MAX_BATCH_PACKETS
-        due = min(due, train.packets - sent.offered)
-        if due < 1:
-            sleep(max(start + sent.offered * train.gap_ns + pause_ns - now, 0) / 1e9)
-            continue
-        answers += between()
+        return min(due, train.packets - offered)
+
+    def _read_counters(self) -> int:
+        """Note the interface's counters where they are due; the time afterwards."""
         now = monotonic_ns()
-        if counters is not None and now >= next_sample:
-            passed = counters.read()
-            began_reading, now = now, monotonic_ns()
-            if now - began_reading <= _READING_NS:
-                counted = (passed.sent_octets, passed.sent_packets)
-                sent.departures.append(Departure(now, *counted, sent.offered))
-                next_sample = now + _SAMPLE_NS
-        for index in range(due):
-            kind = load
-            if probe_every_ns and now >= next_probe:
-                kind, next_probe = load_probe, now + probe_every_ns
-                sent.probes += 1
-            asked, arrived = answers.pop(0) if answers else (0, now)
-            renew(batch.buffers[index], kind, sent.offered + index, now, asked, now - arrived, *counted)
-        try:
-            sent.taken += batch.send(due)
-        except OSError as error:
-            if error.errno != TOO_LARGE:
-                raise
-            sent.too_large = True
-            break
-        sent.offered += due
-    sent.seconds = (monotonic_ns() - began) / 1e9
-    sent.waited_ns = waited_ns(delay_ns)
-    return sent
+        if self._counters is None or now < self._next_sample:
+            return now
+        counters = self._counters.read()
+        began_reading, now = now, monotonic_ns()
+        if now - began_reading <= _READING_NS:
+            self._counted = (counters.sent_bytes, counters.sent_packets)
+            self._result.departures.append(Departure(now, *self._counted, self._result.offered))
+            self._next_sample = now + _SAMPLE_NS
+        return now
+
+    def _write_headers(self, count: int, now: int) -> None:
+        """Headers of the next `count` packets: the first may ask for a reply, some answer a probe."""
+        pending, counted, first, buffers = self._pending, self._counted, self._result.offered, self._batch.buffers
+        kind = _LOAD
+        if self._probe_every_ns and now >= self._next_probe:
+            kind, self._next_probe = _LOAD_PROBE, now + self._probe_every_ns
+            self._result.probes += 1
+        for index in range(count):
+            asked_ns, arrived_ns = pending.pop(0) if pending else (0, now)
+            renew(buffers[index], kind, first + index, now, asked_ns, now - arrived_ns, *counted)
+            kind = _LOAD

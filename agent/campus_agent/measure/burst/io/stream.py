@@ -9,14 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic_ns, sleep
 
-from campus_agent.measure.burst.io.interfaces import Counters
-from campus_agent.measure.burst.pulse import Sample
+from campus_agent.measure.burst.observation import CounterSample
 from campus_agent.measure.burst.spec import (
     SAMPLE_SECONDS,
     STREAM_BUFFER_BYTES,
     STREAM_CONGESTION_CONTROL,
     STREAM_TELL_SECONDS,
 )
+from campus_agent.measure.link.interface_counters import CounterReader
 from campus_agent.measure.link.waiting import thread_run_delay_ns, waited_ns
 
 _SO_MAX_PACING_RATE = 47  # asm-generic/socket.h
@@ -28,7 +28,7 @@ _LEAST_PIECE_BYTES, _MOST_PIECE_BYTES = 1448, 16_384
 
 
 @dataclass(slots=True)
-class Inflow:
+class StreamArrivals:
     """What a receiver saw of a stream: payload octets so far at moments of its clock, and its interface's counters beside them.
 
     `waited_ns`: how long its thread, or the sender's, had no processor though it was ready; None: unknown.
@@ -36,8 +36,12 @@ class Inflow:
 
     at_ns: list[int] = field(default_factory=list)
     octets: list[int] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[CounterSample] = field(default_factory=list)
     waited_ns: int | None = None
+
+
+IsEnough = Callable[[StreamArrivals], bool]
+"""Called with what has come so far; True ends the stream."""
 
 
 def prepare(sock: socket.socket, pacing_bits_per_second: float) -> None:
@@ -51,11 +55,11 @@ def prepare(sock: socket.socket, pacing_bits_per_second: float) -> None:
         sock.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, min(int(pacing_bits_per_second / 8), 2**32 - 1))
 
 
-def take_in(
-    sock: socket.socket, counters: Counters | None, end_ns: int, max_octets: int, tell: Callable[[Inflow], bool]
-) -> Inflow:
+def receive_stream(
+    sock: socket.socket, counters: CounterReader | None, end_ns: int, max_octets: int, tell: IsEnough
+) -> StreamArrivals:
     """Read until the other side ends, the time or the octets are over, or `tell`, called every some milliseconds, says that it is enough."""
-    seen = Inflow()
+    seen = StreamArrivals()
     buffer = bytearray(STREAM_BUFFER_BYTES)
     sock.setblocking(False)
     octets = 0
@@ -86,11 +90,11 @@ def take_in(
         seen.octets.append(octets)
         if counters is not None:
             passed = counters.read()
-            seen.samples.append(Sample(moment, passed.received_octets, passed.received_packets))
+            seen.samples.append(CounterSample(moment, passed.received_bytes, passed.received_packets))
         sleep(SAMPLE_SECONDS)  # the kernel keeps what comes meanwhile
 
 
-def send_out(
+def send_stream(
     sock: socket.socket, payload_bits_per_second: float, end_ns: int, max_octets: int, enough: Callable[[], bool]
 ) -> int:
     """Send until one of the bounds, or until the other side or `enough` ends it. Octets given to the kernel."""

@@ -5,7 +5,7 @@ import socket
 from collections import deque
 from time import monotonic
 
-from campus_agent.measure.burst.protocol.control import Connection
+from campus_agent.measure.burst.protocol.control import ControlConnection
 from campus_agent.measure.burst.protocol.messages import Message
 
 _SEGMENT_BYTES = 1448
@@ -17,15 +17,14 @@ class Closed(ConnectionError):
     """The other side ended the connection before it answered."""
 
 
-class NothingSaid(Closed):
-    """It connected and left without a word: somebody looks whether we are switched on."""
+class ClosedSilently(Closed):
+    """It connected and ended without an octet: somebody looks whether the responder is there."""
 
 
 class Channel:
     """Messages over one TCP connection; counts what it costs on the wire."""
 
-    def __init__(self, sock: socket.socket, connection: Connection) -> None:
-        """Take over a connected socket."""
+    def __init__(self, sock: socket.socket, connection: ControlConnection) -> None:
         self.socket = sock
         self.connection = connection
         self.sent_wire_bytes = self.received_wire_bytes = 2 * _SEGMENT_OVERHEAD_BYTES  # SYN, SYN-ACK, ACK, and the end
@@ -47,7 +46,7 @@ class Channel:
             data = self.socket.recv(65_536)
             if not data:
                 if not self._heard:
-                    raise NothingSaid("the other side said nothing")
+                    raise ClosedSilently("the other side said nothing")
                 raise Closed("the other side closed the connection")
             self._heard = True
             self._count(len(data), sent=False)
@@ -59,7 +58,6 @@ class Channel:
         return bool(self._arrived or select.select([self.socket], [], [], 0)[0])
 
     def close(self) -> None:
-        """End the connection."""
         self.socket.close()
 
     def _count(self, octets: int, *, sent: bool) -> None:

@@ -34,11 +34,10 @@ _OTHER: dict[Role, Role] = {"client": "responder", "responder": "client"}
 _MAX_FROM: dict[Role, int] = {"client": MAX_REQUEST_BYTES, "responder": MAX_REPORT_BYTES}
 
 
-class Connection:
+class ControlConnection:
     """One side of a control connection: frames, limits, seals. `received_bytes` counts all that came, whole frames or not."""
 
     def __init__(self, role: Role) -> None:
-        """Nothing is known of the other side yet."""
         self._role = role
         self._key: bytes | None = None
         self._buffer = bytearray()
@@ -52,7 +51,6 @@ class Connection:
         self._sent = self._received = 0
 
     def send(self, message: Message) -> bytes:
-        """A message as the bytes to send."""
         body = encode(message)
         if len(body) > self._limit(self._role):
             raise ValueError(f"a {type(message).__name__} of {len(body)} bytes is more than the protocol allows")
@@ -93,9 +91,9 @@ def proof(key: bytes, hello: Hello, challenge: Challenge) -> str:
     return _derive(key, "proof", hello, challenge).hex()
 
 
-def proves(key: bytes, hello: Hello, challenge: Challenge, said: Prove) -> bool:
+def proves(key: bytes, hello: Hello, challenge: Challenge, message: Prove) -> bool:
     """Does the client hold the key? Takes the same time whatever was said."""
-    return hmac.compare_digest(proof(key, hello, challenge), said.mac)
+    return hmac.compare_digest(proof(key, hello, challenge), message.mac)
 
 
 def session_key(key: bytes, hello: Hello, challenge: Challenge) -> bytes:

@@ -1,6 +1,6 @@
 """The header of every test datagram, bytes <-> values (docs/protocol.md, section 4).
 
-    0  magic "CM"   2  version   3  kind   4  token (16)   20  pulse (4)   24  sequence (4)   28  sent_ns (8)
+    0  magic "CM"   2  version   3  kind   4  token (16)   20  burst (4)   24  sequence (4)   28  sent_ns (8)
     36 answers_ns (8)   44 held_ns (4)   48 counter_bytes (8)   56 counter_packets (8)   64 filler
 
 All big-endian. `sent_ns` is the sender's monotonic clock. `answers_ns` copies `sent_ns` of the probe that is answered here, 0 when
@@ -25,8 +25,6 @@ MAX_HELD_NS = 2**32 - 1
 
 
 class Kind(IntEnum):
-    """What a datagram is for."""
-
     PROBE = 1
     REPLY = 2
     LOAD = 3
@@ -35,11 +33,9 @@ class Kind(IntEnum):
 
 
 class Datagram(NamedTuple):
-    """The header's values."""
-
     kind: int
     token: bytes
-    pulse: int
+    burst: int
     sequence: int
     sent_ns: int
     answers_ns: int = 0
@@ -50,10 +46,10 @@ class Datagram(NamedTuple):
 
 def pack_into(buffer: bytearray | memoryview, datagram: Datagram) -> None:
     """Write the header at the start of a buffer."""
-    kind, token, pulse, sequence, sent_ns, answers_ns, held_ns, octets, packets = datagram
+    kind, token, burst, sequence, sent_ns, answers_ns, held_ns, octets, packets = datagram
     held = min(held_ns, MAX_HELD_NS)
     _LAYOUT.pack_into(
-        buffer, 0, MAGIC, PROTOCOL_VERSION, kind, token, pulse, sequence, sent_ns, answers_ns, held, octets, packets
+        buffer, 0, MAGIC, PROTOCOL_VERSION, kind, token, burst, sequence, sent_ns, answers_ns, held, octets, packets
     )
 
 
@@ -67,7 +63,7 @@ def renew(
     octets: int,
     packets: int,
 ) -> None:
-    """Rewrite what differs from packet to packet of one pulse: a fifth of the cost of the whole header."""
+    """Rewrite what differs from packet to packet of one burst: a fifth of the cost of the whole header."""
     buffer[_KIND_OFFSET] = kind
     held = held_ns if held_ns <= MAX_HELD_NS else MAX_HELD_NS
     _PER_PACKET.pack_into(buffer, _PER_PACKET_OFFSET, sequence, sent_ns, answers_ns, held, octets, packets)

@@ -1,4 +1,4 @@
-"""What is said on the control connection: one frozen type per message, JSON on the wire (docs/protocol.md, section 3).
+"""The messages of the control connection: one frozen type each, JSON on the wire (docs/protocol.md, section 2).
 
 A reader ignores fields it does not know, so later versions may add some. Every field is bounded here; what breaks a bound is a
 `ProtocolError`, never anything else.
@@ -7,7 +7,7 @@ A reader ignores fields it does not know, so later versions may add some. Every 
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
 
 from campus_agent.measure.burst.spec import MAX_COLUMN, NONCE_BYTES, PROTOCOL_NAME, TOKEN_BYTES
 
@@ -16,11 +16,12 @@ Hex16 = Annotated[str, Meta(pattern=f"^[0-9a-f]{{{2 * TOKEN_BYTES}}}\\Z")]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 PacketCount = Annotated[int, Meta(ge=1, le=10_000_000)]
+BurstNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
 Rate = Annotated[float, Meta(gt=0, le=1e12)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Columns = Annotated[list[Annotated[int, Meta(ge=-(2**62), le=2**62)]], Meta(max_length=MAX_COLUMN)]
 
-Direction = Literal["to_responder", "to_client"]
+LoadDirection = Literal["to_responder", "to_client"]
 Reason = Literal["not_authorised", "busy", "limit", "version", "protocol", "internal"]
 
 
@@ -29,7 +30,7 @@ class ProtocolError(ValueError):
 
 
 class BadSeal(ProtocolError):
-    """A frame that was not sealed with our session key: another key, or somebody in between."""
+    """A frame that was not sealed with our session key: another key, or a frame changed on the way."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -57,7 +58,7 @@ class Bounds(msgspec.Struct, frozen=True):
     """What the responder allows in this session."""
 
     rate_bits_per_second: Rate
-    pulse_bytes: Count
+    burst_bytes: Count = field(name="pulse_bytes")
     session_bytes: Count
     session_seconds: Seconds
 
@@ -85,15 +86,15 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     detail: Annotated[str, Meta(max_length=120)] = ""
 
 
-class Load(msgspec.Struct, frozen=True, tag="load"):
-    """The client orders one pulse: towards the responder it begins at once, towards the client the responder begins.
+class LoadOrder(msgspec.Struct, frozen=True, tag="load"):
+    """The client orders one burst: towards the responder it begins at once, towards the client the responder begins.
 
     `block_packets` above 1: the responder hands over so many packets at once, because it could not keep up without.
     `account`: after a load towards the client the responder says `sent`.
     """
 
-    pulse: Annotated[int, Meta(ge=1, le=1_000_000)]
-    direction: Direction
+    burst: BurstNumber = field(name="pulse")
+    direction: LoadDirection
     packets: PacketCount
     payload_bytes: Annotated[int, Meta(ge=64, le=65_000)]
     wire_bytes: Annotated[int, Meta(ge=84, le=65_535)]
@@ -103,7 +104,7 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 
 class Received(msgspec.Struct, frozen=True, tag="received"):
-    """What arrived of a pulse towards the responder, in the order of arrival; of a long one, some packets only.
+    """What arrived of a burst towards the responder, in the order of arrival; of a long one, some packets only.
 
     Columns hold differences to the row before (the first to 0): arrival and departure in nanoseconds of either side's own
     monotonic clock, sequence number, packets received so far. `sample_*` hold the interface counters (differences likewise),
@@ -111,7 +112,7 @@ class Received(msgspec.Struct, frozen=True, tag="received"):
     no processor; absent where its kernel does not tell.
     """
 
-    pulse: Annotated[int, Meta(ge=1, le=1_000_000)]
+    burst: BurstNumber = field(name="pulse")
     packets: Count
     received_ns: Columns
     sent_ns: Columns
@@ -127,23 +128,23 @@ class Received(msgspec.Struct, frozen=True, tag="received"):
     waited_ns: Count | None = None
 
 
-class Sent(msgspec.Struct, frozen=True, tag="sent"):
-    """The responder has sent a pulse or a stream towards the client that asked for an account: packets handed to the kernel (of a stream,
+class SentReport(msgspec.Struct, frozen=True, tag="sent"):
+    """The responder has sent a burst or a stream towards the client that asked for an account: packets handed to the kernel (of a stream,
     octets), and how long its thread was ready meanwhile but had no processor; absent where its kernel does not tell. `mtu_bytes`: the load
     ended early, because a hop on the way takes no IP packets above this.
     """
 
-    pulse: Annotated[int, Meta(ge=1, le=1_000_000)]
+    burst: BurstNumber = field(name="pulse")
     count: Count
     waited_ns: Count | None = None
     mtu_bytes: Annotated[int, Meta(ge=68, le=65_535)] | None = None
 
 
-class Stream(msgspec.Struct, frozen=True, tag="stream"):
+class StreamOrder(msgspec.Struct, frozen=True, tag="stream"):
     """The client orders one load by TCP, where UDP does not pass. Pace and octets are those of the payload; `account` as in `load`."""
 
-    stream: Annotated[int, Meta(ge=1, le=1_000_000)]
-    direction: Direction
+    stream: BurstNumber
+    direction: LoadDirection
     octets: Annotated[int, Meta(ge=1, le=2**40)]
     seconds: Annotated[float, Meta(gt=0, le=60)]
     rate_bits_per_second: Rate
@@ -153,7 +154,7 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
 class Opened(msgspec.Struct, frozen=True, tag="opened"):
     """The responder expects the data connection, which shows this ticket: good once, from the client's address, for a moment."""
 
-    stream: Annotated[int, Meta(ge=1, le=1_000_000)]
+    stream: BurstNumber
     ticket: Hex16
 
 
@@ -164,7 +165,7 @@ class Flow(msgspec.Struct, frozen=True, tag="flow"):
     absent. `last`: the stream has ended. `waited_ns`: as in `received`, since the stream began.
     """
 
-    stream: Annotated[int, Meta(ge=1, le=1_000_000)]
+    stream: BurstNumber
     at_ns: Columns
     octets: Columns
     sample_bytes: Columns = []
@@ -177,13 +178,14 @@ class Bye(msgspec.Struct, frozen=True, tag="bye"):
     """The client is done; the responder's slot is free."""
 
 
-Message = Hello | Challenge | Prove | Welcome | Refused | Load | Received | Sent | Stream | Opened | Flow | Bye
+FromClient = Hello | Prove | LoadOrder | StreamOrder | Bye
+FromResponder = Challenge | Welcome | Refused | Received | SentReport | Opened | Flow
+Message = FromClient | FromResponder
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
 def encode(message: Message) -> bytes:
-    """One message as compact JSON."""
     return _encoder.encode(message)
 
 

@@ -1,19 +1,19 @@
-"""Arrivals as a `Received` message and back: columns of differences, thinned where a pulse was long. Pure."""
+"""Arrivals as a `Received` message and back: columns of differences, thinned where a burst was long. Pure."""
 
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
 
-from campus_agent.measure.burst.io.stream import Inflow
+from campus_agent.measure.burst.io.stream import StreamArrivals
+from campus_agent.measure.burst.observation import Arrivals, CounterSample
 from campus_agent.measure.burst.protocol.messages import Columns, Flow, ProtocolError, Received
-from campus_agent.measure.burst.pulse import Arrivals, Sample
 from campus_agent.measure.burst.spec import MAX_REPORT_ROWS
 
 
-def to_message(pulse: int, seen: Arrivals) -> Received:
-    """What the responder tells of a pulse."""
+def to_message(burst: int, seen: Arrivals) -> Received:
+    """What the responder tells of a burst."""
     rows = _rows(len(seen.received_ns))
     return Received(
-        pulse=pulse,
+        burst=burst,
         packets=seen.packets,
         received_ns=_differences(seen.received_ns[i] for i in rows),
         sent_ns=_differences(seen.sent_ns[i] for i in rows),
@@ -30,31 +30,31 @@ def to_message(pulse: int, seen: Arrivals) -> Received:
     )
 
 
-def from_message(said: Received) -> Arrivals:
+def from_message(message: Received) -> Arrivals:
     """What the client reads from it. Raises ProtocolError for columns that cannot be."""
-    if not len(said.received_ns) == len(said.sent_ns) == len(said.sequence) == len(said.count):
+    if not len(message.received_ns) == len(message.sent_ns) == len(message.sequence) == len(message.count):
         raise ProtocolError("columns of a report differ in length")
-    if not len(said.sample_ns) == len(said.sample_bytes) == len(said.sample_packets):
+    if not len(message.sample_ns) == len(message.sample_bytes) == len(message.sample_packets):
         raise ProtocolError("sample columns of a report differ in length")
     samples = zip(
-        accumulate(said.sample_ns), accumulate(said.sample_bytes), accumulate(said.sample_packets), strict=True
+        accumulate(message.sample_ns), accumulate(message.sample_bytes), accumulate(message.sample_packets), strict=True
     )
     return Arrivals(
-        received_ns=list(accumulate(said.received_ns)),
-        sent_ns=list(accumulate(said.sent_ns)),
-        sequence=list(accumulate(said.sequence)),
-        count=list(accumulate(said.count)),
-        samples=[Sample(*sample) for sample in samples],
-        packets=said.packets,
-        overflow=said.overflow,
-        overflow_ns=said.overflow_ns,
-        clock_step_ns=said.clock_step_ns,
-        kernel_stamps=said.kernel_stamps,
-        waited_ns=said.waited_ns,
+        received_ns=list(accumulate(message.received_ns)),
+        sent_ns=list(accumulate(message.sent_ns)),
+        sequence=list(accumulate(message.sequence)),
+        count=list(accumulate(message.count)),
+        samples=[CounterSample(*sample) for sample in samples],
+        packets=message.packets,
+        overflow=message.overflow,
+        overflow_ns=message.overflow_ns,
+        clock_step_ns=message.clock_step_ns,
+        kernel_stamps=message.kernel_stamps,
+        waited_ns=message.waited_ns,
     )
 
 
-def flow_message(stream: int, seen: Inflow, first: int, *, last: bool) -> Flow:
+def flow_message(stream: int, seen: StreamArrivals, first: int, *, last: bool) -> Flow:
     """What came of a stream from row `first` on."""
     counted = len(seen.samples) == len(seen.at_ns)
     return Flow(
@@ -68,26 +68,26 @@ def flow_message(stream: int, seen: Inflow, first: int, *, last: bool) -> Flow:
     )
 
 
-def add_flow(seen: Inflow, said: Flow) -> None:
+def add_flow(seen: StreamArrivals, message: Flow) -> None:
     """Put the rows of a message to those before. Raises ProtocolError for columns that cannot be."""
-    if len(said.at_ns) != len(said.octets) or len(said.sample_bytes) != len(said.sample_packets):
+    if len(message.at_ns) != len(message.octets) or len(message.sample_bytes) != len(message.sample_packets):
         raise ProtocolError("columns of a flow differ in length")
-    if said.sample_bytes and len(said.sample_bytes) != len(said.at_ns):
+    if message.sample_bytes and len(message.sample_bytes) != len(message.at_ns):
         raise ProtocolError("sample columns of a flow differ in length")
-    if any(step < 0 for column in (said.at_ns, said.octets) for step in column):
+    if any(step < 0 for column in (message.at_ns, message.octets) for step in column):
         raise ProtocolError("a flow that runs backwards")
-    at_ns = list(accumulate(said.at_ns))
+    at_ns = list(accumulate(message.at_ns))
     if seen.at_ns and at_ns and at_ns[0] < seen.at_ns[-1]:
         raise ProtocolError("a flow that runs backwards")
-    seen.waited_ns = said.waited_ns
-    counters = zip(at_ns, accumulate(said.sample_bytes), accumulate(said.sample_packets), strict=False)
-    seen.samples += [Sample(*sample) for sample in counters]
+    seen.waited_ns = message.waited_ns
+    counters = zip(at_ns, accumulate(message.sample_bytes), accumulate(message.sample_packets), strict=False)
+    seen.samples += [CounterSample(*sample) for sample in counters]
     seen.at_ns += at_ns
-    seen.octets += accumulate(said.octets)
+    seen.octets += accumulate(message.octets)
 
 
 def _rows(total: int) -> list[int]:
-    """Which arrivals are told: all of a short pulse; of a long one an even choice, and the last."""
+    """Which arrivals are told: all of a short burst; of a long one an even choice, and the last."""
     every = -(-total // MAX_REPORT_ROWS)
     return sorted({*range(0, total, every), total - 1}) if every > 1 else list(range(total))
 

@@ -9,7 +9,6 @@ class Tickets:
     """At most one ticket is out at a time: there is one session, and it orders one stream after another."""
 
     def __init__(self) -> None:
-        """Nobody is expected."""
         self._condition = threading.Condition()
         self._expected: tuple[bytes, str] | None = None
         self._came: socket.socket | None = None

@@ -1,0 +1,41 @@
+"""`campus-agent check-config`: every mistake in the configuration and in the files that it names."""
+
+import argparse
+import sys
+
+from campus_agent.cli.common import config_option
+from campus_agent.cli.named_files import errors_of_named_files
+from campus_agent.config.read import load_config
+from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser
+from campus_base.language import Language, Text
+
+
+def register(parser: CommandParser) -> None:
+    config_option(parser)
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace, language: Language) -> int:
+    config = load_config(arguments.config)
+    errors = errors_of_named_files(config, arguments.config)
+    for error in errors:
+        print(error.in_(language), file=sys.stderr)
+    if errors:
+        return EXIT_USAGE
+    text = Text(
+        "{file}: fine. School {school}: {classrooms} classroom(s), {services} service(s), {devices} device(s), uplink: {uplink}.",
+        "{file}：配置正确。学校 {school}：教室 {classrooms} 间，云平台 {services} 个，设备 {devices} 台，学校出口：{uplink}。",
+    )
+    yes_no = Text("yes", "有") if config.uplink else Text("no", "无")
+    print(
+        text.in_(
+            language,
+            file=arguments.config,
+            school=config.school,
+            classrooms=len(config.classrooms),
+            services=len(config.services),
+            devices=len(config.devices),
+            uplink=yes_no.in_(language),
+        )
+    )
+    return EXIT_OK

@@ -1,0 +1,33 @@
+"""`campus-agent page`: the classroom's test page alone, without the service."""
+
+import argparse
+from dataclasses import replace
+
+from campus_agent.cli.common import config_option, port_number
+from campus_agent.config.read import load_config
+from campus_agent.page.program import serve
+from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed
+from campus_base.language import Language, Text
+from campus_base.logs import configure_logging
+
+
+def register(parser: CommandParser) -> None:
+    config_option(parser)
+    parser.add_argument(
+        "--port", type=port_number, help=parser.words(Text("instead of [page] port", "代替 [page] port"))
+    )
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace, language: Language) -> int:
+    config = load_config(arguments.config)
+    if arguments.port is not None:
+        config = replace(config, page=replace(config.page, port=arguments.port))
+    configure_logging()
+    try:
+        serve(config)
+    except OSError as error:
+        text = Text("cannot listen on {listen}:{port}: {reason}", "无法监听 {listen}:{port}：{reason}")
+        values = {"listen": config.page.listen, "port": config.page.port, "reason": error.strerror or error}
+        return failed(EXIT_USAGE, f"campus-agent page: {text.in_(language, **values)}")
+    return EXIT_OK

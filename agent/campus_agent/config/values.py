@@ -1,0 +1,163 @@
+"""Single values of a configuration that are more than a number or a text: files, hosts, addresses, lessons and days.
+
+Each reader takes a table, a key and its default, notes what is wrong in the table, and returns something of the type all the same.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from campus_base.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
+from campus_base.file_kind import NOT_A_FILE, is_special
+from campus_base.hosts import is_host
+from campus_base.language import Text
+from campus_base.settings import Mistake, Table
+from campus_base.typed_tables import Pattern
+from campus_wire.digits import NARROW
+
+PATH = Pattern(r"[^\x00]+", Text("a path, not empty", "非空路径"))
+HOST_HINT = Text("a host name or an IP address", "主机名或 IP 地址")
+MAX_URL_CHARACTERS = 2000
+MOST_BLACKOUTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One lesson of the day, local time, end not included."""
+
+    start: time
+    end: time
+
+    def __str__(self) -> str:
+        """As it is written in the configuration."""
+        return f"{self.start:%H:%M}-{self.end:%H:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class DayRange:
+    """Days from first to last, both included."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        """Is this day within?"""
+        return self.first <= day <= self.last
+
+
+def read_file(table: Table, key: str, default: Any) -> Path | None:
+    """The file that a key names; None without one. It may come later, but it must not be a folder, a device or a pipe."""
+    name: str | None = table.string(key, default, pattern=PATH.expression, hint=PATH.hint)
+    if not name:
+        return None
+    file = table.folder / name
+    if is_special(file):
+        table.wrong(key, f"{file} {NOT_A_FILE.en}", f"{file} {NOT_A_FILE.zh}")
+    return file
+
+
+def read_host(table: Table, key: str, default: Any) -> str:
+    """A machine's name or address; what a resolver would take for another machine is a mistake."""
+    host: str = table.string(key, default) or ""
+    if host and not is_host(host):
+        table.wrong(key, f"must be {HOST_HINT.en}, not {host[:60]!r}", f"必须是{HOST_HINT.zh}，不能是 {host[:60]!r}")
+    return host
+
+
+def read_url(schemes: tuple[str, ...], table: Table, key: str, default: Any) -> str:
+    """An address without user name and password."""
+    url: str | None = table.string(key, default)
+    if url is None:
+        return ""
+    try:
+        parts = urlsplit(url)
+        valid = _is_address(url, parts, schemes)
+    except ValueError:
+        valid = False
+    if not valid:
+        listed = " / ".join(f"{scheme}://" for scheme in schemes)
+        table.wrong(key, f"must be a URL with {listed}, not {url!r}", f"必须是以 {listed} 开头的网址，不能是 {url!r}")
+    elif parts.username is not None:
+        table.wrong(key, "must not carry a user name or password", "网址中不能包含用户名或密码")
+    return url
+
+
+def _is_address(url: str, parts: SplitResult, schemes: tuple[str, ...]) -> bool:
+    """Raises ValueError for a port that is none."""
+    host = parts.hostname or ""
+    return (
+        parts.scheme in schemes
+        and parts.port != 0
+        and len(url) <= MAX_URL_CHARACTERS
+        and re.search(r"[\x00-\x20\x7f]", url) is None
+        and bool(host)
+        and (not host.isascii() or is_host(host))
+    )
+
+
+def read_periods(table: Table, key: str = "periods", default: Any = ()) -> tuple[Period, ...]:
+    """Lessons, in order of time; overlaps are mistakes."""
+    periods = []
+    for index, text in enumerate(table.strings(key, default)):
+        period = _period(text)
+        if period is None:
+            hint = Text("a period like 08:00-08:45", "形如 08:00-08:45 的时段")
+            _wrong_item(table, key, index, text, hint)
+        else:
+            periods.append(period)
+    periods.sort(key=lambda period: period.start)
+    for before, after in pairwise(periods):
+        if after.start < before.end:
+            table.wrong(key, f"{before} and {after} overlap", f"{before} 与 {after} 重叠")
+    return tuple(periods)
+
+
+def _period(text: str) -> Period | None:
+    match = re.fullmatch(r"(\d\d:\d\d)-(\d\d:\d\d)", text.translate(NARROW).strip(), re.ASCII)
+    if match is None:
+        return None
+    try:
+        period = Period(time.fromisoformat(match[1]), time.fromisoformat(match[2]))
+    except ValueError:
+        return None
+    return period if period.start < period.end else None
+
+
+def read_blackout(table: Table, key: str, default: Any) -> tuple[DayRange, ...]:
+    """Days without any test."""
+    blackout = []
+    for index, text in enumerate(table.strings(key, default)):
+        days = parse_day_range(text)
+        if days is None:
+            hint = Text(
+                "days like 2026-06-07/2026-06-09 or 2026-06-07", "形如 2026-06-07/2026-06-09 或 2026-06-07 的日期"
+            )
+            _wrong_item(table, key, index, text, hint)
+        elif (days.last - days.first).days >= LONGEST_BLACKOUT_DAYS:
+            table.wrong(
+                f"{key}[{index}]",
+                f"spans more than {LONGEST_BLACKOUT_DAYS} days without any test: {text}",
+                f"停测时间超过 {LONGEST_BLACKOUT_DAYS} 天：{text}",
+            )
+        else:
+            blackout.append(days)
+    if len(blackout) > MOST_BLACKOUTS:
+        table.wrong(key, f"more than {MOST_BLACKOUTS} entries", f"超过 {MOST_BLACKOUTS} 条")
+    return tuple(blackout)
+
+
+def parse_day_range(text: str) -> DayRange | None:
+    """Days written as 2026-06-07/2026-06-09, or one day; None when they are not, or in a year that can only be a slip."""
+    try:
+        return DayRange(*parse_days(text))
+    except NotADay:
+        return None
+
+
+def _wrong_item(table: Table, key: str, index: int, value: str, hint: Text) -> None:
+    text = Text(f"must be {hint.en}, not {value!r}", f"必须是{hint.zh}，不能是 {value!r}")
+    table.mistakes.append(Mistake(f"{table.place(key)}[{index}]", text))

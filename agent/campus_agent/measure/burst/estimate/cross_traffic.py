@@ -1,0 +1,146 @@
+"""Which other traffic shared the line while a burst was on it? From the interface counters of both ends. Pure."""
+
+from enum import Enum
+from typing import NamedTuple
+
+from campus_agent.measure.burst.estimate.slope import Curve, rate_between
+from campus_agent.measure.burst.observation import BurstObservation
+from campus_agent.measure.burst.spec import ATTRIBUTION_PACKETS, ATTRIBUTION_RATIO
+
+_STALE_RATIO = 0.98
+_MIN_SPAN_NS = 5_000_000
+
+
+class Trust(Enum):
+    """Whom to believe where both ends count differently."""
+
+    COUNTS = "counts"
+    """The subscriber's own port."""
+    RECEIVER = "receiver"
+    """It is known to be the same traffic: what came is what shared the line."""
+    LESSER = "lesser"
+    """The line lost packets all along, and it is not known whose: only what both ends saw shared it for sure."""
+
+
+class Rates(NamedTuple):
+    """What went on in a burst's window, in bits per second of line rate; None: that end has no counters.
+
+    `survived` is the pace at which those packets were sent that arrived in the end: what was offered less what was lost.
+    """
+
+    test: float
+    offered: float
+    survived: float
+    received_total: float | None
+    sent_total: float | None
+
+
+class CrossTraffic(NamedTuple):
+    """Other traffic on the line; what may have been on it or not; and whether the receiver's count is the line's count."""
+
+    rate: float
+    unattributed: float
+    receiver_counts: bool
+
+
+def tolerance(target: float, wire_bytes: int, window_seconds: float) -> float:
+    """How far two counts of the same traffic may differ: a share of the target, and some packets at the window's edges."""
+    return ATTRIBUTION_RATIO * target + ATTRIBUTION_PACKETS * wire_bytes * 8 / max(window_seconds, 1e-3)
+
+
+def attribute(
+    rates: Rates, *, subscriber_receives: bool, allowance: float, trust: Trust = Trust.COUNTS
+) -> CrossTraffic:
+    """Whose was the rest? Where both ends count the same the answer is sure; else the subscriber's own port decides.
+
+    What the far end saw beyond that is unattributed: other rooms behind the same gateway interface most likely, or a second
+    device behind the line; nobody can tell. `trust` says what is known from elsewhere.
+    """
+    test_rate, _, _, received_total, sent_total = rates
+    seen = None if received_total is None else max(0.0, received_total - test_rate)
+    if sent_total is None or (trust is Trust.RECEIVER and seen is not None):
+        return CrossTraffic(seen or 0.0, 0.0, seen is not None)
+    left = max(0.0, _left_with_it(rates, sent_total))
+    if seen is None:
+        return CrossTraffic(left if left > allowance else 0.0, 0.0, receiver_counts=False)
+    if abs(test_rate + seen - sent_total) <= allowance or abs(left - seen) <= allowance:
+        return CrossTraffic(seen, 0.0, receiver_counts=True)
+    if trust is Trust.LESSER:
+        return CrossTraffic(min(seen, left), abs(left - seen), receiver_counts=seen <= left)
+    if subscriber_receives:
+        return CrossTraffic(seen, max(0.0, left - seen), receiver_counts=True)
+    return CrossTraffic(left, max(0.0, seen - left), receiver_counts=False)
+
+
+def _left_with_it(rates: Rates, sent_total: float) -> float:
+    """Other traffic that left the sender's interface and then shared the line, were it the same line.
+
+    The counter stands before the queue, somewhere on the way, and counts all that was offered; or packets were lost before it, and it
+    counts the rest; or the queue itself is before it, for its own interface is the narrow one: then it counts what the line carries.
+    """
+    for before_queue in (rates.offered, rates.survived):
+        if sent_total >= _STALE_RATIO * before_queue:
+            return (sent_total - before_queue) * rates.test / max(before_queue, 1.0)
+    return sent_total - rates.test
+
+
+def received_rate(burst: BurstObservation, first: int, test_rate: float) -> float | None:
+    """The mean rate of all that passed the receiver's interface from the arrival in row `first` on; None when the counters do not tell.
+
+    Our own packets' rate, and what the counter has more than those that had arrived by then: so it matters little when it was read.
+    """
+    gap, seen = burst.receiver_frame_overhead_bytes, burst.arrivals
+    start_ns, end_ns = seen.received_ns[first], seen.received_ns[-1]
+    within = [sample for sample in seen.samples if start_ns <= sample.at_ns <= end_ns]
+    if gap is None or len(within) < 2 or 2 * (within[-1].at_ns - within[0].at_ns) < end_ns - start_ns:
+        return None
+    start, end = within[0], within[-1]
+    packets = _test_packets(burst, first, start.at_ns, end.at_ns)
+    if end.packets - start.packets < _STALE_RATIO * packets:
+        return None
+    more = end.octets - start.octets + gap * (end.packets - start.packets) - packets * burst.wire_bytes
+    return test_rate + more * 8e9 / (end.at_ns - start.at_ns)
+
+
+def received_curve(burst: BurstObservation, first: int) -> Curve | None:
+    """All octets that passed the receiver's interface from the arrival in row `first` on; None when the counters do not tell.
+
+    Counters that count fewer packets than ours tell nothing: some drivers renew them once a second, some count a block as one.
+    """
+    gap, seen = burst.receiver_frame_overhead_bytes, burst.arrivals
+    start_ns, end_ns = seen.received_ns[first], seen.received_ns[-1]
+    samples = [sample for sample in seen.samples if start_ns <= sample.at_ns <= end_ns]
+    if gap is None or len(samples) < 4:
+        return None
+    start, end = samples[0], samples[-1]
+    expected = _test_packets(burst, first, start.at_ns, end.at_ns)
+    if end.packets - start.packets < _STALE_RATIO * expected:
+        return None
+    return [(at_ns, octets + gap * packets) for at_ns, octets, packets in samples]
+
+
+def _test_packets(burst: BurstObservation, first: int, start_ns: int, end_ns: int) -> int:
+    """How many of our packets arrived between two moments?"""
+    seen = burst.arrivals
+    within = [
+        count
+        for received, count in zip(seen.received_ns[first:], seen.count[first:], strict=True)
+        if start_ns <= received <= end_ns
+    ]
+    return within[-1] - within[0] if within else 0
+
+
+def sent_rate(burst: BurstObservation, offered: float, start_ns: int, end_ns: int) -> float | None:
+    """The mean rate of all that left the sender's interface between two moments of its clock; None without counters.
+
+    What was offered, and what the counter has more (or less) than that: a batch that left late changes neither.
+    """
+    gap = burst.sender_frame_overhead_bytes
+    within = [departure for departure in burst.departures if start_ns <= departure.sent_ns <= end_ns]
+    if gap is None or len(within) < 3 or within[-1].sent_ns - within[0].sent_ns < _MIN_SPAN_NS:
+        return None
+    points = [
+        (at_ns, octets + gap * packets - burst.wire_bytes * sequence)
+        for at_ns, octets, packets, sequence in (within[0], within[-1])
+    ]
+    return offered + rate_between(*points)

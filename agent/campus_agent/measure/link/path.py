@@ -1,0 +1,156 @@
+"""The path to a host as this machine's kernel knows it, without a packet sent: which interface leads there, what it claims, the largest packet."""
+
+import contextlib
+import re
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from campus_agent.measure.link import tcp_info
+from campus_agent.measure.link.ethtool import ETHERNET, NicSettings, nic_settings
+from campus_agent.measure.link.rtnetlink import route_interface
+from campus_wire.encapsulation import MIN_MTU_BYTES, AddressFamily, mtu_from_mss
+
+LOOPBACK = "lo"
+ETHERNET_HEADER_BYTES = 14
+MAX_VLAN_TAGS = 4
+_IP_MTU_DISCOVER, _IP_MTU = 10, 14  # linux/in.h
+_IPV6_MTU_DISCOVER, _IPV6_MTU = 23, 24  # linux/in6.h
+_PMTUDISC_DO = 2
+_LARGEST_MTU_BYTES = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An interface as the gateway sees it; speed and duplex are absent where the driver does not tell."""
+
+    name: str
+    speed_bits_per_second: float | None
+    duplex: Literal["full", "half"] | None
+    mtu_bytes: int | None
+    vlan_tags: int = 0
+    pppoe: bool = False
+
+
+def link_to(address: str) -> Link | None:
+    """The interface the kernel routes to this address through. None when there is no route."""
+    name = interface_to(address)
+    settings = nic_settings(name) if name is not None else None
+    return link_of(name, settings) if name is not None and settings is not None else None
+
+
+def link_of(name: str, settings: NicSettings) -> Link:
+    """An interface whose settings are known already."""
+    duplex: Literal["full", "half"] | None = None
+    if settings.full_duplex is not None:
+        duplex = "full" if settings.full_duplex else "half"
+    mtu = settings.mtu_bytes or None
+    return Link(name, settings.speed_bits_per_second, duplex, mtu, _vlan_tags(name), name.startswith("ppp"))
+
+
+def interface_to(peer: str, local: str | None = None) -> str | None:
+    """The interface that packets to this address leave by, where `local` is their source; None when there is no route or no telling.
+
+    A zone (`fe80::1%eth0`) names the interface itself. An address of this machine's own is reached by the loopback.
+    """
+    host, zone = _without_zone(peer)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if zone:
+            return socket.if_indextoname(int(zone)) if zone.isdecimal() else zone
+        return route_interface(host, _without_zone(local)[0] if local else None)
+    return None
+
+
+def interface_of(connected: socket.socket) -> str | None:
+    """The interface that leads to the other end of this connection, from the address it is bound to; None when it cannot be told."""
+    with contextlib.suppress(OSError):
+        peer, local = connected.getpeername(), connected.getsockname()
+        scoped = len(peer) > 3 and peer[3] and "%" not in peer[0]
+        return interface_to(f"{peer[0]}%{peer[3]}" if scoped else peer[0], local[0])
+    return None
+
+
+def counted_header_bytes(interface: str | None) -> int | None:
+    """What the interface's byte counters include of a frame beside the IP packet; None when it cannot be told."""
+    settings = nic_settings(interface) if interface is not None else None
+    if settings is None:
+        return None
+    return ETHERNET_HEADER_BYTES if settings.hardware == ETHERNET else 0
+
+
+def link_speed_bits_per_second(interface: str | None) -> float | None:
+    """What the interface negotiated; None where the driver does not tell."""
+    settings = nic_settings(interface) if interface is not None else None
+    return settings.speed_bits_per_second if settings is not None else None
+
+
+def forbid_fragments(udp: socket.socket) -> None:
+    """A fragmented packet would be two frames on the line, and count as one."""
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(OSError):
+        udp.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DO)
+    if udp.family == socket.AF_INET6:
+        with contextlib.suppress(OSError):
+            udp.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)
+
+
+def uses_timestamps(tcp: socket.socket) -> bool:
+    """Do this connection's segments carry timestamps, twelve octets each? Where the system does not tell: yes, nearly all do."""
+    info = tcp_info.read(tcp)
+    return info is None or info.timestamps
+
+
+def mtu_towards(udp: socket.socket, peer: tuple[object, ...]) -> int | None:
+    """The largest IP packet the kernel knows to pass to `peer` (a socket's address); None: it does not tell."""
+    level, option = (
+        (socket.IPPROTO_IPV6, _IPV6_MTU)
+        if udp.family == socket.AF_INET6 and not str(peer[0]).startswith("::ffff:")
+        else (socket.IPPROTO_IP, _IP_MTU)
+    )
+    try:
+        with socket.socket(udp.family, socket.SOCK_DGRAM) as probe:
+            probe.connect(peer)
+            return probe.getsockopt(level, option)
+    except OSError:
+        return None
+
+
+def path_mtu_bytes(udp: socket.socket, tcp: socket.socket, family: AddressFamily) -> int:
+    """The largest IP packet both the route (connected `udp`) and the control connection's MSS allow."""
+    candidates = [_LARGEST_MTU_BYTES]
+    if not sys.platform.startswith("linux"):
+        return candidates[0]
+    level, option = (socket.IPPROTO_IP, _IP_MTU) if family == "ipv4" else (socket.IPPROTO_IPV6, _IPV6_MTU)
+    with contextlib.suppress(OSError):
+        candidates.append(udp.getsockopt(level, option))
+    with contextlib.suppress(OSError):
+        mss = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+        candidates.append(mtu_from_mss(mss, family, uses_timestamps(tcp)))
+    return max(MIN_MTU_BYTES, min(candidates))
+
+
+def _without_zone(address: str) -> tuple[str, str]:
+    """An address as the kernel takes it, and its zone or ""."""
+    host, _, zone = address.removeprefix("::ffff:").partition("%")
+    return host, zone
+
+
+def _vlan_tags(interface: str) -> int:
+    """How many 802.1Q tags an interface adds to a frame: its own and those of the one below it (Linux: /proc/net/vlan/NAME)."""
+    tags = 0
+    while tags < MAX_VLAN_TAGS and (below := _interface_below(interface)) is not None:
+        tags, interface = tags + 1, below
+    return tags
+
+
+def _interface_below(vlan: str) -> str | None:
+    """What a VLAN interface stands on ("Device: eth0"); None: it is none."""
+    try:
+        with (Path("/proc/net/vlan") / vlan).open(encoding="utf-8", errors="replace") as file:
+            device = re.search(r"^Device: *(\S+)", file.read(4096), re.MULTILINE)
+    except OSError:
+        return None
+    return device[1] if device else None

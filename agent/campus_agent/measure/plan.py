@@ -1,0 +1,67 @@
+"""What the probes of the list declare, for the planner and for the collector: jobs, their costs, the subjects. Pure."""
+
+from campus_agent.config.model import AgentConfig
+from campus_agent.measure.probes import PROBES
+from campus_agent.measure.probes.devices import rooms_of
+from campus_agent.measure.subjects import GUARD_SECONDS
+from campus_agent.schedule.jobs import Job
+from campus_agent.schedule.planner import Costs
+from campus_wire.records import AgentState, AnnouncedClassroom, AnnouncedService, Announcement, Segment
+from campus_wire.version import VERSION
+
+
+def jobs_of(config: AgentConfig) -> tuple[Job, ...]:
+    """Every job of a configuration, in the order of the first round."""
+    return tuple(job for probe in PROBES.values() for job in probe.jobs(config))
+
+
+def kinds_of(job: Job) -> list[str]:
+    """The probes that are run for a job, in order."""
+    before = PROBES[job.kind].preceded_by
+    return [before, job.kind] if before else [job.kind]
+
+
+def costs(config: AgentConfig) -> Costs:
+    """What each job may take: its deadline, and bytes enough to be worth a start."""
+
+    def seconds(job: Job) -> float:
+        probes = [PROBES[kind] for kind in kinds_of(job)]
+        return sum(p.deadline_seconds(p.settings(config, job.subject, None)) + GUARD_SECONDS for p in probes)
+
+    def octets(job: Job) -> int:
+        return sum(PROBES[kind].least_bytes(config, job.subject) for kind in kinds_of(job))
+
+    return Costs(seconds, octets)
+
+
+def typical(config: AgentConfig) -> Costs:
+    """What each job usually takes, for a plan that a person reads."""
+
+    def typical_of(job: Job) -> list[tuple[float, int]]:
+        return [PROBES[kind].typical(config, job.subject) for kind in kinds_of(job)]
+
+    return Costs(
+        lambda job: sum(seconds for seconds, _ in typical_of(job)),
+        lambda job: sum(octets for _, octets in typical_of(job)),
+    )
+
+
+def announcement(config: AgentConfig) -> Announcement:
+    """What this agent measures, for the collector."""
+    return Announcement(
+        town=config.town,
+        classrooms=[
+            AnnouncedClassroom(room.id, room.name[:100], room.required_bits_per_second) for room in config.classrooms
+        ],
+        services=[AnnouncedService(service.id, service.name[:100]) for service in config.services],
+        recording_rooms=rooms_of(config.devices),
+        uplink=config.uplink is not None,
+        uplink_required_bits_per_second=config.uplink.required_bits_per_second if config.uplink else None,
+    )
+
+
+def agent_state(
+    os_name: str, pending: int, dropped: int, offset: float | None, octets: dict[Segment, int]
+) -> AgentState:
+    """The agent's health for an envelope."""
+    return AgentState(VERSION, os_name[:80], pending, dropped, offset, octets)

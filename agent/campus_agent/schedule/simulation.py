@@ -1,0 +1,80 @@
+"""What would these days look like? The real planner with assumed endpoints and a simulated clock: nothing is measured. Pure.
+
+`campus-agent schedule` prints a day of it; the tests run a year of it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from campus_agent.schedule.jobs import Job
+from campus_agent.schedule.planner import CheckPresence, Costs, Moment, Planner, Skip, Try
+from campus_wire.failures import Failure, FailureKind, Operation, SkipReason
+
+CHECK_SECONDS = 1.5
+_OFF = Failure(Operation.CONNECT, FailureKind.TIMEOUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happens at a moment: a measurement (no reason) or an opportunity that is not used."""
+
+    at: datetime
+    job: Job
+    reason: SkipReason | None = None
+    seconds: float = 0.0
+    octets: int = 0
+    succeeded: bool = True
+
+
+@dataclass(slots=True)
+class Assumptions:
+    """Who is switched on, what a test takes, whether it succeeds."""
+
+    daily_test_bytes: int
+    typical: Costs
+    on: Callable[[str, datetime], bool] = lambda subject, at: True
+    works: Callable[[Job, datetime], bool] = lambda job, at: True
+    spent: dict[date, int] = field(default_factory=dict)
+
+
+def simulate(
+    planner: Planner, assumed: Assumptions, start: datetime, end: datetime, monotonic: float = 0.0
+) -> Iterator[Event]:
+    """All that the load lane does from start to end (aware local times), in order."""
+    zone, epoch = start.tzinfo, start.timestamp() - monotonic
+    now = monotonic
+
+    def local() -> datetime:
+        return datetime.fromtimestamp(epoch + now, zone)
+
+    while local() < end:
+        here = local()
+        left = assumed.daily_test_bytes - assumed.spent.get(here.date(), 0)
+        step = planner.next("load", Moment(now, here), left)
+        if isinstance(step, Skip):
+            yield Event(here, step.job, step.reason, succeeded=False)
+        elif isinstance(step, CheckPresence):
+            now += CHECK_SECONDS
+            for job in step.jobs:
+                planner.seen(job.subject, None if assumed.on(job.subject, local()) else _OFF, now)
+        elif isinstance(step, Try):
+            seconds = assumed.typical.seconds(step.job)
+            octets = assumed.typical.octets(step.job) if step.job.heavy else 0
+            works = assumed.works(step.job, here)
+            now += seconds
+            assumed.spent[here.date()] = assumed.spent.get(here.date(), 0) + octets
+            planner.done(step.job, Moment(now, local()), succeeded=works)
+            yield Event(here, step.job, None, seconds, octets, works)
+        else:
+            now += step.seconds
+
+
+def midnight(day: date, like: datetime) -> datetime:
+    """The beginning of a day in the zone of an aware time."""
+    return datetime.combine(day, datetime.min.time(), like.tzinfo)
+
+
+def day_of(planner: Planner, assumed: Assumptions, day: date, like: datetime) -> list[Event]:
+    """One whole day."""
+    return list(simulate(planner, assumed, midnight(day, like), midnight(day + timedelta(days=1), like)))

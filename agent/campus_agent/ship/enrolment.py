@@ -1,0 +1,222 @@
+"""Exchanges the collector's one-time code for this gateway's token, and stores what came with it.
+
+Everything that could fail here is tried before the code is used, because it can be used only once. Where the package made a user for the
+service, what it must write (token, test key, the collector's configuration) goes into its state folder and belongs to it; the rest it only reads.
+"""
+
+import base64
+import gzip
+import hashlib
+import hmac
+import json
+import os
+import platform
+import pwd
+import secrets
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from campus_agent.config.model import DEFAULT_PATH, DEFAULT_STATE_DIR, Collector
+from campus_agent.config.read import load_config
+from campus_agent.ship.connection import CollectorConnection, ShipFailed
+from campus_base.files import check_writable, make_folder, write_whole
+from campus_base.language import Text
+from campus_base.settings import ConfigurationError
+from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS
+from campus_wire.records import Enrolled, EnrollRequest, Problem
+from campus_wire.version import VERSION
+
+PATH = "/v1/enroll"
+TOKEN_FILE, CONFIG_FILE, CA_FILE, KEY_FILE = "token", "agent.toml", "ca.pem", "test.key"
+SERVICE_USER = "campus-agent"
+PIN_SECONDS = 20.0
+MAX_PEM_BYTES = 64 * 1024
+
+
+class EnrolFailed(Exception):
+    """It did not work; says why and whether the code is still good."""
+
+    def __init__(self, words: Text) -> None:
+        """In both languages."""
+        super().__init__(words.en)
+        self.words = words
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was put where; `config` False when there was one already, which is left as it is."""
+
+    school: str
+    token_file: Path
+    config_file: Path
+    config: bool
+    key_file: Path | None
+    """The school's new test key; None where the configuration was there."""
+
+
+def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sha256: str | None = None) -> Written:
+    """Enrol this gateway; with the fingerprint of a private authority, fetch that first and keep it. Raises EnrolFailed."""
+    owner = _service_user() if folder == DEFAULT_PATH.parent else None
+    kept = Path(DEFAULT_STATE_DIR) if owner is not None else folder
+    token_file, config_file = kept / TOKEN_FILE, folder / CONFIG_FILE
+    if config_file.exists():  # it says where the token is
+        token_file = _configured_token(config_file) or token_file
+    _check_writable(folder, token_file)
+    url = url.rstrip("/")
+    if ca_sha256 is not None:
+        ca_file = _pin(url, ca_sha256, folder / CA_FILE)
+    answer = _ask(Collector(url, token_file, ca_file), code)
+    try:
+        write_whole(token_file, answer.token.encode() + b"\n", 0o600, owner)
+    except OSError as error:
+        raise EnrolFailed(
+            Text(
+                f"{token_file}: {error.strerror}: the code is used; ask the bureau for a new one",
+                f"{token_file}：{error.strerror}：注册码已使用，请重新索取",
+            )
+        ) from None
+    if config_file.exists():
+        return Written(answer.school, token_file, config_file, False, None)
+    key_file = kept / KEY_FILE
+    whole = _config(url, answer, ca_file, token_file, key_file, folder)
+    try:
+        if not key_file.exists():
+            write_whole(key_file, base64.b64encode(secrets.token_bytes(32)) + b"\n", 0o600, owner)
+        write_whole(config_file, whole.encode(), 0o640, (0, owner[1]) if owner is not None else None)
+    except OSError as error:
+        raise EnrolFailed(
+            Text(
+                f"{error.filename}: {error.strerror}: the token is in place ({token_file}), the code is used; write {config_file} by hand:\n\n{whole}",
+                f"{error.filename}：{error.strerror}：令牌已保存（{token_file}），注册码已使用；请手工写入 {config_file}：\n\n{whole}",
+            )
+        ) from None
+    return Written(answer.school, token_file, config_file, True, key_file)
+
+
+def _service_user() -> tuple[int, int] | None:
+    """User and group of the service where the package made them, for root."""
+    try:
+        user = pwd.getpwnam(SERVICE_USER) if os.geteuid() == 0 else None
+    except KeyError:
+        return None
+    return (user.pw_uid, user.pw_gid) if user is not None else None
+
+
+def _configured_token(config_file: Path) -> Path | None:
+    with suppress(ConfigurationError):
+        collector = load_config(config_file).collector
+        return collector.token_file if collector is not None else None
+    return None
+
+
+def _pin(url: str, wanted: str, ca_file: Path) -> Path:
+    """Fetch the collector's authority over an unchecked connection, and store it only if it has the fingerprint that was given.
+
+    Whoever sits in between can send another certificate, but not one with this SHA-256.
+    """
+    connection = CollectorConnection(Collector(url, Path(), None), PIN_SECONDS, PIN_SECONDS, certificate_checked=False)
+    try:
+        answer = connection.get("/ca.pem")
+        if answer.status != 200:
+            raise ValueError(f"HTTP {answer.status}")
+        pem = answer.body[:MAX_PEM_BYTES].decode("ascii")
+        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    except (ShipFailed, ValueError) as error:
+        raise EnrolFailed(
+            Text(
+                f"{url}/ca.pem: {error}; the code was not used",
+                f"{url}/ca.pem：无法取得 CA 证书（{error}）；注册码未使用",
+            )
+        ) from None
+    finally:
+        connection.close()
+    if not hmac.compare_digest(fingerprint, wanted.replace(":", "").lower()):
+        raise EnrolFailed(
+            Text(
+                f"{url}: its authority has the fingerprint {fingerprint}, not the one given: somebody may be in between; the code was not used",
+                f"{url}：CA 指纹为 {fingerprint}，与给定的不符，可能有人冒充采集端；注册码未使用",
+            )
+        )
+    try:
+        write_whole(ca_file, pem.encode(), 0o644)
+    except OSError as error:
+        raise EnrolFailed(
+            Text(f"{ca_file}: {error.strerror}; the code was not used", f"{ca_file}：{error.strerror}；注册码未使用")
+        ) from None
+    return ca_file
+
+
+def _check_writable(folder: Path, token_file: Path) -> None:
+    """Before the code is spent. Raises EnrolFailed."""
+    try:
+        make_folder(folder, 0o700)
+        check_writable(token_file)
+    except OSError as error:
+        raise EnrolFailed(
+            Text(
+                f"{folder}: {error.strerror}: run as root, or give another folder with --dir; the code was not used",
+                f"{folder}：{error.strerror}：请以 root 运行，或用 --dir 指定其他目录；注册码未使用",
+            )
+        ) from None
+
+
+def _ask(collector: Collector, code: str) -> Enrolled:
+    connection = CollectorConnection(collector)
+    body = gzip.compress(msgspec.json.encode(EnrollRequest(code, VERSION, platform.platform()[:100])))
+    try:
+        answer = connection.post_openly(PATH, body)
+    except ShipFailed as failed:
+        if failed.clock is not None:
+            raise EnrolFailed(
+                Text(
+                    f"{collector.url}: this gateway's clock is wrong: {failed.clock}; set it (timedatectl set-ntp true, or date -s),"
+                    " then enrol again; the code was not used",
+                    f"{collector.url}：网关时钟不正确（{failed.clock}）；请先校准时钟（timedatectl set-ntp true 或 date -s），再重新注册；注册码未使用",
+                )
+            ) from None
+        where, why = OPERATION_WORDS[failed.failure.operation], FAILURE_WORDS[failed.failure.kind]
+        raise EnrolFailed(
+            Text(
+                f"{collector.url}: {where.en}: {why.en} ({failed.failure.detail}); the code was not used, unless the answer was lost",
+                f"{collector.url}：{where.zh}：{why.zh}（{failed.failure.detail}）；除非应答丢失，注册码未使用",
+            )
+        ) from None
+    finally:
+        connection.close()
+    if answer.status == 201:
+        with suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(answer.body, type=Enrolled)
+    detail = f"HTTP {answer.status}"
+    with suppress(msgspec.MsgspecError):
+        problem = msgspec.json.decode(answer.body, type=Problem)
+        detail = f"{problem.title}: {problem.detail}"
+    zh = {
+        403: "注册码无效、已使用或已过期，请向教育局重新索取",
+        429: "错误次数过多，请稍后再试",
+        404: "该地址不支持注册：请检查地址",
+    }.get(answer.status, detail)
+    raise EnrolFailed(Text(f"{collector.url}: {detail}", f"{collector.url}：{zh}"))
+
+
+def _config(url: str, answer: Enrolled, ca_file: Path | None, token_file: Path, key_file: Path, folder: Path) -> str:
+    """The least that `run` needs; the rest is for the school to fill in (deploy/agent.sample.toml)."""
+    lines = ["# made by campus-agent enroll; deploy/agent.sample.toml shows everything that can be set", "", "[agent]"]
+    if answer.town:
+        lines.append(f"town = {json.dumps(answer.town)}")
+
+    def named(file: Path) -> str:
+        return json.dumps(file.name if file.parent == folder else str(file))
+
+    lines.append(f"school = {json.dumps(answer.school)}")
+    if folder != DEFAULT_PATH.parent:  # everything of this gateway in one folder
+        lines.append('state_dir = "state"')
+    lines.append(f"test_key_file = {named(key_file)}")
+    lines += ["", "[collector]", f"url = {json.dumps(url)}", f"token_file = {named(token_file)}"]
+    if ca_file is not None:
+        lines.append(f"ca_file = {json.dumps(str(ca_file.resolve()))}")
+    lines += ["", "[page]", "port = 8090"]  # the classrooms' test page, on the school's network
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,56 @@
+"""The bytes that tests put on each segment, by day and in all: the daily budget survives a restart."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from campus_agent.spool import counters
+from campus_wire.records import Segment
+
+Spending = tuple[Segment, date, int]
+KEPT_DAYS = 40
+LEAP_DAYS = 100
+"""No school is without a test for longer; the next day booked after such a gap may be a wrong clock's."""
+SEGMENTS: tuple[Segment, ...] = ("classroom", "uplink")
+
+
+def add(connection: sqlite3.Connection, spendings: Sequence[Spending]) -> None:
+    """Note octets by segment and day; days long past are forgotten."""
+    for segment, day, octets in spendings:
+        _forget(connection, day)
+        connection.execute(
+            "INSERT INTO test_bytes VALUES (?, ?, ?) "
+            "ON CONFLICT (day, segment) DO UPDATE SET octets = octets + excluded.octets",
+            (day.isoformat(), segment, octets),
+        )
+        counters.count(connection, _total(segment), octets)
+
+
+def _forget(connection: sqlite3.Connection, day: date) -> None:
+    """Days before this one by more than is kept; after a leap the newest days stay: a clock gone wrong must not remove today's octets."""
+    (newest,) = connection.execute("SELECT max(day) FROM test_bytes").fetchone()
+    if newest is None:
+        return
+    first = day - min(timedelta(KEPT_DAYS), day - date.min)
+    if abs(day - date.fromisoformat(newest)) <= timedelta(LEAP_DAYS):
+        connection.execute("DELETE FROM test_bytes WHERE day < ?", (first.isoformat(),))
+    else:
+        connection.execute(
+            "DELETE FROM test_bytes WHERE day NOT IN (SELECT DISTINCT day FROM test_bytes ORDER BY day DESC LIMIT ?)",
+            (KEPT_DAYS,),
+        )
+
+
+def of_day(connection: sqlite3.Connection, day: date) -> dict[Segment, int]:
+    """Octets of one day by segment."""
+    return dict(connection.execute("SELECT segment, octets FROM test_bytes WHERE day = ?", (day.isoformat(),)))
+
+
+def total(connection: sqlite3.Connection) -> dict[Segment, int]:
+    """Octets ever by segment."""
+    known = counters.read(connection)
+    return {segment: known[_total(segment)] for segment in SEGMENTS if _total(segment) in known}
+
+
+def _total(segment: Segment) -> str:
+    return f"test_bytes_{segment}_total"

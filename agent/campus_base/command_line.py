@@ -1,0 +1,129 @@
+"""What the command lines of both programs share: parsers in the reader's language, one module a command, the ends that every command may have."""
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from importlib import import_module
+from typing import Any
+
+from campus_base.dates import NotADay, parse_day
+from campus_base.language import Language, Text, from_environment
+from campus_base.settings import ConfigurationError
+from campus_base.terminal import escaped_output
+from campus_base.usage import localize
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser with its reader's language; the module of a command is loaded, and adds its arguments, when the command is chosen."""
+
+    def __init__(self, language: Language, **options: Any) -> None:
+        """`options` are those of ArgumentParser."""
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        self.language: Language = language
+        self._module = ""
+        self._commands: Any = None
+
+    def words(self, text: Text, **values: object) -> str:
+        """A text in the reader's language."""
+        return text.in_(self.language, **values)
+
+    def add_command(
+        self, name: str, words: Text, command: Callable[..., int] | None = None, more: Text | None = None
+    ) -> "CommandParser":
+        """The parser of a command below this one; `command` does it, `more` stands at the end of its help."""
+        if self._commands is None:
+            self._commands = self.add_subparsers(required=True, metavar=self.words(Text("COMMAND", "命令")))
+        described = self.words(words)
+        parser: CommandParser = self._commands.add_parser(
+            name,
+            language=self.language,
+            help=described,
+            description=described,
+            epilog=self.words(more) if more else None,
+        )
+        if command is not None:
+            parser.set_defaults(command=command)
+        return parser
+
+    def add_modules(self, package: str, commands: Mapping[str, Text]) -> None:
+        """A command each, whose module in `package` has its name and a function `register(parser)`."""
+        for name, words in commands.items():
+            self.add_command(name, words)._module = f"{package}.{name.replace('-', '_')}"
+
+    def load(self) -> None:
+        """Load the module of this command, once."""
+        module, self._module = self._module, ""
+        if module:
+            import_module(module).register(self)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ArgumentParser does."""
+        self.load()
+        return super().parse_known_args(args, namespace)
+
+
+def run_command(
+    argv: Sequence[str] | None,
+    build_parser: Callable[[Language], CommandParser],
+    execute: Callable[[argparse.Namespace, Language], int],
+) -> int:
+    """Parse the arguments and execute their command; mistakes in a configuration are printed. The exit code."""
+    language = from_environment()
+    localize(language)
+    with escaped_output():
+        arguments = build_parser(language).parse_args(argv)
+        try:
+            return execute(arguments, language)
+        except ConfigurationError as error:
+            print(error.in_(language), file=sys.stderr)
+            return EXIT_USAGE
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_OK
+
+
+def day_argument(language: Language) -> Callable[[str], date]:
+    """The type of an option that takes a day; what is none is refused with the ways it can be written."""
+
+    def read(text: str) -> date:
+        try:
+            return parse_day(text)
+        except NotADay as error:
+            raise argparse.ArgumentTypeError(error.text.in_(language)) from None
+
+    return read
+
+
+def whole_number(language: Language, lowest: int, highest: int) -> Callable[[str], int]:
+    """The type of an option that takes a whole number within bounds; another value is refused with them."""
+
+    def read(text: str) -> int:
+        number = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII) else None
+        if number is not None and lowest <= number <= highest:
+            return number
+        words = Text(
+            "must be within {lowest} … {highest}, not {text}", "必须在 {lowest} 至 {highest} 之间，不能是 {text}"
+        )
+        values = {"lowest": lowest, "highest": highest, "text": repr(text[:40])}
+        raise argparse.ArgumentTypeError(words.in_(language, **values))
+
+    return read
+
+
+def json_line(answer: Any) -> str:
+    """What `--json` prints: one line, not escaped beyond what JSON asks for."""
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def failed(code: int, reason: str) -> int:
+    """Print the reason on standard error. The exit code."""
+    print(reason, file=sys.stderr)
+    return code

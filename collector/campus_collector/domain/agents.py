@@ -1,0 +1,43 @@
+"""Agents as the collector knows them, and whom their tokens speak for."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from campus_wire.records import AgentState
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whose token this is."""
+
+    school: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Whose gateway a code has enrolled, and the school's town."""
+
+    principal: Principal
+    town: str
+
+
+IDENTITY_SHARED_FOR = timedelta(days=1)
+"""Two returns of an earlier boot within this mean that two machines report as one agent; pages say so for as long after the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent as the collector knows it."""
+
+    school: str
+    agent_id: str
+    last_report_at: datetime | None
+    boot_id: str
+    state: AgentState | None
+    identity_shared_at: datetime | None = None
+    """When two machines were last noticed that report as this agent."""
+
+    def is_shared(self, now: datetime) -> bool:
+        """Do two machines report as this agent, as far as the last day shows?"""
+        return self.identity_shared_at is not None and now - self.identity_shared_at < IDENTITY_SHARED_FOR

@@ -1,0 +1,42 @@
+"""The chain of a school's results, and what shows that results are missing from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The head of a school's chain after the last result that came on a day (UTC, since 1970)."""
+
+    school: str
+    day: int
+    last_sequence: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptMismatch:
+    """A gateway had a receipt for another head than the school's chain has: noticed when, and how far the chain reached then."""
+
+    school: str
+    sequence: int
+    head: bytes
+    noticed_at: datetime
+    our_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A place in a school's chain, and the bytes that are stored for it; None when the result is missing."""
+
+    sequence: int
+    id: str
+    raw: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLog:
+    """The database was found without its -wal file; `unconfirmed` schools have not shown by a receipt that no result is missing."""
+
+    noticed_at: datetime
+    unconfirmed: tuple[str, ...]

@@ -1,0 +1,16 @@
+"""What a commit changes."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a commit touched, for caches: results of (school, subject, kind), schools whose agent `reported`, whose list of subjects was
+    `announced` otherwise and whose evidence was `judged`; `inventory` when any school or subject may have changed, `ledger` when problems did."""
+
+    subjects: frozenset[tuple[str, str, str]] = field(default_factory=frozenset)
+    inventory: bool = False
+    ledger: bool = False
+    reported: frozenset[str] = field(default_factory=frozenset)
+    announced: frozenset[str] = field(default_factory=frozenset)
+    judged: frozenset[str] = field(default_factory=frozenset)

@@ -1,0 +1,55 @@
+"""GET /v1/config: what a school's gateway shall measure; 304 when it has that already (RFC 9110 13.1.2)."""
+
+import asyncio
+import threading
+from datetime import datetime
+from hashlib import sha256
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from campus_collector.domain.inventory import Inventory
+from campus_collector.http.api.agent_config import config_for
+from campus_collector.http.auth.agents import principal_of
+from campus_collector.http.responses import in_thread
+from campus_collector.http.routes import Operation, Routes
+from campus_collector.http.service import Service
+from campus_wire.records import CentralConfig
+from campus_wire.version import VERSION
+
+
+class Configuration(Routes):
+    """The one route; the inventory is read again only when another is in force."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self._lock = threading.Lock()
+        self._inventory: tuple[int, Inventory] | None = None
+
+    @Operation(
+        "GET",
+        "/v1/config",
+        "What the gateway of the token's school shall measure; ETag, 304",
+        answer=CentralConfig,
+        token=True,
+    )
+    async def config(self, request: Request) -> Response:
+        principal = await asyncio.to_thread(principal_of, self.service.store, request)
+        body = await in_thread(self._encoded, principal.school)
+        tag = f'"{sha256(body).hexdigest()[:32]}"'
+        headers = {"ETag": tag, "CampusMeter-Version": VERSION}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
+
+    def _encoded(self, school: str) -> bytes:
+        month = datetime.now(self.service.config.timezone).date().replace(day=1)
+        return msgspec.json.encode(config_for(school, self._current(), self.service.verdicts.policy, month))
+
+    def _current(self) -> Inventory:
+        with self._lock:
+            version = self.service.store.inventory.version()
+            if self._inventory is None or self._inventory[0] != version:
+                self._inventory = version, self.service.store.inventory.current()
+            return self._inventory[1]

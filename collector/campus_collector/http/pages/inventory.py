@@ -1,0 +1,185 @@
+"""The page of the inventory: what is in force, and uploads that are looked at before they are put in force."""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from campus_base.dates import NotADay, parse_day
+from campus_base.language import Language, Text
+from campus_collector.domain.days import day_words, importable
+from campus_collector.domain.inventory import Inventory, within
+from campus_collector.http.api.problems import XLSX
+from campus_collector.http.auth.scope import may_govern, scope_of
+from campus_collector.http.pages.forms import MAX_FORM_BYTES, check_form, read_form
+from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
+from campus_collector.http.pages.words import WORDS
+from campus_collector.http.responses import HttpProblem, in_thread
+from campus_collector.http.routes import Operation, form_at, page_at
+from campus_collector.http.service import Service
+from campus_collector.inventory.changes import RowChange, as_lines, changes, removals
+from campus_collector.inventory.errors import Unreadable
+from campus_collector.inventory.headings import SHEETS
+from campus_collector.inventory.importer import activate, read_upload
+from campus_collector.inventory.sources import MAX_FILE_BYTES
+from campus_collector.inventory.write import as_xlsx
+
+MAX_PENDING = 4
+SHOWN_IMPORTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PendingUpload:
+    """An upload that was looked at and waits to be put in force; only on top of the version it was compared with."""
+
+    inventory: Inventory
+    changes: list[RowChange]
+    before: Inventory
+    person: str
+    ignored: list[str]
+
+
+class InventoryPages(PageRoutes):
+    """The page, with the uploads that wait."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self._pending: OrderedDict[str, PendingUpload] = OrderedDict()
+
+    @page_at("/inventory", "The inventory")
+    async def inventory(self, request: Request) -> Response:
+        return await self._page(request)
+
+    @form_at("/inventory", "Look at a file")
+    async def upload(self, request: Request) -> Response:
+        language = language_of(request)
+        check_form(request, MAX_FILE_BYTES + MAX_FORM_BYTES, f"a file is at most {MAX_FILE_BYTES} bytes")
+        async with request.form(max_files=1, max_fields=4) as form:
+            file, form_token = form.get("file"), str(form.get("form_token", ""))
+            person = self.service.authenticator.person_with_form(request, form_token)
+            may_govern(person)
+            if file is None or isinstance(file, str):
+                raise HttpProblem(400, "No file", "choose a file")
+            name, content = file.filename or "", await file.read()
+        before = await in_thread(self.service.store.inventory.current)
+        try:
+            inventory, mistakes, ignored = await asyncio.to_thread(read_upload, name, content, before)
+        except Unreadable as error:
+            return await self._page(request, mistakes=[error.in_(language)], status=422)
+        if mistakes:
+            return await self._page(request, mistakes=[mistake.in_(language) for mistake in mistakes], status=422)
+        key = secrets.token_urlsafe(16)
+        self._pending[key] = PendingUpload(inventory, changes(before, inventory), before, person.name, ignored)
+        while len(self._pending) > MAX_PENDING:
+            self._pending.popitem(last=False)
+        return await self._page(request, pending=key)
+
+    @form_at("/inventory/apply", "Put it in force")
+    async def apply(self, request: Request) -> Response:
+        form, language = await read_form(request), language_of(request)
+        person = self.service.authenticator.person_with_form(request, form.get("form_token", ""))
+        may_govern(person)
+        key = form.get("pending", "")
+        upload = self._pending.get(key)
+        current = await in_thread(self.service.store.inventory.current)
+        if upload is None or upload.before != current or upload.person != person.name:
+            return await self._page(request, WORDS["form_old"].in_(language), status=409)
+        if removals(upload.before, upload.changes) and form.get("remove") != "yes":
+            return await self._page(request, WORDS["confirm_removal"].in_(language), pending=key, status=409)
+        day = self._valid_from(form.get("since", "").strip())
+        if isinstance(day, Text):
+            notice = f"{WORDS['valid_from'].in_(language)}: {day.in_(language)}"
+            return await self._page(request, notice, pending=key, status=422)
+        self._pending.pop(key, None)
+        moment, now = datetime.combine(day, time(), self.service.config.timezone), datetime.now(UTC)
+        version = await in_thread(
+            activate, self.service.store, upload.inventory, upload.changes, person.name, now, moment
+        )
+        return await self._page(request, WORDS["imported"].in_(language, version=version))
+
+    @Operation("GET", "/inventory.xlsx", "The inventory", answer=(XLSX,))
+    async def workbook(self, request: Request) -> Response:
+        language, town = language_of(request), scope_of(request).town
+
+        def work() -> bytes:
+            return as_xlsx(within(self.service.store.inventory.current(), town), language)
+
+        headers = {"Content-Disposition": 'attachment; filename="inventory.xlsx"'}
+        return Response(await in_thread(work), media_type=XLSX, headers=headers)
+
+    async def _page(
+        self,
+        request: Request,
+        notice: str = "",
+        mistakes: list[str] | None = None,
+        pending: str = "",
+        status: int = 200,
+    ) -> Response:
+        upload = self._pending.get(pending)
+
+        def make(page: Page) -> Answer:
+            language, zone, town = page.language, self.service.config.timezone, page.scope.town
+            current = within(self.service.store.inventory.current(), town)
+            return page.render(
+                "inventory.html",
+                status,
+                notice=notice,
+                mistakes=mistakes or [],
+                pending=pending if upload is not None and upload.changes else "",
+                preview=as_lines(upload.changes, language) if upload is not None else [],
+                removed=[] if upload is None else _removal_words(upload, language),
+                ignored=[] if upload is None else upload.ignored,
+                today=datetime.now(zone).date(),
+                counts=[(sheet.words.in_(language), len(getattr(current, sheet.name) or ())) for sheet in SHEETS],
+                imports=[] if town else self._imports(language),
+            )
+
+        return await self.answer(request, make)
+
+    def _imports(self, language: Language) -> list[tuple[object, ...]]:
+        """Version, when, by whom, valid from, and counts of the newest imports."""
+        zone = self.service.config.timezone
+        return [
+            (
+                entry.version,
+                entry.imported_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if entry.imported_at else "",
+                entry.imported_by,
+                entry.effective_from.astimezone(zone).date() if entry.effective_from else "",
+                _count_words(entry.changes, language),
+            )
+            for entry in self.service.store.inventory.imports(SHOWN_IMPORTS)
+        ]
+
+    def _valid_from(self, text: str) -> date | Text:
+        """The day that was typed, today when there is none; or why it cannot be."""
+        today = datetime.now(self.service.config.timezone).date()
+        try:
+            day = parse_day(text) if text else today
+        except NotADay as error:
+            return error.text
+        first, last = importable(today)
+        return day if first <= day <= last else day_words(first, last)
+
+
+def _removal_words(upload: PendingUpload, language: Language) -> list[str]:
+    words = {sheet.name: sheet.words.in_(language) for sheet in SHEETS}
+    return [
+        WORDS["would_remove"].in_(language, sheet=words[sheet], gone=gone, had=had)
+        for sheet, gone, had in removals(upload.before, upload.changes)
+    ]
+
+
+def _count_words(changed: Mapping[str, Mapping[str, int]], language: Language) -> str:
+    marks = {"added": "+", "changed": "~", "removed": "−"}
+    words = {sheet.name: sheet.words.in_(language) for sheet in SHEETS}
+    parts = [
+        f"{words.get(sheet, sheet)} {' '.join(f'{marks.get(what, what)}{number}' for what, number in counts.items() if number)}"
+        for sheet, counts in changed.items()
+        if any(counts.values())
+    ]
+    return " · ".join(parts)

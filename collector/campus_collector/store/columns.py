@@ -1,0 +1,40 @@
+"""How moments and bytes stand in columns, and clauses of the columns that are asked for."""
+
+from datetime import UTC, datetime
+
+from campus_collector.domain.days import EPOCH
+
+
+def octets_of(value: bytes | str) -> bytes:
+    """What a column holds; an edit by hand may have left text where bytes were."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    delta = moment.astimezone(UTC) - EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def micros_or_none(moment: datetime | None) -> int | None:
+    """The same; None stays None."""
+    return None if moment is None else micros(moment)
+
+
+def moment(micros_: int) -> datetime:
+    """The moment of so many microseconds since 1970, UTC."""
+    return datetime.fromtimestamp(micros_ / 1e6, UTC)
+
+
+def moment_or_none(micros_: int | None) -> datetime | None:
+    """The same; None stays None."""
+    return None if micros_ is None else moment(micros_)
+
+
+def where(**columns: str | None) -> str:
+    """A clause of those columns that are asked for (not None), so that an index is used; its parameters have the columns' names.
+
+    The names are the tables' own, never a request's.
+    """
+    asked = [f"{name} = :{name}" for name, value in columns.items() if value is not None]
+    return f"WHERE {' AND '.join(asked)}" if asked else ""

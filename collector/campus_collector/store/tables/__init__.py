@@ -1,0 +1,1 @@
+"""Table groups: portable SQL (named parameters, ON CONFLICT, RETURNING, CASE) for whatever transport the database has."""

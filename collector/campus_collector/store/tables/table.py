@@ -1,0 +1,41 @@
+"""What the table groups have in common."""
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from campus_collector.store.database import Database
+from campus_collector.store.transport import Transaction
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+AnyTable = TypeVar("AnyTable", bound="Table")
+
+
+class Table:
+    """A group of tables of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+def in_commit(
+    method: Callable[Concatenate[AnyTable, Transaction, P], Answer],
+) -> Callable[Concatenate[AnyTable, P], Answer]:
+    """Run a method inside one commit, all or nothing: callers leave its `transaction` out. It may raise StoreUnavailable too."""
+
+    @functools.wraps(method)
+    def call(self: AnyTable, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
+        return self._database.write(lambda transaction: method(self, transaction, *args, **kwargs))
+
+    return call
+
+
+def insert(table: str, *columns: str) -> str:
+    """An INSERT with parameters of the columns' names."""
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(f':{column}' for column in columns)})"
+
+
+def fields(record: object, *names: str) -> dict[str, object]:
+    """The fields of a record as parameters."""
+    return {name: getattr(record, name) for name in names}

@@ -1,0 +1,17 @@
+"""Counts that only grow, by name and label."""
+
+from campus_collector.store.transport import Queryable, Transaction
+
+
+def add_total(transaction: Transaction, name: str, label: str, amount: int) -> None:
+    """Add to a count."""
+    transaction.execute(
+        "INSERT INTO total (name, label, value) VALUES (:name, :label, :amount)"
+        " ON CONFLICT (name, label) DO UPDATE SET value = total.value + excluded.value",
+        {"name": name, "label": label, "amount": amount},
+    )
+
+
+def totals(reader: Queryable, name: str) -> dict[str, int]:
+    """The counts of one name, by label."""
+    return dict(reader.read("SELECT label, value FROM total WHERE name = :name", {"name": name}))

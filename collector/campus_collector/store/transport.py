@@ -1,0 +1,81 @@
+"""What a database program must offer so that `Database` and the tables run on it. SQLite's is `sqlite.py`.
+
+SQL is portable: named parameters (`:name`), ON CONFLICT with its columns, RETURNING, CASE; column names are qualified where an upsert reads the old row.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+Row = tuple[Any, ...]
+Params = Mapping[str, object]
+NO_PARAMS: Params = {}
+
+
+class Queryable(Protocol):
+    """Queries."""
+
+    def read(self, sql: str, params: Params = NO_PARAMS) -> list[Row]:
+        """All rows."""
+
+    def first(self, sql: str, params: Params = NO_PARAMS) -> Row | None:
+        """The first row, or None."""
+
+    def stream(self, sql: str, params: Params = NO_PARAMS) -> Iterator[Row]:
+        """Row by row, for answers that are too large for memory."""
+
+
+class Transaction(Queryable, Protocol):
+    """What work sees inside a commit. Statements with RETURNING go through `read` and `first`."""
+
+    def execute(self, sql: str, params: Params = NO_PARAMS) -> int:
+        """The number of rows that were inserted, changed or removed."""
+
+    def execute_many(self, sql: str, rows: Iterable[Params]) -> int:
+        """The same statement for each of `rows`; the sum of the rows changed."""
+
+
+class TransportConnection(Transaction, Protocol):
+    """A connection. Every method may raise `error`."""
+
+    error: type[Exception]
+    """The base class of the driver's errors."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """False when an error has ended the transaction as a whole."""
+
+    def begin(self) -> None:
+        """Begin a transaction; at most one connection of all processes is in one that may write."""
+
+    def execute_script(self, sql: str) -> None:
+        """Statements of a migration in one transaction, all or nothing."""
+
+    def close(self) -> None:
+        """Roll back what is open."""
+
+
+class Transport(Protocol):
+    """How connections to one database are made."""
+
+    name: str
+    """In messages: a path, or a host and database."""
+    error: type[Exception]
+    """As that of its connections."""
+
+    def open(self) -> TransportConnection:
+        """The first connection of the writer, with all migrations applied. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
+
+    def connect(self) -> TransportConnection:
+        """Another connection for the writer, when the last one failed. Raises `error`, StoreUnusable."""
+
+    def connect_reader(self) -> TransportConnection:
+        """A connection that cannot write; it may be closed from another thread. Raises `error`."""
+
+    def require_present(self) -> None:
+        """Raises StoreUnavailable when the database was removed: a connection may go on without noticing."""
+
+    def check(self) -> None:
+        """Raises StoreUnavailable when writing is about to fail, such as on a full disk."""
+
+    def close(self) -> None:
+        """After the last connection of this process."""

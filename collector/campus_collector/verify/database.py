@@ -1,0 +1,64 @@
+"""Verifies the whole database, or one school."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from campus_base.language import Text
+from campus_collector.domain.days import EPOCH
+from campus_collector.judge.service import Progress, Verdicts
+from campus_collector.store.store import Store
+from campus_collector.verify.chain import RECEIPT, ChainCheck, KnownHead, closed_heads, database_findings
+from campus_collector.verify.difference import Difference
+from campus_collector.verify.evidence import evidence_findings
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked at."""
+
+    schools: int
+    results: int
+    unsealed: int
+    """Results that are older than the chain."""
+    days: int
+    findings: tuple[Difference, ...]
+    heads: int = 0
+    """How many heads from outside the chain were compared: of closed months, of receipts, and those given by a person."""
+
+
+def verify(
+    store: Store,
+    verdicts: Verdicts,
+    school: str | None = None,
+    progress: Progress | None = None,
+    given: Sequence[KnownHead] = (),
+) -> Checked:
+    """All schools, or one; `given` heads are compared as well."""
+    schools = [known.id for known in store.schools(EPOCH) if school in (None, known.id)]
+    findings = database_findings(store)
+    known_heads = [*given, *closed_heads(store, findings)]
+    findings += [
+        Difference(head.school, Text(f"{head.school}: there is no such school", f"{head.school}：没有该学校"))
+        for head in given
+        if head.school not in schools
+    ]
+    results = unsealed = days = heads = 0
+    for done, school_id in enumerate(schools):
+        if progress is not None:
+            progress(done, len(schools))
+        receipts = store.chain.receipts(school_id)
+        heads_of_school = [head for head in known_heads if head.school == school_id] + [
+            KnownHead(school_id, sequence, head.hex(), RECEIPT) for sequence, head in receipts.items() if sequence
+        ]
+        chain = ChainCheck(store, school_id, heads_of_school)
+        findings += chain.findings
+        results, unsealed = results + chain.results, unsealed + chain.results_before
+        heads += len(heads_of_school)
+        for finding in evidence_findings(store, verdicts, school_id):
+            if finding is not None:
+                findings.append(finding)
+                break
+            days += 1
+    if progress is not None:
+        progress(len(schools), len(schools))
+    return Checked(len(schools), results, unsealed, days, tuple(findings), heads)

@@ -1,0 +1,13 @@
+"""What verification finds."""
+
+from dataclasses import dataclass
+
+from campus_base.language import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as it was stored. `school` "" is the ledger's trail or the file."""
+
+    school: str
+    text: Text

@@ -1,0 +1,35 @@
+"""Runs of probes with settings made to measure, through the runner."""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from campus_agent.config.model import AgentConfig
+from campus_agent.measure.probe import AnyProbe
+from campus_agent.measure.runner import Runner
+from campus_wire.records import AnyResult
+
+CONFIG = AgentConfig(None, "s001", Path("/nonexistent"), ZoneInfo("Asia/Shanghai"), "s001")
+
+
+def stamp(seconds_ago: float) -> dict[str, Any]:
+    return {"id": "test-0001", "started_at": datetime.now(UTC), "boot_id": "b", "monotonic_seconds": 1.0}
+
+
+def runner(stamp: Callable[[float], dict[str, Any]] = stamp) -> Runner:
+    return Runner(CONFIG, stamp)
+
+
+def with_settings(probe: AnyProbe, settings: object) -> AnyProbe:
+    """The probe with these settings, whatever is configured."""
+    return dataclasses.replace(probe, settings=lambda *_: settings)
+
+
+def run(probe: AnyProbe, settings: object, subject: str, runner: Runner = runner(), **more: Any) -> AnyResult:  # noqa: B008
+    """The one result of a run."""
+    (result,) = asyncio.run(runner.run(with_settings(probe, settings), subject, **more))
+    return result

@@ -1,0 +1,45 @@
+"""Both command lines: every module fits its command, and a command loads no other one's module."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from campus_base.command_line import CommandParser
+
+PROGRAMS = ("campus_agent", "campus_collector")
+
+
+def leaves(parser: Any) -> Iterator[Any]:
+    parser.load()
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in below:
+        for each in action.choices.values():
+            yield from leaves(each)
+    if not below:
+        yield parser
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_command_can_be_executed_and_explained(program: str) -> None:
+    parser: CommandParser = import_module(f"{program}.cli.main").build_parser("en")
+    commands = list(leaves(parser))
+    assert len(commands) > 10
+    for command in commands:
+        assert command.format_help().startswith("usage: ")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_command_loads_its_own_module_only(program: str) -> None:
+    script = (
+        f"import sys; from {program}.cli.main import main\n"
+        "try:\n    main(['check-config', '--help'])\n"
+        f"except SystemExit:\n    print(*(name for name in sys.modules if name.startswith('{program}.cli.')))\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    loaded = {name.rpartition(".")[2] for name in shown.splitlines()[-1].split()}
+    assert loaded <= {"main", "common", "check_config", "named_files"}
