@@ -4,8 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.lab.namespaces import permitted
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(
+    "any machine"
+)  # how long an example takes says how busy the machine is, not whether the code is right
 
 HERE = Path(__file__).parent
 LONGEST_FIRST = (

@@ -50,7 +50,7 @@ from campus_agent.spool.spool import Spool, open_spool
 from campus_agent.spool.time_floor import FLOOR_KEY, REMEMBER_SECONDS, TimeFloor, note_behind, recall_floor
 from campus_agent.status import LastResult, Snapshot, read_snapshot, write_snapshot
 from campus_base import sd_notify
-from campus_base.language import Text
+from campus_base.messages import verbatim
 from campus_wire.failures import Operation, SkipReason, Validity
 from campus_wire.records import (
     AgentState,
@@ -65,7 +65,7 @@ T = TypeVar("T")
 
 LANE_PAUSE_SECONDS = 5.0
 LONGEST_SLEEP_SECONDS = 60.0
-NO_PROBLEM = Text("", "")
+NO_PROBLEM = verbatim("")
 WATCHDOG_SECONDS = 20.0
 ROTATE_AGAIN_SECONDS = 86_400.0
 PAGE_PAUSE_SECONDS, MOST_PAGE_PAUSE_SECONDS, PAGE_STOP_SECONDS = 5.0, 300.0, 5.0

@@ -16,7 +16,8 @@ from campus_agent.ship.shipper import OUTCOME_KEY, ShipOutcome
 from campus_agent.spool.errors import NoSpool, SpoolError
 from campus_agent.spool.spool import open_spool
 from campus_base.files import follow_owner
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import Failure, SkipReason, Validity
@@ -104,9 +105,9 @@ def read_status(config: AgentConfig) -> dict[str, Any]:
     }
     status["running"] = snapshot is not None and _alive(snapshot.pid)
     if not status["running"]:
-        problems.append(_problem(Text("the agent is not running", "程序未在运行")))
+        problems.append(_problem(message("the agent is not running")))
     if snapshot and snapshot.spool_error:
-        text = Text("the spool cannot be written: {reason}", "缓存无法写入：{reason}")
+        text = message("the spool cannot be written: {reason}")
         problems.append(_problem(text, reason=snapshot.spool_error))
     _read_spool(config, status, problems)
     status["healthy"] = not problems
@@ -127,7 +128,7 @@ def _read_spool(config: AgentConfig, status: dict[str, Any], problems: list[dict
     except NoSpool:
         return
     except SpoolError as error:
-        problems.append(_problem(error.text, **error.values))
+        problems.append(_problem(error.text))
         return
     problems += [_problem(_DAMAGED, folder=config.state_dir, name=name) for name in state.damaged_files]
     status["chain"] = msgspec.to_builtins(receipt)
@@ -157,48 +158,43 @@ def _ship_problem(outcome: ShipOutcome) -> dict[str, str]:
     if outcome.failure and not outcome.reason:
         reason = FAILURE_WORDS[outcome.failure.kind]
     detail = outcome.detail
-    return _problem(Text(f"not shipped: {reason.en} ({detail})", f"上报失败：{reason.zh}（{detail}）"))
+    return _problem(message("not shipped: {reason} ({detail})", reason=reason, detail=detail))
 
 
-_DAMAGED = Text(
-    "{folder}: the spool was damaged once and set aside as {name}; what could be read was saved; keep or remove the file",
-    "{folder}：留存库曾损坏，已另存为 {name}；可读内容已抢救；该文件可保留或删除",
+_DAMAGED = message(
+    "{folder}: the spool was damaged once and set aside as {name}; what could be read was saved;"
+    " keep or remove the file"
 )
-_MISMATCH = Text(
-    "{day}: the collector {url} does not have the results it gave a receipt for: the receipt was for {known} results"
-    " ({head}…), then its chain had {received}; tell the bureau (there: campus-collector verify)",
-    "{day}：采集服务器 {url} 的结果链与回执不符：回执为 {known} 条结果（{head}…），之后其结果链为 {received} 条；"
-    "请通知教育局（在采集端执行 campus-collector verify）",
+_MISMATCH = message(
+    "{day}: the collector {url} does not have the results it gave a receipt for: the receipt was for"
+    " {known} results ({head}…), then its chain had {received}; tell the bureau (there:"
+    " campus-collector verify)"
 )
-_UNKNOWN = Text("unknown reason", "原因未知")
+_UNKNOWN = message("unknown reason")
 _REASONS = {
-    "token_refused": Text("the collector refuses our token", "采集服务器拒绝了令牌"),
-    "not_understood": Text("the collector does not understand this agent", "采集服务器无法识别本程序的数据"),
-    "overloaded": Text("the collector is busy", "采集服务器正忙"),
-    "server_error": Text("the collector has an error", "采集服务器内部错误"),
-    "bad_receipt": Text("the collector's receipt does not add up", "采集服务器的回执不一致"),
-    "redirected": Text(
-        "the address redirects elsewhere; put the final address into [collector] url",
-        "采集服务器地址发生跳转，请在 [collector] url 中填写最终地址",
+    "token_refused": message("the collector refuses our token"),
+    "not_understood": message("the collector does not understand this agent"),
+    "overloaded": message("the collector is busy"),
+    "server_error": message("the collector has an error"),
+    "bad_receipt": message("the collector's receipt does not add up"),
+    "redirected": message("the address redirects elsewhere; put the final address into [collector] url"),
+    "clock_wrong": message(
+        "this gateway's clock is wrong, so the collector's certificate cannot be checked; set the clock"
+        " (timedatectl set-ntp true, or date -s '2026-01-31 08:00') and replace the clock battery"
     ),
-    "clock_wrong": Text(
-        "this gateway's clock is wrong, so the collector's certificate cannot be checked; set the clock "
-        "(timedatectl set-ntp true, or date -s '2026-01-31 08:00') and replace the clock battery",
-        "网关时钟不正确，无法验证采集服务器证书；请校准时钟（timedatectl set-ntp true，或 date -s '2026-01-31 08:00'）并更换时钟电池",
-    ),
-    "spool_failed": Text("the spool could not be read or written", "留存库无法读写"),
+    "spool_failed": message("the spool could not be read or written"),
 }
 
 
 def in_words(status: dict[str, Any], language: Language) -> str:
     """The same for a person."""
-    state = Text("running", "运行中") if status["running"] else Text("not running", "未运行")
-    lines = [f"{Text('School', '学校').in_(language)} {status['school']}: {state.in_(language)}"]
+    state = message("running") if status["running"] else message("not running")
+    lines = [message("School {school}: {state}").in_(language, school=status["school"], state=state)]
     spool = status["spool"]
     if spool:
-        text = Text(
-            "Waiting to be sent: {pending_results}; sent: {acknowledged_total}; lost: {lost_total}; refused: {quarantined_total}",
-            "待上报 {pending_results} 条；已上报 {acknowledged_total} 条；丢弃 {lost_total} 条；被拒 {quarantined_total} 条",
+        text = message(
+            "Waiting to be sent: {pending_results}; sent: {acknowledged_total}; lost: {lost_total}; refused:"
+            " {quarantined_total}"
         )
         lines.append(text.in_(language, **spool))
         lines += [f"  {count} × {reason}" for reason, count in spool["quarantine_reasons"]]
@@ -208,7 +204,7 @@ def in_words(status: dict[str, Any], language: Language) -> str:
             at = datetime.fromisoformat(last["started_at"]).astimezone(ZoneInfo(status["timezone"]))
             lines.append(f"  {name:<28} {at:%Y-%m-%d %H:%M:%S}  {_last_words(last, language)}")
         for what in agent["running"].values():
-            lines.append(f"  {Text('now measuring', '正在测量').in_(language)}: {what}")
+            lines.append(message("  now measuring: {what}").in_(language, what=what))
     lines += [f"! {problem[language]}" for problem in status["problems"]]
     return "\n".join(lines)
 
@@ -223,7 +219,7 @@ def _last_words(last: dict[str, Any], language: Language) -> str:
     return VERDICT_WORDS[Verdict(last["verdict"])].in_(language) if last.get("verdict") else "✓"
 
 
-def _problem(text: Text, **values: object) -> dict[str, str]:
+def _problem(text: Message, **values: object) -> dict[str, str]:
     return {"en": text.in_("en", **values), "zh": text.in_("zh", **values)}
 
 

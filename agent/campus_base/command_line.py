@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from campus_base.dates import NotADay, parse_day
-from campus_base.language import Language, Text, from_environment
+from campus_base.language import Language, from_environment
+from campus_base.messages import Message, message
 from campus_base.settings import ConfigurationError
 from campus_base.terminal import escaped_output
 from campus_base.usage import localize
@@ -29,16 +30,16 @@ class CommandParser(argparse.ArgumentParser):
         self._module = ""
         self._commands: Any = None
 
-    def words(self, text: Text, **values: object) -> str:
+    def words(self, text: Message, **values: object) -> str:
         """A text in the reader's language."""
         return text.in_(self.language, **values)
 
     def add_command(
-        self, name: str, words: Text, command: Callable[..., int] | None = None, more: Text | None = None
+        self, name: str, words: Message, command: Callable[..., int] | None = None, more: Message | None = None
     ) -> "CommandParser":
         """The parser of a command below this one; `command` does it, `more` stands at the end of its help."""
         if self._commands is None:
-            self._commands = self.add_subparsers(required=True, metavar=self.words(Text("COMMAND", "命令")))
+            self._commands = self.add_subparsers(required=True, metavar=self.words(message("COMMAND")))
         described = self.words(words)
         parser: CommandParser = self._commands.add_parser(
             name,
@@ -51,7 +52,7 @@ class CommandParser(argparse.ArgumentParser):
             parser.set_defaults(command=command)
         return parser
 
-    def add_modules(self, package: str, commands: Mapping[str, Text]) -> None:
+    def add_modules(self, package: str, commands: Mapping[str, Message]) -> None:
         """A command each, whose module in `package` has its name and a function `register(parser)`."""
         for name, words in commands.items():
             self.add_command(name, words)._module = f"{package}.{name.replace('-', '_')}"
@@ -109,9 +110,7 @@ def whole_number(language: Language, lowest: int, highest: int) -> Callable[[str
         number = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII) else None
         if number is not None and lowest <= number <= highest:
             return number
-        words = Text(
-            "must be within {lowest} … {highest}, not {text}", "必须在 {lowest} 至 {highest} 之间，不能是 {text}"
-        )
+        words = message("must be within {lowest} … {highest}, not {text}")
         values = {"lowest": lowest, "highest": highest, "text": repr(text[:40])}
         raise argparse.ArgumentTypeError(words.in_(language, **values))
 

@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_wire.digits import NARROW
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
@@ -21,9 +21,12 @@ class NotADay(ValueError):
     def __init__(self, given: str) -> None:
         """`given` as it was typed."""
         shown = given[:MAX_TEXT]
-        self.text = Text(
-            f"must be a day like 2026-09-01 (or 2026/9/1, 2026年9月1日) between {FIRST_YEAR} and {LAST_YEAR}, not {shown!r}",
-            f"应为 {FIRST_YEAR} 至 {LAST_YEAR} 年间的日期，如 2026-09-01（或 2026/9/1、2026年9月1日），不能是 {shown!r}",
+        self.text = message(
+            "must be a day like 2026-09-01 (or 2026/9/1, 2026年9月1日) between {first_year} and {last_year},"
+            " not {shown!r}",
+            first_year=FIRST_YEAR,
+            last_year=LAST_YEAR,
+            shown=shown,
         )
         super().__init__(self.text.en)
 

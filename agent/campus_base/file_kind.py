@@ -3,19 +3,19 @@
 import stat
 from pathlib import Path
 
-from campus_base.language import Text
+from campus_base.messages import Message, message
 
-NOT_A_FILE = Text("is no file, but a folder, a device or a pipe", "不是普通文件，而是目录、设备或管道")
+NOT_A_FILE = message("is no file, but a folder, a device or a pipe")
 _KINDS = (
-    (stat.S_ISDIR, Text("a folder", "文件夹")),
-    (stat.S_ISFIFO, Text("a named pipe", "命名管道")),
-    (stat.S_ISCHR, Text("a device", "设备文件")),
-    (stat.S_ISBLK, Text("a device", "设备文件")),
-    (stat.S_ISSOCK, Text("a socket", "套接字")),
+    (stat.S_ISDIR, message("a folder")),
+    (stat.S_ISFIFO, message("a named pipe")),
+    (stat.S_ISCHR, message("a device")),
+    (stat.S_ISBLK, message("a device")),
+    (stat.S_ISSOCK, message("a socket")),
 )
 
 
-def why_no_file(path: Path) -> Text | None:
+def why_no_file(path: Path) -> Message | None:
     """What is there instead of a file, in words; None for a file, and where there is nothing. Raises OSError."""
     try:
         mode = path.stat().st_mode
@@ -23,7 +23,7 @@ def why_no_file(path: Path) -> Text | None:
         return None
     for is_kind, words in _KINDS:
         if is_kind(mode):
-            return Text(f"{path}: is {words.en}, not a file", f"{path}：是{words.zh}，不是文件")
+            return message("{path}: is {words}, not a file", path=path, words=words)
     return None
 
 

@@ -11,14 +11,14 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from campus_base.language import Text, from_environment
+from campus_base.language import from_environment
+from campus_base.messages import message
 
 log = logging.getLogger(__name__)
 
-_NOT_GIVEN = Text(
-    "{path}: belongs to user {uid} and could not be given to the owner of {folder} (user {owner}): {reason};"
-    " the service may not be able to use it",
-    "{path}：属于用户 {uid}，无法改为目录 {folder} 的属主（用户 {owner}）：{reason}；服务可能无法使用该文件",
+_NOT_GIVEN = message(
+    "{path}: belongs to user {uid} and could not be given to the owner of {folder} (user {owner}):"
+    " {reason}; the service may not be able to use it"
 )
 
 

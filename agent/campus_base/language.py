@@ -1,25 +1,10 @@
-"""Which language does this reader want, and how is a sentence kept in both?
-
-Everything that people read exists in Chinese and English side by side, in one place, so that neither can be forgotten.
-"""
+"""Which language does this reader want?"""
 
 import os
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 Language = Literal["zh", "en"]
-
-
-class Text(NamedTuple):
-    """One sentence in both languages; `{name}` placeholders are filled by `Text.in_`."""
-
-    en: str
-    zh: str
-
-    def in_(self, language: Language, **values: object) -> str:
-        """The sentence in one language, placeholders filled."""
-        template = self.zh if language == "zh" else self.en
-        return template.format(**values) if values else template
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Language:

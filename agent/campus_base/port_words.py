@@ -1,17 +1,17 @@
 """A switch port in words, for the agent's commands and the collector's pages."""
 
-from campus_base.language import Text
+from campus_base.messages import Message, message, verbatim
 from campus_wire.records import PortRecord
 
-FOUND_BY_WORDS: dict[str, Text] = {
-    "inventory": Text("by the inventory", "依据基础信息"),
-    "lldp": Text("by LLDP", "依据 LLDP"),
-    "forwarding_table": Text("by the forwarding table", "依据转发表"),
+FOUND_BY_WORDS: dict[str, Message] = {
+    "inventory": message("by the inventory"),
+    "lldp": message("by LLDP"),
+    "forwarding_table": message("by the forwarding table"),
 }
-GRADE_WORDS: dict[str, Text] = {
-    "measured": Text("measured", "实测"),
-    "negotiated": Text("negotiated", "协商"),
-    "declared": Text("declared", "申报"),
+GRADE_WORDS: dict[str, Message] = {
+    "measured": message("measured"),
+    "negotiated": message("negotiated"),
+    "declared": message("declared"),
 }
 ERROR_RATIO = 1e-4
 """A cable in order has practically none; 1 in 10 000 frames costs TCP most of its rate."""
@@ -26,11 +26,11 @@ def error_ratio(record: PortRecord) -> float | None:
     return errors / frames if frames else None
 
 
-def link_words(record: PortRecord) -> Text:
+def link_words(record: PortRecord) -> Message:
     """What the port negotiated."""
     if not record.up:
-        return Text("no link", "无连接")
+        return message("no link")
     speed = record.speed_bits_per_second
     rate = f"{speed / 1e6:.0f} Mbit/s" if speed else "—"
-    duplex = {"full": Text("full duplex", "全双工"), "half": Text("half duplex", "半双工")}.get(record.duplex or "")
-    return Text(f"{rate}, {duplex.en}", f"{rate}，{duplex.zh}") if duplex else Text(rate, rate)
+    duplex = {"full": message("full duplex"), "half": message("half duplex")}.get(record.duplex or "")
+    return message("{rate}, {duplex}", rate=rate, duplex=duplex) if duplex else verbatim(rate)

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from campus_base.encoding import UTF16_MARKS, wide_encoding
 from campus_base.file_kind import NOT_A_FILE, is_special
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_base.terminal import escape_cell
 
 REQUIRED: Any = object()
@@ -26,20 +27,16 @@ MAX_FILE_BYTES = 16_000_000
 """Of a configuration: far more than a school's or a county's needs."""
 _BLANK = " \t\r\n\v\f\u00a0\u3000\u200b\ufeff"
 """White space that people paste, the Chinese full-width one and the two without a width among them."""
-_EMPTY = Text("it is empty", "文件为空")
-_TOO_LONG = Text("it is no secret: longer than 64 KiB", "文件超过 64 KiB，不是密钥文件")
-_TOO_LARGE = Text("is larger than 16 MB: no configuration", "超过 16 MB，不是配置文件")
-_NO_TEXT = Text(
-    "it is not text: save it as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
-    "文件不是文本：请以 UTF-8 编码保存（记事本：另存为，编码选 UTF-8）",
+_EMPTY = message("it is empty")
+_TOO_LONG = message("it is no secret: longer than 64 KiB")
+_TOO_LARGE = message("is larger than 16 MB: no configuration")
+_NO_TEXT = message("it is not text: save it as UTF-8 (in Notepad: Save as, Encoding UTF-8)")
+_OTHER_ENCODING = message(
+    "line {line} is not UTF-8 text, but {encoding}: save the file as UTF-8 (in Notepad: Save as, Encoding UTF-8)"
 )
-_OTHER_ENCODING = Text(
-    "line {line} is not UTF-8 text, but {encoding}: save the file as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
-    "第 {line} 行不是 UTF-8 编码，而是 {encoding}：请以 UTF-8 编码保存文件（记事本：另存为，编码选 UTF-8）",
-)
-_NO_ENCODING = Text(
-    "line {line} is not UTF-8 text, nor any other that is known: save the file as UTF-8 (in Notepad: Save as, Encoding UTF-8)",
-    "第 {line} 行不是 UTF-8 编码，也不是其他已知的文字编码：请以 UTF-8 编码保存文件（记事本：另存为，编码选 UTF-8）",
+_NO_ENCODING = message(
+    "line {line} is not UTF-8 text, nor any other that is known: save the file as UTF-8 (in Notepad:"
+    " Save as, Encoding UTF-8)"
 )
 
 
@@ -67,7 +64,7 @@ class Mistake(NamedTuple):
     """One thing wrong with a configuration: where (`limits.max_cpu_ratio`), what."""
 
     path: str
-    text: Text
+    text: Message
 
     def in_(self, language: Language) -> str:
         """One line for a terminal."""
@@ -85,14 +82,14 @@ class ConfigurationError(Exception):
 
     def in_(self, language: Language) -> str:
         """All mistakes, one a line, under a heading."""
-        heading = Text("{source}: {count} mistake(s) in the configuration", "{source}：配置中有 {count} 处错误")
+        heading = message("{source}: {count} mistake(s) in the configuration")
         lines = [heading.in_(language, source=self.source, count=len(self.mistakes))]
         return "\n".join(lines + [f"  {mistake.in_(language)}" for mistake in self.mistakes])
 
 
-def _fixed(en: str, zh: str) -> Text:
+def _fixed(text: Message) -> Message:
     """A text whose values are already in it: braces in values must not be taken for placeholders later."""
-    return Text(en, zh)
+    return text
 
 
 def _shown(value: object) -> str:
@@ -129,9 +126,9 @@ class Table:
         """The full name of a key, for messages."""
         return f"{self._path}.{key}" if self._path else key
 
-    def wrong(self, key: str, en: str, zh: str) -> None:
+    def wrong(self, key: str, text: Message) -> None:
         """Note a mistake at a key."""
-        self.mistakes.append(Mistake(self.place(key), _fixed(en, zh)))
+        self.mistakes.append(Mistake(self.place(key), _fixed(text)))
 
     def string(
         self,
@@ -139,81 +136,83 @@ class Table:
         default: Any = REQUIRED,
         *,
         pattern: str | None = None,
-        hint: Text | None = None,
+        hint: Message | None = None,
         choices: Sequence[str] | None = None,
     ) -> Any:
         """A string; `hint` says in words what `pattern` asks for."""
-        value = self._take(key, str, "a string", "字符串", default)
+        value = self._take(key, str, message("a string"), default)
         if value is default or value is None:
             return value
         if choices is not None and value not in choices:
             listed = ", ".join(choices)
-            self.wrong(
-                key, f"must be one of {listed}, not {_shown(value)}", f"只能是 {listed} 之一，不能是 {_shown(value)}"
-            )
+            self.wrong(key, message("must be one of {listed}, not {value}", listed=listed, value=_shown(value)))
         elif pattern is not None and re.fullmatch(pattern, value) is None:
-            en, zh = hint or Text(f"text like {pattern}", f"形如 {pattern} 的文本")
-            self.wrong(key, f"must be {en}, not {_shown(value)}", f"必须是{zh}，不能是 {_shown(value)}")
+            text = hint or message("text like {pattern}", pattern=pattern)
+            self.wrong(key, message("must be {text}, not {value}", text=text, value=_shown(value)))
         return value
 
     def strings(self, key: str, default: Any = ()) -> tuple[str, ...]:
         """A list of strings."""
-        value = self._take(key, list, "a list of strings", "字符串列表", default)
+        value = self._take(key, list, message("a list of strings"), default)
         bad = [item for item in value or () if not isinstance(item, str)]
         if bad:
-            self.wrong(key, f"must hold only strings, not {_shown(bad[0])}", f"只能包含字符串，不能有 {_shown(bad[0])}")
+            self.wrong(key, message("must hold only strings, not {bad}", bad=_shown(bad[0])))
             return ()
         return tuple(value or ())
 
     def integers(self, key: str, *, minimum: int, maximum: int) -> tuple[int, ...]:
         """A list of whole numbers within bounds; one may stand alone. Absent: none."""
-        value = self._take(key, (list, int), "a list of whole numbers", "整数列表", [])
+        value = self._take(key, (list, int), message("a list of whole numbers"), [])
         listed = value if isinstance(value, list) else [value]
         for item in listed:
             if not isinstance(item, int) or isinstance(item, bool) or not minimum <= item <= maximum:
                 self.wrong(
                     key,
-                    f"must hold whole numbers of {minimum} … {maximum}, not {_shown(item)}",
-                    f"只能包含 {minimum} … {maximum} 的整数，不能有 {_shown(item)}",
+                    message(
+                        "must hold whole numbers of {minimum} … {maximum}, not {item}",
+                        minimum=minimum,
+                        maximum=maximum,
+                        item=_shown(item),
+                    ),
                 )
                 return ()
         return tuple(listed)
 
     def integer(self, key: str, default: Any = REQUIRED, *, minimum: int = 0, maximum: int = 2**63 - 1) -> Any:
         """A whole number within bounds."""
-        return self._bounded(key, self._take(key, int, "a whole number", "整数", default), default, minimum, maximum)
+        return self._bounded(key, self._take(key, int, message("a whole number"), default), default, minimum, maximum)
 
     def number(self, key: str, default: Any = REQUIRED, *, minimum: float = 0.0, maximum: float = 1e15) -> Any:
         """A number within bounds."""
-        value = self._take(key, (int, float), "a number", "数字", default)
+        value = self._take(key, (int, float), message("a number"), default)
         return self._bounded(key, value, default, minimum, maximum)
 
     def boolean(self, key: str, default: Any = REQUIRED) -> Any:
         """true or false."""
-        return self._take(key, bool, "true or false", "true 或 false", default)
+        return self._take(key, bool, message("true or false"), default)
 
-    def value(self, key: str, kind: type, en: str, zh: str) -> Any:
+    def value(self, key: str, kind: type, text: Message) -> Any:
         """A required value of a type TOML knows, such as a date; `en` and `zh` say what it should look like."""
-        value = self._take(key, kind, en, zh, REQUIRED)
+        value = self._take(key, kind, text, REQUIRED)
         if value is not None and type(value) is not kind:  # a moment is a date to Python, and not to its writer
-            self.wrong(key, f"must be {en}, not {_shown(value)}", f"应为{zh}，不能是 {_shown(value)}")
+            self.wrong(key, message("must be {text}, not {value}", text=text, value=_shown(value)))
             return None
         return value
 
     def table(self, key: str) -> "Table":
         """A sub-table; an absent one reads as empty."""
-        value = self._take(key, dict, "a table", "表", {})
+        value = self._take(key, dict, message("a table"), {})
         return Table(value or {}, self.place(key), self.mistakes, self.folder)
 
     def tables(self, key: str) -> list["Table"]:
         """A list of tables (`[[key]]`), named by their place and id in messages."""
-        value = self._take(key, list, f"a list of tables ([[{key}]])", f"表的列表([[{key}]])", [])
+        value = self._take(key, list, message("a list of tables ([[{key}]])", key=key), [])
         tables = []
         for index, item in enumerate(value or []):
             if isinstance(item, dict):
                 tables.append(Table(item, f"{self.place(key)}[{index}]", self.mistakes, self.folder))
             else:
-                self.wrong(key, f"must hold tables, not {_shown(item)}", f"只能包含表，不能有 {_shown(item)}")
+                self.wrong(key, message("must hold tables, not {item}", item=_shown(item)))
         return tables
 
     def done(self) -> None:
@@ -224,21 +223,20 @@ class Table:
             import difflib  # only for a mistake: the resident agent does without
 
             near = difflib.get_close_matches(key, self._asked, n=1, cutoff=0.74)
-            en = f"unknown key; did you mean '{near[0]}'?" if near else "unknown key"
-            zh = f"未知的配置项；是否想写“{near[0]}”？" if near else "未知的配置项"
-            self.wrong(key, en, zh)
+            unknown = message("unknown key; did you mean '{near}'?", near=near[0]) if near else message("unknown key")
+            self.wrong(key, unknown)
 
-    def _take(self, key: str, kind: type | tuple[type, ...], en: str, zh: str, default: Any) -> Any:
+    def _take(self, key: str, kind: type | tuple[type, ...], text: Message, default: Any) -> Any:
         self._asked.append(key)
         if key not in self._values:
             if default is REQUIRED:
-                self.wrong(key, f"is missing; it must be {en}", f"缺少此项；应为{zh}")
+                self.wrong(key, message("is missing; it must be {text}", text=text))
                 return None
             return default
         value = self._values[key]
         is_a_bool = isinstance(value, bool)
         if not isinstance(value, kind) or (is_a_bool and kind is not bool):
-            self.wrong(key, f"must be {en}, not {_shown(value)}", f"应为{zh}，不能是 {_shown(value)}")
+            self.wrong(key, message("must be {text}, not {value}", text=text, value=_shown(value)))
             return None if default is REQUIRED else default
         return value
 
@@ -247,9 +245,7 @@ class Table:
             return value
         if not minimum <= value <= maximum:
             bounds = f"{minimum:_} … {maximum:_}"
-            self.wrong(
-                key, f"must be within {bounds}, not {_shown(value)}", f"必须在 {bounds} 之间，不能是 {_shown(value)}"
-            )
+            self.wrong(key, message("must be within {bounds}, not {value}", bounds=bounds, value=_shown(value)))
         return value
 
 
@@ -264,13 +260,13 @@ def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigurationError(
-            str(path), [Mistake("file", _fixed(f"cannot be read: {reason}", f"无法读取：{reason}"))]
+            str(path), [Mistake("file", _fixed(message("cannot be read: {reason}", reason=reason)))]
         ) from None
     except UnusableFile as error:
         raise ConfigurationError(str(path), [Mistake("file", error.text)]) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(
-            str(path), [Mistake("file", _fixed(f"is not TOML: {error}", f"不是有效的 TOML:{error}"))]
+            str(path), [Mistake("file", _fixed(message("is not TOML: {error}", error=error)))]
         ) from None
     return Table(overridden(values, environ, tables), "", [], path.resolve().parent)
 
@@ -278,13 +274,13 @@ def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table
 class UnusableFile(ValueError):
     """A file whose content cannot be used; in both languages."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Message) -> None:
         """The text says what is wrong; the caller names the file."""
         super().__init__(text.en)
         self.text = text
 
 
-def read_file(path: Path, max_bytes: int, too_large: Text = _TOO_LARGE) -> bytes:
+def read_file(path: Path, max_bytes: int, too_large: Message = _TOO_LARGE) -> bytes:
     """The content of a file. Raises OSError, UnusableFile for what is none and for more than `max_bytes`."""
     if is_special(path):
         raise UnusableFile(NOT_A_FILE)
@@ -314,7 +310,7 @@ def _decoded(raw: bytes) -> str:
             pass
     text = _NO_ENCODING if encoding is None else _OTHER_ENCODING
     values = {"line": line, "encoding": encoding}
-    raise UnusableFile(Text(text.en.format(**values), text.zh.format(**values)))
+    raise UnusableFile(text.with_(**values))
 
 
 def overridden(values: Mapping[str, Any], environ: Mapping[str, str], tables: Sequence[str]) -> dict[str, Any]:

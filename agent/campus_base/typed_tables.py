@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from campus_base.language import Text
+from campus_base.messages import Message
 from campus_base.settings import REQUIRED, Table
 
 Record = TypeVar("Record")
@@ -31,7 +31,7 @@ class Pattern(NamedTuple):
     """What a text must look like, as a regular expression and in words."""
 
     expression: str
-    hint: Text
+    hint: Message
 
 
 class OneOf(NamedTuple):
@@ -92,13 +92,13 @@ def read_table(kind: type[Record], table: Table, given: Mapping[str, Any] | None
     return record
 
 
-def read_zone(mistake: Text, table: Table, key: str, default: Any) -> ZoneInfo:
+def read_zone(mistake: Message, table: Table, key: str, default: Any) -> ZoneInfo:
     """A time zone; UTC for an unknown one, whose `name` the mistake's text takes."""
     name = table.string(key, default)
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        table.wrong(key, mistake.in_("en", name=name), mistake.in_("zh", name=name))
+        table.wrong(key, mistake.with_(name=name))
         return ZoneInfo("UTC")
 
 

@@ -16,7 +16,8 @@ from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from campus_base.language import Text, from_environment
+from campus_base.language import from_environment
+from campus_base.messages import message
 from campus_base.settings import ConfigurationError, Secret, Table, UnusableFile, load, overridden, read_secret
 from campus_base.typed_tables import Bounds, By, Default, Key, Pattern, read_table, read_zone
 from campus_collector.domain.results import Quotas
@@ -26,9 +27,9 @@ log = logging.getLogger(__name__)
 DEFAULT_LISTEN = "127.0.0.1:8080"
 DEFAULT_STATE_DIR = Path("/var/lib/campus-collector")
 _ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots", "metrics", "oidc", "quotas")
-_ROOT_PATH = Pattern(r"(/[A-Za-z0-9._~-]+)*/?", Text("a path like /campus", "形如 /campus 的路径"))
-_CLAIM = Pattern(r"[A-Za-z0-9_:./-]{1,80}", Text("the name of a claim", "声明名称"))
-_ZONE = Text("is not a known time zone: {name!r}", "不是已知的时区：{name!r}")
+_ROOT_PATH = Pattern(r"(/[A-Za-z0-9._~-]+)*/?", message("a path like /campus"))
+_CLAIM = Pattern(r"[A-Za-z0-9_:./-]{1,80}", message("the name of a claim"))
+_ZONE = message("is not a known time zone: {name!r}")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -60,8 +61,9 @@ def _read_listen(table: Table, key: str, default: Any) -> Listen:
     if not host or number is None:
         table.wrong(
             key,
-            f"must be ADDRESS:PORT like {DEFAULT_LISTEN}, not {text!r}",
-            f"必须形如 {DEFAULT_LISTEN}，不能是 {text!r}",
+            message(
+                "must be ADDRESS:PORT like {default_listen}, not {text!r}", default_listen=DEFAULT_LISTEN, text=text
+            ),
         )
         return Listen("127.0.0.1", 0)
     return Listen(host.strip("[]"), number)
@@ -75,8 +77,7 @@ def _read_networks(table: Table, key: str, default: Any) -> tuple[Network, ...]:
         except ValueError:
             table.wrong(
                 key,
-                f"must be addresses or networks like 10.0.0.0/24, not {text!r}",
-                f"必须是地址或网段（如 10.0.0.0/24），不能是 {text!r}",
+                message("must be addresses or networks like 10.0.0.0/24, not {text!r}", text=text),
             )
     return tuple(networks)
 
@@ -89,7 +90,7 @@ def _read_existing_file(table: Table, key: str, default: Any) -> Path | None:
 
 def _exists(table: Table, key: str, file: Path) -> bool:
     if not file.is_file():
-        table.wrong(key, f"no such file: {file}", f"文件不存在：{file}")
+        table.wrong(key, message("no such file: {file}", file=file))
         return False
     return True
 
@@ -113,8 +114,8 @@ def _secret_in(table: Table, key: str, file: Path) -> Secret | None:
         words = error.text
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        words = Text(reason, f"无法读取：{reason}")
-    table.wrong(key, f"{file}: {words.en}", f"{file}：{words.zh}")
+        words = message("{reason}", reason=reason)
+    table.wrong(key, message("{file}: {words}", file=file, words=words))
     return None
 
 
@@ -125,7 +126,7 @@ def _read_web_address(table: Table, key: str, default: Any) -> str:
     if text and not (
         parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)))
     ):
-        table.wrong(key, f"must start with https://, not {text!r}", f"必须以 https:// 开头，不能是 {text!r}")
+        table.wrong(key, message("must start with https://, not {text!r}", text=text))
     return text
 
 
@@ -147,14 +148,16 @@ def _read_database(table: Table, key: str, default: Any) -> Path | None:
     if url.startswith(("postgresql://", "postgres://")):
         table.wrong(
             key,
-            "PostgreSQL is not in this version; use sqlite:///var/lib/campus-collector/campus.db",
-            "本版本尚不支持 PostgreSQL；请使用 sqlite:///var/lib/campus-collector/campus.db",
+            message("PostgreSQL is not in this version; use sqlite:///var/lib/campus-collector/campus.db"),
         )
     else:
         table.wrong(
             key,
-            f"must be sqlite:/// with an absolute path, like sqlite:///var/lib/campus-collector/campus.db, not {url!r}",
-            f"必须为 sqlite:/// 加绝对路径，如 sqlite:///var/lib/campus-collector/campus.db，不能是 {url!r}",
+            message(
+                "must be sqlite:/// with an absolute path, like sqlite:///var/lib/campus-collector/campus.db,"
+                " not {url!r}",
+                url=url,
+            ),
         )
     return None
 
@@ -167,10 +170,7 @@ def _absolute(path: str, folder: Path) -> Path:
     wanted, former = Path("/", path), folder / path
     # os.path: a path that the system refuses (too long) is not there either; pathlib raises
     if not os.path.exists(wanted) and os.path.isfile(former):
-        text = Text(
-            "[store] url: {wanted} does not exist, {former} does and is used; write sqlite://{former}",
-            "[store] url：{wanted} 不存在，使用已有的 {former}；请改写为 sqlite://{former}",
-        )
+        text = message("[store] url: {wanted} does not exist, {former} does and is used; write sqlite://{former}")
         log.warning(text.in_(from_environment(), wanted=wanted, former=former))
         return former
     return wanted
@@ -246,15 +246,16 @@ class CollectorConfig:
         if not self.loopback and self.tls_cert is None:
             top.wrong(
                 "server.listen",
-                f"{self.host} is not loopback: set tls_cert and tls_key, or tokens would travel readable",
-                f"{self.host} 不是本机地址：请设置 tls_cert 和 tls_key，否则令牌会以明文传输",
+                message(
+                    "{host} is not loopback: set tls_cert and tls_key, or tokens would travel readable", host=self.host
+                ),
             )
         _exists(top, "policy.file", self.policy_file)
 
 
 def _check_certificate(top: Table, cert: Path | None, key: Path | None, authority: Path | None) -> None:
     if (cert is None) != (key is None):
-        top.wrong("server.tls_cert", "tls_cert and tls_key go together", "tls_cert 与 tls_key 必须同时设置")
+        top.wrong("server.tls_cert", message("tls_cert and tls_key go together"))
     named = {"tls_cert": cert, "tls_key": key, "ca_file": authority}
     missing = [name for name, file in named.items() if file is not None and not _exists(top, f"server.{name}", file)]
     if cert is None or key is None or "tls_cert" in missing or "tls_key" in missing:
@@ -265,8 +266,9 @@ def _check_certificate(top: Table, cert: Path | None, key: Path | None, authorit
         reason = getattr(error, "strerror", None) or str(error)
         top.wrong(
             "server.tls_cert",
-            f"{cert} and {key} do not make a certificate with its key: {reason}",
-            f"{cert} 与 {key} 不是有效的证书和密钥：{reason}",
+            message(
+                "{cert} and {key} do not make a certificate with its key: {reason}", cert=cert, key=key, reason=reason
+            ),
         )
 
 

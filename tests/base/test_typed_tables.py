@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from campus_base.language import Text
+from campus_base.messages import bilingual
 from campus_base.settings import Mistake, Table
 from campus_base.typed_tables import Bounds, By, Default, Given, Key, OneOf, Pattern, read_table
 
@@ -19,14 +19,14 @@ def _read_upper(table: Table, key: str, default: Any) -> str:
 class Room:
     """A row."""
 
-    id: Annotated[str, Pattern("[a-z]+", Text("small letters", "小写字母"))]
+    id: Annotated[str, Pattern("[a-z]+", bilingual("small letters", "小写字母"))]
     port: Annotated[int, Bounds(1, 99), Default(lambda values: 10 if values["engine"] == "a" else 20)]
     engine: Annotated[str, OneOf(("a", "b"))] = "a"
 
     def check(self, table: Table) -> None:
         """A rule between two fields."""
         if self.id == "b" and self.engine == "a":
-            table.wrong("engine", "is not for b", "不适用于 b")
+            table.wrong("engine", bilingual("is not for b", "不适用于 b"))
 
 
 @dataclass(frozen=True, slots=True)

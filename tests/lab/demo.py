@@ -19,7 +19,8 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from campus_base.language import Language, Text, from_environment
+from campus_base.language import Language, from_environment
+from campus_base.messages import bilingual
 from campus_base.wire_words import FAILURE_WORDS, VALIDITY_WORDS, VERDICT_WORDS
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import FailureKind, Validity
@@ -41,46 +42,46 @@ ship_seconds = 1
 reference_days = 0
 """
 LOOPBACK_ROOMS = (
-    Room("c101", "一年级1班", 0.0),
-    Room("c102", "一年级2班", 0.0),
-    Room("c103", "一年级3班", 0.0, on=False),
+    Room(bilingual("c101", "一年级1班"), 0.0),
+    Room(bilingual("c102", "一年级2班"), 0.0),
+    Room(bilingual("c103", "一年级3班"), 0.0, on=False),
 )
 
 T = {
-    "no_lab": Text(
+    "no_lab": bilingual(
         "No network namespaces here ({why}): the classrooms are iperf3 servers on loopback, their rates are not shaped.",
         "此处无法使用网络命名空间（{why}）：教室以本机回环上的 iperf3 代替，速率不受限制。",
     ),
-    "lab": Text(
+    "lab": bilingual(
         "Building a school in network namespaces: 8 classrooms at known line rates, one switched off.",
         "正在用网络命名空间搭建一所学校：8 间教室的线路速率已知，另有 1 间未开机。",
     ),
-    "port": Text("Port 8080 is taken; using {port}.", "8080 端口已被占用，改用 {port}。"),
-    "page": Text("Page: {url}   Metrics: {url}metrics", "网页：{url}   指标：{url}metrics"),
-    "waiting": Text(
+    "port": bilingual("Port 8080 is taken; using {port}.", "8080 端口已被占用，改用 {port}。"),
+    "page": bilingual("Page: {url}   Metrics: {url}metrics", "网页：{url}   指标：{url}metrics"),
+    "waiting": bilingual(
         "measured {done} of {all} classrooms … {seconds:.0f} s", "已测量 {done}/{all} 间教室 … {seconds:.0f} 秒"
     ),
-    "late": Text(
+    "late": bilingual(
         "Not every classroom was measured within {seconds:.0f} s; the table shows what is there.",
         "{seconds:.0f} 秒内未能测完所有教室，以下为已有结果。",
     ),
-    "stay": Text(
+    "stay": bilingual(
         "Everything keeps running and the page renews itself. Ctrl-C stops all of it.",
         "系统继续运行，网页会自动更新。按 Ctrl-C 全部停止。",
     ),
-    "stopped": Text("Stopped; nothing is left running.", "已全部停止。"),
-    "died": Text("{what} ended unexpectedly; see {log}", "{what} 意外退出，请查看 {log}"),
-    "required": Text(
+    "stopped": bilingual("Stopped; nothing is left running.", "已全部停止。"),
+    "died": bilingual("{what} ended unexpectedly; see {log}", "{what} 意外退出，请查看 {log}"),
+    "required": bilingual(
         "required {required:g} Mbit/s, tolerance {tolerance:.0%}", "要求 {required:g} 兆，允许误差 {tolerance:.0%}"
     ),
 }
 HEADINGS = (
-    Text("classroom", "班级"),
-    Text("true line", "真实线路"),
-    Text("down", "下行"),
-    Text("up", "上行"),
-    Text("verdict", "结论"),
-    Text("reason", "原因"),
+    bilingual("classroom", "班级"),
+    bilingual("true line", "真实线路"),
+    bilingual("down", "下行"),
+    bilingual("up", "上行"),
+    bilingual("verdict", "结论"),
+    bilingual("reason", "原因"),
 )
 
 
@@ -176,7 +177,7 @@ def _watch(url: str, rooms: tuple[Room, ...], processes: dict[str, Any], languag
 
 
 def _row(room: Room, subject: dict[str, Any] | None, language: Language) -> list[str]:
-    off, unshaped = Text("switched off", "未开机"), Text("not shaped", "未限速")
+    off, unshaped = bilingual("switched off", "未开机"), bilingual("not shaped", "未限速")
     rate = room.line_rate_bits_per_second / 1e6
     truth = off.in_(language) if not room.on else f"{rate:g}" if rate else unshaped.in_(language)
     latest = subject["latest"] if subject else {}
@@ -191,7 +192,7 @@ def _row(room: Room, subject: dict[str, Any] | None, language: Language) -> list
         verdict = Verdict(latest["verdict"])
         slowest = min(one["line_rate_bits_per_second"] for one in rates if one)
         if verdict is Verdict.NOT_MET:
-            reason = Text("{rate:.1f} Mbit/s is below 98", "{rate:.1f} 兆，低于 98 兆").in_(
+            reason = bilingual("{rate:.1f} Mbit/s is below 98", "{rate:.1f} 兆，低于 98 兆").in_(
                 language, rate=slowest / 1e6
             )
     mark = {"met": "✓", "not_met": "✗"}.get(verdict, "?")

@@ -6,7 +6,8 @@ import msgspec
 
 from campus_agent.config.model import Device, Endpoint, Service
 from campus_base.figures import megabits
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message, pmessage, verbatim
 from campus_base.port_words import FOUND_BY_WORDS, link_words
 from campus_base.readings import READINGS
 from campus_base.readings import in_words as in_words_of_reading
@@ -26,7 +27,7 @@ from campus_wire.records import (
 from campus_wire.verdicts import verdict_of_measurement
 
 EXIT_CODES = {Verdict.MET: 0, Verdict.NOT_MET: 1, Verdict.INSUFFICIENT: 3, Verdict.EXEMPT: 0}
-_DIRECTIONS = {"down": Text("down", "下行"), "up": Text("up", "上行")}
+_DIRECTIONS = {"down": pmessage("direction", "down"), "up": pmessage("direction", "up")}
 
 
 def as_json(result: ThroughputResult | ServiceResult, subject: Endpoint | Service) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def device_json(result: DeviceResult, device: Device) -> dict[str, Any]:
 
 def device_words(state: dict[str, Any], language: Language) -> str:
     """The same for a person."""
-    up = Text("up", "正常") if state["up"] else Text("down", "异常")
+    up = pmessage("device", "up") if state["up"] else pmessage("device", "down")
     lines = [f"{state['subject']} ({state['profile']}): {up.in_(language)}"]
     if state["failure"]:
         failure = msgspec.convert(state["failure"], Failure)
@@ -69,9 +70,9 @@ def device_words(state: dict[str, Any], language: Language) -> str:
     lines += [f"  {in_words_of_reading(name, value, language)}" for name, value in state["readings"].items()]
     for name, why in state["failed"].items():
         failure = msgspec.convert(why, Failure)
-        words = READINGS.get(name, Text(name, name)).in_(language)
+        words = READINGS.get(name, verbatim(name)).in_(language)
         lines.append(f"  ! {words}: {FAILURE_WORDS[failure.kind].in_(language)} ({failure.detail})")
-    beyond = Text("beyond its limit", "超出限值").in_(language)
+    beyond = message("beyond its limit").in_(language)
     for remark in state["remarks"]:
         name, _, value = remark.partition(" ")
         if name not in READINGS:  # an oddity of the device, in a technician's words
@@ -110,10 +111,7 @@ def port_words(result: PortResult, language: Language) -> str:
     ]
     if record.interval_seconds is not None:
         errors = max(record.receive_errors or 0, record.fcs_errors or 0)
-        text = Text(
-            "{errors} frames with errors of {packets} in {seconds:.0f} s",
-            "{seconds:.0f} 秒内 {packets} 帧中有 {errors} 个错误帧",
-        )
+        text = message("{errors} frames with errors of {packets} in {seconds:.0f} s")
         values = {"errors": errors, "packets": record.received_packets or 0, "seconds": record.interval_seconds}
         lines.append(f"  {text.in_(language, **values)}")
     return "\n".join(lines)
@@ -201,7 +199,7 @@ def in_words(
 def _throughput_lines(record: ThroughputRecord | None, required: float | None, language: Language) -> list[str]:
     if record is None:
         return []
-    target = Text("line rate; required", "线路速率；要求").in_(language)
+    target = message("line rate; required").in_(language)
     wanted = (required or record.required_bits_per_second) / 1e6
     limits = (wanted * 1e6 * DEFAULT_TOLERANCE_RATIO, wanted * 1e6)
     lines = []
@@ -214,11 +212,9 @@ def _throughput_lines(record: ThroughputRecord | None, required: float | None, l
                 f"  {label}  {at_least}{rate:>8} Mbit/s  ({target} {wanted:g}; {direction.bytes / 1e6:.2f} MB)"
             )
     if record.idle and record.idle.rtt_median_seconds is not None:
-        text = Text("RTT {idle:.2f} ms idle", "空闲时延 {idle:.2f} 毫秒").in_(
-            language, idle=record.idle.rtt_median_seconds * 1000
-        )
+        text = message("RTT {idle:.2f} ms idle").in_(language, idle=record.idle.rtt_median_seconds * 1000)
         if record.working and record.working.rtt_p95_seconds is not None:
-            text += Text(", {working:.2f} ms under load (95 %)", "，负载时延 {working:.2f} 毫秒（95%）").in_(
+            text += message(", {working:.2f} ms under load (95 %)").in_(
                 language, working=record.working.rtt_p95_seconds * 1000
             )
         lines.append(f"  {text}")
@@ -228,17 +224,17 @@ def _throughput_lines(record: ThroughputRecord | None, required: float | None, l
 def _service_lines(result: ServiceResult, language: Language) -> list[str]:
     fields = service_json(result)["phase_duration_seconds"]
     words = {
-        "resolve": Text("resolve", "域名解析"),
-        "connect": Text("connect", "建立连接"),
-        "tls": Text("TLS", "TLS 握手"),
-        "first_byte": Text("first byte", "首字节"),
+        "resolve": message("resolve"),
+        "connect": message("connect"),
+        "tls": message("TLS"),
+        "first_byte": message("first byte"),
     }
-    unit = Text("ms", "毫秒").in_(language)
+    unit = message("ms").in_(language)
     parts = [
         f"{words[n].in_(language)} {s * 1000:.1f} {unit}" for n, s in fields.items() if n in words and s is not None
     ]
     if result.record is not None and result.record.http_status is not None:
-        parts.append(f"{Text('status', '状态码').in_(language)} {result.record.http_status}")
+        parts.append(message("status {code}").in_(language, code=result.record.http_status))
     if result.record is not None and result.record.address is not None:
         parts.append(result.record.address)
     return [f"  {', '.join(parts)}"] if parts else []

@@ -7,7 +7,8 @@ from campus_agent.cli.common import config_option
 from campus_agent.cli.named_files import errors_of_named_files
 from campus_agent.config.read import load_config
 from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message, pmessage
 
 
 def register(parser: CommandParser) -> None:
@@ -22,11 +23,11 @@ def run(arguments: argparse.Namespace, language: Language) -> int:
         print(error.in_(language), file=sys.stderr)
     if errors:
         return EXIT_USAGE
-    text = Text(
-        "{file}: fine. School {school}: {classrooms} classroom(s), {services} service(s), {devices} device(s), uplink: {uplink}.",
-        "{file}：配置正确。学校 {school}：教室 {classrooms} 间，云平台 {services} 个，设备 {devices} 台，学校出口：{uplink}。",
+    text = message(
+        "{file}: fine. School {school}: {classrooms} classroom(s), {services} service(s), {devices}"
+        " device(s), uplink: {uplink}."
     )
-    yes_no = Text("yes", "有") if config.uplink else Text("no", "无")
+    yes_no = pmessage("is there one", "yes") if config.uplink else pmessage("is there one", "no")
     print(
         text.in_(
             language,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from campus_agent.config.model import DEFAULT_PATH
 from campus_base.command_line import EXIT_FAILED, CommandParser
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_wire.digits import ascii_integer
 
 EXIT_NOT_MET, EXIT_NOT_MEASURED = EXIT_FAILED, 3
@@ -13,7 +13,7 @@ EXIT_NOT_MET, EXIT_NOT_MEASURED = EXIT_FAILED, 3
 
 def config_option(parser: CommandParser) -> None:
     """The option --config."""
-    text = Text("configuration file (default: {path})", "配置文件（默认：{path}）")
+    text = message("configuration file (default: {path})")
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help=parser.words(text, path=DEFAULT_PATH)
     )
@@ -21,7 +21,7 @@ def config_option(parser: CommandParser) -> None:
 
 def json_option(parser: CommandParser) -> None:
     """The option --json."""
-    text = Text("one JSON object on standard output, nothing else", "仅在标准输出打印一个 JSON 对象")
+    text = message("one JSON object on standard output, nothing else")
     parser.add_argument("--json", action="store_true", help=parser.words(text))
 
 

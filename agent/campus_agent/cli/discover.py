@@ -16,24 +16,21 @@ from campus_agent.measure.discover.proposal import as_csv, classroom_endpoints, 
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.worker import run_worker
 from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed, json_line
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_base.terminal import redraw_line
 from campus_base.wire_words import FAILURE_WORDS
 
 
 def register(parser: CommandParser) -> None:
     json_option(parser)
-    parser.add_argument(
-        "--interface", metavar="IF", help=parser.words(Text("this one only (default: all)", "仅此网口（默认全部）"))
-    )
+    parser.add_argument("--interface", metavar="IF", help=parser.words(message("this one only (default: all)")))
     parser.add_argument(
         "--csv",
         action="store_true",
-        help=parser.words(Text("lines for devices.csv of the inventory", "输出设备清单 CSV")),
+        help=parser.words(message("lines for devices.csv of the inventory")),
     )
-    parser.add_argument(
-        "--school", default="", metavar="ID", help=parser.words(Text("for these lines", "清单中的学校编号"))
-    )
+    parser.add_argument("--school", default="", metavar="ID", help=parser.words(message("for these lines")))
     parser.set_defaults(command=run)
 
 
@@ -83,10 +80,7 @@ def as_json(network: Discovery) -> dict[str, Any]:
 
 def in_words(network: Discovery, language: Language) -> str:
     """The same for a person."""
-    text = Text(
-        "{hosts} host(s), {dhcp} DHCP server(s), {neighbours} LLDP neighbour(s).",
-        "主机 {hosts} 台，DHCP 服务器 {dhcp} 台，LLDP 邻居 {neighbours} 个。",
-    )
+    text = message("{hosts} host(s), {dhcp} DHCP server(s), {neighbours} LLDP neighbour(s).")
     lines = [text.in_(language, hosts=len(network.hosts), dhcp=len(network.dhcp), neighbours=len(network.neighbours))]
     proposed = {row["host"]: row for row in proposals(network.hosts)}
     for host in network.hosts:
@@ -95,19 +89,20 @@ def in_words(network: Discovery, language: Language) -> str:
         ports = ",".join(map(str, host.ports))
         lines.append(f"  {host.address:<15} {host.mac}  {ports:<18} {what}".rstrip())
     for neighbour in network.neighbours:
-        lines.append(
-            f"  {neighbour.interface}: {neighbour.name} {Text('port', '端口').in_(language)} {neighbour.port} {neighbour.address}".rstrip()
-        )
+        text = message("  {interface}: {name} port {port} {address}")
+        values = {
+            "interface": neighbour.interface,
+            "name": neighbour.name,
+            "port": neighbour.port,
+            "address": neighbour.address,
+        }
+        lines.append(text.in_(language, **values).rstrip())
     for server in network.dhcp:
         lines.append(f"  DHCP {server.server} ({server.mac}) → {server.offered}")
     for left_out in network.left_out:
-        lines.append(
-            Text("  {network} is too large and was not swept", "  {network} 范围过大，未扫描").in_(
-                language, network=left_out
-            )
-        )
+        lines.append(message("  {network} is too large and was not swept").in_(language, network=left_out))
     for name, why in network.failed.items():
-        text = Text("  {name} could not be used: {why}", "  {name} 无法使用：{why}")
+        text = message("  {name} could not be used: {why}")
         lines.append(text.in_(language, name=name, why=why))
     lines += [f"! {problem.in_(language)}" for problem in problems(network)]
     return "\n".join(lines)

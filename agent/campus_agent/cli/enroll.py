@@ -18,7 +18,8 @@ from campus_agent.ship.connection import ShipFailed
 from campus_agent.ship.enrolment import EnrolFailed, Written, enroll
 from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed
 from campus_base.files import make_folder
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_base.settings import ConfigurationError
 
 UNIT = "campus-agent.service"
@@ -28,19 +29,19 @@ MAX_TYPED = 200
 
 def register(parser: CommandParser) -> None:
     words = parser.words
-    parser.add_argument("url", metavar="URL", help=words(Text("the collector's address", "采集端地址")))
+    parser.add_argument("url", metavar="URL", help=words(message("the collector's address")))
     parser.add_argument(
         "code",
         metavar="CODE",
         nargs="?",
         help=words(
-            Text(
-                "from: campus-collector enroll-code; left out, it is asked for and stays out of the process list and the shell's history",
-                "教育局提供的注册码；可省略，届时再输入，不出现在进程列表和命令历史中",
+            message(
+                "from: campus-collector enroll-code; left out, it is asked for and stays out of the process list"
+                " and the shell's history"
             )
         ),
     )
-    folder = Text("where token and agent.toml go (default: {path})", "令牌和 agent.toml 所在目录（默认 {path}）")
+    folder = message("where token and agent.toml go (default: {path})")
     parser.add_argument(
         "--dir",
         type=Path,
@@ -51,18 +52,13 @@ def register(parser: CommandParser) -> None:
     parser.add_argument(
         "--ca-sha256",
         metavar="HEX",
-        help=words(
-            Text(
-                "fingerprint of the collector's private authority, which is fetched and kept",
-                "采集端私有 CA 的指纹，核对后自动取得并保存",
-            )
-        ),
+        help=words(message("fingerprint of the collector's private authority, which is fetched and kept")),
     )
     parser.add_argument(
         "--ca-file",
         type=Path,
         metavar="FILE",
-        help=words(Text("authority of the collector's certificate, if private", "采集端证书的私有 CA 文件")),
+        help=words(message("authority of the collector's certificate, if private")),
     )
     parser.set_defaults(command=run)
 
@@ -73,10 +69,7 @@ def run(arguments: argparse.Namespace, language: Language) -> int:
         return failed(EXIT_USAGE, mistake.in_(language))
     code = _code_of(arguments.code, language)
     if not code or not code.isascii():
-        text = Text(
-            "CODE: nothing was given that could be one: letters, digits and hyphens",
-            "注册码：未输入，或含有字母、数字、连字符以外的字符",
-        )
+        text = message("CODE: nothing was given that could be one: letters, digits and hyphens")
         return failed(EXIT_USAGE, text.in_(language))
     try:
         written = enroll(arguments.url, code, arguments.dir, arguments.ca_file, arguments.ca_sha256)
@@ -87,25 +80,24 @@ def run(arguments: argparse.Namespace, language: Language) -> int:
     return EXIT_OK
 
 
-def _mistake_in_url(url: str) -> Text | None:
+def _mistake_in_url(url: str) -> Message | None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return Text("URL: must be like https://collector.example:8443", "URL：必须形如 https://collector.example:8443")
+        return message("URL: must be like https://collector.example:8443")
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        return Text(
-            "URL: must be https:// unless the collector is on this machine: code and token would travel readable",
-            "URL：必须使用 https://（采集端在本机时除外），否则注册码和令牌会以明文传输",
+        return message(
+            "URL: must be https:// unless the collector is on this machine: code and token would travel readable"
         )
     return None
 
 
 def _code_of(argument: str | None, language: Language) -> str:
     """The code as typed, with the full-width letters of a Chinese keyboard made narrow; asked for where it was left out."""
-    typed = argument if argument is not None else _ask(Text("Code: ", "注册码："), language)
+    typed = argument if argument is not None else _ask(message("Code: "), language)
     return unicodedata.normalize("NFKC", typed).strip()
 
 
-def _ask(question: Text, language: Language) -> str:
+def _ask(question: Message, language: Language) -> str:
     """A line from whoever sits there, or from a pipe."""
     if sys.stdin is None:
         return ""
@@ -118,18 +110,12 @@ def _ask(question: Text, language: Language) -> str:
 
 
 def _print_written(written: Written, language: Language) -> None:
-    text = Text(
-        "This gateway now speaks for {school}.\n  {token}  (mode 600)\n  {config}  {made}",
-        "本网关已注册为 {school}。\n  {token}（权限 600）\n  {config} {made}",
-    )
-    origin = Text("made", "已生成") if written.config else Text("was there, and is unchanged", "原有文件，未改动")
+    text = message("This gateway now speaks for {school}.\n  {token}  (mode 600)\n  {config}  {made}")
+    origin = message("made") if written.config else message("was there, and is unchanged")
     values = {"school": written.school, "token": written.token_file, "config": written.config_file}
     print(text.in_(language, **values, made=origin.in_(language)))
     if written.key_file is not None:
-        key = Text(
-            "  {key}  the classrooms' test key: the same file goes to `campus-agent respond --test-key-file`",
-            "  {key}  教室端测试密钥：请将同一文件用于 `campus-agent respond --test-key-file`",
-        )
+        key = message("  {key}  the classrooms' test key: the same file goes to `campus-agent respond --test-key-file`")
         print(key.in_(language, key=written.key_file))
 
 
@@ -145,17 +131,14 @@ def _begin_service(file: Path, language: Language) -> None:
     started = start_service()
     if started is not None:
         text = (
-            Text("The service campus-agent runs.", "服务 campus-agent 已运行。")
+            message("The service campus-agent runs.")
             if started
-            else Text(
-                "The service campus-agent does not run: journalctl -u campus-agent",
-                "服务 campus-agent 未能运行：journalctl -u campus-agent",
-            )
+            else message("The service campus-agent does not run: journalctl -u campus-agent")
         )
         print(text.in_(language))
     print(in_words(asyncio.run(examine(config)), language))
     if started is None:
-        text = Text("Next: campus-agent run --config {file}", "下一步：campus-agent run --config {file}")
+        text = message("Next: campus-agent run --config {file}")
         print(text.in_(language, file=file))
 
 
@@ -168,14 +151,11 @@ def _with_central_configuration(file: Path, language: Language) -> AgentConfig:
             make_folder(config.state_dir, 0o700)
             central.store(body, config.state_dir)
             config = load_config(file)
-        text = Text(
-            "The bureau's configuration: {rooms} classroom(s), {services} platform(s).",
-            "教育局下发的配置：班级 {rooms} 个，平台 {services} 个。",
-        )
+        text = message("The bureau's configuration: {rooms} classroom(s), {services} platform(s).")
         print(text.in_(language, rooms=len(config.classrooms), services=len(config.services)))
     except (ShipFailed, central.CentralConfigRefused, OSError) as error:
         reason = error.words.in_(language) if isinstance(error, central.CentralConfigRefused) else str(error)
-        text = Text("the bureau's configuration is not in force: {reason}", "教育局下发的配置未生效：{reason}")
+        text = message("the bureau's configuration is not in force: {reason}")
         print(text.in_(language, reason=reason), file=sys.stderr)
     return config
 

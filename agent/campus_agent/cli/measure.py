@@ -11,52 +11,41 @@ from campus_agent.config.model import AgentConfig, Device, Endpoint, Service
 from campus_agent.config.read import load_config
 from campus_agent.measure.probes.ports import switches_of
 from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed, json_line
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_wire.verdicts import verdict_of_measurement
 
-EPILOG = Text(
+EPILOG = message(
     "Examples: campus-agent measure classroom c101 --json\n"
     "          campus-agent measure uplink\n"
     "          campus-agent measure uplink --reference\n"
     "          campus-agent measure device rec-1\n"
     "          campus-agent measure service smartedu-cn\n"
-    "Exit codes: 0 met, 1 not met, 2 usage or configuration, 3 could not be measured.",
-    "示例：campus-agent measure classroom c101 --json\n"
-    "      campus-agent measure uplink\n"
-    "      campus-agent measure uplink --reference\n"
-    "      campus-agent measure device rec-1\n"
-    "      campus-agent measure service smartedu-cn\n"
-    "退出码：0 达标，1 未达标，2 用法或配置错误，3 未能完成测量。",
+    "Exit codes: 0 met, 1 not met, 2 usage or configuration, 3 could not be measured."
 )
 SUBJECTS = {
-    "classroom": Text("a classroom against 100 Mbit/s", "教室网络（百兆进班）"),
-    "uplink": Text("the school's line to the bureau", "学校出口（千兆进校）"),
-    "device": Text("a device of a recording room", "录播室设备"),
-    "port": Text("a classroom's switch port, as the switch tells it", "教室所在交换机端口（以交换机读数为准）"),
-    "service": Text("a cloud platform, step by step", "云平台访问（分步计时）"),
+    "classroom": message("a classroom against 100 Mbit/s"),
+    "uplink": message("the school's line to the bureau"),
+    "device": message("a device of a recording room"),
+    "port": message("a classroom's switch port, as the switch tells it"),
+    "service": message("a cloud platform, step by step"),
 }
-REFERENCE = Text(
-    "as an auditor would: iperf3, TCP, 10 s (many more octets)",
-    "按审计方式复测：iperf3，TCP，10 秒（流量更大）",
+REFERENCE = message("as an auditor would: iperf3, TCP, 10 s (many more octets)")
+PORT_NOT_FOUND = message(
+    "{id}: none of the switches asked ({switches}) knows its port: the gateway has not seen its"
+    " machine (is it switched on, and on the gateway's own network?), or only ports that lead to"
+    " other switches know its address. `switch` and `switch_port` of the classroom name it."
 )
-PORT_NOT_FOUND = Text(
-    "{id}: none of the switches asked ({switches}) knows its port: the gateway has not seen its machine (is it switched on, and on the"
-    " gateway's own network?), or only ports that lead to other switches know its address. `switch` and `switch_port` of the"
-    " classroom name it.",
-    "{id}：已查询的交换机（{switches}）均不知道其端口：网关尚未见到该班级的电脑（请确认已开机并与网关同网段），"
-    "或仅在级联端口上见到其地址。可在该班级填写 switch 与 switch_port。",
-)
-NO_SWITCH = Text(
-    "{id}: no switch knows its port. A [[device]] of profile switch-generic with `snmp` is needed; it finds the port by LLDP or"
-    " the forwarding table, or `switch` and `switch_port` of the classroom name it.",
-    "{id}：没有交换机知道其端口。需配置 profile 为 switch-generic 且带 snmp 的 [[device]]，由 LLDP 或转发表查找；"
-    "也可在该班级填写 switch 与 switch_port。",
+NO_SWITCH = message(
+    "{id}: no switch knows its port. A [[device]] of profile switch-generic with `snmp` is needed;"
+    " it finds the port by LLDP or the forwarding table, or `switch` and `switch_port` of the"
+    " classroom name it."
 )
 
 
 def register(parser: CommandParser) -> None:
     parser.epilog = parser.words(EPILOG)
-    subjects = parser.add_subparsers(required=True, metavar=parser.words(Text("WHAT", "对象")), dest="what")
+    subjects = parser.add_subparsers(required=True, metavar=parser.words(message("WHAT")), dest="what")
     for what, text in SUBJECTS.items():
         words = parser.words(text)
         subject: CommandParser = subjects.add_parser(what, language=parser.language, help=words, description=words)
@@ -65,7 +54,7 @@ def register(parser: CommandParser) -> None:
         if what in ("classroom", "uplink"):
             subject.add_argument("--reference", action="store_true", help=parser.words(REFERENCE))
         if what != "uplink":
-            text = Text("its id in the configuration", "配置中的编号")
+            text = message("its id in the configuration")
             subject.add_argument("id", metavar="ID", help=parser.words(text))
     parser.set_defaults(command=run)
 
@@ -74,12 +63,12 @@ def run(arguments: argparse.Namespace, language: Language) -> int:
     config = load_config(arguments.config)
     if arguments.what == "uplink":
         if config.uplink is None:
-            return failed(EXIT_USAGE, Text("no [uplink] in the configuration", "配置中没有 [uplink]").in_(language))
+            return failed(EXIT_USAGE, message("no [uplink] in the configuration").in_(language))
         return _measure(config, config.uplink, arguments, language)
     subjects = _subjects(config, arguments.what)
     subject = subjects.get(arguments.id)
     if subject is None:
-        text = Text("no {what} '{id}' in {file}; known: {known}", "{file} 中没有 {what} “{id}”；已有：{known}")
+        text = message("no {what} '{id}' in {file}; known: {known}")
         values = {"what": arguments.what, "id": arguments.id, "file": arguments.config}
         return failed(EXIT_USAGE, text.in_(language, **values, known=", ".join(subjects) or "-"))
     if arguments.what == "port" and isinstance(subject, Endpoint):

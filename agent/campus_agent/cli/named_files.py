@@ -8,10 +8,10 @@ from pathlib import Path
 from campus_agent.config.model import AgentConfig
 from campus_agent.measure.equipment.profile import find_profile
 from campus_agent.schedule.terms import terms_of
-from campus_base.language import Text
+from campus_base.messages import Message, message
 from campus_base.settings import ConfigurationError, Mistake, UnusableFile, read_secret
 
-_NO_CERTIFICATES = Text("no certificates (PEM) in it", "文件中没有 PEM 格式的证书")
+_NO_CERTIFICATES = message("no certificates (PEM) in it")
 
 
 def errors_of_named_files(config: AgentConfig, source: Path) -> list[ConfigurationError]:
@@ -61,5 +61,5 @@ def _has_certificates(file: Path) -> bool:
     return True
 
 
-def _mistake(place: str, file: Path, text: Text) -> Mistake:
-    return Mistake(place, Text(f"{file}: {text.en}", f"{file}：{text.zh}"))
+def _mistake(place: str, file: Path, text: Message) -> Mistake:
+    return Mistake(place, message("{file}: {text}", file=file, text=text))

@@ -7,15 +7,14 @@ from campus_agent.cli.common import config_option, port_number
 from campus_agent.config.read import load_config
 from campus_agent.page.program import serve
 from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed
-from campus_base.language import Language, Text
+from campus_base.language import Language
 from campus_base.logs import configure_logging
+from campus_base.messages import message
 
 
 def register(parser: CommandParser) -> None:
     config_option(parser)
-    parser.add_argument(
-        "--port", type=port_number, help=parser.words(Text("instead of [page] port", "代替 [page] port"))
-    )
+    parser.add_argument("--port", type=port_number, help=parser.words(message("instead of [page] port")))
     parser.set_defaults(command=run)
 
 
@@ -27,7 +26,7 @@ def run(arguments: argparse.Namespace, language: Language) -> int:
     try:
         serve(config)
     except OSError as error:
-        text = Text("cannot listen on {listen}:{port}: {reason}", "无法监听 {listen}:{port}：{reason}")
+        text = message("cannot listen on {listen}:{port}: {reason}")
         values = {"listen": config.page.listen, "port": config.page.port, "reason": error.strerror or error}
         return failed(EXIT_USAGE, f"campus-agent page: {text.in_(language, **values)}")
     return EXIT_OK

@@ -6,13 +6,14 @@ from pathlib import Path
 from campus_agent.cli.common import json_option
 from campus_agent.measure.equipment.profile import load_profile, profile_files
 from campus_base.command_line import EXIT_OK, CommandParser, json_line
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_base.readings import READINGS
 
 
 def register(parser: CommandParser) -> None:
     json_option(parser)
-    folder = Text("your own profiles; they outrank the shipped ones", "自定义设备类型目录，优先于内置类型")
+    folder = message("your own profiles; they outrank the shipped ones")
     parser.add_argument("--folder", type=Path, metavar="DIR", help=parser.words(folder))
     parser.set_defaults(command=run)
 

@@ -4,16 +4,17 @@ import sys
 from typing import TextIO
 
 from campus_agent.measure.probe import Progress
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message, pmessage, verbatim
 from campus_base.terminal import redraw_line
 
 _WIDTH = 30
 _PHASES = {
-    "resolve": Text("resolving", "解析地址"),
-    "latency": Text("latency", "测量时延"),
-    "busy": Text("busy, waiting", "对端忙，等待"),
-    "down": Text("down", "下行"),
-    "up": Text("up", "上行"),
+    "resolve": message("resolving"),
+    "latency": message("latency"),
+    "busy": message("busy, waiting"),
+    "down": pmessage("direction", "down"),
+    "up": pmessage("direction", "up"),
 }
 
 
@@ -40,7 +41,7 @@ class ProgressBar:
 
 def line(step: Progress, required_bits_per_second: float | None, language: Language) -> str:
     """The text for one step; the tick `|` stands at the required rate, two thirds of the bar."""
-    phase = _PHASES.get(step.phase, Text(step.phase, step.phase)).in_(language)
+    phase = _PHASES.get(step.phase, verbatim(step.phase)).in_(language)
     text = f"{phase:<10}"
     if step.line_rate_bits_per_second is not None and required_bits_per_second:
         share = step.line_rate_bits_per_second / required_bits_per_second * 2 / 3
@@ -52,6 +53,6 @@ def line(step: Progress, required_bits_per_second: float | None, language: Langu
     if step.bytes_spent:
         text += f"  {step.bytes_spent / 1e6:.1f} MB"
     if step.confidence_ratio is not None:
-        word = Text("sure", "置信度").in_(language)
+        word = message("sure").in_(language)
         text += f"  {word} {step.confidence_ratio:.0%}"
     return text

@@ -8,19 +8,16 @@ from pathlib import Path
 from campus_agent.cli.common import port_number
 from campus_agent.respond.responder import RespondSettings, respond
 from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed
-from campus_base.language import Language, Text
+from campus_base.language import Language
 from campus_base.logs import configure_logging
+from campus_base.messages import Message, message
 from campus_base.settings import UnusableFile
 from campus_wire.digits import ascii_integer
 
-LISTEN = Text(
-    "address to listen on (default: all; our engine without a key: loopback)",
-    "监听地址（默认全部；无密钥时自研引擎仅监听本机）",
-)
-CAPACITY = Text(
-    "a test server of uplinks: bit/s, as [slots] capacity_bits_per_second of the collector; it serves an hour's octets of it"
-    " (default: 10 GB an hour)",
-    "学校出口测速服务器的容量（bit/s），与采集端 [slots] capacity_bits_per_second 一致；每小时最多提供该速率一小时的流量（默认每小时 10 GB）",
+LISTEN = message("address to listen on (default: all; our engine without a key: loopback)")
+CAPACITY = message(
+    "a test server of uplinks: bit/s, as [slots] capacity_bits_per_second of the collector; it"
+    " serves an hour's octets of it (default: 10 GB an hour)"
 )
 
 
@@ -30,13 +27,13 @@ def register(parser: CommandParser) -> None:
         "--port",
         type=port_number,
         default=5301,
-        help=words(Text("our engine's port, 0 = off", "本引擎端口，0 为关闭")),
+        help=words(message("our engine's port, 0 = off")),
     )
     parser.add_argument(
         "--iperf3-port",
         type=port_number,
         default=5201,
-        help=words(Text("stock iperf3 port, 0 = off", "iperf3 端口，0 为关闭")),
+        help=words(message("stock iperf3 port, 0 = off")),
     )
     parser.add_argument("--listen", default="", metavar="ADDRESS", help=words(LISTEN))
     parser.add_argument("--capacity", type=_capacity, metavar="BITS", help=words(CAPACITY))
@@ -44,7 +41,7 @@ def register(parser: CommandParser) -> None:
         "--test-key-file",
         type=Path,
         metavar="F",
-        help=words(Text("the school's shared test key", "学校共享测试密钥文件")),
+        help=words(message("the school's shared test key")),
     )
     parser.set_defaults(command=run)
 
@@ -58,16 +55,13 @@ def _capacity(text: str) -> int:
 
 def run(arguments: argparse.Namespace, language: Language) -> int:
     if not arguments.port and not arguments.iperf3_port:
-        return _refused(
-            Text("both ports are off: there is nothing to answer", "两个端口均已关闭，没有可应答的服务"), language
-        )
+        return _refused(message("both ports are off: there is nothing to answer"), language)
     configure_logging()
     listen = arguments.listen or "::"
     engine_listen = listen if arguments.listen or arguments.test_key_file else "127.0.0.1"
     if engine_listen != listen and arguments.port:
-        text = Text(
-            "no --test-key-file: our engine (port {port}) answers on this machine only; iperf3 answers everybody",
-            "未指定 --test-key-file：自研引擎（端口 {port}）仅应答本机，iperf3 应答所有地址",
+        text = message(
+            "no --test-key-file: our engine (port {port}) answers on this machine only; iperf3 answers everybody"
         )
         print(text.in_(language, port=arguments.port), file=sys.stderr)
     settings = RespondSettings(
@@ -77,17 +71,17 @@ def run(arguments: argparse.Namespace, language: Language) -> int:
         asyncio.run(respond(settings))
     except ValueError as error:
         reason = error.text.in_(language) if isinstance(error, UnusableFile) else str(error)
-        text = Text("the test key cannot be used: {error}", "测试密钥不可用：{error}")
+        text = message("the test key cannot be used: {error}")
         return _refused(text, language, error=reason)
     except OSError as error:
         reason = error.strerror or str(error)
         if error.filename:
-            text = Text("{file} cannot be read: {reason}", "无法读取 {file}：{reason}")
+            text = message("{file} cannot be read: {reason}")
             return _refused(text, language, file=error.filename, reason=reason)
-        text = Text("cannot listen on {listen}: {reason}", "无法监听 {listen}：{reason}")
+        text = message("cannot listen on {listen}: {reason}")
         return _refused(text, language, listen=listen, reason=reason)
     return EXIT_OK
 
 
-def _refused(text: Text, language: Language, **values: object) -> int:
+def _refused(text: Message, language: Language, **values: object) -> int:
     return failed(EXIT_USAGE, f"campus-agent respond: {text.in_(language, **values)}")

@@ -19,23 +19,24 @@ from campus_agent.schedule.timetable import State, Window, windows
 from campus_agent.spool.errors import SpoolError
 from campus_agent.spool.spool import open_spool
 from campus_base.command_line import EXIT_OK, CommandParser, day_argument, json_line
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_base.wire_words import SKIP_WORDS
 
-STATE_WORDS: dict[State, Text] = {
-    State.FREE: Text("free", "空闲"),
-    State.LESSON: Text("lesson", "上课"),
-    State.BLACKOUT: Text("blackout: nothing is sent", "禁测：不发送任何测试流量"),
+STATE_WORDS: dict[State, Message] = {
+    State.FREE: message("free"),
+    State.LESSON: message("lesson"),
+    State.BLACKOUT: message("blackout: nothing is sent"),
 }
-KIND_WORDS = {"throughput": Text("tests", "测速"), "reference": Text("references", "对照测速")}
+KIND_WORDS = {"throughput": message("tests"), "reference": message("references")}
 _WEEKDAYS = (
-    Text("Monday", "星期一"),
-    Text("Tuesday", "星期二"),
-    Text("Wednesday", "星期三"),
-    Text("Thursday", "星期四"),
-    Text("Friday", "星期五"),
-    Text("Saturday", "星期六"),
-    Text("Sunday", "星期日"),
+    message("Monday"),
+    message("Tuesday"),
+    message("Wednesday"),
+    message("Thursday"),
+    message("Friday"),
+    message("Saturday"),
+    message("Sunday"),
 )
 _NAMED = 8
 SWITCHED_ON_BEFORE = timedelta(minutes=15)
@@ -44,7 +45,7 @@ SWITCHED_ON_BEFORE = timedelta(minutes=15)
 def register(parser: CommandParser) -> None:
     config_option(parser)
     json_option(parser)
-    text = Text("the day, like 2026-11-24 (default: today)", "日期，形如 2026-11-24（默认今天）")
+    text = message("the day, like 2026-11-24 (default: today)")
     parser.add_argument("--date", type=day_argument(parser.language), metavar="YYYY-MM-DD", help=parser.words(text))
     parser.set_defaults(command=run)
 
@@ -96,9 +97,9 @@ def in_words(day_plan: dict[str, Any], language: Language) -> str:
     title = [day_plan["date"], _WEEKDAYS[day.weekday()].in_(language), kind.in_(language), day_plan["name"]]
     lines = ["  ".join(part for part in title if part)]
     if not day_plan["public_holidays_known"]:
-        text = Text(
-            "! the public holidays of {year} are not known to this version: provisional, only weekends count; write them into holidays_file",
-            "! 本版本尚无 {year} 年的法定节假日数据，暂按周末判断（暂定）；请写入 holidays_file",
+        text = message(
+            "! the public holidays of {year} are not known to this version: provisional, only weekends"
+            " count; write them into holidays_file"
         )
         lines.append(text.in_(language, year=day.year))
     for window in day_plan["windows"]:
@@ -108,11 +109,10 @@ def in_words(day_plan: dict[str, Any], language: Language) -> str:
             f"      {SKIP_WORDS[reason].in_(language)}: {_names(subjects, language)}"
             for reason, subjects in window["not_used"].items()
         ]
-    text = Text(
-        "Assumed: classroom machines are on from 15 minutes before the first lesson to the end of the last, lines are quiet.\n"
-        "Planned: {planned:.0f} MB of at most {daily:.0f} MB a day.",
-        "假定：教室电脑从首节课前 15 分钟开到末节课结束，线路空闲。\n"
-        "计划用量 {planned:.0f} 兆字节，每日上限 {daily:.0f} 兆字节。",
+    text = message(
+        "Assumed: classroom machines are on from 15 minutes before the first lesson to the end of the"
+        " last, lines are quiet.\n"
+        "Planned: {planned:.0f} MB of at most {daily:.0f} MB a day."
     )
     lines.append(text.in_(language, planned=day_plan["planned_bytes"] / 1e6, daily=day_plan["daily_test_bytes"] / 1e6))
     return "\n".join(lines)
@@ -131,7 +131,7 @@ def _tests(window: dict[str, Any], language: Language) -> str:
 
 def _names(subjects: list[str], language: Language) -> str:
     shown = ", ".join(subjects[:_NAMED])
-    more = Text(" and {count} more", " 等，另有 {count} 个").in_(language, count=len(subjects) - _NAMED)
+    more = message(" and {count} more").in_(language, count=len(subjects) - _NAMED)
     return shown + (more if len(subjects) > _NAMED else "")
 
 

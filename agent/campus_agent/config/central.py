@@ -14,7 +14,7 @@ import msgspec
 
 from campus_agent.config.model import ENVIRONMENT_TABLES, AgentConfig
 from campus_base.files import write_whole
-from campus_base.language import Text
+from campus_base.messages import Message, bilingual, message
 from campus_base.settings import ConfigurationError, Table, load
 from campus_base.typed_tables import read_table
 from campus_wire.records import CentralConfig
@@ -28,9 +28,9 @@ _decode = msgspec.json.Decoder(CentralConfig).decode
 class CentralConfigRefused(Exception):
     """The collector's configuration cannot be used; says why in one line of either language, for the collector's page."""
 
-    def __init__(self, en: str, zh: str) -> None:
+    def __init__(self, text: Message) -> None:
         """Bounded, as the wire is."""
-        self.words = Text(en[:MAX_WORDS], zh[:MAX_WORDS])
+        self.words = bilingual(text.en[:MAX_WORDS], text.zh[:MAX_WORDS])
         super().__init__(self.words.en)
 
 
@@ -39,11 +39,12 @@ def check(body: bytes, config: AgentConfig, file: Path) -> None:
     try:
         central = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise CentralConfigRefused(f"not understood: {error}", f"内容无法识别：{error}") from None
+        raise CentralConfigRefused(message("not understood: {error}", error=error)) from None
     if central.agent.school != config.school:
         raise CentralConfigRefused(
-            f"it is for {central.agent.school}, not for {config.school}",
-            f"该配置属于 {central.agent.school}，不属于 {config.school}",
+            message(
+                "it is for {school}, not for {config_school}", school=central.agent.school, config_school=config.school
+            ),
         )
     try:
         top = load(file, os.environ, ENVIRONMENT_TABLES)
@@ -52,7 +53,7 @@ def check(body: bytes, config: AgentConfig, file: Path) -> None:
     except ConfigurationError as error:
         mistakes = error.mistakes
     if mistakes:
-        raise CentralConfigRefused(mistakes[0].in_("en"), mistakes[0].in_("zh"))
+        raise CentralConfigRefused(bilingual(mistakes[0].in_("en"), mistakes[0].in_("zh")))
 
 
 def merged(top: Table, central: CentralConfig) -> Table:

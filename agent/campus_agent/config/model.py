@@ -21,7 +21,7 @@ from campus_agent.config.values import (
     read_url,
 )
 from campus_base.hosts import HOST_PATTERN
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_base.settings import Mistake, Table
 from campus_base.typed_tables import Bounds, By, Default, Given, Key, OneOf, Pattern, read_table, read_zone
 from campus_wire.ids import ID_PATTERN, is_id
@@ -43,7 +43,7 @@ Id = Annotated[
     str,
     Pattern(
         ID_PATTERN,
-        Text("lower-case letters, digits, '-' and '_', at most 64", "小写字母、数字、“-”和“_”，最多 64 个字符"),
+        message("lower-case letters, digits, '-' and '_', at most 64"),
     ),
 ]
 Host = Annotated[str, By(read_host)]
@@ -94,7 +94,9 @@ class Expectation:
     def check(self, table: Table) -> None:
         """The length of the text."""
         if len(self.text) > MAX_EXPECTED_TEXT:
-            table.wrong("text", f"must be at most {MAX_EXPECTED_TEXT} characters", f"不得超过 {MAX_EXPECTED_TEXT} 个字")
+            table.wrong(
+                "text", message("must be at most {max_expected_text} characters", max_expected_text=MAX_EXPECTED_TEXT)
+            )
 
 
 NOTHING_EXPECTED = Expectation()
@@ -130,11 +132,10 @@ class SnmpAccess:
         if getattr(self, needed) is None:
             table.wrong(
                 needed,
-                f"is missing; version {self.version} needs it",
-                f"缺少此项；SNMP 版本 {self.version} 需要它",
+                message("is missing; version {version} needs it", version=self.version),
             )
         if self.priv_file is not None and self.auth_file is None:
-            table.wrong("auth_file", "is missing; privacy needs authentication", "缺少此项；加密必须同时认证")
+            table.wrong("auth_file", message("is missing; privacy needs authentication"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class OnvifAccess:
     def check(self, table: Table) -> None:
         """A password is somebody's."""
         if self.password_file is not None and self.user is None:
-            table.wrong("user", "is missing; a password needs it", "缺少此项；有密码必须有用户名")
+            table.wrong("user", message("is missing; a password needs it"))
 
 
 def _read_access(kind: type[Any], table: Table, key: str, default: Any) -> Mapping[str, str]:
@@ -189,7 +190,7 @@ class Device:
     def check(self, table: Table) -> None:
         """The room is not what the school itself is called."""
         if self.room == "recording_room":
-            table.wrong("room", f"'{self.room}' is reserved for the school itself", f"“{self.room}”为系统保留名称")
+            table.wrong("room", message("'{room}' is reserved for the school itself", room=self.room))
 
     @property
     def secret_files(self) -> tuple[Path, ...]:
@@ -277,14 +278,11 @@ class Collector:
         if self.url.startswith("http://") and not is_loopback:
             table.wrong(
                 "url",
-                "must be https:// unless the collector is on this machine: the token would travel readable",
-                "必须使用 https://（采集服务器在本机时除外），否则令牌会以明文传输",
+                message("must be https:// unless the collector is on this machine: the token would travel readable"),
             )
 
 
-_ZONE = Text(
-    "is not a known time zone (like 'Asia/Shanghai'): {name!r}", "不是已知的时区(例如 'Asia/Shanghai'):{name!r}"
-)
+_ZONE = message("is not a known time zone (like 'Asia/Shanghai'): {name!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,21 +322,20 @@ def _refuse_reserved_ids(top: Table, classrooms: tuple[Endpoint, ...]) -> None:
     for index, room in enumerate(classrooms):
         if room.id in ("uplink", "gateway"):
             place = f"classroom[{index}].id"
-            top.wrong(place, f"'{room.id}' is reserved for the school itself", f"“{room.id}”为系统保留名称")
+            top.wrong(place, message("'{id}' is reserved for the school itself", id=room.id))
 
 
 def _refuse_equal_ids(top: Table, key: str, ids: list[str]) -> None:
     for index, row_id in enumerate(ids):
         if row_id in ids[:index] and is_id(row_id):
-            top.mistakes.append(Mistake(f"{key}[{index}].id", Text(f"'{row_id}' is used twice", f"“{row_id}”重复出现")))
+            top.mistakes.append(Mistake(f"{key}[{index}].id", message("'{row_id}' is used twice", row_id=row_id)))
 
 
 def _refuse_unknown_switch(top: Table, endpoint: Endpoint, devices: set[str]) -> None:
     if endpoint.switch and endpoint.switch not in devices:
         top.wrong(
             f"{endpoint.id}.switch",
-            f"there is no [[device]] '{endpoint.switch}'",
-            f"没有编号为“{endpoint.switch}”的 [[device]]",
+            message("there is no [[device]] '{switch}'", switch=endpoint.switch),
         )
     if endpoint.switch_port and not endpoint.switch:
-        top.wrong(f"{endpoint.id}.switch_port", "needs `switch` too", "需同时填写 switch")
+        top.wrong(f"{endpoint.id}.switch_port", message("needs `switch` too"))

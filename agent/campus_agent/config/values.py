@@ -14,13 +14,13 @@ from urllib.parse import SplitResult, urlsplit
 from campus_base.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
 from campus_base.file_kind import NOT_A_FILE, is_special
 from campus_base.hosts import is_host
-from campus_base.language import Text
+from campus_base.messages import Message, message, verbatim
 from campus_base.settings import Mistake, Table
 from campus_base.typed_tables import Pattern
 from campus_wire.digits import NARROW
 
-PATH = Pattern(r"[^\x00]+", Text("a path, not empty", "非空路径"))
-HOST_HINT = Text("a host name or an IP address", "主机名或 IP 地址")
+PATH = Pattern(r"[^\x00]+", message("a path, not empty"))
+HOST_HINT = message("a host name or an IP address")
 MAX_URL_CHARACTERS = 2000
 MOST_BLACKOUTS = 100
 
@@ -56,7 +56,7 @@ def read_file(table: Table, key: str, default: Any) -> Path | None:
         return None
     file = table.folder / name
     if is_special(file):
-        table.wrong(key, f"{file} {NOT_A_FILE.en}", f"{file} {NOT_A_FILE.zh}")
+        table.wrong(key, verbatim(f"{file} {NOT_A_FILE.en}"))
     return file
 
 
@@ -64,7 +64,7 @@ def read_host(table: Table, key: str, default: Any) -> str:
     """A machine's name or address; what a resolver would take for another machine is a mistake."""
     host: str = table.string(key, default) or ""
     if host and not is_host(host):
-        table.wrong(key, f"must be {HOST_HINT.en}, not {host[:60]!r}", f"必须是{HOST_HINT.zh}，不能是 {host[:60]!r}")
+        table.wrong(key, message("must be {host_hint}, not {host!r}", host_hint=HOST_HINT, host=host[:60]))
     return host
 
 
@@ -80,9 +80,9 @@ def read_url(schemes: tuple[str, ...], table: Table, key: str, default: Any) -> 
         valid = False
     if not valid:
         listed = " / ".join(f"{scheme}://" for scheme in schemes)
-        table.wrong(key, f"must be a URL with {listed}, not {url!r}", f"必须是以 {listed} 开头的网址，不能是 {url!r}")
+        table.wrong(key, message("must be a URL with {listed}, not {url!r}", listed=listed, url=url))
     elif parts.username is not None:
-        table.wrong(key, "must not carry a user name or password", "网址中不能包含用户名或密码")
+        table.wrong(key, message("must not carry a user name or password"))
     return url
 
 
@@ -105,14 +105,14 @@ def read_periods(table: Table, key: str = "periods", default: Any = ()) -> tuple
     for index, text in enumerate(table.strings(key, default)):
         period = _period(text)
         if period is None:
-            hint = Text("a period like 08:00-08:45", "形如 08:00-08:45 的时段")
+            hint = message("a period like 08:00-08:45")
             _wrong_item(table, key, index, text, hint)
         else:
             periods.append(period)
     periods.sort(key=lambda period: period.start)
     for before, after in pairwise(periods):
         if after.start < before.end:
-            table.wrong(key, f"{before} and {after} overlap", f"{before} 与 {after} 重叠")
+            table.wrong(key, message("{before} and {after} overlap", before=before, after=after))
     return tuple(periods)
 
 
@@ -133,20 +133,21 @@ def read_blackout(table: Table, key: str, default: Any) -> tuple[DayRange, ...]:
     for index, text in enumerate(table.strings(key, default)):
         days = parse_day_range(text)
         if days is None:
-            hint = Text(
-                "days like 2026-06-07/2026-06-09 or 2026-06-07", "形如 2026-06-07/2026-06-09 或 2026-06-07 的日期"
-            )
+            hint = message("days like 2026-06-07/2026-06-09 or 2026-06-07")
             _wrong_item(table, key, index, text, hint)
         elif (days.last - days.first).days >= LONGEST_BLACKOUT_DAYS:
             table.wrong(
                 f"{key}[{index}]",
-                f"spans more than {LONGEST_BLACKOUT_DAYS} days without any test: {text}",
-                f"停测时间超过 {LONGEST_BLACKOUT_DAYS} 天：{text}",
+                message(
+                    "spans more than {longest_blackout_days} days without any test: {text}",
+                    longest_blackout_days=LONGEST_BLACKOUT_DAYS,
+                    text=text,
+                ),
             )
         else:
             blackout.append(days)
     if len(blackout) > MOST_BLACKOUTS:
-        table.wrong(key, f"more than {MOST_BLACKOUTS} entries", f"超过 {MOST_BLACKOUTS} 条")
+        table.wrong(key, message("more than {most_blackouts} entries", most_blackouts=MOST_BLACKOUTS))
     return tuple(blackout)
 
 
@@ -158,6 +159,6 @@ def parse_day_range(text: str) -> DayRange | None:
         return None
 
 
-def _wrong_item(table: Table, key: str, index: int, value: str, hint: Text) -> None:
-    text = Text(f"must be {hint.en}, not {value!r}", f"必须是{hint.zh}，不能是 {value!r}")
+def _wrong_item(table: Table, key: str, index: int, value: str, hint: Message) -> None:
+    text = message("must be {hint}, not {value!r}", hint=hint, value=value)
     table.mistakes.append(Mistake(f"{table.place(key)}[{index}]", text))

@@ -5,23 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message, verbatim
 from campus_base.settings import UnusableFile, read_secret
 
-CLOCK_REMEDY = Text(
-    "set the clock: timedatectl set-ntp true, or date -s '2026-01-31 08:00'",
-    "请校准时钟：timedatectl set-ntp true，或 date -s '2026-01-31 08:00'",
-)
+CLOCK_REMEDY = message("set the clock: timedatectl set-ntp true, or date -s '2026-01-31 08:00'")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """One line: `ok` None means a remark. `what` is found, `remedy` is what to do."""
 
-    check: Text
+    check: Message
     ok: bool | None
-    what: Text
-    remedy: Text | None = None
+    what: Message
+    remedy: Message | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For programs: English, with the Chinese beside it."""
@@ -43,20 +41,20 @@ def in_words(results: list[CheckResult], language: Language) -> str:
         if result.remedy is not None and result.ok is not True:
             lines.append(f"    → {result.remedy.in_(language)}")
     wrong = sum(result.ok is False for result in results)
-    text = Text("{wrong} of {all} checks need attention.", "共 {all} 项检查，{wrong} 项需要处理。")
+    text = message("{wrong} of {all} checks need attention.")
     lines.append(text.in_(language, wrong=wrong, all=len(results)))
     return "\n".join(lines)
 
 
-def check_secret(check: Text, file: Path, remedy: Text) -> CheckResult:
+def check_secret(check: Message, file: Path, remedy: Message) -> CheckResult:
     try:
         read_secret(file)
         mode = stat.S_IMODE(file.stat().st_mode)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        text = error.text if isinstance(error, UnusableFile) else Text(reason, reason)
-        return CheckResult(check, False, Text(f"{file}: {text.en}", f"{file}：{text.zh}"), remedy)
+        text = error.text if isinstance(error, UnusableFile) else verbatim(reason)
+        return CheckResult(check, False, message("{file}: {text}", file=file, text=text), remedy)
     if mode & 0o077:
-        what = Text(f"{file} can be read by others (mode {mode:o})", f"{file} 可被其他用户读取（权限 {mode:o}）")
-        return CheckResult(check, False, what, Text(f"chmod 600 {file}", f"chmod 600 {file}"))
-    return CheckResult(check, True, Text(f"{file}", f"{file}"))
+        what = message("{file} can be read by others (mode {mode:o})", file=file, mode=mode)
+        return CheckResult(check, False, what, verbatim(f"chmod 600 {file}"))
+    return CheckResult(check, True, verbatim(f"{file}"))

@@ -27,7 +27,7 @@ from campus_agent.page.browser_test import LOAD_SECONDS, MAX_LOAD_BYTES, Browser
 from campus_agent.page.networks import ClassroomNetworks
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.spool.keep import keep
-from campus_base.language import Text
+from campus_base.messages import Message, message
 from campus_wire.failures import SkipReason, Validity
 from campus_wire.records import InspectionRecord, InspectionResult, Rate, Seconds
 
@@ -40,20 +40,16 @@ RELEASE_SECONDS = 5.0
 Answer = TypeVar("Answer")
 
 
-WHY: dict[str, Text] = {
-    "blackout": Text("Today nothing is tested (examinations).", "今天是停测日（考试期间），不进行测速。"),
-    "lesson": Text("Lessons are on: please test in a break.", "正在上课，请在课间再测。"),
-    "busy": Text("Another test is running: please try again in a minute.", "另有测速正在进行，请一分钟后再试。"),
-    "traffic": Text(
-        "The line is in use: the result would say nothing of it.", "线路正被占用，此时测速结果不准，请稍后再试。"
-    ),
-    "cpu": Text("The gateway is busy: please try again in a minute.", "网关正忙，请一分钟后再试。"),
-    "often": Text("There were many tests in the last hour; please try later.", "一小时内测速次数过多，请稍后再试。"),
-    "octets": Text("Today's allowance for tests is used up.", "今天的测速流量已用完，请明天再测。"),
-    "clock": Text(
-        "The gateway does not know the time yet: please try again in a minute.", "网关时钟尚未校准，请稍后再试。"
-    ),
-    "room": Text("There is no such classroom.", "没有这个班级。"),
+WHY: dict[str, Message] = {
+    "blackout": message("Today nothing is tested (examinations)."),
+    "lesson": message("Lessons are on: please test in a break."),
+    "busy": message("Another test is running: please try again in a minute."),
+    "traffic": message("The line is in use: the result would say nothing of it."),
+    "cpu": message("The gateway is busy: please try again in a minute."),
+    "often": message("There were many tests in the last hour; please try later."),
+    "octets": message("Today's allowance for tests is used up."),
+    "clock": message("The gateway does not know the time yet: please try again in a minute."),
+    "room": message("There is no such classroom."),
 }
 PAGE_REASONS: dict[SkipReason | GateReason, str] = {
     SkipReason.BLACKOUT: "blackout",

@@ -28,12 +28,15 @@ from campus_agent.page.admission import ADMISSION_SECONDS, WHY, Admission, Brows
 from campus_agent.page.browser_test import LOAD_SECONDS, WHOLE_SECONDS, BrowserTest
 from campus_agent.page.view import classroom_page, codes_page
 from campus_base.language import Language
+from campus_base.messages import message
 from campus_wire.bandwidth import line_rate_of, verdict_of_record
 from campus_wire.digits import ascii_integer
 from campus_wire.failures import Validity
 from campus_wire.records import InspectionResult, ThroughputRecord
 
 log = logging.getLogger(__name__)
+_OUTSIDE = message("only from the school's own network")
+_BY_NAME = message("open this page by the gateway's address")
 MAX_CONNECTIONS = 24
 MAX_CONNECTIONS_OF_ADDRESS = 8
 """A browser opens six; one machine must not take the page from all others."""
@@ -196,11 +199,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         name = self.ROUTES.get((self.command, parts.path))
         if not self.server.admission.networks.contain(self.client_address[0]):
-            self._answer(
-                HTTPStatus.FORBIDDEN, {"why": "仅限校园网内访问 / only from the school's own network"}, close=True
-            )
+            self._answer(HTTPStatus.FORBIDDEN, {"why": f"{_OUTSIDE.zh} / {_OUTSIDE.en}"}, close=True)
         elif not self._names_us() or (self.command == "POST" and self.headers.get("X-CampusMeter") != "1"):
-            why = "请用网关的 IP 地址打开本页 / open this page by the gateway's address"
+            why = f"{_BY_NAME.zh} / {_BY_NAME.en}"
             self._answer(HTTPStatus.FORBIDDEN, {"why": why}, close=True)
         elif name is None:
             self._answer(HTTPStatus.NOT_FOUND, {"why": "not here"}, close=True)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from campus_agent.config.model import AgentConfig, Timetable
 from campus_agent.config.values import Period
 from campus_agent.schedule.terms import NO_TERMS, Terms, terms_of
-from campus_base.language import Text
+from campus_base.messages import Message, message
 
 _SATURDAY = 5
 
@@ -28,12 +28,12 @@ class DayKind(StrEnum):
     VACATION = "vacation"
 
 
-DAY_WORDS: dict[DayKind, Text] = {
-    DayKind.SCHOOL: Text("school day", "上课日"),
-    DayKind.MOVED: Text("school day (moved)", "调休上课日"),
-    DayKind.WEEKEND: Text("weekend", "周末"),
-    DayKind.HOLIDAY: Text("holiday", "节假日"),
-    DayKind.VACATION: Text("vacation", "寒暑假"),
+DAY_WORDS: dict[DayKind, Message] = {
+    DayKind.SCHOOL: message("school day"),
+    DayKind.MOVED: message("school day (moved)"),
+    DayKind.WEEKEND: message("weekend"),
+    DayKind.HOLIDAY: message("holiday"),
+    DayKind.VACATION: message("vacation"),
 }
 
 

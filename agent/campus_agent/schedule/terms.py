@@ -10,14 +10,14 @@ from pathlib import Path
 
 from campus_agent.config.model import AgentConfig
 from campus_agent.config.values import DayRange, Period, parse_day_range, read_periods
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_base.settings import ConfigurationError, Mistake, Table, load
 
 PUBLIC_CALENDARS = ("china", "none")
 LONGEST_SPAN_DAYS = 366
 """A term or holiday of more than a year is a slip of the pen, and would silence the lessons of a year."""
-_DAYS_HINT = Text("days like 2026-09-01/2027-01-22 or 2026-10-10", "形如 2026-09-01/2027-01-22 或 2026-10-10 的日期")
-_DAY_HINT = Text("a day like 2026-10-10", "形如 2026-10-10 的日期")
+_DAYS_HINT = message("days like 2026-09-01/2027-01-22 or 2026-10-10")
+_DAY_HINT = message("a day like 2026-10-10")
 _NOWHERE = DayRange(date.min, date.min)
 
 
@@ -98,7 +98,7 @@ def _extra(table: Table) -> ExtraDay:
     text = table.string("day") or ""
     days = parse_day_range(text)
     if text and (days is None or days.first != days.last):
-        table.wrong("day", f"must be {_DAY_HINT.en}, not {text!r}", f"必须是{_DAY_HINT.zh}，不能是 {text!r}")
+        table.wrong("day", message("must be {day_hint}, not {text!r}", day_hint=_DAY_HINT, text=text))
     extra = ExtraDay(table.string("name", ""), (days or _NOWHERE).first, _own_periods(table))
     table.done()
     return extra
@@ -110,10 +110,10 @@ def _days(table: Table) -> DayRange:
     if not text:
         return _NOWHERE
     if days is None:
-        table.wrong("days", f"must be {_DAYS_HINT.en}, not {text!r}", f"必须是{_DAYS_HINT.zh}，不能是 {text!r}")
+        table.wrong("days", message("must be {days_hint}, not {text!r}", days_hint=_DAYS_HINT, text=text))
         return _NOWHERE
     if (days.last - days.first).days > LONGEST_SPAN_DAYS:
-        table.wrong("days", f"spans more than a year: {text}", f"跨度超过一年：{text}")
+        table.wrong("days", message("spans more than a year: {text}", text=text))
     return days
 
 
@@ -126,15 +126,10 @@ def _refuse_contradictions(terms: Terms, mistakes: list[Mistake]) -> None:
     """Two terms at once, or a day that is both off and a school day, cannot both be meant."""
     for before, after in pairwise(term for term in terms.terms if term.days is not _NOWHERE):
         if after.days.first <= before.days.last:
-            text = Text(
-                f"'{after.name}' begins before '{before.name}' ends", f"“{after.name}”在“{before.name}”结束前开始"
-            )
+            text = message("'{name}' begins before '{before_name}' ends", name=after.name, before_name=before.name)
             mistakes.append(Mistake("term", text))
     for extra in terms.extra:
         clash = next((off for off in terms.off if extra.day in off.days), None)
         if clash is not None:
-            text = Text(
-                f"{extra.day} is a school day and lies in the holiday '{clash.name}'",
-                f"{extra.day} 既是上课日，又在假期“{clash.name}”内",
-            )
+            text = message("{day} is a school day and lies in the holiday '{name}'", day=extra.day, name=clash.name)
             mistakes.append(Mistake("school_day", text))

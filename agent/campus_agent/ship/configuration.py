@@ -6,6 +6,7 @@ from campus_agent.config import central
 from campus_agent.config.central import CentralConfigRefused
 from campus_agent.config.model import AgentConfig
 from campus_agent.ship.connection import CollectorConnection, ShipFailed
+from campus_base.messages import message
 from campus_base.wire_words import FAILURE_WORDS
 
 PATH = "/v1/config"
@@ -25,7 +26,7 @@ def fetch(config: AgentConfig, file: Path) -> bytes | None:
     if answer.status == 304 or answer.status == 404:  # 404: a collector that does not give any yet
         return None
     if answer.status != 200:
-        raise CentralConfigRefused(f"the collector answered {answer.status}", f"采集端返回 {answer.status}")
+        raise CentralConfigRefused(message("the collector answered {status}", status=answer.status))
     if answer.body == held:
         return None
     central.check(answer.body, config, file)

@@ -24,7 +24,7 @@ from campus_agent.config.model import DEFAULT_PATH, DEFAULT_STATE_DIR, Collector
 from campus_agent.config.read import load_config
 from campus_agent.ship.connection import CollectorConnection, ShipFailed
 from campus_base.files import check_writable, make_folder, write_whole
-from campus_base.language import Text
+from campus_base.messages import Message, bilingual, message, verbatim
 from campus_base.settings import ConfigurationError
 from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS
 from campus_wire.records import Enrolled, EnrollRequest, Problem
@@ -40,7 +40,7 @@ MAX_PEM_BYTES = 64 * 1024
 class EnrolFailed(Exception):
     """It did not work; says why and whether the code is still good."""
 
-    def __init__(self, words: Text) -> None:
+    def __init__(self, words: Message) -> None:
         """In both languages."""
         super().__init__(words.en)
         self.words = words
@@ -74,9 +74,10 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sh
         write_whole(token_file, answer.token.encode() + b"\n", 0o600, owner)
     except OSError as error:
         raise EnrolFailed(
-            Text(
-                f"{token_file}: {error.strerror}: the code is used; ask the bureau for a new one",
-                f"{token_file}：{error.strerror}：注册码已使用，请重新索取",
+            message(
+                "{token_file}: {strerror}: the code is used; ask the bureau for a new one",
+                token_file=token_file,
+                strerror=error.strerror,
             )
         ) from None
     if config_file.exists():
@@ -89,9 +90,16 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sh
         write_whole(config_file, whole.encode(), 0o640, (0, owner[1]) if owner is not None else None)
     except OSError as error:
         raise EnrolFailed(
-            Text(
-                f"{error.filename}: {error.strerror}: the token is in place ({token_file}), the code is used; write {config_file} by hand:\n\n{whole}",
-                f"{error.filename}：{error.strerror}：令牌已保存（{token_file}），注册码已使用；请手工写入 {config_file}：\n\n{whole}",
+            message(
+                "{filename}: {strerror}: the token is in place ({token_file}), the code is used; write"
+                " {config_file} by hand:\n"
+                "\n"
+                "{whole}",
+                filename=error.filename,
+                strerror=error.strerror,
+                token_file=token_file,
+                config_file=config_file,
+                whole=whole,
             )
         ) from None
     return Written(answer.school, token_file, config_file, True, key_file)
@@ -126,26 +134,23 @@ def _pin(url: str, wanted: str, ca_file: Path) -> Path:
         pem = answer.body[:MAX_PEM_BYTES].decode("ascii")
         fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     except (ShipFailed, ValueError) as error:
-        raise EnrolFailed(
-            Text(
-                f"{url}/ca.pem: {error}; the code was not used",
-                f"{url}/ca.pem：无法取得 CA 证书（{error}）；注册码未使用",
-            )
-        ) from None
+        raise EnrolFailed(message("{url}/ca.pem: {error}; the code was not used", url=url, error=error)) from None
     finally:
         connection.close()
     if not hmac.compare_digest(fingerprint, wanted.replace(":", "").lower()):
         raise EnrolFailed(
-            Text(
-                f"{url}: its authority has the fingerprint {fingerprint}, not the one given: somebody may be in between; the code was not used",
-                f"{url}：CA 指纹为 {fingerprint}，与给定的不符，可能有人冒充采集端；注册码未使用",
+            message(
+                "{url}: its authority has the fingerprint {fingerprint}, not the one given: somebody may be in"
+                " between; the code was not used",
+                url=url,
+                fingerprint=fingerprint,
             )
         )
     try:
         write_whole(ca_file, pem.encode(), 0o644)
     except OSError as error:
         raise EnrolFailed(
-            Text(f"{ca_file}: {error.strerror}; the code was not used", f"{ca_file}：{error.strerror}；注册码未使用")
+            message("{ca_file}: {strerror}; the code was not used", ca_file=ca_file, strerror=error.strerror)
         ) from None
     return ca_file
 
@@ -157,9 +162,10 @@ def _check_writable(folder: Path, token_file: Path) -> None:
         check_writable(token_file)
     except OSError as error:
         raise EnrolFailed(
-            Text(
-                f"{folder}: {error.strerror}: run as root, or give another folder with --dir; the code was not used",
-                f"{folder}：{error.strerror}：请以 root 运行，或用 --dir 指定其他目录；注册码未使用",
+            message(
+                "{folder}: {strerror}: run as root, or give another folder with --dir; the code was not used",
+                folder=folder,
+                strerror=error.strerror,
             )
         ) from None
 
@@ -172,17 +178,21 @@ def _ask(collector: Collector, code: str) -> Enrolled:
     except ShipFailed as failed:
         if failed.clock is not None:
             raise EnrolFailed(
-                Text(
-                    f"{collector.url}: this gateway's clock is wrong: {failed.clock}; set it (timedatectl set-ntp true, or date -s),"
+                message(
+                    "{url}: this gateway's clock is wrong: {clock}; set it (timedatectl set-ntp true, or date -s),"
                     " then enrol again; the code was not used",
-                    f"{collector.url}：网关时钟不正确（{failed.clock}）；请先校准时钟（timedatectl set-ntp true 或 date -s），再重新注册；注册码未使用",
+                    url=collector.url,
+                    clock=failed.clock,
                 )
             ) from None
         where, why = OPERATION_WORDS[failed.failure.operation], FAILURE_WORDS[failed.failure.kind]
         raise EnrolFailed(
-            Text(
-                f"{collector.url}: {where.en}: {why.en} ({failed.failure.detail}); the code was not used, unless the answer was lost",
-                f"{collector.url}：{where.zh}：{why.zh}（{failed.failure.detail}）；除非应答丢失，注册码未使用",
+            message(
+                "{url}: {where}: {why} ({detail}); the code was not used, unless the answer was lost",
+                url=collector.url,
+                where=where,
+                why=why,
+                detail=failed.failure.detail,
             )
         ) from None
     finally:
@@ -194,12 +204,14 @@ def _ask(collector: Collector, code: str) -> Enrolled:
     with suppress(msgspec.MsgspecError):
         problem = msgspec.json.decode(answer.body, type=Problem)
         detail = f"{problem.title}: {problem.detail}"
-    zh = {
-        403: "注册码无效、已使用或已过期，请向教育局重新索取",
-        429: "错误次数过多，请稍后再试",
-        404: "该地址不支持注册：请检查地址",
-    }.get(answer.status, detail)
-    raise EnrolFailed(Text(f"{collector.url}: {detail}", f"{collector.url}：{zh}"))
+    words = {
+        403: message("the code is not valid, was used or has expired: ask the bureau for a new one"),
+        429: message("too many wrong codes: try again later"),
+        404: message("this address takes no enrolment: check it"),
+    }.get(answer.status, verbatim(detail))
+    # in English the collector's own words, which say more
+    reason = bilingual(detail, words.zh)
+    raise EnrolFailed(message("{url}: {reason}", url=collector.url, reason=reason))
 
 
 def _config(url: str, answer: Enrolled, ca_file: Path | None, token_file: Path, key_file: Path, folder: Path) -> str:

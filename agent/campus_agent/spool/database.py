@@ -18,7 +18,7 @@ from urllib.parse import quote
 from campus_agent.spool import content, files, lock, schema
 from campus_agent.spool.errors import SpoolError, SpoolUnusable, explained, is_damage, may_be_damage
 from campus_agent.spool.salvage import salvage
-from campus_base.language import Text
+from campus_base.messages import message
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +32,12 @@ LATEST_VERSION = schema.VERSION + 20
 BUSY_SECONDS = 15.0
 CACHE_KIBIBYTES = 128
 
-_NEWER = Text(
-    "{place}: written by a newer campus-agent (spool version {found}, this one reads up to {known}); install that version again, "
-    "or choose another state_dir: nothing was changed",
-    "{place}：由更新版本的网关程序写入（留存库版本 {found}，本程序最高支持 {known}）；请重新安装该版本，或更换 state_dir；数据未作任何改动",
+_NEWER = message(
+    "{place}: written by a newer campus-agent (spool version {found}, this one reads up to {known});"
+    " install that version again, or choose another state_dir: nothing was changed"
 )
-_DAMAGED = Text(
-    "{place}: damaged: {reason}; start campus-agent run: it sets the file aside and saves what can be read",
-    "{place}：文件已损坏：{reason}；请启动 campus-agent run，它会另存该文件并抢救可读内容",
+_DAMAGED = message(
+    "{place}: damaged: {reason}; start campus-agent run: it sets the file aside and saves what can be read"
 )
 
 

@@ -3,27 +3,24 @@
 import sqlite3
 from pathlib import Path
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 
-_FULL = Text(
-    "{place}: the disk is full; free some space: new results cannot be kept, spooled ones are safe",
-    "{place}：磁盘已满；请清理空间：新的测量结果无法保存，已留存的结果不受影响",
-)
-_FAILED = Text("{place}: cannot be used: {reason}", "{place}：无法使用：{reason}")
+_FULL = message("{place}: the disk is full; free some space: new results cannot be kept, spooled ones are safe")
+_FAILED = message("{place}: cannot be used: {reason}")
 
 
 class SpoolError(Exception):
     """The spool could not do what was asked; nothing that it already holds is lost."""
 
-    def __init__(self, text: Text, **values: object) -> None:
+    def __init__(self, text: Message, **values: object) -> None:
         """`values` fill the placeholders of the text."""
-        self.text = text
-        self.values = values
-        super().__init__(self.in_("en"))
+        self.text = text.with_(**values)
+        super().__init__(self.text.en)
 
     def in_(self, language: Language) -> str:
         """The sentence in one language."""
-        return self.text.in_(language, **self.values)
+        return self.text.in_(language)
 
 
 class SpoolFull(SpoolError):

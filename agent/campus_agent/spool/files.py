@@ -8,21 +8,17 @@ from pathlib import Path
 
 from campus_agent.spool.errors import NoSpool, SpoolUnusable
 from campus_base.files import follow_owner, make_folder
-from campus_base.language import Text
+from campus_base.messages import message
 
 NAME = "spool.db"
 _DAMAGED = f"{NAME}.damaged-"
 _SIDE_FILES = ("-wal", "-shm")
 
-_NO_FOLDER = Text(
-    "{place}: the state folder cannot be used: {reason}; check [agent] state_dir and who owns the folder",
-    "{place}：状态目录无法使用：{reason}；请检查 [agent] state_dir 及目录属主",
+_NO_FOLDER = message(
+    "{place}: the state folder cannot be used: {reason}; check [agent] state_dir and who owns the folder"
 )
-_NO_FILE = Text(
-    "{place}: cannot be opened: {reason}; run this as the agent's user or as root",
-    "{place}：无法打开：{reason}；请以网关程序的用户或 root 身份运行",
-)
-_NOTHING = Text("{place}: no spool here yet; the agent has not run", "{place}：尚无留存数据，网关程序还没有运行过")
+_NO_FILE = message("{place}: cannot be opened: {reason}; run this as the agent's user or as root")
+_NOTHING = message("{place}: no spool here yet; the agent has not run")
 
 
 def prepare_folder(state_dir: Path) -> None:

@@ -6,15 +6,14 @@ from pathlib import Path
 
 from campus_agent.spool.errors import AlreadyRunning, SpoolUnusable
 from campus_agent.spool.files import prepare_file
-from campus_base.language import Text
+from campus_base.messages import message
 
 NAME = "agent.lock"
 
-_RUNNING = Text(
-    "{place}: campus-agent is already running here (process {pid}); stop it first, or use another state_dir",
-    "{place}：网关程序已在运行（进程号 {pid}）；请先停止它，或使用其他 state_dir",
+_RUNNING = message(
+    "{place}: campus-agent is already running here (process {pid}); stop it first, or use another state_dir"
 )
-_NO_LOCK = Text("{place}: cannot be locked: {reason}", "{place}：无法加锁：{reason}")
+_NO_LOCK = message("{place}: cannot be locked: {reason}")
 
 
 def take(state_dir: Path) -> int:

@@ -24,7 +24,7 @@ from campus_agent.spool import counters, daily_bytes, files
 from campus_agent.spool.database import Database, Role
 from campus_agent.spool.errors import SpoolError, SpoolFull
 from campus_agent.spool.wire_bounds import encode_within_bounds
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_wire.records import AnyResult, Segment
 
 T = TypeVar("T")
@@ -33,9 +33,9 @@ MAX_QUARANTINED_RESULTS = 1000
 MAX_QUARANTINED_BYTES = 10_000_000
 MAX_REASON_CHARACTERS = 300
 
-_TOO_LARGE = Text(
-    "{place}: {results} result(s) of {octets} bytes are more than the spool may hold at all ([spool] max_results, max_bytes)",
-    "{place}：{results} 条结果共 {octets} 字节，超过留存上限([spool] max_results、max_bytes)",
+_TOO_LARGE = message(
+    "{place}: {results} result(s) of {octets} bytes are more than the spool may hold at all ([spool]"
+    " max_results, max_bytes)"
 )
 
 

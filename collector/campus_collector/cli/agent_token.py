@@ -5,7 +5,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, whole_number
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.cli.common import data_options, ids_are_valid
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.agents import Principal
@@ -18,18 +19,18 @@ MAX_TOKEN_DAYS = 3650
 def register(parser: CommandParser) -> None:
     data_options(parser)
     words = parser.words
-    parser.add_argument("school", metavar="SCHOOL", help=words(Text("id of the school", "学校编号")))
-    parser.add_argument("--town", help=words(Text("id of its town", "所属镇街编号")))
+    parser.add_argument("school", metavar="SCHOOL", help=words(message("id of the school")))
+    parser.add_argument("--town", help=words(message("id of its town")))
     parser.add_argument(
         "--valid-days",
         type=whole_number(parser.language, 1, MAX_TOKEN_DAYS),
         metavar="N",
-        help=words(Text("refuse it after N days (default: never)", "N 天后失效（默认：不失效）")),
+        help=words(message("refuse it after N days (default: never)")),
     )
     parser.add_argument(
         "--revoke",
         action="store_true",
-        help=words(Text("refuse the school's earlier tokens; print no new one", "吊销该校已有令牌，不再生成新令牌")),
+        help=words(message("refuse the school's earlier tokens; print no new one")),
     )
     parser.set_defaults(command=run)
 
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     try:
         if arguments.revoke:
             count = store.tokens.revoke(arguments.school, now)
-            text = Text("{count} token(s) of {school} revoked", "已吊销 {school} 的 {count} 个令牌")
+            text = message("{count} token(s) of {school} revoked")
             print(text.in_(language, count=count, school=arguments.school), file=sys.stderr)
             return EXIT_OK if count else EXIT_FAILED
         token = new_token()
@@ -52,9 +53,6 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     finally:
         store.close()
     print(token)
-    text = Text(
-        "Put this into the agent's token file (mode 600). It is shown only now.",
-        "请将令牌写入网关的 token 文件（权限 600）。令牌仅显示这一次。",
-    )
+    text = message("Put this into the agent's token file (mode 600). It is shown only now.")
     print(text.in_(language), file=sys.stderr)
     return EXIT_OK

@@ -6,7 +6,8 @@ from datetime import tzinfo
 from pathlib import Path
 
 from campus_base.command_line import EXIT_OK, CommandParser
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.policy import load_policy
@@ -20,10 +21,7 @@ def register(parser: CommandParser) -> None:
 
 def run(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     policy = load_policy(config.policy_file)
-    text = Text(
-        "Fine. Listens on {host}:{port}; database {database}; policy {policy} (version {version}).",
-        "配置正确。监听 {host}:{port}；数据库 {database}；政策文件 {policy}（版本 {version}）。",
-    )
+    text = message("Fine. Listens on {host}:{port}; database {database}; policy {policy} (version {version}).")
     values = {"host": config.host, "port": config.port, "database": config.database}
     print(text.in_(language, **values, policy=config.policy_file, version=policy.version))
     if config.tls_cert is not None:
@@ -37,13 +35,13 @@ def _print_certificate(cert: Path, ca: Path | None, zone: tzinfo, language: Lang
     try:
         ends = certificate_end(cert, ca)
     except (OSError, ValueError) as error:
-        text = Text("{cert}: its end cannot be read: {error}", "{cert}：无法读取有效期：{error}")
+        text = message("{cert}: its end cannot be read: {error}")
         print(text.in_(language, cert=cert, error=error), file=sys.stderr)
         return
     soon = ends_soon(ends)
     text = (
-        Text("WARNING: certificate {cert} ends on {day}: renew it now", "警告：证书 {cert} 将于 {day} 到期，请立即更新")
+        message("WARNING: certificate {cert} ends on {day}: renew it now")
         if soon
-        else Text("Certificate {cert} is good until {day}.", "证书 {cert} 有效期至 {day}。")
+        else message("Certificate {cert} is good until {day}.")
     )
     print(text.in_(language, cert=cert, day=ends.astimezone(zone).date()), file=sys.stderr if soon else sys.stdout)

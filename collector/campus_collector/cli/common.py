@@ -5,7 +5,8 @@ from pathlib import Path
 from time import monotonic
 
 from campus_base.command_line import CommandParser
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, bilingual, message
 from campus_base.settings import ConfigurationError, Mistake
 from campus_base.terminal import redraw_line
 from campus_collector.config import CollectorConfig
@@ -20,30 +21,26 @@ MOST_SEED = 10**9
 def data_options(parser: CommandParser) -> None:
     """The options that say where the collector's data is."""
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--config", type=Path, metavar="FILE", help=parser.words(Text("configuration file", "配置文件")))
+    where.add_argument("--config", type=Path, metavar="FILE", help=parser.words(message("configuration file")))
     where.add_argument(
         "--state-dir",
         type=Path,
         metavar="DIR",
-        help=parser.words(
-            Text(
-                "no configuration: SQLite here, loopback port 8080", "不用配置文件：数据保存在此目录，仅本机 8080 端口"
-            )
-        ),
+        help=parser.words(message("no configuration: SQLite here, loopback port 8080")),
     )
 
 
 def month_option(parser: CommandParser) -> None:
     """The option --month, required."""
-    parser.add_argument("--month", required=True, metavar="YYYY-MM", help=parser.words(Text("the month", "月份")))
+    parser.add_argument("--month", required=True, metavar="YYYY-MM", help=parser.words(message("the month")))
 
 
 def json_option(parser: CommandParser) -> None:
     """The option --json."""
-    parser.add_argument("--json", action="store_true", help=parser.words(Text("one JSON object", "输出一个 JSON 对象")))
+    parser.add_argument("--json", action="store_true", help=parser.words(message("one JSON object")))
 
 
-def language_option(parser: CommandParser, words: Text, default: Language) -> None:
+def language_option(parser: CommandParser, words: Message, default: Language) -> None:
     """The option --lang."""
     parser.add_argument("--lang", choices=("zh", "en"), default=default, help=parser.words(words))
 
@@ -52,10 +49,7 @@ def ids_are_valid(language: Language, **named: str | None) -> bool:
     """Are these ids as ids are written? Says what is wrong on standard error; None was not given."""
     for name, value in named.items():
         if value is not None and not is_id(value):
-            text = Text(
-                "{name}: lower-case letters, digits, '-' and '_', not {value!r}",
-                "{name}：只能用小写字母、数字、“-”和“_”，不能是 {value!r}",
-            )
+            text = message("{name}: lower-case letters, digits, '-' and '_', not {value!r}")
             shown = name.upper() if name == "school" else f"--{name}"
             print(text.in_(language, name=shown, value=value), file=sys.stderr)
             return False
@@ -75,8 +69,9 @@ def month_from(text: str, config: CollectorConfig) -> Month:
     try:
         return parse_month(text, config.timezone)
     except ValueError as error:
-        zh = f"月份应写作 YYYY-MM，例如 2026-11，不能是 {text!r}"
-        raise ConfigurationError("campus-collector", [Mistake("--month", Text(str(error), zh))]) from None
+        wrong = message("a month is written like 2026-11, not {text!r}", text=text)
+        # in English the parser's own words, which say more
+        raise ConfigurationError("campus-collector", [Mistake("--month", bilingual(str(error), wrong.zh))]) from None
 
 
 class ProgressBar:
@@ -84,7 +79,7 @@ class ProgressBar:
 
     EVERY_SECONDS = 0.2
 
-    def __init__(self, words: Text, language: Language) -> None:
+    def __init__(self, words: Message, language: Language) -> None:
         """`words` is what is being done."""
         self._words = words.in_(language)
         self._shown = False

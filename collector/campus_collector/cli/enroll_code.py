@@ -5,7 +5,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, whole_number
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.cli.common import data_options, ids_are_valid
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.enrolment_codes import code_hash, new_code, plain
@@ -18,19 +19,19 @@ def register(parser: CommandParser) -> None:
     words = parser.words
     data_options(parser)
     parser.set_defaults(command=run)
-    parser.add_argument("school", metavar="SCHOOL", help=words(Text("id of the school", "学校编号")))
-    parser.add_argument("--town", help=words(Text("id of its town", "所属镇街编号")))
+    parser.add_argument("school", metavar="SCHOOL", help=words(message("id of the school")))
+    parser.add_argument("--town", help=words(message("id of its town")))
     parser.add_argument(
         "--hours",
         type=whole_number(parser.language, 1, MOST_HOURS),
         default=72,
         metavar="N",
-        help=words(Text("valid for so long (72)", "有效小时数（72）")),
+        help=words(message("valid for so long (72)")),
     )
     parser.add_argument(
         "--url",
         default="",
-        help=words(Text("the collector's address as gateways reach it", "网关访问采集端所用的地址")),
+        help=words(message("the collector's address as gateways reach it")),
     )
 
 
@@ -53,13 +54,10 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         from campus_collector.tls.authority import fingerprint_of
 
         pin = f" --ca-sha256 {fingerprint_of(config.ca_file.read_bytes())}"
-    text = Text(
+    text = message(
         "Valid once, until {until}; an earlier code of {school} is void. On the gateway, as root:\n"
         "  campus-agent enroll {url} {code}{pin}\n"
-        "  campus-agent doctor",
-        "仅可使用一次，{until} 前有效；{school} 之前的注册码作废。请在网关上以 root 执行：\n"
-        "  campus-agent enroll {url} {code}{pin}\n"
-        "  campus-agent doctor",
+        "  campus-agent doctor"
     )
     until = expires.astimezone(config.timezone).strftime("%Y-%m-%d %H:%M")
     print(text.in_(language, until=until, school=arguments.school, url=url, code=code, pin=pin), file=sys.stderr)

@@ -3,7 +3,8 @@
 import argparse
 
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, failed, json_line
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.cli.common import data_options, json_option, month_from, month_option
 from campus_collector.config import CollectorConfig
 from campus_collector.http.api.answers import derivation_json
@@ -21,9 +22,9 @@ def register(parser: CommandParser) -> None:
     parser.add_argument(
         "subject",
         metavar="SUBJECT",
-        help=words(Text("SCHOOL/SUBJECT, or SUBJECT with --school", "学校编号/对象编号，或对象编号加 --school")),
+        help=words(message("SCHOOL/SUBJECT, or SUBJECT with --school")),
     )
-    parser.add_argument("--school", metavar="SCHOOL", help=words(Text("id of the school", "学校编号")))
+    parser.add_argument("--school", metavar="SCHOOL", help=words(message("id of the school")))
     month_option(parser)
     json_option(parser)
 
@@ -35,11 +36,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     try:
         subjects = find_subjects(service.store, arguments.target, name, month)
         if len(subjects) != 1:
-            text = (
-                Text("{name}: several: {listed}", "{name}：有多个：{listed}")
-                if subjects
-                else Text("{name}: no such subject in {month}", "{name}：{month} 没有此考核对象")
-            )
+            text = message("{name}: several: {listed}") if subjects else message("{name}: no such subject in {month}")
             listed = ", ".join(f"{school}/{subject}" for school, subject in subjects[:10])
             return failed(EXIT_USAGE, text.in_(language, name=name, month=month, listed=listed))
         derivation = explain(service.store, service.verdicts, arguments.target, *subjects[0], month)

@@ -18,7 +18,8 @@ from campus_base.command_line import (
     json_line,
     whole_number,
 )
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message, pmessage
 from campus_base.terminal import escape_cell
 from campus_collector.cli.common import MOST_SEED, data_options, json_option, language_option
 from campus_collector.config import CollectorConfig
@@ -33,37 +34,33 @@ from campus_collector.store.errors import NoDatabase
 from campus_collector.store.sqlite import open_store
 from campus_collector.store.store import Store
 
-IMPORT = Text("take the inventory from a spreadsheet", "从表格导入基础信息")
-IMPORT_MORE = Text(
-    "PATH is a folder of CSV files (schools, classrooms, devices, services, timetables), a .zip of them, or one .xlsx with these sheets.\n"
-    "Chinese or English headings, UTF-8 or GB18030. A sheet that is missing leaves what is known as it is; a row that is\n"
-    "missing in a sheet is removed from today on, with --force, and keeps its past. With any mistake nothing is changed.",
-    "PATH 可以是 CSV 文件夹（schools、classrooms、devices、services、timetables）、其 .zip 压缩包，或含这些工作表的 .xlsx。\n"
-    "表头可用中文或英文，编码可用 UTF-8 或 GB18030。缺少的表保持原样；表中缺少的行自当日起移除（需加 --force），历史数据保留。\n"
-    "只要有一处错误，就不做任何修改。",
+IMPORT = message("take the inventory from a spreadsheet")
+IMPORT_MORE = message(
+    "PATH is a folder of CSV files (schools, classrooms, devices, services, timetables), a .zip of"
+    " them, or one .xlsx with these sheets.\n"
+    "Chinese or English headings, UTF-8 or GB18030. A sheet that is missing leaves what is known as"
+    " it is; a row that is\n"
+    "missing in a sheet is removed from today on, with --force, and keeps its past. With any mistake"
+    " nothing is changed."
 )
-EXPORT = Text("write the inventory as CSV files or one .xlsx", "将基础信息导出为 CSV 文件或 .xlsx")
-HEADINGS = Text("of the headings", "表头语言")
-SAMPLE = Text("write an invented county to try things with", "生成一个虚构县的样例数据")
+EXPORT = message("write the inventory as CSV files or one .xlsx")
+HEADINGS = message("of the headings")
+SAMPLE = message("write an invented county to try things with")
 
 
 def register(parser: CommandParser) -> None:
     words = parser.words
     taken = parser.add_command("import", IMPORT, _import, IMPORT_MORE)
     data_options(taken)
-    taken.add_argument("path", type=Path, metavar="PATH", help=words(Text("folder or file", "文件夹或文件")))
-    taken.add_argument(
-        "--dry-run", action="store_true", help=words(Text("only show what would change", "只显示将发生的变化"))
-    )
+    taken.add_argument("path", type=Path, metavar="PATH", help=words(message("folder or file")))
+    taken.add_argument("--dry-run", action="store_true", help=words(message("only show what would change")))
     taken.add_argument(
         "--since",
         type=day_argument(parser.language),
         metavar="YYYY-MM-DD",
-        help=words(Text("the day it holds from (default: today)", "生效日期（默认：今天）")),
+        help=words(message("the day it holds from (default: today)")),
     )
-    taken.add_argument(
-        "--force", action="store_true", help=words(Text("even if rows are removed", "即使将移除数据也执行"))
-    )
+    taken.add_argument("--force", action="store_true", help=words(message("even if rows are removed")))
     json_option(taken)
     _target_options(exported := parser.add_command("export", EXPORT, _export))
     language_option(exported, HEADINGS, "en")
@@ -72,20 +69,20 @@ def register(parser: CommandParser) -> None:
         "--schools",
         type=whole_number(parser.language, 1, 5000),
         default=100,
-        help=words(Text("how many (1 to 5000)", "学校数量（1 至 5000）")),
+        help=words(message("how many (1 to 5000)")),
     )
     sampled.add_argument(
         "--seed",
         type=whole_number(parser.language, 0, MOST_SEED),
         default=1,
-        help=words(Text("another seed, another county", "随机种子")),
+        help=words(message("another seed, another county")),
     )
     language_option(sampled, HEADINGS, "en")
 
 
 def _target_options(parser: CommandParser) -> None:
     data_options(parser)
-    parser.add_argument("path", type=Path, metavar="DIR|FILE.xlsx", help=parser.words(Text("where to", "写到哪里")))
+    parser.add_argument("path", type=Path, metavar="DIR|FILE.xlsx", help=parser.words(pmessage("file", "where to")))
 
 
 def _import(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
@@ -105,7 +102,7 @@ def _import(arguments: argparse.Namespace, config: CollectorConfig, language: La
             _print_mistakes([mistake.in_(language) for mistake in mistakes], language, as_json=arguments.json)
             return EXIT_USAGE
         for place in aside:
-            text = Text("left aside: {place}", "未使用：{place}")
+            text = message("left aside: {place}")
             print(text.in_(language, place=escape_cell(place)), file=sys.stderr)
         return _apply(store, before, whole, datetime.combine(since, time(), config.timezone), arguments, language)
     finally:
@@ -135,7 +132,7 @@ def _since(given: date | None, today: date, language: Language) -> date | None:
 def _print_mistakes(mistakes: list[str], language: Language, *, as_json: bool) -> None:
     if as_json:
         print(json_line({"applied": False, "mistakes": mistakes}))
-    heading = Text("{count} mistake(s); nothing was changed:", "共 {count} 处错误，未做任何修改：")
+    heading = message("{count} mistake(s); nothing was changed:")
     print(heading.in_(language, count=len(mistakes)), file=sys.stderr)
     for mistake in mistakes:
         print(f"  {mistake}", file=sys.stderr)
@@ -164,21 +161,14 @@ def _apply(
     if arguments.json:
         print(json_line({"applied": applied, "changes": counted(change_list)} | _exemptions_json(change_list)))
     elif change_list:
-        text = (
-            Text("In force.", "已生效。")
-            if applied
-            else Text("Nothing was changed (--dry-run).", "未做任何修改（--dry-run）。")
-        )
+        text = message("In force.") if applied else message("Nothing was changed (--dry-run).")
         print(text.in_(language))
     return EXIT_OK
 
 
 def _print_removals(removed: Sequence[tuple[str, int, int]], language: Language) -> None:
     for sheet, gone, had in removed:
-        text = Text(
-            "{sheet}: {gone} of {had} rows would be removed. If that is meant: --force",
-            "{sheet}：{had} 行中将移除 {gone} 行。如确需如此，请加 --force",
-        )
+        text = message("{sheet}: {gone} of {had} rows would be removed. If that is meant: --force")
         print(text.in_(language, sheet=sheet, gone=gone, had=had), file=sys.stderr)
 
 

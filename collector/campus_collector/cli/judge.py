@@ -6,7 +6,8 @@ from datetime import datetime
 import msgspec
 
 from campus_base.command_line import EXIT_OK, CommandParser, json_line
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.cli.common import data_options, json_option, month_from, month_option
 from campus_collector.config import CollectorConfig
 from campus_collector.http.api.answers import compliance_answer
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
             judged = with_named_causes(service.store, service.verdicts, month, verdicts.subjects(month))
             print(as_table(str(month), verdicts.areas(month), judged, language))
             if compliance.subjects:
-                text = Text("Data as of {time}", "数据截至 {time}")
+                text = message("Data as of {time}")
                 print(text.in_(language, time=datetime.now(config.timezone).strftime("%Y-%m-%d %H:%M")))
     finally:
         service.store.close()

@@ -9,7 +9,8 @@ import msgspec
 
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, CommandParser, day_argument, failed, json_line, whole_number
 from campus_base.files import write_whole
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.cli.common import ProgressBar, are_known, data_options, json_option
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.problem import STATES
@@ -30,25 +31,25 @@ def register(parser: CommandParser) -> None:
     words = parser.words
     data_options(parser)
     parser.set_defaults(command=run)
-    parser.add_argument("--town", help=words(Text("id of a town", "镇街编号")))
-    parser.add_argument("--target", choices=TARGET_NAMES, help=words(Text("only this target", "仅此指标")))
+    parser.add_argument("--town", help=words(message("id of a town")))
+    parser.add_argument("--target", choices=TARGET_NAMES, help=words(message("only this target")))
     parser.add_argument(
         "--state",
         choices=(*STATES, "overdue", "contradicted", "all"),
-        help=words(Text("default: what is still open", "默认：尚未销号的")),
+        help=words(message("default: what is still open")),
     )
     parser.add_argument(
         "--older-than",
         type=whole_number(parser.language, 0, MAX_AGE_DAYS),
         metavar="DAYS",
-        help=words(Text("open for so long", "已立案天数")),
+        help=words(message("open for so long")),
     )
-    parser.add_argument("--out", type=Path, metavar="FILE.csv|FILE.xlsx", help=words(Text("write a file", "写入文件")))
+    parser.add_argument("--out", type=Path, metavar="FILE.csv|FILE.xlsx", help=words(message("write a file")))
     parser.add_argument(
         "--until",
         type=day_argument(parser.language),
         metavar="YYYY-MM-DD",
-        help=words(Text("look at measurements up to this day only", "只计算到此日为止的测量")),
+        help=words(message("look at measurements up to this day only")),
     )
     json_option(parser)
 
@@ -78,21 +79,18 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
             print(aligned([list(line[:SHOWN_COLUMNS]) for line in lines]))
             print(status_words(service, language))
         else:
-            print(Text("No problem.", "没有问题。").in_(language))
+            print(message("No problem.").in_(language))
     finally:
         service.store.close()
     return EXIT_OK
 
 
 def _catch_up(service: Service, until: date | None, language: Language) -> None:
-    progress = ProgressBar(Text("looking through the days", "正在逐日核对"), language)
+    progress = ProgressBar(message("looking through the days"), language)
     try:
         service.ledger.catch_up(until, progress)
     except StoreBusy:
-        text = Text(
-            "another process is bringing the ledger up to date: this is how it stands now",
-            "另一进程正在更新台账，以下为当前已完成的部分",
-        )
+        text = message("another process is bringing the ledger up to date: this is how it stands now")
         print(text.in_(language), file=sys.stderr)
     finally:
         progress.done()

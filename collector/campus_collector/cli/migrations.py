@@ -6,7 +6,8 @@ import sys
 from contextlib import closing
 
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, CommandParser, json_line
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.cli.common import data_options, json_option
 from campus_collector.config import CollectorConfig
 from campus_collector.store.errors import NoDatabase
@@ -37,8 +38,8 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     if arguments.json:
         print(json_line(steps))
     else:
-        waits = Text("when the collector starts", "采集端启动时执行").in_(language)
-        newer = Text("of a newer program", "属于更新版本的程序").in_(language)
+        waits = message("when the collector starts").in_(language)
+        newer = message("of a newer program").in_(language)
         for step in steps:
             print(f"{step['name']:36} {step['applied_at'] or waits}{'' if step['known'] else '  ' + newer}")
     return EXIT_OK if all(step["known"] for step in steps) else EXIT_FAILED

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, failed
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_base.terminal import escape_cell
 from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
@@ -21,30 +22,27 @@ from campus_wire.ids import is_id
 
 ROLES = ("viewer", "operator", "admin")
 MOST_LETTERS = 40
-NAME = Text("name, as the audit trail will show it", "姓名（显示在操作记录中）")
-NOBODY = Text("no such person", "没有此人")
+NAME = message("name, as the audit trail will show it")
+NOBODY = message("no such person")
 
 
 def register(parser: CommandParser) -> None:
     _add_options(
         parser.add_command(
             "add",
-            Text(
-                "let a person in and print a new token for them; an earlier one is refused",
-                "授权某人并生成新令牌；旧令牌随即失效",
-            ),
+            message("let a person in and print a new token for them; an earlier one is refused"),
             _add,
         )
     )
     for name, words, command in (
-        ("password", Text("set a person's password, asked for, or a line of standard input", "设置某人的密码（交互输入或从标准输入读一行）"), _password),
-        ("unlock", Text("hear a person's passwords again after too many wrong ones", "解除因密码多次错误造成的暂停登录"), _unlock),
-        ("revoke", Text("refuse a person from now on, and end their sessions", "撤销某人的全部权限并结束其会话"), _revoke),
+        ("password", message("set a person's password, asked for, or a line of standard input"), _password),
+        ("unlock", message("hear a person's passwords again after too many wrong ones"), _unlock),
+        ("revoke", message("refuse a person from now on, and end their sessions"), _revoke),
     ):  # fmt: skip
         action = parser.add_command(name, words, command)
         data_options(action)
         action.add_argument("name", metavar="NAME", help=parser.words(NAME))
-    data_options(parser.add_command("list", Text("everybody with role, town and state", "列出全部人员"), _list))
+    data_options(parser.add_command("list", message("everybody with role, town and state"), _list))
 
 
 def _add_options(parser: CommandParser) -> None:
@@ -55,40 +53,25 @@ def _add_options(parser: CommandParser) -> None:
         "--role",
         choices=ROLES,
         default="operator",
-        help=words(
-            Text(
-                "viewer: reads; operator: also the ledger (default); admin: also the inventory",
-                "viewer：查看；operator：另可办理台账（默认）；admin：另可导入基础信息",
-            )
-        ),
+        help=words(message("viewer: reads; operator: also the ledger (default); admin: also the inventory")),
     )
-    parser.add_argument(
-        "--town", default="", help=words(Text("reads and works on this town only", "仅限查看和办理此镇街"))
-    )
+    parser.add_argument("--town", default="", help=words(message("reads and works on this town only")))
     proof = parser.add_mutually_exclusive_group()
     proof.add_argument(
         "--password",
         action="store_true",
-        help=words(Text("ask for a password instead of a token", "设置密码，不生成令牌")),
+        help=words(message("ask for a password instead of a token")),
     )
     proof.add_argument(
         "--identity",
         metavar="ID",
-        help=words(
-            Text(
-                "who they are at the OpenID provider (its claim, see [oidc]), instead of a token",
-                "在统一认证中的标识（见 [oidc] 的 claim），不生成令牌",
-            )
-        ),
+        help=words(message("who they are at the OpenID provider (its claim, see [oidc]), instead of a token")),
     )
 
 
 def _add(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     if not _is_name(arguments.name) or (arguments.town and not is_id(arguments.town)):
-        text = Text(
-            "NAME: 1 to 40 printable characters, not one the trail uses itself; --town: an id",
-            "NAME：1 至 40 个可显示字符，且不是系统保留名称；--town：镇街编号",
-        )
+        text = message("NAME: 1 to 40 printable characters, not one the trail uses itself; --town: an id")
         return failed(EXIT_USAGE, text.in_(language))
     password = _ask_password(arguments.name, language) if arguments.password else None
     if arguments.password and password is None:
@@ -104,14 +87,11 @@ def _add(arguments: argparse.Namespace, config: CollectorConfig, language: Langu
     try:
         _with_people(config, work, must_exist=False)
     except IdentityConflict as taken:
-        text = Text("this identity is {name}'s already", "该标识已属于 {name}")
+        text = message("this identity is {name}'s already")
         return failed(EXIT_FAILED, text.in_(language, name=taken))
     if token is not None:
         print(token)
-        text = Text(
-            "Log in with it at /login, or send it as a bearer token. It is shown only now.",
-            "在 /login 页面用它登录，或作为 Bearer 令牌使用。令牌仅显示这一次。",
-        )
+        text = message("Log in with it at /login, or send it as a bearer token. It is shown only now.")
         print(text.in_(language), file=sys.stderr)
     return EXIT_OK
 
@@ -164,10 +144,10 @@ def _ask_password(name: str, language: Language) -> str | None:
     """A password from the terminal, twice, or a line of standard input; None when it cannot be taken, with the reason on standard error."""
 
     if sys.stdin.isatty():
-        password = getpass.getpass(Text("Password for {name}: ", "{name} 的密码：").in_(language, name=name))
-        again = getpass.getpass(Text("Again: ", "再次输入：").in_(language))
+        password = getpass.getpass(message("Password for {name}: ").in_(language, name=name))
+        again = getpass.getpass(message("Again: ").in_(language))
         if password != again:
-            print(Text("they differ", "两次输入不一致").in_(language), file=sys.stderr)
+            print(message("they differ").in_(language), file=sys.stderr)
             return None
     else:
         password = sys.stdin.readline().rstrip("\n")

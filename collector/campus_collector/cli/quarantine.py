@@ -3,7 +3,8 @@
 import argparse
 
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, CommandParser, json_line, whole_number
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.cli.common import are_known, data_options, json_option
 from campus_collector.config import CollectorConfig
 from campus_collector.ingest.quarantine import as_json, count_words, escape_unprintable
@@ -12,20 +13,20 @@ from campus_collector.judge.table import aligned
 from campus_collector.store.sqlite import open_store
 
 DEFAULT_ROWS, MAX_ROWS = 20, 500
-HEADINGS = (Text("received", "收到时间"), Text("school", "学校"), Text("id", "结果编号"), Text("reason", "原因"))
+HEADINGS = (message("received"), message("school"), message("id"), message("reason"))
 
 
 def register(parser: CommandParser) -> None:
     words = parser.words
     data_options(parser)
     parser.set_defaults(command=run)
-    parser.add_argument("--school", metavar="SCHOOL", help=words(Text("only this school", "仅此学校")))
+    parser.add_argument("--school", metavar="SCHOOL", help=words(message("only this school")))
     parser.add_argument(
         "--last",
         type=whole_number(parser.language, 1, MAX_ROWS),
         default=DEFAULT_ROWS,
         metavar="N",
-        help=words(Text(f"how many, newest first (default {DEFAULT_ROWS})", f"显示最新的 N 条（默认 {DEFAULT_ROWS}）")),
+        help=words(message("how many, newest first (default {default_rows})", default_rows=DEFAULT_ROWS)),
     )
     json_option(parser)
 
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     if arguments.json:
         print(json_line({"counts": counts, "results": [as_json(row) for row in rows]}))
     elif not rows:
-        print(Text("Nothing is in quarantine.", "没有被隔离的结果。").in_(language))
+        print(message("Nothing is in quarantine.").in_(language))
     else:
         lines = [[heading.in_(language) for heading in HEADINGS]]
         for row in rows:

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from campus_base.command_line import CommandParser
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.cli.backup import copy
 from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
@@ -13,7 +14,7 @@ from campus_collector.store.backup import restore
 
 def register(parser: CommandParser) -> None:
     data_options(parser)
-    parser.add_argument("file", type=Path, metavar="FILE", help=parser.words(Text("a backup", "备份文件")))
+    parser.add_argument("file", type=Path, metavar="FILE", help=parser.words(message("a backup")))
     parser.set_defaults(command=run)
 
 

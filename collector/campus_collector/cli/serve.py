@@ -5,8 +5,9 @@ import asyncio
 import sys
 
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, CommandParser, failed
-from campus_base.language import Language, Text
+from campus_base.language import Language
 from campus_base.logs import configure_logging
+from campus_base.messages import message
 from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
 from campus_collector.http.app import serve
@@ -25,13 +26,13 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     def ready(host: str, port: int) -> None:
         scheme = "https" if config.tls_cert else "http"
         shown = f"[{host}]" if ":" in host else host
-        text = Text("Overview: {url}  Metrics: {url}metrics", "总览网页：{url}  指标：{url}metrics")
+        text = message("Overview: {url}  Metrics: {url}metrics")
         print(text.in_(language, url=f"{scheme}://{shown}:{port}/"), file=sys.stderr, flush=True)
 
     try:
         asyncio.run(serve(service, ready))
     except OSError as error:
-        text = Text("cannot listen on {host}:{port}: {reason}", "无法监听 {host}:{port}:{reason}")
+        text = message("cannot listen on {host}:{port}: {reason}")
         reason = error.strerror or error
         service.store.close()
         return failed(EXIT_FAILED, text.in_(language, host=config.host, port=config.port, reason=reason))

@@ -12,7 +12,8 @@ from typing import Any
 import uvicorn
 
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, failed, json_line, whole_number
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_collector.cli.common import MOST_SEED, ProgressBar, data_options, json_option, month_from, month_option
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.agents import Principal
@@ -29,10 +30,10 @@ from campus_collector.simulate.feed import BatchRefused, Sender
 from campus_collector.simulate.results import Generator
 from campus_collector.simulate.truth import compare
 
-MORE = Text(
-    "For trying things and for checking the judge; never beside real schools. A whole county of 100 schools sends about 2.9 million\n"
-    "results a month and takes some minutes; --density 0.1 sends a tenth.",
-    "用于演示和检验判定，不与真实学校混用。100 所学校的县每月约 290 万条结果，需要数分钟；--density 0.1 只发十分之一。",
+MORE = message(
+    "For trying things and for checking the judge; never beside real schools. A whole county of 100"
+    " schools sends about 2.9 million\n"
+    "results a month and takes some minutes; --density 0.1 sends a tenth."
 )
 
 
@@ -45,30 +46,24 @@ def register(parser: CommandParser) -> None:
         "--schools",
         type=whole_number(parser.language, 1, 2000),
         default=100,
-        help=words(Text("how many (1 to 2000)", "学校数量（1 至 2000）")),
+        help=words(message("how many (1 to 2000)")),
     )
     month_option(parser)
     parser.add_argument(
         "--months",
         type=whole_number(parser.language, 1, 36),
         default=1,
-        help=words(Text("so many, up to --month", "连续月数，以 --month 为最后一个月")),
+        help=words(message("so many, up to --month")),
     )
-    parser.add_argument(
-        "--classrooms", type=float, default=40, help=words(Text("a school, on average", "平均每校班级数"))
-    )
-    parser.add_argument(
-        "--density", type=float, default=1.0, help=words(Text("share of the tests, 0.01 to 1", "测量密度，0.01 至 1"))
-    )
+    parser.add_argument("--classrooms", type=float, default=40, help=words(message("a school, on average")))
+    parser.add_argument("--density", type=float, default=1.0, help=words(message("share of the tests, 0.01 to 1")))
     parser.add_argument(
         "--seed",
         type=whole_number(parser.language, 0, MOST_SEED),
         default=1,
-        help=words(Text("another seed, another county", "随机种子")),
+        help=words(message("another seed, another county")),
     )
-    parser.add_argument(
-        "--check", action="store_true", help=words(Text("judge, and compare with the truth", "判定并与已知事实对照"))
-    )
+    parser.add_argument("--check", action="store_true", help=words(message("judge, and compare with the truth")))
     json_option(parser)
 
 
@@ -82,10 +77,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         imports = service.store.inventory.imports(1)
         real = (service.store.schools() and not imports) or (imports and imports[0].imported_by != "simulate")
         if real:
-            text = Text(
-                "this collector has real schools; simulate only into a new --state-dir",
-                "此采集端已有真实学校；请在新的 --state-dir 中模拟",
-            )
+            text = message("this collector has real schools; simulate only into a new --state-dir")
             return failed(EXIT_USAGE, text.in_(language))
         return _Simulation(arguments, config, service, last, language).run()
     except BatchRefused as error:
@@ -94,14 +86,11 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         service.store.close()
 
 
-def _mistake(arguments: argparse.Namespace, last: Month) -> Text | None:
+def _mistake(arguments: argparse.Namespace, last: Month) -> Message | None:
     if not 0.01 <= arguments.density <= 1 or not 1 <= arguments.classrooms <= 200:
-        return Text(
-            "--density: 0.01 to 1; --classrooms: 1 to 200",
-            "--density：0.01 至 1；--classrooms：1 至 200",
-        )
+        return message("--density: 0.01 to 1; --classrooms: 1 to 200")
     if last.start > datetime.now(UTC):
-        return Text("--month lies in the future", "--month 不能是未来的月份")
+        return message("--month lies in the future")
     return None
 
 
@@ -165,7 +154,7 @@ class _Simulation:
 
         days = [self._first + timedelta(days=n) for n in range((self._until - self._first).days + 1)]
         schools = self._county.inventory.schools or ()
-        progress = ProgressBar(Text("sending results", "正在上报结果"), self._language)
+        progress = ProgressBar(message("sending results"), self._language)
         stored = duplicate = done = 0
         seed = self._arguments.seed
         with _serving(self._service) as port:
@@ -205,7 +194,7 @@ class _Simulation:
 
     def _check(self, month: Month) -> dict[str, Any]:
 
-        progress = ProgressBar(Text("judging", "正在判定"), self._language)
+        progress = ProgressBar(message("judging"), self._language)
         self._service.verdicts.catch_up(progress)
         progress.done()
         verdicts = self._service.verdicts.subjects(month)
@@ -224,17 +213,15 @@ class _Simulation:
         }
 
     def _print_summary(self, summary: dict[str, Any]) -> None:
-        text = Text(
-            "{schools} schools, {classrooms} classrooms: {stored} results stored, {duplicate} duplicates, in {seconds} s.",
-            "{schools} 所学校、{classrooms} 个班级：入库 {stored} 条结果，重复 {duplicate} 条，用时 {seconds} 秒。",
+        text = message(
+            "{schools} schools, {classrooms} classrooms: {stored} results stored, {duplicate} duplicates, in"
+            " {seconds} s."
         )
         print(text.in_(self._language, **summary))
         for check in summary.get("check", []):
-            text = Text(
-                "{month}: {subjects} subjects, {n_wrong} wrong verdicts ({uncertain} may go either way);"
-                " causes right: {cause_ratio:.1%} of {causes}; of the whole school: {n_shared} of {shared} wrong",
-                "{month}：{subjects} 个对象，结论错误 {n_wrong} 个（{uncertain} 个两可）；"
-                "原因正确率 {cause_ratio:.1%}（共 {causes} 个）；全校性原因错误 {n_shared}/{shared}",
+            text = message(
+                "{month}: {subjects} subjects, {n_wrong} wrong verdicts ({uncertain} may go either way); causes"
+                " right: {cause_ratio:.1%} of {causes}; of the whole school: {n_shared} of {shared} wrong"
             )
             values = check | {"n_wrong": len(check["wrong"]), "n_shared": len(check["wrong_shared"])}
             print(text.in_(self._language, **values))

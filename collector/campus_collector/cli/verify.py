@@ -4,7 +4,8 @@ import argparse
 from typing import Any
 
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, failed, json_line
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_base.terminal import escape_cell
 from campus_collector.cli.common import ProgressBar, are_known, data_options, json_option
 from campus_collector.config import CollectorConfig
@@ -16,16 +17,16 @@ from campus_collector.verify.database import Checked, verify
 def register(parser: CommandParser) -> None:
     data_options(parser)
     parser.set_defaults(command=run)
-    parser.add_argument("--school", metavar="SCHOOL", help=parser.words(Text("only this school", "仅此学校")))
+    parser.add_argument("--school", metavar="SCHOOL", help=parser.words(message("only this school")))
     parser.add_argument(
         "--head",
         action="append",
         default=[],
         metavar="SCHOOL:N:HEX",
         help=parser.words(
-            Text(
-                "a head as a report printed it: school, results, SHA-256 or its first 8 digits and more (may be repeated)",
-                "通报中的链头：学校编号:结果数:SHA-256（可只写前 8 位以上；可多次使用）",
+            message(
+                "a head as a report printed it: school, results, SHA-256 or its first 8 digits and more (may be"
+                " repeated)"
             )
         ),
     )
@@ -36,12 +37,9 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     try:
         heads = [parse_head(text) for text in arguments.head]
     except ValueError as error:
-        text = Text(
-            "--head: must be SCHOOL:N:HEX like s001:1200:9f86d081, not {given!r}",
-            "--head：应为 学校编号:结果数:十六进制，如 s001:1200:9f86d081，不能是 {given!r}",
-        )
+        text = message("--head: must be SCHOOL:N:HEX like s001:1200:9f86d081, not {given!r}")
         return failed(EXIT_USAGE, text.in_(language, given=str(error)))
-    progress = ProgressBar(Text("verifying", "正在校验"), language)
+    progress = ProgressBar(message("verifying"), language)
     service = open_service(config, must_exist=True)
     try:
         if not are_known(service.store, language, arguments.school):
@@ -63,18 +61,15 @@ def _as_json(checked: Checked) -> dict[str, Any]:
 
 
 def _in_words(checked: Checked, language: Language) -> str:
-    text = Text(
-        "{schools} schools, {results} results in their chains, {days} days of evidence.",
-        "已校验 {schools} 所学校、{results} 条结果、{days} 天的判定依据。",
-    )
+    text = message("{schools} schools, {results} results in their chains, {days} days of evidence.")
     lines = [text.in_(language, schools=checked.schools, results=checked.results, days=checked.days)]
     if checked.unsealed:
-        text = Text("{count} results are older than the chain.", "其中 {count} 条结果早于结果链启用。")
+        text = message("{count} results are older than the chain.")
         lines.append(text.in_(language, count=checked.unsealed))
     if checked.heads:
-        text = Text("{count} head(s) kept elsewhere were compared.", "已比对 {count} 个另行保存的链头。")
+        text = message("{count} head(s) kept elsewhere were compared.")
         lines.append(text.in_(language, count=checked.heads))
     lines += [escape_cell(f"✗ {finding.text.in_(language)}") for finding in checked.findings]
     if not checked.findings:
-        lines.append(Text("✓ everything fits", "✓ 全部相符").in_(language))
+        lines.append(message("✓ everything fits").in_(language))
     return "\n".join(lines)

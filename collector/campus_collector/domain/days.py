@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from campus_base.dates import LAST_YEAR, parse_day
-from campus_base.language import Text
+from campus_base.messages import Message, message
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(LAST_YEAR, 12, 31)
@@ -11,9 +11,7 @@ MAX_PLANNED_DAYS = 300
 """Of planned work and of what holds for every school."""
 MAX_EXEMPTION_DAYS = 5 * 366
 """Of one exemption of one school: rebuilding takes years; what takes longer is written again."""
-A_DAY = Text(
-    "must be a day like 2026-09-01, from {first} to {last}", "应为形如 2026-09-01 的日期，且在 {first} 至 {last} 之间"
-)
+A_DAY = message("must be a day like 2026-09-01, from {first} to {last}")
 
 
 def days_in(first: date, last: date) -> int:
@@ -21,9 +19,9 @@ def days_in(first: date, last: date) -> int:
     return (last - first).days + 1
 
 
-def day_words(first: date = FIRST_DAY, last: date = LAST_DAY) -> Text:
+def day_words(first: date = FIRST_DAY, last: date = LAST_DAY) -> Message:
     """What a day must be, for a message."""
-    return Text(A_DAY.en.format(first=first, last=last), A_DAY.zh.format(first=first, last=last))
+    return A_DAY.with_(first=first, last=last)
 
 
 def importable(today: date) -> tuple[date, date]:

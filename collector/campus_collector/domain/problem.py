@@ -5,15 +5,15 @@ from typing import Literal
 
 import msgspec
 
-from campus_base.language import Text
+from campus_base.messages import Message, message, pmessage
 
 State = Literal["open", "acknowledged", "claimed_fixed", "closed"]
 STATES: tuple[State, ...] = ("open", "acknowledged", "claimed_fixed", "closed")
-STATE_WORDS: dict[str, Text] = {
-    "open": Text("open", "待整改"),
-    "acknowledged": Text("acknowledged", "整改中"),
-    "claimed_fixed": Text("claimed fixed, being verified", "已报整改完成，核验中"),
-    "closed": Text("struck off", "已销号"),
+STATE_WORDS: dict[str, Message] = {
+    "open": message("open"),
+    "acknowledged": pmessage("state of a problem", "acknowledged"),
+    "claimed_fixed": message("claimed fixed, being verified"),
+    "closed": pmessage("state of a problem", "struck off"),
 }
 What = Literal[
     "opened",
@@ -41,37 +41,37 @@ What = Literal[
     "code_issued",
     "agent_enrolled",
 ]
-WHAT_WORDS: dict[str, Text] = {
-    "opened": Text("opened", "立案"),
-    "reopened": Text("opened again", "重新立案"),
-    "changed": Text("evidence changed", "证据更新"),
-    "acknowledged": Text("acknowledged", "已受理"),
-    "assigned": Text("assigned", "指定责任单位"),
-    "due_changed": Text("due date changed", "调整完成时限"),
-    "measure_noted": Text("measure noted", "填写整改措施"),
-    "commented": Text("comment", "备注"),
-    "claimed_fixed": Text("claimed fixed", "报整改完成"),
-    "claim_contradicted": Text("measurements contradict the claim", "实测与整改结论不符"),
-    "closed": Text("struck off: measurements pass", "实测达标，销号"),
-    "merged": Text("now part of a problem of the whole school", "并入全校问题"),
-    "withdrawn": Text("no longer judged: removed or exempt", "不再考核（已移除或免考核）"),
-    "inventory_imported": Text("inventory imported", "导入基础信息"),
-    "logged_in": Text("logged in", "登录"),
-    "person_admitted": Text("let a person in", "授权人员"),
-    "person_refused": Text("withdrew a person's access", "撤销人员权限"),
-    "person_locked": Text("locked after wrong passwords", "密码多次错误，暂停登录"),
-    "person_unlocked": Text("unlocked a person", "解除登录限制"),
-    "password_changed": Text("password changed", "修改密码"),
-    "token_issued": Text("agent token issued", "签发网关令牌"),
-    "tokens_revoked": Text("agent tokens revoked", "吊销网关令牌"),
-    "code_issued": Text("enrolment code issued", "签发注册码"),
-    "agent_enrolled": Text("gateway enrolled", "网关完成注册"),
+WHAT_WORDS: dict[str, Message] = {
+    "opened": pmessage("event", "opened"),
+    "reopened": message("opened again"),
+    "changed": message("evidence changed"),
+    "acknowledged": pmessage("event", "acknowledged"),
+    "assigned": message("assigned"),
+    "due_changed": message("due date changed"),
+    "measure_noted": message("measure noted"),
+    "commented": message("comment"),
+    "claimed_fixed": message("claimed fixed"),
+    "claim_contradicted": message("measurements contradict the claim"),
+    "closed": message("struck off: measurements pass"),
+    "merged": message("now part of a problem of the whole school"),
+    "withdrawn": message("no longer judged: removed or exempt"),
+    "inventory_imported": message("inventory imported"),
+    "logged_in": message("logged in"),
+    "person_admitted": message("let a person in"),
+    "person_refused": message("withdrew a person's access"),
+    "person_locked": message("locked after wrong passwords"),
+    "person_unlocked": message("unlocked a person"),
+    "password_changed": message("password changed"),
+    "token_issued": message("agent token issued"),
+    "tokens_revoked": message("agent tokens revoked"),
+    "code_issued": message("enrolment code issued"),
+    "agent_enrolled": message("gateway enrolled"),
 }
 MEASUREMENTS = "measurements"
 """Who acts when no person does."""
 CONSOLE = "console"
 """Who acts by a command on the collector's machine."""
-ACTOR_WORDS = {MEASUREMENTS: Text("measurements", "实测"), CONSOLE: Text("command line", "命令行")}
+ACTOR_WORDS = {MEASUREMENTS: message("measurements"), CONSOLE: message("command line")}
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

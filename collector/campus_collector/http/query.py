@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_collector.domain.schools import School
 from campus_collector.http.auth.scope import ReadScope
 from campus_collector.http.responses import HttpProblem, bad_value
@@ -16,7 +17,7 @@ from campus_collector.judge.month import MONTH_RULE, Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.store.lookup import look_up, no_such_school
 
-ID_RULE = Text("must be an id (lower-case letters, digits, '-' and '_')", "应为编号（小写字母、数字、“-”和“_”）")
+ID_RULE = message("must be an id (lower-case letters, digits, '-' and '_')")
 MONTH_PATTERN = r"^\d{4}-\d{2}$"
 
 
@@ -36,10 +37,10 @@ class MonthQuery(msgspec.Struct):
 DocumentLanguage = Annotated[str, one_of(("zh", "en")), Meta(description="Chinese when absent")]
 
 
-def choices(names: Iterable[str]) -> Text:
+def choices(names: Iterable[str]) -> Message:
     """The rule of a value that is one of these."""
     listed = ", ".join(names)
-    return Text(f"must be one of {listed}", f"应为以下之一：{listed}")
+    return message("must be one of {listed}", listed=listed)
 
 
 def requested_target(name: str | None) -> str | None:

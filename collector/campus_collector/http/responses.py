@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from campus_base.language import Text
+from campus_base.messages import Message, message
 from campus_base.text import printable_line
 from campus_collector.store.errors import StoreUnavailable
 from campus_wire.records import Problem
@@ -32,7 +32,7 @@ class HttpProblem(Exception):
         title: str,
         detail: str = "",
         headers: dict[str, str] | None = None,
-        words: Text | None = None,
+        words: Message | None = None,
     ) -> None:
         """`detail` is for the person who must mend it; never a secret, never a traceback. `words` stand on a page instead of general ones."""
         super().__init__(f"{status} {title}: {detail}")
@@ -56,13 +56,12 @@ def check_query(request: Request, query: type[msgspec.Struct]) -> None:
             raise HttpProblem(400, "Bad query", f"{key} is given more than once")
 
 
-def bad_value(key: str, value: str, rule: Text) -> HttpProblem:
+def bad_value(key: str, value: str, rule: Message) -> HttpProblem:
     """The refusal of a value in a query; `rule` goes on after the key: "must be ..." """
     shown = _quoted(value)
-    en, zh = f"{key} {rule.en}, not {shown}", f"网址中的 {key} {rule.zh}，不能是 {shown}"
-    return HttpProblem(
-        400, "Bad query", en, words=Text(f"This address was not understood: {en}.", f"无法识别该请求：{zh}。")
-    )
+    reason = message("{key} {rule}, not {shown}", key=key, rule=rule, shown=shown)
+    words = message("This address was not understood: {reason}.", reason=reason)
+    return HttpProblem(400, "Bad query", reason.en, words=words)
 
 
 def _quoted(text: str) -> str:

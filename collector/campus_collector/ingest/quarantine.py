@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from campus_base.language import Text
+from campus_base.messages import Message, message
 from campus_collector.domain.results import QuarantinedResult
 from campus_collector.ingest.reasons import reason_words, without_patterns
 
@@ -32,6 +32,6 @@ def begin_of(row: QuarantinedResult) -> str:
     return escape_unprintable(row.raw[:MAX_SHOWN_BYTES].decode(errors="replace"))
 
 
-def count_words(counts: Mapping[str, int]) -> Text:
+def count_words(counts: Mapping[str, int]) -> Message:
     listed = ", ".join(f"{escape_unprintable(school)} {count}" for school, count in sorted(counts.items()))
-    return Text(f"In quarantine, by school: {listed}", f"各校被隔离结果数：{listed}")
+    return message("In quarantine, by school: {listed}", listed=listed)

@@ -3,36 +3,30 @@
 import re
 from dataclasses import dataclass
 
-from campus_base.language import Text
+from campus_base.messages import Message, joined, message, pmessage, verbatim
 from campus_wire.codec import WireError
 from campus_wire.ids import ID_PATTERN
 from campus_wire.records import READING_PATTERN, RESULT_ID_PATTERN, SHA256_PATTERN
 
 PATTERN_WORDS = {
-    ID_PATTERN: Text(
-        "1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit",
-        "1 至 64 个小写字母、数字、“-”或“_”，以字母或数字开头",
-    ),
-    RESULT_ID_PATTERN: Text("letters, digits, '_', '.', ':' and '-'", "字母、数字、“_”、“.”、“:”或“-”"),
-    READING_PATTERN: Text(
-        "1 to 64 lower-case letters, digits and '_', beginning with a letter",
-        "1 至 64 个小写字母、数字或“_”，以字母开头",
-    ),
-    SHA256_PATTERN: Text("64 hexadecimal digits in lower case", "64 位小写十六进制数字"),
+    ID_PATTERN: message("1 to 64 lower-case letters, digits, '-' and '_', beginning with a letter or digit"),
+    RESULT_ID_PATTERN: message("letters, digits, '_', '.', ':' and '-'"),
+    READING_PATTERN: message("1 to 64 lower-case letters, digits and '_', beginning with a letter"),
+    SHA256_PATTERN: message("64 hexadecimal digits in lower case"),
 }
 """What the patterns of the contract allow."""
 _MATCHING = re.compile(r"`str` matching regex ('(?:[^'\\]|\\.)*')")
 _TYPES = {
-    "str": Text("a text", "文本"),
-    "int": Text("a whole number", "整数"),
-    "float": Text("a number", "数值"),
-    "bool": Text("true or false", "true 或 false"),
-    "object": Text("an object", "对象"),
-    "array": Text("a list", "列表"),
-    "null": Text("nothing", "空值"),
-    "datetime": Text("a time", "时间"),
+    "str": message("a text"),
+    "int": message("a whole number"),
+    "float": pmessage("type of a field", "a number"),
+    "bool": message("true or false"),
+    "object": message("an object"),
+    "array": message("a list"),
+    "null": pmessage("type of a field", "nothing"),
+    "datetime": message("a time"),
 }
-_PATTERNS_ZH = {text.en: text.zh for text in PATTERN_WORDS.values()} | {"another form": "规定格式"}
+_PATTERN_FORMS = {text.template: text for text in PATTERN_WORDS.values()} | {"another form": message("another form")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +34,38 @@ class Reason:
     """A reason of ours: the sentence that is stored and sent, with a place for each value, and how people read it."""
 
     sentence: str
-    words: Text
+    words: Message
 
 
 REASONS: dict[str, Reason] = {
-    "too_large": Reason("result of {0} bytes is larger than {1} bytes", Text("{0} bytes; a result has at most {1}", "共 {0} 字节，单条结果不能超过 {1} 字节")),
-    "another_school": Reason("subject of another school: {0}, the token is for {1}", Text("belongs to school {0}; the token is of {1}", "属于学校 {0}，而令牌属于 {1}")),
-    "no_time": Reason("started_at {0} is no time any clock shows", Text("started_at {0}: no time any clock shows", "started_at {0}：不是可能的时间")),
-    "future": Reason("started_at {0} is in the future", Text("started_at {0}: is in the future", "started_at {0}：时间在未来")),
-    "past": Reason("started_at {0} is before {1}", Text("started_at {0}: is before {1}", "started_at {0}：早于 {1}")),
-    "says_nothing": Reason("validity is ok, but there is neither a record nor a failure", Text("validity is ok, but there is neither a record nor a failure", "validity 为 ok，但既无测量记录也无失败原因")),
-    "quota_results": Reason("quota: more than {0} results of one school in a day", Text("quota: more than {0} results of one school in a day", "quota：该校一天内上报的结果超过 {0} 条")),
-    "quota_bytes": Reason("quota: more than {0} bytes of one school in a day", Text("quota: more than {0} bytes of one school in a day", "quota：该校一天内上报的数据超过 {0} 字节")),
-    "quota_subjects": Reason("quota: more than {0} subjects of kind {1} in one school", Text("quota: more than {0} subjects of kind {1} in one school", "quota：该校 {1} 类对象超过 {0} 个")),
+    "too_large": Reason("result of {0} bytes is larger than {1} bytes", message("{a} bytes; a result has at most {b}")),
+    "another_school": Reason("subject of another school: {0}, the token is for {1}", message("belongs to school {a}; the token is of {b}")),
+    "no_time": Reason("started_at {0} is no time any clock shows", message("started_at {a}: no time any clock shows")),
+    "future": Reason("started_at {0} is in the future", message("started_at {a}: is in the future")),
+    "past": Reason("started_at {0} is before {1}", message("started_at {a}: is before {b}")),
+    "says_nothing": Reason("validity is ok, but there is neither a record nor a failure", message("validity is ok, but there is neither a record nor a failure")),
+    "quota_results": Reason("quota: more than {0} results of one school in a day", message("quota: more than {a} results of one school in a day")),
+    "quota_bytes": Reason("quota: more than {0} bytes of one school in a day", message("quota: more than {a} bytes of one school in a day")),
+    "quota_subjects": Reason("quota: more than {0} subjects of kind {1} in one school", message("quota: more than {a} subjects of kind {b} in one school")),
 }  # fmt: skip
 """The database and the receipt hold the sentence alone: what a stored one says is found by its form. The quotas' are given by `store.quota`."""
 _DECODER_REASONS = (
-    (r"Expected `str` of length <= (\d+)", Text("{at}: at most {0} characters", "{at}：不能超过 {0} 个字符")),
-    (r"Expected `str` of length >= (\d+)", Text("{at}: at least {0} character(s)", "{at}：至少 {0} 个字符")),
-    (r"Expected `\w+` of length <= (\d+)", Text("{at}: at most {0} entries", "{at}：不能超过 {0} 项")),
-    (r"Expected `\w+` of length >= (\d+)", Text("{at}: at least {0} entries", "{at}：至少 {0} 项")),
-    (r"Expected `str` of (.+)", Text("{at}: must be {0}", "{at}：应为 {form}")),
-    (r"Expected `\w+` >= ([-+.e\d]+)", Text("{at}: must be at least {0}", "{at}：不能小于 {0}")),
-    (r"Expected `\w+` <= ([-+.e\d]+)", Text("{at}: must be at most {0}", "{at}：不能大于 {0}")),
-    (r"Expected `datetime` with a timezone component", Text("{at}: a time without its zone", "{at}：时间缺少时区")),
-    (r"Expected `([^`]+)`, got `([^`]+)`", Text("{at}: must be {wanted}, not {got}", "{at}：应为{wanted}，而不是{got}")),
-    (r"Object missing required field `([^`]+)`", Text("{at}: the field {0} is missing", "{at}：缺少字段 {0}")),
-    (r"Invalid (?:enum )?value '(.*)'", Text("{at}: '{0}' is not a known value", "{at}：“{0}”不是已知的值")),
-    (r"Invalid RFC3339 encoded datetime", Text("{at}: not a time with date and zone", "{at}：不是带日期和时区的时间")),
-    (r"(JSON is malformed: .*|Input data was truncated)", Text("is no readable JSON ({0})", "不是可读取的 JSON（{0}）")),
-    (r"text is not valid UTF-8", Text("its text is not valid UTF-8", "文本不是有效的 UTF-8")),
-    (r"nested too deeply", Text("nested too deeply", "嵌套过深")),
-    (r"(\S+) is not a word of (\w+)", Text("{at}: {0} is not a text", "{at}：{0} 不是文本")),
+    (r"Expected `str` of length <= (\d+)", message("{at}: at most {a} characters")),
+    (r"Expected `str` of length >= (\d+)", message("{at}: at least {a} character(s)")),
+    (r"Expected `\w+` of length <= (\d+)", message("{at}: at most {a} entries")),
+    (r"Expected `\w+` of length >= (\d+)", message("{at}: at least {a} entries")),
+    (r"Expected `str` of (.+)", message("{at}: must be {form}")),
+    (r"Expected `\w+` >= ([-+.e\d]+)", message("{at}: must be at least {a}")),
+    (r"Expected `\w+` <= ([-+.e\d]+)", message("{at}: must be at most {a}")),
+    (r"Expected `datetime` with a timezone component", message("{at}: a time without its zone")),
+    (r"Expected `([^`]+)`, got `([^`]+)`", message("{at}: must be {wanted}, not {got}")),
+    (r"Object missing required field `([^`]+)`", message("{at}: the field {a} is missing")),
+    (r"Invalid (?:enum )?value '(.*)'", message("{at}: '{a}' is not a known value")),
+    (r"Invalid RFC3339 encoded datetime", message("{at}: not a time with date and zone")),
+    (r"(JSON is malformed: .*|Input data was truncated)", message("is no readable JSON ({a})")),
+    (r"text is not valid UTF-8", message("its text is not valid UTF-8")),
+    (r"nested too deeply", message("nested too deeply")),
+    (r"(\S+) is not a word of (\w+)", message("{at}: {a} is not a text")),
 )  # fmt: skip
 """What msgspec and `campus_wire.codec` say of a result that breaks the contract."""
 _FORMS = [
@@ -86,35 +80,35 @@ def rejection(code: str, *values: object) -> WireError:
     return WireError(code, REASONS[code].sentence.format(*values))
 
 
-def without_patterns(message: str) -> str:
+def without_patterns(reason: str) -> str:
     """A decoder's message with the words for a pattern in place of the pattern."""
     words = {repr(pattern): text.en for pattern, text in PATTERN_WORDS.items()}
-    return _MATCHING.sub(lambda match: f"`str` of {words.get(match[1], 'another form')}", message)
+    return _MATCHING.sub(lambda match: f"`str` of {words.get(match[1], 'another form')}", reason)
 
 
-def reason_words(reason: str) -> Text:
+def reason_words(reason: str) -> Message:
     """Why it was not accepted, for people; the reasons of earlier versions too. A reason that is not known here stays as it was stored."""
     reason = without_patterns(reason)
     place = _PLACE.search(reason)
-    message = reason[: place.start()] if place else reason
+    sentence = reason[: place.start()] if place else reason
     for form, words in _FORMS:
-        match = form.fullmatch(message)
+        match = form.fullmatch(sentence)
         if match is not None:
             return _filled(words, match.groups(), place[1] if place else "")
-    return Text(reason, reason)
+    return verbatim(reason)
 
 
-def _filled(text: Text, groups: tuple[str, ...], place: str) -> Text:
-    at = Text(place or "the result", place or "该结果")
-    wanted, got = (_type_words(groups[index]) if len(groups) == 2 else Text("", "") for index in (0, 1))
-    form = _PATTERNS_ZH.get(groups[0], groups[0]) if groups else ""
-    return Text(
-        text.en.format(*groups, at=at.en, wanted=wanted.en, got=got.en),
-        text.zh.format(*groups, at=at.zh, wanted=wanted.zh, got=got.zh, form=form),
-    )
+def _filled(text: Message, groups: tuple[str, ...], place: str) -> Message:
+    values: dict[str, Message] = {"at": verbatim(place) if place else message("the result")}
+    values |= {name: verbatim(group) for name, group in zip("ab", groups, strict=False)}
+    if groups:
+        values["form"] = _PATTERN_FORMS.get(groups[0], verbatim(groups[0]))
+    if len(groups) == 2:
+        values |= {"wanted": _type_words(groups[0]), "got": _type_words(groups[1])}
+    return text.with_(**values)
 
 
-def _type_words(names: str) -> Text:
+def _type_words(names: str) -> Message:
     """The words for what a decoder calls `int | null`."""
-    words = [_TYPES.get(name, Text(name, name)) for name in names.split(" | ")]
-    return Text(" or ".join(word.en for word in words), "或".join(word.zh for word in words))
+    words = [_TYPES.get(name, verbatim(name)) for name in names.split(" | ")]
+    return joined(words, message("{left} or {right}"))

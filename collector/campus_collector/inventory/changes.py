@@ -6,16 +6,17 @@ from typing import Any, Literal
 
 import msgspec
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message, pmessage
 from campus_base.terminal import escape_cell
 from campus_collector.domain.inventory import Inventory
 from campus_collector.inventory.headings import SHEETS
 
 What = Literal["added", "changed", "removed"]
-WHAT_WORDS: dict[What, Text] = {
-    "added": Text("added", "新增"),
-    "changed": Text("changed", "修改"),
-    "removed": Text("removed", "移除"),
+WHAT_WORDS: dict[What, Message] = {
+    "added": message("added"),
+    "changed": message("changed"),
+    "removed": message("removed"),
 }
 MAX_LINES = 200
 """Rows that a preview shows one by one, and exemptions of each kind."""
@@ -88,17 +89,17 @@ def counted(row_changes: Sequence[RowChange]) -> dict[str, dict[str, int]]:
 def as_lines(row_changes: Sequence[RowChange], language: Language, most: int = MAX_LINES) -> list[str]:
     """For a person: counts of each sheet, what would not be judged any more or again, then row by row."""
     if not row_changes:
-        return [Text("No change.", "没有变化。").in_(language)]
+        return [message("No change.").in_(language)]
     lines = []
     words = {sheet.name: sheet.words.in_(language) for sheet in SHEETS}
-    comma = Text(", ", "，").in_(language)
+    comma = pmessage("clauses", ", ").in_(language)
     for name, counts in counted(row_changes).items():
         counted_words = [f"{WHAT_WORDS[what].in_(language)} {counts[what]}" for what in WHAT_WORDS if counts[what]]
         if counted_words:
             lines.append(
-                f"{words[name]}: {comma.join(counted_words)}"
-                if language == "en"
-                else f"{words[name]}：{comma.join(counted_words)}"
+                message("{words}: {counted_words}", words=words[name], counted_words=comma.join(counted_words)).in_(
+                    language
+                )
             )
     lines += _exemption_lines(row_changes, language, most)
     marks = {"added": "+", "changed": "~", "removed": "-"}
@@ -115,8 +116,8 @@ def _exemption_lines(row_changes: Sequence[RowChange], language: Language, most:
     begin, end = exemptions(row_changes)
     lines = []
     for rows, words in (
-        (begin, Text("Exempt, not judged from then on: {count}", "新增或变更免考核：{count} 个班级")),
-        (end, Text("No longer exempt: {count}", "不再免考核：{count} 个班级")),
+        (begin, message("Exempt, not judged from then on: {count}")),
+        (end, message("No longer exempt: {count}")),
     ):
         if rows:
             lines.append(words.in_(language, count=len(rows)))
@@ -126,7 +127,7 @@ def _exemption_lines(row_changes: Sequence[RowChange], language: Language, most:
 
 
 def _more(left: int, language: Language) -> list[str]:
-    return [Text("  … and {more} more", "  ……另有 {more} 行").in_(language, more=left)] if left > 0 else []
+    return [message("  … and {more} more").in_(language, more=left)] if left > 0 else []
 
 
 def _key(row: Any) -> str:

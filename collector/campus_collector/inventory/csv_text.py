@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from campus_base.encoding import UTF16_MARKS, chinese_encoding
-from campus_base.language import Text
+from campus_base.messages import Message, message
 from campus_collector.inventory.cells import BEYOND_REPAIR, AnyCell, Cell, error_value, is_empty, tidy
 from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.workbook import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Rows, too_much
@@ -15,11 +15,10 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _AS_TEXT = re.compile(r'="([^"]*)"')
 """How scripts keep a spreadsheet program from taking 001 for a number."""
-OTHER_ENCODING = Text(
-    "is written in another encoding than the rest of the file ({encoding}): save the file again as UTF-8",
-    "与文件其余部分的编码不同（{encoding}）：请将整个文件重新保存为 UTF-8",
+OTHER_ENCODING = message(
+    "is written in another encoding than the rest of the file ({encoding}): save the file again as UTF-8"
 )
-NO_ENCODING = Text("is neither UTF-8 nor GB18030 text", "文字编码既不是 UTF-8 也不是 GB18030")
+NO_ENCODING = message("is neither UTF-8 nor GB18030 text")
 
 
 def is_text(octets: bytes) -> bool:
@@ -54,8 +53,8 @@ def csv_rows(name: str, octets: bytes) -> Rows:
     return [[_decoded(cell, most) for cell in row] for row in rows]
 
 
-def _encoding_words(name: str) -> Text:
-    return Text(f"{name}: neither UTF-8 nor GB18030 text", f"{name}：文字编码既不是 UTF-8 也不是 GB18030")
+def _encoding_words(name: str) -> Message:
+    return message("{name}: neither UTF-8 nor GB18030 text", name=name)
 
 
 def _encoding(cell: str) -> str:
@@ -70,7 +69,7 @@ def _decoded(cell: AnyCell, most: str) -> AnyCell:
         return _cleaned(octets.decode(encoding))
     if not encoding:
         return Cell(None, octets.decode("gb18030", "replace")[:60], NO_ENCODING, broken=True)
-    text = Text(*(words.format(encoding=encoding.upper()) for words in OTHER_ENCODING))
+    text = OTHER_ENCODING.with_(encoding=encoding.upper())
     return Cell(None, octets.decode(encoding)[:60], text, broken=True)
 
 
@@ -95,9 +94,10 @@ def _rows(name: str, text: str, *, raw: bool = False) -> Rows:
     except csv.Error:
         row = len(read) + 1
         raise Unreadable(
-            Text(
-                f'{name}: row {row}: a quotation mark (") is not closed, or stands in the middle of a quoted cell',
-                f'{name}：第 {row} 行：引号（"）未配对，或出现在带引号的单元格中间',
+            message(
+                '{name}: row {row}: a quotation mark (") is not closed, or stands in the middle of a quoted cell',
+                name=name,
+                row=row,
             )
         ) from None
 
@@ -119,9 +119,11 @@ def _bounded(name: str, rows: Iterable[list[str]], *, raw: bool) -> Rows:
             cells.pop()
         if number > MAX_ROWS or len(cells) > MAX_COLUMNS:
             raise Unreadable(
-                Text(
-                    f"{name}: more than {MAX_ROWS} rows or {MAX_COLUMNS} columns",
-                    f"{name}：超过 {MAX_ROWS} 行或 {MAX_COLUMNS} 列",
+                message(
+                    "{name}: more than {max_rows} rows or {max_columns} columns",
+                    name=name,
+                    max_rows=MAX_ROWS,
+                    max_columns=MAX_COLUMNS,
                 )
             )
         if count > 2 * MAX_CELLS:  # empty ones too: they cost time

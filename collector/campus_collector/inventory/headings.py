@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from campus_base.language import Text
+from campus_base.messages import Message, message
 
 Kind = Literal["id", "text", "reason", "flag", "port", "host", "url", "periods", "days", "statuses", "passage"]
 
@@ -25,7 +25,7 @@ class Sheet:
     """One sheet: `keys` name a row."""
 
     name: str
-    words: Text
+    words: Message
     columns: tuple[Column, ...]
     keys: tuple[str, ...]
     optional: bool = False
@@ -43,7 +43,7 @@ class Sheet:
 SHEETS: tuple[Sheet, ...] = (
     Sheet(
         "schools",
-        Text("schools", "学校"),
+        message("schools"),
         (
             Column("town_id", "镇街编号", "id"),
             Column("town", "镇街", "text"),
@@ -55,7 +55,7 @@ SHEETS: tuple[Sheet, ...] = (
     ),
     Sheet(
         "classrooms",
-        Text("classrooms", "班级"),
+        message("classrooms"),
         (
             Column("school_id", "学校编号", "id"),
             Column("classroom_id", "班级编号", "id"),
@@ -68,7 +68,7 @@ SHEETS: tuple[Sheet, ...] = (
     ),
     Sheet(
         "devices",
-        Text("devices", "设备"),
+        message("devices"),
         (
             Column("school_id", "学校编号", "id"),
             Column("room_id", "录播室编号", "id"),
@@ -82,7 +82,7 @@ SHEETS: tuple[Sheet, ...] = (
     ),
     Sheet(
         "services",
-        Text("services", "平台"),
+        message("services"),
         (
             Column("service_id", "平台编号", "id"),
             Column("service", "平台", "text", alike=("平台名称",)),
@@ -95,7 +95,7 @@ SHEETS: tuple[Sheet, ...] = (
     ),
     Sheet(
         "timetables",
-        Text("timetables", "课表"),
+        message("timetables"),
         (
             Column("school_id", "学校编号", "id", needed=False),
             Column("periods", "节次", "periods", needed=False),

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator
 
 from campus_base.encoding import chinese_encoding
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_collector.inventory.errors import Unreadable
 
 MAX_ENTRIES = 2_000
@@ -25,7 +25,7 @@ class Package:
         self._left = MAX_UNPACKED_BYTES
         if octets.count(b"PK\x01\x02") > MAX_ENTRIES:  # before zipfile makes an object of each
             raise Unreadable(
-                Text(f"{name}: more than {MAX_ENTRIES} files inside", f"{name}：压缩包内超过 {MAX_ENTRIES} 个文件")
+                message("{name}: more than {max_entries} files inside", name=name, max_entries=MAX_ENTRIES)
             )
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(octets))
@@ -45,12 +45,7 @@ class Package:
         if entry is None:
             raise damaged(self.name, f"no part {part}")
         if entry.flag_bits & _ENCRYPTED:
-            raise Unreadable(
-                Text(
-                    f"{self.name}: is protected by a password: save it without",
-                    f"{self.name}：文件设有密码，请取消密码后重新保存",
-                )
-            )
+            raise Unreadable(message("{name}: is protected by a password: save it without", name=self.name))
         try:
             with self._archive.open(entry) as stream:
                 while chunk := stream.read(CHUNK_BYTES):
@@ -77,17 +72,14 @@ def damaged(name: str, reason: object) -> Unreadable:
     """For an archive or a part that contradicts itself."""
     words = str(reason)[:120] or type(reason).__name__
     return Unreadable(
-        Text(
-            f"{name}: is damaged and is not a readable file ({words}); save it again",
-            f"{name}：文件已损坏，无法读取（{words}），请重新保存",
-        )
+        message("{name}: is damaged and is not a readable file ({words}); save it again", name=name, words=words)
     )
 
 
 def too_large(name: str, most: int) -> Unreadable:
     """For what has more than `most` bytes."""
     megabytes = most // 1_000_000
-    return Unreadable(Text(f"{name}: larger than {megabytes} MB", f"{name}：超过 {megabytes} MB"))
+    return Unreadable(message("{name}: larger than {megabytes} MB", name=name, megabytes=megabytes))
 
 
 def _entry_name(entry: zipfile.ZipInfo) -> str:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from campus_base.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
 from campus_base.hosts import is_host
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, bilingual, message, verbatim
 from campus_base.terminal import escape_cell
 from campus_collector.domain.days import days_in
 from campus_collector.domain.inventory import (
@@ -53,13 +54,13 @@ class Mistake:
     place: str
     row: int | None
     column: str | None
-    text: Text
+    text: Message
 
     def in_(self, language: Language) -> str:
         """One line for its writer."""
-        row = Text(" row {row}", " 第 {row} 行").in_(language, row=self.row) if self.row is not None else ""
-        column = Text(", column {column}", "“{column}”列").in_(language, column=self.column) if self.column else ""
-        colon = Text(": ", "：").in_(language)
+        row = message(" row {row}").in_(language, row=self.row) if self.row is not None else ""
+        column = message(", column {column}").in_(language, column=self.column) if self.column else ""
+        colon = message(": ").in_(language)
         return escape_cell(f"{self.place}{row}{column}{colon}{self.text.in_(language)}")
 
 
@@ -93,7 +94,7 @@ class _Rows:
         self.headings: dict[str, str] = {}
         self.rows: list[_Row] = []
         if not raw.rows:
-            self._wrong(None, None, Text("the sheet is empty: it needs at least its headings", "表为空：至少要有表头"))
+            self._wrong(None, None, message("the sheet is empty: it needs at least its headings"))
             return
         self._top = next((number for number, cells in enumerate(raw.rows, 1) if any(cells)), 1)
         places = self._columns([text_of(cell) for cell in raw.rows[self._top - 1]])
@@ -104,11 +105,11 @@ class _Rows:
                 self.rows.append(self._row(number, cells, places))
         self._refuse_twins()
 
-    def wrong(self, row: int | None, key: str | None, text: Text) -> None:
+    def wrong(self, row: int | None, key: str | None, text: Message) -> None:
         """Note a mistake at a column's key."""
         self._wrong(row, self.headings.get(key, key) if key else None, text)
 
-    def _wrong(self, row: int | None, heading: str | None, text: Text) -> None:
+    def _wrong(self, row: int | None, heading: str | None, text: Message) -> None:
         self._mistakes.append(Mistake(self.place, row, heading, text))
 
     def _columns(self, cells: list[str]) -> dict[str, int] | None:
@@ -123,16 +124,16 @@ class _Rows:
                     self._wrong(
                         self._top,
                         cell[:MAX_SHOWN],
-                        Text(f"unknown heading; known: {listed}", f"未知的表头；可用：{listed}"),
+                        message("unknown heading; known: {listed}", listed=listed),
                     )
             elif column.key in places:
-                self._wrong(self._top, cell, Text("this heading stands twice", "表头重复"))
+                self._wrong(self._top, cell, message("this heading stands twice"))
             else:
                 places[column.key] = index
                 self.headings[column.key] = cell
         missing = [column for column in self.sheet.columns if column.needed and column.key not in places]
         for column in missing:
-            self._wrong(self._top, f"{column.chinese}({column.key})", Text("this column is missing", "缺少此列"))
+            self._wrong(self._top, f"{column.chinese}({column.key})", message("this column is missing"))
         return None if missing else places
 
     def _row(self, number: int, cells: list[AnyCell], places: dict[str, int]) -> _Row:
@@ -143,7 +144,7 @@ class _Rows:
             index = places.get(column.key)
             cell = cells[index] if index is not None and index < len(cells) else ""
             if not cell and column.needed and column.kind != "flag":
-                self.wrong(number, column.key, Text("must be filled in", "不能为空"))
+                self.wrong(number, column.key, message("must be filled in"))
                 values[column.key] = None
                 continue
             values[column.key] = self._value(number, column, cell)
@@ -154,9 +155,11 @@ class _Rows:
         for index, cell in enumerate(cells):
             if index not in self._headed and not is_empty(cell):
                 shown = text_of(cell)[:MAX_SHOWN]
-                words = Text(
-                    f"{shown!r} in column {index + 1} has no heading above it: is there a comma or cell too many in this row?",
-                    f"第 {index + 1} 列的“{shown}”没有表头：本行是否多了一个逗号或单元格？",
+                words = message(
+                    "{shown!r} in column {index} has no heading above it: is there a comma or cell too many in this"
+                    " row?",
+                    shown=shown,
+                    index=index + 1,
                 )
                 self._wrong(number, None, words)
                 return
@@ -164,8 +167,8 @@ class _Rows:
     def _value(self, number: int, column: Column, cell: AnyCell) -> Any:
         if isinstance(cell, Cell) and cell.problem.en and _is_wrong(cell, column):
             text = text_of(cell)[:MAX_SHOWN]
-            shown = Text(f" ({text!r})", f"（“{text}”）") if text else Text("", "")
-            self.wrong(number, column.key, Text(cell.problem.en + shown.en, cell.problem.zh + shown.zh))
+            shown = message(" ({text!r})", text=text) if text else verbatim("")
+            self.wrong(number, column.key, bilingual(cell.problem.en + shown.en, cell.problem.zh + shown.zh))
             return None
         text = cell.value if isinstance(cell, Cell) and column.kind in BY_VALUE else text_of(cell)
         if column.kind in IN_ANY_WIDTH:
@@ -173,7 +176,7 @@ class _Rows:
         problem, value = READERS[column.kind](text)
         if problem is not None:
             text = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
-            self.wrong(number, column.key, Text(f"{problem.en}, not {text!r}", f"{problem.zh}，不能是“{text}”"))
+            self.wrong(number, column.key, message("{problem}, not {text!r}", problem=problem, text=text))
         if column.key == "required" and not text:
             return True
         return value
@@ -189,18 +192,16 @@ class _Rows:
                 self.wrong(
                     row.number,
                     self.sheet.keys[-1] if self.sheet.name != "services" else "service_id",
-                    Text(f"'{named}' stands in row {seen[key]} already", f"“{named}”与第 {seen[key]} 行重复"),
+                    message("'{named}' stands in row {seen} already", named=named, seen=seen[key]),
                 )
             else:
                 seen[key] = row.number
 
 
-def _id(text: str) -> tuple[Text | None, str]:
+def _id(text: str) -> tuple[Message | None, str]:
     if not text or is_id(text):
         return None, text
-    return Text(
-        "must be lower-case letters, digits, '-' or '_' (64 at most)", "只能用小写字母、数字、“-”“_”，至多 64 个"
-    ), text
+    return message("must be lower-case letters, digits, '-' or '_' (64 at most)"), text
 
 
 def _is_wrong(cell: Cell, column: Column) -> bool:
@@ -208,51 +209,51 @@ def _is_wrong(cell: Cell, column: Column) -> bool:
     return cell.broken or (cell.shown is None and column.kind not in BY_VALUE)
 
 
-def _text(text: str, most: int = MAX_NAME) -> tuple[Text | None, str]:
+def _text(text: str, most: int = MAX_NAME) -> tuple[Message | None, str]:
     if len(text) > most:
-        return Text(f"must be at most {most} characters", f"不得超过 {most} 个字"), text
+        return message("must be at most {most} characters", most=most), text
     if text[:1] in FORMULA_STARTS:  # a spreadsheet program would calculate it
-        return Text("must not begin with = + - @", "不得以 = + - @ 开头"), text
+        return message("must not begin with = + - @"), text
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
-        return Text("must hold no control characters", "不得包含控制字符"), text
+        return message("must hold no control characters"), text
     if "\ufffd" in text or (len(text) > 1 and not text.strip("?？")):
         return BEYOND_REPAIR, text
     if _SCIENTIFIC.fullmatch(text):
-        return Text("is a number that a spreadsheet program shortened", "为被表格软件缩写的数字"), text
+        return message("is a number that a spreadsheet program shortened"), text
     return None, text
 
 
-def _reason(text: str) -> tuple[Text | None, str]:
+def _reason(text: str) -> tuple[Message | None, str]:
     """Why a classroom is exempt; words for none are none."""
     if is_none(text):
         return None, ""
     if lacks_a_reason(text):
-        return Text("must say why, for example 撤并", "须写明原因，例如“撤并”"), text
+        return message("must say why, for example 撤并"), text
     return _text(text)
 
 
-def _flag(text: str) -> tuple[Text | None, bool]:
+def _flag(text: str) -> tuple[Message | None, bool]:
     word = text.lower()
     if word in YES or word in NO:
         return None, word in YES
-    return Text("must be 1 or 0", "只能填 1/0 或 是/否"), False
+    return message("must be 1 or 0"), False
 
 
-def _port(text: str) -> tuple[Text | None, int | None]:
+def _port(text: str) -> tuple[Message | None, int | None]:
     if not text:
         return None, None
     if number := ascii_integer(text, 65_535):
         return None, number
-    return Text("must be a port from 1 to 65535", "应为 1 到 65535 的端口号"), None
+    return message("must be a port from 1 to 65535"), None
 
 
-def _host(text: str) -> tuple[Text | None, str]:
+def _host(text: str) -> tuple[Message | None, str]:
     if text and not is_host(text):
-        return Text("must be an IP address or a host name", "应为 IP 地址或主机名"), text
+        return message("must be an IP address or a host name"), text
     return None, text
 
 
-def _url(text: str) -> tuple[Text | None, str]:
+def _url(text: str) -> tuple[Message | None, str]:
     try:
         parts = urlsplit(text)
         sound = parts.scheme in ("http", "https") and parts.port != 0 and not parts.username
@@ -260,29 +261,27 @@ def _url(text: str) -> tuple[Text | None, str]:
         sound = sound and (is_host(parts.hostname or "") or not (parts.hostname or "").isascii())
     except ValueError:
         sound = False
-    return (None if sound and len(text) <= 500 else Text("must be a http(s) address", "应为 http(s) 网址")), text
+    return (None if sound and len(text) <= 500 else message("must be a http(s) address")), text
 
 
-def _periods(text: str) -> tuple[Text | None, tuple[str, ...]]:
+def _periods(text: str) -> tuple[Message | None, tuple[str, ...]]:
     """Lessons like 08:00-08:45, in the order of the day, none in another."""
     periods = []
     for part in _SEPARATORS.split(text.replace("：", ":").replace("—", "-").replace("–", "-")):
         match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)[-~]([01]?\d|2[0-3]):([0-5]\d)", part) if part else None
         if part and match is None:
-            return Text("must be lessons like 08:00-08:45 08:55-09:40", "应为节次，例如 08:00-08:45 08:55-09:40"), ()
+            return message("must be lessons like 08:00-08:45 08:55-09:40"), ()
         if match is not None:
             periods.append(f"{int(match[1]):02d}:{match[2]}-{int(match[3]):02d}:{match[4]}")
     periods.sort()
     if any(period[:5] >= period[6:] for period in periods) or any(
         before[6:] > after[:5] for before, after in pairwise(periods)
     ):
-        return Text(
-            "each lesson must end after it began, and before the next begins", "每节课须先始后终，且各节不得重叠"
-        ), ()
+        return message("each lesson must end after it began, and before the next begins"), ()
     return None, tuple(periods)
 
 
-def _days(text: str) -> tuple[Text | None, tuple[str, ...]]:
+def _days(text: str) -> tuple[Message | None, tuple[str, ...]]:
     """Days like 2026-06-07 or 2026-06-07/2026-06-09, each span bounded."""
     days = []
     for part in _SEPARATORS.split(text):
@@ -293,25 +292,26 @@ def _days(text: str) -> tuple[Text | None, tuple[str, ...]]:
         except NotADay as error:
             return error.text, ()
         if days_in(first, last) > LONGEST_BLACKOUT_DAYS:
-            return Text(
-                f"spans {days_in(first, last)} days without tests, more than {LONGEST_BLACKOUT_DAYS}; is the year right?",
-                f"停测 {days_in(first, last)} 天，超过 {LONGEST_BLACKOUT_DAYS} 天，请检查年份",
+            return message(
+                "spans {first} days without tests, more than {longest_blackout_days}; is the year right?",
+                first=days_in(first, last),
+                longest_blackout_days=LONGEST_BLACKOUT_DAYS,
             ), ()
         days.append(f"{first}/{last}" if last > first else f"{first}")
     return None, tuple(sorted(days))
 
 
-def _statuses(text: str) -> tuple[Text | None, tuple[int, ...]]:
+def _statuses(text: str) -> tuple[Message | None, tuple[int, ...]]:
     """HTTP statuses like 200 or 200,412."""
     parts = [part for part in _SEPARATORS.split(text) if part]
     sound = all(re.fullmatch(r"[1-5][0-9][0-9]", part) for part in parts) and len(parts) <= MAX_STATUSES
     if not sound:
-        hint = Text("must be HTTP statuses like 200 or 200,412", "应为 HTTP 状态码，例如 200 或 200,412")
+        hint = message("must be HTTP statuses like 200 or 200,412")
         return hint, ()
     return None, tuple(dict.fromkeys(int(part) for part in parts))
 
 
-READERS: dict[str, Callable[[str], tuple[Text | None, Any]]] = {
+READERS: dict[str, Callable[[str], tuple[Message | None, Any]]] = {
     "id": _id,
     "text": _text,
     "reason": _reason,
@@ -377,12 +377,12 @@ def _refer(whole: Inventory, rows: dict[str, _Rows], mistakes: list[Mistake]) ->
         for row in given.rows if given else ():
             school = row.values["school_id"]
             if given and school and school not in known and is_id(school):
-                given.wrong(row.number, "school_id", Text(f"there is no school '{school}'", f"学校“{school}”不存在"))
+                given.wrong(row.number, "school_id", message("there is no school '{school}'", school=school))
     classrooms = rows.get("classrooms")
     for row in classrooms.rows if classrooms else ():
         if classrooms and row.values["classroom_id"] in ("uplink", "gateway", "recording_room"):
             word = row.values["classroom_id"]
-            classrooms.wrong(row.number, "classroom_id", Text(f"'{word}' is a reserved word", f"“{word}”是保留字"))
+            classrooms.wrong(row.number, "classroom_id", message("'{word}' is a reserved word", word=word))
     services = rows.get("services")
     towns = {school.town for school in whole.schools or ()} | (
         {row.values["town_id"] for row in schools_given.rows} if schools_given else set()
@@ -390,7 +390,7 @@ def _refer(whole: Inventory, rows: dict[str, _Rows], mistakes: list[Mistake]) ->
     for row in services.rows if services else ():
         town = row.values["town_id"]
         if services and town and is_id(town) and town not in towns:
-            services.wrong(row.number, "town_id", Text(f"there is no town '{town}'", f"镇街“{town}”不存在"))
+            services.wrong(row.number, "town_id", message("there is no town '{town}'", town=town))
 
 
 def _refer_towns(schools: _Rows) -> None:
@@ -404,8 +404,5 @@ def _refer_towns(schools: _Rows) -> None:
             schools.wrong(
                 row.number,
                 "town",
-                Text(
-                    f"town '{town}' is called '{first[0]}' in row {first[1]}",
-                    f"镇街“{town}”在第 {first[1]} 行名为“{first[0]}”",
-                ),
+                message("town '{town}' is called '{name}' in row {row}", town=town, name=first[0], row=first[1]),
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from campus_base.file_kind import why_no_file
-from campus_base.language import Text
+from campus_base.messages import Message, bilingual, message
 from campus_collector.inventory.cells import is_empty, text_of
 from campus_collector.inventory.csv_text import csv_rows, is_text
 from campus_collector.inventory.errors import Unreadable
@@ -49,12 +49,12 @@ def files_in(path: Path) -> list[tuple[str, bytes]]:
     if path.is_dir():
         files = sorted(each for each in path.iterdir() if each.suffix.lower() in CSV_ENDINGS)
         if not files:
-            raise Unreadable(Text(f"{path}: there is no CSV file in this folder", f"{path}：文件夹中没有 CSV 文件"))
+            raise Unreadable(message("{path}: there is no CSV file in this folder", path=path))
         if len(files) > MAX_FILES:
-            raise Unreadable(Text(f"{path}: more than {MAX_FILES} files", f"{path}：超过 {MAX_FILES} 个文件"))
+            raise Unreadable(message("{path}: more than {max_files} files", path=path, max_files=MAX_FILES))
         return [(file.name, _octets(file)) for file in files]
     if not path.exists():
-        raise Unreadable(Text(f"{path}: no such file or folder", f"{path}：文件或文件夹不存在"))
+        raise Unreadable(message("{path}: no such file or folder", path=path))
     return [(path.name, _octets(path))]
 
 
@@ -72,51 +72,36 @@ def _tables(name: str, octets: bytes) -> list[FoundTable]:
         return _packed(name, octets)
     start = octets[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     if start.startswith((b"<?xml", b"<html", b"<!doctype", b"<table", b"<meta", b"<head")):
-        raise _save_as_xlsx(name, Text("a web page or XML", "网页或 XML"))
+        raise _save_as_xlsx(name, message("a web page or XML"))
     if start.startswith((b"%pdf", b"{\\rtf")):
-        raise _save_as_xlsx(name, Text("a document, not a spreadsheet", "文档，而不是表格"))
+        raise _save_as_xlsx(name, message("a document, not a spreadsheet"))
     if name.lower().endswith(CSV_ENDINGS):
         return [FoundTable(name, lambda: csv_rows(name, octets))]
     ending = name.rpartition(".")[2].lower()
     if ending in ("xlsx", "xlsm"):
         if is_text(octets):
             raise Unreadable(
-                Text(
-                    f"{name}: is not a readable XLSX file: it holds text (CSV); rename it to .csv, or save it as .xlsx",
-                    f"{name}：内容是文本（CSV），不是 XLSX 工作簿：请改名为 .csv，或另存为 .xlsx",
+                message(
+                    "{name}: is not a readable XLSX file: it holds text (CSV); rename it to .csv, or save it as .xlsx",
+                    name=name,
                 )
             )
-        raise Unreadable(Text(f"{name}: is not a readable XLSX file", f"{name}：不是可读取的 XLSX 文件"))
+        raise Unreadable(message("{name}: is not a readable XLSX file", name=name))
     if ending == "zip":
-        raise Unreadable(Text(f"{name}: is not a ZIP file", f"{name}：不是有效的 ZIP 文件"))
-    raise Unreadable(
-        Text(
-            f"{name}: neither .xlsx, .csv nor .zip; save an old .xls as .xlsx first",
-            f"{name}：不是 .xlsx、.csv 或 .zip 文件；旧的 .xls 请先另存为 .xlsx",
-        )
-    )
+        raise Unreadable(message("{name}: is not a ZIP file", name=name))
+    raise Unreadable(message("{name}: neither .xlsx, .csv nor .zip; save an old .xls as .xlsx first", name=name))
 
 
 def _old_binary(name: str, octets: bytes) -> Unreadable:
     """The container of .xls, .et and of workbooks with a password (MS-CFB; names in it are UTF-16)."""
     if "EncryptedPackage".encode("utf-16-le") in octets:
-        return Unreadable(
-            Text(
-                f"{name}: is protected by a password: save it without",
-                f"{name}：文件设有密码，请取消密码后重新保存",
-            )
-        )
-    return _save_as_xlsx(
-        name, Text("an old .xls (or .et) file, whatever its name", "旧版 .xls（或 .et）格式，与扩展名无关")
-    )
+        return Unreadable(message("{name}: is protected by a password: save it without", name=name))
+    return _save_as_xlsx(name, message("an old .xls (or .et) file, whatever its name"))
 
 
-def _save_as_xlsx(name: str, what: Text) -> Unreadable:
+def _save_as_xlsx(name: str, what: Message) -> Unreadable:
     return Unreadable(
-        Text(
-            f"{name}: is {what.en}: open it in the spreadsheet program and save as .xlsx",
-            f"{name}：文件内容为{what.zh}：请用表格软件打开并另存为 .xlsx",
-        )
+        message("{name}: is {what}: open it in the spreadsheet program and save as .xlsx", name=name, what=what)
     )
 
 
@@ -125,13 +110,13 @@ def _packed(name: str, octets: bytes) -> list[FoundTable]:
     package = Package(name, octets)
     if "[Content_Types].xml" in package:
         if "xl/workbook.bin" in package:
-            raise _save_as_xlsx(name, Text("a binary .xlsb workbook", "二进制 .xlsb 工作簿"))
+            raise _save_as_xlsx(name, message("a binary .xlsb workbook"))
         if "word/document.xml" in package or "ppt/presentation.xml" in package:
-            raise _save_as_xlsx(name, Text("a document, not a spreadsheet", "文档，而不是表格"))
+            raise _save_as_xlsx(name, message("a document, not a spreadsheet"))
         book = Workbook(package)
         return [FoundTable(sheet.title, lambda sheet=sheet: book.read(sheet), sheet.hidden) for sheet in book.sheets]  # type: ignore[misc]
     if "mimetype" in package and b"opendocument" in package.read("mimetype", 1000):
-        raise _save_as_xlsx(name, Text("an OpenDocument (.ods) file", "OpenDocument（.ods）文件"))
+        raise _save_as_xlsx(name, message("an OpenDocument (.ods) file"))
     return list(_csv_entries(package))
 
 
@@ -142,10 +127,7 @@ def _csv_entries(package: Package) -> Iterator[FoundTable]:
             continue
         if stem.lower().endswith((".xlsx", ".xls", ".xlsm", ".et", ".ods")):
             raise Unreadable(
-                Text(
-                    f"{package.name}: holds the workbook {stem}: unpack it and give that",
-                    f"{package.name}：压缩包内是工作簿 {stem}，请解压后直接导入该文件",
-                )
+                message("{name}: holds the workbook {stem}: unpack it and give that", name=package.name, stem=stem)
             )
         if stem.lower().endswith(CSV_ENDINGS):
             yield FoundTable(place, lambda place=place: csv_rows(place, package.read(place, MAX_FILE_BYTES)))  # type: ignore[misc]
@@ -162,8 +144,10 @@ def _known_sheets(tables: Iterable[FoundTable]) -> tuple[list[RawSheet], list[st
             ignored.append(f"{table.place} (hidden, 隐藏)" if sheet is not None else table.place)
         elif any(raw.sheet is sheet for raw in known):
             raise Unreadable(
-                Text(
-                    f"{table.place}: there are two sheets '{sheet.name}'", f"{table.place}：有两个“{sheet.words.zh}”表"
+                message(
+                    "{place}: there are two sheets '{name}'",
+                    place=table.place,
+                    name=bilingual(sheet.name, sheet.words.zh),
                 )
             )
         else:
@@ -173,12 +157,7 @@ def _known_sheets(tables: Iterable[FoundTable]) -> tuple[list[RawSheet], list[st
     if not known:
         names = ", ".join(f"{sheet.name} ({sheet.words.zh})" for sheet in SHEETS)
         listed = ", ".join(ignored[:MAX_FILES]) or "—"
-        raise Unreadable(
-            Text(
-                f"none of the sheets {names} is here; found: {listed}",
-                f"没有找到 {names} 中的任何一个表；现有：{listed}",
-            )
-        )
+        raise Unreadable(message("none of the sheets {names} is here; found: {listed}", names=names, listed=listed))
     return known, ignored
 
 
@@ -223,4 +202,4 @@ def _octets(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise Unreadable(Text(f"{path}: {reason}", f"{path}：无法读取（{reason}）")) from None
+        raise Unreadable(message("{path}: {reason}", path=path, reason=reason)) from None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from xml.parsers import expat
 
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_collector.inventory.cells import A_DATE, UNCALCULATED, AnyCell, Cell, error_value, is_empty, tidy
 from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.number_format import BUILT_IN, GENERAL, MAX_FORMAT_CHARACTERS, numeric_cell
@@ -96,9 +96,7 @@ class Workbook:
         if not text:
             return ""
         if raw.kind == "e":
-            return error_value(text) or Cell(
-                None, text[:20], Text(f"is the error {text[:20]}", f"为错误值 {text[:20]}"), True
-            )
+            return error_value(text) or Cell(None, text[:20], message("is the error {text}", text=text[:20]), True)
         if raw.kind == "b":
             truth = text.strip() in ("1", "true")
             return Cell("TRUE" if truth else "FALSE", "1" if truth else "0")
@@ -160,9 +158,11 @@ class _Styles:
         self._elements += 1
         if self._elements > 16 * MAX_STYLES or len(self.formats) > MAX_STYLES or len(self.codes) > MAX_STYLES:
             raise Unreadable(
-                Text(
-                    f"{self._name}: defines more than {MAX_STYLES} cell formats; copy the cells into a new workbook, as values",
-                    f"{self._name}：单元格格式超过 {MAX_STYLES} 种；请新建工作簿，用“选择性粘贴 - 数值”复制内容后再导入",
+                message(
+                    "{name}: defines more than {max_styles} cell formats; copy the cells into a new workbook, as"
+                    " values",
+                    name=self._name,
+                    max_styles=MAX_STYLES,
                 )
             )
         if name == "cellXfs":
@@ -295,9 +295,12 @@ class _Cells:
         if not 1 <= self._row <= MAX_ROWS or raw.column >= MAX_COLUMNS:
             place = f"{column_letters(raw.column)}{self._row}"
             raise Unreadable(
-                Text(
-                    f"{self._title}: cell {place} lies beyond {MAX_ROWS} rows and {MAX_COLUMNS} columns; empty it",
-                    f"{self._title}：单元格 {place} 超出 {MAX_ROWS} 行、{MAX_COLUMNS} 列的范围，请清空该单元格",
+                message(
+                    "{title}: cell {place} lies beyond {max_rows} rows and {max_columns} columns; empty it",
+                    title=self._title,
+                    place=place,
+                    max_rows=MAX_ROWS,
+                    max_columns=MAX_COLUMNS,
                 )
             )
         self._count += 1
@@ -351,9 +354,11 @@ def _place(row: list[AnyCell], column: int, value: AnyCell) -> None:
 def too_much(name: str) -> Unreadable:
     """For more cells or text than an inventory can sensibly hold."""
     return Unreadable(
-        Text(
-            f"{name}: holds more than {MAX_CELLS} cells or {MAX_TEXT_CHARACTERS // 1_000_000} million characters",
-            f"{name}：内容超过 {MAX_CELLS} 个单元格或 {MAX_TEXT_CHARACTERS // 1_000_000} 百万字",
+        message(
+            "{name}: holds more than {max_cells} cells or {max_text_characters} million characters",
+            name=name,
+            max_cells=MAX_CELLS,
+            max_text_characters=MAX_TEXT_CHARACTERS // 1_000_000,
         )
     )
 

@@ -11,7 +11,7 @@ import threading
 
 import msgspec
 
-from campus_base.language import Text
+from campus_base.messages import Message, message
 from campus_collector.domain.inventory import Inventory
 from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.package import damaged
@@ -39,7 +39,7 @@ class Answer(msgspec.Struct, frozen=True):
     inventory: Inventory = Inventory()
     mistakes: tuple[Mistake, ...] = ()
     ignored: tuple[str, ...] = ()
-    refusal: tuple[str, str] | None = None
+    refusal: Message | None = None
 
 
 def examine(request: Request) -> Answer:
@@ -69,9 +69,7 @@ def examine_apart(request: Request) -> Answer:
     name = request.files[0][0] if request.files else ""
     command = [sys.executable, "-P", "-m", "campus_collector.inventory.worker"]
     if not _reading.acquire(timeout=WAIT_SECONDS):
-        raise Unreadable(
-            Text(f"{name}: another file is being read; try again", f"{name}：正在读取另一个文件，请稍后再试")
-        )
+        raise Unreadable(message("{name}: another file is being read; try again", name=name))
     try:
         done = subprocess.run(
             command,
@@ -88,16 +86,18 @@ def examine_apart(request: Request) -> Answer:
     finally:
         _reading.release()
     if answer.refusal is not None:
-        raise Unreadable(Text(*answer.refusal))
+        raise Unreadable(answer.refusal)
     return answer
 
 
 def _beyond_limits(name: str) -> Unreadable:
     megabytes = MAX_MEMORY_BYTES // 1024**2
     return Unreadable(
-        Text(
-            f"{name}: reading it takes more than {megabytes} MB or {MAX_CPU_SECONDS} s; is it the right file?",
-            f"{name}：读取所需超过 {megabytes} MB 内存或 {MAX_CPU_SECONDS} 秒，请检查文件是否正确",
+        message(
+            "{name}: reading it takes more than {megabytes} MB or {max_cpu_seconds} s; is it the right file?",
+            name=name,
+            megabytes=megabytes,
+            max_cpu_seconds=MAX_CPU_SECONDS,
         )
     )
 

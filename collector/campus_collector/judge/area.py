@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from campus_base.figures import megabits_short
-from campus_base.language import Text
+from campus_base.messages import Message, message
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_wire.bandwidth import Verdict
@@ -60,14 +60,11 @@ def shared_cause(classrooms: Sequence[SubjectVerdict], uplink: SubjectVerdict | 
     rate = f"{megabits_short(middle)} Mbit/s"
     narrow = uplink.failing_median if uplink is not None and uplink.verdict is Verdict.NOT_MET else None
     if narrow is not None and abs(narrow - middle) <= NEAR_UPLINK * middle:
-        words = Text(
-            f"{alike} of {len(judged)} classrooms and the uplink at about {rate}",
-            f"{len(judged)} 个班级中有 {alike} 个与上联线路同为约 {rate}",
+        words = message(
+            "{alike} of {judged} classrooms and the uplink at about {rate}", alike=alike, judged=len(judged), rate=rate
         )
         return _shared(failing, Cause("uplink_bottleneck", 0.9, words))
-    words = Text(
-        f"{alike} of {len(judged)} classrooms at about {rate}", f"{len(judged)} 个班级中有 {alike} 个同为约 {rate}"
-    )
+    words = message("{alike} of {judged} classrooms at about {rate}", alike=alike, judged=len(judged), rate=rate)
     return _shared(failing, Cause("shared_bottleneck", 0.8, words))
 
 
@@ -89,5 +86,5 @@ def _shared(failing: Sequence[SubjectVerdict], cause: Cause) -> SharedCause:
     return SharedCause(first.school, first.target, cause, tuple(verdict.subject for verdict in failing))
 
 
-def _of(count: int, whole: int) -> Text:
-    return Text(f"{count} of {whole} classrooms", f"{whole} 个班级中的 {count} 个")
+def _of(count: int, whole: int) -> Message:
+    return message("{count} of {whole} classrooms", count=count, whole=whole)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from campus_base.figures import megabits_short
-from campus_base.language import Text
+from campus_base.messages import Message, message
 from campus_base.wire_words import FAILURE_WORDS
 from campus_collector.judge.evidence import Evidence
 from campus_collector.judge.policy import Target
@@ -31,7 +31,7 @@ class Cause:
 
     code: str
     weight: float
-    evidence: Text
+    evidence: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +52,27 @@ def causes_of(case: Case) -> tuple[Cause, ...]:
         return ()
     evidence = case.evidence
     if not (evidence.valid_results or evidence.invalid_results or evidence.failed_results or evidence.skipped_results):
-        return (Cause("no_report", 1.0, Text("no result this month", "本月没有任何结果")),)
+        return (Cause("no_report", 1.0, message("no result this month")),)
     if case.verdict is Verdict.INSUFFICIENT:
         causes = list(_insufficient(case))
     else:
         rules = RULES.get(case.target.name, ()) if case.target else ()
         causes = [cause for rule in rules for cause in rule(case)]
     ranked = sorted(causes, key=lambda cause: -cause.weight)
-    unknown = Cause("unknown", 0.0, Text("no rule fits", "没有规则与之相符"))
+    unknown = Cause("unknown", 0.0, message("no rule fits"))
     best: dict[str, Cause] = {}
     for cause in ranked:
         best.setdefault(cause.code, cause)
     return tuple(best.values()) or (unknown,)
 
 
-def _share(part: int, whole: int, en: str, zh: str) -> Text:
-    """`zh` says of what, and what of it: "慢速测量|处理器过忙"."""
-    of_what, _, what = zh.partition("|")
-    return Text(f"{part} of {whole} {en}", f"{whole} 次{of_what}中有 {part} 次{what}")
+def _share(part: int, whole: int, text: Message) -> Message:
+    """The text with its two counts."""
+    return text.with_(part=part, whole=whole)
 
 
-def _rate(bits_per_second: float) -> tuple[str, str]:
-    text = f"{megabits_short(bits_per_second)} Mbit/s"
-    return text, text
+def _rate(bits_per_second: float) -> str:
+    return f"{megabits_short(bits_per_second)} Mbit/s"
 
 
 def _insufficient(case: Case) -> Iterator[Cause]:
@@ -82,9 +80,8 @@ def _insufficient(case: Case) -> Iterator[Cause]:
     evidence, target = case.evidence, case.target
     if evidence.valid_results:
         enough = target is not None and evidence.valid_results >= target.min_valid_results
-        had = Text(
-            f"{evidence.valid_results} valid results on {evidence.days} days",
-            f"有效结果 {evidence.valid_results} 次、{evidence.days} 天",
+        had = message(
+            "{valid_results} valid results on {days} days", valid_results=evidence.valid_results, days=evidence.days
         )
         yield Cause("too_few_days" if enough else "too_few", 0.5, had)
     failed = case.symptoms.of("failed")
@@ -93,7 +90,7 @@ def _insufficient(case: Case) -> Iterator[Cause]:
         code = _why_unreached(*name.split("/", 1))
         if code and whole:
             words = FAILURE_WORDS[FailureKind(name.split("/", 1)[1])]
-            text = _share(count, whole, f"tests: {words.en}", f"测量|：{words.zh}")
+            text = _share(count, whole, message("{part} of {whole} tests: {words}", words=words))
             yield Cause(code, 0.9 * count / whole if not evidence.valid_results else 0.4 * count / whole, text)
     for kinds, code in (
         ((Validity.GATEWAY_CPU, Validity.GATEWAY_LIMIT), "gateway_busy"),
@@ -103,17 +100,21 @@ def _insufficient(case: Case) -> Iterator[Cause]:
     ):
         count = sum(case.symptoms[f"invalid:{kind}"] for kind in kinds)
         if count and whole:
-            yield Cause(code, 0.85 * count / whole, _share(count, whole, "tests were not sound", "测量|无效"))
+            yield Cause(
+                code, 0.85 * count / whole, _share(count, whole, message("{part} of {whole} tests were not sound"))
+            )
     skipped = case.symptoms.of("skipped").total()
     off = case.symptoms["skipped:endpoint_off"]
     if off and whole:
-        yield Cause("endpoint_off", 0.9 * off / whole, _share(off, whole, "tests: nobody there", "测量|测试端不在线"))
+        yield Cause(
+            "endpoint_off", 0.9 * off / whole, _share(off, whole, message("{part} of {whole} tests: nobody there"))
+        )
     if skipped - off > 0 and whole:
-        text = _share(skipped - off, whole, "planned tests were not made", "计划测量|未执行")
+        text = _share(skipped - off, whole, message("{part} of {whole} planned tests were not made"))
         yield Cause("skipped", 0.6 * (skipped - off) / whole, text)
     if case.symptoms["port:down"] and not evidence.valid_results:
         ports = case.symptoms["port"]
-        text = _share(case.symptoms["port:down"], ports, "readings of the port: no link", "端口读数|无连接")
+        text = _share(case.symptoms["port:down"], ports, message("{part} of {whole} readings of the port: no link"))
         yield Cause("endpoint_off", 0.95 * case.symptoms["port:down"] / ports, text)
 
 
@@ -141,7 +142,7 @@ def _port(case: Case) -> Iterator[Cause]:
     ):
         count = case.symptoms[name]
         if 2 * count >= seen or (name == "port:errors" and 5 * count >= seen):
-            text = _share(count, seen, "readings of the switch port say so", "交换机端口读数|如此")
+            text = _share(count, seen, message("{part} of {whole} readings of the switch port say so"))
             yield Cause(code, weight, text)
 
 
@@ -152,13 +153,11 @@ def _gateway(case: Case) -> Iterator[Cause]:
     slow_port = case.symptoms.of("gateway_port").total()
     if 2 * slow_port >= slow:
         yield Cause(
-            "gateway_port", 0.93, _share(slow_port, slow, "slow tests: the gateway's port", "慢速测量|网关网口速率不足")
+            "gateway_port", 0.93, _share(slow_port, slow, message("{part} of {whole} slow tests: the gateway's port"))
         )
     busy = case.symptoms["gateway_cpu"]
     if 2 * busy >= slow:
-        yield Cause(
-            "gateway_busy", 0.8, _share(busy, slow, "slow tests: CPU above 80 %", "慢速测量|处理器占用超过 80%")
-        )
+        yield Cause("gateway_busy", 0.8, _share(busy, slow, message("{part} of {whole} slow tests: CPU above 80 %")))
 
 
 def _shape(case: Case) -> Iterator[Cause]:
@@ -169,17 +168,24 @@ def _shape(case: Case) -> Iterator[Cause]:
     middle = median(values)
     near = sum(abs(value - middle) <= FLAT_SPREAD / 2 * middle for value in values)
     flat = len(values) >= 2 and near >= 0.8 * len(values)
-    rate_en, rate_zh = _rate(middle)
+    rate = _rate(middle)
     burst = max(case.symptoms["burst_down"], case.symptoms["burst_up"])
     if slow and 2 * burst >= slow:
         yield Cause(
             "shaped",
             0.88,
-            _share(burst, slow, f"slow tests began faster than {rate_en}", f"慢速测量|起始快于 {rate_zh}"),
+            _share(
+                burst,
+                slow,
+                message("{part} of {whole} slow tests began faster than {rate}", rate=rate),
+            ),
         )
     if flat or len(values) == 1:
-        text = Text(
-            f"{near} of {len(values)} slow tests at {rate_en}", f"{len(values)} 次慢速测量中有 {near} 次在 {rate_zh}"
+        text = message(
+            "{near} of {values} slow tests at {rate}",
+            near=near,
+            values=len(values),
+            rate=rate,
         )
         weight = 0.7 if flat else 0.3
         for speed, code in PORT_SPEEDS:
@@ -189,7 +195,7 @@ def _shape(case: Case) -> Iterator[Cause]:
         yield Cause("flat_rate", weight, text)
     else:
         low, high = megabits_short(min(values)), megabits_short(max(values))
-        text = Text(f"slow tests from {low} to {high} Mbit/s", f"慢速测量在 {low} 至 {high} Mbit/s 之间")
+        text = message("slow tests from {low} to {high} Mbit/s", low=low, high=high)
         yield Cause("unstable_rate", 0.3, text)
 
 
@@ -199,10 +205,10 @@ def _quality(case: Case) -> Iterator[Cause]:
         return
     loaded, idle = case.symptoms["delay_under_load"], case.symptoms["idle_jitter_or_loss"]
     if 2 * idle >= slow:
-        text = _share(idle, slow, "slow tests: jitter or loss before they began", "慢速测量|在加载前已有抖动或丢包")
+        text = _share(idle, slow, message("{part} of {whole} slow tests: jitter or loss before they began"))
         yield Cause("wireless_or_cable", 0.75, text)
     if 2 * loaded >= slow:
-        text = _share(loaded, slow, "slow tests: 0.1 s longer under load", "慢速测量|负载下时延增加 0.1 秒以上")
+        text = _share(loaded, slow, message("{part} of {whole} slow tests: 0.1 s longer under load"))
         yield Cause("overloaded_line", 0.5, text)
 
 
@@ -210,9 +216,7 @@ def _room(case: Case) -> Iterator[Cause]:
     down = case.symptoms.of("down")
     failing = case.evidence.valid_results - case.evidence.passing_results
     worst = ", ".join(f"{name} ({count})" for name, count in down.most_common(3))
-    listed = Text(
-        f"{failing} polls without a working room; down: {worst}", f"{failing} 次轮询无可用录播室；异常设备：{worst}"
-    )
+    listed = message("{failing} polls without a working room; down: {worst}", failing=failing, worst=worst)
     yield Cause("room_down", 0.8, listed)
 
 
@@ -221,11 +225,11 @@ def _late(case: Case) -> Iterator[Cause]:
     idle = max(case.symptoms["idle_rtt"], case.symptoms["idle_jitter"], case.symptoms["idle_loss"])
     if late and 2 * idle > late:
         yield Cause(
-            "delay_idle", 0.8, _share(idle, late, "late tests were late before the load", "超限测量|在加载前已超限")
+            "delay_idle", 0.8, _share(idle, late, message("{part} of {whole} late tests were late before the load"))
         )
     if late and case.symptoms["loaded_rtt"]:
         loaded = case.symptoms["loaded_rtt"]
-        yield Cause("delay_under_load", 0.7, _share(loaded, late, "late tests: under load", "超限测量|在负载下超限"))
+        yield Cause("delay_under_load", 0.7, _share(loaded, late, message("{part} of {whole} late tests: under load")))
 
 
 def _access(case: Case) -> Iterator[Cause]:
@@ -235,7 +239,7 @@ def _access(case: Case) -> Iterator[Cause]:
     for name, count in access.items():
         by_code[_why_no_access(name)] += count
     for code, count in by_code.items():
-        yield Cause(code, 0.9 * count / whole, _share(count, whole, "failed requests", "失败访问|属此类"))
+        yield Cause(code, 0.9 * count / whole, _share(count, whole, message("{part} of {whole} failed requests")))
 
 
 def _why_no_access(name: str) -> str:

@@ -6,7 +6,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from campus_base.figures import megabits, milliseconds, percent, percent_as_written, rounded
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, bilingual, joined, message, pmessage, verbatim
 from campus_base.terminal import escape_cell
 from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
 from campus_collector.judge.causes import Cause
@@ -29,10 +30,10 @@ class Line:
 
     at: datetime
     id: str
-    figures: Text
+    figures: Message
     passes: bool | None
-    why: Text
-    doubt: Text | None = None
+    why: Message
+    doubt: Message | None = None
     """Why it may be wrong all the same, where the record tells."""
 
 
@@ -70,7 +71,7 @@ def derive(
     judged = {observation.id for observation in observations}
     limits = Limits.of(rule, about.required_bits_per_second, policy.tolerance_ratio)
     lines = [_line(seen[observation.id], observation, limits) for observation in observations]
-    outside = Text("outside school hours, or planned maintenance: does not count", "不在上课时间或属计划维护：不计入")
+    outside = message("outside school hours, or planned maintenance: does not count")
     lines += [
         Line(result.started_at, result.id, _figures(result, limits), None, outside)
         for result in seen.values()
@@ -115,7 +116,7 @@ def _line(result: AnyResult, seen: Observation, limits: Limits) -> Line:
     return Line(result.started_at, result.id, _figures(result, limits), seen.passes, _why(result, seen.passes), doubt)
 
 
-def doubt_about(result: AnyResult, passes: bool | None) -> Text | None:
+def doubt_about(result: AnyResult, passes: bool | None) -> Message | None:
     """Why a result that an agent of version 0.2 made may be wrong, where the record tells; None where nothing speaks against it.
 
     Such results are kept and judged as they came: a person decides whether to exempt their days, or to wait for new ones.
@@ -125,9 +126,9 @@ def doubt_about(result: AnyResult, passes: bool | None) -> Text | None:
         and result.failure.kind is FailureKind.WORKER_DIED
         and result.failure.detail.startswith(SECCOMP_DEATH)
     ):
-        return Text(
-            "agents of version 0.2.0 ended every test of their own engine so under their service's filter: says nothing of the line",
-            "0.2.0 版网关程序在其服务的系统调用限制下，自带引擎的测试均如此中断：与线路无关",
+        return message(
+            "agents of version 0.2.0 ended every test of their own engine so under their service's filter:"
+            " says nothing of the line"
         )
     record = result.record if isinstance(result, ThroughputResult) else None
     if record is None or passes is not False:
@@ -136,43 +137,38 @@ def doubt_about(result: AnyResult, passes: bool | None) -> Text | None:
         direction is not None and direction.cross_traffic_bits_per_second is not None
         for direction in (record.down, record.up)
     ):
-        return Text(
-            "other traffic could not be seen during this test: it may have taken part of the line",
-            "测量时无法看到其他流量：线路可能被其他流量占用一部分",
-        )
+        return message("other traffic could not be seen during this test: it may have taken part of the line")
     if record.cpu_ratio is not None and record.cpu_ratio >= BUSY_CPU_RATIO_OF_DOUBT:
         busy = percent(record.cpu_ratio, decimals=0)
-        return Text(
-            f"the gateway's CPU was {busy} busy: version 0.2 did not see a test that waited for the CPU",
-            f"网关处理器占用 {busy}：0.2 版不能识别测试在等待处理器",
+        return message(
+            "the gateway's CPU was {busy} busy: version 0.2 did not see a test that waited for the CPU", busy=busy
         )
     return None
 
 
-def _why(result: AnyResult, passes: bool | None) -> Text:
+def _why(result: AnyResult, passes: bool | None) -> Message:
     if passes is True:
-        return Text("passes", "合格")
+        return message("passes")
     if result.skipped is not None:
         words = SKIP_WORDS[result.skipped]
-        return Text(f"not made: {words.en}", f"未测：{words.zh}")
+        return message("not made: {words}", words=words)
     if not has_trusted_time(result):
-        return Text("not valid: the clock was not trusted, nobody knows when it was", "无效：时钟不可信，测量时间不明")
+        return message("not valid: the clock was not trusted, nobody knows when it was")
     if result.failure is not None:
         words = FAILURE_WORDS[result.failure.kind]
         judged = passes is False
-        return Text(
-            f"{'fails' if judged else 'failed, not judged'}: {words.en}",
-            f"{'不合格' if judged else '未测成，不计入'}：{words.zh}",
+        return message(
+            "{state}: {words}", state=(message("fails") if judged else message("failed, not judged")), words=words
         )
     if passes is False:
-        return Text("fails", "不合格")
+        return message("fails")
     words = VALIDITY_WORDS[result.validity]
     if str(result.validity) == "ok":
-        return Text("not judged: it proves neither", "不计入：不足以判定")
-    return Text(f"not valid: {words.en}", f"无效：{words.zh}")
+        return message("not judged: it proves neither")
+    return message("not valid: {words}", words=words)
 
 
-def _figures(result: AnyResult, limits: Limits) -> Text:
+def _figures(result: AnyResult, limits: Limits) -> Message:
     """The numbers the rule looks at, with how they were worked out."""
     if isinstance(result, ThroughputResult) and result.record is not None:
         path = result.record.encapsulation
@@ -185,31 +181,30 @@ def _figures(result: AnyResult, limits: Limits) -> Text:
             loaded = working.rtt_p95_seconds if working is not None else None
             more = f"/{milliseconds(loaded, *limits.working_rtt)}" if loaded is not None else ""
             parts.append(f"RTT {milliseconds(idle.rtt_median_seconds, *limits.rtt)}{more} ms")
-        return Text("  ".join(parts), "  ".join(parts))
+        return verbatim("  ".join(parts))
     if isinstance(result, ServiceResult) and result.record is not None:
         return _answer(result.record, limits.first_byte)
     if isinstance(result, RoomResult) and result.record is not None:
         down = ", ".join(result.record.down) or "—"
-        return Text(
-            f"up: {'yes' if result.record.up else 'no'}; down: {down}",
-            f"可用：{'是' if result.record.up else '否'}；异常：{down}",
+        return message(
+            "up: {state}; down: {down}", state=(message("yes") if result.record.up else message("no")), down=down
         )
-    return Text("—", "—")
+    return verbatim("—")
 
 
-def _answer(record: ServiceRecord, first_byte_limits: tuple[float, ...]) -> Text:
+def _answer(record: ServiceRecord, first_byte_limits: tuple[float, ...]) -> Message:
     """What a platform said: the time, the status, where it leads to, and by which family of addresses."""
     seconds = record.first_byte_seconds
     shown = "—" if seconds is None else f"{rounded(seconds, 3, at_most=first_byte_limits)} s"
-    parts = [Text(f"first byte {shown}", f"首字节 {shown}")]
+    parts = [message("first byte {shown}", shown=shown)]
     if record.http_status is not None:
-        parts.append(Text(f"status {record.http_status}", f"状态码 {record.http_status}"))
+        parts.append(message("status {http_status}", http_status=record.http_status))
     if record.leads_to is not None:
-        parts.append(Text(f"leads to {record.leads_to}", f"跳转到 {record.leads_to}"))
+        parts.append(message("leads to {leads_to}", leads_to=record.leads_to))
     if record.address_family is not None:
         family = "IPv6" if record.address_family == "ipv6" else "IPv4"
-        parts.append(Text(family, family))
-    return Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts))
+        parts.append(verbatim(family))
+    return joined(parts, pmessage("clauses", "{left}, {right}"))
 
 
 def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int, limits: tuple[float, ...]) -> str:
@@ -225,109 +220,127 @@ SECCOMP_DEATH = "exit -31"
 """SIGSYS: what a worker dies of that makes a system call its service may not make."""
 BUSY_CPU_RATIO_OF_DOUBT = 0.5
 """Well below the guard: the mean of a test hides moments in which it waited."""
-DOUBTFUL = Text("doubtful: ", "存疑：")
+DOUBTFUL = message("doubtful: ")
 
 
-def rule_words(rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> Text:
+def rule_words(rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> Message:
     """The rule of a target in plain words."""
     if rule is None:
-        return Text("no entry of the policy was in force: nothing can be met", "当月没有生效的政策条目：不能判定达标")
+        return message("no entry of the policy was in force: nothing can be met")
     if required_bits_per_second is not None and rule.required_bits_per_second is not None:
         least = required_bits_per_second * tolerance_ratio / 1e6
         asked = required_bits_per_second / 1e6
-        passes = Text(
-            f"a result passes when the line rate of both directions is at least {asked:g} × {tolerance_ratio:g} = {least:g} Mbit/s",
-            f"双向线路速率均不低于 {asked:g}×{tolerance_ratio:g}＝{least:g} Mbit/s 为合格",
+        passes = message(
+            "a result passes when the line rate of both directions is at least {asked:g} ×"
+            " {tolerance_ratio:g} = {least:g} Mbit/s",
+            asked=asked,
+            tolerance_ratio=tolerance_ratio,
+            least=least,
         )
     elif rule.max_first_byte_seconds is not None:
         seconds = rule.max_first_byte_seconds
-        passes = Text(
-            f"a request in school hours passes when it succeeds with the first byte within {seconds:g} s",
-            f"上课时间内访问成功且首字节不超过 {seconds:g} 秒为合格",
+        passes = message(
+            "a request in school hours passes when it succeeds with the first byte within {seconds:g} s",
+            seconds=seconds,
         )
     elif rule.delays is not None:
         limits = rule.delays
-        passes = Text(
-            f"a test of the uplink, made outside lessons, passes when the idle RTT is at most {limits.max_rtt_seconds * 1000:g} ms, under load {limits.max_working_rtt_seconds * 1000:g} ms,"
-            f" jitter {limits.max_jitter_seconds * 1000:g} ms, loss {percent_as_written(limits.max_loss_ratio)}",
-            f"上联线路测试（在非上课时段进行）空闲时延不超过 {limits.max_rtt_seconds * 1000:g} 毫秒、负载时延不超过 {limits.max_working_rtt_seconds * 1000:g} 毫秒、"
-            f"抖动不超过 {limits.max_jitter_seconds * 1000:g} 毫秒、丢包不超过 {percent_as_written(limits.max_loss_ratio)} 为合格",
+        passes = message(
+            "a test of the uplink, made outside lessons, passes when the idle RTT is at most"
+            " {max_rtt_seconds:g} ms, under load {max_working_rtt_seconds:g} ms, jitter"
+            " {max_jitter_seconds:g} ms, loss {max_loss_ratio}",
+            max_rtt_seconds=limits.max_rtt_seconds * 1000,
+            max_working_rtt_seconds=limits.max_working_rtt_seconds * 1000,
+            max_jitter_seconds=limits.max_jitter_seconds * 1000,
+            max_loss_ratio=percent_as_written(limits.max_loss_ratio),
         )
     else:
-        passes = Text(
-            "a poll in school hours passes when some room of the school has all its required devices up",
-            "上课时间内轮询时至少一间录播室的必备设备全部正常为合格",
-        )
-    return Text(
-        f"{passes.en}; the month is met when at least {percent_as_written(rule.passing_share)} of at least {rule.min_valid_results} valid results"
-        f" on at least {rule.min_days} days pass",
-        f"{passes.zh}；有效结果不少于 {rule.min_valid_results} 次、{rule.min_days} 天，且合格率不低于 {percent_as_written(rule.passing_share)} 的月份为达标",
+        passes = message("a poll in school hours passes when some room of the school has all its required devices up")
+    return message(
+        "{passes}; the month is met when at least {passing_share} of at least {min_valid_results} valid"
+        " results on at least {min_days} days pass",
+        passes=passes,
+        passing_share=percent_as_written(rule.passing_share),
+        min_valid_results=rule.min_valid_results,
+        min_days=rule.min_days,
     )
 
 
-def deciding_words(passing: int, valid: int, rule: Target | None) -> Text:
+def deciding_words(passing: int, valid: int, rule: Target | None) -> Message:
     """The figure that decides a verdict, with its rule."""
     if rule is None:
-        return Text(f"passed {passing} of {valid} tests", f"{valid} 次有效测量中合格 {passing} 次")
+        return message("passed {passing} of {valid} tests", passing=passing, valid=valid)
     needed = percent_as_written(rule.passing_share, space=" ")
-    return Text(
-        f"passed {passing} of {valid} tests; {needed} needed",
-        f"{valid} 次有效测量中合格 {passing} 次，要求不低于 {needed.replace(' ', '')}",
+    return message(
+        "passed {passing} of {valid} tests; {needed} needed",
+        passing=passing,
+        valid=valid,
+        needed=bilingual(needed, needed.replace(" ", "")),
     )
 
 
-def conclusion(verdict: SubjectVerdict) -> list[Text]:
+def conclusion(verdict: SubjectVerdict) -> list[Message]:
     """How the counts lead to the verdict, sentence by sentence."""
     evidence, rule = verdict.evidence, verdict.rule
-    counted = Text(
-        f"{evidence.passing_results} of {evidence.valid_results} valid results on {evidence.days} days pass"
-        f" ({evidence.invalid_results} invalid, {evidence.failed_results} failed, {evidence.skipped_results} skipped)",
-        f"有效结果 {evidence.valid_results} 次、{evidence.days} 天，合格 {evidence.passing_results} 次"
-        f"（无效 {evidence.invalid_results}、失败 {evidence.failed_results}、未测 {evidence.skipped_results}）",
+    counted = message(
+        "{passing_results} of {valid_results} valid results on {days} days pass ({invalid_results}"
+        " invalid, {failed_results} failed, {skipped_results} skipped)",
+        passing_results=evidence.passing_results,
+        valid_results=evidence.valid_results,
+        days=evidence.days,
+        invalid_results=evidence.invalid_results,
+        failed_results=evidence.failed_results,
+        skipped_results=evidence.skipped_results,
     )
     sentences = [counted]
     if verdict.exempt_days:
         sentences.append(
-            Text(
-                f"{verdict.exempt_days} exempt day(s) are left out: {verdict.exempt_reason}",
-                f"免考核 {verdict.exempt_days} 天不计入：{verdict.exempt_reason}",
+            message(
+                "{exempt_days} exempt day(s) are left out: {exempt_reason}",
+                exempt_days=verdict.exempt_days,
+                exempt_reason=verdict.exempt_reason,
             )
         )
     if verdict.verdict is Verdict.EXEMPT:
-        sentences.append(Text(f"exempt: {verdict.exempt_reason}", f"免考核：{verdict.exempt_reason}"))
+        sentences.append(message("exempt: {exempt_reason}", exempt_reason=verdict.exempt_reason))
     elif rule is not None and verdict.verdict is Verdict.INSUFFICIENT:
         sentences.append(_what_lacks(evidence, rule))
     elif rule is not None and evidence.passing_share is not None:
-        sign = ("≥", "≥") if verdict.verdict is Verdict.MET else ("<", "<")
+        sign = "≥" if verdict.verdict is Verdict.MET else "<"
         share, needed = percent(evidence.passing_share, rule.passing_share), percent_as_written(rule.passing_share)
-        sentences.append(Text(f"share {share} {sign[0]} {needed}", f"合格率 {share} {sign[1]} {needed}"))
+        sentences.append(message("share {share} {sign} {needed}", share=share, sign=sign, needed=needed))
     if evidence.interval is not None:
         low, high = evidence.interval
         sentences.append(
-            Text(
-                f"with so many results the true share lies between {percent(low)} and {percent(high)} (95 %, Wilson)",
-                f"按此样本量，真实合格率在 {percent(low)} 至 {percent(high)} 之间（95% 置信，威尔逊区间）",
+            message(
+                "with so many results the true share lies between {low} and {high} (95 %, Wilson)",
+                low=percent(low),
+                high=percent(high),
             )
         )
     words = VERDICT_WORDS[verdict.verdict]
-    sentences.append(Text(f"verdict: {words.en}", f"结论：{words.zh}"))
+    sentences.append(message("verdict: {words}", words=words))
     return sentences
 
 
-def _what_lacks(evidence: Evidence, rule: Target) -> Text:
-    return Text(
-        f"needed: {rule.min_valid_results} valid results on {rule.min_days} days; too few: insufficient, which counts as not met",
-        f"至少需要 {rule.min_valid_results} 次、{rule.min_days} 天有效结果；不足：数据不足，按未达标计",
+def _what_lacks(evidence: Evidence, rule: Target) -> Message:
+    return message(
+        "needed: {min_valid_results} valid results on {min_days} days; too few: insufficient, which counts as not met",
+        min_valid_results=rule.min_valid_results,
+        min_days=rule.min_days,
     )
 
 
-def cause_words(cause: Cause) -> Text:
+def cause_words(cause: Cause) -> Message:
     """One cause in a sentence with its evidence, who has to act and how."""
     explanation = EXPLANATIONS[cause.code]
     unit = UNIT_WORDS[explanation.unit]
-    return Text(
-        f"{explanation.what.en} ({cause.evidence.en}) -> {unit.en}: {explanation.advice.en}",
-        f"{explanation.what.zh}（{cause.evidence.zh}）→ {unit.zh}：{explanation.advice.zh}",
+    return message(
+        "{what} ({evidence}) -> {unit}: {advice}",
+        what=explanation.what,
+        evidence=cause.evidence,
+        unit=unit,
+        advice=explanation.advice,
     )
 
 
@@ -336,21 +349,18 @@ def as_text(derivation: Derivation, language: Language) -> str:
     verdict, results, days = derivation.verdict, derivation.lines, derivation.days
     lines = [*_heading(derivation, language), ""]
     lines += [each for line in results for each in _line_words(line, derivation.month.zone, language)]
-    lines += [] if results else [Text("  no result", "  没有结果").in_(language)]
+    lines += [] if results else [message("  no result").in_(language)]
     lines += ["", *(_day_words(day, language) for day in days), ""]
     lines += [f"  {sentence.in_(language)}" for sentence in conclusion(verdict)]
     if verdict.causes:
-        lines.append(Text("likely causes:", "可能原因：").in_(language))
+        lines.append(message("likely causes:").in_(language))
         lines += [f"  {percent(each.weight, decimals=0)}  {cause_words(each).in_(language)}" for each in verdict.causes]
     return "\n".join(map(escape_cell, lines))
 
 
 def _heading(derivation: Derivation, language: Language) -> list[str]:
     about, rule = derivation.about, derivation.rule
-    source = Text(
-        "rule ({source}, in force from {since}, policy {version}): ",
-        "规则（{source}，{since} 起生效，政策版本 {version}）：",
-    ).in_(
+    source = message("rule ({source}, in force from {since}, policy {version}): ").in_(
         language,
         source=rule.source if rule else "—",
         since=rule.effective_from if rule else "—",
@@ -369,8 +379,8 @@ def _line_words(line: Line, zone: ZoneInfo, language: Language) -> Iterator[str]
 
 
 def _day_words(day: DayLine, language: Language) -> str:
-    left_out = Text("  exempt: left out", "  免考核：不计入").in_(language) if day.exempt else ""
-    counted = Text("{passing} of {valid} valid pass", "有效 {valid} 次，合格 {passing} 次").in_(
+    left_out = message("  exempt: left out").in_(language) if day.exempt else ""
+    counted = message("{passing} of {valid} valid pass").in_(
         language, passing=day.evidence.passing, valid=day.evidence.valid
     )
     return f"  {day.day}  {counted}{left_out}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from campus_base.language import Text
+from campus_base.messages import message
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,7 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-MONTH_RULE = Text(
-    "is wrong: a month is written YYYY-MM, for example 2026-11, from 2000-01 to 2099-12",
-    "应为月份，如 2026-11（2000-01 至 2099-12）",
-)
+MONTH_RULE = message("is wrong: a month is written YYYY-MM, for example 2026-11, from 2000-01 to 2099-12")
 
 
 def parse_month(text: str, zone: ZoneInfo) -> Month:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
-from campus_base.language import Text
+from campus_base.messages import Message, message
 from campus_base.settings import ConfigurationError, Mistake, Table
 from campus_collector.domain.days import FIRST_DAY, LAST_DAY, MAX_EXEMPTION_DAYS, MAX_PLANNED_DAYS, days_in
 from campus_collector.domain.schools import Subject
@@ -27,12 +27,12 @@ TARGET_NAMES: tuple[TargetName, ...] = (
     "live_class",
     "platform_access",
 )
-TARGET_WORDS: dict[str, Text] = {
-    "classroom_bandwidth": Text("100 Mbit/s to every class", "百兆进班"),
-    "uplink_bandwidth": Text("Gigabit to every school", "千兆进校"),
-    "recording_room": Text("Recording room works", "录播室覆盖"),
-    "live_class": Text("Ready for live lessons (line tested outside lessons)", "三个课堂就绪（课外测线路）"),
-    "platform_access": Text("Cloud platforms reachable", "云平台可达"),
+TARGET_WORDS: dict[str, Message] = {
+    "classroom_bandwidth": message("100 Mbit/s to every class"),
+    "uplink_bandwidth": message("Gigabit to every school"),
+    "recording_room": message("Recording room works"),
+    "live_class": message("Ready for live lessons (line tested outside lessons)"),
+    "platform_access": message("Cloud platforms reachable"),
 }
 
 
@@ -186,7 +186,7 @@ def load_policy(path: Path) -> Policy:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(
-            str(path), [Mistake("file", Text(f"cannot be read: {reason}", f"无法读取：{reason}"))]
+            str(path), [Mistake("file", message("cannot be read: {reason}", reason=reason))]
         ) from None
 
 
@@ -195,9 +195,7 @@ def read_policy(text: str, source: str = "policy.toml") -> Policy:
     try:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(
-            source, [Mistake("file", Text(f"is not TOML: {error}", f"不是有效的 TOML:{error}"))]
-        ) from None
+        raise ConfigurationError(source, [Mistake("file", message("is not TOML: {error}", error=error))]) from None
     top = Table(values, "", [])
     tolerance = top.number("tolerance_ratio", minimum=0.5, maximum=1.0)
     hours = _hours(top, top.strings("school_hours"))
@@ -229,10 +227,10 @@ def read_policy(text: str, source: str = "policy.toml") -> Policy:
 def _target(table: Table) -> Target | None:
     name = table.string("name", choices=TARGET_NAMES)
     bandwidth = name in ("classroom_bandwidth", "uplink_bandwidth")
-    since: Any = table.value("effective_from", date, "a date like 2023-01-01", "形如 2023-01-01 的日期")
+    since: Any = table.value("effective_from", date, message("a date like 2023-01-01"))
     if since is not None and not FIRST_DAY <= since <= LAST_DAY:
         table.wrong(
-            "effective_from", f"must be within {FIRST_DAY} … {LAST_DAY}", f"必须在 {FIRST_DAY} 至 {LAST_DAY} 之间"
+            "effective_from", message("must be within {first_day} … {last_day}", first_day=FIRST_DAY, last_day=LAST_DAY)
         )
     required = table.number("required_bits_per_second", minimum=1e6, maximum=1e12) if bandwidth else None
     access = name == "platform_access"
@@ -259,17 +257,17 @@ def _target(table: Table) -> Target | None:
 
 def _exemption(table: Table) -> Exemption | None:
     def day(key: str) -> Any:
-        return table.value(key, date, "a date like 2026-09-01", "形如 2026-09-01 的日期")
+        return table.value(key, date, message("a date like 2026-09-01"))
 
-    hint = Text("an id of lower-case letters, digits, '-' and '_'", "由小写字母、数字、“-”“_”组成的编号")
+    hint = message("an id of lower-case letters, digits, '-' and '_'")
     school = table.string("school", pattern=rf"\*|{ID_PATTERN}", hint=hint)
     target = table.string("target", None, choices=TARGET_NAMES)
     subject = table.string("subject", None, pattern=ID_PATTERN, hint=hint)
     first, last, reason = day("from"), day("until"), table.string("reason")
     if reason is not None and not reason.strip():
-        table.wrong("reason", "must say why", "必须写明原因")
+        table.wrong("reason", message("must say why"))
     if first is not None and last is not None and last < first:
-        table.wrong("until", f"{last} is before {first}", f"{last} 早于 {first}")
+        table.wrong("until", message("{last} is before {first}", last=last, first=first))
     table.done()
     if None in (school, first, last, reason):
         return None
@@ -280,11 +278,9 @@ def _exemption(table: Table) -> Exemption | None:
 
 def _maintenance(table: Table) -> Maintenance | None:
     def moment(key: str) -> Any:
-        return table.value(
-            key, datetime, "a local time like 2026-11-20T08:00:00", "形如 2026-11-20T08:00:00 的本地时间"
-        )
+        return table.value(key, datetime, message("a local time like 2026-11-20T08:00:00"))
 
-    hint = Text("an id of lower-case letters, digits, '-' and '_', or *", "由小写字母、数字、“-”“_”组成的编号，或 *")
+    hint = message("an id of lower-case letters, digits, '-' and '_', or *")
     school = table.string("school", pattern=rf"\*|{ID_PATTERN}", hint=hint)
     target = table.string("target", None, choices=TARGET_NAMES)
     start, end, reason = moment("from"), moment("until"), table.string("reason")
@@ -292,10 +288,10 @@ def _maintenance(table: Table) -> Maintenance | None:
     if None in (school, start, end, reason):
         return None
     if start.tzinfo is not None or end.tzinfo is not None:
-        table.wrong("from", "is local time: without a time zone", "为本地时间，不要写时区")
+        table.wrong("from", message("is local time: without a time zone"))
         return None
     if end <= start:
-        table.wrong("until", f"{end} is not after {start}", f"{end} 不晚于 {start}")
+        table.wrong("until", message("{end} is not after {start}", end=end, start=start))
     _bound(table, start.date(), end.date(), MAX_PLANNED_DAYS)
     return Maintenance(school, target, start, end, reason)
 
@@ -303,12 +299,13 @@ def _maintenance(table: Table) -> Maintenance | None:
 def _bound(table: Table, first: date, last: date, most: int) -> None:
     """A slip in the year must not silence a school, or all."""
     if not FIRST_DAY <= first <= LAST_DAY or not FIRST_DAY <= last <= LAST_DAY:
-        table.wrong("from", f"must be within {FIRST_DAY} … {LAST_DAY}", f"必须在 {FIRST_DAY} 至 {LAST_DAY} 之间")
+        table.wrong("from", message("must be within {first_day} … {last_day}", first_day=FIRST_DAY, last_day=LAST_DAY))
     elif days_in(first, last) > most:
         table.wrong(
             "until",
-            f"is {days_in(first, last)} days long, more than {most}; is the year right?",
-            f"共 {days_in(first, last)} 天，超过 {most} 天，请检查年份",
+            message(
+                "is {first} days long, more than {most}; is the year right?", first=days_in(first, last), most=most
+            ),
         )
 
 
@@ -318,8 +315,7 @@ def _ledger(table: Table) -> LedgerRule:
     if values["open_failing_days"] > values["open_window_days"]:
         table.wrong(
             "open_failing_days",
-            "is more than open_window_days: no problem could ever open",
-            "大于 open_window_days：将永远不会立案",
+            message("is more than open_window_days: no problem could ever open"),
         )
     table.done()
     return LedgerRule(**values)
@@ -353,8 +349,7 @@ def _hours(top: Table, texts: Sequence[str]) -> tuple[HoursOfDay, ...]:
         if match is None or text[:5] >= text[6:]:
             top.wrong(
                 "school_hours",
-                f"must hold hours like 07:30-12:00, not {text!r}",
-                f"必须形如 07:30-12:00，不能是 {text!r}",
+                message("must hold hours like 07:30-12:00, not {text!r}", text=text),
             )
         else:
             hours.append(HoursOfDay(time.fromisoformat(text[:5]), time.fromisoformat(text[6:])))
@@ -365,5 +360,5 @@ def _refuse_twins(top: Table, targets: list[Target]) -> None:
     seen = set()
     for target in targets:
         if (key := (target.name, target.effective_from)) in seen:
-            top.wrong("target", f"{key[0]} has two entries from {key[1]}", f"{key[0]} 在 {key[1]} 有两条记录")
+            top.wrong("target", message("{target} has two entries from {day}", target=key[0], day=key[1]))
         seen.add(key)

@@ -4,7 +4,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from campus_base.figures import percent, percent_as_written
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message, pmessage, verbatim
 from campus_base.terminal import escape_cell
 from campus_base.wire_words import VERDICT_WORDS
 from campus_collector.judge.agreement import total
@@ -12,36 +13,33 @@ from campus_collector.judge.explanations import CAUSE_WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 
-_COUNTY = Text("county", "全县")
+_COUNTY = message("county")
 _AREA_HEADINGS = (
-    Text("target", "指标"),
-    Text("area", "范围"),
-    Text("met", "达标"),
-    Text("not met", "未达标"),
-    Text("insufficient", "数据不足"),
-    Text("exempt", "免考核"),
-    Text("rate", "达标率"),
+    message("target"),
+    message("area"),
+    message("met"),
+    message("not met"),
+    message("insufficient data"),
+    message("exempt"),
+    message("rate"),
 )
 _SUBJECT_HEADINGS = (
-    Text("school", "学校"),
-    Text("subject", "对象"),
-    Text("target", "指标"),
-    Text("verdict", "结论"),
-    Text("passing/valid", "合格/有效"),
-    Text("cause", "原因"),
+    message("school"),
+    message("subject"),
+    message("target"),
+    pmessage("column", "verdict"),
+    message("passing/valid"),
+    message("cause"),
 )
 
 
-_AGREEMENT = Text(
-    "Quick tests against iperf3 for 10 s: {agreeing} of {compared} directions agree.",
-    "快速测速与 iperf3 十秒对照：{compared} 次比对中 {agreeing} 次结论一致。",
-)
+_AGREEMENT = message("Quick tests against iperf3 for 10 s: {agreeing} of {compared} directions agree.")
 
 
 def as_table(month: str, areas: Sequence[AreaVerdict], subjects: Sequence[SubjectVerdict], language: Language) -> str:
     """Areas first, then each subject; then whether the quick test is to be believed."""
     if not subjects:
-        return Text("{month}: no subject is known yet.", "{month}：尚无考核对象。").in_(language, month=month)
+        return message("{month}: no subject is known yet.").in_(language, month=month)
     area_rows = [[heading.in_(language) for heading in _AREA_HEADINGS]]
     for area in areas:
         ratio = area_ratio_words(area).in_(language)
@@ -62,17 +60,17 @@ def as_table(month: str, areas: Sequence[AreaVerdict], subjects: Sequence[Subjec
     return f"{month}\n\n{aligned(area_rows)}\n\n{aligned(rows)}\n\n{agreement}".rstrip()
 
 
-NO_DATA = Text("no data", "无数据")
+NO_DATA = message("no data")
 """The rate of a target whose subjects all lack data: nobody knows, which is not 0 %."""
 
 
-def area_ratio_words(area: AreaVerdict) -> Text:
+def area_ratio_words(area: AreaVerdict) -> Message:
     if area.compliance_ratio is None:
-        return Text("—", "—")
+        return verbatim("—")
     if not area.has_data:
         return NO_DATA
     text = percent(area.compliance_ratio)
-    return Text(text, text)
+    return verbatim(text)
 
 
 def aligned(rows: list[list[str]]) -> str:

@@ -9,7 +9,8 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from campus_base.dates import NotADay, parse_day
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_base.text import printable, printable_line
 from campus_collector.domain.problem import Event, Problem
 from campus_collector.store.errors import Conflict
@@ -22,7 +23,7 @@ LATEST_DUE = timedelta(days=366)
 class NotPossible(Conflict):
     """The action does not fit the problem; the words say why."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Message) -> None:
         super().__init__(text.en)
         self.text = text
 
@@ -36,10 +37,10 @@ def act(
     """Do one thing. Raises NotPossible."""
     if action not in ACTIONS:
         listed = ", ".join(ACTIONS)
-        raise NotPossible(Text(f"action must be one of {listed}", f"操作只能是 {listed} 之一"))
+        raise NotPossible(message("action must be one of {listed}", listed=listed))
     text = _text(values)
     if not problem.is_open and action != "comment":
-        raise NotPossible(Text("the problem is struck off; it can only be commented on", "该问题已销号，只能添加备注"))
+        raise NotPossible(message("the problem is struck off; it can only be commented on"))
     change, what = _DO[action](problem, text, values, today)
     event = Event(at=at, who=who, what=what, text=text, values=change[1])  # type: ignore[arg-type]
     return msgspec.structs.replace(problem, **change[0]), event
@@ -50,14 +51,14 @@ _Change = tuple[dict[str, object], dict[str, str]]
 
 def _acknowledge(problem: Problem, text: str, values: Mapping[str, str], today: date) -> tuple[_Change, str]:
     if problem.state != "open":
-        raise NotPossible(Text("it is acknowledged already", "该问题已受理"))
+        raise NotPossible(message("it is acknowledged already"))
     return ({"state": "acknowledged"}, {}), "acknowledged"
 
 
 def _assign(problem: Problem, text: str, values: Mapping[str, str], today: date) -> tuple[_Change, str]:
     unit = printable_line(values.get("responsible", ""))
     if not unit or len(unit) > 100:
-        raise NotPossible(Text("name the responsible unit (at most 100 characters)", "请填写责任单位（至多 100 字）"))
+        raise NotPossible(message("name the responsible unit (at most 100 characters)"))
     return ({"responsible": unit}, {"responsible": unit}), "assigned"
 
 
@@ -65,29 +66,27 @@ def _due(problem: Problem, text: str, values: Mapping[str, str], today: date) ->
     try:
         due = parse_day(values.get("due_on", ""))
     except NotADay as error:
-        raise NotPossible(Text(f"due_on {error.text.en}", f"完成时限{error.text.zh}")) from None
+        raise NotPossible(message("due_on {text}", text=error.text)) from None
     if not problem.opened_on <= due <= today + LATEST_DUE:
-        raise NotPossible(
-            Text("the due date lies before the opening, or more than a year ahead", "完成时限早于立案日期，或超过一年")
-        )
+        raise NotPossible(message("the due date lies before the opening, or more than a year ahead"))
     return ({"due_on": due}, {"due_on": due.isoformat(), "before": problem.due_on.isoformat()}), "due_changed"
 
 
 def _measure(problem: Problem, text: str, values: Mapping[str, str], today: date) -> tuple[_Change, str]:
     if not text:
-        raise NotPossible(Text("say which measure", "请填写整改措施"))
+        raise NotPossible(message("say which measure"))
     return ({"measure": text}, {}), "measure_noted"
 
 
 def _comment(problem: Problem, text: str, values: Mapping[str, str], today: date) -> tuple[_Change, str]:
     if not text:
-        raise NotPossible(Text("the comment is empty", "备注不能为空"))
+        raise NotPossible(message("the comment is empty"))
     return ({}, {}), "commented"
 
 
 def _claim(problem: Problem, text: str, values: Mapping[str, str], today: date) -> tuple[_Change, str]:
     if problem.state == "claimed_fixed":
-        raise NotPossible(Text("it is claimed fixed already; measurements decide", "已报整改完成，等待实测核验"))
+        raise NotPossible(message("it is claimed fixed already; measurements decide"))
     return ({"state": "claimed_fixed", "claimed_on": today, "passing_days": 0}, {}), "claimed_fixed"
 
 
@@ -104,5 +103,5 @@ _DO = {
 def _text(values: Mapping[str, str]) -> str:
     text = printable(values.get("text", "")).strip()
     if len(text) > MAX_TEXT:
-        raise NotPossible(Text(f"at most {MAX_TEXT} characters", f"至多 {MAX_TEXT} 字"))
+        raise NotPossible(message("at most {max_text} characters", max_text=MAX_TEXT))
     return text

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_base.text import printable_line
 from campus_collector.domain.problem import ACTOR_WORDS, WHAT_WORDS, Event, Problem
 from campus_collector.judge.explanations import CAUSE_WORDS as CAUSES
@@ -75,18 +76,18 @@ def event_words(event: Event, zone: tzinfo, language: Language) -> tuple[str, st
 def _value(key: str, value: str, language: Language) -> str:
     words = _VALUE_WORDS.get(key, {})
     return (
-        Text("+", "、")
+        message("+")
         .in_(language)
         .join(words[part].in_(language) if part in words else part for part in value.split(", "))
     )
 
 
-_VALUE_WORDS: dict[str, dict[str, Text]] = {
-    "role": {"viewer": Text("viewer", "查看"), "operator": Text("operator", "办理"), "admin": Text("admin", "管理")},
+_VALUE_WORDS: dict[str, dict[str, Message]] = {
+    "role": {"viewer": message("viewer"), "operator": message("operator"), "admin": message("admin")},
     "proof": {
-        "token": Text("token", "令牌"),
-        "password": Text("password", "密码"),
-        "identity": Text("single sign-on", "统一认证"),
+        "token": message("token"),
+        "password": message("password"),
+        "identity": message("single sign-on"),
     },
 }
 _SHOWN_VALUES = ("day", "responsible", "due_on", "person", "role", "town", "proof", "school", "version")

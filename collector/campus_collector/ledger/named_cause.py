@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from campus_base.language import Text
+from campus_base.messages import bilingual, message
 from campus_collector.judge.area import SharedCause, shared_causes
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.month import Month
@@ -74,7 +74,11 @@ def _with_named_cause(
 
 def _cause_of(status: ProblemStatus) -> Cause:
     problem = status.problem
-    evidence = Text(f"ledger no. {problem.id}", f"台账编号 {problem.id}")
+    evidence = message("ledger no. {id}", id=problem.id)
     if status.cause == problem.diagnosis and problem.evidence_en:
-        evidence = Text(f"{evidence.en}: {problem.evidence_en}", f"{evidence.zh}：{problem.evidence_zh}")
+        evidence = message(
+            "{evidence}: {evidence_en}",
+            evidence=evidence,
+            evidence_en=bilingual(problem.evidence_en, problem.evidence_zh),
+        )
     return Cause(status.cause, 1.0, evidence)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_collector.domain.evidence import DayRow
 from campus_collector.domain.problem import Event, Problem
 from campus_collector.domain.schools import School, Subject
@@ -270,7 +270,7 @@ class Ledger:
         """One cause for the whole school, on this day."""
         if len(snapshots) > 1 and all(_is_silent(snapshot) for snapshot in snapshots.values()):
             rooms = tuple(name for target, name in snapshots if target == CLASSROOMS)
-            evidence = Text("nothing has come from this school", "该校未上报任何数据")
+            evidence = message("nothing has come from this school")
             return SharedCause(school.id, CLASSROOMS, Cause(OF_ALL["no_report"], 1.0, evidence), rooms)
         verdicts: dict[_Key, SubjectVerdict] = {}
         for subject in subjects:

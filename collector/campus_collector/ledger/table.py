@@ -6,27 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message, pmessage
 from campus_base.text import printable
 from campus_collector.domain.problem import STATE_WORDS, Problem
 from campus_collector.judge.explanations import CAUSE_WORDS, EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 
-HEADINGS: tuple[Text, ...] = (
-    Text("no.", "序号"),
-    Text("town", "镇街"),
-    Text("school", "学校"),
-    Text("problem", "问题"),
-    Text("responsible", "责任单位"),
-    Text("measure", "整改措施"),
-    Text("due", "完成时限"),
-    Text("state", "状态"),
-    Text("opened", "立案日期"),
-    Text("struck off", "销号日期"),
+HEADINGS: tuple[Message, ...] = (
+    pmessage("row", "no."),
+    message("town"),
+    message("school"),
+    message("problem"),
+    message("responsible"),
+    message("measure"),
+    message("due"),
+    message("state"),
+    pmessage("date", "opened"),
+    pmessage("date", "struck off"),
 )
-WHOLE_SCHOOL = Text("whole school ({count} classrooms)", "全校（{count} 个班级）")
-OVERDUE = Text("overdue", "已超期")
-CONTRADICTED = Text("claim contradicted by measurements", "实测与整改结论不符")
+WHOLE_SCHOOL = message("whole school ({count} classrooms)")
+OVERDUE = pmessage("column", "overdue")
+CONTRADICTED = message("claim contradicted by measurements")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ class Names:
         if not problem.subject:
             return WHOLE_SCHOOL.in_(language, count=len(problem.covers))
         if problem.subject == "uplink":
-            return Text("uplink", "上联线路").in_(language)
+            return message("uplink").in_(language)
         if problem.subject == "recording_room":
-            return Text("recording room", "录播室").in_(language)
+            return message("recording room").in_(language)
         return self.subjects.get((problem.school, problem.subject), problem.subject)
 
 
@@ -57,10 +58,8 @@ def problem_words(problem: Problem, names: Names, language: Language) -> str:
         "evidence": evidence,
     }
     if not evidence:
-        return Text("{subject}: {target}: {cause}", "{subject}“{target}”未达标：{cause}").in_(language, **values)
-    return Text("{subject}: {target}: {cause} ({evidence})", "{subject}“{target}”未达标：{cause}（{evidence}）").in_(
-        language, **values
-    )
+        return message("{subject}: {target}: {cause}").in_(language, **values)
+    return message("{subject}: {target}: {cause} ({evidence})").in_(language, **values)
 
 
 def state_words(problem: Problem, today: date, language: Language) -> str:
@@ -69,7 +68,7 @@ def state_words(problem: Problem, today: date, language: Language) -> str:
         states.append(OVERDUE.in_(language))
     if problem.is_open and problem.contradicted:
         states.append(CONTRADICTED.in_(language))
-    return Text("; ", "；").in_(language).join(states)
+    return message("; ").in_(language).join(states)
 
 
 def rows(problems: Sequence[Problem], names: Names, today: date, language: Language) -> list[tuple[str, ...]]:
@@ -95,8 +94,8 @@ def rows(problems: Sequence[Problem], names: Names, today: date, language: Langu
     return cells
 
 
-AS_OF = Text("data as of {day}", "数据截至 {day}")
-WORKING = Text("; still being worked out", "；正在统计")
+AS_OF = message("data as of {day}")
+WORKING = message("; still being worked out")
 
 
 def as_csv(problems: Sequence[Problem], names: Names, today: date, language: Language, note: str = "") -> bytes:
@@ -118,7 +117,7 @@ def as_xlsx(problems: Sequence[Problem], names: Names, today: date, language: La
 
     book = Workbook()
     page = book.active
-    page.title = Text("ledger", "问题台账").in_(language)
+    page.title = message("ledger").in_(language)
     page.append([heading.in_(language) for heading in HEADINGS])
     for row in rows(problems, names, today, language):
         page.append(list(row))

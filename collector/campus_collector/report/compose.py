@@ -6,6 +6,7 @@ from msgspec import UNSET
 
 from campus_base.figures import megabits, percent, percent_as_written
 from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.report import charts
@@ -70,7 +71,7 @@ def compose(figures: Figures, language: Language) -> Document:
             (say("fact_schools", language), say("schools_value", language, n=figures.schools_total)),
             (say("fact_policy", language), figures.policy_version),
         ),
-        "；".join(banner) if language == "zh" else "; ".join(banner),
+        message("; ").in_(language).join(banner),
         tuple(blocks),
         f"{title} · {month}",
         figures.issued_on,
@@ -98,7 +99,7 @@ class _Writer:
         f, w = self._f, self._w
         blocks: list[Block] = [Heading(w("summary")), *self._sentences()]
         if f.rules_changed:
-            names = ("、" if self._language == "zh" else ", ").join(self._target(name) for name in f.rules_changed)
+            names = (message(", ").in_(self._language)).join(self._target(name) for name in f.rules_changed)
             blocks.append(Paragraph(w("rules_changed", names=names), note=True))
         blocks.append(self._targets(changes=True))
         blocks += [Heading(w("towns")), self._towns(), Paragraph(self._score_note(), note=True), *self._town_chart()]
@@ -195,7 +196,7 @@ class _Writer:
             return self._w("score_note_all")
         if not compared:
             return self._w("score_note_none")
-        names = ("、" if self._language == "zh" else ", ").join(self._target(name) for name in compared)
+        names = (message(", ").in_(self._language)).join(self._target(name) for name in compared)
         return self._w("score_note", names=names)
 
     def _town_chart(self) -> list[Block]:
@@ -386,7 +387,7 @@ class _Writer:
         silent = self._f.data.silent_schools
         if not silent:
             return [Paragraph(self._w("none_silent"))]
-        names = ("、" if self._language == "zh" else ", ").join(silent)
+        names = (message(", ").in_(self._language)).join(silent)
         return [Paragraph(self._w("silent", n=len(silent), names=names))]
 
     def _data(self) -> Table:

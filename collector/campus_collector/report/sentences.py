@@ -1,7 +1,8 @@
 """Two or three sentences that say what changed and where, from the figures by rules: every number in them is one of the figures'. Pure."""
 
 from campus_base.figures import percent
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, bilingual, joined, message, pmessage, verbatim
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.report.figures import Count, Figures, TargetFigures, TownFigures
 from campus_collector.report.words import UNITS, month_words
@@ -27,42 +28,51 @@ def _state(figures: Figures, language: Language) -> str:
     """How far the first target that is judged has come, and the others in one clause."""
     judged = [target for target in figures.targets if target.count.judged]
     if not judged:
-        text = Text("Everything is exempt this month.", "本月全部对象免考核。")
+        text = message("Everything is exempt this month.")
         return text.in_(language)
     first, *others = judged
     unit = UNITS[first.target]
-    where = figures.scope_name if figures.scope else ("全县" if language == "zh" else "the county")
+    where = figures.scope_name if figures.scope else (message("the county").in_(language))
     month = month_words(figures.month, language)
-    zh = f"{month}，{where}应考核的{first.count.judged}{unit.zh}中，{first.count.met}{_measure(unit.zh)}达到{TARGET_WORDS[first.target].zh}要求，{_rate_words(first.count).zh}"
-    en = f"In {month}, {first.count.met} of {first.count.judged} {unit.en} in {where} met “{TARGET_WORDS[first.target].en}”: {_rate_words(first.count).en}"
-    change = _change(first)
-    if change is not None:
-        zh, en = zh + change.zh, en + change.en
-    rest = [(other, _rate_words(other.count, short=True)) for other in others]
-    if rest:
-        zh += "；" + "，".join(f"{TARGET_WORDS[target.target].zh}{share.zh}" for target, share in rest)
-        en += "; " + ", ".join(f"{TARGET_WORDS[target.target].en} {share.en}" for target, share in rest)
-    return Text(en + ".", zh + "。").in_(language)
+    rates = [
+        message("{target} {rate}", target=TARGET_WORDS[other.target], rate=_rate_words(other.count, short=True))
+        for other in others
+    ]
+    return message(
+        "In {month}, {met}{measure_word} of {judged} {unit} in {where} met “{target}”: {rate}{change}{others}.",
+        month=month,
+        met=first.count.met,
+        measure_word=bilingual("", unit.zh[0]),  # 个, 所, 项
+        judged=first.count.judged,
+        unit=unit,
+        where=where,
+        target=TARGET_WORDS[first.target],
+        rate=_rate_words(first.count),
+        change=_change(first) or verbatim(""),
+        others=message("; {rates}", rates=joined(rates, pmessage("clauses", "{left}, {right}")))
+        if rates
+        else verbatim(""),
+    ).in_(language)
 
 
-def _rate_words(count: Count, *, short: bool = False) -> Text:
+def _rate_words(count: Count, *, short: bool = False) -> Message:
     if not count.has_data:
-        return Text("no data", "无数据")
+        return message("no data")
     text = percent(count.ratio or 0)
-    return Text(text, text if short else f"达标率{text}")
+    return verbatim(text) if short else message("{text}", text=text)
 
 
-def _change(target_figures: TargetFigures) -> Text | None:
+def _change(target_figures: TargetFigures) -> Message | None:
     now, before = target_figures.count.known_ratio, target_figures.last_month
     if now is None or before is None:
         return None
     points = now - before
     shown = f"{abs(points) * 100:.1f}"
     if abs(points) < STEADY:
-        return Text(", as last month", "，与上月持平")
+        return message(", as last month")
     if points > 0:
-        return Text(f", {shown} points more than last month", f"，比上月提高{shown}个百分点")
-    return Text(f", {shown} points less than last month", f"，比上月下降{shown}个百分点")
+        return message(", {shown} points more than last month", shown=shown)
+    return message(", {shown} points less than last month", shown=shown)
 
 
 def _towns(figures: Figures, language: Language) -> list[str]:
@@ -70,68 +80,57 @@ def _towns(figures: Figures, language: Language) -> list[str]:
     ranked = [town for town in figures.towns if town.score is not None]
     if len(ranked) < 2:
         return []
-    parts: list[Text] = []
+    parts: list[Message] = []
     changed = [(town, (town.score or 0) - town.last_score) for town in ranked if town.last_score is not None]
     if changed:
         best, gain = max(changed, key=lambda pair: pair[1])
         worst, loss = min(changed, key=lambda pair: pair[1])
         if gain >= STEADY:
-            parts.append(
-                Text(
-                    f"{best.name} gained most ({gain * 100:.1f} points)",
-                    f"{best.name}进步最大（提高{gain * 100:.1f}个百分点）",
-                )
-            )
+            parts.append(message("{name} gained most ({gain:.1f} points)", name=best.name, gain=gain * 100))
         if loss <= -STEADY:
-            parts.append(
-                Text(
-                    f"{worst.name} lost most ({-loss * 100:.1f} points)",
-                    f"{worst.name}下降最多（{-loss * 100:.1f}个百分点）",
-                )
-            )
+            parts.append(message("{name} lost most ({loss:.1f} points)", name=worst.name, loss=-loss * 100))
     last = min(ranked, key=lambda town: town.score or 0)
     if (last.score or 0) < (ranked[0].score or 0):
         again = bool(changed) and worst is last and loss <= -STEADY
         parts.append(_last(last, again=again))
     if not parts:
-        return [Text("All towns stand alike.", "各镇街综合达标率相同。").in_(language)]
-    zh, en = "，".join(part.zh for part in parts), "; ".join(part.en for part in parts)
-    return [Text(f"Over all targets, {en}.", f"从综合达标率看，{zh}。").in_(language)]
+        return [message("All towns stand alike.").in_(language)]
+    changes = joined(parts, message("{left}; {right}"))
+    return [message("Over all targets, {changes}.", changes=changes).in_(language)]
 
 
-def _last(town: TownFigures, *, again: bool) -> Text:
+def _last(town: TownFigures, *, again: bool) -> Message:
     """`again`: it was just named."""
     unmet = town.counts["classroom_bandwidth"].unmet if "classroom_bandwidth" in town.counts else 0
     share = percent(town.score or 0)
-    en = f"it is also last with {share}" if again else f"{town.name} is last with {share}"
-    zh = f"且为全县最低（{share}）" if again else f"{town.name}最低（{share}）"
-    if unmet:
-        en, zh = f"{en} and {unmet} classrooms to mend", f"{zh}，有{unmet}个班级未达标"
-    return Text(en, zh)
+    last = (
+        message("it is also last with {share}", share=share)
+        if again
+        else message("{town} is last with {share}", town=town.name, share=share)
+    )
+    return message("{last} and {unmet} classrooms to mend", last=last, unmet=unmet) if unmet else last
 
 
 def _ledger(figures: Figures, language: Language) -> str:
     ledger = figures.ledger
     if not (ledger.opened or ledger.struck_off or ledger.open):
         return ""
-    zh = f"问题台账本月新立案{ledger.opened}个、销号{ledger.struck_off}个，月末尚有{ledger.open}个未销号"
-    en = f"The ledger gained {ledger.opened} problems and lost {ledger.struck_off}; {ledger.open} were open at the month's end"
+    text = message(
+        "The ledger gained {opened} problems and lost {struck_off}; {open} were open at the month's end",
+        opened=ledger.opened,
+        struck_off=ledger.struck_off,
+        open=ledger.open,
+    )
     if ledger.overdue:
-        zh, en = f"{zh}，其中{ledger.overdue}个逾期", f"{en}, {ledger.overdue} of them overdue"
+        text = message("{text}, {overdue} of them overdue", text=text, overdue=ledger.overdue)
     if ledger.contradicted:
-        zh = f"{zh}；{ledger.contradicted}个已报整改完成但实测不符"
-        en = f"{en}; measurements contradicted {ledger.contradicted} claims"
-    return Text(en + ".", zh + "。").in_(language)
+        text = message("{text}; measurements contradicted {claims} claims", text=text, claims=ledger.contradicted)
+    return message("{text}.", text=text).in_(language)
 
 
 def _failing(figures: Figures, language: Language) -> str:
     number = len(figures.failing)
-    return Text(
-        f"{number} subjects do not meet their targets; they are listed below with cause and who has to act.",
-        f"尚有{number}项未达标，原因和责任单位见下表。",
+    return message(
+        "{number} subjects do not meet their targets; they are listed below with cause and who has to act.",
+        number=number,
     ).in_(language)
-
-
-def _measure(unit: str) -> str:
-    """The measure word alone: 个, 所, 项."""
-    return unit[0]

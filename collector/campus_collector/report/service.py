@@ -16,7 +16,8 @@ from time import monotonic
 import msgspec
 
 from campus_base.files import make_folder, write_whole
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_collector.domain.monthly import ClosedMonth
 from campus_collector.judge.day import day_of
 from campus_collector.judge.month import Month, month_of, month_of_day, parse_month
@@ -45,7 +46,7 @@ PROVISIONAL = "provisional"
 class NoReport(Exception):
     """There is nothing to report on; says why."""
 
-    def __init__(self, words: Text) -> None:
+    def __init__(self, words: Message) -> None:
         self.words = words
         super().__init__(words.en)
 
@@ -65,7 +66,7 @@ class VerifiedPart:
 
     what: str
     well: bool
-    words: Text
+    words: Message
 
 
 class MonthlyReports:
@@ -158,19 +159,14 @@ class MonthlyReports:
         now = now or datetime.now(UTC)
         self._must_exist(month, now)
         if now < month.end:
-            raise NoReport(Text(f"{month} has not ended: it cannot be closed", f"{month} 尚未结束，不能结账"))
+            raise NoReport(message("{month} has not ended: it cannot be closed", month=month))
         if self._table.closed(str(month)) is not None:
             raise Conflict(f"{month} is closed already")
         self._sources.verdicts.catch_up()
         try:
             self._sources.ledger.catch_up()  # what is closed counts every day of the month
         except StoreBusy:
-            raise NoReport(
-                Text(
-                    "the ledger is being brought up to date by another process: try again",
-                    "另一进程正在更新台账，请稍后重试",
-                )
-            ) from None
+            raise NoReport(message("the ledger is being brought up to date by another process: try again")) from None
         with _LOCK:
             figures, verdicts = gather(self._sources, month, now, *self._closed(), closing=True, progress=progress)
         published = [[*key, verdict] for key, verdict in sorted(published_of(verdicts).items())]
@@ -220,23 +216,23 @@ class MonthlyReports:
         """Do the kept figures carry their hash, and do they make the very documents that were issued?"""
         kept = self._table.closed(month)
         if kept is None:
-            yield VerifiedPart(month, False, Text("is not closed", "尚未结账"))
+            yield VerifiedPart(month, False, message("is not closed"))
             return
         figures = figures_of(zlib.decompress(kept.figures))
         well = sha256(zlib.decompress(kept.figures)).hexdigest() == kept.hash == content_hash(figures)
         yield VerifiedPart(
             f"{month} {kept.hash[:12]}",
             well,
-            Text("figures are as they were closed", "数据与结账时一致")
+            message("figures are as they were closed")
             if well
-            else Text("figures do not carry their hash: they were changed", "数据与摘要不符：已被改动"),
+            else message("figures do not carry their hash: they were changed"),
         )
         for form, language in self._table.documents(month):
             issued = self._table.issued(month, form, language)
             assert issued is not None
-            well, words = True, Text("made again, octet for octet", "重新生成，逐字节一致")
+            well, words = True, message("made again, octet for octet")
             if sha256(issued.body).hexdigest() != issued.sha256:
-                well, words = False, Text("is not what was issued: it was changed", "与签发时不符：已被改动")
+                well, words = False, message("is not what was issued: it was changed")
             elif render_apart(figures, language, form) != issued.body:  # type: ignore[arg-type]
                 well, words = _other_rendering(kept.program_version)
             yield VerifiedPart(f"{month} {form} {language}", well, words)
@@ -261,15 +257,12 @@ class MonthlyReports:
     def _must_exist(self, month: Month, now: datetime) -> None:
         first = self._first()
         if now < month.start:
-            raise NoReport(Text(f"{month} has not begun", f"{month} 尚未开始"))
+            raise NoReport(message("{month} has not begun", month=month))
         if first is None:
-            raise NoReport(Text("there are no results yet: nothing to report", "尚无测量结果，无法生成通报"))
+            raise NoReport(message("there are no results yet: nothing to report"))
         if month.first_day < first.first_day:
             raise NoReport(
-                Text(
-                    f"there are no data of {month}: the first results are of {first}",
-                    f"{month} 没有数据：最早的测量结果在 {first}",
-                )
+                message("there are no data of {month}: the first results are of {first}", month=month, first=first)
             )
 
     def _local(self, day: date) -> datetime:
@@ -294,17 +287,15 @@ class MonthlyReports:
                     self._not_made.add(form)
 
 
-def _other_rendering(issued_by: str) -> tuple[bool, Text]:
+def _other_rendering(issued_by: str) -> tuple[bool, Message]:
     """Is it well that a document is rendered otherwise than it was issued by that version of the program?"""
     if issued_by != VERSION:
-        return True, Text(
-            f"as it was issued; version {VERSION} sets it otherwise than {issued_by}",
-            f"与签发时一致；程序版本 {VERSION} 的排版与 {issued_by} 不同",
+        return True, message(
+            "as it was issued; version {version} sets it otherwise than {issued_by}",
+            version=VERSION,
+            issued_by=issued_by,
         )
-    return False, Text(
-        "as it was issued, but the figures make another one: fonts or libraries differ",
-        "与签发时一致，但重新生成的文件不同：字体或程序库有变化",
-    )
+    return False, message("as it was issued, but the figures make another one: fonts or libraries differ")
 
 
 def file_name(month: str, form: str, language: str, *, scope: str = "", mark: str = "") -> str:

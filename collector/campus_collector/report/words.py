@@ -1,241 +1,223 @@
 """What the report says beside its numbers, in both languages side by side."""
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message, pmessage
 from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS, SKIP_WORDS, VALIDITY_WORDS
 
-WORDS: dict[str, Text] = {
-    "title": Text("Monthly report on school network compliance", "学校网络达标情况月通报"),
-    "title_county": Text("{county}: monthly report on school network compliance", "{county}学校网络达标情况月通报"),
-    "title_excerpt": Text("{name}: school network compliance", "{name}网络达标情况"),
-    "month": Text("{month}", "{year}年{number}月"),
-    "fact_month": Text("Month", "通报月份"),
-    "fact_issued": Text("Issued on", "签发日期"),
-    "fact_made": Text("Made on", "生成日期"),
-    "fact_policy": Text("Policy version", "政策版本"),
-    "fact_as_of": Text("Data as of", "数据截至"),
-    "working": Text(
-        "still being worked out: not all results are judged, figures will change",
-        "正在统计：尚有结果未判定，数据仍会变化",
+WORDS: dict[str, Message] = {
+    "title": message("Monthly report on school network compliance"),
+    "title_county": message("{county}: monthly report on school network compliance"),
+    "title_excerpt": message("{name}: school network compliance"),
+    "month": message("{month}"),
+    "fact_month": message("Month"),
+    "fact_issued": message("Issued on"),
+    "fact_made": message("Made on"),
+    "fact_policy": message("Policy version"),
+    "fact_as_of": message("Data as of"),
+    "working": message("still being worked out: not all results are judged, figures will change"),
+    "fact_schools": pmessage("number of", "Schools"),
+    "schools_value": message("{n}"),
+    "date": message("{year}-{number:02d}-{day:02d}"),
+    "not_closed": message("NOT CLOSED: figures may still change"),
+    "in_progress": message("NOT CLOSED: the month is in progress, figures will change"),
+    "simulated": message("INVENTED DATA for demonstration and checks"),
+    "empty": message("No subject was to be judged and no result is on record for this month."),
+    "summary": message("1. Summary"),
+    "towns": message("2. Towns"),
+    "schools": message("3. Schools"),
+    "failing": message("4. What does not meet its target"),
+    "rooms": message("5. Recording rooms"),
+    "live": message("6. Ready for live lessons (line tested outside lessons)"),
+    "platforms": message("7. Cloud platforms"),
+    "ledger": message("8. Problem ledger"),
+    "data": message("9. How complete the data are"),
+    "trend": message("10. Trend and outlook"),
+    "corrections": message("11. Corrections of earlier months"),
+    "method": message("Appendix: method"),
+    "proof": message("Appendix: proof"),
+    "t_targets": message("Targets"),
+    "t_towns": message("Ranking of towns"),
+    "t_schools": message("Schools"),
+    "t_failing": message("Not met"),
+    "t_rooms": message("Recording rooms"),
+    "t_live": message("Live lessons"),
+    "t_platforms": message("Platforms"),
+    "t_ledger": message("Ledger"),
+    "t_units": message("By unit"),
+    "t_ledger_lines": message("Overdue or contradicted"),
+    "t_data": message("Results"),
+    "t_reasons": pmessage("sheet", "Not judged"),
+    "t_agreement": message("Agreement"),
+    "t_trend": message("Trend"),
+    "t_forecast": message("Outlook"),
+    "t_corrections": message("Corrections"),
+    "t_rules": message("Rules"),
+    "t_heads": message("Chain heads"),
+    "c_target": message("target"),
+    "c_subjects": message("judged"),
+    "c_met": message("met"),
+    "c_not_met": message("not met"),
+    "c_insufficient": message("insufficient data"),
+    "c_exempt": message("exempt"),
+    "c_ratio": message("rate"),
+    "c_vs_month": message("points on last month"),
+    "c_vs_year": message("points on last year"),
+    "c_rank": message("rank"),
+    "c_town": message("town"),
+    "c_school": message("school"),
+    "c_schools": pmessage("number of", "schools"),
+    "c_score": message("all targets"),
+    "c_seat": message("town seat"),
+    "c_results": message("valid results"),
+    "c_classroom": message("classroom or subject"),
+    "c_verdict": message("verdict"),
+    "c_decided": message("passed of valid"),
+    "decided": message("{passing} of {valid}; {share} needed"),
+    "decided_of": message("{passing} of {valid}"),
+    "c_measured": message("measured where short, Mbit/s"),
+    "c_required": message("required, Mbit/s"),
+    "c_cause": message("likeliest cause"),
+    "c_unit": message("who has to act"),
+    "c_polls": message("polls in school hours"),
+    "c_availability": message("available"),
+    "c_platform": message("platform"),
+    "c_requests": message("requests"),
+    "c_success": message("passing"),
+    "c_first_byte": message("first byte, ms"),
+    "c_number": message("no."),
+    "c_due": message("due"),
+    "c_state": pmessage("of a problem", "state"),
+    "c_item": message("item"),
+    "c_count": message("number"),
+    "c_reason": message("reason"),
+    "c_segment": message("segment"),
+    "c_compared": message("directions compared"),
+    "c_agreeing": message("same verdict"),
+    "c_agreement": message("agreement"),
+    "c_rate_ratio": message("rate, quick / reference"),
+    "c_month": message("month"),
+    "c_outlook": message("met everywhere"),
+    "c_was": message("published"),
+    "c_now": message("now"),
+    "c_rule": message("how it is judged"),
+    "c_stored": message("results stored"),
+    "c_head": message("SHA-256 of the chain's head"),
+    "yes": message("yes"),
+    "overdue": message("overdue"),
+    "contradicted": message("measurements contradict the claim"),
+    "both": message("overdue; measurements contradict the claim"),
+    "l_opening": message("open before the month"),
+    "l_ended": message("joined to a school's problem, or no longer judged"),
+    "l_opened": message("opened in the month"),
+    "l_struck": message("struck off in the month"),
+    "l_contradicted": message("claims contradicted by measurements"),
+    "l_open": message("open at the month's end"),
+    "l_overdue": message("of these overdue"),
+    "d_valid": message("valid"),
+    "d_passing": message("of these passing"),
+    "d_invalid": message("not sound (kept, not judged)"),
+    "d_failed": message("failed"),
+    "d_skipped": message("not made, with a reason"),
+    "s_classroom": message("gateway to classroom"),
+    "s_uplink": message("school to bureau"),
+    "n_failing": message("nothing: every subject meets its target"),
+    "n_rooms": message("no school must have a recording room this month"),
+    "n_live": message("the line of every judged school is ready"),
+    "n_platforms": message("no platform is judged this month"),
+    "n_ledger_lines": message("none is overdue or contradicted"),
+    "n_units": message("nothing is open"),
+    "n_reasons": message("every result could be judged"),
+    "n_agreement": message("nothing was compared this month"),
+    "n_towns": message("no town is known"),
+    "n_schools": message("no school is known"),
+    "silent": message("Schools without any valid result this month ({n}): {names}."),
+    "none_silent": message("Every school has valid results."),
+    "chart_trend": message("Share met by month"),
+    "chart_towns": message("All targets by town"),
+    "chart_burn": message("Classrooms below 100 Mbit/s by month (share)"),
+    "chart_burn_told": message(
+        "Classrooms below 100 Mbit/s by month (share); hatched: where it leads, with 95 % confidence"
     ),
-    "fact_schools": Text("Schools", "学校总数"),
-    "schools_value": Text("{n}", "{n}所"),
-    "date": Text("{year}-{number:02d}-{day:02d}", "{year}年{number}月{day}日"),
-    "not_closed": Text("NOT CLOSED: figures may still change", "未结：数据仍可能变化"),
-    "in_progress": Text(
-        "NOT CLOSED: the month is in progress, figures will change", "未结：本月尚未结束，数据仍将变化"
+    "rules_changed": message(
+        "The rule of {names} changes inside this month; a month is judged by the rule in force on its first day."
     ),
-    "simulated": Text("INVENTED DATA for demonstration and checks", "演示数据：学校与结果均为虚构"),
-    "empty": Text(
-        "No subject was to be judged and no result is on record for this month.", "本月没有考核对象，也没有测量结果。"
+    "score_note": message(
+        "“All targets” is the mean of the town's rates of the targets that all towns with data have:"
+        " {names}; equal means share a rank. Towns in which fewer than half of such a target's subjects"
+        " have enough data are not ranked."
     ),
-    "summary": Text("1. Summary", "一、总体情况"),
-    "towns": Text("2. Towns", "二、镇街排名"),
-    "schools": Text("3. Schools", "三、学校情况"),
-    "failing": Text("4. What does not meet its target", "四、未达标清单"),
-    "rooms": Text("5. Recording rooms", "五、录播室"),
-    "live": Text("6. Ready for live lessons (line tested outside lessons)", "六、三个课堂就绪情况（课外测线路）"),
-    "platforms": Text("7. Cloud platforms", "七、云平台访问"),
-    "ledger": Text("8. Problem ledger", "八、问题台账"),
-    "data": Text("9. How complete the data are", "九、数据完整性"),
-    "trend": Text("10. Trend and outlook", "十、趋势与展望"),
-    "corrections": Text("11. Corrections of earlier months", "十一、往月更正"),
-    "method": Text("Appendix: method", "附：测量与判定方法"),
-    "proof": Text("Appendix: proof", "附：数据凭证"),
-    "t_targets": Text("Targets", "五项指标"),
-    "t_towns": Text("Ranking of towns", "镇街排名"),
-    "t_schools": Text("Schools", "学校"),
-    "t_failing": Text("Not met", "未达标"),
-    "t_rooms": Text("Recording rooms", "录播室"),
-    "t_live": Text("Live lessons", "三个课堂"),
-    "t_platforms": Text("Platforms", "云平台"),
-    "t_ledger": Text("Ledger", "台账"),
-    "t_units": Text("By unit", "责任单位"),
-    "t_ledger_lines": Text("Overdue or contradicted", "逾期或与实测不符的问题"),
-    "t_data": Text("Results", "测量结果"),
-    "t_reasons": Text("Not judged", "未判定原因"),
-    "t_agreement": Text("Agreement", "一致性"),
-    "t_trend": Text("Trend", "趋势"),
-    "t_forecast": Text("Outlook", "展望"),
-    "t_corrections": Text("Corrections", "往月更正"),
-    "t_rules": Text("Rules", "判定规则"),
-    "t_heads": Text("Chain heads", "数据链"),
-    "c_target": Text("target", "指标"),
-    "c_subjects": Text("judged", "应考核数"),
-    "c_met": Text("met", "达标"),
-    "c_not_met": Text("not met", "未达标"),
-    "c_insufficient": Text("too few data", "数据不足"),
-    "c_exempt": Text("exempt", "免考核"),
-    "c_ratio": Text("rate", "达标率"),
-    "c_vs_month": Text("points on last month", "比上月（百分点）"),
-    "c_vs_year": Text("points on last year", "比去年同月（百分点）"),
-    "c_rank": Text("rank", "名次"),
-    "c_town": Text("town", "镇街"),
-    "c_school": Text("school", "学校"),
-    "c_schools": Text("schools", "学校数"),
-    "c_score": Text("all targets", "综合达标率"),
-    "c_seat": Text("town seat", "中心校"),
-    "c_results": Text("valid results", "有效结果数"),
-    "c_classroom": Text("classroom or subject", "班级或对象"),
-    "c_verdict": Text("verdict", "判定"),
-    "c_decided": Text("passed of valid", "合格情况"),
-    "decided": Text("{passing} of {valid}; {share} needed", "{valid}次中{passing}次合格，要求{share}"),
-    "decided_of": Text("{passing} of {valid}", "{valid}次中{passing}次合格"),
-    "c_measured": Text("measured where short, Mbit/s", "未达要求时的实测速率（Mbit/s）"),
-    "c_required": Text("required, Mbit/s", "要求（Mbit/s）"),
-    "c_cause": Text("likeliest cause", "主要原因"),
-    "c_unit": Text("who has to act", "责任单位"),
-    "c_polls": Text("polls in school hours", "上课时间巡检次数"),
-    "c_availability": Text("available", "可用率"),
-    "c_platform": Text("platform", "平台"),
-    "c_requests": Text("requests", "访问次数"),
-    "c_success": Text("passing", "合格率"),
-    "c_first_byte": Text("first byte, ms", "首字节时间（毫秒）"),
-    "c_number": Text("no.", "编号"),
-    "c_due": Text("due", "完成时限"),
-    "c_state": Text("state", "情况"),
-    "c_item": Text("item", "项目"),
-    "c_count": Text("number", "数量"),
-    "c_reason": Text("reason", "原因"),
-    "c_segment": Text("segment", "测试段"),
-    "c_compared": Text("directions compared", "比对方向数"),
-    "c_agreeing": Text("same verdict", "结论一致"),
-    "c_agreement": Text("agreement", "一致率"),
-    "c_rate_ratio": Text("rate, quick / reference", "速率比（快速/基准）"),
-    "c_month": Text("month", "月份"),
-    "c_outlook": Text("met everywhere", "全部达标时间"),
-    "c_was": Text("published", "原判定"),
-    "c_now": Text("now", "更正为"),
-    "c_rule": Text("how it is judged", "判定规则"),
-    "c_stored": Text("results stored", "入库结果数"),
-    "c_head": Text("SHA-256 of the chain's head", "数据链末端摘要（SHA-256）"),
-    "yes": Text("yes", "是"),
-    "overdue": Text("overdue", "逾期未销号"),
-    "contradicted": Text("measurements contradict the claim", "实测与整改结论不符"),
-    "both": Text("overdue; measurements contradict the claim", "逾期未销号；实测与整改结论不符"),
-    "l_opening": Text("open before the month", "月初未销号"),
-    "l_ended": Text("joined to a school's problem, or no longer judged", "并入全校问题或不再考核"),
-    "l_opened": Text("opened in the month", "本月新立案"),
-    "l_struck": Text("struck off in the month", "本月销号"),
-    "l_contradicted": Text("claims contradicted by measurements", "实测与整改结论不符"),
-    "l_open": Text("open at the month's end", "月末未销号"),
-    "l_overdue": Text("of these overdue", "其中逾期"),
-    "d_valid": Text("valid", "有效"),
-    "d_passing": Text("of these passing", "其中合格"),
-    "d_invalid": Text("not sound (kept, not judged)", "无效（保留但不判定）"),
-    "d_failed": Text("failed", "测量失败"),
-    "d_skipped": Text("not made, with a reason", "未测（有原因）"),
-    "s_classroom": Text("gateway to classroom", "网关至班级"),
-    "s_uplink": Text("school to bureau", "学校至教育局"),
-    "n_failing": Text("nothing: every subject meets its target", "全部达标，无未达标对象。"),
-    "n_rooms": Text("no school must have a recording room this month", "本月没有应建录播室的学校。"),
-    "n_live": Text("the line of every judged school is ready", "应考核学校线路全部就绪。"),
-    "n_platforms": Text("no platform is judged this month", "本月没有考核的云平台。"),
-    "n_ledger_lines": Text("none is overdue or contradicted", "没有逾期或与实测不符的问题。"),
-    "n_units": Text("nothing is open", "没有未销号的问题。"),
-    "n_reasons": Text("every result could be judged", "全部结果均可判定。"),
-    "n_agreement": Text("nothing was compared this month", "本月没有比对测试。"),
-    "n_towns": Text("no town is known", "没有镇街信息。"),
-    "n_schools": Text("no school is known", "没有学校信息。"),
-    "silent": Text(
-        "Schools without any valid result this month ({n}): {names}.", "本月没有有效结果的学校共{n}所：{names}。"
+    "score_note_none": message(
+        "No town is ranked: too few subjects have enough data, or the towns have no target in common."
     ),
-    "none_silent": Text("Every school has valid results.", "所有学校均有有效结果。"),
-    "chart_trend": Text("Share met by month", "各月达标率"),
-    "chart_towns": Text("All targets by town", "各镇街综合达标率"),
-    "chart_burn": Text("Classrooms below 100 Mbit/s by month (share)", "各月百兆进班未达标班级占比"),
-    "chart_burn_told": Text(
-        "Classrooms below 100 Mbit/s by month (share); hatched: where it leads, with 95 % confidence",
-        "各月百兆进班未达标班级占比（斜线区：按目前进度的推算范围，置信度百分之九十五）",
+    "score_note_all": message(
+        "“All targets” is the mean of the town's rates of its targets; equal means share a rank."
     ),
-    "rules_changed": Text(
-        "The rule of {names} changes inside this month; a month is judged by the rule in force on its first day.",
-        "{names}的判定规则在本月内调整；当月按月初生效的规则判定。",
+    "no_data": message("no data"),
+    "not_ranked": message("not ranked"),
+    "provisional": message(
+        "PROVISIONAL CALENDAR: the holidays of this month are not known to the program; Monday to Friday"
+        " are taken for workdays"
     ),
-    "score_note": Text(
-        "“All targets” is the mean of the town's rates of the targets that all towns with data have: {names}; equal means share a rank."
-        " Towns in which fewer than half of such a target's subjects have enough data are not ranked.",
-        "综合达标率为各镇街共有指标（{names}）达标率的平均值；数值相同名次并列。其中某项指标有半数以上对象数据不足的镇街不参加排名。",
+    "looked_until": message("The ledger has been worked out up to {day}; what was measured later is not in it yet."),
+    "never_looked": message("The ledger has not been worked out yet."),
+    "live_note": message(
+        "Judged on tests of the school's line to the bureau that are made outside lessons: delay, jitter"
+        " and loss, idle and under load. It says whether the line could bear a live lesson, not how any"
+        " lesson went."
     ),
-    "score_note_none": Text(
-        "No town is ranked: too few subjects have enough data, or the towns have no target in common.",
-        "本月不作排名：有足够数据的对象过少，或各镇街没有共同的指标。",
+    "method_1": message(
+        "Line rate = measured payload rate × (payload + all headers, preamble and gap) / payload; both"
+        " directions count."
     ),
-    "score_note_all": Text(
-        "“All targets” is the mean of the town's rates of its targets; equal means share a rank.",
-        "综合达标率为该镇街各项指标达标率的平均值；数值相同名次并列。",
+    "method_2": message(
+        "A tolerance of {tolerance} allows for measurement error. Too few data count as not met; exempt"
+        " subjects do not count. Rate = met / (all - exempt)."
     ),
-    "no_data": Text("no data", "无数据"),
-    "not_ranked": Text("not ranked", "不排名"),
-    "provisional": Text(
-        "PROVISIONAL CALENDAR: the holidays of this month are not known to the program; Monday to Friday are taken for workdays",
-        "日历暂定：程序尚无本月的节假日安排，暂按周一至周五为上课日计算",
+    "method_3": message(
+        "A result that was not sound (other traffic, busy gateway, machine switched off, untrusted"
+        " clock) is kept and shown, never judged. A month is decided by the share of valid results that"
+        " pass; “measured” is the median of those that fell short, slower direction (of all valid ones"
+        " where data are too few)."
     ),
-    "looked_until": Text(
-        "The ledger has been worked out up to {day}; what was measured later is not in it yet.",
-        "问题台账已核算至{day}，其后的测量尚未计入。",
+    "method_4": message(
+        "The quick test ends as soon as it is sure; agreement compares it with ten seconds of iperf3"
+        " within the same hour."
     ),
-    "never_looked": Text("The ledger has not been worked out yet.", "问题台账尚未核算。"),
-    "live_note": Text(
-        "Judged on tests of the school's line to the bureau that are made outside lessons: delay, jitter and loss, idle and under load."
-        " It says whether the line could bear a live lesson, not how any lesson went.",
-        "依据学校至教育局线路在非上课时段的测试结果（空闲及满载时的时延、抖动和丢包）判定：反映线路能否承载三个课堂，不反映课堂上的实际情况。",
+    "method_5": message(
+        "Outlook: a straight line through the last twelve months at most, with the limits of 95 %"
+        " confidence of its slope; from six months on, and only while it surely falls."
     ),
-    "method_1": Text(
-        "Line rate = measured payload rate × (payload + all headers, preamble and gap) / payload; both directions count.",
-        "线路速率＝实测有效数据速率×（有效数据＋全部报文头、前导码和帧间隔）÷有效数据；上行、下行均须达到要求。",
+    "proof_text": message(
+        "Content hash (SHA-256) of these figures: {hash}. Program {version}. Whoever keeps this page can"
+        " show that nothing stored before was changed."
     ),
-    "method_2": Text(
-        "A tolerance of {tolerance} allows for measurement error. Too few data count as not met; exempt subjects do not count. Rate = met / (all - exempt).",
-        "允许{tolerance}的测量误差。数据不足按未达标计；免考核对象不计入。达标率＝达标数÷（总数－免考核数）。",
+    "no_corrections": message("No verdict of a closed month has changed."),
+    "corrections_text": message(
+        "Results that arrived after closing change {n} verdicts; the reports of those months stay as they were issued."
     ),
-    "method_3": Text(
-        "A result that was not sound (other traffic, busy gateway, machine switched off, untrusted clock) is kept and shown, never judged."
-        " A month is decided by the share of valid results that pass; “measured” is the median of those that fell short, slower direction (of all valid"
-        " ones where data are too few).",
-        "测量条件不满足的结果（其他流量过高、网关过忙、教室电脑未开机、时钟不可信）予以保留和公示，但不参与判定。当月结论由有效结果的合格率决定；“实测速率”为其中未达要求的结果较慢方向的中位数（数据不足时为全部有效结果的中位数）。",
-    ),
-    "method_4": Text(
-        "The quick test ends as soon as it is sure; agreement compares it with ten seconds of iperf3 within the same hour.",
-        "快速测试在结论确定后即结束；一致性是指其与同一小时内十秒 iperf3 基准测试的比对。",
-    ),
-    "method_5": Text(
-        "Outlook: a straight line through the last twelve months at most, with the limits of 95 % confidence of its slope; from six months on, and only while it surely falls.",
-        "展望：对最近至多十二个月作线性外推，按斜率的百分之九十五置信区间给出时间范围；不足六个月或下降趋势不明确时不作推算。",
-    ),
-    "proof_text": Text(
-        "Content hash (SHA-256) of these figures: {hash}. Program {version}. Whoever keeps this page can show that nothing stored before was changed.",
-        "本通报数据摘要（SHA-256）：{hash}。程序版本 {version}。凭本页可核验此前入库的数据未被改动。",
-    ),
-    "no_corrections": Text("No verdict of a closed month has changed.", "已结月份的判定没有变化。"),
-    "corrections_text": Text(
-        "Results that arrived after closing change {n} verdicts; the reports of those months stay as they were issued.",
-        "结账后到达的结果使{n}项判定发生变化；相应月份的通报保持原样，特此更正。",
-    ),
-    "no_trend": Text("There are no earlier months with data.", "没有更早月份的数据。"),
+    "no_trend": message("There are no earlier months with data."),
 }
-UNITS: dict[str, Text] = {
-    "classroom_bandwidth": Text("classrooms", "个班级"),
-    "uplink_bandwidth": Text("schools", "所学校"),
-    "recording_room": Text("town-seat schools", "所中心校"),
-    "live_class": Text("schools", "所学校"),
-    "platform_access": Text("pairs of school and platform", "项学校访问平台任务"),
+UNITS: dict[str, Message] = {
+    "classroom_bandwidth": pmessage("counted", "classrooms"),
+    "uplink_bandwidth": pmessage("counted", "schools"),
+    "recording_room": message("town-seat schools"),
+    "live_class": pmessage("counted", "schools"),
+    "platform_access": message("pairs of school and platform"),
 }
 """What is counted by a target, with its measure word."""
-FORECASTS: dict[str, Text] = {
-    "reached": Text("reached", "已全部达标"),
-    "too_few_months": Text(
-        "cannot be said: data of {months} months, six are needed", "数据仅{months}个月，不足六个月，暂不推算"
-    ),
-    "not_falling": Text("cannot be said: no sure progress", "改善趋势不明确，暂不推算"),
-    "too_far": Text("not within five years, if it goes on so", "按目前进度，五年内难以全部达标"),
-    "given": Text("between {earliest} and {latest}", "预计{earliest}至{latest}"),
-    "given_open": Text("{earliest} at the earliest", "最早{earliest}"),
+FORECASTS: dict[str, Message] = {
+    "reached": message("reached"),
+    "too_few_months": message("cannot be said: data of {months} months, six are needed"),
+    "not_falling": message("cannot be said: no sure progress"),
+    "too_far": message("not within five years, if it goes on so"),
+    "given": message("between {earliest} and {latest}"),
+    "given_open": message("{earliest} at the earliest"),
 }
-VERDICTS: dict[str, Text] = {
-    "met": Text("met", "达标"),
-    "not_met": Text("not met", "未达标"),
-    "insufficient": Text("too few data", "数据不足"),
-    "exempt": Text("exempt", "免考核"),
+VERDICTS: dict[str, Message] = {
+    "met": message("met"),
+    "not_met": message("not met"),
+    "insufficient": message("insufficient data"),
+    "exempt": message("exempt"),
 }
 
 
@@ -262,7 +244,7 @@ def reason_words(sign: str, language: Language) -> str:
         operation, _, failure = what.partition("/")
         where = _in(OPERATION_WORDS, operation, language)
         why = _in(FAILURE_WORDS, failure, language)
-        return f"{where}：{why}" if language == "zh" else f"{where}: {why}"
+        return message("{where}: {why}", where=where, why=why).in_(language)
     return _in(VALIDITY_WORDS if kind == "invalid" else SKIP_WORDS, what, language)
 
 

@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from campus_base.files import file_mode_of, follow_owner, make_folder, publish
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_collector.store.errors import NoDatabase, StoreUnavailable, StoreUnusable
 from campus_collector.store.files import (
     holds_something,
@@ -71,11 +71,13 @@ def restore(copy: Path, database: Path, step: Step | None = None) -> int:
         raise FileNotFoundError(2, os.strerror(2), str(copy))
     if was_copied_without_log(copy):
         raise StoreUnusable(
-            Text(
-                f"{copy}: was copied from a running collector without {copy.name}-wal: what is in that file is missing."
-                f" If it is a collector's file that another program closed after a crash: copy it to {database} by hand",
-                f"{copy}：是在采集端运行时复制的，缺少 {copy.name}-wal，该文件中的数据缺失。"
-                f"若它是采集端的数据库文件，只是崩溃后被其他程序关闭过：请手工复制到 {database}",
+            message(
+                "{copy}: was copied from a running collector without {name}-wal: what is in that file is"
+                " missing. If it is a collector's file that another program closed after a crash: copy it to"
+                " {database} by hand",
+                copy=copy,
+                name=copy.name,
+                database=database,
             )
         )
     _must_be_ours(copy)
@@ -172,7 +174,7 @@ def _must_be_ours(copy: Path, deadline: float | None = None) -> None:
                 database.set_progress_handler(lambda: time.monotonic() >= deadline, CHECK_INSTRUCTIONS)
             (state,) = database.execute("PRAGMA quick_check(1)").fetchone()
             if state != "ok":
-                raise StoreUnusable(Text(f"{copy}: damaged: {state}", f"{copy}：文件已损坏：{state}"))
+                raise StoreUnusable(message("{copy}: damaged: {state}", copy=copy, state=state))
             applied = {row[0] for row in database.execute("SELECT name FROM migration")}
     except sqlite3.Error as error:
         _must_be_in_time(deadline)
@@ -180,5 +182,5 @@ def _must_be_ours(copy: Path, deadline: float | None = None) -> None:
     unknown = sorted(applied - {step.name for step in shipped("sqlite")})
     if unknown or not applied:
         listed = ", ".join(unknown)
-        newer = Text(f"{copy}: is of a newer collector ({listed})", f"{copy}：来自更新版本的采集端（{listed}）")
-        raise StoreUnusable(newer if unknown else Text(f"{copy}: is empty", f"{copy}：内容为空"))
+        newer = message("{copy}: is of a newer collector ({listed})", copy=copy, listed=listed)
+        raise StoreUnusable(newer if unknown else message("{copy}: is empty", copy=copy))

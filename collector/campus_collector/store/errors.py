@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message, verbatim
 from campus_base.terminal import escape_cell
 
 
 class StoreError(Exception):
     """The database cannot be used; `in_` says why. Reasons that only SQLite or the system gives are the same in both languages."""
 
-    def __init__(self, words: Text | str) -> None:
+    def __init__(self, words: Message | str) -> None:
         """In both languages, or the same in both."""
-        text = words if isinstance(words, Text) else Text(words, words)
+        text = words if isinstance(words, Message) else verbatim(words)
         super().__init__(text.en)
         self.text = text
 
@@ -29,12 +30,7 @@ class NoDatabase(StoreUnavailable):
 
     def __init__(self, path: Path) -> None:
         """`path` is where the database was looked for."""
-        super().__init__(
-            Text(
-                f"{path}: there is no database; are --state-dir and --config right?",
-                f"{path}：此处没有数据库，请检查 --state-dir 或 --config",
-            )
-        )
+        super().__init__(message("{path}: there is no database; are --state-dir and --config right?", path=path))
 
 
 class StoreBusy(StoreUnavailable):

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from campus_base.file_kind import why_no_file
 from campus_base.files import file_mode_of, follow_owner, make_folder
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_collector.store.errors import StoreUnavailable, StoreUnusable
 
 LOOKS, LOOK_AGAIN_SECONDS = 4, 0.1
@@ -20,9 +20,7 @@ _WAL_VERSIONS = b"\x02\x02"
 
 def not_ours(path: Path, reason: object) -> StoreUnusable:
     """The refusal of a file that is no database of this program; `reason` is in SQLite's own words."""
-    return StoreUnusable(
-        Text(f"{path}: {reason}: it is no database of the collector", f"{path}：不是采集端的数据库（{reason}）")
-    )
+    return StoreUnusable(message("{path}: {reason}: it is no database of the collector", path=path, reason=reason))
 
 
 def read_only(path: Path) -> str:

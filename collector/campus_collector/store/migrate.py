@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.resources import files
 
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_collector.store.errors import StoreUnusable
 from campus_collector.store.transport import TransportConnection
 
@@ -47,9 +47,8 @@ def migrate(connection: TransportConnection, steps: Iterable[Migration]) -> list
     unknown = sorted(set(done) - {step.name for step in steps})
     if unknown:
         raise StoreUnusable(
-            Text(
-                f"the database is newer than this program: it has {unknown[-1]}; upgrade the collector",
-                f"数据库版本高于本程序（含 {unknown[-1]}），请升级采集端",
+            message(
+                "the database is newer than this program: it has {unknown}; upgrade the collector", unknown=unknown[-1]
             )
         )
     applied = []
@@ -57,10 +56,7 @@ def migrate(connection: TransportConnection, steps: Iterable[Migration]) -> list
         if step.name in done:
             if done[step.name] != step.checksum:
                 raise StoreUnusable(
-                    Text(
-                        f"migration {step.name} was changed after it was applied to this database",
-                        f"数据库执行格式升级 {step.name} 之后，该升级文件被改动",
-                    )
+                    message("migration {name} was changed after it was applied to this database", name=step.name)
                 )
             continue
         applied_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -72,8 +68,6 @@ def migrate(connection: TransportConnection, steps: Iterable[Migration]) -> list
             # another process applied it while this one waited for the lock
             if row is not None and row[0] == step.checksum:
                 continue
-            raise StoreUnusable(
-                Text(f"migration {step.name} failed: {error}", f"格式升级 {step.name} 失败：{error}")
-            ) from None
+            raise StoreUnusable(message("migration {name} failed: {error}", name=step.name, error=error)) from None
         applied.append(step.name)
     return applied

@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_collector.domain.results import Quotas
 from campus_collector.store.columns import micros
 from campus_collector.store.database import Database
@@ -125,7 +125,7 @@ class SqliteTransport:
             try:
                 migrate(connection, shipped("sqlite"))
             except StoreUnusable as error:
-                raise StoreUnusable(Text(f"{self._path}: {error.text.en}", f"{self._path}：{error.text.zh}")) from None
+                raise StoreUnusable(message("{path}: {text}", path=self._path, text=error.text)) from None
             # brings the migrated schema from the log into the file, so that a copy of the file alone shows its version
             connection.first("PRAGMA wal_checkpoint(PASSIVE)")
             if incomplete:

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import msgspec
 
-from campus_base.language import Text
+from campus_base.messages import Message, message, verbatim
 from campus_collector.domain.chain import Checkpoint, Leaf, MissingLog
 from campus_collector.judge.day import day_of
 from campus_collector.store.store import Store
@@ -23,12 +23,12 @@ class KnownHead:
     school: str
     sequence: int
     head: str
-    source: Text
+    source: Message
 
 
 SHOWN_SCHOOLS = 5
-GIVEN = Text("the given head", "给定的链头")
-RECEIPT = Text("the head of a receipt", "回执中的链头")
+GIVEN = message("the given head")
+RECEIPT = message("the head of a receipt")
 _HEAD = re.compile(r"\A([a-z0-9_-]{1,64}):([0-9]{1,15}):([0-9a-fA-F]{8,64})\Z")
 
 
@@ -45,35 +45,39 @@ def database_findings(store: Store) -> list[Difference]:
     findings: list[Difference] = []
     broken = store.ledger.first_broken_event()
     if broken is not None:
-        findings.append(
-            Difference("", Text(f"the audit trail is broken at event {broken}", f"操作记录自第 {broken} 条起不连续"))
-        )
+        findings.append(Difference("", message("the audit trail is broken at event {broken}", broken=broken)))
     missing = store.missing_log()
     if missing is not None:
         findings.append(Difference("", _missing_log_words(missing)))
     for mismatch in store.chain.mismatches():
         school, day = mismatch.school, mismatch.noticed_at.date()
         number, ours = mismatch.sequence, mismatch.our_sequence
-        words = Text(
-            f"{school}: its gateway holds a receipt for result {number} that does not fit the chain, which had {ours}"
-            f" results then (noticed {day}): acknowledged results were removed or replaced",
-            f"{school}：网关持有第 {number} 条结果的回执，与结果链不符，当时链中有 {ours} 条（{day} 发现）：已确认的结果被删除或替换",
+        words = message(
+            "{school}: its gateway holds a receipt for result {number} that does not fit the chain, which"
+            " had {ours} results then (noticed {day}): acknowledged results were removed or replaced",
+            school=school,
+            number=number,
+            ours=ours,
+            day=day,
         )
         findings.append(Difference(school, words))
     return findings
 
 
-def _missing_log_words(missing: MissingLog) -> Text:
+def _missing_log_words(missing: MissingLog) -> Message:
     day, schools = missing.noticed_at.date(), missing.unconfirmed
     shown = ", ".join(schools[:SHOWN_SCHOOLS]) + (", ..." if len(schools) > SHOWN_SCHOOLS else "")
-    return Text(
-        f"the database was without its -wal file (noticed {day}): copied from a running collector, and the newest results"
-        " are missing (copy it with campus-collector backup), or closed by another program after a crash, and nothing is"
-        " missing; this goes when the next receipts of the gateways show that nothing is"
-        + (f": {len(schools)} school(s) to come: {shown}" if schools else ""),
-        f"数据库缺少 -wal 文件（{day} 发现）：可能是在采集端运行时复制的，最新的结果缺失（请使用 campus-collector backup 备份）；"
-        "也可能是异常退出后被其他程序打开并关闭，数据并无缺失。各网关下次上报的回执若证明没有缺失，本提示自动消除"
-        + (f"：尚有 {len(schools)} 所学校：{shown}" if schools else ""),
+    return message(
+        "the database was without its -wal file (noticed {day}): copied from a running collector, and"
+        " the newest results are missing (copy it with campus-collector backup), or closed by another"
+        " program after a crash, and nothing is missing; this goes when the next receipts of the"
+        " gateways show that nothing is{state}",
+        day=day,
+        state=(
+            message(": {schools} school(s) to come: {shown}", schools=len(schools), shown=shown)
+            if schools
+            else verbatim("")
+        ),
     )
 
 
@@ -99,10 +103,10 @@ def closed_heads(store: Store, findings: list[Difference]) -> Iterator[KnownHead
         except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError):
             body, heads = b"", []
         if sha256(body).hexdigest() != kept_hash:
-            words = Text(f"{month}: the figures of this closed month were changed", f"{month}：已结账月份的数据被改动")
+            words = message("{month}: the figures of this closed month were changed", month=month)
             findings.append(Difference("", words))
             continue
-        source = Text(f"the head printed in the report of {month}", f"{month} 通报中的链头")
+        source = message("the head printed in the report of {month}", month=month)
         for head in heads:
             yield KnownHead(head.school, head.results, head.head, source)
 
@@ -160,9 +164,9 @@ class ChainCheck:
         if self._checkpoints and self._checkpoints_fit:
             self._add_checkpoint(min(self._checkpoints.values(), key=lambda checkpoint: checkpoint.day))
         elif self._checkpoints_fit and self._first_missing:
-            self._add(f"result {self._first_missing} is missing", f"结果 {self._first_missing} 缺失")
+            self._add(message("result {first_missing} is missing", first_missing=self._first_missing))
         if self._length > last_checkpoint:
-            self._add(f"the seal of result {self._length} is missing", f"第 {self._length} 条结果的封存记录缺失")
+            self._add(message("the seal of result {length} is missing", length=self._length))
 
     def _report_heads(self) -> None:
         """Of a report or of receipts only the first; of receipts none when something else was found, as it is the same difference."""
@@ -180,24 +184,30 @@ class ChainCheck:
         excess = self.results_before - store.chain.results_before(self._school)
         if excess > 0:
             self._add(
-                f"{excess} result(s) have no place in the chain and are not older than it",
-                f"有 {excess} 条结果不在结果链中，且并非结果链启用前的数据",
+                message("{excess} result(s) have no place in the chain and are not older than it", excess=excess),
             )
         without_leaf = store.chain.results_without_leaf(self._school)
         if without_leaf:
             self._add(
-                f"{without_leaf} result(s) were put in that never came through ingest",
-                f"有 {without_leaf} 条结果不是经正常上报入库的",
+                message(
+                    "{without_leaf} result(s) were put in that never came through ingest", without_leaf=without_leaf
+                ),
             )
 
     def _add_head(self, known: KnownHead) -> None:
         number, length = known.sequence, self._length
         is_short = number > length
         self._add(
-            f"{known.source.en} at result {number} does not fit the chain"
-            + (f", which has only {length}" if is_short else ": a result before was changed"),
-            f"{known.source.zh}（第 {number} 条）与结果链不符"
-            + (f"：链中只有 {length} 条" if is_short else "：此前的结果被改动"),
+            message(
+                "{source} at result {number} does not fit the chain{state}",
+                source=known.source,
+                number=number,
+                state=(
+                    message(", which has only {length}", length=length)
+                    if is_short
+                    else message(": a result before was changed")
+                ),
+            ),
         )
 
     def _add_checkpoint(self, checkpoint: Checkpoint) -> None:
@@ -205,14 +215,12 @@ class ChainCheck:
         if missing or checkpoint.last_sequence > self._length:
             missing = missing or f"#{checkpoint.last_sequence}"
             self._add(
-                f"result {missing} is missing; seal of {day} does not fit",
-                f"结果 {missing} 缺失；{day} 的封存校验不符",
+                message("result {missing} is missing; seal of {day} does not fit", missing=missing, day=day),
             )
         else:
             self._add(
-                f"the seal of {day} does not fit: a result of that day or before was changed",
-                f"{day} 的封存校验不符：当日或之前的结果被改动",
+                message("the seal of {day} does not fit: a result of that day or before was changed", day=day),
             )
 
-    def _add(self, en: str, zh: str) -> None:
-        self.findings.append(Difference(self._school, Text(f"{self._school}: {en}", f"{self._school}：{zh}")))
+    def _add(self, text: Message) -> None:
+        self.findings.append(Difference(self._school, message("{school}: {text}", school=self._school, text=text)))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_collector.domain.days import EPOCH
 from campus_collector.judge.service import Progress, Verdicts
 from campus_collector.store.store import Store
@@ -38,7 +38,7 @@ def verify(
     findings = database_findings(store)
     known_heads = [*given, *closed_heads(store, findings)]
     findings += [
-        Difference(head.school, Text(f"{head.school}: there is no such school", f"{head.school}：没有该学校"))
+        Difference(head.school, message("{school}: there is no such school", school=head.school))
         for head in given
         if head.school not in schools
     ]

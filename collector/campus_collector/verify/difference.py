@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from campus_base.language import Text
+from campus_base.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,4 +10,4 @@ class Difference:
     """Something that is not as it was stored. `school` "" is the ledger's trail or the file."""
 
     school: str
-    text: Text
+    text: Message

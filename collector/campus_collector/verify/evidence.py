@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_collector.domain.days import EPOCH
 from campus_collector.judge.day import NOTHING, day_of
 from campus_collector.judge.month import month_of_day
@@ -36,9 +36,12 @@ def evidence_findings(store: Store, verdicts: Verdicts, school: str) -> Iterator
             recomputed = verdicts.evidence_from_results(subject, target, month.first_day, month.last_day)
             for day in sorted(kept.keys() | recomputed.keys()):
                 if kept.get(day, NOTHING) != recomputed.get(day, NOTHING):
-                    words = Text(
-                        f"{school}/{name} {target}: the evidence of {day} does not follow from its results",
-                        f"{school}/{name} {target}：{day} 的判定依据与原始结果不符",
+                    words = message(
+                        "{school}/{name} {target}: the evidence of {day} does not follow from its results",
+                        school=school,
+                        name=name,
+                        target=target,
+                        day=day,
                     )
                     yield Difference(school, words)
                     return

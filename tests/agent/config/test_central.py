@@ -147,7 +147,7 @@ def test_a_bad_one_is_refused_with_its_reason(world: World, file: Path, body: by
     with pytest.raises(central.CentralConfigRefused) as refused:
         central.check(body, load_config(file), file)
     assert why in str(refused.value)
-    assert all(0 < len(words) <= 200 for words in refused.value.words)
+    assert all(0 < len(words) <= 200 for words in (refused.value.words.en, refused.value.words.zh))
     assert refused.value.words.zh != refused.value.words.en
 
 

@@ -15,7 +15,7 @@ from campus_agent.ship import shipper as shipper_module
 from campus_agent.ship.shipper import ShipOutcome
 from campus_agent.spool.errors import SpoolFull
 from campus_agent.spool.spool import Spool
-from campus_base.language import Text
+from campus_base.messages import Message, bilingual
 from campus_wire.encapsulation import Encapsulation
 from campus_wire.failures import FailureKind, Operation, Validity
 from campus_wire.records import (
@@ -174,7 +174,7 @@ def test_every_reason_has_its_words_for_status() -> None:
     from campus_agent import status as status_module
     from campus_agent.ship.decide import Reason
 
-    words: dict[str, Text] = status_module._REASONS
+    words: dict[str, Message] = status_module._REASONS
     assert set(words) == set(Reason.__args__)  # type: ignore[attr-defined]
     assert "does not understand this agent" in words["not_understood"].en
 
@@ -488,7 +488,7 @@ def test_a_full_disk_is_an_outcome_not_a_crash(
         spool.put(*at_now(3))
 
         def full(*_: object) -> int:
-            raise SpoolFull(Text("spool.db: the disk is full", "磁盘已满"))
+            raise SpoolFull(bilingual("spool.db: the disk is full", "磁盘已满"))
 
         with monkeypatch.context() as patch:
             patch.setattr(Spool, "acknowledge", full)

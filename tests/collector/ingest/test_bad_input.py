@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from campus_base.language import Text
+from campus_base.messages import bilingual
 from campus_collector.cli.main import main
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.results import AcceptedResult, Batch
@@ -295,6 +295,6 @@ def test_zstd_is_taken_and_its_bombs_are_not(world: World) -> None:
 @pytest.mark.parametrize("code", sorted(REASONS))
 def test_a_stored_sentence_of_ours_is_read_by_its_form(code: str) -> None:
     words = REASONS[code].words
-    assert reason_words(str(rejection(code, "100", "b"))) == Text(
+    assert reason_words(str(rejection(code, "100", "b"))) == bilingual(
         words.en.format("100", "b"), words.zh.format("100", "b")
     )

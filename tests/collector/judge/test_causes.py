@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_base.language import Text
+from campus_base.messages import bilingual
 from campus_collector.config import shipped_policy
 from campus_collector.judge.area import shared_cause
 from campus_collector.judge.causes import Case, Cause, causes_of
@@ -93,7 +93,7 @@ def room(name: str, cause: str, rate: float | None = None, target: str = "classr
         if cause in ("no_report", "endpoint_off")
         else Verdict.NOT_MET
     )
-    causes = (Cause(cause, 0.9, Text("e", "据")),) if cause else ()
+    causes = (Cause(cause, 0.9, bilingual("e", "据")),) if cause else ()
     return SubjectVerdict(target, "t01", "s001", name, verdict, evidence_of([]), RULE, "v", causes, failing_median=rate)
 
 

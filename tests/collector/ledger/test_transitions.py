@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_base.language import Text
+from campus_base.messages import bilingual
 from campus_collector.domain.problem import Problem
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.policy import LedgerRule
@@ -18,7 +18,7 @@ AT = datetime(2026, 11, 4, 16, 5, tzinfo=UTC)
 """Five past midnight in Shandong: the Wednesday has just ended."""
 ZONE = ZoneInfo("Asia/Shanghai")
 FIRST = date(2026, 11, 2)  # a Monday
-CAUSE = Cause("port_speed_10", 0.9, Text("8 of 8", "8 次中有 8 次"))
+CAUSE = Cause("port_speed_10", 0.9, bilingual("8 of 8", "8 次中有 8 次"))
 
 
 def weekday(day: date) -> bool:
@@ -150,10 +150,10 @@ def test_the_same_again_is_the_old_problem_reopened() -> None:
 
 
 def test_a_new_cause_is_noted() -> None:
-    other = Cause("cable_errors", 0.9, Text("a", "甲"))
+    other = Cause("cable_errors", 0.9, bilingual("a", "甲"))
     now, events = followed(problem(), known("----", (other,)), day(3), AT, "failing", RULE)
     assert (now.diagnosis, now.evidence_zh, [one.what for one in events]) == ("cable_errors", "甲", ["changed"])
-    vague = Cause("too_few", 0.5, Text("a", "甲"))
+    vague = Cause("too_few", 0.5, bilingual("a", "甲"))
     now, events = followed(problem(), known("----", (vague,)), day(3), AT, "failing", RULE)
     assert (now.diagnosis, events) == ("port_speed_10", [])
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from campus_agent.measure.discover.discovery import DhcpServer, Discovery, Host
-from campus_base.language import Text
+from campus_base.messages import Message, message
 
 HEADINGS = ("school_id", "room_id", "device_id", "device", "profile", "host", "required")
 _BY_PORT = (
@@ -66,7 +66,7 @@ def as_csv(school: str, rows: Sequence[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
-def problems(discovery: Discovery) -> list[Text]:
+def problems(discovery: Discovery) -> list[Message]:
     """What is wrong with this network, as far as it shows."""
     texts = []
     by_link: dict[str, list[DhcpServer]] = {}
@@ -76,11 +76,12 @@ def problems(discovery: Discovery) -> list[Text]:
         if len({server.server for server in servers}) > 1:
             listed = ", ".join(f"{server.server} ({server.mac})" for server in servers)
             texts.append(
-                Text(
-                    f"{interface}: {len(servers)} DHCP servers answer: {listed}. One of them does not belong here "
-                    "(often a home router plugged in by its wrong port): machines get wrong addresses at random.",
-                    f"{interface}：有 {len(servers)} 台 DHCP 服务器应答：{listed}。其中有一台不应存在"
-                    "（常见原因是家用路由器接错网口），会导致电脑随机获得错误地址。",
+                message(
+                    "{interface}: {servers} DHCP servers answer: {listed}. One of them does not belong here (often a"
+                    " home router plugged in by its wrong port): machines get wrong addresses at random.",
+                    interface=interface,
+                    servers=len(servers),
+                    listed=listed,
                 )
             )
     return texts

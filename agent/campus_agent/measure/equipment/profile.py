@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from campus_base.language import Text
+from campus_base.messages import Message, bilingual, message
 from campus_base.readings import READINGS
 from campus_base.settings import ConfigurationError, Mistake, Table, load
 from campus_wire.ids import ID_PATTERN
@@ -22,7 +22,7 @@ FROM_ONVIF = ("clock_offset_seconds", "firmware", "recording", "stream_up")
 """What ONVIF can tell; `stream_up` stands for the whole stream, whose address the device tells."""
 COMPUTE = ("value", "text", "leading_number", "mean", "sum", "max", "worst_free_ratio", "sum_bytes", "date_and_time")
 OID_PATTERN = r"[012](\.[0-9]{1,10}){1,60}"
-_OID_HINT = Text("an object identifier like 1.3.6.1.2.1.1.3.0", "形如 1.3.6.1.2.1.1.3.0 的对象标识符")
+_OID_HINT = message("an object identifier like 1.3.6.1.2.1.1.3.0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Limit:
 @dataclass(frozen=True, slots=True)
 class Profile:
     name: str
-    title: Text
+    title: Message
     sources: tuple[str, ...]
     up_when_any: tuple[str, ...]
     snmp: tuple[SnmpReading, ...] = ()
@@ -134,7 +134,7 @@ def find_profile(name: str, folder: Path | None = None) -> Profile:
         if directory is not None and (directory / f"{name}.toml").is_file():
             return load_profile(directory / f"{name}.toml")
     known = ", ".join(sorted(path.stem for path in profile_files(folder)))
-    text = Text(f"no such profile; known: {known}", f"没有此设备类型；已有：{known}")
+    text = message("no such profile; known: {known}", known=known)
     raise ConfigurationError(name, [Mistake("profile", text)])
 
 
@@ -150,16 +150,16 @@ def load_profile(path: Path) -> Profile:
     top = load(path, {}, ())
     name = path.stem
     if re.fullmatch(ID_PATTERN, name) is None:
-        top.wrong("file", f"'{name}' is no valid name", f"“{name}”不是合法名称")
+        top.wrong("file", message("'{name}' is no valid name", name=name))
     up = top.strings("up_when_any", ("tcp",))
     for protocol in up:
         if protocol not in PROTOCOLS:
             listed = ", ".join(PROTOCOLS)
-            top.wrong("up_when_any", f"'{protocol}' is none of {listed}", f"“{protocol}”不在 {listed} 之中")
+            top.wrong("up_when_any", message("'{protocol}' is none of {listed}", protocol=protocol, listed=listed))
     onvif, onvif_tls = _onvif(top.table("onvif")) if "onvif" in top else ((), False)
     profile = Profile(
         name=name,
-        title=Text(top.string("title_en") or "", top.string("title_zh") or ""),
+        title=bilingual(top.string("title_en") or "", top.string("title_zh") or ""),
         sources=top.strings("sources"),
         up_when_any=up,
         snmp=tuple(_snmp(table) for table in top.tables("snmp")),
@@ -172,9 +172,9 @@ def load_profile(path: Path) -> Profile:
     )
     top.done()
     if "onvif" in up and not profile.onvif:
-        top.wrong("up_when_any", "names onvif, but there is no [onvif]", "包含 onvif，但缺少 [onvif]")
+        top.wrong("up_when_any", message("names onvif, but there is no [onvif]"))
     if "http" in up and profile.http is None:
-        top.wrong("up_when_any", "names http, but there is no [http]", "包含 http，但缺少 [http]")
+        top.wrong("up_when_any", message("names http, but there is no [http]"))
     if top.mistakes:
         raise ConfigurationError(str(path), top.mistakes)
     return profile
@@ -208,9 +208,7 @@ def _snmp(table: Table) -> SnmpReading:
 
 def _http(table: Table) -> Http:
     http = Http(
-        path=table.string(
-            "path", "/", pattern=r"/[!-~]{0,300}", hint=Text("a path like /status", "形如 /status 的路径")
-        ),
+        path=table.string("path", "/", pattern=r"/[!-~]{0,300}", hint=message("a path like /status")),
         port=table.integer("port", None, minimum=1, maximum=65_535),
         tls=table.boolean("tls", False),
         status=table.integer("status", 200, minimum=100, maximum=599),
@@ -225,7 +223,7 @@ def _onvif(table: Table) -> tuple[tuple[str, ...], bool]:
     for name in readings:
         if name not in FROM_ONVIF:
             listed = ", ".join(FROM_ONVIF)
-            table.wrong("readings", f"'{name}' is none of {listed}", f"“{name}”不在 {listed} 之中")
+            table.wrong("readings", message("'{name}' is none of {listed}", name=name, listed=listed))
     tls = table.boolean("tls", False)
     table.done()
     return readings, tls
@@ -270,7 +268,7 @@ def _numbers(table: Table, key: str) -> tuple[int, ...]:
     texts = table.strings(key, ())
     for text in texts:
         if re.fullmatch(r"-?[0-9]{1,18}", text) is None:
-            table.wrong(key, f"'{text}' is no whole number", f"“{text}”不是整数")
+            table.wrong(key, message("'{text}' is no whole number", text=text))
     return tuple(int(text) for text in texts if re.fullmatch(r"-?[0-9]{1,18}", text))
 
 

@@ -4,20 +4,21 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_wire.digits import ascii_integer
 
 What = Literal["created", "changed", "unchanged", "conflict"]
-WHAT_WORDS: dict[What, Text] = {
-    "created": Text("create", "新建"),
-    "changed": Text("change", "更新"),
-    "unchanged": Text("unchanged", "无变化"),
-    "conflict": Text("conflict: somebody else's; see --overwrite", "冲突：非本系统创建，见 --overwrite"),
+WHAT_WORDS: dict[What, Message] = {
+    "created": message("create"),
+    "changed": message("change"),
+    "unchanged": message("unchanged"),
+    "conflict": message("conflict: somebody else's; see --overwrite"),
 }
 KIND_WORDS = {
-    "folder": Text("folder", "文件夹"),
-    "datasource": Text("data source", "数据源"),
-    "dashboard": Text("dashboard", "仪表板"),
+    "folder": message("folder"),
+    "datasource": message("data source"),
+    "dashboard": message("dashboard"),
 }
 OURS = "campusmeter"
 """The tag of our dashboards, and the uid of our folder and data source."""

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_base.settings import Secret
 from campus_collector.export.grafana.plan import OURS, Step, dashboard_step, plain_step, version_of
 
@@ -21,7 +22,7 @@ Answer = TypeVar("Answer")
 class NotProvisioned(Exception):
     """It did not work; the words say what to do."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Message) -> None:
         super().__init__(text.en)
         self.text = text
 
@@ -62,12 +63,7 @@ class Provisioner:
 
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            raise NotProvisioned(
-                Text(
-                    f"{url!r} is no address like https://grafana.example/",
-                    f"{url!r} 不是形如 https://grafana.example/ 的网址",
-                )
-            )
+            raise NotProvisioned(message("{url!r} is no address like https://grafana.example/", url=url))
         prefix = parts.path.strip("/")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         self._url = url
@@ -131,14 +127,11 @@ class Provisioner:
         health = self._ask(lambda: self._client.api.GET("/health"))
         version = health.get("version", "") if isinstance(health, dict) else ""
         if not version:
-            raise NotProvisioned(Text(f"{self._url} answers, but is no Grafana", f"{self._url} 有应答，但不是 Grafana"))
+            raise NotProvisioned(message("{url} answers, but is no Grafana", url=self._url))
         if version_of(version) < OLDEST:
             oldest = ".".join(map(str, OLDEST))
             raise NotProvisioned(
-                Text(
-                    f"Grafana {version} is too old; {oldest} or later is needed",
-                    f"Grafana {version} 过旧，需要 {oldest} 及以上版本",
-                )
+                message("Grafana {version} is too old; {oldest} or later is needed", version=version, oldest=oldest)
             )
 
     def _maybe(self, ask: Callable[[], Answer]) -> Answer | None:
@@ -163,39 +156,27 @@ class Provisioner:
             raise NotProvisioned(_words(error.status_code, str(error.response))) from error
         except requests.exceptions.SSLError as error:
             raise NotProvisioned(
-                Text(
-                    f"{self._url}: its certificate is not accepted (--ca-file)",
-                    f"{self._url}：证书未被接受（可用 --ca-file 指定）",
-                )
+                message("{url}: its certificate is not accepted (--ca-file)", url=self._url)
             ) from error
         except requests.exceptions.JSONDecodeError as error:
-            raise NotProvisioned(
-                Text(f"{self._url} answers, but is no Grafana", f"{self._url} 有应答，但不是 Grafana")
-            ) from error
+            raise NotProvisioned(message("{url} answers, but is no Grafana", url=self._url)) from error
         except requests.exceptions.RequestException as error:
             why = type(error).__name__
-            raise NotProvisioned(
-                Text(f"{self._url} is not reached ({why})", f"无法连接 {self._url}（{why}）")
-            ) from error
+            raise NotProvisioned(message("{url} is not reached ({why})", url=self._url, why=why)) from error
 
 
-def _words(status: int, answer: str) -> Text:
+def _words(status: int, answer: str) -> Message:
     if status == 401:
-        return Text(
-            "Grafana refuses the token: is it expired, or of another Grafana?",
-            "Grafana 拒绝该令牌：可能已过期或属于其他 Grafana",
-        )
+        return message("Grafana refuses the token: is it expired, or of another Grafana?")
     if status == 403:
-        return Text(
-            "the token lacks permission: give its service account the role Admin (data sources) or Editor (dashboards)",
-            "令牌权限不足：请为其服务账号授予 Admin（数据源）或 Editor（仪表板）角色",
+        return message(
+            "the token lacks permission: give its service account the role Admin (data sources) or Editor (dashboards)"
         )
     if status == 412:
-        return Text(
-            "somebody changed a dashboard meanwhile, or its name is taken in the folder; look at it, then --overwrite",
-            "仪表板同时被他人修改，或文件夹内名称已被占用；请查看后使用 --overwrite",
+        return message(
+            "somebody changed a dashboard meanwhile, or its name is taken in the folder; look at it, then --overwrite"
         )
-    return Text(f"Grafana answers {status}: {answer[:200]}", f"Grafana 返回 {status}：{answer[:200]}")
+    return message("Grafana answers {status}: {answer}", status=status, answer=answer[:200])
 
 
 def write_tree(folder: Path, prometheus_url: str, language: Language) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from campus_base.language import Text
+from campus_base.messages import Message
 from campus_collector.domain.schools import School
 from campus_collector.http.school_view import SchoolView, SubjectView, verdicts_by_school
 from campus_collector.http.service import Service
@@ -46,7 +46,7 @@ class Words(msgspec.Struct, frozen=True):
     zh: str
 
 
-def words_of(text: Text) -> Words:
+def words_of(text: Message) -> Words:
     return Words(text.en, text.zh)
 
 

@@ -8,7 +8,8 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.domain.people import Person
 from campus_collector.domain.problem import STATES, Event, Problem
 from campus_collector.http.api.problem_answers import (
@@ -42,7 +43,7 @@ from campus_collector.store.errors import Conflict
 from campus_wire.digits import ascii_integer
 
 MAX_BODY_BYTES = 16 * 1024
-AGE_RULE = Text(f"is a number of days, 0 to {MAX_AGE_DAYS}", f"应为天数（0 至 {MAX_AGE_DAYS}）")
+AGE_RULE = message("is a number of days, 0 to {max_age_days}", max_age_days=MAX_AGE_DAYS)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
 SELECTIONS = (*STATES, "overdue", "contradicted", "all")

@@ -9,7 +9,7 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_collector.domain.days import parse_moment
 from campus_collector.http.api.answers import (
     ComplianceAnswer,
@@ -43,7 +43,7 @@ from campus_wire.records import KINDS
 MAX_LISTED_RESULTS = 5000
 DEFAULT_LISTED_RESULTS = 500
 DEFAULT_WINDOW = timedelta(days=31)
-MOMENT_RULE = Text("must be a time like 2026-11-23T00:00:00Z", "应为时间，如 2026-11-23T00:00:00Z")
+MOMENT_RULE = message("must be a time like 2026-11-23T00:00:00Z")
 _MOMENT = {"format": "date-time"}
 
 
@@ -164,6 +164,6 @@ def _limit(text: str | None) -> int:
         return DEFAULT_LISTED_RESULTS
     number = ascii_integer(text, MAX_LISTED_RESULTS)
     if not number:
-        rule = Text(f"must be 1 to {MAX_LISTED_RESULTS}", f"应为 1 至 {MAX_LISTED_RESULTS}")
+        rule = message("must be 1 to {max_listed_results}", max_listed_results=MAX_LISTED_RESULTS)
         raise bad_value("limit", text, rule)
     return number

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from campus_base.language import Text
+from campus_base.messages import message
 from campus_base.settings import Secret, read_secret
 from campus_base.text import printable_line
 from campus_collector.config import CollectorConfig
@@ -53,12 +53,11 @@ TLS_HEADERS = ((b"strict-transport-security", b"max-age=31536000"),)
 
 MOST_SHOWN_LETTERS = 100
 LOG_IN_NEEDED = "reading needs a log-in at /login, or a token: Bearer, or Basic with it as the password"
-NOT_LOCAL = Text(
-    "Until a person is let in (campus-collector person add NAME), only this machine itself reads: under the Host localhost or a loopback address such"
-    " as 127.0.0.1, and not through a proxy. This request came with Host {host}, or was forwarded. Behind a proxy: let people in, and name the proxy"
-    " in [server] trusted_proxies.",
-    "尚未授权任何人员（campus-collector person add 姓名）时，只有本机可以直接查看：Host 须为 localhost 或 127.0.0.1 等本机地址，且不经代理。"
-    "此请求的 Host 为 {host}，或经过了代理。使用代理时请先授权人员，并在 [server] trusted_proxies 中列出代理地址。",
+NOT_LOCAL = message(
+    "Until a person is let in (campus-collector person add NAME), only this machine itself reads:"
+    " under the Host localhost or a loopback address such as 127.0.0.1, and not through a proxy."
+    " This request came with Host {host}, or was forwarded. Behind a proxy: let people in, and name"
+    " the proxy in [server] trusted_proxies."
 )
 
 

@@ -5,7 +5,7 @@ import threading
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from campus_base.language import Text
+from campus_base.messages import Message, message
 
 LEAST_LETTERS, MOST_LETTERS = 10, 200
 _hasher = PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=4)
@@ -33,18 +33,16 @@ def rehash_if_needed(password: str, hashed: str) -> str | None:
     return hash_of(password) if _hasher.check_needs_rehash(hashed) else None
 
 
-def policy_violation(password: str, name: str) -> Text | None:
+def policy_violation(password: str, name: str) -> Message | None:
     """The rule that a new password breaks; None for a good one. Length counts, not a mixture of signs (NIST SP 800-63B-4, 3.1.1.2)."""
     if not LEAST_LETTERS <= len(password) <= MOST_LETTERS:
-        return Text(
-            f"a password has {LEAST_LETTERS} to {MOST_LETTERS} characters",
-            f"密码长度应为 {LEAST_LETTERS} 至 {MOST_LETTERS} 个字符",
+        return message(
+            "a password has {least_letters} to {most_letters} characters",
+            least_letters=LEAST_LETTERS,
+            most_letters=MOST_LETTERS,
         )
     if len(set(password)) < 5 or password.casefold() in _COMMON or name.casefold() in password.casefold():
-        return Text(
-            "too easy to guess: not the name, not one sign again and again, not a well-known one",
-            "过于简单：不能包含姓名，不能是重复字符或常见密码",
-        )
+        return message("too easy to guess: not the name, not one sign again and again, not a well-known one")
     return None
 
 

@@ -9,7 +9,8 @@ from enum import Enum
 from starlette.requests import Request
 from starlette.responses import Response
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, bilingual, message, pmessage
 from campus_collector.domain.agents import Agent
 from campus_collector.domain.chain import ReceiptMismatch
 from campus_collector.domain.schools import School
@@ -29,11 +30,11 @@ MAX_CLOCK_OFFSET_SECONDS = 60
 class VersionStatus(Enum):
     """How an agent's version compares with the collector's, in words."""
 
-    CURRENT = Text("current", "最新")
-    BEHIND = Text("served; update it soon", "可用，建议升级")
-    TOO_OLD = Text("older than the collector promises to serve: update it", "版本过旧，请升级")
-    AHEAD = Text("newer than the collector: update the collector", "高于采集端版本，请升级采集端")
-    UNKNOWN = Text("not told", "未知")
+    CURRENT = message("current")
+    BEHIND = message("served; update it soon")
+    TOO_OLD = message("older than the collector promises to serve: update it")
+    AHEAD = message("newer than the collector: update the collector")
+    UNKNOWN = pmessage("version", "not told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _gateway(
         state.version if state is not None else "",
         _status_of(state).value.in_(language),
         state.os if state is not None else "",
-        (ago_words((now - reported).total_seconds()) if reported else Text("never", "从未上报")).in_(language),
+        (ago_words((now - reported).total_seconds()) if reported else message("never")).in_(language),
         state.spool_pending_results if state is not None else None,
         tuple(warning.in_(language) for warning in warnings),
     )
@@ -141,43 +142,45 @@ def _status_of(state: AgentState | None) -> VersionStatus:
     return VersionStatus.UNKNOWN if state is None else version_status(state.version)
 
 
-def _report_warnings(agent: Agent | None, reported: datetime | None, now: datetime) -> Iterator[Text]:
+def _report_warnings(agent: Agent | None, reported: datetime | None, now: datetime) -> Iterator[Message]:
     if agent is not None and agent.is_shared(now):
         yield IDENTITY_SHARED_WORDS
     if reported is None:
-        yield Text("never reported", "从未上报")
+        yield message("never reported")
     elif now - reported > UP_WITHIN:
         age = age_words((now - reported).total_seconds())
-        yield Text(f"silent for {age.en}", f"已 {age.zh}未上报")
+        yield message("silent for {age}", age=age)
 
 
-def _mismatch_warnings(mismatch: ReceiptMismatch | None, now: datetime) -> Iterator[Text]:
+def _mismatch_warnings(mismatch: ReceiptMismatch | None, now: datetime) -> Iterator[Message]:
     if mismatch is not None and now - mismatch.noticed_at < MISMATCH_SHOWN:
         day, count, ours = mismatch.noticed_at.date(), mismatch.sequence, mismatch.our_sequence
-        yield Text(
-            f"{day}: its receipt for {count} results does not fit the chain here ({ours}): run campus-collector verify",
-            f"{day}：网关持有 {count} 条结果的回执，与本端结果链（{ours} 条）不符，请执行 campus-collector verify",
+        yield message(
+            "{day}: its receipt for {count} results does not fit the chain here ({ours}): run campus-collector verify",
+            day=day,
+            count=count,
+            ours=ours,
         )
 
 
-def _state_warnings(state: AgentState | None, expires: datetime | None, now: datetime) -> Iterator[Text]:
+def _state_warnings(state: AgentState | None, expires: datetime | None, now: datetime) -> Iterator[Message]:
     if state is not None and state.config_problem_en:
         zh = state.config_problem_zh or state.config_problem_en
-        yield Text(f"configuration: {state.config_problem_en}", f"配置：{zh}")
+        yield message("configuration: {config_problem_en}", config_problem_en=bilingual(state.config_problem_en, zh))
     if expires is not None and expires - now < TOKEN_SOON:
         day = expires.date()
-        yield Text(f"token ends on {day}", f"令牌 {day} 到期")
+        yield message("token ends on {day}", day=day)
     if _status_of(state) in (VersionStatus.TOO_OLD, VersionStatus.AHEAD):
         yield _status_of(state).value
     if state is not None and state.spool_dropped_results_total:
         count = state.spool_dropped_results_total
-        yield Text(f"{count} results were dropped", f"已丢弃 {count} 条结果")
+        yield message("{count} results were dropped", count=count)
     offset = (state.clock_offset_seconds if state is not None else None) or 0.0
     if abs(offset) > MAX_CLOCK_OFFSET_SECONDS:
-        yield Text(f"clock {offset:+.0f} s off", f"时钟偏差 {offset:+.0f} 秒")
+        yield message("clock {offset:+.0f} s off", offset=offset)
 
 
-def capacity_words(bits_per_second: float) -> Text:
+def capacity_words(bits_per_second: float) -> Message:
     """What the uplinks' test server must carry: the rate whose slots are given out, and the bytes of an hour of them."""
     values = {
         "rate": f"{bits_per_second / 1e9:g}",
@@ -185,4 +188,4 @@ def capacity_words(bits_per_second: float) -> Text:
         "capacity": f"{bits_per_second:.0f}",
     }
     words = WORDS["test_server"]
-    return Text(words.in_("en", **values), words.in_("zh", **values))
+    return words.with_(**values)

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from campus_base.dates import NotADay, parse_day
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message
 from campus_collector.domain.days import day_words, importable
 from campus_collector.domain.inventory import Inventory, within
 from campus_collector.http.api.problems import XLSX
@@ -92,7 +93,7 @@ class InventoryPages(PageRoutes):
         if removals(upload.before, upload.changes) and form.get("remove") != "yes":
             return await self._page(request, WORDS["confirm_removal"].in_(language), pending=key, status=409)
         day = self._valid_from(form.get("since", "").strip())
-        if isinstance(day, Text):
+        if isinstance(day, Message):
             notice = f"{WORDS['valid_from'].in_(language)}: {day.in_(language)}"
             return await self._page(request, notice, pending=key, status=422)
         self._pending.pop(key, None)
@@ -155,7 +156,7 @@ class InventoryPages(PageRoutes):
             for entry in self.service.store.inventory.imports(SHOWN_IMPORTS)
         ]
 
-    def _valid_from(self, text: str) -> date | Text:
+    def _valid_from(self, text: str) -> date | Message:
         """The day that was typed, today when there is none; or why it cannot be."""
         today = datetime.now(self.service.config.timezone).date()
         try:

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_collector.domain.problem import STATE_WORDS
 from campus_collector.http.api.problems import number_of, read_list, wanted_of, work_on
 from campus_collector.http.pages.forms import read_form
@@ -20,7 +21,7 @@ from campus_collector.ledger.actions import NotPossible
 from campus_collector.ledger.listing import event_words, names_in
 from campus_collector.ledger.table import CONTRADICTED, OVERDUE, rows
 
-ALL_WORDS = Text("all, struck off too", "全部（含已销号）")
+ALL_WORDS = message("all, struck off too")
 
 
 class LedgerPages(PageRoutes):
@@ -95,7 +96,7 @@ class LedgerPages(PageRoutes):
 
 
 def _states(language: Language) -> list[tuple[str, str]]:
-    words: Mapping[str, Text] = {**STATE_WORDS, "overdue": OVERDUE, "contradicted": CONTRADICTED, "all": ALL_WORDS}
+    words: Mapping[str, Message] = {**STATE_WORDS, "overdue": OVERDUE, "contradicted": CONTRADICTED, "all": ALL_WORDS}
     return [(name, text.in_(language)) for name, text in words.items()]
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from campus_base.figures import percent, percent_as_written
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, bilingual, message, verbatim
 from campus_base.port_words import ERROR_RATIO, FOUND_BY_WORDS, GRADE_WORDS, error_ratio, link_words
 from campus_base.readings import READINGS, in_words
 from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
@@ -510,7 +511,7 @@ class PageModel:
         order = [name for name in READINGS if name in readings]
         notes = [self._in(FAILURE_WORDS[result.failure.kind])] if result.failure else []
         notes += [
-            f"{self._in(READINGS.get(name, Text(name, name)))}: {self._in(FAILURE_WORDS[why.kind])}"
+            f"{self._in(READINGS.get(name, verbatim(name)))}: {self._in(FAILURE_WORDS[why.kind])}"
             for name, why in record.failed.items()
         ]
         beyond = [remark.partition(" ")[0] for remark in record.remarks]
@@ -600,11 +601,11 @@ class PageModel:
             facts.append((self._w("pending"), self._w("results_count", count=state.spool_pending_results)))
             facts.append((self._w("dropped"), self._w("results_count", count=state.spool_dropped_results_total)))
             if state.clock_offset_seconds is not None:
-                offset = Text(f"{state.clock_offset_seconds:+.1f} s", f"{state.clock_offset_seconds:+.1f} 秒")
+                offset = message("{clock_offset_seconds:+.1f} s", clock_offset_seconds=state.clock_offset_seconds)
                 facts.append((self._w("clock_offset"), self._in(offset)))
             facts.append((self._w("version"), state.version))
             if state.config_problem_en:
-                problem = Text(state.config_problem_en, state.config_problem_zh or state.config_problem_en)
+                problem = bilingual(state.config_problem_en, state.config_problem_zh or state.config_problem_en)
                 facts.append((self._w("config_problem"), self._in(problem)))
         valid = host.ok if host else None
         if isinstance(valid, HostResult) and valid.record is not None:
@@ -648,7 +649,7 @@ class PageModel:
     def _w(self, key: str, **values: object) -> str:
         return WORDS[key].in_(self._language, **values)
 
-    def _in(self, text: Text) -> str:
+    def _in(self, text: Message) -> str:
         return text.in_(self._language)
 
 

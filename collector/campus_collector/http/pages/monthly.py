@@ -7,7 +7,8 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import message
 from campus_collector.http.auth.scope import ReadScope, scope_of
 from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
 from campus_collector.http.query import MONTH_PATTERN, DocumentLanguage, choices, document_language, one_of
@@ -23,7 +24,7 @@ from campus_collector.report.service import MonthlyReports, NoReport, file_name
 from campus_collector.report.words import month_words
 from campus_wire.ids import is_id
 
-AREA_RULE = Text("must be town:ID or school:ID", "应为 town:编号 或 school:编号")
+AREA_RULE = message("must be town:ID or school:ID")
 
 
 class DocumentPath(msgspec.Struct):

@@ -14,6 +14,7 @@ from docx.oxml.ns import nsdecls, qn
 from docx.shared import Mm, Pt, RGBColor
 from docx.text.paragraph import Paragraph as WordParagraph
 
+from campus_base.messages import message
 from campus_collector.report.document import Block, Document, Heading, Paragraph, Table, shown
 from campus_collector.report.forms.pdf import as_png
 
@@ -34,7 +35,7 @@ def as_docx(document: Document) -> bytes:
         banner.alignment = WD_ALIGN_PARAGRAPH.CENTER
     word.add_paragraph(document.title, style="Title").alignment = WD_ALIGN_PARAGRAPH.CENTER
     word.add_paragraph(document.subtitle, style="Subtitle").alignment = WD_ALIGN_PARAGRAPH.CENTER
-    colon = "：" if document.language == "zh" else ": "
+    colon = message(": ").in_(document.language)
     facts = word.add_paragraph("　".join(f"{name}{colon}{value}" for name, value in document.facts), style="Note")
     facts.alignment = WD_ALIGN_PARAGRAPH.CENTER
     for block in document.blocks:

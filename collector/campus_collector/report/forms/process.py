@@ -10,7 +10,8 @@ import subprocess
 import sys
 from typing import get_args
 
-from campus_base.language import Language, Text
+from campus_base.language import Language
+from campus_base.messages import Message, message
 from campus_collector.report.compose import compose
 from campus_collector.report.figures import Figures, figures_of, octets_of
 from campus_collector.report.forms.pdf_fonts import FontMissing
@@ -27,7 +28,7 @@ MAX_WORDS = 500
 class FormFailed(Exception):
     """The process ended without a document; the words say how."""
 
-    def __init__(self, words: Text) -> None:
+    def __init__(self, words: Message) -> None:
         self.words = words
         super().__init__(words.en)
 
@@ -39,17 +40,17 @@ def render_apart(figures: Figures, language: Language, form: Form) -> bytes:
         done = subprocess.run(command, input=octets_of(figures), capture_output=True, timeout=WALL_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise FormFailed(
-            Text(f"{form}: not made within {WALL_SECONDS} s", f"{form}：{WALL_SECONDS} 秒内未能生成")
+            message("{form}: not made within {wall_seconds} s", form=form, wall_seconds=WALL_SECONDS)
         ) from None
     except OSError as error:
         why = error.strerror or str(error)
-        raise FormFailed(Text(f"{form}: cannot be made: {why}", f"{form}：无法生成：{why}")) from None
+        raise FormFailed(message("{form}: cannot be made: {why}", form=form, why=why)) from None
     if done.returncode == NO_FONT:
         raise FontMissing
     if done.returncode != 0 or not done.stdout:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         why = (lines[-1] if lines else f"exit {done.returncode}")[:MAX_WORDS]
-        raise FormFailed(Text(f"{form}: could not be made: {why}", f"{form}：生成失败：{why}"))
+        raise FormFailed(message("{form}: could not be made: {why}", form=form, why=why))
     return done.stdout
 
 

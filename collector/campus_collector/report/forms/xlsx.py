@@ -7,6 +7,7 @@ from typing import Any
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
+from campus_base.messages import message
 from campus_collector.report.document import Chart, Document, Heading, Paragraph, Table, TableColumn, as_number
 
 FORMATS = {
@@ -74,7 +75,7 @@ class _Words:
 
 
 def _summary(book: Workbook, document: Document, words: _Words) -> None:
-    sheet = book.add_worksheet("总体情况" if document.language == "zh" else "Summary")
+    sheet = book.add_worksheet(message("Summary").in_(document.language))
     sheet.set_column(0, 0, 16)
     sheet.set_column(1, 1, 90)
     sheet.write_string(0, 0, f"{document.title} {document.subtitle}", words.title)

@@ -1,0 +1,118 @@
+"""One word for one idea: what the programs print are the words of the glossary."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+
+from campus_base.wire_words import VERDICT_WORDS
+from campus_wire.verdicts import Verdict
+
+ROOT = Path(__file__).parents[2]
+GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+CATALOGUES = sorted(ROOT.glob("*/*/locale/zh/LC_MESSAGES/*.po"))
+ONLY_IN_DOCUMENTS = {
+    "单向时延", "时延变化", "最大容量", "服务质量等级", "局域网验收", "宽带接入速率测试", "公文",
+}  # fmt: skip
+"""Terms of the field that the programs do not print."""
+A_HEADING = ("exemptions", "免考核")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The rows of the table under a heading."""
+    section = re.split(r"^## ", GLOSSARY, flags=re.MULTILINE)
+    text = next(one for one in section if one.startswith(heading))
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_verdicts_are_those_of_the_glossary() -> None:
+    written = [(english, chinese) for english, chinese, *_ in rows("Verdicts")]
+    assert written == [(VERDICT_WORDS[one].en, VERDICT_WORDS[one].zh) for one in Verdict]
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_verdict_has_one_form_in_each_language(verdict: Verdict) -> None:
+    """Pages, report, tables and spreadsheets take their words from the catalogues."""
+    words = VERDICT_WORDS[verdict]
+    forms = {(str(entry.id).lower(), str(entry.string)) for path in CATALOGUES for entry in catalogue(path)} - {
+        A_HEADING
+    }
+    assert {form for form in forms if words.en == form[0] or words.zh == form[1]} == {(words.en, words.zh)}
+
+
+def test_every_term_is_printed_somewhere_or_is_a_term_of_documents() -> None:
+    printed = "\n".join(text for _, text in chinese_texts())
+    terms = [
+        row[1]
+        for heading in ("Verdicts", "What is judged", "Measurements", "Ledger and report")
+        for row in rows(heading)
+    ]
+    assert [term for term in terms if term not in printed and term not in ONLY_IN_DOCUMENTS] == []
+    assert [term for term in ONLY_IN_DOCUMENTS if term not in terms] == []
+
+
+def test_no_chinese_term_has_two_meanings() -> None:
+    terms = [
+        row[1]
+        for heading in ("Verdicts", "What is judged", "Measurements", "Ledger and report")
+        for row in rows(heading)
+    ]
+    assert sorted({term for term in terms if terms.count(term) > 1}) == []
+
+
+def test_words_that_are_not_used_are_not_used() -> None:
+    forbidden = [row[0] for row in rows("Words that are not used") if re.search("[\u4e00-\u9fff]", row[0])]
+    assert forbidden
+    wrong = [
+        (file, text[:60])
+        for file, text in chinese_texts()
+        for word in forbidden
+        if re.search(f"{word}(?!核)" if word == "免考" else word, text)
+    ]
+    assert wrong == []
+
+
+def test_one_result_passes_and_a_subject_is_met() -> None:
+    """合格 is said of results, 达标 of subjects: never of the same thing in one message."""
+    for verdict in Verdict:
+        assert "合格" not in VERDICT_WORDS[verdict].zh
+
+
+def chinese_texts() -> Iterator[tuple[str, str]]:
+    """What people read in Chinese: catalogues, dashboards, alerts, documents; and the headings of the inventory."""
+    for path in CATALOGUES:
+        yield from ((path.name, str(entry.string)) for entry in catalogue(path) if entry.id)
+    for path in sorted((ROOT / "dashboards/zh").glob("*.json")):
+        yield from ((path.name, text) for text in strings(json.loads(path.read_text(encoding="utf-8"))))
+    for path in sorted((ROOT / "deploy").rglob("*.yml")):
+        yield from ((path.name, line) for line in path.read_text(encoding="utf-8").splitlines())
+    for path in [ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.zh-CN.md"))]:
+        yield from ((path.name, line) for line in path.read_text(encoding="utf-8").splitlines())
+    headings = ROOT / "collector/campus_collector/inventory/headings.py"
+    for node in ast.walk(ast.parse(headings.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield headings.name, node.value
+
+
+@cache
+def catalogue(path: Path) -> Catalog:
+    with path.open("rb") as stream:
+        return read_po(stream, "zh")
+
+
+def strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from strings(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from strings(one)
