@@ -42,8 +42,9 @@ def extras(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
 
 
-def configure_logging(out: TextIO = sys.stderr, level: int = logging.INFO) -> None:
-    """Log to standard error, in the form that fits who reads it."""
-    handler = logging.StreamHandler(out)
-    handler.setFormatter(PlainLines() if out.isatty() else JsonLines())
+def configure_logging(out: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Log to standard error (or `out`), in the form that fits who reads it."""
+    stream = sys.stderr if out is None else out
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(PlainLines() if stream.isatty() else JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)

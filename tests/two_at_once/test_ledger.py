@@ -41,15 +41,15 @@ def problem(world: World, subject: str = "c101") -> Problem:
 
 def during_the_look(service: Service, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
     """Do something once, after a school's problems were read and before what became of them is kept."""
-    original, done = service.ledger._school, []
+    original, done = service.ledger._changes, []
 
-    def school_(*values: object) -> object:
+    def changes(*values: object) -> object:
         worked_out = original(*values)  # type: ignore[arg-type]
         if not done:
             done.append(work())
         return worked_out
 
-    monkeypatch.setattr(service.ledger, "_school", school_)
+    monkeypatch.setattr(service.ledger, "_changes", changes)
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import zstandard
 
-from campus_base.messages import bilingual
 from campus_collector.cli.main import main
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.results import AcceptedResult, Batch
@@ -294,7 +293,6 @@ def test_zstd_is_taken_and_its_bombs_are_not(world: World) -> None:
 
 @pytest.mark.parametrize("code", sorted(REASONS))
 def test_a_stored_sentence_of_ours_is_read_by_its_form(code: str) -> None:
+    values, read = {"a": "100", "b": "b"}, reason_words(str(rejection(code, "100", "b")))
     words = REASONS[code].words
-    assert reason_words(str(rejection(code, "100", "b"))) == bilingual(
-        words.en.format("100", "b"), words.zh.format("100", "b")
-    )
+    assert (read.en, read.zh) == (words.in_("en", **values), words.in_("zh", **values))

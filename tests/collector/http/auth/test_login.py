@@ -302,7 +302,7 @@ def test_every_refused_password_is_a_commit(world: World) -> None:
     database = world.service.store.database
     for count, name in enumerate(("王五", "无此人", "王五", "王五", "王五", "王五", "王五"), 1):
         world.service.authenticator.count_wrong_password(name, now)
-        assert database.one(read) == (count,)
+        assert database.first(read) == (count,)
     account = people.named("王五")
     assert account is not None
     assert account.locked(now)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from campus_collector.store.people import MAX_SESSIONS
 
 from campus_collector.config import load_config
 from campus_collector.domain.people import Person
@@ -15,6 +14,7 @@ from campus_collector.http.auth import sessions
 from campus_collector.http.auth.sessions import COOKIE, KEY_FILE, Sessions
 from campus_collector.http.service import open_service
 from campus_collector.store.sqlite import open_store
+from campus_collector.store.tables.people import MAX_SESSIONS
 from tests.collector.http.api.test_problems import Browser
 from tests.collector.world import World, collector
 

@@ -98,7 +98,7 @@ def test_migrations_are_told(world: World, tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(("rate", "gigabytes"), [(1e9, "450 GB"), (2.5e9, "1125 GB"), (1e6, "0.45 GB")])
 def test_the_hour_of_the_test_server_is_shown(rate: float, gigabytes: str) -> None:
     words = fleet.capacity_words(rate)
-    for text in words:
+    for text in (words.en, words.zh):
         assert gigabytes in text
         assert f"campus-agent respond --capacity {rate:.0f}" in text
 
