@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint bench lab packages clean system-run system-test system-bench
+.PHONY: help run test lint bench lab messages packages clean system-run system-test system-bench
 
 help: ## what can be done
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,7 +15,8 @@ run: system-run $(STAMP) ## a school in network namespaces, measured for real: h
 
 # What measures rates has the machine to itself. The rest runs four beside each other: much of it waits (booted machines, silent equipment);
 # the long files begin first (tests/conftest.py).
-ALONE := tests/agent/measure/burst tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
+ALONE := tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
+  $(addprefix tests/agent/measure/burst/test_,attacks.py breaking_off.py client_and_server.py narrow_hop.py on_shaped_lines.py streams.py) \
   $(addprefix tests/hostile_gateway/,test_cpu.py test_busy_line.py) \
   $(addprefix tests/flow/,test_breaks.py test_lab_verdicts.py test_spine.py)
 
@@ -28,6 +29,9 @@ bench: system-bench $(STAMP) ## measured figures: speed and memory
 
 lab: system-run $(STAMP) ## the school alone, in the foreground
 	@$(PY) -m tests.lab
+
+messages: $(STAMP) ## the catalogues of messages brought up to date with the sources: extracted, merged, compiled
+	$(PY) -m tests.messages
 
 packages: system-run $(STAMP) ## Debian packages of agent and collector, and the bundle for gateways without Internet, into dist/
 	@deploy/package/build.sh

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 import campus_agent
+import campus_base
 import campus_collector
 import campus_wire
 
@@ -33,7 +34,7 @@ def metas(kind: object, seen: set[object]) -> Iterator[str]:
 
 
 def structs() -> Iterator[type]:
-    for package in (campus_wire, campus_agent, campus_collector):
+    for package in (campus_wire, campus_base, campus_agent, campus_collector):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name.endswith("__main__"):
                 continue

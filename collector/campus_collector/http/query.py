@@ -18,7 +18,7 @@ from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.store.lookup import look_up, no_such_school
 
 ID_RULE = message("must be an id (lower-case letters, digits, '-' and '_')")
-MONTH_PATTERN = r"^\d{4}-\d{2}$"
+MONTH_PATTERN = r"^\d{4}-\d{2}\Z"
 
 
 def one_of(names: Iterable[str]) -> Meta:
