@@ -1,1 +1,1 @@
-"""The gateway's side, in the data's order: config, schedule, measure, spool, ship; respond is the classroom's end."""
+"""The agent: it runs on a school's gateway, measures by the timetable, keeps results on disk and sends them to the collector."""

@@ -1,1 +1,1 @@
-"""The bureau's side, in the data's order: config, ingest, store, judge, ledger, export, report; web shows it."""
+"""The collector: it runs at the education bureau, stores results, judges them, keeps the problem ledger, exports to Prometheus and writes the monthly report."""

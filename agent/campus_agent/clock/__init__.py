@@ -1,1 +1,1 @@
-"""What time it is: `clock` corrects the system's clock, `kernel_clock` asks the kernel whether it is kept."""
+"""The system's clock: `clock` corrects it by the collector's time, `kernel_clock` asks the kernel whether a time service keeps it."""

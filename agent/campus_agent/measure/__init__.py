@@ -1,1 +1,1 @@
-"""Measure: probes (one file each, listed in `probes`), the runner that times them, workers that carry heavy libraries."""
+"""Measurements: `probes` lists every kind, `runner` makes their results, `worker` starts the processes that carry heavy libraries."""

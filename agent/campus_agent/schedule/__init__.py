@@ -1,1 +1,1 @@
-"""Decide what is measured when: timetable, cycles, plan."""
+"""Decides what is measured when, from timetable, calendar and cycles. Pure."""

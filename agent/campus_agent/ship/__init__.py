@@ -1,1 +1,1 @@
-"""Send spooled results to the collector; learn its time."""
+"""Sends spooled results to the collector, and fetches from it: configuration, time, slots, tokens."""

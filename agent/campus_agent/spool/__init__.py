@@ -1,1 +1,1 @@
-"""Results on disk until the collector has them."""
+"""Keeps results on disk until the collector has stored them."""

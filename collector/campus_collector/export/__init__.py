@@ -1,1 +1,1 @@
-"""Show the present to Prometheus: `table` names every metric, `fleet` fills them, `sheet` keeps their lines, `page` writes what changed, `routes` serves it."""
+"""The present for Prometheus: `table` names every metric, `samplers` fill them, `exposition` keeps their lines, `metrics_cache` rewrites what changed."""

@@ -1,1 +1,1 @@
-"""Take results in: who sends, how much, is it understood; each result on its own; acknowledged only when stored."""
+"""Examines the results of a batch one by one; what is not accepted goes to quarantine with the reason."""

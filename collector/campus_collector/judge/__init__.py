@@ -1,1 +1,1 @@
-"""Judge results by the written policy. Pure: results and policy in, verdicts with their evidence out; no HTTP, no SQL."""
+"""Judges results by the written policy. Pure but for `service`, which keeps evidence and verdicts up to date."""

@@ -1,2 +1,1 @@
-"""The monthly report: `gather` reads the month, `figures` is all its numbers, `sentences` and `compose` make a document of them, a module per
-form writes it (`html`, `pdf`, `xlsx`, `docx`), `book` closes months and keeps what was issued."""
+"""The monthly report: `gather` reads a month into `figures`, `compose` makes a document of them, `forms` write it, `service` closes months and keeps what was issued."""
