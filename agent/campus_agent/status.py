@@ -40,7 +40,6 @@ class LastResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def of(cls, result: AnyResult) -> "LastResult":
-        """In short."""
         return cls(
             started_at=result.started_at,
             outcome=outcome_of(result),
@@ -187,7 +186,6 @@ _REASONS = {
 
 
 def in_words(status: dict[str, Any], language: Language) -> str:
-    """The same for a person."""
     state = message("running") if status["running"] else message("not running")
     lines = [message("School {school}: {state}").in_(language, school=status["school"], state=state)]
     spool = status["spool"]

@@ -64,7 +64,6 @@ class CommandParser(argparse.ArgumentParser):
             import_module(module).register(self)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As ArgumentParser does."""
         self.load()
         return super().parse_known_args(args, namespace)
 

@@ -19,7 +19,6 @@ class NotADay(ValueError):
     """What was typed is no day; `text` says so in both languages."""
 
     def __init__(self, given: str) -> None:
-        """`given` as it was typed."""
         shown = given[:MAX_TEXT]
         self.text = message(
             "must be a day like 2026-09-01 (or 2026/9/1, 2026年9月1日) between {first_year} and {last_year},"

@@ -13,7 +13,6 @@ class JsonLines(logging.Formatter):
     """time, level, logger, event, and whatever `extra` carried."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
         line: dict[str, object] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
@@ -30,7 +29,6 @@ class PlainLines(logging.Formatter):
     """The same for a person."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
         fields = " ".join(f"{key}={value}" for key, value in extras(record).items())
         stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
         text = f"{stamp} {record.levelname:<7} {record.getMessage()}" + (f"  {fields}" if fields else "")

@@ -45,12 +45,10 @@ class Message(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, 
 
     @property
     def en(self) -> str:
-        """The English text."""
         return self.in_("en")
 
     @property
     def zh(self) -> str:
-        """The Chinese text."""
         return self.in_("zh")
 
     def _chinese(self) -> str:

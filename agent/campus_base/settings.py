@@ -67,7 +67,6 @@ class Mistake(NamedTuple):
     text: Message
 
     def in_(self, language: Language) -> str:
-        """One line for a terminal."""
         return escape_cell(f"{self.path}: {self.text.in_(language)}")
 
 
@@ -127,7 +126,6 @@ class Table:
         return f"{self._path}.{key}" if self._path else key
 
     def wrong(self, key: str, text: Message) -> None:
-        """Note a mistake at a key."""
         self.mistakes.append(Mistake(self.place(key), _fixed(text)))
 
     def string(
@@ -152,7 +150,6 @@ class Table:
         return value
 
     def strings(self, key: str, default: Any = ()) -> tuple[str, ...]:
-        """A list of strings."""
         value = self._take(key, list, message("a list of strings"), default)
         bad = [item for item in value or () if not isinstance(item, str)]
         if bad:
@@ -183,12 +180,10 @@ class Table:
         return self._bounded(key, self._take(key, int, message("a whole number"), default), default, minimum, maximum)
 
     def number(self, key: str, default: Any = REQUIRED, *, minimum: float = 0.0, maximum: float = 1e15) -> Any:
-        """A number within bounds."""
         value = self._take(key, (int, float), message("a number"), default)
         return self._bounded(key, value, default, minimum, maximum)
 
     def boolean(self, key: str, default: Any = REQUIRED) -> Any:
-        """true or false."""
         return self._take(key, bool, message("true or false"), default)
 
     def value(self, key: str, kind: type, text: Message) -> Any:

@@ -232,7 +232,6 @@ class CollectorConfig:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
         return self.listen.port
 
     @property

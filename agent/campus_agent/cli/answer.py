@@ -60,7 +60,6 @@ def device_json(result: DeviceResult, device: Device) -> dict[str, Any]:
 
 
 def device_words(state: dict[str, Any], language: Language) -> str:
-    """The same for a person."""
     up = pmessage("device", "up") if state["up"] else pmessage("device", "down")
     lines = [f"{state['subject']} ({state['profile']}): {up.in_(language)}"]
     if state["failure"]:
@@ -99,7 +98,6 @@ def port_json(result: PortResult) -> dict[str, Any]:
 
 
 def port_words(result: PortResult, language: Language) -> str:
-    """The same for a person."""
     record = result.record
     if record is None:
         failure = result.failure

@@ -12,7 +12,6 @@ EXIT_NOT_MET, EXIT_NOT_MEASURED = EXIT_FAILED, 3
 
 
 def config_option(parser: CommandParser) -> None:
-    """The option --config."""
     text = message("configuration file (default: {path})")
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help=parser.words(text, path=DEFAULT_PATH)
@@ -20,7 +19,6 @@ def config_option(parser: CommandParser) -> None:
 
 
 def json_option(parser: CommandParser) -> None:
-    """The option --json."""
     text = message("one JSON object on standard output, nothing else")
     parser.add_argument("--json", action="store_true", help=parser.words(text))
 

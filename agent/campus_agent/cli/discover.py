@@ -79,7 +79,6 @@ def as_json(network: Discovery) -> dict[str, Any]:
 
 
 def in_words(network: Discovery, language: Language) -> str:
-    """The same for a person."""
     text = message("{hosts} host(s), {dhcp} DHCP server(s), {neighbours} LLDP neighbour(s).")
     lines = [text.in_(language, hosts=len(network.hosts), dhcp=len(network.dhcp), neighbours=len(network.neighbours))]
     proposed = {row["host"]: row for row in proposals(network.hosts)}

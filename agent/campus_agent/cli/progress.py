@@ -29,12 +29,10 @@ class ProgressBar:
         self._alive = out.isatty()
 
     def __call__(self, step: Progress) -> None:
-        """Draw one step."""
         if self._alive:
             redraw_line(line(step, self._required, self._language), self._out)
 
     def done(self) -> None:
-        """Wipe the line."""
         if self._alive:
             redraw_line("", self._out)
 

@@ -91,7 +91,6 @@ def in_use(calendar: Calendar, at: datetime) -> bool:
 
 
 def in_words(day_plan: dict[str, Any], language: Language) -> str:
-    """The same for a person."""
     day = date.fromisoformat(day_plan["date"])
     kind = next(words for kind, words in DAY_WORDS.items() if kind == day_plan["day"])
     title = [day_plan["date"], _WEEKDAYS[day.weekday()].in_(language), kind.in_(language), day_plan["name"]]

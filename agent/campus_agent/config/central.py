@@ -29,7 +29,6 @@ class CentralConfigRefused(Exception):
     """The collector's configuration cannot be used; says why in one line of either language, for the collector's page."""
 
     def __init__(self, text: Message) -> None:
-        """Bounded, as the wire is."""
         self.words = bilingual(text.en[:MAX_WORDS], text.zh[:MAX_WORDS])
         super().__init__(self.words.en)
 

@@ -92,7 +92,6 @@ class Expectation:
     """What the page must hold."""
 
     def check(self, table: Table) -> None:
-        """The length of the text."""
         if len(self.text) > MAX_EXPECTED_TEXT:
             table.wrong(
                 "text", message("must be at most {max_expected_text} characters", max_expected_text=MAX_EXPECTED_TEXT)
@@ -127,7 +126,6 @@ class SnmpAccess:
     user: str | None = None
 
     def check(self, table: Table) -> None:
-        """What the version needs."""
         needed = "community_file" if self.version == "2c" else "user"
         if getattr(self, needed) is None:
             table.wrong(
@@ -309,7 +307,6 @@ class AgentConfig:
     devices: Annotated[tuple[Device, ...], Key("device")] = ()
 
     def check(self, top: Table) -> None:
-        """Rows against each other."""
         _refuse_reserved_ids(top, self.classrooms)
         for key, rows in (("classroom", self.classrooms), ("service", self.services), ("device", self.devices)):
             _refuse_equal_ids(top, key, [row.id for row in rows])

@@ -45,7 +45,6 @@ class DayRange:
     last: date
 
     def __contains__(self, day: date) -> bool:
-        """Is this day within?"""
         return self.first <= day <= self.last
 
 
@@ -128,7 +127,6 @@ def _period(text: str) -> Period | None:
 
 
 def read_blackout(table: Table, key: str, default: Any) -> tuple[DayRange, ...]:
-    """Days without any test."""
     blackout = []
     for index, text in enumerate(table.strings(key, default)):
         days = parse_day_range(text)

@@ -30,7 +30,6 @@ SERVICE_USER = "campus-agent"
 
 
 def check_gateway(config: AgentConfig) -> Iterator[CheckResult]:
-    """What needs no network."""
     yield _version()
     yield _python()
     yield from _unit()
@@ -142,7 +141,6 @@ def _page(config: AgentConfig) -> Iterator[CheckResult]:
 
 
 def _dns() -> CheckResult:
-    """Who is asked for names?"""
     check = message("name servers")
     try:
         lines = Path("/etc/resolv.conf").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -52,9 +52,9 @@ def _refreshed_by_meta(page: str) -> str | None:
     for tag in _META.finditer(page):
         content = _CONTENT.search(tag[0])
         if _IS_REFRESH.search(tag[0]) and content:
-            found = _refreshed(unescape(content[1] or content[2] or content[3] or ""))
-            if found:
-                return found
+            target = _refreshed(unescape(content[1] or content[2] or content[3] or ""))
+            if target:
+                return target
     return None
 
 

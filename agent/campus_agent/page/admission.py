@@ -143,7 +143,6 @@ class Admission:
         return result
 
     def close(self) -> None:
-        """End what runs."""
         self.networks.close()
         running = self._running
         if running is not None:

@@ -91,7 +91,6 @@ class DirectionLoad:
                 self._changed.notify_all()
 
     def expired(self) -> bool:
-        """Is it time to stop?"""
         if self._over.is_set():
             return True
         elapsed = monotonic() - self.began if self.began else 0.0
@@ -147,7 +146,6 @@ class BrowserTest:
     """From /begin to /finish."""
 
     def __init__(self, classroom: Endpoint, client: str, browser: str) -> None:
-        """It waits to be admitted."""
         self.id = secrets.token_urlsafe(16)
         self.classroom, self.client, self.browser = classroom, client, browser
         self.began = monotonic()
@@ -176,11 +174,9 @@ class BrowserTest:
         self.up.stop()
 
     def touch(self) -> None:
-        """Its browser is there."""
         self._touched = monotonic()
 
     def expired(self) -> bool:
-        """Did its browser go away?"""
         if monotonic() - self.began > WHOLE_SECONDS:
             return True
         if self._touched is None:  # it waits for its turn

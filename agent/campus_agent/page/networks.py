@@ -36,7 +36,6 @@ class ClassroomNetworks:
         return address.is_loopback or any(address in network for network in self._networks)
 
     def close(self) -> None:
-        """End the look-ups."""
         self._closed.set()
 
     def _refresh(self) -> None:

@@ -115,7 +115,6 @@ class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
             self._deadlines[request] = monotonic() + seconds
 
     def server_close(self) -> None:
-        """Listen no more."""
         self._closed.set()
         super().server_close()
 
@@ -179,7 +178,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         super().handle_one_request()
 
     def do_GET(self) -> None:
-        """Read, or be sent a load."""
         self._dispatch()
 
     def do_POST(self) -> None:

@@ -58,7 +58,6 @@ class Calendar:
         self._latest = self._read(date.min)
 
     def day(self, day: date) -> Day:
-        """What is this day?"""
         if self._latest.day != day:  # asked for the same day again and again
             self._latest = self._read(day)
         return self._latest

@@ -148,7 +148,6 @@ class Planner:
         self._window: Window | None = None
 
     def next(self, lane: Lane, moment: Moment, bytes_left: int) -> Step:
-        """The next step of a lane."""
         now = _Now.of(self._window_at(moment.local), moment, self._calendar.day(moment.local.date()))
         self._forget_reports(lane, now.window)
         waits = [now.left]

@@ -76,5 +76,4 @@ def midnight(day: date, like: datetime) -> datetime:
 
 
 def day_of(planner: Planner, assumed: Assumptions, day: date, like: datetime) -> list[Event]:
-    """One whole day."""
     return list(simulate(planner, assumed, midnight(day, like), midnight(day + timedelta(days=1), like)))

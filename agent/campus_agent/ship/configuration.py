@@ -34,5 +34,4 @@ def fetch(config: AgentConfig, file: Path) -> bytes | None:
 
 
 def reason_of(failed: ShipFailed) -> str:
-    """In one line."""
     return f"{FAILURE_WORDS[failed.failure.kind].en}: {failed.failure.detail}"[:200]

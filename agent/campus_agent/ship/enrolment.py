@@ -22,7 +22,7 @@ import msgspec
 
 from campus_agent.config.model import DEFAULT_PATH, DEFAULT_STATE_DIR, Collector
 from campus_agent.config.read import load_config
-from campus_agent.ship.connection import CollectorConnection, ShipFailed
+from campus_agent.ship.connection import CollectorAnswer, CollectorConnection, ShipFailed
 from campus_base.files import check_writable, make_folder, write_whole
 from campus_base.messages import Message, bilingual, message, verbatim
 from campus_base.settings import ConfigurationError
@@ -41,7 +41,6 @@ class EnrolFailed(Exception):
     """It did not work; says why and whether the code is still good."""
 
     def __init__(self, words: Message) -> None:
-        """In both languages."""
         super().__init__(words.en)
         self.words = words
 
@@ -69,9 +68,19 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sh
     url = url.rstrip("/")
     if ca_sha256 is not None:
         ca_file = _pin(url, ca_sha256, folder / CA_FILE)
-    answer = _ask(Collector(url, token_file, ca_file), code)
+    answer = _exchange(Collector(url, token_file, ca_file), code)
+    _write_token(token_file, answer.token, owner)
+    if config_file.exists():
+        return Written(answer.school, token_file, config_file, False, None)
+    key_file = kept / KEY_FILE
+    whole = _config(url, answer, ca_file, token_file, key_file, folder)
+    _write_configuration(config_file, whole, key_file, token_file, owner)
+    return Written(answer.school, token_file, config_file, True, key_file)
+
+
+def _write_token(token_file: Path, token: str, owner: tuple[int, int] | None) -> None:
     try:
-        write_whole(token_file, answer.token.encode() + b"\n", 0o600, owner)
+        write_whole(token_file, token.encode() + b"\n", 0o600, owner)
     except OSError as error:
         raise EnrolFailed(
             message(
@@ -80,10 +89,12 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sh
                 strerror=error.strerror,
             )
         ) from None
-    if config_file.exists():
-        return Written(answer.school, token_file, config_file, False, None)
-    key_file = kept / KEY_FILE
-    whole = _config(url, answer, ca_file, token_file, key_file, folder)
+
+
+def _write_configuration(
+    config_file: Path, whole: str, key_file: Path, token_file: Path, owner: tuple[int, int] | None
+) -> None:
+    """The school's test key, unless there is one, and the configuration, which the service's group may read."""
     try:
         if not key_file.exists():
             write_whole(key_file, base64.b64encode(secrets.token_bytes(32)) + b"\n", 0o600, owner)
@@ -102,7 +113,6 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sh
                 whole=whole,
             )
         ) from None
-    return Written(answer.school, token_file, config_file, True, key_file)
 
 
 def _service_user() -> tuple[int, int] | None:
@@ -170,11 +180,31 @@ def _check_writable(folder: Path, token_file: Path) -> None:
         ) from None
 
 
-def _ask(collector: Collector, code: str) -> Enrolled:
+def _exchange(collector: Collector, code: str) -> Enrolled:
+    """The collector's answer to the code. Raises EnrolFailed."""
+    answer = _posted(collector, code)
+    if answer.status == 201:
+        with suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(answer.body, type=Enrolled)
+    detail = f"HTTP {answer.status}"
+    with suppress(msgspec.MsgspecError):
+        problem = msgspec.json.decode(answer.body, type=Problem)
+        detail = f"{problem.title}: {problem.detail}"
+    words = {
+        403: message("the code is not valid, was used or has expired: ask the bureau for a new one"),
+        429: message("too many wrong codes: try again later"),
+        404: message("this address takes no enrolment: check it"),
+    }.get(answer.status, verbatim(detail))
+    # in English the collector's own words, which say more
+    reason = bilingual(detail, words.zh)
+    raise EnrolFailed(message("{url}: {reason}", url=collector.url, reason=reason))
+
+
+def _posted(collector: Collector, code: str) -> CollectorAnswer:
     connection = CollectorConnection(collector)
     body = gzip.compress(msgspec.json.encode(EnrollRequest(code, VERSION, platform.platform()[:100])))
     try:
-        answer = connection.post_openly(PATH, body)
+        return connection.post_openly(PATH, body)
     except ShipFailed as failed:
         if failed.clock is not None:
             raise EnrolFailed(
@@ -197,21 +227,6 @@ def _ask(collector: Collector, code: str) -> Enrolled:
         ) from None
     finally:
         connection.close()
-    if answer.status == 201:
-        with suppress(msgspec.MsgspecError):
-            return msgspec.json.decode(answer.body, type=Enrolled)
-    detail = f"HTTP {answer.status}"
-    with suppress(msgspec.MsgspecError):
-        problem = msgspec.json.decode(answer.body, type=Problem)
-        detail = f"{problem.title}: {problem.detail}"
-    words = {
-        403: message("the code is not valid, was used or has expired: ask the bureau for a new one"),
-        429: message("too many wrong codes: try again later"),
-        404: message("this address takes no enrolment: check it"),
-    }.get(answer.status, verbatim(detail))
-    # in English the collector's own words, which say more
-    reason = bilingual(detail, words.zh)
-    raise EnrolFailed(message("{url}: {reason}", url=collector.url, reason=reason))
 
 
 def _config(url: str, answer: Enrolled, ca_file: Path | None, token_file: Path, key_file: Path, folder: Path) -> str:

@@ -19,18 +19,15 @@ class TimedSocket:
         self._until = 0.0
 
     def restart(self, seconds: float) -> None:
-        """A new exchange begins."""
         self._until = monotonic() + seconds
 
     def sendall(self, data: bytes) -> None:
-        """Send everything."""
         rest = memoryview(data)
         while rest:
             self._arm()
             rest = rest[self._socket.send(rest) :]
 
     def makefile(self, *_: Any) -> io.BufferedReader:
-        """For reading an answer."""
         return io.BufferedReader(_Reader(self._socket.makefile("rb", buffering=0), self._arm))
 
     def close(self) -> None:

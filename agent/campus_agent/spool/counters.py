@@ -9,7 +9,6 @@ def read(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def count(connection: sqlite3.Connection, name: str, amount: int) -> None:
-    """Add to a counter."""
     if amount:
         connection.execute(
             "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",

@@ -100,12 +100,10 @@ class Spool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Close."""
         self.close()
 
     @property
     def path(self) -> Path:
-        """The file."""
         return self._database.path
 
     def close(self) -> None:

@@ -36,12 +36,10 @@ def month_option(parser: CommandParser) -> None:
 
 
 def json_option(parser: CommandParser) -> None:
-    """The option --json."""
     parser.add_argument("--json", action="store_true", help=parser.words(message("one JSON object")))
 
 
 def language_option(parser: CommandParser, words: Message, default: Language) -> None:
-    """The option --lang."""
     parser.add_argument("--lang", choices=("zh", "en"), default=default, help=parser.words(words))
 
 
@@ -87,7 +85,6 @@ class ProgressBar:
         self._began = monotonic()
 
     def __call__(self, done: int, whole: int) -> None:
-        """So much of it."""
         if not sys.stderr.isatty() or (monotonic() - self._last < self.EVERY_SECONDS and done < whole):
             return
         self._last, self._shown = monotonic(), True
@@ -97,6 +94,5 @@ class ProgressBar:
         redraw_line(f"{self._words} {share:4.0%}  {done}/{whole}{left}", sys.stderr)
 
     def done(self) -> None:
-        """Take the line away."""
         if self._shown:
             redraw_line("", sys.stderr)

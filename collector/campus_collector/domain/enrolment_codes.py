@@ -17,7 +17,6 @@ def new_code() -> str:
 
 
 def grouped(letters: str) -> str:
-    """As it is shown."""
     return "-".join(letters[place : place + GROUP] for place in range(0, len(letters), GROUP))
 
 

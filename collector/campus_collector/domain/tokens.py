@@ -8,12 +8,10 @@ PREFIX = "cm1_"
 
 
 def new_token() -> str:
-    """A fresh token."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def token_hash(token: str) -> bytes:
-    """What the store keeps."""
     return hashlib.sha256(token.encode()).digest()
 
 

@@ -69,7 +69,6 @@ def _quoted(text: str) -> str:
 
 
 def problem_response(status: int, title: str, detail: str = "", headers: dict[str, str] | None = None) -> Response:
-    """The document itself."""
     return Response(
         _encode(Problem(title, status, detail[:1000])), status, headers, media_type="application/problem+json"
     )

@@ -88,5 +88,4 @@ class Routes:
         return {name: operation for name, operation in marked.items() if operation is not None}
 
     def routes(self) -> list[Route]:
-        """For Starlette."""
         return [DescribedRoute(operation, getattr(self, name)) for name, operation in self.operations().items()]

@@ -108,5 +108,4 @@ def _repeats(text: str) -> bool:
 
 
 def _marks(text: str) -> bool:
-    """Is there a tick?"""
     return any(letter in "√✓✔☑" for letter in text)

@@ -57,7 +57,6 @@ class Mistake:
     text: Message
 
     def in_(self, language: Language) -> str:
-        """One line for its writer."""
         row = message(" row {row}").in_(language, row=self.row) if self.row is not None else ""
         column = message(", column {column}").in_(language, column=self.column) if self.column else ""
         colon = message(": ").in_(language)

@@ -126,7 +126,6 @@ def day_number(day: date) -> int:
 
 
 def day_of(number: int) -> date:
-    """The day of a number."""
     return date.fromordinal(number + _EPOCH)
 
 

@@ -282,17 +282,7 @@ def deciding_words(passing: int, valid: int, rule: Target | None) -> Message:
 def conclusion(verdict: SubjectVerdict) -> list[Message]:
     """How the counts lead to the verdict, sentence by sentence."""
     evidence, rule = verdict.evidence, verdict.rule
-    counted = message(
-        "{passing_results} of {valid_results} valid results on {days} days pass ({invalid_results}"
-        " invalid, {failed_results} failed, {skipped_results} skipped)",
-        passing_results=evidence.passing_results,
-        valid_results=evidence.valid_results,
-        days=evidence.days,
-        invalid_results=evidence.invalid_results,
-        failed_results=evidence.failed_results,
-        skipped_results=evidence.skipped_results,
-    )
-    sentences = [counted]
+    sentences = [_counted(evidence)]
     if verdict.exempt_days:
         sentences.append(
             message(
@@ -323,6 +313,19 @@ def conclusion(verdict: SubjectVerdict) -> list[Message]:
     return sentences
 
 
+def _counted(evidence: Evidence) -> Message:
+    return message(
+        "{passing_results} of {valid_results} valid results on {days} days pass ({invalid_results}"
+        " invalid, {failed_results} failed, {skipped_results} skipped)",
+        passing_results=evidence.passing_results,
+        valid_results=evidence.valid_results,
+        days=evidence.days,
+        invalid_results=evidence.invalid_results,
+        failed_results=evidence.failed_results,
+        skipped_results=evidence.skipped_results,
+    )
+
+
 def _what_lacks(evidence: Evidence, rule: Target) -> Message:
     return message(
         "needed: {min_valid_results} valid results on {min_days} days; too few: insufficient, which counts as not met",
@@ -345,7 +348,6 @@ def cause_words(cause: Cause) -> Message:
 
 
 def as_text(derivation: Derivation, language: Language) -> str:
-    """For a terminal."""
     verdict, results, days = derivation.verdict, derivation.lines, derivation.days
     lines = [*_heading(derivation, language), ""]
     lines += [each for line in results for each in _line_words(line, derivation.month.zone, language)]

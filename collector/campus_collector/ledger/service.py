@@ -112,7 +112,6 @@ class Ledger:
             return (last - first).days + 1
 
     def yesterday(self) -> date:
-        """The last complete day."""
         return datetime.now(UTC).astimezone(self._verdicts.zone).date() - timedelta(days=1)
 
     def is_behind(self, last: date) -> bool:

@@ -64,7 +64,6 @@ class Fault:
     mended_on: date | None = None
 
     def on(self, day: date) -> bool:
-        """Is it there on this day?"""
         return bool(self.name) and (self.mended_on is None or day < self.mended_on)
 
 

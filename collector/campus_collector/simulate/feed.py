@@ -26,7 +26,6 @@ class Sender:
     """One agent's connection; it is opened again when the collector has closed it."""
 
     def __init__(self, host: str, port: int, school: str, token: str, seed: int) -> None:
-        """Nothing is sent yet."""
         self._connection = http.client.HTTPConnection(host, port, timeout=120)
         self._school, self._token = school, token
         self._random = Random(f"{seed}/{school}/feed")
@@ -49,7 +48,6 @@ class Sender:
             yield len(batch)
 
     def close(self) -> None:
-        """Close the connection."""
         self._connection.close()
 
     def _envelope(self, batch: list[AnyResult]) -> bytes:

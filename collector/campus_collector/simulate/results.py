@@ -50,7 +50,6 @@ class _Idle:
     loss: float = 0.0
 
     def records(self, random: Random) -> tuple[LatencyRecord, LatencyRecord]:
-        """Idle and working."""
         rtt, loaded = self.rtt * random.uniform(0.9, 1.1), self.loaded * random.uniform(0.9, 1.1)
         idle = LatencyRecord(
             "icmp", 20, round(20 * (1 - self.loss)), rtt * 0.9, rtt, rtt * 1.3, rtt * 1.5, self.jitter, self.loss
@@ -74,7 +73,6 @@ class Generator:
         self._rooms = [room for room in county.inventory.classrooms or () if room.school == school.id]
 
     def day(self, day: date) -> Iterator[AnyResult]:
-        """Everything of one day."""
         fault = self._county.schools.get(self._school.id, NO_FAULT)
         if fault.name == "agent_silent" and fault.on(day):
             return

@@ -50,7 +50,6 @@ class Comparison:
 
     @property
     def cause_ratio(self) -> float:
-        """Causes named right."""
         return 1 - len(self.wrong_causes) / self.causes if self.causes else 1.0
 
 

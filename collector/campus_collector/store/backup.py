@@ -47,7 +47,6 @@ class NoRoom(OSError):
     """There is too little room: `needed` and `free` bytes in the folder of `filename`."""
 
     def __init__(self, folder: Path, needed: int, free: int) -> None:
-        """Of that folder."""
         super().__init__(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
         self.needed, self.free = needed, free
 

@@ -88,7 +88,6 @@ class Lease:
     """Work that one process at a time may do; of one thread."""
 
     def __init__(self, database: Writer, name: str) -> None:
-        """Not acquired yet."""
         self._database, self._name = database, name
         self._holder = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._renew_at = 0.0

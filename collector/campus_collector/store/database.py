@@ -107,7 +107,6 @@ class Database:
             return connection.first(sql, params)
 
     def stream(self, sql: str, params: Params = NO_PARAMS) -> Iterator[Row]:
-        """Row by row."""
         with self._reading() as connection:
             yield from connection.stream(sql, params)
 

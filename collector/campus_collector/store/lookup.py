@@ -21,7 +21,6 @@ def look_up(store: Store, school: str | None, town: str | None) -> tuple[School 
 
 
 def no_such_school(school: str) -> Message:
-    """In words."""
     return _unknown(message("No such school"), school)
 
 

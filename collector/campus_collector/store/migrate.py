@@ -24,7 +24,6 @@ class Migration:
 
     @property
     def checksum(self) -> str:
-        """Of its text."""
         return sha256(self.sql.encode()).hexdigest()
 
 

@@ -99,7 +99,6 @@ class SqliteTransport:
     error = SqliteConnection.error
 
     def __init__(self, path: Path, *, must_exist: bool = False) -> None:
-        """Nothing is opened yet."""
         self.name = str(path)
         self._path, self._must_exist = path, must_exist
 

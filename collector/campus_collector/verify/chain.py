@@ -115,7 +115,6 @@ class ChainCheck:
     """Recomputes the chain of one school, compares it with its checkpoints and known heads, and collects the differences as `findings`."""
 
     def __init__(self, store: Store, school: str, known_heads: Sequence[KnownHead]) -> None:
-        """Reads the whole chain."""
         self.findings: list[Difference] = []
         self.results = 0
         self.results_before = 0

@@ -134,7 +134,6 @@ class Responder:
         LOGGER.info("responder_started", extra={"listen": self._settings.listen, "port": self.port})
 
     def stop(self) -> None:
-        """End everything, at once."""
         self._stopping.set()
         with self._guard:
             sockets = [self._tcp, *self._open]

@@ -155,20 +155,20 @@ class ServerSession:
             self._channel.send(SentReport(order.stream, octets, waited), monotonic() + IDLE_SECONDS)
 
     def _receive_stream(self, sock: socket.socket, order: StreamOrder, end_ns: int) -> int:
-        told = 0
+        reported = 0
 
-        def tell(seen: StreamArrivals, *, last: bool = False) -> bool:
-            nonlocal told
-            self._channel.send(flow_message(order.stream, seen, told, last=last), monotonic() + IDLE_SECONDS)
-            told = len(seen.at_ns)
+        def report(seen: StreamArrivals, *, last: bool = False) -> bool:
+            nonlocal reported
+            self._channel.send(flow_message(order.stream, seen, reported, last=last), monotonic() + IDLE_SECONDS)
+            reported = len(seen.at_ns)
             return False
 
-        seen = receive_stream(sock, self._counters, end_ns, order.octets, tell)
-        tell(seen, last=True)
+        seen = receive_stream(sock, self._counters, end_ns, order.octets, report)
+        report(seen, last=True)
         return seen.octets[-1] if seen.octets else 0
 
     def _check_bounds(self, order: LoadOrder) -> None:
-        """Refuse what exceeds the bounds this client was told, or is no frame at all."""
+        """Refuse what exceeds the bounds this client was given, or is no frame at all."""
         if not order.payload_bytes < order.wire_bytes <= order.payload_bytes + MAX_OVERHEAD_BYTES:
             raise ProtocolError("wire_bytes does not fit payload_bytes")
         octets = order.packets * order.wire_bytes
@@ -204,12 +204,12 @@ class ServerSession:
 
     def _collect_probes(self) -> list[PendingProbe]:
         """Probes that came in while we send: the load's own packets answer them."""
-        found = []
+        probes = []
         while (arrived := self._receiver.take()) is not None:
             datagram, arrived_ns = arrived
             if datagram.kind == Kind.PROBE:
-                found.append((datagram.sent_ns, arrived_ns))
-        return found
+                probes.append((datagram.sent_ns, arrived_ns))
+        return probes
 
 
 def _seconds_of(order: LoadOrder) -> float:

@@ -43,7 +43,6 @@ class Offered:
 
 
 def announced(frame: bytes) -> Announced | None:
-    """What an LLDP frame says."""
     kind, body = _content(frame)
     if kind != LLDP_TYPE:
         return None

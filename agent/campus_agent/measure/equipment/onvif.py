@@ -121,7 +121,6 @@ class Token:
 
     @property
     def created_text(self) -> str:
-        """As sent and as hashed."""
         return self.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @property

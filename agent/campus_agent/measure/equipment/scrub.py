@@ -23,8 +23,6 @@ def forms(logins: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def scrubbed(seen: DeviceSeen, secrets: Sequence[str]) -> DeviceSeen:
-    """The same without them."""
-
     def clean(text: str) -> str:
         for secret in secrets:
             text = text.replace(secret, HIDDEN)

@@ -143,8 +143,8 @@ def base_of(text: str, asked: str) -> str:
     if not _is_host(authority):  # a path that has lost its host, or one with a host nobody can be asked at
         path = path if scheme and "//" in scheme[0] and "///" not in scheme[0] else rest
         authority, slash = urlsplit(asked).netloc, "/"
-    found = f"rtsp://{authority}{slash}{path.lstrip('/')}"
-    return found if _usable(found) else asked
+    url = f"rtsp://{authority}{slash}{path.lstrip('/')}"
+    return url if _usable(url) else asked
 
 
 def _bracketed(authority: str) -> str:

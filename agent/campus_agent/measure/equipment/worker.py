@@ -11,7 +11,6 @@ Task = DevicesTask
 
 
 def work(task: DevicesTask, progress: Callable[[Any], None]) -> DevicesAnswer:
-    """Ask every device once."""
     from campus_agent.measure.equipment.poll import poll
 
     folder = Path(task.profile_folder) if task.profile_folder else None

@@ -44,7 +44,6 @@ class Element:
 
     @property
     def text(self) -> str:
-        """Its own text, trimmed."""
         return "".join(self._parts).strip()[:MAX_TEXT]
 
     def at(self, *path: str) -> "Element | None":

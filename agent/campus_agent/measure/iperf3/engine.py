@@ -56,7 +56,6 @@ class _Ended(Exception):
     """The test ended early: the agent ended it, or, with a failure, something broke after bytes had passed."""
 
     def __init__(self, cut: Cut, failure: Failure | None = None) -> None:
-        """Keep what is known."""
         super().__init__(cut.detail)
         self.cut = cut
         self.failure = failure
@@ -199,7 +198,6 @@ class _PayloadMeter:
     """The worker's counts of payload while it runs."""
 
     def __init__(self) -> None:
-        """Nothing has passed yet."""
         self.payload_bytes = 0
         self._began = self._read_at = self.counted_at = monotonic()
 

@@ -22,7 +22,6 @@ class Address:
 
     @property
     def family_word(self) -> AddressFamily:
-        """As records name it."""
         return "ipv6" if self.family == socket.AF_INET6 else "ipv4"
 
 

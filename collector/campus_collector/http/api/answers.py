@@ -194,7 +194,6 @@ def area_answer(area: AreaVerdict) -> AreaAnswer:
 
 
 def subject_answer(verdict: SubjectVerdict) -> SubjectAnswer:
-    """A line of `subjects`."""
     evidence, rule = verdict.evidence, verdict.rule
     return SubjectAnswer(
         **msgspec.structs.asdict(evidence),
@@ -284,7 +283,6 @@ def _school_subject(view: SubjectView, tolerance_ratio: float) -> SchoolSubject:
 
 
 def result_answer(result: AnyResult, required_bits_per_second: float | None, tolerance_ratio: float) -> ResultAnswer:
-    """One result in short."""
     answer = ResultAnswer(
         result.id,
         kind_of(result),

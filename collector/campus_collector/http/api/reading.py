@@ -129,7 +129,6 @@ class Health(Routes):
 
     @Operation("GET", "/readyz", "Alive, and the store can be written")
     async def readyz(self, request: Request) -> StatusAnswer:
-        """After a commit."""
         try:
             await asyncio.to_thread(self.service.store.check)
         except StoreUnavailable as error:

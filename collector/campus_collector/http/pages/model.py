@@ -237,7 +237,6 @@ class PageModel:
         self._left_out: list[str] = []
 
     def overview(self) -> Overview:
-        """The first page."""
         schools = schools_in(self._service, self._town)
         full = list(self._each(schools, self.school)) if len(schools) <= SHOWN_IN_FULL else []
         lines: list[SchoolLine] = []
@@ -268,7 +267,6 @@ class PageModel:
                 log.error("a school is left out of the page", extra={"school": school.id, "error": shown})
 
     def school(self, school: School) -> SchoolPage:
-        """One school in full."""
         view = school_view(self._service, school, self._month)
         rows: dict[str, list[SegmentRow]] = {"classroom": [], "uplink": []}
         services = []

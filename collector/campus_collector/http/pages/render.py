@@ -56,7 +56,6 @@ class Page:
 
     @property
     def scope(self) -> ReadScope:
-        """What the reader may see."""
         return scope_of(self.request)
 
     def words(self, key: str, **values: object) -> str:

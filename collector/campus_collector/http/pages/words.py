@@ -312,7 +312,6 @@ def age_words(seconds: float) -> Message:
 
 
 def ago_words(seconds: float) -> Message:
-    """The same as a moment."""
     if seconds < 60:
         return message("just now")
     age = age_words(seconds)
@@ -331,13 +330,13 @@ def rate_words(bits_per_second: float | None, *limits: float) -> Message:
 
 def browser_words(agent: str) -> str:
     """Which browser and system a User-Agent names, shortly; what it says is its own word."""
-    found = [
+    browsers = [
         match[0].replace("Edg/", "Edge ").replace("/", " ")
         for pattern in _BROWSERS
         if (match := re.search(pattern, agent)) is not None
     ]
     system = next((name for mark, name in _SYSTEMS if mark in agent), "")
-    return " · ".join(part for part in ((found or [agent[:40]])[0], system) if part) or "?"
+    return " · ".join(part for part in ((browsers or [agent[:40]])[0], system) if part) or "?"
 
 
 _BROWSERS = (r"MicroMessenger/[\d.]+", r"Edg/\d+", r"Firefox/\d+", r"Chrome/\d+", r"Safari/\d+")

@@ -15,7 +15,7 @@ from campus_collector.domain.agents import IDENTITY_SHARED_FOR, Agent
 from campus_collector.domain.days import EPOCH
 from campus_collector.domain.results import Batch
 from campus_collector.store.columns import micros, moment_or_none, where
-from campus_collector.store.tables.table import Table, fields, insert
+from campus_collector.store.tables.table import TableGroup, fields, insert
 from campus_collector.store.transport import Transaction
 from campus_wire.failures import Validity
 from campus_wire.records import AgentState
@@ -25,7 +25,7 @@ KEPT_BOOTS = 8
 _OF_AGENT = "WHERE school = :school AND agent_id = :agent_id"
 
 
-class AgentTable(Table):
+class AgentTable(TableGroup):
     """Agents as they reported last."""
 
     def agents(self, school: str | None = None) -> list[Agent]:

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from campus_collector.domain.chain import Checkpoint, Leaf, ReceiptMismatch
 from campus_collector.store.columns import micros, moment, octets_of
-from campus_collector.store.tables.table import Table
+from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.transport import Transaction
 from campus_wire.records import ChainHead
 
@@ -21,7 +21,7 @@ MAX_MISMATCHES = 10
 """Of a school: the first ones show what happened."""
 
 
-class ChainTable(Table):
+class ChainTable(TableGroup):
     """Checkpoints, the leaves between them, and receipts."""
 
     def checkpoints(self, school: str) -> list[Checkpoint]:
@@ -118,12 +118,10 @@ class ChainAppender:
         self._day = max(int(last_day), int(now.timestamp()) // SECONDS_PER_DAY)
 
     def append(self, raw: bytes) -> None:
-        """One more result."""
         self.sequence += 1
         self.head = next_head(self.head, raw)
 
     def write_checkpoint(self) -> None:
-        """After the batch."""
         self._transaction.execute(
             "INSERT INTO seal (school, day, last_sequence, head) VALUES (:school, :day, :sequence, :head)"
             " ON CONFLICT (school, day) DO UPDATE SET last_sequence = excluded.last_sequence, head = excluded.head",

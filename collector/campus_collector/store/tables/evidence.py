@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from campus_collector.domain.change import Change
 from campus_collector.domain.evidence import DayRow, Unjudged
-from campus_collector.store.tables.table import Table, fields, in_commit, insert
+from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
 from campus_collector.store.transport import Transaction
 
 MICROS_PER_HOUR = 3_600_000_000
 
 
-class EvidenceTable(Table):
+class EvidenceTable(TableGroup):
     """Days by school; every key starts with it."""
 
     def schools_unjudged(self) -> list[str]:

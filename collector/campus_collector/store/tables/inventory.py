@@ -7,13 +7,13 @@ import msgspec
 from campus_collector.domain.change import Change
 from campus_collector.domain.inventory import EMPTY, Import, Inventory, subjects_of
 from campus_collector.store.columns import micros, moment
-from campus_collector.store.tables.table import Table, fields, in_commit, insert
+from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
 from campus_collector.store.transport import Transaction
 
 _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Inventory).decode
 
 
-class InventoryTable(Table):
+class InventoryTable(TableGroup):
     """Versions; the newest is in force."""
 
     def current(self) -> Inventory:
@@ -27,7 +27,6 @@ class InventoryTable(Table):
         return int(row[0] or 0) if row else 0
 
     def imports(self, limit: int = 100) -> list[Import]:
-        """The newest imports."""
         rows = self._database.read(
             "SELECT version, imported_at, effective_from, imported_by, changes FROM inventory"
             " ORDER BY version DESC LIMIT :limit",

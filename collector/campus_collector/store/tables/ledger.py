@@ -14,7 +14,7 @@ from campus_collector.domain.problem import MEASUREMENTS, Event, Problem
 from campus_collector.store.columns import micros, octets_of, where
 from campus_collector.store.errors import Conflict
 from campus_collector.store.tables.marks import raise_mark
-from campus_collector.store.tables.table import Table, fields, in_commit, insert
+from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
 from campus_collector.store.transport import Queryable, Transaction
 
 _encode = msgspec.json.encode
@@ -29,7 +29,7 @@ class OutdatedProblem(Conflict):
     """Another process was quicker: what was worked out rests on what is not so any more."""
 
 
-class LedgerTable(Table):
+class LedgerTable(TableGroup):
     """Problems with their events."""
 
     def problems(self, school: str | None = None, open_only: bool = False) -> list[Problem]:

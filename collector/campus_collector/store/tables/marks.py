@@ -12,7 +12,6 @@ def mark_value(reader: Queryable, name: str) -> int | None:
 
 
 def set_mark(transaction: Transaction, name: str, value: int) -> None:
-    """Set it, whatever it was."""
     transaction.execute(_INSERT + "excluded.value", {"name": name, "value": value})
 
 

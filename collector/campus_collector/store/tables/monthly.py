@@ -6,11 +6,11 @@ from hashlib import sha256
 from campus_collector.domain.monthly import ClosedMonth, IssuedDocument
 from campus_collector.store.columns import micros, moment
 from campus_collector.store.errors import Conflict
-from campus_collector.store.tables.table import Table, fields, in_commit, insert
+from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
 from campus_collector.store.transport import Transaction
 
 
-class MonthlyTable(Table):
+class MonthlyTable(TableGroup):
     """What was closed and issued."""
 
     def hashes(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from campus_collector.domain.problem import Event, What
 from campus_collector.store.columns import micros, moment_or_none
 from campus_collector.store.errors import Conflict
 from campus_collector.store.tables.ledger import append_event
-from campus_collector.store.tables.table import Table, fields, in_commit
+from campus_collector.store.tables.table import TableGroup, fields, in_commit
 from campus_collector.store.tables.totals import add_total
 from campus_collector.store.transport import Params, Row, Transaction
 
@@ -20,7 +20,7 @@ class IdentityConflict(Conflict):
     """This identity is another person's; their name."""
 
 
-class PeopleTable(Table):
+class PeopleTable(TableGroup):
     """People with their credentials. Every change is an event of the audit trail, in the same commit."""
 
     def any(self) -> bool:
@@ -37,7 +37,6 @@ class PeopleTable(Table):
         return self._where("name", name)
 
     def of_token(self, token_hash: bytes) -> Account | None:
-        """Whose token is this?"""
         return self._where("token_hash", token_hash)
 
     def of_identity(self, identity: str) -> Account | None:
@@ -137,7 +136,6 @@ class PeopleTable(Table):
 
     @in_commit
     def end_session(self, transaction: Transaction, name: str, session: str) -> None:
-        """Log out."""
         sessions = [known for known in _sessions(transaction, name) if known != session]
         transaction.execute(
             "UPDATE person SET sessions = :sessions WHERE name = :name", {"name": name, "sessions": ",".join(sessions)}

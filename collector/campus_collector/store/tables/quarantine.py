@@ -5,14 +5,14 @@ from datetime import datetime
 
 from campus_collector.domain.results import QuarantinedResult, RejectedResult
 from campus_collector.store.columns import micros, moment, where
-from campus_collector.store.tables.table import Table, fields, insert
+from campus_collector.store.tables.table import TableGroup, fields, insert
 from campus_collector.store.transport import Transaction
 
 MAX_QUARANTINE_OF_SCHOOL = 500
 """Of each school its newest: a broken gateway must not take the place of another school's."""
 
 
-class QuarantineTable(Table):
+class QuarantineTable(TableGroup):
     """Readers of the quarantine."""
 
     def newest(self, school: str | None, limit: int) -> list[QuarantinedResult]:
@@ -30,7 +30,6 @@ class QuarantineTable(Table):
 
 
 def quarantine(transaction: Transaction, school: str, received_at: datetime, results: Iterable[RejectedResult]) -> None:
-    """Keep results apart."""
     at = micros(received_at)
     transaction.execute_many(
         insert("quarantine", "school", "received_at", "id", "reason", "raw"),

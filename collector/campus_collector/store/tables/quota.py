@@ -51,7 +51,6 @@ class SchoolQuota:
         return None
 
     def count(self, accepted: AcceptedResult) -> None:
-        """This result is stored."""
         self._results += 1
         self._bytes += len(accepted.raw)
 

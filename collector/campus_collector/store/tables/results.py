@@ -6,13 +6,13 @@ from datetime import datetime
 from campus_collector.domain.results import AcceptedResult, Latest
 from campus_collector.store.columns import micros, where
 from campus_collector.store.stored import decode_stored
-from campus_collector.store.tables.table import Table, insert
+from campus_collector.store.tables.table import TableGroup, insert
 from campus_collector.store.tables.totals import totals
 from campus_collector.store.transport import Transaction
 from campus_wire.records import AnyResult, Outcome, kind_of, outcome_of
 
 
-class ResultTable(Table):
+class ResultTable(TableGroup):
     """Readers of results."""
 
     def latest(self, school: str | None = None, subject: str | None = None) -> list[Latest]:

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from campus_collector.domain.schools import School, Subject, SubjectKind
 from campus_collector.store.columns import micros_or_none, moment, where
-from campus_collector.store.tables.table import Table
+from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.transport import Transaction
 from campus_wire.records import Announcement
 
 
-class SubjectTable(Table):
+class SubjectTable(TableGroup):
     """Readers of schools and subjects."""
 
     def schools(self, since: datetime | None = None) -> list[School]:

@@ -9,10 +9,10 @@ from campus_collector.store.transport import Transaction
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
-AnyTable = TypeVar("AnyTable", bound="Table")
+AnyTable = TypeVar("AnyTable", bound="TableGroup")
 
 
-class Table:
+class TableGroup:
     """A group of tables of one database."""
 
     def __init__(self, database: Database) -> None:

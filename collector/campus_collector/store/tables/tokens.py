@@ -8,14 +8,14 @@ from campus_collector.domain.problem import CONSOLE, Event, What
 from campus_collector.store.columns import micros, micros_or_none, moment
 from campus_collector.store.tables.ledger import append_event
 from campus_collector.store.tables.subjects import announce_school
-from campus_collector.store.tables.table import Table, in_commit, insert
+from campus_collector.store.tables.table import TableGroup, in_commit, insert
 from campus_collector.store.transport import Transaction
 
 _REVOKE = "UPDATE token SET revoked_at = :now WHERE revoked_at IS NULL AND "
 _INSERT = insert("token", "hash", "school", "agent_id", "created_at", "expires_at")
 
 
-class TokenTable(Table):
+class TokenTable(TableGroup):
     """Tokens and codes. Every change is an event of the audit trail, in the same commit."""
 
     @in_commit

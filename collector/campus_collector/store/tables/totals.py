@@ -4,7 +4,6 @@ from campus_collector.store.transport import Queryable, Transaction
 
 
 def add_total(transaction: Transaction, name: str, label: str, amount: int) -> None:
-    """Add to a count."""
     transaction.execute(
         "INSERT INTO total (name, label, value) VALUES (:name, :label, :amount)"
         " ON CONFLICT (name, label) DO UPDATE SET value = total.value + excluded.value",

@@ -258,7 +258,6 @@ def _until_loss(seen: Arrivals, first: int) -> int | None:
 
 
 def _head(seen: Arrivals, rows: int) -> Arrivals:
-    """The first rows alone."""
     return replace(
         seen,
         received_ns=seen.received_ns[:rows],

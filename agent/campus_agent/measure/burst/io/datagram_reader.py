@@ -62,7 +62,7 @@ class SingleReader:
         self._buffers = [self._buffer]
 
     def take(self) -> list[Arrival]:
-        found: list[Arrival] = []
+        arrivals: list[Arrival] = []
         for _ in range(_BATCH):
             try:
                 size, ancillary, _, address = self._socket.recvmsg_into(self._buffers, timestamps.ANCILLARY_BYTES)
@@ -77,8 +77,8 @@ class SingleReader:
             if datagram is None:
                 self.malformed += 1
             else:
-                found.append(Arrival(datagram, address, stamp))
-        return found
+                arrivals.append(Arrival(datagram, address, stamp))
+        return arrivals
 
 
 class BulkReader:
@@ -122,7 +122,7 @@ class BulkReader:
                 return []
             raise OSError(code, os.strerror(code))
         self._used = count
-        found: list[Arrival] = []
+        arrivals: list[Arrival] = []
         results = _RESULT.iter_unpack(self._result[: count * ctypes.sizeof(Message)])
         controls = _CONTROL.iter_unpack(memoryview(self._control)[: count * _CONTROL_BYTES])
         for index, ((control_size, _, size), control) in enumerate(zip(results, controls, strict=True)):
@@ -134,8 +134,8 @@ class BulkReader:
                 self.malformed += 1
                 continue
             stamp = control[3] * 1_000_000_000 + control[4] if control_size >= _STAMPED_BYTES else None
-            found.append(Arrival(datagram, self._address(index), stamp))
-        return found
+            arrivals.append(Arrival(datagram, self._address(index), stamp))
+        return arrivals
 
     def _address(self, index: int) -> Address:
         """Nearly always the same as the last one."""
