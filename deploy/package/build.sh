@@ -57,7 +57,7 @@ build() {
   printf 'home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11\n' >"$opt/pyvenv.cfg"
   ln -s /usr/bin/python3.11 "$opt/bin/python3"
   ln -s python3 "$opt/bin/python"
-  printf '#!/opt/%s/bin/python3 -I\nimport sys\n\nfrom campus_%s.cli import main\n\nsys.exit(main())\n' "$package" "$name" >"$opt/bin/$package"
+  printf '#!/opt/%s/bin/python3 -I\nimport sys\n\nfrom campus_%s.cli.main import main\n\nsys.exit(main())\n' "$package" "$name" >"$opt/bin/$package"
   chmod 755 "$opt/bin/$package"
   ln -s "/opt/$package/bin/$package" "$tree/usr/bin/$package"
   # compiled here: the folder belongs to root, the program could never write it; hashes, not times, so that two builds are alike

@@ -45,7 +45,7 @@ def refused(octets: bytes, name: str = "县.xlsx") -> str:
     """Both languages of a refusal."""
     answer = examine(Request([(name, octets)], KNOWN))
     assert answer.refusal is not None
-    return " | ".join(answer.refusal)
+    return f"{answer.refusal.en} | {answer.refusal.zh}"
 
 
 def rooms(*rows: list[str], **more: object) -> tuple[tuple[Classroom, ...], list[Mistake]]:
