@@ -60,6 +60,9 @@ SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_MULTICAST = 263, 1, 0  # linux/sock
 LLDP_GROUP = bytes.fromhex("0180c200000e")
 
 
+Task = DiscoverTask
+
+
 def work(task: DiscoverTask, progress: Callable[[Any], None]) -> Discovery:
     """Sweep, listen, ask. Raises ProbeFailed without CAP_NET_RAW."""
     with tempfile.TemporaryDirectory() as scratch:
