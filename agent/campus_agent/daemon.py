@@ -23,20 +23,21 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from campus_agent.clock.clock import Clock, Estimate, offset_seconds, system_clock
+from campus_agent.clock.clock import Clock, ClockEstimate, offset_seconds, system_clock
 from campus_agent.config import central
 from campus_agent.config.model import AgentConfig, Collector
 from campus_agent.gate.gate import Gate, Permit
 from campus_agent.gate.rules import LATENCY, SCHEDULE
 from campus_agent.gate.school_time import SchoolTime
 from campus_agent.measure.errors import failure_of
+from campus_agent.measure.machine import QUIET_CHECK_SECONDS
 from campus_agent.measure.plan import agent_state, announcement, costs, jobs_of
 from campus_agent.measure.presence import PresenceTarget, check_presence
 from campus_agent.measure.probe import AnyFinding, Finding, ignore
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.runner import Runner
 from campus_agent.measure.stamp import stamp
-from campus_agent.measure.subjects import GUARD_SECONDS, endpoint_of
+from campus_agent.measure.subjects import endpoint_of
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.history import RECALL_KEY, History
 from campus_agent.schedule.jobs import Job, Lane
@@ -89,16 +90,16 @@ async def run(config: AgentConfig, file: Path | None = None) -> bool:
     lanes = [asyncio.ensure_future(lane) for lane in daemon.lanes()]
     sd_notify.send("READY=1")
     stopping = asyncio.ensure_future(stop.wait())
-    renewed = asyncio.ensure_future(daemon.renewed.wait())
+    configuration_changed = asyncio.ensure_future(daemon.configuration_changed.wait())
     try:
-        await asyncio.wait([stopping, renewed, *lanes], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([stopping, configuration_changed, *lanes], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        if not daemon.renewed.is_set():
+        if not daemon.configuration_changed.is_set():
             # Only at a real end: after STOPPING=1 systemd waits TimeoutStopSec and kills, whatever the program does meanwhile.
             sd_notify.send("STOPPING=1")
-        for lane in (stopping, renewed, *lanes):
+        for lane in (stopping, configuration_changed, *lanes):
             lane.cancel()
-        await asyncio.gather(stopping, renewed, *lanes, return_exceptions=True)
+        await asyncio.gather(stopping, configuration_changed, *lanes, return_exceptions=True)
         daemon.close()
         spool.close()
         log.info("agent stopped")
@@ -144,7 +145,7 @@ class Daemon:
         self, config: AgentConfig, spool: Spool, clock: Clock, rng: Random | None = None, file: Path | None = None
     ) -> None:
         self.config = config
-        self.renewed = asyncio.Event()
+        self.configuration_changed = asyncio.Event()
         self._disk = executor("disk", 1)
         self._exchanges = executor("exchange", 2)
         self._file = file
@@ -154,7 +155,7 @@ class Daemon:
         self.clock = clock
         self.rng = rng or Random()
         self.snapshot = Snapshot(version=VERSION, boot_id=clock.boot_id, started_at=datetime.now(UTC))
-        self._floor = recall_floor(spool, clock, spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ())
+        self._floor = recall_floor(spool, clock, spool.recall(ESTIMATES_KEY, tuple[ClockEstimate, ...]) or ())
         if self._floor.is_above(clock.wall(), clock.boot_id, clock.monotonic()):
             note_behind(spool, self._floor)
         self._floor_kept_at = -REMEMBER_SECONDS
@@ -219,7 +220,7 @@ class Daemon:
             elif isinstance(step, Skip):
                 await self._skip(step)
             else:
-                await self._use(step)
+                await self._run_job(step)
 
     async def _check_presence(self, jobs: tuple[Job, ...]) -> None:
         """Which of these endpoints are switched on?"""
@@ -235,13 +236,13 @@ class Daemon:
             log.exception("endpoints not looked at")
             seen = dict.fromkeys(endpoints, failure_of(Operation.PREPARE, error))
         for subject, failure in seen.items():
-            self.planner.seen(subject, failure, self.clock.monotonic())
+            self.planner.record_presence(subject, failure, self.clock.monotonic())
 
-    async def _use(self, step: Try) -> None:
+    async def _run_job(self, step: Try) -> None:
         """Use this opportunity, or say why not; whatever happens a result is kept and the job is due again later."""
         job, began = step.job, self.clock.monotonic()
         try:
-            await self._attempt(step)
+            await self._run_if_permitted(step)
         except Exception as error:
             log.exception("measurement failed", extra={"job": job.name})
             failure = failure_of(Operation.PREPARE, error)
@@ -250,25 +251,27 @@ class Daemon:
             )
             self._done(job, succeeded=False)
 
-    async def _attempt(self, step: Try) -> None:
+    async def _run_if_permitted(self, step: Try) -> None:
+        """Ask the gate before a load; what it refuses is postponed, and a skip where that is to be reported."""
         job = step.job
         if job.lane == "light":
-            await self._measure_parts(job, None)
+            await self._run_with_predecessor(job, None)
             return
         endpoint = endpoint_of(self.config, job.subject)
-        seconds, needed_bytes = self._costs.seconds(job) - GUARD_SECONDS, self._costs.octets(job)
+        seconds, needed_bytes = self._costs.seconds(job) - QUIET_CHECK_SECONDS, self._costs.needed_bytes(job)
         rules = SCHEDULE if job.heavy else LATENCY
-        async with self.gate.open(endpoint, seconds=seconds, needed_bytes=needed_bytes, on_behalf_of=rules) as answer:
+        async with self.gate.open(endpoint, seconds=seconds, needed_bytes=needed_bytes, rules=rules) as answer:
             if isinstance(answer, Permit):
-                await self._measure_parts(job, answer)
+                await self._run_with_predecessor(job, answer)
             elif isinstance(answer.reason, SkipReason):  # else the time became unknown: the lane waits for it
-                skip = self.planner.hindered(job, answer.reason, self._moment(), answer.detail)
+                skip = self.planner.postpone(job, answer.reason, self._moment(), answer.detail)
                 if skip is not None:
                     await self._skip(skip)
 
-    async def _measure_parts(self, job: Job, permit: Permit | None) -> None:
+    async def _run_with_predecessor(self, job: Job, permit: Permit | None) -> None:
+        """Run the job, after the one that has to precede it: when that does not succeed, the job itself is left out."""
         for part in self._parts(job):
-            results = await self._measure(part, permit)
+            results = await self._run_probe(part, permit)
             succeeded = any(outcome_of(result) == "ok" for result in results)
             self._done(part, succeeded=succeeded)
             await self._keep(*results)
@@ -282,7 +285,7 @@ class Daemon:
 
     def _done(self, job: Job, *, succeeded: bool) -> None:
         """The job had its turn: by its own name, so that a restart knows of it whatever its results are called."""
-        self.planner.done(job, self._moment(), succeeded=succeeded)
+        self.planner.record_measured(job, self._moment(), succeeded=succeeded)
         self.snapshot.ended[job.name] = self.clock.monotonic()
 
     def _parts(self, job: Job) -> list[Job]:
@@ -290,7 +293,7 @@ class Daemon:
         before = PROBES[job.kind].preceded_by
         return [*(part for part in self.planner.jobs if (part.kind, part.subject) == (before, job.subject)), job]
 
-    async def _measure(self, job: Job, permit: Permit | None = None) -> list[AnyResult]:
+    async def _run_probe(self, job: Job, permit: Permit | None = None) -> list[AnyResult]:
         """`permit` is charged with what goes over the wire; a load goes no further than what it still allows."""
         self.snapshot.running[job.lane] = f"{job.kind} {job.subject}"
         try:
@@ -368,7 +371,7 @@ class Daemon:
                 continue
             if outcome.stored or outcome.duplicate or outcome.quarantined:
                 log.info("shipped", extra={"stored": outcome.stored, "quarantined": outcome.quarantined})
-            await self._rest()
+            await self._wait_for_next_drain()
 
     async def _config_lane(self) -> None:
         """Ask the collector now and then; away or wrong, the last good configuration stays in force."""
@@ -382,7 +385,7 @@ class Daemon:
                 if body is not None:
                     await self._on_disk(central.store, body, self.config.state_dir)
                     log.info("configuration of the bureau", extra={"tag": central.tag_of(body)})
-                    self.renewed.set()
+                    self.configuration_changed.set()
             except ShipFailed as failed:
                 log.info("configuration not fetched", extra={"reason": configuration.reason_of(failed)})
             except central.CentralConfigRefused as refused:
@@ -396,7 +399,7 @@ class Daemon:
 
     def _rotation_is_due(self, collector: Collector) -> bool:
         """Not while the program is about to begin again: the next one does it."""
-        ready = not self.renewed.is_set() and self.clock.monotonic() >= self._rotate_after
+        ready = not self.configuration_changed.is_set() and self.clock.monotonic() >= self._rotate_after
         return ready and is_due(collector.token_file)
 
     async def _rotate(self, collector: Collector) -> None:
@@ -451,7 +454,7 @@ class Daemon:
             await thread
             raise
 
-    async def _rest(self) -> None:
+    async def _wait_for_next_drain(self) -> None:
         """Between drains: at least the cycle; a sign of life every minute even when there is nothing to send."""
         await asyncio.sleep(self.config.cycle.ship_seconds)
         try:
@@ -469,7 +472,7 @@ class Daemon:
     def _stamp(self, seconds_ago: float) -> dict[str, Any]:
         return stamp(self.clock, self._estimate(), seconds_ago)
 
-    def _estimate(self) -> Estimate | None:
+    def _estimate(self) -> ClockEstimate | None:
         return self._shipper.estimate if self._shipper else None
 
     def _remember_time(self) -> None:

@@ -7,7 +7,7 @@ DEFAULT_MAX_FIRST_BYTE_SECONDS = 1.0
 
 
 def access_passes(result: ServiceResult, max_first_byte_seconds: float = DEFAULT_MAX_FIRST_BYTE_SECONDS) -> bool | None:
-    """DNS, TCP, TLS and HTTP succeeded and the first byte came in time (design section 3).
+    """DNS, TCP, TLS and HTTP succeeded and the first byte came in time.
 
     None when the measurement itself says nothing: skipped, or not sound. A failed request is a finding: False.
     """

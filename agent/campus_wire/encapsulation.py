@@ -62,7 +62,7 @@ def mtu_from_mss(mss_bytes: int, address_family: AddressFamily, tcp_timestamps: 
 
 
 def line_rate_from_goodput(goodput_bits_per_second: float, path: Encapsulation) -> float:
-    """Which line rate does this TCP goodput prove? Bits per second in and out (design section 3)."""
+    """Which line rate does this TCP goodput prove? Bits per second in and out."""
     return goodput_bits_per_second * path.wire_bytes / path.mss_bytes
 
 

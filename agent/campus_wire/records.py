@@ -366,11 +366,11 @@ def bytes_of_record(record: object) -> int:
     measured = record.measured if isinstance(record, InspectionRecord) else record
     if not isinstance(measured, ThroughputRecord):
         return 0
-    return sum(one.bytes for one in (measured.down, measured.up) if one is not None)
+    return sum(direction.bytes for direction in (measured.down, measured.up) if direction is not None)
 
 
 def outcome_of(result: Result) -> Outcome:
-    """In which of the four heaps is this result counted? Exactly one, in this order. `ok` without a record says nothing: invalid.
+    """The one outcome under which a result is counted, the first that applies. `ok` without a record is invalid.
 
     Such a result is malformed (`says_nothing`); collectors up to 0.2.1 stored it.
     """
@@ -424,7 +424,7 @@ class AgentState(msgspec.Struct, frozen=True, omit_defaults=True):
     test_bytes_total: dict[Segment, Count] = {}
     config_problem_en: Annotated[str, Meta(max_length=200)] = ""
     config_problem_zh: Annotated[str, Meta(max_length=200)] = ""
-    """Why the bureau's configuration is not in force; "" when it is, or there is none."""
+    """Why the collector's configuration is not in force; "" when it is, or there is none."""
 
 
 class ChainHead(msgspec.Struct, frozen=True):
@@ -500,7 +500,7 @@ class CentralAgent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CentralClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A classroom of the bureau's inventory that can be measured."""
+    """A classroom of the collector's inventory that can be measured."""
 
     id: Id
     name: Annotated[str, Meta(max_length=200)]
@@ -528,7 +528,7 @@ class CentralExpectation(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CentralService(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A platform of the bureau's inventory."""
+    """A platform of the collector's inventory."""
 
     id: Id
     name: Annotated[str, Meta(max_length=200)]
@@ -550,7 +550,7 @@ class CentralTimetable(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CentralConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the bureau says to a school's gateway, in the shape of `agent.toml`; None: it says nothing of that."""
+    """What the collector says to a school's gateway, in the shape of `agent.toml`; None: it says nothing of that."""
 
     agent: CentralAgent
     classroom: Sequence[CentralClassroom] | None = None

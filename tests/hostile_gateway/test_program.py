@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campus_agent.clock.clock import Clock, Estimate, system_clock
+from campus_agent.clock.clock import Clock, ClockEstimate, system_clock
 from campus_agent.config import central
 from campus_agent.config.model import AgentConfig
 from campus_agent.config.read import load_config
@@ -225,7 +225,7 @@ def test_results_are_kept_while_every_name_look_up_hangs(tmp_path: Path, monkeyp
 
 
 def known_word(spool: Spool) -> None:
-    spool.remember(ESTIMATES_KEY, (Estimate("boot-before", 5000.0, EXAMINATION - 3600 - 5000, 0.05),))
+    spool.remember(ESTIMATES_KEY, (ClockEstimate("boot-before", 5000.0, EXAMINATION - 3600 - 5000, 0.05),))
 
 
 def known_result(spool: Spool) -> None:
@@ -274,7 +274,7 @@ def test_what_the_time_is_goes_on_being_known(tmp_path: Path) -> None:
 
 
 def test_a_result_of_a_clock_that_was_behind_is_not_trusted() -> None:
-    here = Estimate("boot-now", 50.0, EXAMINATION, 0.05)
+    here = ClockEstimate("boot-now", 50.0, EXAMINATION, 0.05)
     floor = TimeFloor("boot-behind", 100.0, EXAMINATION - 3600)
     early = result(1, boot_id="boot-behind", at=datetime.fromtimestamp(EXAMINATION - TWO_WEEKS, UTC))
     later = result(2, boot_id="boot-behind", at=datetime.fromtimestamp(EXAMINATION - 600, UTC))

@@ -40,7 +40,7 @@ def as_json(result: ThroughputResult | ServiceResult, subject: Endpoint | Servic
 
 
 def device_json(result: DeviceResult, device: Device) -> dict[str, Any]:
-    """What `measure device --json` prints: readings named as the metrics, without their prefix (design section 10)."""
+    """What `measure device --json` prints: readings named as the metrics, without their prefix."""
     record = result.record
     return {
         "kind": "device",
@@ -116,7 +116,7 @@ def port_words(result: PortResult, language: Language) -> str:
 
 
 def throughput_json(result: ThroughputResult, engine: str, required_bits_per_second: float) -> dict[str, Any]:
-    """The object of design section 10; absent figures are null."""
+    """The object that `--json` prints; absent figures are null."""
     record = result.record
     idle = record.idle if record else None
     working = record.working if record else None

@@ -1,4 +1,4 @@
-"""`campus-agent`: the commands of the gateway, a module each, and their help in the reader's language (design section 6)."""
+"""`campus-agent`: the commands of the gateway, a module each, and their help in the reader's language."""
 
 import argparse
 from collections.abc import Sequence

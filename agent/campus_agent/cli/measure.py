@@ -30,7 +30,7 @@ SUBJECTS = {
     "port": message("a classroom's switch port, as the switch tells it"),
     "service": message("a cloud platform, step by step"),
 }
-REFERENCE = message("as an auditor would: iperf3, TCP, 10 s (many more octets)")
+REFERENCE = message("as an auditor would: iperf3, TCP, 10 s (many more bytes)")
 PORT_NOT_FOUND = message(
     "{id}: none of the switches asked ({switches}) knows its port: the gateway has not seen its"
     " machine (is it switched on, and on the gateway's own network?), or only ports that lead to"

@@ -61,7 +61,7 @@ async def _test(
     watch(Progress("busy", 0.0, TERMINAL.segment_wait_seconds))
     seconds = probe.deadline_seconds(probe.settings(config, endpoint.id, None))
     gate = gate_beside_daemon(config)
-    async with gate.open(endpoint, seconds=seconds, needed_bytes=0, on_behalf_of=TERMINAL) as answer:
+    async with gate.open(endpoint, seconds=seconds, needed_bytes=0, rules=TERMINAL) as answer:
         if isinstance(answer, Permit):
             return await runner.run(probe, endpoint.id, watch=watch, charge=answer.charge)
         return runner.not_measured(probe, endpoint.id, _not_begun(answer))

@@ -19,7 +19,7 @@ _PHASES = {
 
 
 class ProgressBar:
-    """One line, drawn over and over: the rate as a bar against the required one, and the octets spent."""
+    """One line, drawn over and over: the rate as a bar against the required one, and the bytes spent."""
 
     def __init__(self, required_bits_per_second: float | None, language: Language, out: TextIO = sys.stderr) -> None:
         """Nothing is drawn until the first step."""

@@ -17,7 +17,7 @@ from campus_wire.digits import ascii_integer
 LISTEN = message("address to listen on (default: all; our engine without a key: loopback)")
 CAPACITY = message(
     "a test server of uplinks: bit/s, as [slots] capacity_bits_per_second of the collector; it"
-    " serves an hour's octets of it (default: 10 GB an hour)"
+    " serves an hour's bytes of it (default: 10 GB an hour)"
 )
 
 

@@ -76,7 +76,7 @@ def plan(config: AgentConfig, day: date) -> dict[str, Any]:
         "name": what.name,
         "public_holidays_known": calendar.covers(day.year),
         "windows": [_window(window, events) for window in windows(what, like)],
-        "planned_bytes": sum(event.octets for event in events),
+        "planned_bytes": sum(event.test_bytes for event in events),
         "daily_test_bytes": config.limits.daily_test_bytes,
     }
 
@@ -146,7 +146,7 @@ def _window(window: Window, events: list[Event]) -> dict[str, Any]:
             "kind": event.job.kind,
             "subject": event.job.subject,
             "seconds": event.seconds,
-            "bytes": event.octets,
+            "bytes": event.test_bytes,
         }
         for event in inside
         if event.reason is None

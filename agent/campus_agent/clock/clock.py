@@ -28,7 +28,7 @@ KEPT_BOOTS = 16
 """So many runs of the gateway are remembered: their results may still wait when it has started again."""
 
 
-class Estimate(msgspec.Struct, frozen=True):
+class ClockEstimate(msgspec.Struct, frozen=True):
     """How far the collector's clock is ahead of ours, learnt at a moment of this boot's monotonic time.
 
     `epoch_at_boot` is the collector's Unix time at monotonic 0: it survives steps of our own wall clock.
@@ -59,10 +59,10 @@ def system_clock() -> Clock:
 
 def estimate_from_exchange(
     clock: Clock, sent_monotonic: float, received_monotonic: float, server_epoch: float
-) -> Estimate:
+) -> ClockEstimate:
     """What one exchange teaches: the server read its clock somewhere between our two moments; the middle errs least."""
     middle = (sent_monotonic + received_monotonic) / 2
-    return Estimate(
+    return ClockEstimate(
         boot_id=clock.boot_id,
         learnt_monotonic_seconds=received_monotonic,
         epoch_at_boot=server_epoch - middle,
@@ -70,7 +70,7 @@ def estimate_from_exchange(
     )
 
 
-def better(old: Estimate | None, new: Estimate) -> Estimate:
+def better(old: ClockEstimate | None, new: ClockEstimate) -> ClockEstimate:
     """Which of two estimates to keep: of this boot the more exact one, unless it has become old."""
     if old is None or old.boot_id != new.boot_id:
         return new
@@ -81,19 +81,19 @@ def better(old: Estimate | None, new: Estimate) -> Estimate:
     return new if new.error_seconds <= old.error_seconds else old
 
 
-def with_learnt(known: tuple[Estimate, ...], new: Estimate) -> tuple[Estimate, ...]:
+def with_learnt(known: tuple[ClockEstimate, ...], new: ClockEstimate) -> tuple[ClockEstimate, ...]:
     """One estimate for each of the last boots, the boot that learnt last at the end."""
     kept = better(of_boot(known, new.boot_id), new)
     others = tuple(estimate for estimate in known if estimate.boot_id != new.boot_id)
     return (*others, kept)[-KEPT_BOOTS:]
 
 
-def of_boot(known: tuple[Estimate, ...], boot_id: str) -> Estimate | None:
+def of_boot(known: tuple[ClockEstimate, ...], boot_id: str) -> ClockEstimate | None:
     """What was learnt in this boot."""
     return next((estimate for estimate in known if estimate.boot_id == boot_id), None)
 
 
-def worth_storing(stored: Estimate | None, new: Estimate) -> bool:
+def worth_storing(stored: ClockEstimate | None, new: ClockEstimate) -> bool:
     """Is the new estimate different enough to be written to a disk that wears?"""
     if stored is None:
         return True
@@ -101,7 +101,7 @@ def worth_storing(stored: Estimate | None, new: Estimate) -> bool:
     return moved or new.learnt_monotonic_seconds - stored.learnt_monotonic_seconds > STALE_SECONDS
 
 
-def is_applied(offset: float, estimate: Estimate) -> bool:
+def is_applied(offset: float, estimate: ClockEstimate) -> bool:
     """Is a difference between the clocks large enough, and known well enough, to correct a label by it?"""
     return abs(offset) > NOTICEABLE_SECONDS + estimate.error_seconds
 
@@ -111,7 +111,7 @@ def is_plausible(moment: datetime) -> bool:
     return moment >= EARLIEST_PLAUSIBLE
 
 
-def offset_seconds(clock: Clock, estimate: Estimate | None) -> float | None:
+def offset_seconds(clock: Clock, estimate: ClockEstimate | None) -> float | None:
     """How far is the collector ahead of our wall clock now? None while it never answered in this boot."""
     if estimate is None or estimate.boot_id != clock.boot_id:
         return None
@@ -119,7 +119,7 @@ def offset_seconds(clock: Clock, estimate: Estimate | None) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
+class CorrectedStart:
     """When a result really started, as far as can be known, and whether to trust it.
 
     `clock_offset_seconds` is how far the true time was ahead of the wall clock that labelled the result.
@@ -134,33 +134,33 @@ def corrected_start(
     started_at: datetime,
     clock_offset_seconds: float | None,
     monotonic_seconds: float,
-    estimate: Estimate | None,
-) -> Corrected:
+    estimate: ClockEstimate | None,
+) -> CorrectedStart:
     """The true start of a result by what was learnt in its own boot: from monotonic time, whatever the wall clock said.
 
     A difference within the estimate's own error is no reason to touch the label. None learnt: unchanged.
     """
     if estimate is None:
-        return Corrected(started_at, clock_offset_seconds, is_plausible(started_at))
+        return CorrectedStart(started_at, clock_offset_seconds, is_plausible(started_at))
     true_epoch = estimate.epoch_at_boot + monotonic_seconds
     difference = true_epoch - started_at.timestamp()
     if not is_applied(difference, estimate):
-        return Corrected(started_at, clock_offset_seconds, True)
+        return CorrectedStart(started_at, clock_offset_seconds, True)
     before = clock_offset_seconds or 0.0
     applied = before if abs(before) > NOTICEABLE_SECONDS else 0.0  # a smaller one was told, not added (stamp.py)
-    return Corrected(datetime.fromtimestamp(true_epoch, UTC), round(difference + applied, 3), True)
+    return CorrectedStart(datetime.fromtimestamp(true_epoch, UTC), round(difference + applied, 3), True)
 
 
 def start_without_clock(
     started_at: datetime, monotonic_seconds: float, last_monotonic_seconds: float, latest_end: datetime
-) -> Corrected:
-    """The best guess for a result of an earlier boot whose clock was never set and never compared.
+) -> CorrectedStart:
+    """The latest possible start of a result of an earlier boot whose clock was never set and never compared.
 
     The rule: that boot's last result is put at the moment this boot began (it was made before that), the others before it at
     their true distances. Order and spacing are right, the moment is the latest possible one; never trusted.
     """
-    guess = latest_end - timedelta(seconds=max(0.0, last_monotonic_seconds - monotonic_seconds))
-    return Corrected(guess, round((guess - started_at).total_seconds(), 3), False)
+    latest_start = latest_end - timedelta(seconds=max(0.0, last_monotonic_seconds - monotonic_seconds))
+    return CorrectedStart(latest_start, round((latest_start - started_at).total_seconds(), 3), False)
 
 
 def _boot_id() -> str:

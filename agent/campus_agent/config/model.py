@@ -1,4 +1,4 @@
-"""The types of the agent's configuration, with the bounds of each value (design section 10); `read` reads them from `agent.toml`."""
+"""The types of the agent's configuration, with the bounds of each value; `read` reads them from `agent.toml`."""
 
 import re
 from collections.abc import Mapping
@@ -285,7 +285,7 @@ _ZONE = message("is not a known time zone (like 'Asia/Shanghai'): {name!r}")
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """The whole configuration."""
+    """What `agent.toml` says, with what the collector added to it."""
 
     town: Annotated[Id | None, Key("agent.town"), Default(None)]
     school: Annotated[Id, Key("agent.school")]

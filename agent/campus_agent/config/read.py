@@ -1,4 +1,4 @@
-"""Reads `agent.toml`, with what the collector's inventory adds to it; all mistakes at once (design section 10)."""
+"""Reads `agent.toml`, with what the collector's inventory adds to it; all mistakes at once."""
 
 import os
 from collections.abc import Mapping

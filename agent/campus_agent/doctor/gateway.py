@@ -245,16 +245,16 @@ def _holidays(config: AgentConfig) -> CheckResult:
 
 
 def _references(config: AgentConfig) -> Iterator[CheckResult]:
-    """A reference that needs more octets than a day has is never made, silently otherwise."""
+    """A reference that needs more bytes than a day has is never made, silently otherwise."""
     check = message("references")
-    needs = {job.subject: costs(config).octets(job) for job in jobs_of(config) if job.kind == "reference"}
+    needs = {job.subject: costs(config).needed_bytes(job) for job in jobs_of(config) if job.kind == "reference"}
     daily = config.limits.daily_test_bytes
-    for subject, octets in needs.items():
-        if octets > daily:
+    for subject, needed_bytes in needs.items():
+        if needed_bytes > daily:
             what = message(
-                "{subject}: needs {octets:.1f} GB, a day has {daily:.1f} GB: never made",
+                "{subject}: needs {needed:.1f} GB, a day has {daily:.1f} GB: never made",
                 subject=subject,
-                octets=octets / 1e9,
+                needed=needed_bytes / 1e9,
                 daily=daily / 1e9,
             )
             remedy = message("raise [limits] daily_test_bytes, or set [cycle] reference_days = 0")

@@ -17,10 +17,11 @@ from typing import TypeVar
 
 from campus_agent.clock.clock import Clock, system_clock
 from campus_agent.config.model import AgentConfig, Collector, Endpoint
-from campus_agent.gate.quiet import LOOK_SECONDS, disturbance
-from campus_agent.gate.rules import NoPermit, Rules, Situation, refusal
+from campus_agent.gate.quiet import disturbance
+from campus_agent.gate.rules import LoadRules, NoPermit, Situation, refusal
 from campus_agent.gate.school_time import SchoolTime, recalled_time
 from campus_agent.gate.segment_lock import segment_lock
+from campus_agent.measure.machine import QUIET_CHECK_SECONDS
 from campus_agent.measure.subjects import segment_of
 from campus_agent.schedule.calendar import Calendar, calendar_of, is_blackout
 from campus_agent.schedule.timetable import seconds_free
@@ -45,7 +46,7 @@ class Permit:
     spent_bytes: int = 0
 
     def charge(self, count: int) -> None:
-        """So many bytes went over the wire, both directions together."""
+        """Charge `count` bytes on the wire, both directions together."""
         self.spent_bytes += count
 
     @property
@@ -75,7 +76,7 @@ class Gate:
 
     @contextlib.asynccontextmanager
     async def open(
-        self, endpoint: Endpoint, *, seconds: float, needed_bytes: int, on_behalf_of: Rules, peer: str = ""
+        self, endpoint: Endpoint, *, seconds: float, needed_bytes: int, rules: LoadRules, peer: str = ""
     ) -> AsyncIterator[Permit | NoPermit]:
         """A permit for the block, or why there is none; afterwards bytes are booked, slot and lock given back.
 
@@ -83,7 +84,7 @@ class Gate:
         that is not the endpoint's own.
         """
         async with contextlib.AsyncExitStack() as stack:
-            answer = await self._admit(endpoint, seconds, needed_bytes, on_behalf_of, peer or endpoint.host, stack)
+            answer = await self._admit(endpoint, seconds, needed_bytes, rules, peer or endpoint.host, stack)
             if isinstance(answer, Permit):
                 self._permitted.append(monotonic())
                 stack.callback(self._book, answer)
@@ -109,7 +110,7 @@ class Gate:
         endpoint: Endpoint,
         seconds: float,
         needed_bytes: int,
-        rules: Rules,
+        rules: LoadRules,
         peer: str,
         stack: contextlib.AsyncExitStack,
     ) -> Permit | NoPermit:
@@ -134,7 +135,7 @@ class Gate:
             return refused
         return Permit(segment_of(endpoint), self._time.now().date(), self._budget())
 
-    def _situation(self, rules: Rules) -> Situation:
+    def _situation(self, rules: LoadRules) -> Situation:
         """What these rules ask for, at this moment."""
         now = self._time.now()
         while self._permitted and monotonic() - self._permitted[0] > HOUR_SECONDS:
@@ -155,10 +156,15 @@ class Gate:
             return self._config.limits.daily_test_bytes
 
     async def _take_slot(
-        self, collector: Collector, endpoint: Endpoint, seconds: float, rules: Rules, stack: contextlib.AsyncExitStack
+        self,
+        collector: Collector,
+        endpoint: Endpoint,
+        seconds: float,
+        rules: LoadRules,
+        stack: contextlib.AsyncExitStack,
     ) -> NoPermit | None:
         """A slot on the uplink's test server, waited for as long as the test still fits into the free time; given back at the end."""
-        length = seconds + (LOOK_SECONDS if rules.needs_quiet else 0.0)
+        length = seconds + (QUIET_CHECK_SECONDS if rules.needs_quiet else 0.0)
         latest = min(rules.slot_wait_seconds or 0.0, self._situation(rules).free_seconds - length)
         request = SlotRequest(min(length, MAX_SLOT_SECONDS), endpoint.required_bits_per_second, max(0.0, latest))
         slot = await self._in_thread(partial(reserve, collector, request))

@@ -7,23 +7,22 @@ from campus_agent.gate.rules import NoPermit
 from campus_agent.measure.link.connect import reachable
 from campus_agent.measure.link.interface_counters import wire_counters
 from campus_agent.measure.link.path import link_to
-from campus_agent.measure.machine import cpu_ratio, cpu_time
+from campus_agent.measure.machine import QUIET_CHECK_SECONDS, cpu_ratio, cpu_time
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import SkipReason
 
-LOOK_SECONDS = 1.0
 RESOLVE_SECONDS = 5.0
 
 
 async def disturbance(host: str, required_bits_per_second: float, limits: LoadLimits) -> NoPermit | None:
     """Why a load must not begin now, with the figure; None when it may."""
     try:
-        address = await reachable(host, None, RESOLVE_SECONDS, LOOK_SECONDS)
+        address = await reachable(host, None, RESOLVE_SECONDS, QUIET_CHECK_SECONDS)
         link = link_to(address.text)
     except ProbeFailed:  # the measurement itself will say what is wrong with this host
         link = None
     before, cpu_before = wire_counters(link.name) if link else None, cpu_time()
-    await asyncio.sleep(LOOK_SECONDS)
+    await asyncio.sleep(QUIET_CHECK_SECONDS)
     cpu = cpu_ratio(cpu_before, cpu_time())
     if cpu is not None and cpu > limits.max_cpu_ratio:
         return NoPermit(SkipReason.GATEWAY_CPU, f"CPU {cpu:.0%}, limit {limits.max_cpu_ratio:.0%}")

@@ -27,7 +27,7 @@ from campus_wire.failures import SkipReason
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class LoadRules:
     """One column of the table; the strictest unless something is allowed."""
 
     needs_time: bool = True
@@ -41,9 +41,9 @@ class Rules:
     most_per_hour: int | None = None
 
 
-SCHEDULE = Rules()
+SCHEDULE = LoadRules()
 LATENCY = replace(SCHEDULE, in_lessons=True, beyond_budget=True, slot_wait_seconds=None, needs_quiet=False)
-TERMINAL = Rules(
+TERMINAL = LoadRules(
     needs_time=False,
     in_lessons=True,
     beyond_budget=True,
@@ -55,7 +55,7 @@ TERMINAL = Rules(
 BROWSER = replace(SCHEDULE, slot_wait_seconds=None, most_per_hour=Page().tests_per_hour)
 
 
-def browser_rules(page: Page) -> Rules:
+def browser_rules(page: Page) -> LoadRules:
     """The column `browser` as the school has configured it."""
     return replace(BROWSER, in_lessons=page.in_lessons, most_per_hour=page.tests_per_hour)
 
@@ -86,7 +86,7 @@ class Situation:
     tests_in_last_hour: int = 0
 
 
-def refusal(rules: Rules, situation: Situation, seconds: float, needed_bytes: int) -> NoPermit | None:
+def refusal(rules: LoadRules, situation: Situation, seconds: float, needed_bytes: int) -> NoPermit | None:
     """Why a load of at most `seconds`, worth a start with `needed_bytes`, may not start; None when it may."""
     if rules.needs_time and situation.time_is_unknown:
         return NoPermit(GateReason.TIME_UNKNOWN, "the clock is behind, and the collector has not told the time")

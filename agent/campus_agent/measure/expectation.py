@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
 
 from campus_agent.config.model import Expectation
-from campus_agent.measure.page_target import page_leads_to
+from campus_agent.measure.html_redirects import page_leads_to
 from campus_wire.failures import Failure, FailureKind, Operation
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
-from campus_agent.measure.link.waiting import Waiting
+from campus_agent.measure.link.cpu_wait import CpuWait
 from campus_agent.measure.request import ThroughputRequest
 from campus_wire.bandwidth import line_rate_of, reaches
 from campus_wire.encapsulation import Encapsulation
@@ -24,7 +24,7 @@ COUNTING_RATIO = 0.01
 
 
 def soundness(
-    record: ThroughputRecord, request: ThroughputRequest, waits: Mapping[str, Waiting] | None = None
+    record: ThroughputRecord, request: ThroughputRequest, waits: Mapping[str, CpuWait] | None = None
 ) -> tuple[Validity, str]:
     """The validity of a finished test and a detail for a technician.
 
@@ -53,7 +53,7 @@ def soundness(
         disturbed = _disturbed(direction, rate, request)
         if disturbed is not None:
             return disturbed[0], f"{name}: {disturbed[1]}"
-        waited = held_up(direction, record.encapsulation, request, (waits or {}).get(name, Waiting()))
+        waited = held_up(direction, record.encapsulation, request, (waits or {}).get(name, CpuWait()))
         if waited is not None:
             reason = reason or (waited[0], f"{name}: {waited[1]}")
         elif not reaches(rate, required, ratio) and not direction.lower_bound:
@@ -77,7 +77,7 @@ def _disturbed(direction: DirectionRecord, rate: float, request: ThroughputReque
 
 
 def held_up(
-    direction: DirectionRecord, path: Encapsulation, request: ThroughputRequest, waiting: Waiting
+    direction: DirectionRecord, path: Encapsulation, request: ThroughputRequest, waiting: CpuWait
 ) -> tuple[Validity, str] | None:
     """May this rate be that of an end which lacked a processor, instead of the line's? Why, in words; None: it is the line's.
 

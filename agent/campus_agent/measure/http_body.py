@@ -52,7 +52,7 @@ def read_body(response: HTTPResponse, max_bytes: int) -> bytes:
         body = _read(stream, min(length, max_bytes))
         complete = len(body) == length
         if len(body) < min(length, max_bytes):
-            raise BrokenAnswer(f"the connection was closed after {len(body)} of {length} octets of the answer")
+            raise BrokenAnswer(f"the connection was closed after {len(body)} of {length} bytes of the answer")
     encoding = (response.headers.get("Content-Encoding") or "").strip().lower()
     return _unpacked(encoding, body, complete, max_bytes)
 
@@ -104,9 +104,9 @@ def _read_chunks(stream: BufferedIOBase, max_bytes: int) -> tuple[bytes, bool]:
         part = _read(stream, wanted)
         body += part
         if len(part) < wanted:
-            raise BrokenAnswer(f"the connection was closed after {len(part)} of a chunk's {size} octets")
+            raise BrokenAnswer(f"the connection was closed after {len(part)} of a chunk's {size} bytes")
         if wanted == size and stream.readline(_MAX_LINE_BYTES).strip(b"\r\n"):
-            raise BrokenAnswer(f"a chunk is longer than its size of {size} octets")
+            raise BrokenAnswer(f"a chunk is longer than its size of {size} bytes")
     return body, False
 
 

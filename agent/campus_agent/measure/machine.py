@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+QUIET_CHECK_SECONDS = 1.0
+"""How long the gateway's CPU and interface are watched before a load: whoever else uses them is seen."""
 _IDLE, _IOWAIT, _GUEST = 3, 4, 8
 """Columns of the `cpu` line of /proc/stat; what follows the eighth is counted in the first two already."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

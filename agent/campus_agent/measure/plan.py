@@ -1,9 +1,9 @@
 """What the probes of the list declare, for the planner and for the collector: jobs, their costs, the subjects. Pure."""
 
 from campus_agent.config.model import AgentConfig
+from campus_agent.measure.machine import QUIET_CHECK_SECONDS
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.probes.devices import rooms_of
-from campus_agent.measure.subjects import GUARD_SECONDS
 from campus_agent.schedule.jobs import Job
 from campus_agent.schedule.planner import Costs
 from campus_wire.records import AgentState, AnnouncedClassroom, AnnouncedService, Announcement, Segment
@@ -26,12 +26,12 @@ def costs(config: AgentConfig) -> Costs:
 
     def seconds(job: Job) -> float:
         probes = [PROBES[kind] for kind in kinds_of(job)]
-        return sum(p.deadline_seconds(p.settings(config, job.subject, None)) + GUARD_SECONDS for p in probes)
+        return sum(p.deadline_seconds(p.settings(config, job.subject, None)) + QUIET_CHECK_SECONDS for p in probes)
 
-    def octets(job: Job) -> int:
+    def needed_bytes(job: Job) -> int:
         return sum(PROBES[kind].least_bytes(config, job.subject) for kind in kinds_of(job))
 
-    return Costs(seconds, octets)
+    return Costs(seconds, needed_bytes)
 
 
 def typical(config: AgentConfig) -> Costs:
@@ -42,7 +42,7 @@ def typical(config: AgentConfig) -> Costs:
 
     return Costs(
         lambda job: sum(seconds for seconds, _ in typical_of(job)),
-        lambda job: sum(octets for _, octets in typical_of(job)),
+        lambda job: sum(test_bytes for _, test_bytes in typical_of(job)),
     )
 
 
@@ -61,7 +61,7 @@ def announcement(config: AgentConfig) -> Announcement:
 
 
 def agent_state(
-    os_name: str, pending: int, dropped: int, offset: float | None, octets: dict[Segment, int]
+    os_name: str, pending: int, dropped: int, offset: float | None, test_bytes: dict[Segment, int]
 ) -> AgentState:
     """The agent's health for an envelope."""
-    return AgentState(VERSION, os_name[:80], pending, dropped, offset, octets)
+    return AgentState(VERSION, os_name[:80], pending, dropped, offset, test_bytes)

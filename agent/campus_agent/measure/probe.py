@@ -90,6 +90,9 @@ class Probe(Generic[SettingsT]):
     """One kind of measurement, and all that the daemon has to know of it.
 
     `name` is also the kind of its jobs, `kind` that of its results. `settings(config, subject, max_bytes)` raises KeyError for a subject that is not configured.
+    `measure` returns one finding a subject. What the network or a device did is a finding with `failure` (and a `record` of what was seen
+    before), or ProbeFailed or OSError when there is nothing to keep. The runner adds the deadline's TimeoutError. Any other exception is
+    our own mistake: it is logged with its traceback, and becomes a result too.
     `deadline_seconds` bounds a whole run. `unmeasured` gives the empty findings of a run that did not take place: which results say so.
     `preceded_by`: a job of this name and the same subject is run immediately before, and must succeed.
     `least_bytes`: what a run needs at least to be worth a start; `typical`: seconds and bytes that it usually takes.

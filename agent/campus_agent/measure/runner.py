@@ -12,7 +12,7 @@ import msgspec
 
 from campus_agent.config.model import AgentConfig
 from campus_agent.measure.clock_check import TOLERATED_SECONDS
-from campus_agent.measure.errors import kind_of_error, validity_of
+from campus_agent.measure.errors import failure_of, validity_of
 from campus_agent.measure.probe import AnyFinding, AnyProbe, Finding, ProbeFailed, Progress, Run, ignore
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import AnyResult, bytes_of_record
@@ -20,9 +20,11 @@ from campus_wire.records import AnyResult, bytes_of_record
 log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT", bound=AnyResult)
 
-_BY_THE_CLOCK = frozenset({FailureKind.CERTIFICATE_EXPIRED, FailureKind.CERTIFICATE_NOT_YET_VALID})
+_CERTIFICATE_DATES = frozenset({FailureKind.CERTIFICATE_EXPIRED, FailureKind.CERTIFICATE_NOT_YET_VALID})
 
-_RESULT_OF_KIND: dict[str, Any] = {str(result.__struct_config__.tag): result for result in get_args(AnyResult)}
+_RESULT_OF_KIND: dict[str, Callable[..., AnyResult]] = {
+    str(result.__struct_config__.tag): result for result in get_args(AnyResult)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,13 @@ class Runner:
             async with asyncio.timeout(run.deadline_seconds):
                 findings += await probe.measure(settings, run)
         except Exception as error:
-            failure = _failure(error, run)
+            failure = _failure_of_run(error, run)
             if not isinstance(error, ProbeFailed | OSError):
                 log.exception("measurement failed", extra={"job": f"{probe.name}/{subject}"})
             findings = self._unmeasured(probe, subject, Finding(failure=failure))
         finally:
             recorded = sum(bytes_of_record(finding.record) for finding in findings)
+            # a probe that does not count while it runs has its bytes in its records
             charge(max(sum(run.spent_bytes.values()) if run else 0, recorded))
         return self.results(probe, subject, findings, monotonic() - began)
 
@@ -87,7 +90,7 @@ class Runner:
     def _result(self, probe: AnyProbe, subject: str, finding: AnyFinding, run_seconds: float) -> AnyResult:
         seconds = run_seconds if finding.seconds is None else finding.seconds
         stamp = self.stamp(seconds)
-        make: Callable[..., AnyResult] = _RESULT_OF_KIND[finding.kind or probe.kind]
+        make = _RESULT_OF_KIND[finding.kind or probe.kind]
         return make(
             **stamp,
             subject=finding.subject or subject,
@@ -109,7 +112,7 @@ def single(results: Sequence[AnyResult], expected: type[ResultT]) -> ResultT:
     return result
 
 
-def _failure(error: Exception, run: Run | None) -> Failure:
+def _failure_of_run(error: Exception, run: Run | None) -> Failure:
     """`run` is None where the failure was in preparing it."""
     operation = Operation.UNKNOWN if run else Operation.PREPARE
     if isinstance(error, ProbeFailed):
@@ -117,7 +120,7 @@ def _failure(error: Exception, run: Run | None) -> Failure:
     if isinstance(error, TimeoutError) and run is not None:
         return Failure(operation, FailureKind.TIMEOUT, f"not finished within {run.deadline_seconds:.0f} s")
     if isinstance(error, OSError):
-        return Failure(operation, kind_of_error(error), str(error)[:300])
+        return failure_of(operation, error)
     return Failure(operation, FailureKind.UNKNOWN, f"internal error: {type(error).__name__}: {error}"[:300])
 
 
@@ -127,7 +130,7 @@ def _validity(finding: AnyFinding, clock_offset_seconds: float | None) -> Validi
     A certificate refused for its dates by a clock that the collector has shown to be wrong is the clock's failure.
     """
     clock_is_wrong = abs(clock_offset_seconds or 0.0) > TOLERATED_SECONDS
-    if clock_is_wrong and finding.failure is not None and finding.failure.kind in _BY_THE_CLOCK:
+    if clock_is_wrong and finding.failure is not None and finding.failure.kind in _CERTIFICATE_DATES:
         return Validity.CLOCK_UNTRUSTED
     if finding.failure is None or finding.record is not None or finding.validity is not Validity.OK:
         return finding.validity

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from campus_agent.clock.clock import NOTICEABLE_SECONDS, Clock, Estimate, is_applied, offset_seconds
+from campus_agent.clock.clock import NOTICEABLE_SECONDS, Clock, ClockEstimate, is_applied, offset_seconds
 from campus_wire.ids import new_result_id
 
 
-def stamp(clock: Clock, estimate: Estimate | None, seconds_ago: float) -> dict[str, Any]:
+def stamp(clock: Clock, estimate: ClockEstimate | None, seconds_ago: float) -> dict[str, Any]:
     """For a measurement that started that long ago. The wall clock is corrected when the collector's time is known."""
     offset = offset_seconds(clock, estimate)
     wall = clock.wall() - seconds_ago

@@ -3,9 +3,6 @@
 from campus_agent.config.model import AgentConfig, Endpoint
 from campus_wire.records import Segment
 
-GUARD_SECONDS = 1.0
-"""How long the gateway is looked at before it is loaded."""
-
 
 def endpoints_of(config: AgentConfig) -> list[Endpoint]:
     """The classrooms in the order of the configuration, then the uplink."""
@@ -18,5 +15,5 @@ def endpoint_of(config: AgentConfig, subject: str) -> Endpoint:
 
 
 def segment_of(endpoint: Endpoint) -> Segment:
-    """Which segment does an endpoint end?"""
+    """The segment that ends at this endpoint."""
     return "uplink" if endpoint.id == "uplink" else "classroom"

@@ -156,7 +156,7 @@ class Admission:
                 test.classroom,
                 seconds=EXPECTED_SECONDS,
                 needed_bytes=2 * min(MAX_LOAD_BYTES, int(test.classroom.required_bits_per_second * LOAD_SECONDS / 8)),
-                on_behalf_of=browser_rules(self.config.page),
+                rules=browser_rules(self.config.page),
                 peer=test.client,
             ) as answer:
                 if isinstance(answer, Permit):

@@ -13,8 +13,8 @@ import msgspec
 from campus_agent.config.model import Endpoint
 from campus_agent.measure.guards import WAITED_RATIO
 from campus_agent.measure.link import tcp_info
+from campus_agent.measure.link.cpu_wait import CpuWait, ProcessorCounts, between, read
 from campus_agent.measure.link.tcp_info import TcpInfo
-from campus_agent.measure.link.waiting import ProcessorCounts, Waiting, between, read
 from campus_agent.page.rates import ArrivalCount, direction, filled, latency, rate_while_full
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, line_rate_of, reaches
 from campus_wire.encapsulation import AddressFamily, Encapsulation, mtu_from_mss, wire_bytes_of
@@ -28,7 +28,7 @@ MAX_LOAD_BYTES = 250_000_000
 PACE = 5
 """At most this many times what is required, either way: more would prove nothing, and cost everybody else in the school."""
 _SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; Python does not name it
-LOOK_SECONDS = 0.05
+COUNT_AGAIN_SECONDS = 0.05
 LEAVE_SECONDS = 2.0
 """For the connections of a load that is over; one that stands still must not hold up the result."""
 WHOLE_SECONDS = 60.0
@@ -56,7 +56,7 @@ class DirectionLoad:
     last: TcpInfo | None = None
     lost_segments: int = 0
     window_limited_seconds: float = 0.0
-    waiting: Waiting = field(default_factory=Waiting)
+    waiting: CpuWait = field(default_factory=CpuWait)
     """How long processors were waited for meanwhile."""
     _reading: ProcessorCounts | None = None
     _watcher: threading.Thread | None = None
@@ -86,7 +86,7 @@ class DirectionLoad:
             yield
         finally:
             with self._changed:
-                self._look_at(connection)
+                self._count(connection)
                 self._carrying -= 1
                 self._changed.notify_all()
 
@@ -114,10 +114,10 @@ class DirectionLoad:
 
     def _watch(self) -> None:
         while not self.expired():
-            self._over.wait(LOOK_SECONDS)
+            self._over.wait(COUNT_AGAIN_SECONDS)
             with self._changed:
                 for connection in list(self._connections):
-                    self._look_at(connection)
+                    self._count(connection)
                 at = monotonic()
                 if self.payload_bytes > self.counts[-1].bytes_in_order:
                     self.moved = at
@@ -125,7 +125,7 @@ class DirectionLoad:
         if self._reading is not None:
             self.waiting = between(self._reading, read(monotonic()))
 
-    def _look_at(self, connection: socket.socket) -> None:
+    def _count(self, connection: socket.socket) -> None:
         before, now = self._connections.get(connection), tcp_info.read(connection)
         if before is None or now is None or self._final:
             return
@@ -209,7 +209,7 @@ class BrowserTest:
             transport="tcp",
         )
 
-    def waits(self) -> dict[str, Waiting]:
+    def waits(self) -> dict[str, CpuWait]:
         """How long processors of the gateway were waited for, in each direction."""
         return {"down": self.down.waiting, "up": self.up.waiting}
 

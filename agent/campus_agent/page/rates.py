@@ -6,7 +6,7 @@ from statistics import quantiles
 from typing import NamedTuple
 
 from campus_agent.measure.link.rtt import latency_record, median
-from campus_agent.measure.link.steady import steady_rate
+from campus_agent.measure.link.steady_rate import steady_rate
 from campus_wire.encapsulation import Encapsulation
 from campus_wire.records import DirectionRecord, Interval, LatencyRecord
 
@@ -59,7 +59,7 @@ def direction(counts: Sequence[ArrivalCount], warmup_seconds: float, bytes_on_wi
 def rate_while_full(counts: Sequence[ArrivalCount], warmup_seconds: float, path: Encapsulation) -> float | None:
     """The line rate, in bits per second, of those moments in which the line was full; None: there is no telling which.
 
-    For a load during which the gateway waited for a processor now and then (see `campus_agent.measure.link.steady`).
+    For a load during which the gateway waited for a processor now and then (see `campus_agent.measure.link.steady_rate`).
     """
     window = _after_warmup(counts, warmup_seconds)
     segments = window[-1].segments - window[0].segments if window else 0

@@ -63,7 +63,7 @@ POLICY = (
 
 
 class _Finish(BrowserCount, frozen=True, kw_only=True):
-    trial: str
+    test_id: str = msgspec.field(name="trial")
 
 
 class _Begin(msgspec.Struct):
@@ -319,7 +319,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if counted is None:
             return
         self.server.allow(self.connection, BEGIN_SECONDS)
-        test = self.server.admission.test(counted.trial)
+        test = self.server.admission.test(counted.test_id)
         if test is None:
             self._answer(HTTPStatus.GONE, {"why": "this test is over"})
             return

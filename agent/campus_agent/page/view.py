@@ -68,7 +68,7 @@ def classroom_page(rooms: Sequence[Endpoint], chosen: str, language: Language, n
 
 def codes_page(rooms: Sequence[Endpoint], url: str, language: Language, holidays_known: bool = True) -> str:
     """A card with a QR code for each classroom, to be printed and cut; above them, not printed, what whoever looks after it should know."""
-    import segno
+    import segno  # heavy, and only for this page
 
     cards = []
     for room in rooms:

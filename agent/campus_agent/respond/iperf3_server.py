@@ -13,7 +13,7 @@ import time
 
 import psutil
 
-from campus_agent.measure.link.urgency import urgent
+from campus_agent.measure.link.thread_priority import raised_priority
 from campus_agent.measure.worker import set_parent_death_signal
 
 MAX_TEST_SECONDS = 90.0
@@ -42,7 +42,7 @@ def serve(port: int, listen: str) -> int:
     server.lib.iperf_set_test_rcv_timeout(server._test, ctypes.byref(_IperfTime(RECEIVE_TIMEOUT_SECONDS, 0)))
     for _ in range(TESTS_PER_PROCESS):
         # Not server.run(): it collects the report in a pipe of 64 KiB that nobody reads before the end.
-        with urgent():
+        with raised_priority():
             failed = server.lib.iperf_run_server(server._test) < 0
         if failed:
             message = server._error_to_string(server._errno)

@@ -80,7 +80,7 @@ class Costs:
     """What a job may cost at most: seconds, and bytes on the line."""
 
     seconds: Callable[[Job], float]
-    octets: Callable[[Job], int]
+    needed_bytes: Callable[[Job], int]
 
 
 @dataclass(slots=True)
@@ -137,7 +137,7 @@ class Planner:
         # by the job's name: looked up for every job at every step, and a string keeps its hash
         self._shares = {job.name: share(school, job.name) for job in jobs}
         self._seconds = {job.name: costs.seconds(job) for job in jobs if job.heavy}
-        self._bytes = {job.name: costs.octets(job) for job in jobs if job.heavy}
+        self._bytes = {job.name: costs.needed_bytes(job) for job in jobs if job.heavy}
         self._reserved_bytes = _reserved_bytes(jobs, self._bytes)
         self._school = school
         self._due = _first_due(jobs, last_ended or {}, monotonic() if now is None else now)
@@ -148,6 +148,10 @@ class Planner:
         self._window: Window | None = None
 
     def next(self, lane: Lane, moment: Moment, bytes_left: int) -> Step:
+        """The next step of a lane at a moment; `bytes_left` is what the day still allows.
+
+        The caller reports what became of it by `record_presence`, `record_measured` or `postpone`; without that the same step comes again.
+        """
         now = _Now.of(self._window_at(moment.local), moment, self._calendar.day(moment.local.date()))
         self._forget_reports(lane, now.window)
         waits = [now.left]
@@ -174,12 +178,12 @@ class Planner:
             return Try(min(light, key=lambda job: self._due[job.name]))
         return Wait(max(0.01, min(waits)))
 
-    def seen(self, subject: str, failure: Failure | None, now: float) -> None:
-        """An endpoint's presence was checked; no failure: it is on."""
+    def record_presence(self, subject: str, failure: Failure | None, now: float) -> None:
+        """Record that an endpoint's presence was checked; no failure: it is on."""
         self._presence[subject] = _Presence(failure, now)
 
-    def done(self, job: Job, moment: Moment, *, succeeded: bool) -> None:
-        """It was measured. One that said nothing (endpoint off, busy line) is due again well before its next turn."""
+    def record_measured(self, job: Job, moment: Moment, *, succeeded: bool) -> None:
+        """Record that a job was measured. One without a result (endpoint off, busy line) is due again well before its next turn."""
         self.history.note(job, moment.local, succeeded=succeeded)
         wait = job.every_seconds * (1 + SPREAD_RATIO * self._shares[job.name])
         if job.kind == "throughput" and not succeeded:
@@ -188,8 +192,8 @@ class Planner:
             wait = RETRY_FAILED_SECONDS  # whether it is still due is a matter of days
         self._due[job.name] = moment.monotonic + wait
 
-    def hindered(self, job: Job, reason: SkipReason, moment: Moment, detail: str = "") -> Skip | None:
-        """It was about to begin, and could not (busy segment, no slot): again in a minute. The first time in a window is reported."""
+    def postpone(self, job: Job, reason: SkipReason, moment: Moment, detail: str = "") -> Skip | None:
+        """Try a job again in a minute that could not begin (busy segment, no slot). The first time in a window there is a skip to report."""
         self._due[job.name] = moment.monotonic + min(RETRY_BUSY_SECONDS, job.every_seconds)
         return Skip(job, reason, detail) if self._is_first_report(job, reason, moment) else None
 

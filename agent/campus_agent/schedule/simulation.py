@@ -23,7 +23,7 @@ class Event:
     job: Job
     reason: SkipReason | None = None
     seconds: float = 0.0
-    octets: int = 0
+    test_bytes: int = 0
     succeeded: bool = True
 
 
@@ -57,15 +57,15 @@ def simulate(
         elif isinstance(step, CheckPresence):
             now += CHECK_SECONDS
             for job in step.jobs:
-                planner.seen(job.subject, None if assumed.on(job.subject, local()) else _OFF, now)
+                planner.record_presence(job.subject, None if assumed.on(job.subject, local()) else _OFF, now)
         elif isinstance(step, Try):
             seconds = assumed.typical.seconds(step.job)
-            octets = assumed.typical.octets(step.job) if step.job.heavy else 0
+            test_bytes = assumed.typical.needed_bytes(step.job) if step.job.heavy else 0
             works = assumed.works(step.job, here)
             now += seconds
-            assumed.spent[here.date()] = assumed.spent.get(here.date(), 0) + octets
-            planner.done(step.job, Moment(now, local()), succeeded=works)
-            yield Event(here, step.job, None, seconds, octets, works)
+            assumed.spent[here.date()] = assumed.spent.get(here.date(), 0) + test_bytes
+            planner.record_measured(step.job, Moment(now, local()), succeeded=works)
+            yield Event(here, step.job, None, seconds, test_bytes, works)
         else:
             now += step.seconds
 

@@ -8,8 +8,8 @@ import msgspec
 
 from campus_agent.clock.clock import (
     NOTICEABLE_SECONDS,
-    Corrected,
-    Estimate,
+    ClockEstimate,
+    CorrectedStart,
     corrected_start,
     of_boot,
     start_without_clock,
@@ -37,14 +37,14 @@ class ClockKnowledge:
     whose clock was behind.
     """
 
-    estimates: tuple[Estimate, ...] = ()
-    here: Estimate | None = None
+    estimates: tuple[ClockEstimate, ...] = ()
+    here: ClockEstimate | None = None
     now: datetime | None = None
     behind: tuple[TimeFloor, ...] = ()
 
 
 def corrected(entry: Entry, known: ClockKnowledge, last_monotonic_seconds: Callable[[str], float | None]) -> bytes:
-    """The octets to send. Fields that this version does not know stay; what cannot be read goes as it is: the collector judges it."""
+    """The bytes to send. Fields that this version does not know stay; what cannot be read goes as it is: the collector judges it."""
     try:
         label = _label_of(entry.body)
         if label.started_at.tzinfo is None:
@@ -57,7 +57,7 @@ def corrected(entry: Entry, known: ClockKnowledge, last_monotonic_seconds: Calla
 
 def _truth(
     label: _Label, entry: Entry, known: ClockKnowledge, last_monotonic_seconds: Callable[[str], float | None]
-) -> Corrected:
+) -> CorrectedStart:
     estimate = of_boot(known.estimates, entry.boot_id)
     truth = corrected_start(label.started_at, label.clock_offset_seconds, entry.monotonic_seconds, estimate)
     if estimate is not None or known.here is None or known.now is None:
@@ -73,7 +73,7 @@ def _truth(
     )
 
 
-def _relabelled(body: bytes, label: _Label, truth: Corrected) -> bytes:
+def _relabelled(body: bytes, label: _Label, truth: CorrectedStart) -> bytes:
     if truth.trusted and truth.started_at == label.started_at:
         return body
     fields = msgspec.json.decode(body)

@@ -25,12 +25,12 @@ Reason = Literal[
 ]
 """Why nothing was delivered. The last two are found by the shipper: they are no answer of the collector."""
 PERMANENT: frozenset[Reason] = frozenset({"not_understood"})
-_MAX_SAID = 200
+_MAX_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Every result is accounted for: these are done, and these (place in the batch, reason) will never be stored."""
+    """Every result is accounted for: these are done, and these (index in the batch, reason) will never be stored."""
 
     receipt: Receipt
     done: tuple[int, ...]
@@ -53,10 +53,10 @@ class Later:
 
 
 def decide(status: int, body: bytes, ids: Sequence[str]) -> Accepted | TooBig | Later:
-    """The meaning of refusal HTTP answer to a batch with these result ids."""
+    """What an HTTP answer to a batch with these result ids means."""
     if 200 <= status < 300:
         return _read_receipt(status, body, ids)
-    detail = f"HTTP {status}: {_said(body)}"
+    detail = f"HTTP {status}: {_problem_text(body)}"
     if status == 413 and ids:
         return TooBig(detail)
     return Later(_reason(status), detail)
@@ -69,7 +69,7 @@ def _reason(status: int) -> Reason:
         return "overloaded"
     if 300 <= status < 400:
         return "redirected"
-    if 400 <= status < 500 and status != 408:  # 408: the line was too slow for the collector's patience
+    if 400 <= status < 500 and status != 408:  # 408: the line was slower than the collector waits
         return "not_understood"
     return "server_error"
 
@@ -78,29 +78,29 @@ def _read_receipt(status: int, body: bytes, ids: Sequence[str]) -> Accepted | La
     try:
         receipt = decode_receipt(body)
     except WireError as error:
-        return Later("bad_receipt", f"HTTP {status} without a receipt ({error}): {_said(body)}")
+        return Later("bad_receipt", f"HTTP {status} without a receipt ({error}): {_problem_text(body)}")
     refused: dict[int, str] = {}
     for refusal in receipt.quarantined:
-        place = refusal.index if 0 <= refusal.index < len(ids) else _place(ids, refusal.id)
-        if place is None or (refusal.id is not None and ids[place] != refusal.id):
+        index = refusal.index if 0 <= refusal.index < len(ids) else _index_of(ids, refusal.id)
+        if index is None or (refusal.id is not None and ids[index] != refusal.id):
             return Later("bad_receipt", f"quarantined a result that was not sent: {refusal.id}")
-        refused[place] = refusal.reason
+        refused[index] = refusal.reason
     if receipt.stored < 0 or receipt.duplicate < 0 or receipt.stored + receipt.duplicate + len(refused) != len(ids):
         counted = f"{receipt.stored} stored, {receipt.duplicate} duplicate, {len(refused)} quarantined of {len(ids)}"
         return Later("bad_receipt", f"the receipt does not add up: {counted}")
-    done = tuple(place for place in range(len(ids)) if place not in refused)
+    done = tuple(index for index in range(len(ids)) if index not in refused)
     return Accepted(receipt, done, tuple(refused.items()))
 
 
-def _place(ids: Sequence[str], result_id: str | None) -> int | None:
+def _index_of(ids: Sequence[str], result_id: str | None) -> int | None:
     return ids.index(result_id) if result_id is not None and result_id in ids else None
 
 
-def _said(body: bytes) -> str:
+def _problem_text(body: bytes) -> str:
     """What the other side said, for a person: its problem body (RFC 9457), else the beginning of whatever came."""
     try:
         problem = msgspec.json.decode(body, type=Problem)
         text = f"{problem.title}: {problem.detail}" if problem.detail else problem.title
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        text = body[:_MAX_SAID].decode(errors="replace")
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_MAX_SAID]
+        text = body[:_MAX_TEXT].decode(errors="replace")
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_MAX_TEXT]

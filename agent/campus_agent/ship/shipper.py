@@ -16,7 +16,7 @@ import msgspec
 
 from campus_agent.clock.clock import (
     Clock,
-    Estimate,
+    ClockEstimate,
     estimate_from_exchange,
     is_plausible,
     of_boot,
@@ -109,10 +109,10 @@ class Shipper:
         self._stopping = threading.Event()
         self._batch_results = MAX_BATCH_RESULTS
         self._ceiling = MAX_BATCH_RESULTS
-        self._estimates = self._stored = spool.recall(ESTIMATES_KEY, tuple[Estimate, ...]) or ()
+        self._estimates = self._stored = spool.recall(ESTIMATES_KEY, tuple[ClockEstimate, ...]) or ()
 
     @property
-    def estimate(self) -> Estimate | None:
+    def estimate(self) -> ClockEstimate | None:
         """What is known of the collector's clock in this boot."""
         return of_boot(self._estimates, self._clock.boot_id)
 
@@ -261,10 +261,10 @@ class Shipper:
         if len(entries) > 1:
             self._batch_results = self._ceiling = len(entries) // 2
             return None
-        octets = len(entries[0].body)
-        if octets < NEVER_TOO_LARGE_BYTES:
-            return _Trouble("not_understood", f"a single result of {octets} bytes was refused: {refusal.detail}")
-        reason = f"too large for the collector: {octets} bytes ({refusal.detail})"
+        size = len(entries[0].body)
+        if size < NEVER_TOO_LARGE_BYTES:
+            return _Trouble("not_understood", f"a single result of {size} bytes was refused: {refusal.detail}")
+        reason = f"too large for the collector: {size} bytes ({refusal.detail})"
         tally.quarantined += self._spool.quarantine({entries[0].key: reason})
         self._batch_results = self._ceiling = MAX_BATCH_RESULTS
         return None

@@ -51,12 +51,12 @@ def is_remembered(row: Row) -> bool:
 
 def is_spending(row: Row) -> bool:
     """day, segment, octets."""
-    day, segment, octets = row
+    day, segment, test_bytes = row
     try:
         date.fromisoformat(str(day))
     except ValueError:
         return False
-    return segment in SEGMENTS and isinstance(octets, int) and 0 <= octets <= HIGHEST_COUNT
+    return segment in SEGMENTS and isinstance(test_bytes, int) and 0 <= test_bytes <= HIGHEST_COUNT
 
 
 ROWS: dict[str, tuple[str, Callable[[Row], bool]]] = {

@@ -15,19 +15,19 @@ SEGMENTS: tuple[Segment, ...] = ("classroom", "uplink")
 
 
 def add(connection: sqlite3.Connection, spendings: Sequence[Spending]) -> None:
-    """Note octets by segment and day; days long past are forgotten."""
-    for segment, day, octets in spendings:
+    """Note bytes by segment and day; days long past are forgotten."""
+    for segment, day, test_bytes in spendings:
         _forget(connection, day)
         connection.execute(
             "INSERT INTO test_bytes VALUES (?, ?, ?) "
             "ON CONFLICT (day, segment) DO UPDATE SET octets = octets + excluded.octets",
-            (day.isoformat(), segment, octets),
+            (day.isoformat(), segment, test_bytes),
         )
-        counters.count(connection, _total(segment), octets)
+        counters.count(connection, _total(segment), test_bytes)
 
 
 def _forget(connection: sqlite3.Connection, day: date) -> None:
-    """Days before this one by more than is kept; after a leap the newest days stay: a clock gone wrong must not remove today's octets."""
+    """Days before this one by more than is kept; after a leap the newest days stay: a clock gone wrong must not remove today's bytes."""
     (newest,) = connection.execute("SELECT max(day) FROM test_bytes").fetchone()
     if newest is None:
         return
@@ -42,12 +42,12 @@ def _forget(connection: sqlite3.Connection, day: date) -> None:
 
 
 def of_day(connection: sqlite3.Connection, day: date) -> dict[Segment, int]:
-    """Octets of one day by segment."""
+    """Bytes of one day by segment."""
     return dict(connection.execute("SELECT segment, octets FROM test_bytes WHERE day = ?", (day.isoformat(),)))
 
 
 def total(connection: sqlite3.Connection) -> dict[Segment, int]:
-    """Octets ever by segment."""
+    """Bytes ever by segment."""
     known = counters.read(connection)
     return {segment: known[_total(segment)] for segment in SEGMENTS if _total(segment) in known}
 

@@ -106,7 +106,7 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         if self._role == "owner" and files.has_orphaned_log(self.path):
-            log.error("a write-ahead log without its spool was set aside", extra={"file": str(self._set_aside())})
+            log.error("a write-ahead log without its spool was set aside", extra={"file": str(self._rename_damaged())})
         try:
             return self._connect()
         except Exception as error:
@@ -160,7 +160,7 @@ class Database:
                 raise _damage(wrong)
 
     def _replace_damaged(self, reason: str) -> sqlite3.Connection:
-        aside = self._set_aside()
+        aside = self._rename_damaged()
         connection = self._connect()
         try:
             saved = _transact(connection, "BEGIN IMMEDIATE", lambda new: salvage(aside, new))
@@ -171,9 +171,9 @@ class Database:
         log.error("the spool was damaged: it was set aside and a new one begun", extra=fields)
         return connection
 
-    def _set_aside(self) -> Path:
+    def _rename_damaged(self) -> Path:
         try:
-            return files.set_aside(self.path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+            return files.rename_damaged(self.path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
         except OSError as error:
             raise explained(error, self.path) from error
 

@@ -24,7 +24,7 @@ class SpoolError(Exception):
 
 
 class SpoolFull(SpoolError):
-    """There is no room on the disk: this result is not kept."""
+    """There is no space on the disk: this result is not kept."""
 
 
 class SpoolUnusable(SpoolError):

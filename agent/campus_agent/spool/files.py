@@ -66,7 +66,7 @@ def no_spool(path: Path) -> NoSpool:
     return NoSpool(_NOTHING, place=path.parent)
 
 
-def set_aside(path: Path, stamp: str) -> Path:
+def rename_damaged(path: Path, stamp: str) -> Path:
     """Rename a damaged file and what belongs to it; nothing is deleted. The new name.
 
     The write-ahead log goes first: left beside a new file it would be played into it.

@@ -1,7 +1,7 @@
 """What waits on disk until the collector has it, and what the agent must remember across restarts.
 
 SQLite in WAL mode with synchronous=FULL: what `put` was given is on disk when it returns, through kill -9 and power loss. The spool
-knows octets, not measurements; it is bounded, drops the oldest first, and counts every drop. One process owns it (`run`); others may
+knows bytes, not measurements; it is bounded, drops the oldest first, and counts every drop. One process owns it (`run`); others may
 read, and put results, at the same time. As long as the file was never damaged:
 
     put_total = pending + acknowledged_total + dropped_total + quarantined_total
@@ -34,14 +34,14 @@ MAX_QUARANTINED_BYTES = 10_000_000
 MAX_REASON_CHARACTERS = 300
 
 _TOO_LARGE = message(
-    "{place}: {results} result(s) of {octets} bytes are more than the spool may hold at all ([spool]"
+    "{place}: {results} result(s) of {size} bytes are more than the spool may hold at all ([spool]"
     " max_results, max_bytes)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One spooled result: its octets, and what is needed to correct its time."""
+    """One spooled result: its bytes, and what is needed to correct its time."""
 
     key: int
     id: str
@@ -68,11 +68,11 @@ class SpoolStatus:
 
     @property
     def lost_total(self) -> int:
-        """Results that will never reach the collector: dropped for lack of room, or refused by a full disk."""
+        """Results that will never reach the collector: dropped for lack of space, or refused by a full disk."""
         return self.dropped_total + self.unwritten_total
 
 
-class Label(msgspec.Struct):
+class ResultTime(msgspec.Struct):
     """When a spooled result began, and whether its time is trusted."""
 
     started_at: datetime
@@ -173,7 +173,7 @@ class Spool:
         return self._database.write(move)
 
     def quarantined(self, max_results: int = 100) -> list[tuple[str, str, bytes]]:
-        """The newest results set apart: id, reason, octets."""
+        """The newest results set apart: id, reason, body."""
         select = "SELECT id, reason, body FROM quarantined ORDER BY key DESC LIMIT ?"
         return self._database.read(lambda connection: connection.execute(select, (max_results,)).fetchall())
 
@@ -187,10 +187,10 @@ class Spool:
         seconds: float | None = self._database.read(lambda c: c.execute(select, (boot_id,)).fetchone()[0])
         return seconds
 
-    def newest(self) -> Label | None:
-        """The label of the result that was kept last, while it waits here."""
+    def newest(self) -> ResultTime | None:
+        """The time of the result that was kept last, while it waits here."""
         row = self._database.read(lambda c: c.execute("SELECT body FROM spooled ORDER BY key DESC LIMIT 1").fetchone())
-        return _label(row[0]) if row else None
+        return _time_of(row[0]) if row else None
 
     def remember(self, name: str, value: Any) -> None:
         """Keep a small value (anything msgspec can write as JSON); None forgets it."""
@@ -209,32 +209,32 @@ class Spool:
         except (msgspec.MsgspecError, UnicodeDecodeError, TypeError):
             return None
 
-    def add_test_bytes(self, segment: Segment, day: date, octets: int) -> None:
-        """Note that tests put so many octets on a segment on a day. While the disk refuses, they are counted in memory."""
+    def add_test_bytes(self, segment: Segment, day: date, test_bytes: int) -> None:
+        """Note that tests put so many bytes on a segment on a day. While the disk refuses, they are counted in memory."""
         with self._unwritten_turn:
-            self._unwritten_bytes.append((segment, day, octets))
+            self._unwritten_bytes.append((segment, day, test_bytes))
             with contextlib.suppress(SpoolError):
                 self._database.write(lambda connection: daily_bytes.add(connection, self._unwritten_bytes))
                 self._unwritten_bytes = []
 
     def test_bytes_of_day(self, day: date) -> dict[Segment, int]:
-        """Octets that tests put on each segment on a day."""
+        """Bytes that tests put on each segment on a day."""
         known = self._database.read(lambda connection: daily_bytes.of_day(connection, day))
-        for segment, on, octets in self._unwritten_bytes:
+        for segment, on, test_bytes in self._unwritten_bytes:
             if on == day:
-                known[segment] = known.get(segment, 0) + octets
+                known[segment] = known.get(segment, 0) + test_bytes
         return known
 
     def test_bytes_total(self) -> dict[Segment, int]:
-        """Octets that tests ever put on each segment."""
+        """Bytes that tests ever put on each segment."""
         return self._database.read(daily_bytes.total)
 
     def _insert(self, connection: sqlite3.Connection, rows: list[tuple[str, str, float, bytes]]) -> None:
-        octets = sum(len(body) for *_, body in rows)
+        size = sum(len(body) for *_, body in rows)
         limits = self._limits
-        if len(rows) > limits.max_results or octets > limits.max_bytes:
-            raise SpoolFull(_TOO_LARGE, place=self.path, results=len(rows), octets=octets)
-        dropped = _drop_oldest(connection, "spooled", limits.max_results - len(rows), limits.max_bytes - octets)
+        if len(rows) > limits.max_results or size > limits.max_bytes:
+            raise SpoolFull(_TOO_LARGE, place=self.path, results=len(rows), size=size)
+        dropped = _drop_oldest(connection, "spooled", limits.max_results - len(rows), limits.max_bytes - size)
         insert = "INSERT INTO spooled (id, boot_id, monotonic_seconds, body) VALUES (?, ?, ?, ?)"
         connection.executemany(insert, rows)
         counters.count(connection, "put_total", len(rows))
@@ -244,12 +244,12 @@ class Spool:
     def _status(self, connection: sqlite3.Connection) -> SpoolStatus:
         known = counters.read(connection)
         oldest = connection.execute("SELECT body FROM spooled ORDER BY key LIMIT 1").fetchone()
-        label = _label(oldest[0]) if oldest else None
+        time = _time_of(oldest[0]) if oldest else None
         reasons = "SELECT reason, count(*) FROM quarantined GROUP BY reason ORDER BY 2 DESC, 1 LIMIT 10"
         return SpoolStatus(
             pending_results=known["pending_results"],
             pending_bytes=known["pending_bytes"],
-            oldest_started_at=label.started_at.isoformat().replace("+00:00", "Z") if label else None,
+            oldest_started_at=time.started_at.isoformat().replace("+00:00", "Z") if time else None,
             put_total=known.get("put_total", 0),
             acknowledged_total=known.get("acknowledged_total", 0),
             dropped_total=known.get("dropped_total", 0),
@@ -261,13 +261,13 @@ class Spool:
         )
 
 
-def _label(body: bytes) -> Label | None:
+def _time_of(body: bytes) -> ResultTime | None:
     """None for what is no result, or has a time without a zone."""
     try:
-        label = msgspec.json.decode(body, type=Label)
+        time = msgspec.json.decode(body, type=ResultTime)
     except (msgspec.MsgspecError, ValueError):
         return None
-    return label if label.started_at.tzinfo is not None else None
+    return time if time.started_at.tzinfo is not None else None
 
 
 def _delete(connection: sqlite3.Connection, keys: list[int]) -> int:
@@ -279,13 +279,13 @@ def _drop_oldest(connection: sqlite3.Connection, table: str, max_results: int, m
     known = counters.read(connection)
     waiting = "pending" if table == "spooled" else "quarantined"
     results = known[f"{waiting}_results"] - max_results
-    octets = known[f"{waiting}_bytes"] - max_bytes
-    if results <= 0 and octets <= 0:
+    size = known[f"{waiting}_bytes"] - max_bytes
+    if results <= 0 and size <= 0:
         return 0
     last = dropped = 0
     for key, length in connection.execute(f"SELECT key, length(body) FROM {table} ORDER BY key"):  # noqa: S608
-        if results <= 0 and octets <= 0:
+        if results <= 0 and size <= 0:
             break
-        last, dropped, results, octets = key, dropped + 1, results - 1, octets - length
+        last, dropped, results, size = key, dropped + 1, results - 1, size - length
     connection.execute(f"DELETE FROM {table} WHERE key <= ?", (last,))  # noqa: S608
     return dropped

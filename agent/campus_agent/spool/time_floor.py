@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from campus_agent.clock.clock import EARLIEST_PLAUSIBLE, Clock, Estimate, offset_seconds
+from campus_agent.clock.clock import EARLIEST_PLAUSIBLE, Clock, ClockEstimate, offset_seconds
 from campus_agent.spool.spool import Spool
 from campus_wire.failures import Validity
 
@@ -38,7 +38,7 @@ class TimeFloor(msgspec.Struct, frozen=True):
         return epoch < self.at(boot_id, monotonic_seconds) - TOLERANCE_SECONDS
 
 
-def recall_floor(spool: Spool, clock: Clock, estimates: tuple[Estimate, ...]) -> TimeFloor:
+def recall_floor(spool: Spool, clock: Clock, estimates: tuple[ClockEstimate, ...]) -> TimeFloor:
     """What an earlier run knew, as a floor at this moment of this boot. Raises SpoolError."""
     now = clock.monotonic()
     known = [EARLIEST_PLAUSIBLE.timestamp()]
@@ -54,7 +54,7 @@ def recall_floor(spool: Spool, clock: Clock, estimates: tuple[Estimate, ...]) ->
     return TimeFloor(clock.boot_id, now, max(known))
 
 
-def is_unknown(clock: Clock, estimate: Estimate | None, floor: TimeFloor) -> bool:
+def is_unknown(clock: Clock, estimate: ClockEstimate | None, floor: TimeFloor) -> bool:
     """Can nobody say what time it is? The collector did not in this boot, and the clock is behind what was known before."""
     if offset_seconds(clock, estimate) is not None:
         return False

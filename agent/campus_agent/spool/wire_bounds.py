@@ -19,7 +19,7 @@ MAX_DETAIL = 300
 
 
 def encode_within_bounds(result: AnyResult) -> bytes:
-    """The octets of a result that the collector can read."""
+    """The bytes of a result that the collector can read."""
     try:
         body = encode_result(result)
         decode_result(body)

@@ -12,8 +12,8 @@ from campus_agent.clock import clock as clock_module
 from campus_agent.clock.clock import (
     KEPT_BOOTS,
     Clock,
-    Corrected,
-    Estimate,
+    ClockEstimate,
+    CorrectedStart,
     better,
     corrected_start,
     estimate_from_exchange,
@@ -31,8 +31,8 @@ EPOCH = AT.timestamp()
 seconds = st.floats(0, 1e7)
 
 
-def estimate(epoch_at_boot: float = EPOCH, error: float = 0.01, learnt: float = 10.0, boot: str = "b") -> Estimate:
-    return Estimate(boot, learnt, epoch_at_boot, error)
+def estimate(epoch_at_boot: float = EPOCH, error: float = 0.01, learnt: float = 10.0, boot: str = "b") -> ClockEstimate:
+    return ClockEstimate(boot, learnt, epoch_at_boot, error)
 
 
 def clock(wall: float, monotonic: float, boot: str = "b") -> Clock:
@@ -75,12 +75,12 @@ def test_an_exchange_errs_by_at_most_half_its_round_trip(epoch: float, there: fl
         (estimate(boot="a"), estimate(error=9.0), "new"),
     ],
 )
-def test_the_better_estimate(old: Estimate | None, new: Estimate, kept: str) -> None:
+def test_the_better_estimate(old: ClockEstimate | None, new: ClockEstimate, kept: str) -> None:
     assert better(old, new) == (new if kept == "new" else old)
 
 
 def test_each_boot_keeps_its_own_and_old_boots_fade() -> None:
-    known: tuple[Estimate, ...] = ()
+    known: tuple[ClockEstimate, ...] = ()
     for n in range(KEPT_BOOTS + 5):
         known = with_learnt(known, estimate(boot=f"boot-{n}"))
         known = with_learnt(known, estimate(boot=f"boot-{n}", error=5.0))
@@ -101,7 +101,7 @@ def test_each_boot_keeps_its_own_and_old_boots_fade() -> None:
         (estimate(), estimate(learnt=7 * 3600), True),
     ],
 )
-def test_the_disk_is_spared(stored: Estimate | None, new: Estimate, worth: bool) -> None:
+def test_the_disk_is_spared(stored: ClockEstimate | None, new: ClockEstimate, worth: bool) -> None:
     assert worth_storing(stored, new) is worth
 
 
@@ -140,9 +140,9 @@ def test_a_label_that_was_corrected_once_tells_the_whole_difference(hours: int) 
 
 
 def test_a_boot_that_never_learnt_is_believed_only_where_it_can_be_true() -> None:
-    assert corrected_start(AT, None, 5.0, None) == Corrected(AT, None, True)
+    assert corrected_start(AT, None, 5.0, None) == CorrectedStart(AT, None, True)
     for early in (datetime(1970, 1, 1, tzinfo=UTC), datetime(2024, 12, 31, tzinfo=UTC)):
-        assert corrected_start(early, None, 5.0, None) == Corrected(early, None, False)
+        assert corrected_start(early, None, 5.0, None) == CorrectedStart(early, None, False)
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=20))
@@ -189,4 +189,4 @@ def test_a_stamped_result_is_never_corrected_again_by_the_same_estimate(
     ago = min(ago, monotonic, wall)
     label = stamp(clock(wall, monotonic), learnt, ago)
     truth = corrected_start(label["started_at"], label["clock_offset_seconds"], label["monotonic_seconds"], learnt)
-    assert truth == Corrected(label["started_at"], label["clock_offset_seconds"], True)
+    assert truth == CorrectedStart(label["started_at"], label["clock_offset_seconds"], True)

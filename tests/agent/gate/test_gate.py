@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campus_agent.clock.clock import Clock, Estimate
+from campus_agent.clock.clock import Clock, ClockEstimate
 from campus_agent.config.model import AgentConfig, Collector, Endpoint, LoadLimits, Timetable
 from campus_agent.config.values import DayRange, Period
 from campus_agent.gate.gate import Gate, Permit, gate_beside_daemon
-from campus_agent.gate.rules import BROWSER, LATENCY, SCHEDULE, TERMINAL, GateReason, NoPermit, Rules
+from campus_agent.gate.rules import BROWSER, LATENCY, SCHEDULE, TERMINAL, GateReason, LoadRules, NoPermit
 from campus_agent.gate.segment_lock import segment_lock
 from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.ship.slots import NoSlot, release, reserve
@@ -40,12 +40,12 @@ def clock_at(now: datetime) -> Clock:
 
 
 def asked(
-    gate: Gate, rules: Rules, endpoint: Endpoint = CLASSROOM, spent: int = 0, needed_bytes: int = 1000
+    gate: Gate, rules: LoadRules, endpoint: Endpoint = CLASSROOM, spent: int = 0, needed_bytes: int = 1000
 ) -> Permit | NoPermit:
     """What the gate says; a permit is used up by so many bytes."""
 
     async def ask() -> Permit | NoPermit:
-        async with gate.open(endpoint, seconds=20.0, needed_bytes=needed_bytes, on_behalf_of=rules) as answer:
+        async with gate.open(endpoint, seconds=20.0, needed_bytes=needed_bytes, rules=rules) as answer:
             if isinstance(answer, Permit):
                 answer.charge(spent)
             return answer
@@ -76,7 +76,7 @@ def reason_of(answer: Permit | NoPermit) -> object:
         (BLACKOUT, BREAK, BROWSER, SkipReason.BLACKOUT),
     ],
 )
-def test_the_timetable(tmp_path: Path, timetable: Timetable, now: datetime, rules: Rules, reason: object) -> None:
+def test_the_timetable(tmp_path: Path, timetable: Timetable, now: datetime, rules: LoadRules, reason: object) -> None:
     gate = gate_beside_daemon(config_of(tmp_path, timetable=timetable), clock_at(now))
     assert reason_of(asked(gate, rules)) is reason
 
@@ -98,7 +98,7 @@ def test_what_was_spent_is_booked_whatever_ends_the_test(tmp_path: Path) -> None
     gate = gate_beside_daemon(config_of(tmp_path), clock_at(BREAK))
 
     async def broken() -> None:
-        async with gate.open(CLASSROOM, seconds=20.0, needed_bytes=0, on_behalf_of=TERMINAL) as answer:
+        async with gate.open(CLASSROOM, seconds=20.0, needed_bytes=0, rules=TERMINAL) as answer:
             assert isinstance(answer, Permit)
             answer.charge(77)
             raise OSError("no more files")
@@ -113,7 +113,7 @@ def test_what_was_spent_is_booked_whatever_ends_the_test(tmp_path: Path) -> None
 def test_a_test_is_booked_to_the_day_by_the_collectors_clock(tmp_path: Path) -> None:
     behind = datetime(2026, 6, 5, 4, 0, tzinfo=UTC)
     with open_spool(tmp_path) as spool:
-        spool.remember(ESTIMATES_KEY, (Estimate("boot", 10.0, behind.timestamp() + 2 * 86_400 - 100, 0.05),))
+        spool.remember(ESTIMATES_KEY, (ClockEstimate("boot", 10.0, behind.timestamp() + 2 * 86_400 - 100, 0.05),))
         spool.add_test_bytes("classroom", date(2026, 6, 7), 5)
     assert isinstance(asked(gate_beside_daemon(config_of(tmp_path), clock_at(behind)), TERMINAL, spent=10), Permit)
     with open_spool(tmp_path) as spool:
@@ -131,14 +131,14 @@ def test_a_spool_that_cannot_be_read_costs_the_count_not_the_test(tmp_path: Path
 
 
 @pytest.mark.parametrize("rules", [SCHEDULE, LATENCY, TERMINAL, BROWSER])
-def test_one_load_at_a_time(tmp_path: Path, rules: Rules) -> None:
+def test_one_load_at_a_time(tmp_path: Path, rules: LoadRules) -> None:
     gate = gate_beside_daemon(config_of(tmp_path), clock_at(BREAK))
 
     async def both() -> Permit | NoPermit:
         async with (
             segment_lock(tmp_path, 0.0) as held,
             gate.open(
-                CLASSROOM, seconds=20.0, needed_bytes=0, on_behalf_of=replace(rules, segment_wait_seconds=0.3)
+                CLASSROOM, seconds=20.0, needed_bytes=0, rules=replace(rules, segment_wait_seconds=0.3)
             ) as answer,
         ):
             assert held
@@ -158,7 +158,7 @@ def test_so_many_an_hour(tmp_path: Path) -> None:
     ("rules", "reason"),
     [(SCHEDULE, SkipReason.GATEWAY_CPU), (BROWSER, SkipReason.GATEWAY_CPU), (TERMINAL, None), (LATENCY, None)],
 )
-def test_a_busy_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: Rules, reason: object) -> None:
+def test_a_busy_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: LoadRules, reason: object) -> None:
     monkeypatch.setattr("campus_agent.gate.quiet.cpu_ratio", lambda *_: 0.95)
     gate = gate_beside_daemon(config_of(tmp_path, limits=LoadLimits(max_cpu_ratio=0.8)), clock_at(BREAK))
     assert reason_of(asked(gate, rules)) is reason
@@ -186,7 +186,7 @@ def test_the_uplink_takes_a_slot_and_gives_it_back(tmp_path: Path) -> None:
         request = SlotRequest(30.0, 1e9, 0.0)
 
         async def while_testing() -> Slot | NoSlot:
-            async with gate.open(UPLINK, seconds=20.0, needed_bytes=0, on_behalf_of=SCHEDULE) as answer:
+            async with gate.open(UPLINK, seconds=20.0, needed_bytes=0, rules=SCHEDULE) as answer:
                 assert isinstance(answer, Permit)
                 return await asyncio.to_thread(reserve, other, request)
 
@@ -202,7 +202,7 @@ def test_the_uplink_takes_a_slot_and_gives_it_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("rules", "reason"), [(SCHEDULE, SkipReason.NO_SLOT), (TERMINAL, None)])
-def test_a_collector_that_cannot_be_asked(tmp_path: Path, rules: Rules, reason: object) -> None:
+def test_a_collector_that_cannot_be_asked(tmp_path: Path, rules: LoadRules, reason: object) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         gate = gate_beside_daemon(
@@ -221,7 +221,7 @@ def test_the_first_look_at_the_peer_not_at_the_endpoint(tmp_path: Path, monkeypa
     gate = gate_beside_daemon(config_of(tmp_path), clock_at(BREAK))
 
     async def ask(peer: str) -> None:
-        async with gate.open(CLASSROOM, seconds=1.0, needed_bytes=0, on_behalf_of=BROWSER, peer=peer):
+        async with gate.open(CLASSROOM, seconds=1.0, needed_bytes=0, rules=BROWSER, peer=peer):
             pass
 
     asyncio.run(ask("127.0.0.9"))

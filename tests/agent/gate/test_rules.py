@@ -12,8 +12,8 @@ from campus_agent.gate.rules import (
     SCHEDULE,
     TERMINAL,
     GateReason,
+    LoadRules,
     NoPermit,
-    Rules,
     Situation,
     browser_rules,
     refusal,
@@ -36,7 +36,7 @@ def wait(seconds: float | None) -> str:
     return "allowed" if seconds is None else f"waits {seconds:.0f} s"
 
 
-def without_collector(rules: Rules) -> str:
+def without_collector(rules: LoadRules) -> str:
     return "refused" if rules.slot_wait_seconds is not None and rules.needs_collector else "allowed"
 
 
@@ -68,7 +68,7 @@ def test_the_table_is_what_is_decided() -> None:
 
 
 @pytest.mark.parametrize("rules", COLUMNS.values(), ids=COLUMNS)
-def test_nothing_is_refused_without_a_reason(rules: Rules) -> None:
+def test_nothing_is_refused_without_a_reason(rules: LoadRules) -> None:
     exactly = Situation(free_seconds=SECONDS, bytes_left=BYTES, tests_in_last_hour=Page().tests_per_hour - 1)
     assert refusal(rules, exactly, SECONDS, BYTES) is None
 
@@ -84,7 +84,7 @@ def test_nothing_is_refused_without_a_reason(rules: Rules) -> None:
         (TERMINAL, Situation(time_is_unknown=True, blackout=True, free_seconds=0.0), SkipReason.BLACKOUT),
     ],
 )
-def test_the_first_reason_is_told(rules: Rules, situation: Situation, reason: object) -> None:
+def test_the_first_reason_is_told(rules: LoadRules, situation: Situation, reason: object) -> None:
     answer = refusal(rules, situation, SECONDS, BYTES)
     assert isinstance(answer, NoPermit)
     assert answer.reason is reason

@@ -24,11 +24,11 @@ from campus_agent.measure.guards import TrafficGuard, bytes_at, soundness
 from campus_agent.measure.iperf3 import engine, reading
 from campus_agent.measure.iperf3.task import Iperf3Task, KernelCounts
 from campus_agent.measure.iperf3.worker import failure_from_message
+from campus_agent.measure.link.cpu_wait import CpuWait
 from campus_agent.measure.link.interface_counters import WireCounters, wire_counters
 from campus_agent.measure.link.path import Link, link_to
 from campus_agent.measure.link.resolve import Address
 from campus_agent.measure.link.rtt import Echoes
-from campus_agent.measure.link.waiting import Waiting
 from campus_agent.measure.probe import ProbeFailed
 from campus_agent.measure.probes import PROBES, throughput
 from campus_agent.measure.request import ThroughputRequest
@@ -176,7 +176,7 @@ def test_a_wait_for_the_processor_is_never_a_slow_line(
 def test_a_gateway_that_its_own_load_fills_is_no_slow_line() -> None:
     slow = msgspec.structs.replace(SLOW, cpu_waited_ratio=0.0)
     record = msgspec.structs.replace(sample().record, down=slow)
-    for busy in (Waiting(own_ratio=0.95), Waiting(network_ratio=0.95)):
+    for busy in (CpuWait(own_ratio=0.95), CpuWait(network_ratio=0.95)):
         validity, detail = soundness(record, REQUEST, {"down": busy})
         assert (validity, "95% busy" in detail) == (Validity.GATEWAY_CPU, True)
 
@@ -185,12 +185,12 @@ def test_the_rate_while_the_line_was_full_stands_for_what_the_ends_managed() -> 
     one = load("forward")
     frame_bits = 1538 * 8
     slots = [97e6 / frame_bits] * 12 + [(60 + n) * 1e6 / frame_bits for n in range(16)]
-    seen = KernelCounts(slots, 0.1, Waiting(pressure_ratio=0.4))
+    seen = KernelCounts(slots, 0.1, CpuWait(pressure_ratio=0.4))
     held_up = reading.LoadReport({**one.report, "kernel": msgspec.to_builtins(seen)}, False, None, None)
     record = reading.interpret(raw(held_up, load("reverse"))).record
     assert record.down.line_rate_bits_per_second == pytest.approx(97e6)
     assert record.down.cpu_waited_ratio == pytest.approx(0.4)
-    quiet = msgspec.structs.replace(seen, waiting=Waiting(pressure_ratio=0.001))
+    quiet = msgspec.structs.replace(seen, waiting=CpuWait(pressure_ratio=0.001))
     calm = reading.LoadReport({**one.report, "kernel": msgspec.to_builtins(quiet)}, False, None, None)
     assert reading.interpret(raw(calm, load("reverse"))).record.down.line_rate_bits_per_second is None
 

@@ -24,12 +24,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campus_agent.clock.clock import Estimate, system_clock
+from campus_agent.clock.clock import ClockEstimate, system_clock
 from campus_agent.config.model import AgentConfig, Endpoint, LoadLimits, Page, Timetable
 from campus_agent.config.values import DayRange, Period
 from campus_agent.gate import rules
 from campus_agent.gate.school_time import recalled_time
-from campus_agent.measure.link.waiting import Waiting
+from campus_agent.measure.link.cpu_wait import CpuWait
 from campus_agent.page import server as server_module
 from campus_agent.page.admission import Admission, BrowserCount
 from campus_agent.page.browser_test import BrowserTest
@@ -193,7 +193,7 @@ def test_a_busy_gateway_blames_no_line(
         for load in (test.down, test.up):
             load.counts = waiting(steady(100e6 * MSS / 1538), share)
             load.lost_segments = load.counts[-1].segments // 100  # the line was full now and then
-            load.waiting = Waiting(pressure_ratio=waited)
+            load.waiting = CpuWait(pressure_ratio=waited)
         result = served.admission.finish(test, BrowserCount())
     answer = server_module.shown(result)
     assert (str(result.validity), answer["validity"], answer["verdict"]) == (validity, validity, verdict), result.detail
@@ -590,7 +590,7 @@ def test_a_test_does_not_run_into_a_lesson(tmp_path: Path, now: datetime, reason
 
 def test_a_clock_an_hour_off_is_put_right_by_what_the_collector_told(tmp_path: Path) -> None:
     clock = system_clock()
-    told = Estimate(clock.boot_id, clock.monotonic(), clock.wall() + 3600.0 - clock.monotonic(), 0.01)
+    told = ClockEstimate(clock.boot_id, clock.monotonic(), clock.wall() + 3600.0 - clock.monotonic(), 0.01)
     with open_spool(tmp_path) as spool:
         spool.remember(ESTIMATES_KEY, (told,))
     ahead = (recalled_time(config(tmp_path), clock).now() - datetime.now(SHANGHAI)).total_seconds()

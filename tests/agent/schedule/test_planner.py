@@ -58,7 +58,7 @@ class Day:
 
     def on(self, **failures: Failure | None) -> None:
         for subject, failure in failures.items():
-            self.planner.seen(subject, failure, self.now)
+            self.planner.record_presence(subject, failure, self.now)
 
 
 def test_in_a_break_endpoints_are_looked_at_first_and_the_present_ones_measured_in_order() -> None:
@@ -68,10 +68,10 @@ def test_in_a_break_endpoints_are_looked_at_first_and_the_present_ones_measured_
     assert day.next() == Skip(ROOMS[1], SkipReason.ENDPOINT_OFF, failure=OFF)
     assert day.next() == Try(ROOMS[0]), "an endpoint that is off is told once"
     day.now = 3.0
-    day.planner.done(ROOMS[0], day.moment, succeeded=True)
+    day.planner.record_measured(ROOMS[0], day.moment, succeeded=True)
     assert day.next() == Try(ROOMS[2])
     day.now = 6.0
-    day.planner.done(ROOMS[2], day.moment, succeeded=True)
+    day.planner.record_measured(ROOMS[2], day.moment, succeeded=True)
     assert day.next() == Wait(CHECK_AGAIN_SECONDS - 6.0), "until c1 may have been switched on"
     day.now = CHECK_AGAIN_SECONDS
     assert day.next() == CheckPresence((ROOMS[1],))
@@ -89,14 +89,14 @@ def test_who_was_tried_longest_ago_goes_first() -> None:
         assert isinstance(step, Try)
         order.append(step.job.subject)
         day.now += 2
-        day.planner.done(step.job, day.moment, succeeded=True)
+        day.planner.record_measured(step.job, day.moment, succeeded=True)
     assert order == ["c2", "c1", "c0"]
 
 
 def test_in_a_lesson_only_what_is_light() -> None:
     day = Day(*ROOMS, LATENCY, at="2026-11-23T08:10:00")
     assert day.next() == Try(LATENCY)
-    day.planner.done(LATENCY, day.moment, succeeded=True)
+    day.planner.record_measured(LATENCY, day.moment, succeeded=True)
     step = day.next()
     assert isinstance(step, Wait)
     assert step.seconds <= 35 * 60
@@ -128,21 +128,21 @@ def test_a_busy_line_is_asked_again_in_a_minute_and_told_once() -> None:
     day = Day(ROOMS[0])
     day.next()
     day.on(c0=None)
-    assert day.planner.hindered(ROOMS[0], SkipReason.CROSS_TRAFFIC, day.moment, "60 Mbit/s") == Skip(
+    assert day.planner.postpone(ROOMS[0], SkipReason.CROSS_TRAFFIC, day.moment, "60 Mbit/s") == Skip(
         ROOMS[0], SkipReason.CROSS_TRAFFIC, "60 Mbit/s"
     )
     assert day.next() == Wait(60.0)
     day.now = 60.0
     day.on(c0=None)
     assert isinstance(day.next(), Try)
-    assert day.planner.hindered(ROOMS[0], SkipReason.CROSS_TRAFFIC, day.moment) is None
+    assert day.planner.postpone(ROOMS[0], SkipReason.CROSS_TRAFFIC, day.moment) is None
 
 
 def test_a_test_that_said_nothing_is_due_soon_again() -> None:
     day = Day(ROOMS[0])
-    day.planner.done(ROOMS[0], day.moment, succeeded=False)
+    day.planner.record_measured(ROOMS[0], day.moment, succeeded=False)
     assert day.planner.due(ROOMS[0]) == RETRY_FAILED_SECONDS
-    day.planner.done(ROOMS[0], day.moment, succeeded=True)
+    day.planner.record_measured(ROOMS[0], day.moment, succeeded=True)
     assert 21_600 <= day.planner.due(ROOMS[0]) <= 21_600 * 1.05
 
 
@@ -186,24 +186,24 @@ def test_a_reference_waits_for_a_quiet_hour(at: str, subject: str, allowed: bool
 def test_a_reference_comes_once_in_its_stretch_of_days_and_leaves_octets_for_quick_tests() -> None:
     day = Day(*ROOMS, REFERENCE, at="2026-11-23T10:30:00")
     for room in ROOMS:
-        day.planner.done(room, day.moment, succeeded=True)
+        day.planner.record_measured(room, day.moment, succeeded=True)
     day.on(c0=None)
     assert isinstance(day.next(left=35_000_000), Wait), (
         "three rooms, four times a day, a quarter of 10 MB each, and its own 10"
     )
     day.on(c0=None)
     assert day.next() == Try(REFERENCE)
-    day.planner.done(REFERENCE, day.moment, succeeded=True)
+    day.planner.record_measured(REFERENCE, day.moment, succeeded=True)
     tries = 0
     for _ in range(90):
         day.now += 86_400
         for room in ROOMS:
-            day.planner.done(room, day.moment, succeeded=True)
+            day.planner.record_measured(room, day.moment, succeeded=True)
         day.on(c0=None)
         step = day.next()
         if isinstance(step, Try) and step.job == REFERENCE:
             tries += 1
-            day.planner.done(REFERENCE, day.moment, succeeded=True)
+            day.planner.record_measured(REFERENCE, day.moment, succeeded=True)
     assert tries == 3
 
 

@@ -109,7 +109,7 @@ def test_never_two_on_a_segment_and_never_beyond_the_budget(year: list[Event]) -
     assert all(before.at + timedelta(seconds=before.seconds) <= after.at for before, after in pairwise(done))
     spent: Counter[date] = Counter()
     for event in done:
-        spent[event.at.date()] += event.octets
+        spent[event.at.date()] += event.test_bytes
     assert max(spent.values()) <= DAILY_BYTES
 
 

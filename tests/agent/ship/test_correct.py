@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from campus_agent.clock.clock import Estimate
+from campus_agent.clock.clock import ClockEstimate
 from campus_agent.ship.correct import ClockKnowledge, corrected
 from campus_agent.spool.spool import Entry
 from campus_wire.codec import decode_result, encode_result
@@ -14,7 +14,7 @@ from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from tests.agent.spool.things import AT, BOOT, result
 
 EPOCH = AT.timestamp()
-HERE = Estimate("this-boot", 50.0, EPOCH + 10_000, 0.01)
+HERE = ClockEstimate("this-boot", 50.0, EPOCH + 10_000, 0.01)
 NOW = AT + timedelta(seconds=10_100)
 NO_CLOCK = datetime(1970, 1, 1, 0, 5, tzinfo=UTC)
 
@@ -29,14 +29,14 @@ def send(one: Any, known: ClockKnowledge, last: float | None = None) -> Any:
 
 def test_a_right_label_is_sent_octet_by_octet() -> None:
     one = entry(result(5))
-    learnt = ClockKnowledge((Estimate(BOOT, 100.0, EPOCH - 5.0, 0.01),))
+    learnt = ClockKnowledge((ClockEstimate(BOOT, 100.0, EPOCH - 5.0, 0.01),))
     assert corrected(one, learnt, lambda _: None) is one.body
     assert corrected(one, ClockKnowledge(), lambda _: None) is one.body
 
 
 def test_the_same_boot_is_corrected_by_monotonic_time() -> None:
     one = result(300, at=NO_CLOCK)
-    sent = send(one, ClockKnowledge((Estimate(BOOT, 400.0, EPOCH - 300.0, 0.01),)))
+    sent = send(one, ClockKnowledge((ClockEstimate(BOOT, 400.0, EPOCH - 300.0, 0.01),)))
     assert sent.started_at == AT
     assert sent.clock_offset_seconds == round((AT - NO_CLOCK).total_seconds(), 3)
     assert sent.validity is Validity.OK
@@ -44,7 +44,7 @@ def test_the_same_boot_is_corrected_by_monotonic_time() -> None:
 
 def test_an_earlier_boot_that_learnt_is_corrected_by_its_own_estimate() -> None:
     one = result(300, at=NO_CLOCK)
-    sent = send(one, ClockKnowledge((Estimate(BOOT, 400.0, EPOCH - 300.0, 0.01), HERE), HERE, NOW))
+    sent = send(one, ClockKnowledge((ClockEstimate(BOOT, 400.0, EPOCH - 300.0, 0.01), HERE), HERE, NOW))
     assert (sent.started_at, sent.validity) == (AT, Validity.OK)
 
 
@@ -76,7 +76,7 @@ def test_before_the_time_is_known_an_impossible_label_is_not_trusted() -> None:
 
 def test_fields_of_another_version_survive_the_correction() -> None:
     body = json.dumps(json.loads(encode_result(result(300, at=NO_CLOCK))) | {"x_new": {"deep": [1.5, "字"]}}).encode()
-    known = ClockKnowledge((Estimate(BOOT, 400.0, EPOCH - 300.0, 0.01),))
+    known = ClockKnowledge((ClockEstimate(BOOT, 400.0, EPOCH - 300.0, 0.01),))
     sent = json.loads(corrected(Entry(1, "x", BOOT, 300.0, body), known, lambda _: None))
     assert sent["x_new"] == {"deep": [1.5, "字"]}
     assert sent["started_at"] == "2026-11-23T01:02:03Z"

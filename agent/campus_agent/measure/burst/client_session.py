@@ -14,7 +14,7 @@ import msgspec
 
 from campus_agent.measure.burst.io.batch import batch_for
 from campus_agent.measure.burst.io.receiver import ExpectedBurst, Receiver
-from campus_agent.measure.burst.io.sender import PendingProbe, Train, send_train
+from campus_agent.measure.burst.io.sender import BurstToSend, PendingProbe, send_burst
 from campus_agent.measure.burst.io.stream import IsEnough, StreamArrivals, prepare, receive_stream, send_stream
 from campus_agent.measure.burst.observation import Arrivals, BurstObservation, Departure
 from campus_agent.measure.burst.protocol.channel import Channel
@@ -41,6 +41,7 @@ from campus_agent.measure.burst.protocol.messages import (
 )
 from campus_agent.measure.burst.protocol.report import add_flow, from_message
 from campus_agent.measure.burst.spec import (
+    BURST_START_SECONDS,
     CONNECT_SECONDS,
     DRAIN_SECONDS,
     IDLE_PROBE_INTERVAL_SECONDS,
@@ -54,7 +55,6 @@ from campus_agent.measure.burst.spec import (
     STREAM_JOIN_SECONDS,
     STREAM_MAGIC,
     STREAM_OVERHEAD_RATIO,
-    TRAIN_START_SECONDS,
 )
 from campus_agent.measure.link import timestamps
 from campus_agent.measure.link.connect import connect_here
@@ -68,7 +68,7 @@ from campus_agent.measure.link.path import (
     uses_timestamps,
 )
 from campus_agent.measure.link.rtt import Echoes, median
-from campus_agent.measure.link.urgency import urgent
+from campus_agent.measure.link.thread_priority import raised_priority
 from campus_wire.encapsulation import (
     IP_HEADER_BYTES,
     MIN_MTU_BYTES,
@@ -236,11 +236,11 @@ class ClientSession:
             sock.sendall(STREAM_MAGIC + bytes.fromhex(opened.ticket))
             end_ns = monotonic_ns() + int(seconds * 1e9)
             if direction == "to_client":
-                with urgent():
+                with raised_priority():
                     seen = receive_stream(sock, self._counters, end_ns, octets, enough)
                 sock.close()
                 if account:
-                    waited = _longer(seen.waited_ns, self._account(opened.stream, deadline).waited_ns)
+                    waited = _longest_seconds(seen.waited_ns, self._read_account(opened.stream, deadline).waited_ns)
                     seen.waited_ns = None if waited is None else round(waited * 1e9)
                 self._check_refusal()
                 return seen, self.stream_octets(seen)
@@ -262,7 +262,7 @@ class ClientSession:
             ended = flow.last
             return ended or enough(seen)
 
-        with urgent():
+        with raised_priority():
             sent = send_stream(sock, rate, end_ns, octets, lambda: self._channel.readable() and read_flow())
         sock.close()
         while not ended:
@@ -303,22 +303,22 @@ class ClientSession:
         interval_ns = order.wire_bytes * 8e9 / order.rate_bits_per_second
         udp = self._open_udp()
         batch = batch_for(udp, udp.getpeername(), order.payload_bytes, order.block_packets)
-        train = Train(self._receiver.token, order.burst, order.packets, interval_ns)
+        to_send = BurstToSend(self._receiver.token, order.burst, order.packets, interval_ns)
         self._receiver.resynchronise()
         busy = thread_time()
-        with urgent():
-            sent = send_train(
-                batch, train, self._counters, probe_every_ns=_PROBE_EVERY_NS, between=self._receive_working_replies
+        with raised_priority():
+            sent = send_burst(
+                batch, to_send, self._counters, probe_every_ns=_PROBE_EVERY_NS, between=self._receive_working_replies
             )
         cpu_ratio = (thread_time() - busy) / sent.seconds if sent.seconds else None
         self.working.sent += sent.probes
         self.probe_octets["to_client"] += sent.probes * self._small_wire_bytes()
-        report = self._expect(Received, min(deadline, monotonic() + TRAIN_START_SECONDS + DRAIN_SECONDS + 1.0))
+        report = self._expect(Received, min(deadline, monotonic() + BURST_START_SECONDS + DRAIN_SECONDS + 1.0))
         self._receive_replies(self.working, monotonic())
         if report.burst != order.burst:
-            raise ProtocolError(f"a report of pulse {report.burst} where {order.burst} was due")
-        departures = _believable(order, sent.departures)
-        waited = _longer(sent.waited_ns, report.waited_ns)
+            raise ProtocolError(f"a report of burst {report.burst} where {order.burst} was due")
+        departures = _trusted_departures(order, sent.departures)
+        waited = _longest_seconds(sent.waited_ns, report.waited_ns)
         mtu = mtu_towards(udp, udp.getpeername()) if sent.too_large else None
         return BurstResult(from_message(report), departures, sent.offered * order.wire_bytes, cpu_ratio, waited, mtu)
 
@@ -327,25 +327,27 @@ class ClientSession:
         planned_ns = int(order.packets * order.wire_bytes * 8e9 / order.rate_bits_per_second)
         self._next_probe_ns = 0
         busy, began = thread_time(), monotonic()
-        start_by_ns = monotonic_ns() + int(min(TRAIN_START_SECONDS, deadline - monotonic()) * 1e9)
-        with urgent():
+        start_by_ns = monotonic_ns() + int(min(BURST_START_SECONDS, deadline - monotonic()) * 1e9)
+        with raised_priority():
             seen = self._receiver.collect(
                 ExpectedBurst(order.burst, order.packets, planned_ns, start_by_ns),
                 partial(note_reply, self.working),
                 self._probe_while(monotonic_ns() + int(planned_ns * OVERTIME_RATIO)),
             )
         cpu_ratio = (thread_time() - busy) / (monotonic() - began)
-        account = self._account(order.burst, deadline) if order.account else SentReport(order.burst, order.packets)
-        waited = _longer(seen.waited_ns, account.waited_ns)
+        account = self._read_account(order.burst, deadline) if order.account else SentReport(order.burst, order.packets)
+        waited = _longest_seconds(seen.waited_ns, account.waited_ns)
         self._check_refusal()
         octets = order.packets * order.wire_bytes
-        return BurstResult(seen, _believable(order, seen.departures), octets, cpu_ratio, waited, account.mtu_bytes)
+        return BurstResult(
+            seen, _trusted_departures(order, seen.departures), octets, cpu_ratio, waited, account.mtu_bytes
+        )
 
-    def _account(self, burst: int, deadline: float) -> SentReport:
+    def _read_account(self, burst: int, deadline: float) -> SentReport:
         """What the responder tells of the load it has sent. Raises what `_expect` raises."""
-        sent = self._expect(SentReport, max(deadline, monotonic() + TRAIN_START_SECONDS))
+        sent = self._expect(SentReport, max(deadline, monotonic() + BURST_START_SECONDS))
         if sent.burst != burst:
-            raise ProtocolError(f"an account of pulse {sent.burst} where {burst} was due")
+            raise ProtocolError(f"an account of burst {sent.burst} where {burst} was due")
         return sent
 
     def _open_udp(self) -> socket.socket:
@@ -427,13 +429,13 @@ def note_reply(echoes: Echoes, datagram: Datagram, arrived_ns: int) -> None:
         echoes.rtt_seconds.setdefault(datagram.answers_ns, rtt_ns / 1e9)
 
 
-def _longer(*waits_ns: int | None) -> float | None:
+def _longest_seconds(*waits_ns: int | None) -> float | None:
     """The longer of what is known, in seconds."""
     known = [wait for wait in waits_ns if wait is not None]
     return max(known) / 1e9 if known else None
 
 
-def _believable(order: LoadOrder, departures: Sequence[Departure]) -> Sequence[Departure]:
+def _trusted_departures(order: LoadOrder, departures: Sequence[Departure]) -> Sequence[Departure]:
     """A sender's counters, unless it sent in blocks: many drivers count one as a single packet."""
     return departures if order.block_packets == 1 else ()
 

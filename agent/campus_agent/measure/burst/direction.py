@@ -7,9 +7,9 @@ from time import monotonic, sleep
 from typing import Literal
 
 from campus_agent.measure.burst.client_session import BurstResult, ClientSession, UdpBlocked
-from campus_agent.measure.burst.estimate.burst_rate import estimate_burst, with_waits
+from campus_agent.measure.burst.estimate.burst_rate import estimate_burst, reject_if_cpu_waited
 from campus_agent.measure.burst.estimate.rate_estimate import RateEstimate, RejectReason
-from campus_agent.measure.burst.estimate.verdict import Verdict, judge, names
+from campus_agent.measure.burst.estimate.verdict import DirectionVerdict, role_phrases, verdict_so_far
 from campus_agent.measure.burst.protocol.messages import LoadDirection
 from campus_agent.measure.burst.spec import (
     BLOCK_BIAS_RATIO,
@@ -34,7 +34,7 @@ from campus_wire.failures import Validity
 from campus_wire.records import Segment
 
 LineDirection = Literal["down", "up"]
-OPEN = Verdict(done=False, reached=None, rate=0.0, lower_bound=True, confidence=0.0)
+OPEN = DirectionVerdict(done=False, reached=None, rate=0.0, lower_bound=True, confidence=0.0)
 
 
 @dataclass(slots=True)
@@ -89,9 +89,8 @@ class DirectionTest:
     @property
     def disturbs(self) -> bool:
         """Did the last burst meet more other traffic than a test may disturb?"""
-        if (
-            not self.estimates or self.estimates[-1].reject_reason is RejectReason.WAITED
-        ):  # its counters are of another moment than its packets
+        # after a wait for a processor the counters are of another moment than the packets
+        if not self.estimates or self.estimates[-1].reject_reason is RejectReason.WAITED:
             return False
         return self.estimates[-1].cross_traffic + self.estimates[-1].unattributed > self._max_cross_traffic
 
@@ -105,12 +104,12 @@ class DirectionTest:
         """Make the test. Raises what the caller raises; what was found until then stays."""
         offered = self._target * OFFERED_RATIO
         if not self._budget.allows(BURST_SECONDS, BURST_SECONDS * offered / 8):
-            detail = "no octets or time left for a pulse"
+            detail = "no bytes or time left for a burst"
             self.verdict = replace(OPEN, done=True, validity=Validity.INCONCLUSIVE, detail=detail)
             return
         first = self._burst(offered, BURST_SECONDS)
         if first.reject_reason is RejectReason.NOTHING_ARRIVED and self._session.lower_mtu(FALLBACK_MTU_BYTES):
-            self.note = f"full-size packets do not pass; measured with packets of {FALLBACK_MTU_BYTES} octets"
+            self.note = f"full-size packets do not pass; measured with packets of {FALLBACK_MTU_BYTES} bytes"
             first = self._burst(offered, BURST_SECONDS)
         if first.reject_reason is RejectReason.NOTHING_ARRIVED:
             raise UdpBlocked("small UDP packets pass, but nothing of the load arrived")
@@ -138,7 +137,7 @@ class DirectionTest:
 
     def _judge_bursts(self, estimates: list[RateEstimate], *, last: bool) -> None:
         client_sends = self.towards == "to_responder"
-        self.verdict = judge(estimates, self._threshold, self._target, client_sends=client_sends, last=last)
+        self.verdict = verdict_so_far(estimates, self._threshold, self._target, client_sends=client_sends, last=last)
         if self.on_progress is not None:
             self.on_progress(self)
 
@@ -157,7 +156,7 @@ class DirectionTest:
         octets = min(wanted, self._bucket_cost - self.bytes_spent, self._budget.bytes_left)
         seconds = octets * 8 / offered
         if seconds < BURST_SECONDS or not self._budget.allows(seconds, octets):
-            self.note = "no time or octets were left to look for a token bucket"
+            self.note = "no time or bytes were left to look for a token bucket"
             return
         if offered > MIN_BLOCK_BITS_PER_SECOND:
             self._block_packets = BLOCK_PACKETS
@@ -173,7 +172,7 @@ class DirectionTest:
             self._judge_bursts([estimate], last=True)
         elif octets - self._threshold / 8 * estimate.span_seconds < bucket:
             validity = Validity.GATEWAY_LIMIT if self.towards == "to_responder" else Validity.ENDPOINT_LIMIT
-            sender = names(client_sends=self.towards == "to_responder")[0]
+            sender = role_phrases(client_sends=self.towards == "to_responder")[0]
             detail = f"{sender} is too slow to empty a token bucket of {bucket / 1e6:.0f} MB: {estimate.offered / 1e6:.0f} Mbit/s"
             self.verdict = replace(quick, reached=None, validity=validity, detail=detail)
 
@@ -198,7 +197,7 @@ class DirectionTest:
         for _ in range(MAX_NARROWER_HOPS):
             if result.mtu_bytes is None or not self._session.lower_mtu(result.mtu_bytes):
                 break
-            self.note = f"a hop on the way takes no packets above {result.mtu_bytes} octets"
+            self.note = f"a hop on the way takes no packets above {result.mtu_bytes} bytes"
             result = self._charged_burst(offered, seconds)
         burst = self._session.observation(
             result,
@@ -206,7 +205,7 @@ class DirectionTest:
             subscriber_receives=self._subscriber_receives,
         )
         estimate = estimate_burst(burst, self._threshold, self._target)
-        estimate = with_waits(
+        estimate = reject_if_cpu_waited(
             replace(estimate, client_cpu_ratio=result.cpu_ratio), result.waited_seconds, self._threshold, self._target
         )
         if self._block_packets > 1:

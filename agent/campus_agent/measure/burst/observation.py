@@ -51,7 +51,7 @@ class Arrivals:
 class BurstObservation:
     """One burst with what is needed to read it.
 
-    `receiver_gap_bytes` and `sender_gap_bytes` are what the interface counters leave out per packet; None: no counters.
+    `receiver_frame_overhead_bytes` and `sender_frame_overhead_bytes` are what the interface counters leave out per packet; None: no counters.
     `subscriber_receives`: the receiver's interface is the one that belongs to this line alone.
     """
 

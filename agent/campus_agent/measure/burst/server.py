@@ -101,6 +101,7 @@ class HourlyBudget:
         return max(0, self._limit - sum(octets for _, octets in self._spent))
 
     def spend(self, now: float, octets: int) -> None:
+        """Book octets at `now` (monotonic seconds)."""
         self._spent.append((now, octets))
 
 

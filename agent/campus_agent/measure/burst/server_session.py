@@ -8,7 +8,7 @@ from time import monotonic, monotonic_ns
 
 from campus_agent.measure.burst.io.batch import batch_for
 from campus_agent.measure.burst.io.receiver import ExpectedBurst, Receiver
-from campus_agent.measure.burst.io.sender import PendingProbe, Train, send_train
+from campus_agent.measure.burst.io.sender import BurstToSend, PendingProbe, send_burst
 from campus_agent.measure.burst.io.stream import StreamArrivals, prepare, receive_stream, send_stream
 from campus_agent.measure.burst.protocol.channel import Channel
 from campus_agent.measure.burst.protocol.datagram import Datagram, Kind, pack
@@ -25,18 +25,18 @@ from campus_agent.measure.burst.protocol.messages import (
 from campus_agent.measure.burst.protocol.report import flow_message, to_message
 from campus_agent.measure.burst.protocol.tickets import Tickets
 from campus_agent.measure.burst.spec import (
+    BURST_START_SECONDS,
     IDLE_SECONDS,
     MAX_BURST_SECONDS,
     MAX_OVERHEAD_BYTES,
     STREAM_JOIN_SECONDS,
     STREAM_OVERHEAD_RATIO,
     TOKEN_BYTES,
-    TRAIN_START_SECONDS,
 )
+from campus_agent.measure.link.cpu_wait import thread_run_delay_ns, waited_ns
 from campus_agent.measure.link.interface_counters import CounterReader
 from campus_agent.measure.link.path import mtu_towards
-from campus_agent.measure.link.urgency import urgent
-from campus_agent.measure.link.waiting import thread_run_delay_ns, waited_ns
+from campus_agent.measure.link.thread_priority import raised_priority
 
 
 class OverLimit(Exception):
@@ -104,9 +104,9 @@ class ServerSession:
         self.spent.bursts += 1
         planned_ns = int(_seconds_of(order) * 1e9)
         if order.direction == "to_responder":
-            start_by_ns = monotonic_ns() + int(TRAIN_START_SECONDS * 1e9)
+            start_by_ns = monotonic_ns() + int(BURST_START_SECONDS * 1e9)
             expected = ExpectedBurst(order.burst, order.packets, planned_ns, start_by_ns)
-            with urgent():
+            with raised_priority():
                 seen = self._receiver.collect(expected, self._answer)
             self._channel.send(to_message(order.burst, seen), monotonic() + IDLE_SECONDS)
             return
@@ -114,10 +114,10 @@ class ServerSession:
         if self._receiver.peer is None:
             raise ProtocolError("a load order before any probe: the address is not known")
         batch = batch_for(self._udp, self._receiver.peer, order.payload_bytes, order.block_packets)
-        train = Train(self._receiver.token, order.burst, order.packets, planned_ns / order.packets)
+        to_send = BurstToSend(self._receiver.token, order.burst, order.packets, planned_ns / order.packets)
         self._receiver.resynchronise()
-        with urgent():
-            sent = send_train(batch, train, self._counters, between=self._collect_probes)
+        with raised_priority():
+            sent = send_burst(batch, to_send, self._counters, between=self._collect_probes)
         if order.account:
             mtu = mtu_towards(self._udp, self._receiver.peer) if sent.too_large else None
             self._channel.send(SentReport(order.burst, sent.taken, sent.waited_ns, mtu), monotonic() + IDLE_SECONDS)
@@ -140,7 +140,7 @@ class ServerSession:
         waited: int | None = None
         end_ns = monotonic_ns() + int(order.seconds * 1e9)
         try:
-            with urgent():
+            with raised_priority():
                 if order.direction == "to_responder":
                     octets = self._receive_stream(sock, order, end_ns)
                 else:
@@ -176,13 +176,13 @@ class ServerSession:
             raise OverLimit(f"rate above {self._bounds.rate_bits_per_second:.0f} bit/s")
         self._check_octets(octets)
         if _seconds_of(order) > MAX_BURST_SECONDS:
-            raise OverLimit(f"a pulse longer than {MAX_BURST_SECONDS} s")
+            raise OverLimit(f"a burst longer than {MAX_BURST_SECONDS} s")
 
     def _check_octets(self, octets: int) -> None:
         if octets > self._bounds.burst_bytes:
-            raise OverLimit(f"more than {self._bounds.burst_bytes} octets in a pulse")
+            raise OverLimit(f"more than {self._bounds.burst_bytes} bytes in a burst")
         if self.spent.octets + octets > self._bounds.session_bytes:
-            raise OverLimit(f"more than {self._bounds.session_bytes} octets in a session")
+            raise OverLimit(f"more than {self._bounds.session_bytes} bytes in a session")
 
     def _answer_waiting(self) -> None:
         """Answer the probes that are here, but stop for an order: the load that follows it is not to be read here."""

@@ -15,7 +15,7 @@ MAX_GREETING_BYTES = 512
 MAX_REQUEST_BYTES = 2048
 """Largest message a client may send once authenticated."""
 MAX_REPORT_BYTES = 1_500_000
-"""Largest message a responder may send once authenticated: a report of `MAX_COLUMN` rows at 30 octets each, and room."""
+"""Largest message a responder may send once authenticated: a report of `MAX_COLUMN` rows at 30 bytes each, and a margin."""
 MAX_REPORT_ROWS = 8192
 """A longer burst is thinned to about this many rows: more would cost more than they tell."""
 MAX_COLUMN = 40_000
@@ -55,7 +55,7 @@ QUIET_SECONDS = 0.025
 MAX_BURST_SECONDS = 5.0
 MAX_OVERHEAD_BYTES = 120
 """Most that IPv6, UDP, Ethernet, PPPoE and four VLAN tags add to a payload: 40 + 8 + 38 + 8 + 16, rounded up."""
-TRAIN_START_SECONDS = 1.0
+BURST_START_SECONDS = 1.0
 """Longest wait for a burst's first packet."""
 DRAIN_SECONDS = 2.0
 """Longest wait, after the planned end, for packets that still come out of a deep queue."""
@@ -88,7 +88,7 @@ STREAM_MAGIC = b"CMS1"
 STREAM_JOIN_SECONDS = 1.0
 """From the order to the data connection: two round trips."""
 STREAM_SECONDS = 1.2
-"""Longest stream: 0.1 s of ramp on a slow path, eight windows, and room."""
+"""Longest stream: 0.1 s of ramp on a slow path, eight windows, and a margin."""
 STREAM_BUFFER_BYTES = 1_048_576
 STREAM_CONGESTION_CONTROL = "cubic"
 """Known and everywhere; it fills the queue, which keeps the line busy."""

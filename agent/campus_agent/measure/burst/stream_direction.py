@@ -4,7 +4,7 @@ from dataclasses import replace
 from time import monotonic
 
 from campus_agent.measure.burst.direction import OPEN, DirectionTest
-from campus_agent.measure.burst.estimate.burst_rate import with_waits
+from campus_agent.measure.burst.estimate.burst_rate import reject_if_cpu_waited
 from campus_agent.measure.burst.estimate.rate_estimate import RateEstimate
 from campus_agent.measure.burst.estimate.stream_rate import estimate_stream
 from campus_agent.measure.burst.io.stream import StreamArrivals
@@ -31,7 +31,7 @@ class StreamTest(DirectionTest):
         seconds = min(longest, self._budget.deadline - monotonic() - 1.0)
         octets = int(min(self._budget.bytes_left, seconds * offered / 8, self._session.most_stream_octets()))
         if seconds <= 0 or octets < 2 * STREAM_SECONDS / 10 * offered / 8:
-            detail = "no octets or time left for a stream"
+            detail = "no bytes or time left for a stream"
             self.verdict = replace(OPEN, done=True, validity=Validity.INCONCLUSIVE, detail=detail)
             return
 
@@ -60,7 +60,7 @@ class StreamTest(DirectionTest):
             subscriber_receives=self._subscriber_receives,
         )
         self.estimates = [
-            with_waits(estimate, _waited_seconds(seen, estimate), self._threshold, self._target)
+            reject_if_cpu_waited(estimate, _waited_seconds(seen, estimate), self._threshold, self._target)
             for estimate in estimates
         ]
         enough = len(self.estimates) >= MIN_STREAM_WINDOWS

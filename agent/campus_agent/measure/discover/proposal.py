@@ -1,4 +1,4 @@
-"""From what was found to what a person may put into the inventory: a profile guess for each host, with its confidence; problems. Pure."""
+"""From what was found to what a person may put into the inventory: the likely profile of each host, with its confidence; problems. Pure."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ _BY_PORT = (
 """What an open port alone suggests, best first; SNMP is asked by UDP and seldom seen, so it says least where it is seen."""
 
 
-def guess(host: Host) -> tuple[str, float] | None:
+def likely_profile(host: Host) -> tuple[str, float] | None:
     """A profile for this host and how sure that is (0-1); None for one that is no equipment as far as can be seen."""
     if host.camera is not None:
         return "camera-onvif", 0.9 if 554 in host.ports else 0.8
@@ -36,9 +36,9 @@ def proposals(hosts: Sequence[Host]) -> list[dict[str, Any]]:
     """Each host that may be equipment."""
     rows = []
     for host in hosts:
-        guessed = guess(host)
-        if guessed is not None:
-            profile, confidence = guessed
+        likely = likely_profile(host)
+        if likely is not None:
+            profile, confidence = likely
             rows.append(
                 {
                     "host": host.address,
@@ -62,7 +62,7 @@ def as_csv(school: str, rows: Sequence[dict[str, Any]]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADINGS)
     for number, row in enumerate(rows, 1):
-        writer.writerow([school, "", f"dev-{number}", _harmless(row["name"]), row["profile"], row["host"], 1])
+        writer.writerow([school, "", f"dev-{number}", escape_formula(row["name"]), row["profile"], row["host"], 1])
     return out.getvalue()
 
 
@@ -93,7 +93,7 @@ def _name(host: Host) -> str:
     return host.lldp_name or ""
 
 
-def _harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Printable, and no spreadsheet takes it for a formula, whatever a device calls itself."""
     text = "".join(letter for letter in text if letter.isprintable())
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

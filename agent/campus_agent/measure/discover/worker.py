@@ -87,7 +87,7 @@ def _discover(task: DiscoverTask, progress: Callable[[Any], None]) -> Discovery:
     failed: dict[str, str] = {}
     for interface, networks in task.links.items():
         try:
-            _look_at(interface, networks, task, discovery, progress)
+            _discover_link(interface, networks, task, discovery, progress)
         except Exception as error:  # unplugged meanwhile, or whatever scapy makes of a link: this link's own trouble
             failed[interface] = f"{getattr(error, 'strerror', None) or error}"[:100]
     by_address = {neighbour.address: neighbour.name for neighbour in discovery.neighbours if neighbour.address}
@@ -97,7 +97,7 @@ def _discover(task: DiscoverTask, progress: Callable[[Any], None]) -> Discovery:
     return Discovery(named, discovery.neighbours, discovery.dhcp, discovery.left_out, failed)
 
 
-def _look_at(
+def _discover_link(
     interface: str, networks: list[str], task: DiscoverTask, discovery: Discovery, progress: Callable[[Any], None]
 ) -> None:
     """One link, into what is found. Raises OSError when it cannot be used."""

@@ -35,7 +35,7 @@ MAX_JOBS = 8
 MAX_DIGESTS = 3
 NONCE_BYTES = 16
 SAME_CLOCK = timedelta(seconds=60)
-"""Two guesses at a device's clock that are closer are one: devices allow minutes."""
+"""Two candidates for a device's clock that are closer are one: devices allow minutes."""
 _SPOKE = (
     FailureKind.NOT_AUTHORISED,
     FailureKind.PROTOCOL_ERROR,
@@ -215,7 +215,7 @@ async def read_camera(camera: Camera, wanted: Collection[str], into: Readings, z
     """
     asked = [name for name in FROM_ONVIF if name in wanted]
     end = monotonic() + ALL_SECONDS
-    told_offset = await _clock(camera, "clock_offset_seconds" in asked, into, zone)  # a few exchanges, each bounded
+    reported_offset = await _clock(camera, "clock_offset_seconds" in asked, into, zone)  # a few exchanges, each bounded
     first = into.failed.get("clock_offset_seconds")
     url = None
     try:
@@ -233,8 +233,8 @@ async def read_camera(camera: Camera, wanted: Collection[str], into: Readings, z
         nothing = Failure(Operation.READ, FailureKind.CONNECTION_RESET, "closed without an answer")
         why = first or next(iter(into.failed.values()), nothing)
         raise ProbeFailed(why.operation, why.kind, why.detail)
-    if told_offset is not None and "clock_offset_seconds" in asked:
-        into.offer("clock_offset_seconds", (camera.ahead if camera.corrected else told_offset).total_seconds())
+    if reported_offset is not None and "clock_offset_seconds" in asked:
+        into.offer("clock_offset_seconds", (camera.ahead if camera.corrected else reported_offset).total_seconds())
     into.odd += [f"onvif: {oddity}" for oddity in sorted(camera.odd)]
     return url
 
@@ -266,17 +266,17 @@ async def _clock(camera: Camera, wanted: bool, into: Readings, zone: timedelta) 
             into.lack("clock_offset_seconds", failed.failure)
     if not camera.proved:
         camera.ahead = offset if offset is not None else camera.dated
-        guesses = [camera.ahead + sign * hours for hours in sorted(zones) for sign in (-1, 1)]
-        camera.others = _apart(camera.ahead, [*guesses[:2], timedelta(0), camera.dated, *guesses[2:]])
+        candidates = [camera.ahead + sign * hours for hours in sorted(zones) for sign in (-1, 1)]
+        camera.others = _apart(camera.ahead, [*candidates[:2], timedelta(0), camera.dated, *candidates[2:]])
     return offset
 
 
-def _apart(first: timedelta, guesses: list[timedelta]) -> list[timedelta]:
+def _apart(first: timedelta, candidates: list[timedelta]) -> list[timedelta]:
     """Guesses that differ from the first and from each other by more than devices allow."""
     kept = [first]
-    for guess in guesses:
-        if all(abs(guess - other) > SAME_CLOCK for other in kept):
-            kept.append(guess)
+    for candidate in candidates:
+        if all(abs(candidate - other) > SAME_CLOCK for other in kept):
+            kept.append(candidate)
     return kept[1:]
 
 

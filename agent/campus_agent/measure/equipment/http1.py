@@ -79,9 +79,8 @@ class ResponseReader:
         while self._head is None:
             if not self._headers():
                 return None
-            if (
-                self._head is not None and 100 <= self._head[0] < 200
-            ):  # interim, another follows (RFC 9110 section 15.2)
+            # interim, another follows (RFC 9110 section 15.2)
+            if self._head is not None and 100 <= self._head[0] < 200:
                 self._head = None
         status, headers, _ = self._head
         if self.take is not None and status not in self.taken:

@@ -167,12 +167,12 @@ async def _attempt(
     task = Iperf3Task(msgspec.structs.replace(request, host=address.text), reverse)
     expected = request.line_seconds
     towards_school = reverse if request.segment == "classroom" else not reverse
-    meter = _PayloadMeter()
+    counter = _PayloadCounter()
     account = f"{len(run.spent_bytes)} {'down' if towards_school else 'up'}"
     phase = "up" if towards_school else "down"
-    watching = asyncio.ensure_future(_watch(request, link, reverse, phase, account, meter, run))
+    watching = asyncio.ensure_future(_watch(request, link, reverse, phase, account, counter, run))
     before = wire_counters(link.name) if link else None
-    working = asyncio.ensure_future(run_worker("iperf3", task, expected + OVERHEAD_SECONDS, meter.read, PayloadCount))
+    working = asyncio.ensure_future(run_worker("iperf3", task, expected + OVERHEAD_SECONDS, counter.read, PayloadCount))
     try:
         await asyncio.wait([watching, working], return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -182,11 +182,11 @@ async def _attempt(
         refuse_incomplete(report)
     except TimeoutError:
         detail = f"the endpoint accepted, then stayed silent (no result after {expected + OVERHEAD_SECONDS:.0f} s)"
-        raise meter.failed(Failure(Operation.READ, FailureKind.TIMEOUT, detail), reverse) from None
+        raise counter.failed(Failure(Operation.READ, FailureKind.TIMEOUT, detail), reverse) from None
     except ProbeFailed as failed:
-        raise meter.failed(failed.failure, reverse) from None
+        raise counter.failed(failed.failure, reverse) from None
     finally:
-        run.spent_bytes[account] = round(meter.payload_bytes_by(monotonic()) * WIRE_RATIO)
+        run.spent_bytes[account] = round(counter.payload_bytes_by(monotonic()) * WIRE_RATIO)
         for task_ in (watching, working):
             task_.cancel()
         await asyncio.gather(watching, working, return_exceptions=True)
@@ -194,7 +194,7 @@ async def _attempt(
     return LoadReport(report, reverse, before, after)
 
 
-class _PayloadMeter:
+class _PayloadCounter:
     """The worker's counts of payload while it runs."""
 
     def __init__(self) -> None:
@@ -227,7 +227,7 @@ async def _watch(
     reverse: bool,
     phase: str,
     account: str,
-    meter: _PayloadMeter,
+    counter: _PayloadCounter,
     run: Run,
 ) -> Cut:
     """Reports the live rate; returns when the test must end: others use the line, or its bytes are spent."""
@@ -243,13 +243,13 @@ async def _watch(
             (before_at, before), on_the_line = samples[-1], _in_direction(now, reverse) - _in_direction(first, reverse)
             rate = (on_the_line - before) * 8 / (now.at - before_at)
             samples.append((now.at, on_the_line))
-        spent = round(meter.payload_bytes * WIRE_RATIO)
+        spent = round(counter.payload_bytes * WIRE_RATIO)
         if spent:
             run.spent_bytes[account] = spent
-            counted = bytes_at(samples, meter.counted_at) if samples else spent
-            reason = guard.verdict(meter.counted_at, counted, spent, spent)
+            counted = bytes_at(samples, counter.counted_at) if samples else spent
+            reason = guard.verdict(counter.counted_at, counted, spent, spent)
             if reason is not None:
-                return Cut(reverse, *reason, meter.payload_bytes, monotonic() - began)
+                return Cut(reverse, *reason, counter.payload_bytes, monotonic() - began)
         run.watch(Progress(phase, monotonic() - began, expected, rate, max(spent, samples[-1][1] if samples else 0)))
 
 

@@ -16,7 +16,7 @@ from campus_agent.measure.link.interface_counters import WireCounters
 from campus_agent.measure.link.path import LOOPBACK, Link
 from campus_agent.measure.link.resolve import Address
 from campus_agent.measure.link.rtt import Echoes, summary
-from campus_agent.measure.link.steady import steady_rate
+from campus_agent.measure.link.steady_rate import steady_rate
 from campus_agent.measure.probe import Finding, ProbeFailed
 from campus_agent.measure.request import ThroughputRequest
 from campus_wire.bandwidth import reaches
@@ -201,6 +201,7 @@ def encapsulation(reading: LineReading) -> Encapsulation:
 
 
 def encapsulation_of(load: LoadReport | None, link: Link | None, address: Address) -> Encapsulation:
+    """By the segment size of a load; without one by the interface's MTU, else 1500. Timestamps are on where nothing says otherwise."""
     mss = int(load.report["start"].get("tcp_mss_default") or 0) if load else 0
     family = address.family_word
     timestamps = _timestamps(mss, link, family)
@@ -270,4 +271,4 @@ def refuse_incomplete(report: Mapping[str, Any]) -> None:
     except (KeyError, TypeError, ValueError):
         complete = False
     if not complete:
-        raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, "the receiver reported no octets")
+        raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, "the receiver reported no bytes")

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from campus_agent.measure.link.waiting import Waiting
+from campus_agent.measure.link.cpu_wait import CpuWait
 from campus_agent.measure.request import ThroughputRequest
 
 CONGESTION_CONTROL = "cubic"  # BBR hides standing queues, and a result must not depend on a gateway's default
@@ -30,4 +30,4 @@ class KernelCounts(msgspec.Struct, frozen=True, omit_defaults=True):
 
     segments_per_second: list[float] = []
     slot_seconds: float = 0.0
-    waiting: Waiting = Waiting()
+    waiting: CpuWait = CpuWait()

@@ -18,9 +18,9 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from campus_agent.measure.iperf3.task import CONGESTION_CONTROL, COUNT_SECONDS, Iperf3Task, KernelCounts, PayloadCount
-from campus_agent.measure.link import tcp_info, waiting
+from campus_agent.measure.link import cpu_wait, tcp_info
 from campus_agent.measure.link.congestion import allowed_congestion_control
-from campus_agent.measure.link.urgency import urgent
+from campus_agent.measure.link.thread_priority import raised_priority
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import FailureKind, Operation
 
@@ -85,7 +85,7 @@ def work(task: Iperf3Task, progress: Callable[[PayloadCount], None]) -> dict[str
     _set(client, "connect_timeout", ctypes.c_int(int(CONNECT_TIMEOUT_SECONDS * 1000)))
     if request.max_goodput_bits_per_second:
         _set(client, "rate", ctypes.c_uint64(request.max_goodput_bits_per_second))
-    with _metered(task, progress) as samples, urgent():
+    with _metered(task, progress) as samples, raised_priority():
         report = client.run()
     if report is None or not isinstance(getattr(report, "json", None), dict):
         raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, "libiperf gave no readable result")
@@ -107,7 +107,7 @@ class KernelSample(NamedTuple):
     """The counts at one moment, and the kernel's figures of waits for processors."""
 
     counts: SocketCounts
-    reading: waiting.ProcessorCounts
+    reading: cpu_wait.ProcessorCounts
 
 
 def kernel_counts(samples: list[KernelSample], warmup_seconds: float) -> KernelCounts:
@@ -121,7 +121,7 @@ def kernel_counts(samples: list[KernelSample], warmup_seconds: float) -> KernelC
         for before, after in pairwise(counted)
         if after.counts.payload_bytes > before.counts.payload_bytes
     ]
-    return KernelCounts(rates, COUNT_SECONDS, waiting.between(counted[0].reading, counted[-1].reading))
+    return KernelCounts(rates, COUNT_SECONDS, cpu_wait.between(counted[0].reading, counted[-1].reading))
 
 
 @contextlib.contextmanager
@@ -131,11 +131,11 @@ def _metered(task: Iperf3Task, progress: Callable[[PayloadCount], None]) -> Iter
     samples: list[KernelSample] = []
 
     def note() -> None:
-        with urgent():
+        with raised_priority():
             while not stop.wait(COUNT_SECONDS):
                 at = monotonic()
                 counts = counts_on(task.request.port, reverse=task.reverse)
-                samples.append(KernelSample(counts, waiting.read(at)))
+                samples.append(KernelSample(counts, cpu_wait.read(at)))
                 progress(PayloadCount(counts.payload_bytes, at))
 
     thread = threading.Thread(target=note, daemon=True)

@@ -9,7 +9,7 @@ from campus_wire.failures import FailureKind, Operation
 
 
 def settings(config: AgentConfig, subject: str, max_bytes: int | None) -> None:
-    """Raises ProbeFailed always."""
+    """Always refused: a browser starts this test, not the runner. Raises ProbeFailed."""
     raise ProbeFailed(Operation.PREPARE, FailureKind.NOT_CONFIGURED, "begun by a browser, on the classroom's page")
 
 

@@ -36,6 +36,7 @@ def request_of(config: AgentConfig, subject: str, max_bytes: int | None) -> Thro
 
 
 def least_bytes(config: AgentConfig, subject: str) -> int:
+    """Bytes on the wire of the shortest test worth a start, both directions."""
     return _bytes_in(endpoint_of(config, subject), MIN_DURATION_SECONDS + WARMUP_SECONDS)
 
 

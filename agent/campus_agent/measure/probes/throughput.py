@@ -10,9 +10,10 @@ from campus_agent.config.model import AgentConfig
 from campus_agent.measure.burst import engine as burst_engine
 from campus_agent.measure.burst.spec import BUCKET_COST_RATIO, BURST_SECONDS, OFFERED_RATIO, bucket_bytes
 from campus_agent.measure.iperf3 import engine as iperf3_engine
+from campus_agent.measure.machine import QUIET_CHECK_SECONDS
 from campus_agent.measure.probe import AnyFinding, Finding, Probe, Run
 from campus_agent.measure.request import ThroughputRequest
-from campus_agent.measure.subjects import GUARD_SECONDS, endpoint_of, endpoints_of, segment_of
+from campus_agent.measure.subjects import endpoint_of, endpoints_of, segment_of
 from campus_agent.schedule.jobs import Job
 from campus_wire.records import ThroughputRecord
 
@@ -41,6 +42,7 @@ def jobs(config: AgentConfig) -> list[Job]:
 
 
 def request_of(config: AgentConfig, subject: str, max_bytes: int | None) -> ThroughputRequest:
+    """A throughput test of an endpoint, as configured. Raises KeyError."""
     endpoint = endpoint_of(config, subject)
     return ThroughputRequest(
         host=endpoint.host,
@@ -78,10 +80,12 @@ def least_bytes(config: AgentConfig, subject: str) -> int:
 
 def typical(config: AgentConfig, subject: str) -> tuple[float, int]:
     """As measured in the lab (CHANGELOG)."""
-    octets = least_bytes(config, subject)
+    test_bytes = least_bytes(config, subject)
     if endpoint_of(config, subject).engine == "campus":
-        return TYPICAL_QUICK_SECONDS + GUARD_SECONDS, round(TYPICAL_QUICK_RATIO * octets)
-    return tcp_seconds(config.throughput.duration_seconds + config.throughput.warmup_seconds) + GUARD_SECONDS, octets
+        return TYPICAL_QUICK_SECONDS + QUIET_CHECK_SECONDS, round(TYPICAL_QUICK_RATIO * test_bytes)
+    return tcp_seconds(
+        config.throughput.duration_seconds + config.throughput.warmup_seconds
+    ) + QUIET_CHECK_SECONDS, test_bytes
 
 
 def tcp_seconds(direction_seconds: float) -> float:

@@ -156,7 +156,7 @@ def test_a_session_is_bounded_in_sum() -> None:
             raw.say(LoadOrder(burst + 1, "to_client", 20, 1472, 1538, 50e6))
         refused = raw.hear()
         assert isinstance(refused, Refused)
-        assert refused.detail == "more than 100000 octets in a session"
+        assert refused.detail == "more than 100000 bytes in a session"
         assert sum(len(packet) for packet in heard(sock)) <= 100_000
 
 

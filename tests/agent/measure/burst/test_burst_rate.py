@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campus_agent.measure.burst.estimate.burst_rate import estimate_burst, with_waits
+from campus_agent.measure.burst.estimate.burst_rate import estimate_burst, reject_if_cpu_waited
 from campus_agent.measure.burst.estimate.rate_estimate import RateEstimate, RejectReason
 from campus_agent.measure.burst.observation import Arrivals, BurstObservation, CounterSample
 from tests.agent.measure.burst.line import WIRE_BYTES, Line, cross_traffic_at, send
@@ -203,7 +203,7 @@ PROVED = read(Line(300e6))
 def test_a_pulse_whose_ends_waited_counts_only_with_proof(
     estimate: RateEstimate, waited: float | None, reject_reason: RejectReason | None
 ) -> None:
-    assert with_waits(estimate, waited, THRESHOLD, TARGET).reject_reason is reject_reason
+    assert reject_if_cpu_waited(estimate, waited, THRESHOLD, TARGET).reject_reason is reject_reason
 
 
 def test_one_batch_that_its_sender_paused_in_is_no_queue() -> None:

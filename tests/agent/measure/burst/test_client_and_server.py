@@ -293,7 +293,7 @@ def test_too_few_octets_for_anything() -> None:
     with responder() as running:
         outcome = measure(running.port, max_bytes=1000)
     assert outcome.validity is Validity.INCONCLUSIVE
-    assert outcome.detail == "down: no octets or time left for a pulse; up: no octets or time left for a pulse"
+    assert outcome.detail == "down: no bytes or time left for a burst; up: no bytes or time left for a burst"
     assert outcome.record is not None
     assert outcome.record.down is None
 

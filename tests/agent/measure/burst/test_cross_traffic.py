@@ -13,9 +13,9 @@ def ask(
     received: float | None,
     sent: float | None,
     subscriber_receives: bool,
-    survived: float | None = None,
+    sent_and_arrived: float | None = None,
 ) -> CrossTraffic:
-    arrived = offered if survived is None else survived
+    arrived = offered if sent_and_arrived is None else sent_and_arrived
     rates = Rates(
         own * M,
         offered * M,
@@ -55,13 +55,13 @@ def test_attribution(case) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "survived", "cross_traffic"),
+    ("sent", "sent_and_arrived", "cross_traffic"),
     [(1132, 1135, 0), (1120, 1100, 17.6), (1260, 700, 67.0), (990, 700, 290), (990, 1150, 20)],
     ids=["lost before the counter", "and others", "lost behind it", "full queue before it", "queue before it grows"],
 )
-def test_losses_at_the_sender_are_not_other_traffic(sent: float, survived: float, cross_traffic: float) -> None:
-    own = 970 if survived > 700 else 700
-    found = ask(own, 1150, own, sent, subscriber_receives=False, survived=survived)
+def test_losses_at_the_sender_are_not_other_traffic(sent: float, sent_and_arrived: float, cross_traffic: float) -> None:
+    own = 970 if sent_and_arrived > 700 else 700
+    found = ask(own, 1150, own, sent, subscriber_receives=False, sent_and_arrived=sent_and_arrived)
     assert found.rate == pytest.approx(cross_traffic * M, abs=0.1 * M)
 
 

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from campus_agent.measure.burst.estimate.rate_estimate import RateEstimate, RejectReason
-from campus_agent.measure.burst.estimate.verdict import Verdict, judge
+from campus_agent.measure.burst.estimate.verdict import DirectionVerdict, verdict_so_far
 from campus_agent.measure.burst.spec import MAX_BURSTS, MAX_REJECTED_BURSTS
 from campus_wire.failures import Validity
 
@@ -25,8 +25,8 @@ def rejected(reject_reason: RejectReason, offered: float = 60e6) -> RateEstimate
     return RateEstimate(rate=5e7, spread=1e5, saturated=False, mean=5e7, offered=offered, reject_reason=reject_reason)
 
 
-def ask(*estimates: RateEstimate, last: bool = False, client_sends: bool = True) -> Verdict:
-    return judge(estimates, THRESHOLD, TARGET, client_sends=client_sends, last=last)
+def ask(*estimates: RateEstimate, last: bool = False, client_sends: bool = True) -> DirectionVerdict:
+    return verdict_so_far(estimates, THRESHOLD, TARGET, client_sends=client_sends, last=last)
 
 
 def test_a_low_rate_without_counters_at_either_end_blames_nobody() -> None:
@@ -34,7 +34,7 @@ def test_a_low_rate_without_counters_at_either_end_blames_nobody() -> None:
     verdict = ask(*unseen)
     assert (verdict.reached, verdict.validity) == (None, Validity.INCONCLUSIVE)
     assert "counters" in verdict.detail
-    assert ask(*unseen, capacity(50)).reached is False, "counters of one pulse show that the line was ours alone"
+    assert ask(*unseen, capacity(50)).reached is False, "counters of one burst show that the line was ours alone"
     assert ask(*(capacity(110, counters_read=False),)).reached is True, "a rate that reaches the target needs none"
 
 
@@ -128,7 +128,7 @@ def test_waits_for_a_processor_are_asked_again_and_never_the_line_s() -> None:
     assert not ask(*waits).done
     verdict = ask(*waits, last=True)
     assert (verdict.done, verdict.reached, verdict.validity) == (True, None, Validity.GATEWAY_CPU)
-    assert verdict.detail == "a processor was waited for in 7 of 7 pulses"
+    assert verdict.detail == "a processor was waited for in 7 of 7 bursts"
     assert ask(*waits, capacity(97), last=True).validity is Validity.GATEWAY_CPU
     assert ask(*waits, capacity(97), capacity(97)).reached is False
 
@@ -141,7 +141,7 @@ def test_a_starved_sender_says_how_far_it_came() -> None:
 def test_pulses_that_disagree_to_the_end_are_inconclusive() -> None:
     verdict = ask(*[capacity(rate) for rate in (90, 106, 91, 105, 97, 99, 92, 104)])
     assert (verdict.done, verdict.reached, verdict.validity) == (True, None, Validity.INCONCLUSIVE)
-    assert verdict.detail == "8 pulses from 90.0 to 106.0 Mbit/s do not agree"
+    assert verdict.detail == "8 bursts from 90.0 to 106.0 Mbit/s do not agree"
 
 
 def test_a_shared_bias_is_not_averaged_away() -> None:
@@ -162,6 +162,6 @@ def test_wrong_verdicts_are_rare_with_one_spoilt_pulse_in_ten(truth: float) -> N
         while not verdict.done:
             spoilt = rng.uniform(1, 5) if rng.random() < 0.1 else 0.0
             estimates.append(capacity(truth + rng.gauss(0, 0.15) - spoilt))
-            verdict = judge(estimates, THRESHOLD, TARGET, client_sends=True)
+            verdict = verdict_so_far(estimates, THRESHOLD, TARGET, client_sends=True)
         wrong += verdict.reached is not None and verdict.reached is not (truth >= 98)
     assert wrong <= 20

@@ -8,7 +8,7 @@ import pytest
 from campus_agent.cli.discover import in_words
 from campus_agent.measure.discover.discovery import CameraAnnouncement, DhcpServer, Discovery, Host, Neighbour
 from campus_agent.measure.discover.links import NoLink, links
-from campus_agent.measure.discover.proposal import HEADINGS, as_csv, guess, problems, proposals
+from campus_agent.measure.discover.proposal import HEADINGS, as_csv, likely_profile, problems, proposals
 
 
 def host(*ports: int, camera: CameraAnnouncement | None = None, lldp: str = "") -> Host:
@@ -28,7 +28,7 @@ def host(*ports: int, camera: CameraAnnouncement | None = None, lldp: str = "") 
     ],
 )
 def test_guesses(found: Host, profile: tuple[str, float] | None) -> None:
-    assert guess(found) == profile
+    assert likely_profile(found) == profile
 
 
 def test_lines_for_the_inventory_are_harmless_in_a_spreadsheet() -> None:

@@ -1,7 +1,7 @@
 """What does one burst say about the line? Pure arithmetic on arrival times and counters (docs/protocol.md, section 6).
 
 The idea: while a packet waits behind another one, the bottleneck works without a pause, and what leaves it then is its capacity. A packet
-waited if it was sent (plus the shortest delay seen) before its forerunner arrived. Whatever else passed the receiver's interface between
+waited if it was sent (plus the shortest delay seen) before the previous packet arrived. Whatever else passed the receiver's interface between
 two such packets came through the same bottleneck and is counted in.
 """
 
@@ -61,13 +61,14 @@ def estimate_burst(burst: BurstObservation, threshold: float, target: float) -> 
     return estimate
 
 
-def with_waits(estimate: RateEstimate, waited_seconds: float | None, threshold: float, target: float) -> RateEstimate:
-    """The same estimate with what is known of waits for a processor: a flaw, unless what was seen is the line's all the same.
+def reject_if_cpu_waited(
+    estimate: RateEstimate, waited_seconds: float | None, threshold: float, target: float
+) -> RateEstimate:
+    """Rejects an estimate when an end waited for a processor. It holds all the same in two cases, if there was little other traffic:
 
-    Arrivals are stamped by the kernel: while a queue is never empty they are the line's, whoever waits. Departures are stamped before the
-    kernel takes the packet: a sender that waits in between looks like a queue. So more must have been offered than came, evenly;
-    where counters show other traffic, it cannot be told what is the line's and what the wait's. A burst that was fast enough from its
-    first packet to its last proves that rate.
+    (a) a queue was never empty, and more was offered than arrived, evenly. Arrivals are stamped by the kernel, so they show the line's rate
+    whoever waits; departures are stamped before the kernel takes the packet, so a sender that waits in between looks like a queue.
+    (b) the whole burst, from its first packet to its last, was fast enough: that rate is proved.
     """
     waited = replace(estimate, waited_seconds=waited_seconds)
     if waited_seconds is None or waited_seconds <= WAITED_RATIO * max(estimate.span_seconds, BURST_SECONDS):
@@ -75,9 +76,8 @@ def with_waits(estimate: RateEstimate, waited_seconds: float | None, threshold: 
     if estimate.reject_reason in (RejectReason.NOTHING_ARRIVED, RejectReason.CLOCK):
         return waited
     offered_more = estimate.offered >= STARVED_RATIO * estimate.rate
-    steady = (
-        estimate.spread < STEADY_RATIO * estimate.rate
-    )  # a window with too few chunks to see a gap in it has this much
+    # a window with too few chunks to see a gap in it has a spread of this ratio
+    steady = estimate.spread < STEADY_RATIO * estimate.rate
     full = estimate.limit == "queue" and estimate.reject_reason is None and offered_more and steady
     undisturbed = estimate.cross_traffic + estimate.unattributed <= WAITED_TRAFFIC_RATIO * target
     fast = not estimate.saturated and estimate.reject_reason is None and estimate.whole >= STARVED_RATIO * threshold
@@ -155,7 +155,7 @@ def _estimate_with_losses(burst: BurstObservation, first: int, limit: str | None
 
 
 def _estimate(
-    burst: BurstObservation, first: int, limit: str | None, target: float, *, trust: Trust = Trust.COUNTS
+    burst: BurstObservation, first: int, limit: str | None, target: float, *, trust: Trust = Trust.SUBSCRIBER_PORT
 ) -> tuple[RateEstimate, CrossTraffic]:
     """What the window from row `first` on says, and whose the rest was."""
     arrivals = burst.arrivals
@@ -199,14 +199,14 @@ def _rates(burst: BurstObservation, received: Curve, first: int, test_rate: floa
     """What went on at both ends while the window was sent."""
     arrivals = burst.arrivals
     sent = list(zip(arrivals.sent_ns, (sequence * burst.wire_bytes for sequence in arrivals.sequence), strict=True))
-    offered = survived = 0.0
+    offered = sent_and_arrived = 0.0
     if sent[-1][0] > sent[first][0]:
         offered = rate_between(sent[first], sent[-1])
-        survived = rate_between((sent[first][0], received[first][1]), (sent[-1][0], received[-1][1]))
+        sent_and_arrived = rate_between((sent[first][0], received[first][1]), (sent[-1][0], received[-1][1]))
     return Rates(
         test=test_rate,
         offered=offered,
-        survived=survived,
+        sent_and_arrived=sent_and_arrived,
         received_total=received_rate(burst, first, test_rate),
         sent_total=sent_rate(burst, offered, sent[first][0], sent[-1][0]),
     )

@@ -14,8 +14,8 @@ _MIN_SPAN_NS = 5_000_000
 class Trust(Enum):
     """Whom to believe where both ends count differently."""
 
-    COUNTS = "counts"
-    """The subscriber's own port."""
+    SUBSCRIBER_PORT = "subscriber_port"
+    """The interface that belongs to the measured line alone."""
     RECEIVER = "receiver"
     """It is known to be the same traffic: what came is what shared the line."""
     LESSER = "lesser"
@@ -25,12 +25,12 @@ class Trust(Enum):
 class Rates(NamedTuple):
     """What went on in a burst's window, in bits per second of line rate; None: that end has no counters.
 
-    `survived` is the pace at which those packets were sent that arrived in the end: what was offered less what was lost.
+    `sent_and_arrived` is the rate at which the packets that arrived in the end had been sent: what was offered less what was lost.
     """
 
     test: float
     offered: float
-    survived: float
+    sent_and_arrived: float
     received_total: float | None
     sent_total: float | None
 
@@ -49,18 +49,20 @@ def tolerance(target: float, wire_bytes: int, window_seconds: float) -> float:
 
 
 def attribute(
-    rates: Rates, *, subscriber_receives: bool, allowance: float, trust: Trust = Trust.COUNTS
+    rates: Rates, *, subscriber_receives: bool, allowance: float, trust: Trust = Trust.SUBSCRIBER_PORT
 ) -> CrossTraffic:
-    """Whose was the rest? Where both ends count the same the answer is sure; else the subscriber's own port decides.
+    """Splits the traffic that is not ours into cross traffic and unattributed.
 
-    What the far end saw beyond that is unattributed: other rooms behind the same gateway interface most likely, or a second
-    device behind the line; nobody can tell. `trust` says what is known from elsewhere.
+    Where both ends count the same, all of it is cross traffic; else the count of the subscriber's own port decides.
+
+    What the far end counted beyond that is unattributed: most likely other rooms behind the same gateway interface, or a second
+    device behind the line. `trust` says whose count to believe where the two differ.
     """
     test_rate, _, _, received_total, sent_total = rates
     seen = None if received_total is None else max(0.0, received_total - test_rate)
     if sent_total is None or (trust is Trust.RECEIVER and seen is not None):
         return CrossTraffic(seen or 0.0, 0.0, seen is not None)
-    left = max(0.0, _left_with_it(rates, sent_total))
+    left = max(0.0, _counted_by_the_sender(rates, sent_total))
     if seen is None:
         return CrossTraffic(left if left > allowance else 0.0, 0.0, receiver_counts=False)
     if abs(test_rate + seen - sent_total) <= allowance or abs(left - seen) <= allowance:
@@ -72,15 +74,14 @@ def attribute(
     return CrossTraffic(left, max(0.0, seen - left), receiver_counts=False)
 
 
-def _left_with_it(rates: Rates, sent_total: float) -> float:
-    """Other traffic that left the sender's interface and then shared the line, were it the same line.
-
-    The counter stands before the queue, somewhere on the way, and counts all that was offered; or packets were lost before it, and it
-    counts the rest; or the queue itself is before it, for its own interface is the narrow one: then it counts what the line carries.
-    """
-    for before_queue in (rates.offered, rates.survived):
+def _counted_by_the_sender(rates: Rates, sent_total: float) -> float:
+    """Other traffic by the counter of the sender's interface, at the rate it had on the line if all of it took the same line."""
+    # Counted before any loss: the counter has all that was offered. Else packets were lost before it: it has those that arrived.
+    # Either way the queue comes later, and other traffic passes it in the same proportion as ours.
+    for before_queue in (rates.offered, rates.sent_and_arrived):
         if sent_total >= _STALE_RATIO * before_queue:
             return (sent_total - before_queue) * rates.test / max(before_queue, 1.0)
+    # The queue is before the counter, because the sender's interface is the bottleneck: it counts what the line carries.
     return sent_total - rates.test
 
 
@@ -89,16 +90,16 @@ def received_rate(burst: BurstObservation, first: int, test_rate: float) -> floa
 
     Our own packets' rate, and what the counter has more than those that had arrived by then: so it matters little when it was read.
     """
-    gap, seen = burst.receiver_frame_overhead_bytes, burst.arrivals
+    overhead, seen = burst.receiver_frame_overhead_bytes, burst.arrivals
     start_ns, end_ns = seen.received_ns[first], seen.received_ns[-1]
     within = [sample for sample in seen.samples if start_ns <= sample.at_ns <= end_ns]
-    if gap is None or len(within) < 2 or 2 * (within[-1].at_ns - within[0].at_ns) < end_ns - start_ns:
+    if overhead is None or len(within) < 2 or 2 * (within[-1].at_ns - within[0].at_ns) < end_ns - start_ns:
         return None
     start, end = within[0], within[-1]
     packets = _test_packets(burst, first, start.at_ns, end.at_ns)
     if end.packets - start.packets < _STALE_RATIO * packets:
         return None
-    more = end.octets - start.octets + gap * (end.packets - start.packets) - packets * burst.wire_bytes
+    more = end.octets - start.octets + overhead * (end.packets - start.packets) - packets * burst.wire_bytes
     return test_rate + more * 8e9 / (end.at_ns - start.at_ns)
 
 
@@ -107,16 +108,16 @@ def received_curve(burst: BurstObservation, first: int) -> Curve | None:
 
     Counters that count fewer packets than ours tell nothing: some drivers renew them once a second, some count a block as one.
     """
-    gap, seen = burst.receiver_frame_overhead_bytes, burst.arrivals
+    overhead, seen = burst.receiver_frame_overhead_bytes, burst.arrivals
     start_ns, end_ns = seen.received_ns[first], seen.received_ns[-1]
     samples = [sample for sample in seen.samples if start_ns <= sample.at_ns <= end_ns]
-    if gap is None or len(samples) < 4:
+    if overhead is None or len(samples) < 4:
         return None
     start, end = samples[0], samples[-1]
     expected = _test_packets(burst, first, start.at_ns, end.at_ns)
     if end.packets - start.packets < _STALE_RATIO * expected:
         return None
-    return [(at_ns, octets + gap * packets) for at_ns, octets, packets in samples]
+    return [(at_ns, octets + overhead * packets) for at_ns, octets, packets in samples]
 
 
 def _test_packets(burst: BurstObservation, first: int, start_ns: int, end_ns: int) -> int:
@@ -135,12 +136,12 @@ def sent_rate(burst: BurstObservation, offered: float, start_ns: int, end_ns: in
 
     What was offered, and what the counter has more (or less) than that: a batch that left late changes neither.
     """
-    gap = burst.sender_frame_overhead_bytes
+    overhead = burst.sender_frame_overhead_bytes
     within = [departure for departure in burst.departures if start_ns <= departure.sent_ns <= end_ns]
-    if gap is None or len(within) < 3 or within[-1].sent_ns - within[0].sent_ns < _MIN_SPAN_NS:
+    if overhead is None or len(within) < 3 or within[-1].sent_ns - within[0].sent_ns < _MIN_SPAN_NS:
         return None
     points = [
-        (at_ns, octets + gap * packets - burst.wire_bytes * sequence)
+        (at_ns, octets + overhead * packets - burst.wire_bytes * sequence)
         for at_ns, octets, packets, sequence in (within[0], within[-1])
     ]
     return offered + rate_between(*points)

@@ -1,8 +1,9 @@
 """Is the verdict certain yet, and if it cannot become so, why? Pure: a sequential test on what each burst said.
 
 Each sound burst gives one value: the capacity where the bottleneck was busy, else the rate that was proved. The verdict stands when
-their median (a box stalls now and then; one wrong burst of three must not count) is far enough from the threshold in standard errors. `not_met` needs more than a low figure: a busy bottleneck, enough
-load offered, and no other traffic that could explain the rest.
+their median (a box stalls now and then; one wrong burst of three must not count) is far enough from the threshold in
+standard errors. `not_met` needs more than a low figure: a busy bottleneck, enough load offered, and no other traffic that could explain
+the rest.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from campus_wire.failures import Validity
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DirectionVerdict:
     """Where the test of one direction stands.
 
     `reached` is the verdict, None while open or when there is none; `validity` other than ok: given up, `detail` says why.
@@ -42,9 +43,9 @@ class Verdict:
     detail: str = ""
 
 
-def judge(
+def verdict_so_far(
     estimates: Sequence[RateEstimate], threshold: float, target: float, *, client_sends: bool, last: bool = False
-) -> Verdict:
+) -> DirectionVerdict:
     """The verdict after these bursts. `last`: no further burst is possible (time, bytes), so say what can be said."""
     sound = [estimate for estimate in estimates if estimate.reject_reason is None]
     # a wait for a processor is over in a moment: go on asking
@@ -53,12 +54,12 @@ def judge(
     if not sound:
         return _without_sound(estimates, threshold, client_sends=client_sends, last=last)
     waits = sum(estimate.reject_reason is RejectReason.WAITED for estimate in estimates)
-    waited = f"a processor was waited for in {waits} of {len(estimates)} pulses" if waits else ""
+    waited = f"a processor was waited for in {waits} of {len(estimates)} bursts" if waits else ""
     verdict = _on_the_rates(sound, threshold, target, client_sends=client_sends, last=last, waited=waited)
     return _only_with_counters(verdict, sound)
 
 
-def _only_with_counters(verdict: Verdict, sound: Sequence[RateEstimate]) -> Verdict:
+def _only_with_counters(verdict: DirectionVerdict, sound: Sequence[RateEstimate]) -> DirectionVerdict:
     """A rate below the threshold proves nothing while nobody knows what else was on the line: it needs counters at one end at least."""
     if verdict.reached is not False or any(estimate.counters_read for estimate in sound):
         return verdict
@@ -71,7 +72,7 @@ def _only_with_counters(verdict: Verdict, sound: Sequence[RateEstimate]) -> Verd
 
 def _on_the_rates(
     sound: Sequence[RateEstimate], threshold: float, target: float, *, client_sends: bool, last: bool, waited: str
-) -> Verdict:
+) -> DirectionVerdict:
     """The verdict of the bursts that count. `waited`: what to say where others do not, because of waits."""
     rate = median(estimate.rate for estimate in sound)
     noise, bias = _noise(sound, target), max(estimate.bias for estimate in sound)
@@ -81,7 +82,7 @@ def _on_the_rates(
     reached = rate >= threshold
     lower_bound = 2 * sum(not estimate.saturated for estimate in sound) > len(sound)
     limit = None if lower_bound else sound[-1].limit
-    still_open = Verdict(False, None, rate, lower_bound, erf(sigmas / sqrt(2)), limit=limit)
+    still_open = DirectionVerdict(False, None, rate, lower_bound, erf(sigmas / sqrt(2)), limit=limit)
     stands = replace(still_open, done=True, reached=reached)
     near = abs(rate - threshold) < CLEAR_RATIO * target and not lower_bound
     certain = sigmas >= CERTAIN_SIGMAS and len(sound) >= (2 if near else 1)
@@ -112,26 +113,28 @@ def _why_no_verdict(
             f"{unattributed / 1e6:.1f} Mbit/s of other traffic may have shared the line, which carried {rate / 1e6:.1f} Mbit/s"
         )
     if any(estimate.bias for estimate in sound):
-        sender, _ = names(client_sends=client_sends)
+        sender, _ = role_phrases(client_sends=client_sends)
         detail = f"{rate / 1e6:.1f} Mbit/s is too near to call: {sender} is only fast enough in blocks"
         return Validity.GATEWAY_LIMIT if client_sends else Validity.ENDPOINT_LIMIT, detail
     if waited:
         return Validity.GATEWAY_CPU, waited
     least, most = min(estimate.rate for estimate in sound), max(estimate.rate for estimate in sound)
-    detail = f"{len(sound)} pulses from {least / 1e6:.1f} to {most / 1e6:.1f} Mbit/s do not agree"
+    detail = f"{len(sound)} bursts from {least / 1e6:.1f} to {most / 1e6:.1f} Mbit/s do not agree"
     return Validity.INCONCLUSIVE, detail
 
 
-def _without_sound(estimates: Sequence[RateEstimate], threshold: float, *, client_sends: bool, last: bool) -> Verdict:
+def _without_sound(
+    estimates: Sequence[RateEstimate], threshold: float, *, client_sends: bool, last: bool
+) -> DirectionVerdict:
     """No sound burst yet: go on, or say why they were rejected."""
     rate = max((estimate.mean for estimate in estimates), default=0.0)
     if not last or not estimates:
-        return Verdict(False, None, rate, True, 0.0)
+        return DirectionVerdict(False, None, rate, True, 0.0)
     reject_reasons = [estimate.reject_reason for estimate in estimates]
     worst = max(sorted({reject_reason for reject_reason in reject_reasons if reject_reason}), key=reject_reasons.count)
     here, there = (Validity.GATEWAY_LIMIT, Validity.ENDPOINT_LIMIT)
     fastest = max(estimates, key=lambda estimate: estimate.offered)
-    sender, receiver = names(client_sends=client_sends)
+    sender, receiver = role_phrases(client_sends=client_sends)
     busy = "" if fastest.client_cpu_ratio is None else f" (the gateway's core {fastest.client_cpu_ratio:.0%} busy)"
     thrown = max(estimates, key=lambda estimate: estimate.overflow)
     reasons = {
@@ -146,23 +149,19 @@ def _without_sound(estimates: Sequence[RateEstimate], threshold: float, *, clien
         ),
         RejectReason.WAITED: (
             Validity.GATEWAY_CPU,
-            f"a processor was waited for in {reject_reasons.count(RejectReason.WAITED)} of {len(estimates)} pulses",
+            f"a processor was waited for in {reject_reasons.count(RejectReason.WAITED)} of {len(estimates)} bursts",
         ),
-        RejectReason.CLOCK: (Validity.CLOCK_UNTRUSTED, "the wall clock was set during the pulses"),
-        RejectReason.UNSTEADY: (Validity.INCONCLUSIVE, "the rate stalled within the pulses"),
+        RejectReason.CLOCK: (Validity.CLOCK_UNTRUSTED, "the wall clock was set during the bursts"),
+        RejectReason.UNSTEADY: (Validity.INCONCLUSIVE, "the rate stalled within the bursts"),
     }
-    validity, detail = reasons.get(worst, (Validity.INCONCLUSIVE, f"pulses: {worst}"))
-    return Verdict(True, None, rate, True, 0.0, validity, worst.value, detail)
+    validity, detail = reasons.get(worst, (Validity.INCONCLUSIVE, f"bursts: {worst}"))
+    return DirectionVerdict(True, None, rate, True, 0.0, validity, worst.value, detail)
 
 
-def names(*, client_sends: bool) -> tuple[str, str]:
+def role_phrases(*, client_sends: bool) -> tuple[str, str]:
     """Sender and receiver in words: the client is the school's gateway, the endpoint whatever the responder runs on."""
-    gateway, endpoint = "the gateway", "the endpoint"
-    return (
-        (f"{gateway}, sending,", f"{endpoint}, receiving,")
-        if client_sends
-        else (f"{endpoint}, sending,", f"{gateway}, receiving,")
-    )
+    sender, receiver = ("the gateway", "the endpoint") if client_sends else ("the endpoint", "the gateway")
+    return f"{sender}, sending,", f"{receiver}, receiving,"
 
 
 def _noise(sound: Sequence[RateEstimate], target: float) -> float:

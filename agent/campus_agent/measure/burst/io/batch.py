@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 
-from campus_agent.measure.burst.io.syscalls import Address, IoVector, Message, pack_address, send_many
+from campus_agent.measure.burst.io.syscalls import Address, IoVector, MultiMessageHeader, pack_address, send_many
 from campus_agent.measure.burst.protocol.datagram import Datagram, Kind, pack_into
 from campus_agent.measure.burst.spec import MAX_BATCH_PACKETS
 
@@ -43,7 +43,7 @@ class Batch:
             self._vectors = (IoVector * MAX_BATCH_PACKETS)(
                 *[IoVector(ctypes.addressof(view), payload_bytes) for view in self._views]
             )
-            self._messages = (Message * MAX_BATCH_PACKETS)()
+            self._messages = (MultiMessageHeader * MAX_BATCH_PACKETS)()
             for message, vector in zip(self._messages, self._vectors, strict=True):
                 message.header.name = ctypes.addressof(self._name)
                 message.header.name_size = len(self._name) - 1  # create_string_buffer adds an octet

@@ -15,7 +15,7 @@ from campus_agent.measure.burst.io.syscalls import (
     ADDRESS_BYTES,
     Address,
     IoVector,
-    Message,
+    MultiMessageHeader,
     receive_many,
     unpack_address,
 )
@@ -29,7 +29,7 @@ _NOTHING = (errno.EAGAIN, errno.ECONNREFUSED, errno.EMSGSIZE)
 """The last two are what became of packets sent before, not of what comes in; a sender hears of them by itself."""
 _DONT_WAIT_TRUNC = socket.MSG_DONTWAIT | socket.MSG_TRUNC  # MSG_TRUNC: tell the real length of what is cut
 _RESULT = struct.Struct("@40xNi4xI4x")
-"""Of a `Message` after the call: octets of control data, flags, octets of the datagram."""
+"""Of a `MultiMessageHeader` after the call: octets of control data, flags, octets of the datagram."""
 _CONTROL = struct.Struct("@NiillNiiI12x")
 """SO_TIMESTAMPNS first, then, once something was thrown away, SO_RXQ_OVFL: the order of the kernel (net/socket.c)."""
 _STAMPED_BYTES, _COUNTED_BYTES = 32, 52
@@ -92,7 +92,7 @@ class BulkReader:
         self._headers = bytearray(_BATCH * HEADER_BYTES)
         self._control = bytearray(_BATCH * _CONTROL_BYTES)
         self._names = bytearray(_BATCH * ADDRESS_BYTES)
-        self._messages = (Message * _BATCH)()
+        self._messages = (MultiMessageHeader * _BATCH)()
         starts = [
             ctypes.addressof((ctypes.c_char * len(area)).from_buffer(area))
             for area in (self._headers, self._control, self._names)
@@ -112,8 +112,8 @@ class BulkReader:
         self._last = (b"", ("", 0))
 
     def take(self) -> list[Arrival]:
-        """As `Intake.take`. Raises OSError for what is no matter of the network."""
-        ctypes.memmove(self._messages, self._fresh, self._used * ctypes.sizeof(Message))
+        """As `DatagramReader.take`. Raises OSError for what is no matter of the network."""
+        ctypes.memmove(self._messages, self._fresh, self._used * ctypes.sizeof(MultiMessageHeader))
         count = self._receive(self._descriptor(), self._messages, _BATCH, _DONT_WAIT_TRUNC, None)
         if count < 0:
             self._used = 0
@@ -123,7 +123,7 @@ class BulkReader:
             raise OSError(code, os.strerror(code))
         self._used = count
         arrivals: list[Arrival] = []
-        results = _RESULT.iter_unpack(self._result[: count * ctypes.sizeof(Message)])
+        results = _RESULT.iter_unpack(self._result[: count * ctypes.sizeof(MultiMessageHeader)])
         controls = _CONTROL.iter_unpack(memoryview(self._control)[: count * _CONTROL_BYTES])
         for index, ((control_size, _, size), control) in enumerate(zip(results, controls, strict=True)):
             start = index * HEADER_BYTES

@@ -25,8 +25,8 @@ from campus_agent.measure.burst.spec import (
     SAMPLE_SECONDS,
 )
 from campus_agent.measure.link import timestamps
+from campus_agent.measure.link.cpu_wait import thread_run_delay_ns, waited_ns
 from campus_agent.measure.link.interface_counters import CounterReader
-from campus_agent.measure.link.waiting import thread_run_delay_ns, waited_ns
 
 _FRESH_NS = int(FRESH_SECONDS * 1e9)
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)

@@ -14,8 +14,8 @@ from campus_agent.measure.burst.spec import (
     READING_SECONDS,
     SAMPLE_SECONDS,
 )
+from campus_agent.measure.link.cpu_wait import thread_run_delay_ns, waited_ns
 from campus_agent.measure.link.interface_counters import CounterReader
-from campus_agent.measure.link.waiting import thread_run_delay_ns, waited_ns
 
 _BATCH_NS = int(BATCH_SECONDS * 1e9)
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
@@ -26,18 +26,18 @@ PendingProbe = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Train:
+class BurstToSend:
     """What to send: equal datagrams, evenly spaced."""
 
     token: bytes
-    burst: int
+    number: int
     packets: int
     interval_ns: float
 
 
 @dataclass(slots=True)
-class TrainResult:
-    """What became of a train. A packet that the interface's queue did not take is offered, not taken: it counts as lost.
+class SendResult:
+    """What became of a burst. A packet that the interface's queue did not take is offered, not taken: it counts as lost.
 
     `waited_ns`: how long this thread had no processor though it was ready; None: unknown. `too_large`: it ended early, because such packets do not
     pass a hop on the way.
@@ -52,43 +52,43 @@ class TrainResult:
     departures: list[Departure] = field(default_factory=list)
 
 
-def send_train(
+def send_burst(
     batch: Batch,
-    train: Train,
+    burst: BurstToSend,
     counters: CounterReader | None,
     *,
     probe_every_ns: int = 0,
     between: Callable[[], list[PendingProbe]] = list,
-) -> TrainResult:
-    """Send a train. `between` runs between two calls to the kernel; the probes it returns are answered by the next packets.
+) -> SendResult:
+    """Send a burst. `between` runs between two calls to the kernel; the probes it returns are answered by the next packets.
 
     A sender that fell behind catches up at most one batch at a time, leaves out what would be more, and stops when overtime.
     """
-    return _TrainSender(batch, train, counters, probe_every_ns).run(between)
+    return _BurstSender(batch, burst, counters, probe_every_ns).run(between)
 
 
-class _TrainSender:
-    def __init__(self, batch: Batch, train: Train, counters: CounterReader | None, probe_every_ns: int) -> None:
-        self._batch, self._train, self._counters = batch, train, counters
+class _BurstSender:
+    def __init__(self, batch: Batch, burst: BurstToSend, counters: CounterReader | None, probe_every_ns: int) -> None:
+        self._batch, self._burst, self._counters = batch, burst, counters
         self._probe_every_ns = probe_every_ns
-        self._result = TrainResult()
+        self._result = SendResult()
         self._pending: list[PendingProbe] = []
         self._counted = (0, 0)
         self._next_sample = self._next_probe = 0
         self._start = 0
         """When the first packet would have been due, were all packets on time so far."""
 
-    def run(self, between: Callable[[], list[PendingProbe]]) -> TrainResult:
-        train, result = self._train, self._result
-        pause_ns = min(_BATCH_NS, train.interval_ns * MAX_BATCH_PACKETS / 2)
-        self._batch.begin(train.token, train.burst)
+    def run(self, between: Callable[[], list[PendingProbe]]) -> SendResult:
+        burst, result = self._burst, self._result
+        pause_ns = min(_BATCH_NS, burst.interval_ns * MAX_BATCH_PACKETS / 2)
+        self._batch.begin(burst.token, burst.number)
         delay_ns = thread_run_delay_ns()
         began = self._start = monotonic_ns()
-        stop = began + int(train.packets * train.interval_ns * OVERTIME_RATIO)
-        while result.offered < train.packets and (now := monotonic_ns()) <= stop:
+        stop = began + int(burst.packets * burst.interval_ns * OVERTIME_RATIO)
+        while result.offered < burst.packets and (now := monotonic_ns()) <= stop:
             due = self._due(now)
             if due < 1:
-                sleep(max(self._start + result.offered * train.interval_ns + pause_ns - now, 0) / 1e9)
+                sleep(max(self._start + result.offered * burst.interval_ns + pause_ns - now, 0) / 1e9)
                 continue
             self._pending += between()
             self._write_headers(due, self._read_counters())
@@ -106,12 +106,12 @@ class _TrainSender:
 
     def _due(self, now: int) -> int:
         """How many packets are to be sent now."""
-        train, offered = self._train, self._result.offered
-        due = int((now - self._start) / train.interval_ns) + 1 - offered
+        burst, offered = self._burst, self._result.offered
+        due = int((now - self._start) / burst.interval_ns) + 1 - offered
         if due > MAX_BATCH_PACKETS:
-            self._start += int((due - MAX_BATCH_PACKETS) * train.interval_ns)
+            self._start += int((due - MAX_BATCH_PACKETS) * burst.interval_ns)
             due = MAX_BATCH_PACKETS
-        return min(due, train.packets - offered)
+        return min(due, burst.packets - offered)
 
     def _read_counters(self) -> int:
         """Note the interface's counters where they are due; the time afterwards."""

@@ -16,8 +16,8 @@ from campus_agent.measure.burst.spec import (
     STREAM_CONGESTION_CONTROL,
     STREAM_TELL_SECONDS,
 )
+from campus_agent.measure.link.cpu_wait import thread_run_delay_ns, waited_ns
 from campus_agent.measure.link.interface_counters import CounterReader
-from campus_agent.measure.link.waiting import thread_run_delay_ns, waited_ns
 
 _SO_MAX_PACING_RATE = 47  # asm-generic/socket.h
 _TURN_SECONDS = 0.005

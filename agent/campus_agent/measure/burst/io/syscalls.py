@@ -35,7 +35,7 @@ class MessageHeader(ctypes.Structure):
     )
 
 
-class Message(ctypes.Structure):
+class MultiMessageHeader(ctypes.Structure):
     """struct mmsghdr: `length` is what was sent or received."""
 
     _fields_ = (("header", MessageHeader), ("length", ctypes.c_uint))

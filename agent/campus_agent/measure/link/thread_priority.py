@@ -9,7 +9,7 @@ _FIRST = -20
 
 
 @contextlib.contextmanager
-def urgent() -> Iterator[None]:
+def raised_priority() -> Iterator[None]:
     """Ahead of other processes for the length of a block, where this one may (CAP_SYS_NICE); else nothing changes."""
     if not hasattr(os, "setpriority"):  # not a Unix
         yield

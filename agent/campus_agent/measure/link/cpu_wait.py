@@ -15,7 +15,7 @@ _IRQ, _SOFTIRQ, _STEAL, _GUEST = 5, 6, 7, 8
 """Columns of a `cpu` line of /proc/stat (proc(5)); what follows the eighth is counted in `user` already."""
 
 
-class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
+class CpuWait(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the kernel says of processors during one load, as shares of its time.
 
     `thread_ratio`: this process's threads were ready and did not run (run-queue delay, schedstat). `pressure_ratio`: any task of the
@@ -63,15 +63,15 @@ def read(at: float) -> ProcessorCounts:
     return ProcessorCounts(at, _process_run_delay_ns(), _pressure_us(), times.user + times.system, _processors())
 
 
-def between(before: ProcessorCounts, after: ProcessorCounts) -> Waiting:
+def between(before: ProcessorCounts, after: ProcessorCounts) -> CpuWait:
     """What lay between two readings. Pure."""
     seconds = after.at - before.at
     if seconds <= 0:
-        return Waiting()
+        return CpuWait()
     pairs = list(zip(before.processors, after.processors, strict=False))
     network = [_grown(pair, (_IRQ, _SOFTIRQ)) for pair in pairs]
     steal = [_grown(pair, (_STEAL,)) for pair in pairs]
-    return Waiting(
+    return CpuWait(
         thread_ratio=_share(before.run_delay_ns, after.run_delay_ns, seconds * _NS),
         pressure_ratio=_share(before.pressure_us, after.pressure_us, seconds * _US),
         steal_ratio=_ratio(max(steal), seconds * _TICKS_PER_SECOND) if steal else None,

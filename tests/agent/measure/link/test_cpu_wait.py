@@ -6,24 +6,24 @@ from random import Random
 
 import pytest
 
-from campus_agent.measure.link import waiting
-from campus_agent.measure.link.steady import steady_rate
-from campus_agent.measure.link.waiting import ProcessorCounts, Waiting, between
+from campus_agent.measure.link import cpu_wait
+from campus_agent.measure.link.cpu_wait import CpuWait, ProcessorCounts, between
+from campus_agent.measure.link.steady_rate import steady_rate
 
 CPU = [[100, 0, 100, 800, 0, 0, 0, 0], [100, 0, 100, 800, 0, 0, 0, 0]]
 BUSY = """
 import os, sys, time
-from campus_agent.measure.link import waiting
+from campus_agent.measure.link import cpu_wait
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 neighbour = os.fork()
 if not neighbour:
     while True: pass
-before = waiting.read(time.monotonic())
-thread = waiting.thread_run_delay_ns()
+before = cpu_wait.read(time.monotonic())
+thread = cpu_wait.thread_run_delay_ns()
 while time.monotonic() < before.at + 10 and time.thread_time() < 0.3: pass
-found = waiting.between(before, waiting.read(time.monotonic()))
+found = cpu_wait.between(before, cpu_wait.read(time.monotonic()))
 os.kill(neighbour, 9)
-print(found.thread_ratio, waiting.waited_ns(thread))
+print(found.thread_ratio, cpu_wait.waited_ns(thread))
 """
 
 
@@ -35,10 +35,10 @@ def test_a_thread_that_shares_its_core_has_waited() -> None:
 
 
 def test_this_machine_tells_and_half_of_nothing_is_nothing() -> None:
-    reading = waiting.read(1.0)
+    reading = cpu_wait.read(1.0)
     assert reading.run_delay_ns is not None
     assert reading.processors
-    assert between(reading, reading) == Waiting()
+    assert between(reading, reading) == CpuWait()
 
 
 @pytest.mark.parametrize(
