@@ -1,4 +1,4 @@
-"""The collector's configuration, read from `collector.toml`; all mistakes at once (design section 10).
+"""The collector's configuration, read from `collector.toml`; all mistakes at once.
 
 Relative paths are relative to the folder of the configuration file. Without a file: SQLite in the state folder, loopback.
 """

@@ -21,7 +21,7 @@ from campus_collector.config import load_config
 from campus_collector.http.service import open_service
 from campus_collector.judge.month import parse_month
 from campus_collector.report.compose import compose
-from campus_collector.report.figures import figures_of, octets_of
+from campus_collector.report.figures import encoded_figures, figures_of
 from campus_collector.report.forms.render import FORMS, render
 
 MONTH = "2026-10"
@@ -72,7 +72,7 @@ def measure(state: Path, month: str) -> None:
     print(f"  figures of 13 months: {time.perf_counter() - began:.2f} s, peak {peak():.0f} MB", flush=True)
     service.store.close()
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "figures.json").write_bytes(octets_of(figures))
+        (Path(folder) / "figures.json").write_bytes(encoded_figures(figures))
         for form in (*FORMS, "all"):
             subprocess.run(
                 [sys.executable, "-m", "tests.bench.report", "--state-dir", folder, "--form", form], check=True

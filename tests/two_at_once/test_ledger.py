@@ -87,8 +87,8 @@ def test_a_second_program_waits_and_then_finds_everything_done(school: World, ot
     assert sorted(counts)[0] == 0 < sorted(counts)[1]
     assert problem(school).failing_days == 5
     with school.service.store.lease("ledger", 1.0), pytest.raises(StoreBusy):
-        other.ledger.catch_up(until + timedelta(days=1), patience_seconds=0.1)
-    other.ledger.catch_up(until + timedelta(days=1), patience_seconds=0.1)
+        other.ledger.catch_up(until + timedelta(days=1), timeout_seconds=0.1)
+    other.ledger.catch_up(until + timedelta(days=1), timeout_seconds=0.1)
 
 
 def test_two_that_pass_the_lease_open_nothing_twice(
@@ -138,7 +138,7 @@ def put_days(*values):
     return done
 
 service.store.ledger.put_days = put_days
-service.ledger.catch_up(date.fromisoformat(sys.argv[2]), patience_seconds=90)
+service.ledger.catch_up(date.fromisoformat(sys.argv[2]), timeout_seconds=90)
 """
 
 

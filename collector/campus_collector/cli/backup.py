@@ -9,7 +9,7 @@ from campus_base.language import Language
 from campus_base.messages import message
 from campus_collector.cli.common import ProgressBar, data_options
 from campus_collector.config import CollectorConfig
-from campus_collector.store.backup import NoRoom, TooSlow, backup
+from campus_collector.store.backup import NotEnoughSpace, TooSlow, backup
 
 MOST_SECONDS = 10_000_000
 
@@ -55,7 +55,7 @@ def copy(work: Callable[[ProgressBar], int], target: Path, language: Language) -
     except FileExistsError as error:
         text = message("{file} is there already: nothing was written")
         return failed(EXIT_FAILED, text.in_(language, file=error.filename))
-    except NoRoom as error:
+    except NotEnoughSpace as error:
         text = message(
             "{folder}: too little room: {needed:.0f} MB are needed, {free:.0f} MB are free; nothing was left there"
         )

@@ -50,18 +50,18 @@ SAMPLE = message("write an invented county to try things with")
 
 def register(parser: CommandParser) -> None:
     words = parser.words
-    taken = parser.add_command("import", IMPORT, _import, IMPORT_MORE)
-    data_options(taken)
-    taken.add_argument("path", type=Path, metavar="PATH", help=words(message("folder or file")))
-    taken.add_argument("--dry-run", action="store_true", help=words(message("only show what would change")))
-    taken.add_argument(
+    import_command = parser.add_command("import", IMPORT, _import, IMPORT_MORE)
+    data_options(import_command)
+    import_command.add_argument("path", type=Path, metavar="PATH", help=words(message("folder or file")))
+    import_command.add_argument("--dry-run", action="store_true", help=words(message("only show what would change")))
+    import_command.add_argument(
         "--since",
         type=day_argument(parser.language),
         metavar="YYYY-MM-DD",
         help=words(message("the day it holds from (default: today)")),
     )
-    taken.add_argument("--force", action="store_true", help=words(message("even if rows are removed")))
-    json_option(taken)
+    import_command.add_argument("--force", action="store_true", help=words(message("even if rows are removed")))
+    json_option(import_command)
     _target_options(exported := parser.add_command("export", EXPORT, _export))
     language_option(exported, HEADINGS, "en")
     _target_options(sampled := parser.add_command("sample", SAMPLE, _sample))
@@ -95,14 +95,14 @@ def _import(arguments: argparse.Namespace, config: CollectorConfig, language: La
     try:
         before = store.inventory.current() if store is not None else Inventory()
         try:
-            whole, mistakes, aside = read_file(arguments.path, before)
+            whole, mistakes, ignored = read_file(arguments.path, before)
         except Unreadable as error:
             return failed(EXIT_USAGE, error.in_(language))
         if mistakes:
             _print_mistakes([mistake.in_(language) for mistake in mistakes], language, as_json=arguments.json)
             return EXIT_USAGE
-        for place in aside:
-            text = message("left aside: {place}")
+        for place in ignored:
+            text = message("ignored: {place}")
             print(text.in_(language, place=escape_cell(place)), file=sys.stderr)
         return _apply(store, before, whole, datetime.combine(since, time(), config.timezone), arguments, language)
     finally:

@@ -1,4 +1,4 @@
-"""`campus-collector`: the commands of the collector, a module each, and their help in the reader's language (design section 6)."""
+"""`campus-collector`: the commands of the collector, a module each, and their help in the reader's language."""
 
 import argparse
 import sys

@@ -151,9 +151,9 @@ def _ask_password(name: str, language: Language) -> str | None:
             return None
     else:
         password = sys.stdin.readline().rstrip("\n")
-    flaw = policy_violation(password, name)
-    if flaw is not None:
-        print(flaw.in_(language), file=sys.stderr)
+    violation = policy_violation(password, name)
+    if violation is not None:
+        print(violation.in_(language), file=sys.stderr)
         return None
     return password
 

@@ -23,8 +23,8 @@ from campus_collector.http.service import Service, open_service
 from campus_collector.inventory.changes import changes
 from campus_collector.inventory.importer import activate
 from campus_collector.inventory.sample import sample
-from campus_collector.judge.area import shared_causes
 from campus_collector.judge.month import Month
+from campus_collector.judge.shared_causes import shared_causes
 from campus_collector.simulate.county import deal
 from campus_collector.simulate.feed import BatchRefused, Sender
 from campus_collector.simulate.results import Generator
@@ -95,7 +95,7 @@ def _mistake(arguments: argparse.Namespace, last: Month) -> Message | None:
 
 
 class _Simulation:
-    """One run."""
+    """One run: makes the county, sends its months, compares the verdicts with the faults."""
 
     def __init__(
         self,

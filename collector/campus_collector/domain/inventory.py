@@ -1,4 +1,4 @@
-"""The inventory of a county (design section 10). Plain records in the order of the sheets; keys are the ids."""
+"""The inventory of a county. Plain records in the order of the sheets; keys are the ids."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,9 +81,9 @@ class Inventory(msgspec.Struct, frozen=True, omit_defaults=True):
 EMPTY = Inventory((), (), (), (), ())
 
 
-def within(inventory: Inventory, town: str) -> Inventory:
-    """The part of one town; with "" all of it."""
-    if not town:
+def within(inventory: Inventory, town: str | None) -> Inventory:
+    """The part of one town; with None all of it."""
+    if town is None:
         return inventory
     schools = tuple(school for school in inventory.schools or () if school.town == town)
     ids = {school.id for school in schools}

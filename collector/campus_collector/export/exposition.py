@@ -1,6 +1,6 @@
 """The lines of /metrics, kept as they were written until their owner changes: a scrape joins them and formats nothing again. Pure.
 
-A line belongs to an owner (a classroom, an agent, a town's verdicts) in a town. Lines are the same octets in the Prometheus text format
+A line belongs to an owner (a classroom, an agent, a town's verdicts) in a town. Lines are the same bytes in the Prometheus text format
 0.0.4 and in OpenMetrics 1.0; only the heads of the metrics differ.
 """
 
@@ -17,7 +17,7 @@ Sample = tuple[str, tuple[str, ...], float]
 Owner = tuple[str, ...]
 
 
-class KeptLines:
+class StoredExposition:
     """Lines by metric, town and owner."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from campus_collector.domain.inventory import Inventory
 from campus_collector.domain.results import Latest
 from campus_collector.domain.schools import School, Subject
 from campus_collector.export import samplers
-from campus_collector.export.exposition import KeptLines, Owner, Sample
+from campus_collector.export.exposition import Owner, Sample, StoredExposition
 from campus_collector.export.table import METRICS, Metric, scope_of
 from campus_collector.judge.agreement import Agreement, total
 from campus_collector.judge.month import Month
@@ -110,7 +110,7 @@ class MetricsCache:
         self._store, self._verdicts, self._slots, self._histogram = store, verdicts, slots, ingest_duration_seconds
         self._certificate = certificate
         self._stale_after = timedelta(seconds=verdicts.policy.present.stale_after_seconds)
-        self._lines = KeptLines()
+        self._lines = StoredExposition()
         self._written = _Written()
         self._lock = threading.Lock()
         self._changes_lock = threading.Lock()
@@ -212,9 +212,8 @@ class MetricsCache:
 
     def _write(self, changes: _Changes, now: datetime, waiting: frozenset[str]) -> None:
         version = self._store.inventory.version()
-        if (
-            version != self._written.inventory_version or now < self._written.refreshed_at
-        ):  # a clock that was set back: what was too old may be new again
+        set_back = now < self._written.refreshed_at  # a clock that was set back: what was too old may be new again
+        if set_back or version != self._written.inventory_version:
             changes.everything = True
         self._written.inventory_version, self._written.refreshed_at = version, now
         renewed = self._update_schools(changes)
@@ -296,8 +295,8 @@ class MetricsCache:
             if polled < since:
                 changes.subjects.setdefault(school, set()).add(subject)
         for school, agent in self._written.agents.items():
-            speaks = agent.last_report_at is not None and now - agent.last_report_at <= self._stale_after
-            if not speaks or school not in self._written.towns:
+            reports = agent.last_report_at is not None and now - agent.last_report_at <= self._stale_after
+            if not reports or school not in self._written.towns:
                 for subject in self._written.subjects_with_lines.pop(school, ()):
                     self._write_subject(school, subject, [], since)
                 continue
@@ -350,8 +349,8 @@ class MetricsCache:
         schools -= waiting
         if not schools:
             return
-        with self._verdicts.undisturbed(JUDGE_SECONDS) as undisturbed:
-            if undisturbed:
+        with self._verdicts.lock_held(JUDGE_SECONDS) as held:
+            if held:
                 self._write_verdicts(month, schools)
             else:
                 self._written.pending |= schools

@@ -274,5 +274,5 @@ def _agent(agent: Agent, now: datetime) -> _Optional:
     yield "campus_agent_clock_offset_seconds", labels, state.clock_offset_seconds
     yield "campus_agent_spool_pending_results", labels, state.spool_pending_results
     yield "campus_agent_spool_dropped_results_total", labels, state.spool_dropped_results_total
-    for segment, octets in sorted(state.test_bytes_total.items()):
-        yield "campus_agent_test_bytes_total", (agent.school, segment), octets
+    for segment, spent_bytes in sorted(state.test_bytes_total.items()):
+        yield "campus_agent_test_bytes_total", (agent.school, segment), spent_bytes

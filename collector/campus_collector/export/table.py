@@ -1,4 +1,4 @@
-"""Every metric this collector exports: the only place where their names are written (design section 8).
+"""Every metric this collector exports: the only place where their names are written.
 
 Base units, but rates in bits per second, because the targets are written so. Absent means not measured, never zero.
 """

@@ -15,18 +15,18 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from campus_base import sd_notify
-from campus_collector.http.api.authority import Authority
-from campus_collector.http.api.configuration import Configuration
+from campus_collector.http.api.authority import AuthorityRoutes
+from campus_collector.http.api.configuration import ConfigurationRoutes
 from campus_collector.http.api.enroll import EnrolmentRoutes
-from campus_collector.http.api.metrics import Metrics
-from campus_collector.http.api.problems import Problems
-from campus_collector.http.api.reading import Health, Reading
-from campus_collector.http.api.results import Ingest
-from campus_collector.http.api.slots import Slots
+from campus_collector.http.api.metrics import MetricsRoutes
+from campus_collector.http.api.problems import ProblemRoutes
+from campus_collector.http.api.reading import HealthRoutes, QueryRoutes
+from campus_collector.http.api.results import ResultRoutes
+from campus_collector.http.api.slots import SlotRoutes
 from campus_collector.http.auth.middleware import AuthMiddleware
 from campus_collector.http.forwarding import Forwarding
 from campus_collector.http.listener import KEEP_ALIVE_SECONDS, Connection, Server, raise_file_limit
-from campus_collector.http.openapi import Description
+from campus_collector.http.openapi import OpenApiRoutes
 from campus_collector.http.pages.fleet import FleetPage
 from campus_collector.http.pages.inventory import InventoryPages
 from campus_collector.http.pages.ledger import LedgerPages
@@ -50,7 +50,8 @@ READER_SECONDS = 3.0
 
 
 GROUPS: tuple[type[Routes], ...] = (
-    EnrolmentRoutes, Configuration, Ingest, Slots, Reading, Health, Problems, Metrics, Authority, Description,
+    EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
+    MetricsRoutes, AuthorityRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, LoginPages, PeoplePages,
 )  # fmt: skip
 

@@ -40,7 +40,7 @@ _FORM = {
 }
 
 
-class Description(Routes):
+class OpenApiRoutes(Routes):
     """The document of the application that it is part of."""
 
     @Operation("GET", "/openapi.json", "This document", refusals=())

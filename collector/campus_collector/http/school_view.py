@@ -45,14 +45,14 @@ class SchoolView:
     latest: list[Latest]
 
 
-def find_school(service: Service, school_id: str, town: str = "") -> School | None:
-    """None for an unknown school, and for one that is not in this town; "" is any."""
+def find_school(service: Service, school_id: str, town: str | None = None) -> School | None:
+    """None for an unknown school, and for one that is not in this town (None: any)."""
     return next((school for school in schools_in(service, town) if school.id == school_id), None)
 
 
-def schools_in(service: Service, town: str = "") -> list[School]:
-    """The schools of a town; "" is any."""
-    return [school for school in service.store.schools() if town in ("", school.town)]
+def schools_in(service: Service, town: str | None = None) -> list[School]:
+    """The schools of a town (None: of all)."""
+    return [school for school in service.store.schools() if town is None or town == school.town]
 
 
 def school_view(service: Service, school: School, month: Month) -> SchoolView:

@@ -34,15 +34,15 @@ def examine(
     bad: list[RejectedResult] = []
     quarantined: list[Quarantined] = []
     for index, raw in enumerate(raws):
-        octets = bytes(raw)
+        content = bytes(raw)
         try:
-            result = _decoded(octets, school, now)
+            result = _decoded(content, school, now)
         except WireError as error:
-            result_id, reason = _id_of(octets), without_patterns(str(error))[:MAX_REASON_LETTERS]
-            bad.append(RejectedResult(result_id, reason, octets[:MAX_KEPT_BAD_BYTES]))
+            result_id, reason = _id_of(content), without_patterns(str(error))[:MAX_REASON_LETTERS]
+            bad.append(RejectedResult(result_id, reason, content[:MAX_KEPT_BAD_BYTES]))
             quarantined.append(Quarantined(result_id, reason, index))
         else:
-            valid.append(AcceptedResult(result, octets))
+            valid.append(AcceptedResult(result, content))
     return valid, bad, quarantined
 
 
@@ -66,11 +66,11 @@ def cleaned(sent: Sent) -> Sent:
     )
 
 
-def _decoded(octets: bytes, school: str, now: datetime) -> AnyResult:
+def _decoded(content: bytes, school: str, now: datetime) -> AnyResult:
     """Raises WireError for a result that is not accepted."""
-    if len(octets) > MAX_RESULT_BYTES:
-        raise rejection("too_large", len(octets), MAX_RESULT_BYTES)
-    result = decode_result(octets)
+    if len(content) > MAX_RESULT_BYTES:
+        raise rejection("too_large", len(content), MAX_RESULT_BYTES)
+    result = decode_result(content)
     if result.school is not None and result.school != school:
         raise rejection("another_school", result.school, school)
     started_at = result.started_at
@@ -87,10 +87,10 @@ def _decoded(octets: bytes, school: str, now: datetime) -> AnyResult:
     return result
 
 
-def _id_of(octets: bytes) -> str | None:
+def _id_of(content: bytes) -> str | None:
     """The id of a result that is otherwise not understood, if it has one."""
     try:
-        result_id = msgspec.json.decode(octets, type=_Id).id
+        result_id = msgspec.json.decode(content, type=_Id).id
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
     return result_id[:96] if result_id else None

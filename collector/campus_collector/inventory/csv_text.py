@@ -21,30 +21,30 @@ OTHER_ENCODING = message(
 NO_ENCODING = message("is neither UTF-8 nor GB18030 text")
 
 
-def is_text(octets: bytes) -> bool:
+def is_text(content: bytes) -> bool:
     """Does it begin as text, in whatever encoding?"""
-    begin = octets[:4096]
+    begin = content[:4096]
     return begin.startswith(UTF16_MARKS) or (bool(begin) and _BINARY.search(begin) is None)
 
 
-def csv_rows(name: str, octets: bytes) -> Rows:
+def csv_rows(name: str, content: bytes) -> Rows:
     """All rows up to the last that holds anything. Raises Unreadable."""
-    if octets.startswith(UTF16_MARKS):
+    if content.startswith(UTF16_MARKS):
         try:
-            return _rows(name, octets.decode("utf-16"))
+            return _rows(name, content.decode("utf-16"))
         except UnicodeDecodeError:
             raise Unreadable(_encoding_words(name)) from None
-    marked = octets.startswith(_UTF8_MARK)
-    while octets.startswith(_UTF8_MARK):  # files that were joined have several
-        octets = octets.removeprefix(_UTF8_MARK)
+    marked = content.startswith(_UTF8_MARK)
+    while content.startswith(_UTF8_MARK):  # files that were joined have several
+        content = content.removeprefix(_UTF8_MARK)
     try:
-        text = octets.decode("utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         text = None
-    if text is not None and (marked or text.isascii() or chinese_encoding(octets) == "utf-8"):
+    if text is not None and (marked or text.isascii() or chinese_encoding(content) == "utf-8"):
         return _rows(name, text)
     # No octet of a character of either encoding is a comma, a quote or a line's end: cells can be parted before they are decoded.
-    rows = _rows(name, octets.decode("latin-1"), raw=True)
+    rows = _rows(name, content.decode("latin-1"), raw=True)
     encodings = [_encoding(cell) for row in rows for cell in row if isinstance(cell, str) and not cell.isascii()]
     utf8, gb18030 = encodings.count("utf-8"), encodings.count("gb18030")
     if not utf8 and not gb18030:
@@ -64,13 +64,13 @@ def _encoding(cell: str) -> str:
 def _decoded(cell: AnyCell, most: str) -> AnyCell:
     if not isinstance(cell, str) or cell.isascii():
         return _cleaned(cell) if isinstance(cell, str) else cell
-    octets, encoding = cell.encode("latin-1"), _encoding(cell)
+    content, encoding = cell.encode("latin-1"), _encoding(cell)
     if encoding == most:
-        return _cleaned(octets.decode(encoding))
+        return _cleaned(content.decode(encoding))
     if not encoding:
-        return Cell(None, octets.decode("gb18030", "replace")[:60], NO_ENCODING, broken=True)
+        return Cell(None, content.decode("gb18030", "replace")[:60], NO_ENCODING, broken=True)
     text = OTHER_ENCODING.with_(encoding=encoding.upper())
-    return Cell(None, octets.decode(encoding)[:60], text, broken=True)
+    return Cell(None, content.decode(encoding)[:60], text, broken=True)
 
 
 def _cleaned(text: str) -> AnyCell:

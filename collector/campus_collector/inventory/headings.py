@@ -1,4 +1,4 @@
-"""The headings of the sheets, in Chinese and English, and what their cells may hold (design section 10)."""
+"""The headings of the sheets, in Chinese and English, and what their cells may hold."""
 
 import re
 from dataclasses import dataclass

@@ -18,9 +18,9 @@ def read_file(path: Path, before: Inventory) -> tuple[Inventory, list[Mistake], 
     return _whole(Request(files_in(path), before))
 
 
-def read_upload(name: str, octets: bytes, before: Inventory) -> tuple[Inventory, list[Mistake], list[str]]:
+def read_upload(name: str, content: bytes, before: Inventory) -> tuple[Inventory, list[Mistake], list[str]]:
     """The same of an uploaded file. Raises Unreadable."""
-    return _whole(Request([(name, octets)], before))
+    return _whole(Request([(name, content)], before))
 
 
 def _whole(request: Request) -> tuple[Inventory, list[Mistake], list[str]]:

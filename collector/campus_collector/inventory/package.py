@@ -19,16 +19,16 @@ _UTF8_NAME, _ENCRYPTED = 0x800, 0x1
 class Package:
     """The entries of an archive by name."""
 
-    def __init__(self, name: str, octets: bytes) -> None:
+    def __init__(self, name: str, content: bytes) -> None:
         """Reads the directory. Raises Unreadable."""
         self.name = name
         self._left = MAX_UNPACKED_BYTES
-        if octets.count(b"PK\x01\x02") > MAX_ENTRIES:  # before zipfile makes an object of each
+        if content.count(b"PK\x01\x02") > MAX_ENTRIES:  # before zipfile makes an object of each
             raise Unreadable(
                 message("{name}: more than {max_entries} files inside", name=name, max_entries=MAX_ENTRIES)
             )
         try:
-            self._archive = zipfile.ZipFile(io.BytesIO(octets))
+            self._archive = zipfile.ZipFile(io.BytesIO(content))
             entries = self._archive.infolist()
         except Exception as error:  # zipfile raises whatever a damaged directory makes it stumble over
             raise damaged(name, error) from None
@@ -40,7 +40,7 @@ class Package:
         return _part_name(part) in self._folded
 
     def chunks(self, part: str) -> Iterator[bytes]:
-        """The octets of an entry, whatever the case of its name. Raises Unreadable."""
+        """The content of an entry, whatever the case of its name. Raises Unreadable."""
         entry = self._folded.get(_part_name(part))
         if entry is None:
             raise damaged(self.name, f"no part {part}")
@@ -86,8 +86,8 @@ def _entry_name(entry: zipfile.ZipInfo) -> str:
     """Windows writes names in the code page of the machine and marks nothing; zipfile reads them as code page 437."""
     name = entry.filename
     if not entry.flag_bits & _UTF8_NAME and not name.isascii():
-        octets = name.encode("cp437", "replace")
-        name = octets.decode(chinese_encoding(octets) or "gb18030", "replace")
+        content = name.encode("cp437", "replace")
+        name = content.decode(chinese_encoding(content) or "gb18030", "replace")
     return name.replace("\\", "/")
 
 

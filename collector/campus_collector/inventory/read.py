@@ -70,7 +70,7 @@ def read(sheets: Sequence[RawSheet], before: Inventory = EMPTY) -> tuple[Invento
     """
     mistakes: list[Mistake] = []
     rows = {sheet.sheet.name: _Rows(sheet, mistakes) for sheet in sheets}
-    inventory = Inventory(**{sheet.name: _made(rows.get(sheet.name)) for sheet in SHEETS})
+    inventory = Inventory(**{sheet.name: _records_of(rows.get(sheet.name)) for sheet in SHEETS})
     _refer(inventory.over(before), rows, mistakes)
     order = {sheet.place: number for number, sheet in enumerate(sheets)}
     mistakes.sort(key=lambda mistake: (order.get(mistake.place, 99), mistake.row or 0))
@@ -325,7 +325,7 @@ READERS: dict[str, Callable[[str], tuple[Message | None, Any]]] = {
 }
 
 
-def _made(rows: _Rows | None) -> Any:
+def _records_of(rows: _Rows | None) -> Any:
     if rows is None:
         return None
     make = {

@@ -39,12 +39,12 @@ def sample(schools: int = 100, seed: int = 1, classrooms_per_school: float = CLA
     random.shuffle(names)
     while len(names) < towns:
         names += [f"{name[:-1]}{len(names)}镇" for name in names[: towns - len(names)]]
-    made_schools: list[InventorySchool] = []
+    invented_schools: list[InventorySchool] = []
     for number in range(schools):
         town = number % towns
         rank = number // towns
         seat = rank == 0 and town < seats
-        made_schools.append(
+        invented_schools.append(
             InventorySchool(
                 f"t{town + 1:02d}",
                 names[town],
@@ -54,9 +54,9 @@ def sample(schools: int = 100, seed: int = 1, classrooms_per_school: float = CLA
             )
         )
     sizes = _sizes(schools, classrooms_per_school, random)
-    rooms = [room for school, size in zip(made_schools, sizes, strict=True) for room in _classrooms(school, size)]
-    devices = [device for school in made_schools if school.town_seat for device in _devices(school)]
-    return Inventory(tuple(made_schools), tuple(rooms), tuple(devices), SERVICES, TIMETABLES)
+    rooms = [room for school, size in zip(invented_schools, sizes, strict=True) for room in _classrooms(school, size)]
+    devices = [device for school in invented_schools if school.town_seat for device in _devices(school)]
+    return Inventory(tuple(invented_schools), tuple(rooms), tuple(devices), SERVICES, TIMETABLES)
 
 
 def _school_name(town: str, rank: int, seat: bool, random: Random) -> str:

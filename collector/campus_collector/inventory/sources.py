@@ -1,4 +1,4 @@
-"""From files to sheets of cells: a folder (or ZIP) of CSV files, one CSV file, or one XLSX. What a file is, its octets say; bounded.
+"""From files to sheets of cells: a folder (or ZIP) of CSV files, one CSV file, or one XLSX. What a file is, its content says; bounded.
 
 What cannot be read is named in the words of the program that wrote it, with what to do.
 """
@@ -6,6 +6,7 @@ What cannot be read is named in the words of the program that wrote it, with wha
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from campus_base.file_kind import why_no_file
@@ -52,34 +53,34 @@ def files_in(path: Path) -> list[tuple[str, bytes]]:
             raise Unreadable(message("{path}: there is no CSV file in this folder", path=path))
         if len(files) > MAX_FILES:
             raise Unreadable(message("{path}: more than {max_files} files", path=path, max_files=MAX_FILES))
-        return [(file.name, _octets(file)) for file in files]
+        return [(file.name, _content_of(file)) for file in files]
     if not path.exists():
         raise Unreadable(message("{path}: no such file or folder", path=path))
-    return [(path.name, _octets(path))]
+    return [(path.name, _content_of(path))]
 
 
 def sheets_of_files(files: list[tuple[str, bytes]]) -> tuple[list[RawSheet], list[str]]:
     """The known sheets of these files, and the names of what was ignored. Raises Unreadable."""
-    return _known_sheets([table for name, octets in files for table in _tables(name, octets)])
+    return _known_sheets([table for name, content in files for table in _tables(name, content)])
 
 
-def _tables(name: str, octets: bytes) -> list[FoundTable]:
-    if len(octets) > MAX_FILE_BYTES:
+def _tables(name: str, content: bytes) -> list[FoundTable]:
+    if len(content) > MAX_FILE_BYTES:
         raise too_large(name, MAX_FILE_BYTES)
-    if octets.startswith(_OLD_BINARY):
-        raise _old_binary(name, octets)
-    if octets.startswith(b"PK"):
-        return _packed(name, octets)
-    start = octets[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    if content.startswith(_OLD_BINARY):
+        raise _old_binary(name, content)
+    if content.startswith(b"PK"):
+        return _packed(name, content)
+    start = content[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     if start.startswith((b"<?xml", b"<html", b"<!doctype", b"<table", b"<meta", b"<head")):
         raise _save_as_xlsx(name, message("a web page or XML"))
     if start.startswith((b"%pdf", b"{\\rtf")):
         raise _save_as_xlsx(name, message("a document, not a spreadsheet"))
     if name.lower().endswith(CSV_ENDINGS):
-        return [FoundTable(name, lambda: csv_rows(name, octets))]
+        return [FoundTable(name, lambda: csv_rows(name, content))]
     ending = name.rpartition(".")[2].lower()
     if ending in ("xlsx", "xlsm"):
-        if is_text(octets):
+        if is_text(content):
             raise Unreadable(
                 message(
                     "{name}: is not a readable XLSX file: it holds text (CSV); rename it to .csv, or save it as .xlsx",
@@ -92,9 +93,9 @@ def _tables(name: str, octets: bytes) -> list[FoundTable]:
     raise Unreadable(message("{name}: neither .xlsx, .csv nor .zip; save an old .xls as .xlsx first", name=name))
 
 
-def _old_binary(name: str, octets: bytes) -> Unreadable:
+def _old_binary(name: str, content: bytes) -> Unreadable:
     """The container of .xls, .et and of workbooks with a password (MS-CFB; names in it are UTF-16)."""
-    if "EncryptedPackage".encode("utf-16-le") in octets:
+    if "EncryptedPackage".encode("utf-16-le") in content:
         return Unreadable(message("{name}: is protected by a password: save it without", name=name))
     return _save_as_xlsx(name, message("an old .xls (or .et) file, whatever its name"))
 
@@ -105,16 +106,16 @@ def _save_as_xlsx(name: str, what: Message) -> Unreadable:
     )
 
 
-def _packed(name: str, octets: bytes) -> list[FoundTable]:
+def _packed(name: str, content: bytes) -> list[FoundTable]:
     """A workbook, or a ZIP of CSV files."""
-    package = Package(name, octets)
+    package = Package(name, content)
     if "[Content_Types].xml" in package:
         if "xl/workbook.bin" in package:
             raise _save_as_xlsx(name, message("a binary .xlsb workbook"))
         if "word/document.xml" in package or "ppt/presentation.xml" in package:
             raise _save_as_xlsx(name, message("a document, not a spreadsheet"))
-        book = Workbook(package)
-        return [FoundTable(sheet.title, lambda sheet=sheet: book.read(sheet), sheet.hidden) for sheet in book.sheets]  # type: ignore[misc]
+        workbook = Workbook(package)
+        return [FoundTable(sheet.title, partial(workbook.read, sheet), sheet.hidden) for sheet in workbook.sheets]
     if "mimetype" in package and b"opendocument" in package.read("mimetype", 1000):
         raise _save_as_xlsx(name, message("an OpenDocument (.ods) file"))
     return list(_csv_entries(package))
@@ -192,7 +193,7 @@ def _is_heading(sheet: Sheet, text: str) -> bool:
     return sheet.column_named(text) is not None
 
 
-def _octets(path: Path) -> bytes:
+def _content_of(path: Path) -> bytes:
     try:
         why = why_no_file(path)
         if why is not None:

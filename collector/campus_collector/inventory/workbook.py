@@ -53,12 +53,12 @@ class Workbook:
             package, posixpath.join(posixpath.dirname(main), "_rels", posixpath.basename(main) + ".rels")
         )
         folder = posixpath.dirname(main)
-        book = _Book()
-        _parse(package, main, book.start)
-        self._epoch_1904, self._uncalculated = book.epoch_1904, book.recalculate
+        workbook = _Workbook()
+        _parse(package, main, workbook.start)
+        self._epoch_1904, self._uncalculated = workbook.epoch_1904, workbook.recalculate
         self.sheets = [
             SheetPart(title, hidden, posixpath.join(folder, parts[key][1]))
-            for title, hidden, key in book.sheets
+            for title, hidden, key in workbook.sheets
             if key in parts and parts[key][0].endswith("worksheet")
         ]
         self._formats = self._read_styles(_target(parts, "styles", folder, posixpath.join(folder, "styles.xml")))
@@ -126,7 +126,7 @@ class _RawCell:
     formula: bool = False
 
 
-class _Book:
+class _Workbook:
     """The workbook part: sheets in their order, and how its numbers are meant."""
 
     def __init__(self) -> None:

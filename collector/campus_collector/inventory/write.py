@@ -51,27 +51,26 @@ def write_folder(inventory: Inventory, folder: Path, language: Language = "en") 
 
 def as_xlsx(inventory: Inventory, language: Language = "zh") -> bytes:
     """One workbook; every cell is text, so that no id loses its zeros and no name becomes a formula."""
-    from openpyxl import Workbook
+    from openpyxl import Workbook  # heavy: imported where it is used
     from openpyxl.styles import Font
 
-    book = Workbook()
+    workbook = Workbook()
     for number, sheet in enumerate(written_of(inventory)):
-        page = book.active if number == 0 else book.create_sheet()
+        page = workbook.active if number == 0 else workbook.create_sheet()
         assert page is not None
         page.title = sheet.words.zh if language == "zh" else sheet.name
         page.append([column.chinese if language == "zh" else column.key for column in sheet.columns])
         for cell in page[1]:
             cell.font = Font(bold=True)
         page.freeze_panes = "A2"
-        for place, row in enumerate(
-            rows_of(inventory, sheet.name), 2
-        ):  # `max_row` would look through all cells for each row
+        # rows are counted here: `max_row` would look through all cells for each row
+        for place, row in enumerate(rows_of(inventory, sheet.name), 2):
             for column, text in enumerate(row, 1):
                 page.cell(place, column, text).data_type = "s"
         for letter, width in zip("ABCDEFG", (14, 22, 14, 26, 14, 18, 10), strict=True):
             page.column_dimensions[letter].width = width
     out = io.BytesIO()
-    book.save(out)
+    workbook.save(out)
     return out.getvalue()
 
 

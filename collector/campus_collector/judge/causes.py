@@ -12,7 +12,7 @@ from statistics import median
 from campus_base.figures import megabits_short
 from campus_base.messages import Message, message
 from campus_base.wire_words import FAILURE_WORDS
-from campus_collector.judge.evidence import Evidence
+from campus_collector.judge.evidence import MonthEvidence
 from campus_collector.judge.policy import Target
 from campus_collector.judge.symptoms import Symptoms
 from campus_wire.bandwidth import Verdict
@@ -20,7 +20,7 @@ from campus_wire.failures import FailureKind, Operation, Validity
 
 ENDPOINT_AWAY = frozenset({FailureKind.HOST_UNREACHABLE, FailureKind.TIMEOUT, FailureKind.NETWORK_UNREACHABLE})
 FLAT_SPREAD = 0.03
-"""Line rates that differ less than this look like a shaper or a port speed, not like weather."""
+"""Line rates that differ less than this look like a shaper or a port speed, not like random variation."""
 PORT_SPEEDS = ((10e6, "port_speed_10"), (100e6, "port_speed_100"))
 NEAR_SPEED = 0.02
 
@@ -41,7 +41,7 @@ class Case:
     verdict: Verdict
     target: Target | None
     required_bits_per_second: float | None
-    evidence: Evidence
+    evidence: MonthEvidence
     symptoms: Symptoms
     failing_values: list[float]
 
@@ -161,7 +161,7 @@ def _gateway(case: Case) -> Iterator[Cause]:
 
 
 def _shape(case: Case) -> Iterator[Cause]:
-    """What the rates look like: flat, flat after a burst, or weather."""
+    """What the rates look like: flat, flat after a burst, or varying at random."""
     values, slow = case.failing_values, case.symptoms["slow"]
     if not values:
         return

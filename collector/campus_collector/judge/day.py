@@ -20,7 +20,7 @@ from campus_wire.failures import Validity
 from campus_wire.records import AnyResult
 
 UNTRUSTED = f"invalid:{Validity.CLOCK_UNTRUSTED}"
-"""The sign of a result of an untrusted clock."""
+"""The symptom of a result of an untrusted clock."""
 
 
 class DayEvidence(msgspec.Struct, frozen=True, array_like=True):

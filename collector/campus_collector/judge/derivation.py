@@ -12,20 +12,20 @@ from campus_base.terminal import escape_cell
 from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.day import DayEvidence
-from campus_collector.judge.evidence import Evidence
+from campus_collector.judge.evidence import MonthEvidence
 from campus_collector.judge.exemptions import exempt_days
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_WORDS, Policy, Target
 from campus_collector.judge.rules import Observation, has_trusted_time, observe
-from campus_collector.judge.verdict import About, SubjectVerdict
+from campus_collector.judge.verdict import JudgedSubject, SubjectVerdict
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import FailureKind
 from campus_wire.records import AnyResult, DirectionRecord, RoomResult, ServiceRecord, ServiceResult, ThroughputResult
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DerivedResult:
     """One result: when, which, what it says in figures, and what the rule makes of it (None: not judged, `why` says the reason)."""
 
     at: datetime
@@ -38,7 +38,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class DayLine:
+class DerivedDay:
     """One day: its counts, and whether it is left out."""
 
     day: date
@@ -48,17 +48,17 @@ class DayLine:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    about: About
+    about: JudgedSubject
     month: Month
     rule: Target | None
     tolerance_ratio: float
     verdict: SubjectVerdict
-    lines: tuple[Line, ...]
-    days: tuple[DayLine, ...]
+    lines: tuple[DerivedResult, ...]
+    days: tuple[DerivedDay, ...]
 
 
 def derive(
-    about: About,
+    about: JudgedSubject,
     month: Month,
     policy: Policy,
     results: Sequence[AnyResult],
@@ -73,7 +73,7 @@ def derive(
     lines = [_line(seen[observation.id], observation, limits) for observation in observations]
     outside = message("outside school hours, or planned maintenance: does not count")
     lines += [
-        Line(result.started_at, result.id, _figures(result, limits), None, outside)
+        DerivedResult(result.started_at, result.id, _figures(result, limits), None, outside)
         for result in seen.values()
         if result.id not in judged
     ]
@@ -85,7 +85,7 @@ def derive(
         policy.tolerance_ratio,
         verdict,
         tuple(sorted(lines, key=lambda line: (line.at, line.id))),
-        tuple(DayLine(day, evidence, day in free) for day, evidence in sorted(days.items())),
+        tuple(DerivedDay(day, evidence, day in free) for day, evidence in sorted(days.items())),
     )
 
 
@@ -111,9 +111,11 @@ class Limits:
         )
 
 
-def _line(result: AnyResult, seen: Observation, limits: Limits) -> Line:
+def _line(result: AnyResult, seen: Observation, limits: Limits) -> DerivedResult:
     doubt = doubt_about(result, seen.passes)
-    return Line(result.started_at, result.id, _figures(result, limits), seen.passes, _why(result, seen.passes), doubt)
+    return DerivedResult(
+        result.started_at, result.id, _figures(result, limits), seen.passes, _why(result, seen.passes), doubt
+    )
 
 
 def doubt_about(result: AnyResult, passes: bool | None) -> Message | None:
@@ -313,7 +315,7 @@ def conclusion(verdict: SubjectVerdict) -> list[Message]:
     return sentences
 
 
-def _counted(evidence: Evidence) -> Message:
+def _counted(evidence: MonthEvidence) -> Message:
     return message(
         "{passing_results} of {valid_results} valid results on {days} days pass ({invalid_results}"
         " invalid, {failed_results} failed, {skipped_results} skipped)",
@@ -326,7 +328,7 @@ def _counted(evidence: Evidence) -> Message:
     )
 
 
-def _what_lacks(evidence: Evidence, rule: Target) -> Message:
+def _what_lacks(evidence: MonthEvidence, rule: Target) -> Message:
     return message(
         "needed: {min_valid_results} valid results on {min_days} days; too few: insufficient, which counts as not met",
         min_valid_results=rule.min_valid_results,
@@ -373,14 +375,14 @@ def _heading(derivation: Derivation, language: Language) -> list[str]:
     return [f"{target}  {about.school}/{about.subject}  {derivation.month}", source + words]
 
 
-def _line_words(line: Line, zone: ZoneInfo, language: Language) -> Iterator[str]:
+def _line_words(line: DerivedResult, zone: ZoneInfo, language: Language) -> Iterator[str]:
     at, mark = line.at.astimezone(zone).strftime("%m-%d %H:%M:%S"), {True: "✓", False: "✗", None: "·"}[line.passes]
     yield f"  {at}  {mark}  {line.figures.in_(language)}  {line.why.in_(language)}  [{line.id}]"
     if line.doubt is not None:
         yield f"      {DOUBTFUL.in_(language)}{line.doubt.in_(language)}"
 
 
-def _day_words(day: DayLine, language: Language) -> str:
+def _day_words(day: DerivedDay, language: Language) -> str:
     left_out = message("  exempt: left out").in_(language) if day.exempt else ""
     counted = message("{passing} of {valid} valid pass").in_(
         language, passing=day.evidence.passing, valid=day.evidence.valid

@@ -1,8 +1,4 @@
-"""What a month's judged results add up to, how sure that is, and the verdict. Pure.
-
-No data is never compliance: below the rule's minimum the verdict is `insufficient`, which counts as not met in the official
-rate and is shown apart.
-"""
+"""What a month's judged results add up to, and how sure that is. Pure."""
 
 from collections.abc import Iterable, Sequence
 from math import sqrt
@@ -10,16 +6,14 @@ from statistics import median
 
 import msgspec
 
-from campus_collector.judge.day import DayEvidence, enough
-from campus_collector.judge.policy import Target
+from campus_collector.judge.day import DayEvidence
 from campus_collector.judge.symptoms import Symptoms
-from campus_wire.bandwidth import Verdict
 
 Z_95 = 1.959963984540054
 """The standard normal's 97.5 % point: 95 % between minus and plus."""
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class MonthEvidence(msgspec.Struct, frozen=True):
     """What was counted, as the API gives it. Values are of judged results: line rates in bits per second, or seconds."""
 
     valid_results: int
@@ -42,10 +36,10 @@ class Evidence(msgspec.Struct, frozen=True):
         return wilson(self.passing_results, self.valid_results) if self.valid_results else None
 
 
-def evidence_of(days: Iterable[DayEvidence]) -> Evidence:
+def evidence_of(days: Iterable[DayEvidence]) -> MonthEvidence:
     known: Sequence[DayEvidence] = list(days)
     values = [value for day in known for value in day.values]
-    return Evidence(
+    return MonthEvidence(
         valid_results=sum(day.valid for day in known),
         passing_results=sum(day.passing for day in known),
         days=sum(day.valid > 0 for day in known),
@@ -58,22 +52,12 @@ def evidence_of(days: Iterable[DayEvidence]) -> Evidence:
 
 
 def symptoms_in(days: Iterable[DayEvidence]) -> Symptoms:
-    """Those of all days together."""
+    """How often each symptom was seen, on all days together."""
     counts = Symptoms()
     for day in days:
         for name, count in day.symptoms.items():
             counts[name] += count
     return counts
-
-
-def verdict_from(evidence: Evidence, rule: Target | None) -> Verdict:
-    """The rule of the policy. Without a rule in force nothing can be met."""
-    if rule is None or evidence.valid_results == 0:
-        return Verdict.INSUFFICIENT
-    if evidence.valid_results < rule.min_valid_results or evidence.days < rule.min_days:
-        return Verdict.INSUFFICIENT
-    reached = enough(evidence.passing_results, evidence.valid_results, rule.passing_share)
-    return Verdict.MET if reached else Verdict.NOT_MET
 
 
 def wilson(passing: int, valid: int, z: float = Z_95) -> tuple[float, float]:

@@ -189,7 +189,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "skipped": _e(
         "bureau",
-        message("tests were planned but not made: no free time or no octets left"),
+        message("tests were planned but not made: no free time or no bytes left"),
         message("give the gateway more free time or a larger daily budget"),
     ),
     "too_few": _e(

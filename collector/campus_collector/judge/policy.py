@@ -1,4 +1,4 @@
-"""The written policy: which target asks for what, since when (design section 3).
+"""The written policy: which target asks for what, since when.
 
 A month is judged by the entry in force on its first day, so an old month keeps its rules when new ones come.
 """

@@ -30,8 +30,8 @@ from campus_collector.judge.month import Month, month_of, month_of_day, months_b
 from campus_collector.judge.policy import Policy, required_rate
 from campus_collector.judge.rules import RULES, TARGETS_OF, has_trusted_time, targets_changed_by
 from campus_collector.judge.verdict import (
-    About,
     AreaVerdict,
+    JudgedSubject,
     SubjectVerdict,
     agreement_by_segment,
     areas_of,
@@ -106,7 +106,7 @@ class Verdicts:
         self._listeners.append(listener)
 
     @contextmanager
-    def undisturbed(self, seconds: float | None = None) -> Iterator[bool]:
+    def lock_held(self, seconds: float | None = None) -> Iterator[bool]:
         """Hold the lock, waited for so long (None: for ever). False: another thread has it, and goes on judging."""
         held = self._lock.acquire(timeout=-1 if seconds is None else seconds)
         try:
@@ -123,7 +123,7 @@ class Verdicts:
         Without, everything that had come when it was called is judged when it returns. Raises StoreUnavailable.
         """
         until = None if seconds is None else monotonic() + seconds
-        with self.undisturbed(seconds) as held:
+        with self.lock_held(seconds) as held:
             if not held:
                 # the last school may be off the list already, and its old verdicts still in memory
                 waiting = len(self._store.evidence.schools_unjudged()) or 1
@@ -147,7 +147,7 @@ class Verdicts:
         """
         timeout = self.reader_timeout_seconds
         seconds = None if timeout is None else min(timeout, LOCK_TIMEOUT_SECONDS)
-        with self.undisturbed(seconds) as held:
+        with self.lock_held(seconds) as held:
             if held:
                 status = self.catch_up(seconds=seconds)
                 by_school = self._month(month, school)
@@ -208,7 +208,7 @@ class Verdicts:
         rows = self.evidence_rows(wanted[0][0].school, month.first_day, month.last_day) if at_once and wanted else {}
         for subject, target in wanted:
             required = required_rate(subject, self.policy.in_force(target, month.first_day))
-            about = About(target, town, subject.school, subject.id, required, subject.exempt_reason)
+            about = JudgedSubject(target, town, subject.school, subject.id, required, subject.exempt_reason)
             if at_once:
                 days = self.evidence_from_rows(subject, target, month, rows.get((target, subject.id), []))
             else:

@@ -69,8 +69,9 @@ def symptoms_of(
         isinstance(result, RoomResult)
         and result.record is not None
         and outcome_of(result) == "ok"
-        and (not result.record.up and result.subject != SCHOOL_SUBJECT)
-    ):  # a room names its devices; the school only its rooms
+        and not result.record.up
+        and result.subject != SCHOOL_SUBJECT  # a room names its devices; the school only its rooms
+    ):
         yield from (f"down:{name}" for name in result.record.down)
 
 

@@ -9,8 +9,8 @@ import msgspec
 
 from campus_collector.judge.agreement import NOT_COMPARED, Agreement, total
 from campus_collector.judge.causes import Case, Cause, causes_of
-from campus_collector.judge.day import DayEvidence
-from campus_collector.judge.evidence import Evidence, evidence_of, symptoms_in, verdict_from
+from campus_collector.judge.day import DayEvidence, enough
+from campus_collector.judge.evidence import MonthEvidence, evidence_of, symptoms_in
 from campus_collector.judge.exemptions import exempt_days
 from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.judge.month import Month
@@ -23,7 +23,7 @@ UNMET = (Verdict.NOT_MET, Verdict.INSUFFICIENT)
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class JudgedSubject:
     """Which subject a verdict is of; `required_bits_per_second` is what it is judged by, `exempt_reason` the inventory's."""
 
     target: str
@@ -41,7 +41,7 @@ class SubjectVerdict:
     school: str
     subject: str
     verdict: Verdict
-    evidence: Evidence
+    evidence: MonthEvidence
     rule: Target | None
     policy_version: str
     causes: tuple[Cause, ...] = ()
@@ -92,7 +92,20 @@ class AreaVerdict(AreaCounts, frozen=True):
         return self.met / judged if judged else None
 
 
-def judge_month(about: About, days: Mapping[date, DayEvidence], month: Month, policy: Policy) -> SubjectVerdict:
+def verdict_from(evidence: MonthEvidence, rule: Target | None) -> Verdict:
+    """By the rule of the policy; below its minimum `insufficient`, which counts as not met in the official rate and is shown apart.
+
+    Without a rule in force nothing can be met.
+    """
+    if rule is None or evidence.valid_results == 0:
+        return Verdict.INSUFFICIENT
+    if evidence.valid_results < rule.min_valid_results or evidence.days < rule.min_days:
+        return Verdict.INSUFFICIENT
+    reached = enough(evidence.passing_results, evidence.valid_results, rule.passing_share)
+    return Verdict.MET if reached else Verdict.NOT_MET
+
+
+def judge_month(about: JudgedSubject, days: Mapping[date, DayEvidence], month: Month, policy: Policy) -> SubjectVerdict:
     """From the evidence of its days to the verdict of a month. Exempt days are left out; too few others left: exempt."""
     rule = policy.in_force(about.target, month.first_day)
     free, reason = exempt_days(policy, about.target, about.school, about.subject, month)
@@ -106,20 +119,22 @@ def judge_month(about: About, days: Mapping[date, DayEvidence], month: Month, po
     symptoms = symptoms_in(counted)
     case = Case(verdict, rule, about.required_bits_per_second, evidence, symptoms, failing)
     return SubjectVerdict(
-        about.target,
-        about.town,
-        about.school,
-        about.subject,
-        verdict,
-        evidence,
-        rule,
-        policy.version,
-        causes_of(case),
-        total(Agreement(day.compared, day.agreeing, tuple(day.rate_ratios)) for day in counted if day.compared),
-        reason if free or verdict is Verdict.EXEMPT else "",
-        len(free),
-        failing[len(failing) // 2] if failing else None,
-        {sign: number for sign, number in symptoms.items() if sign.startswith(NOT_JUDGED)},
+        target=about.target,
+        town=about.town,
+        school=about.school,
+        subject=about.subject,
+        verdict=verdict,
+        evidence=evidence,
+        rule=rule,
+        policy_version=policy.version,
+        causes=causes_of(case),
+        agreement=total(
+            Agreement(day.compared, day.agreeing, tuple(day.rate_ratios)) for day in counted if day.compared
+        ),
+        exempt_reason=reason if free or verdict is Verdict.EXEMPT else "",
+        exempt_days=len(free),
+        failing_median=failing[len(failing) // 2] if failing else None,
+        not_judged={symptom: number for symptom, number in symptoms.items() if symptom.startswith(NOT_JUDGED)},
     )
 
 

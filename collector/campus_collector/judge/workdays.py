@@ -6,7 +6,7 @@ from functools import lru_cache
 
 def last_announced_day() -> date:
     """The last day whose holidays and make-up workdays are known: the end of the last year that the tables have."""
-    from chinese_calendar import constants
+    from chinese_calendar import constants  # its tables are large
 
     return date(max(day.year for day in constants.holidays), 12, 31)
 

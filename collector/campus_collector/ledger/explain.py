@@ -6,7 +6,7 @@ from campus_collector.judge.month import Month
 from campus_collector.judge.policy import required_rate
 from campus_collector.judge.rules import RULES
 from campus_collector.judge.service import Verdicts
-from campus_collector.judge.verdict import About, judge_month
+from campus_collector.judge.verdict import JudgedSubject, judge_month
 from campus_collector.ledger.named_cause import with_named_causes
 from campus_collector.store.store import Store
 
@@ -20,7 +20,7 @@ def explain(
         return None
     town = next((each.town for each in store.schools(month.start) if each.id == school), "")
     required = required_rate(subject, verdicts.policy.in_force(target, month.first_day))
-    about = About(target, town, school, subject_id, required, subject.exempt_reason)
+    about = JudgedSubject(target, town, school, subject_id, required, subject.exempt_reason)
     read = verdicts.reader_of(school)
     days = verdicts.evidence_from_results(subject, target, month.first_day, month.last_day, read)
     verdict = judge_month(about, days, month, verdicts.policy)

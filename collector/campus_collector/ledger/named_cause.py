@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from campus_base.messages import bilingual, message
-from campus_collector.judge.area import SharedCause, shared_causes
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.month import Month
 from campus_collector.judge.service import Verdicts
+from campus_collector.judge.shared_causes import SharedCause, shared_causes
 from campus_collector.judge.verdict import UNMET, SubjectVerdict
 from campus_collector.ledger.status import ProblemStatus, status_now, status_on
 from campus_collector.store.store import Store

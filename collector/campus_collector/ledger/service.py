@@ -14,7 +14,6 @@ from campus_base.messages import message
 from campus_collector.domain.evidence import DayRow
 from campus_collector.domain.problem import Event, Problem
 from campus_collector.domain.schools import School, Subject
-from campus_collector.judge.area import OF_ALL, SharedCause, shared_cause
 from campus_collector.judge.causes import Case, Cause, causes_of
 from campus_collector.judge.day import DayEvidence, day_number, day_of
 from campus_collector.judge.evidence import evidence_of, symptoms_in
@@ -23,6 +22,7 @@ from campus_collector.judge.month import Month, month_of_day
 from campus_collector.judge.policy import Target, required_rate
 from campus_collector.judge.rules import TARGETS_OF
 from campus_collector.judge.service import Progress, Verdicts
+from campus_collector.judge.shared_causes import OF_ALL, SharedCause, shared_cause
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_collector.ledger.transitions import (
     SubjectHistory,
@@ -57,7 +57,7 @@ _Key = tuple[str, str]
 
 
 @dataclass(slots=True)
-class _JudgedSubject:
+class _LedgerSubject:
     """One subject and target of a school, with all its days."""
 
     subject: Subject
@@ -84,7 +84,7 @@ class Ledger:
         self,
         until: date | None = None,
         progress: Progress | None = None,
-        patience_seconds: float = LEASE_TIMEOUT_SECONDS,
+        timeout_seconds: float = LEASE_TIMEOUT_SECONDS,
     ) -> int:
         """Evaluate every complete day that was not evaluated yet, up to `until` (default: yesterday); how many days.
 
@@ -95,7 +95,7 @@ class Ledger:
         self._verdicts.catch_up()
         if not self.is_behind(last):
             return 0
-        with self._store.lease(LEASE, patience_seconds) as lease:
+        with self._store.lease(LEASE, timeout_seconds) as lease:
             schools = self._store.schools()
             evaluated = self._store.ledger.high_water_mark()
             first = day_of(evaluated + 1) if evaluated is not None else self._first_day(last)
@@ -167,7 +167,7 @@ class Ledger:
                 note(*withdrawn(problem, days[-1], datetime.now(UTC)))
         return touched
 
-    def _judged_subjects(self, school: School, days: Sequence[date]) -> list[_JudgedSubject]:
+    def _judged_subjects(self, school: School, days: Sequence[date]) -> list[_LedgerSubject]:
         """The school's subjects that are judged, with their days from well before the first."""
         first, last = days[0] - timedelta(days=LOOK_BACK_DAYS), days[-1]
         rows = self._verdicts.evidence_rows(school.id, first, last)
@@ -179,7 +179,7 @@ class Ledger:
                     evidence = self._evidence(subject, target, rows.get((target, subject.id), []))
                     outcomes = {day: of_day.passes(rule.passing_share) for day, of_day in evidence.items()}
                     valid = {day: passed for day, passed in outcomes.items() if passed is not None}
-                    judged.append(_JudgedSubject(subject, target, rule, evidence, valid))
+                    judged.append(_LedgerSubject(subject, target, rule, evidence, valid))
         return judged
 
     def _evidence(self, subject: Subject, target: str, rows: Sequence[DayRow]) -> dict[date, DayEvidence]:
@@ -195,7 +195,7 @@ class Ledger:
         return evidence
 
     def _day_of_school(
-        self, school: School, subjects: Sequence[_JudgedSubject], problems: Mapping[_Key, Problem], day: date
+        self, school: School, subjects: Sequence[_LedgerSubject], problems: Mapping[_Key, Problem], day: date
     ) -> Iterable[tuple[Problem, list[Event]]]:
         at = datetime.now(UTC)
         snapshots = {(subject.target, subject.subject.id): self._snapshot(school, subject, day) for subject in subjects}
@@ -232,7 +232,7 @@ class Ledger:
         earlier = former if former is not None and may_reopen(former, day, self._policy.ledger) else None
         return opened(history, day, at, severity, self._policy.ledger, earlier, self._verdicts.zone)
 
-    def _snapshot(self, school: School, subject: _JudgedSubject, day: date) -> _Snapshot:
+    def _snapshot(self, school: School, subject: _LedgerSubject, day: date) -> _Snapshot:
         history = SubjectHistory(
             school.id,
             school.town,
@@ -248,7 +248,7 @@ class Ledger:
             history = replace(history, causes=causes_of(self._case(subject, day, verdict)))
         return _Snapshot(history, severity)
 
-    def _case(self, subject: _JudgedSubject, day: date, verdict: Verdict) -> Case:
+    def _case(self, subject: _LedgerSubject, day: date, verdict: Verdict) -> Case:
         start = day - timedelta(days=CAUSE_DAYS)
         if verdict is Verdict.INSUFFICIENT:  # what came since its last valid result explains the silence
             start = max((when for when in subject.outcomes if when <= day), default=start)
@@ -257,14 +257,14 @@ class Ledger:
         required = required_rate(subject.subject, subject.rule)
         return Case(verdict, subject.rule, required, evidence_of(window), symptoms_in(window), failing)
 
-    def _since(self, subject: _JudgedSubject) -> date:
+    def _since(self, subject: _LedgerSubject) -> date:
         """Since when it could have been measured."""
         since = subject.subject.since
         listed = since.astimezone(self._verdicts.zone).date() if since is not None else date.max
         return min(listed, min(subject.days, default=date.max))
 
     def _shared(
-        self, school: School, subjects: Sequence[_JudgedSubject], snapshots: Mapping[_Key, _Snapshot], day: date
+        self, school: School, subjects: Sequence[_LedgerSubject], snapshots: Mapping[_Key, _Snapshot], day: date
     ) -> SharedCause | None:
         """One cause for the whole school, on this day."""
         if len(snapshots) > 1 and all(_is_silent(snapshot) for snapshot in snapshots.values()):
@@ -280,20 +280,20 @@ class Ledger:
         classrooms = [verdict for (target, _), verdict in verdicts.items() if target == CLASSROOMS]
         return shared_cause(classrooms, verdicts.get(("uplink_bandwidth", "uplink")))
 
-    def _as_verdict(self, subject: _JudgedSubject, snapshot: _Snapshot, day: date) -> SubjectVerdict:
+    def _as_verdict(self, subject: _LedgerSubject, snapshot: _Snapshot, day: date) -> SubjectVerdict:
         verdict = {"failing": Verdict.NOT_MET, "silent": Verdict.INSUFFICIENT}.get(snapshot.severity, Verdict.MET)
         case = self._case(subject, day, verdict)
         failing = sorted(case.failing_values)
         return SubjectVerdict(
-            subject.target,
-            snapshot.history.town,
-            snapshot.history.school,
-            subject.subject.id,
-            verdict,
-            case.evidence,
-            subject.rule,
-            self._policy.version,
-            tuple(snapshot.history.causes),
+            target=subject.target,
+            town=snapshot.history.town,
+            school=snapshot.history.school,
+            subject=subject.subject.id,
+            verdict=verdict,
+            evidence=case.evidence,
+            rule=subject.rule,
+            policy_version=self._policy.version,
+            causes=tuple(snapshot.history.causes),
             failing_median=failing[len(failing) // 2] if failing else None,
         )
 

@@ -111,12 +111,12 @@ def as_csv(problems: Sequence[Problem], names: Names, today: date, language: Lan
 
 def as_xlsx(problems: Sequence[Problem], names: Names, today: date, language: Language, note: str = "") -> bytes:
     """One sheet, headings frozen, filters on; printed on A4 across. A note stands below all rows."""
-    from openpyxl import Workbook
+    from openpyxl import Workbook  # heavy: imported where it is used
     from openpyxl.styles import Alignment, Border, Font, Side
     from openpyxl.utils import get_column_letter
 
-    book = Workbook()
-    page = book.active
+    workbook = Workbook()
+    page = workbook.active
     page.title = message("ledger").in_(language)
     page.append([heading.in_(language) for heading in HEADINGS])
     for row in rows(problems, names, today, language):
@@ -139,7 +139,7 @@ def as_xlsx(problems: Sequence[Problem], names: Names, today: date, language: La
     page.sheet_properties.pageSetUpPr.fitToPage = True
     page.print_title_rows = "1:1"
     out = io.BytesIO()
-    book.save(out)
+    workbook.save(out)
     return out.getvalue()
 
 

@@ -24,7 +24,7 @@ from campus_collector.report.document import (
     TableColumn,
     writable,
 )
-from campus_collector.report.figures import Count, Failing, Figures, content_hash
+from campus_collector.report.figures import Count, Failing, Figures, LedgerLine, content_hash
 from campus_collector.report.sentences import sentences
 from campus_collector.report.words import (
     FORECASTS,
@@ -108,7 +108,7 @@ class _Writer:
         blocks += [Heading(w("rooms")), self._rooms()]
         blocks += [Heading(w("live")), Paragraph(w("live_note"), note=True), self._live()]
         blocks += [Heading(w("platforms")), self._platforms()]
-        blocks += [Heading(w("ledger")), *self._looked_until(), self._ledger(), self._units(), self._ledger_lines()]
+        blocks += [Heading(w("ledger")), *self._ledger_up_to(), self._ledger(), self._units(), self._ledger_lines()]
         blocks += [Heading(w("data")), *self._silent(), self._data(), self._reasons(), self._agreement()]
         blocks += [Heading(w("trend")), *self._trend()]
         blocks += [Heading(w("corrections")), *self._corrections()]
@@ -340,7 +340,7 @@ class _Writer:
         ]
         return self._table("ledger", [("c_item", "text", 3), ("c_count", "count", 1)], rows)
 
-    def _looked_until(self) -> list[Block]:
+    def _ledger_up_to(self) -> list[Block]:
         day = self._f.ledger.looked_until
         if day is UNSET:
             return []
@@ -361,6 +361,12 @@ class _Writer:
             ("c_classroom", "text", 1.5), ("c_cause", "text", 2.1), ("c_unit", "text", 1.2), ("c_due", "text", 1.55),
             ("c_state", "text", 1.7),
         ]  # fmt: skip
+
+        def state(ledger_line: LedgerLine) -> str:
+            if ledger_line.overdue and ledger_line.contradicted:
+                return self._w("both")
+            return self._w("overdue" if ledger_line.overdue else "contradicted")
+
         rows: list[tuple[Cell, ...]] = [
             (
                 ledger_line.number,
@@ -371,13 +377,7 @@ class _Writer:
                 self._cause(ledger_line.cause),
                 self._unit(ledger_line.unit),
                 ledger_line.due_on,
-                self._w(
-                    "both"
-                    if ledger_line.overdue and ledger_line.contradicted
-                    else "overdue"
-                    if ledger_line.overdue
-                    else "contradicted"
-                ),
+                state(ledger_line),
             )
             for ledger_line in self._f.ledger_lines
         ]
@@ -399,8 +399,8 @@ class _Writer:
 
     def _reasons(self) -> Table:
         counted: dict[str, int] = {}
-        for sign, number in self._f.data.reasons.items():
-            words = reason_words(sign, self._language)
+        for symptom, number in self._f.data.reasons.items():
+            words = reason_words(symptom, self._language)
             counted[words] = counted.get(words, 0) + number
         ordered = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
         rows: list[tuple[Cell, ...]] = [*ordered]

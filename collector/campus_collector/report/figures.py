@@ -287,24 +287,24 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(Figures)
 
 
-def octets_of(figures: Figures) -> bytes:
-    """As they are kept: the same figures are the same octets."""
+def encoded_figures(figures: Figures) -> bytes:
+    """As they are kept: the same figures are the same bytes."""
     return _encoder.encode(figures)
 
 
-def figures_of(octets: bytes) -> Figures:
+def figures_of(content: bytes) -> Figures:
     """From what was kept. Raises msgspec.ValidationError."""
-    return _decoder.decode(octets)
+    return _decoder.decode(content)
 
 
 def canonical(figures: Figures) -> Figures:
     """As they will be when they are read again: whole numbers where rates stand become rates, keys have one order."""
-    return figures_of(octets_of(figures))
+    return figures_of(encoded_figures(figures))
 
 
 def content_hash(figures: Figures) -> str:
     """SHA-256 of the figures: printed in the report, and asked for again years later."""
-    return sha256(octets_of(figures)).hexdigest()
+    return sha256(encoded_figures(figures)).hexdigest()
 
 
 def excerpt(whole: Figures, *, town: str | None = None, school: str | None = None) -> Figures:

@@ -283,12 +283,12 @@ def compared_on(towns: Mapping[str, Mapping[str, Count]]) -> tuple[list[str], se
     A target that some town with data has no subject of is left out for every town. A town that lacks data in one that is compared is not
     ranked: it would else be spared the target, or be called 0 %.
     """
-    speaking = [counts for counts in towns.values() if any(count.has_data for count in counts.values())]
+    measured = [counts for counts in towns.values() if any(count.has_data for count in counts.values())]
     common: list[str] = [
         name
         for name in TARGET_NAMES
-        if any(counts[name].has_data for counts in speaking if name in counts)
-        and all(name in counts and counts[name].judged for counts in speaking)
+        if any(counts[name].has_data for counts in measured if name in counts)
+        and all(name in counts and counts[name].judged for counts in measured)
     ]
     ranked = {
         town
@@ -450,7 +450,7 @@ def _data(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> 
     reasons: Counter[str] = Counter()
     for verdict in counted:
         reasons.update(verdict.not_judged)
-    speaking = {verdict.school for verdict in verdicts if verdict.evidence.valid_results}
+    measured = {verdict.school for verdict in verdicts if verdict.evidence.valid_results}
     return DataFigures(
         valid=sum(verdict.evidence.valid_results for verdict in counted),
         passing=sum(verdict.evidence.passing_results for verdict in counted),
@@ -458,7 +458,7 @@ def _data(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> 
         failed=sum(verdict.evidence.failed_results for verdict in counted),
         skipped=sum(verdict.evidence.skipped_results for verdict in counted),
         reasons=dict(reasons.most_common()),
-        silent_schools=[school.name for school in schools.values() if school.id not in speaking],
+        silent_schools=[school.name for school in schools.values() if school.id not in measured],
     )
 
 

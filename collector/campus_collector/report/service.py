@@ -23,7 +23,7 @@ from campus_collector.judge.day import day_of
 from campus_collector.judge.month import Month, month_of, month_of_day, parse_month
 from campus_collector.judge.service import Progress, Verdicts
 from campus_collector.ledger.service import Ledger
-from campus_collector.report.figures import Figures, content_hash, excerpt, figures_of, octets_of
+from campus_collector.report.figures import Figures, content_hash, encoded_figures, excerpt, figures_of
 from campus_collector.report.forms.pdf_fonts import FontMissing
 from campus_collector.report.forms.process import FormFailed, render_apart
 from campus_collector.report.forms.render import FORMS, Form
@@ -77,7 +77,7 @@ class MonthlyReports:
         self._sources = Sources(store, verdicts, ledger, county)
         self._folder, self._hour = folder, hour
         self._table = store.monthly
-        self._not_made: set[Form] = set()
+        self._failed_forms: set[Form] = set()
         """Forms that lacked a font: not tried again every minute, but after the next start, or when somebody asks."""
         self._recent: tuple[Month, float, Figures] | None = None
 
@@ -176,7 +176,7 @@ class MonthlyReports:
                 now,
                 content_hash(figures),
                 VERSION,
-                zlib.compress(octets_of(figures)),
+                zlib.compress(encoded_figures(figures)),
                 zlib.compress(msgspec.json.encode(published)),
             )
         )
@@ -184,10 +184,8 @@ class MonthlyReports:
             for language in LANGUAGES:
                 try:
                     self.document(month, form, language, now=now, figures=figures)
-                except (
-                    FontMissing,
-                    FormFailed,
-                ) as reason:  # the figures are closed; the form follows when it can be made
+                except (FontMissing, FormFailed) as reason:
+                    # the figures are closed; the form follows when it can be made
                     log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
         return figures
 
@@ -276,7 +274,7 @@ class MonthlyReports:
         for form in FORMS:
             for language in LANGUAGES:
                 path = folder / file_name(str(month), form, language, mark=mark)
-                if form in self._not_made or path.exists():
+                if form in self._failed_forms or path.exists():
                     continue
                 make_folder(folder)  # before the work: a folder that cannot be is told at no cost
                 try:
@@ -284,7 +282,7 @@ class MonthlyReports:
                     write_file(path, self.document(month, form, language, now=now, figures=figures))
                 except (FontMissing, FormFailed) as reason:
                     log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
-                    self._not_made.add(form)
+                    self._failed_forms.add(form)
 
 
 def _other_rendering(issued_by: str) -> tuple[bool, Message]:

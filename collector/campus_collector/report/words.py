@@ -237,9 +237,9 @@ def date_words(day: str, language: Language) -> str:
     return say("date", language, year=year, number=number, day=of)
 
 
-def reason_words(sign: str, language: Language) -> str:
+def reason_words(symptom: str, language: Language) -> str:
     """Why a result could not be judged: `invalid:...`, `skipped:...`, `failed:operation/kind`."""
-    kind, _, what = sign.partition(":")
+    kind, _, what = symptom.partition(":")
     if kind == "failed":
         operation, _, failure = what.partition("/")
         where = _in(OPERATION_WORDS, operation, language)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from campus_collector.judge.area import LEAST_SUBJECTS, SharedCause
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import Policy
+from campus_collector.judge.shared_causes import LEAST_SUBJECTS, SharedCause
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_collector.simulate.county import NO_FAULT, County, Fault
 from campus_wire.bandwidth import Verdict

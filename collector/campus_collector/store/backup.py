@@ -43,7 +43,7 @@ class TooSlow(Exception):
     """The copy was not finished in the time it was given; nothing is left of it."""
 
 
-class NoRoom(OSError):
+class NotEnoughSpace(OSError):
     """There is too little room: `needed` and `free` bytes in the folder of `filename`."""
 
     def __init__(self, folder: Path, needed: int, free: int) -> None:
@@ -54,7 +54,7 @@ class NoRoom(OSError):
 def backup(database: Path, target: Path, step: Step | None = None, seconds: float | None = None) -> int:
     """Copy a database to a new file, mode 600; its size in bytes.
 
-    Raises StoreUnavailable, StoreUnusable, FileExistsError, NoRoom, OSError; TooSlow when it takes longer than `seconds`.
+    Raises StoreUnavailable, StoreUnusable, FileExistsError, NotEnoughSpace, OSError; TooSlow when it takes longer than `seconds`.
     """
     must_be_a_file(database)
     if not holds_something(database):
@@ -64,7 +64,7 @@ def backup(database: Path, target: Path, step: Step | None = None, seconds: floa
 
 def restore(copy: Path, database: Path, step: Step | None = None) -> int:
     """Put a copy where no database is; it belongs to whom the folder belongs to. Raises StoreUnusable for what is no sound copy of ours,
-    FileExistsError, NoRoom, OSError."""
+    FileExistsError, NotEnoughSpace, OSError."""
     must_be_a_file(copy)
     if not copy.is_file():
         raise FileNotFoundError(2, os.strerror(2), str(copy))
@@ -104,7 +104,7 @@ def _copy(source: Path, target: Path, step: Step | None, seconds: float | None, 
         publish(beside, target)
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorname", "") in _FULL:
-            raise NoRoom(target.parent, _size(source), shutil.disk_usage(target.parent).free) from None
+            raise NotEnoughSpace(target.parent, _size(source), shutil.disk_usage(target.parent).free) from None
         raise StoreUnavailable(f"{source}: {error}") from None
     finally:
         for name in (beside, beside.with_name(beside.name + "-journal")):
@@ -118,7 +118,7 @@ def _copy_pages(source: Path, beside: Path, step: Step | None, deadline: float |
         _must_be_in_time(deadline)
         free = shutil.disk_usage(source.parent).free
         if left and free < LEAST_FREE_BYTES and source.with_name(source.name + "-wal").exists():
-            raise NoRoom(source.parent, LEAST_FREE_BYTES, free)
+            raise NotEnoughSpace(source.parent, LEAST_FREE_BYTES, free)
         if step is not None:
             step(whole - left, whole)
 
@@ -143,7 +143,7 @@ def _must_be_in_time(deadline: float | None) -> None:
 def _must_have_room(source: Path, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < _size(source):
-        raise NoRoom(folder, _size(source), free)
+        raise NotEnoughSpace(folder, _size(source), free)
 
 
 def _size(source: Path) -> int:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from campus_collector.domain.days import EPOCH
 
 
-def octets_of(value: bytes | str) -> bytes:
+def bytes_of(value: bytes | str) -> bytes:
     """What a column holds; an edit by hand may have left text where bytes were."""
     return value if isinstance(value, bytes) else str(value).encode()
 
@@ -17,7 +17,7 @@ def micros(moment: datetime) -> int:
 
 
 def micros_or_none(moment: datetime | None) -> int | None:
-    """The same; None stays None."""
+    """Microseconds since 1970, exactly; None stays None."""
     return None if moment is None else micros(moment)
 
 
@@ -27,7 +27,7 @@ def moment(micros_: int) -> datetime:
 
 
 def moment_or_none(micros_: int | None) -> datetime | None:
-    """The same; None stays None."""
+    """The moment of so many microseconds since 1970, UTC; None stays None."""
     return None if micros_ is None else moment(micros_)
 
 

@@ -12,7 +12,7 @@ from campus_base.files import file_mode_of, follow_owner, make_folder
 from campus_base.messages import message
 from campus_collector.store.errors import StoreUnavailable, StoreUnusable
 
-LOOKS, LOOK_AGAIN_SECONDS = 4, 0.1
+WAL_CHECKS, WAL_CHECK_SECONDS = 4, 0.1
 SIDE_FILES = ("-wal", "-shm")
 _WAL_VERSIONS = b"\x02\x02"
 """Bytes 18 and 19 of a database in WAL mode (https://www.sqlite.org/fileformat.html, 1.3)."""
@@ -77,10 +77,10 @@ def was_copied_without_log(path: Path) -> bool:
     Up to 0.2.0 a file stayed in WAL mode when its program ended: of an older one nothing can be said. Looked at again and again,
     because for a moment it looks so too when another process opens or closes the file.
     """
-    for _ in range(LOOKS):
+    for _ in range(WAL_CHECKS):
         if not lacks_its_log(path) or _is_older(path):
             return False
-        time.sleep(LOOK_AGAIN_SECONDS)
+        time.sleep(WAL_CHECK_SECONDS)
     return True
 
 

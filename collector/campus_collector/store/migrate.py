@@ -17,7 +17,7 @@ from campus_collector.store.transport import TransportConnection
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step."""
+    """One step of the schema. Its checksum is remembered by each database, so a released step never changes."""
 
     name: str
     sql: str

@@ -1,4 +1,4 @@
-"""Results as they were stored, read again. What an earlier version let in is read as far as it makes sense, and never stops a reader."""
+"""Results as they were stored, read again. What an earlier version accepted is read as far as it makes sense, and never stops a reader."""
 
 import logging
 from datetime import UTC, datetime

@@ -12,7 +12,7 @@ NO_PARAMS: Params = {}
 
 
 class Queryable(Protocol):
-    """Queries."""
+    """Reading, inside a transaction or without one."""
 
     def read(self, sql: str, params: Params = NO_PARAMS) -> list[Row]:
         """All rows."""

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.inventory import Classroom
 from campus_collector.domain.tokens import new_token, token_hash
-from campus_collector.export.exposition import KeptLines, line
+from campus_collector.export.exposition import StoredExposition, line
 from campus_collector.export.metrics_cache import MetricsCache
 from campus_collector.export.table import METRICS, SCOPES, scope_of
 from campus_wire.records import AnnouncedClassroom, AnnouncedService, Announcement
@@ -174,7 +174,7 @@ def test_names_of_every_kind_are_written_so_that_they_can_be_read() -> None:
 
 
 def test_an_owner_that_moves_leaves_nothing_behind() -> None:
-    kept, metric = KeptLines(), next(metric for metric in METRICS if metric.name == "campus_agent_up")
+    kept, metric = StoredExposition(), next(metric for metric in METRICS if metric.name == "campus_agent_up")
     kept.put(("agent", "s1"), "t01", [("campus_agent_up", ("s1",), 1.0)])
     kept.put(("agent", "s1"), "t02", [("campus_agent_up", ("s1",), 0.0)])
     assert b"} 1.0" not in kept.text_of(metric, None, False)

@@ -10,7 +10,7 @@ import zstandard
 from campus_collector.cli.main import main
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.results import AcceptedResult, Batch
-from campus_collector.http.api.admission import Admission, TooMany
+from campus_collector.http.api.batch_limits import BatchLimiter, TooMany
 from campus_collector.ingest.reasons import REASONS, reason_words, rejection
 from campus_wire.codec import MAX_BODY_BYTES, decode_result, encode_result
 from campus_wire.failures import Validity
@@ -189,7 +189,7 @@ def _full(_: object) -> object:
 
 
 def test_too_many_at_once_are_sent_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Admission, "working", _full)
+    monkeypatch.setattr(BatchLimiter, "working", _full)
     answer = world.post(envelope(throughput()))
     problem(answer, 503, "Not now", "too many batches at once")
     assert "retry-after" in answer.headers

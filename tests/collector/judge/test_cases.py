@@ -18,7 +18,7 @@ from campus_collector.judge.day import evidence_by_day
 from campus_collector.judge.month import parse_month
 from campus_collector.judge.policy import Policy, read_policy
 from campus_collector.judge.rules import RULES
-from campus_collector.judge.verdict import About, SubjectVerdict, judge_month
+from campus_collector.judge.verdict import JudgedSubject, SubjectVerdict, judge_month
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.records import (
@@ -172,7 +172,7 @@ def judged(folder: Path, policy: Policy) -> Iterator[tuple[dict[str, Any], Subje
         rule = policy.in_force(target, month.first_day)
         required = rule.required_bits_per_second if rule else None
         kinds = {kind: [one for one in results if kind_of(one) == kind] for kind in ("port", RULES[target].result_kind)}
-        about = About(target, "t01", "s001", subject, required, argued.get("exempt_reason", ""))
+        about = JudgedSubject(target, "t01", "s001", subject, required, argued.get("exempt_reason", ""))
         inside = [one for one in kinds[RULES[target].result_kind] if month.start <= one.started_at < month.end]
         days = evidence_by_day(inside, kinds["port"], rule, policy, ZONE, required) if rule else {}
         yield expected, judge_month(about, days, month, policy)

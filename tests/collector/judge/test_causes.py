@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from campus_base.messages import bilingual
 from campus_collector.config import shipped_policy
-from campus_collector.judge.area import shared_cause
 from campus_collector.judge.causes import Case, Cause, causes_of
-from campus_collector.judge.evidence import Evidence, evidence_of, wilson
+from campus_collector.judge.evidence import MonthEvidence, evidence_of, wilson
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
 from campus_collector.judge.policy import load_policy
+from campus_collector.judge.shared_causes import shared_cause
 from campus_collector.judge.symptoms import Symptoms
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_wire.bandwidth import Verdict
@@ -20,7 +20,7 @@ RULE = next(one for one in POLICY.targets if one.name == "classroom_bandwidth")
 
 
 def case(symptoms: dict[str, int], values: list[float], verdict: Verdict = Verdict.NOT_MET) -> Case:
-    evidence = Evidence(10, 0, 5, 0, 0, 0, min(values, default=None), None)
+    evidence = MonthEvidence(10, 0, 5, 0, 0, 0, min(values, default=None), None)
     return Case(verdict, RULE, 1e8, evidence, Symptoms(symptoms), sorted(values))
 
 

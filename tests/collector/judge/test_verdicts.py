@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from campus_base.settings import ConfigurationError
 from campus_collector.config import shipped_policy
 from campus_collector.judge.day import evidence_by_day
-from campus_collector.judge.evidence import Evidence, evidence_of
+from campus_collector.judge.evidence import MonthEvidence, evidence_of
 from campus_collector.judge.explanations import CAUSE_WORDS
 from campus_collector.judge.month import Month, month_of, parse_month
 from campus_collector.judge.policy import Policy, load_policy, read_policy
 from campus_collector.judge.rules import observe
-from campus_collector.judge.verdict import About, AreaVerdict, SubjectVerdict, areas_of, judge_month, tally_of
+from campus_collector.judge.verdict import AreaVerdict, JudgedSubject, SubjectVerdict, areas_of, judge_month, tally_of
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.ids import new_result_id
@@ -35,7 +35,7 @@ def verdict_of(target: str, results: list[AnyResult], required: float | None = N
     assert rule is not None
     asked = required or rule.required_bits_per_second
     days = evidence_by_day(results, [], rule, POLICY, ZONE, asked)
-    return judge_month(About(target, "t01", "s001", "c101", asked), days, NOVEMBER, POLICY)
+    return judge_month(JudgedSubject(target, "t01", "s001", "c101", asked), days, NOVEMBER, POLICY)
 
 
 def judge(target: str, results: list[AnyResult], required: float | None = None) -> Verdict:
@@ -264,7 +264,7 @@ def test_the_likely_cause_is_named(target: str, given_results: list[AnyResult], 
     assert cause in CAUSE_WORDS
 
 
-def judged(target: str, results: list[AnyResult]) -> tuple[Verdict, Evidence, str]:
+def judged(target: str, results: list[AnyResult]) -> tuple[Verdict, MonthEvidence, str]:
     """Verdict, evidence and cause."""
     found = verdict_of(target, results)
     return found.verdict, found.evidence, found.diagnosis

@@ -15,7 +15,7 @@ from campus_collector.judge.month import Month
 from campus_collector.ledger.actions import act
 from campus_collector.ledger.named_cause import statuses_in, with_named_causes
 from campus_collector.ledger.status import balance_of, status_on
-from campus_collector.report.figures import Figures, LedgerFigures, content_hash, figures_of, octets_of
+from campus_collector.report.figures import Figures, LedgerFigures, content_hash, encoded_figures, figures_of
 from campus_wire.bandwidth import Verdict
 from tests.collector.report.county import figures as county
 from tests.collector.world import World, collector, throughput
@@ -173,7 +173,7 @@ def test_a_problem_that_opened_ended_and_opened_again_in_one_month_counts_twice(
 
 def test_figures_that_an_earlier_version_closed_keep_their_hash() -> None:
     plain = county()
-    assert b"opening" not in octets_of(plain)
-    assert content_hash(figures_of(octets_of(plain))) == content_hash(plain)
+    assert b"opening" not in encoded_figures(plain)
+    assert content_hash(figures_of(encoded_figures(plain))) == content_hash(plain)
     fuller = msgspec.structs.replace(plain, ledger=LedgerFigures(opening=4, ended_otherwise=0))
-    assert figures_of(octets_of(fuller)).ledger.opening == 4
+    assert figures_of(encoded_figures(fuller)).ledger.opening == 4

@@ -136,7 +136,7 @@ class Provisioner:
 
     def _maybe(self, ask: Callable[[], Answer]) -> Answer | None:
         """None for what is not there."""
-        from grafana_api.grafana_api import GrafanaClientError
+        from grafana_api.grafana_api import GrafanaClientError  # not in the resident program
 
         try:
             return self._ask(ask)
@@ -147,7 +147,7 @@ class Provisioner:
             raise
 
     def _ask(self, ask: Callable[[], Answer]) -> Answer:
-        import requests
+        import requests  # not in the resident program
         from grafana_api.grafana_api import GrafanaException
 
         try:
@@ -207,5 +207,5 @@ def write_tree(folder: Path, prometheus_url: str, language: Language) -> list[Pa
 
 
 def _yaml(value: Any) -> str:
-    """JSON is YAML."""
+    """A value as YAML: every JSON text is YAML too."""
     return msgspec.json.encode(value).decode()

@@ -16,7 +16,7 @@ from campus_collector.http.school_view import SchoolView, SubjectView, verdicts_
 from campus_collector.http.service import Service
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.derivation import Derivation, conclusion, deciding_words, rule_words
-from campus_collector.judge.evidence import Evidence
+from campus_collector.judge.evidence import MonthEvidence
 from campus_collector.judge.explanations import CAUSE_WORDS, EXPLANATIONS
 from campus_collector.judge.month import Month
 from campus_collector.judge.service import DataStatus
@@ -66,7 +66,7 @@ class CauseAnswer(msgspec.Struct, frozen=True):
     unit: str
 
 
-class SubjectAnswer(Evidence, frozen=True):
+class SubjectAnswer(MonthEvidence, frozen=True):
     """One subject's verdict of a month."""
 
     target: str
@@ -189,7 +189,7 @@ def _month_fields(month: Month, status: DataStatus) -> dict[str, Any]:
 
 
 def area_answer(area: AreaVerdict) -> AreaAnswer:
-    """A line of `targets` (design section 10)."""
+    """A line of `targets`."""
     return AreaAnswer(**msgspec.structs.asdict(area), compliance_ratio=area.compliance_ratio)
 
 

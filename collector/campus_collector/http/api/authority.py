@@ -9,7 +9,7 @@ from campus_collector.http.routes import Operation, Routes
 PEM = "application/x-pem-file"
 
 
-class Authority(Routes):
+class AuthorityRoutes(Routes):
     @Operation(
         "GET", "/ca.pem", "The private authority of this collector's certificate", answer=(PEM,), refusals=(404,)
     )

@@ -19,7 +19,7 @@ from campus_wire.records import CentralConfig
 from campus_wire.version import VERSION
 
 
-class Configuration(Routes):
+class ConfigurationRoutes(Routes):
     """The one route; the inventory is read again only when another is in force."""
 
     def __init__(self, service: Service) -> None:

@@ -25,7 +25,7 @@ class MetricsQuery(msgspec.Struct):
     town: Annotated[list[str], Meta(description="one town's lines; empty: the county's own; may be repeated")] = []
 
 
-class Metrics(Routes):
+class MetricsRoutes(Routes):
     @Operation(
         "GET",
         "/metrics",

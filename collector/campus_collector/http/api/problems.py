@@ -1,4 +1,4 @@
-"""GET /v1/problems, PATCH /v1/problems/ID (design section 7): the ledger for programs. Reading as everywhere; changing needs a person's token."""
+"""GET /v1/problems, PATCH /v1/problems/ID: the ledger for programs. Reading as everywhere; changing needs a person's token."""
 
 from datetime import UTC, date, datetime
 from typing import Annotated
@@ -22,7 +22,7 @@ from campus_collector.http.api.problem_answers import (
     problems_answer,
 )
 from campus_collector.http.auth.agents import json_body
-from campus_collector.http.auth.scope import ReadScope, may_work, scope_of
+from campus_collector.http.auth.scope import ReadScope, require_ledger_editor, scope_of
 from campus_collector.http.query import (
     DocumentLanguage,
     NoQuery,
@@ -78,7 +78,7 @@ class ProblemChange(msgspec.Struct, forbid_unknown_fields=True):
     due_on: Annotated[str, Meta(extra_json_schema={"format": "date"})] = ""
 
 
-class Problems(Routes):
+class ProblemRoutes(Routes):
     @Operation(
         "GET",
         "/v1/problems",
@@ -87,7 +87,7 @@ class Problems(Routes):
         refusals=(404, 503),
     )
     def problems(self, request: Request) -> ProblemsAnswer:
-        problems, names, today = read_list(self.service, scope_of(request), wanted_of(request))
+        problems, names, today = read_list(self.service, scope_of(request), requested_problems(request))
         return problems_answer(self.service, problems, names, today)
 
     @Operation(
@@ -99,7 +99,7 @@ class Problems(Routes):
         answer=(CSV, XLSX),
     )
     def exported(self, request: Request) -> Response:
-        wanted, scope, ending = wanted_of(request), scope_of(request), request.path_params["ending"]
+        wanted, scope, ending = requested_problems(request), scope_of(request), request.path_params["ending"]
         language = document_language(request) or "zh"
         make = {"csv": as_csv, "xlsx": as_xlsx}.get(ending)
         if make is None:
@@ -160,7 +160,7 @@ def work_on(service: Service, number: int, action: str, values: dict[str, str], 
     problem = service.store.ledger.problem(number)
     if problem is None:
         raise HttpProblem(404, "No such problem", str(number))
-    may_work(person, problem.town)
+    require_ledger_editor(person, problem.town)
 
     def by(newest: Problem) -> tuple[Problem, Event]:
         return act(newest, action, values, person.name, now, today)
@@ -180,7 +180,7 @@ def read_list(service: Service, scope: ReadScope, wanted: ProblemFilter) -> tupl
     return select(service.store.ledger.problems(), wanted, today), names_in(service.store), today
 
 
-def wanted_of(request: Request) -> ProblemFilter:
+def requested_problems(request: Request) -> ProblemFilter:
     """The selection in a query, within what the reader may see. Raises HttpProblem 400, 403."""
     query = request.query_params
     target, state, age = query.get("target") or None, query.get("state") or None, query.get("older_than") or None

@@ -1,4 +1,4 @@
-"""What programs read (design section 7). Reading is open on loopback as long as nobody was let in; else it needs a person, or the read token."""
+"""What programs read. Reading is open on loopback as long as no person was added; else it needs a person, or the read token."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -63,7 +63,7 @@ class ResultsQuery(msgspec.Struct):
     limit: Annotated[int, Meta(ge=1, le=MAX_LISTED_RESULTS, description="500 when absent")] = DEFAULT_LISTED_RESULTS
 
 
-class Reading(Routes):
+class QueryRoutes(Routes):
     @Operation("GET", "/v1/schools", "All schools", query=MonthQuery)
     def schools(self, request: Request) -> SchoolsAnswer:
         month, status = requested_month(request, self.service), self.service.verdicts.catch_up_for_reader()
@@ -121,7 +121,7 @@ class Reading(Routes):
         return Response(b'{"results":[' + b",".join(raws) + b"]}", media_type="application/json")
 
 
-class Health(Routes):
+class HealthRoutes(Routes):
     @Operation("GET", "/healthz", "Alive", refusals=())
     async def healthz(self, request: Request) -> StatusAnswer:
         """On the event loop: it answers whatever the threads are busy with."""

@@ -1,4 +1,4 @@
-"""POST /v1/results: how results come in (design section 7).
+"""POST /v1/results: how results come in.
 
 200 only after the commit that holds them. 400 not readable, 401 no or refused token, 413 too large, 415 wrong type, 422 a schema
 version we do not speak, 503 with Retry-After when the store or this process is busy.
@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.results import Batch
-from campus_collector.http.api.admission import Admission, TooMany
+from campus_collector.http.api.batch_limits import BatchLimiter, TooMany
 from campus_collector.http.auth.agents import Body, busy, principal_of, read_body, unpack_body
 from campus_collector.http.forwarding import address_of
 from campus_collector.http.responses import HttpProblem
@@ -40,10 +40,10 @@ class SentEnvelope(Envelope, frozen=True, kw_only=True, omit_defaults=True):
     results: Annotated[list[AnyResult], Meta(max_length=1000)]  # type: ignore[assignment]
 
 
-class Ingest(Routes):
+class ResultRoutes(Routes):
     def __init__(self, service: Service) -> None:
         super().__init__(service)
-        self._admission = Admission(service.config.max_batches_at_once)
+        self._limiter = BatchLimiter(service.config.max_batches_at_once)
 
     @Operation(
         "POST",
@@ -59,9 +59,9 @@ class Ingest(Routes):
         address = address_of(request)
         try:
             principal = await asyncio.to_thread(principal_of, self.service.store, request)
-            with self._admission.reading(principal.school, address):
+            with self._limiter.reading(principal.school, address):
                 body = await read_body(request, MAX_BODY_BYTES)
-                with self._admission.working():
+                with self._limiter.working():
                     return await self._store(principal, body)
         except TooMany as reason:
             raise busy(str(reason)) from None

@@ -29,7 +29,7 @@ class ReleasedAnswer(msgspec.Struct, frozen=True):
     released: bool
 
 
-class Slots(Routes):
+class SlotRoutes(Routes):
     """Both routes, with one lock around the scheduler."""
 
     def __init__(self, service: Service) -> None:

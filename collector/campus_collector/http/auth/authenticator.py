@@ -29,15 +29,15 @@ class Authenticator:
         self._store = store
         self.sessions = Sessions(store, folder)
         self.limiter = RateLimiter(MAX_ATTEMPTS, ATTEMPTS_SECONDS)
-        self._configured = True
+        self._has_people = True
 
-    def configured(self) -> bool:
-        """Was anybody ever let in? While the store is away: as last known, and at first True, which refuses."""
+    def has_people(self) -> bool:
+        """Was a person ever added? While the store is away: as last known, and at first True, which refuses."""
         try:
-            self._configured = self._store.people.any()
+            self._has_people = self._store.people.any()
         except StoreUnavailable:
             pass
-        return self._configured
+        return self._has_people
 
     def session(self, request: HTTPConnection) -> Session | None:
         """The session of a request's cookie; None without one that goes on, and while the store is away."""
@@ -80,10 +80,10 @@ class Authenticator:
         """The same. A name that is locked, unknown or has no password is refused like a wrong password."""
         account = self._store.people.named(name)
         now = datetime.now(UTC)
-        fits = verify(password, account.password if account is not None else None)
-        if fits:  # attempts that were looked at meanwhile may have locked the name
+        right = verify(password, account.password if account is not None else None)
+        if right:  # attempts that were looked at meanwhile may have locked the name
             account = self._store.people.named(name)
-        if not fits or account is None or account.password is None or account.locked(now):
+        if not right or account is None or account.password is None or account.locked(now):
             self.count_wrong_password(name, now)
             return None
         return self._log_in(account, "password", rehash_if_needed(password, account.password))

@@ -20,7 +20,7 @@ from campus_base.text import printable_line
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.tokens import bearer
 from campus_collector.http.auth.authenticator import Authenticator
-from campus_collector.http.auth.scope import NOTHING, ReadScope, set_scope
+from campus_collector.http.auth.scope import ReadScope, set_scope
 from campus_collector.http.forwarding import origin_of
 from campus_collector.http.responses import problem_response
 
@@ -91,34 +91,34 @@ class AuthMiddleware:
             set_scope(scope, read_scope)
             await self._app(scope, receive, send_with_headers)
             return
-        if "text/html" in request.headers.get("accept", "") and self._authenticator.configured():
+        if "text/html" in request.headers.get("accept", "") and self._authenticator.has_people():
             goes_on = f"?next={quote(scope['path'])}" if scope["method"] == "GET" else ""
             await RedirectResponse(f"/login{goes_on}", 303)(scope, receive, send_with_headers)
             return
         challenge = {"WWW-Authenticate": 'Basic realm="CampusMeter", charset="UTF-8"'}
         detail = LOG_IN_NEEDED
-        if self._loopback and self._token is None and not self._authenticator.configured():
+        if self._loopback and self._token is None and not self._authenticator.has_people():
             detail = _why_not_local(request)
         await problem_response(401, "No token", detail, challenge)(scope, receive, send_with_headers)
 
     def _read_scope(self, method: str, path: str, request: HTTPConnection) -> ReadScope | None:
         """What may this request read? None: it is refused."""
         if path in OPEN_PATHS or _authenticates_itself(method, path):
-            return NOTHING
-        if self._loopback and origin_of(request).local and self._token is None and not self._authenticator.configured():
-            return ReadScope()
+            return ReadScope.nothing()
+        if self._loopback and origin_of(request).local and self._token is None and not self._authenticator.has_people():
+            return ReadScope.of_county()
         if path == "/metrics" and self._is_scraper(request):
-            return ReadScope()
+            return ReadScope.of_county()
         session = self._authenticator.session(request)
         if session is not None:
-            return ReadScope(session.person.town, session.person)
+            return ReadScope.of_person(session.person)
         given = _token_of(request)
         if given:
             if _same(self._token, given):
-                return ReadScope()
+                return ReadScope.of_county()
             person = self._authenticator.person_of_token(given)
             if person is not None:
-                return ReadScope(person.town, person)
+                return ReadScope.of_person(person)
         return None
 
     def _is_scraper(self, request: HTTPConnection) -> bool:
@@ -134,7 +134,7 @@ class AuthMiddleware:
 
 
 def _why_not_local(request: HTTPConnection) -> str:
-    """Why a reader on loopback is not taken for this machine, where nobody has been let in yet; in both languages."""
+    """Why a reader on loopback is not taken for this machine, where no person has been added yet; in both languages."""
     host = printable_line(request.headers.get("host", ""), MOST_SHOWN_LETTERS) or "—"
     return NOT_LOCAL.en.format(host=host) + " " + NOT_LOCAL.zh.format(host=host)
 

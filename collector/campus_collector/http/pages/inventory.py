@@ -16,7 +16,7 @@ from campus_base.messages import Message
 from campus_collector.domain.days import day_words, importable
 from campus_collector.domain.inventory import Inventory, within
 from campus_collector.http.api.problems import XLSX
-from campus_collector.http.auth.scope import may_govern, scope_of
+from campus_collector.http.auth.scope import require_county_admin, scope_of
 from campus_collector.http.pages.forms import MAX_FORM_BYTES, check_form, read_form
 from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
 from campus_collector.http.pages.words import WORDS
@@ -63,7 +63,7 @@ class InventoryPages(PageRoutes):
         async with request.form(max_files=1, max_fields=4) as form:
             file, form_token = form.get("file"), str(form.get("form_token", ""))
             person = self.service.authenticator.person_with_form(request, form_token)
-            may_govern(person)
+            require_county_admin(person)
             if file is None or isinstance(file, str):
                 raise HttpProblem(400, "No file", "choose a file")
             name, content = file.filename or "", await file.read()
@@ -84,7 +84,7 @@ class InventoryPages(PageRoutes):
     async def apply(self, request: Request) -> Response:
         form, language = await read_form(request), language_of(request)
         person = self.service.authenticator.person_with_form(request, form.get("form_token", ""))
-        may_govern(person)
+        require_county_admin(person)
         key = form.get("pending", "")
         upload = self._pending.get(key)
         current = await in_thread(self.service.store.inventory.current)

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from campus_base.language import Language
 from campus_base.messages import Message, message
 from campus_collector.domain.problem import STATE_WORDS
-from campus_collector.http.api.problems import number_of, read_list, wanted_of, work_on
+from campus_collector.http.api.problems import number_of, read_list, requested_problems, work_on
 from campus_collector.http.pages.forms import read_form
 from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
 from campus_collector.http.pages.words import WORDS
@@ -28,7 +28,7 @@ class LedgerPages(PageRoutes):
     @page_at("/problems", "The ledger")
     async def problems(self, request: Request) -> Response:
         """Those that were asked for, with links to the same list as a file."""
-        wanted = wanted_of(request)
+        wanted = requested_problems(request)
 
         def make(page: Page) -> Answer:
             problems, names, today = read_list(self.service, page.scope, wanted)

@@ -40,12 +40,12 @@ from campus_collector.http.school_view import (
 )
 from campus_collector.http.service import Service
 from campus_collector.judge.agreement import total
-from campus_collector.judge.area import shared_causes
 from campus_collector.judge.derivation import cause_words, deciding_words
 from campus_collector.judge.explanations import CAUSE_WORDS as CAUSES
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS, required_rate
 from campus_collector.judge.rules import RULES
+from campus_collector.judge.shared_causes import shared_causes
 from campus_collector.judge.table import area_ratio_words
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_collector.judge.workdays import is_provisional, last_announced_day
@@ -94,7 +94,7 @@ class TargetCard:
 
     name: str
     ratio: str
-    picture: str
+    chart: str
     counts: list[tuple[Badge, int]]
     total: str
     latest: str
@@ -106,7 +106,7 @@ class SegmentRow:
 
     id: str
     name: str
-    picture: str
+    chart: str
     rates: list[tuple[str, str]]
     required: str
     latency: str
@@ -173,7 +173,7 @@ class TargetRow:
 
 @dataclass(frozen=True, slots=True)
 class SchoolPage:
-    """All of a school."""
+    """What the page of one school shows."""
 
     id: str
     name: str
@@ -191,7 +191,7 @@ class SchoolPage:
 
 
 @dataclass(frozen=True, slots=True)
-class SchoolLine:
+class SchoolRow:
     """A school in the list."""
 
     id: str
@@ -205,7 +205,7 @@ class SchoolLine:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The first page."""
+    """What the first page shows: the targets of the month, and the schools."""
 
     month: str
     judged_by: str
@@ -213,7 +213,7 @@ class Overview:
     agreement: str
     cards: list[TargetCard]
     schools: list[SchoolPage]
-    lines: list[SchoolLine]
+    lines: list[SchoolRow]
 
 
 class PageModel:
@@ -224,7 +224,7 @@ class PageModel:
         service: Service,
         language: Language,
         now: datetime | None = None,
-        town: str = "",
+        town: str | None = None,
         month: Month | None = None,
     ) -> None:
         """With a town only that town's schools; verdicts of a month, by default this one."""
@@ -239,13 +239,13 @@ class PageModel:
     def overview(self) -> Overview:
         schools = schools_in(self._service, self._town)
         full = list(self._each(schools, self.school)) if len(schools) <= SHOWN_IN_FULL else []
-        lines: list[SchoolLine] = []
+        lines: list[SchoolRow] = []
         if len(schools) > SHOWN_IN_FULL:
             verdicts = verdicts_by_school(self._service, self._month)
             agents = agents_by_school(self._service.store.agents())
             ranked = sorted(schools, key=lambda school: _worst_first(verdicts.get(school.id, [])))
 
-            def line(school: School) -> SchoolLine:
+            def line(school: School) -> SchoolRow:
                 return self._line(school, verdicts.get(school.id, []), agents.get(school.id))
 
             lines = list(self._each(ranked, line))
@@ -325,7 +325,7 @@ class PageModel:
 
     def _cards(self) -> list[TargetCard]:
         store, verdicts = self._service.store, self._service.verdicts
-        areas = {area.target: area for area in verdicts.areas(self._month) if area.town == self._town}
+        areas = {area.target: area for area in verdicts.areas(self._month) if area.town == (self._town or "")}
         newest = {(results.school, results.subject, results.kind): results.any for results in store.latest()}
         subjects = store.subjects()
         return [self._card(name, areas.get(name), self._by_latest(name, subjects, newest)) for name in TARGET_NAMES]
@@ -352,14 +352,14 @@ class PageModel:
         counts = [(verdict, int(getattr(area, verdict))) for verdict in Verdict]
         spoken = ", ".join(f"{self._in(VERDICT_WORDS[verdict])} {count}" for verdict, count in counts)
         shares = [(verdict.value, count) for verdict, count in counts if verdict is not Verdict.EXEMPT]
-        picture = share_chart(shares, f"{title}: {spoken}")
+        chart = share_chart(shares, f"{title}: {spoken}")
         ratio = self._in(area_ratio_words(area))
         shown = [(self._badge(verdict), count) for verdict, count in counts if count or verdict is not Verdict.EXEMPT]
         judged = area.met + area.not_met + area.insufficient
         total = self._w("subjects_count", count=judged)
-        return TargetCard(title, ratio, picture, shown, total, by_latest)
+        return TargetCard(title, ratio, chart, shown, total, by_latest)
 
-    def _line(self, school: School, verdicts: list[SubjectVerdict], agent: Agent | None) -> SchoolLine:
+    def _line(self, school: School, verdicts: list[SubjectVerdict], agent: Agent | None) -> SchoolRow:
         counts = Counter(verdict.verdict for verdict in verdicts)
         not_met, insufficient = counts[Verdict.NOT_MET], counts[Verdict.INSUFFICIENT]
         worst = Verdict.NOT_MET if not_met else Verdict.INSUFFICIENT if insufficient or not verdicts else Verdict.MET
@@ -368,7 +368,7 @@ class PageModel:
         comma = "," if self._language == "zh" else ", "
         reporting, note = self._reporting(agent)
         summary = comma.join(parts) or self._w("all_well" if verdicts else "never")
-        return SchoolLine(school.id, school.name, school.town_name, self._badge(worst), summary, reporting, note)
+        return SchoolRow(school.id, school.name, school.town_name, self._badge(worst), summary, reporting, note)
 
     def _segment_row(self, view: SubjectView, verdict: SubjectVerdict) -> SegmentRow:
         subject, required = view.subject, view.required_bits_per_second or 0.0
@@ -380,16 +380,16 @@ class PageModel:
         written = [(self._w(name), self._in(rate_words(rate, *limits))) for name, rate in rates]
         spoken = "; ".join(f"{name} {rate}" for name, rate in written)
         wanted = self._w("required", rate=self._in(rate_words(required)))
-        picture = ""
+        chart = ""
         if record is not None and required:
             labelled = [(self._w(name), rate) for name, rate in rates]
             title = f"{subject.name}: {spoken}; {wanted}"
-            picture = rate_chart(labelled, required, self._policy.tolerance_ratio, title)
+            chart = rate_chart(labelled, required, self._policy.tolerance_ratio, title)
         badge, note = self._latest_badge(newest, required)
         return SegmentRow(
             id=subject.id,
             name=self._w("uplink") if subject.kind == "uplink" else subject.name,
-            picture=picture,
+            chart=chart,
             rates=written if record else [],
             required=wanted,
             latency=self._latency(record, latency.ok if latency else None),
@@ -666,7 +666,7 @@ def _worst_first(verdicts: Iterable[SubjectVerdict]) -> tuple[int, int]:
 
 
 def _grade(record: ThroughputRecord | None, port: Latest | None) -> str:
-    """The best evidence there is (design section 2): only what was measured can make a target met."""
+    """The best evidence there is: only what was measured can make a target met."""
     if record is not None:
         return "measured"
     negotiated = port.ok if port else None

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from campus_collector.http.auth.passwords import hash_of, policy_violation, verify
-from campus_collector.http.auth.scope import may_govern
+from campus_collector.http.auth.scope import require_county_admin
 from campus_collector.http.forwarding import address_of
 from campus_collector.http.pages.forms import read_form
 from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
@@ -49,7 +49,7 @@ class PeoplePages(PageRoutes):
         session = self.service.authenticator.session(request)
         if session is None:
             return RedirectResponse("/login?next=/people", 303)
-        may_govern(session.person)
+        require_county_admin(session.person)
         store, zone, now = self.service.store, self.service.config.timezone, datetime.now(UTC)
 
         def make(page: Page) -> Answer:

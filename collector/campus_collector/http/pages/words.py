@@ -361,9 +361,9 @@ def duration_words(seconds: float | None, *limits: float) -> Message:
     return message("{text} ms", text=text)
 
 
-def size_words(octets: float | None) -> Message:
+def size_words(size: float | None) -> Message:
     """An amount of memory or disk."""
-    if octets is None:
+    if size is None:
         return verbatim("—")
-    text = f"{octets / 1e9:.1f} GB" if octets >= 1e9 else f"{octets / 1e6:.0f} MB"
+    text = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
     return verbatim(text)

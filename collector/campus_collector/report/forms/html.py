@@ -9,7 +9,7 @@ from campus_collector.report.document import Block, Document, Heading, Paragraph
 
 
 def as_html(document: Document) -> bytes:
-    """UTF-8."""
+    """One HTML page without scripts, as UTF-8."""
     blocks = [plain(block) for block in document.blocks]
     text = _environment().get_template("report.html").render(document=document, blocks=blocks)
     return text.encode("utf-8")

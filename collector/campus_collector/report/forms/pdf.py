@@ -1,4 +1,4 @@
-"""The report as PDF, set by typst: the same figures and the same fonts give the same octets. Also pictures of the charts."""
+"""The report as PDF, set by typst: the same figures and the same fonts give the same bytes. Also pictures of the charts."""
 
 import json
 from datetime import UTC, datetime

@@ -13,7 +13,7 @@ from typing import get_args
 from campus_base.language import Language
 from campus_base.messages import Message, message
 from campus_collector.report.compose import compose
-from campus_collector.report.figures import Figures, figures_of, octets_of
+from campus_collector.report.figures import Figures, encoded_figures, figures_of
 from campus_collector.report.forms.pdf_fonts import FontMissing
 from campus_collector.report.forms.render import FORMS, Form, render
 
@@ -37,7 +37,9 @@ def render_apart(figures: Figures, language: Language, form: Form) -> bytes:
     """One form of one report. Raises FontMissing, FormFailed."""
     command = [sys.executable, "-m", "campus_collector.report.forms.process", form, language]
     try:
-        done = subprocess.run(command, input=octets_of(figures), capture_output=True, timeout=WALL_SECONDS, check=False)
+        done = subprocess.run(
+            command, input=encoded_figures(figures), capture_output=True, timeout=WALL_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
         raise FormFailed(
             message("{form}: not made within {wall_seconds} s", form=form, wall_seconds=WALL_SECONDS)
@@ -56,7 +58,7 @@ def render_apart(figures: Figures, language: Language, form: Form) -> bytes:
 
 def main(arguments: list[str]) -> int:
     form = next((form for form in FORMS if [form] == arguments[:1]), None)
-    language = next((get_arg for get_arg in get_args(Language) if [get_arg] == arguments[1:]), None)
+    language = next((language for language in get_args(Language) if [language] == arguments[1:]), None)
     if form is None or language is None:
         print(json.dumps({"usage": "FORM LANGUAGE"}), file=sys.stderr)
         return 2

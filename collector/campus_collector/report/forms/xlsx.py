@@ -27,34 +27,36 @@ WIDEST = 46
 def as_xlsx(document: Document) -> bytes:
     """Deterministic: created on the day of issue."""
     buffer = io.BytesIO()
-    book = Workbook(buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    workbook = Workbook(buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     year, month, day = (int(part) for part in document.issued_on.split("-"))
     created = datetime(year, month, day)  # noqa: DTZ001  the format has no time zones
-    book.set_properties({"title": f"{document.title} {document.subtitle}", "author": "CampusMeter", "created": created})
-    book.formats[0].set_font_name(FONT)
-    words = _Words(book)
-    _summary(book, document, words)
+    workbook.set_properties(
+        {"title": f"{document.title} {document.subtitle}", "author": "CampusMeter", "created": created}
+    )
+    workbook.formats[0].set_font_name(FONT)
+    words = _Words(workbook)
+    _summary(workbook, document, words)
     places: dict[str, tuple[str, Table]] = {}
     for table in document.tables:
         if table.rows:
             sheet = _unique(table.name, [name for name, _ in places.values()])
             places[table.name] = (sheet, table)
-            _sheet(book, sheet, table, words)
+            _sheet(workbook, sheet, table, words)
     for chart in (block for block in document.blocks if isinstance(block, Chart)):
-        _chart(book, chart, places)
-    book.close()
+        _chart(workbook, chart, places)
+    workbook.close()
     return buffer.getvalue()
 
 
 class _Words:
     """The formats of a workbook."""
 
-    def __init__(self, book: Workbook) -> None:
+    def __init__(self, workbook: Workbook) -> None:
         plain = {"font_name": FONT, "valign": "top"}
-        self.title: Format = book.add_format(plain | {"bold": True, "font_size": 16})
-        self.bold: Format = book.add_format(plain | {"bold": True})
-        self.wrapped: Format = book.add_format(plain | {"text_wrap": True})
-        self.head: Format = book.add_format(
+        self.title: Format = workbook.add_format(plain | {"bold": True, "font_size": 16})
+        self.bold: Format = workbook.add_format(plain | {"bold": True})
+        self.wrapped: Format = workbook.add_format(plain | {"text_wrap": True})
+        self.head: Format = workbook.add_format(
             plain
             | {
                 "bold": True,
@@ -65,17 +67,17 @@ class _Words:
                 "valign": "vcenter",
             }
         )
-        self.text: Format = book.add_format(plain | {"border": 1, "text_wrap": True})
+        self.text: Format = workbook.add_format(plain | {"border": 1, "text_wrap": True})
         self.numbers = {
-            kind: book.add_format(plain | {"border": 1, "num_format": number}) for kind, number in FORMATS.items()
+            kind: workbook.add_format(plain | {"border": 1, "num_format": number}) for kind, number in FORMATS.items()
         }
 
     def of(self, column: TableColumn) -> Format:
         return self.numbers.get(column.kind, self.text)
 
 
-def _summary(book: Workbook, document: Document, words: _Words) -> None:
-    sheet = book.add_worksheet(message("Summary").in_(document.language))
+def _summary(workbook: Workbook, document: Document, words: _Words) -> None:
+    sheet = workbook.add_worksheet(message("Summary").in_(document.language))
     sheet.set_column(0, 0, 16)
     sheet.set_column(1, 1, 90)
     sheet.write_string(0, 0, f"{document.title} {document.subtitle}", words.title)
@@ -99,8 +101,8 @@ def _summary(book: Workbook, document: Document, words: _Words) -> None:
     sheet.fit_to_pages(1, 0)
 
 
-def _sheet(book: Workbook, name: str, table: Table, words: _Words) -> None:
-    sheet = book.add_worksheet(name)
+def _sheet(workbook: Workbook, name: str, table: Table, words: _Words) -> None:
+    sheet = workbook.add_worksheet(name)
     for place, column in enumerate(table.columns):
         sheet.write_string(0, place, column.title, words.head)
         longest = max((len(str(row[place])) for row in table.rows if isinstance(row[place], str)), default=4)
@@ -123,7 +125,7 @@ def _sheet(book: Workbook, name: str, table: Table, words: _Words) -> None:
     sheet.fit_to_pages(1, 0)
 
 
-def _chart(book: Workbook, chart: Chart, places: dict[str, tuple[str, Table]]) -> None:
+def _chart(workbook: Workbook, chart: Chart, places: dict[str, tuple[str, Table]]) -> None:
     """Drawn by the workbook from the cells of the table that has the same columns."""
     source = next(
         (
@@ -138,7 +140,7 @@ def _chart(book: Workbook, chart: Chart, places: dict[str, tuple[str, Table]]) -
     name, table = source
     titles = [column.title for column in table.columns]
     labels = next(place for place, column in enumerate(table.columns) if column.kind == "text")
-    drawn = book.add_chart({"type": "line" if chart.kind == "lines" else "bar"})
+    drawn = workbook.add_chart({"type": "line" if chart.kind == "lines" else "bar"})
     dashes = ("solid", "dash", "round_dot", "long_dash", "dash_dot")
     for number, series in enumerate(chart.series):
         place = titles.index(series.name)
@@ -158,7 +160,7 @@ def _chart(book: Workbook, chart: Chart, places: dict[str, tuple[str, Table]]) -
     drawn.set_title({"name": chart.title})
     drawn.set_y_axis({"num_format": "0%", "min": 0, "max": 1} if chart.kind == "lines" else {"reverse": True})
     drawn.set_size({"width": 760, "height": 380})
-    sheet = book.get_worksheet_by_name(name)
+    sheet = workbook.get_worksheet_by_name(name)
     sheet.insert_chart(len(table.rows) + 2, 0, drawn)
 
 
@@ -168,10 +170,10 @@ def _column(table: Table, title: str) -> tuple[Any, ...] | None:
     return tuple(row[places[0]] for row in table.rows) if places else None
 
 
-def _unique(name: str, taken: list[str]) -> str:
+def _unique(name: str, used: list[str]) -> str:
     """Sheet names have at most 31 characters, some of them forbidden."""
     clean = "".join("_" if letter in "[]:*?/\\" else letter for letter in name)[:28]
     number, free = 2, clean
-    while free in taken:
+    while free in used:
         free, number = f"{clean}{number}", number + 1
     return free

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from campus_collector.domain.chain import Checkpoint, Leaf, ReceiptMismatch
-from campus_collector.store.columns import micros, moment, octets_of
+from campus_collector.store.columns import bytes_of, micros, moment
 from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.transport import Transaction
 from campus_wire.records import ChainHead
@@ -54,7 +54,7 @@ class ChainTable(TableGroup):
         place, result = next(places, None), next(results, None)
         while place is not None:
             raw = result[2] if result is not None and result[:2] == place else None
-            yield Leaf(place[0], place[1], None if raw is None else octets_of(raw))
+            yield Leaf(place[0], place[1], None if raw is None else bytes_of(raw))
             while result is not None and result[:2] == place:
                 result = next(results, None)
             place = next(places, None)

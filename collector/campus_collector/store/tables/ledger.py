@@ -11,7 +11,7 @@ import msgspec
 
 from campus_collector.domain.change import Change
 from campus_collector.domain.problem import MEASUREMENTS, Event, Problem
-from campus_collector.store.columns import micros, octets_of, where
+from campus_collector.store.columns import bytes_of, micros, where
 from campus_collector.store.errors import Conflict
 from campus_collector.store.tables.marks import raise_mark
 from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
@@ -111,7 +111,7 @@ class LedgerTable(TableGroup):
         head, expected = FIRST_HEAD, 1
         rows = self._database.stream("SELECT sequence, body, head FROM audit ORDER BY sequence")
         for sequence, body, kept_head in rows:
-            head = sha256(head + octets_of(body)).digest()
+            head = sha256(head + bytes_of(body)).digest()
             if sequence != expected or head != kept_head:
                 return int(sequence)
             expected += 1

@@ -35,12 +35,12 @@ def note_missing_log(transaction: Transaction, now: int) -> None:
         raise_mark(transaction, UNCONFIRMED + school, last_sequence)
 
 
-def note_receipt(transaction: Transaction, school: str, sequence: int, fits: bool) -> None:
-    """A gateway showed its receipt for so many results, which fits the school's chain or does not."""
+def note_receipt(transaction: Transaction, school: str, sequence: int, is_on_chain: bool) -> None:
+    """A gateway showed its receipt for so many results, which is on the school's chain or is not."""
     if sequence == 0 or mark_value(transaction, MISSING_LOG) is None:
         return
     name = UNCONFIRMED + school
-    if not fits:
+    if not is_on_chain:
         set_mark(transaction, name, NEVER)
         return
     transaction.execute("DELETE FROM mark WHERE name = :name AND value <= :value", {"name": name, "value": sequence})

@@ -24,7 +24,7 @@ class PeopleTable(TableGroup):
     """People with their credentials. Every change is an event of the audit trail, in the same commit."""
 
     def any(self) -> bool:
-        """Was anybody ever let in, revoked or not? Revoking the last person does not switch authentication off."""
+        """Was a person ever added, revoked or not? Revoking the last person does not switch authentication off."""
         return self._database.first("SELECT 1 FROM person LIMIT 1") is not None
 
     def all(self) -> list[Account]:

@@ -16,7 +16,7 @@ class TooMany(Exception):
     """Its text says of what; it is part of the answer."""
 
 
-class Admission:
+class BatchLimiter:
     """Counts by school and address. Used from the event loop only."""
 
     def __init__(self, at_once: int) -> None:
