@@ -1,10 +1,11 @@
 """Does this line reach its target, both directions? One blocking call, to be made in a worker process: the load takes most of a core."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from statistics import fmean
 from time import monotonic
+from types import MappingProxyType
 
 from campus_agent.measure.burst.client_session import ClientSession, Refusal, UdpBlocked
 from campus_agent.measure.burst.direction import Budget, DirectionTest, LineDirection
@@ -93,11 +94,10 @@ def _run_by_udp_or_tcp(
             raise
         if not session.knows_streams:
             raise UdpBlocked(f"{blocked}; the responder is too old for a test by TCP") from None
-        wasted = {test.direction: test.bytes_spent for test in tests}
+        lost = {test.direction: test.bytes_spent for test in tests}
+        budget.bytes_left -= sum(lost.values())
         tests.clear()
-        _run(request, session, StreamTest, budget, tests, on_progress)
-        for test in tests:
-            test.bytes_spent += wasted.get(test.direction, 0)
+        _run(request, session, StreamTest, budget, tests, on_progress, lost)
 
 
 def _run(
@@ -107,8 +107,9 @@ def _run(
     budget: Budget,
     tests: list[DirectionTest],
     on_progress: Callable[[Progress], None],
+    lost_bytes: Mapping[LineDirection, int] = MappingProxyType({}),
 ) -> None:
-    """Both directions, one after the other; what was begun is in `tests` even when it fails."""
+    """Both directions, one after the other; what was begun is in `tests` even when it fails. `lost_bytes` went into an attempt by UDP before."""
     target = request.required_bits_per_second
     max_cross_traffic = request.max_cross_traffic_ratio * target
     directions: tuple[LineDirection, LineDirection] = ("down", "up")
@@ -119,6 +120,9 @@ def _run(
         )
         test.on_progress = lambda test: on_progress(_progress(test))
         tests.append(test)
+        if lost := lost_bytes.get(direction):
+            test.lost_bytes = lost
+            on_progress(_progress(test))  # so that they are charged whatever ends the test
         test.run()
         budget.bytes_left -= test.bytes_spent
         if test.disturbs:
@@ -132,7 +136,7 @@ def _progress(test: DirectionTest) -> Progress:
         phase=test.direction,
         elapsed_seconds=test.seconds,
         line_rate_bits_per_second=test.verdict.rate,
-        bytes_spent=test.bytes_spent,
+        bytes_spent=test.bytes_spent + test.lost_bytes,
         confidence_ratio=test.verdict.confidence,
     )
 
@@ -166,7 +170,7 @@ def _direction(session: ClientSession, test: DirectionTest) -> DirectionRecord:
     rate = max(0.0, verdict.rate)
     return DirectionRecord(
         goodput_bits_per_second=goodput_from_line_rate(rate, session.encapsulation),
-        bytes=test.bytes_spent + session.control_octets(test.towards),
+        bytes=test.bytes_spent + test.lost_bytes + session.control_octets(test.towards),
         duration_seconds=test.seconds,
         line_rate_bits_per_second=rate,
         lower_bound=verdict.lower_bound or verdict.validity is not Validity.OK or not verdict.done,

@@ -71,6 +71,8 @@ class DirectionTest:
         self.estimates: list[RateEstimate] = []
         self.verdict = OPEN
         self.bytes_spent = 0
+        self.lost_bytes = 0
+        """Sent by UDP before, which did not pass."""
         self.seconds = 0.0
         self.burst_rate: float | None = None
         self.note = ""

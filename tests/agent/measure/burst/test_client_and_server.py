@@ -221,6 +221,27 @@ def test_udp_that_does_not_pass() -> None:
     assert "measured by TCP, because UDP does not pass" in outcome.detail
 
 
+def test_what_was_lost_by_udp_is_charged_when_tcp_fails_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[Progress] = []
+    lost: list[int] = []
+
+    def fails(test: client.StreamTest) -> None:
+        lost.append(test.lost_bytes)
+        raise ConnectionResetError("gone")
+
+    def blocked(test: client.DirectionTest) -> None:
+        test.bytes_spent = 1_250_000
+        raise client.UdpBlocked("UDP does not pass")
+
+    monkeypatch.setattr(client.DirectionTest, "run", blocked)
+    monkeypatch.setattr(client.StreamTest, "run", fails)
+    with responder() as running:
+        outcome = measure(running.port, on_progress=steps.append)
+    assert outcome.failure is not None
+    assert lost == [1_250_000]
+    assert [step.bytes_spent for step in steps] == [1_250_000]
+
+
 def test_udp_that_does_not_pass_and_a_responder_too_old_for_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     from campus_agent.measure.burst import server
 
