@@ -166,10 +166,10 @@ async def _attempt(
 ) -> LoadReport:
     task = Iperf3Task(msgspec.structs.replace(request, host=address.text), reverse)
     expected = request.line_seconds
-    towards_school = reverse if request.segment == "classroom" else not reverse
+    # a classroom's line ends at the server, the uplink at this gateway
+    phase = "down" if reverse == (request.segment == "uplink") else "up"
     counter = _PayloadCounter()
-    account = f"{len(run.spent_bytes)} {'down' if towards_school else 'up'}"
-    phase = "up" if towards_school else "down"
+    account = f"{len(run.spent_bytes)} {phase}"
     watching = asyncio.ensure_future(_watch(request, link, reverse, phase, account, counter, run))
     before = wire_counters(link.name) if link else None
     working = asyncio.ensure_future(run_worker("iperf3", task, expected + OVERHEAD_SECONDS, counter.read, PayloadCount))
