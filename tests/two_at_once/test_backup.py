@@ -16,7 +16,7 @@ import pytest
 
 from campus_collector.cli.main import main
 from campus_collector.store import backup as backups
-from campus_collector.store.backup import NoRoom, TooSlow, backup, restore
+from campus_collector.store.backup import NotEnoughSpace, TooSlow, backup, restore
 from campus_collector.store.database import Database
 from campus_collector.store.sqlite import WAL_KEPT_BYTES, open_database
 from tests.flow.programs import ENVIRONMENT, until
@@ -160,7 +160,7 @@ def test_too_little_room_is_told_before_anything_is_written(
     assert main(["backup", str(small / "copy.db"), "--state-dir", str(tmp_path / "a")]) == 1
     assert "磁盘空间不足" in capsys.readouterr().err
     monkeypatch.setattr(backups, "_must_have_room", lambda *_: None)  # and when it fills during the copy
-    with pytest.raises(NoRoom):
+    with pytest.raises(NotEnoughSpace):
         backup(tmp_path / "a" / "campus.db", small / "copy.db")
     assert list(small.iterdir()) == []
 
