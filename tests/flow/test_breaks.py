@@ -137,7 +137,7 @@ def test_octets_that_are_spent_end_a_test(tmp_path: Path) -> None:
         config = school.agent_toml(tmp_path)
         config.write_text(config.read_text().replace("20_000_000_000", "12_000_000"))
         code = (
-            "import asyncio, sys; from pathlib import Path; from campus_agent.config.model import load_config; "
+            "import asyncio, sys; from pathlib import Path; from campus_agent.config.read import load_config; "
             "from campus_agent.measure.probes import PROBES; from campus_agent.measure.runner import Runner; "
             "from campus_agent.measure.stamp import stamp; from campus_agent.clock.clock import system_clock; from functools import partial; "
             "config = load_config(Path(sys.argv[1])); runner = Runner(config, partial(stamp, system_clock(), None)); "

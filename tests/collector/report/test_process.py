@@ -29,7 +29,7 @@ def test_it_is_the_same_document(form: Form, language: Language) -> None:
 def test_a_process_that_ends_is_told_in_words(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
 ) -> None:
-    code = f"import sys\nfrom campus_collector.report import apart\napart.{name} = {value}\nsys.exit(process.main(sys.argv[1:]))"
+    code = f"import sys\nfrom campus_collector.report.forms import process\nprocess.{name} = {value}\nsys.exit(process.main(sys.argv[1:]))"
     real = subprocess.run
 
     def run(command: list[str], **more: object) -> object:

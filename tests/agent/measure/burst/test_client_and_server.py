@@ -21,6 +21,7 @@ from campus_agent.measure.request import ThroughputRequest
 from campus_wire.failures import FailureKind, Operation, Validity
 from campus_wire.records import ThroughputRecord
 from tests.agent.measure.burst.loopback import KEY, Raw, responder
+from tests.flow.programs import until
 
 REQUIRED = 20e6
 OF_THIS_MACHINE = (
@@ -329,6 +330,7 @@ def test_sessions_are_logged_without_secrets(caplog: pytest.LogCaptureFixture) -
     caplog.set_level(logging.INFO, "campus_agent.measure.burst")
     with responder() as running:
         measure(running.port)
+        until(lambda: "session_ended" in caplog.messages, 60, "the responder ends the session")
         measure(running.port, key=b"wrong")
     events = [record.message for record in caplog.records]
     assert events == ["responder_started", "session_ended", "client_refused", "responder_stopped"]
