@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from campus_agent.config.model import AgentConfig
 
-MALLOC_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
-"""One heap for all threads, given back early (mallopt(3)): glibc gives each thread one of its own, for speed that nobody needs here."""
+SMALL_ENVIRONMENT = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "PYTHONNODEBUGRANGES": "1",
+}
+"""One heap for all threads, given back early (mallopt(3)): glibc gives each thread one of its own, for speed that nobody needs here. No columns in
+tracebacks: 0.3 MB."""
 
 
 def become_resident(file: Path) -> NoReturn:
     """The same process and unit, with nothing kept from before. Raises OSError."""
     command = [sys.executable, "-m", "campus_agent.resident", str(file)]
-    os.execve(sys.executable, command, os.environ | MALLOC_ENVIRONMENT)  # noqa: S606
+    os.execve(sys.executable, command, os.environ | SMALL_ENVIRONMENT)  # noqa: S606
 
 
 def main(file: Path) -> int:

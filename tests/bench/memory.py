@@ -99,9 +99,9 @@ async def day(folder: "Path") -> None:
 
 if __name__ == "__main__":
     if "MALLOC_ARENA_MAX" not in os.environ:  # as `campus-agent run` begins
-        from campus_agent.resident import MALLOC_ENVIRONMENT
+        from campus_agent.resident import SMALL_ENVIRONMENT
 
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | MALLOC_ENVIRONMENT)
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | SMALL_ENVIRONMENT)
     os.environ.setdefault("PYTHONTZPATH", "/usr/share/zoneinfo")
     sys.modules["typing_extensions"] = None  # type: ignore[assignment]
     main()
