@@ -42,9 +42,9 @@ ship_seconds = 1
 reference_days = 0
 """
 LOOPBACK_ROOMS = (
-    Room(bilingual("c101", "一年级1班"), 0.0),
-    Room(bilingual("c102", "一年级2班"), 0.0),
-    Room(bilingual("c103", "一年级3班"), 0.0, on=False),
+    Room("c101", "一年级1班", 0.0),
+    Room("c102", "一年级2班", 0.0),
+    Room("c103", "一年级3班", 0.0, on=False),
 )
 
 T = {
