@@ -101,7 +101,7 @@ def reduced(graph: dict[str, set[str]]) -> dict[str, set[str]]:
         return graph[part] | {far for other in graph[part] for far in below(other)}
 
     return {
-        part: {one for one in others if not any(one in below(other) for other in others if other != one)}
+        part: {folder for folder in others if not any(folder in below(other) for other in others if other != folder)}
         for part, others in graph.items()
     }
 

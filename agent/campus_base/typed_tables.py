@@ -35,7 +35,7 @@ class Pattern(NamedTuple):
 
 
 class OneOf(NamedTuple):
-    """The texts there are."""
+    """The only texts that are allowed."""
 
     choices: tuple[str, ...]
 

@@ -30,11 +30,11 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class SchoolTable:
     """The top."""
 
-    name: Annotated[str, Key("house.name"), By(_read_upper), Default("x")]
-    plan: Annotated[Path | None, Key("house.plan")] = None
+    name: Annotated[str, Key("school.name"), By(_read_upper), Default("x")]
+    plan: Annotated[Path | None, Key("school.plan")] = None
     share: Annotated[float, Bounds(0, 1)] = 0.5
     open: bool = False
     days: Annotated[tuple[int, ...], Bounds(1, 7)] = ()
@@ -42,28 +42,28 @@ class House:
     hall: Annotated[Room | None, Given({"id": "hall"})] = None
 
 
-def read(values: dict[str, Any]) -> tuple[House, list[Mistake]]:
+def read(values: dict[str, Any]) -> tuple[SchoolTable, list[Mistake]]:
     mistakes: list[Mistake] = []
-    return read_table(House, Table(values, "", mistakes, Path("/etc/house"))), mistakes
+    return read_table(SchoolTable, Table(values, "", mistakes, Path("/etc/school"))), mistakes
 
 
 def test_every_kind_of_value() -> None:
     values = {
-        "house": {"name": "n", "plan": "p.txt"},
+        "school": {"name": "n", "plan": "p.txt"},
         "share": 1,
         "open": True,
         "days": [1, 7],
         "room": [{"id": "c"}, {"id": "d", "engine": "b"}, {"id": "e", "port": 5}],
         "hall": {"engine": "b"},
     }
-    house, mistakes = read(values)
+    school, mistakes = read(values)
     assert mistakes == []
     rooms = (Room("c", 10, "a"), Room("d", 20, "b"), Room("e", 5, "a"))
-    assert house == House("N", Path("/etc/house/p.txt"), 1, True, (1, 7), rooms, Room("hall", 20, "b"))
+    assert school == SchoolTable("N", Path("/etc/school/p.txt"), 1, True, (1, 7), rooms, Room("hall", 20, "b"))
 
 
 def test_nothing_is_given() -> None:
-    assert read({}) == (House("X"), [])
+    assert read({}) == (SchoolTable("X"), [])
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_nothing_is_given() -> None:
         ({"room": [{"port": 0}]}, ["room[0].id", "room[0].port"]),
         ({"room": [{"id": "b"}]}, ["room[0].engine"]),
         ({"hall": {"id": "c"}}, ["hall.id"]),
-        ({"house": {"nmae": "n"}}, ["house.nmae"]),
-        ({"house": 5, "days": [8]}, ["house", "days"]),
+        ({"school": {"nmae": "n"}}, ["school.nmae"]),
+        ({"school": 5, "days": [8]}, ["school", "days"]),
         ({"hous": {}}, ["hous"]),
     ],
 )

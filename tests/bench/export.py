@@ -123,7 +123,7 @@ def of_room(school: str, room: str, rate: float) -> list[AnyResult]:
 
 def batch(school: str, results: list[AnyResult], announced: Announcement | None = None) -> Batch:
     """As ingest makes it."""
-    valid = tuple(AcceptedResult(one, encode_result(one)) for one in results)
+    valid = tuple(AcceptedResult(result, encode_result(result)) for result in results)
     state = AgentState("0.1.0", "Debian GNU/Linux 12", 3, 0, 0.5, {"classroom": 1000, "uplink": 5000})
     return Batch(Principal(school, school), datetime.now(UTC), "bench", valid, (), state, announced)
 

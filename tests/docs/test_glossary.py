@@ -27,14 +27,14 @@ A_HEADING = ("exemptions", "免考核")
 def rows(heading: str) -> list[list[str]]:
     """The rows of the table under a heading."""
     section = re.split(r"^## ", GLOSSARY, flags=re.MULTILINE)
-    text = next(one for one in section if one.startswith(heading))
+    text = next(line for line in section if line.startswith(heading))
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def test_the_verdicts_are_those_of_the_glossary() -> None:
     written = [(english, chinese) for english, chinese, *_ in rows("Verdicts")]
-    assert written == [(VERDICT_WORDS[one].en, VERDICT_WORDS[one].zh) for one in Verdict]
+    assert written == [(VERDICT_WORDS[verdict].en, VERDICT_WORDS[verdict].zh) for verdict in Verdict]
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
@@ -111,8 +111,8 @@ def strings(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for one in value.values():
-            yield from strings(one)
+        for item in value.values():
+            yield from strings(item)
     elif isinstance(value, list):
-        for one in value:
-            yield from strings(one)
+        for item in value:
+            yield from strings(item)

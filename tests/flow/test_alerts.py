@@ -29,7 +29,7 @@ SETTLED_SECONDS = 30.0
 
 def give(world: World, school: str, received_at: datetime, *results: AnyResult) -> None:
     """A batch of a school's agent, as if it had come at that moment."""
-    valid = tuple(AcceptedResult(one, encode_result(one)) for one in results)
+    valid = tuple(AcceptedResult(result, encode_result(result)) for result in results)
     state = AgentState("0.1.0", "Debian", 0, 0, 0.0)
     batch = Batch(Principal(school, school), received_at, "b", valid, (), state, None)
     world.service.store.submit(batch).result()

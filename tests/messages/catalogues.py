@@ -46,7 +46,11 @@ def literal_calls(file: Any, keywords: Any, comment_tags: object, options: objec
     variable `message` for the function."""
     for node in ast.walk(ast.parse(file.read())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in keywords:
-            texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            texts = [
+                argument.value
+                for argument in node.args
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+            ]
             if texts:
                 yield node.lineno, node.func.id, texts[0] if len(texts) == 1 else tuple(texts), []
 

@@ -94,7 +94,8 @@ def test_templates_are_literals_that_can_be_extracted() -> None:
             ):
                 needed = 2 if node.func.id == "pmessage" else 1
                 literal = all(
-                    isinstance(one, ast.Constant) and isinstance(one.value, str) for one in node.args[:needed]
+                    isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+                    for argument in node.args[:needed]
                 )
                 if not literal or len(node.args) != needed or node in inside:
                     wrong.append(f"{file}:{node.lineno}: {ast.unparse(node)[:80]}")
@@ -114,7 +115,7 @@ def test_values_of_a_message_are_those_that_it_names() -> None:
             ):
                 template = node.args[-1]
                 assert isinstance(template, ast.Constant)
-                given = {one.arg for one in node.keywords}
+                given = {keyword.arg for keyword in node.keywords}
                 if None not in given and given - values_of(template.value):
                     wrong.append(f"{file}:{node.lineno}: {sorted(map(str, given - values_of(template.value)))}")
     assert wrong == []

@@ -96,8 +96,8 @@ def test_both_sides_say_that_the_chain_does_not_fit(
     assert "the receipt was for 4 results" in " ".join(one["en"] for one in status["problems"])
     assert "结果链与回执不符" in in_words(status, "zh")
     assert any(
-        "its gateway holds a receipt for result 4" in one.text.en
-        for one in verify(world.service.store, world.service.verdicts).findings
+        "its gateway holds a receipt for result 4" in finding.text.en
+        for finding in verify(world.service.store, world.service.verdicts).findings
     )
     assert 'campus_chain_mismatch_timestamp_seconds{school="s001"}' in world.get("/metrics").body.decode()
     assert "与本端结果链" in world.get("/fleet?lang=zh").body.decode()

@@ -49,7 +49,7 @@ class Collector:
             throughput(at=NOON + timedelta(minutes=minute), boot_id=boot, validity=sent.validity)
             for boot, minute in sent.results
         ]
-        valid = tuple(AcceptedResult(one, encode_result(one)) for one in results)
+        valid = tuple(AcceptedResult(result, encode_result(result)) for result in results)
         written = NOON + timedelta(minutes=sent.minute if sent.written is None else sent.written)
         principal = Principal(self.school, self.school)
         self.store.submit(Batch(principal, self.at, sent.boot, valid, (), sent_at=written)).result()

@@ -22,16 +22,16 @@ def november(verdicts: Verdicts) -> Month:
 
 def found(verdicts: Verdicts, subject: str = "c101") -> tuple[Verdict, int]:
     (one,) = [
-        one
-        for one in verdicts.subjects(november(verdicts))
-        if (one.subject, one.target) == (subject, "classroom_bandwidth")
+        entry
+        for entry in verdicts.subjects(november(verdicts))
+        if (entry.subject, entry.target) == (subject, "classroom_bandwidth")
     ]
     return one.verdict, one.evidence.valid_results
 
 
 def store(service: Service, *results: AnyResult) -> None:
     """As another process stores: nobody here is told."""
-    valid = tuple(AcceptedResult(one, encode_result(one)) for one in results)
+    valid = tuple(AcceptedResult(result, encode_result(result)) for result in results)
     batch = Batch(Principal("s001", "s001"), datetime.now(UTC), "boot-2", valid, ())
     service.store.submit(batch).result(30)
 
@@ -89,9 +89,9 @@ def test_nobody_sees_a_month_that_is_half_judged(world: World) -> None:
             ).result(30)
 
     def of_both() -> set[Verdict]:
-        judged = [one for one in verdicts.subjects(november(verdicts)) if one.target == "classroom_bandwidth"]
-        assert {one.school for one in judged} == {"s001", "s002"}
-        return {one.verdict for one in judged if one.subject == "c101"}
+        judged = [entry for entry in verdicts.subjects(november(verdicts)) if entry.target == "classroom_bandwidth"]
+        assert {entry.school for entry in judged} == {"s001", "s002"}
+        return {entry.verdict for entry in judged if entry.subject == "c101"}
 
     send(100e6, 6)
     assert of_both() == {Verdict.MET}

@@ -16,7 +16,7 @@ def older(path: Path, last: str) -> None:
     """A database as a release left it when it ended: in WAL mode, its log moved in."""
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = WAL")
-        migrate(SqliteConnection(database), [one for one in shipped("sqlite") if one.name <= last])
+        migrate(SqliteConnection(database), [step for step in shipped("sqlite") if step.name <= last])
         database.execute(
             "INSERT INTO school (id, name, town, town_name, source) VALUES ('s001', '柳河', 't01', '', 'announced')"
         )
@@ -35,7 +35,7 @@ def test_both_find_it_brought_forward(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "campus.db")) as database:
         assert database.execute("SELECT count(*) FROM token").fetchone() == (4,)
         names = [row[0] for row in database.execute("SELECT name FROM migration ORDER BY name")]
-    assert names == [one.name for one in shipped("sqlite")]
+    assert names == [step.name for step in shipped("sqlite")]
 
 
 def test_an_older_database_is_not_taken_for_a_copy_without_its_log(tmp_path: Path) -> None:

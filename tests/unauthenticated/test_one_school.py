@@ -154,7 +154,7 @@ def test_devices_without_end_go_to_quarantine(tmp_path: Path) -> None:
             Principal("s001", "s001"),
             datetime.now(UTC),
             "b",
-            tuple(AcceptedResult(one, encode_result(one)) for one in rows),
+            tuple(AcceptedResult(result, encode_result(result)) for result in rows),
             (),
         )
         outcome = store.submit(batch).result(10)
@@ -166,7 +166,7 @@ def test_devices_without_end_go_to_quarantine(tmp_path: Path) -> None:
         assert (again.stored, again.duplicate) == (0, 20)
         more = [replace_id(rows[0]) for _ in range(100)]
         outcome = store.submit(
-            replace(batch, accepted=tuple(AcceptedResult(one, encode_result(one)) for one in more))
+            replace(batch, accepted=tuple(AcceptedResult(result, encode_result(result)) for result in more))
         ).result(10)
         assert outcome.stored == 80
         assert outcome.beyond_quota[0].reason == "quota: more than 100 results of one school in a day"

@@ -89,7 +89,7 @@ class Expectation:
     host: Host = ""
     """Where it may lead to, beside the address's own host; then no other is accepted."""
     text: str = ""
-    """What the page must hold."""
+    """A text that the page must hold; empty: any page."""
 
     def check(self, table: Table) -> None:
         if len(self.text) > MAX_EXPECTED_TEXT:

@@ -47,7 +47,7 @@ class DirectionLoad:
     most_bytes: int = 0
     """Never more than this: what the day still allows."""
     payload_bytes: int = 0
-    """What arrived so far."""
+    """Payload that has arrived so far."""
     began: float = 0.0
     counts: list[ArrivalCount] = field(default_factory=list)
     rtts: list[float] = field(default_factory=list)

@@ -67,7 +67,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Measure this now."""
+    """A step: run this job now; the gate still decides whether it may start."""
 
     job: Job
 

@@ -8,7 +8,7 @@ from campus_wire.records import AgentState
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whose token this is."""
+    """The school and the agent that a token belongs to."""
 
     school: str
     agent_id: str

@@ -34,7 +34,7 @@ SLOW_PORT_SHARE = 0.99
 
 
 class Symptoms(Counter[str]):
-    """How often each was seen."""
+    """By symptom: in how many results it was seen."""
 
     def of(self, group: str) -> "Symptoms":
         """Those of one group, by their detail."""

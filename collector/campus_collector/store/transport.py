@@ -51,7 +51,7 @@ class TransportConnection(Transaction, Protocol):
         """Statements of a migration in one transaction, all or nothing."""
 
     def close(self) -> None:
-        """Roll back what is open."""
+        """Close the connection; an open transaction is rolled back."""
 
 
 class Transport(Protocol):

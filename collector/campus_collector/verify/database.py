@@ -14,7 +14,7 @@ from campus_collector.verify.evidence import evidence_findings
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was looked at."""
+    """How much was recomputed, and what did not agree."""
 
     schools: int
     results: int

@@ -84,7 +84,7 @@ def test_nothing_is_refused_without_a_reason(rules: LoadRules) -> None:
         (TERMINAL, Situation(time_is_unknown=True, blackout=True, free_seconds=0.0), SkipReason.BLACKOUT),
     ],
 )
-def test_the_first_reason_is_told(rules: LoadRules, situation: Situation, reason: object) -> None:
+def test_the_first_reason_is_shown(rules: LoadRules, situation: Situation, reason: object) -> None:
     answer = refusal(rules, situation, SECONDS, BYTES)
     assert isinstance(answer, NoPermit)
     assert answer.reason is reason

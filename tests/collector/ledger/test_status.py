@@ -86,12 +86,12 @@ def test_what_was_measured_in_august_was_opened_in_august(world: World) -> None:
 @pytest.mark.parametrize("month", [AUGUST, SEPTEMBER], ids=str)
 def test_report_and_ledger_name_the_same_cause_and_the_same_unit(world: World, month: Month) -> None:
     status = {
-        (one.problem.target, room): one
-        for one in statuses_in(world.service.store, world.service.verdicts, month)
-        if one.is_open
-        for room in [one.problem.subject, *one.problem.covers]
+        (entry.problem.target, room): entry
+        for entry in statuses_in(world.service.store, world.service.verdicts, month)
+        if entry.is_open
+        for room in [entry.problem.subject, *entry.problem.covers]
     }
-    rows = [one for one in report(world, month).failing if (one.target, one.subject) in status]
+    rows = [entry for entry in report(world, month).failing if (entry.target, entry.subject) in status]
     assert rows
     for row in rows:
         one = status[row.target, row.subject]
@@ -109,13 +109,15 @@ def test_what_a_person_assigned_stands_in_the_report(world: World) -> None:
     world.service.store.ledger.change(problem.id, lambda one: act(one, "assign", values, "王", at, at.date()))
     verdicts = world.service.verdicts.subjects(OCTOBER)
     judged = [
-        one
-        for one in with_named_causes(world.service.store, world.service.verdicts, OCTOBER, verdicts)
-        if one.target == problem.target and one.subject == problem.subject and one.verdict is not Verdict.MET
+        entry
+        for entry in with_named_causes(world.service.store, world.service.verdicts, OCTOBER, verdicts)
+        if entry.target == problem.target and entry.subject == problem.subject and entry.verdict is not Verdict.MET
     ]
-    assert {(one.unit, one.problem) for one in judged} == {("县网络中心", problem.id)}
+    assert {(entry.unit, entry.problem) for entry in judged} == {("县网络中心", problem.id)}
     before = [
-        one for one in statuses_in(world.service.store, world.service.verdicts, AUGUST) if one.problem.id == problem.id
+        entry
+        for entry in statuses_in(world.service.store, world.service.verdicts, AUGUST)
+        if entry.problem.id == problem.id
     ]
     assert [one.unit for one in before] == [EXPLANATIONS[one.cause].unit for one in before]
 

@@ -84,7 +84,7 @@ def test_a_month_goes_from_open_to_closed(world: World) -> None:
     assert set(world.service.store.monthly.documents("2026-10")) == {(f, lang) for f in FORMS for lang in ("zh", "en")}
     with pytest.raises(Conflict):
         book.close(OCTOBER, at(11, 6))
-    assert all(one.well for one in book.verify("2026-10"))
+    assert all(finding.well for finding in book.verify("2026-10"))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_what_was_changed_afterwards_is_found(closed_october: Path, tmp_path: Pa
     database.execute(sql)
     database.commit()
     with collector(tmp_path) as world:
-        bad = [one.what for one in world.service.reports.verify("2026-10") if not one.well]
+        bad = [finding.what for finding in world.service.reports.verify("2026-10") if not finding.well]
     assert what in bad
 
 
@@ -280,7 +280,7 @@ def test_killed_between_closing_and_issuing_it_goes_on(tmp_path: Path, monkeypat
         assert book.catch_up(at(11, 5, 7)) == []
         assert len(world.service.store.monthly.documents("2026-10")) == 8
         assert book.figures(OCTOBER).targets[0].count.insufficient == 1, "as it was closed"
-        assert all(one.well for one in book.verify("2026-10"))
+        assert all(finding.well for finding in book.verify("2026-10"))
 
 
 def test_a_missing_font_or_folder_costs_no_work_every_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 def batch(
     *results: AnyResult, rejected: tuple[RejectedResult, ...] = (), announcement: Announcement | None = None
 ) -> Batch:
-    accepted = tuple(AcceptedResult(one, encode_result(one)) for one in results)
+    accepted = tuple(AcceptedResult(result, encode_result(result)) for result in results)
     return Batch(Principal("s001", "s001"), AT, "boot-1", accepted, rejected, AgentState("0.1.0"), announcement)
 
 

@@ -14,7 +14,7 @@ class TcpInfo(NamedTuple):
 
     options: int
     snd_mss: int
-    """Bytes."""
+    """Largest segment this side sends, in bytes."""
     rtt_seconds: float
     """Smoothed."""
     total_retrans: int

@@ -13,7 +13,7 @@ from campus_wire.records import AnyResult, Outcome, kind_of, outcome_of
 
 
 class ResultTable(TableGroup):
-    """Readers of results."""
+    """Stored results, as bytes and decoded. What stores them: `insert_result`, `keep_latest`."""
 
     def latest(self, school: str | None = None, subject: str | None = None) -> list[Latest]:
         """The newest results of all subjects, of one school's, or of one subject of it; one record a subject and kind."""

@@ -84,7 +84,7 @@ def test_a_known_place_is_not_looked_for_again_unless_the_machine_is_another(tmp
 
 def test_many_ports_of_one_switch_at_once(tmp_path: Path) -> None:
     wanted = [PortQuery(f"c{number}", "127.0.0.1", "sw-1", "Gi0/1") for number in range(40)]
-    known = {one.subject: PortLocation("sw-1", 1, "inventory", MAC) for one in wanted}
+    known = {query.subject: PortLocation("sw-1", 1, "inventory", MAC) for query in wanted}
     with udp_server(agent(objects(switch().known()))) as port:
         seen = asyncio.run(ask(PortsTask([spec(tmp_path, port)], wanted, known), arp(tmp_path)))
     assert [one.failure for one in seen] == [None] * 40

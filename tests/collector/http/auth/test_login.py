@@ -256,7 +256,7 @@ def test_people_of_an_older_database_are_kept(tmp_path: object) -> None:
 
     file = Path(str(tmp_path)) / "campus.db"
     database = sqlite3.connect(file, isolation_level=None)
-    migrate(SqliteConnection(database), [one for one in shipped("sqlite") if one.name < "0007"])
+    migrate(SqliteConnection(database), [step for step in shipped("sqlite") if step.name < "0007"])
     database.execute("INSERT INTO person VALUES ('张三', x'01', 'operator', 't01', 0, NULL)")
     database.execute("INSERT INTO person VALUES ('离任', x'02', 'admin', '', 0, 5)")
     database.close()

@@ -1,0 +1,29 @@
+"""`make run` as it is started: a school is built and measured, and nothing is left when it is ended."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.lab
+def test_the_demonstration_measures_and_leaves_nothing() -> None:
+    environment = os.environ | {"CAMPUS_LANG": "en", "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "tests.lab.demo"]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    assert demo.stdout is not None
+    lines: list[str] = []
+    for line in demo.stdout:
+        lines.append(line)
+        if line.startswith("measured") and not line.startswith("measured 0"):
+            demo.send_signal(signal.SIGTERM)
+            break
+    rest = demo.communicate(timeout=300)[0]
+    assert demo.returncode == 0, "".join(lines) + rest
+    assert lines[0].startswith("Building a school"), lines
+    assert lines[-1].startswith("measured 1 of 9"), lines
+    assert "nothing is left running" in rest
+    kept = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    assert f"cm-{demo.pid}-" not in kept
