@@ -5,7 +5,6 @@ Datagrams of any other address are thrown away unread. RTCP has its port, as the
 
 import asyncio
 import socket
-from time import monotonic
 
 from campus_agent.measure.equipment.rtp import Listener
 from campus_agent.measure.link import timestamps
@@ -26,8 +25,7 @@ class PortPair:
         self._device = device
         self.rtp, self._rtcp = _port_pair(local)
         self.port = int(self.rtp.getsockname()[1])
-        self._stamped = timestamps.prepare(self.rtp, BUFFER_BYTES)
-        self._behind_ns = timestamps.wall_offset_ns()
+        timestamps.prepare(self.rtp, BUFFER_BYTES)
         self._listener: Listener | None = None
 
     def open_firewall(self, ports: tuple[int, int]) -> None:
@@ -59,9 +57,7 @@ class PortPair:
                 return
             if source[0].partition("%")[0] != self._device.partition("%")[0]:
                 continue
-            stamp = timestamps.read(ancillary)[0] if self._stamped else None
-            at = (stamp - self._behind_ns) / 1e9 if stamp is not None else monotonic()
-            self._listener.take(packet, at)
+            self._listener.take(packet, timestamps.arrived_seconds(ancillary))
 
 
 def _port_pair(local: str) -> tuple[socket.socket, socket.socket]:

@@ -8,7 +8,7 @@ import contextlib
 import os
 import socket
 import struct
-from time import monotonic, time_ns
+from time import monotonic
 
 from campus_agent.measure.link import timestamps
 from campus_agent.measure.link.rtt import Echoes
@@ -78,7 +78,7 @@ class Pinger:
         with contextlib.suppress(BlockingIOError, OSError):
             while True:
                 packet, ancillary, _, source = self._socket.recvmsg(2048, timestamps.ANCILLARY_BYTES)
-                arrived = monotonic() - _waited_seconds(ancillary)
+                arrived = timestamps.arrived_seconds(ancillary)
                 number = self._sequence_of(packet)
                 if number is None or str(source[0]).partition("%")[0] != self._address:
                     continue
@@ -104,13 +104,6 @@ def internet_checksum(data: bytes) -> int:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
-
-
-def _waited_seconds(ancillary: timestamps.Ancillary) -> float:
-    """How long did the answer lie in the kernel before we read it? 0 without a stamp, or when the wall clock jumped."""
-    stamp, _ = timestamps.read(ancillary)
-    waited = (time_ns() - stamp) / 1e9 if stamp is not None else 0.0
-    return waited if 0 <= waited < 1 else 0.0
 
 
 def _open(family: socket.AddressFamily) -> tuple[socket.socket, bool]:

@@ -21,6 +21,8 @@ _DROPS = struct.Struct("@I")
 RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024
 """Most of a search for a bucket of 20 MB: the kernel doubles it, and books 2.3 kB for each packet. It is only used while a receiver
 lags; the system may grant less."""
+LONGEST_WAIT_NS = 1_000_000_000
+"""A packet that seems to have lain longer in the kernel has a stamp of another time: the wall clock was set."""
 
 Ancillary = Iterable[tuple[int, int, bytes]]
 
@@ -72,3 +74,17 @@ def wall_offset_ns() -> int:
         after = monotonic_ns()
         readings.append((after - before, wall - (before + after) // 2))
     return min(readings)[1]
+
+
+def arrived_seconds(ancillary: Ancillary) -> float:
+    """When a packet that was read just now arrived, in seconds of the monotonic clock.
+
+    By the stamp of the kernel; the moment of reading where there is none, or where the wall clock was set meanwhile.
+    """
+    stamp, _ = read(ancillary)
+    now = monotonic_ns()
+    if stamp is not None:
+        arrived = stamp - wall_offset_ns()
+        if now - LONGEST_WAIT_NS < arrived < now:
+            return arrived / 1e9
+    return now / 1e9
