@@ -47,7 +47,7 @@ def measure(state: Path) -> None:
     """Each figure in CPU seconds of this process, all threads."""
     service = open_service(load_config(None, state, {}))
     month = parse_month(MONTH, service.config.timezone)
-    results = sum(service.store.measurement_totals().values())
+    results = sum(service.store.results.measurement_totals().values())
     with Timed(f"judge {results} results from raw"):
         service.verdicts.catch_up()
     with Timed("verdicts of the month from its days"):

@@ -91,8 +91,8 @@ def measure(folder: Path, count: int, days: int, a_day: int) -> None:
         watcher.join()
         cpu = psutil.Process(process.pid).cpu_times()
     store = open_store(state / "campus.db")
-    totals = store.ingest_totals()
-    told = {one.school: one.state.spool_dropped_results_total for one in store.agents() if one.state is not None}
+    totals = store.results.ingest_totals()
+    told = {one.school: one.state.spool_dropped_results_total for one in store.agents.all() if one.state is not None}
     store.close()
     refused = sum(one.refused for one in gateways)
     print(

@@ -129,7 +129,7 @@ def test_names_that_an_agent_announces_are_cleaned(world: World) -> None:
     )
     state = AgentState(version="0.1\x1b[2J", config_problem_en="a\x00b", config_problem_zh="\u202e坏")
     assert world.post(envelope(throughput(), announcement=announced, agent=state)).status == 200
-    names = {subject.id: subject.name for subject in world.service.store.subjects()}
+    names = {subject.id: subject.name for subject in world.service.store.subjects.all()}
     assert names["c101"] == "一年级 1\ufffd\ufffd班"
     assert names["c102"] == "c102"
     assert names["p1"] == "云 平台"

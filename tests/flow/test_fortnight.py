@@ -129,8 +129,8 @@ periods = ["08:00-08:45", "08:55-09:40"]
     )
     store = open_store(state / "campus.db")
     try:
-        (agent,) = store.agents()
-        stored = store.ingest_totals()["stored"]
+        (agent,) = store.agents.all()
+        stored = store.results.ingest_totals()["stored"]
     finally:
         store.close()
     assert agent.state is not None

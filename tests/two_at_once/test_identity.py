@@ -53,7 +53,7 @@ class Collector:
         written = NOON + timedelta(minutes=sent.minute if sent.written is None else sent.written)
         principal = Principal(self.school, self.school)
         self.store.submit(Batch(principal, self.at, sent.boot, valid, (), sent_at=written)).result()
-        (agent,) = self.store.agents(self.school)
+        (agent,) = self.store.agents.all(self.school)
         return agent
 
     def is_shared(self, sent: list[Sent]) -> bool:
@@ -130,7 +130,7 @@ def test_another_gateway_does_not_count(collector: Collector) -> None:
 def test_a_time_at_the_end_of_the_calendar_is_taken(world: World, sent_at: str) -> None:
     for boot in "ABA":
         world.send(boot_id=boot, sent_at=datetime.fromisoformat(sent_at))
-    assert [one.boot_id for one in world.service.store.agents()] == ["A"]
+    assert [one.boot_id for one in world.service.store.agents.all()] == ["A"]
 
 
 def test_pages_and_metric_say_it(world: World) -> None:

@@ -66,3 +66,17 @@ def test_a_program_that_is_killed_leaves_a_file_that_says_so(tmp_path: Path, wor
     again.close()
     database.close()
     assert [one.name for one in (tmp_path / "b").iterdir()] == ["campus.db"]
+
+
+def test_a_command_that_reads_does_not_wait_for_who_writes(tmp_path: Path) -> None:
+    """Where no migration is missing, opening writes nothing."""
+    database = open_database(tmp_path / "campus.db")
+    with closing(sqlite3.connect(tmp_path / "campus.db", isolation_level=None)) as other:
+        before = other.execute("PRAGMA data_version").fetchone()
+        other.execute("BEGIN IMMEDIATE")
+        command = python("campus_collector", "quarantine", "--json", "--state-dir", str(tmp_path))
+        read = subprocess.run(command, capture_output=True, env=ENVIRONMENT, check=False, timeout=120)
+        other.execute("ROLLBACK")
+        assert other.execute("PRAGMA data_version").fetchone() == before
+    database.close()
+    assert (read.returncode, read.stderr) == (0, b"")

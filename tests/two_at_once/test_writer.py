@@ -89,7 +89,7 @@ def test_a_listener_that_raises_ends_nothing_and_hides_no_other(database: Databa
     database.subscribe(broken)
     database.subscribe(heard.append)
     for number in range(3):
-        database.write(lambda _, n=number: database.note(Change(announced=frozenset({f"s{n}"}))), 10)
+        database.write(lambda work, n=number: work.note_change(Change(announced=frozenset({f"s{n}"}))), 10)
     assert [set(one.announced) for one in heard] == [{"s0"}, {"s1"}, {"s2"}]
 
 
@@ -106,7 +106,7 @@ def test_a_process_does_not_take_its_own_changes_for_those_of_another(database: 
     for follower in followers:
         follower.start()
     for number in range(200):
-        database.write(lambda _, n=number: database.note(Change(judged=frozenset({f"s{n}"}))), None)
+        database.write(lambda work, n=number: work.note_change(Change(judged=frozenset({f"s{n}"}))), None)
     stop.set()
     for follower in followers:
         follower.join(20)
@@ -124,7 +124,7 @@ def test_a_listener_may_look_for_changes_itself(tmp_path: Path, database: Databa
             database.follow()
 
     database.subscribe(listen)
-    other.write(lambda _: other.note(Change(judged=frozenset({"s1"}))), None)
+    other.write(lambda work: work.note_change(Change(judged=frozenset({"s1"}))), None)
     follower = threading.Thread(target=database.follow, daemon=True)
     follower.start()
     follower.join(10)
@@ -198,8 +198,8 @@ def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
 def test_readiness_is_asked_often_and_costs_no_write(world: World) -> None:
     world.send(throughput())
     store = world.service.store
-    before = store.database.first("PRAGMA data_version")  # of the reader's connection: it changes with every commit
+    before = store._database.first("PRAGMA data_version")  # of the reader's connection: it changes with every commit
     for _ in range(20):
         store.check()
-    assert store.database.first("PRAGMA data_version") == before
+    assert store._database.first("PRAGMA data_version") == before
     assert world.get("/readyz").status == 200

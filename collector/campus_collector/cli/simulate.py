@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     service = open_service(config)
     try:
         imports = service.store.inventory.imports(1)
-        real = (service.store.schools() and not imports) or (imports and imports[0].imported_by != "simulate")
+        real = (service.store.schools.all() and not imports) or (imports and imports[0].imported_by != "simulate")
         if real:
             text = message("this collector has real schools; simulate only into a new --state-dir")
             return failed(EXIT_USAGE, text.in_(language))

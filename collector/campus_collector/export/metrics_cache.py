@@ -222,7 +222,13 @@ class MetricsCache:
         self._update_verdicts(changes, renewed, waiting)
         if changes.everything or changes.ledger or monotonic() - self._written.ledger_read_at >= LEDGER_SECONDS:
             self._update_ledger(now)
-        self._put(("totals",), "", samplers.of_totals, self._store.measurement_totals(), self._store.ingest_totals())
+        self._put(
+            ("totals",),
+            "",
+            samplers.of_totals,
+            self._store.results.measurement_totals(),
+            self._store.results.ingest_totals(),
+        )
         slots = (self._slots.granted, self._slots.refused, len(self._slots.running(monotonic())))
         names = ("campus_slots_granted_total", "campus_slots_refused_total", "campus_slots_running")
         if self._certificate is not None:
@@ -234,11 +240,11 @@ class MetricsCache:
     def _update_schools(self, changes: _Changes) -> set[str]:
         """Towns and lists of subjects; which schools' lines must all be written again."""
         if changes.everything:
-            schools = {school.id: school for school in self._store.schools()}
+            schools = {school.id: school for school in self._store.schools.all()}
             self._written.towns = {school.id: school.town for school in schools.values()}
             self._written.devices = _devices_of(self._store.inventory.current())
             subjects: dict[str, list[Subject]] = {}
-            for subject in self._store.subjects():
+            for subject in self._store.subjects.all():
                 subjects.setdefault(subject.school, []).append(subject)
             self._written.subjects = {
                 school: frozenset(subject.id for subject in of_school) for school, of_school in subjects.items()
@@ -247,10 +253,10 @@ class MetricsCache:
                 self._write_names(school, schools.get(school), subjects.get(school, []))
             return set(self._written.towns) | set(self._written.subjects_with_lines)
         if changes.announced:
-            schools = {school.id: school for school in self._store.schools()}
+            schools = {school.id: school for school in self._store.schools.all()}
             self._written.towns = {school.id: school.town for school in schools.values()}
             for school in changes.announced:
-                of_school = self._store.subjects(school)
+                of_school = self._store.subjects.all(school)
                 self._written.subjects[school] = frozenset(subject.id for subject in of_school)
                 self._write_names(school, schools.get(school), of_school)
         return set(changes.announced)
@@ -263,9 +269,9 @@ class MetricsCache:
 
     def _update_agents(self, changes: _Changes, renewed: set[str], now: datetime) -> None:
         if changes.everything:
-            agents = self._store.agents()
+            agents = self._store.agents.all()
         else:
-            agents = [agent for school in changes.reported for agent in self._store.agents(school)]
+            agents = [agent for school in changes.reported for agent in self._store.agents.all(school)]
         fresh = _newest_of_school(agents)
         self._written.agents |= fresh
         if changes.everything or changes.reported:
@@ -309,11 +315,11 @@ class MetricsCache:
 
     def _update_school(self, school: str, whole: bool, changed: set[str], since: datetime) -> None:
         if whole or school not in self._written.subjects_with_lines or len(changed) > MOST_SINGLE_SUBJECTS:
-            self._write_school(school, self._store.latest(school), since)
+            self._write_school(school, self._store.results.latest(school), since)
         else:
             for subject in changed:
                 self._written.subjects_with_lines[school].add(subject)
-                self._write_subject(school, subject, self._store.latest(school, subject), since)
+                self._write_subject(school, subject, self._store.results.latest(school, subject), since)
         self._written.failed.discard(("school", school))
 
     def _write_school(self, school: str, latest: Iterable[Latest], since: datetime) -> None:

@@ -52,7 +52,7 @@ def find_school(service: Service, school_id: str, town: str | None = None) -> Sc
 
 def schools_in(service: Service, town: str | None = None) -> list[School]:
     """The schools of a town (None: of all)."""
-    return [school for school in service.store.schools() if town is None or town == school.town]
+    return [school for school in service.store.schools.all() if town is None or town == school.town]
 
 
 def school_view(service: Service, school: School, month: Month) -> SchoolView:
@@ -62,12 +62,12 @@ def school_view(service: Service, school: School, month: Month) -> SchoolView:
     standings = statuses_in(store, service.verdicts, month, school.id)
     verdicts = with_named_causes(store, service.verdicts, month, judged, standings)
     by_subject = {(verdict.target, verdict.subject): verdict for verdict in verdicts}
-    latest = store.latest(school.id)
+    latest = store.results.latest(school.id)
     by_kind: dict[str, dict[str, Latest]] = {}
     for results in latest:
         by_kind.setdefault(results.subject, {})[results.kind] = results
     subjects = []
-    for subject in store.subjects(school.id):
+    for subject in store.subjects.all(school.id):
         verdict = by_subject.get((TARGET_OF[subject.kind], subject.id))
         required = required_rate(subject, verdict.rule if verdict else None)
         subjects.append(SubjectView(subject, verdict, required, by_kind.get(subject.id, {})))

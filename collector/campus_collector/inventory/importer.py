@@ -37,5 +37,7 @@ def activate(
     values = {
         f"{sheet}_{what}": str(number) for sheet, each in counts.items() for what, number in each.items() if number
     }
-    store.ledger.note(Event(at=now, who=who, what="inventory_imported", values={"version": str(version)} | values))
+    store.ledger.append_event(
+        Event(at=now, who=who, what="inventory_imported", values={"version": str(version)} | values)
+    )
     return version

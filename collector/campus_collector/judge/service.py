@@ -183,7 +183,7 @@ class Verdicts:
 
     def _wanted(self, month: Month, school: str) -> list[tuple[Subject, str]]:
         """Also subjects that were removed since: whoever removes a room does not mend its month."""
-        subjects = self._store.subjects(school, month.start, month.end)
+        subjects = self._store.subjects.all(school, month.start, month.end)
         return [(subject, target) for subject in subjects for target in TARGETS_OF[subject.kind]]
 
     def areas(self, month: Month) -> list[AreaVerdict]:
@@ -197,7 +197,7 @@ class Verdicts:
     def _month(self, month: Month, school: str | None, *, use_cache: bool = True) -> dict[str, list[SubjectVerdict]]:
         return {
             each.id: self.of_school(month, each.id, each.town, use_cache=use_cache)
-            for each in self._store.schools(month.start)
+            for each in self._store.schools.all(month.start)
             if school in (None, each.id)
         }
 
@@ -310,7 +310,7 @@ class Verdicts:
                 has_trusted_time(result)
                 for school, subject, target in self._store.evidence.on_day(day)
                 for kind in (RULES[target].result_kind, *RULES[target].supporting_kinds)
-                for result in self._store.results(school, subject, kind, start, end)
+                for result in self._store.results.of_subject(school, subject, kind, start, end)
             )
             if not trusted:
                 return False
@@ -370,7 +370,7 @@ class Verdicts:
 
     def _judge_hours(self, school: str, waiting: Sequence[Unjudged]) -> list[DayRow]:
         """The days that these hours lie in, judged again; each of a subject's results is read once, however many targets it serves."""
-        subjects = {subject.id: subject for subject in self._store.subjects(school, since=_EPOCH)}
+        subjects = {subject.id: subject for subject in self._store.subjects.all(school, since=_EPOCH)}
         days_of: dict[str, dict[str, set[date]]] = {}
         local_days = cache(self._local_days)
         for hour in waiting:
@@ -407,7 +407,7 @@ class Verdicts:
 
         @cache
         def read(subject: str, kind: str, start: datetime, end: datetime) -> list[AnyResult]:
-            return list(self._store.results(school, subject, kind, start, end))
+            return list(self._store.results.of_subject(school, subject, kind, start, end))
 
         return read
 

@@ -18,7 +18,7 @@ def explain(
     subject = next((subject for subject in _subjects(store, target, school, month) if subject.id == subject_id), None)
     if subject is None:
         return None
-    town = next((each.town for each in store.schools(month.start) if each.id == school), "")
+    town = next((each.town for each in store.schools.all(month.start) if each.id == school), "")
     required = required_rate(subject, verdicts.policy.in_force(target, month.first_day))
     about = JudgedSubject(target, town, school, subject_id, required, subject.exempt_reason)
     read = verdicts.reader_of(school)
@@ -45,4 +45,4 @@ def find_subjects(store: Store, target: str, text: str, month: Month) -> list[tu
 
 def _subjects(store: Store, target: str, school: str | None, month: Month) -> list[Subject]:
     kind = RULES[target].subject_kind
-    return [subject for subject in store.subjects(school, month.start, month.end) if subject.kind == kind]
+    return [subject for subject in store.subjects.all(school, month.start, month.end) if subject.kind == kind]

@@ -52,10 +52,10 @@ def _matches(problem: Problem, wanted: ProblemFilter, today: date) -> bool:
 def names_in(store: Store) -> Names:
     """What everything is called, removed things included."""
     since = datetime.fromtimestamp(0, UTC)
-    schools = store.schools(since)
+    schools = store.schools.all(since)
     subjects = {
         (subject.school, subject.id): printable_line(subject.name) or subject.id
-        for subject in store.subjects(since=since)
+        for subject in store.subjects.all(since=since)
         if subject.kind in ("classroom", "service")
     }
     return Names(

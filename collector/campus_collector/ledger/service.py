@@ -96,7 +96,7 @@ class Ledger:
         if not self.is_behind(last):
             return 0
         with self._store.lease(LEASE, timeout_seconds) as lease:
-            schools = self._store.schools()
+            schools = self._store.schools.all()
             evaluated = self._store.ledger.high_water_mark()
             first = day_of(evaluated + 1) if evaluated is not None else self._first_day(last)
             if first is None or first > last:  # another process has done it while we waited
@@ -172,7 +172,7 @@ class Ledger:
         first, last = days[0] - timedelta(days=LOOK_BACK_DAYS), days[-1]
         rows = self._verdicts.evidence_rows(school.id, first, last)
         judged = []
-        for subject in self._store.subjects(school.id):
+        for subject in self._store.subjects.all(school.id):
             for target in TARGETS_OF[subject.kind] if not subject.exempt_reason else ():
                 rule = self._policy.in_force(target, last.replace(day=1))
                 if rule is not None:

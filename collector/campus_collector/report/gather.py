@@ -138,8 +138,8 @@ def _read_month(sources: Sources, month: Month, now: datetime, *, closing: bool)
         month,
         with_named_causes(store, verdicts, month, verdicts.subjects(month), statuses),
         statuses,
-        {school.id: school for school in store.schools(month.start)},
-        {(subject.school, subject.id): subject.name for subject in store.subjects(None, month.start, month.end)},
+        {school.id: school for school in store.schools.all(month.start)},
+        {(subject.school, subject.id): subject.name for subject in store.subjects.all(None, month.start, month.end)},
         now if status.complete else status.as_of,
         working,
     )

@@ -87,9 +87,9 @@ def _store_results(transaction: Transaction, batch: Batch, chain: ChainAppender,
             quota.count(accepted)
             # a start by an untrusted clock orders nothing: such a result counts from its arrival
             trusted = result.validity is not Validity.CLOCK_UNTRUSTED
-            moment = micros(result.started_at if trusted else batch.received_at)
-            keep_latest(transaction, school, accepted, moment)
-            _count(stored, school, accepted, moment, chain.sequence)
+            ordered_at_micros = micros(result.started_at if trusted else batch.received_at)
+            keep_latest(transaction, school, accepted, ordered_at_micros)
+            _count(stored, school, accepted, ordered_at_micros, chain.sequence)
     if stored.count:
         chain.write_checkpoint()
         quota.write_counts()
@@ -99,7 +99,7 @@ def _store_results(transaction: Transaction, batch: Batch, chain: ChainAppender,
     return stored
 
 
-def _count(stored: _Stored, school: str, accepted: AcceptedResult, moment: int, sequence: int) -> None:
+def _count(stored: _Stored, school: str, accepted: AcceptedResult, ordered_at_micros: int, sequence: int) -> None:
     subject, kind = accepted.result.subject, kind_of(accepted.result)
     stored.count += 1
     stored.subjects.add((school, subject, kind))
@@ -107,7 +107,7 @@ def _count(stored: _Stored, school: str, accepted: AcceptedResult, moment: int, 
     judged_as = subject_kind(subject, kind)
     if judged_as is not None:
         key = (judged_as, subject)
-        stored.first_results[key] = min(moment, stored.first_results.get(key, moment))
+        stored.first_results[key] = min(ordered_at_micros, stored.first_results.get(key, ordered_at_micros))
     if kind in JUDGED_KINDS:
         hour = (subject, kind, micros(accepted.result.started_at) // MICROS_PER_HOUR)
         before = stored.waiting.get(hour)

@@ -12,10 +12,10 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from campus_collector.domain.change import Change
-from campus_collector.store.coordination import changes_after, last_change, record_changes
+from campus_collector.store.changes import ChangeFeed, last_change
 from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable
 from campus_collector.store.tables.totals import add_total
 from campus_collector.store.transport import NO_PARAMS, Params, Row, Transaction, Transport, TransportConnection
@@ -32,6 +32,8 @@ CHECK_WRITE_SECONDS = 10.0
 Answer = TypeVar("Answer")
 Work = Callable[[Transaction], Answer]
 _Job = tuple[Work[Any], "Future[Any]"]
+_CLOSE: Final = None
+"""In the queue: nothing comes after this, the writer is to end."""
 
 
 class Database:
@@ -41,37 +43,28 @@ class Database:
         """Open the database and start the writer. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
         self._transport = transport
         self._local = threading.local()
-        self._listeners: list[Callable[[Change], None]] = []
-        self._changes: list[Change] = []
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
         self._checking = threading.Lock()
         self._readers: list[TransportConnection] = []
-        self._following = threading.Lock()
-        """Held while changes are numbered or read, never while listeners are called."""
-        self._last_commit_at = float("-inf")
+        self._last_attempt_at = float("-inf")
         """When the writer tried last (monotonic), whatever came of it."""
         self.commit_error = ""
         """Why the last commit failed; "" when it did not."""
         self._connection: TransportConnection | None = transport.open()
-        self._seen = last_change(self._connection)
-        """The number of the newest change that the listeners know."""
+        self._feed = ChangeFeed(last_change(self._connection))
         self._writer = threading.Thread(target=self._write_until_closed, name="store-writer", daemon=True)
         self._writer.start()
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         """Called after each commit, from the writer's thread; for other processes' commits from whatever thread found them (`follow`)."""
-        self._listeners.append(listener)
-
-    def note(self, change: Change) -> None:
-        """Called by work, inside the writer: what the commit touches."""
-        self._changes.append(change)
+        self._feed.subscribe(listener)
 
     def follow(self) -> None:
         """Pass on what other processes have committed since last time. Raises StoreUnavailable."""
         with self._reading() as connection:
-            self._follow(connection)
+            self._feed.follow(connection)
 
     def submit(self, work: Work[Answer]) -> "Future[Answer]":
         """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable or Conflict."""
@@ -84,9 +77,10 @@ class Database:
         return future
 
     def write(self, work: Work[Answer], seconds: float | None = WRITE_SECONDS, *, finish_begun: bool = True) -> Answer:
-        """Do it and wait for the commit. Raises StoreUnavailable, Conflict; StoreBusy when it was not begun within `seconds`.
+        """Do it and wait for the commit. Raises StoreBusy when it had not begun within `seconds`, and then it never will.
 
-        What was begun is waited for, unless `finish_begun` is False: else nothing was written and nothing will be when this raises.
+        Work that has begun is waited for however long; with `finish_begun=False` it is not, and may still be written after StoreBusy.
+        Raises StoreUnavailable and Conflict too: nothing was written.
         """
         future = self.submit(work)
         try:
@@ -107,6 +101,7 @@ class Database:
             return connection.first(sql, params)
 
     def stream(self, sql: str, params: Params = NO_PARAMS) -> Iterator[Row]:
+        """Row by row; this thread's connection is in use until the end. Raises StoreUnavailable, also while iterating."""
         with self._reading() as connection:
             yield from connection.stream(sql, params)
 
@@ -117,7 +112,7 @@ class Database:
         """
         self._transport.check()
         self.first("SELECT count(*) FROM migration")
-        if monotonic() - self._last_commit_at >= CHECK_SECONDS and self._checking.acquire(blocking=False):
+        if monotonic() - self._last_attempt_at >= CHECK_SECONDS and self._checking.acquire(blocking=False):
             try:
                 self.write(_count_check, CHECK_WRITE_SECONDS, finish_begun=False)
             finally:
@@ -131,7 +126,7 @@ class Database:
             if self._closed:
                 return
             self._closed = True
-            self._jobs.put(None)
+            self._jobs.put(_CLOSE)
         self._writer.join()
         for reader in self._readers:
             with contextlib.suppress(self._transport.error):
@@ -162,21 +157,21 @@ class Database:
 
     def _write_until_closed(self) -> None:
         """The writer's thread: take what waits, commit it once, answer all. Nothing that work or a listener raises ends it."""
-        last = False
-        while not last:
+        closing = False
+        while not closing:
             jobs = [self._jobs.get()]
             with contextlib.suppress(queue.Empty):
                 while len(jobs) < MAX_GROUP:
                     jobs.append(self._jobs.get_nowait())
-            last = None in jobs
+            closing = _CLOSE in jobs
             # a future that was cancelled while it waited is not done, one that runs cannot be cancelled any more
-            waiting = [job for job in jobs if job is not None and job[1].set_running_or_notify_cancel()]
+            waiting = [job for job in jobs if job is not _CLOSE and job[1].set_running_or_notify_cancel()]
             if waiting:
                 self._commit(waiting)
         self._disconnect()
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
-        self._last_commit_at = monotonic()
+        self._last_attempt_at = monotonic()
         try:
             answers, changes = self._commit_all(jobs)
         except BaseException as error:
@@ -190,7 +185,7 @@ class Database:
             return
         self.commit_error = ""
         # Invalidate caches before resolving futures, so that a client reads its own writes. What this process judged it knows already.
-        self._notify([replace(change, judged=frozenset()) for change in changes])
+        self._feed.notify([replace(change, judged=frozenset()) for change in changes])
         for (_, future), answer in zip(jobs, answers, strict=True):
             if isinstance(answer, _Failure):
                 future.set_exception(answer.error)
@@ -205,26 +200,13 @@ class Database:
         connection = self._connection = self._connection or self._transport.connect()
         connection.begin()
         # nobody else commits from here on
-        self._follow(connection)
+        self._feed.follow(connection)
         for work, _ in jobs:
-            self._changes.clear()
+            connection.changes.clear()
             answers.append(self._try(connection, work))
-            changes += self._changes
-        number = record_changes(connection, changes)
-        # until both are done this process's changes would look like another's
-        with self._following:
-            connection.execute("COMMIT")
-            self._seen = max(self._seen, number)
+            changes += connection.changes
+        self._feed.commit(connection, changes)
         return answers, changes
-
-    def _follow(self, connection: TransportConnection) -> None:
-        """Listeners first, then the number: a thread that finds nothing new has current caches. Two threads at once may both notify."""
-        with self._following:
-            number, change = changes_after(connection, self._seen)
-        if change is not None:
-            self._notify([change])
-        with self._following:
-            self._seen = max(self._seen, number)
 
     def _try(self, connection: TransportConnection, work: Work[Any]) -> Any:
         """Do one piece of work: what it returned, or _Failure, and then nothing of it is written. Raises when the whole commit is lost."""
@@ -237,7 +219,7 @@ class Database:
                 raise
             connection.execute("ROLLBACK TO work")
             connection.execute("RELEASE work")
-            self._changes.clear()
+            connection.changes.clear()
             if isinstance(error, Conflict | StoreUnavailable):
                 return _Failure(error)
             if not isinstance(error, self._transport.error):
@@ -245,14 +227,6 @@ class Database:
             return _Failure(StoreUnavailable(f"{self._transport.name}: {type(error).__name__}: {error}"))
         connection.execute("RELEASE work")
         return answer
-
-    def _notify(self, changes: Sequence[Change]) -> None:
-        for change in changes:
-            for listener in self._listeners:
-                try:
-                    listener(change)
-                except Exception:
-                    log.exception("what follows a change failed")
 
     def _disconnect(self) -> None:
         if self._connection is not None:

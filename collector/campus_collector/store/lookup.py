@@ -13,7 +13,7 @@ def look_up(store: Store, school: str | None, town: str | None) -> tuple[School 
     """The school asked for, and what of both is not known, in words. Removed schools and their towns are known."""
     if not school and not town:
         return None, None
-    schools = store.schools(EPOCH)
+    schools = store.schools.all(EPOCH)
     if town and all(known.town != town for known in schools):
         return None, _unknown(message("No such town"), town)
     named = next((known for known in schools if known.id == school), None)

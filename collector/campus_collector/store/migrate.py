@@ -1,10 +1,10 @@
-"""Numbered SQL files, each applied once, in one transaction with its own record and checksum.
+"""Numbered SQL files, each applied once, in one transaction with its own record and checksum. Where nothing is missing nothing is written.
 
 A file that was changed after it was applied, or a database that knows more than this program, is refused: neither can be put
 right by guessing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -12,7 +12,11 @@ from importlib.resources import files
 
 from campus_base.messages import message
 from campus_collector.store.errors import StoreUnusable
-from campus_collector.store.transport import TransportConnection
+from campus_collector.store.tables.ledger import close_duplicates
+from campus_collector.store.transport import Transaction, TransportConnection
+
+_BEFORE: dict[str, Callable[[Transaction], None]] = {"0013_one_open_problem.sql": close_duplicates}
+"""What SQL alone cannot do, by the file before which it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,15 @@ def shipped(dialect: str) -> list[Migration]:
     return sorted(steps, key=lambda step: step.name)
 
 
-def migrate(connection: TransportConnection, steps: Iterable[Migration]) -> list[str]:
-    """Apply what is missing; the names applied. Raises StoreUnusable."""
+def migrate(connection: TransportConnection, steps: Sequence[Migration]) -> list[str]:
+    """Apply what is missing; the names applied. Raises StoreUnusable, and then nothing was applied unless a step failed."""
     connection.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, checksum TEXT, applied_at TEXT)")
+    return [step.name for step in _pending(connection, steps) if _apply(connection, step)]
+
+
+def _pending(connection: TransportConnection, steps: Sequence[Migration]) -> list[Migration]:
+    """What this database has not taken yet. Raises StoreUnusable when what it has taken is not what this program knows."""
     done: dict[str, str] = dict(connection.read("SELECT name, checksum FROM migration"))
-    steps = list(steps)
     unknown = sorted(set(done) - {step.name for step in steps})
     if unknown:
         raise StoreUnusable(
@@ -50,23 +58,34 @@ def migrate(connection: TransportConnection, steps: Iterable[Migration]) -> list
                 "the database is newer than this program: it has {unknown}; upgrade the collector", unknown=unknown[-1]
             )
         )
-    applied = []
     for step in steps:
-        if step.name in done:
-            if done[step.name] != step.checksum:
-                raise StoreUnusable(
-                    message("migration {name} was changed after it was applied to this database", name=step.name)
-                )
-            continue
-        applied_at = datetime.now(UTC).isoformat(timespec="seconds")
-        record = f"INSERT INTO migration VALUES ('{step.name}', '{step.checksum}', '{applied_at}');"  # noqa: S608
+        if done.get(step.name, step.checksum) != step.checksum:
+            raise StoreUnusable(
+                message("migration {name} was changed after it was applied to this database", name=step.name)
+            )
+    return [step for step in steps if step.name not in done]
+
+
+def _apply(connection: TransportConnection, step: Migration) -> bool:
+    """False when another process has applied it while this one waited for its turn to write. Raises StoreUnusable."""
+    try:
+        connection.begin()
         try:
-            connection.execute_script(f"{step.sql}\n{record}")
-        except connection.error as error:
-            row = connection.first("SELECT checksum FROM migration WHERE name = :name", {"name": step.name})
-            # another process applied it while this one waited for the lock
-            if row is not None and row[0] == step.checksum:
-                continue
-            raise StoreUnusable(message("migration {name} failed: {error}", name=step.name, error=error)) from None
-        applied.append(step.name)
-    return applied
+            applied = connection.execute(
+                "INSERT INTO migration (name, checksum, applied_at) VALUES (:name, :checksum, :applied_at)"
+                " ON CONFLICT (name) DO NOTHING",
+                {"name": step.name, "checksum": step.checksum}
+                | {"applied_at": datetime.now(UTC).isoformat(timespec="seconds")},
+            )
+            if applied and step.name in _BEFORE:
+                _BEFORE[step.name](connection)
+            if applied:
+                connection.execute_script(step.sql)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    except connection.error as error:
+        raise StoreUnusable(message("migration {name} failed: {error}", name=step.name, error=error)) from None
+    return bool(applied)

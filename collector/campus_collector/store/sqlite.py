@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from campus_base.messages import message
+from campus_collector.domain.change import Change
 from campus_collector.domain.results import Quotas
 from campus_collector.store.columns import micros
 from campus_collector.store.database import Database
@@ -57,6 +58,10 @@ class SqliteConnection:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Of a connection without transactions of its own (`isolation_level=None`)."""
         self._connection = connection
+        self.changes: list[Change] = []
+
+    def note_change(self, change: Change) -> None:
+        self.changes.append(change)
 
     @property
     def in_transaction(self) -> bool:
@@ -82,12 +87,13 @@ class SqliteConnection:
         self._connection.execute("BEGIN IMMEDIATE")
 
     def execute_script(self, sql: str) -> None:
-        try:
-            self._connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nCOMMIT;")
-        except sqlite3.Error:
-            if self.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+        # not `executescript`: it commits what was begun
+        statement = ""
+        for line in sql.splitlines(keepends=True):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                self._connection.execute(statement)
+                statement = ""
 
     def close(self) -> None:
         self._connection.close()
@@ -121,12 +127,7 @@ class SqliteTransport:
         # it stays open for the writer: without a connection SQLite would take the log away again
         connection = self.connect()
         try:
-            try:
-                migrate(connection, shipped("sqlite"))
-            except StoreUnusable as error:
-                raise StoreUnusable(message("{path}: {text}", path=self._path, text=error.text)) from None
-            # brings the migrated schema from the log into the file, so that a copy of the file alone shows its version
-            connection.first("PRAGMA wal_checkpoint(PASSIVE)")
+            self._migrate(connection)
             if incomplete:
                 log.warning(
                     "the database has no -wal: it was copied without it, or another program closed it after a crash."
@@ -141,10 +142,16 @@ class SqliteTransport:
             raise
         return connection
 
+    def _migrate(self, connection: SqliteConnection) -> None:
+        try:
+            if migrate(connection, shipped("sqlite")):
+                # brings the migrated schema from the log into the file, so that a copy of the file alone shows its version
+                connection.first("PRAGMA wal_checkpoint(PASSIVE)")
+        except StoreUnusable as error:
+            raise StoreUnusable(message("{path}: {text}", path=self._path, text=error.text)) from None
+
     def connect(self) -> SqliteConnection:
-        connection = sqlite3.connect(
-            self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        connection = _connect(self._path)
         try:
             # before anything in the file is changed
             if _is_of_another_program(connection):
@@ -158,15 +165,7 @@ class SqliteTransport:
         return SqliteConnection(connection)
 
     def connect_reader(self) -> SqliteConnection:
-        return SqliteConnection(
-            sqlite3.connect(
-                read_only(self._path),
-                uri=True,
-                timeout=BUSY_TIMEOUT_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-        )
+        return SqliteConnection(_connect(read_only(self._path), uri=True))
 
     def require_present(self) -> None:
         if not self._path.exists():
@@ -191,6 +190,10 @@ class SqliteTransport:
             if not lacks_its_log(self._path):
                 return
             time.sleep(random.uniform(0, 0.05))
+
+
+def _connect(target: Path | str, *, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(target, uri=uri, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def _is_of_another_program(connection: sqlite3.Connection) -> bool:

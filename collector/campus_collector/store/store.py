@@ -8,8 +8,8 @@ from campus_collector.domain.chain import MissingLog
 from campus_collector.domain.change import Change
 from campus_collector.domain.results import Batch, BatchOutcome, Quotas
 from campus_collector.store.batches import store_batch
-from campus_collector.store.coordination import Lease, held_lease
 from campus_collector.store.database import Database
+from campus_collector.store.leases import Lease, held_lease
 from campus_collector.store.tables.agents import AgentTable
 from campus_collector.store.tables.chain import ChainTable
 from campus_collector.store.tables.evidence import EvidenceTable
@@ -20,7 +20,7 @@ from campus_collector.store.tables.monthly import MonthlyTable
 from campus_collector.store.tables.people import PeopleTable
 from campus_collector.store.tables.quarantine import QuarantineTable
 from campus_collector.store.tables.results import ResultTable
-from campus_collector.store.tables.subjects import SubjectTable
+from campus_collector.store.tables.subjects import SchoolTable, SubjectTable
 from campus_collector.store.tables.tokens import TokenTable
 from campus_collector.store.transport import Transaction
 
@@ -29,55 +29,52 @@ class Store:
     """Write by `submit`; every reader may be called from any thread."""
 
     def __init__(self, database: Database, quotas: Quotas) -> None:
-        """`quotas` bound what one school may send. Raises StoreUnavailable."""
-        self.database = database
+        """`quotas` bound what one school may send."""
+        self._database = database
         self._quotas = quotas
+        self.agents = AgentTable(database)
+        self.chain = ChainTable(database)
         self.evidence = EvidenceTable(database)
         self.inventory = InventoryTable(database)
         self.ledger = LedgerTable(database)
-        self.chain = ChainTable(database)
         self.monthly = MonthlyTable(database)
         self.people = PeopleTable(database)
-        self.tokens = TokenTable(database)
         self.quarantine = QuarantineTable(database)
-        # the readers that most callers need, without the name of their table
-        self.agents = AgentTable(database).agents
-        subjects, results = SubjectTable(database), ResultTable(database)
-        self.schools, self.subjects = subjects.schools, subjects.subjects
-        self.latest, self.results, self.raw_results = results.latest, results.results, results.raw_results
-        self.measurement_totals, self.ingest_totals = results.measurement_totals, results.ingest_totals
-        self.ledger.merge_duplicates()
+        self.results = ResultTable(database)
+        self.schools = SchoolTable(database)
+        self.subjects = SubjectTable(database)
+        self.tokens = TokenTable(database)
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Store a batch; the future is done after the commit. It may raise StoreUnavailable."""
 
         def work(transaction: Transaction) -> BatchOutcome:
             outcome, change = store_batch(transaction, batch, self._quotas)
-            self.database.note(change)
+            transaction.note_change(change)
             return outcome
 
-        return self.database.submit(work)
+        return self._database.submit(work)
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` after each commit with what it touched, from the writer's thread."""
-        self.database.subscribe(listener)
+        self._database.subscribe(listener)
 
     def follow(self) -> None:
         """Call the listeners with what other processes have committed since last time."""
-        self.database.follow()
+        self._database.follow()
 
     def lease(self, name: str, timeout_seconds: float) -> AbstractContextManager[Lease]:
         """Work that one process at a time may do. Raises StoreBusy when another still does it after so long."""
-        return held_lease(self.database, name, timeout_seconds)
+        return held_lease(self._database, name, timeout_seconds)
 
     def missing_log(self) -> MissingLog | None:
         """Was the database without its -wal, and not every school's gateway has shown since that no result is missing?"""
-        return missing_log(self.database)
+        return missing_log(self._database)
 
     def check(self) -> None:
         """Can it be read, and written at the last try, at most a minute ago? Raises StoreUnavailable."""
-        self.database.check()
+        self._database.check()
 
     def close(self) -> None:
         """Commit what is queued, then let go."""
-        self.database.close()
+        self._database.close()

@@ -6,6 +6,8 @@ SQL is portable: named parameters (`:name`), ON CONFLICT with its columns, RETUR
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from campus_collector.domain.change import Change
+
 Row = tuple[Any, ...]
 Params = Mapping[str, object]
 NO_PARAMS: Params = {}
@@ -33,12 +35,17 @@ class Transaction(Queryable, Protocol):
     def execute_many(self, sql: str, rows: Iterable[Params]) -> int:
         """The same statement for each of `rows`; the sum of the rows changed."""
 
+    def note_change(self, change: Change) -> None:
+        """What this work changes: listeners are called with it when it was committed, and not when the work failed."""
+
 
 class TransportConnection(Transaction, Protocol):
     """A connection. Every method may raise `error`."""
 
     error: type[Exception]
     """The base class of the driver's errors."""
+    changes: list[Change]
+    """What was noted since it was last cleared."""
 
     @property
     def in_transaction(self) -> bool:
@@ -48,7 +55,7 @@ class TransportConnection(Transaction, Protocol):
         """Begin a transaction; at most one connection of all processes is in one that may write."""
 
     def execute_script(self, sql: str) -> None:
-        """Statements of a migration in one transaction, all or nothing."""
+        """The statements of a file, inside the present transaction."""
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""

@@ -21,7 +21,7 @@ def evidence_findings(store: Store, verdicts: Verdicts, school: str) -> Iterator
     verdicts.catch_up()
     subjects = {
         (target, subject.id): subject
-        for subject in store.subjects(school, EPOCH)
+        for subject in store.subjects.all(school, EPOCH)
         for target in TARGETS_OF[subject.kind]
     }
     days_of: dict[tuple[str, str], list[int]] = {}

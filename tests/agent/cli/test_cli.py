@@ -343,7 +343,7 @@ def test_doctor_asks_whether_the_token_is_accepted(tmp_path: Path) -> None:
             (tmp_path / "token").chmod(0o600)
             findings = {one["check"]: one for one in json.loads(run("doctor", "--json", "--config", str(file)).stdout)}
             assert findings["token at the collector"]["ok"] is accepted
-        assert world.service.store.agents() == [], "nothing was reported"
+        assert world.service.store.agents.all() == [], "nothing was reported"
 
 
 def test_usage_mistakes_are_readable_to_who_reads_only_chinese(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def seed(world: World) -> None:
 
 def page(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     """The fleet as it was while the results were a minute old."""
-    (agent,) = world.service.store.agents()
+    (agent,) = world.service.store.agents.all()
     assert agent.last_report_at is not None
     now = agent.last_report_at + timedelta(minutes=1)
     from campus_collector.judge.month import month_of
@@ -94,7 +94,7 @@ def test_promtool_finds_nothing_but_the_written_exception(world: World) -> None:
 
 def test_a_silent_agent_is_down_and_its_gauges_go_after_a_day(world: World) -> None:
     seed(world)
-    (agent,) = world.service.store.agents()
+    (agent,) = world.service.store.agents.all()
     assert agent.last_report_at is not None
 
     def names(silence: timedelta) -> dict[str, float]:

@@ -52,7 +52,7 @@ def changed(**fields: Any) -> bytes:
 )
 def test_a_bad_batch_is_refused_whole(world: World, body: bytes, status: int, title: str, detail: str) -> None:
     problem(world.post(body), status, title, detail)
-    assert world.service.store.ingest_totals() == {}
+    assert world.service.store.results.ingest_totals() == {}
 
 
 @pytest.mark.parametrize(

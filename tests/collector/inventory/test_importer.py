@@ -97,7 +97,7 @@ def test_a_school_that_is_closed_leaves_with_its_subjects(world: World) -> None:
     apply(world, inventory(Classroom("s001", "c101", "一班")), date(2026, 11, 1))
     assert {one.school for one in world.service.verdicts.subjects(OCTOBER)} == {"s001", "s002"}
     assert {one.school for one in world.service.verdicts.subjects(NOVEMBER)} == {"s001"}
-    assert [one.id for one in world.service.store.schools()] == ["s001"]
+    assert [one.id for one in world.service.store.schools.all()] == ["s001"]
 
 
 def test_platforms_by_town(world: World) -> None:

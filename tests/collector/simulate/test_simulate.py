@@ -47,7 +47,7 @@ def test_everything_is_labelled(county) -> None:
     state, _ = county
     service = open_service(load_config(None, state, {}))
     try:
-        assert {agent.state.os for agent in service.store.agents() if agent.state} == {"simulated"}
+        assert {agent.state.os for agent in service.store.agents.all() if agent.state} == {"simulated"}
         truth = json.loads((state / "simulated-2026-10.json").read_text(encoding="utf-8"))
         assert {one["fault"] for one in truth["classrooms"].values()} >= {"port_speed_10", "cable_errors"}
     finally:

@@ -39,7 +39,7 @@ def test_it_is_consistent_while_results_come_in(tmp_path: Path, monkeypatch: pyt
     assert [one.name for one in copy.parent.iterdir()] == ["one.db"]
     assert restore(copy, tmp_path / "b" / "campus.db") > 0
     with collector(tmp_path / "b") as world:
-        totals = world.service.store.measurement_totals()
+        totals = world.service.store.results.measurement_totals()
         stored = sum(totals.values())
         database = sqlite3.connect(tmp_path / "b" / "campus.db")
         assert database.execute("SELECT count(*) FROM result").fetchone() == (stored,), (

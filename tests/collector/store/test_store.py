@@ -44,17 +44,17 @@ def test_the_latest_is_by_start_not_by_arrival(store: Store) -> None:
     failed = throughput(at=AT + timedelta(hours=1), failure=FailureKind.TIMEOUT)
     for one in (new, failed, old):
         store.submit(batch(one)).result(10)
-    (latest,) = store.latest("s001")
+    (latest,) = store.results.latest("s001")
     assert latest.any == failed
     assert latest.ok == new
 
 
 def test_a_first_result_that_failed_leaves_no_valid_one(store: Store) -> None:
     store.submit(batch(throughput(failure=FailureKind.BUSY))).result(10)
-    assert store.latest()[0].ok is None
+    assert store.results.latest()[0].ok is None
     valid = throughput(at=AT - timedelta(days=9))
     store.submit(batch(valid)).result(10)
-    assert store.latest()[0].ok == valid
+    assert store.results.latest()[0].ok == valid
 
 
 def test_results_are_read_by_time_and_counted(store: Store) -> None:
@@ -62,16 +62,18 @@ def test_results_are_read_by_time_and_counted(store: Store) -> None:
     many.append(throughput(at=AT + timedelta(hours=4), validity=Validity.GATEWAY_CPU))
     outcome = store.submit(batch(*many)).result(10)
     assert (outcome.stored, outcome.duplicate, outcome.quarantined) == (4, 0, 0)
-    found = list(store.results("s001", "c101", "throughput", AT + timedelta(hours=1), AT + timedelta(hours=3)))
+    found = list(
+        store.results.of_subject("s001", "c101", "throughput", AT + timedelta(hours=1), AT + timedelta(hours=3))
+    )
     assert found == [many[1], many[2]]
-    assert store.measurement_totals() == {("throughput", "ok"): 3, ("throughput", "invalid"): 1}
-    assert store.ingest_totals() == {"stored": 4}
+    assert store.results.measurement_totals() == {("throughput", "ok"): 3, ("throughput", "invalid"): 1}
+    assert store.results.ingest_totals() == {"stored": 4}
 
 
 def test_an_announcement_makes_school_and_subjects_known_and_follows_changes(store: Store) -> None:
     store.submit(batch(announcement=ANNOUNCEMENT)).result(10)
-    assert [(one.id, one.town, one.source) for one in store.schools()] == [("s001", "t01", "announced")]
-    assert [(one.kind, one.id, one.name) for one in store.subjects()] == [
+    assert [(one.id, one.town, one.source) for one in store.schools.all()] == [("s001", "t01", "announced")]
+    assert [(one.kind, one.id, one.name) for one in store.subjects.all()] == [
         ("classroom", "c101", "一年级1班"),
         ("classroom", "c102", "一年级2班"),
         ("service", "smartedu-cn", "国家智慧教育平台"),
@@ -80,14 +82,14 @@ def test_an_announcement_makes_school_and_subjects_known_and_follows_changes(sto
     store.submit(batch(announcement=Announcement(town="t01", classrooms=[AnnouncedClassroom("c102", "二班")]))).result(
         10
     )
-    assert [(one.id, one.name) for one in store.subjects("s001")] == [("c102", "二班")]
+    assert [(one.id, one.name) for one in store.subjects.all("s001")] == [("c102", "二班")]
 
 
 def test_a_subject_that_nobody_announced_is_known_from_its_first_result(store: Store) -> None:
     heard: list[Change] = []
     store.subscribe(heard.append)
     store.submit(batch(throughput(subject="c7"), throughput(subject="uplink"), service())).result(10)
-    assert [(one.kind, one.id) for one in store.subjects()] == [
+    assert [(one.kind, one.id) for one in store.subjects.all()] == [
         ("classroom", "c7"),
         ("service", "smartedu-cn"),
         ("uplink", "uplink"),
@@ -145,8 +147,8 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
     first.submit(batch(one, announcement=ANNOUNCEMENT)).result(10)
     first.close()
     second = open_store(tmp_path / "campus.db")
-    assert second.latest()[0].any == one
-    assert second.agents()[0].state == AgentState("0.1.0")
+    assert second.results.latest()[0].any == one
+    assert second.agents.all()[0].state == AgentState("0.1.0")
     second.close()
 
 
@@ -159,6 +161,15 @@ def test_a_changed_migration_and_a_newer_database_are_refused(tmp_path: Path) ->
         migrate(SqliteConnection(database), [Migration(steps[0].name, steps[0].sql + " "), *steps[1:]])
     with pytest.raises(StoreUnusable, match=f"the database is newer than this program: it has {steps[-1].name}"):
         migrate(SqliteConnection(database), [])
+
+
+def test_nothing_is_applied_to_a_database_that_is_refused(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    first, second = shipped("sqlite")[0], Migration("0002_x.sql", "CREATE TABLE x (y)")
+    migrate(SqliteConnection(database), [second])
+    with pytest.raises(StoreUnusable, match="was changed after it was applied"):
+        migrate(SqliteConnection(database), [first, Migration(second.name, second.sql + " ")])
+    assert database.execute("SELECT name FROM migration").fetchall() == [(second.name,)]
 
 
 def test_two_programs_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
@@ -202,8 +213,11 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
 def test_times_are_kept_to_the_microsecond(store: Store) -> None:
     moment = datetime(2026, 11, 9, 2, 0, 0, 123457, tzinfo=UTC)
     store.submit(batch(throughput(at=moment))).result(10)
-    assert len(list(store.results("s001", "c101", "throughput", moment, moment + timedelta(microseconds=1)))) == 1
-    assert not list(store.results("s001", "c101", "throughput", moment - timedelta(days=1), moment))
+    assert (
+        len(list(store.results.of_subject("s001", "c101", "throughput", moment, moment + timedelta(microseconds=1))))
+        == 1
+    )
+    assert not list(store.results.of_subject("s001", "c101", "throughput", moment - timedelta(days=1), moment))
 
 
 def test_listeners_know_before_the_sender_does(store: Store) -> None:

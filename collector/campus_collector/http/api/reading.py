@@ -117,7 +117,7 @@ class QueryRoutes(Routes):
         start, end = _window(query.get("from"), query.get("to"))
         limit = _limit(query.get("limit"))
         must_be_known(self.service, scope_of(request), school, None)
-        raws = self.service.store.raw_results(school, subject, kind, start, end, limit)
+        raws = self.service.store.results.raw(school, subject, kind, start, end, limit)
         return Response(b'{"results":[' + b",".join(raws) + b"]}", media_type="application/json")
 
 

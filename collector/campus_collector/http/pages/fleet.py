@@ -60,7 +60,7 @@ class FleetPage(PageRoutes):
             store = self.service.store
             rows = gateways(
                 schools_in(self.service, page.scope.town),
-                store.agents(),
+                store.agents.all(),
                 store.tokens.expiries(),
                 datetime.now(UTC),
                 page.language,

@@ -242,7 +242,7 @@ class PageModel:
         lines: list[SchoolRow] = []
         if len(schools) > SHOWN_IN_FULL:
             verdicts = verdicts_by_school(self._service, self._month)
-            agents = agents_by_school(self._service.store.agents())
+            agents = agents_by_school(self._service.store.agents.all())
             ranked = sorted(schools, key=lambda school: _worst_first(verdicts.get(school.id, [])))
 
             def line(school: School) -> SchoolRow:
@@ -277,7 +277,7 @@ class PageModel:
                 services.append(self._service_row(subject, subject.verdict))
             else:
                 rows[subject.subject.kind].append(self._segment_row(subject, subject.verdict))
-        agent = agents_by_school(self._service.store.agents(school.id)).get(school.id)
+        agent = agents_by_school(self._service.store.agents.all(school.id)).get(school.id)
         reporting, note = self._reporting(agent)
         newest = {(results.subject, results.kind): results for results in view.latest}
         others = sorted(
@@ -326,8 +326,8 @@ class PageModel:
     def _cards(self) -> list[TargetCard]:
         store, verdicts = self._service.store, self._service.verdicts
         areas = {area.target: area for area in verdicts.areas(self._month) if area.town == (self._town or "")}
-        newest = {(results.school, results.subject, results.kind): results.any for results in store.latest()}
-        subjects = store.subjects()
+        newest = {(results.school, results.subject, results.kind): results.any for results in store.results.latest()}
+        subjects = store.subjects.all()
         return [self._card(name, areas.get(name), self._by_latest(name, subjects, newest)) for name in TARGET_NAMES]
 
     def _by_latest(self, target: str, subjects: list[Subject], newest: Mapping[tuple[str, str, str], AnyResult]) -> str:

@@ -57,7 +57,7 @@ class PeoplePages(PageRoutes):
             return page.render(
                 "people.html",
                 accounts=[(account, account.locked(now)) for account in store.people.all()],
-                towns={school.town: school.town_name or school.town for school in store.schools()},
+                towns={school.town: school.town_name or school.town for school in store.schools.all()},
                 events=[event_words(event, zone, page.language) for event in events],
             )
 

@@ -21,7 +21,7 @@ class QuarantinePage(PageRoutes):
         def make(page: Page) -> Answer:
             store, zone, scope = self.service.store, self.service.config.timezone, page.scope
             must_be_known(self.service, scope, wanted, None)
-            names = {school.id: school.name for school in store.schools() if scope.covers(school.town)}
+            names = {school.id: school.name for school in store.schools.all() if scope.covers(school.town)}
             counts = {
                 school: count
                 for school, count in store.quarantine.counts().items()

@@ -28,7 +28,7 @@ _OF_AGENT = "WHERE school = :school AND agent_id = :agent_id"
 class AgentTable(TableGroup):
     """Agents as they reported last."""
 
-    def agents(self, school: str | None = None) -> list[Agent]:
+    def all(self, school: str | None = None) -> list[Agent]:
         """All agents, or one school's, by school."""
         rows = self._database.read(
             "SELECT school, agent_id, last_report_at, boot_id, state, identity_shared_at FROM agent"

@@ -85,7 +85,7 @@ class EvidenceTable(TableGroup):
             " AND arrivals = :arrivals",
             [fields(row, "school", "subject", "kind", "hour", "arrivals") for row in judged],
         )
-        self._database.note(Change(judged=frozenset({school})))
+        transaction.note_change(Change(judged=frozenset({school})))
         return True
 
     def replace(self, rows: Sequence[DayRow]) -> None:

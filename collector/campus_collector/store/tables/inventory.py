@@ -59,7 +59,7 @@ class InventoryTable(TableGroup):
         _put_schools(transaction, whole, since)
         _remove_subjects(transaction, whole, since)
         _put_subjects(transaction, whole, since)
-        self._database.note(Change(inventory=True))
+        transaction.note_change(Change(inventory=True))
         return int(row[0])
 
 

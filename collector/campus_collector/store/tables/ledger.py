@@ -94,11 +94,11 @@ class LedgerTable(TableGroup):
         if before is None:
             raise Conflict("unknown")
         problem, event = by(before)
-        self._database.note(Change(ledger=True))
+        transaction.note_change(Change(ledger=True))
         return _put(transaction, problem, [event])
 
     @in_commit
-    def note(self, transaction: Transaction, event: Event) -> None:
+    def append_event(self, transaction: Transaction, event: Event) -> None:
         """Something a person did that concerns no single problem, such as an import."""
         append_event(transaction, event)
 
@@ -117,14 +117,6 @@ class LedgerTable(TableGroup):
             expected += 1
         return None
 
-    def merge_duplicates(self) -> None:
-        """Make sure that a subject has at most one open problem for a target.
-
-        Up to 0.2.0 two processes could open the same problem twice. Of each pair the one stays open on which more was done; the others
-        are closed, with an event that says into which.
-        """
-        self._database.write(_merge_duplicates, None)
-
     def _put_all(self, transaction: Transaction, problems: Sequence[tuple[Problem, Sequence[Event]]]) -> list[Problem]:
         """In this order: a problem that is closed makes room for the next of its subject."""
         kept = []
@@ -132,7 +124,7 @@ class LedgerTable(TableGroup):
             _require_current(transaction, problem)
             kept.append(_put(transaction, problem, events))
         if kept:
-            self._database.note(Change(ledger=True))
+            transaction.note_change(Change(ledger=True))
         return kept
 
 
@@ -154,7 +146,11 @@ def append_event(transaction: Transaction, event: Event, problem: int | None = N
 _OPEN = "WHERE school = :school AND target = :target AND subject = :subject AND state <> 'closed'"
 
 
-def _merge_duplicates(transaction: Transaction) -> None:
+def close_duplicates(transaction: Transaction) -> None:
+    """A part of a migration: of several open problems of a subject for a target the one stays open on which more was done.
+
+    The others are closed, with an event that says into which.
+    """
     duplicated = transaction.read(
         "SELECT school, target, subject FROM problem WHERE state <> 'closed'"
         " GROUP BY school, target, subject HAVING count(*) > 1"
@@ -171,10 +167,6 @@ def _merge_duplicates(transaction: Transaction) -> None:
             values = {"day": first.opened_on.isoformat(), "problem": str(first.id)}
             event = Event(at=now, who=MEASUREMENTS, what="merged", values=values)
             _put(transaction, msgspec.structs.replace(other, state="closed", closed_on=other.opened_on), [event])
-    transaction.execute(
-        "CREATE UNIQUE INDEX IF NOT EXISTS problem_open_once ON problem (school, target, subject)"
-        " WHERE state <> 'closed'"
-    )
 
 
 def _read_problem(reader: Queryable, number: int) -> Problem | None:

@@ -28,7 +28,7 @@ class ResultTable(TableGroup):
             if (newest := decode_stored(any_raw)) is not None
         ]
 
-    def results(self, school: str, subject: str, kind: str, start: datetime, end: datetime) -> Iterator[AnyResult]:
+    def of_subject(self, school: str, subject: str, kind: str, start: datetime, end: datetime) -> Iterator[AnyResult]:
         """One subject's results with start <= started_at < end, oldest first."""
         rows = self._database.stream(
             "SELECT raw FROM result WHERE school = :school AND subject = :subject AND kind = :kind"
@@ -40,7 +40,7 @@ class ResultTable(TableGroup):
             if result is not None:
                 yield result
 
-    def raw_results(
+    def raw(
         self, school: str, subject: str | None, kind: str | None, start: datetime, end: datetime, limit: int
     ) -> list[bytes]:
         """The same as they came, of one or all subjects and kinds, newest first, at most `limit`."""
@@ -86,8 +86,8 @@ def insert_result(transaction: Transaction, school: str, accepted: AcceptedResul
     return True
 
 
-def keep_latest(transaction: Transaction, school: str, accepted: AcceptedResult, started: int) -> None:
-    """Replace the newest result of its subject and kind, unless this one is older; `started` in microseconds since 1970."""
+def keep_latest(transaction: Transaction, school: str, accepted: AcceptedResult, started_micros: int) -> None:
+    """Replace the newest result of its subject and kind, unless this one is older."""
     is_ok = outcome_of(accepted.result) == "ok"
     transaction.execute(
         "INSERT INTO latest (school, subject, kind, any_started_at, any_raw, ok_started_at, ok_raw)"
@@ -101,6 +101,6 @@ def keep_latest(transaction: Transaction, school: str, accepted: AcceptedResult,
         " ok_started_at = CASE WHEN excluded.ok_started_at >= coalesce(latest.ok_started_at, excluded.ok_started_at)"
         " THEN excluded.ok_started_at ELSE latest.ok_started_at END",
         {"school": school, "subject": accepted.result.subject, "kind": kind_of(accepted.result)}
-        | {"started": started, "raw": accepted.raw}
-        | {"ok_started": started if is_ok else None, "ok_raw": accepted.raw if is_ok else None},
+        | {"started": started_micros, "raw": accepted.raw}
+        | {"ok_started": started_micros if is_ok else None, "ok_raw": accepted.raw if is_ok else None},
     )

@@ -10,10 +10,10 @@ from campus_collector.store.transport import Transaction
 from campus_wire.records import Announcement
 
 
-class SubjectTable(TableGroup):
-    """Readers of schools and subjects."""
+class SchoolTable(TableGroup):
+    """Schools as they are known."""
 
-    def schools(self, since: datetime | None = None) -> list[School]:
+    def all(self, since: datetime | None = None) -> list[School]:
         """All schools, by town and id; with `since` also those that were removed later than that."""
         rows = self._database.read(
             "SELECT id, name, town, town_name, source, town_seat FROM school"
@@ -25,7 +25,11 @@ class SubjectTable(TableGroup):
             for school_id, name, town, town_name, source, town_seat in rows
         ]
 
-    def subjects(
+
+class SubjectTable(TableGroup):
+    """Subjects as they are known."""
+
+    def all(
         self, school: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> list[Subject]:
         """All subjects, or one school's, by school, kind and id.

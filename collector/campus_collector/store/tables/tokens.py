@@ -31,7 +31,7 @@ class TokenTable(TableGroup):
         """Let a token speak for a school's agent, for ever or until it expires; make the school known if it is not."""
         token = {"hash": token_hash, "school": principal.school, "agent_id": principal.agent_id}
         transaction.execute(_INSERT, token | {"created_at": micros(now), "expires_at": micros_or_none(expires)})
-        self._announce(transaction, principal.school, town)
+        _announce(transaction, principal.school, town)
         _note(transaction, now, CONSOLE, "token_issued", principal.school)
 
     @in_commit
@@ -72,7 +72,7 @@ class TokenTable(TableGroup):
         transaction.execute(_REVOKE + "school = :school", {"school": school, "now": micros(now)})
         token = {"hash": token_hash, "school": school, "agent_id": school}
         transaction.execute(_INSERT, token | {"created_at": micros(now), "expires_at": None})
-        self._announce(transaction, school, town)
+        _announce(transaction, school, town)
         _note(transaction, now, school, "agent_enrolled", school)
         known = transaction.first("SELECT town FROM school WHERE id = :school", {"school": school})
         assert known is not None
@@ -131,9 +131,10 @@ class TokenTable(TableGroup):
         transaction.execute("UPDATE token SET replaces = NULL WHERE hash = :hash", {"hash": token_hash})
         transaction.execute(_REVOKE + "hash = :hash", {"hash": replaced, "now": micros(now)})
 
-    def _announce(self, transaction: Transaction, school: str, town: str | None) -> None:
-        announce_school(transaction, school, town)
-        self._database.note(Change(announced=frozenset({school})))
+
+def _announce(transaction: Transaction, school: str, town: str | None) -> None:
+    announce_school(transaction, school, town)
+    transaction.note_change(Change(announced=frozenset({school})))
 
 
 def _note(transaction: Transaction, now: datetime, who: str, what: What, school: str) -> None:

@@ -299,7 +299,7 @@ def test_every_refused_password_is_a_commit(world: World) -> None:
     admit(world)
     people, now = world.service.store.people, datetime.now(UTC)
     read = "SELECT value FROM total WHERE name = 'login'"
-    database = world.service.store.database
+    database = world.service.store._database
     for count, name in enumerate(("王五", "无此人", "王五", "王五", "王五", "王五", "王五"), 1):
         world.service.authenticator.count_wrong_password(name, now)
         assert database.first(read) == (count,)

@@ -1,76 +1,16 @@
-"""What several processes on one database need to know of each other: which caches are out of date, and who does work that only one may do.
-
-Changes are numbered in the database. A writer adds its own in the commit that makes them, and first takes note of those that others
-made since it looked last; a reader looks before it uses what it keeps.
-"""
+"""Work that one process on a database may do at a time: whoever has the lease of its name, until that expires."""
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any, Protocol
 
-from campus_collector.domain.change import Change
 from campus_collector.store.columns import micros
 from campus_collector.store.errors import StoreBusy, StoreUnavailable
-from campus_collector.store.transport import Queryable, Transaction
-
-EVERY = ""
-"""In place of a school: all of them."""
-
-
-def last_change(reader: Queryable) -> int:
-    """The number of the newest change; 0 before the first."""
-    row = reader.first("SELECT max(number) FROM change")
-    return int(row[0] or 0) if row else 0
-
-
-def changes_after(reader: Queryable, number: int) -> tuple[int, Change | None]:
-    """The newest number, and what changed after a given one; None: nothing."""
-    rows = reader.read("SELECT what, school, number FROM change WHERE number > :number", {"number": number})
-    if not rows:
-        return number, None
-    schools: dict[str, set[str]] = {"results": set(), "subjects": set(), "verdicts": set()}
-    inventory = ledger = False
-    for what, school, _ in rows:
-        if what in schools:
-            schools[what].add(school)
-        inventory |= what == "inventory"
-        ledger |= what == "ledger"
-    change = Change(
-        inventory=inventory,
-        ledger=ledger,
-        reported=frozenset(schools["results"]),
-        announced=frozenset(schools["subjects"] | schools["results"]),
-        judged=frozenset(schools["verdicts"]),
-    )
-    return max(row[2] for row in rows), change
-
-
-def record_changes(transaction: Transaction, changes: Iterable[Change]) -> int:
-    """Within a commit: number what it changes; the newest number."""
-    changed: set[tuple[str, str]] = set()
-    for change in changes:
-        changed |= {("results", school) for school, _, _ in change.subjects} | {
-            ("results", school) for school in change.reported
-        }
-        changed |= {("subjects", school) for school in change.announced} | {
-            ("verdicts", school) for school in change.judged
-        }
-        changed |= {("inventory", EVERY)} if change.inventory else set()
-        changed |= {("ledger", EVERY)} if change.ledger else set()
-    number = last_change(transaction)
-    if not changed:
-        return number
-    transaction.execute_many(
-        "INSERT INTO change (what, school, number) VALUES (:what, :school, :number)"
-        " ON CONFLICT (what, school) DO UPDATE SET number = excluded.number",
-        [{"what": what, "school": school, "number": number + 1} for what, school in sorted(changed)],
-    )
-    return number + 1
-
+from campus_collector.store.transport import Transaction
 
 LEASE_LENGTH = timedelta(seconds=60)
 """So long after a crash others wait; the holder renews it well before."""
