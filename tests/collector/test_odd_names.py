@@ -15,6 +15,7 @@ import pypdfium2
 import pytest
 from docx import Document as read_docx
 
+from campus_base.messages import verbatim
 from campus_collector.domain.inventory import Classroom, Device, Inventory, InventorySchool, InventoryService
 from campus_collector.inventory.write import as_csv, as_xlsx
 from campus_collector.judge.month import month_of
@@ -96,7 +97,7 @@ def test_a_month_of_a_database_with_such_names(world: World) -> None:
 
 def test_the_ledger_of_such_a_database(world: World) -> None:
     world.send()
-    fields: dict[str, Any] = {"measure": f"=1+1{ODD}", "responsible": f"\x00={ODD}", "evidence_zh": ODD}
+    fields: dict[str, Any] = {"measure": f"=1+1{ODD}", "responsible": f"\x00={ODD}", "evidence": verbatim(ODD)}
     world.service.store.ledger.put([(msgspec.structs.replace(PROBLEM, **fields), [])])
     put_odd_names(world)
     whole("xlsx", world.get("/v1/problems.xlsx").body)

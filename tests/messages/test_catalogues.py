@@ -32,6 +32,9 @@ NOT_IN_A_CATALOGUE = {
     "campus_collector/report/templates/report.typ": "names of fonts",
 }
 """Files with Chinese text that is no message, and why."""
+STORED = Path(__file__).with_name("stored_evidence.txt")
+EVIDENCE = (("campus_collector", "campus_collector/judge/causes.py"), ("campus_base", "campus_base/wire_words.py"))
+"""Where the sentences of a problem's evidence come from."""
 OF_A_DATE = {"year", "month", "number", "day"}
 ENGLISH_WITH_CHINESE = frozenset({"中文"})
 """Parts of English messages that show Chinese on purpose."""
@@ -46,6 +49,20 @@ def test_every_message_is_in_the_catalogue_and_every_entry_is_used(package: str)
     used, translated = entries(extracted(package)).keys(), entries(kept(package)).keys()
     assert sorted(used - translated, key=str) == [], "run `python -m tests.messages` and translate"
     assert sorted(translated - used, key=str) == [], "run `python -m tests.messages`"
+
+
+def test_what_was_stored_with_a_problem_can_still_be_read_in_chinese() -> None:
+    """The ledger stores the English template of a problem's evidence; the catalogue must know it as long as the database lives."""
+    stored = STORED.read_text().splitlines()
+    now = {
+        str(entry.id)
+        for package, file in EVIDENCE
+        for entry in extracted(package)
+        if entry.id and any(path == file for path, _ in entry.locations)
+    }
+    known = {english for package in PACKAGES for _, english in entries(kept(package))}
+    assert sorted(now - set(stored)) == [], f"add it to {STORED.name}"
+    assert sorted(set(stored) - known) == [], "keep the old sentence in RETIRED of judge/causes.py, and its translation"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

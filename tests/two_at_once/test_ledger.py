@@ -159,7 +159,7 @@ def test_problems_that_were_opened_twice_become_one(world: World, tmp_path: Path
     """By 0.2.0: the one on which more was done stays open, the trail tells of the other."""
     base = Problem(
         school="s001", town="t01", target="classroom_bandwidth", subject="c101", state="open", opened_on=date(2026, 9, 9),
-        due_on=date(2026, 9, 30), diagnosis="unknown", evidence_en="", evidence_zh="", unit="school", failing_days=3,
+        due_on=date(2026, 9, 30), diagnosis="unknown", unit="school", failing_days=3,
     )  # fmt: skip
     ledger = world.service.store.ledger
     with sqlite3.connect(world.service.config.database) as database:

@@ -1,5 +1,6 @@
 """Two programs that open an older database at the same moment bring it forward once."""
 
+import json
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -55,6 +56,27 @@ def test_results_of_before_the_chain_are_counted_when_it_is_brought_forward(tmp_
     with collector(tmp_path) as world:
         found = verify(world.service.store, world.service.verdicts)
         assert (found.unsealed, found.findings) == (2, ())
+
+
+def test_the_sentences_of_an_older_problem_are_read_as_before(tmp_path: Path) -> None:
+    older(tmp_path / "campus.db", "0012_z")
+    sentences = {"evidence_en": "8 of {8}", "evidence_zh": "8 次中有“8”次"}
+    body = {
+        "id": 7, "school": "s001", "town": "t01", "target": "classroom_bandwidth", "subject": "c101", "state": "open",
+        "opened_on": "2026-09-09", "due_on": "2026-09-24", "diagnosis": "port_speed_10", **sentences, "unit": "integrator",
+        "failing_days": 3, "covers": ["c101"],
+    }  # fmt: skip
+    with closing(sqlite3.connect(tmp_path / "campus.db", isolation_level=None)) as database:
+        row = (7, "s001", "classroom_bandwidth", "c101", "open", json.dumps(body).encode())
+        database.execute(
+            "INSERT INTO problem (id, school, target, subject, state, body) VALUES (?, ?, ?, ?, ?, ?)", row
+        )
+    with collector(tmp_path) as world:
+        (problem,) = world.service.store.ledger.problems()
+        assert (problem.evidence.en, problem.evidence.zh) == tuple(sentences.values())
+        assert (problem.opened_on.isoformat(), problem.covers) == ("2026-09-09", ["c101"])
+        (answer,) = world.get("/v1/problems").json["problems"]
+        assert sentences.items() <= answer.items()
 
 
 def test_a_program_that_is_killed_leaves_a_file_that_says_so(tmp_path: Path, world: World) -> None:

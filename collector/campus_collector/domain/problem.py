@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from campus_base.messages import Message, message, pmessage
+from campus_base.messages import Message, message, pmessage, verbatim
 
 State = Literal["open", "acknowledged", "claimed_fixed", "closed"]
 STATES: tuple[State, ...] = ("open", "acknowledged", "claimed_fixed", "closed")
@@ -86,8 +86,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     opened_on: date
     due_on: date
     diagnosis: str
-    evidence_en: str
-    evidence_zh: str
+    evidence: Message = verbatim("")
     unit: str
     failing_days: int
     covers: list[str] = []

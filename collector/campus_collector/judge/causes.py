@@ -23,6 +23,8 @@ FLAT_SPREAD = 0.03
 """Line rates that differ less than this look like a shaper or a port speed, not like random variation."""
 PORT_SPEEDS = ((10e6, "port_speed_10"), (100e6, "port_speed_100"))
 NEAR_SPEED = 0.02
+RETIRED: tuple[Message, ...] = ()
+"""Sentences of evidence that are not written any more; problems of older months are stored with them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from campus_base.messages import bilingual, message
+from campus_base.messages import message
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.month import Month
 from campus_collector.judge.service import Verdicts
@@ -75,10 +75,6 @@ def _with_named_cause(
 def _cause_of(status: ProblemStatus) -> Cause:
     problem = status.problem
     evidence = message("ledger no. {id}", id=problem.id)
-    if status.cause == problem.diagnosis and problem.evidence_en:
-        evidence = message(
-            "{evidence}: {evidence_en}",
-            evidence=evidence,
-            evidence_en=bilingual(problem.evidence_en, problem.evidence_zh),
-        )
+    if status.cause == problem.diagnosis and problem.evidence.template:
+        evidence = message("{entry}: {evidence}", entry=evidence, evidence=problem.evidence)
     return Cause(status.cause, 1.0, evidence)

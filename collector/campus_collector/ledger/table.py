@@ -50,7 +50,7 @@ class Names:
 
 def problem_words(problem: Problem, names: Names, language: Language) -> str:
     """The problem in one sentence: what of whom is not met, and the likeliest cause."""
-    evidence = problem.evidence_zh if language == "zh" else problem.evidence_en
+    evidence = problem.evidence.in_(language)
     values = {
         "subject": names.subject(problem, language),
         "target": TARGET_WORDS[problem.target].in_(language),

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from campus_base.messages import verbatim
 from campus_collector.domain.problem import MEASUREMENTS, Event, Problem
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.explanations import EXPLANATIONS
@@ -72,8 +73,7 @@ def opened(
         "state": "open",
         "due_on": due_date(day, at.astimezone(zone).date(), rule.due_days),
         "diagnosis": code,
-        "evidence_en": cause.evidence.en if cause else "",
-        "evidence_zh": cause.evidence.zh if cause else "",
+        "evidence": cause.evidence if cause else verbatim(""),
         "unit": EXPLANATIONS[code].unit,
         "failing_days": failing,
         "severity": severity,
@@ -137,8 +137,7 @@ def _diagnosed(problem: Problem, history: SubjectHistory) -> dict[str, object]:
     cause = history.causes[0]
     return {
         "diagnosis": cause.code,
-        "evidence_en": cause.evidence.en,
-        "evidence_zh": cause.evidence.zh,
+        "evidence": cause.evidence,
         "unit": EXPLANATIONS[cause.code].unit,
     }
 

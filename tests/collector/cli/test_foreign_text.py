@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from campus_base.messages import verbatim
 from campus_collector.cli.main import main
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.people import Person
@@ -40,9 +41,7 @@ def state(world: World, request: pytest.FixtureRequest, monkeypatch: pytest.Monk
 
 def test_the_ledger_shows_stored_escapes(world: World, state: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     world.send()
-    problem = structs.replace(
-        PROBLEM, unit=FOREIGN, responsible=FOREIGN, subject=FOREIGN, evidence_en=FOREIGN, evidence_zh=FOREIGN
-    )
+    problem = structs.replace(PROBLEM, unit=FOREIGN, responsible=FOREIGN, subject=FOREIGN, evidence=verbatim(FOREIGN))
     opened = Event(at=datetime(2026, 9, 10, tzinfo=UTC), who=FOREIGN, what="opened", values={"day": "2026-09-09"})
     world.service.store.ledger.put([(problem, [opened])])
     assert main(["ledger", *state]) == 0

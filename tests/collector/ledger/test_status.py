@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from campus_base.messages import bilingual
 from campus_collector.domain.problem import Event, Problem
 from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.judge.month import Month
@@ -124,7 +125,7 @@ def test_what_a_person_assigned_stands_in_the_report(world: World) -> None:
 
 PROBLEM = Problem(
     id=3, school="s001", town="t01", target="classroom_bandwidth", subject="c101", state="open", opened_on=date(2026, 9, 1),
-    due_on=date(2026, 12, 1), diagnosis="shaped", evidence_en="e", evidence_zh="证", unit="carrier", failing_days=3,
+    due_on=date(2026, 12, 1), diagnosis="shaped", evidence=bilingual("e", "证"), unit="carrier", failing_days=3,
 )  # fmt: skip
 LATE = datetime(2026, 11, 20, 2, tzinfo=UTC)
 

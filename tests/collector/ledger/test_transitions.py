@@ -71,7 +71,7 @@ def problem(**changes: object) -> Problem:
 
 def test_it_opens_with_its_evidence() -> None:
     made, events = opened(known("---"), day(2), AT, "failing", RULE, None, ZONE)
-    assert (made.state, made.diagnosis, made.evidence_zh, made.unit) == (
+    assert (made.state, made.diagnosis, made.evidence.zh, made.unit) == (
         "open",
         "port_speed_10",
         "8 次中有 8 次",
@@ -152,7 +152,7 @@ def test_the_same_again_is_the_old_problem_reopened() -> None:
 def test_a_new_cause_is_noted() -> None:
     other = Cause("cable_errors", 0.9, bilingual("a", "甲"))
     now, events = followed(problem(), known("----", (other,)), day(3), AT, "failing", RULE)
-    assert (now.diagnosis, now.evidence_zh, [one.what for one in events]) == ("cable_errors", "甲", ["changed"])
+    assert (now.diagnosis, now.evidence.zh, [one.what for one in events]) == ("cable_errors", "甲", ["changed"])
     vague = Cause("too_few", 0.5, bilingual("a", "甲"))
     now, events = followed(problem(), known("----", (vague,)), day(3), AT, "failing", RULE)
     assert (now.diagnosis, events) == ("port_speed_10", [])

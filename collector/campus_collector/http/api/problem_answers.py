@@ -97,7 +97,11 @@ def ledger_status(service: Service) -> tuple[date | None, bool]:
 
 
 def _fields(problem: Problem, names: Names, today: date) -> dict[str, Any]:
-    return msgspec.structs.asdict(problem) | {
+    fields = msgspec.structs.asdict(problem)
+    evidence = fields.pop("evidence")
+    return fields | {
+        "evidence_en": evidence.en,
+        "evidence_zh": evidence.zh,
         "school_name": names.schools.get(problem.school, problem.school),
         "town_name": names.towns.get(problem.town, problem.town),
         "text": Words(problem_words(problem, names, "en"), problem_words(problem, names, "zh")),

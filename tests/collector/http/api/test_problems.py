@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from campus_base.messages import bilingual
 from campus_collector.cli.main import main
 from campus_collector.domain.people import Person
 from campus_collector.domain.problem import Event, Problem
@@ -18,7 +19,7 @@ from tests.collector.world import World
 
 PROBLEM = Problem(
     school="s001", town="t01", target="classroom_bandwidth", subject="c101", state="open", opened_on=date(2026, 9, 9),
-    due_on=date(2026, 9, 24), diagnosis="port_speed_10", evidence_en="8 of 8", evidence_zh="8 次中有 8 次",
+    due_on=date(2026, 9, 24), diagnosis="port_speed_10", evidence=bilingual("8 of 8", "8 次中有 8 次"),
     unit="integrator", failing_days=3,
 )  # fmt: skip
 
