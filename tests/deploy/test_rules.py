@@ -36,6 +36,10 @@ CASES: dict[str, list[Case]] = {
         ({"campus_certificate_expires_timestamp_seconds": "2500000x90"}, 70, {}),
         ({"campus_certificate_expires_timestamp_seconds": "3000000x90"}, 70, {}),
     ],
+    "CampusStoreNearlyFull": [
+        ({"campus_store_full_in_days": "30x500"}, 400, {}),
+        ({"campus_store_full_in_days": "400x500", "campus_store_free_bytes": "50000000000x500"}, 400, {}),
+    ],
     "CampusLinesLeftOut": [
         ({"campus_scrape_left_out_owners": "2x90"}, 30, {}),
         ({"campus_scrape_left_out_owners": "0x90"}, 30, {}),
@@ -177,7 +181,13 @@ CASES: dict[str, list[Case]] = {
 LONG_MINUTES = 300
 LONG_STEP_MINUTES = 5
 """Cases that are looked at after hours or days have a sample and an evaluation every five minutes: a fifth of the work, and every `for` is kept."""
-SLOW_IS_WITHOUT_LABELS = ("CampusCollectorSlow", "CampusCalendarEnds", "CampusCertificateExpires", "CampusLinesLeftOut")
+SLOW_IS_WITHOUT_LABELS = (
+    "CampusCollectorSlow",
+    "CampusCalendarEnds",
+    "CampusCertificateExpires",
+    "CampusLinesLeftOut",
+    "CampusStoreNearlyFull",
+)
 
 
 def tool(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Between which days what people type may lie, and how many days a span may have: beyond them it is a slip in the year. Pure."""
+"""Between which days what people type may lie, and how many days a span may have: beyond them it is a slip in the year; days as numbers. Pure."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,6 +12,16 @@ MAX_PLANNED_DAYS = 300
 MAX_EXEMPTION_DAYS = 5 * 366
 """Of one exemption of one school: rebuilding takes years; what takes longer is written again."""
 A_DAY = message("must be a day like 2026-09-01, from {first} to {last}")
+
+
+def day_number(day: date) -> int:
+    """Days since 1970, as days stand in the database."""
+    return (day - FIRST_DAY).days
+
+
+def day_of(number: int) -> date:
+    """The day of so many days since 1970."""
+    return FIRST_DAY + timedelta(days=number)
 
 
 def days_in(first: date, last: date) -> int:

@@ -14,6 +14,7 @@ from campus_collector.domain.agents import Agent
 from campus_collector.domain.problem import Problem
 from campus_collector.domain.results import Latest
 from campus_collector.domain.schools import School, Subject
+from campus_collector.domain.space import Space
 from campus_collector.export.exposition import Sample
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.agreement import Agreement
@@ -125,6 +126,20 @@ def of_totals(measured: Mapping[tuple[str, Outcome], int], ingested: Mapping[str
         yield "campus_measurements_total", labels, float(value)
     for label in ("stored", "duplicate", "quarantined"):
         yield "campus_ingest_results_total", (label,), float(ingested.get(label, 0))
+
+
+def of_space(space: Space) -> Iterator[Sample]:
+    """The database itself; what is not known yet is absent."""
+    yield "campus_store_bytes", (), float(space.used_bytes)
+    yield from _known(
+        (name, (), value)
+        for name, value in (
+            ("campus_store_free_bytes", space.free_bytes),
+            ("campus_store_bytes_per_result", space.bytes_per_result),
+            ("campus_store_growth_bytes_per_day", space.growth_bytes_per_day),
+            ("campus_store_full_in_days", space.full_in_days),
+        )
+    )
 
 
 def polled_at(newest: Iterable[Latest]) -> datetime | None:

@@ -120,15 +120,6 @@ def evidence_by_day(
     }
 
 
-def day_number(day: date) -> int:
-    """Days since 1970."""
-    return day.toordinal() - _EPOCH
-
-
-def day_of(number: int) -> date:
-    return date.fromordinal(number + _EPOCH)
-
-
 def runs_of(days: Iterable[date]) -> Iterator[tuple[date, date]]:
     """Days as runs of neighbours (first, last), at most a month long: what is read at once is bounded."""
     run: list[date] = []
@@ -139,6 +130,3 @@ def runs_of(days: Iterable[date]) -> Iterator[tuple[date, date]]:
         run.append(day)
     if run:
         yield run[0], run[-1]
-
-
-_EPOCH = date(1970, 1, 1).toordinal()

@@ -22,10 +22,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from campus_collector.domain.change import Change
+from campus_collector.domain.days import day_number, day_of
 from campus_collector.domain.evidence import DayRow, Unjudged
 from campus_collector.domain.schools import Subject
 from campus_collector.judge.agreement import Agreement
-from campus_collector.judge.day import DayEvidence, day_number, day_of, evidence_by_day, runs_of
+from campus_collector.judge.day import DayEvidence, evidence_by_day, runs_of
 from campus_collector.judge.month import Month, month_of, month_of_day, months_between, start_of_day
 from campus_collector.judge.policy import Policy, required_rate
 from campus_collector.judge.rules import RULES, TARGETS_OF, has_trusted_time, targets_changed_by

@@ -11,11 +11,12 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 
 from campus_base.messages import message
+from campus_collector.domain.days import day_number, day_of
 from campus_collector.domain.evidence import DayRow
 from campus_collector.domain.problem import Event, Problem
 from campus_collector.domain.schools import School, Subject
 from campus_collector.judge.causes import Case, Cause, causes_of
-from campus_collector.judge.day import DayEvidence, day_number, day_of
+from campus_collector.judge.day import DayEvidence
 from campus_collector.judge.evidence import evidence_of, symptoms_in
 from campus_collector.judge.exemptions import exempt_days
 from campus_collector.judge.month import Month, month_of_day

@@ -10,8 +10,8 @@ from statistics import fmean, median
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from campus_collector.domain.days import day_of
 from campus_collector.domain.schools import School
-from campus_collector.judge.day import day_of
 from campus_collector.judge.derivation import rule_words
 from campus_collector.judge.month import Month, month_of_day, parse_month
 from campus_collector.judge.policy import TARGET_NAMES, Policy

@@ -18,8 +18,8 @@ import msgspec
 from campus_base.files import make_folder, write_whole
 from campus_base.language import Language
 from campus_base.messages import Message, message
+from campus_collector.domain.days import day_of
 from campus_collector.domain.monthly import ClosedMonth
-from campus_collector.judge.day import day_of
 from campus_collector.judge.month import Month, month_of, month_of_day, parse_month
 from campus_collector.judge.service import Progress, Verdicts
 from campus_collector.ledger.service import Ledger

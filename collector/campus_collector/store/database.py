@@ -120,6 +120,10 @@ class Database:
         if self.commit_error:
             raise StoreUnavailable(self.commit_error)
 
+    def space(self) -> tuple[int, int | None]:
+        """Bytes on disk, and bytes the disk has left; see `Transport.space`. Raises StoreUnavailable."""
+        return self._transport.space()
+
     def close(self) -> None:
         """Commit what is queued, then close all connections."""
         with self._closing:

@@ -177,6 +177,14 @@ class SqliteTransport:
         if free < LEAST_FREE_BYTES:
             raise StoreUnavailable(f"only {free} bytes are free in {self._path.parent}")
 
+    def space(self) -> tuple[int, int | None]:
+        try:
+            log_file = self._path.with_name(self._path.name + "-wal")
+            log_bytes = log_file.stat().st_size if log_file.exists() else 0
+            return self._path.stat().st_size + log_bytes, shutil.disk_usage(self._path.parent).free
+        except OSError as error:
+            raise StoreUnavailable(f"{self._path}: {error.strerror or error}") from None
+
     def close(self) -> None:
         """Take the file out of WAL mode, if no other process has it open: to all but the last the switch is refused.
 

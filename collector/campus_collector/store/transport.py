@@ -84,5 +84,8 @@ class Transport(Protocol):
     def check(self) -> None:
         """Raises StoreUnavailable when writing is about to fail, such as on a full disk."""
 
+    def space(self) -> tuple[int, int | None]:
+        """Bytes that the database takes on disk, and those that the disk has left (None: on another machine). Raises StoreUnavailable."""
+
     def close(self) -> None:
         """After the last connection of this process."""

@@ -10,7 +10,7 @@ import msgspec
 
 from campus_base.messages import Message, message, verbatim
 from campus_collector.domain.chain import Checkpoint, Leaf, MissingLog
-from campus_collector.judge.day import day_of
+from campus_collector.domain.days import day_of
 from campus_collector.store.store import Store
 from campus_collector.store.tables.chain import first_head, next_head
 from campus_collector.verify.difference import Difference

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from campus_base.messages import message
-from campus_collector.domain.days import EPOCH
-from campus_collector.judge.day import NOTHING, day_of
+from campus_collector.domain.days import EPOCH, day_of
+from campus_collector.judge.day import NOTHING
 from campus_collector.judge.month import month_of_day
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.judge.rules import TARGETS_OF

@@ -11,8 +11,8 @@ import pytest
 
 from campus_base.language import Language
 from campus_collector.cli.main import main
+from campus_collector.domain.days import day_number
 from campus_collector.http.service import open_service
-from campus_collector.judge.day import day_number
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import read_policy
 from campus_collector.report import service as book_module

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from campus_collector.domain.days import day_of
 from campus_collector.domain.problem import WHAT_WORDS, Event, Problem, State, What
 from campus_collector.http.api.answers import Timestamp, Words, words_of
 from campus_collector.http.service import Service
-from campus_collector.judge.day import day_of
 from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.ledger.table import Names, problem_words
 

@@ -14,9 +14,10 @@ from campus_base.messages import Message, bilingual, message, pmessage
 from campus_collector.domain.agents import Agent
 from campus_collector.domain.chain import ReceiptMismatch
 from campus_collector.domain.schools import School
+from campus_collector.domain.space import Space
 from campus_collector.export.samplers import UP_WITHIN
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
-from campus_collector.http.pages.words import IDENTITY_SHARED_WORDS, WORDS, age_words, ago_words
+from campus_collector.http.pages.words import IDENTITY_SHARED_WORDS, WORDS, age_words, ago_words, size_words
 from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import schools_in
 from campus_wire.records import AgentState
@@ -25,6 +26,9 @@ from campus_wire.version import VERSION, release_of
 TOKEN_SOON = timedelta(days=14)
 MISMATCH_SHOWN = timedelta(days=30)
 MAX_CLOCK_OFFSET_SECONDS = 60
+MANY_DAYS = 10 * 365
+YEARS = message("more than ten years")
+NONE_YET = message("not known yet")
 
 
 class VersionStatus(Enum):
@@ -72,10 +76,31 @@ class FleetPage(PageRoutes):
                 gateways=rows,
                 versions=sorted(versions.items(), reverse=True),
                 collector_version=VERSION,
+                space=space_facts(store.sizes.space(datetime.now(self.service.config.timezone).date()), page.language)
+                if not page.scope.town
+                else (),
                 test_server=capacity_words(self.service.config.slot_bits_per_second).in_(page.language),
             )
 
         return await self.answer(request, make)
+
+
+def space_facts(space: Space, language: Language) -> list[tuple[str, str]]:
+    """The database in words: its size, what it grows by, and how long the disk lasts."""
+    growth = space.growth_bytes_per_day
+    facts = [
+        (message("database"), size_words(space.used_bytes)),
+        (
+            message("a result"),
+            message("{count} bytes", count=f"{space.bytes_per_result:.0f}") if space.results else NONE_YET,
+        ),
+        (message("growth in 30 days"), size_words(growth * 30) if growth is not None else NONE_YET),
+        (message("left on the disk"), size_words(space.free_bytes)),
+    ]
+    if space.full_in_days is not None:
+        lasts = message("{days} days", days=f"{space.full_in_days:.0f}") if space.full_in_days < MANY_DAYS else YEARS
+        facts.append((message("the disk is full in"), lasts))
+    return [(name.in_(language), value.in_(language)) for name, value in facts]
 
 
 def version_status(version: str, collector_version: str = VERSION) -> VersionStatus:
