@@ -491,7 +491,7 @@ def problems(language: str) -> dict[str, Any]:
         8,
         5,
     )
-    board.add("stat", Text("Overdue", "已超期"), Text("Past their due date.", "超过完成时限。"), COUNT, [(f"sum(campus_problems_overdue{where}) or vector(0)", "")], 8, 5,
+    board.add("stat", Text("Overdue", "逾期"), Text("Past their due date.", "超过完成时限。"), COUNT, [(f"sum(campus_problems_overdue{where}) or vector(0)", "")], 8, 5,
               defaults={"thresholds": {"mode": "absolute", "steps": [{"color": GREEN, "value": None}, {"color": RED, "value": 1}]}})  # fmt: skip
     board.add("stat", Text("Without any measurement", "无有效测量"), Text("Silent ones among the open.", "其中无任何有效结果的。"), COUNT,
               [('sum(campus_problems_open{severity="silent",town=~"$town",target=~"$target"}) or vector(0)', "")], 8, 5)  # fmt: skip
@@ -508,8 +508,8 @@ def problems(language: str) -> dict[str, Any]:
         11,
         defaults={"min": 0},
     )
-    board.add("timeseries", Text("Trend", "走势"), Text("Open and overdue.", "未销号与已超期。"), COUNT,
-              [(f"sum(campus_problems_open{where})", Text("open", "未销号")), (f"sum(campus_problems_overdue{where})", Text("overdue", "已超期"))], 24, 9, defaults={"min": 0})  # fmt: skip
+    board.add("timeseries", Text("Trend", "走势"), Text("Open and overdue.", "未销号与逾期。"), COUNT,
+              [(f"sum(campus_problems_open{where})", Text("open", "未销号")), (f"sum(campus_problems_overdue{where})", Text("overdue", "逾期"))], 24, 9, defaults={"min": 0})  # fmt: skip
     return board.json()
 
 

@@ -34,6 +34,19 @@ class CommandParser(argparse.ArgumentParser):
         """A text in the reader's language."""
         return text.in_(self.language, **values)
 
+    def add_version(self, program: str) -> None:
+        """The option --version, which prints the program and its version."""
+        words = self.words(message("show program's version number and exit"))
+        self.add_argument("--version", action="version", version=program, help=words)
+
+    def format_help(self) -> str:
+        """The help, with the colons of its headings in the reader's language."""
+        text = super().format_help()
+        for heading in (message("positional arguments"), message("options")):
+            words = self.words(message("{heading}:"), heading=heading)
+            text = text.replace(f"\n{self.words(heading)}:\n", f"\n{words}\n")
+        return text
+
     def add_command(
         self, name: str, words: Message, command: Callable[..., int] | None = None, more: Message | None = None
     ) -> "CommandParser":

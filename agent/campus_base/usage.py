@@ -15,7 +15,6 @@ _WORDS = (
     message("positional arguments"),
     message("options"),
     message("show this help message and exit"),
-    message("show program's version number and exit"),
     message("%(prog)s: error: %(message)s\n"),
     message("argument %(argument_name)s: %(message)s"),
     message("the following arguments are required: %s"),

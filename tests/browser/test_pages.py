@@ -106,7 +106,7 @@ def test_chinese_readers_see_chinese_only(browser: Browser, world: World) -> Non
         "未达标",
         "数据不足",
         "一年级1班",
-        "测量时教室测试端不可达",
+        "测量时教室电脑不可达",
         "允许测量误差 2%",
     ):
         assert words in text, words

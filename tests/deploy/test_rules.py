@@ -301,8 +301,9 @@ NAMED = {
             {"town": "t01", "school": "s001", "classroom": "c101"},
             "学校 柳河小学（s001） 班级 一年级1班（c101） 连续两天仅 97.9Mbit/s",
         ),
-        ("CampusProblemOverdue", 70, {'campus_problems_overdue{town="t01",target="x"}': "2x90"}, {"town": "t01", "target": "x"},
-         "镇街 柳河镇（t01） 有 2 个问题超期未销号（x）"),
+        ("CampusProblemOverdue", 70, {'campus_problems_overdue{town="t01",target="uplink_bandwidth"}': "2x90"},
+         {"town": "t01", "target": "uplink_bandwidth"}, "镇街 柳河镇（t01） 有 2 个问题逾期未销号（千兆进校）"),
+        ("CampusCertificateExpires", 70, {"campus_certificate_expires_timestamp_seconds": "2500000x90"}, {}, "采集端证书将于 28 天后到期"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("named", [True, False])

@@ -43,7 +43,7 @@ def build_parser(language: Language) -> CommandParser:
         description=DESCRIPTION.in_(language),
         epilog=EPILOG.in_(language),
     )
-    parser.add_argument("--version", action="version", version=f"campus-agent {VERSION}")
+    parser.add_version(f"campus-agent {VERSION}")
     parser.add_modules("campus_agent.cli", COMMANDS)
     return parser
 

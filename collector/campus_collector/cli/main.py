@@ -55,7 +55,7 @@ def build_parser(language: Language) -> CommandParser:
         description=DESCRIPTION.in_(language),
         epilog=EPILOG.in_(language, file=DEFAULT_FILE),
     )
-    parser.add_argument("--version", action="version", version=f"campus-collector {VERSION}")
+    parser.add_version(f"campus-collector {VERSION}")
     parser.add_modules("campus_collector.cli", COMMANDS)
     return parser
 

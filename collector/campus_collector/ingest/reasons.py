@@ -26,6 +26,23 @@ _TYPES = {
     "null": pmessage("type of a field", "nothing"),
     "datetime": message("a time"),
 }
+_FIELDS = {
+    "id": pmessage("field id", "{field}"),
+    "kind": pmessage("field kind", "{field}"),
+    "school": pmessage("field school", "{field}"),
+    "subject": pmessage("field subject", "{field}"),
+    "started_at": pmessage("field started_at", "{field}"),
+    "duration_seconds": pmessage("field duration_seconds", "{field}"),
+    "monotonic_seconds": pmessage("field monotonic_seconds", "{field}"),
+    "clock_offset_seconds": pmessage("field clock_offset_seconds", "{field}"),
+    "boot_id": pmessage("field boot_id", "{field}"),
+    "validity": pmessage("field validity", "{field}"),
+    "failure": pmessage("field failure", "{field}"),
+    "skipped": pmessage("field skipped", "{field}"),
+    "detail": pmessage("field detail", "{field}"),
+    "record": pmessage("field record", "{field}"),
+}
+"""What people call the fields of a result: in English by their names, in Chinese by a word with the name behind it."""
 _PATTERN_FORMS = {text.template: text for text in PATTERN_WORDS.values()} | {"another form": message("another form")}
 
 
@@ -49,6 +66,7 @@ REASONS: dict[str, Reason] = {
     "quota_subjects": Reason("quota: more than {0} subjects of kind {1} in one school", message("quota: more than {a} subjects of kind {b} in one school")),
 }  # fmt: skip
 """The database and the receipt hold the sentence alone: what a stored one says is found by its form. The quotas' are given by `store.quota`."""
+_MISSING_FIELD = message("{at}: the field {a} is missing")
 _DECODER_REASONS = (
     (r"Expected `str` of length <= (\d+)", message("{at}: at most {a} characters")),
     (r"Expected `str` of length >= (\d+)", message("{at}: at least {a} character(s)")),
@@ -59,7 +77,7 @@ _DECODER_REASONS = (
     (r"Expected `\w+` <= ([-+.e\d]+)", message("{at}: must be at most {a}")),
     (r"Expected `datetime` with a timezone component", message("{at}: a time without its zone")),
     (r"Expected `([^`]+)`, got `([^`]+)`", message("{at}: must be {wanted}, not {got}")),
-    (r"Object missing required field `([^`]+)`", message("{at}: the field {a} is missing")),
+    (r"Object missing required field `([^`]+)`", _MISSING_FIELD),
     (r"Invalid (?:enum )?value '(.*)'", message("{at}: '{a}' is not a known value")),
     (r"Invalid RFC3339 encoded datetime", message("{at}: not a time with date and zone")),
     (r"(JSON is malformed: .*|Input data was truncated)", message("is no readable JSON ({a})")),
@@ -99,13 +117,21 @@ def reason_words(reason: str) -> Message:
 
 
 def _filled(text: Message, groups: tuple[str, ...], place: str) -> Message:
-    values: dict[str, Message] = {"at": verbatim(place) if place else message("the result")}
+    values: dict[str, Message] = {"at": _field_words(place) if place else message("the result")}
     values |= {name: verbatim(group) for name, group in zip("ab", groups, strict=False)}
+    if text == _MISSING_FIELD:
+        values["a"] = _field_words(groups[0])
     if groups:
         values["form"] = _PATTERN_FORMS.get(groups[0], verbatim(groups[0]))
     if len(groups) == 2:
         values |= {"wanted": _type_words(groups[0]), "got": _type_words(groups[1])}
     return text.with_(**values)
+
+
+def _field_words(place: str) -> Message:
+    """The words for a field such as `record.down.bytes`: those of the field of the result that it lies in."""
+    words = _FIELDS.get(re.split(r"[.\[]", place, maxsplit=1)[0])
+    return verbatim(place) if words is None else words.with_(field=place)
 
 
 def _type_words(names: str) -> Message:

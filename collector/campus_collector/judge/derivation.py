@@ -174,16 +174,18 @@ def _figures(result: AnyResult, limits: Limits) -> Message:
     """The numbers the rule looks at, with how they were worked out."""
     if isinstance(result, ThroughputResult) and result.record is not None:
         path = result.record.encapsulation
-        parts = []
+        rates = []
         for name, direction in (("↓", result.record.down), ("↑", result.record.up)):
             if direction is not None:
-                parts.append(f"{name} {_rate(direction, path.wire_bytes, path.mss_bytes, limits.rates)}")
+                rates.append(f"{name} {_rate(direction, path.wire_bytes, path.mss_bytes, limits.rates)}")
+        parts = [verbatim(f"{'  '.join(rates)} Mbit/s")] if rates else []
         idle, working = result.record.idle, result.record.working
         if idle is not None and idle.rtt_median_seconds is not None:
             loaded = working.rtt_p95_seconds if working is not None else None
             more = f"/{milliseconds(loaded, *limits.working_rtt)}" if loaded is not None else ""
-            parts.append(f"RTT {milliseconds(idle.rtt_median_seconds, *limits.rtt)}{more} ms")
-        return verbatim("  ".join(parts))
+            delays = f"{milliseconds(idle.rtt_median_seconds, *limits.rtt)}{more}"
+            parts.append(message("RTT {delays} ms", delays=delays))
+        return joined(parts, verbatim("{left}  {right}")) if parts else verbatim("—")
     if isinstance(result, ServiceResult) and result.record is not None:
         return _answer(result.record, limits.first_byte)
     if isinstance(result, RoomResult) and result.record is not None:
@@ -197,7 +199,9 @@ def _figures(result: AnyResult, limits: Limits) -> Message:
 def _answer(record: ServiceRecord, first_byte_limits: tuple[float, ...]) -> Message:
     """What a platform said: the time, the status, where it leads to, and by which family of addresses."""
     seconds = record.first_byte_seconds
-    shown = "—" if seconds is None else f"{rounded(seconds, 3, at_most=first_byte_limits)} s"
+    shown = (
+        verbatim("—") if seconds is None else message("{shown} s", shown=rounded(seconds, 3, at_most=first_byte_limits))
+    )
     parts = [message("first byte {shown}", shown=shown)]
     if record.http_status is not None:
         parts.append(message("status {http_status}", http_status=record.http_status))

@@ -131,7 +131,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "agent_silent": _e(
         "school",
-        message("the school's gateway does not report"),
+        message("no results of the classrooms have arrived from the school's gateway"),
         message("check that the gateway is powered and online, then run `campus-agent doctor` on it"),
     ),
     "all_endpoints_off": _e(

@@ -63,17 +63,23 @@ def names_in(store: Store) -> Names:
     )
 
 
-def event_words(event: Event, zone: tzinfo, language: Language) -> tuple[str, str, str, str, str]:
-    """One line of a history: when, who, what, in whose words, with which values."""
+def event_words(
+    event: Event, zone: tzinfo, language: Language, numbered: bool = False
+) -> tuple[str, str, str, str, str]:
+    """One line of a history: when, who, what, in whose words, with which values; `numbered`: with the number of the problem in front."""
     who = ACTOR_WORDS[event.who].in_(language) if event.who in ACTOR_WORDS else event.who
     cause = CAUSES[event.values["cause"]].in_(language) if event.values.get("cause") in CAUSES else ""
-    values = [_value(key, value, language) for key, value in event.values.items() if key in _SHOWN_VALUES]
+    problem = message("ledger no. {id}", id=event.problem) if numbered and event.problem is not None else None
+    values = [] if problem is None else [problem.in_(language)]
+    values += [_value(key, value, language) for key, value in event.values.items() if key in _SHOWN_VALUES]
     values += [cause] if cause else []
     at = event.at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
     return at, who, WHAT_WORDS[event.what].in_(language), event.text, " · ".join(values)
 
 
 def _value(key: str, value: str, language: Language) -> str:
+    if key == "version":
+        return message("version {version}", version=value).in_(language)
     words = _VALUE_WORDS.get(key, {})
     return (
         message("+")

@@ -12,7 +12,9 @@ from campus_base.text import printable
 from campus_collector.report.document import Series
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 44, 128, 14, 30
+LEFT, TOP, BOTTOM = 44, 14, 30
+LEAST_RIGHT = 128
+"""Pixels for the names at the right; longer names get more."""
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "1 4")
 INK = "#1a1a1a"
 FONT = 'font-family="Noto Sans CJK SC, Microsoft YaHei, SimHei, sans-serif"'
@@ -24,10 +26,11 @@ class _Axes:
 
     labels: int
     top: float
+    right: float
 
     def x(self, place: int) -> float:
         """Pixels from the left."""
-        width = WIDTH - LEFT - RIGHT
+        width = WIDTH - LEFT - self.right
         return LEFT + (width * place / (self.labels - 1) if self.labels > 1 else width / 2)
 
     def y(self, share: float) -> float:
@@ -47,7 +50,7 @@ def lines(
     `until_zero` are the places of the labels where the only series is foretold to reach 0, at the earliest and at the latest (None: not to be
     said): what lies between is hatched.
     """
-    axes = _Axes(len(labels), top)
+    axes = _Axes(len(labels), top, _right_margin(series))
     parts = [_open(WIDTH, HEIGHT, title), _grid(axes)]
     step = max(1, -(-len(labels) // 12))
     for place in range(0, len(labels), step):
@@ -85,8 +88,14 @@ def _line_names(axes: _Axes, series: Sequence[Series]) -> Iterator[str]:
     lowest = TOP - 8.0
     for y, number, value in sorted(ends):
         lowest = max(y, lowest + 15)
-        yield _mark(number, WIDTH - RIGHT + 12, lowest)
-        yield _text(WIDTH - RIGHT + 20, lowest + 4, f"{series[number].name} {percent(value)}", "start")
+        yield _mark(number, WIDTH - axes.right + 12, lowest)
+        yield _text(WIDTH - axes.right + 20, lowest + 4, f"{series[number].name} {percent(value)}", "start")
+
+
+def _right_margin(series: Sequence[Series]) -> float:
+    """Pixels for the longest name with its share: a Chinese character is as wide as the letters are high, another about 0.6 of it."""
+    widths = (sum(11.0 if ord(sign) > 0x2E80 else 6.6 for sign in f"{part.name} 100.0%") for part in series)
+    return max(LEAST_RIGHT, 24 + max(widths, default=0.0))
 
 
 def bars(labels: Sequence[str], series: Series, title: str) -> str:
@@ -135,7 +144,7 @@ def _grid(axes: _Axes) -> str:
     for fifth in range(6):
         at = axes.y(fifth / 5 * axes.top)
         parts.append(
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="#c8c8c8" stroke-width="0.7"/>'
+            f'<line x1="{LEFT}" x2="{WIDTH - axes.right:.1f}" y1="{at:.1f}" y2="{at:.1f}" stroke="#c8c8c8" stroke-width="0.7"/>'
         )
         parts.append(_text(LEFT - 6, at + 4, f"{fifth * 20 * axes.top:g}%", "end"))
     return "".join(parts)

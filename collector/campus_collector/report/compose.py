@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
-from campus_base.figures import megabits, percent, percent_as_written
+from campus_base.figures import megabits, percent_as_written
 from campus_base.language import Language
 from campus_base.messages import message
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
@@ -67,7 +67,11 @@ def compose(figures: Figures, language: Language) -> Document:
         (
             (say("fact_month", language), month),
             (say("fact_issued" if figures.closed else "fact_made", language), date_words(figures.issued_on, language)),
-            *(((say("fact_as_of", language), figures.as_of),) if isinstance(figures.as_of, str) else ()),
+            *(
+                ((say("fact_as_of", language), _time_words(figures.as_of, language)),)
+                if isinstance(figures.as_of, str)
+                else ()
+            ),
             (say("fact_schools", language), say("schools_value", language, n=figures.schools_total)),
             (say("fact_policy", language), figures.policy_version),
         ),
@@ -239,7 +243,7 @@ class _Writer:
     def _failing(self) -> Table:
         columns: list[tuple[str, Kind, float]] = [
             ("c_town", "text", 1.1), ("c_school", "text", 2.1), ("c_target", "text", 1.25), ("c_classroom", "text", 1.6),
-            ("c_verdict", "text", 1.1), ("c_decided", "text", 1.5), ("c_measured", "rate", 1.2), ("c_required", "rate", 1.1),
+            ("c_verdict", "text", 1.1), ("c_decided", "text", 1.5), ("c_measured", "rate", 1.45), ("c_required", "rate", 1.45),
             ("c_cause", "text", 2.5),
             ("c_unit", "text", 1.3),
         ]  # fmt: skip
@@ -518,7 +522,8 @@ class _Writer:
             (self._target(name), words[place]) for name, words in self._f.rules.items() if name in TARGET_WORDS
         ]
         sentences_ = [
-            self._w(f"method_{number}", tolerance=percent(1 - self._f.tolerance_ratio)) for number in range(1, 6)
+            self._w(f"method_{number}", tolerance=percent_as_written(1 - self._f.tolerance_ratio))
+            for number in range(1, 6)
         ]
         return [
             Heading(self._w("method")),
@@ -539,6 +544,12 @@ class _Writer:
             (names.get(head.school, head.school), head.results, head.head) for head in self._f.heads
         ]
         return self._table("heads", columns, rows)
+
+
+def _time_words(time: str, language: Language) -> str:
+    """`2026-10-05 07:30` as people write it."""
+    day, _, clock = time.partition(" ")
+    return f"{date_words(day, language)} {clock}"
 
 
 def _difference(now: float | None, before: float | None) -> float | None:

@@ -82,26 +82,44 @@ class MonthlyReports:
         self._recent: tuple[Month, float, Figures] | None = None
 
     def months(self, now: datetime | None = None) -> list[MonthEntry]:
+        """The months that have a report, newest first: each since the collector began, and those of before that have results or are closed."""
         now = now or datetime.now(UTC)
         first = self._first()
         if first is None:
             return []
-        closed = self._table.hashes()
-        month, entries = month_of(now, self._sources.verdicts.zone), []
-        while month.first_day >= first.first_day:
-            state = "closed" if str(month) in closed else "open" if now < month.end else "complete"
-            entries.append(MonthEntry(month, state, closed.get(str(month), "")))
-            month = month.before()
+        closed, zone = self._table.hashes(), self._sources.verdicts.zone
+        listed = {str(month): month for month in self._with_results(first, month_of(now, zone))}
+        listed |= {text: parse_month(text, zone) for text in closed}
+        entries = []
+        for text, month in sorted(listed.items(), reverse=True):
+            state = "closed" if text in closed else "open" if now < month.end else "complete"
+            entries.append(MonthEntry(month, state, closed.get(text, "")))
         return entries
+
+    def _with_results(self, first: Month, last: Month) -> Iterator[Month]:
+        """From the first month to the last, but of the time before the collector only the months that have results: one old result that a
+        gateway still had makes no list of empty months."""
+        began, month = self._began() or first, first
+        while month.first_day <= last.first_day:
+            yield month
+            month = month.next()
+            if month.first_day < began.first_day:
+                day = self._sources.verdicts.first_trusted_day(month.first_day)
+                found = began if day is None else month_of_day(day, month.zone)
+                month = min(found, began, key=lambda each: each.first_day)
+
+    def _began(self) -> Month | None:
+        """The month in which the first result arrived here."""
+        first = self._sources.store.chain.first_day()
+        return None if first is None else month_of_day(day_of(first), self._sources.verdicts.zone)
 
     def closes_at(self, month: Month) -> datetime:
         """When a month is closed: on the policy's day of the next one, at the hour of reports.
 
         Months of before the collector was there are filled by gateways that still have them: they are closed with the month it began in.
         """
-        first = self._sources.store.chain.first_day()
-        if first is not None:
-            began = month_of_day(day_of(first), self._sources.verdicts.zone)
+        began = self._began()
+        if began is not None:
             month = max(month, began, key=lambda each: each.first_day)
         day = month.next().first_day + timedelta(days=self._sources.verdicts.policy.report.close_day - 1)
         return self._local(day)

@@ -234,7 +234,7 @@ def test_on_a_blackout_day_nobody_tests(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert (answer["validity"], answer["failure"]) == ("not_measured", None)
     assert "blackout" in answer["detail"]
-    assert "禁测日" in run("measure", "classroom", "c101", "--config", file, language="zh").stdout
+    assert "停测日" in run("measure", "classroom", "c101", "--config", file, language="zh").stdout
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

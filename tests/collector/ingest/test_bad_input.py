@@ -246,7 +246,7 @@ def test_reasons_are_words_in_both_languages(
         assert not any(sign in listed for sign in ("regex", "\\Z", "`", "$."))
         assert len(listed.splitlines()) >= len(bad)
         words = {
-            "zh": ("subject：应为 1 至 64 个小写字母", "缺少字段", "既无测量记录也无失败原因", "时间缺少时区", "属于学校 s002"),
+            "zh": ("对象编号（subject）：应为 1 至 64 个小写字母", "缺少字段", "既无测量记录也无失败原因", "时间缺少时区", "属于学校 s002"),
             "en": ("subject: must be 1 to 64 lower-case letters", "is missing", "neither a record", "a time without its zone", "belongs to school s002"),
         }[language]  # fmt: skip
         assert all(word in listed for word in words), listed

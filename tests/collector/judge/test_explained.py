@@ -83,7 +83,7 @@ def test_the_deciding_figure_names_its_rule(world: World) -> None:
     assert (one["verdict"], one["decided_by"]["en"]) == ("not_met", "passed 7 of 10 tests; 80 % needed")
     assert one["failing_median_value"] == pytest.approx(60e6)
     page = world.get("/schools/s001?lang=zh").body.decode()
-    assert "10 次有效测量中合格 7 次，要求不低于 80%" in page
+    assert "有效测量 10 次，合格 7 次，合格率要求不低于 80%" in page
     assert page.index("要求不低于 80%") < page.index("疑似被限速")
 
 

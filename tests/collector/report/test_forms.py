@@ -206,7 +206,7 @@ def test_what_an_empty_and_an_unclosed_month_say() -> None:
     assert "演示数据" in open_month.banner
     assert "未结" in render(open_month, "html").decode()
     assert "未结" in text_of_pdf(render(open_month, "pdf"))
-    assert compose(figures(closed=False), "zh").banner == "未结：数据仍可能变化"
+    assert compose(figures(closed=False), "zh").banner == "未结账：数据仍可能变化"
     assert compose(figures(), "zh").banner == ""
 
 

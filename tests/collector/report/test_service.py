@@ -117,6 +117,14 @@ def test_a_month_without_results_between_others_is_a_report_of_its_own(world: Wo
     assert figures.data.silent_schools == ["s001"]
 
 
+def test_one_old_result_makes_no_list_of_empty_months(world: World) -> None:
+    """Before the collector began, only months with results; from then on each."""
+    seed(world)
+    world.send(throughput(at=datetime(2024, 5, 20, 2, tzinfo=UTC)))
+    months = [str(entry.month) for entry in world.service.reports.months(at(12, 20))]
+    assert months == ["2026-12", "2026-11", "2026-10", "2024-05"]
+
+
 def test_late_results_are_corrections_and_change_nothing_that_was_issued(world: World) -> None:
     seed(world)
     book = world.service.reports

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from campus_base.figures import percent, percent_as_written
 from campus_base.language import Language
-from campus_base.messages import Message, bilingual, message, verbatim
+from campus_base.messages import Message, bilingual, message, pmessage, verbatim
 from campus_base.port_words import ERROR_RATIO, FOUND_BY_WORDS, GRADE_WORDS, error_ratio, link_words
 from campus_base.readings import READINGS, in_words
 from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
@@ -365,7 +365,7 @@ class PageModel:
         worst = Verdict.NOT_MET if not_met else Verdict.INSUFFICIENT if insufficient or not verdicts else Verdict.MET
         parts = [self._w("not_met_count", count=not_met)] if not_met else []
         parts += [self._w("insufficient_count", count=insufficient)] if insufficient else []
-        comma = "," if self._language == "zh" else ", "
+        comma = self._in(pmessage("clauses", ", "))
         reporting, note = self._reporting(agent)
         summary = comma.join(parts) or self._w("all_well" if verdicts else "never")
         return SchoolRow(school.id, school.name, school.town_name, self._badge(worst), summary, reporting, note)

@@ -58,7 +58,7 @@ class PeoplePages(PageRoutes):
                 "people.html",
                 accounts=[(account, account.locked(now)) for account in store.people.all()],
                 towns={school.town: school.town_name or school.town for school in store.schools.all()},
-                events=[event_words(event, zone, page.language) for event in events],
+                events=[event_words(event, zone, page.language, numbered=True) for event in events],
             )
 
         return await self.answer(request, make)

@@ -56,7 +56,7 @@ def test_the_list_and_one_problem(ledger: World) -> None:
     assert (one["id"], one["state"], one["overdue"], one["subject"]) == (1, "open", True, "c101")
     assert (
         one["text"]["zh"]
-        == "一年级1班“百兆进班”未达标：未达要求的测量速率集中在 10 兆左右：端口可能协商为 10 兆（8 次中有 8 次）"
+        == "一年级1班“百兆进班”：未达要求的测量速率集中在 10 兆左右：端口可能协商为 10 兆（8 次中有 8 次）"
     )
     assert one["measure"] == ""
     detail = ledger.get("/v1/problems/1").json
@@ -136,7 +136,7 @@ def test_who_may_not(ledger: World) -> None:
 
 def test_as_a_supervision_list(ledger: World) -> None:
     text = ledger.get("/v1/problems.csv").body.decode("utf-8-sig").splitlines()
-    assert text[0].startswith("序号,镇街,学校,问题,责任单位,整改措施,完成时限,状态")
+    assert text[0].startswith("编号,镇街,学校,问题,责任单位,整改措施,完成时限,状态")
     assert text[1].split(",")[:3] == ["1", "t01", "s001"]
     assert "待整改；已超期" in text[1]
     import io
@@ -144,7 +144,7 @@ def test_as_a_supervision_list(ledger: World) -> None:
     from openpyxl import load_workbook
 
     page = load_workbook(io.BytesIO(ledger.get("/v1/problems.xlsx").body)).active
-    assert [cell.value for cell in page[1]][:4] == ["序号", "镇街", "学校", "问题"]
+    assert [cell.value for cell in page[1]][:4] == ["编号", "镇街", "学校", "问题"]
     assert page.freeze_panes == "A2"
     assert ledger.get("/v1/problems.pdf").status == 404
 
@@ -297,7 +297,7 @@ def test_only_an_admin_imports(ledger: World) -> None:
 
 def test_pages_of_policy_and_derivation(ledger: World) -> None:
     policy = ledger.get("/policy", Accept_Language="zh").body.decode()
-    assert "双向线路速率均不低于 100×0.98＝98 Mbit/s 为合格" in policy
+    assert "双向线路速率均不低于 100×0.98＝98 Mbit/s 的为合格" in policy
     assert "连续 3 天达标即销号" in policy
     assert "tolerance_ratio = 0.98" in policy, "the whole text is there"
     page = ledger.get("/explain/classroom_bandwidth/s001/c101", Accept_Language="zh").body.decode()

@@ -63,7 +63,7 @@ def test_a_name_and_its_password_log_in(world: World) -> None:
     admit(world)
     browser = Browser(world)
     status, text, _ = browser.post("/login", name="王五", password="wrong wrong wrong")
-    assert (status, "姓名与密码不符" in text) == (401, True)
+    assert (status, "姓名或密码错误" in text) == (401, True)
     status, _, headers = browser.post("/login", name="王五", password=SENTENCE, next="/fleet")
     assert (status, headers["location"]) == (303, "/fleet")
     assert browser.send("GET", "/fleet")[0] == 200
@@ -105,7 +105,7 @@ def test_changing_the_password_ends_every_session(world: World) -> None:
     token = one.form_token("/account")
     new = "春风又绿江南岸明月何时照我还"
     said = one.post("/account", form_token=token, old="not this one", new=new, again=new)
-    assert (said[0], "姓名与密码不符" in said[1]) == (401, True)
+    assert (said[0], "姓名或密码错误" in said[1]) == (401, True)
     assert one.post("/account", form_token=token, old=SENTENCE, new=new, again=new + "x")[0] == 422
     assert one.post("/account", form_token=token, old=SENTENCE, new="short", again="short")[0] == 422
     assert one.post("/account", form_token="forged", old=SENTENCE, new=new, again=new)[0] == 403
@@ -282,7 +282,7 @@ def test_refusals_are_pages_in_the_reader_s_language(world: World) -> None:
         ("/schools/nope", 404, "没有这所学校：nope"),
         ("/explain/classroom_bandwidth/s001/nope", 404, "没有考核对象"),
         ("/explain/weather/s001/c101", 404, "没有这项指标"),
-        ("/problems/99", 404, "没有这个问题"),
+        ("/problems/99", 404, "没有编号为 99 的问题"),
     ):
         found, text, headers = browser.send("GET", path, Accept="text/html")
         assert (found, words in text) == (status, True), path

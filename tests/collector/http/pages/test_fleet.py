@@ -49,7 +49,7 @@ def test_the_ones_that_need_a_hand_come_first() -> None:
     found = gateways([school("s001"), school("s002"), school("s003")], [well, ill], ends, NOW, "zh")
     assert [one.school for one in found] == ["s002", "s003", "s001"]
     assert found[0].warnings == (
-        "已 2 天未上报", "配置：没有这个房间", "令牌 2026-11-27 到期", "高于采集端版本，请升级采集端", "已丢弃 3 条结果", "时钟偏差 +90 秒",
+        "2 天未上报", "配置：没有这个房间", "令牌 2026-11-27 到期", "高于采集端版本，请升级采集端", "已丢弃 3 条结果", "时钟偏差 +90 秒",
     )  # fmt: skip
     assert found[1].warnings == ("从未上报",)
     assert (found[2].warnings, found[2].version_status, found[2].last_report) == ((), "最新", "1 分钟前")

@@ -28,7 +28,7 @@ def test_it_is_shown_and_not_judged(world: World) -> None:
     world.send(inspection(50e6, 49e6, browser=EDGE + " <script>"))
     world.service.verdicts.catch_up()
     page = world.get("/schools/s001", Accept_Language="zh").body.decode()
-    assert "现场浏览器检测（3 分钟前）：下行 50 兆，上行 49 兆，未达标（班级电脑；Edge 120 · Windows）" in page
+    assert "现场浏览器检测（3 分钟前）：下行 50 兆，上行 49 兆，未达标（教室电脑；Edge 120 · Windows）" in page
     assert "<script>" not in page
     subjects = [one for one in world.get("/v1/compliance").json["subjects"] if one["subject"] == "c101"]
     assert [(one["verdict"], one["valid_results"]) for one in subjects] == [("insufficient", 0)]
