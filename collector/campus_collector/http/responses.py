@@ -23,6 +23,12 @@ def json_response(content: Any, status: int = 200, headers: dict[str, str] | Non
     return Response(_encode(content), status, headers, media_type="application/json")
 
 
+def download(body: bytes, media_type: str, name: str, *, inline: bool = False, language: str = "") -> Response:
+    """A file of that name; `inline`: the browser may show it."""
+    headers = {"Content-Disposition": f'{"inline" if inline else "attachment"}; filename="{name}"'}
+    return Response(body, media_type=media_type, headers=headers | ({"Content-Language": language} if language else {}))
+
+
 class HttpProblem(Exception):
     """Ends a request with a problem document."""
 

@@ -13,8 +13,9 @@ from campus_collector.http.auth.rate_limit import Attempt
 from campus_collector.http.auth.sessions import COOKIE, SESSION_SECONDS
 from campus_collector.http.forwarding import address_of, origin_of
 from campus_collector.http.pages.forms import read_form
-from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
+from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import WORDS
+from campus_collector.http.query import language_of
 from campus_collector.http.responses import HttpProblem, in_thread
 from campus_collector.http.routes import form_at, page_at
 
