@@ -9,14 +9,13 @@ from typing import TypeVar
 
 from campus_base.figures import percent, percent_as_written
 from campus_base.language import Language
-from campus_base.messages import Message, bilingual, message, verbatim
+from campus_base.messages import Message, message, verbatim
 from campus_base.port_words import ERROR_RATIO, FOUND_BY_WORDS, GRADE_WORDS, error_ratio, link_words
 from campus_base.readings import READINGS, in_words
 from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
 from campus_collector.domain.agents import Agent
 from campus_collector.domain.results import Latest
 from campus_collector.domain.schools import School, Subject
-from campus_collector.export.samplers import UP_WITHIN
 from campus_collector.http.pages.charts import rate_chart, share_chart
 from campus_collector.http.pages.words import (
     IDENTITY_SHARED_WORDS,
@@ -24,6 +23,7 @@ from campus_collector.http.pages.words import (
     age_words,
     ago_words,
     browser_words,
+    config_problem_words,
     duration_words,
     rate_words,
     size_words,
@@ -582,9 +582,8 @@ class PageModel:
     def _reporting(self, agent: Agent | None) -> tuple[Badge, str]:
         if agent is None or agent.last_report_at is None:
             return self._badge(Verdict.INSUFFICIENT), self._w("never")
-        silence = self._now - agent.last_report_at
-        if silence > UP_WITHIN:
-            age = self._in(age_words(silence.total_seconds()))
+        if not agent.is_up(self._now):
+            age = self._in(age_words((self._now - agent.last_report_at).total_seconds()))
             return self._badge(Verdict.NOT_MET), self._w("silent", age=age)
         return self._badge(Verdict.MET), self._w("reporting")
 
@@ -602,8 +601,8 @@ class PageModel:
                 offset = message("{clock_offset_seconds:+.1f} s", clock_offset_seconds=state.clock_offset_seconds)
                 facts.append((self._w("clock_offset"), self._in(offset)))
             facts.append((self._w("version"), state.version))
-            if state.config_problem_en:
-                problem = bilingual(state.config_problem_en, state.config_problem_zh or state.config_problem_en)
+            problem = config_problem_words(state)
+            if problem is not None:
                 facts.append((self._w("config_problem"), self._in(problem)))
         valid = host.ok if host else None
         if isinstance(valid, HostResult) and valid.record is not None:

@@ -3,7 +3,8 @@
 import re
 
 from campus_base.figures import megabits, milliseconds, rounded
-from campus_base.messages import Message, message, pmessage, verbatim
+from campus_base.messages import Message, bilingual, message, pmessage, verbatim
+from campus_wire.records import AgentState
 
 IDENTITY_SHARED_WORDS = message(
     "two machines report as this gateway (a copied disk or token): revoke the token and enroll the right one again"
@@ -316,6 +317,12 @@ def ago_words(seconds: float) -> Message:
         return message("just now")
     age = age_words(seconds)
     return message("{age} ago", age=age)
+
+
+def config_problem_words(state: AgentState) -> Message | None:
+    """Why the gateway refused the configuration it was given; None: it did not. An old agent says it in English only."""
+    english = state.config_problem_en
+    return bilingual(english, state.config_problem_zh or english) if english else None
 
 
 def rate_words(bits_per_second: float | None, *limits: float) -> Message:
