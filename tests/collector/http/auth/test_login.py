@@ -319,3 +319,24 @@ def test_a_reader_of_a_town_is_not_told_of_other_towns(world: World) -> None:
     answer = world.get("/metrics", Authorization=f"Bearer {token}")
     assert answer.status in (200, 400)
     assert b"t01" not in answer.body
+
+
+@pytest.mark.parametrize(("language", "browser_prefers"), [("zh", "en"), ("en", "zh")])
+def test_the_language_asked_for_outlives_logging_in(world: World, language: str, browser_prefers: str) -> None:
+    admit(world)
+    browser = Browser(world)
+    headers = {"Accept": "text/html", "Accept_Language": browser_prefers}
+    status, _, answer = browser.send("GET", f"/?lang={language}", **headers)
+    assert (status, answer["location"]) == (303, f"/login?next=/&lang={language}")
+    status, page, _ = browser.send("GET", answer["location"], **headers)
+    assert status == 200
+    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}">' in page
+    assert browser.post("/login", name="王五", password=SENTENCE, next="/problems")[0] == 303
+    page = browser.send("GET", "/", **headers)[1]
+    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}">' in page
+
+
+def test_a_language_that_there_is_not_is_left_out(world: World) -> None:
+    admit(world)
+    status, _, answer = Browser(world).send("GET", "/policy?lang=%0d%0aX", Accept="text/html")
+    assert (status, answer["location"]) == (303, "/login?next=/policy")
