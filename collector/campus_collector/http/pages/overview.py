@@ -101,7 +101,7 @@ class OverviewModel:
             lines = list(self._each(ranked, line))
         updated = self._reader.updated(self._service.verdicts.zone)
         if self._left_out:
-            updated = f"{updated} {self._reader.words('left_out', schools=', '.join(self._left_out))}"
+            updated = f"{updated} {self._reader.words('left_out', schools=self._reader.words('list_comma').join(self._left_out))}"
         month_words, judged_by = self._reader.month(self._month), self._reader.judged_by(self._policy, self._month)
         return Overview(month_words, judged_by, updated, self._agreement(), self._cards(), full, lines)
 
@@ -144,9 +144,11 @@ class OverviewModel:
         if area is None:
             return TargetCard(title, "—", "", [], self._reader.words("no_subjects"), "")
         counts = [(verdict, int(getattr(area, verdict))) for verdict in Verdict]
-        spoken = ", ".join(f"{self._reader.text(VERDICT_WORDS[verdict])} {count}" for verdict, count in counts)
+        spoken = self._reader.words("list_comma").join(
+            f"{self._reader.text(VERDICT_WORDS[verdict])} {count}" for verdict, count in counts
+        )
         shares = [(verdict.value, count) for verdict, count in counts if verdict is not Verdict.EXEMPT]
-        chart = share_chart(shares, f"{title}: {spoken}")
+        chart = share_chart(shares, f"{title}{self._reader.words('colon')}{spoken}")
         ratio = self._reader.text(area_ratio_words(area))
         shown = [
             (self._reader.badge(verdict), count) for verdict, count in counts if count or verdict is not Verdict.EXEMPT
@@ -161,8 +163,7 @@ class OverviewModel:
         worst = Verdict.NOT_MET if not_met else Verdict.INSUFFICIENT if insufficient or not verdicts else Verdict.MET
         parts = [self._reader.words("not_met_count", count=not_met)] if not_met else []
         parts += [self._reader.words("insufficient_count", count=insufficient)] if insufficient else []
-        comma = "," if self._reader.language == "zh" else ", "
-        summary = comma.join(parts) or self._reader.words("all_well" if verdicts else "never")
+        summary = self._reader.words("comma").join(parts) or self._reader.words("all_well" if verdicts else "never")
         return SchoolRow(
             school.id, school.name, school.town_name, self._reader.badge(worst), summary, self._reader.reporting(agent)
         )

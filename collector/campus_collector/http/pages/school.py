@@ -174,7 +174,9 @@ class SchoolModel:
             return ""
         if not isinstance(result, NetworkResult) or result.record is None or result.record.most_dhcp_servers < 2:
             return ""
-        listed = ", ".join(f"{server.server} ({server.mac})" for server in result.record.dhcp)
+        listed = self._reader.words("list_comma").join(
+            f"{server.server} ({server.mac})" for server in result.record.dhcp
+        )
         return self._reader.words(
             "dhcp", count=result.record.most_dhcp_servers, listed=listed, when=self._reader.when(result)
         )
@@ -187,12 +189,12 @@ class SchoolModel:
         rates = [(name, _rate(record, name)) for name in ("down", "up")]
         limits = (required * self._policy.tolerance_ratio, required)
         written = [(self._reader.words(name), self._reader.text(rate_words(rate, *limits))) for name, rate in rates]
-        spoken = "; ".join(f"{name} {rate}" for name, rate in written)
+        spoken = self._reader.words("semicolon").join(f"{name} {rate}" for name, rate in written)
         wanted = self._reader.words("required", rate=self._reader.text(rate_words(required)))
         chart = ""
         if record is not None and required:
             labelled = [(self._reader.words(name), rate) for name, rate in rates]
-            title = f"{subject.name}: {spoken}; {wanted}"
+            title = f"{subject.name}{self._reader.words('colon')}{spoken}{self._reader.words('semicolon')}{wanted}"
             chart = rate_chart(labelled, required, self._policy.tolerance_ratio, title)
         return SegmentRow(
             id=subject.id,

@@ -30,6 +30,9 @@ WORDS: dict[str, Message] = {
     "passing_days": message("Passing days in a row"),
     "measure": message("Measure"),
     "colon": message(": "),
+    "comma": pmessage("clauses", ", "),
+    "list_comma": message(", "),
+    "semicolon": message("; "),
     "derivation": message("How the verdict came about"),
     "covers": pmessage("of a problem", "Classrooms"),
     "work_on_it": message("Work on it"),
@@ -326,7 +329,7 @@ def config_problem_words(state: AgentState) -> Message | None:
 
 
 def rate_words(bits_per_second: float | None, *limits: float) -> Message:
-    """A rate: 兆 is how Chinese readers call Mbit/s (百兆, 千兆). `limits` are rates that it is compared with."""
+    """A rate, in Mbit/s in both languages, as evidence and reports write it. `limits` are rates that it is compared with."""
     if bits_per_second is None:
         return verbatim("—")
     value = bits_per_second / 1e6
