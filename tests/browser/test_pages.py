@@ -142,7 +142,7 @@ def test_the_page_needs_no_colour_no_script_and_nothing_from_elsewhere(browser: 
         assert len(words) > 1
     pictures = page.query_selector_all("svg.rate")
     assert len(pictures) == 6
-    assert "要求 100 兆" in (pictures[0].get_attribute("aria-label") or "")
+    assert "要求 100 Mbit/s" in (pictures[0].get_attribute("aria-label") or "")
     context.close()
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from campus_collector.domain.people import Person
 from campus_collector.domain.problem import Problem
-from campus_collector.http.api.problems import work_on
+from campus_collector.http.problem_requests import work_on
 from campus_collector.http.service import Service, open_service
 from campus_collector.store.errors import StoreBusy
 from campus_collector.verify.database import verify

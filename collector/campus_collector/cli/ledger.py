@@ -14,8 +14,7 @@ from campus_base.messages import message
 from campus_collector.cli.common import ProgressBar, are_known, data_options, json_option
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.problem import STATES
-from campus_collector.http.api.problem_answers import problems_answer
-from campus_collector.http.api.problems import status_words
+from campus_collector.http.api.problem_answers import problems_answer, status_words
 from campus_collector.http.service import Service, open_service
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.judge.table import aligned

@@ -22,6 +22,8 @@ class Enrolment:
     town: str
 
 
+UP_WITHIN = timedelta(minutes=15)
+"""An agent whose last report is older is down."""
 IDENTITY_SHARED_FOR = timedelta(days=1)
 """Two returns of an earlier boot within this mean that two machines report as one agent; pages say so for as long after the last one."""
 
@@ -37,6 +39,10 @@ class Agent:
     state: AgentState | None
     identity_shared_at: datetime | None = None
     """When two machines were last noticed that report as this agent."""
+
+    def is_up(self, now: datetime) -> bool:
+        """Has it reported lately?"""
+        return self.last_report_at is not None and now - self.last_report_at <= UP_WITHIN
 
     def is_shared(self, now: datetime) -> bool:
         """Do two machines report as this agent, as far as the last day shows?"""

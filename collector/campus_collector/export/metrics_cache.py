@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client import Histogram, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from campus_collector.domain.agents import Agent
+from campus_collector.domain.agents import UP_WITHIN, Agent
 from campus_collector.domain.change import Change
 from campus_collector.domain.inventory import Inventory
 from campus_collector.domain.results import Latest
@@ -289,7 +289,7 @@ class MetricsCache:
         dirty = set(fresh) | renewed | {school for school, _ in expiries.items() ^ self._written.token_expiries.items()}
         self._written.token_expiries = expiries
         for school, agent in self._written.agents.items():
-            up = agent.last_report_at is not None and now - agent.last_report_at <= samplers.UP_WITHIN
+            up = agent.is_up(now)
             if school in dirty or up != (school in self._written.agents_up):
                 (self._written.agents_up.add if up else self._written.agents_up.discard)(school)
                 known = school in self._written.towns  # a school that left the inventory leaves this page
@@ -299,7 +299,7 @@ class MetricsCache:
                 )
 
     def _update_subjects(self, changes: _Changes, renewed: set[str], now: datetime) -> None:
-        since = now - samplers.UP_WITHIN
+        since = now - UP_WITHIN
         for (school, subject), polled in self._written.polled_at.items():
             if polled < since:
                 changes.subjects.setdefault(school, set()).add(subject)

@@ -38,7 +38,6 @@ from campus_wire.records import (
     ThroughputResult,
 )
 
-UP_WITHIN = timedelta(minutes=15)
 CHINA = timezone(timedelta(hours=8))
 """The calendar of workdays is China's."""
 SCHOOL_SUBJECT = "recording_room"
@@ -277,7 +276,7 @@ def _where(school: str, subject: str, town: str) -> tuple[str, tuple[str, ...]]:
 
 def _agent(agent: Agent, now: datetime) -> _Optional:
     labels = (agent.school,)
-    yield "campus_agent_up", labels, agent.last_report_at is not None and now - agent.last_report_at <= UP_WITHIN
+    yield "campus_agent_up", labels, agent.is_up(now)
     if agent.last_report_at is not None:
         yield "campus_agent_last_report_timestamp_seconds", labels, agent.last_report_at.timestamp()
     if agent.identity_shared_at is not None:

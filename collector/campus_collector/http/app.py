@@ -20,6 +20,7 @@ from campus_collector.http.api.authority import AuthorityRoutes
 from campus_collector.http.api.configuration import ConfigurationRoutes
 from campus_collector.http.api.enroll import EnrolmentRoutes
 from campus_collector.http.api.metrics import MetricsRoutes
+from campus_collector.http.api.monthly import MonthlyRoutes
 from campus_collector.http.api.problems import ProblemRoutes
 from campus_collector.http.api.reading import HealthRoutes, QueryRoutes
 from campus_collector.http.api.results import ResultRoutes
@@ -53,7 +54,7 @@ READER_SECONDS = 3.0
 GROUPS: tuple[type[Routes], ...] = (
     EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
     MetricsRoutes, AuthorityRoutes, OpenApiRoutes,
-    SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, LoginPages, PeoplePages,
+    SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
 )  # fmt: skip
 
 

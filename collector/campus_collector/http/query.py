@@ -1,4 +1,4 @@
-"""What a request asks for: the month, the school, the town. A wrong or unknown value is named, never replaced by another."""
+"""What a request asks for: the month, the school, the town, the language. A wrong or unknown value is named, never replaced by another."""
 
 from collections.abc import Iterable
 from typing import Annotated, cast
@@ -15,9 +15,12 @@ from campus_collector.http.responses import HttpProblem, bad_value
 from campus_collector.http.service import Service
 from campus_collector.judge.month import MONTH_RULE, Month, parse_month
 from campus_collector.judge.policy import TARGET_NAMES
+from campus_collector.report.forms.render import FORMS, Form
 from campus_collector.store.lookup import look_up, no_such_school
 
 ID_RULE = message("must be an id (lower-case letters, digits, '-' and '_')")
+LANGUAGE_COOKIE = "campus_lang"
+"""The language a reader asked for last."""
 MONTH_PATTERN = r"^\d{4}-\d{2}\Z"
 
 
@@ -67,6 +70,34 @@ def document_language(request: Request) -> Language | None:
     if text is None or text in ("zh", "en"):
         return cast(Language | None, text)
     raise bad_value("lang", text, choices(("zh", "en")))
+
+
+def language_of(request: Request) -> Language:
+    """What was asked for last, else what the browser prefers; Chinese when in doubt."""
+    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        if asked == "zh":
+            return "zh"
+        if asked == "en":
+            return "en"
+    first = request.headers.get("accept-language", "").split(",")[0].strip().lower()
+    return "en" if first.startswith("en") else "zh"
+
+
+def report_month(text: str, service: Service) -> Month:
+    """The month of a report. Raises HttpProblem 404."""
+    try:
+        return parse_month(text, service.config.timezone)
+    except ValueError as error:
+        raise HttpProblem(404, "No such month", str(error), words=bad_value("month", text, MONTH_RULE).words) from None
+
+
+def report_form(text: str) -> Form:
+    """The form of a report. Raises HttpProblem 404."""
+    for form in FORMS:
+        if form == text:
+            return form
+    words = bad_value("form", text, choices(FORMS)).words
+    raise HttpProblem(404, "No such form", f"there are: {', '.join(FORMS)}", words=words)
 
 
 def must_be_known(service: Service, scope: ReadScope, school: str | None, town: str | None) -> School | None:

@@ -23,6 +23,12 @@ def json_response(content: Any, status: int = 200, headers: dict[str, str] | Non
     return Response(_encode(content), status, headers, media_type="application/json")
 
 
+def download(body: bytes, media_type: str, name: str, *, inline: bool = False, language: str = "") -> Response:
+    """A file of that name; `inline`: the browser may show it."""
+    headers = {"Content-Disposition": f'{"inline" if inline else "attachment"}; filename="{name}"'}
+    return Response(body, media_type=media_type, headers=headers | ({"Content-Language": language} if language else {}))
+
+
 class HttpProblem(Exception):
     """Ends a request with a problem document."""
 
@@ -44,15 +50,15 @@ class HttpProblem(Exception):
 
 
 def check_query(request: Request, query: type[msgspec.Struct]) -> None:
-    """Nothing but the keys of `query`, each once: a key that is not read would change nothing without a word. Raises HttpProblem 400."""
-    names = [field.encode_name for field in msgspec.structs.fields(query)]
+    """Nothing but the keys of `query`, each once, lists aside: a key that is not read would change nothing without a word. Raises HttpProblem 400."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(query)}
     given = [key for key, _ in request.query_params.multi_items()]
-    unknown = sorted({_quoted(key) for key in given if key not in names})
+    unknown = sorted({_quoted(key) for key in given if key not in fields})
     if unknown:
-        known = ", ".join(names) or "none"
+        known = ", ".join(fields) or "none"
         raise HttpProblem(400, "Bad query", f"unknown key {', '.join(unknown[:10])}; known here: {known}")
-    for key in names:
-        if given.count(key) > 1:
+    for key, field in fields.items():
+        if given.count(key) > 1 and field.default_factory is not list:
             raise HttpProblem(400, "Bad query", f"{key} is given more than once")
 
 

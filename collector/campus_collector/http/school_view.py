@@ -43,6 +43,7 @@ class SchoolView:
     verdicts: list[SubjectVerdict]
     standings: list[ProblemStatus]
     latest: list[Latest]
+    tolerance_ratio: float
 
 
 def find_school(service: Service, school_id: str, town: str | None = None) -> School | None:
@@ -71,7 +72,7 @@ def school_view(service: Service, school: School, month: Month) -> SchoolView:
         verdict = by_subject.get((TARGET_OF[subject.kind], subject.id))
         required = required_rate(subject, verdict.rule if verdict else None)
         subjects.append(SubjectView(subject, verdict, required, by_kind.get(subject.id, {})))
-    return SchoolView(school, subjects, verdicts, standings, latest)
+    return SchoolView(school, subjects, verdicts, standings, latest, service.verdicts.policy.tolerance_ratio)
 
 
 def verdicts_by_school(service: Service, month: Month) -> dict[str, list[SubjectVerdict]]:

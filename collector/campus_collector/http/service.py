@@ -1,6 +1,7 @@
 """What the routes share: configuration, store, verdicts, the collector's own figures."""
 
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from prometheus_client import CollectorRegistry, Histogram
 
@@ -45,6 +46,10 @@ class Service:
     metrics: MetricsCache
     ingest_duration_seconds: Histogram
     certificate: ServedCertificate | None
+
+    def today(self) -> date:
+        """The day it is in the county."""
+        return datetime.now(self.config.timezone).date()
 
 
 def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Service:

@@ -163,7 +163,7 @@ class MonthlyReports:
         whole = town is None and school is None
         if whole and (issued := self.issued(month, form, language)) is not None:
             return issued
-        figures = figures or self.figures(month, now)
+        figures = figures or (self.recent(month) if now is None else self.figures(month, now))
         if not whole:
             figures = excerpt(figures, town=town, school=school)
         with _LOCK:

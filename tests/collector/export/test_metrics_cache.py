@@ -132,7 +132,7 @@ def test_scopes_together_are_the_whole_page(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("query", "words"),
-    [("?scope=weather", "compliance"), ("?town=atlantis", "t02"), ("?shard=1", "scope and town")],
+    [("?scope=weather", "compliance"), ("?town=atlantis", "t02"), ("?shard=1", "known here: scope, town")],
 )
 def test_what_does_not_exist_is_said_with_what_does(world: World, query: str, words: str) -> None:
     answer = world.get(f"/metrics{query}")

@@ -15,7 +15,7 @@ from campus_collector.domain.schools import School
 from campus_collector.http.school_view import SchoolView, SubjectView, verdicts_by_school
 from campus_collector.http.service import Service
 from campus_collector.judge.causes import Cause
-from campus_collector.judge.derivation import Derivation, conclusion, deciding_words, rule_words
+from campus_collector.judge.derivation import deciding_words
 from campus_collector.judge.evidence import MonthEvidence
 from campus_collector.judge.explanations import CAUSE_WORDS, EXPLANATIONS
 from campus_collector.judge.month import Month
@@ -257,7 +257,7 @@ def schools_answer(service: Service, schools: list[School], month: Month, status
     return SchoolsAnswer(**_month_fields(month, status), schools=listed)
 
 
-def school_answer(view: SchoolView, month: Month, status: DataStatus, tolerance_ratio: float) -> SchoolAnswer:
+def school_answer(view: SchoolView, month: Month, status: DataStatus) -> SchoolAnswer:
     school = view.school
     return SchoolAnswer(
         **_month_fields(month, status),
@@ -265,7 +265,7 @@ def school_answer(view: SchoolView, month: Month, status: DataStatus, tolerance_
         name=school.name,
         town=school.town,
         town_name=school.town_name,
-        subjects=[_school_subject(subject, tolerance_ratio) for subject in view.subjects],
+        subjects=[_school_subject(subject, view.tolerance_ratio) for subject in view.subjects],
     )
 
 
@@ -314,44 +314,3 @@ def _direction(record: ThroughputRecord, direction: DirectionRecord | None) -> D
         return None
     rate = line_rate_of(direction, record.encapsulation)
     return DirectionAnswer(round(rate), round(direction.goodput_bits_per_second), direction.lower_bound)
-
-
-def derivation_json(derivation: Derivation) -> dict[str, Any]:
-    """What `explain --json` prints."""
-    rule, about = derivation.rule, derivation.about
-    answer: dict[str, Any] = msgspec.to_builtins(
-        {
-            "target": about.target,
-            "school": about.school,
-            "subject": about.subject,
-            "month": str(derivation.month),
-            "required_bits_per_second": about.required_bits_per_second,
-            "tolerance_ratio": derivation.tolerance_ratio,
-            "rule": rule,
-            "rule_text": words_of(rule_words(rule, about.required_bits_per_second, derivation.tolerance_ratio)),
-            "results": [
-                {
-                    "id": line.id,
-                    "started_at": line.at.isoformat(),
-                    "figures": line.figures.en,
-                    "passes": line.passes,
-                    "why": words_of(line.why),
-                    "doubt": words_of(line.doubt) if line.doubt else None,
-                }
-                for line in derivation.lines
-            ],
-            "days": [
-                {
-                    "day": day.day.isoformat(),
-                    "valid_results": day.evidence.valid,
-                    "passing_results": day.evidence.passing,
-                    "values": day.evidence.values,
-                    "exempt": day.exempt,
-                }
-                for day in derivation.days
-            ],
-            "conclusion": [words_of(sentence) for sentence in conclusion(derivation.verdict)],
-            "verdict": subject_answer(derivation.verdict),
-        }
-    )
-    return answer

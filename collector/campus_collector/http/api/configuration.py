@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from datetime import datetime
 from hashlib import sha256
 
 import msgspec
@@ -44,7 +43,7 @@ class ConfigurationRoutes(Routes):
         return Response(body, media_type="application/json", headers=headers)
 
     def _encoded(self, school: str) -> bytes:
-        month = datetime.now(self.service.config.timezone).date().replace(day=1)
+        month = self.service.today().replace(day=1)
         return msgspec.json.encode(config_for(school, self._current(), self.service.verdicts.policy, month))
 
     def _current(self) -> Inventory:

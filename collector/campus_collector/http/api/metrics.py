@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from campus_collector.export.metrics_cache import MetricsCache, UnknownSelection
 from campus_collector.http.auth.scope import scope_of
-from campus_collector.http.responses import HttpProblem, in_thread
+from campus_collector.http.responses import HttpProblem, check_query, in_thread
 from campus_collector.http.routes import Operation, Routes
 
 GZIP_LEVEL = 1
@@ -35,9 +35,7 @@ class MetricsRoutes(Routes):
     )
     async def metrics(self, request: Request) -> Response:
         """Packed when the reader takes gzip."""
-        unknown = sorted(set(request.query_params) - {"scope", "town"})
-        if unknown:
-            raise HttpProblem(400, "Unknown parameter", f"{', '.join(unknown)}: only scope and town are known")
+        check_query(request, MetricsQuery)
         _, media_type = choose_encoder(request.headers.get("accept", ""))
         try:
             blocks = await in_thread(_render, self.service.metrics, request, media_type)

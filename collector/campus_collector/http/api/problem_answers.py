@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from campus_base.language import Language
 from campus_collector.domain.days import day_of
 from campus_collector.domain.problem import WHAT_WORDS, Event, Problem, State, What
 from campus_collector.http.api.answers import Timestamp, Words, words_of
 from campus_collector.http.service import Service
 from campus_collector.judge.explanations import EXPLANATIONS
-from campus_collector.ledger.table import Names, problem_words
+from campus_collector.ledger.table import AS_OF, WORKING, Names, problem_words
 
 
 class EventAnswer(msgspec.Struct, frozen=True):
@@ -94,6 +95,13 @@ def ledger_status(service: Service) -> tuple[date | None, bool]:
     until = service.store.ledger.high_water_mark()
     complete = not service.ledger.is_behind(service.ledger.yesterday())
     return (day_of(until) if until is not None else None), complete
+
+
+def status_words(service: Service, language: Language) -> str:
+    """The last day that is in the ledger, and whether days are still missing, for an export."""
+    as_of, complete = ledger_status(service)
+    words = AS_OF.in_(language, day=as_of or "—")
+    return words if complete else words + WORKING.in_(language)
 
 
 def _fields(problem: Problem, names: Names, today: date) -> dict[str, Any]:

@@ -74,12 +74,12 @@ class QueryRoutes(Routes):
     )
     def school(self, request: Request) -> SchoolAnswer:
         """404 also for a school that the reader may not see."""
-        month, verdicts = requested_month(request, self.service), self.service.verdicts
+        month = requested_month(request, self.service)
         school = find_school(self.service, request.path_params["school"], scope_of(request).town)
         if school is None:
             raise HttpProblem(404, "No such school", request.path_params["school"])
-        status = verdicts.catch_up_for_reader()
-        return school_answer(school_view(self.service, school, month), month, status, verdicts.policy.tolerance_ratio)
+        status = self.service.verdicts.catch_up_for_reader()
+        return school_answer(school_view(self.service, school, month), month, status)
 
     @Operation(
         "GET",

@@ -92,8 +92,7 @@ class AuthMiddleware:
             await self._app(scope, receive, send_with_headers)
             return
         if "text/html" in request.headers.get("accept", "") and self._authenticator.has_people():
-            goes_on = f"?next={quote(scope['path'])}" if scope["method"] == "GET" else ""
-            await RedirectResponse(f"/login{goes_on}", 303)(scope, receive, send_with_headers)
+            await RedirectResponse(_log_in_page(request), 303)(scope, receive, send_with_headers)
             return
         challenge = {"WWW-Authenticate": 'Basic realm="CampusMeter", charset="UTF-8"'}
         detail = LOG_IN_NEEDED
@@ -131,6 +130,15 @@ class AuthMiddleware:
         except ValueError:
             return False
         return any(address in network for network in self._metrics_allow)
+
+
+def _log_in_page(request: HTTPConnection) -> str:
+    """The path of the log-in page, with where to go on and the language that was asked for."""
+    if request.scope["method"] != "GET":
+        return "/login"
+    language = request.query_params.get("lang")
+    chosen = f"&lang={language}" if language in ("zh", "en") else ""
+    return f"/login?next={quote(request.scope['path'])}{chosen}"
 
 
 def _why_not_local(request: HTTPConnection) -> str:

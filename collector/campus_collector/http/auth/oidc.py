@@ -10,7 +10,7 @@ from base64 import b64decode
 from collections import OrderedDict
 from dataclasses import dataclass
 from time import monotonic, time
-from typing import Any
+from typing import Any, NamedTuple
 
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
@@ -49,6 +49,20 @@ class IdentityRefused(Exception):
 
 class ProviderUnavailable(IdentityRefused):
     """The provider cannot be asked now: nobody can say who it is."""
+
+
+class SignIn(NamedTuple):
+    """Where to send the browser, and the state it must bring back."""
+
+    url: str
+    state: str
+
+
+class Identified(NamedTuple):
+    """Whom the provider names, and where the browser goes on."""
+
+    identity: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +129,8 @@ class Provider:
         self._metadata: tuple[float, dict[str, Any], dict[str, Any]] | None = None
         self._away_until = 0.0
 
-    def begin(self, path: str) -> tuple[str, str]:
-        """Where to send the browser, and the state it must bring back; `path` is where it goes on afterwards. Raises IdentityRefused, ProviderUnavailable."""
+    def begin(self, path: str) -> SignIn:
+        """`path` is where the browser goes on afterwards. Raises IdentityRefused, ProviderUnavailable."""
         metadata, _ = self._discovered()
         pending = _PendingLogin(
             secrets.token_urlsafe(32), secrets.token_urlsafe(48), path, monotonic() + PENDING_SECONDS
@@ -132,10 +146,10 @@ class Provider:
             self._pending[state] = pending
             while len(self._pending) > MAX_PENDING:
                 self._pending.popitem(last=False)
-        return url, state
+        return SignIn(url, state)
 
-    def finish(self, state: str, code: str) -> tuple[str, str]:
-        """The identity, and the path of `begin`. Each state is good once. Raises IdentityRefused, ProviderUnavailable."""
+    def finish(self, state: str, code: str) -> Identified:
+        """Each state is good once. Raises IdentityRefused, ProviderUnavailable."""
         with self._lock:
             pending = self._pending.pop(state, None)
         if pending is None or monotonic() > pending.ends_at:
@@ -154,7 +168,7 @@ class Provider:
         except (OAuthError, ValueError) as error:
             raise IdentityRefused(f"the code was not exchanged: {error}") from None
         claims = self._accepted(str(token.get("id_token", "")), keys, pending.nonce)
-        return self._identity(claims), pending.path
+        return Identified(self._identity(claims), pending.path)
 
     def _accepted(self, id_token: str, keys: dict[str, Any], nonce: str) -> dict[str, Any]:
         """The claims of a token that the provider signed for us, now, for this visit (Core 1.0 section 3.1.3.7)."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
 
@@ -31,6 +32,13 @@ class Session:
 
     person: Person
     form_token: str
+
+
+class NewSession(NamedTuple):
+    """A session that begins: its id, for the store, and the browser's cookie."""
+
+    session_id: str
+    cookie: str
 
 
 class Sessions:
@@ -60,10 +68,9 @@ class Sessions:
     def _forms(self) -> Signer:
         return Signer(self._key, salt="campus-form", key_derivation="hmac", digest_method=sha256)
 
-    def begin(self, account: Account) -> tuple[str, str]:
-        """The id of a new session, for the store, and its cookie."""
+    def begin(self, account: Account) -> NewSession:
         session_id = secrets.token_urlsafe(12)
-        return session_id, self._cookies.dumps([account.person.name, account.generation, session_id])
+        return NewSession(session_id, self._cookies.dumps([account.person.name, account.generation, session_id]))
 
     def end(self, cookie: str) -> None:
         """The cookie, and every copy of it, is refused from now on. Raises StoreUnavailable."""

@@ -10,14 +10,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from campus_base.language import Language
-from campus_base.messages import Message, bilingual, message, pmessage
+from campus_base.messages import Message, message, pmessage
 from campus_collector.domain.agents import Agent
 from campus_collector.domain.chain import ReceiptMismatch
 from campus_collector.domain.schools import School
 from campus_collector.domain.space import Space
-from campus_collector.export.samplers import UP_WITHIN
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
-from campus_collector.http.pages.words import IDENTITY_SHARED_WORDS, WORDS, age_words, ago_words, size_words
+from campus_collector.http.pages.words import (
+    IDENTITY_SHARED_WORDS,
+    WORDS,
+    age_words,
+    ago_words,
+    config_problem_words,
+    size_words,
+)
 from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import schools_in
 from campus_wire.records import AgentState
@@ -170,9 +176,9 @@ def _status_of(state: AgentState | None) -> VersionStatus:
 def _report_warnings(agent: Agent | None, reported: datetime | None, now: datetime) -> Iterator[Message]:
     if agent is not None and agent.is_shared(now):
         yield IDENTITY_SHARED_WORDS
-    if reported is None:
+    if agent is None or reported is None:
         yield message("never reported")
-    elif now - reported > UP_WITHIN:
+    elif not agent.is_up(now):
         age = age_words((now - reported).total_seconds())
         yield message("silent for {age}", age=age)
 
@@ -189,9 +195,9 @@ def _mismatch_warnings(mismatch: ReceiptMismatch | None, now: datetime) -> Itera
 
 
 def _state_warnings(state: AgentState | None, expires: datetime | None, now: datetime) -> Iterator[Message]:
-    if state is not None and state.config_problem_en:
-        zh = state.config_problem_zh or state.config_problem_en
-        yield message("configuration: {config_problem_en}", config_problem_en=bilingual(state.config_problem_en, zh))
+    problem = config_problem_words(state) if state is not None else None
+    if problem is not None:
+        yield message("configuration: {config_problem_en}", config_problem_en=problem)
     if expires is not None and expires - now < TOKEN_SOON:
         day = expires.date()
         yield message("token ends on {day}", day=day)

@@ -15,12 +15,12 @@ from campus_base.language import Language
 from campus_base.messages import Message
 from campus_collector.domain.days import day_words, importable
 from campus_collector.domain.inventory import Inventory, within
-from campus_collector.http.api.problems import XLSX
 from campus_collector.http.auth.scope import require_county_admin, scope_of
 from campus_collector.http.pages.forms import MAX_FORM_BYTES, check_form, read_form
-from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
+from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import WORDS
-from campus_collector.http.responses import HttpProblem, in_thread
+from campus_collector.http.query import language_of
+from campus_collector.http.responses import HttpProblem, download, in_thread
 from campus_collector.http.routes import Operation, form_at, page_at
 from campus_collector.http.service import Service
 from campus_collector.inventory.changes import RowChange, as_lines, changes, removals
@@ -29,6 +29,7 @@ from campus_collector.inventory.headings import SHEETS
 from campus_collector.inventory.importer import activate, read_upload
 from campus_collector.inventory.sources import MAX_FILE_BYTES
 from campus_collector.inventory.write import as_xlsx
+from campus_collector.report.forms.render import MEDIA_TYPES
 
 MAX_PENDING = 4
 SHOWN_IMPORTS = 20
@@ -103,15 +104,14 @@ class InventoryPages(PageRoutes):
         )
         return await self._page(request, WORDS["imported"].in_(language, version=version))
 
-    @Operation("GET", "/inventory.xlsx", "The inventory", answer=(XLSX,))
+    @Operation("GET", "/inventory.xlsx", "The inventory", answer=(MEDIA_TYPES["xlsx"],))
     async def workbook(self, request: Request) -> Response:
         language, town = language_of(request), scope_of(request).town
 
         def work() -> bytes:
             return as_xlsx(within(self.service.store.inventory.current(), town), language)
 
-        headers = {"Content-Disposition": 'attachment; filename="inventory.xlsx"'}
-        return Response(await in_thread(work), media_type=XLSX, headers=headers)
+        return download(await in_thread(work), MEDIA_TYPES["xlsx"], "inventory.xlsx")
 
     async def _page(
         self,
@@ -124,7 +124,7 @@ class InventoryPages(PageRoutes):
         upload = self._pending.get(pending)
 
         def make(page: Page) -> Answer:
-            language, zone, town = page.language, self.service.config.timezone, page.scope.town
+            language, town = page.language, page.scope.town
             current = within(self.service.store.inventory.current(), town)
             return page.render(
                 "inventory.html",
@@ -135,7 +135,7 @@ class InventoryPages(PageRoutes):
                 preview=as_lines(upload.changes, language) if upload is not None else [],
                 removed=[] if upload is None else _removal_words(upload, language),
                 ignored=[] if upload is None else upload.ignored,
-                today=datetime.now(zone).date(),
+                today=self.service.today(),
                 counts=[(sheet.words.in_(language), len(getattr(current, sheet.name) or ())) for sheet in SHEETS],
                 imports=[] if town else self._imports(language),
             )
@@ -158,7 +158,7 @@ class InventoryPages(PageRoutes):
 
     def _valid_from(self, text: str) -> date | Message:
         """The day that was typed, today when there is none; or why it cannot be."""
-        today = datetime.now(self.service.config.timezone).date()
+        today = self.service.today()
         try:
             day = parse_day(text) if text else today
         except NotADay as error:

@@ -1,7 +1,6 @@
 """The pages of the problem ledger, where people work on problems. Every form carries the token of its session."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -10,10 +9,17 @@ from starlette.responses import RedirectResponse, Response
 from campus_base.language import Language
 from campus_base.messages import Message, message
 from campus_collector.domain.problem import STATE_WORDS
-from campus_collector.http.api.problems import number_of, read_list, requested_problems, work_on
 from campus_collector.http.pages.forms import read_form
-from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
+from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import WORDS
+from campus_collector.http.problem_requests import (
+    find_problem,
+    requested_filter,
+    requested_number,
+    select_problems,
+    work_on,
+)
+from campus_collector.http.query import language_of
 from campus_collector.http.responses import HttpProblem, in_thread
 from campus_collector.http.routes import form_at, page_at
 from campus_collector.judge.policy import TARGET_WORDS
@@ -28,10 +34,10 @@ class LedgerPages(PageRoutes):
     @page_at("/problems", "The ledger")
     async def problems(self, request: Request) -> Response:
         """Those that were asked for, with links to the same list as a file."""
-        wanted = requested_problems(request)
+        wanted = requested_filter(request)
 
         def make(page: Page) -> Answer:
-            problems, names, today = read_list(self.service, page.scope, wanted)
+            problems, names, today = select_problems(self.service, page.scope, wanted)
             query = {
                 "town": wanted.town,
                 "target": wanted.target,
@@ -58,7 +64,7 @@ class LedgerPages(PageRoutes):
 
     @form_at("/problems/{number}", "Work on it")
     async def change(self, request: Request) -> Response:
-        number, language = number_of(request), language_of(request)
+        number, language = requested_number(request), language_of(request)
         form = await read_form(request)
         try:
             person = self.service.authenticator.person_with_form(request, form.get("form_token", ""))
@@ -72,14 +78,14 @@ class LedgerPages(PageRoutes):
         return RedirectResponse(f"/problems/{number}", 303)
 
     async def _problem(self, request: Request, refusal: str) -> Response:
-        number = number_of(request)
+        number = requested_number(request)
 
         def make(page: Page) -> Answer:
             store, zone = self.service.store, self.service.config.timezone
-            problem = store.ledger.problem(number)
-            if problem is None or not page.scope.covers(problem.town):
+            problem = find_problem(self.service, page.scope, number)
+            if problem is None:
                 return page.message(404, page.words("no_such_problem", number=number))
-            today = datetime.now(zone).date()
+            today = self.service.today()
             events = reversed(store.ledger.events(number))
             return page.render(
                 "problem.html",

@@ -3,7 +3,7 @@
 import html
 import logging
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -13,8 +13,9 @@ from campus_collector.http.auth.rate_limit import Attempt
 from campus_collector.http.auth.sessions import COOKIE, SESSION_SECONDS
 from campus_collector.http.forwarding import address_of, origin_of
 from campus_collector.http.pages.forms import read_form
-from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
+from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import WORDS
+from campus_collector.http.query import language_of
 from campus_collector.http.responses import HttpProblem, in_thread
 from campus_collector.http.routes import form_at, page_at
 
@@ -24,6 +25,15 @@ STATE_SECONDS = 600
 PAGES_AFTER_LOGIN = (
     "/problems", "/inventory", "/schools", "/policy", "/explain", "/monthly", "/fleet", "/quarantine", "/account", "/people",
 )  # fmt: skip
+
+
+class LogIn(NamedTuple):
+    """A session's cookie, and the path where its browser goes on; without a session, why: words and status."""
+
+    session: str | None = None
+    path: str = ""
+    refusal: str = ""
+    status: int = 200
 
 
 class LoginPages(PageRoutes):
@@ -63,16 +73,16 @@ class LoginPages(PageRoutes):
         """With a state that the browser must bring back."""
         provider = self._provider()
         try:
-            url, state = await in_thread(provider.begin, path_after_login(request.query_params.get("next")))
+            sign_in = await in_thread(provider.begin, path_after_login(request.query_params.get("next")))
         except IdentityRefused as why:
             log.error("OpenID provider", extra={"reason": str(why)})
             return await self._page(request, WORDS["provider_away"].in_(language_of(request)), 502)
-        response = RedirectResponse(url, 303)
+        response = RedirectResponse(sign_in.url, 303)
         origin = origin_of(request)
         path = f"{origin.root_path}/login"
         # lax: the browser brings it back when the provider sends it here
         response.set_cookie(
-            STATE_COOKIE, state, STATE_SECONDS, path=path, httponly=True, samesite="lax", secure=origin.secure
+            STATE_COOKIE, sign_in.state, STATE_SECONDS, path=path, httponly=True, samesite="lax", secure=origin.secure
         )
         return response
 
@@ -80,18 +90,18 @@ class LoginPages(PageRoutes):
     async def from_provider(self, request: Request) -> Response:
         provider = self._provider()
         async with self.service.authenticator.limiter.attempt(address_of(request)) as attempt:
-            session, path, refusal = await self._log_in_with_code(request, provider, attempt)
-        if session is None:
-            return await self._page(request, *refusal)
+            log_in = await self._log_in_with_code(request, provider, attempt)
+        if log_in.session is None:
+            return await self._page(request, log_in.refusal, log_in.status)
         # A page and not a redirect: what a visit from another site leads to carries no strict cookie, a page's own next step does.
         root = origin_of(request).root_path
-        goes = html.escape(root + path, quote=True)
+        goes = html.escape(root + log_in.path, quote=True)
         response = HTMLResponse(
             f'<!DOCTYPE html><html lang="zh"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={goes}">'
             f'<title>CampusMeter</title><a href="{goes}">{html.escape(WORDS["log_in"].in_(language_of(request)))}</a></html>'
         )
         response.delete_cookie(STATE_COOKIE, path=f"{root}/login")
-        set_session_cookie(request, response, session)
+        set_session_cookie(request, response, log_in.session)
         return response
 
     @form_at("/logout", "End the session")
@@ -118,29 +128,28 @@ class LoginPages(PageRoutes):
 
         return await self.answer(request, make)
 
-    async def _log_in_with_code(
-        self, request: Request, provider: Provider, attempt: Attempt
-    ) -> tuple[str | None, str, tuple[str, int]]:
-        """The session of whom the provider sends back, and where they wanted to go; without a session, why: words and status."""
+    async def _log_in_with_code(self, request: Request, provider: Provider, attempt: Attempt) -> LogIn:
+        """The session of whom the provider sends back."""
         language, query = language_of(request), request.query_params
         extra = {"address": address_of(request), "by": "OpenID"}
         state, issuer = query.get("state", ""), query.get("iss", provider.config.issuer)  # `iss`: RFC 9207
         if not state or state != request.cookies.get(STATE_COOKIE) or issuer != provider.config.issuer:
-            return None, "", (WORDS["form_old"].in_(language), 403)
+            return LogIn(refusal=WORDS["form_old"].in_(language), status=403)
         try:
-            identity, path = await in_thread(provider.finish, state, query.get("code", ""))
+            identified = await in_thread(provider.finish, state, query.get("code", ""))
         except ProviderUnavailable as why:
             attempt.counts = False
             log.error("OpenID provider", extra={"reason": str(why)})
-            return None, "", (WORDS["provider_away"].in_(language), 502)
+            return LogIn(refusal=WORDS["provider_away"].in_(language), status=502)
         except IdentityRefused as why:
             log.warning("log-in refused", extra=extra | {"reason": str(why)})
-            return None, "", (WORDS["provider_refused"].in_(language), 401)
-        session = await in_thread(self.service.authenticator.log_in_with_identity, identity)
+            return LogIn(refusal=WORDS["provider_refused"].in_(language), status=401)
+        session = await in_thread(self.service.authenticator.log_in_with_identity, identified.identity)
+        attempt.counts = session is None
         if session is None:
             log.warning("log-in refused", extra=extra | {"reason": "nobody here"})
-        attempt.counts = session is None
-        return session, path, (WORDS["identity_unknown"].in_(language, identity=identity), 403)
+            return LogIn(refusal=WORDS["identity_unknown"].in_(language, identity=identified.identity), status=403)
+        return LogIn(session, identified.path)
 
 
 def set_session_cookie(request: Request, response: Response, session: str) -> None:

@@ -9,8 +9,9 @@ from campus_collector.http.auth.passwords import hash_of, policy_violation, veri
 from campus_collector.http.auth.scope import require_county_admin
 from campus_collector.http.forwarding import address_of
 from campus_collector.http.pages.forms import read_form
-from campus_collector.http.pages.render import Answer, Page, PageRoutes, language_of
+from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import WORDS
+from campus_collector.http.query import language_of
 from campus_collector.http.responses import in_thread
 from campus_collector.http.routes import form_at, page_at
 from campus_collector.ledger.listing import event_words

@@ -15,6 +15,7 @@ from campus_collector.http.auth.scope import ReadScope, scope_of
 from campus_collector.http.auth.sessions import Session
 from campus_collector.http.forwarding import origin_of
 from campus_collector.http.pages.words import REFUSALS, WORDS
+from campus_collector.http.query import LANGUAGE_COOKIE, language_of
 from campus_collector.http.routes import Routes
 from campus_collector.http.service import Service
 from campus_collector.judge.month import Month
@@ -22,8 +23,7 @@ from campus_collector.judge.service import DataStatus
 from campus_collector.store.errors import StoreUnavailable
 from campus_collector.tls.served import ends_soon
 
-COOKIE = "campus_lang"
-COOKIE_SECONDS = 365 * 86_400
+LANGUAGE_COOKIE_SECONDS = 365 * 86_400
 Answer = tuple[int, str]
 """HTTP status and HTML."""
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -131,26 +131,15 @@ class PageRoutes(Routes):
         if request.query_params.get("lang") in ("zh", "en"):
             origin = origin_of(request)
             response.set_cookie(
-                COOKIE,
+                LANGUAGE_COOKIE,
                 language,
-                COOKIE_SECONDS,
+                LANGUAGE_COOKIE_SECONDS,
                 path=origin.root_path or "/",
                 secure=origin.secure,
                 samesite="lax",
                 httponly=True,
             )
         return response
-
-
-def language_of(request: Request) -> Language:
-    """What was asked for last, else what the browser prefers; Chinese when in doubt."""
-    for asked in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
-        if asked == "zh":
-            return "zh"
-        if asked == "en":
-            return "en"
-    first = request.headers.get("accept-language", "").split(",")[0].strip().lower()
-    return "en" if first.startswith("en") else "zh"
 
 
 def refusal_pages(handler: Handler, service: Service) -> Handler:

@@ -1,11 +1,15 @@
 """GET / and /schools/ID, the policy and how a verdict came about: Chinese unless the reader asks for English (?lang=, a cookie, or Accept-Language)."""
 
+from datetime import UTC, datetime
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from campus_base.figures import percent
-from campus_collector.http.pages.model import PageModel
+from campus_collector.http.pages.overview import OverviewModel
+from campus_collector.http.pages.reader import Reader
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
+from campus_collector.http.pages.school import SchoolModel
 from campus_collector.http.query import requested_month
 from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import find_school
@@ -22,7 +26,8 @@ class SchoolPages(PageRoutes):
         month, linked = self._month(request)
 
         def make(page: Page) -> Answer:
-            model = PageModel(self.service, page.language, town=page.scope.town, month=month)
+            reader = Reader(page.language, datetime.now(UTC))
+            model = OverviewModel(self.service, reader, month, page.scope.town)
             return page.render("overview.html", month=linked, view=model.overview())
 
         return await self.answer(request, make)
@@ -36,14 +41,14 @@ class SchoolPages(PageRoutes):
             school = find_school(self.service, school_id, page.scope.town)
             if school is None:
                 return page.message(404, page.words("no_such_school", id=school_id))
-            model = PageModel(self.service, page.language, month=month)
+            reader, verdicts = Reader(page.language, datetime.now(UTC)), self.service.verdicts
             return page.render(
                 "school.html",
                 month=linked,
-                school=model.school(school),
-                month_words=model.month_words(),
-                judged_by=model.judged_by(),
-                updated=model.updated(),
+                school=SchoolModel(self.service, reader, month).page(school),
+                month_words=reader.month(month),
+                judged_by=reader.judged_by(verdicts.policy, month),
+                updated=reader.updated(verdicts.zone),
             )
 
         return await self.answer(request, make)

@@ -3,7 +3,8 @@
 import re
 
 from campus_base.figures import megabits, milliseconds, rounded
-from campus_base.messages import Message, message, pmessage, verbatim
+from campus_base.messages import Message, bilingual, message, pmessage, verbatim
+from campus_wire.records import AgentState
 
 IDENTITY_SHARED_WORDS = message(
     "two machines report as this gateway (a copied disk or token): revoke the token and enroll the right one again"
@@ -29,6 +30,9 @@ WORDS: dict[str, Message] = {
     "passing_days": message("Passing days in a row"),
     "measure": message("Measure"),
     "colon": message(": "),
+    "comma": pmessage("clauses", ", "),
+    "list_comma": message(", "),
+    "semicolon": message("; "),
     "derivation": message("How the verdict came about"),
     "covers": pmessage("of a problem", "Classrooms"),
     "work_on_it": message("Work on it"),
@@ -318,8 +322,14 @@ def ago_words(seconds: float) -> Message:
     return message("{age} ago", age=age)
 
 
+def config_problem_words(state: AgentState) -> Message | None:
+    """Why the gateway refused the configuration it was given; None: it did not. An old agent says it in English only."""
+    english = state.config_problem_en
+    return bilingual(english, state.config_problem_zh or english) if english else None
+
+
 def rate_words(bits_per_second: float | None, *limits: float) -> Message:
-    """A rate: 兆 is how Chinese readers call Mbit/s (百兆, 千兆). `limits` are rates that it is compared with."""
+    """A rate, in Mbit/s in both languages, as evidence and reports write it. `limits` are rates that it is compared with."""
     if bits_per_second is None:
         return verbatim("—")
     value = bits_per_second / 1e6

@@ -138,7 +138,7 @@ def test_as_a_supervision_list(ledger: World) -> None:
     text = ledger.get("/v1/problems.csv").body.decode("utf-8-sig").splitlines()
     assert text[0].startswith("编号,镇街,学校,问题,责任单位,整改措施,完成时限,状态")
     assert text[1].split(",")[:3] == ["1", "t01", "s001"]
-    assert "待整改；已超期" in text[1]
+    assert "待整改；逾期" in text[1]
     import io
 
     from openpyxl import load_workbook

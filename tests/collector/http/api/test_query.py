@@ -19,15 +19,37 @@ def queries(world: World) -> dict[str, set[str]]:
     }
 
 
+def filled_in(path: str) -> str:
+    return (
+        path.replace("{school}", "s001").replace("{number}", "1").replace("{ending}", "csv")
+        .replace("{month}", datetime.now(UTC).strftime("%Y-%m")).replace("{form}", "html")
+    )  # fmt: skip
+
+
+def test_every_declared_key_is_read(world: World) -> None:
+    """A value that none of them takes is refused, by its own name where it is a matter of its form."""
+    world.send(throughput())
+    for path, keys in queries(world).items():
+        for key in keys:
+            before = "school=s001&" if path == "/v1/results" and key != "school" else ""
+            answer = world.get(f"{filled_in(path)}?{before}{key}=no+such")
+            assert answer.status in (400, 404), f"{path}: {key}"
+            assert answer.status == 404 or answer.json["detail"].startswith(f"{key} "), answer.json["detail"]
+
+
+def test_a_list_may_be_given_twice_and_an_unknown_key_of_the_metrics_is_named(world: World) -> None:
+    assert world.get("/metrics?scope=agents&scope=collector").status == 200
+    answer = world.get("/metrics?scop=agents")
+    assert (answer.status, answer.json["title"]) == (400, "Bad query")
+    assert answer.json["detail"] == "unknown key 'scop'; known here: scope, town"
+
+
 def test_an_unknown_key_is_named_by_every_reading_route(world: World) -> None:
     world.send(throughput())
     found = queries(world)
     assert len(found) >= 7
     for path, keys in found.items():
-        filled = (
-            path.replace("{school}", "s001").replace("{number}", "1").replace("{ending}", "csv")
-            .replace("{month}", "2026-11").replace("{form}", "html")
-        )  # fmt: skip
+        filled = filled_in(path)
         for key in ("scool", "Limit", "months"):
             answer = world.get(f"{filled}?{key}=x")
             assert (answer.status, answer.json["title"]) == (400, "Bad query"), path

@@ -279,10 +279,10 @@ def test_refusals_are_pages_in_the_reader_s_language(world: World) -> None:
         ("/people", 403, "您没有此项权限"),
         ("/nowhere", 404, "没有找到您要的内容"),
         ("/problems?state=x", 400, "无法识别该请求"),
-        ("/schools/nope", 404, "没有这所学校：nope"),
+        ("/schools/nope", 404, "没有此学校：nope"),
         ("/explain/classroom_bandwidth/s001/nope", 404, "没有考核对象"),
-        ("/explain/weather/s001/c101", 404, "没有这项指标"),
-        ("/problems/99", 404, "没有编号为 99 的问题"),
+        ("/explain/weather/s001/c101", 404, "没有此指标"),
+        ("/problems/99", 404, "没有此问题"),
     ):
         found, text, headers = browser.send("GET", path, Accept="text/html")
         assert (found, words in text) == (status, True), path
@@ -319,3 +319,24 @@ def test_a_reader_of_a_town_is_not_told_of_other_towns(world: World) -> None:
     answer = world.get("/metrics", Authorization=f"Bearer {token}")
     assert answer.status in (200, 400)
     assert b"t01" not in answer.body
+
+
+@pytest.mark.parametrize(("language", "browser_prefers"), [("zh", "en"), ("en", "zh")])
+def test_the_language_asked_for_outlives_logging_in(world: World, language: str, browser_prefers: str) -> None:
+    admit(world)
+    browser = Browser(world)
+    headers = {"Accept": "text/html", "Accept_Language": browser_prefers}
+    status, _, answer = browser.send("GET", f"/?lang={language}", **headers)
+    assert (status, answer["location"]) == (303, f"/login?next=/&lang={language}")
+    status, page, _ = browser.send("GET", answer["location"], **headers)
+    assert status == 200
+    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}">' in page
+    assert browser.post("/login", name="王五", password=SENTENCE, next="/problems")[0] == 303
+    page = browser.send("GET", "/", **headers)[1]
+    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}">' in page
+
+
+def test_a_language_that_there_is_not_is_left_out(world: World) -> None:
+    admit(world)
+    status, _, answer = Browser(world).send("GET", "/policy?lang=%0d%0aX", Accept="text/html")
+    assert (status, answer["location"]) == (303, "/login?next=/policy")

@@ -1,0 +1,181 @@
+"""What the first page shows, as plain values in one language: the targets of a month, and the schools."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from campus_base.wire_words import VERDICT_WORDS
+from campus_collector.domain.agents import Agent
+from campus_collector.domain.schools import School, Subject
+from campus_collector.http.pages.charts import share_chart
+from campus_collector.http.pages.reader import Badge, Reader
+from campus_collector.http.pages.school import SchoolModel, SchoolPage
+from campus_collector.http.school_view import (
+    agents_by_school,
+    schools_in,
+    verdict_of_pass,
+    verdicts_by_school,
+)
+from campus_collector.http.service import Service
+from campus_collector.judge.agreement import total
+from campus_collector.judge.month import Month
+from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS, required_rate
+from campus_collector.judge.rules import RULES
+from campus_collector.judge.table import area_ratio_words
+from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_collector.store.errors import StoreUnavailable
+from campus_wire.bandwidth import Verdict
+from campus_wire.records import (
+    AnyResult,
+)
+
+log = logging.getLogger(__name__)
+Row = TypeVar("Row")
+
+SHOWN_IN_FULL = 2
+"""With more schools than this the overview lists them, each with a page of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCard:
+    """One target in the county."""
+
+    name: str
+    ratio: str
+    chart: str
+    counts: list[tuple[Badge, int]]
+    total: str
+    latest: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolRow:
+    """A school in the list."""
+
+    id: str
+    name: str
+    town: str
+    badge: Badge
+    summary: str
+    reporting: Badge
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the first page shows: the targets of the month, and the schools."""
+
+    month: str
+    judged_by: str
+    updated: str
+    agreement: str
+    cards: list[TargetCard]
+    schools: list[SchoolPage]
+    lines: list[SchoolRow]
+
+
+class OverviewModel:
+    def __init__(self, service: Service, reader: Reader, month: Month, town: str | None = None) -> None:
+        """With a town only that town's schools."""
+        self._service = service
+        self._reader = reader
+        self._month = month
+        self._town = town
+        self._policy = service.verdicts.policy
+        self._left_out: list[str] = []
+
+    def overview(self) -> Overview:
+        schools = schools_in(self._service, self._town)
+        school_model = SchoolModel(self._service, self._reader, self._month)
+        full = list(self._each(schools, school_model.page)) if len(schools) <= SHOWN_IN_FULL else []
+        lines: list[SchoolRow] = []
+        if len(schools) > SHOWN_IN_FULL:
+            verdicts = verdicts_by_school(self._service, self._month)
+            agents = agents_by_school(self._service.store.agents.all())
+            ranked = sorted(schools, key=lambda school: _worst_first(verdicts.get(school.id, [])))
+
+            def line(school: School) -> SchoolRow:
+                return self._line(school, verdicts.get(school.id, []), agents.get(school.id))
+
+            lines = list(self._each(ranked, line))
+        updated = self._reader.updated(self._service.verdicts.zone)
+        if self._left_out:
+            updated = f"{updated} {self._reader.words('left_out', schools=self._reader.words('list_comma').join(self._left_out))}"
+        month_words, judged_by = self._reader.month(self._month), self._reader.judged_by(self._policy, self._month)
+        return Overview(month_words, judged_by, updated, self._agreement(), self._cards(), full, lines)
+
+    def _each(self, schools: Iterable[School], make: Callable[[School], Row]) -> Iterator[Row]:
+        """A part of the page for each school. A school whose part cannot be made is left out and named; the others are shown."""
+        for school in schools:
+            try:
+                yield make(school)
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                self._left_out.append(school.name)
+                shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+                log.error("a school is left out of the page", extra={"school": school.id, "error": shown})
+
+    def _cards(self) -> list[TargetCard]:
+        store, verdicts = self._service.store, self._service.verdicts
+        areas = {area.target: area for area in verdicts.areas(self._month) if area.town == (self._town or "")}
+        newest = {(results.school, results.subject, results.kind): results.any for results in store.results.latest()}
+        subjects = store.subjects.all()
+        return [self._card(name, areas.get(name), self._by_latest(name, subjects, newest)) for name in TARGET_NAMES]
+
+    def _by_latest(self, target: str, subjects: list[Subject], newest: Mapping[tuple[str, str, str], AnyResult]) -> str:
+        """How the newest result of each subject would be judged alone: a month in progress has no verdict yet."""
+        entry, rule = self._policy.in_force(target, self._month.first_day), RULES[target]
+        counts: Counter[Verdict] = Counter()
+        for subject in subjects:
+            if subject.kind != rule.subject_kind:
+                continue
+            result = newest.get((subject.school, subject.id, rule.result_kind))
+            passes = None
+            if result is not None and entry is not None:
+                passes = rule.passes(result, entry, self._policy, required_rate(subject, entry))
+            counts[verdict_of_pass(passes)] += 1
+        met, not_met = counts[Verdict.MET], counts[Verdict.NOT_MET]
+        return self._reader.words("by_latest", met=met, not_met=not_met, open=counts.total() - met - not_met)
+
+    def _card(self, name: str, area: AreaVerdict | None, by_latest: str) -> TargetCard:
+        title = self._reader.text(TARGET_WORDS[name])
+        if area is None:
+            return TargetCard(title, "—", "", [], self._reader.words("no_subjects"), "")
+        counts = [(verdict, int(getattr(area, verdict))) for verdict in Verdict]
+        spoken = self._reader.words("list_comma").join(
+            f"{self._reader.text(VERDICT_WORDS[verdict])} {count}" for verdict, count in counts
+        )
+        shares = [(verdict.value, count) for verdict, count in counts if verdict is not Verdict.EXEMPT]
+        chart = share_chart(shares, f"{title}{self._reader.words('colon')}{spoken}")
+        ratio = self._reader.text(area_ratio_words(area))
+        shown = [
+            (self._reader.badge(verdict), count) for verdict, count in counts if count or verdict is not Verdict.EXEMPT
+        ]
+        judged = area.met + area.not_met + area.insufficient
+        total = self._reader.words("subjects_count", count=judged)
+        return TargetCard(title, ratio, chart, shown, total, by_latest)
+
+    def _line(self, school: School, verdicts: list[SubjectVerdict], agent: Agent | None) -> SchoolRow:
+        counts = Counter(verdict.verdict for verdict in verdicts)
+        not_met, insufficient = counts[Verdict.NOT_MET], counts[Verdict.INSUFFICIENT]
+        worst = Verdict.NOT_MET if not_met else Verdict.INSUFFICIENT if insufficient or not verdicts else Verdict.MET
+        parts = [self._reader.words("not_met_count", count=not_met)] if not_met else []
+        parts += [self._reader.words("insufficient_count", count=insufficient)] if insufficient else []
+        summary = self._reader.words("comma").join(parts) or self._reader.words("all_well" if verdicts else "never")
+        return SchoolRow(
+            school.id, school.name, school.town_name, self._reader.badge(worst), summary, self._reader.reporting(agent)
+        )
+
+    def _agreement(self) -> str:
+        """How often quick tests and iperf3 agreed this month."""
+        agreement = total(self._service.verdicts.agreement(self._month).values())
+        if not agreement.compared:
+            return self._reader.words("no_agreement")
+        return self._reader.words("agreement", agreeing=agreement.agreeing, compared=agreement.compared)
+
+
+def _worst_first(verdicts: Iterable[SubjectVerdict]) -> tuple[int, int]:
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    return (-counts[Verdict.NOT_MET], -counts[Verdict.INSUFFICIENT])
