@@ -8,16 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic, monotonic_ns, thread_time
-from typing import TypeVar
 
 import msgspec
 
 from campus_agent.measure.burst.io.batch import batch_for
+from campus_agent.measure.burst.io.channel import Channel
 from campus_agent.measure.burst.io.receiver import ExpectedBurst, Receiver
 from campus_agent.measure.burst.io.sender import BurstToSend, PendingProbe, send_burst
-from campus_agent.measure.burst.io.stream import IsEnough, StreamArrivals, prepare, receive_stream, send_stream
-from campus_agent.measure.burst.observation import Arrivals, BurstObservation, Departure
-from campus_agent.measure.burst.protocol.channel import Channel
+from campus_agent.measure.burst.io.stream import prepare, receive_stream, send_stream
+from campus_agent.measure.burst.observation import Arrivals, BurstObservation, Departure, IsEnough, StreamArrivals
 from campus_agent.measure.burst.protocol.control import ControlConnection, proof, session_key
 from campus_agent.measure.burst.protocol.datagram import HEADER_BYTES, Datagram, Kind, pack
 from campus_agent.measure.burst.protocol.messages import (
@@ -28,7 +27,7 @@ from campus_agent.measure.burst.protocol.messages import (
     Hello,
     LoadDirection,
     LoadOrder,
-    Message,
+    MessageT,
     Opened,
     ProtocolError,
     Prove,
@@ -38,6 +37,7 @@ from campus_agent.measure.burst.protocol.messages import (
     SentReport,
     StreamOrder,
     Welcome,
+    require,
 )
 from campus_agent.measure.burst.protocol.report import add_flow, from_message
 from campus_agent.measure.burst.spec import (
@@ -78,7 +78,6 @@ from campus_wire.encapsulation import (
     wire_bytes_of,
 )
 
-_MessageT = TypeVar("_MessageT", Challenge, Welcome, Received, Refused, SentReport, Opened, Flow)
 _PROBE_EVERY_NS = int(PROBE_INTERVAL_SECONDS * 1e9)
 
 
@@ -300,10 +299,9 @@ class ClientSession:
 
     def _send_load(self, order: LoadOrder, deadline: float) -> BurstResult:
         """Load towards the responder; its report comes back on the control connection."""
-        interval_ns = order.wire_bytes * 8e9 / order.rate_bits_per_second
         udp = self._open_udp()
         batch = batch_for(udp, udp.getpeername(), order.payload_bytes, order.block_packets)
-        to_send = BurstToSend(self._receiver.token, order.burst, order.packets, interval_ns)
+        to_send = BurstToSend(self._receiver.token, order.burst, order.packets, order.interval_ns)
         self._receiver.resynchronise()
         busy = thread_time()
         with raised_priority():
@@ -324,24 +322,21 @@ class ClientSession:
 
     def _receive_load(self, order: LoadOrder, deadline: float) -> BurstResult:
         """Load towards us, our probes beside it; the load's own packets answer them."""
-        planned_ns = int(order.packets * order.wire_bytes * 8e9 / order.rate_bits_per_second)
         self._next_probe_ns = 0
         busy, began = thread_time(), monotonic()
         start_by_ns = monotonic_ns() + int(min(BURST_START_SECONDS, deadline - monotonic()) * 1e9)
         with raised_priority():
             seen = self._receiver.collect(
-                ExpectedBurst(order.burst, order.packets, planned_ns, start_by_ns),
+                ExpectedBurst(order.burst, order.packets, order.planned_ns, start_by_ns),
                 partial(note_reply, self.working),
-                self._probe_while(monotonic_ns() + int(planned_ns * OVERTIME_RATIO)),
+                self._probe_while(monotonic_ns() + int(order.planned_ns * OVERTIME_RATIO)),
             )
         cpu_ratio = (thread_time() - busy) / (monotonic() - began)
         account = self._read_account(order.burst, deadline) if order.account else SentReport(order.burst, order.packets)
         waited = _longest_seconds(seen.waited_ns, account.waited_ns)
         self._check_refusal()
-        octets = order.packets * order.wire_bytes
-        return BurstResult(
-            seen, _trusted_departures(order, seen.departures), octets, cpu_ratio, waited, account.mtu_bytes
-        )
+        departures = _trusted_departures(order, seen.departures)
+        return BurstResult(seen, departures, order.total_wire_bytes, cpu_ratio, waited, account.mtu_bytes)
 
     def _read_account(self, burst: int, deadline: float) -> SentReport:
         """What the responder tells of the load it has sent. Raises what `_expect` raises."""
@@ -360,17 +355,14 @@ class ClientSession:
             forbid_fragments(udp)
             udp.setblocking(False)
             token = bytes.fromhex(self._welcome.token)
-            self._receiver = Receiver(udp, token, self._counters, kernel_stamps=kernel_stamps)
-            self._receiver.own_host = host.partition("%")[0]
+            self._receiver = Receiver(udp, host.partition("%")[0], token, self._counters, kernel_stamps=kernel_stamps)
         return self._udp
 
-    def _expect(self, wanted: type[_MessageT], deadline: float) -> _MessageT:
-        message: Message = self._channel.receive(deadline)
+    def _expect(self, wanted: type[MessageT], deadline: float) -> MessageT:
+        message = self._channel.receive(deadline)
         if isinstance(message, Refused):
             raise Refusal(message.reason, message.detail)
-        if not isinstance(message, wanted):
-            raise ProtocolError(f"a {type(message).__name__} where a {wanted.__name__} was due")
-        return message
+        return require(message, wanted)
 
     def _check_refusal(self) -> None:
         """A responder that refuses an order towards us says so on the control connection, and sends nothing."""

@@ -2,7 +2,7 @@
 only differences are. Rates are line rates in bits per second: octets on the wire, preamble and gap included.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -45,6 +45,23 @@ class Arrivals:
     clock_step_ns: int = 0
     kernel_stamps: bool = True
     waited_ns: int | None = None
+
+
+@dataclass(slots=True)
+class StreamArrivals:
+    """What a receiver saw of a stream: payload octets so far at moments of its clock, and its interface's counters beside them.
+
+    `waited_ns`: how long its thread, or the sender's, had no processor though it was ready; None: unknown.
+    """
+
+    at_ns: list[int] = field(default_factory=list)
+    octets: list[int] = field(default_factory=list)
+    samples: list[CounterSample] = field(default_factory=list)
+    waited_ns: int | None = None
+
+
+IsEnough = Callable[[StreamArrivals], bool]
+"""Called with what has come so far; True ends the stream."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
+from campus_agent.measure.burst.io.channel import Channel, ClosedSilently
 from campus_agent.measure.burst.io.receiver import Receiver
-from campus_agent.measure.burst.protocol.channel import Channel, ClosedSilently
+from campus_agent.measure.burst.io.tickets import Tickets
 from campus_agent.measure.burst.protocol.control import LENGTH_BYTES, ControlConnection, proves, session_key
 from campus_agent.measure.burst.protocol.messages import (
     Bounds,
@@ -28,8 +29,8 @@ from campus_agent.measure.burst.protocol.messages import (
     Refused,
     Welcome,
     encode,
+    require,
 )
-from campus_agent.measure.burst.protocol.tickets import Tickets
 from campus_agent.measure.burst.server_session import ServerSession
 from campus_agent.measure.burst.spec import (
     DEFAULT_PORT,
@@ -211,9 +212,7 @@ class Responder:
 
     def _greet(self, channel: Channel, address: tuple[str, int], deadline: float) -> bool:
         """Hello, challenge, proof: does this client hold the key? From here on both sides seal."""
-        hello = channel.receive(deadline)
-        if not isinstance(hello, Hello):
-            raise ProtocolError(f"a {type(hello).__name__} where a hello was due")
+        hello = require(channel.receive(deadline), Hello)
         if PROTOCOL_VERSION not in hello.versions:
             channel.send(Refused("version"), deadline)
             raise ProtocolError(f"no common version in {hello.versions}")
@@ -221,11 +220,9 @@ class Responder:
         if channel.connection.received_bytes <= LENGTH_BYTES + len(encode(challenge)):
             raise ProtocolError("a hello no longer than its answer: nobody is answered with more than was sent")
         channel.send(challenge, deadline)
-        message = channel.receive(deadline)
-        if not isinstance(message, Prove):
-            raise ProtocolError(f"a {type(message).__name__} where a proof was due")
+        proof = require(channel.receive(deadline), Prove)
         channel.connection.seal_with(session_key(self._key, hello, challenge))
-        if not proves(self._key, hello, challenge, message):
+        if not proves(self._key, hello, challenge, proof):
             self._log_refusal("not_authorised", address)
             channel.send(Refused("not_authorised"), deadline)
             return False
@@ -253,8 +250,8 @@ class Responder:
         name = interface_of(channel.socket)
         counters = open_counters(name)
         token = secrets.token_bytes(TOKEN_BYTES)
-        receiver = Receiver(self._udp, token, counters, kernel_stamps=self._kernel_stamps)
-        receiver.own_host = address[0].partition("%")[0]
+        host = address[0].partition("%")[0]
+        receiver = Receiver(self._udp, host, token, counters, kernel_stamps=self._kernel_stamps)
         bounds = Bounds(limits.rate_bits_per_second, limits.burst_bytes, session_bytes, limits.session_seconds)
         session = ServerSession(channel, self._udp, receiver, counters, bounds, self._tickets)
         began = monotonic()

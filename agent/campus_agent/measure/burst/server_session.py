@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from time import monotonic, monotonic_ns
 
 from campus_agent.measure.burst.io.batch import batch_for
+from campus_agent.measure.burst.io.channel import Channel
 from campus_agent.measure.burst.io.receiver import ExpectedBurst, Receiver
 from campus_agent.measure.burst.io.sender import BurstToSend, PendingProbe, send_burst
-from campus_agent.measure.burst.io.stream import StreamArrivals, prepare, receive_stream, send_stream
-from campus_agent.measure.burst.protocol.channel import Channel
+from campus_agent.measure.burst.io.stream import prepare, receive_stream, send_stream
+from campus_agent.measure.burst.io.tickets import Tickets
+from campus_agent.measure.burst.observation import StreamArrivals
 from campus_agent.measure.burst.protocol.datagram import Datagram, Kind, pack
 from campus_agent.measure.burst.protocol.messages import (
     Bounds,
@@ -21,9 +23,9 @@ from campus_agent.measure.burst.protocol.messages import (
     Refused,
     SentReport,
     StreamOrder,
+    require,
 )
 from campus_agent.measure.burst.protocol.report import flow_message, to_message
-from campus_agent.measure.burst.protocol.tickets import Tickets
 from campus_agent.measure.burst.spec import (
     BURST_START_SECONDS,
     IDLE_SECONDS,
@@ -86,13 +88,11 @@ class ServerSession:
             heard = monotonic()
             if isinstance(message, Bye):
                 return
-            if not isinstance(message, LoadOrder | StreamOrder):
-                raise ProtocolError(f"a {type(message).__name__} where a load order was due")
             try:
-                if isinstance(message, LoadOrder):
-                    self._load(message)
-                else:
+                if isinstance(message, StreamOrder):
                     self._stream(message)
+                else:
+                    self._load(require(message, LoadOrder))
             except OverLimit as over:
                 self._channel.send(Refused("limit", str(over)), monotonic() + 1.0)
                 return
@@ -100,12 +100,11 @@ class ServerSession:
 
     def _load(self, order: LoadOrder) -> None:
         self._check_bounds(order)
-        self.spent.octets += order.packets * order.wire_bytes
+        self.spent.octets += order.total_wire_bytes
         self.spent.bursts += 1
-        planned_ns = int(_seconds_of(order) * 1e9)
         if order.direction == "to_responder":
             start_by_ns = monotonic_ns() + int(BURST_START_SECONDS * 1e9)
-            expected = ExpectedBurst(order.burst, order.packets, planned_ns, start_by_ns)
+            expected = ExpectedBurst(order.burst, order.packets, order.planned_ns, start_by_ns)
             with raised_priority():
                 seen = self._receiver.collect(expected, self._answer)
             self._channel.send(to_message(order.burst, seen), monotonic() + IDLE_SECONDS)
@@ -114,7 +113,7 @@ class ServerSession:
         if self._receiver.peer is None:
             raise ProtocolError("a load order before any probe: the address is not known")
         batch = batch_for(self._udp, self._receiver.peer, order.payload_bytes, order.block_packets)
-        to_send = BurstToSend(self._receiver.token, order.burst, order.packets, planned_ns / order.packets)
+        to_send = BurstToSend(self._receiver.token, order.burst, order.packets, order.interval_ns)
         self._receiver.resynchronise()
         with raised_priority():
             sent = send_burst(batch, to_send, self._counters, between=self._collect_probes)
@@ -171,11 +170,10 @@ class ServerSession:
         """Refuse what exceeds the bounds this client was given, or is no frame at all."""
         if not order.payload_bytes < order.wire_bytes <= order.payload_bytes + MAX_OVERHEAD_BYTES:
             raise ProtocolError("wire_bytes does not fit payload_bytes")
-        octets = order.packets * order.wire_bytes
         if order.rate_bits_per_second > self._bounds.rate_bits_per_second:
             raise OverLimit(f"rate above {self._bounds.rate_bits_per_second:.0f} bit/s")
-        self._check_octets(octets)
-        if _seconds_of(order) > MAX_BURST_SECONDS:
+        self._check_octets(order.total_wire_bytes)
+        if order.planned_ns > 1e9 * MAX_BURST_SECONDS:
             raise OverLimit(f"a burst longer than {MAX_BURST_SECONDS} s")
 
     def _check_octets(self, octets: int) -> None:
@@ -210,7 +208,3 @@ class ServerSession:
             if datagram.kind == Kind.PROBE:
                 probes.append((datagram.sent_ns, arrived_ns))
         return probes
-
-
-def _seconds_of(order: LoadOrder) -> float:
-    return order.packets * order.wire_bytes * 8 / order.rate_bits_per_second

@@ -7,7 +7,7 @@ from campus_agent.measure.burst.direction import OPEN, DirectionTest
 from campus_agent.measure.burst.estimate.burst_rate import reject_if_cpu_waited
 from campus_agent.measure.burst.estimate.rate_estimate import RateEstimate
 from campus_agent.measure.burst.estimate.stream_rate import estimate_stream
-from campus_agent.measure.burst.io.stream import StreamArrivals
+from campus_agent.measure.burst.observation import StreamArrivals
 from campus_agent.measure.burst.spec import (
     MAX_BURST_SECONDS,
     MIN_STREAM_WINDOWS,

@@ -187,7 +187,7 @@ def _refuse(sock: socket.socket) -> None:
     from campus_agent.measure.burst.protocol.control import ControlConnection
 
     sock.recv(4096)
-    sock.sendall(ControlConnection("responder").send(Refused("version")))
+    sock.sendall(ControlConnection("responder").frame_of(Refused("version")))
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from random import Random
 import pytest
 
 from campus_agent.measure.burst.estimate.stream_rate import estimate_stream, ramp_end
-from campus_agent.measure.burst.io.stream import StreamArrivals, send_stream
+from campus_agent.measure.burst.io.stream import send_stream
+from campus_agent.measure.burst.io.tickets import Tickets
+from campus_agent.measure.burst.observation import StreamArrivals
 from campus_agent.measure.burst.protocol.messages import Flow, Opened, ProtocolError, Refused, StreamOrder
 from campus_agent.measure.burst.protocol.report import add_flow, flow_message
-from campus_agent.measure.burst.protocol.tickets import Tickets
 from campus_agent.measure.burst.spec import HANDSHAKE_SECONDS, STREAM_MAGIC
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
 from tests.agent.measure.burst.loopback import Raw, responder

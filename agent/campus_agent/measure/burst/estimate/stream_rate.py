@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from campus_agent.measure.burst.estimate.cross_traffic import tolerance
 from campus_agent.measure.burst.estimate.rate_estimate import RateEstimate, RejectReason
 from campus_agent.measure.burst.estimate.slope import Slope, rate_between, slope
-from campus_agent.measure.burst.io.stream import StreamArrivals
+from campus_agent.measure.burst.observation import StreamArrivals
 from campus_agent.measure.burst.spec import (
     STEADY_RATIO,
     STREAM_FULL_RATIO,

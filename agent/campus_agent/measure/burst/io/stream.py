@@ -6,10 +6,9 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from time import monotonic_ns, sleep
 
-from campus_agent.measure.burst.observation import CounterSample
+from campus_agent.measure.burst.observation import CounterSample, IsEnough, StreamArrivals
 from campus_agent.measure.burst.spec import (
     SAMPLE_SECONDS,
     STREAM_BUFFER_BYTES,
@@ -25,23 +24,6 @@ _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
 _TELL_NS = int(STREAM_TELL_SECONDS * 1e9)
 _TURN_NS = int(_TURN_SECONDS * 1e9)
 _LEAST_PIECE_BYTES, _MOST_PIECE_BYTES = 1448, 16_384
-
-
-@dataclass(slots=True)
-class StreamArrivals:
-    """What a receiver saw of a stream: payload octets so far at moments of its clock, and its interface's counters beside them.
-
-    `waited_ns`: how long its thread, or the sender's, had no processor though it was ready; None: unknown.
-    """
-
-    at_ns: list[int] = field(default_factory=list)
-    octets: list[int] = field(default_factory=list)
-    samples: list[CounterSample] = field(default_factory=list)
-    waited_ns: int | None = None
-
-
-IsEnough = Callable[[StreamArrivals], bool]
-"""Called with what has come so far; True ends the stream."""
 
 
 def prepare(sock: socket.socket, pacing_bits_per_second: float) -> None:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
 
-from campus_agent.measure.burst.io.stream import StreamArrivals
-from campus_agent.measure.burst.observation import Arrivals, CounterSample
+from campus_agent.measure.burst.observation import Arrivals, CounterSample, StreamArrivals
 from campus_agent.measure.burst.protocol.messages import Columns, Flow, ProtocolError, Received
 from campus_agent.measure.burst.spec import MAX_REPORT_ROWS
 

@@ -34,7 +34,7 @@ class Channel:
 
     def send(self, message: Message, deadline: float) -> None:
         """Send one message by the deadline (monotonic seconds). Raises OSError, TimeoutError."""
-        frame = self.connection.send(message)
+        frame = self.connection.frame_of(message)
         self.socket.settimeout(_left(deadline))
         self.socket.sendall(frame)
         self._count(len(frame), sent=True)
