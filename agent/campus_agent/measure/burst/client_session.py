@@ -31,8 +31,8 @@ from campus_agent.measure.burst.protocol.messages import (
     Opened,
     ProtocolError,
     Prove,
-    Reason,
     Received,
+    RefusalReason,
     Refused,
     SentReport,
     StreamOrder,
@@ -67,6 +67,7 @@ from campus_agent.measure.link.path import (
     path_mtu_bytes,
     uses_timestamps,
 )
+from campus_agent.measure.link.resolve import is_mapped
 from campus_agent.measure.link.rtt import Echoes, median
 from campus_agent.measure.link.thread_priority import raised_priority
 from campus_wire.encapsulation import (
@@ -84,7 +85,7 @@ _PROBE_EVERY_NS = int(PROBE_INTERVAL_SECONDS * 1e9)
 class Refusal(Exception):
     """The responder refused, with a reason of the closed list."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: RefusalReason, detail: str) -> None:
         super().__init__(detail or reason)
         self.reason = reason
 
@@ -156,7 +157,7 @@ class ClientSession:
         """Open the UDP side and probe the idle path. Raises UdpBlocked when no probe is answered."""
         udp = self._open_udp()
         mtu = min(encapsulation.mtu_bytes, path_mtu_bytes(udp, self._channel.socket, encapsulation.address_family))
-        family = "ipv6" if udp.family == socket.AF_INET6 and not _is_mapped(udp) else "ipv4"
+        family = "ipv6" if udp.family == socket.AF_INET6 and not is_mapped(udp.getpeername()[0]) else "ipv4"
         self.encapsulation = msgspec.structs.replace(encapsulation, mtu_bytes=mtu, address_family=family)
         for _ in range(IDLE_PROBES):
             self._probe(self.idle, 0)
@@ -226,27 +227,32 @@ class ClientSession:
         deadline = monotonic() + seconds + STREAM_JOIN_SECONDS + IDLE_SECONDS
         rate = goodput_from_line_rate(offered, self.encapsulation)
         account = self._welcome.accounts and direction == "to_client"
-        self._channel.send(StreamOrder(self._bursts, direction, octets, seconds, rate, account), deadline)
+        order = StreamOrder(self._bursts, direction, octets, seconds, rate, account)
+        self._channel.send(order, deadline)
         opened = self._expect(Opened, deadline)
         peer = self._channel.socket.getpeername()
         with socket.create_connection(peer[:2], timeout=STREAM_JOIN_SECONDS) as sock:
             prepare(sock, rate)
             self.encapsulation = msgspec.structs.replace(self.encapsulation, tcp_timestamps=uses_timestamps(sock))
             sock.sendall(STREAM_MAGIC + bytes.fromhex(opened.ticket))
-            end_ns = monotonic_ns() + int(seconds * 1e9)
-            if direction == "to_client":
-                with raised_priority():
-                    seen = receive_stream(sock, self._counters, end_ns, octets, enough)
-                sock.close()
-                if account:
-                    waited = _longest_seconds(seen.waited_ns, self._read_account(opened.stream, deadline).waited_ns)
-                    seen.waited_ns = None if waited is None else round(waited * 1e9)
-                self._check_refusal()
-                return seen, self.stream_octets(seen)
-            return self._send_stream(sock, opened.stream, rate, octets, end_ns, enough, deadline)
+            take_part = self._send_stream if direction == "to_responder" else self._receive_stream
+            return take_part(sock, order, monotonic_ns() + int(seconds * 1e9), enough, deadline)
+
+    def _receive_stream(
+        self, sock: socket.socket, order: StreamOrder, end_ns: int, enough: IsEnough, deadline: float
+    ) -> tuple[StreamArrivals, int]:
+        """Take in until it is enough."""
+        with raised_priority():
+            seen = receive_stream(sock, self._counters, end_ns, order.octets, enough)
+        sock.close()
+        if order.account:
+            waited = _longest_seconds(seen.waited_ns, self._read_account(order.stream, deadline).waited_ns)
+            seen.waited_ns = None if waited is None else round(waited * 1e9)
+        self._check_refusal()
+        return seen, self.stream_octets(seen)
 
     def _send_stream(
-        self, sock: socket.socket, number: int, rate: float, octets: int, end_ns: int, enough: IsEnough, deadline: float
+        self, sock: socket.socket, order: StreamOrder, end_ns: int, enough: IsEnough, deadline: float
     ) -> tuple[StreamArrivals, int]:
         """Send until what the responder tells is enough."""
         seen = StreamArrivals()
@@ -255,14 +261,20 @@ class ClientSession:
         def read_flow() -> bool:
             nonlocal ended
             flow = self._expect(Flow, deadline)
-            if flow.stream != number:
-                raise ProtocolError(f"a flow of stream {flow.stream} where {number} was due")
+            if flow.stream != order.stream:
+                raise ProtocolError(f"a flow of stream {flow.stream} where {order.stream} was due")
             add_flow(seen, flow)
             ended = flow.last
             return ended or enough(seen)
 
         with raised_priority():
-            sent = send_stream(sock, rate, end_ns, octets, lambda: self._channel.readable() and read_flow())
+            sent = send_stream(
+                sock,
+                order.rate_bits_per_second,
+                end_ns,
+                order.octets,
+                lambda: self._channel.readable() and read_flow(),
+            )
         sock.close()
         while not ended:
             read_flow()
@@ -430,7 +442,3 @@ def _longest_seconds(*waits_ns: int | None) -> float | None:
 def _trusted_departures(order: LoadOrder, departures: Sequence[Departure]) -> Sequence[Departure]:
     """A sender's counters, unless it sent in blocks: many drivers count one as a single packet."""
     return departures if order.block_packets == 1 else ()
-
-
-def _is_mapped(udp: socket.socket) -> bool:
-    return str(udp.getpeername()[0]).startswith("::ffff:")

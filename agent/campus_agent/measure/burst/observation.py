@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from campus_wire.encapsulation import Encapsulation
+
 
 class CounterSample(NamedTuple):
     """What the receiver's interface had received at this moment of the receiver's clock."""
@@ -77,4 +79,15 @@ class BurstObservation:
     wire_bytes: int
     receiver_frame_overhead_bytes: int | None
     sender_frame_overhead_bytes: int | None
+    subscriber_receives: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamObservation:
+    """A stream with what is needed to read it; `frame_overhead_bytes` is what the receiver's counters leave out per packet; None: no counters."""
+
+    arrivals: StreamArrivals
+    path: Encapsulation
+    frame_overhead_bytes: int | None
+    round_trip_seconds: float
     subscriber_receives: bool

@@ -206,5 +206,5 @@ class ServerSession:
         while (arrived := self._receiver.take()) is not None:
             datagram, arrived_ns = arrived
             if datagram.kind == Kind.PROBE:
-                probes.append((datagram.sent_ns, arrived_ns))
+                probes.append(PendingProbe(datagram.sent_ns, arrived_ns))
         return probes

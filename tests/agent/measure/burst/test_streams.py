@@ -11,7 +11,7 @@ import pytest
 from campus_agent.measure.burst.estimate.stream_rate import estimate_stream, ramp_end
 from campus_agent.measure.burst.io.stream import send_stream
 from campus_agent.measure.burst.io.tickets import Tickets
-from campus_agent.measure.burst.observation import StreamArrivals
+from campus_agent.measure.burst.observation import StreamArrivals, StreamObservation
 from campus_agent.measure.burst.protocol.messages import Flow, Opened, ProtocolError, Refused, StreamOrder
 from campus_agent.measure.burst.protocol.report import add_flow, flow_message
 from campus_agent.measure.burst.spec import HANDSHAKE_SECONDS, STREAM_MAGIC
@@ -189,7 +189,7 @@ def rates(seen: StreamArrivals, **more: bool) -> list[float]:
     subscriber = more.get("subscriber_receives", True)
     return [
         round(estimate.rate / 1e6, 1)
-        for estimate in estimate_stream(seen, PATH, 100e6, 115e6, 24, RTT, subscriber_receives=subscriber)
+        for estimate in estimate_stream(StreamObservation(seen, PATH, 24, RTT, subscriber), 100e6, 115e6)
         if estimate.reject_reason is None
     ]
 
@@ -227,16 +227,16 @@ def test_a_repeated_packet_does_not_count() -> None:
 
 
 def test_a_pace_that_was_reached_is_a_lower_bound() -> None:
-    estimates = estimate_stream(paper(115e6), PATH, 100e6, 115e6, 24, RTT, subscriber_receives=True)
+    estimates = estimate_stream(StreamObservation(paper(115e6), PATH, 24, RTT, True), 100e6, 115e6)
     assert not any(estimate.saturated for estimate in estimates)
-    estimates = estimate_stream(paper(100e6), PATH, 100e6, 115e6, 24, RTT, subscriber_receives=True)
+    estimates = estimate_stream(StreamObservation(paper(100e6), PATH, 24, RTT, True), 100e6, 115e6)
     assert all(estimate.saturated for estimate in estimates)
 
 
 def test_other_traffic_counts_at_the_subscribers_port_only() -> None:
     busy = paper(70e6, counted=30e6)
     assert rates(busy) == pytest.approx([100] * len(rates(busy)), rel=0.01)
-    for estimate in estimate_stream(busy, PATH, 100e6, 115e6, 24, RTT, subscriber_receives=False):
+    for estimate in estimate_stream(StreamObservation(busy, PATH, 24, RTT, False), 100e6, 115e6):
         assert estimate.rate == pytest.approx(70e6, rel=0.01)
         assert estimate.unattributed == pytest.approx(30e6, rel=0.05)
 

@@ -17,8 +17,8 @@ from campus_agent.measure.burst.spec import (
 )
 from campus_agent.measure.link.cpu_wait import thread_run_delay_ns, waited_ns
 from campus_agent.measure.link.interface_counters import CounterReader
+from campus_agent.measure.link.pacing import limit_pace
 
-_SO_MAX_PACING_RATE = 47  # asm-generic/socket.h
 _TURN_SECONDS = 0.005
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
 _TELL_NS = int(STREAM_TELL_SECONDS * 1e9)
@@ -33,8 +33,7 @@ def prepare(sock: socket.socket, pacing_bits_per_second: float) -> None:
         return
     with suppress(OSError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, STREAM_CONGESTION_CONTROL.encode())
-    with suppress(OSError, OverflowError):
-        sock.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, min(int(pacing_bits_per_second / 8), 2**32 - 1))
+    limit_pace(sock, pacing_bits_per_second / 8)
 
 
 def receive_stream(

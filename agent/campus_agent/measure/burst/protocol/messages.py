@@ -22,7 +22,7 @@ Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Columns = Annotated[list[Annotated[int, Meta(ge=-(2**62), le=2**62)]], Meta(max_length=MAX_COLUMN)]
 
 LoadDirection = Literal["to_responder", "to_client"]
-Reason = Literal["not_authorised", "busy", "limit", "version", "protocol", "internal"]
+RefusalReason = Literal["not_authorised", "busy", "limit", "version", "protocol", "internal"]
 
 
 class ProtocolError(ValueError):
@@ -82,7 +82,7 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
     """The responder will not go on, and closes."""
 
-    reason: Reason
+    reason: RefusalReason
     detail: Annotated[str, Meta(max_length=120)] = ""
 
 
