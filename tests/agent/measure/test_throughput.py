@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campus_agent.measure.burst import engine as burst_engine
 from campus_agent.measure.guards import TrafficGuard, bytes_at, soundness
 from campus_agent.measure.iperf3 import engine, reading
 from campus_agent.measure.iperf3.task import Iperf3Task, KernelCounts
@@ -29,7 +30,7 @@ from campus_agent.measure.link.interface_counters import WireCounters, wire_coun
 from campus_agent.measure.link.path import Link, link_to
 from campus_agent.measure.link.resolve import Address
 from campus_agent.measure.link.rtt import Echoes
-from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.probe import Finding, ProbeFailed
 from campus_agent.measure.probes import PROBES, throughput
 from campus_agent.measure.request import ThroughputRequest
 from campus_agent.measure.worker import run_worker
@@ -171,6 +172,17 @@ def test_a_wait_for_the_processor_is_never_a_slow_line(
     assert soundness(msgspec.structs.replace(both, up=sure), REQUEST)[0] is Validity.OK, (
         "one that surely fails is enough"
     )
+
+
+def test_our_own_engine_leaves_a_slow_port_to_the_guards() -> None:
+    """The same words whichever engine measured."""
+    down = msgspec.structs.replace(SLOW, cpu_waited_ratio=0.0)
+    record = msgspec.structs.replace(sample().record, down=down, up=down, engine="campus")
+    slow_port = replace(LINK, speed_bits_per_second=10e6)
+    finding = burst_engine.interpret(REQUEST, Finding(record, detail="down: a note"), slow_port, 0.1)
+    assert (finding.validity, finding.detail) == (Validity.GATEWAY_LIMIT, "the gateway's own port runs at 10 Mbit/s")
+    assert finding.record.link_speed_bits_per_second == 10e6
+    assert burst_engine.interpret(REQUEST, Finding(record), LINK, 0.1).validity is Validity.OK
 
 
 def test_a_gateway_that_its_own_load_fills_is_no_slow_line() -> None:

@@ -171,7 +171,7 @@ def _direction(session: ClientSession, test: DirectionTest) -> DirectionRecord:
     rate = max(0.0, verdict.rate)
     return DirectionRecord(
         goodput_bits_per_second=goodput_from_line_rate(rate, session.encapsulation),
-        bytes=test.bytes_spent + test.lost_bytes + session.control_octets(test.towards),
+        bytes=test.bytes_spent + test.lost_bytes + session.control_bytes(test.towards),
         duration_seconds=test.seconds,
         line_rate_bits_per_second=rate,
         lower_bound=verdict.lower_bound or verdict.validity is not Validity.OK or not verdict.done,

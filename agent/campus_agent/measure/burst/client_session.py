@@ -104,7 +104,7 @@ class BurstResult:
 
     arrivals: Arrivals
     departures: Sequence[Departure]
-    octets: int
+    wire_bytes: int
     cpu_ratio: float | None = None
     waited_seconds: float | None = None
     mtu_bytes: int | None = None
@@ -115,7 +115,7 @@ class ClientSession:
         self.idle = Echoes(method="udp")
         self.working = Echoes(method="udp")
         self.encapsulation = Encapsulation()
-        self.probe_octets = {"to_responder": 0, "to_client": 0}
+        self.probe_bytes = {"to_responder": 0, "to_client": 0}
         self._channel = channel
         self._welcome: Welcome
         self._udp: socket.socket | None = None
@@ -169,7 +169,7 @@ class ClientSession:
             raise UdpBlocked(f"none of {IDLE_PROBES} UDP probes was answered on port {self._welcome.udp_port}")
 
     def lower_mtu(self, mtu_bytes: int) -> bool:
-        """Go on with smaller packets (576 octets at the least); False when they are no smaller."""
+        """Go on with smaller packets (576 bytes at the least); False when they are no smaller."""
         mtu_bytes = max(MIN_MTU_BYTES, mtu_bytes)
         if mtu_bytes >= self.encapsulation.mtu_bytes:
             return False
@@ -206,13 +206,13 @@ class ClientSession:
         """Is the responder new enough for a test by TCP?"""
         return self._welcome.streams
 
-    def most_stream_octets(self) -> int:
+    def max_stream_bytes(self) -> int:
         """The longest stream the responder serves, in payload."""
         return int(self._welcome.bounds.burst_bytes / STREAM_OVERHEAD_RATIO)
 
-    def stream_octets(self, seen: StreamArrivals) -> int:
+    def stream_bytes(self, seen: StreamArrivals) -> int:
         """What a stream has cost on the line so far, by what has arrived of it."""
-        return wire_bytes_of(seen.octets[-1], self.encapsulation) if seen.octets else 0
+        return wire_bytes_of(seen.payload_bytes[-1], self.encapsulation) if seen.payload_bytes else 0
 
     def receiver_frame_overhead_bytes(self, direction: LoadDirection) -> int | None:
         """What the receiver's counters leave out of each packet; None: it has none."""
@@ -220,14 +220,14 @@ class ClientSession:
         return self._frame_overhead_bytes(self._header_bytes if here else self._welcome.interface_header_bytes)
 
     def stream(
-        self, direction: LoadDirection, offered: float, octets: int, seconds: float, enough: IsEnough
+        self, direction: LoadDirection, offered: float, payload_bytes: int, seconds: float, enough: IsEnough
     ) -> tuple[StreamArrivals, int]:
         """One load by TCP; what came, and what it cost on the line. `offered` is a line rate. Raises Refusal, ProtocolError, OSError."""
         self._bursts += 1
         deadline = monotonic() + seconds + STREAM_JOIN_SECONDS + IDLE_SECONDS
         rate = goodput_from_line_rate(offered, self.encapsulation)
         account = self._welcome.accounts and direction == "to_client"
-        order = StreamOrder(self._bursts, direction, octets, seconds, rate, account)
+        order = StreamOrder(self._bursts, direction, payload_bytes, seconds, rate, account)
         self._channel.send(order, deadline)
         opened = self._expect(Opened, deadline)
         peer = self._channel.socket.getpeername()
@@ -249,7 +249,7 @@ class ClientSession:
             waited = _longest_seconds(seen.waited_ns, self._read_account(order.stream, deadline).waited_ns)
             seen.waited_ns = None if waited is None else round(waited * 1e9)
         self._check_refusal()
-        return seen, self.stream_octets(seen)
+        return seen, self.stream_bytes(seen)
 
     def _send_stream(
         self, sock: socket.socket, order: StreamOrder, end_ns: int, enough: IsEnough, deadline: float
@@ -293,11 +293,11 @@ class ClientSession:
             subscriber_receives=subscriber_receives,
         )
 
-    def control_octets(self, direction: LoadDirection) -> int:
+    def control_bytes(self, direction: LoadDirection) -> int:
         """What the control connection and the probes have put on the wire in this direction so far."""
         channel = self._channel
         control = channel.sent_wire_bytes if direction == "to_responder" else channel.received_wire_bytes
-        return control + self.probe_octets[direction]
+        return control + self.probe_bytes[direction]
 
     def close(self) -> None:
         """End the session and close all sockets."""
@@ -322,7 +322,7 @@ class ClientSession:
             )
         cpu_ratio = (thread_time() - busy) / sent.seconds if sent.seconds else None
         self.working.sent += sent.probes
-        self.probe_octets["to_client"] += sent.probes * self._small_wire_bytes()
+        self.probe_bytes["to_client"] += sent.probes * self._small_wire_bytes()
         report = self._expect(Received, min(deadline, monotonic() + BURST_START_SECONDS + DRAIN_SECONDS + 1.0))
         self._receive_replies(self.working, monotonic())
         if report.burst != order.burst:
@@ -390,8 +390,8 @@ class ClientSession:
         except OSError as error:  # the own queue is full, or an earlier packet was too large: a lost probe
             if error.errno not in (errno.EAGAIN, errno.EMSGSIZE):
                 raise
-        for direction in self.probe_octets:
-            self.probe_octets[direction] += self._small_wire_bytes()
+        for direction in self.probe_bytes:
+            self.probe_bytes[direction] += self._small_wire_bytes()
 
     def _receive_replies(self, echoes: Echoes, until: float) -> None:
         """Take answers in until then, or until none is missing."""

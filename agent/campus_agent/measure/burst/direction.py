@@ -45,9 +45,11 @@ class Budget:
         """A part of the bytes, for one of several directions, with the whole time."""
         return Budget(self.deadline, self.bytes_left * ratio)
 
-    def allows(self, seconds: float, octets: float) -> bool:
+    def allows(self, seconds: float, wire_bytes: float) -> bool:
         """Are there time and bytes for a burst like this?"""
-        return octets <= self.bytes_left and monotonic() + seconds * OVERTIME_RATIO + RESERVE_SECONDS < self.deadline
+        return (
+            wire_bytes <= self.bytes_left and monotonic() + seconds * OVERTIME_RATIO + RESERVE_SECONDS < self.deadline
+        )
 
 
 class DirectionTest:
@@ -147,7 +149,7 @@ class DirectionTest:
         """Was the rate a burst only? Send until a bucket of the usual size is empty, and judge what is left.
 
         A line that carried all that was offered is overdriven; one that is full already can only be kept full, for as long as the
-        octets last.
+        bytes last.
         """
         quick = self.verdict
         bucket = bucket_bytes(self._target)
@@ -155,9 +157,9 @@ class DirectionTest:
         passing = offered if quick.lower_bound else quick.rate
         excess = max(passing - self._threshold, 0.01 * self._target)
         wanted = BUCKET_PROOF_RATIO * bucket * offered / excess + BURST_SECONDS * offered / 8
-        octets = min(wanted, self._bucket_cost - self.bytes_spent, self._budget.bytes_left)
-        seconds = octets * 8 / offered
-        if seconds < BURST_SECONDS or not self._budget.allows(seconds, octets):
+        wire_bytes = min(wanted, self._bucket_cost - self.bytes_spent, self._budget.bytes_left)
+        seconds = wire_bytes * 8 / offered
+        if seconds < BURST_SECONDS or not self._budget.allows(seconds, wire_bytes):
             self.note = "no time or bytes were left to look for a token bucket"
             return
         if offered > MIN_BLOCK_BITS_PER_SECOND:
@@ -172,7 +174,7 @@ class DirectionTest:
                 self.verdict = replace(self.verdict, limit="token_bucket")
         elif estimate.reject_reason is not None:
             self._judge_bursts([estimate], last=True)
-        elif octets - self._threshold / 8 * estimate.span_seconds < bucket:
+        elif wire_bytes - self._threshold / 8 * estimate.span_seconds < bucket:
             validity = Validity.GATEWAY_LIMIT if self._client_sends else Validity.ENDPOINT_LIMIT
             sender = role_phrases(client_sends=self._client_sends)[0]
             detail = f"{sender} is too slow to empty a token bucket of {bucket / 1e6:.0f} MB: {estimate.offered / 1e6:.0f} Mbit/s"
@@ -182,8 +184,10 @@ class DirectionTest:
         """Further bursts where one is not enough. One that fills nothing only shows that the bucket has filled up meanwhile."""
         estimates = [estimate]
         for left in reversed(range(MAX_SUSTAINED_BURSTS)):
-            octets = BURST_SECONDS * offered / 8
-            affordable = self.bytes_spent + octets <= self._bucket_cost and self._budget.allows(BURST_SECONDS, octets)
+            wire_bytes = BURST_SECONDS * offered / 8
+            affordable = self.bytes_spent + wire_bytes <= self._bucket_cost and self._budget.allows(
+                BURST_SECONDS, wire_bytes
+            )
             self._judge_bursts(estimates, last=left == 0 or not affordable)
             if self.verdict.done:
                 return
@@ -221,6 +225,6 @@ class DirectionTest:
     def _charged_burst(self, offered: float, seconds: float) -> BurstResult:
         """One burst, charged to the budget."""
         result = self._session.burst(self.towards, offered, seconds, self._budget.deadline, self._block_packets)
-        self.bytes_spent += result.octets
-        self._budget.bytes_left -= result.octets
+        self.bytes_spent += result.wire_bytes
+        self._budget.bytes_left -= result.wire_bytes
         return result

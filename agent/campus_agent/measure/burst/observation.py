@@ -1,5 +1,5 @@
 """What is known of one burst, and what it says. Times are nanoseconds of one side's monotonic clock; the two clocks are never compared,
-only differences are. Rates are line rates in bits per second: octets on the wire, preamble and gap included.
+only differences are. Rates are line rates in bits per second: bytes on the wire, preamble and gap included.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ class CounterSample(NamedTuple):
     """What the receiver's interface had received at this moment of the receiver's clock."""
 
     at_ns: int
-    octets: int
+    total_bytes: int
     packets: int
 
 
@@ -21,7 +21,7 @@ class Departure(NamedTuple):
     """What the sender's interface had sent when packet `sequence` of the burst was due next, at this moment of the sender's clock."""
 
     sent_ns: int
-    octets: int
+    total_bytes: int
     packets: int
     sequence: int
 
@@ -51,13 +51,13 @@ class Arrivals:
 
 @dataclass(slots=True)
 class StreamArrivals:
-    """What a receiver saw of a stream: payload octets so far at moments of its clock, and its interface's counters beside them.
+    """What a receiver saw of a stream: payload bytes so far at moments of its clock, and its interface's counters beside them.
 
     `waited_ns`: how long its thread, or the sender's, had no processor though it was ready; None: unknown.
     """
 
     at_ns: list[int] = field(default_factory=list)
-    octets: list[int] = field(default_factory=list)
+    payload_bytes: list[int] = field(default_factory=list)
     samples: list[CounterSample] = field(default_factory=list)
     waited_ns: int | None = None
 

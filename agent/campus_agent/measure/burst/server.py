@@ -1,7 +1,7 @@
 """The responder: what answers throughput tests in a classroom or beside the collector. TCP for control, UDP for the load, one port.
 
 Nobody is served who does not hold the test key; one session at a time; everything is bounded. Nothing is ever sent to an unauthenticated
-UDP address, and on TCP an unauthenticated client gets fewer octets than it sent.
+UDP address, and on TCP an unauthenticated client gets fewer bytes than it sent.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ class ResponderLimits:
 
 
 def limits_of(capacity_bits_per_second: float) -> ResponderLimits:
-    """For a test server whose turns the collector gives out ([slots] capacity_bits_per_second): an hour's octets of that rate.
+    """For a test server whose turns the collector gives out ([slots] capacity_bits_per_second): an hour's bytes of that rate.
 
     Slots never promise more, so that a granted slot is never refused here; without slots the default suffices for a school.
     """
@@ -89,21 +89,21 @@ class ResponderSettings:
 
 
 class HourlyBudget:
-    """Octets spent within the last hour."""
+    """Bytes spent within the last hour."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._spent: deque[tuple[float, int]] = deque()
 
     def left(self, now: float) -> int:
-        """Octets that may still be spent at `now` (monotonic seconds)."""
+        """Bytes that may still be spent at `now` (monotonic seconds)."""
         while self._spent and self._spent[0][0] <= now - 3600:
             self._spent.popleft()
-        return max(0, self._limit - sum(octets for _, octets in self._spent))
+        return max(0, self._limit - sum(spent for _, spent in self._spent))
 
-    def spend(self, now: float, octets: int) -> None:
-        """Book octets at `now` (monotonic seconds)."""
-        self._spent.append((now, octets))
+    def spend(self, now: float, wire_bytes: int) -> None:
+        """Book bytes at `now` (monotonic seconds)."""
+        self._spent.append((now, wire_bytes))
 
 
 class Responder:
@@ -262,13 +262,13 @@ class Responder:
             )
             session.run()
         finally:
-            self._budget.spend(monotonic(), session.spent.octets)
+            self._budget.spend(monotonic(), session.spent.wire_bytes)
             if counters is not None:
                 counters.close()
             facts = {
                 "client": address[0],
                 "pulses": session.spent.bursts,
-                "bytes": session.spent.octets,
+                "bytes": session.spent.wire_bytes,
                 "seconds": round(monotonic() - began, 3),
                 "foreign_packets": receiver.ignored_packets,
             }

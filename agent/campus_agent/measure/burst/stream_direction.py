@@ -31,8 +31,8 @@ class StreamTest(DirectionTest):
         offered = self._target * OFFERED_RATIO
         longest = min(STREAM_SECONDS + STREAM_ROUND_TRIPS * self._session.round_trip_seconds, MAX_BURST_SECONDS)
         seconds = min(longest, self._budget.deadline - monotonic() - 1.0)
-        octets = int(min(self._budget.bytes_left, seconds * offered / 8, self._session.most_stream_octets()))
-        if seconds <= 0 or octets < 2 * STREAM_SECONDS / 10 * offered / 8:
+        payload_bytes = int(min(self._budget.bytes_left, seconds * offered / 8, self._session.max_stream_bytes()))
+        if seconds <= 0 or payload_bytes < 2 * STREAM_SECONDS / 10 * offered / 8:
             detail = "no bytes or time left for a stream"
             self.verdict = replace(OPEN, done=True, validity=Validity.INCONCLUSIVE, detail=detail)
             return
@@ -41,7 +41,7 @@ class StreamTest(DirectionTest):
             self._judge(seen, offered, last=False)
             return self.verdict.done
 
-        seen, spent = self._session.stream(self.towards, offered, octets, seconds, enough)
+        seen, spent = self._session.stream(self.towards, offered, payload_bytes, seconds, enough)
         self.bytes_spent = spent
         self._judge(seen, offered, last=True)
         if not self.verdict.done:
@@ -51,7 +51,7 @@ class StreamTest(DirectionTest):
     def _judge(self, seen: StreamArrivals, offered: float, *, last: bool) -> None:
         before = len(self.estimates)
         self.seconds = monotonic() - self._began
-        self.bytes_spent = max(self.bytes_spent, self._session.stream_octets(seen))
+        self.bytes_spent = max(self.bytes_spent, self._session.stream_bytes(seen))
         stream = StreamObservation(
             seen,
             self._session.encapsulation,

@@ -138,7 +138,7 @@ def test_a_stream_towards_the_responder_is_bounded_and_told() -> None:
         while not (flow := raw.hear()).last:
             add_flow(seen, flow)
         add_flow(seen, flow)
-        assert UP.octets <= seen.octets[-1] <= UP.octets + 1_048_576
+        assert UP.octets <= seen.payload_bytes[-1] <= UP.octets + 1_048_576
 
 
 def test_a_client_that_sends_nothing_holds_the_slot_no_longer_than_it_ordered() -> None:
@@ -179,7 +179,7 @@ def paper(
         else:
             octets, owed = octets + full * 0.0011 + owed, 0.0
         seen.at_ns.append(5_000_000_000 + int((at + rng.random() * 1e-5) * 1e9))
-        seen.octets.append(int(octets))
+        seen.payload_bytes.append(int(octets))
         packets = int(octets / 1448 + counted * at / 8 / 1538)
         seen.samples.append(CounterSample(seen.at_ns[-1], packets * 1514, packets))
     return seen
@@ -218,7 +218,7 @@ def test_on_a_long_path_the_ramp_has_steps_of_a_round_trip() -> None:
     for millisecond in range(600):
         octets += 1448 * 2 ** (millisecond // 100) if millisecond % 100 < 50 else 0
         seen.at_ns.append(millisecond * 1_000_000)
-        seen.octets.append(octets)
+        seen.payload_bytes.append(octets)
     assert ramp_end(seen, 0.15) is None
 
 
@@ -244,7 +244,7 @@ def test_other_traffic_counts_at_the_subscribers_port_only() -> None:
 def test_flows_travel_and_come_together_again() -> None:
     seen, heard_of = paper(50e6, 0.1), StreamArrivals()
     half = len(seen.at_ns) // 2
-    first = StreamArrivals(seen.at_ns[:half], seen.octets[:half], seen.samples[:half])
+    first = StreamArrivals(seen.at_ns[:half], seen.payload_bytes[:half], seen.samples[:half])
     add_flow(heard_of, flow_message(1, first, 0, last=False))
     add_flow(heard_of, flow_message(1, seen, half, last=True))
     assert heard_of == seen

@@ -55,7 +55,7 @@ def ramp_end(seen: StreamArrivals, slot_seconds: float) -> int | None:
         if last <= first:
             rates.append(0.0)
             continue
-        rates.append(rate_between(*((seen.at_ns[row], seen.octets[row]) for row in (first, last))))
+        rates.append(rate_between(*((seen.at_ns[row], seen.payload_bytes[row]) for row in (first, last))))
         if len(rates) > 2 and 0 < rates[-1] <= STREAM_STILL_RATIO * max(rates[-3:-1]):
             return began
     return None
@@ -64,7 +64,7 @@ def ramp_end(seen: StreamArrivals, slot_seconds: float) -> int | None:
 def _estimate(stream: StreamObservation, first: int, last: int, target: float, offered: float) -> RateEstimate:
     """The window from row `first` to row `last`."""
     seen, path = stream.arrivals, stream.path
-    points = list(zip(seen.at_ns[first : last + 1], seen.octets[first : last + 1], strict=True))
+    points = list(zip(seen.at_ns[first : last + 1], seen.payload_bytes[first : last + 1], strict=True))
     goodput = slope(points)
     if goodput is None:
         return RateEstimate(0.0, 0.0, saturated=False, offered=offered, reject_reason=RejectReason.TOO_FEW)
@@ -101,6 +101,7 @@ def _counted_rate(stream: StreamObservation, first: int, last: int) -> float | N
     if overhead is None or len(seen.samples) != len(seen.at_ns):
         return None
     points = [
-        (at_ns, octets + overhead * packets) for at_ns, octets, packets in (seen.samples[first], seen.samples[last])
+        (at_ns, total_bytes + overhead * packets)
+        for at_ns, total_bytes, packets in (seen.samples[first], seen.samples[last])
     ]
     return rate_between(*points)
