@@ -68,7 +68,7 @@ async def measure(request: ThroughputRequest, run: Run) -> Finding[ThroughputRec
     """Resolve; idle echoes; a load in each direction. A failure keeps what was seen before it."""
     run.watch(Progress("resolve", 0.0, 2.0 * request.line_seconds))
     address, link = await locate(request)
-    line = _Line(address, link, run)
+    line = _LineTest(address, link, run)
     loads: dict[LineDirection, LoadReport] = {}
     failure: Failure | None = None
     cut: Cut | None = None
@@ -127,8 +127,8 @@ async def _echoes_beside(address: Address) -> AsyncIterator[Echoes]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """The line under test, and the run that tests it."""
+class _LineTest:
+    """The line under test, and the run that measures it."""
 
     address: Address
     link: Link | None
