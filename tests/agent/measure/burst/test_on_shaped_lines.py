@@ -101,8 +101,13 @@ def measure(
 def measure_well(
     link: ShapedLink, verdict: str, capacity: float, segment: str = "classroom", rel: float = 0.015
 ) -> dict[str, Any]:
-    """A rate that something else on this machine shook is asked for again too."""
-    return measure(link, verdict, segment, lambda answer: rates(answer) == pytest.approx([capacity] * 2, rel=rel))
+    """A rate that something else on this machine shook, or of which only the least is known, is asked for again too."""
+
+    def is_steady(answer: dict[str, Any]) -> bool:
+        at_least = [answer["record"][way].get("lower_bound", False) for way in ("down", "up")]
+        return rates(answer) == pytest.approx([capacity] * 2, rel=rel) and at_least == [capacity > 110] * 2
+
+    return measure(link, verdict, segment, is_steady)
 
 
 def rates(answer: dict[str, Any]) -> list[float]:
@@ -162,12 +167,18 @@ def test_a_queue_shows_in_the_working_latency(link: ShapedLink) -> None:
 
 
 def test_the_record_counts_what_was_on_the_wire(link: ShapedLink) -> None:
+    """Never less; a responder that a busy machine holds up sends less than was ordered."""
     link.shape(300)
-    before = _counters(link)
-    answer = ask(link)
-    passed = [after - earlier for earlier, after in zip(before, _counters(link), strict=True)]
-    told = [answer["record"]["down"]["bytes"], answer["record"]["up"]["bytes"]]
-    assert told == pytest.approx(passed, rel=0.03)
+
+    def counted() -> tuple[dict[str, Any], list[float]]:
+        before = _counters(link)
+        answer = ask(link)
+        passed = [after - earlier for earlier, after in zip(before, _counters(link), strict=True)]
+        ratios = [answer["record"][way]["bytes"] / wire for way, wire in zip(("down", "up"), passed, strict=True)]
+        assert min(ratios) > 0.97, (answer, passed)
+        return answer, ratios
+
+    first_usable(counted, lambda seen: seen[0]["verdict"] == "met" and max(seen[1]) < 1.03)
 
 
 def test_unauthenticated_octets_are_not_multiplied(link: ShapedLink) -> None:
