@@ -268,13 +268,8 @@ class ClientSession:
             return ended or enough(seen)
 
         with raised_priority():
-            sent = send_stream(
-                sock,
-                order.rate_bits_per_second,
-                end_ns,
-                order.octets,
-                lambda: self._channel.readable() and read_flow(),
-            )
+            rate, is_enough = order.rate_bits_per_second, lambda: self._channel.readable() and read_flow()
+            sent = send_stream(sock, rate, end_ns, order.octets, is_enough)
         sock.close()
         while not ended:
             read_flow()

@@ -47,20 +47,15 @@ class Budget:
 
     def allows(self, seconds: float, wire_bytes: float) -> bool:
         """Are there time and bytes for a burst like this?"""
-        return (
-            wire_bytes <= self.bytes_left and monotonic() + seconds * OVERTIME_RATIO + RESERVE_SECONDS < self.deadline
-        )
+        end = monotonic() + seconds * OVERTIME_RATIO + RESERVE_SECONDS
+        return wire_bytes <= self.bytes_left and end < self.deadline
 
 
 class DirectionTest:
     """What is known of one direction so far."""
 
     def __init__(
-        self,
-        session: ClientSession,
-        request: ThroughputRequest,
-        direction: LineDirection,
-        budget: Budget,
+        self, session: ClientSession, request: ThroughputRequest, direction: LineDirection, budget: Budget
     ) -> None:
         self.direction = direction
         self.estimates: list[RateEstimate] = []
@@ -185,10 +180,9 @@ class DirectionTest:
         estimates = [estimate]
         for left in reversed(range(MAX_SUSTAINED_BURSTS)):
             wire_bytes = BURST_SECONDS * offered / 8
-            affordable = self.bytes_spent + wire_bytes <= self._bucket_cost and self._budget.allows(
-                BURST_SECONDS, wire_bytes
-            )
-            self._judge_bursts(estimates, last=left == 0 or not affordable)
+            too_dear = self.bytes_spent + wire_bytes > self._bucket_cost
+            last = left == 0 or too_dear or not self._budget.allows(BURST_SECONDS, wire_bytes)
+            self._judge_bursts(estimates, last=last)
             if self.verdict.done:
                 return
             if self.disturbs:
