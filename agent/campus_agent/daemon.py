@@ -36,7 +36,7 @@ from campus_agent.measure.presence import PresenceTarget, check_presence
 from campus_agent.measure.probe import AnyFinding, Finding, ignore
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.runner import Runner
-from campus_agent.measure.stamp import stamp
+from campus_agent.measure.stamp import Stamp, stamp
 from campus_agent.measure.subjects import endpoint_of
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.schedule.history import RECALL_KEY, History
@@ -469,7 +469,7 @@ class Daemon:
             sd_notify.send("WATCHDOG=1")
             await asyncio.sleep(WATCHDOG_SECONDS)
 
-    def _stamp(self, seconds_ago: float) -> dict[str, Any]:
+    def _stamp(self, seconds_ago: float) -> Stamp:
         return stamp(self.clock, self._estimate(), seconds_ago)
 
     def _estimate(self) -> ClockEstimate | None:

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 ETHERNET_OVERHEAD_BYTES = 38
-MIN_MTU_BYTES = 576
+MIN_MTU_BYTES, MAX_MTU_BYTES = 576, 65_535
 VLAN_TAG_BYTES = 4
 PPPOE_BYTES = 8
 TCP_HEADER_BYTES = 20
@@ -37,7 +37,7 @@ class Encapsulation(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what no path can be: the formula divides by the MSS."""
-        if not MIN_MTU_BYTES <= self.mtu_bytes <= 65_535:
+        if not MIN_MTU_BYTES <= self.mtu_bytes <= MAX_MTU_BYTES:
             raise ValueError(f"mtu_bytes must be 576 to 65535, not {self.mtu_bytes}")
         if not 0 <= self.vlan_tags <= 4:
             raise ValueError(f"vlan_tags must be 0 to 4, not {self.vlan_tags}")

@@ -2,10 +2,12 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.hostile_gateway.test_network import AGENT, configure, listening, measure, two_hosts
+from tests.lab.busy import first_usable
 
 pytestmark = pytest.mark.lab
 
@@ -23,6 +25,11 @@ def test_a_busy_line_is_not_blamed_by_a_gateway_with_two_addresses(tmp_path: Pat
             host.popen(sys.executable, "-m", "tests.lab.cross", "sink")
             host.popen(sys.executable, "-m", "tests.lab.cross", peer, "40e6", "60")
         listening(pc, 5301)
-        said = measure(gw.argv(), tmp_path, "classroom", "c1")
-    assert said["verdict"] != "not_met", said
-    assert said["cross_traffic_bits_per_second"] > 5e6, said
+
+        def ask() -> dict[str, Any]:
+            said = measure(gw.argv(), tmp_path, "classroom", "c1")
+            assert said["verdict"] != "not_met", said
+            return said
+
+        # who sends the other traffic needs a processor too
+        first_usable(ask, lambda said: (said["cross_traffic_bits_per_second"] or 0.0) > 5e6)

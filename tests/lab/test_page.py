@@ -13,6 +13,7 @@ from campus_agent.spool.spool import open_spool
 from campus_wire.codec import decode_result
 from campus_wire.records import InspectionResult
 from tests.flow.programs import python, running, until
+from tests.lab.busy import first_usable
 from tests.lab.school import DEFAULT_ROOMS, LAN, LabSchool, Room
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
@@ -36,14 +37,18 @@ def is_near(result: dict[str, Any], way: str, truth: float) -> bool:
 
 def asked(school: LabSchool, room: Room) -> dict[str, Any]:
     """What the page says; asked again where a busy machine gave no verdict, or shook a rate. A wrong verdict is never asked again."""
-    for _ in range(3):
+
+    def ask() -> dict[str, Any]:
         said = browse(school, room.id)
+        assert said["result"] is not None, said
+        assert said["result"]["verdict"] in (room.truth, "insufficient"), (room.id, said)
+        return said
+
+    def is_usable(said: dict[str, Any]) -> bool:
         found, truth = said["result"], room.line_rate_bits_per_second
-        if found is None or (found["verdict"] != "insufficient" and found["verdict"] != room.truth):
-            break
-        if found["verdict"] == room.truth and all(is_near(found, way, truth) for way in ("down", "up")):
-            break
-    return said
+        return found["verdict"] == room.truth and all(is_near(found, way, truth) for way in ("down", "up"))
+
+    return first_usable(ask, is_usable, attempts=4)
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="NO CHROMIUM")

@@ -2,6 +2,7 @@
 
 from campus_agent.config.model import AgentConfig
 from campus_agent.measure.machine import QUIET_CHECK_SECONDS
+from campus_agent.measure.probe import Cost
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.probes.devices import rooms_of
 from campus_agent.schedule.jobs import Job
@@ -37,12 +38,12 @@ def costs(config: AgentConfig) -> Costs:
 def typical(config: AgentConfig) -> Costs:
     """What each job usually takes, for a plan that a person reads."""
 
-    def typical_of(job: Job) -> list[tuple[float, int]]:
-        return [PROBES[kind].typical(config, job.subject) for kind in kinds_of(job)]
+    def typical_of(job: Job) -> list[Cost]:
+        return [PROBES[kind].typical_cost(config, job.subject) for kind in kinds_of(job)]
 
     return Costs(
-        lambda job: sum(seconds for seconds, _ in typical_of(job)),
-        lambda job: sum(test_bytes for _, test_bytes in typical_of(job)),
+        lambda job: sum(cost.seconds for cost in typical_of(job)),
+        lambda job: sum(cost.test_bytes for cost in typical_of(job)),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,7 +18,6 @@ from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Va
 
 SettingsT = TypeVar("SettingsT")
 RecordT = TypeVar("RecordT")
-TYPICAL_SECONDS = 1.0
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -54,6 +53,9 @@ class Run:
         """Seconds until the deadline, at least 0."""
         return max(0.0, self.began + self.deadline_seconds - monotonic())
 
+    def total_spent_bytes(self) -> int:
+        return sum(self.spent_bytes.values())
+
 
 class Finding(msgspec.Struct, Generic[RecordT], frozen=True, omit_defaults=True):
     """What was concluded of one subject: a record or a failure, and whether the measurement was sound.
@@ -75,6 +77,13 @@ class Finding(msgspec.Struct, Generic[RecordT], frozen=True, omit_defaults=True)
 AnyFinding = Finding[Any]
 
 
+class Cost(NamedTuple):
+    """What a run takes; bytes on the wire, both directions."""
+
+    seconds: float
+    test_bytes: int
+
+
 def no_jobs(_: AgentConfig) -> Iterable[Job]:
     """The jobs of a probe that runs only when a person asks for it."""
     return ()
@@ -83,6 +92,14 @@ def no_jobs(_: AgentConfig) -> Iterable[Job]:
 def own_subject(_: AgentConfig, subject: str) -> list[AnyFinding]:
     """The empty findings of a probe whose run has one result, of the job's own subject."""
     return [Finding(subject=subject)]
+
+
+def no_bytes(_: AgentConfig, subject: str) -> int:
+    return 0
+
+
+def usually_a_second(_: AgentConfig, subject: str) -> Cost:
+    return Cost(1.0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +112,7 @@ class Probe(Generic[SettingsT]):
     our own mistake: it is logged with its traceback, and becomes a result too.
     `deadline_seconds` bounds a whole run. `unmeasured` gives the empty findings of a run that did not take place: which results say so.
     `preceded_by`: a job of this name and the same subject is run immediately before, and must succeed.
-    `least_bytes`: what a run needs at least to be worth a start; `typical`: seconds and bytes that it usually takes.
+    `least_bytes`: what a run needs at least to be worth a start; `typical_cost`: what it usually takes.
     """
 
     name: str
@@ -106,8 +123,8 @@ class Probe(Generic[SettingsT]):
     jobs: Callable[[AgentConfig], Iterable[Job]] = no_jobs
     unmeasured: Callable[[AgentConfig, str], Sequence[AnyFinding]] = own_subject
     preceded_by: str = ""
-    least_bytes: Callable[[AgentConfig, str], int] = lambda config, subject: 0
-    typical: Callable[[AgentConfig, str], tuple[float, int]] = lambda config, subject: (TYPICAL_SECONDS, 0)
+    least_bytes: Callable[[AgentConfig, str], int] = no_bytes
+    typical_cost: Callable[[AgentConfig, str], Cost] = usually_a_second
 
 
 AnyProbe = Probe[Any]

@@ -1,17 +1,25 @@
 """What a throughput test is asked, whatever the engine, in the daemon and in its workers."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO
+from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, reaches
 from campus_wire.encapsulation import Encapsulation
 from campus_wire.records import Segment
 
 REFERENCE_RATIO = 1.2
 """A reference asks for so much goodput over the target: enough for the verdict, and a bound for its bytes."""
 WIRE_RATIO = 1.07
-"""Octets on the wire for one of payload, MTU 1500 and all usual headers: 1538/1448, rounded up."""
+"""Bytes on the wire for one of payload, MTU 1500 and all usual headers: 1538/1448, rounded up."""
+LineDirection = Literal["down", "up"]
+DIRECTIONS: Final[tuple[LineDirection, LineDirection]] = ("down", "up")
+"""In the order in which they are tested."""
+
+
+def gateway_sends(segment: Segment, direction: LineDirection) -> bool:
+    """Does this gateway send in this direction? A classroom's line ends at the responder, an uplink at the gateway."""
+    return (direction == "down") == (segment == "classroom")
 
 
 class ThroughputRequest(msgspec.Struct, frozen=True):
@@ -40,6 +48,19 @@ class ThroughputRequest(msgspec.Struct, frozen=True):
     encapsulation: Encapsulation = Encapsulation()
     deadline_seconds: float = 10.0
     """Of the whole test in our own engine's worker, resolving a name left out."""
+
+    @property
+    def threshold_bits_per_second(self) -> float:
+        """The least line rate that counts as the target reached."""
+        return self.required_bits_per_second * self.tolerance_ratio
+
+    @property
+    def max_cross_traffic_bits_per_second(self) -> float:
+        return self.required_bits_per_second * self.max_cross_traffic_ratio
+
+    def reached_by(self, line_rate_bits_per_second: float) -> bool:
+        """Does this line rate reach the target, the tolerance allowed for?"""
+        return reaches(line_rate_bits_per_second, self.required_bits_per_second, self.tolerance_ratio)
 
     @property
     def line_seconds(self) -> int:

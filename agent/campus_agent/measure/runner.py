@@ -14,6 +14,7 @@ from campus_agent.config.model import AgentConfig
 from campus_agent.measure.clock_check import TOLERATED_SECONDS
 from campus_agent.measure.errors import failure_of, validity_of
 from campus_agent.measure.probe import AnyFinding, AnyProbe, Finding, ProbeFailed, Progress, Run, ignore
+from campus_agent.measure.stamp import Stamp
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import AnyResult, bytes_of_record
 
@@ -31,12 +32,11 @@ _RESULT_OF_KIND: dict[str, Callable[..., AnyResult]] = {
 class Runner:
     """Makes the results of one agent.
 
-    `stamp(seconds_ago)` gives id, started_at, boot_id, monotonic_seconds and clock offset of a start that many seconds ago. `memory`
-    keeps what each probe remembers between its runs.
+    `stamp` labels a start so many seconds ago; `memory` keeps what each probe remembers between its runs.
     """
 
     config: AgentConfig
-    stamp: Callable[[float], dict[str, Any]]
+    stamp: Callable[[float], Stamp]
     random: Random = field(default_factory=Random)
     memory: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -70,7 +70,7 @@ class Runner:
         finally:
             recorded = sum(bytes_of_record(finding.record) for finding in findings)
             # a probe that does not count while it runs has its bytes in its records
-            charge(max(sum(run.spent_bytes.values()) if run else 0, recorded))
+            charge(max(run.total_spent_bytes() if run else 0, recorded))
         return self.results(probe, subject, findings, monotonic() - began)
 
     def not_measured(self, probe: AnyProbe, subject: str, reason: AnyFinding) -> list[AnyResult]:
@@ -92,11 +92,11 @@ class Runner:
         stamp = self.stamp(seconds)
         make = _RESULT_OF_KIND[finding.kind or probe.kind]
         return make(
-            **stamp,
+            **stamp._asdict(),
             subject=finding.subject or subject,
             school=self.config.school,
             duration_seconds=seconds,
-            validity=_validity(finding, stamp.get("clock_offset_seconds")),
+            validity=_validity(finding, stamp.clock_offset_seconds),
             detail=finding.detail[:300],
             failure=finding.failure,
             skipped=finding.skipped,

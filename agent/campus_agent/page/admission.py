@@ -18,7 +18,7 @@ from campus_agent.gate.gate import Permit, gate_beside_daemon
 from campus_agent.gate.rules import GateReason, NoPermit, browser_rules
 from campus_agent.gate.school_time import recalled_time
 from campus_agent.measure.guards import soundness
-from campus_agent.measure.link.resolve import resolve_all
+from campus_agent.measure.link.resolve import resolve_all, without_mapping
 from campus_agent.measure.probe import Finding, ProbeFailed
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.runner import Runner, single
@@ -206,7 +206,7 @@ class Admission:
             known = self._wait(resolve_all(test.classroom.host, 2.0))
         except (ProbeFailed, TimeoutError):
             return False
-        client = ipaddress.ip_address(test.client.removeprefix("::ffff:"))
+        client = ipaddress.ip_address(without_mapping(test.client))
         return any(ipaddress.ip_address(address.text) == client for address in known)
 
     def _end(self, test: BrowserTest) -> None:

@@ -4,20 +4,22 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
 import msgspec
 
 from campus_agent.config.model import Endpoint
-from campus_agent.measure.guards import WAITED_RATIO
+from campus_agent.measure.guards import NEGLIGIBLE_WAIT_RATIO
 from campus_agent.measure.link import tcp_info
 from campus_agent.measure.link.cpu_wait import CpuWait, ProcessorCounts, between, read
+from campus_agent.measure.link.pacing import limit_pace
+from campus_agent.measure.link.resolve import without_mapping
 from campus_agent.measure.link.tcp_info import TcpInfo
 from campus_agent.page.rates import ArrivalCount, direction, filled, latency, rate_while_full
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, line_rate_of, reaches
-from campus_wire.encapsulation import AddressFamily, Encapsulation, mtu_from_mss, wire_bytes_of
+from campus_wire.encapsulation import MIN_MTU_BYTES, AddressFamily, Encapsulation, mtu_from_mss, wire_bytes_of
 from campus_wire.records import DirectionRecord, LatencyRecord, ThroughputRecord
 
 LOAD_SECONDS = 5.0
@@ -27,7 +29,6 @@ MAX_LOAD_BYTES = 250_000_000
 """A direction ends early when so many bytes arrived, and enough was seen to say a rate: a gigabit is known after two seconds."""
 PACE = 5
 """At most this many times what is required, either way: more would prove nothing, and cost everybody else in the school."""
-_SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; Python does not name it
 COUNT_AGAIN_SECONDS = 0.05
 LEAVE_SECONDS = 2.0
 """For the connections of a load that is over; one that stands still must not hold up the result."""
@@ -35,7 +36,7 @@ WHOLE_SECONDS = 60.0
 """Longer than any test takes, with its waiting."""
 IDLE_SECONDS = 12.0
 """So long without a request or a byte: whoever closed the page must not keep the line from others."""
-USUAL_MTU, LEAST_MTU, MOST_MTU = 1500, 576, 9216
+USUAL_MTU, MOST_MTU = 1500, 9216
 
 
 @dataclass(slots=True)
@@ -214,9 +215,7 @@ class BrowserTest:
         return {"down": self.down.waiting, "up": self.up.waiting}
 
     def pace(self, connection: socket.socket) -> None:
-        """What we send is bounded; a kernel that cannot do that sends what the line takes."""
-        with suppress(OSError):
-            connection.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, self.down.pace_bytes_per_second)
+        limit_pace(connection, self.down.pace_bytes_per_second)
 
     def _direction(self, load: DirectionLoad, path: Encapsulation) -> DirectionRecord | None:
         record = direction(load.counts, WARMUP_SECONDS, wire_bytes_of(load.payload_bytes, path))
@@ -224,7 +223,7 @@ class BrowserTest:
             return None
         waited = load.waiting.ratio
         record = msgspec.structs.replace(record, cpu_waited_ratio=waited)
-        if waited is not None and waited > WAITED_RATIO:
+        if waited is not None and waited > NEGLIGIBLE_WAIT_RATIO:
             rate = rate_while_full(load.counts, WARMUP_SECONDS, path)
             record = msgspec.structs.replace(record, line_rate_bits_per_second=rate)
         limit = self._limit(load, record, path)
@@ -234,7 +233,7 @@ class BrowserTest:
         """What held this rate back, so that the line carries at least this; None: it was the line."""
         if record.goodput_bits_per_second >= 0.9 * load.pace_bytes_per_second * 8:
             return "our own pace"
-        waited = (record.cpu_waited_ratio or 0.0) > WAITED_RATIO and record.line_rate_bits_per_second is None
+        waited = (record.cpu_waited_ratio or 0.0) > NEGLIGIBLE_WAIT_RATIO and record.line_rate_bits_per_second is None
         if waited and reaches(
             line_rate_of(record, path), self.classroom.required_bits_per_second, DEFAULT_TOLERANCE_RATIO
         ):
@@ -247,12 +246,12 @@ class BrowserTest:
 
     def _path(self) -> Encapsulation:
         """What the connections' segments say of the path. On loopback, and where nothing was seen, the usual Ethernet is taken."""
-        family: AddressFamily = "ipv6" if ":" in self.client.removeprefix("::ffff:") else "ipv4"
+        family: AddressFamily = "ipv6" if ":" in without_mapping(self.client) else "ipv4"
         seen = self.down.last or self.up.last
         if seen is None:
             return Encapsulation(address_family=family)
         mtu = mtu_from_mss(seen.snd_mss, family, seen.timestamps)
-        return Encapsulation(mtu if LEAST_MTU <= mtu <= MOST_MTU else USUAL_MTU, family, seen.timestamps)
+        return Encapsulation(mtu if MIN_MTU_BYTES <= mtu <= MOST_MTU else USUAL_MTU, family, seen.timestamps)
 
     def _working(self) -> LatencyRecord | None:
         return latency(self.down.rtts, len(self.down.rtts))

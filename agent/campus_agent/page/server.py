@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from campus_agent.measure.burst.server import has_ipv6
+from campus_agent.measure.link.resolve import without_mapping
 from campus_agent.page.admission import ADMISSION_SECONDS, WHY, Admission, BrowserCount, NotAdmitted
 from campus_agent.page.browser_test import LOAD_SECONDS, WHOLE_SECONDS, BrowserTest
 from campus_agent.page.view import classroom_page, codes_page
@@ -250,7 +251,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server.allow(self.connection, BEGIN_SECONDS)
         browser = "".join(letter for letter in self.headers.get("User-Agent", "") if letter.isprintable())[:300]
         try:
-            test = self.server.admission.begin(body.room, _plain(self.client_address[0]), browser)
+            test = self.server.admission.begin(body.room, without_mapping(self.client_address[0]), browser)
         except NotAdmitted as refused:
             why = WHY[refused.reason].in_(self._language())
             self._answer(HTTPStatus.CONFLICT, {"reason": refused.reason, "why": why})
@@ -331,7 +332,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if test is None:
             self._answer(HTTPStatus.GONE, {"why": "this test is over"}, close=True)
             return None
-        if test.client != _plain(self.client_address[0]):
+        if test.client != without_mapping(self.client_address[0]):
             self._answer(HTTPStatus.FORBIDDEN, {"why": "another machine's test"}, close=True)
             return None
         return test
@@ -392,10 +393,6 @@ def shown(result: InspectionResult) -> dict[str, Any]:
 def _median(record: ThroughputRecord, name: str) -> float | None:
     latency = getattr(record, name)
     return None if latency is None else latency.rtt_median_seconds
-
-
-def _plain(address: str) -> str:
-    return address.removeprefix("::ffff:")
 
 
 def _hang_up(connection: socket.socket) -> None:

@@ -131,10 +131,10 @@ def test_a_label_that_was_corrected_once_tells_the_whole_difference(hours: int) 
     """Stamped with an offset of an hour; the collector's own clock is then set right by another hour."""
     first = estimate(EPOCH, learnt=10.0)
     label = stamp(clock(EPOCH + 100 - 3600 * hours, 100), first, 0.0)
-    assert label["started_at"] == AT + timedelta(seconds=100)
-    assert label["clock_offset_seconds"] == pytest.approx(3600 * hours)
+    assert label.started_at == AT + timedelta(seconds=100)
+    assert label.clock_offset_seconds == pytest.approx(3600 * hours)
     second = estimate(EPOCH + 3600, learnt=500.0)
-    truth = corrected_start(label["started_at"], label["clock_offset_seconds"], 100.0, second)
+    truth = corrected_start(label.started_at, label.clock_offset_seconds, 100.0, second)
     assert truth.started_at == AT + timedelta(seconds=3700)
     assert truth.clock_offset_seconds == pytest.approx(3600 * hours + 3600)
 
@@ -169,16 +169,16 @@ def test_new_results_are_labelled_with_the_true_time(
     ahead: float, error: float, corrected_by: float, told: float | None
 ) -> None:
     label = stamp(clock(EPOCH, 100), estimate(EPOCH - 100 + ahead, error), 4.0)
-    assert label["started_at"] == datetime.fromtimestamp(EPOCH - 4 + corrected_by, UTC)
-    assert label["monotonic_seconds"] == 96.0
-    assert label["clock_offset_seconds"] == (None if told is None else pytest.approx(told))
+    assert label.started_at == datetime.fromtimestamp(EPOCH - 4 + corrected_by, UTC)
+    assert label.monotonic_seconds == 96.0
+    assert label.clock_offset_seconds == (None if told is None else pytest.approx(told))
 
 
 def test_before_the_time_is_known_the_label_is_the_wall_clocks() -> None:
     label = stamp(clock(EPOCH, 100), None, 4.0)
-    assert (label["started_at"], label["clock_offset_seconds"]) == (AT - timedelta(seconds=4), None)
-    assert stamp(clock(1.0, 2.0), None, 4.0)["started_at"] == datetime(1970, 1, 1, tzinfo=UTC), "never before 1970"
-    assert stamp(clock(1.0, 2.0), None, 4.0)["monotonic_seconds"] == 0.0
+    assert (label.started_at, label.clock_offset_seconds) == (AT - timedelta(seconds=4), None)
+    assert stamp(clock(1.0, 2.0), None, 4.0).started_at == datetime(1970, 1, 1, tzinfo=UTC), "never before 1970"
+    assert stamp(clock(1.0, 2.0), None, 4.0).monotonic_seconds == 0.0
 
 
 @given(wall=st.floats(0, 4e9), monotonic=seconds, ago=st.floats(0, 100), epoch=st.floats(1.7e9, 2e9))
@@ -188,5 +188,5 @@ def test_a_stamped_result_is_never_corrected_again_by_the_same_estimate(
     learnt = estimate(epoch)
     ago = min(ago, monotonic, wall)
     label = stamp(clock(wall, monotonic), learnt, ago)
-    truth = corrected_start(label["started_at"], label["clock_offset_seconds"], label["monotonic_seconds"], learnt)
-    assert truth == CorrectedStart(label["started_at"], label["clock_offset_seconds"], True)
+    truth = corrected_start(label.started_at, label.clock_offset_seconds, label.monotonic_seconds, learnt)
+    assert truth == CorrectedStart(label.started_at, label.clock_offset_seconds, True)

@@ -11,16 +11,17 @@ from zoneinfo import ZoneInfo
 from campus_agent.config.model import AgentConfig
 from campus_agent.measure.probe import AnyProbe
 from campus_agent.measure.runner import Runner
+from campus_agent.measure.stamp import Stamp
 from campus_wire.records import AnyResult
 
 CONFIG = AgentConfig(None, "s001", Path("/nonexistent"), ZoneInfo("Asia/Shanghai"), "s001")
 
 
-def stamp(seconds_ago: float) -> dict[str, Any]:
-    return {"id": "test-0001", "started_at": datetime.now(UTC), "boot_id": "b", "monotonic_seconds": 1.0}
+def stamp(seconds_ago: float) -> Stamp:
+    return Stamp("test-0001", datetime.now(UTC), "b", 1.0)
 
 
-def runner(stamp: Callable[[float], dict[str, Any]] = stamp) -> Runner:
+def runner(stamp: Callable[[float], Stamp] = stamp) -> Runner:
     return Runner(CONFIG, stamp)
 
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from campus_agent.config.model import NOTHING_EXPECTED, Expectation
 from campus_agent.measure.probes import PROBES, service
+from campus_agent.measure.stamp import Stamp
 from campus_wire.access import access_passes
 from campus_wire.failures import FailureKind, Operation, Validity
 from campus_wire.records import ServiceResult
@@ -268,8 +268,8 @@ def test_a_clock_that_the_collector_told_to_be_wrong_is_to_blame(tmp_path: Path)
     context.load_cert_chain(*authority.certificate("platform", "IP:127.0.0.1", EXPIRED))
     for offset, validity in ((-3e8, Validity.CLOCK_UNTRUSTED), (10.0, Validity.OK)):
 
-        def with_offset(seconds_ago: float, offset: float = offset) -> dict[str, Any]:
-            return {**stamp(seconds_ago), "clock_offset_seconds": offset}
+        def with_offset(seconds_ago: float, offset: float = offset) -> Stamp:
+            return stamp(seconds_ago)._replace(clock_offset_seconds=offset)
 
         with server(answer(dated(None)), context) as port:
             settings = service.ServiceSettings(f"https://127.0.0.1:{port}/", str(authority.ca_file))

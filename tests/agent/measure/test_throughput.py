@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campus_agent.measure.burst import engine as burst_engine
 from campus_agent.measure.guards import TrafficGuard, bytes_at, soundness
 from campus_agent.measure.iperf3 import engine, reading
 from campus_agent.measure.iperf3.task import Iperf3Task, KernelCounts
@@ -29,7 +30,7 @@ from campus_agent.measure.link.interface_counters import WireCounters, wire_coun
 from campus_agent.measure.link.path import Link, link_to
 from campus_agent.measure.link.resolve import Address
 from campus_agent.measure.link.rtt import Echoes
-from campus_agent.measure.probe import ProbeFailed
+from campus_agent.measure.probe import Finding, ProbeFailed
 from campus_agent.measure.probes import PROBES, throughput
 from campus_agent.measure.request import ThroughputRequest
 from campus_agent.measure.worker import run_worker
@@ -47,7 +48,7 @@ LINK = Link("lan", 1e9, "full", 1500)
 
 def load(way: str, before: WireCounters | None = None, after: WireCounters | None = None) -> reading.LoadReport:
     report = json.loads((CAPTURES / f"libiperf-3.12-{way}-100mbit.json").read_text())
-    return reading.LoadReport(report, way == "reverse", before, after)
+    return reading.LoadReport(report, way == "forward", before, after)
 
 
 def raw(
@@ -109,7 +110,7 @@ def test_the_encapsulation_follows_from_the_segment_size(mss: int, link_mtu: int
     report = json.loads(json.dumps(one.report))
     report["start"]["tcp_mss_default"] = mss
     link = Link("lan", 1e9, "full", link_mtu)
-    path = reading.encapsulation(raw(reading.LoadReport(report, False, None, None), None, link=link))
+    path = reading.encapsulation(raw(reading.LoadReport(report, True, None, None), None, link=link))
     assert (path.mtu_bytes, path.tcp_timestamps) == (mtu, timestamps)
 
 
@@ -173,6 +174,17 @@ def test_a_wait_for_the_processor_is_never_a_slow_line(
     )
 
 
+def test_our_own_engine_leaves_a_slow_port_to_the_guards() -> None:
+    """The same words whichever engine measured."""
+    down = msgspec.structs.replace(SLOW, cpu_waited_ratio=0.0)
+    record = msgspec.structs.replace(sample().record, down=down, up=down, engine="campus")
+    slow_port = replace(LINK, speed_bits_per_second=10e6)
+    finding = burst_engine.interpret(REQUEST, Finding(record, detail="down: a note"), slow_port, 0.1)
+    assert (finding.validity, finding.detail) == (Validity.GATEWAY_LIMIT, "the gateway's own port runs at 10 Mbit/s")
+    assert finding.record.link_speed_bits_per_second == 10e6
+    assert burst_engine.interpret(REQUEST, Finding(record), LINK, 0.1).validity is Validity.OK
+
+
 def test_a_gateway_that_its_own_load_fills_is_no_slow_line() -> None:
     slow = msgspec.structs.replace(SLOW, cpu_waited_ratio=0.0)
     record = msgspec.structs.replace(sample().record, down=slow)
@@ -186,12 +198,12 @@ def test_the_rate_while_the_line_was_full_stands_for_what_the_ends_managed() -> 
     frame_bits = 1538 * 8
     slots = [97e6 / frame_bits] * 12 + [(60 + n) * 1e6 / frame_bits for n in range(16)]
     seen = KernelCounts(slots, 0.1, CpuWait(pressure_ratio=0.4))
-    held_up = reading.LoadReport({**one.report, "kernel": msgspec.to_builtins(seen)}, False, None, None)
+    held_up = reading.LoadReport({**one.report, "kernel": msgspec.to_builtins(seen)}, True, None, None)
     record = reading.interpret(raw(held_up, load("reverse"))).record
     assert record.down.line_rate_bits_per_second == pytest.approx(97e6)
     assert record.down.cpu_waited_ratio == pytest.approx(0.4)
     quiet = msgspec.structs.replace(seen, waiting=CpuWait(pressure_ratio=0.001))
-    calm = reading.LoadReport({**one.report, "kernel": msgspec.to_builtins(quiet)}, False, None, None)
+    calm = reading.LoadReport({**one.report, "kernel": msgspec.to_builtins(quiet)}, True, None, None)
     assert reading.interpret(raw(calm, load("reverse"))).record.down.line_rate_bits_per_second is None
 
 
@@ -273,7 +285,7 @@ def test_a_running_test_ends_when_its_octets_are_spent() -> None:
 
 
 def test_a_test_that_was_ended_keeps_what_it_cost() -> None:
-    cut = reading.Cut(True, Validity.CROSS_TRAFFIC, "ended at once: 60.0 Mbit/s of other traffic", 10_000_000, 2.0)
+    cut = reading.Cut("up", Validity.CROSS_TRAFFIC, "ended at once: 60.0 Mbit/s of other traffic", 10_000_000, 2.0)
     finding = reading.interpret(replace(raw(load("forward"), None), cut=cut))
     assert (finding.validity, finding.failure) == (Validity.CROSS_TRAFFIC, None)
     record = finding.record

@@ -2,22 +2,22 @@
 
 import gc
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import inf
 from statistics import fmean
 from time import monotonic
-from types import MappingProxyType
 
 from campus_agent.measure.burst.client_session import ClientSession, Refusal, UdpBlocked
-from campus_agent.measure.burst.direction import Budget, DirectionTest, LineDirection
+from campus_agent.measure.burst.direction import Budget, DirectionTest
 from campus_agent.measure.burst.estimate.rate_estimate import RejectReason
 from campus_agent.measure.burst.protocol.messages import ProtocolError
 from campus_agent.measure.burst.spec import CONTROL_BYTES, CONTROL_RATIO, PROTOCOL_VERSION, STREAM_CONGESTION_CONTROL
 from campus_agent.measure.burst.stream_direction import StreamTest
 from campus_agent.measure.errors import kind_of_error, validity_of
 from campus_agent.measure.link.congestion import allowed_congestion_control
-from campus_agent.measure.link.path import link_speed_bits_per_second
 from campus_agent.measure.probe import Finding, Progress, ignore
-from campus_agent.measure.request import ThroughputRequest
+from campus_agent.measure.reason import ValidityReason
+from campus_agent.measure.request import DIRECTIONS, LineDirection, ThroughputRequest
 from campus_wire.encapsulation import goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import DirectionRecord, ThroughputRecord
@@ -56,79 +56,103 @@ def _measure(
     request: ThroughputRequest, key: bytes | None, on_progress: Callable[[Progress], None]
 ) -> Finding[ThroughputRecord]:
     deadline = monotonic() + request.deadline_seconds
-    octets = inf if request.max_bytes is None else (1 - CONTROL_RATIO) * request.max_bytes - CONTROL_BYTES
-    budget = Budget(deadline, octets)
+    test_bytes = inf if request.max_bytes is None else (1 - CONTROL_RATIO) * request.max_bytes - CONTROL_BYTES
     operation = Operation.CONNECT
     session: ClientSession | None = None
-    tests: list[DirectionTest] = []
+    test: _Test | None = None
     try:
         session = ClientSession.connect(request.host, request.port, deadline)
         operation = Operation.AUTHENTICATE
         session.authenticate(key or b"", deadline)
         operation = Operation.TRANSFER
-        _run_by_udp_or_tcp(request, session, budget, tests, on_progress)
+        test = _Test(request, session, Budget(deadline, test_bytes), on_progress)
+        test.run_by_udp_or_tcp()
     except (Refusal, ProtocolError, OSError) as error:
         failure = _failure(operation, error)
-        record = _record(request, session, tests) if session is not None and tests else None
+        record = test.record() if test is not None and test.directions else None
         return Finding(record, validity_of(failure), failure, failure.detail)
     finally:
         if session is not None:
             session.close()
-    validity, detail = _soundness(request, session, tests)
-    return Finding(_record(request, session, tests), validity, detail=detail)
+    reason = test.reason()
+    return Finding(test.record(), reason.validity, detail=reason.detail)
 
 
-def _run_by_udp_or_tcp(
-    request: ThroughputRequest,
-    session: ClientSession,
-    budget: Budget,
-    tests: list[DirectionTest],
-    on_progress: Callable[[Progress], None],
-) -> None:
-    """By TCP where UDP does not pass and no direction has its verdict yet."""
-    try:
-        session.listen_idle(request.encapsulation, budget.deadline)
-        _run(request, session, DirectionTest, budget, tests, on_progress)
-    except UdpBlocked as blocked:
-        if any(test.verdict.done for test in tests):
-            raise
-        if not session.knows_streams:
-            raise UdpBlocked(f"{blocked}; the responder is too old for a test by TCP") from None
-        lost = {test.direction: test.bytes_spent for test in tests}
-        budget.bytes_left -= sum(lost.values())
-        tests.clear()
-        _run(request, session, StreamTest, budget, tests, on_progress, lost)
+@dataclass(slots=True)
+class _Test:
+    """Both directions of one line. What was begun is in `directions`, even when it fails."""
 
+    request: ThroughputRequest
+    session: ClientSession
+    budget: Budget
+    on_progress: Callable[[Progress], None]
+    directions: list[DirectionTest] = field(default_factory=list)
 
-def _run(
-    request: ThroughputRequest,
-    session: ClientSession,
-    kind: type[DirectionTest],
-    budget: Budget,
-    tests: list[DirectionTest],
-    on_progress: Callable[[Progress], None],
-    lost_bytes: Mapping[LineDirection, int] = MappingProxyType({}),
-) -> None:
-    """Both directions, one after the other; what was begun is in `tests` even when it fails. `lost_bytes` went into an attempt by UDP before."""
-    target = request.required_bits_per_second
-    max_cross_traffic = request.max_cross_traffic_ratio * target
-    directions: tuple[LineDirection, LineDirection] = ("down", "up")
-    for direction in directions:
-        share = budget.share(0.5 if direction == "down" else 1.0)
-        test = kind(
-            session, direction, request.segment, target, target * request.tolerance_ratio, share, max_cross_traffic
+    def run_by_udp_or_tcp(self) -> None:
+        """By TCP where UDP does not pass and no direction has its verdict yet."""
+        try:
+            self.session.listen_idle(self.request.encapsulation, self.budget.deadline)
+            self._run(DirectionTest, {})
+        except UdpBlocked as blocked:
+            if any(test.verdict.done for test in self.directions):
+                raise
+            if not self.session.knows_streams:
+                raise UdpBlocked(f"{blocked}; the responder is too old for a test by TCP") from None
+            lost = {test.direction: test.bytes_spent for test in self.directions}
+            self.budget.bytes_left -= sum(lost.values())
+            self.directions.clear()
+            self._run(StreamTest, lost)
+
+    def _run(self, kind: type[DirectionTest], lost_bytes: Mapping[LineDirection, int]) -> None:
+        """One direction after the other. `lost_bytes` went into an attempt by UDP before."""
+        for direction in DIRECTIONS:
+            share = self.budget.share(0.5 if direction == "down" else 1.0)
+            test = kind(self.session, self.request, direction, share)
+            test.on_progress = lambda test: self.on_progress(_progress(test))
+            self.directions.append(test)
+            if lost := lost_bytes.get(direction):
+                test.lost_bytes = lost
+                self.on_progress(_progress(test))  # so that they are charged whatever ends the test
+            test.run()
+            self.budget.bytes_left -= test.bytes_spent
+            if test.disturbs:
+                if test.verdict.reached:  # one direction is no verdict yet
+                    test.break_off()
+                return
+
+    def record(self) -> ThroughputRecord:
+        """What was measured of the directions that were begun."""
+        session = self.session
+        measured = {test.direction: _direction(session, test) for test in self.directions if test.estimates}
+        cross_traffic = [
+            [estimate.cross_traffic for estimate in test.estimates if estimate.reject_reason is not RejectReason.WAITED]
+            for test in self.directions
+        ]
+        by_tcp = any(isinstance(test, StreamTest) for test in self.directions)
+        return ThroughputRecord(
+            segment=self.request.segment,
+            engine="campus",
+            engine_version=str(PROTOCOL_VERSION),
+            required_bits_per_second=self.request.required_bits_per_second,
+            encapsulation=session.encapsulation,
+            down=measured.get("down"),
+            up=measured.get("up"),
+            idle=None if by_tcp else session.idle.record(),
+            working=None if by_tcp else session.working.record(),
+            congestion_control=allowed_congestion_control(STREAM_CONGESTION_CONTROL) if by_tcp else None,
+            transport="tcp" if by_tcp else "udp",
+            cross_traffic_bits_per_second=max((fmean(rates) for rates in cross_traffic if rates), default=None),
         )
-        test.on_progress = lambda test: on_progress(_progress(test))
-        tests.append(test)
-        if lost := lost_bytes.get(direction):
-            test.lost_bytes = lost
-            on_progress(_progress(test))  # so that they are charged whatever ends the test
-        test.run()
-        budget.bytes_left -= test.bytes_spent
-        if test.disturbs:
-            if test.verdict.reached:  # one direction is no verdict yet
-                test.break_off()
-            return
+
+    def reason(self) -> ValidityReason:
+        """Are the verdicts sound? One direction that surely fails is enough; else every direction must be sound."""
+        verdicts = [test.verdict for test in self.directions]
+        notes = [
+            f"{test.direction}: {note}" for test in self.directions for note in (test.verdict.detail, test.note) if note
+        ]
+        unsound = [verdict.validity for verdict in verdicts if verdict.validity is not Validity.OK]
+        fails = any(verdict.reached is False for verdict in verdicts)
+        return ValidityReason(Validity.OK if fails or not unsound else unsound[0], "; ".join(notes))
 
 
 def _progress(test: DirectionTest) -> Progress:
@@ -141,36 +165,13 @@ def _progress(test: DirectionTest) -> Progress:
     )
 
 
-def _record(request: ThroughputRequest, session: ClientSession, tests: list[DirectionTest]) -> ThroughputRecord:
-    measured = {test.direction: _direction(session, test) for test in tests if test.estimates}
-    cross_traffic = [
-        [estimate.cross_traffic for estimate in test.estimates if estimate.reject_reason is not RejectReason.WAITED]
-        for test in tests
-    ]
-    by_tcp = any(isinstance(test, StreamTest) for test in tests)
-    return ThroughputRecord(
-        segment=request.segment,
-        engine="campus",
-        engine_version=str(PROTOCOL_VERSION),
-        required_bits_per_second=request.required_bits_per_second,
-        encapsulation=session.encapsulation,
-        down=measured.get("down"),
-        up=measured.get("up"),
-        idle=None if by_tcp else session.idle.record(),
-        working=None if by_tcp else session.working.record(),
-        congestion_control=allowed_congestion_control(STREAM_CONGESTION_CONTROL) if by_tcp else None,
-        transport="tcp" if by_tcp else "udp",
-        cross_traffic_bits_per_second=max((fmean(rates) for rates in cross_traffic if rates), default=None),
-    )
-
-
 def _direction(session: ClientSession, test: DirectionTest) -> DirectionRecord:
     """A direction without a sound verdict proves at most what it carried: a lower bound."""
     verdict = test.verdict
     rate = max(0.0, verdict.rate)
     return DirectionRecord(
         goodput_bits_per_second=goodput_from_line_rate(rate, session.encapsulation),
-        bytes=test.bytes_spent + test.lost_bytes + session.control_octets(test.towards),
+        bytes=test.bytes_spent + test.lost_bytes + session.control_bytes(test.towards),
         duration_seconds=test.seconds,
         line_rate_bits_per_second=rate,
         lower_bound=verdict.lower_bound or verdict.validity is not Validity.OK or not verdict.done,
@@ -188,19 +189,6 @@ def _waited_ratio(test: DirectionTest) -> float | None:
     ]
     span = sum(estimate.span_seconds for estimate in known)
     return min(1.0, sum(estimate.waited_seconds or 0.0 for estimate in known) / span) if span else None
-
-
-def _soundness(request: ThroughputRequest, session: ClientSession, tests: list[DirectionTest]) -> tuple[Validity, str]:
-    """Is the whole sound? One direction that surely fails is enough; else every direction must be sound."""
-    notes = [f"{test.direction}: {note}" for test in tests for note in (test.verdict.detail, test.note) if note]
-    threshold = request.required_bits_per_second * request.tolerance_ratio
-    failed = [test for test in tests if test.verdict.reached is False]
-    speed = link_speed_bits_per_second(session.interface)
-    if failed and speed is not None and speed < threshold:
-        notes.append(f"the gateway's own interface {session.interface} runs at {speed / 1e6:.0f} Mbit/s")
-        return Validity.GATEWAY_LIMIT, "; ".join(notes)
-    unsound = [test.verdict.validity for test in tests if test.verdict.validity is not Validity.OK]
-    return (Validity.OK if failed or not unsound else unsound[0]), "; ".join(notes)
 
 
 def _failure(operation: Operation, error: Exception) -> Failure:

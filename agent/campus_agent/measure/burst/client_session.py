@@ -8,16 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic, monotonic_ns, thread_time
-from typing import TypeVar
 
 import msgspec
 
 from campus_agent.measure.burst.io.batch import batch_for
+from campus_agent.measure.burst.io.channel import Channel
 from campus_agent.measure.burst.io.receiver import ExpectedBurst, Receiver
 from campus_agent.measure.burst.io.sender import BurstToSend, PendingProbe, send_burst
-from campus_agent.measure.burst.io.stream import IsEnough, StreamArrivals, prepare, receive_stream, send_stream
-from campus_agent.measure.burst.observation import Arrivals, BurstObservation, Departure
-from campus_agent.measure.burst.protocol.channel import Channel
+from campus_agent.measure.burst.io.stream import prepare, receive_stream, send_stream
+from campus_agent.measure.burst.observation import Arrivals, BurstObservation, Departure, IsEnough, StreamArrivals
 from campus_agent.measure.burst.protocol.control import ControlConnection, proof, session_key
 from campus_agent.measure.burst.protocol.datagram import HEADER_BYTES, Datagram, Kind, pack
 from campus_agent.measure.burst.protocol.messages import (
@@ -28,16 +27,17 @@ from campus_agent.measure.burst.protocol.messages import (
     Hello,
     LoadDirection,
     LoadOrder,
-    Message,
+    MessageT,
     Opened,
     ProtocolError,
     Prove,
-    Reason,
     Received,
+    RefusalReason,
     Refused,
     SentReport,
     StreamOrder,
     Welcome,
+    require,
 )
 from campus_agent.measure.burst.protocol.report import add_flow, from_message
 from campus_agent.measure.burst.spec import (
@@ -67,6 +67,7 @@ from campus_agent.measure.link.path import (
     path_mtu_bytes,
     uses_timestamps,
 )
+from campus_agent.measure.link.resolve import is_mapped
 from campus_agent.measure.link.rtt import Echoes, median
 from campus_agent.measure.link.thread_priority import raised_priority
 from campus_wire.encapsulation import (
@@ -78,14 +79,13 @@ from campus_wire.encapsulation import (
     wire_bytes_of,
 )
 
-_MessageT = TypeVar("_MessageT", Challenge, Welcome, Received, Refused, SentReport, Opened, Flow)
 _PROBE_EVERY_NS = int(PROBE_INTERVAL_SECONDS * 1e9)
 
 
 class Refusal(Exception):
     """The responder refused, with a reason of the closed list."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: RefusalReason, detail: str) -> None:
         super().__init__(detail or reason)
         self.reason = reason
 
@@ -104,7 +104,7 @@ class BurstResult:
 
     arrivals: Arrivals
     departures: Sequence[Departure]
-    octets: int
+    wire_bytes: int
     cpu_ratio: float | None = None
     waited_seconds: float | None = None
     mtu_bytes: int | None = None
@@ -115,7 +115,7 @@ class ClientSession:
         self.idle = Echoes(method="udp")
         self.working = Echoes(method="udp")
         self.encapsulation = Encapsulation()
-        self.probe_octets = {"to_responder": 0, "to_client": 0}
+        self.probe_bytes = {"to_responder": 0, "to_client": 0}
         self._channel = channel
         self._welcome: Welcome
         self._udp: socket.socket | None = None
@@ -157,7 +157,7 @@ class ClientSession:
         """Open the UDP side and probe the idle path. Raises UdpBlocked when no probe is answered."""
         udp = self._open_udp()
         mtu = min(encapsulation.mtu_bytes, path_mtu_bytes(udp, self._channel.socket, encapsulation.address_family))
-        family = "ipv6" if udp.family == socket.AF_INET6 and not _is_mapped(udp) else "ipv4"
+        family = "ipv6" if udp.family == socket.AF_INET6 and not is_mapped(udp.getpeername()[0]) else "ipv4"
         self.encapsulation = msgspec.structs.replace(encapsulation, mtu_bytes=mtu, address_family=family)
         for _ in range(IDLE_PROBES):
             self._probe(self.idle, 0)
@@ -169,7 +169,7 @@ class ClientSession:
             raise UdpBlocked(f"none of {IDLE_PROBES} UDP probes was answered on port {self._welcome.udp_port}")
 
     def lower_mtu(self, mtu_bytes: int) -> bool:
-        """Go on with smaller packets (576 octets at the least); False when they are no smaller."""
+        """Go on with smaller packets (576 bytes at the least); False when they are no smaller."""
         mtu_bytes = max(MIN_MTU_BYTES, mtu_bytes)
         if mtu_bytes >= self.encapsulation.mtu_bytes:
             return False
@@ -206,13 +206,13 @@ class ClientSession:
         """Is the responder new enough for a test by TCP?"""
         return self._welcome.streams
 
-    def most_stream_octets(self) -> int:
+    def max_stream_bytes(self) -> int:
         """The longest stream the responder serves, in payload."""
         return int(self._welcome.bounds.burst_bytes / STREAM_OVERHEAD_RATIO)
 
-    def stream_octets(self, seen: StreamArrivals) -> int:
+    def stream_bytes(self, seen: StreamArrivals) -> int:
         """What a stream has cost on the line so far, by what has arrived of it."""
-        return wire_bytes_of(seen.octets[-1], self.encapsulation) if seen.octets else 0
+        return wire_bytes_of(seen.payload_bytes[-1], self.encapsulation) if seen.payload_bytes else 0
 
     def receiver_frame_overhead_bytes(self, direction: LoadDirection) -> int | None:
         """What the receiver's counters leave out of each packet; None: it has none."""
@@ -220,34 +220,39 @@ class ClientSession:
         return self._frame_overhead_bytes(self._header_bytes if here else self._welcome.interface_header_bytes)
 
     def stream(
-        self, direction: LoadDirection, offered: float, octets: int, seconds: float, enough: IsEnough
+        self, direction: LoadDirection, offered: float, payload_bytes: int, seconds: float, enough: IsEnough
     ) -> tuple[StreamArrivals, int]:
         """One load by TCP; what came, and what it cost on the line. `offered` is a line rate. Raises Refusal, ProtocolError, OSError."""
         self._bursts += 1
         deadline = monotonic() + seconds + STREAM_JOIN_SECONDS + IDLE_SECONDS
         rate = goodput_from_line_rate(offered, self.encapsulation)
         account = self._welcome.accounts and direction == "to_client"
-        self._channel.send(StreamOrder(self._bursts, direction, octets, seconds, rate, account), deadline)
+        order = StreamOrder(self._bursts, direction, payload_bytes, seconds, rate, account)
+        self._channel.send(order, deadline)
         opened = self._expect(Opened, deadline)
         peer = self._channel.socket.getpeername()
         with socket.create_connection(peer[:2], timeout=STREAM_JOIN_SECONDS) as sock:
             prepare(sock, rate)
             self.encapsulation = msgspec.structs.replace(self.encapsulation, tcp_timestamps=uses_timestamps(sock))
             sock.sendall(STREAM_MAGIC + bytes.fromhex(opened.ticket))
-            end_ns = monotonic_ns() + int(seconds * 1e9)
-            if direction == "to_client":
-                with raised_priority():
-                    seen = receive_stream(sock, self._counters, end_ns, octets, enough)
-                sock.close()
-                if account:
-                    waited = _longest_seconds(seen.waited_ns, self._read_account(opened.stream, deadline).waited_ns)
-                    seen.waited_ns = None if waited is None else round(waited * 1e9)
-                self._check_refusal()
-                return seen, self.stream_octets(seen)
-            return self._send_stream(sock, opened.stream, rate, octets, end_ns, enough, deadline)
+            take_part = self._send_stream if direction == "to_responder" else self._receive_stream
+            return take_part(sock, order, monotonic_ns() + int(seconds * 1e9), enough, deadline)
+
+    def _receive_stream(
+        self, sock: socket.socket, order: StreamOrder, end_ns: int, enough: IsEnough, deadline: float
+    ) -> tuple[StreamArrivals, int]:
+        """Take in until it is enough."""
+        with raised_priority():
+            seen = receive_stream(sock, self._counters, end_ns, order.octets, enough)
+        sock.close()
+        if order.account:
+            waited = _longest_seconds(seen.waited_ns, self._read_account(order.stream, deadline).waited_ns)
+            seen.waited_ns = None if waited is None else round(waited * 1e9)
+        self._check_refusal()
+        return seen, self.stream_bytes(seen)
 
     def _send_stream(
-        self, sock: socket.socket, number: int, rate: float, octets: int, end_ns: int, enough: IsEnough, deadline: float
+        self, sock: socket.socket, order: StreamOrder, end_ns: int, enough: IsEnough, deadline: float
     ) -> tuple[StreamArrivals, int]:
         """Send until what the responder tells is enough."""
         seen = StreamArrivals()
@@ -256,14 +261,15 @@ class ClientSession:
         def read_flow() -> bool:
             nonlocal ended
             flow = self._expect(Flow, deadline)
-            if flow.stream != number:
-                raise ProtocolError(f"a flow of stream {flow.stream} where {number} was due")
+            if flow.stream != order.stream:
+                raise ProtocolError(f"a flow of stream {flow.stream} where {order.stream} was due")
             add_flow(seen, flow)
             ended = flow.last
             return ended or enough(seen)
 
         with raised_priority():
-            sent = send_stream(sock, rate, end_ns, octets, lambda: self._channel.readable() and read_flow())
+            rate, is_enough = order.rate_bits_per_second, lambda: self._channel.readable() and read_flow()
+            sent = send_stream(sock, rate, end_ns, order.octets, is_enough)
         sock.close()
         while not ended:
             read_flow()
@@ -282,11 +288,11 @@ class ClientSession:
             subscriber_receives=subscriber_receives,
         )
 
-    def control_octets(self, direction: LoadDirection) -> int:
+    def control_bytes(self, direction: LoadDirection) -> int:
         """What the control connection and the probes have put on the wire in this direction so far."""
         channel = self._channel
         control = channel.sent_wire_bytes if direction == "to_responder" else channel.received_wire_bytes
-        return control + self.probe_octets[direction]
+        return control + self.probe_bytes[direction]
 
     def close(self) -> None:
         """End the session and close all sockets."""
@@ -300,10 +306,9 @@ class ClientSession:
 
     def _send_load(self, order: LoadOrder, deadline: float) -> BurstResult:
         """Load towards the responder; its report comes back on the control connection."""
-        interval_ns = order.wire_bytes * 8e9 / order.rate_bits_per_second
         udp = self._open_udp()
         batch = batch_for(udp, udp.getpeername(), order.payload_bytes, order.block_packets)
-        to_send = BurstToSend(self._receiver.token, order.burst, order.packets, interval_ns)
+        to_send = BurstToSend(self._receiver.token, order.burst, order.packets, order.interval_ns)
         self._receiver.resynchronise()
         busy = thread_time()
         with raised_priority():
@@ -312,7 +317,7 @@ class ClientSession:
             )
         cpu_ratio = (thread_time() - busy) / sent.seconds if sent.seconds else None
         self.working.sent += sent.probes
-        self.probe_octets["to_client"] += sent.probes * self._small_wire_bytes()
+        self.probe_bytes["to_client"] += sent.probes * self._small_wire_bytes()
         report = self._expect(Received, min(deadline, monotonic() + BURST_START_SECONDS + DRAIN_SECONDS + 1.0))
         self._receive_replies(self.working, monotonic())
         if report.burst != order.burst:
@@ -324,24 +329,21 @@ class ClientSession:
 
     def _receive_load(self, order: LoadOrder, deadline: float) -> BurstResult:
         """Load towards us, our probes beside it; the load's own packets answer them."""
-        planned_ns = int(order.packets * order.wire_bytes * 8e9 / order.rate_bits_per_second)
         self._next_probe_ns = 0
         busy, began = thread_time(), monotonic()
         start_by_ns = monotonic_ns() + int(min(BURST_START_SECONDS, deadline - monotonic()) * 1e9)
         with raised_priority():
             seen = self._receiver.collect(
-                ExpectedBurst(order.burst, order.packets, planned_ns, start_by_ns),
+                ExpectedBurst(order.burst, order.packets, order.planned_ns, start_by_ns),
                 partial(note_reply, self.working),
-                self._probe_while(monotonic_ns() + int(planned_ns * OVERTIME_RATIO)),
+                self._probe_while(monotonic_ns() + int(order.planned_ns * OVERTIME_RATIO)),
             )
         cpu_ratio = (thread_time() - busy) / (monotonic() - began)
         account = self._read_account(order.burst, deadline) if order.account else SentReport(order.burst, order.packets)
         waited = _longest_seconds(seen.waited_ns, account.waited_ns)
         self._check_refusal()
-        octets = order.packets * order.wire_bytes
-        return BurstResult(
-            seen, _trusted_departures(order, seen.departures), octets, cpu_ratio, waited, account.mtu_bytes
-        )
+        departures = _trusted_departures(order, seen.departures)
+        return BurstResult(seen, departures, order.total_wire_bytes, cpu_ratio, waited, account.mtu_bytes)
 
     def _read_account(self, burst: int, deadline: float) -> SentReport:
         """What the responder tells of the load it has sent. Raises what `_expect` raises."""
@@ -360,17 +362,14 @@ class ClientSession:
             forbid_fragments(udp)
             udp.setblocking(False)
             token = bytes.fromhex(self._welcome.token)
-            self._receiver = Receiver(udp, token, self._counters, kernel_stamps=kernel_stamps)
-            self._receiver.own_host = host.partition("%")[0]
+            self._receiver = Receiver(udp, host.partition("%")[0], token, self._counters, kernel_stamps=kernel_stamps)
         return self._udp
 
-    def _expect(self, wanted: type[_MessageT], deadline: float) -> _MessageT:
-        message: Message = self._channel.receive(deadline)
+    def _expect(self, wanted: type[MessageT], deadline: float) -> MessageT:
+        message = self._channel.receive(deadline)
         if isinstance(message, Refused):
             raise Refusal(message.reason, message.detail)
-        if not isinstance(message, wanted):
-            raise ProtocolError(f"a {type(message).__name__} where a {wanted.__name__} was due")
-        return message
+        return require(message, wanted)
 
     def _check_refusal(self) -> None:
         """A responder that refuses an order towards us says so on the control connection, and sends nothing."""
@@ -386,8 +385,8 @@ class ClientSession:
         except OSError as error:  # the own queue is full, or an earlier packet was too large: a lost probe
             if error.errno not in (errno.EAGAIN, errno.EMSGSIZE):
                 raise
-        for direction in self.probe_octets:
-            self.probe_octets[direction] += self._small_wire_bytes()
+        for direction in self.probe_bytes:
+            self.probe_bytes[direction] += self._small_wire_bytes()
 
     def _receive_replies(self, echoes: Echoes, until: float) -> None:
         """Take answers in until then, or until none is missing."""
@@ -438,7 +437,3 @@ def _longest_seconds(*waits_ns: int | None) -> float | None:
 def _trusted_departures(order: LoadOrder, departures: Sequence[Departure]) -> Sequence[Departure]:
     """A sender's counters, unless it sent in blocks: many drivers count one as a single packet."""
     return departures if order.block_packets == 1 else ()
-
-
-def _is_mapped(udp: socket.socket) -> bool:
-    return str(udp.getpeername()[0]).startswith("::ffff:")

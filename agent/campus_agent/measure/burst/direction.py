@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf
 from time import monotonic, sleep
-from typing import Literal
 
 from campus_agent.measure.burst.client_session import BurstResult, ClientSession, UdpBlocked
 from campus_agent.measure.burst.estimate.burst_rate import estimate_burst, reject_if_cpu_waited
@@ -30,10 +28,9 @@ from campus_agent.measure.burst.spec import (
     max_ordered_bursts,
     retry_pause_seconds,
 )
+from campus_agent.measure.request import LineDirection, ThroughputRequest, gateway_sends
 from campus_wire.failures import Validity
-from campus_wire.records import Segment
 
-LineDirection = Literal["down", "up"]
 OPEN = DirectionVerdict(done=False, reached=None, rate=0.0, lower_bound=True, confidence=0.0)
 
 
@@ -48,25 +45,18 @@ class Budget:
         """A part of the bytes, for one of several directions, with the whole time."""
         return Budget(self.deadline, self.bytes_left * ratio)
 
-    def allows(self, seconds: float, octets: float) -> bool:
+    def allows(self, seconds: float, wire_bytes: float) -> bool:
         """Are there time and bytes for a burst like this?"""
-        return octets <= self.bytes_left and monotonic() + seconds * OVERTIME_RATIO + RESERVE_SECONDS < self.deadline
+        end = monotonic() + seconds * OVERTIME_RATIO + RESERVE_SECONDS
+        return wire_bytes <= self.bytes_left and end < self.deadline
 
 
 class DirectionTest:
     """What is known of one direction so far."""
 
     def __init__(
-        self,
-        session: ClientSession,
-        direction: LineDirection,
-        segment: Segment,
-        target: float,
-        threshold: float,
-        budget: Budget,
-        max_cross_traffic: float = inf,
+        self, session: ClientSession, request: ThroughputRequest, direction: LineDirection, budget: Budget
     ) -> None:
-        """`target` and `threshold` are line rates; so is `max_cross_traffic`: more other traffic than this ends an open test at once."""
         self.direction = direction
         self.estimates: list[RateEstimate] = []
         self.verdict = OPEN
@@ -77,15 +67,17 @@ class DirectionTest:
         self.burst_rate: float | None = None
         self.note = ""
         self.on_progress: Callable[[DirectionTest], None] | None = None
-        self.towards, self._subscriber_receives = roles(segment, direction)
+        self._client_sends = gateway_sends(request.segment, direction)
+        self.towards: LoadDirection = "to_responder" if self._client_sends else "to_client"
+        # what comes down arrives where the line ends: that interface belongs to this line alone
+        self._subscriber_receives = direction == "down"
         self._session = session
-        self._target = target
-        self._threshold = threshold
+        self._request = request
+        self._target = request.required_bits_per_second
+        self._threshold = request.threshold_bits_per_second
         self._budget = budget
-        self._max_cross_traffic = max_cross_traffic
         self._block_packets = 1
-        self._bucket_cost = (1 - CONTROL_RATIO) * BUCKET_COST_RATIO * bucket_bytes(target)
-        self._is_uplink = segment == "uplink"
+        self._bucket_cost = (1 - CONTROL_RATIO) * BUCKET_COST_RATIO * bucket_bytes(self._target)
         self._began = monotonic()
 
     @property
@@ -94,12 +86,16 @@ class DirectionTest:
         # after a wait for a processor the counters are of another moment than the packets
         if not self.estimates or self.estimates[-1].reject_reason is RejectReason.WAITED:
             return False
-        return self.estimates[-1].cross_traffic + self.estimates[-1].unattributed > self._max_cross_traffic
+        return self._last_cross_traffic > self._request.max_cross_traffic_bits_per_second
+
+    @property
+    def _last_cross_traffic(self) -> float:
+        return self.estimates[-1].cross_traffic + self.estimates[-1].unattributed
 
     def break_off(self) -> None:
         """End here without a verdict, because others use the line."""
-        seen = self.estimates[-1].cross_traffic + self.estimates[-1].unattributed
-        detail = f"broken off: {seen / 1e6:.1f} Mbit/s of other traffic, more than {self._max_cross_traffic / 1e6:.1f} Mbit/s"
+        seen, most = self._last_cross_traffic, self._request.max_cross_traffic_bits_per_second
+        detail = f"broken off: {seen / 1e6:.1f} Mbit/s of other traffic, more than {most / 1e6:.1f} Mbit/s"
         self.verdict = replace(self.verdict, done=True, reached=None, validity=Validity.CROSS_TRAFFIC, detail=detail)
 
     def run(self) -> None:
@@ -116,7 +112,7 @@ class DirectionTest:
         if first.reject_reason is RejectReason.NOTHING_ARRIVED:
             raise UdpBlocked("small UDP packets pass, but nothing of the load arrived")
         self._until_certain([first], offered)
-        if self._is_uplink and self.verdict.reached:
+        if self._request.segment == "uplink" and self.verdict.reached:
             if self.disturbs:
                 self.break_off()
             else:
@@ -138,8 +134,9 @@ class DirectionTest:
             estimates.append(self._burst(offered, BURST_SECONDS))
 
     def _judge_bursts(self, estimates: list[RateEstimate], *, last: bool) -> None:
-        client_sends = self.towards == "to_responder"
-        self.verdict = verdict_so_far(estimates, self._threshold, self._target, client_sends=client_sends, last=last)
+        self.verdict = verdict_so_far(
+            estimates, self._threshold, self._target, client_sends=self._client_sends, last=last
+        )
         if self.on_progress is not None:
             self.on_progress(self)
 
@@ -147,7 +144,7 @@ class DirectionTest:
         """Was the rate a burst only? Send until a bucket of the usual size is empty, and judge what is left.
 
         A line that carried all that was offered is overdriven; one that is full already can only be kept full, for as long as the
-        octets last.
+        bytes last.
         """
         quick = self.verdict
         bucket = bucket_bytes(self._target)
@@ -155,9 +152,9 @@ class DirectionTest:
         passing = offered if quick.lower_bound else quick.rate
         excess = max(passing - self._threshold, 0.01 * self._target)
         wanted = BUCKET_PROOF_RATIO * bucket * offered / excess + BURST_SECONDS * offered / 8
-        octets = min(wanted, self._bucket_cost - self.bytes_spent, self._budget.bytes_left)
-        seconds = octets * 8 / offered
-        if seconds < BURST_SECONDS or not self._budget.allows(seconds, octets):
+        wire_bytes = min(wanted, self._bucket_cost - self.bytes_spent, self._budget.bytes_left)
+        seconds = wire_bytes * 8 / offered
+        if seconds < BURST_SECONDS or not self._budget.allows(seconds, wire_bytes):
             self.note = "no time or bytes were left to look for a token bucket"
             return
         if offered > MIN_BLOCK_BITS_PER_SECOND:
@@ -172,9 +169,9 @@ class DirectionTest:
                 self.verdict = replace(self.verdict, limit="token_bucket")
         elif estimate.reject_reason is not None:
             self._judge_bursts([estimate], last=True)
-        elif octets - self._threshold / 8 * estimate.span_seconds < bucket:
-            validity = Validity.GATEWAY_LIMIT if self.towards == "to_responder" else Validity.ENDPOINT_LIMIT
-            sender = role_phrases(client_sends=self.towards == "to_responder")[0]
+        elif wire_bytes - self._threshold / 8 * estimate.span_seconds < bucket:
+            validity = Validity.GATEWAY_LIMIT if self._client_sends else Validity.ENDPOINT_LIMIT
+            sender = role_phrases(client_sends=self._client_sends)[0]
             detail = f"{sender} is too slow to empty a token bucket of {bucket / 1e6:.0f} MB: {estimate.offered / 1e6:.0f} Mbit/s"
             self.verdict = replace(quick, reached=None, validity=validity, detail=detail)
 
@@ -182,9 +179,10 @@ class DirectionTest:
         """Further bursts where one is not enough. One that fills nothing only shows that the bucket has filled up meanwhile."""
         estimates = [estimate]
         for left in reversed(range(MAX_SUSTAINED_BURSTS)):
-            octets = BURST_SECONDS * offered / 8
-            affordable = self.bytes_spent + octets <= self._bucket_cost and self._budget.allows(BURST_SECONDS, octets)
-            self._judge_bursts(estimates, last=left == 0 or not affordable)
+            wire_bytes = BURST_SECONDS * offered / 8
+            too_dear = self.bytes_spent + wire_bytes > self._bucket_cost
+            last = left == 0 or too_dear or not self._budget.allows(BURST_SECONDS, wire_bytes)
+            self._judge_bursts(estimates, last=last)
             if self.verdict.done:
                 return
             if self.disturbs:
@@ -203,7 +201,7 @@ class DirectionTest:
             result = self._charged_burst(offered, seconds)
         burst = self._session.observation(
             result,
-            client_receives=self.towards == "to_client",
+            client_receives=not self._client_sends,
             subscriber_receives=self._subscriber_receives,
         )
         estimate = estimate_burst(burst, self._threshold, self._target)
@@ -221,16 +219,6 @@ class DirectionTest:
     def _charged_burst(self, offered: float, seconds: float) -> BurstResult:
         """One burst, charged to the budget."""
         result = self._session.burst(self.towards, offered, seconds, self._budget.deadline, self._block_packets)
-        self.bytes_spent += result.octets
-        self._budget.bytes_left -= result.octets
+        self.bytes_spent += result.wire_bytes
+        self._budget.bytes_left -= result.wire_bytes
         return result
-
-
-def roles(segment: Segment, direction: LineDirection) -> tuple[LoadDirection, bool]:
-    """Who sends, and does the receiver's interface belong to the measured line alone?
-
-    A classroom's line ends at the responder, the uplink at the client, which is the school's gateway.
-    """
-    if segment == "classroom":
-        return ("to_responder", True) if direction == "down" else ("to_client", False)
-    return ("to_client", True) if direction == "down" else ("to_responder", False)

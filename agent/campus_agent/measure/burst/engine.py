@@ -3,19 +3,15 @@
 import msgspec
 
 from campus_agent.measure.guards import soundness
-from campus_agent.measure.link.connect import reachable
-from campus_agent.measure.link.path import Link, link_to
+from campus_agent.measure.link.path import Link, encapsulation_through, with_link
+from campus_agent.measure.locate import LOCATE_SECONDS, locate
 from campus_agent.measure.machine import cpu_ratio, cpu_time
 from campus_agent.measure.probe import Finding, Progress, Run
 from campus_agent.measure.request import ThroughputRequest
 from campus_agent.measure.worker import run_worker
-from campus_wire.encapsulation import Encapsulation
 from campus_wire.failures import Validity
 from campus_wire.records import ThroughputRecord
 
-RESOLVE_TIMEOUT_SECONDS = 5.0
-CONNECT_SECONDS = 1.5
-"""To find out which address of a name answers, where it has several."""
 CLASSROOM_DEADLINE_SECONDS = 10.0
 UPLINK_DEADLINE_SECONDS = 20.0
 START_SECONDS = 3.0
@@ -23,18 +19,17 @@ START_SECONDS = 3.0
 
 
 def deadline_seconds(request: ThroughputRequest) -> float:
-    return RESOLVE_TIMEOUT_SECONDS + 2 * CONNECT_SECONDS + _engine_seconds(request) + START_SECONDS + 2.0
+    return LOCATE_SECONDS + _engine_seconds(request) + START_SECONDS + 2.0
 
 
 async def measure(request: ThroughputRequest, run: Run) -> Finding[ThroughputRecord]:
     """Resolve, then let the worker do both directions."""
     run.watch(Progress("resolve", 0.0, 1.0))
-    address = await reachable(request.host, request.port, RESOLVE_TIMEOUT_SECONDS, CONNECT_SECONDS)
-    link = link_to(address.text)
+    address, link = await locate(request)
     task = msgspec.structs.replace(
         request,
         host=address.text,
-        encapsulation=Encapsulation(vlan_tags=link.vlan_tags, pppoe=link.pppoe) if link else Encapsulation(),
+        encapsulation=encapsulation_through(link),
         deadline_seconds=_engine_seconds(request),
     )
 
@@ -54,16 +49,13 @@ def interpret(
     """The worker's record with the gateway's own facts; the guards of every engine apply."""
     if measured.record is None:
         return measured
-    record = msgspec.structs.replace(
-        measured.record,
-        cpu_ratio=cpu if measured.record.cpu_ratio is None else measured.record.cpu_ratio,
-        link_speed_bits_per_second=link.speed_bits_per_second if link else None,
-        link_duplex=link.duplex if link else None,
-    )
+    record = with_link(measured.record, link)
+    if record.cpu_ratio is None:
+        record = msgspec.structs.replace(record, cpu_ratio=cpu)
     if measured.failure is not None or measured.validity is not Validity.OK:
         return msgspec.structs.replace(measured, record=record)
-    validity, detail = soundness(record, request)
-    return Finding(record, validity, detail=detail or measured.detail)
+    reason = soundness(record, request)
+    return Finding(record, reason.validity, detail=reason.detail or measured.detail)
 
 
 def _engine_seconds(request: ThroughputRequest) -> float:

@@ -1,17 +1,19 @@
 """What is known of one burst, and what it says. Times are nanoseconds of one side's monotonic clock; the two clocks are never compared,
-only differences are. Rates are line rates in bits per second: octets on the wire, preamble and gap included.
+only differences are. Rates are line rates in bits per second: bytes on the wire, preamble and gap included.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from campus_wire.encapsulation import Encapsulation
 
 
 class CounterSample(NamedTuple):
     """What the receiver's interface had received at this moment of the receiver's clock."""
 
     at_ns: int
-    octets: int
+    total_bytes: int
     packets: int
 
 
@@ -19,7 +21,7 @@ class Departure(NamedTuple):
     """What the sender's interface had sent when packet `sequence` of the burst was due next, at this moment of the sender's clock."""
 
     sent_ns: int
-    octets: int
+    total_bytes: int
     packets: int
     sequence: int
 
@@ -47,6 +49,23 @@ class Arrivals:
     waited_ns: int | None = None
 
 
+@dataclass(slots=True)
+class StreamArrivals:
+    """What a receiver saw of a stream: payload bytes so far at moments of its clock, and its interface's counters beside them.
+
+    `waited_ns`: how long its thread, or the sender's, had no processor though it was ready; None: unknown.
+    """
+
+    at_ns: list[int] = field(default_factory=list)
+    payload_bytes: list[int] = field(default_factory=list)
+    samples: list[CounterSample] = field(default_factory=list)
+    waited_ns: int | None = None
+
+
+IsEnough = Callable[[StreamArrivals], bool]
+"""Called with what has come so far; True ends the stream."""
+
+
 @dataclass(frozen=True, slots=True)
 class BurstObservation:
     """One burst with what is needed to read it.
@@ -60,4 +79,15 @@ class BurstObservation:
     wire_bytes: int
     receiver_frame_overhead_bytes: int | None
     sender_frame_overhead_bytes: int | None
+    subscriber_receives: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamObservation:
+    """A stream with what is needed to read it; `frame_overhead_bytes` is what the receiver's counters leave out per packet; None: no counters."""
+
+    arrivals: StreamArrivals
+    path: Encapsulation
+    frame_overhead_bytes: int | None
+    round_trip_seconds: float
     subscriber_receives: bool

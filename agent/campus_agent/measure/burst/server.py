@@ -1,7 +1,7 @@
 """The responder: what answers throughput tests in a classroom or beside the collector. TCP for control, UDP for the load, one port.
 
 Nobody is served who does not hold the test key; one session at a time; everything is bounded. Nothing is ever sent to an unauthenticated
-UDP address, and on TCP an unauthenticated client gets fewer octets than it sent.
+UDP address, and on TCP an unauthenticated client gets fewer bytes than it sent.
 """
 
 import asyncio
@@ -16,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
+from campus_agent.measure.burst.io.channel import Channel, ClosedSilently
 from campus_agent.measure.burst.io.receiver import Receiver
-from campus_agent.measure.burst.protocol.channel import Channel, ClosedSilently
+from campus_agent.measure.burst.io.tickets import Tickets
 from campus_agent.measure.burst.protocol.control import LENGTH_BYTES, ControlConnection, proves, session_key
 from campus_agent.measure.burst.protocol.messages import (
     Bounds,
@@ -28,8 +29,8 @@ from campus_agent.measure.burst.protocol.messages import (
     Refused,
     Welcome,
     encode,
+    require,
 )
-from campus_agent.measure.burst.protocol.tickets import Tickets
 from campus_agent.measure.burst.server_session import ServerSession
 from campus_agent.measure.burst.spec import (
     DEFAULT_PORT,
@@ -65,7 +66,7 @@ class ResponderLimits:
 
 
 def limits_of(capacity_bits_per_second: float) -> ResponderLimits:
-    """For a test server whose turns the collector gives out ([slots] capacity_bits_per_second): an hour's octets of that rate.
+    """For a test server whose turns the collector gives out ([slots] capacity_bits_per_second): an hour's bytes of that rate.
 
     Slots never promise more, so that a granted slot is never refused here; without slots the default suffices for a school.
     """
@@ -88,21 +89,21 @@ class ResponderSettings:
 
 
 class HourlyBudget:
-    """Octets spent within the last hour."""
+    """Bytes spent within the last hour."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._spent: deque[tuple[float, int]] = deque()
 
     def left(self, now: float) -> int:
-        """Octets that may still be spent at `now` (monotonic seconds)."""
+        """Bytes that may still be spent at `now` (monotonic seconds)."""
         while self._spent and self._spent[0][0] <= now - 3600:
             self._spent.popleft()
-        return max(0, self._limit - sum(octets for _, octets in self._spent))
+        return max(0, self._limit - sum(spent for _, spent in self._spent))
 
-    def spend(self, now: float, octets: int) -> None:
-        """Book octets at `now` (monotonic seconds)."""
-        self._spent.append((now, octets))
+    def spend(self, now: float, wire_bytes: int) -> None:
+        """Book bytes at `now` (monotonic seconds)."""
+        self._spent.append((now, wire_bytes))
 
 
 class Responder:
@@ -211,9 +212,7 @@ class Responder:
 
     def _greet(self, channel: Channel, address: tuple[str, int], deadline: float) -> bool:
         """Hello, challenge, proof: does this client hold the key? From here on both sides seal."""
-        hello = channel.receive(deadline)
-        if not isinstance(hello, Hello):
-            raise ProtocolError(f"a {type(hello).__name__} where a hello was due")
+        hello = require(channel.receive(deadline), Hello)
         if PROTOCOL_VERSION not in hello.versions:
             channel.send(Refused("version"), deadline)
             raise ProtocolError(f"no common version in {hello.versions}")
@@ -221,11 +220,9 @@ class Responder:
         if channel.connection.received_bytes <= LENGTH_BYTES + len(encode(challenge)):
             raise ProtocolError("a hello no longer than its answer: nobody is answered with more than was sent")
         channel.send(challenge, deadline)
-        message = channel.receive(deadline)
-        if not isinstance(message, Prove):
-            raise ProtocolError(f"a {type(message).__name__} where a proof was due")
+        proof = require(channel.receive(deadline), Prove)
         channel.connection.seal_with(session_key(self._key, hello, challenge))
-        if not proves(self._key, hello, challenge, message):
+        if not proves(self._key, hello, challenge, proof):
             self._log_refusal("not_authorised", address)
             channel.send(Refused("not_authorised"), deadline)
             return False
@@ -253,8 +250,8 @@ class Responder:
         name = interface_of(channel.socket)
         counters = open_counters(name)
         token = secrets.token_bytes(TOKEN_BYTES)
-        receiver = Receiver(self._udp, token, counters, kernel_stamps=self._kernel_stamps)
-        receiver.own_host = address[0].partition("%")[0]
+        host = address[0].partition("%")[0]
+        receiver = Receiver(self._udp, host, token, counters, kernel_stamps=self._kernel_stamps)
         bounds = Bounds(limits.rate_bits_per_second, limits.burst_bytes, session_bytes, limits.session_seconds)
         session = ServerSession(channel, self._udp, receiver, counters, bounds, self._tickets)
         began = monotonic()
@@ -265,13 +262,13 @@ class Responder:
             )
             session.run()
         finally:
-            self._budget.spend(monotonic(), session.spent.octets)
+            self._budget.spend(monotonic(), session.spent.wire_bytes)
             if counters is not None:
                 counters.close()
             facts = {
                 "client": address[0],
                 "pulses": session.spent.bursts,
-                "bytes": session.spent.octets,
+                "bytes": session.spent.wire_bytes,
                 "seconds": round(monotonic() - began, 3),
                 "foreign_packets": receiver.ignored_packets,
             }

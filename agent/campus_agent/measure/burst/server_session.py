@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from time import monotonic, monotonic_ns
 
 from campus_agent.measure.burst.io.batch import batch_for
+from campus_agent.measure.burst.io.channel import Channel
 from campus_agent.measure.burst.io.receiver import ExpectedBurst, Receiver
 from campus_agent.measure.burst.io.sender import BurstToSend, PendingProbe, send_burst
-from campus_agent.measure.burst.io.stream import StreamArrivals, prepare, receive_stream, send_stream
-from campus_agent.measure.burst.protocol.channel import Channel
+from campus_agent.measure.burst.io.stream import prepare, receive_stream, send_stream
+from campus_agent.measure.burst.io.tickets import Tickets
+from campus_agent.measure.burst.observation import StreamArrivals
 from campus_agent.measure.burst.protocol.datagram import Datagram, Kind, pack
 from campus_agent.measure.burst.protocol.messages import (
     Bounds,
@@ -21,9 +23,9 @@ from campus_agent.measure.burst.protocol.messages import (
     Refused,
     SentReport,
     StreamOrder,
+    require,
 )
 from campus_agent.measure.burst.protocol.report import flow_message, to_message
-from campus_agent.measure.burst.protocol.tickets import Tickets
 from campus_agent.measure.burst.spec import (
     BURST_START_SECONDS,
     IDLE_SECONDS,
@@ -45,9 +47,9 @@ class OverLimit(Exception):
 
 @dataclass(slots=True)
 class Spent:
-    """What the session has cost so far, in octets on the wire."""
+    """What the session has cost so far, in bytes on the wire."""
 
-    octets: int = 0
+    wire_bytes: int = 0
     bursts: int = 0
 
 
@@ -86,13 +88,11 @@ class ServerSession:
             heard = monotonic()
             if isinstance(message, Bye):
                 return
-            if not isinstance(message, LoadOrder | StreamOrder):
-                raise ProtocolError(f"a {type(message).__name__} where a load order was due")
             try:
-                if isinstance(message, LoadOrder):
-                    self._load(message)
-                else:
+                if isinstance(message, StreamOrder):
                     self._stream(message)
+                else:
+                    self._load(require(message, LoadOrder))
             except OverLimit as over:
                 self._channel.send(Refused("limit", str(over)), monotonic() + 1.0)
                 return
@@ -100,12 +100,11 @@ class ServerSession:
 
     def _load(self, order: LoadOrder) -> None:
         self._check_bounds(order)
-        self.spent.octets += order.packets * order.wire_bytes
+        self.spent.wire_bytes += order.total_wire_bytes
         self.spent.bursts += 1
-        planned_ns = int(_seconds_of(order) * 1e9)
         if order.direction == "to_responder":
             start_by_ns = monotonic_ns() + int(BURST_START_SECONDS * 1e9)
-            expected = ExpectedBurst(order.burst, order.packets, planned_ns, start_by_ns)
+            expected = ExpectedBurst(order.burst, order.packets, order.planned_ns, start_by_ns)
             with raised_priority():
                 seen = self._receiver.collect(expected, self._answer)
             self._channel.send(to_message(order.burst, seen), monotonic() + IDLE_SECONDS)
@@ -114,7 +113,7 @@ class ServerSession:
         if self._receiver.peer is None:
             raise ProtocolError("a load order before any probe: the address is not known")
         batch = batch_for(self._udp, self._receiver.peer, order.payload_bytes, order.block_packets)
-        to_send = BurstToSend(self._receiver.token, order.burst, order.packets, planned_ns / order.packets)
+        to_send = BurstToSend(self._receiver.token, order.burst, order.packets, order.interval_ns)
         self._receiver.resynchronise()
         with raised_priority():
             sent = send_burst(batch, to_send, self._counters, between=self._collect_probes)
@@ -126,7 +125,7 @@ class ServerSession:
         """Expect the data connection, and take in or send until the client has enough or a bound is reached."""
         if order.rate_bits_per_second > self._bounds.rate_bits_per_second:
             raise OverLimit(f"rate above {self._bounds.rate_bits_per_second:.0f} bit/s")
-        self._check_octets(int(order.octets * STREAM_OVERHEAD_RATIO))
+        self._check_bytes(int(order.octets * STREAM_OVERHEAD_RATIO))
         if order.seconds > MAX_BURST_SECONDS:
             raise OverLimit(f"a stream longer than {MAX_BURST_SECONDS} s")
         ticket = secrets.token_bytes(TOKEN_BYTES)
@@ -136,23 +135,23 @@ class ServerSession:
         if sock is None:
             raise ProtocolError("no data connection came")
         self.spent.bursts += 1
-        octets = 0
+        payload_bytes = 0
         waited: int | None = None
         end_ns = monotonic_ns() + int(order.seconds * 1e9)
         try:
             with raised_priority():
                 if order.direction == "to_responder":
-                    octets = self._receive_stream(sock, order, end_ns)
+                    payload_bytes = self._receive_stream(sock, order, end_ns)
                 else:
                     prepare(sock, order.rate_bits_per_second)
                     rate, delay_ns = order.rate_bits_per_second, thread_run_delay_ns()
-                    octets = send_stream(sock, rate, end_ns, order.octets, self._channel.readable)
+                    payload_bytes = send_stream(sock, rate, end_ns, order.octets, self._channel.readable)
                     waited = waited_ns(delay_ns)
         finally:
             sock.close()
-            self.spent.octets += int(octets * STREAM_OVERHEAD_RATIO)
+            self.spent.wire_bytes += int(payload_bytes * STREAM_OVERHEAD_RATIO)
         if order.account and order.direction == "to_client":
-            self._channel.send(SentReport(order.stream, octets, waited), monotonic() + IDLE_SECONDS)
+            self._channel.send(SentReport(order.stream, payload_bytes, waited), monotonic() + IDLE_SECONDS)
 
     def _receive_stream(self, sock: socket.socket, order: StreamOrder, end_ns: int) -> int:
         reported = 0
@@ -165,23 +164,22 @@ class ServerSession:
 
         seen = receive_stream(sock, self._counters, end_ns, order.octets, report)
         report(seen, last=True)
-        return seen.octets[-1] if seen.octets else 0
+        return seen.payload_bytes[-1] if seen.payload_bytes else 0
 
     def _check_bounds(self, order: LoadOrder) -> None:
         """Refuse what exceeds the bounds this client was given, or is no frame at all."""
         if not order.payload_bytes < order.wire_bytes <= order.payload_bytes + MAX_OVERHEAD_BYTES:
             raise ProtocolError("wire_bytes does not fit payload_bytes")
-        octets = order.packets * order.wire_bytes
         if order.rate_bits_per_second > self._bounds.rate_bits_per_second:
             raise OverLimit(f"rate above {self._bounds.rate_bits_per_second:.0f} bit/s")
-        self._check_octets(octets)
-        if _seconds_of(order) > MAX_BURST_SECONDS:
+        self._check_bytes(order.total_wire_bytes)
+        if order.planned_ns > 1e9 * MAX_BURST_SECONDS:
             raise OverLimit(f"a burst longer than {MAX_BURST_SECONDS} s")
 
-    def _check_octets(self, octets: int) -> None:
-        if octets > self._bounds.burst_bytes:
+    def _check_bytes(self, wire_bytes: int) -> None:
+        if wire_bytes > self._bounds.burst_bytes:
             raise OverLimit(f"more than {self._bounds.burst_bytes} bytes in a burst")
-        if self.spent.octets + octets > self._bounds.session_bytes:
+        if self.spent.wire_bytes + wire_bytes > self._bounds.session_bytes:
             raise OverLimit(f"more than {self._bounds.session_bytes} bytes in a session")
 
     def _answer_waiting(self) -> None:
@@ -190,7 +188,7 @@ class ServerSession:
             self._answer(*arrived)
 
     def _answer(self, datagram: Datagram, arrived_ns: int) -> None:
-        """Answer a probe at once, with no more octets than it had."""
+        """Answer a probe at once, with no more bytes than it had."""
         peer = self._receiver.peer
         if datagram.kind not in (Kind.PROBE, Kind.LOAD_PROBE) or peer is None:
             return
@@ -208,9 +206,5 @@ class ServerSession:
         while (arrived := self._receiver.take()) is not None:
             datagram, arrived_ns = arrived
             if datagram.kind == Kind.PROBE:
-                probes.append((datagram.sent_ns, arrived_ns))
+                probes.append(PendingProbe(datagram.sent_ns, arrived_ns))
         return probes
-
-
-def _seconds_of(order: LoadOrder) -> float:
-    return order.packets * order.wire_bytes * 8 / order.rate_bits_per_second

@@ -11,7 +11,7 @@ NONCE_BYTES = 32
 TOKEN_BYTES = 16
 TAG_BYTES = 16
 MAX_GREETING_BYTES = 512
-"""Largest message before authentication: the longest legitimate one is below 250 octets."""
+"""Largest message before authentication: the longest legitimate one is below 250 bytes."""
 MAX_REQUEST_BYTES = 2048
 """Largest message a client may send once authenticated."""
 MAX_REPORT_BYTES = 1_500_000
@@ -29,7 +29,7 @@ SLOT_WAIT_SECONDS = 0.2
 CONNECT_SECONDS = 3.0
 CONTROL_BYTES = 30_000
 CONTROL_RATIO = 0.02
-"""Kept of a client's octets for the control connection: greeting and probes, and a report for each burst."""
+"""Kept of a client's bytes for the control connection: greeting and probes, and a report for each burst."""
 MAX_PENDING_CONNECTIONS = 32
 """Connections not yet authenticated; one more pushes out the oldest, so that slow ones cannot lock others out."""
 
@@ -84,7 +84,7 @@ LATE_SAMPLE_SECONDS = 0.004
 
 # --- Streams (TCP) -----------------------------------------------------------------------------------------------------
 STREAM_MAGIC = b"CMS1"
-"""How a data connection begins, then its ticket: as the length of a frame it would be a thousand million octets."""
+"""How a data connection begins, then its ticket: as the length of a frame it would be a thousand million bytes."""
 STREAM_JOIN_SECONDS = 1.0
 """From the order to the data connection: two round trips."""
 STREAM_SECONDS = 1.2
@@ -108,7 +108,7 @@ STREAM_WINDOW_SECONDS = 0.1
 STREAM_FULL_RATIO = 0.97
 """A stream slower than this times its pace was held up by the line."""
 STREAM_OVERHEAD_RATIO = 1.1
-"""Line octets for an octet of payload, for the responder's account: 1.066 with full packets, and acknowledgements."""
+"""Line bytes for a byte of payload, for the responder's account: 1.066 with full packets, and acknowledgements."""
 
 # --- Reading a burst --------------------------------------------------------------------------------------------------
 WAITING_SECONDS = 0.0001
@@ -163,7 +163,7 @@ BUCKET_PROOF_RATIO = 1.1
 """A bucket is empty for sure when this many times its size have passed beyond what the threshold would have let through."""
 _BUCKET_OFFERED_RATIO = 3.0
 _FAST_BUCKET_OFFERED_RATIO = 2.0
-"""Overdrive while emptying a bucket: the faster it is emptied, the fewer octets it takes. Small gateways end near 2 Gbit/s."""
+"""Overdrive while emptying a bucket: the faster it is emptied, the fewer bytes it takes. Small gateways end near 2 Gbit/s."""
 _FAST_BITS_PER_SECOND = 300e6
 
 

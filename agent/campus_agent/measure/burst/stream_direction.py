@@ -7,7 +7,7 @@ from campus_agent.measure.burst.direction import OPEN, DirectionTest
 from campus_agent.measure.burst.estimate.burst_rate import reject_if_cpu_waited
 from campus_agent.measure.burst.estimate.rate_estimate import RateEstimate
 from campus_agent.measure.burst.estimate.stream_rate import estimate_stream
-from campus_agent.measure.burst.io.stream import StreamArrivals
+from campus_agent.measure.burst.observation import StreamArrivals, StreamObservation
 from campus_agent.measure.burst.spec import (
     MAX_BURST_SECONDS,
     MIN_STREAM_WINDOWS,
@@ -25,12 +25,14 @@ class StreamTest(DirectionTest):
 
     def run(self) -> None:
         """Make the test. Raises what the caller raises; what was found until then stays."""
-        self.note = "measured by TCP, because UDP does not pass" + (_NO_BUCKET if self._is_uplink else "")
+        self.note = "measured by TCP, because UDP does not pass" + (
+            _NO_BUCKET if self._request.segment == "uplink" else ""
+        )
         offered = self._target * OFFERED_RATIO
         longest = min(STREAM_SECONDS + STREAM_ROUND_TRIPS * self._session.round_trip_seconds, MAX_BURST_SECONDS)
         seconds = min(longest, self._budget.deadline - monotonic() - 1.0)
-        octets = int(min(self._budget.bytes_left, seconds * offered / 8, self._session.most_stream_octets()))
-        if seconds <= 0 or octets < 2 * STREAM_SECONDS / 10 * offered / 8:
+        payload_bytes = int(min(self._budget.bytes_left, seconds * offered / 8, self._session.max_stream_bytes()))
+        if seconds <= 0 or payload_bytes < 2 * STREAM_SECONDS / 10 * offered / 8:
             detail = "no bytes or time left for a stream"
             self.verdict = replace(OPEN, done=True, validity=Validity.INCONCLUSIVE, detail=detail)
             return
@@ -39,7 +41,7 @@ class StreamTest(DirectionTest):
             self._judge(seen, offered, last=False)
             return self.verdict.done
 
-        seen, spent = self._session.stream(self.towards, offered, octets, seconds, enough)
+        seen, spent = self._session.stream(self.towards, offered, payload_bytes, seconds, enough)
         self.bytes_spent = spent
         self._judge(seen, offered, last=True)
         if not self.verdict.done:
@@ -49,19 +51,17 @@ class StreamTest(DirectionTest):
     def _judge(self, seen: StreamArrivals, offered: float, *, last: bool) -> None:
         before = len(self.estimates)
         self.seconds = monotonic() - self._began
-        self.bytes_spent = max(self.bytes_spent, self._session.stream_octets(seen))
-        estimates = estimate_stream(
+        self.bytes_spent = max(self.bytes_spent, self._session.stream_bytes(seen))
+        stream = StreamObservation(
             seen,
             self._session.encapsulation,
-            self._target,
-            offered,
             self._session.receiver_frame_overhead_bytes(self.towards),
             self._session.round_trip_seconds,
-            subscriber_receives=self._subscriber_receives,
+            self._subscriber_receives,
         )
         self.estimates = [
             reject_if_cpu_waited(estimate, _waited_seconds(seen, estimate), self._threshold, self._target)
-            for estimate in estimates
+            for estimate in estimate_stream(stream, self._target, offered)
         ]
         enough = len(self.estimates) >= MIN_STREAM_WINDOWS
         if enough and not self.verdict.done and (last or len(self.estimates) > before):

@@ -160,7 +160,10 @@ class Snmp:
                 if failed.failure.kind is not FailureKind.TIMEOUT:
                     raise
                 if retries:  # silent to all of it: to everything, or to what one object asks?
-                    await self._ask((address, port), access, [SYS_UP_TIME], retries=0, failed=failed)
+                    try:
+                        await self._ask((address, port), access, [SYS_UP_TIME], retries=0)
+                    except ProbeFailed:
+                        raise failed from None
                 retries = 0
                 if len(part) > 1:
                     parts.extend([oid] for oid in part)
@@ -217,20 +220,19 @@ class Snmp:
         rows: int = 0,
         bulk: bool = False,
         retries: int = RETRIES,
-        failed: ProbeFailed | None = None,
     ) -> _Reply:
-        """One exchange: GET without `rows`, else GETBULK or GETNEXT. Raises ProbeFailed for silence (`failed` if given) and refusals."""
+        """One exchange: GET without `rows`, else GETBULK or GETNEXT. Raises ProbeFailed for silence and refusals."""
         extended = replace(access, priv_protocol=self._extension.get(where, access.priv_protocol))
         try:
             return await self._exchange(where, extended, oids, rows, bulk, retries)
-        except ProbeFailed as error:
+        except ProbeFailed:
             if access.priv_protocol == "aes256" and extended == access and self.heard(where[0], access, where[1]):
                 other = replace(access, priv_protocol=_OTHER_EXTENSION)
                 with contextlib.suppress(ProbeFailed):
                     reply = await self._exchange(where, other, oids, rows, bulk, retries)
                     self._extension[where] = other.priv_protocol
                     return reply
-            raise (failed or error) from None
+            raise
 
     async def _exchange(
         self, where: tuple[str, int], access: Access, oids: Sequence[str], rows: int, bulk: bool, retries: int

@@ -5,8 +5,8 @@ Beside the load: echoes before and during (working latency), the interface's oct
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic
 from typing import Any
@@ -24,22 +24,19 @@ from campus_agent.measure.iperf3.reading import (
     refuse_incomplete,
 )
 from campus_agent.measure.iperf3.task import COUNT_SECONDS, Iperf3Task, PayloadCount
-from campus_agent.measure.link.connect import reachable
 from campus_agent.measure.link.icmp import Pinger
 from campus_agent.measure.link.interface_counters import WireCounters, wire_counters
-from campus_agent.measure.link.path import Link, link_to
+from campus_agent.measure.link.path import Link
 from campus_agent.measure.link.resolve import Address
 from campus_agent.measure.link.rtt import Echoes
+from campus_agent.measure.locate import LOCATE_SECONDS, locate
 from campus_agent.measure.machine import cpu_ratio, cpu_time
 from campus_agent.measure.probe import Finding, ProbeFailed, Progress, Run
-from campus_agent.measure.request import WIRE_RATIO, ThroughputRequest
+from campus_agent.measure.request import DIRECTIONS, WIRE_RATIO, LineDirection, ThroughputRequest, gateway_sends
 from campus_agent.measure.worker import run_worker
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import ThroughputRecord
 
-RESOLVE_TIMEOUT_SECONDS = 5.0
-CONNECT_SECONDS = 1.5
-"""To find out which address of a name answers, where it has several: libiperf tries only the first."""
 IDLE_ECHOES = 20
 IDLE_ECHO_INTERVAL_SECONDS = 0.02
 WORKING_ECHO_INTERVAL_SECONDS = 0.05
@@ -49,7 +46,7 @@ OVERHEAD_SECONDS = 9.0
 BUSY_WAITS_SECONDS = (1.0, 2.0, 4.0)
 ATTEMPTS = 2
 """Of one direction: a second one where the ends of the first waited for a processor."""
-SAMPLE_SECONDS = 0.25
+LIVE_RATE_SECONDS = 0.25
 
 
 class _Ended(Exception):
@@ -64,40 +61,38 @@ class _Ended(Exception):
 def deadline_seconds(request: ThroughputRequest) -> float:
     """The longest a run may take, all waits included."""
     direction = request.line_seconds + OVERHEAD_SECONDS + 1.5 * sum(BUSY_WAITS_SECONDS)
-    return RESOLVE_TIMEOUT_SECONDS + 2 * CONNECT_SECONDS + 2 * SETTLE_SECONDS + 2 * ATTEMPTS * direction + 5.0
+    return LOCATE_SECONDS + 2 * SETTLE_SECONDS + 2 * ATTEMPTS * direction + 5.0
 
 
 async def measure(request: ThroughputRequest, run: Run) -> Finding[ThroughputRecord]:
-    """Resolve; idle echoes; load towards the endpoint; load from it. A failure keeps what was seen before it."""
+    """Resolve; idle echoes; a load in each direction. A failure keeps what was seen before it."""
     run.watch(Progress("resolve", 0.0, 2.0 * request.line_seconds))
-    address = await reachable(request.host, request.port, RESOLVE_TIMEOUT_SECONDS, CONNECT_SECONDS)
-    link = link_to(address.text)
-    loads: dict[bool, LoadReport] = {}
+    address, link = await locate(request)
+    line = _LineTest(address, link, run)
+    loads: dict[LineDirection, LoadReport] = {}
     failure: Failure | None = None
     cut: Cut | None = None
     idle = await _idle_echoes(address, run)
     cpu_before = cpu_time()
     async with _echoes_beside(address) as working:
         try:
-            for reverse in (False, True) if request.segment == "classroom" else (True, False):
-                loads[reverse] = await _load_twice_if_held_up(_remaining(request, loads), address, link, reverse, run)
+            for direction in DIRECTIONS:
+                loads[direction] = await line.load_twice_if_held_up(_remaining(request, loads.values()), direction)
         except _Ended as ended:
             cut, failure = ended.cut, ended.failure
         except ProbeFailed as failed:
             failure = failed.failure
             if not loads:
                 raise
-    forward, back = loads.get(False), loads.get(True)
-    down, up = (forward, back) if request.segment == "classroom" else (back, forward)
-    cpu = cpu_ratio(cpu_before, cpu_time())
+    down, up, cpu = loads.get("down"), loads.get("up"), cpu_ratio(cpu_before, cpu_time())
     return interpret(LineReading(request, address, link, idle, working, down, up, cpu, failure, cut))
 
 
-def _remaining(request: ThroughputRequest, loads: Mapping[bool, LoadReport]) -> ThroughputRequest:
-    """The second direction may spend what the first has left."""
+def _remaining(request: ThroughputRequest, loads: Iterable[LoadReport]) -> ThroughputRequest:
+    """A load may spend what those before it have left."""
     if request.max_bytes is None:
         return request
-    spent = sum(round((payload_bytes(load) + load.earlier_payload_bytes) * WIRE_RATIO) for load in loads.values())
+    spent = sum(round((payload_bytes(load) + load.earlier_payload_bytes) * WIRE_RATIO) for load in loads)
     return msgspec.structs.replace(request, max_bytes=max(0, request.max_bytes - spent))
 
 
@@ -131,67 +126,98 @@ async def _echoes_beside(address: Address) -> AsyncIterator[Echoes]:
             await pinger.settle(0.3)
 
 
-async def _load_twice_if_held_up(
-    request: ThroughputRequest, address: Address, link: Link | None, reverse: bool, run: Run
-) -> LoadReport:
-    """One direction; once more where its ends waited for a processor, so that the rate may not be the line's."""
-    first = await _load(request, address, link, reverse, run)
-    rest = _remaining(request, {reverse: first})
-    spent = payload_bytes(first)
-    if not is_held_up(first, link, address, request) or (rest.max_bytes or inf) < spent * WIRE_RATIO:
-        return first
-    try:
-        second = await _load(rest, address, link, reverse, run)
-    except (ProbeFailed, _Ended):
-        return first
-    loads = sorted((first, second), key=lambda load: (is_held_up(load, link, address, request), -payload_bytes(load)))
-    return replace(loads[0], earlier_payload_bytes=payload_bytes(loads[1]))
+@dataclass(frozen=True, slots=True)
+class _LineTest:
+    """The line under test, and the run that measures it."""
 
+    address: Address
+    link: Link | None
+    run: Run
 
-async def _load(request: ThroughputRequest, address: Address, link: Link | None, reverse: bool, run: Run) -> LoadReport:
-    """One direction; a busy server is asked again after 1, 2 and 4 s."""
-    for wait in (*BUSY_WAITS_SECONDS, None):
+    async def load_twice_if_held_up(self, request: ThroughputRequest, direction: LineDirection) -> LoadReport:
+        """One direction; once more where its ends waited for a processor, so that the rate may not be the line's."""
+        first = await self._load(request, direction)
+        rest = _remaining(request, [first])
+        if not self._is_held_up(first, request) or (rest.max_bytes or inf) < payload_bytes(first) * WIRE_RATIO:
+            return first
         try:
-            return await _attempt(request, address, link, reverse, run)
+            second = await self._load(rest, direction)
+        except (ProbeFailed, _Ended):
+            return first
+        loads = sorted((first, second), key=lambda load: (self._is_held_up(load, request), -payload_bytes(load)))
+        return replace(loads[0], earlier_payload_bytes=payload_bytes(loads[1]))
+
+    def _is_held_up(self, load: LoadReport, request: ThroughputRequest) -> bool:
+        return is_held_up(load, self.link, self.address, request)
+
+    async def _load(self, request: ThroughputRequest, direction: LineDirection) -> LoadReport:
+        """One direction; a busy server is asked again after 1, 2 and 4 s."""
+        for wait in (*BUSY_WAITS_SECONDS, None):
+            try:
+                return await self._attempt(request, direction)
+            except ProbeFailed as failed:
+                if failed.failure.kind is not FailureKind.BUSY or wait is None:
+                    raise
+                self.run.watch(Progress("busy", 0.0, wait))
+                await asyncio.sleep(wait * self.run.random.uniform(0.5, 1.5))
+        raise AssertionError("unreachable")
+
+    async def _attempt(self, request: ThroughputRequest, direction: LineDirection) -> LoadReport:
+        sends = gateway_sends(request.segment, direction)
+        task = Iperf3Task(msgspec.structs.replace(request, host=self.address.text), reverse=not sends)
+        seconds = request.line_seconds + OVERHEAD_SECONDS
+        counter = _PayloadCounter()
+        account = f"{len(self.run.spent_bytes)} {direction}"
+        watching = asyncio.ensure_future(self._watch(request, direction, account, counter))
+        before = self._wire_counters()
+        working = asyncio.ensure_future(run_worker("iperf3", task, seconds, counter.read, PayloadCount))
+        try:
+            await asyncio.wait([watching, working], return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise _Ended(watching.result())
+            report = msgspec.json.decode(working.result(), type=dict[str, Any])
+            refuse_incomplete(report)
+        except TimeoutError:
+            detail = f"the endpoint accepted, then stayed silent (no result after {seconds:.0f} s)"
+            raise counter.failed(Failure(Operation.READ, FailureKind.TIMEOUT, detail), direction) from None
         except ProbeFailed as failed:
-            if failed.failure.kind is not FailureKind.BUSY or wait is None:
-                raise
-            run.watch(Progress("busy", 0.0, wait))
-            await asyncio.sleep(wait * run.random.uniform(0.5, 1.5))
-    raise AssertionError("unreachable")
+            raise counter.failed(failed.failure, direction) from None
+        finally:
+            self.run.spent_bytes[account] = round(counter.payload_bytes_by(monotonic()) * WIRE_RATIO)
+            for task_ in (watching, working):
+                task_.cancel()
+            await asyncio.gather(watching, working, return_exceptions=True)
+        return LoadReport(report, sends, before, self._wire_counters())
 
+    def _wire_counters(self) -> WireCounters | None:
+        return wire_counters(self.link.name) if self.link else None
 
-async def _attempt(
-    request: ThroughputRequest, address: Address, link: Link | None, reverse: bool, run: Run
-) -> LoadReport:
-    task = Iperf3Task(msgspec.structs.replace(request, host=address.text), reverse)
-    expected = request.line_seconds
-    # a classroom's line ends at the server, the uplink at this gateway
-    phase = "down" if reverse == (request.segment == "uplink") else "up"
-    counter = _PayloadCounter()
-    account = f"{len(run.spent_bytes)} {phase}"
-    watching = asyncio.ensure_future(_watch(request, link, reverse, phase, account, counter, run))
-    before = wire_counters(link.name) if link else None
-    working = asyncio.ensure_future(run_worker("iperf3", task, expected + OVERHEAD_SECONDS, counter.read, PayloadCount))
-    try:
-        await asyncio.wait([watching, working], return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise _Ended(watching.result())
-        body = working.result()
-        report = msgspec.json.decode(body, type=dict[str, Any])
-        refuse_incomplete(report)
-    except TimeoutError:
-        detail = f"the endpoint accepted, then stayed silent (no result after {expected + OVERHEAD_SECONDS:.0f} s)"
-        raise counter.failed(Failure(Operation.READ, FailureKind.TIMEOUT, detail), reverse) from None
-    except ProbeFailed as failed:
-        raise counter.failed(failed.failure, reverse) from None
-    finally:
-        run.spent_bytes[account] = round(counter.payload_bytes_by(monotonic()) * WIRE_RATIO)
-        for task_ in (watching, working):
-            task_.cancel()
-        await asyncio.gather(watching, working, return_exceptions=True)
-    after = wire_counters(link.name) if link else None
-    return LoadReport(report, reverse, before, after)
+    async def _watch(
+        self, request: ThroughputRequest, direction: LineDirection, account: str, counter: "_PayloadCounter"
+    ) -> Cut:
+        """Reports the live rate; returns when the test must end: others use the line, or its bytes are spent."""
+        began, sends = monotonic(), gateway_sends(request.segment, direction)
+        guard = TrafficGuard(request)
+        first = self._wire_counters()
+        samples = [(first.at, 0)] if first else []
+        rate = None
+        while True:
+            await asyncio.sleep(LIVE_RATE_SECONDS)
+            now = self._wire_counters()
+            if now and first:
+                before_at, before = samples[-1]
+                on_the_line = now.in_direction(sends=sends) - first.in_direction(sends=sends)
+                rate = (on_the_line - before) * 8 / (now.at - before_at)
+                samples.append((now.at, on_the_line))
+            spent = round(counter.payload_bytes * WIRE_RATIO)
+            if spent:
+                self.run.spent_bytes[account] = spent
+                counted = bytes_at(samples, counter.counted_at) if samples else spent
+                reason = guard.verdict(counter.counted_at, counted, spent, spent)
+                if reason is not None:
+                    return Cut(direction, *reason, counter.payload_bytes, monotonic() - began)
+            on_the_wire = max(spent, samples[-1][1] if samples else 0)
+            self.run.watch(Progress(direction, monotonic() - began, request.line_seconds, rate, on_the_wire))
 
 
 class _PayloadCounter:
@@ -212,46 +238,10 @@ class _PayloadCounter:
         unread = min(max(0.0, moment - self._read_at), COUNT_SECONDS)
         return round(self.payload_bytes * (1 + unread / lasted)) if lasted > 0 else self.payload_bytes
 
-    def failed(self, failure: Failure, reverse: bool) -> Exception:
+    def failed(self, failure: Failure, direction: LineDirection) -> Exception:
         """The failure; where payload had passed, with its bytes: they are charged and reported."""
         now = monotonic()
         payload = self.payload_bytes_by(now)
         if not payload:
             return ProbeFailed(failure.operation, failure.kind, failure.detail)
-        return _Ended(Cut(reverse, Validity.NOT_MEASURED, failure.detail, payload, now - self._began), failure)
-
-
-async def _watch(
-    request: ThroughputRequest,
-    link: Link | None,
-    reverse: bool,
-    phase: str,
-    account: str,
-    counter: _PayloadCounter,
-    run: Run,
-) -> Cut:
-    """Reports the live rate; returns when the test must end: others use the line, or its bytes are spent."""
-    expected, began = request.line_seconds, monotonic()
-    guard = TrafficGuard(request)
-    first = wire_counters(link.name) if link else None
-    samples = [(first.at, 0)] if first else []
-    rate = None
-    while True:
-        await asyncio.sleep(SAMPLE_SECONDS)
-        now = wire_counters(link.name) if link else None
-        if now and first:
-            (before_at, before), on_the_line = samples[-1], _in_direction(now, reverse) - _in_direction(first, reverse)
-            rate = (on_the_line - before) * 8 / (now.at - before_at)
-            samples.append((now.at, on_the_line))
-        spent = round(counter.payload_bytes * WIRE_RATIO)
-        if spent:
-            run.spent_bytes[account] = spent
-            counted = bytes_at(samples, counter.counted_at) if samples else spent
-            reason = guard.verdict(counter.counted_at, counted, spent, spent)
-            if reason is not None:
-                return Cut(reverse, *reason, counter.payload_bytes, monotonic() - began)
-        run.watch(Progress(phase, monotonic() - began, expected, rate, max(spent, samples[-1][1] if samples else 0)))
-
-
-def _in_direction(counts: WireCounters, reverse: bool) -> int:
-    return counts.received_wire_bytes if reverse else counts.sent_wire_bytes
+        return _Ended(Cut(direction, Validity.NOT_MEASURED, failure.detail, payload, now - self._began), failure)

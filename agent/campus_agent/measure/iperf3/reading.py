@@ -9,18 +9,20 @@ from typing import Any
 
 import msgspec
 
-from campus_agent.measure.guards import WAITED_RATIO, held_up, soundness, without_counters
+from campus_agent.measure.guards import NEGLIGIBLE_WAIT_RATIO, held_up, soundness, without_counters
 from campus_agent.measure.iperf3.task import CONGESTION_CONTROL, KernelCounts
 from campus_agent.measure.link.congestion import allowed_congestion_control
 from campus_agent.measure.link.interface_counters import WireCounters
-from campus_agent.measure.link.path import LOOPBACK, Link
+from campus_agent.measure.link.path import LOOPBACK, Link, encapsulation_through, with_link
 from campus_agent.measure.link.resolve import Address
 from campus_agent.measure.link.rtt import Echoes, summary
 from campus_agent.measure.link.steady_rate import steady_rate
 from campus_agent.measure.probe import Finding, ProbeFailed
-from campus_agent.measure.request import ThroughputRequest
-from campus_wire.bandwidth import reaches
+from campus_agent.measure.request import LineDirection, ThroughputRequest
 from campus_wire.encapsulation import (
+    IP_HEADER_BYTES,
+    MAX_MTU_BYTES,
+    MIN_MTU_BYTES,
     TCP_HEADER_BYTES,
     TCP_TIMESTAMPS_BYTES,
     Encapsulation,
@@ -39,7 +41,8 @@ class LoadReport:
     """One direction: libiperf's report, and the interface's counters around it."""
 
     report: Mapping[str, Any]
-    reverse: bool
+    sends: bool
+    """Does this gateway send, or the server?"""
     before: WireCounters | None
     after: WireCounters | None
     earlier_payload_bytes: int = 0
@@ -55,7 +58,7 @@ class LoadReport:
 class Cut:
     """A direction that was ended early: why, and what it had carried by then."""
 
-    reverse: bool
+    direction: LineDirection
     validity: Validity
     detail: str
     payload_bytes: int
@@ -88,24 +91,21 @@ def interpret(reading: LineReading) -> Finding[ThroughputRecord]:
         return Finding(record, reading.cut.validity, None, reading.cut.detail)
     loads = {"down": reading.down, "up": reading.up}
     waits = {name: load.kernel.waiting for name, load in loads.items() if load is not None}
-    validity, detail = soundness(record, request, waits)
+    reason = soundness(record, request, waits)
     is_loopback = reading.link is not None and reading.link.name == LOOPBACK  # nobody else uses it
-    if validity is Validity.OK and not is_loopback:
-        validity, detail = without_counters(record, request)
-    return Finding(record, validity, None, detail)
+    if reason.validity is Validity.OK and not is_loopback:
+        reason = without_counters(record, request)
+    return Finding(record, reason.validity, detail=reason.detail)
 
 
 def _record(reading: LineReading, path: Encapsulation) -> ThroughputRecord:
-    request, link, some = reading.request, reading.link, reading.down or reading.up
+    request, some = reading.request, reading.down or reading.up
     down, up = (direction_record(load, path, request) if load else None for load in (reading.down, reading.up))
     if reading.cut is not None:
         partial = _cut_record(reading.cut, path)
-        if reading.cut.reverse == (request.segment == "classroom"):
-            up = partial
-        else:
-            down = partial
+        down, up = (partial, up) if reading.cut.direction == "down" else (down, partial)
     crosses = [d.cross_traffic_bits_per_second for d in (down, up) if d and d.cross_traffic_bits_per_second is not None]
-    return ThroughputRecord(
+    record = ThroughputRecord(
         segment=request.segment,
         engine="iperf3",
         engine_version=str(some.report["start"].get("version", "")) if some else "",
@@ -119,9 +119,8 @@ def _record(reading: LineReading, path: Encapsulation) -> ThroughputRecord:
         working=_answered(reading.working) or _kernel_rtt(reading),
         cross_traffic_bits_per_second=max(crosses, default=None),
         cpu_ratio=reading.cpu_ratio,
-        link_speed_bits_per_second=link.speed_bits_per_second if link else None,
-        link_duplex=link.duplex if link else None,
     )
+    return with_link(record, reading.link)
 
 
 def direction_record(load: LoadReport, path: Encapsulation, request: ThroughputRequest) -> DirectionRecord:
@@ -135,7 +134,7 @@ def direction_record(load: LoadReport, path: Encapsulation, request: ThroughputR
     payload = max(sum(int(slice_["bytes"]) for slice_ in intervals), round(steady))
     retransmits = sent.get("retransmits")
     waited = load.kernel.waiting.ratio
-    was_waited_for = (waited or 0.0) > WAITED_RATIO
+    was_waited_for = (waited or 0.0) > NEGLIGIBLE_WAIT_RATIO
     own_bytes = wire_bytes_of(payload, path) + int(retransmits or 0) * path.wire_bytes
     goodput = float(received["bytes"]) * 8 / float(received["seconds"])
     bound = request.max_goodput_bits_per_second
@@ -143,10 +142,9 @@ def direction_record(load: LoadReport, path: Encapsulation, request: ThroughputR
     # then a rate above the target is the least the line carries
     held_back = was_waited_for and on_the_line is None
     rate = line_rate_from_goodput(goodput, path)
-    reached = reaches(rate, request.required_bits_per_second, request.tolerance_ratio)
     return DirectionRecord(
         goodput_bits_per_second=goodput,
-        lower_bound=(bool(bound) and goodput > 0.97 * bound) or (held_back and reached),
+        lower_bound=(bool(bound) and goodput > 0.97 * bound) or (held_back and request.reached_by(rate)),
         bytes=own_bytes + wire_bytes_of(load.earlier_payload_bytes, path),
         duration_seconds=float(received["seconds"]),
         line_rate_bits_per_second=on_the_line,
@@ -154,7 +152,7 @@ def direction_record(load: LoadReport, path: Encapsulation, request: ThroughputR
         warmup_seconds=warmup,
         retransmits=retransmits,
         cross_traffic_bits_per_second=cross_traffic_bits_per_second(load, own_bytes),
-        intervals_seen_by="receiver" if load.reverse else "sender",
+        intervals_seen_by="sender" if load.sends else "receiver",
         intervals=_intervals(intervals),
     )
 
@@ -188,10 +186,7 @@ def cross_traffic_bits_per_second(load: LoadReport, own_bytes: int) -> float | N
     if load.before is None or load.after is None:
         return None
     seconds = load.after.at - load.before.at
-    if load.reverse:
-        all_bytes = load.after.received_wire_bytes - load.before.received_wire_bytes
-    else:
-        all_bytes = load.after.sent_wire_bytes - load.before.sent_wire_bytes
+    all_bytes = load.after.in_direction(sends=load.sends) - load.before.in_direction(sends=load.sends)
     return max(0.0, (all_bytes - own_bytes) * 8 / seconds) if seconds > 0 else None
 
 
@@ -206,12 +201,11 @@ def encapsulation_of(load: LoadReport | None, link: Link | None, address: Addres
     family = address.family_word
     timestamps = _timestamps(mss, link, family)
     mtu = mtu_from_mss(mss, family, timestamps) if mss else (link.mtu_bytes if link else None) or 1500
-    return Encapsulation(
-        mtu_bytes=min(65_535, max(576, mtu)),
+    return msgspec.structs.replace(
+        encapsulation_through(link),
+        mtu_bytes=min(MAX_MTU_BYTES, max(MIN_MTU_BYTES, mtu)),
         address_family=family,
         tcp_timestamps=timestamps,
-        vlan_tags=link.vlan_tags if link else 0,
-        pppoe=link.pppoe if link else False,
     )
 
 
@@ -219,7 +213,7 @@ def _timestamps(mss: int, link: Link | None, family: str) -> bool:
     """TCP_MAXSEG of an established connection is the MTU less all headers: 12 bytes less when timestamps are on."""
     if not mss or link is None or link.mtu_bytes is None:
         return True
-    without = link.mtu_bytes - (40 if family == "ipv6" else 20) - TCP_HEADER_BYTES
+    without = link.mtu_bytes - IP_HEADER_BYTES[family] - TCP_HEADER_BYTES
     return abs(mss - (without - TCP_TIMESTAMPS_BYTES)) <= abs(mss - without)
 
 
@@ -238,7 +232,7 @@ def _answered(echoes: Echoes) -> LatencyRecord | None:
 
 def _kernel_rtt(reading: LineReading) -> LatencyRecord | None:
     """The sending side's own smoothed RTTs (TCP_INFO) where echoes are filtered; microseconds in libiperf's report."""
-    sender = next((load for load in (reading.down, reading.up) if load is not None and not load.reverse), None)
+    sender = next((load for load in (reading.down, reading.up) if load is not None and load.sends), None)
     figures = sender.report["end"]["streams"][0]["sender"] if sender else {}
     if not figures.get("mean_rtt"):
         return None
@@ -253,6 +247,7 @@ def _kernel_rtt(reading: LineReading) -> LatencyRecord | None:
 
 
 def payload_bytes(load: LoadReport) -> int:
+    """What the sender counted: the warm-up with it, retransmissions not."""
     return int(load.report["end"]["sum_sent"]["bytes"])
 
 

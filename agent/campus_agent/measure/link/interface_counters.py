@@ -35,6 +35,10 @@ class WireCounters:
     sent_wire_bytes: int
     received_wire_bytes: int
 
+    def in_direction(self, *, sends: bool) -> int:
+        """What this gateway has sent, or received."""
+        return self.sent_wire_bytes if sends else self.received_wire_bytes
+
 
 class CounterReader:
     """Reads the counters of one interface again and again. Raises OSError or ValueError where there are none."""

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from campus_agent.measure.link import tcp_info
 from campus_agent.measure.link.ethtool import ETHERNET, NicSettings, nic_settings
+from campus_agent.measure.link.resolve import is_mapped, without_mapping
 from campus_agent.measure.link.rtnetlink import route_interface
-from campus_wire.encapsulation import MIN_MTU_BYTES, AddressFamily, mtu_from_mss
+from campus_wire.encapsulation import MAX_MTU_BYTES, MIN_MTU_BYTES, AddressFamily, Encapsulation, mtu_from_mss
+from campus_wire.records import ThroughputRecord
 
 LOOPBACK = "lo"
 ETHERNET_HEADER_BYTES = 14
@@ -19,7 +23,6 @@ MAX_VLAN_TAGS = 4
 _IP_MTU_DISCOVER, _IP_MTU = 10, 14  # linux/in.h
 _IPV6_MTU_DISCOVER, _IPV6_MTU = 23, 24  # linux/in6.h
 _PMTUDISC_DO = 2
-_LARGEST_MTU_BYTES = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,20 @@ def link_of(name: str, settings: NicSettings) -> Link:
         duplex = "full" if settings.full_duplex else "half"
     mtu = settings.mtu_bytes or None
     return Link(name, settings.speed_bits_per_second, duplex, mtu, _vlan_tags(name), name.startswith("ppp"))
+
+
+def encapsulation_through(link: Link | None) -> Encapsulation:
+    """What an interface adds to each packet; MTU and address family are those that are usual."""
+    return Encapsulation(vlan_tags=link.vlan_tags, pppoe=link.pppoe) if link is not None else Encapsulation()
+
+
+def with_link(record: ThroughputRecord, link: Link | None) -> ThroughputRecord:
+    """The record with what the gateway's interface claims."""
+    if link is None:
+        return record
+    return msgspec.structs.replace(
+        record, link_speed_bits_per_second=link.speed_bits_per_second, link_duplex=link.duplex
+    )
 
 
 def interface_to(peer: str, local: str | None = None) -> str | None:
@@ -80,12 +97,6 @@ def counted_header_bytes(interface: str | None) -> int | None:
     return ETHERNET_HEADER_BYTES if settings.hardware == ETHERNET else 0
 
 
-def link_speed_bits_per_second(interface: str | None) -> float | None:
-    """What the interface negotiated; None where the driver does not tell."""
-    settings = nic_settings(interface) if interface is not None else None
-    return settings.speed_bits_per_second if settings is not None else None
-
-
 def forbid_fragments(udp: socket.socket) -> None:
     """A fragmented packet would be two frames on the line, and count as one."""
     if not sys.platform.startswith("linux"):
@@ -107,7 +118,7 @@ def mtu_towards(udp: socket.socket, peer: tuple[object, ...]) -> int | None:
     """The largest IP packet the kernel knows to pass to `peer` (a socket's address); None: it does not tell."""
     level, option = (
         (socket.IPPROTO_IPV6, _IPV6_MTU)
-        if udp.family == socket.AF_INET6 and not str(peer[0]).startswith("::ffff:")
+        if udp.family == socket.AF_INET6 and not is_mapped(str(peer[0]))
         else (socket.IPPROTO_IP, _IP_MTU)
     )
     try:
@@ -120,7 +131,7 @@ def mtu_towards(udp: socket.socket, peer: tuple[object, ...]) -> int | None:
 
 def path_mtu_bytes(udp: socket.socket, tcp: socket.socket, family: AddressFamily) -> int:
     """The largest IP packet both the route (connected `udp`) and the control connection's MSS allow."""
-    candidates = [_LARGEST_MTU_BYTES]
+    candidates = [MAX_MTU_BYTES]
     if not sys.platform.startswith("linux"):
         return candidates[0]
     level, option = (socket.IPPROTO_IP, _IP_MTU) if family == "ipv4" else (socket.IPPROTO_IPV6, _IPV6_MTU)
@@ -134,7 +145,7 @@ def path_mtu_bytes(udp: socket.socket, tcp: socket.socket, family: AddressFamily
 
 def _without_zone(address: str) -> tuple[str, str]:
     """An address as the kernel takes it, and its zone or ""."""
-    host, _, zone = address.removeprefix("::ffff:").partition("%")
+    host, _, zone = without_mapping(address).partition("%")
     return host, zone
 
 

@@ -10,6 +10,7 @@ from campus_agent.measure.probe import ProbeFailed
 from campus_wire.encapsulation import AddressFamily
 from campus_wire.failures import FailureKind, Operation
 
+_MAPPED = "::ffff:"
 MAX_ADDRESSES = 16
 """A name server may answer with any number; nobody tries more."""
 
@@ -23,6 +24,16 @@ class Address:
     @property
     def family_word(self) -> AddressFamily:
         return "ipv6" if self.family == socket.AF_INET6 else "ipv4"
+
+
+def is_mapped(address: str) -> bool:
+    """Is this an IPv4 address as an IPv6 socket writes it (::ffff:192.0.2.1)?"""
+    return address.startswith(_MAPPED)
+
+
+def without_mapping(address: str) -> str:
+    """An IPv4 address as such, though an IPv6 socket wrote it; any other unchanged."""
+    return address.removeprefix(_MAPPED)
 
 
 def as_asked(host: str) -> str | bytes:

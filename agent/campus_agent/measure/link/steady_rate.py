@@ -6,7 +6,7 @@ a good part of the slots agree closely, that is the line, whatever happened in t
 
 from collections.abc import Sequence
 
-AGREEING_RATIO = 0.01
+SLOT_AGREEING_RATIO = 0.01
 """Slots belong together within this, from least to most: a shaper's bucket and two packets at the edges of a slot stay below it."""
 AGREEING_SHARE = 0.25
 MIN_AGREEING = 6
@@ -25,14 +25,14 @@ def steady_rate(slots: Sequence[float], least_step: float = 0.0) -> float | None
     best: list[float] = []
     end = 0
     for start, least in enumerate(ordered):
-        most = least + max(AGREEING_RATIO * least, 2 * least_step)
+        most = least + max(SLOT_AGREEING_RATIO * least, 2 * least_step)
         while end < len(ordered) and ordered[end] <= most:
             end += 1
         if end - start >= len(best):
             best = ordered[start:end]
     if len(best) < max(MIN_AGREEING, AGREEING_SHARE * len(ordered)) or best[0] <= 0:
         return None
-    clearly_faster = best[-1] + max(AGREEING_RATIO * best[-1], 2 * least_step)
+    clearly_faster = best[-1] + max(SLOT_AGREEING_RATIO * best[-1], 2 * least_step)
     if sum(slot > clearly_faster for slot in slots) > FASTER_SHARE * len(slots):
         return None
     ordered = sorted(best)  # the median; the module `statistics` would stay in the resident agent with all of `decimal`

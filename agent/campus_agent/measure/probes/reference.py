@@ -3,7 +3,7 @@
 import msgspec
 
 from campus_agent.config.model import AgentConfig, Endpoint
-from campus_agent.measure.probe import Probe
+from campus_agent.measure.probe import Cost, Probe
 from campus_agent.measure.probes import throughput
 from campus_agent.measure.request import REFERENCE_RATIO, WIRE_RATIO, ThroughputRequest
 from campus_agent.measure.subjects import endpoint_of, endpoints_of
@@ -19,7 +19,7 @@ def jobs(config: AgentConfig) -> list[Job]:
 
 
 def request_of(config: AgentConfig, subject: str, max_bytes: int | None) -> ThroughputRequest:
-    """Shorter than usual where the bytes do not suffice."""
+    """Shorter than usual where the bytes do not suffice. Raises KeyError."""
     endpoint = endpoint_of(config, subject)
     seconds = DURATION_SECONDS
     if max_bytes is not None:
@@ -40,9 +40,9 @@ def least_bytes(config: AgentConfig, subject: str) -> int:
     return _bytes_in(endpoint_of(config, subject), MIN_DURATION_SECONDS + WARMUP_SECONDS)
 
 
-def typical(config: AgentConfig, subject: str) -> tuple[float, int]:
+def typical_cost(config: AgentConfig, subject: str) -> Cost:
     seconds = DURATION_SECONDS + WARMUP_SECONDS
-    return throughput.tcp_seconds(seconds), _bytes_in(endpoint_of(config, subject), seconds)
+    return Cost(throughput.tcp_seconds(seconds), _bytes_in(endpoint_of(config, subject), seconds))
 
 
 def _bytes_in(endpoint: Endpoint, seconds: float) -> int:
@@ -59,5 +59,5 @@ PROBE = Probe(
     deadline_seconds=throughput.deadline_seconds,
     preceded_by="throughput",
     least_bytes=least_bytes,
-    typical=typical,
+    typical_cost=typical_cost,
 )

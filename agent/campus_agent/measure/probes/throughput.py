@@ -11,7 +11,7 @@ from campus_agent.measure.burst import engine as burst_engine
 from campus_agent.measure.burst.spec import BUCKET_COST_RATIO, BURST_SECONDS, OFFERED_RATIO, bucket_bytes
 from campus_agent.measure.iperf3 import engine as iperf3_engine
 from campus_agent.measure.machine import QUIET_CHECK_SECONDS
-from campus_agent.measure.probe import AnyFinding, Finding, Probe, Run
+from campus_agent.measure.probe import AnyFinding, Cost, Finding, Probe, Run
 from campus_agent.measure.request import ThroughputRequest
 from campus_agent.measure.subjects import endpoint_of, endpoints_of, segment_of
 from campus_agent.schedule.jobs import Job
@@ -78,14 +78,13 @@ def least_bytes(config: AgentConfig, subject: str) -> int:
     return round(2 * rate * seconds / 8)
 
 
-def typical(config: AgentConfig, subject: str) -> tuple[float, int]:
+def typical_cost(config: AgentConfig, subject: str) -> Cost:
     """As measured in the lab (CHANGELOG)."""
     test_bytes = least_bytes(config, subject)
     if endpoint_of(config, subject).engine == "campus":
-        return TYPICAL_QUICK_SECONDS + QUIET_CHECK_SECONDS, round(TYPICAL_QUICK_RATIO * test_bytes)
-    return tcp_seconds(
-        config.throughput.duration_seconds + config.throughput.warmup_seconds
-    ) + QUIET_CHECK_SECONDS, test_bytes
+        return Cost(TYPICAL_QUICK_SECONDS + QUIET_CHECK_SECONDS, round(TYPICAL_QUICK_RATIO * test_bytes))
+    seconds = config.throughput.duration_seconds + config.throughput.warmup_seconds
+    return Cost(tcp_seconds(seconds) + QUIET_CHECK_SECONDS, test_bytes)
 
 
 def tcp_seconds(direction_seconds: float) -> float:
@@ -101,5 +100,5 @@ PROBE = Probe(
     measure=measure,
     deadline_seconds=deadline_seconds,
     least_bytes=least_bytes,
-    typical=typical,
+    typical_cost=typical_cost,
 )

@@ -30,6 +30,7 @@ class Raw:
         """Connect."""
         self.socket = socket.create_connection((host, port), timeout=5)
         self.connection = ControlConnection("client")
+        self._arrived: list[Message] = []
         self.sent = self.received = 0
 
     def __enter__(self) -> "Raw":
@@ -42,7 +43,7 @@ class Raw:
 
     def say(self, data: bytes | Message) -> None:
         """Send octets, or a message as a frame. A connection that is already gone is no error."""
-        frame = data if isinstance(data, bytes) else self.connection.send(data)
+        frame = data if isinstance(data, bytes) else self.connection.frame_of(data)
         try:
             self.socket.sendall(frame)
             self.sent += len(frame)
@@ -51,15 +52,13 @@ class Raw:
 
     def hear(self) -> Message:
         """The next message. Raises ConnectionError when there is none any more."""
-        for message in self.connection.receive(b""):  # came together with the one before
-            return message
-        while True:
+        while not self._arrived:
             data = self.socket.recv(65_536)
             self.received += len(data)
             if not data:
                 raise ConnectionError("closed")
-            for message in self.connection.receive(data):
-                return message
+            self._arrived += self.connection.receive(data)
+        return self._arrived.pop(0)
 
     def finish(self) -> None:
         """Say that nothing more comes. A connection that is already gone is no error."""

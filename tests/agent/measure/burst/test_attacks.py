@@ -73,15 +73,15 @@ OPENINGS = {
     "tls": bytes.fromhex("16030100050100000103") + bytes(100),
     "oversized": (2**31).to_bytes(LENGTH_BYTES, "big") + bytes(400),
     "just oversized": (513).to_bytes(LENGTH_BYTES, "big") + bytes(513),
-    "truncated": ControlConnection("client").send(HELLO)[:50],
+    "truncated": ControlConnection("client").frame_of(HELLO)[:50],
     "not JSON": (300).to_bytes(LENGTH_BYTES, "big") + bytes(300),
     "deep": (402).to_bytes(LENGTH_BYTES, "big") + b"[" * 201 + b"]" * 201,
-    "prove first": ControlConnection("client").send(Prove("0f" * 32)),
-    "load first": ControlConnection("client").send(GOOD),
-    "load right after hello": ControlConnection("client").send(HELLO) + ControlConnection("client").send(GOOD),
-    "hello twice": ControlConnection("client").send(HELLO) * 2,
-    "no common version": ControlConnection("client").send(Hello("0f" * 32, [7, 8])),
-    "wrong proof": ControlConnection("client").send(HELLO) + ControlConnection("client").send(Prove("0f" * 32)),
+    "prove first": ControlConnection("client").frame_of(Prove("0f" * 32)),
+    "load first": ControlConnection("client").frame_of(GOOD),
+    "load right after hello": ControlConnection("client").frame_of(HELLO) + ControlConnection("client").frame_of(GOOD),
+    "hello twice": ControlConnection("client").frame_of(HELLO) * 2,
+    "no common version": ControlConnection("client").frame_of(Hello("0f" * 32, [7, 8])),
+    "wrong proof": ControlConnection("client").frame_of(HELLO) + ControlConnection("client").frame_of(Prove("0f" * 32)),
 }
 
 
@@ -118,7 +118,7 @@ def test_a_replayed_order_within_a_session_ends_it() -> None:
     with responder() as running:
         with Raw(running.port) as raw, udp(running.port) as sock:
             bind(sock, raw.enter().token)
-            frame = raw.connection.send(GOOD)
+            frame = raw.connection.frame_of(GOOD)
             raw.say(frame)
             assert len(heard(sock)) == GOOD.packets
             raw.say(frame)
@@ -242,7 +242,7 @@ def test_slow_clients_lose_their_place_to_an_honest_one() -> None:
         stop = threading.Event()
 
         def drip() -> None:
-            frame = ControlConnection("client").send(HELLO)
+            frame = ControlConnection("client").frame_of(HELLO)
             for octet in frame:
                 for raw in slow:
                     raw.say(bytes([octet]))
@@ -264,7 +264,7 @@ def test_slow_clients_lose_their_place_to_an_honest_one() -> None:
 
 def test_a_slow_client_is_cut_off() -> None:
     with responder() as running, Raw(running.port) as raw:
-        raw.say(ControlConnection("client").send(HELLO)[:20])
+        raw.say(ControlConnection("client").frame_of(HELLO)[:20])
         began = time.monotonic()
         assert raw.silence(2 * HANDSHAKE_SECONDS) == 0
         assert time.monotonic() - began < HANDSHAKE_SECONDS + 1

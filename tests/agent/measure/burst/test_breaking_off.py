@@ -10,10 +10,11 @@ import pytest
 from campus_agent.measure.burst.client_session import BurstResult
 from campus_agent.measure.burst.direction import Budget, DirectionTest
 from campus_agent.measure.burst.observation import BurstObservation
+from campus_agent.measure.request import ThroughputRequest
 from campus_wire.failures import Validity
 from tests.agent.measure.burst.line import Line, cross_traffic_at, send
 
-TARGET, THRESHOLD = 100e6, 98e6
+TARGET = 100e6
 
 
 @dataclass
@@ -37,7 +38,10 @@ class Paper:
 def run(line: Line, max_cross_traffic: float, segment: Any = "classroom") -> tuple[DirectionTest, Paper]:
     paper = Paper(line)
     budget = Budget(monotonic() + 20, inf)
-    test = DirectionTest(paper, "down", segment, TARGET, THRESHOLD, budget, max_cross_traffic)  # type: ignore[arg-type]
+    request = ThroughputRequest(
+        "school", 5301, "campus", segment, TARGET, max_cross_traffic_ratio=max_cross_traffic / TARGET
+    )
+    test = DirectionTest(paper, request, "down", budget)  # type: ignore[arg-type]
     test.run()
     return test, paper
 

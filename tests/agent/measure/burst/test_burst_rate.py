@@ -134,7 +134,7 @@ def test_a_clock_that_was_set_spoils_the_pulse() -> None:
 def test_counters_that_lag_are_not_believed() -> None:
     burst = send(Line(90e6), OFFERED)
     first = burst.arrivals.samples[0]
-    burst.arrivals.samples = [CounterSample(s.at_ns, first.octets, first.packets) for s in burst.arrivals.samples]
+    burst.arrivals.samples = [CounterSample(s.at_ns, first.total_bytes, first.packets) for s in burst.arrivals.samples]
     estimate = estimate_burst(replace(burst, sender_frame_overhead_bytes=None), THRESHOLD, TARGET)
     assert not estimate.counted
     assert estimate.rate == pytest.approx(90e6, rel=0.001)
@@ -219,7 +219,7 @@ def test_arrivals_in_one_moment_are_too_few(same: int) -> None:
     burst = send(Line(300e6), OFFERED, 0.05)
     moment = burst.arrivals.received_ns[-1]
     burst.arrivals.received_ns[-same:] = [moment] * same
-    samples = [CounterSample(moment, sample.octets, sample.packets) for sample in burst.arrivals.samples]
+    samples = [CounterSample(moment, sample.total_bytes, sample.packets) for sample in burst.arrivals.samples]
     estimate = estimate_burst(replace(burst, arrivals=replace(burst.arrivals, samples=samples)), THRESHOLD, TARGET)
     assert estimate.reject_reason is (RejectReason.TOO_FEW if same > 300 else estimate.reject_reason)
 

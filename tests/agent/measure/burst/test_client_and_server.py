@@ -187,7 +187,7 @@ def _refuse(sock: socket.socket) -> None:
     from campus_agent.measure.burst.protocol.control import ControlConnection
 
     sock.recv(4096)
-    sock.sendall(ControlConnection("responder").send(Refused("version")))
+    sock.sendall(ControlConnection("responder").frame_of(Refused("version")))
 
 
 @pytest.mark.parametrize(
@@ -277,8 +277,13 @@ def test_the_responder_vanishes_in_the_middle() -> None:
 
 def test_the_hours_octets() -> None:
     outcomes: list[Finding[ThroughputRecord]] = []
+
+    def is_refused(outcome: Finding[ThroughputRecord]) -> bool:
+        """A busy machine repeats bursts: then a session may end before its time, at what is left of the hour."""
+        return outcome.failure is not None and "in a session" not in outcome.failure.detail
+
     with responder(hour_bytes=10_000_000, burst_bytes=500_000) as running:
-        while not outcomes or (outcomes[-1].failure is None and len(outcomes) < 100):  # a busy machine repeats bursts
+        while not outcomes or (not is_refused(outcomes[-1]) and len(outcomes) < 100):
             outcomes.append(measure(running.port))
     last = outcomes[-1]
     assert last.failure is not None

@@ -59,35 +59,35 @@ def test_every_message_survives_the_way(message: Message) -> None:
 def test_a_whole_handshake() -> None:
     client, responder = ControlConnection("client"), ControlConnection("responder")
     hello = Hello(secrets.token_hex(32), [1])
-    (heard,) = responder.receive(client.send(hello))
+    (heard,) = responder.receive(client.frame_of(hello))
     assert heard == hello
     challenge = Challenge(secrets.token_hex(32), 1)
-    (heard,) = client.receive(responder.send(challenge))
+    (heard,) = client.receive(responder.frame_of(challenge))
     assert heard == challenge
     prove = Prove(proof(KEY, hello, challenge))
-    (heard,) = responder.receive(client.send(prove))
+    (heard,) = responder.receive(client.frame_of(prove))
     assert isinstance(heard, Prove)
     assert proves(KEY, hello, challenge, heard)
     client.seal_with(session_key(KEY, hello, challenge))
     responder.seal_with(session_key(KEY, hello, challenge))
-    assert list(client.receive(responder.send(EVERY_MESSAGE[3]))) == [EVERY_MESSAGE[3]]
-    assert list(responder.receive(client.send(LOAD))) == [LOAD]
+    assert list(client.receive(responder.frame_of(EVERY_MESSAGE[3]))) == [EVERY_MESSAGE[3]]
+    assert list(responder.receive(client.frame_of(LOAD))) == [LOAD]
 
 
 @pytest.mark.parametrize("sealed", [False, True])
 def test_byte_by_byte_and_together(sealed: bool) -> None:
     client, responder = sealed_pair() if sealed else (ControlConnection("client"), ControlConnection("responder"))
     messages: list[Message] = [LOAD, Bye(), LOAD] if sealed else [Hello(NONCE, [1]), Prove(NONCE)]
-    stream = b"".join(client.send(message) for message in messages)
+    stream = b"".join(client.frame_of(message) for message in messages)
     heard = [message for octet in stream for message in responder.receive(bytes([octet]))]
     assert heard == messages
     client, responder = sealed_pair() if sealed else (ControlConnection("client"), ControlConnection("responder"))
-    assert list(responder.receive(b"".join(client.send(message) for message in messages))) == messages
+    assert list(responder.receive(b"".join(client.frame_of(message) for message in messages))) == messages
 
 
 def test_a_truncated_frame_gives_nothing_yet() -> None:
     client, responder = sealed_pair()
-    frame = client.send(LOAD)
+    frame = client.frame_of(LOAD)
     for cut in range(len(frame)):
         _, fresh = sealed_pair()
         assert list(fresh.receive(frame[:cut])) == []
@@ -122,22 +122,22 @@ def test_an_empty_frame_is_refused() -> None:
 
 def test_replayed_dropped_changed_and_reflected_frames_are_refused() -> None:
     client, responder = sealed_pair()
-    first, second = client.send(LOAD), client.send(Bye())
+    first, second = client.frame_of(LOAD), client.frame_of(Bye())
     assert list(responder.receive(first)) == [LOAD]
     with pytest.raises(BadSeal):
         list(responder.receive(first))  # replayed
     client, responder = sealed_pair()
-    client.send(LOAD)
+    client.frame_of(LOAD)
     with pytest.raises(BadSeal):
-        list(responder.receive(client.send(Bye())))  # the frame before it was dropped
+        list(responder.receive(client.frame_of(Bye())))  # the frame before it was dropped
     client, responder = sealed_pair()
-    frame = bytearray(client.send(LOAD))
+    frame = bytearray(client.frame_of(LOAD))
     frame[-TAG_BYTES - 3] ^= 1
     with pytest.raises(BadSeal):
         list(responder.receive(bytes(frame)))  # changed
     client, _ = sealed_pair()
     with pytest.raises(BadSeal):
-        list(client.receive(client.send(Bye())))  # sent back to its sender
+        list(client.receive(client.frame_of(Bye())))  # sent back to its sender
     _, other = sealed_pair(b"another session")
     with pytest.raises(BadSeal):
         list(other.receive(second))
@@ -156,17 +156,17 @@ def test_the_proof_belongs_to_both_nonces_the_version_and_the_key() -> None:
 
 def test_before_authentication_the_responder_says_less_than_it_heard() -> None:
     client, responder = ControlConnection("client"), ControlConnection("responder")
-    heard = len(client.send(Hello(NONCE, [1])))
-    assert len(responder.send(Challenge(NONCE, 1))) <= heard
-    assert len(responder.send(Refused("version"))) <= heard
-    heard = len(client.send(Prove(NONCE)))
+    heard = len(client.frame_of(Hello(NONCE, [1])))
+    assert len(responder.frame_of(Challenge(NONCE, 1))) <= heard
+    assert len(responder.frame_of(Refused("version"))) <= heard
+    heard = len(client.frame_of(Prove(NONCE)))
     responder.seal_with(b"k")
-    assert len(responder.send(Refused("not_authorised"))) <= heard
+    assert len(responder.frame_of(Refused("not_authorised"))) <= heard
 
 
 def test_our_own_oversized_message_is_our_own_mistake() -> None:
     with pytest.raises(ValueError, match="more than the protocol allows"):
-        ControlConnection("responder").send(RECEIVED.__class__(1, 2, [1] * 500, [], [], [], [], [], []))
+        ControlConnection("responder").frame_of(RECEIVED.__class__(1, 2, [1] * 500, [], [], [], [], [], []))
 
 
 BAD_BODIES = {
@@ -213,7 +213,7 @@ def test_any_bytes_are_messages_or_a_protocol_error(data: bytes) -> None:
 @given(st.data())
 def test_a_damaged_sealed_stream_never_gives_a_message_that_was_not_sent(data: st.DataObject) -> None:
     client, responder = sealed_pair()
-    stream = bytearray(client.send(LOAD) + client.send(Bye()))
+    stream = bytearray(client.frame_of(LOAD) + client.frame_of(Bye()))
     place = data.draw(st.integers(0, len(stream) - 1))
     stream[place] ^= data.draw(st.integers(1, 255))
     heard: list[Message] = []

@@ -50,7 +50,7 @@ def test_a_long_pulse_is_thinned_and_still_fits_a_frame() -> None:
     assert back.samples == seen.samples
     frame = ControlConnection("responder")
     frame.seal_with(b"k")
-    assert len(frame.send(message)) < 400_000
+    assert len(frame.frame_of(message)) < 400_000
 
 
 def test_departures_travel_in_the_packets_not_in_the_report() -> None:

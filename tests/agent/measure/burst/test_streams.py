@@ -9,10 +9,11 @@ from random import Random
 import pytest
 
 from campus_agent.measure.burst.estimate.stream_rate import estimate_stream, ramp_end
-from campus_agent.measure.burst.io.stream import StreamArrivals, send_stream
+from campus_agent.measure.burst.io.stream import send_stream
+from campus_agent.measure.burst.io.tickets import Tickets
+from campus_agent.measure.burst.observation import StreamArrivals, StreamObservation
 from campus_agent.measure.burst.protocol.messages import Flow, Opened, ProtocolError, Refused, StreamOrder
 from campus_agent.measure.burst.protocol.report import add_flow, flow_message
-from campus_agent.measure.burst.protocol.tickets import Tickets
 from campus_agent.measure.burst.spec import HANDSHAKE_SECONDS, STREAM_MAGIC
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
 from tests.agent.measure.burst.loopback import Raw, responder
@@ -137,7 +138,7 @@ def test_a_stream_towards_the_responder_is_bounded_and_told() -> None:
         while not (flow := raw.hear()).last:
             add_flow(seen, flow)
         add_flow(seen, flow)
-        assert UP.octets <= seen.octets[-1] <= UP.octets + 1_048_576
+        assert UP.octets <= seen.payload_bytes[-1] <= UP.octets + 1_048_576
 
 
 def test_a_client_that_sends_nothing_holds_the_slot_no_longer_than_it_ordered() -> None:
@@ -178,7 +179,7 @@ def paper(
         else:
             octets, owed = octets + full * 0.0011 + owed, 0.0
         seen.at_ns.append(5_000_000_000 + int((at + rng.random() * 1e-5) * 1e9))
-        seen.octets.append(int(octets))
+        seen.payload_bytes.append(int(octets))
         packets = int(octets / 1448 + counted * at / 8 / 1538)
         seen.samples.append(CounterSample(seen.at_ns[-1], packets * 1514, packets))
     return seen
@@ -188,7 +189,7 @@ def rates(seen: StreamArrivals, **more: bool) -> list[float]:
     subscriber = more.get("subscriber_receives", True)
     return [
         round(estimate.rate / 1e6, 1)
-        for estimate in estimate_stream(seen, PATH, 100e6, 115e6, 24, RTT, subscriber_receives=subscriber)
+        for estimate in estimate_stream(StreamObservation(seen, PATH, 24, RTT, subscriber), 100e6, 115e6)
         if estimate.reject_reason is None
     ]
 
@@ -217,7 +218,7 @@ def test_on_a_long_path_the_ramp_has_steps_of_a_round_trip() -> None:
     for millisecond in range(600):
         octets += 1448 * 2 ** (millisecond // 100) if millisecond % 100 < 50 else 0
         seen.at_ns.append(millisecond * 1_000_000)
-        seen.octets.append(octets)
+        seen.payload_bytes.append(octets)
     assert ramp_end(seen, 0.15) is None
 
 
@@ -226,16 +227,16 @@ def test_a_repeated_packet_does_not_count() -> None:
 
 
 def test_a_pace_that_was_reached_is_a_lower_bound() -> None:
-    estimates = estimate_stream(paper(115e6), PATH, 100e6, 115e6, 24, RTT, subscriber_receives=True)
+    estimates = estimate_stream(StreamObservation(paper(115e6), PATH, 24, RTT, True), 100e6, 115e6)
     assert not any(estimate.saturated for estimate in estimates)
-    estimates = estimate_stream(paper(100e6), PATH, 100e6, 115e6, 24, RTT, subscriber_receives=True)
+    estimates = estimate_stream(StreamObservation(paper(100e6), PATH, 24, RTT, True), 100e6, 115e6)
     assert all(estimate.saturated for estimate in estimates)
 
 
 def test_other_traffic_counts_at_the_subscribers_port_only() -> None:
     busy = paper(70e6, counted=30e6)
     assert rates(busy) == pytest.approx([100] * len(rates(busy)), rel=0.01)
-    for estimate in estimate_stream(busy, PATH, 100e6, 115e6, 24, RTT, subscriber_receives=False):
+    for estimate in estimate_stream(StreamObservation(busy, PATH, 24, RTT, False), 100e6, 115e6):
         assert estimate.rate == pytest.approx(70e6, rel=0.01)
         assert estimate.unattributed == pytest.approx(30e6, rel=0.05)
 
@@ -243,7 +244,7 @@ def test_other_traffic_counts_at_the_subscribers_port_only() -> None:
 def test_flows_travel_and_come_together_again() -> None:
     seen, heard_of = paper(50e6, 0.1), StreamArrivals()
     half = len(seen.at_ns) // 2
-    first = StreamArrivals(seen.at_ns[:half], seen.octets[:half], seen.samples[:half])
+    first = StreamArrivals(seen.at_ns[:half], seen.payload_bytes[:half], seen.samples[:half])
     add_flow(heard_of, flow_message(1, first, 0, last=False))
     add_flow(heard_of, flow_message(1, seen, half, last=True))
     assert heard_of == seen

@@ -11,7 +11,6 @@ from campus_agent.measure.link.path import (
     counted_header_bytes,
     interface_of,
     interface_to,
-    link_speed_bits_per_second,
 )
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counters are of Linux")
@@ -65,8 +64,6 @@ def test_no_counters_where_there_is_no_interface() -> None:
     assert open_counters("nosuch0") is None
     assert counted_header_bytes("nosuch0") is None
     assert counted_header_bytes(None) is None
-    assert link_speed_bits_per_second(None) is None
-    assert link_speed_bits_per_second("nosuch0") is None
 
 
 def test_loopback_counts_no_ethernet_header() -> None:

@@ -99,12 +99,12 @@ def received_rate(burst: BurstObservation, first: int, test_rate: float) -> floa
     packets = _test_packets(burst, first, start.at_ns, end.at_ns)
     if end.packets - start.packets < _STALE_RATIO * packets:
         return None
-    more = end.octets - start.octets + overhead * (end.packets - start.packets) - packets * burst.wire_bytes
+    more = end.total_bytes - start.total_bytes + overhead * (end.packets - start.packets) - packets * burst.wire_bytes
     return test_rate + more * 8e9 / (end.at_ns - start.at_ns)
 
 
 def received_curve(burst: BurstObservation, first: int) -> Curve | None:
-    """All octets that passed the receiver's interface from the arrival in row `first` on; None when the counters do not tell.
+    """All bytes that passed the receiver's interface from the arrival in row `first` on; None when the counters do not tell.
 
     Counters that count fewer packets than ours tell nothing: some drivers renew them once a second, some count a block as one.
     """
@@ -117,7 +117,7 @@ def received_curve(burst: BurstObservation, first: int) -> Curve | None:
     expected = _test_packets(burst, first, start.at_ns, end.at_ns)
     if end.packets - start.packets < _STALE_RATIO * expected:
         return None
-    return [(at_ns, octets + overhead * packets) for at_ns, octets, packets in samples]
+    return [(at_ns, total_bytes + overhead * packets) for at_ns, total_bytes, packets in samples]
 
 
 def _test_packets(burst: BurstObservation, first: int, start_ns: int, end_ns: int) -> int:
@@ -141,7 +141,7 @@ def sent_rate(burst: BurstObservation, offered: float, start_ns: int, end_ns: in
     if overhead is None or len(within) < 3 or within[-1].sent_ns - within[0].sent_ns < _MIN_SPAN_NS:
         return None
     points = [
-        (at_ns, octets + overhead * packets - burst.wire_bytes * sequence)
-        for at_ns, octets, packets, sequence in (within[0], within[-1])
+        (at_ns, total_bytes + overhead * packets - burst.wire_bytes * sequence)
+        for at_ns, total_bytes, packets, sequence in (within[0], within[-1])
     ]
     return offered + rate_between(*points)

@@ -1,4 +1,4 @@
-"""How fast does a curve of octets over time rise, whatever stalls and noise are in it? Pure.
+"""How fast does a curve of bytes over time rise, whatever stalls and noise are in it? Pure.
 
 Times are nanoseconds, rates bits per second.
 """
@@ -9,12 +9,12 @@ from typing import NamedTuple
 from campus_agent.measure.burst.spec import CHUNKS, MIN_CHUNK_SECONDS, NEAR_RATIO, SPREAD_FLOOR_RATIO, STEADY_RATIO
 
 _MIN_CHUNK_NS = int(MIN_CHUNK_SECONDS * 1e9)
-_BITS_PER_OCTET_NS = 8e9
+_BITS_PER_BYTE_NS = 8e9
 _MAX_BASELINE_POINTS = 60
 
 
 class Slope(NamedTuple):
-    """A rate along a curve of octets over time: robust value, its standard error, and the plain mean."""
+    """A rate along a curve of bytes over time: robust value, its standard error, and the plain mean."""
 
     rate: float
     spread: float
@@ -22,7 +22,7 @@ class Slope(NamedTuple):
 
 
 Point = tuple[int, int]
-"""A moment in nanoseconds, and the octets so far."""
+"""A moment in nanoseconds, and the bytes so far."""
 Curve = list[Point]
 
 
@@ -46,8 +46,8 @@ def slope(curve: Curve) -> Slope | None:
     error = max(sigma / len(rates) ** 0.5, abs(middle) * SPREAD_FLOOR_RATIO)
     if 2 * len(near) < len(chunks):
         return Slope(_long_baseline_rate(curve), 1.25 * error, mean)
-    octets, nanoseconds = (sum(end[axis] - start[axis] for start, end in near) for axis in (1, 0))
-    return Slope(octets * _BITS_PER_OCTET_NS / nanoseconds, error, mean)
+    total_bytes, nanoseconds = (sum(end[axis] - start[axis] for start, end in near) for axis in (1, 0))
+    return Slope(total_bytes * _BITS_PER_BYTE_NS / nanoseconds, error, mean)
 
 
 def steady_from(curve: Curve) -> Point | None:
@@ -80,4 +80,4 @@ def _long_baseline_rate(curve: Curve) -> float:
 
 def rate_between(start: Point, end: Point) -> float:
     """The mean rate from one point of a curve to another."""
-    return (end[1] - start[1]) * _BITS_PER_OCTET_NS / (end[0] - start[0])
+    return (end[1] - start[1]) * _BITS_PER_BYTE_NS / (end[0] - start[0])

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from campus_agent.measure.burst.estimate.cross_traffic import tolerance
 from campus_agent.measure.burst.estimate.rate_estimate import RateEstimate, RejectReason
 from campus_agent.measure.burst.estimate.slope import Slope, rate_between, slope
-from campus_agent.measure.burst.io.stream import StreamArrivals
+from campus_agent.measure.burst.observation import StreamArrivals, StreamObservation
 from campus_agent.measure.burst.spec import (
     STEADY_RATIO,
     STREAM_FULL_RATIO,
@@ -20,7 +20,7 @@ from campus_agent.measure.burst.spec import (
     STREAM_WINDOW_SECONDS,
     UNSTEADY_RATIO,
 )
-from campus_wire.encapsulation import Encapsulation, line_rate_from_goodput
+from campus_wire.encapsulation import line_rate_from_goodput
 
 COUNTERS_READ_RATIO = 0.9
 """Counters that show less than the stream itself are renewed too seldom to tell anything of a window."""
@@ -28,24 +28,16 @@ _RAMP_NS = int(STREAM_RAMP_SECONDS * 1e9)
 _WINDOW_NS = int(STREAM_WINDOW_SECONDS * 1e9)
 
 
-def estimate_stream(
-    seen: StreamArrivals,
-    path: Encapsulation,
-    target: float,
-    offered: float,
-    frame_overhead_bytes: int | None,
-    rtt_seconds: float,
-    *,
-    subscriber_receives: bool,
-) -> list[RateEstimate]:
+def estimate_stream(stream: StreamObservation, target: float, offered: float) -> list[RateEstimate]:
     """One estimate for each whole window after the ramp. `offered` is the pace the sender was held to, as a line rate."""
-    start = ramp_end(seen, max(STREAM_SLOT_SECONDS, STREAM_SLOT_ROUND_TRIPS * rtt_seconds))
+    seen = stream.arrivals
+    start = ramp_end(seen, max(STREAM_SLOT_SECONDS, STREAM_SLOT_ROUND_TRIPS * stream.round_trip_seconds))
     if start is None:
         return []
     estimates = []
     while seen.at_ns[-1] >= start + _WINDOW_NS:
         first, last = bisect_left(seen.at_ns, start), bisect_right(seen.at_ns, start + _WINDOW_NS) - 1
-        estimates.append(_estimate(seen, first, last, path, target, offered, frame_overhead_bytes, subscriber_receives))
+        estimates.append(_estimate(stream, first, last, target, offered))
         start += _WINDOW_NS
     return estimates
 
@@ -63,33 +55,25 @@ def ramp_end(seen: StreamArrivals, slot_seconds: float) -> int | None:
         if last <= first:
             rates.append(0.0)
             continue
-        rates.append(rate_between(*((seen.at_ns[row], seen.octets[row]) for row in (first, last))))
+        rates.append(rate_between(*((seen.at_ns[row], seen.payload_bytes[row]) for row in (first, last))))
         if len(rates) > 2 and 0 < rates[-1] <= STREAM_STILL_RATIO * max(rates[-3:-1]):
             return began
     return None
 
 
-def _estimate(
-    seen: StreamArrivals,
-    first: int,
-    last: int,
-    path: Encapsulation,
-    target: float,
-    offered: float,
-    frame_overhead_bytes: int | None,
-    subscriber_receives: bool,
-) -> RateEstimate:
+def _estimate(stream: StreamObservation, first: int, last: int, target: float, offered: float) -> RateEstimate:
     """The window from row `first` to row `last`."""
-    points = list(zip(seen.at_ns[first : last + 1], seen.octets[first : last + 1], strict=True))
+    seen, path = stream.arrivals, stream.path
+    points = list(zip(seen.at_ns[first : last + 1], seen.payload_bytes[first : last + 1], strict=True))
     goodput = slope(points)
     if goodput is None:
         return RateEstimate(0.0, 0.0, saturated=False, offered=offered, reject_reason=RejectReason.TOO_FEW)
     test = Slope(*(line_rate_from_goodput(rate, path) for rate in goodput))
     seconds = (points[-1][0] - points[0][0]) / 1e9
-    total = _counted_rate(seen, first, last, frame_overhead_bytes)
+    total = _counted_rate(stream, first, last)
     beyond = 0.0 if total is None else total - test.mean
     seen_cross_traffic = beyond if beyond > tolerance(target, path.wire_bytes, seconds) else 0.0
-    cross_traffic = seen_cross_traffic if subscriber_receives else 0.0
+    cross_traffic = seen_cross_traffic if stream.subscriber_receives else 0.0
     full = test.rate + cross_traffic < STREAM_FULL_RATIO * offered
     unsteady = not cross_traffic and abs(test.mean - test.rate) > UNSTEADY_RATIO * max(test.rate, 1.0)
     return RateEstimate(
@@ -101,7 +85,7 @@ def _estimate(
         test_rate=test.mean,
         cross_traffic=cross_traffic,
         unattributed=seen_cross_traffic - cross_traffic,
-        counted=frame_overhead_bytes is not None,
+        counted=stream.frame_overhead_bytes is not None,
         counters_read=total is not None and total >= COUNTERS_READ_RATIO * test.mean,
         limit="tcp" if full else None,
         seconds=seconds,
@@ -111,12 +95,13 @@ def _estimate(
     )
 
 
-def _counted_rate(seen: StreamArrivals, first: int, last: int, frame_overhead_bytes: int | None) -> float | None:
+def _counted_rate(stream: StreamObservation, first: int, last: int) -> float | None:
     """All that passed the receiver's interface in a window; None without counters."""
-    if frame_overhead_bytes is None or len(seen.samples) != len(seen.at_ns):
+    seen, overhead = stream.arrivals, stream.frame_overhead_bytes
+    if overhead is None or len(seen.samples) != len(seen.at_ns):
         return None
     points = [
-        (at_ns, octets + frame_overhead_bytes * packets)
-        for at_ns, octets, packets in (seen.samples[first], seen.samples[last])
+        (at_ns, total_bytes + overhead * packets)
+        for at_ns, total_bytes, packets in (seen.samples[first], seen.samples[last])
     ]
     return rate_between(*points)

@@ -23,6 +23,7 @@ from campus_agent.measure.burst.spec import (
     STEADY_RATIO,
     STUDENT_FACTORS,
 )
+from campus_agent.measure.reason import ValidityReason
 from campus_wire.failures import Validity
 
 
@@ -107,20 +108,19 @@ def _agree(sound: Sequence[RateEstimate], distance: float, target: float) -> boo
 
 def _why_no_verdict(
     sound: Sequence[RateEstimate], rate: float, unattributed: float, client_sends: bool, waited: str
-) -> tuple[Validity, str]:
+) -> ValidityReason:
     if unattributed:
-        return Validity.CROSS_TRAFFIC, (
-            f"{unattributed / 1e6:.1f} Mbit/s of other traffic may have shared the line, which carried {rate / 1e6:.1f} Mbit/s"
-        )
+        detail = f"{unattributed / 1e6:.1f} Mbit/s of other traffic may have shared the line, which carried {rate / 1e6:.1f} Mbit/s"
+        return ValidityReason(Validity.CROSS_TRAFFIC, detail)
     if any(estimate.bias for estimate in sound):
         sender, _ = role_phrases(client_sends=client_sends)
         detail = f"{rate / 1e6:.1f} Mbit/s is too near to call: {sender} is only fast enough in blocks"
-        return Validity.GATEWAY_LIMIT if client_sends else Validity.ENDPOINT_LIMIT, detail
+        return ValidityReason(Validity.GATEWAY_LIMIT if client_sends else Validity.ENDPOINT_LIMIT, detail)
     if waited:
-        return Validity.GATEWAY_CPU, waited
+        return ValidityReason(Validity.GATEWAY_CPU, waited)
     least, most = min(estimate.rate for estimate in sound), max(estimate.rate for estimate in sound)
     detail = f"{len(sound)} bursts from {least / 1e6:.1f} to {most / 1e6:.1f} Mbit/s do not agree"
-    return Validity.INCONCLUSIVE, detail
+    return ValidityReason(Validity.INCONCLUSIVE, detail)
 
 
 def _without_sound(

@@ -1,1 +1,1 @@
-"""Sockets of the burst engine: many datagrams in one system call, TCP streams, interface counters."""
+"""Sockets of the burst engine: many datagrams in one system call, TCP streams, the control connection."""

@@ -46,7 +46,7 @@ class Batch:
             self._messages = (MultiMessageHeader * MAX_BATCH_PACKETS)()
             for message, vector in zip(self._messages, self._vectors, strict=True):
                 message.header.name = ctypes.addressof(self._name)
-                message.header.name_size = len(self._name) - 1  # create_string_buffer adds an octet
+                message.header.name_size = len(self._name) - 1  # create_string_buffer adds a byte
                 message.header.vectors = ctypes.pointer(vector)
                 message.header.vector_count = 1
 

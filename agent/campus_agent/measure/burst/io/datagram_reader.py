@@ -29,7 +29,7 @@ _NOTHING = (errno.EAGAIN, errno.ECONNREFUSED, errno.EMSGSIZE)
 """The last two are what became of packets sent before, not of what comes in; a sender hears of them by itself."""
 _DONT_WAIT_TRUNC = socket.MSG_DONTWAIT | socket.MSG_TRUNC  # MSG_TRUNC: tell the real length of what is cut
 _RESULT = struct.Struct("@40xNi4xI4x")
-"""Of a `MultiMessageHeader` after the call: octets of control data, flags, octets of the datagram."""
+"""Of a `MultiMessageHeader` after the call: bytes of control data, flags, bytes of the datagram."""
 _CONTROL = struct.Struct("@NiillNiiI12x")
 """SO_TIMESTAMPNS first, then, once something was thrown away, SO_RXQ_OVFL: the order of the kernel (net/socket.c)."""
 _STAMPED_BYTES, _COUNTED_BYTES = 32, 52

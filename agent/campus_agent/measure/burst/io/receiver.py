@@ -54,11 +54,11 @@ class Receiver:
     """Reads, timestamps and filters the datagrams of one session."""
 
     def __init__(
-        self, sock: socket.socket, token: bytes, counters: CounterReader | None, *, kernel_stamps: bool
+        self, sock: socket.socket, host: str, token: bytes, counters: CounterReader | None, *, kernel_stamps: bool
     ) -> None:
-        """`sock` is non-blocking and prepared. Only packets from `own_host` (without zone) count: the first address of it that knows the token is `peer`."""
+        """`sock` is non-blocking and prepared. Only packets from `host` (without zone) count: the first address of it that knows the token is `peer`."""
         self.peer: Address | None = None
-        self.own_host: str | None = None
+        self._host = host
         self.unauthenticated = 0
         self._socket = sock
         self._reader = datagram_reader_for(sock, kernel_stamps=kernel_stamps)
@@ -185,7 +185,7 @@ class Receiver:
             self.wait(_TURN_SECONDS)
 
     def _becomes_peer(self, address: Address) -> bool:
-        if self.peer is None and self.own_host is not None and address[0] == self.own_host:
+        if self.peer is None and address[0] == self._host:
             self.peer = address
             return True
         return False

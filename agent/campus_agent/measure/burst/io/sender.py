@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic_ns, sleep
+from typing import NamedTuple
 
 from campus_agent.measure.burst.io.batch import TOO_LARGE, Batch
 from campus_agent.measure.burst.observation import Departure
@@ -21,8 +22,13 @@ _BATCH_NS = int(BATCH_SECONDS * 1e9)
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
 _READING_NS = int(READING_SECONDS * 1e9)
 _LOAD, _LOAD_PROBE = int(Kind.LOAD), int(Kind.LOAD_PROBE)
-PendingProbe = tuple[int, int]
-"""A probe that waits for its answer: its `sent_ns`, and when it arrived here."""
+
+
+class PendingProbe(NamedTuple):
+    """A probe that waits for its answer."""
+
+    sent_ns: int
+    arrived_ns: int
 
 
 @dataclass(frozen=True, slots=True)

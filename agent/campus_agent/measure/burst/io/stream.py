@@ -6,10 +6,9 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from time import monotonic_ns, sleep
 
-from campus_agent.measure.burst.observation import CounterSample
+from campus_agent.measure.burst.observation import CounterSample, IsEnough, StreamArrivals
 from campus_agent.measure.burst.spec import (
     SAMPLE_SECONDS,
     STREAM_BUFFER_BYTES,
@@ -18,30 +17,13 @@ from campus_agent.measure.burst.spec import (
 )
 from campus_agent.measure.link.cpu_wait import thread_run_delay_ns, waited_ns
 from campus_agent.measure.link.interface_counters import CounterReader
+from campus_agent.measure.link.pacing import limit_pace
 
-_SO_MAX_PACING_RATE = 47  # asm-generic/socket.h
 _TURN_SECONDS = 0.005
 _SAMPLE_NS = int(SAMPLE_SECONDS * 1e9)
 _TELL_NS = int(STREAM_TELL_SECONDS * 1e9)
 _TURN_NS = int(_TURN_SECONDS * 1e9)
 _LEAST_PIECE_BYTES, _MOST_PIECE_BYTES = 1448, 16_384
-
-
-@dataclass(slots=True)
-class StreamArrivals:
-    """What a receiver saw of a stream: payload octets so far at moments of its clock, and its interface's counters beside them.
-
-    `waited_ns`: how long its thread, or the sender's, had no processor though it was ready; None: unknown.
-    """
-
-    at_ns: list[int] = field(default_factory=list)
-    octets: list[int] = field(default_factory=list)
-    samples: list[CounterSample] = field(default_factory=list)
-    waited_ns: int | None = None
-
-
-IsEnough = Callable[[StreamArrivals], bool]
-"""Called with what has come so far; True ends the stream."""
 
 
 def prepare(sock: socket.socket, pacing_bits_per_second: float) -> None:
@@ -51,24 +33,23 @@ def prepare(sock: socket.socket, pacing_bits_per_second: float) -> None:
         return
     with suppress(OSError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, STREAM_CONGESTION_CONTROL.encode())
-    with suppress(OSError, OverflowError):
-        sock.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, min(int(pacing_bits_per_second / 8), 2**32 - 1))
+    limit_pace(sock, pacing_bits_per_second / 8)
 
 
 def receive_stream(
-    sock: socket.socket, counters: CounterReader | None, end_ns: int, max_octets: int, tell: IsEnough
+    sock: socket.socket, counters: CounterReader | None, end_ns: int, max_bytes: int, tell: IsEnough
 ) -> StreamArrivals:
-    """Read until the other side ends, the time or the octets are over, or `tell`, called every some milliseconds, says that it is enough."""
+    """Read until the other side ends, the time or the bytes are over, or `tell`, called every some milliseconds, says that it is enough."""
     seen = StreamArrivals()
     buffer = bytearray(STREAM_BUFFER_BYTES)
     sock.setblocking(False)
-    octets = 0
+    taken_bytes = 0
     delay_ns = thread_run_delay_ns()
     next_tell = monotonic_ns() + _TELL_NS
     while True:
         now = monotonic_ns()
         seen.waited_ns = waited_ns(delay_ns)
-        if now >= end_ns or octets >= max_octets:
+        if now >= end_ns or taken_bytes >= max_bytes:
             return seen
         if now >= next_tell:
             next_tell = now + _TELL_NS
@@ -84,10 +65,10 @@ def receive_stream(
             return seen
         if not got:
             return seen
-        octets += got
+        taken_bytes += got
         moment = monotonic_ns()
         seen.at_ns.append(moment)
-        seen.octets.append(octets)
+        seen.payload_bytes.append(taken_bytes)
         if counters is not None:
             passed = counters.read()
             seen.samples.append(CounterSample(moment, passed.received_bytes, passed.received_packets))
@@ -95,25 +76,25 @@ def receive_stream(
 
 
 def send_stream(
-    sock: socket.socket, payload_bits_per_second: float, end_ns: int, max_octets: int, enough: Callable[[], bool]
+    sock: socket.socket, payload_bits_per_second: float, end_ns: int, max_bytes: int, enough: Callable[[], bool]
 ) -> int:
-    """Send until one of the bounds, or until the other side or `enough` ends it. Octets given to the kernel."""
+    """Send until one of the bounds, or until the other side or `enough` ends it. Bytes given to the kernel."""
     piece_bytes = min(_MOST_PIECE_BYTES, max(_LEAST_PIECE_BYTES, int(payload_bits_per_second * SAMPLE_SECONDS / 8)))
     piece = memoryview(os.urandom(piece_bytes))  # random: nothing on the way can compress it
     sock.setblocking(False)
     began = monotonic_ns()
-    octets = 0
-    while (now := monotonic_ns()) < end_ns and octets < max_octets and not enough():
-        due_ns = began + int(octets * 8e9 / payload_bits_per_second)  # when the next whole piece may go
+    sent_bytes = 0
+    while (now := monotonic_ns()) < end_ns and sent_bytes < max_bytes and not enough():
+        due_ns = began + int(sent_bytes * 8e9 / payload_bits_per_second)  # when the next whole piece may go
         if due_ns > now:
             sleep(min(due_ns - now, _TURN_NS) / 1e9)
             continue
         if not select.select([], [sock], [], _TURN_SECONDS)[1]:
             continue
         try:
-            octets += sock.send(piece[: max_octets - octets])
+            sent_bytes += sock.send(piece[: max_bytes - sent_bytes])
         except BlockingIOError:
             continue
         except ConnectionError:
             break
-    return octets
+    return sent_bytes

@@ -68,7 +68,7 @@ def pack_address(family: socket.AddressFamily, address: Address) -> bytes:
 
 
 def unpack_address(name: bytes) -> Address | None:
-    """The address in `ADDRESS_BYTES` octets, as Python's sockets have it but for a zone in the text; None for another family."""
+    """The address in `ADDRESS_BYTES` bytes, as Python's sockets have it but for a zone in the text; None for another family."""
     (family,) = _FAMILY.unpack_from(name)
     if family == socket.AF_INET:
         port, packed = _IPV4.unpack_from(name, _FAMILY.size)

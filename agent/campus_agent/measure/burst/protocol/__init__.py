@@ -1,1 +1,1 @@
-"""The burst protocol without sockets: control messages, datagram headers, tickets (docs/protocol.md)."""
+"""The burst protocol without sockets: control messages, datagram headers, reports (docs/protocol.md)."""

@@ -7,7 +7,6 @@ repeated, within a session or from another one. The caller owns sockets, time an
 
 import hashlib
 import hmac
-from collections.abc import Iterator
 from typing import Literal
 
 from campus_agent.measure.burst.protocol.messages import (
@@ -30,7 +29,7 @@ from campus_agent.measure.burst.spec import (
 
 Role = Literal["client", "responder"]
 LENGTH_BYTES = 4
-_OTHER: dict[Role, Role] = {"client": "responder", "responder": "client"}
+_PEER: dict[Role, Role] = {"client": "responder", "responder": "client"}
 _MAX_FROM: dict[Role, int] = {"client": MAX_REQUEST_BYTES, "responder": MAX_REPORT_BYTES}
 
 
@@ -41,46 +40,51 @@ class ControlConnection:
         self._role = role
         self._key: bytes | None = None
         self._buffer = bytearray()
-        self._sent = 0
-        self._received = 0
+        self._frames_sent = self._frames_received = 0
         self.received_bytes = 0
 
     def seal_with(self, session_key: bytes) -> None:
         """From the next frame on, in both directions, frames are sealed with this key."""
         self._key = session_key
-        self._sent = self._received = 0
+        self._frames_sent = self._frames_received = 0
 
-    def send(self, message: Message) -> bytes:
+    def frame_of(self, message: Message) -> bytes:
+        """The frame to be sent: its number is used up. Raises ValueError for a message of ours that is too long."""
         body = encode(message)
         if len(body) > self._limit(self._role):
             raise ValueError(f"a {type(message).__name__} of {len(body)} bytes is more than the protocol allows")
         frame = len(body).to_bytes(LENGTH_BYTES, "big") + body
         if self._key is not None:
-            frame += _seal(self._key, self._role, self._sent, body)
-            self._sent += 1
+            frame += _seal(self._key, self._role, self._frames_sent, body)
+            self._frames_sent += 1
         return frame
 
-    def receive(self, data: bytes) -> Iterator[Message]:
-        """The messages these bytes complete. Raises ProtocolError, also for a frame that only announces too much."""
+    def receive(self, data: bytes) -> list[Message]:
+        """Keep these bytes; the messages that are complete by now. Raises ProtocolError: the connection is then of no more use."""
         self._buffer += data
         self.received_bytes += len(data)
-        while len(self._buffer) >= LENGTH_BYTES:
-            size = int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
-            limit = self._limit(_OTHER[self._role])
-            if not 0 < size <= limit:
-                raise ProtocolError(f"a frame of {size} bytes; at most {limit} here")
-            seal_bytes = TAG_BYTES if self._key is not None else 0
-            end = LENGTH_BYTES + size
-            if len(self._buffer) < end + seal_bytes:
-                return
-            body, seal = bytes(self._buffer[LENGTH_BYTES:end]), bytes(self._buffer[end : end + seal_bytes])
-            del self._buffer[: end + seal_bytes]
-            if self._key is not None:
-                expected = _seal(self._key, _OTHER[self._role], self._received, body)
-                if not hmac.compare_digest(seal, expected):
-                    raise BadSeal("a frame whose seal does not fit")
-                self._received += 1
-            yield decode(body)
+        return list(iter(self._next_message, None))
+
+    def _next_message(self) -> Message | None:
+        """None: more bytes are needed. Raises ProtocolError, also for a frame that only announces too much, and BadSeal."""
+        if len(self._buffer) < LENGTH_BYTES:
+            return None
+        size = int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
+        limit = self._limit(_PEER[self._role])
+        if not 0 < size <= limit:
+            raise ProtocolError(f"a frame of {size} bytes; at most {limit} here")
+        end = LENGTH_BYTES + size
+        frame_bytes = end + (TAG_BYTES if self._key is not None else 0)
+        if len(self._buffer) < frame_bytes:
+            return None
+        body, seal = bytes(self._buffer[LENGTH_BYTES:end]), bytes(self._buffer[end:frame_bytes])
+        del self._buffer[:frame_bytes]
+        if self._key is not None:
+            expected = _seal(self._key, _PEER[self._role], self._frames_received, body)
+            if not hmac.compare_digest(seal, expected):
+                raise BadSeal("a frame whose seal does not fit")
+            self._frames_received += 1
+        return decode(body)
 
     def _limit(self, sender: Role) -> int:
         return MAX_GREETING_BYTES if self._key is None else _MAX_FROM[sender]

@@ -4,7 +4,7 @@ A reader ignores fields it does not know, so later versions may add some. Every 
 `ProtocolError`, never anything else.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, field
@@ -22,7 +22,7 @@ Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Columns = Annotated[list[Annotated[int, Meta(ge=-(2**62), le=2**62)]], Meta(max_length=MAX_COLUMN)]
 
 LoadDirection = Literal["to_responder", "to_client"]
-Reason = Literal["not_authorised", "busy", "limit", "version", "protocol", "internal"]
+RefusalReason = Literal["not_authorised", "busy", "limit", "version", "protocol", "internal"]
 
 
 class ProtocolError(ValueError):
@@ -82,7 +82,7 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
     """The responder will not go on, and closes."""
 
-    reason: Reason
+    reason: RefusalReason
     detail: Annotated[str, Meta(max_length=120)] = ""
 
 
@@ -101,6 +101,18 @@ class LoadOrder(msgspec.Struct, frozen=True, tag="load"):
     rate_bits_per_second: Rate
     block_packets: Annotated[int, Meta(ge=1, le=40)] = 1
     account: bool = False
+
+    @property
+    def total_wire_bytes(self) -> int:
+        return self.packets * self.wire_bytes
+
+    @property
+    def interval_ns(self) -> float:
+        return self.wire_bytes * 8e9 / self.rate_bits_per_second
+
+    @property
+    def planned_ns(self) -> int:
+        return int(self.packets * self.interval_ns)
 
 
 class Received(msgspec.Struct, frozen=True, tag="received"):
@@ -181,6 +193,7 @@ class Bye(msgspec.Struct, frozen=True, tag="bye"):
 FromClient = Hello | Prove | LoadOrder | StreamOrder | Bye
 FromResponder = Challenge | Welcome | Refused | Received | SentReport | Opened | Flow
 Message = FromClient | FromResponder
+MessageT = TypeVar("MessageT", bound=Message)
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
@@ -195,3 +208,10 @@ def decode(body: bytes) -> Message:
         return _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"not a message of this protocol: {str(error)[:200]}") from None
+
+
+def require(message: Message, wanted: type[MessageT]) -> MessageT:
+    """The message. Raises ProtocolError for one that is not due now."""
+    if not isinstance(message, wanted):
+        raise ProtocolError(f"a {type(message).__name__} where a {wanted.__name__} was due")
+    return message

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
 
-from campus_agent.measure.burst.io.stream import StreamArrivals
-from campus_agent.measure.burst.observation import Arrivals, CounterSample
+from campus_agent.measure.burst.observation import Arrivals, CounterSample, StreamArrivals
 from campus_agent.measure.burst.protocol.messages import Columns, Flow, ProtocolError, Received
 from campus_agent.measure.burst.spec import MAX_REPORT_ROWS
 
@@ -20,7 +19,7 @@ def to_message(burst: int, seen: Arrivals) -> Received:
         sequence=_differences(seen.sequence[i] for i in rows),
         count=_differences(seen.count[i] for i in rows),
         sample_ns=_differences(sample.at_ns for sample in seen.samples),
-        sample_bytes=_differences(sample.octets for sample in seen.samples),
+        sample_bytes=_differences(sample.total_bytes for sample in seen.samples),
         sample_packets=_differences(sample.packets for sample in seen.samples),
         overflow=seen.overflow,
         overflow_ns=seen.overflow_ns,
@@ -60,8 +59,8 @@ def flow_message(stream: int, seen: StreamArrivals, first: int, *, last: bool) -
     return Flow(
         stream=stream,
         at_ns=_differences(seen.at_ns[first:]),
-        octets=_differences(seen.octets[first:]),
-        sample_bytes=_differences(sample.octets for sample in seen.samples[first:]) if counted else [],
+        octets=_differences(seen.payload_bytes[first:]),
+        sample_bytes=_differences(sample.total_bytes for sample in seen.samples[first:]) if counted else [],
         sample_packets=_differences(sample.packets for sample in seen.samples[first:]) if counted else [],
         last=last,
         waited_ns=seen.waited_ns,
@@ -83,7 +82,7 @@ def add_flow(seen: StreamArrivals, message: Flow) -> None:
     counters = zip(at_ns, accumulate(message.sample_bytes), accumulate(message.sample_packets), strict=False)
     seen.samples += [CounterSample(*sample) for sample in counters]
     seen.at_ns += at_ns
-    seen.octets += accumulate(message.octets)
+    seen.payload_bytes += accumulate(message.octets)
 
 
 def _rows(total: int) -> list[int]:

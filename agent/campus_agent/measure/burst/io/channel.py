@@ -18,7 +18,7 @@ class Closed(ConnectionError):
 
 
 class ClosedSilently(Closed):
-    """It connected and ended without an octet: somebody looks whether the responder is there."""
+    """It connected and ended without a byte: somebody looks whether the responder is there."""
 
 
 class Channel:
@@ -34,7 +34,7 @@ class Channel:
 
     def send(self, message: Message, deadline: float) -> None:
         """Send one message by the deadline (monotonic seconds). Raises OSError, TimeoutError."""
-        frame = self.connection.send(message)
+        frame = self.connection.frame_of(message)
         self.socket.settimeout(_left(deadline))
         self.socket.sendall(frame)
         self._count(len(frame), sent=True)
@@ -60,9 +60,9 @@ class Channel:
     def close(self) -> None:
         self.socket.close()
 
-    def _count(self, octets: int, *, sent: bool) -> None:
-        segments = -(-octets // _SEGMENT_BYTES)
-        forth = octets + segments * _SEGMENT_OVERHEAD_BYTES
+    def _count(self, payload_bytes: int, *, sent: bool) -> None:
+        segments = -(-payload_bytes // _SEGMENT_BYTES)
+        forth = payload_bytes + segments * _SEGMENT_OVERHEAD_BYTES
         back = segments * _SEGMENT_OVERHEAD_BYTES
         self.sent_wire_bytes += forth if sent else back
         self.received_wire_bytes += back if sent else forth
