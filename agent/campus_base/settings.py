@@ -29,7 +29,14 @@ _BLANK = " \t\r\n\v\f\u00a0\u3000\u200b\ufeff"
 """White space that people paste, the Chinese full-width one and the two without a width among them."""
 _EMPTY = message("it is empty")
 _TOO_LONG = message("it is no secret: longer than 64 KiB")
+_NO_TOKEN = message(
+    "this is no token: it must be one line of at most 200 ASCII letters, digits and -._~+/=, without spaces or"
+    " quotation marks"
+)
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,200}")
 _TOO_LARGE = message("is larger than 16 MB: no configuration")
+_TOO_DEEP = message("is not TOML that is read here: brackets are nested too deeply")
+_TOO_MANY_DIGITS = message("is not TOML that is read here: a number has more than 4300 digits")
 _NO_TEXT = message("it is not text: save it as UTF-8 (in Notepad: Save as, Encoding UTF-8)")
 _OTHER_ENCODING = message(
     "line {line} is not UTF-8 text, but {encoding}: save the file as UTF-8 (in Notepad: Save as, Encoding UTF-8)"
@@ -251,7 +258,7 @@ def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table
     """
     try:
         raw = read_file(path, MAX_FILE_BYTES)
-        values = tomllib.loads(_decoded(raw))
+        values = toml_values(_decoded(raw))
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigurationError(
@@ -259,10 +266,6 @@ def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table
         ) from None
     except UnusableFile as error:
         raise ConfigurationError(str(path), [Mistake("file", error.text)]) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(
-            str(path), [Mistake("file", _fixed(message("is not TOML: {error}", error=error)))]
-        ) from None
     return Table(overridden(values, environ, tables), "", [], path.resolve().parent)
 
 
@@ -338,8 +341,28 @@ def read_secret(path: Path) -> Secret:
     return Secret(secret[0].strip(_BLANK))
 
 
+def read_token(path: Path) -> Secret:
+    """A bearer token (RFC 6750) from its file. Raises OSError, UnusableFile, also for text that is a secret but no token."""
+    secret = read_secret(path)
+    if _TOKEN.fullmatch(secret.reveal()) is None:
+        raise UnusableFile(_NO_TOKEN)
+    return secret
+
+
+def toml_values(text: str) -> dict[str, Any]:
+    """What a TOML document holds. Raises UnusableFile for a text that is none, or that only tomllib's limits keep from being read."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UnusableFile(message("is not TOML: {error}", error=error)) from None
+    except RecursionError:
+        raise UnusableFile(_TOO_DEEP) from None
+    except ValueError:  # of int(), beyond 4300 digits
+        raise UnusableFile(_TOO_MANY_DIGITS) from None
+
+
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return toml_values(f"value = {text}")["value"]
+    except UnusableFile:
         return text
