@@ -290,6 +290,23 @@ def test_an_error_is_a_mistake_in_every_column(error: str, as_text: bool, column
     assert f"is the error {error} of a formula" in mistakes[0].in_("en")
 
 
+@pytest.mark.parametrize("error", ["Err:502", "#名称?", "#值！", "#BEZUG!", "########"])
+def test_an_error_as_another_program_shows_it_is_the_same_mistake(error: str) -> None:
+    _, mistakes, _ = look(f"镇街编号,镇街,学校编号,学校,镇驻地\nt01,柳河镇,s001,{error},1\n".encode(), "schools.csv")
+    assert [mistake.in_("zh") for mistake in mistakes] == [
+        f"schools.csv 第 2 行“学校”列：为公式错误值 {error}（“{error}”）"
+    ]
+
+
+@pytest.mark.parametrize("name", ["#1楼", "一班#", "#", "Err:5", "#3!"])
+def test_a_name_with_a_number_sign_is_one(name: str) -> None:
+    county, mistakes, _ = look(
+        f"镇街编号,镇街,学校编号,学校,镇驻地\nt01,柳河镇,s001,{name},1\n".encode(), "schools.csv"
+    )
+    assert not mistakes
+    assert county.schools[0].name == name
+
+
 def test_an_error_in_a_csv_is_the_same_mistake() -> None:
     _, mistakes, _ = look(
         ("镇街编号,镇街,学校编号,学校,镇驻地\nt01,柳河镇,s001,#REF!,1\n").encode("gbk"), "schools.csv"
