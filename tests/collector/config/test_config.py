@@ -7,6 +7,7 @@ import pytest
 
 from campus_base.settings import ConfigurationError
 from campus_collector.config import load_config, shipped_policy
+from campus_collector.judge.policy import load_policy
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,6 +55,7 @@ def test_the_sample_loads(tmp_path: Path) -> None:
         ),
         ('[store]\nurl = "postgresql://x/y"', ["store.url: PostgreSQL is not in this version; use sqlite:///"]),
         ('[store]\nurl = "mysql://x"', ["store.url: must be sqlite:/// with an absolute path"]),
+        ('[store]\nurl = "sqlite:///../data/campus.db"', ["store.url: must be sqlite:/// with an absolute path"]),
         ('[store]\nurl = "sqlite:///campus.db"', ["store.url: must be sqlite:/// with an absolute path"]),
         ('[store]\nurl = "sqlite:campus.db"', ["store.url: must be sqlite:/// with an absolute path"]),
         ('[store]\nurl = "sqlite:///"', ["store.url: must be sqlite:/// with an absolute path"]),
@@ -94,6 +96,22 @@ def test_deeply_nested_toml_is_one_clear_error(tmp_path: Path) -> None:
     file.write_text("a = " + "[" * 5000)
     with pytest.raises(ConfigurationError, match="is not TOML"):
         load_config(file, None, {})
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000, "{ b = " * 5000])
+def test_what_only_the_limits_of_the_reader_refuse_is_a_mistake_in_every_file(tmp_path: Path, value: str) -> None:
+    for name in ("collector.toml", "policy.toml"):
+        (tmp_path / name).write_text(f"tolerance_ratio = {value}")
+    with pytest.raises(ConfigurationError, match="is not TOML"):
+        load_config(tmp_path / "collector.toml", None, {})
+    with pytest.raises(ConfigurationError, match="is not TOML"):
+        load_policy(tmp_path / "policy.toml")
+
+
+def test_a_variable_of_too_many_digits_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "collector.toml").write_text("")
+    with pytest.raises(ConfigurationError, match="report.dir|server.listen"):
+        load_config(tmp_path / "collector.toml", None, {"CAMPUS_SERVER_LISTEN": "9" * 5000})
 
 
 @pytest.mark.parametrize("slashes", ["///", "////"])
