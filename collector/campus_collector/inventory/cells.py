@@ -33,7 +33,7 @@ ERROR_VALUES = frozenset(
     {"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!",
      "#GETTING_DATA", "#UNKNOWN!", "#CONNECT!", "#BUSY!", "#PYTHON!", "#EXTERNAL!"}
 )  # fmt: skip
-_OTHER_ERROR = re.compile(r"#[^\W\d_]{1,12}[!?！？]|Err:[0-9]{3}|#{2,}")
+_OTHER_ERROR = re.compile(r"#[^\W\d_]{1,12}[!?\uff01\uff1f]|Err:[0-9]{3}|#{2,}")
 """An error in the language of the program (#名称?), of LibreOffice (Err:502), or a number too wide for its column, saved as it is shown."""
 UNCALCULATED = message(
     "is a formula whose result was not saved: open the file in a spreadsheet program, save it, and import it again"
