@@ -10,6 +10,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import date, time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,7 +100,10 @@ def _fixed(text: Message) -> Message:
 
 
 def _shown(value: object) -> str:
-    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    if isinstance(value, date | time):  # a datetime too: as TOML writes them
+        text = value.isoformat()
+    else:
+        text = repr(value) if not isinstance(value, bool) else str(value).lower()
     return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
 
 
@@ -257,13 +261,7 @@ def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table
     Raises ConfigurationError when the file cannot be read or is not TOML; everything else is collected in `mistakes`.
     """
     try:
-        raw = read_file(path, MAX_FILE_BYTES)
-        values = toml_values(_decoded(raw))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigurationError(
-            str(path), [Mistake("file", _fixed(message("cannot be read: {reason}", reason=reason)))]
-        ) from None
+        values = toml_values(read_text(path))
     except UnusableFile as error:
         raise ConfigurationError(str(path), [Mistake("file", error.text)]) from None
     return Table(overridden(values, environ, tables), "", [], path.resolve().parent)
@@ -276,6 +274,15 @@ class UnusableFile(ValueError):
         """The text says what is wrong; the caller names the file."""
         super().__init__(text.en)
         self.text = text
+
+
+def read_text(path: Path) -> str:
+    """The text of a configuration's file. Raises UnusableFile, also for a file that cannot be read."""
+    try:
+        return _decoded(read_file(path, MAX_FILE_BYTES))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnusableFile(message("cannot be read: {reason}", reason=reason)) from None
 
 
 def read_file(path: Path, max_bytes: int, too_large: Message = _TOO_LARGE) -> bytes:

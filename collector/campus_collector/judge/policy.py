@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from campus_base.messages import Message, message
-from campus_base.settings import ConfigurationError, Mistake, Table, UnusableFile, toml_values
+from campus_base.settings import ConfigurationError, Mistake, Table, UnusableFile, read_text, toml_values
 from campus_collector.domain.days import FIRST_DAY, LAST_DAY, MAX_EXEMPTION_DAYS, MAX_PLANNED_DAYS, days_in
 from campus_collector.domain.schools import Subject
 from campus_collector.judge.workdays import is_workday
@@ -180,13 +180,10 @@ def required_rate(subject: Subject, target: Target | None) -> float | None:
 def load_policy(path: Path) -> Policy:
     """From its file. Raises ConfigurationError with every mistake in it."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return read_policy(text, str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(
-            str(path), [Mistake("file", message("cannot be read: {reason}", reason=reason))]
-        ) from None
+        text = read_text(path)
+    except UnusableFile as error:
+        raise ConfigurationError(str(path), [Mistake("file", error.text)]) from None
+    return read_policy(text.replace("\r\n", "\n"), str(path))  # the version is that of the lines, however they end
 
 
 def read_policy(text: str, source: str = "policy.toml") -> Policy:
