@@ -530,6 +530,13 @@ def test_two_encodings_in_one_file(pieces: list[tuple[str, str]], rows: set[int]
     assert all("编码不同" in one.in_("zh") for one in mistakes)
 
 
+def test_big5_is_not_read_as_another_name() -> None:
+    text = "town_id,town,school_id,school,town_seat\nt01,柳河鎮,s001,中心小學,1\nt01,柳河鎮,s002,第二小學,0\n"
+    _, mistakes, _ = look(text.encode("big5"), "schools.csv")
+    named = [mistake for mistake in mistakes if "既不是 UTF-8 也不是 GB18030" in mistake.in_("zh")]
+    assert (named[0].row, named[0].column) == (2, "school")
+
+
 def test_two_encodings_in_one_line() -> None:
     octets = (
         b"town_id,town,school_id,school,town_seat\nt01,"
