@@ -10,6 +10,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import date, time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,14 @@ _BLANK = " \t\r\n\v\f\u00a0\u3000\u200b\ufeff"
 """White space that people paste, the Chinese full-width one and the two without a width among them."""
 _EMPTY = message("it is empty")
 _TOO_LONG = message("it is no secret: longer than 64 KiB")
+_NO_TOKEN = message(
+    "this is no token: it must be one line of at most 200 ASCII letters, digits and -._~+/=, without spaces or"
+    " quotation marks"
+)
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,200}")
 _TOO_LARGE = message("is larger than 16 MB: no configuration")
+_TOO_DEEP = message("is not TOML that is read here: brackets are nested too deeply")
+_TOO_MANY_DIGITS = message("is not TOML that is read here: a number has more than 4300 digits")
 _NO_TEXT = message("it is not text: save it as UTF-8 (in Notepad: Save as, Encoding UTF-8)")
 _OTHER_ENCODING = message(
     "line {line} is not UTF-8 text, but {encoding}: save the file as UTF-8 (in Notepad: Save as, Encoding UTF-8)"
@@ -92,7 +100,10 @@ def _fixed(text: Message) -> Message:
 
 
 def _shown(value: object) -> str:
-    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    if isinstance(value, date | time):  # a datetime too: as TOML writes them
+        text = value.isoformat()
+    else:
+        text = repr(value) if not isinstance(value, bool) else str(value).lower()
     return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
 
 
@@ -250,19 +261,9 @@ def load(path: Path, environ: Mapping[str, str], tables: Sequence[str]) -> Table
     Raises ConfigurationError when the file cannot be read or is not TOML; everything else is collected in `mistakes`.
     """
     try:
-        raw = read_file(path, MAX_FILE_BYTES)
-        values = tomllib.loads(_decoded(raw))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigurationError(
-            str(path), [Mistake("file", _fixed(message("cannot be read: {reason}", reason=reason)))]
-        ) from None
+        values = toml_values(read_text(path))
     except UnusableFile as error:
         raise ConfigurationError(str(path), [Mistake("file", error.text)]) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(
-            str(path), [Mistake("file", _fixed(message("is not TOML: {error}", error=error)))]
-        ) from None
     return Table(overridden(values, environ, tables), "", [], path.resolve().parent)
 
 
@@ -273,6 +274,15 @@ class UnusableFile(ValueError):
         """The text says what is wrong; the caller names the file."""
         super().__init__(text.en)
         self.text = text
+
+
+def read_text(path: Path) -> str:
+    """The text of a configuration's file. Raises UnusableFile, also for a file that cannot be read."""
+    try:
+        return _decoded(read_file(path, MAX_FILE_BYTES))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnusableFile(message("cannot be read: {reason}", reason=reason)) from None
 
 
 def read_file(path: Path, max_bytes: int, too_large: Message = _TOO_LARGE) -> bytes:
@@ -338,8 +348,28 @@ def read_secret(path: Path) -> Secret:
     return Secret(secret[0].strip(_BLANK))
 
 
+def read_token(path: Path) -> Secret:
+    """A bearer token (RFC 6750) from its file. Raises OSError, UnusableFile, also for text that is a secret but no token."""
+    secret = read_secret(path)
+    if _TOKEN.fullmatch(secret.reveal()) is None:
+        raise UnusableFile(_NO_TOKEN)
+    return secret
+
+
+def toml_values(text: str) -> dict[str, Any]:
+    """What a TOML document holds. Raises UnusableFile for a text that is none, or that only tomllib's limits keep from being read."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UnusableFile(message("is not TOML: {error}", error=error)) from None
+    except RecursionError:
+        raise UnusableFile(_TOO_DEEP) from None
+    except ValueError:  # of int(), beyond 4300 digits
+        raise UnusableFile(_TOO_MANY_DIGITS) from None
+
+
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return toml_values(f"value = {text}")["value"]
+    except UnusableFile:
         return text

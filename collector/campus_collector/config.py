@@ -141,7 +141,7 @@ def _read_database(table: Table, key: str, default: Any) -> Path | None:
     if url is None:
         return None
     path = url.removeprefix("sqlite:///").lstrip("/")
-    if url.startswith("sqlite:///") and path and "\0" not in path:
+    if url.startswith("sqlite:///") and path and "\0" not in path and path.split("/")[0] not in (".", ".."):
         database = _absolute(path, table.folder)
         if database.parent != Path("/"):  # meant as a path beside this file
             return database

@@ -290,6 +290,23 @@ def test_an_error_is_a_mistake_in_every_column(error: str, as_text: bool, column
     assert f"is the error {error} of a formula" in mistakes[0].in_("en")
 
 
+@pytest.mark.parametrize("error", ["Err:502", "#名称?", "#值！", "#BEZUG!", "########"])
+def test_an_error_as_another_program_shows_it_is_the_same_mistake(error: str) -> None:
+    _, mistakes, _ = look(f"镇街编号,镇街,学校编号,学校,镇驻地\nt01,柳河镇,s001,{error},1\n".encode(), "schools.csv")
+    assert [mistake.in_("zh") for mistake in mistakes] == [
+        f"schools.csv 第 2 行“学校”列：为公式错误值 {error}（“{error}”）"
+    ]
+
+
+@pytest.mark.parametrize("name", ["#1楼", "一班#", "#", "Err:5", "#3!"])
+def test_a_name_with_a_number_sign_is_one(name: str) -> None:
+    county, mistakes, _ = look(
+        f"镇街编号,镇街,学校编号,学校,镇驻地\nt01,柳河镇,s001,{name},1\n".encode(), "schools.csv"
+    )
+    assert not mistakes
+    assert county.schools[0].name == name
+
+
 def test_an_error_in_a_csv_is_the_same_mistake() -> None:
     _, mistakes, _ = look(
         ("镇街编号,镇街,学校编号,学校,镇驻地\nt01,柳河镇,s001,#REF!,1\n").encode("gbk"), "schools.csv"
@@ -511,6 +528,13 @@ def test_two_encodings_in_one_file(pieces: list[tuple[str, str]], rows: set[int]
         (row, column) for row in rows for column in ("town", "school")
     }
     assert all("编码不同" in one.in_("zh") for one in mistakes)
+
+
+def test_big5_is_not_read_as_another_name() -> None:
+    text = "town_id,town,school_id,school,town_seat\nt01,柳河鎮,s001,中心小學,1\nt01,柳河鎮,s002,第二小學,0\n"
+    _, mistakes, _ = look(text.encode("big5"), "schools.csv")
+    named = [mistake for mistake in mistakes if "既不是 UTF-8 也不是 GB18030" in mistake.in_("zh")]
+    assert (named[0].row, named[0].column) == (2, "school")
 
 
 def test_two_encodings_in_one_line() -> None:

@@ -9,7 +9,7 @@ from campus_agent.config.model import AgentConfig
 from campus_agent.measure.equipment.profile import find_profile
 from campus_agent.schedule.terms import terms_of
 from campus_base.messages import Message, message
-from campus_base.settings import ConfigurationError, Mistake, UnusableFile, read_secret
+from campus_base.settings import ConfigurationError, Mistake, Secret, UnusableFile, read_secret, read_token
 
 _NO_CERTIFICATES = message("no certificates (PEM) in it")
 
@@ -34,13 +34,15 @@ def errors_of_named_files(config: AgentConfig, source: Path) -> list[Configurati
 
 def _mistakes(config: AgentConfig) -> Iterator[Mistake]:
     """In secrets and certificates."""
-    secrets = [("agent.test_key_file", config.test_key_file)] if config.test_key_file else []
+    secrets: list[tuple[str, Path, Callable[[Path], Secret]]] = []
+    if config.test_key_file:
+        secrets.append(("agent.test_key_file", config.test_key_file, read_secret))
     if config.collector is not None:
-        secrets.append(("collector.token_file", config.collector.token_file))
-    secrets += [(f"device {device.id}", file) for device in config.devices for file in device.secret_files]
-    for place, file in secrets:
+        secrets.append(("collector.token_file", config.collector.token_file, read_token))
+    secrets += [(f"device {device.id}", file, read_secret) for device in config.devices for file in device.secret_files]
+    for place, file, read in secrets:
         try:
-            read_secret(file)
+            read(file)
         except UnusableFile as error:
             yield _mistake(place, file, error.text)
         except (OSError, ValueError):

@@ -15,6 +15,7 @@ from campus_agent.measure.link.connect import connect_here
 from campus_agent.ship.configuration import PATH as CONFIG_PATH
 from campus_agent.ship.connection import CollectorAnswer, CollectorConnection, ShipFailed
 from campus_base.messages import joined, message, verbatim
+from campus_base.settings import read_token
 from campus_base.wire_words import FAILURE_WORDS
 from campus_wire.version import VERSION, release_of
 
@@ -32,7 +33,7 @@ def check_collector(config: AgentConfig) -> list[CheckResult]:
     if collector is None:
         what = message("no [collector] configured: results stay on this gateway")
         return [CheckResult(_CHECK, None, what)]
-    token = check_secret(message("token"), collector.token_file, _TOKEN_REMEDY)
+    token = check_secret(message("token"), collector.token_file, _TOKEN_REMEDY, read_token)
     results = [token, *_name(collector)]
     connection = CollectorConnection(collector)
     accepted: CollectorAnswer | None = None

@@ -1,13 +1,14 @@
 """What a check found, and what to do about it, in both languages."""
 
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from campus_base.language import Language
 from campus_base.messages import Message, message, verbatim
-from campus_base.settings import UnusableFile, read_secret
+from campus_base.settings import Secret, UnusableFile, read_secret
 
 CLOCK_REMEDY = message("set the clock: timedatectl set-ntp true, or date -s '2026-01-31 08:00'")
 
@@ -46,9 +47,11 @@ def in_words(results: list[CheckResult], language: Language) -> str:
     return "\n".join(lines)
 
 
-def check_secret(check: Message, file: Path, remedy: Message) -> CheckResult:
+def check_secret(
+    check: Message, file: Path, remedy: Message, read: Callable[[Path], Secret] = read_secret
+) -> CheckResult:
     try:
-        read_secret(file)
+        read(file)
         mode = stat.S_IMODE(file.stat().st_mode)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

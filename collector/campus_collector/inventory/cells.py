@@ -1,5 +1,6 @@
 """What one cell of a spreadsheet holds. Most are plain text; a `Cell` is one whose text, value or soundness differ. Pure."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ ERROR_VALUES = frozenset(
     {"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!",
      "#GETTING_DATA", "#UNKNOWN!", "#CONNECT!", "#BUSY!", "#PYTHON!", "#EXTERNAL!"}
 )  # fmt: skip
+_OTHER_ERROR = re.compile(r"#[^\W\d_]{1,12}[!?\uff01\uff1f]|Err:[0-9]{3}|#{2,}")
+"""An error in the language of the program (#名称?), of LibreOffice (Err:502), or a number too wide for its column, saved as it is shown."""
 UNCALCULATED = message(
     "is a formula whose result was not saved: open the file in a spreadsheet program, save it, and import it again"
 )
@@ -45,7 +48,7 @@ BEYOND_REPAIR = message("holds characters that were lost when the file was saved
 
 def error_value(text: str) -> Cell | None:
     """The cell of a formula's error such as #REF!, whichever program wrote it; None for any other text."""
-    if text.upper() not in ERROR_VALUES:
+    if text.upper() not in ERROR_VALUES and _OTHER_ERROR.fullmatch(text) is None:
         return None
     problem = message("is the error {text} of a formula", text=text)
     return Cell(None, text, problem, broken=True)

@@ -15,6 +15,7 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _AS_TEXT = re.compile(r'="([^"]*)"')
 """How scripts keep a spreadsheet program from taking 001 for a number."""
+_KANA = re.compile(r"[\u3041-\u30ff]")
 OTHER_ENCODING = message(
     "is written in another encoding than the rest of the file ({encoding}): save the file again as UTF-8"
 )
@@ -65,12 +66,25 @@ def _decoded(cell: AnyCell, most: str) -> AnyCell:
     if not isinstance(cell, str) or cell.isascii():
         return _cleaned(cell) if isinstance(cell, str) else cell
     content, encoding = cell.encode("latin-1"), _encoding(cell)
+    if encoding == "gb18030" and _reads_as_big5(content):
+        encoding = ""
     if encoding == most:
         return _cleaned(content.decode(encoding))
     if not encoding:
         return Cell(None, content.decode("gb18030", "replace")[:60], NO_ENCODING, broken=True)
     text = OTHER_ENCODING.with_(encoding=encoding.upper())
     return Cell(None, content.decode(encoding)[:60], text, broken=True)
+
+
+def _reads_as_big5(content: bytes) -> bool:
+    """Big5 reads as GB18030 with Japanese letters in it: 中 is い. No Chinese name holds any."""
+    if _KANA.search(content.decode("gb18030", "replace")) is None:
+        return False
+    try:
+        content.decode("big5")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _cleaned(text: str) -> AnyCell:

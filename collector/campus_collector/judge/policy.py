@@ -4,7 +4,6 @@ A month is judged by the entry in force on its first day, so an old month keeps 
 """
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from campus_base.messages import Message, message
-from campus_base.settings import ConfigurationError, Mistake, Table
+from campus_base.settings import ConfigurationError, Mistake, Table, UnusableFile, read_text, toml_values
 from campus_collector.domain.days import FIRST_DAY, LAST_DAY, MAX_EXEMPTION_DAYS, MAX_PLANNED_DAYS, days_in
 from campus_collector.domain.schools import Subject
 from campus_collector.judge.workdays import is_workday
@@ -181,21 +180,18 @@ def required_rate(subject: Subject, target: Target | None) -> float | None:
 def load_policy(path: Path) -> Policy:
     """From its file. Raises ConfigurationError with every mistake in it."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return read_policy(text, str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(
-            str(path), [Mistake("file", message("cannot be read: {reason}", reason=reason))]
-        ) from None
+        text = read_text(path)
+    except UnusableFile as error:
+        raise ConfigurationError(str(path), [Mistake("file", error.text)]) from None
+    return read_policy(text.replace("\r\n", "\n"), str(path))  # the version is that of the lines, however they end
 
 
 def read_policy(text: str, source: str = "policy.toml") -> Policy:
     """From its text. Raises ConfigurationError."""
     try:
-        values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(source, [Mistake("file", message("is not TOML: {error}", error=error))]) from None
+        values = toml_values(text)
+    except UnusableFile as error:
+        raise ConfigurationError(source, [Mistake("file", error.text)]) from None
     top = Table(values, "", [])
     tolerance = top.number("tolerance_ratio", minimum=0.5, maximum=1.0)
     hours = _hours(top, top.strings("school_hours"))

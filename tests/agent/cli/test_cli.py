@@ -283,10 +283,13 @@ def test_a_bad_terms_file_is_told_by_check_config_and_schedule(tmp_path: Path) -
         (b"", "collector.token_file: {file}: it is empty"),
         (b"x" * 70_000, "collector.token_file: {file}: it is no secret: longer than 64 KiB"),
         (b"\xff\x00\xff", "collector.token_file: {file}: it is not text"),
+        (b"Bearer token", "collector.token_file: {file}: this is no token"),
+        (b'"token"', "collector.token_file: {file}: this is no token"),
+        ("cm1_１２".encode(), "collector.token_file: {file}: this is no token"),
         (b"token", None),
         (None, None),  # it comes by `enroll`
     ],
-    ids=["empty", "long", "no text", "good", "none"],
+    ids=["empty", "long", "no text", "with its scheme", "in quotation marks", "full width", "good", "none"],
 )
 def test_check_config_reads_the_secrets(tmp_path: Path, content: bytes | None, mistake: str | None) -> None:
     file = tmp_path / "agent.toml"

@@ -138,6 +138,8 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     ("octets", "mistake"),
     [
         (b"[agent", "file: is not TOML"),
+        (b"a = " + b"9" * 5000, "file: is not TOML that is read here: a number has more than 4300 digits"),
+        (b"a = " + b"[" * 5000, "file: is not TOML that is read here: brackets are nested too deeply"),
         ("# 教室\n".encode("utf-16"), "file: line 1 is not UTF-8 text, but UTF-16"),
         ("# room\n".encode("utf-16-be"), "file: line 1 is not UTF-8 text, but UTF-16"),
         ("# room\n".encode("utf-32"), "file: line 1 is not UTF-8 text, but UTF-32"),
@@ -146,7 +148,18 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         (bytes(16_000_001), "file: is larger than 16 MB"),
         (None, "file: cannot be read: No such file"),
     ],
-    ids=["no TOML", "UTF-16", "UTF-16 without a mark", "UTF-32", "GBK", "no text", "large", "none"],
+    ids=[
+        "no TOML",
+        "long number",
+        "deep",
+        "UTF-16",
+        "UTF-16 without a mark",
+        "UTF-32",
+        "GBK",
+        "no text",
+        "large",
+        "none",
+    ],
 )
 def test_an_unreadable_file_is_named(tmp_path: Path, octets: bytes | None, mistake: str) -> None:
     file = tmp_path / "agent.toml"

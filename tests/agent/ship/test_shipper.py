@@ -400,8 +400,10 @@ def test_the_token_is_read_anew_and_never_told(school: School, collector: FakeCo
     [
         (None, "No such file or directory"),
         (b"", "is empty"),
-        (b"two words", "this is no token: it must be one line of at most 200 ASCII characters, no spaces"),
+        (b"two words", "this is no token: it must be one line of at most 200 ASCII letters, digits and"),
         ("令牌".encode(), "this is no token"),
+        (b'"quoted"', "this is no token"),
+        ("a\u200bb".encode(), "this is no token"),
         (b"a\x00b", "it is not text"),
         (b"\xff\xfe", "it is empty"),
         (b"x" * 201, "this is no token"),

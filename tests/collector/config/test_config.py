@@ -7,6 +7,7 @@ import pytest
 
 from campus_base.settings import ConfigurationError
 from campus_collector.config import load_config, shipped_policy
+from campus_collector.judge.policy import load_policy
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,6 +55,7 @@ def test_the_sample_loads(tmp_path: Path) -> None:
         ),
         ('[store]\nurl = "postgresql://x/y"', ["store.url: PostgreSQL is not in this version; use sqlite:///"]),
         ('[store]\nurl = "mysql://x"', ["store.url: must be sqlite:/// with an absolute path"]),
+        ('[store]\nurl = "sqlite:///../data/campus.db"', ["store.url: must be sqlite:/// with an absolute path"]),
         ('[store]\nurl = "sqlite:///campus.db"', ["store.url: must be sqlite:/// with an absolute path"]),
         ('[store]\nurl = "sqlite:campus.db"', ["store.url: must be sqlite:/// with an absolute path"]),
         ('[store]\nurl = "sqlite:///"', ["store.url: must be sqlite:/// with an absolute path"]),
@@ -94,6 +96,52 @@ def test_deeply_nested_toml_is_one_clear_error(tmp_path: Path) -> None:
     file.write_text("a = " + "[" * 5000)
     with pytest.raises(ConfigurationError, match="is not TOML"):
         load_config(file, None, {})
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000, "{ b = " * 5000])
+def test_what_only_the_limits_of_the_reader_refuse_is_a_mistake_in_every_file(tmp_path: Path, value: str) -> None:
+    for name in ("collector.toml", "policy.toml"):
+        (tmp_path / name).write_text(f"tolerance_ratio = {value}")
+    with pytest.raises(ConfigurationError, match="is not TOML"):
+        load_config(tmp_path / "collector.toml", None, {})
+    with pytest.raises(ConfigurationError, match="is not TOML"):
+        load_policy(tmp_path / "policy.toml")
+
+
+@pytest.mark.parametrize(
+    ("octets", "mistake"),
+    [
+        ("# 政策\ntolerance_ratio = 0.98\n# 考核\n".encode("gbk"), "file: 第 1 行不是 UTF-8 编码，而是 GBK"),
+        ("# 政策".encode("utf-16"), "file: 第 1 行不是 UTF-8 编码，而是 UTF-16"),
+        (b"tolerance_ratio = 0.98\n\xff\xff", "file: 第 2 行不是 UTF-8 编码"),
+        (bytes(16_000_001), "file: 超过 16 MB"),
+        (None, "file: 无法读取"),
+        (b"[[target]]\nname = 'uplink_bandwidth'\neffective_from = 2023-01-01T08:00:00\n", "，不能是 2023-01-01T08:00:00"),
+        (b"tolerance_ratio = 08:00:00\n", "，不能是 08:00:00"),
+    ],
+    ids=["GBK", "UTF-16", "no text", "large", "none", "date and time", "time"],
+)  # fmt: skip
+def test_a_policy_file_that_cannot_be_read_is_named_in_the_reader_s_words(
+    tmp_path: Path, octets: bytes | None, mistake: str
+) -> None:
+    if octets is not None:
+        (tmp_path / "policy.toml").write_bytes(octets)
+    with pytest.raises(ConfigurationError) as raised:
+        load_policy(tmp_path / "policy.toml")
+    assert mistake in raised.value.in_("zh")
+    assert "codec" not in raised.value.in_("en")
+
+
+def test_the_version_of_a_policy_is_the_same_however_its_lines_end(tmp_path: Path) -> None:
+    policy = shipped_policy().read_bytes()
+    (tmp_path / "windows.toml").write_bytes(b"\xef\xbb\xbf" + policy.replace(b"\n", b"\r\n"))
+    assert load_policy(tmp_path / "windows.toml").version == load_policy(shipped_policy()).version
+
+
+def test_a_variable_of_too_many_digits_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "collector.toml").write_text("")
+    with pytest.raises(ConfigurationError, match="report.dir|server.listen"):
+        load_config(tmp_path / "collector.toml", None, {"CAMPUS_SERVER_LISTEN": "9" * 5000})
 
 
 @pytest.mark.parametrize("slashes", ["///", "////"])

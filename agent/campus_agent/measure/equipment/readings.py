@@ -115,6 +115,9 @@ def remarks(limits: tuple[Limit, ...], readings: Readings) -> list[str]:
     return texts
 
 
+MAX_OFFSET_HOURS = 14
+
+
 def date_and_time(octets: bytes, local: tzinfo) -> datetime:
     """SNMPv2-TC DateAndTime (RFC 2579): 8 octets are local time, 11 name their offset from UTC. Raises Nonsense."""
     if len(octets) not in (8, 11):
@@ -123,7 +126,10 @@ def date_and_time(octets: bytes, local: tzinfo) -> datetime:
     zone = local
     if octets[8:9] in (b"+", b"-"):
         sign = 1 if octets[8:9] == b"+" else -1
-        zone = timezone(sign * timedelta(hours=min(octets[9], 14), minutes=min(octets[10], 59)))
+        hours, minutes = octets[9], octets[10]
+        if hours > MAX_OFFSET_HOURS or minutes > 59:
+            raise Nonsense(f"no date: {hours}:{minutes:02} h from UTC")
+        zone = timezone(sign * timedelta(hours=hours, minutes=minutes))
     try:
         return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=zone)
     except ValueError as error:

@@ -76,6 +76,12 @@ def test_states_have_numbers(source: int, expected: float | None) -> None:
     assert ("on_battery" in found.failed) is (expected is None)
 
 
+@pytest.mark.parametrize("offset", [b"+\x19\x00", b"-\xf8\x00", b"+\x08\x3c"])
+def test_a_zone_that_is_nowhere_makes_no_clock_offset(offset: bytes) -> None:
+    with pytest.raises(Nonsense, match="h from UTC"):
+        date_and_time(bytes([7, 234, 11, 28, 22, 0, 0, 0]) + offset, UTC)
+
+
 @given(st.binary(max_size=16))
 def test_any_octets_as_a_date(octets: bytes) -> None:
     try:
