@@ -82,6 +82,8 @@ def run_command(
         try:
             code = _parse_and_execute(argv, language, build_parser, execute)
             sys.stdout.flush()  # here and not when the interpreter ends: that would print a traceback
+        except KeyboardInterrupt:  # also while the command's modules are loaded
+            code = EXIT_INTERRUPTED
         except BrokenPipeError:  # the reader wants no more (`| head`)
             _discard_output()
         except OutputError as error:
@@ -109,8 +111,6 @@ def _parse_and_execute(
     except ConfigurationError as error:
         print(error.in_(language), file=sys.stderr)
         return EXIT_USAGE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
 
 
 def _discard_output() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from campus_base.command_line import CommandParser
+from campus_base.command_line import EXIT_INTERRUPTED, CommandParser, run_command
 
 PROGRAMS = ("campus_agent", "campus_collector")
 
@@ -63,3 +63,10 @@ def test_output_that_nobody_takes_is_no_traceback(arguments: tuple[str, ...], en
     shell = ["bash", "-c", f"{line} {end}; exit ${{PIPESTATUS[0]}}"]
     done = subprocess.run(shell, capture_output=True, text=True, env={**os.environ, "CAMPUS_LANG": "en"})
     assert (done.returncode, done.stderr) == ENDS[end]
+
+
+def test_an_interrupt_while_a_command_is_loaded_is_no_traceback() -> None:
+    def interrupted(_: object) -> CommandParser:
+        raise KeyboardInterrupt
+
+    assert run_command([], interrupted, lambda *_: 0) == EXIT_INTERRUPTED
