@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from importlib import import_module
 from typing import Any
@@ -14,7 +15,7 @@ from campus_base.dates import NotADay, parse_day
 from campus_base.language import Language, from_environment
 from campus_base.messages import Message, message
 from campus_base.settings import ConfigurationError
-from campus_base.terminal import escaped_output
+from campus_base.terminal import OutputError, escaped_output
 from campus_base.usage import localize
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -90,17 +91,44 @@ def run_command(
     language = from_environment()
     localize(language)
     with escaped_output():
-        arguments = build_parser(language).parse_args(argv)
+        code = EXIT_OK
         try:
-            return execute(arguments, language)
-        except ConfigurationError as error:
-            print(error.in_(language), file=sys.stderr)
-            return EXIT_USAGE
-        except KeyboardInterrupt:
-            return EXIT_INTERRUPTED
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return EXIT_OK
+            code = _parse_and_execute(argv, language, build_parser, execute)
+            sys.stdout.flush()  # here and not when the interpreter ends: that would print a traceback
+        except KeyboardInterrupt:  # also while the command's modules are loaded
+            code = EXIT_INTERRUPTED
+        except BrokenPipeError:  # the reader wants no more (`| head`)
+            _discard_output()
+        except OutputError as error:
+            _discard_output()
+            code = EXIT_FAILED
+            with suppress(OutputError, BrokenPipeError):
+                words = message("what is printed cannot be written: {reason}")
+                print(words.in_(language, reason=str(error)), file=sys.stderr, flush=True)
+        return code
+
+
+def _parse_and_execute(
+    argv: Sequence[str] | None,
+    language: Language,
+    build_parser: Callable[[Language], CommandParser],
+    execute: Callable[[argparse.Namespace, Language], int],
+) -> int:
+    try:
+        arguments = build_parser(language).parse_args(argv)
+    except SystemExit:  # of help and of wrong arguments
+        sys.stdout.flush()
+        raise
+    try:
+        return execute(arguments, language)
+    except ConfigurationError as error:
+        print(error.in_(language), file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _discard_output() -> None:
+    """From now on, standard output takes everything and keeps nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def day_argument(language: Language) -> Callable[[str], date]:

@@ -1,5 +1,6 @@
 """What commands print: control characters that came from agents, devices or people are shown escaped, never sent to the terminal."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,10 @@ def escape_cell(text: str) -> str:
     return escape_controls(text).replace("\r", "\\u000d").replace("\n", "\\u000a").replace("\t", "\\u0009")
 
 
+class OutputError(Exception):
+    """What a command prints cannot be written, for example because the disk is full. The text is the system's reason."""
+
+
 class EscapedStream:
     """A text stream that escapes what is written to it; everything else is the stream's."""
 
@@ -36,20 +41,38 @@ class EscapedStream:
         self.unescaped = stream
 
     def write(self, text: str) -> int:
-        """Write the text escaped. The number of characters of the given text."""
-        self.unescaped.write(escape_controls(text))
+        """Write the text escaped. The number of characters of the given text. Raises OutputError, BrokenPipeError."""
+        with _output_errors():
+            self.unescaped.write(escape_controls(text))
         return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered. Raises OutputError, BrokenPipeError."""
+        with _output_errors():
+            self.unescaped.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.unescaped, name)
 
 
 @contextmanager
-def escaped_output() -> Iterator[None]:
-    """Within it, standard output and standard error escape control characters."""
-    out, err = cast(TextIO, EscapedStream(sys.stdout)), cast(TextIO, EscapedStream(sys.stderr))
-    with redirect_stdout(out), redirect_stderr(err):
+def _output_errors() -> Iterator[None]:
+    """A failed write is told apart from the errors of files that a command works with."""
+    try:
         yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.strerror or str(error)) from error
+
+
+@contextmanager
+def escaped_output() -> Iterator[None]:
+    """Within it, standard output and standard error escape control characters. A stream that the shell has closed takes everything and keeps nothing."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        out, err = (cast(TextIO, EscapedStream(stream or nowhere)) for stream in (sys.stdout, sys.stderr))
+        with redirect_stdout(out), redirect_stderr(err):
+            yield
 
 
 def redraw_line(text: str, stream: TextIO) -> None:

@@ -1,6 +1,8 @@
 """Both command lines: every module fits its command, and a command loads no other one's module."""
 
 import argparse
+import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from campus_base.command_line import CommandParser
+from campus_base.command_line import EXIT_INTERRUPTED, CommandParser, run_command
 
 PROGRAMS = ("campus_agent", "campus_collector")
 
@@ -43,3 +45,28 @@ def test_a_command_loads_its_own_module_only(program: str) -> None:
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     loaded = {name.rpartition(".")[2] for name in shown.splitlines()[-1].split()}
     assert loaded <= {"main", "common", "check_config", "named_files"}
+
+
+ENDS = {  # how a shell ends the command's line: what the command prints, and its exit code
+    "| head -0": (0, ""),
+    ">&-": (0, ""),
+    ">/dev/full": (1, "what is printed cannot be written: No space left on device\n"),
+}
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("profiles",), ("profiles", "--json")])
+@pytest.mark.parametrize("end", ENDS)
+def test_output_that_nobody_takes_is_no_traceback(arguments: tuple[str, ...], end: str) -> None:
+    """A small output is written when the command ends, a large one while it works."""
+    script = "import sys; from campus_agent.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    line = shlex.join([sys.executable, "-c", script, *arguments])
+    shell = ["bash", "-c", f"{line} {end}; exit ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(shell, capture_output=True, text=True, env={**os.environ, "CAMPUS_LANG": "en"})
+    assert (done.returncode, done.stderr) == ENDS[end]
+
+
+def test_an_interrupt_while_a_command_is_loaded_is_no_traceback() -> None:
+    def interrupted(_: object) -> CommandParser:
+        raise KeyboardInterrupt
+
+    assert run_command([], interrupted, lambda *_: 0) == EXIT_INTERRUPTED
