@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
 from typing import Any, TypeVar, get_args
@@ -27,8 +26,7 @@ _RESULT_OF_KIND: dict[str, Callable[..., AnyResult]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Runner:
+class Runner(msgspec.Struct, frozen=True):
     """Makes the results of one agent.
 
     `stamp(seconds_ago)` gives id, started_at, boot_id, monotonic_seconds and clock offset of a start that many seconds ago. `memory`
@@ -37,8 +35,8 @@ class Runner:
 
     config: AgentConfig
     stamp: Callable[[float], dict[str, Any]]
-    random: Random = field(default_factory=Random)
-    memory: dict[str, dict[str, Any]] = field(default_factory=dict)
+    random: Random = msgspec.field(default_factory=Random)
+    memory: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
     async def run(
         self,

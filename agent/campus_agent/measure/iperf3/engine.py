@@ -6,7 +6,6 @@ Beside the load: echoes before and during (working latency), the interface's oct
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from math import inf
 from time import monotonic
 from typing import Any
@@ -145,7 +144,7 @@ async def _load_twice_if_held_up(
     except (ProbeFailed, _Ended):
         return first
     loads = sorted((first, second), key=lambda load: (is_held_up(load, link, address, request), -payload_bytes(load)))
-    return replace(loads[0], earlier_payload_bytes=payload_bytes(loads[1]))
+    return msgspec.structs.replace(loads[0], earlier_payload_bytes=payload_bytes(loads[1]))
 
 
 async def _load(request: ThroughputRequest, address: Address, link: Link | None, reverse: bool, run: Run) -> LoadReport:

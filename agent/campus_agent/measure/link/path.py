@@ -4,9 +4,10 @@ import contextlib
 import re
 import socket
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from campus_agent.measure.link import tcp_info
 from campus_agent.measure.link.ethtool import ETHERNET, NicSettings, nic_settings
@@ -22,8 +23,7 @@ _PMTUDISC_DO = 2
 _LARGEST_MTU_BYTES = 65_535
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """An interface as the gateway sees it; speed and duplex are absent where the driver does not tell."""
 
     name: str
