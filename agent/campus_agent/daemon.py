@@ -84,8 +84,10 @@ async def run(config: AgentConfig, file: Path | None = None) -> bool:
     spool = open_spool(config.state_dir, config.spool)
     daemon = Daemon(config, spool, system_clock(), file=file)
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        # not add_signal_handler, which loads `inspect` (1 MB) to look at its argument
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     log.info("agent starts", extra={"version": VERSION, "school": config.school, "subjects": len(daemon.planner.jobs)})
     lanes = [asyncio.ensure_future(lane) for lane in daemon.lanes()]
     sd_notify.send("READY=1")
@@ -104,7 +106,7 @@ async def run(config: AgentConfig, file: Path | None = None) -> bool:
         spool.close()
         log.info("agent stopped")
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().remove_signal_handler(number)  # from here on SIGTERM ends the program at once
+        signal.signal(number, signal.SIG_DFL)  # from here on SIGTERM ends the program at once
     if stop.is_set():
         return False
     sd_notify.send("WATCHDOG=1")  # the program that follows has as long to begin as any other

@@ -6,8 +6,13 @@ and what it leaves behind is used again by the modules that follow.
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from threading import RLock
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from campus_agent.config.model import AgentConfig
@@ -22,10 +27,60 @@ SMALL_ENVIRONMENT = {
 tracebacks: 0.3 MB."""
 
 
+NOT_ENTERED = frozenset(
+    (
+        *("inspect", "dataclasses", "calendar", "locale", "sysconfig", "textwrap"),
+        *("asyncio.sslproto", "email.header", "email.quoprimime", "msgspec.inspect"),
+    )
+)
+"""What the libraries import and nothing here calls, with what it imports in turn: 1.5 MB. `inspect` brings `ast` and `dis`; records are msgspec's
+structs, because a dataclass needs it and writes its own functions, 10 kB a class."""
+
+
 def become_resident(file: Path) -> NoReturn:
     """The same process and unit, with nothing kept from before. Raises OSError."""
     command = [sys.executable, "-m", "campus_agent.resident", str(file)]
     os.execve(sys.executable, command, os.environ | SMALL_ENVIRONMENT)  # noqa: S606
+
+
+class _LazyLoader(Loader):
+    """Runs a module when a name of it is first asked for. importlib's LazyLoader does so when it is imported a second time, and not for two threads."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def exec_module(self, module: ModuleType) -> None:
+        lock, begun = RLock(), False
+
+        def first_use(name: str) -> Any:
+            nonlocal begun
+            with lock:
+                if not begun:
+                    begun = True
+                    self._loader.exec_module(module)
+                if vars(module).get("__getattr__") is first_use:
+                    del module.__getattr__
+            return getattr(module, name)
+
+        module.__getattr__ = first_use  # type: ignore[method-assign]
+
+
+class _LazyFinder:
+    """Finds the modules of NOT_ENTERED."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path) if name in NOT_ENTERED else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = _LazyLoader(spec.loader)
+        return spec
+
+
+def load_little() -> None:
+    """From now on imports take only what the resident program needs."""
+    os.environ.setdefault("PYTHONTZPATH", "/usr/share/zoneinfo")  # without it zoneinfo reads how this Python was built
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # msgspec takes it where it is; nothing here needs it
+    sys.meta_path.insert(0, _LazyFinder)
 
 
 def main(file: Path) -> int:
@@ -65,11 +120,15 @@ def _read_holidays(config: "AgentConfig") -> None:
 
 def _run(config: "AgentConfig", file: Path) -> int:
     import asyncio
+    import signal
 
     from campus_agent.daemon import run
     from campus_agent.spool.errors import SpoolError
     from campus_base.language import from_environment
 
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # until `run` takes it; asyncio's own handler would load `inspect` to be replaced
     try:
         if asyncio.run(run(config, file)):
             become_resident(file)  # with the collector's new configuration
@@ -79,6 +138,5 @@ def _run(config: "AgentConfig", file: Path) -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONTZPATH", "/usr/share/zoneinfo")  # without it zoneinfo reads how this Python was built
-    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # msgspec takes it where it is; nothing here needs it
+    load_little()
     sys.exit(main(Path(sys.argv[1])))

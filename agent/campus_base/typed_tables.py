@@ -1,18 +1,21 @@
-"""Reads a TOML table into a dataclass whose annotations say what each key may hold: both programs' configurations.
+"""Reads a TOML table into a struct whose annotations say what each key may hold: both programs' configurations.
 
 A field is the key of its name, or the one that `Key` names; its default is the key's. `int`, `float`, `bool`, `str`, paths (relative to the
-file's folder), lists of them, dataclasses (tables) and tuples of dataclasses (arrays of tables) are read by their type, within the bounds of
+file's folder), lists of them, structs (tables) and tuples of structs (arrays of tables) are read by their type, within the bounds of
 the annotation; anything else by the function that `By` gives. A record with a method `check(table)` notes there what is wrong between its fields.
 Mistakes are noted in the table and never raised; a record with mistakes holds defaults, empty texts or zeros instead.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import NODEFAULT
+from msgspec.structs import FieldInfo, fields
 
 from campus_base.messages import Message
 from campus_base.settings import REQUIRED, Table
@@ -64,8 +67,7 @@ class By(NamedTuple):
     read: Callable[[Table, str, Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
+class _Value(msgspec.Struct, frozen=True):
     """What a field's annotation says."""
 
     name: str
@@ -142,7 +144,7 @@ def _read(value: _Value, table: Table, default: Any) -> Any:
 
 
 def _is_record(kind: Any) -> bool:
-    return is_dataclass(kind)
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 @cache
@@ -151,7 +153,7 @@ def _values_of(kind: Any) -> list[_Value]:
     return [_value_of(each, hints[each.name]) for each in fields(kind)]
 
 
-def _value_of(each: Field[Any], hint: Any) -> _Value:
+def _value_of(each: FieldInfo, hint: Any) -> _Value:
     notes: dict[type, Any] = {}
     while get_origin(hint) in (Annotated, Union, UnionType):
         if get_origin(hint) is Annotated:
@@ -160,9 +162,9 @@ def _value_of(each: Field[Any], hint: Any) -> _Value:
         else:  # with None
             hint = next(part for part in get_args(hint) if part is not type(None))
     table, _, key = notes.get(Key, Key(each.name)).place.rpartition(".")
-    default = each.default if each.default is not MISSING else REQUIRED
+    default = each.default if each.default is not NODEFAULT else REQUIRED
     if Default in notes:
         default = notes[Default].value
-    elif each.default_factory is not MISSING:
+    elif each.default_factory is not NODEFAULT:
         default = each.default_factory()
     return _Value(each.name, table, key, hint, default, notes)

@@ -8,13 +8,14 @@ import logging
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from campus_base.language import from_environment
 from campus_base.messages import message
@@ -176,8 +177,7 @@ def _absolute(path: str, folder: Path) -> Path:
     return wanted
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderConfig:
+class ProviderConfig(msgspec.Struct, frozen=True):
     """`[oidc]` of collector.toml."""
 
     issuer: Annotated[str, By(_read_web_address)]
@@ -190,8 +190,7 @@ class ProviderConfig:
     ca_file: Annotated[Path | None, By(_read_existing_file)] = None
 
 
-@dataclass(frozen=True, slots=True)
-class CollectorConfig:
+class CollectorConfig(msgspec.Struct, frozen=True):
     """The whole configuration. `state_dir` is where things are kept that the file gives no place."""
 
     state_dir: Path
@@ -223,7 +222,7 @@ class CollectorConfig:
     """Addresses that read /metrics without any token."""
     oidc: ProviderConfig | None = None
     """Where people of the county log in."""
-    quotas: Quotas = Quotas()  # noqa: RUF009 - frozen
+    quotas: Quotas = Quotas()
 
     @property
     def host(self) -> str:

@@ -1,9 +1,9 @@
-"""Tables that are read into dataclasses: each kind of value, defaults that depend on others, mistakes with their places."""
+"""Tables that are read into structs: each kind of value, defaults that depend on others, mistakes with their places."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import pytest
 
 from campus_base.messages import bilingual
@@ -15,8 +15,7 @@ def _read_upper(table: Table, key: str, default: Any) -> str:
     return str(table.string(key, default)).upper()
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True):
     """A row."""
 
     id: Annotated[str, Pattern("[a-z]+", bilingual("small letters", "小写字母"))]
@@ -29,8 +28,7 @@ class Room:
             table.wrong("engine", bilingual("is not for b", "不适用于 b"))
 
 
-@dataclass(frozen=True, slots=True)
-class SchoolTable:
+class SchoolTable(msgspec.Struct, frozen=True):
     """The top."""
 
     name: Annotated[str, Key("school.name"), By(_read_upper), Default("x")]

@@ -33,6 +33,7 @@ from campus_agent.measure.burst.server import Responder, ResponderLimits, Respon
 from campus_agent.measure.probe import Run
 from campus_agent.measure.probes import host
 from campus_agent.page.admission import Admission, NotAdmitted
+from campus_agent.resident import NOT_ENTERED
 from campus_agent.ship.correct import ClockKnowledge, corrected
 from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.spool.spool import Spool, open_spool
@@ -575,7 +576,7 @@ RESIDENT_DOES_WITHOUT = (
         "multiprocessing",
     ),
     *("psutil", "pysnmp", "scapy", "cryptography", "segno", "xml", "chinese_calendar", "typing_extensions"),
-    *("unittest", "importlib.metadata"),
+    *("unittest", "importlib.metadata", "ast", "dis", *NOT_ENTERED),
 )
 
 
@@ -586,7 +587,8 @@ def test_the_resident_program_holds_nothing_that_only_a_worker_or_a_command_need
         "import atexit, os, sys\n"
         "def tell():\n"
         "    with open(os.environ['TELL'], 'w') as out:\n"
-        "        print(*(name for name, one in sys.modules.items() if one is not None), sep='\\n', file=out)\n"
+        "        loaded = [name for name, module in sys.modules.items() if module and '__getattr__' not in vars(module)]\n"
+        "        print(*loaded, sep='\\n', file=out)\n"
         "if 'campus_agent.resident' in ' '.join(sys.orig_argv): atexit.register(tell)\n"
     )
     config_of(tmp_path, EVERYTHING.replace("network_seconds = 10", "network_seconds = 0"))

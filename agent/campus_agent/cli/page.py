@@ -1,7 +1,8 @@
 """`campus-agent page`: the classroom's test page alone, without the service."""
 
 import argparse
-from dataclasses import replace
+
+import msgspec
 
 from campus_agent.cli.common import config_option, port_number
 from campus_agent.config.read import load_config
@@ -21,7 +22,7 @@ def register(parser: CommandParser) -> None:
 def run(arguments: argparse.Namespace, language: Language) -> int:
     config = load_config(arguments.config)
     if arguments.port is not None:
-        config = replace(config, page=replace(config.page, port=arguments.port))
+        config = msgspec.structs.replace(config, page=msgspec.structs.replace(config.page, port=arguments.port))
     configure_logging()
     try:
         serve(config)

@@ -9,7 +9,6 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,8 +39,7 @@ class ClockEstimate(msgspec.Struct, frozen=True):
     error_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True):
     """Where time comes from; tests give their own."""
 
     boot_id: str
@@ -118,8 +116,7 @@ def offset_seconds(clock: Clock, estimate: ClockEstimate | None) -> float | None
     return estimate.epoch_at_boot + clock.monotonic() - clock.wall()
 
 
-@dataclass(frozen=True, slots=True)
-class CorrectedStart:
+class CorrectedStart(msgspec.Struct, frozen=True):
     """When a result really started, as far as can be known, and whether to trust it.
 
     `clock_offset_seconds` is how far the true time was ahead of the wall clock that labelled the result.

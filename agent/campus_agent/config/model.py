@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from campus_agent.config.values import (
     HOST_HINT,
@@ -54,8 +55,7 @@ WebAddress = Annotated[str, By(partial(read_url, ("https", "http")))]
 _ID_AS_NAME = Default(lambda values: values["id"])
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """What answers throughput tests: a classroom's, or the uplink's test server."""
 
     id: Id
@@ -81,8 +81,7 @@ class Endpoint:
     """The device it hangs on and the port (ifName or ifIndex), where the inventory knows them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """What the inventory says of a platform's answer; nothing: below 400, and from the platform's own site."""
 
     status: Annotated[tuple[int, ...], Bounds(100, 599)] = ()
@@ -101,8 +100,7 @@ class Expectation:
 NOTHING_EXPECTED = Expectation()
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(msgspec.Struct, frozen=True):
     """A cloud platform to request."""
 
     id: Id
@@ -111,8 +109,7 @@ class Service:
     expected: Annotated[Expectation, Key("expect")] = NOTHING_EXPECTED
 
 
-@dataclass(frozen=True, slots=True)
-class SnmpAccess:
+class SnmpAccess(msgspec.Struct, frozen=True):
     """How a device is asked by SNMP: with a community (version 2c), or as a user with what protects it (3)."""
 
     version: Annotated[str, OneOf(("2c", "3"))] = "2c"
@@ -136,8 +133,7 @@ class SnmpAccess:
             table.wrong("auth_file", message("is missing; privacy needs authentication"))
 
 
-@dataclass(frozen=True, slots=True)
-class RtspAccess:
+class RtspAccess(msgspec.Struct, frozen=True):
     """An address without secrets. `transport`: packets within the connection (tcp), beside it (udp), or as the device allows (auto)."""
 
     url: Annotated[str, By(partial(read_url, ("rtsp",)))]
@@ -146,8 +142,7 @@ class RtspAccess:
     transport: Annotated[str, OneOf(("auto", "tcp", "udp"))] = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class OnvifAccess:
+class OnvifAccess(msgspec.Struct, frozen=True):
     """A port, by HTTPS where `tls` says so, and who asks: without a user the device is asked only what it tells anybody."""
 
     tls: bool = False
@@ -167,12 +162,11 @@ def _read_access(kind: type[Any], table: Table, key: str, default: Any) -> Mappi
     if key not in table:
         return {}
     access = read_table(kind, inner)
-    values = {each.name: getattr(access, each.name) for each in fields(kind)}
+    values = {each.name: getattr(access, each.name) for each in msgspec.structs.fields(kind)}
     return {key: "true" if value is True else str(value) for key, value in values.items() if value not in (None, False)}
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(msgspec.Struct, frozen=True):
     """A piece of recording-room or network equipment; `snmp`, `rtsp`, `onvif` hold their own keys as written, files with whole paths."""
 
     id: Id
@@ -183,7 +177,7 @@ class Device:
     required: Annotated[bool, Default(True)]
     snmp: Annotated[Mapping[str, str], By(partial(_read_access, SnmpAccess))]
     rtsp: Annotated[Mapping[str, str], By(partial(_read_access, RtspAccess))]
-    onvif: Annotated[Mapping[str, str], By(partial(_read_access, OnvifAccess))] = field(default_factory=dict)
+    onvif: Annotated[Mapping[str, str], By(partial(_read_access, OnvifAccess))] = msgspec.field(default_factory=dict)
 
     def check(self, table: Table) -> None:
         """The room is not what the school itself is called."""
@@ -197,8 +191,7 @@ class Device:
         return tuple(Path(file) for table in tables for key, file in table.items() if key.endswith("_file"))
 
 
-@dataclass(frozen=True, slots=True)
-class Timetable:
+class Timetable(msgspec.Struct, frozen=True):
     """When lessons are; no periods means that any time is free."""
 
     periods: Annotated[tuple[Period, ...], By(read_periods)] = ()
@@ -206,8 +199,7 @@ class Timetable:
     blackout: Annotated[tuple[DayRange, ...], By(read_blackout)] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LoadLimits:
+class LoadLimits(msgspec.Struct, frozen=True):
     """What measuring may cost, and when it must wait."""
 
     daily_test_bytes: Annotated[int, Bounds(1_000_000)] = 2_000_000_000
@@ -215,16 +207,14 @@ class LoadLimits:
     max_cpu_ratio: Annotated[float, Bounds(0.05, 1)] = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class ThroughputOptions:
+class ThroughputOptions(msgspec.Struct, frozen=True):
     """How long an iperf3 test loads the line, each direction, after the warm-up that is not counted."""
 
     duration_seconds: Annotated[int, Bounds(2, 60)] = 10
     warmup_seconds: Annotated[int, Bounds(0, 10)] = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
+class Cycle(msgspec.Struct, frozen=True):
     """How often each thing is measured when the timetable allows it. `reference_days` 0: no reference tests; `network_seconds` 0: no look
     for DHCP servers.
     """
@@ -239,16 +229,14 @@ class Cycle:
     reference_days: Annotated[int, Bounds(0, 366)] = 30
 
 
-@dataclass(frozen=True, slots=True)
-class SpoolLimits:
+class SpoolLimits(msgspec.Struct, frozen=True):
     """How much is kept on disk until the collector has it."""
 
     max_results: Annotated[int, Bounds(100)] = 200_000
     max_bytes: Annotated[int, Bounds(1_000_000)] = 500_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """The classroom's test page on the school's network; port 0: none. `in_lessons`: a person may test while lessons are on."""
 
     port: Annotated[int, Bounds(0, 65_535)] = 0
@@ -261,8 +249,7 @@ def _read_collector_url(table: Table, key: str, default: Any) -> str:
     return read_url(("https", "http"), table, key, default).rstrip("/")
 
 
-@dataclass(frozen=True, slots=True)
-class Collector:
+class Collector(msgspec.Struct, frozen=True):
     """Where results go; the token stays in its file until the moment of sending."""
 
     url: Annotated[str, By(_read_collector_url)]
@@ -283,8 +270,7 @@ class Collector:
 _ZONE = message("is not a known time zone (like 'Asia/Shanghai'): {name!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class AgentConfig:
+class AgentConfig(msgspec.Struct, frozen=True):
     """What `agent.toml` says, with what the collector added to it."""
 
     town: Annotated[Id | None, Key("agent.town"), Default(None)]
@@ -295,12 +281,12 @@ class AgentConfig:
     test_key_file: Annotated[File, Key("agent.test_key_file")] = None
     profile_dir: Annotated[Path | None, Key("agent.profile_dir")] = None
     collector: Collector | None = None
-    timetable: Timetable = field(default_factory=Timetable)
-    limits: LoadLimits = field(default_factory=LoadLimits)
-    throughput: ThroughputOptions = field(default_factory=ThroughputOptions)
-    cycle: Cycle = field(default_factory=Cycle)
-    spool: SpoolLimits = field(default_factory=SpoolLimits)
-    page: Page = field(default_factory=Page)
+    timetable: Timetable = msgspec.field(default_factory=Timetable)
+    limits: LoadLimits = msgspec.field(default_factory=LoadLimits)
+    throughput: ThroughputOptions = msgspec.field(default_factory=ThroughputOptions)
+    cycle: Cycle = msgspec.field(default_factory=Cycle)
+    spool: SpoolLimits = msgspec.field(default_factory=SpoolLimits)
+    page: Page = msgspec.field(default_factory=Page)
     classrooms: Annotated[tuple[Endpoint, ...], Key("classroom")] = ()
     uplink: Annotated[Endpoint | None, Given({"id": "uplink", "name": "uplink"})] = None
     services: Annotated[tuple[Service, ...], Key("service")] = ()

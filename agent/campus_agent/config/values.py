@@ -4,12 +4,13 @@ Each reader takes a table, a key and its default, notes what is wrong in the tab
 """
 
 import re
-from dataclasses import dataclass
 from datetime import date, time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
 
 from campus_base.dates import LONGEST_BLACKOUT_DAYS, NotADay, parse_days
 from campus_base.file_kind import NOT_A_FILE, is_special
@@ -25,8 +26,7 @@ MAX_URL_CHARACTERS = 2000
 MOST_BLACKOUTS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(msgspec.Struct, frozen=True):
     """One lesson of the day, local time, end not included."""
 
     start: time
@@ -37,8 +37,7 @@ class Period:
         return f"{self.start:%H:%M}-{self.end:%H:%M}"
 
 
-@dataclass(frozen=True, slots=True)
-class DayRange:
+class DayRange(msgspec.Struct, frozen=True):
     """Days from first to last, both included."""
 
     first: date

@@ -9,11 +9,12 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from datetime import date
 from functools import cache, partial
 from time import monotonic
 from typing import TypeVar
+
+import msgspec
 
 from campus_agent.clock.clock import Clock, system_clock
 from campus_agent.config.model import AgentConfig, Collector, Endpoint
@@ -36,8 +37,7 @@ HOUR_SECONDS = 3600.0
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Permit:
+class Permit(msgspec.Struct):
     """A load may start. What it puts on the wire is charged here and booked when the permit ends."""
 
     segment: Segment

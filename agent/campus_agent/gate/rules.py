@@ -19,15 +19,15 @@ the day. Not on a blackout day: during national examinations nothing active is s
 `browser`: the classroom page, for anybody in the school; `[page] in_lessons` allows lessons, `[page] tests_per_hour` is the hour's number.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+import msgspec
 
 from campus_agent.config.model import Page
 from campus_wire.failures import SkipReason
 
 
-@dataclass(frozen=True, slots=True)
-class LoadRules:
+class LoadRules(msgspec.Struct, frozen=True):
     """One column of the table; the strictest unless something is allowed."""
 
     needs_time: bool = True
@@ -42,7 +42,9 @@ class LoadRules:
 
 
 SCHEDULE = LoadRules()
-LATENCY = replace(SCHEDULE, in_lessons=True, beyond_budget=True, slot_wait_seconds=None, needs_quiet=False)
+LATENCY = msgspec.structs.replace(
+    SCHEDULE, in_lessons=True, beyond_budget=True, slot_wait_seconds=None, needs_quiet=False
+)
 TERMINAL = LoadRules(
     needs_time=False,
     in_lessons=True,
@@ -52,12 +54,12 @@ TERMINAL = LoadRules(
     needs_collector=False,
     needs_quiet=False,
 )
-BROWSER = replace(SCHEDULE, slot_wait_seconds=None, most_per_hour=Page().tests_per_hour)
+BROWSER = msgspec.structs.replace(SCHEDULE, slot_wait_seconds=None, most_per_hour=Page().tests_per_hour)
 
 
 def browser_rules(page: Page) -> LoadRules:
     """The column `browser` as the school has configured it."""
-    return replace(BROWSER, in_lessons=page.in_lessons, most_per_hour=page.tests_per_hour)
+    return msgspec.structs.replace(BROWSER, in_lessons=page.in_lessons, most_per_hour=page.tests_per_hour)
 
 
 class GateReason(StrEnum):
@@ -67,16 +69,14 @@ class GateReason(StrEnum):
     HOURLY_LIMIT = "hourly_limit"
 
 
-@dataclass(frozen=True, slots=True)
-class NoPermit:
+class NoPermit(msgspec.Struct, frozen=True):
     """Why a load may not start now, with a detail for a technician."""
 
     reason: SkipReason | GateReason
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """What the decision needs to know of this moment. `free_seconds`: until the next lesson or blackout day, 0 in a lesson."""
 
     time_is_unknown: bool = False

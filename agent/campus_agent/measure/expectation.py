@@ -4,9 +4,10 @@ An answer by TLS with a verified certificate is the service's, wherever it redir
 written it: then a redirect must stay on the same site, unless the inventory names the host that it leads to.
 """
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
+
+import msgspec
 
 from campus_agent.config.model import Expectation
 from campus_agent.measure.html_redirects import page_leads_to
@@ -63,8 +64,7 @@ _SECOND_LEVELS = frozenset(
 """Below a country's domain these are shared by many: com.cn, edu.cn, and the provinces of .cn."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAnswer:
+class ServiceAnswer(msgspec.Struct, frozen=True):
     """One HTTP answer. `verified`: by TLS, with a certificate that was checked. `text` is the beginning of its body."""
 
     url: str

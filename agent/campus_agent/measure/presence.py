@@ -7,7 +7,8 @@ iperf3 server serves one client at a time, so its machine is asked by an ICMP ec
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.link.connect import connect
@@ -23,8 +24,7 @@ AT_ONCE = 64
 AWAY = frozenset({FailureKind.TIMEOUT, FailureKind.HOST_UNREACHABLE, FailureKind.NETWORK_UNREACHABLE})
 
 
-@dataclass(frozen=True, slots=True)
-class PresenceTarget:
+class PresenceTarget(msgspec.Struct, frozen=True):
     """`echo_first`: ask by an ICMP echo before TCP."""
 
     subject: str

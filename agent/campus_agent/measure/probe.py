@@ -5,7 +5,6 @@ HTTP or Prometheus.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -35,19 +34,18 @@ def ignore(_: object) -> None:
     """The default observer of progress and of bytes spent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """What one run is given from outside: its deadline, randomness, observer, and what earlier runs of the probe remembered.
 
     `spent_bytes` is what the run has put on the wire so far, by part of the test: it is charged whatever ends the run.
     """
 
     deadline_seconds: float
-    random: Random = field(default_factory=Random)
+    random: Random = msgspec.field(default_factory=Random)
     watch: Callable[[Progress], None] = ignore
-    memory: MutableMapping[str, Any] = field(default_factory=dict)
-    began: float = field(default_factory=monotonic)
-    spent_bytes: dict[str, int] = field(default_factory=dict)
+    memory: MutableMapping[str, Any] = msgspec.field(default_factory=dict)
+    began: float = msgspec.field(default_factory=monotonic)
+    spent_bytes: dict[str, int] = msgspec.field(default_factory=dict)
 
     def left_seconds(self) -> float:
         """Seconds until the deadline, at least 0."""
@@ -102,8 +100,7 @@ def usually_a_second(_: AgentConfig, subject: str) -> Cost:
     return Cost(1.0, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe(Generic[SettingsT]):
+class Probe(msgspec.Struct, Generic[SettingsT], frozen=True, kw_only=True):
     """One kind of measurement, and all that the daemon has to know of it.
 
     `name` is also the kind of its jobs, `kind` that of its results. `settings(config, subject, max_bytes)` raises KeyError for a subject that is not configured.

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
 from typing import Any, TypeVar, get_args
@@ -28,8 +27,7 @@ _RESULT_OF_KIND: dict[str, Callable[..., AnyResult]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Runner:
+class Runner(msgspec.Struct, frozen=True):
     """Makes the results of one agent.
 
     `stamp` labels a start so many seconds ago; `memory` keeps what each probe remembers between its runs.
@@ -37,8 +35,8 @@ class Runner:
 
     config: AgentConfig
     stamp: Callable[[float], Stamp]
-    random: Random = field(default_factory=Random)
-    memory: dict[str, dict[str, Any]] = field(default_factory=dict)
+    random: Random = msgspec.field(default_factory=Random)
+    memory: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
     async def run(
         self,

@@ -5,10 +5,11 @@ For later years only weekends are known, and `covers` says so.
 """
 
 import sys
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
+
+import msgspec
 
 from campus_agent.config.model import AgentConfig, Timetable
 from campus_agent.config.values import Period
@@ -37,8 +38,7 @@ DAY_WORDS: dict[DayKind, Message] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(msgspec.Struct, frozen=True):
     """One day: what it is, by which name, its lessons in order. On a blackout day nothing active is sent."""
 
     day: date

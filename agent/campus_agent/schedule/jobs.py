@@ -4,29 +4,29 @@ Two lanes never wait for each other: `load` (throughput, reference, latency: one
 services, equipment).
 """
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 from zlib import crc32
+
+import msgspec
 
 Lane = Literal["load", "light"]
 OnBlackout = Literal["measure", "skip", "omit"]
 DAY_SECONDS = 86_400.0
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, dict=True):
     """One thing measured again and again; `kind` is the name of its probe."""
 
     kind: str
     subject: str
     every_seconds: float
-    lane: Lane = field(default="light", compare=False)
-    heavy: bool = field(default=False, compare=False)
+    lane: Lane = "light"
+    heavy: bool = False
     """It loads the line: never in a lesson, never beyond the day's bytes."""
-    first_seconds: float = field(default=0.0, compare=False)
+    first_seconds: float = 0.0
     """How long after the start of the agent it is due first."""
-    on_blackout: OnBlackout = field(default="skip", compare=False)
+    on_blackout: OnBlackout = "skip"
     """On a day without tests it is measured because it sends nothing; or a skip says that it is not; or it is left out without one."""
 
     @cached_property

@@ -6,9 +6,10 @@ did not get its measurement in it is reported once, with the reason, however oft
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from time import monotonic
+
+import msgspec
 
 from campus_agent.schedule.calendar import Calendar, Day
 from campus_agent.schedule.history import History
@@ -33,30 +34,26 @@ SPREAD_RATIO = 0.05
 NIGHT_BEGINS, NIGHT_ENDS, MIDNIGHT = time(22, 0), time(6, 0), time(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """Now, on both clocks; `local` is the school's own time, aware."""
 
     monotonic: float
     local: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Nothing to do for so long."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class CheckPresence:
+class CheckPresence(msgspec.Struct, frozen=True):
     """Find out which of these endpoints are switched on, then ask again."""
 
     jobs: tuple[Job, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(msgspec.Struct, frozen=True):
     """This opportunity is not used, and why."""
 
     job: Job
@@ -65,8 +62,7 @@ class Skip:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(msgspec.Struct, frozen=True):
     """A step: run this job now; the gate still decides whether it may start."""
 
     job: Job
@@ -75,24 +71,21 @@ class Try:
 Step = Wait | CheckPresence | Skip | Try
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(msgspec.Struct, frozen=True):
     """What a job may cost at most: seconds, and bytes on the line."""
 
     seconds: Callable[[Job], float]
     needed_bytes: Callable[[Job], int]
 
 
-@dataclass(slots=True)
-class _Presence:
+class _Presence(msgspec.Struct):
     """The last check of an endpoint; `failure` None: it is on."""
 
     failure: Failure | None
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Now:
+class _Now(msgspec.Struct, frozen=True):
     """A moment with its window: `left` and `whole` are the window's real seconds, `epoch` is Unix time.
 
     `night`: nobody uses the uplink. `out_of_hours`: nobody is at lessons, nor soon to come or just going.

@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+
+import msgspec
 
 from campus_agent.schedule.jobs import Job
 from campus_agent.schedule.planner import CheckPresence, Costs, Moment, Planner, Skip, Try
@@ -15,8 +16,7 @@ CHECK_SECONDS = 1.5
 _OFF = Failure(Operation.CONNECT, FailureKind.TIMEOUT)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """What happens at a moment: a measurement (no reason) or an opportunity that is not used."""
 
     at: datetime
@@ -27,15 +27,14 @@ class Event:
     succeeded: bool = True
 
 
-@dataclass(slots=True)
-class Assumptions:
+class Assumptions(msgspec.Struct):
     """Who is switched on, what a test takes, whether it succeeds."""
 
     daily_test_bytes: int
     typical: Costs
     on: Callable[[str, datetime], bool] = lambda subject, at: True
     works: Callable[[Job, datetime], bool] = lambda job, at: True
-    spent: dict[date, int] = field(default_factory=dict)
+    spent: dict[date, int] = msgspec.field(default_factory=dict)
 
 
 def simulate(

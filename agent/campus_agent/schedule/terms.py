@@ -3,10 +3,11 @@
 It outranks the public calendar. Days are written `2026-09-01/2027-01-22` or `2026-10-10`, lessons `08:00-08:45`, as in agent.toml.
 """
 
-from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+
+import msgspec
 
 from campus_agent.config.model import AgentConfig
 from campus_agent.config.values import DayRange, Period, parse_day_range, read_periods
@@ -21,8 +22,7 @@ _DAY_HINT = message("a day like 2026-10-10")
 _NOWHERE = DayRange(date.min, date.min)
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(msgspec.Struct, frozen=True):
     """A term; `periods` are its own lessons (winter hours, summer hours), None: those of agent.toml."""
 
     name: str
@@ -30,16 +30,14 @@ class Term:
     periods: tuple[Period, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DaysOff:
+class DaysOff(msgspec.Struct, frozen=True):
     """Days without lessons that no public calendar knows."""
 
     name: str
     days: DayRange
 
 
-@dataclass(frozen=True, slots=True)
-class ExtraDay:
+class ExtraDay(msgspec.Struct, frozen=True):
     """A school day against the calendar; `periods` are its own lessons, None: those of any school day."""
 
     name: str
@@ -47,8 +45,7 @@ class ExtraDay:
     periods: tuple[Period, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """All of the file. Without terms every day of the year is term time."""
 
     terms: tuple[Term, ...] = ()

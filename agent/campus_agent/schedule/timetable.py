@@ -3,9 +3,10 @@
 Windows end at midnight at the latest, because the next day may be of another kind.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+
+import msgspec
 
 from campus_agent.schedule.calendar import Calendar, Day
 
@@ -18,8 +19,7 @@ class State(StrEnum):
     BLACKOUT = "blackout"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """A stretch of one day, aware local times, end not included."""
 
     state: State

@@ -6,10 +6,11 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 from urllib.parse import urlsplit
+
+import msgspec
 
 from campus_agent.config.model import Collector
 from campus_agent.measure.clock_check import clock_fault, refused_for_its_dates, their_time
@@ -38,8 +39,7 @@ class ShipFailed(Exception):
         self.clock = clock
 
 
-@dataclass(frozen=True, slots=True)
-class CollectorAnswer:
+class CollectorAnswer(msgspec.Struct, frozen=True):
     """What came back, and when by the monotonic clock of this process."""
 
     status: int

@@ -1,7 +1,6 @@
 """The bytes that are sent for a spooled result: as they are, or with the true start where the clock was wrong when it was measured."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -31,8 +30,7 @@ class _Label(msgspec.Struct):
 _label_of = msgspec.json.Decoder(_Label).decode
 
 
-@dataclass(frozen=True, slots=True)
-class ClockKnowledge:
+class ClockKnowledge(msgspec.Struct, frozen=True):
     """What is known of time at the moment of sending: an estimate for each boot that learnt one, this boot's own, and the floors of boots
     whose clock was behind.
     """

@@ -5,7 +5,6 @@ dropped because two programs do not understand each other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -28,8 +27,7 @@ PERMANENT: frozenset[Reason] = frozenset({"not_understood"})
 _MAX_TEXT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """Every result is accounted for: these are done, and these (index in the batch, reason) will never be stored."""
 
     receipt: Receipt
@@ -37,15 +35,13 @@ class Accepted:
     refused: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TooBig:
+class TooBig(msgspec.Struct, frozen=True):
     """The batch must be smaller."""
 
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(msgspec.Struct, frozen=True):
     """Nothing is removed; try again. `detail` is what the collector said."""
 
     reason: Reason

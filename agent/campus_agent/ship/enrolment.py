@@ -15,7 +15,6 @@ import pwd
 import secrets
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -45,8 +44,7 @@ class EnrolFailed(Exception):
         self.words = words
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """What was put where; `config` False when there was one already, which is left as it is."""
 
     school: str

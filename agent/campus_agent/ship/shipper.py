@@ -8,7 +8,6 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -67,15 +66,13 @@ class ShipOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
     last_success_at: datetime | None = None
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(msgspec.Struct):
     stored: int = 0
     duplicate: int = 0
     quarantined: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Trouble:
+class _Trouble(msgspec.Struct, frozen=True):
     """Why this drain ended early."""
 
     reason: Reason | None

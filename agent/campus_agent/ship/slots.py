@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
@@ -17,8 +16,7 @@ _SECONDS = 10.0
 """Longer than this a collector need not think about a slot; it only adds numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoSlot:
+class NoSlot(msgspec.Struct, frozen=True):
     """No slot: `asked` False when the collector could not be asked at all."""
 
     detail: str

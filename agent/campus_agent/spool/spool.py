@@ -11,7 +11,6 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -39,8 +38,7 @@ _TOO_LARGE = message(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One spooled result: its bytes, and what is needed to correct its time."""
 
     key: int
@@ -50,8 +48,7 @@ class Entry:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SpoolStatus:
+class SpoolStatus(msgspec.Struct, frozen=True):
     """What waits, what was done, what is wrong. Totals count since the state folder was made."""
 
     pending_results: int

@@ -5,11 +5,11 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from campus_agent.cli.main import main
 from campus_agent.config.model import Collector

@@ -2,12 +2,12 @@
 
 import asyncio
 import socket
-from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from campus_agent.clock.clock import Clock, ClockEstimate
 from campus_agent.config.model import AgentConfig, Collector, Endpoint, LoadLimits, Timetable

@@ -1,8 +1,7 @@
 """Who may start a load when: the table of `campus_agent.gate.rules` is what the decision does."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from campus_agent.config.model import Page
 from campus_agent.gate import rules as module

@@ -1,12 +1,13 @@
 """Runs of probes with settings made to measure, through the runner."""
 
 import asyncio
-import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from campus_agent.config.model import AgentConfig
 from campus_agent.measure.probe import AnyProbe
@@ -27,7 +28,7 @@ def runner(stamp: Callable[[float], Stamp] = stamp) -> Runner:
 
 def with_settings(probe: AnyProbe, settings: object) -> AnyProbe:
     """The probe with these settings, whatever is configured."""
-    return dataclasses.replace(probe, settings=lambda *_: settings)
+    return msgspec.structs.replace(probe, settings=lambda *_: settings)
 
 
 def run(probe: AnyProbe, settings: object, subject: str, runner: Runner = runner(), **more: Any) -> AnyResult:  # noqa: B008

@@ -1,7 +1,6 @@
 """The list of probes: a new kind is one file and one line; and whatever goes wrong in a run is a result."""
 
 import asyncio
-import dataclasses
 import json
 import shutil
 import signal
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import campus_agent
@@ -146,7 +146,7 @@ def test_a_run_may_have_findings_of_several_subjects_and_kinds() -> None:
 
 
 def test_a_skip_is_a_result_of_each_subject_that_would_have_had_one() -> None:
-    several = dataclasses.replace(
+    several = msgspec.structs.replace(
         probe(), unmeasured=lambda config, subject: [Finding(subject="a"), Finding(subject="b")]
     )
     reason = Finding[Any](

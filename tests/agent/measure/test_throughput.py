@@ -1,7 +1,6 @@
 """Throughput by iperf3: captured reports read by tables, and each way to fail against real sockets and real servers."""
 
 import asyncio
-import dataclasses
 import itertools
 import json
 import re
@@ -11,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +176,7 @@ def test_our_own_engine_leaves_a_slow_port_to_the_guards() -> None:
     """The same words whichever engine measured."""
     down = msgspec.structs.replace(SLOW, cpu_waited_ratio=0.0)
     record = msgspec.structs.replace(sample().record, down=down, up=down, engine="campus")
-    slow_port = replace(LINK, speed_bits_per_second=10e6)
+    slow_port = msgspec.structs.replace(LINK, speed_bits_per_second=10e6)
     finding = burst_engine.interpret(REQUEST, Finding(record, detail="down: a note"), slow_port, 0.1)
     assert (finding.validity, finding.detail) == (Validity.GATEWAY_LIMIT, "the gateway's own port runs at 10 Mbit/s")
     assert finding.record.link_speed_bits_per_second == 10e6
@@ -286,7 +284,7 @@ def test_a_running_test_ends_when_its_octets_are_spent() -> None:
 
 def test_a_test_that_was_ended_keeps_what_it_cost() -> None:
     cut = reading.Cut("up", Validity.CROSS_TRAFFIC, "ended at once: 60.0 Mbit/s of other traffic", 10_000_000, 2.0)
-    finding = reading.interpret(replace(raw(load("forward"), None), cut=cut))
+    finding = reading.interpret(msgspec.structs.replace(raw(load("forward"), None), cut=cut))
     assert (finding.validity, finding.failure) == (Validity.CROSS_TRAFFIC, None)
     record = finding.record
     assert record is not None
@@ -298,7 +296,7 @@ def test_a_test_that_was_ended_keeps_what_it_cost() -> None:
 
 def test_a_reference_that_reached_its_own_bound_is_a_lower_bound() -> None:
     request = msgspec.structs.replace(REQUEST, mode="reference", required_bits_per_second=78e6)  # 94.1 is 1.2 times 78
-    finding = reading.interpret(replace(raw(load("forward"), load("reverse")), request=request))
+    finding = reading.interpret(msgspec.structs.replace(raw(load("forward"), load("reverse")), request=request))
     assert finding.record.down.lower_bound
     assert finding.record.mode == "reference"
     assert not reading.interpret(raw(load("forward"), load("reverse"))).record.down.lower_bound
@@ -562,7 +560,7 @@ def test_a_short_rate_without_counters_blames_nobody() -> None:
     assert finding.validity is Validity.OK  # it reaches the target: nothing could have made it higher
     tight = msgspec.structs.replace(REQUEST, required_bits_per_second=200e6)
     for link in (LINK, None):
-        seen = dataclasses.replace(raw(slow, load("reverse")), request=tight, link=link)
+        seen = msgspec.structs.replace(raw(slow, load("reverse")), request=tight, link=link)
         assert reading.interpret(seen).validity is Validity.INCONCLUSIVE
-    loopback = dataclasses.replace(raw(slow, load("reverse")), request=tight, link=Link("lo", None, None, 65_536))
+    loopback = msgspec.structs.replace(raw(slow, load("reverse")), request=tight, link=Link("lo", None, None, 65_536))
     assert reading.interpret(loopback).validity is Validity.OK

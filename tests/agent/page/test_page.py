@@ -14,7 +14,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
 from time import monotonic, sleep
@@ -23,6 +22,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from campus_agent.clock.clock import ClockEstimate, system_clock
 from campus_agent.config.model import AgentConfig, Endpoint, LoadLimits, Page, Timetable

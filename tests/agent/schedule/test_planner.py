@@ -221,10 +221,11 @@ def test_history_forgets_what_is_no_longer_configured() -> None:
 
 
 def test_the_school_s_own_links_are_looked_at_some_time_after_the_start() -> None:
-    day = Day(Job("network", "lan", 86_400.0, first_seconds=600.0))
+    job = Job("network", "lan", 86_400.0, first_seconds=600.0)
+    day = Day(job)
     first = day.next(lane="light")
     assert isinstance(first, Wait)
     day.now = 599.0
     assert isinstance(day.next(lane="light"), Wait)
     day.now = 601.0
-    assert day.next(lane="light") == Try(Job("network", "lan", 86_400.0))
+    assert day.next(lane="light") == Try(job)

@@ -7,8 +7,9 @@ same names outranks them.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from campus_base.messages import Message, bilingual, message
 from campus_base.readings import READINGS
@@ -25,8 +26,7 @@ OID_PATTERN = r"[012](\.[0-9]{1,10}){1,60}"
 _OID_HINT = message("an object identifier like 1.3.6.1.2.1.1.3.0")
 
 
-@dataclass(frozen=True, slots=True)
-class SnmpReading:
+class SnmpReading(msgspec.Struct, frozen=True):
     """One reading from one object (`oid`), or from the columns of a table.
 
     `compute`: how values become the reading. `value` and `text`: the one object; `leading_number`: of a text like "15 PERCENT".
@@ -71,8 +71,7 @@ class SnmpReading:
         return tuple(oid for oid in (self.name_oid, self.access_oid, self.row_oid) if oid)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpReading:
+class HttpReading(msgspec.Struct, frozen=True):
     """One reading from a JSON answer: `path` as in `storage.free`, with numbers for places in lists."""
 
     reading: str
@@ -81,8 +80,7 @@ class HttpReading:
     map: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Http:
+class Http(msgspec.Struct, frozen=True):
     """One request to the device's own pages."""
 
     path: str
@@ -92,8 +90,7 @@ class Http:
     readings: tuple[HttpReading, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(msgspec.Struct, frozen=True):
     """A reading outside these bounds is worth a remark."""
 
     reading: str
@@ -101,8 +98,7 @@ class Limit:
     maximum: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     name: str
     title: Message
     sources: tuple[str, ...]

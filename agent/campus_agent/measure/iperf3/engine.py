@@ -6,7 +6,6 @@ Beside the load: echoes before and during (working latency), the interface's oct
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic
 from typing import Any
@@ -126,8 +125,7 @@ async def _echoes_beside(address: Address) -> AsyncIterator[Echoes]:
             await pinger.settle(0.3)
 
 
-@dataclass(frozen=True, slots=True)
-class _LineTest:
+class _LineTest(msgspec.Struct, frozen=True):
     """The line under test, and the run that measures it."""
 
     address: Address
@@ -145,7 +143,7 @@ class _LineTest:
         except (ProbeFailed, _Ended):
             return first
         loads = sorted((first, second), key=lambda load: (self._is_held_up(load, request), -payload_bytes(load)))
-        return replace(loads[0], earlier_payload_bytes=payload_bytes(loads[1]))
+        return msgspec.structs.replace(loads[0], earlier_payload_bytes=payload_bytes(loads[1]))
 
     def _is_held_up(self, load: LoadReport, request: ThroughputRequest) -> bool:
         return is_held_up(load, self.link, self.address, request)

@@ -4,7 +4,6 @@ Goodput is what the receiver counted after the warm-up; the line rate follows fr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -36,8 +35,7 @@ from campus_wire.records import DirectionRecord, Interval, LatencyRecord, Throug
 MAX_KEPT_INTERVALS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class LoadReport:
+class LoadReport(msgspec.Struct, frozen=True):
     """One direction: libiperf's report, and the interface's counters around it."""
 
     report: Mapping[str, Any]
@@ -54,8 +52,7 @@ class LoadReport:
         return msgspec.convert(self.report.get("kernel", {}), KernelCounts)
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(msgspec.Struct, frozen=True):
     """A direction that was ended early: why, and what it had carried by then."""
 
     direction: LineDirection
@@ -65,8 +62,7 @@ class Cut:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class LineReading:
+class LineReading(msgspec.Struct, frozen=True):
     """All that was measured of a line: reports of the loads, echoes, and the gateway's own figures. A direction that failed is None."""
 
     request: ThroughputRequest

@@ -2,9 +2,10 @@
 
 import contextlib
 import struct
-from dataclasses import dataclass
 from time import monotonic
 from typing import NamedTuple
+
+import msgspec
 
 from campus_agent.measure.link.path import LOOPBACK
 from campus_agent.measure.link.rtnetlink import StatsSocket
@@ -27,8 +28,7 @@ class InterfaceCounters(NamedTuple):
     send_drops: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class WireCounters:
+class WireCounters(msgspec.Struct, frozen=True):
     """Bytes on the line through an interface since it came up, at a moment of the monotonic clock."""
 
     at: float

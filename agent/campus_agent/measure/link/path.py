@@ -4,7 +4,6 @@ import contextlib
 import re
 import socket
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -25,8 +24,7 @@ _IPV6_MTU_DISCOVER, _IPV6_MTU = 23, 24  # linux/in6.h
 _PMTUDISC_DO = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """An interface as the gateway sees it; speed and duplex are absent where the driver does not tell."""
 
     name: str

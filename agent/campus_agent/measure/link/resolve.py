@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from dataclasses import dataclass
 from time import monotonic
+
+import msgspec
 
 from campus_agent.measure.errors import failure_of
 from campus_agent.measure.probe import ProbeFailed
@@ -15,8 +16,7 @@ MAX_ADDRESSES = 16
 """A name server may answer with any number; nobody tries more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     text: str
     family: socket.AddressFamily
     resolve_seconds: float

@@ -5,21 +5,21 @@ consecutive answers. All in seconds and ratios; what was not measured is absent.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
+
+import msgspec
 
 from campus_wire.records import LatencyRecord
 
 Method = Literal["icmp", "udp", "tcp", "tcp_info"]
 
 
-@dataclass(slots=True)
-class Echoes:
+class Echoes(msgspec.Struct):
     """Probes sent, and the RTT in seconds of each answered one by a number that grows with sending."""
 
     sent: int = 0
-    rtt_seconds: dict[int, float] = field(default_factory=dict)
+    rtt_seconds: dict[int, float] = msgspec.field(default_factory=dict)
     method: Method = "icmp"
 
     def in_order(self) -> list[float]:

@@ -5,7 +5,7 @@ difference that the port could not have carried is no difference, and one of a c
 nothing is said rather than something wrong.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from campus_agent.measure.ports.reading import PortReading
 
@@ -19,8 +19,7 @@ LEAST_PACKET_BITS = 84 * 8
 """The shortest frame with preamble and gap: bounds how many packets a port can carry."""
 
 
-@dataclass(frozen=True, slots=True)
-class PortTraffic:
+class PortTraffic(msgspec.Struct, frozen=True):
     """Between two readings; None where a counter is missing or not to be believed."""
 
     seconds: float

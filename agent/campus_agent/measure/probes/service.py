@@ -11,7 +11,6 @@ import contextlib
 import re
 import socket
 import ssl
-from dataclasses import replace
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPResponse
 from time import monotonic
@@ -160,7 +159,9 @@ def _request(settings: ServiceSettings, steps: Steps, opened: list[socket.socket
             target = leads_to(answer)
             steps.leads_to = target or steps.leads_to
             follow = bool(target and expected.text) and not holds_text(answer, expected)
-            steps.failure = failure_of_answer(answer, replace(expected, text="", status=()) if follow else expected)
+            steps.failure = failure_of_answer(
+                answer, msgspec.structs.replace(expected, text="", status=()) if follow else expected
+            )
             if target is None or not follow or steps.failure is not None:
                 return
             parts = urlsplit(target)
