@@ -42,46 +42,52 @@ def compose(figures: Figures, language: Language) -> Document:
     """The whole report, or an excerpt when the figures are one's."""
     writer = _Writer(figures, language)
     blocks = writer.empty() if figures.is_empty else writer.excerpt() if figures.scope else writer.whole()
-    banner = []
-    if figures.simulated:
-        banner.append(say("simulated", language))
-    if not figures.complete:
-        banner.append(say("in_progress", language))
-    elif not figures.closed:
-        banner.append(say("not_closed", language))
-    if figures.working is True:
-        banner.append(say("working", language))
-    if figures.provisional_calendar is True:
-        banner.append(say("provisional", language))
-    if figures.scope:
-        title = say("title_excerpt", language, name=figures.scope_name)
-    elif figures.county:
-        title = say("title_county", language, county=figures.county)
-    else:
-        title = say("title", language)
-    month = month_words(figures.month, language)
+    title, month = _title(figures, language), month_words(figures.month, language)
     document = Document(
         language,
         title,
         month,
-        (
-            (say("fact_month", language), month),
-            (say("fact_issued" if figures.closed else "fact_made", language), date_words(figures.issued_on, language)),
-            *(
-                ((say("fact_as_of", language), _time_words(figures.as_of, language)),)
-                if isinstance(figures.as_of, str)
-                else ()
-            ),
-            (say("fact_schools", language), say("schools_value", language, n=figures.schools_total)),
-            (say("fact_policy", language), figures.policy_version),
-        ),
-        message("; ").in_(language).join(banner),
+        _facts(figures, language, month),
+        message("; ").in_(language).join(_banner(figures, language)),
         tuple(blocks),
         f"{title} · {month}",
         figures.issued_on,
         content_hash(figures),
     )
     return writable(document)
+
+
+def _banner(figures: Figures, language: Language) -> list[str]:
+    """What a reader must know before he believes a figure."""
+    applies = {
+        "simulated": figures.simulated,
+        "in_progress": not figures.complete,
+        "not_closed": figures.complete and not figures.closed,
+        "working": figures.working is True,
+        "provisional": figures.provisional_calendar is True,
+    }
+    return [say(name, language) for name, is_so in applies.items() if is_so]
+
+
+def _title(figures: Figures, language: Language) -> str:
+    if figures.scope:
+        return say("title_excerpt", language, name=figures.scope_name)
+    if figures.county:
+        return say("title_county", language, county=figures.county)
+    return say("title", language)
+
+
+def _facts(figures: Figures, language: Language, month: str) -> tuple[tuple[str, str], ...]:
+    """The lines below the title: name and value."""
+    facts = [
+        (say("fact_month", language), month),
+        (say("fact_issued" if figures.closed else "fact_made", language), date_words(figures.issued_on, language)),
+    ]
+    if isinstance(figures.as_of, str):
+        facts.append((say("fact_as_of", language), _time_words(figures.as_of, language)))
+    facts.append((say("fact_schools", language), say("schools_value", language, n=figures.schools_total)))
+    facts.append((say("fact_policy", language), figures.policy_version))
+    return tuple(facts)
 
 
 class _Writer:

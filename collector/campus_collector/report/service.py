@@ -105,8 +105,8 @@ class MonthlyReports:
             month = month.next()
             if month.first_day < began.first_day:
                 day = self._sources.verdicts.first_trusted_day(month.first_day)
-                found = began if day is None else month_of_day(day, month.zone)
-                month = min(found, began, key=lambda each: each.first_day)
+                next_month = began if day is None else month_of_day(day, month.zone)
+                month = min(next_month, began, key=lambda each: each.first_day)
 
     def _began(self) -> Month | None:
         """The month in which the first result arrived here."""
