@@ -164,7 +164,7 @@ def test_problems_that_were_opened_twice_become_one(world: World, tmp_path: Path
     ledger = world.service.store.ledger
     with sqlite3.connect(world.service.config.database) as database:
         database.execute("DROP INDEX problem_open_once")
-        database.execute("DELETE FROM migration WHERE name = '0013_one_open_problem.sql'")
+        database.execute("DELETE FROM migration WHERE name = '0014_one_open_problem.sql'")
     (first,) = ledger.put([(base, [])])
     with sqlite3.connect(world.service.config.database) as database:
         row = ("s001", "classroom_bandwidth", "c101", "open", msgspec.json.encode(msgspec.structs.replace(base, id=2)))

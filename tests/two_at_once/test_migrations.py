@@ -59,6 +59,7 @@ def test_results_of_before_the_chain_are_counted_when_it_is_brought_forward(tmp_
 
 
 def test_the_sentences_of_an_older_problem_are_read_as_before(tmp_path: Path) -> None:
+    """Also of one that was opened twice, whichever stays open."""
     older(tmp_path / "campus.db", "0012_z")
     sentences = {"evidence_en": "8 of {8}", "evidence_zh": "8 次中有“8”次"}
     body = {
@@ -67,15 +68,18 @@ def test_the_sentences_of_an_older_problem_are_read_as_before(tmp_path: Path) ->
         "failing_days": 3, "covers": ["c101"],
     }  # fmt: skip
     with closing(sqlite3.connect(tmp_path / "campus.db", isolation_level=None)) as database:
-        row = (7, "s001", "classroom_bandwidth", "c101", "open", json.dumps(body).encode())
-        database.execute(
-            "INSERT INTO problem (id, school, target, subject, state, body) VALUES (?, ?, ?, ?, ?, ?)", row
-        )
+        for number in (7, 8):
+            row = (number, "s001", "classroom_bandwidth", "c101", "open", json.dumps(body | {"id": number}).encode())
+            database.execute(
+                "INSERT INTO problem (id, school, target, subject, state, body) VALUES (?, ?, ?, ?, ?, ?)", row
+            )
     with collector(tmp_path) as world:
-        (problem,) = world.service.store.ledger.problems()
-        assert (problem.evidence.en, problem.evidence.zh) == tuple(sentences.values())
-        assert (problem.opened_on.isoformat(), problem.covers) == ("2026-09-09", ["c101"])
-        (answer,) = world.get("/v1/problems").json["problems"]
+        problems = sorted(world.service.store.ledger.problems(), key=lambda problem: problem.id)
+        assert [(problem.id, problem.state) for problem in problems] == [(7, "open"), (8, "closed")]
+        for problem in problems:
+            assert (problem.evidence.en, problem.evidence.zh) == tuple(sentences.values())
+            assert (problem.opened_on.isoformat(), problem.covers) == ("2026-09-09", ["c101"])
+        (answer,) = world.get("/v1/problems?state=open").json["problems"]
         assert sentences.items() <= answer.items()
 
 

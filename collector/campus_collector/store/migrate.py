@@ -15,8 +15,9 @@ from campus_collector.store.errors import StoreUnusable
 from campus_collector.store.tables.ledger import close_duplicates
 from campus_collector.store.transport import Transaction, TransportConnection
 
-_BEFORE: dict[str, Callable[[Transaction], None]] = {"0013_one_open_problem.sql": close_duplicates}
-"""What SQL alone cannot do, by the file before which it is done."""
+_BEFORE: dict[str, Callable[[Transaction], None]] = {"0014_one_open_problem.sql": close_duplicates}
+"""What SQL alone cannot do, by the file before which it is done. It reads what it changes as this version does: files that bring that up to date come
+before."""
 
 
 @dataclass(frozen=True, slots=True)

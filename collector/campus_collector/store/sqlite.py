@@ -94,6 +94,7 @@ class SqliteConnection:
             if sqlite3.complete_statement(statement):
                 self._connection.execute(statement)
                 statement = ""
+        self._connection.execute(statement)  # what ends without a semicolon, or a comment
 
     def close(self) -> None:
         self._connection.close()
