@@ -173,7 +173,7 @@ class ServerSession:
         if order.rate_bits_per_second > self._bounds.rate_bits_per_second:
             raise OverLimit(f"rate above {self._bounds.rate_bits_per_second:.0f} bit/s")
         self._check_bytes(order.total_wire_bytes)
-        if order.planned_ns > 1e9 * MAX_BURST_SECONDS:
+        if order.packets * order.interval_ns > 1e9 * MAX_BURST_SECONDS:  # before `planned_ns`, which cannot be infinite
             raise OverLimit(f"a burst longer than {MAX_BURST_SECONDS} s")
 
     def _check_bytes(self, wire_bytes: int) -> None:

@@ -133,9 +133,10 @@ def test_a_replayed_order_within_a_session_ends_it() -> None:
         LoadOrder(1, "to_client", 10_000_000, 1472, 1538, 1e6),
         LoadOrder(1, "to_client", 10_000_000, 1472, 1538, 1e12),
         LoadOrder(1, "to_client", 4_000, 1472, 1538, 1e6),
+        LoadOrder(1, "to_client", 20, 1472, 1538, 5e-324),
         LoadOrder(1, "to_responder", 200_000, 1472, 1538, 1e9),
     ],
-    ids=["long", "fast", "slow", "large"],
+    ids=["long", "fast", "slow", "endless", "large"],
 )
 def test_an_authenticated_client_is_bounded_too(order: LoadOrder) -> None:
     with responder() as running:
