@@ -339,7 +339,7 @@ def school(language: str) -> dict[str, Any]:
     board.add("timeseries", Text("Classrooms", "各班级线路速率"), Text("Smaller direction; the dashed line is what is required.", "取双向较小值；虚线为要求。"), BITS,
               [(f"min by (classroom) (campus_classroom_line_rate_bits_per_second{where})", "{{classroom}}"), _required("classroom_bandwidth")], 24, 11,
               defaults={"min": 0}, overrides=_target_line(REQUIRED, board))  # fmt: skip
-    board.add("timeseries", Text("Uplink", "学校出口线路速率"), Text("Both directions.", "上下行。"), BITS,
+    board.add("timeseries", Text("Uplink", "上联线路速率"), Text("Both directions.", "上下行。"), BITS,
               [(f"campus_uplink_line_rate_bits_per_second{where}", "{{direction}}"), _required("uplink_bandwidth")], 12, 9,
               defaults={"min": 0}, overrides=_target_line(REQUIRED, board))  # fmt: skip
     board.add("timeseries", Text("Round trips under load", "负载时延"), Text("95 % while the line is full; 150 ms is the limit for live lessons at the uplink.",
