@@ -25,8 +25,6 @@ SMALL_ENVIRONMENT = {
 }
 """One heap for all threads, given back early (mallopt(3)): glibc gives each thread one of its own, for speed that nobody needs here. No columns in
 tracebacks: 0.3 MB."""
-
-
 NOT_ENTERED = frozenset(
     (
         *("inspect", "dataclasses", "calendar", "locale", "sysconfig", "textwrap"),
@@ -126,9 +124,8 @@ def _run(config: "AgentConfig", file: Path) -> int:
     from campus_agent.spool.errors import SpoolError
     from campus_base.language import from_environment
 
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # until `run` takes it; asyncio's own handler would load `inspect` to be replaced
+    # until `run` takes it; asyncio's own handler would load `inspect`, only to be replaced
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         if asyncio.run(run(config, file)):
             become_resident(file)  # with the collector's new configuration

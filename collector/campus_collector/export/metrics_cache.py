@@ -229,11 +229,10 @@ class MetricsCache:
             self._store.results.measurement_totals(),
             self._store.results.ingest_totals(),
         )
+        today = now.astimezone(self._verdicts.zone).date()
+        self._put(("space",), "", samplers.of_space, self._store.sizes.space(today))
         slots = (self._slots.granted, self._slots.refused, len(self._slots.running(monotonic())))
         names = ("campus_slots_granted_total", "campus_slots_refused_total", "campus_slots_running")
-        self._put(
-            ("space",), "", samplers.of_space, self._store.sizes.space(now.astimezone(self._verdicts.zone).date())
-        )
         if self._certificate is not None:
             ends = self._certificate.expires_at().timestamp()
             self._lines.put(("certificate",), "", [("campus_certificate_expires_timestamp_seconds", (), ends)])

@@ -5,7 +5,6 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import uvicorn
@@ -138,7 +137,7 @@ async def _upkeep(service: Service) -> None:
         ("ledger", ledger),
         ("metrics", service.metrics.refresh),
         ("monthly reports", service.reports.catch_up),
-        ("size of the database", lambda: service.store.sizes.note(datetime.now(service.config.timezone).date())),
+        ("size of the database", lambda: service.store.sizes.note(service.today())),
     )
     while True:
         for name, work in steps:  # each on its own: what one of them meets must not keep the others from their work

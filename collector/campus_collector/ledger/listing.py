@@ -64,7 +64,7 @@ def names_in(store: Store) -> Names:
 
 
 def event_words(
-    event: Event, zone: tzinfo, language: Language, numbered: bool = False
+    event: Event, zone: tzinfo, language: Language, *, numbered: bool = False
 ) -> tuple[str, str, str, str, str]:
     """One line of a history: when, who, what, in whose words, with which values; `numbered`: with the number of the problem in front."""
     who = ACTOR_WORDS[event.who].in_(language) if event.who in ACTOR_WORDS else event.who

@@ -18,6 +18,8 @@ Columns = Mapping[str, Mapping[str, Value]]
 MAX_TEXT = 120
 MAX_PLACE = 100_000
 """Of an item in a JSON list."""
+MAX_OFFSET_HOURS = 14
+"""Of a local time from UTC: no zone is further."""
 READ_ONLY = 2
 """hrFSAccess (RFC 2790)."""
 _NO_STORAGE = re.compile(r"/(dev|proc|sys|run|tmp|media|snap|boot|rom|mnt/(usb|sd|cd)\w*)(/.*)?")
@@ -113,9 +115,6 @@ def remarks(limits: tuple[Limit, ...], readings: Readings) -> list[str]:
         if low or high:
             texts.append(f"{limit.reading} {value:g}")
     return texts
-
-
-MAX_OFFSET_HOURS = 14
 
 
 def date_and_time(octets: bytes, local: tzinfo) -> datetime:

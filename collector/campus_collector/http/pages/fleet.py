@@ -82,9 +82,7 @@ class FleetPage(PageRoutes):
                 gateways=rows,
                 versions=sorted(versions.items(), reverse=True),
                 collector_version=VERSION,
-                space=space_facts(store.sizes.space(datetime.now(self.service.config.timezone).date()), page.language)
-                if not page.scope.town
-                else (),
+                space=() if page.scope.town else space_facts(store.sizes.space(self.service.today()), page.language),
                 test_server=capacity_words(self.service.config.slot_bits_per_second).in_(page.language),
             )
 

@@ -27,9 +27,7 @@ from campus_collector.judge.table import area_ratio_words
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_collector.store.errors import StoreUnavailable
 from campus_wire.bandwidth import Verdict
-from campus_wire.records import (
-    AnyResult,
-)
+from campus_wire.records import AnyResult
 
 log = logging.getLogger(__name__)
 Row = TypeVar("Row")

@@ -59,7 +59,7 @@ def _device_row(reader: Reader, result: DeviceResult, record: DeviceRecord) -> D
     order = [name for name in READINGS if name in readings]
     notes = [reader.text(FAILURE_WORDS[result.failure.kind])] if result.failure else []
     notes += [
-        f"{reader.text(READINGS.get(name, verbatim(name)))}: {reader.text(FAILURE_WORDS[why.kind])}"
+        f"{reader.text(READINGS.get(name, verbatim(name)))}{reader.words('colon')}{reader.text(FAILURE_WORDS[why.kind])}"
         for name, why in record.failed.items()
     ]
     beyond = [remark.partition(" ")[0] for remark in record.remarks]
