@@ -189,7 +189,7 @@ def test_unauthenticated_octets_are_not_multiplied(link: ShapedLink) -> None:
     came, went = _counters(link)
     assert came - came_before > 100_000
     assert went - went_before <= came - came_before
-    assert ask(link)["verdict"] != "not_met"
+    measure(link, "met")
 
 
 def _counters(link: ShapedLink) -> tuple[int, int]:
