@@ -25,7 +25,7 @@ SMALL_ENVIRONMENT = {
 }
 """One heap for all threads, given back early (mallopt(3)): glibc gives each thread one of its own, for speed that nobody needs here. No columns in
 tracebacks: 0.3 MB."""
-NOT_ENTERED = frozenset(
+LOADED_AT_FIRST_USE = frozenset(
     (
         *("inspect", "dataclasses", "calendar", "locale", "sysconfig", "textwrap"),
         *("asyncio.sslproto", "email.header", "email.quoprimime", "msgspec.inspect"),
@@ -48,33 +48,38 @@ class _LazyLoader(Loader):
         self._loader = loader
 
     def exec_module(self, module: ModuleType) -> None:
-        lock, begun = RLock(), False
+        lock, is_running = RLock(), False
 
         def first_use(name: str) -> Any:
-            nonlocal begun
+            nonlocal is_running
             with lock:
-                if not begun:
-                    begun = True
-                    self._loader.exec_module(module)
+                if is_running:  # modules that import each other: the name is not there yet
+                    raise AttributeError(f"module {module.__name__!r} has no attribute {name!r} yet")
                 if vars(module).get("__getattr__") is first_use:
-                    del module.__getattr__
+                    is_running = True
+                    try:
+                        self._loader.exec_module(module)
+                    finally:
+                        is_running = False
+                    if vars(module).get("__getattr__") is first_use:
+                        del module.__getattr__
             return getattr(module, name)
 
         module.__getattr__ = first_use  # type: ignore[method-assign]
 
 
 class _LazyFinder:
-    """Finds the modules of NOT_ENTERED."""
+    """Finds the modules of LOADED_AT_FIRST_USE."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path) if name in NOT_ENTERED else None
+        spec = PathFinder.find_spec(name, path) if name in LOADED_AT_FIRST_USE else None
         if spec is not None and spec.loader is not None:
             spec.loader = _LazyLoader(spec.loader)
         return spec
 
 
-def load_little() -> None:
+def load_lazily() -> None:
     """From now on imports take only what the resident program needs."""
     os.environ.setdefault("PYTHONTZPATH", "/usr/share/zoneinfo")  # without it zoneinfo reads how this Python was built
     sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # msgspec takes it where it is; nothing here needs it
@@ -135,5 +140,5 @@ def _run(config: "AgentConfig", file: Path) -> int:
 
 
 if __name__ == "__main__":
-    load_little()
+    load_lazily()
     sys.exit(main(Path(sys.argv[1])))

@@ -101,9 +101,9 @@ async def day(folder: "Path") -> None:
 
 
 if __name__ == "__main__":
-    from campus_agent.resident import SMALL_ENVIRONMENT, load_little
+    from campus_agent.resident import SMALL_ENVIRONMENT, load_lazily
 
     if "MALLOC_ARENA_MAX" not in os.environ:  # as `campus-agent run` begins
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | SMALL_ENVIRONMENT)
-    load_little()
+    load_lazily()
     main()

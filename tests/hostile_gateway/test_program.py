@@ -33,7 +33,7 @@ from campus_agent.measure.burst.server import Responder, ResponderLimits, Respon
 from campus_agent.measure.probe import Run
 from campus_agent.measure.probes import host
 from campus_agent.page.admission import Admission, NotAdmitted
-from campus_agent.resident import NOT_ENTERED
+from campus_agent.resident import LOADED_AT_FIRST_USE
 from campus_agent.ship.correct import ClockKnowledge, corrected
 from campus_agent.ship.shipper import ESTIMATES_KEY
 from campus_agent.spool.spool import Spool, open_spool
@@ -576,7 +576,7 @@ RESIDENT_DOES_WITHOUT = (
         "multiprocessing",
     ),
     *("psutil", "pysnmp", "scapy", "cryptography", "segno", "xml", "chinese_calendar", "typing_extensions"),
-    *("unittest", "importlib.metadata", "ast", "dis", *NOT_ENTERED),
+    *("unittest", "importlib.metadata", "ast", "dis", *LOADED_AT_FIRST_USE),
 )
 
 

@@ -24,9 +24,11 @@ class SizeTable(TableGroup):
         return Space(used_bytes, results, free_bytes, results_per_day(days, today, results))
 
     def note(self, today: date) -> None:
-        """Keep the size of today; a later look at the same day replaces it. Raises StoreUnavailable."""
+        """Keep the size of today, when it holds more results than at the last look. Raises StoreUnavailable."""
         space = self.space(today)
-        self._put(DaySize(today, space.used_bytes, space.results))
+        row = self._database.first("SELECT results FROM store_size WHERE day = :day", {"day": day_number(today)})
+        if row is None or row[0] != space.results:
+            self._put(DaySize(today, space.used_bytes, space.results))
 
     @in_commit
     def _put(self, transaction: Transaction, size: DaySize) -> None:

@@ -141,6 +141,7 @@ def test_other_traffic_is_counted_in(link: ShapedLink, capacity: int, verdict: s
         first_usable(
             lambda: measure_well(link, verdict, capacity),
             lambda answer: (answer["record"]["cross_traffic_bits_per_second"] or 0.0) > 5e6,
+            attempts=3,
         )
 
 
