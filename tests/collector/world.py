@@ -37,6 +37,7 @@ from campus_wire.records import (
     ThroughputRecord,
     ThroughputResult,
 )
+from tests.stores import environment
 
 AT = datetime(2026, 11, 9, 2, 0, tzinfo=UTC)  # a Monday, 10:00 in Shandong
 _numbers = count(1)
@@ -192,7 +193,7 @@ class World:
 @contextmanager
 def collector(state_dir: Path, environ: dict[str, str] | None = None) -> Iterator[World]:
     """A collector on a free loopback port, in a thread."""
-    service_ = open_service(load_config(None, state_dir, environ or {}))
+    service_ = open_service(load_config(None, state_dir, environment(state_dir) | (environ or {})))
     server = make_server(service_)
     listener = listen("127.0.0.1", 0)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)

@@ -6,7 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 from campus_collector.store.migrate import migrate, shipped
-from campus_collector.store.sqlite import SqliteConnection, open_database
+from campus_collector.store.open import open_database
+from campus_collector.store.sqlite import SqliteConnection
 from campus_collector.verify.database import verify
 from tests.collector.world import World, collector, throughput
 from tests.flow.programs import ENVIRONMENT, python

@@ -10,7 +10,7 @@ import pytest
 from campus_collector.domain.change import Change
 from campus_collector.store.database import Database
 from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable
-from campus_collector.store.sqlite import open_database
+from campus_collector.store.open import open_database
 from campus_collector.store.transport import Transaction
 from tests.collector.world import World, throughput
 

@@ -11,7 +11,7 @@ from campus_collector.domain.inventory import Classroom, Device, Inventory, Inve
 from campus_collector.inventory.changes import changes
 from campus_collector.inventory.importer import activate
 from campus_collector.judge.month import Month
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from campus_wire.bandwidth import Verdict
 from tests.collector.world import World, days, service, throughput
 

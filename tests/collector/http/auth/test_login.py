@@ -251,7 +251,8 @@ def test_people_of_an_older_database_are_kept(tmp_path: object) -> None:
     from pathlib import Path
 
     from campus_collector.store.migrate import migrate, shipped
-    from campus_collector.store.sqlite import SqliteConnection, open_store
+    from campus_collector.store.open import open_store
+    from campus_collector.store.sqlite import SqliteConnection
     from campus_collector.store.tables.people import PeopleTable
 
     file = Path(str(tmp_path)) / "campus.db"

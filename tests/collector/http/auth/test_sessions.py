@@ -13,7 +13,7 @@ from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.auth import sessions
 from campus_collector.http.auth.sessions import COOKIE, KEY_FILE, Sessions
 from campus_collector.http.service import open_service
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from campus_collector.store.tables.people import MAX_SESSIONS
 from tests.collector.http.api.test_problems import Browser
 from tests.collector.world import World, collector
