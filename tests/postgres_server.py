@@ -12,6 +12,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -101,6 +103,18 @@ class PostgresServer:
                 sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, _TEMPLATE)))
             )
         return self.url(name)
+
+    @contextmanager
+    def closed(self, database: str) -> Iterator[None]:
+        """Meanwhile nobody may connect to it, and who was connected is not any more."""
+        allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        with self.administrator() as connection:
+            connection.execute(allow.format(sql.Identifier(database), False))
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database,))
+            try:
+                yield
+            finally:
+                connection.execute(allow.format(sql.Identifier(database), True))
 
     def empty_database(self) -> str:
         """Its address; there are no tables in it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from campus_collector.domain.postgres_url import PostgresUrl
+from campus_collector.store.copy import copy_store
 from campus_collector.store.open import Place
 from tests.flow.programs import ENVIRONMENT
 from tests.postgres_server import shared_server
@@ -37,12 +38,11 @@ def environment(state_dir: Path) -> dict[str, str]:
     """What names the database of a collector in this folder. The first of a test has the test's own, others a new one each."""
     if URL not in os.environ:
         return {}
-    if _first_folder in ([], [state_dir]):
-        _first_folder[:] = [state_dir]
+    if _first_folder == [state_dir]:
         return {URL: os.environ[URL]}
-    return {URL: shared_server().new_database()}
-
-
-def place_in(folder: Path) -> Place:
-    """The store that a collector in this folder has."""
-    return PostgresUrl(environment(folder)[URL]) if URL in os.environ else folder / "campus.db"
+    url = shared_server().new_database() if _first_folder else os.environ[URL]
+    if not _first_folder:
+        _first_folder.append(state_dir)
+    if (state_dir / "campus.db").exists():  # made before, for several tests
+        copy_store(state_dir / "campus.db", PostgresUrl(url), lambda done, whole: None)
+    return {URL: url}

@@ -11,6 +11,8 @@ import pytest
 from campus_base.command_line import CommandParser
 from campus_collector.cli.main import build_parser, main
 
+pytestmark = pytest.mark.sqlite_only("a file that is not there")
+
 NEED_ONE = {
     ("judge",): ("--month", "2026-11"),
     ("report",): ("--month", "2026-11", "--format", "html"),

@@ -193,7 +193,7 @@ def test_trouble_with_the_store_loses_no_news(world: World, monkeypatch: pytest.
         raise StoreUnavailable("the disk is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(world.service.store, "latest", gone)
+        patched.setattr(world.service.store.results, "latest", gone)
         answer = world.get("/metrics")
         assert answer.status == 503
         assert answer.headers["retry-after"]
