@@ -85,7 +85,7 @@ class PostgresServer:
         self.process.wait(60)
 
     def remove(self) -> None:
-        self.stop()
+        self.stop(signal.SIGQUIT)  # nothing is kept: no checkpoint is waited for
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def administrator(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":

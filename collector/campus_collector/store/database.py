@@ -186,8 +186,7 @@ class Database:
         answers: list[Any] = []
         changes: list[Change] = []
         self._transport.require_present()
-        connection = self._connection = self._connection or self._transport.connect()
-        connection.begin()
+        connection = self._begin()
         # nobody else commits from here on
         self._feed.follow(connection)
         for work, _ in jobs:
@@ -196,6 +195,20 @@ class Database:
             changes += connection.changes
         self._feed.commit(connection, changes)
         return answers, changes
+
+    def _begin(self) -> TransportConnection:
+        """In a transaction. A connection that ended while nothing was written is replaced."""
+        if self._connection is not None:
+            try:
+                self._connection.begin()
+                return self._connection
+            except self._transport.error:
+                if self._connection.is_open:
+                    raise
+                self._disconnect()
+        self._connection = self._transport.connect()
+        self._connection.begin()
+        return self._connection
 
     def _try(self, connection: TransportConnection, work: Work[Any]) -> Any:
         """Do one piece of work: what it returned, or _Failure, and then nothing of it is written. Raises when the whole commit is lost."""

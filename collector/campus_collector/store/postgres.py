@@ -54,6 +54,10 @@ class PostgresConnection:
         self.changes.append(change)
 
     @property
+    def is_open(self) -> bool:
+        return not self._connection.closed
+
+    @property
     def in_transaction(self) -> bool:
         return self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 

@@ -52,6 +52,10 @@ class SqliteConnection:
         self.changes.append(change)
 
     @property
+    def is_open(self) -> bool:
+        return True
+
+    @property
     def in_transaction(self) -> bool:
         return self._connection.in_transaction
 

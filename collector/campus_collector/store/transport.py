@@ -49,6 +49,10 @@ class TransportConnection(Transaction, Protocol):
     """What was noted since it was last cleared."""
 
     @property
+    def is_open(self) -> bool:
+        """False when the server has ended the connection, as far as is known."""
+
+    @property
     def in_transaction(self) -> bool:
         """False when an error has ended the transaction as a whole."""
 

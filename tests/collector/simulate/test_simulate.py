@@ -18,8 +18,13 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return code, said.out, said.err
 
 
+@pytest.fixture(autouse=True)
+def store_of_the_test(store_of_the_module: None) -> None:
+    """All tests read one county."""
+
+
 @pytest.fixture(scope="module")
-def county(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+def county(tmp_path_factory: pytest.TempPathFactory, store_of_the_module: None) -> tuple[Path, dict]:
     """A small county, and what `--check` said."""
     import contextlib
     import io
@@ -45,7 +50,7 @@ def test_every_verdict_and_nearly_every_cause_is_right(county) -> None:
 
 def test_everything_is_labelled(county) -> None:
     state, _ = county
-    service = open_service(load_config(None, state, {}))
+    service = open_service(load_config(None, state))
     try:
         assert {agent.state.os for agent in service.store.agents.all() if agent.state} == {"simulated"}
         truth = json.loads((state / "simulated-2026-10.json").read_text(encoding="utf-8"))
@@ -120,6 +125,7 @@ def test_the_evidence_is_whole(county, capsys) -> None:
 
 
 def test_never_beside_real_schools(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.delenv("CAMPUS_STORE_URL", raising=False)
     monkeypatch.setenv("CAMPUS_LANG", "zh")
     assert run(capsys, "agent-token", "s001", "--state-dir", tmp_path)[0] == 0
     code, _, err = run(capsys, "simulate", *COUNTY, "--state-dir", tmp_path)

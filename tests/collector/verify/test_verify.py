@@ -208,6 +208,7 @@ def test_a_removed_seal_of_the_last_results(world: World) -> None:
     assert "s001: the seal of result 16 is missing" in said(found)
 
 
+@pytest.mark.sqlite_only("a copy of its file")
 def test_a_copy_without_its_log_is_told(tmp_path: Path, capsys) -> None:
     """Whoever copies the file of a running collector takes only what was moved out of the log."""
     copy, backed_up = tmp_path / "copy", tmp_path / "backed-up"
