@@ -22,6 +22,8 @@ from campus_collector.store.open import open_database
 from campus_collector.store.sqlite import WAL_KEPT_BYTES
 from tests.flow.programs import ENVIRONMENT, until
 
+pytestmark = pytest.mark.sqlite_only("a copy of its file")
+
 SOMEBODY = 65_534
 MEGABYTES = 80
 
