@@ -4,6 +4,7 @@ The schema is the first one of the user's search path.
 """
 
 import functools
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -37,6 +38,8 @@ DEFAULTS = {
 WRITER_LOCK = int.from_bytes(b"campus", "big")
 _BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})"
 _ROWS_A_PIECE = 500 if psycopg.capabilities.has_stream_chunked() else 1
+# its warnings tell of each try; what came of them is an error of ours
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 _TOKEN = re.compile(r"'(?:[^']|'')*'|(?<!:):([a-z_]\w*)|%")
 
 
