@@ -1,7 +1,7 @@
 """What a collector of a test keeps its results in: SQLite, or a database of the tests' PostgreSQL server (`--store`)."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,15 +30,6 @@ def store_of_the_test(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
             pytest.skip(f"of SQLite: {only.args[0]}")
         _use_new_database(monkeypatch)
     _first_folder.clear()
-
-
-@pytest.fixture(scope="module")
-def store_of_the_module(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The same for all tests of a module together, in place of `store_of_the_test`."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        if request.config.getoption("--store") == "postgres":
-            _use_new_database(monkeypatch)
-        yield
 
 
 def _use_new_database(monkeypatch: pytest.MonkeyPatch) -> None:

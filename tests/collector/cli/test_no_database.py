@@ -38,6 +38,7 @@ MORE = {
 BEGIN_OR_DO_WITHOUT = {
     ("serve",), ("agent-token",), ("enroll-code",), ("person", "add"), ("inventory", "import"), ("simulate",), ("restore",),
     ("inventory", "sample"), ("tls", "init"), ("tls", "renew"), ("grafana", "provision"), ("grafana", "export"), ("migrations",), ("check-config",),
+    ("store", "copy"),
 }  # fmt: skip
 
 

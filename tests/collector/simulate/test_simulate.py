@@ -9,6 +9,7 @@ from campus_collector.cli.main import main
 from campus_collector.config import load_config
 from campus_collector.http.service import open_service
 
+pytestmark = pytest.mark.sqlite_only("40,000 results, made once for all tests, take too long elsewhere")
 COUNTY = ("--schools", "20", "--month", "2026-10", "--density", "0.17", "--classrooms", "10")
 
 
@@ -18,13 +19,8 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return code, said.out, said.err
 
 
-@pytest.fixture(autouse=True)
-def store_of_the_test(store_of_the_module: None) -> None:
-    """All tests read one county."""
-
-
 @pytest.fixture(scope="module")
-def county(tmp_path_factory: pytest.TempPathFactory, store_of_the_module: None) -> tuple[Path, dict]:
+def county(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """A small county, and what `--check` said."""
     import contextlib
     import io
@@ -125,7 +121,6 @@ def test_the_evidence_is_whole(county, capsys) -> None:
 
 
 def test_never_beside_real_schools(tmp_path: Path, capsys, monkeypatch) -> None:
-    monkeypatch.delenv("CAMPUS_STORE_URL", raising=False)
     monkeypatch.setenv("CAMPUS_LANG", "zh")
     assert run(capsys, "agent-token", "s001", "--state-dir", tmp_path)[0] == 0
     code, _, err = run(capsys, "simulate", *COUNTY, "--state-dir", tmp_path)
