@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.lab.namespaces import permitted
+from tests.stores import STORES
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(
@@ -24,6 +25,11 @@ LONGEST_FIRST = (
 )
 """Files of a minute and more. With `--dist loadfile --no-loadscope-reorder` files are begun in the order of collection: a long one begun last would keep
 one worker busy while the others have nothing left."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The collector's tests run on either database."""
+    parser.addoption("--store", choices=STORES, default="sqlite", help="what the collector of a test keeps results in")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

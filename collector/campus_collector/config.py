@@ -21,6 +21,7 @@ from campus_base.language import from_environment
 from campus_base.messages import message
 from campus_base.settings import ConfigurationError, Secret, Table, UnusableFile, load, overridden, read_secret
 from campus_base.typed_tables import Bounds, By, Default, Key, Pattern, read_table, read_zone
+from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl, without_passwords
 from campus_collector.domain.results import Quotas
 from campus_wire.digits import ascii_integer
 
@@ -137,30 +138,30 @@ def _read_root_path(table: Table, key: str, default: Any) -> str:
 
 
 def _read_database(table: Table, key: str, default: Any) -> Path | None:
-    """The file of a URL; None without one."""
+    """The file of a URL; None without one, or with a URL of PostgreSQL."""
     url: str | None = table.string(key, None)
-    if url is None:
+    if url is None or url.startswith(SCHEMES):
         return None
     path = url.removeprefix("sqlite:///").lstrip("/")
     if url.startswith("sqlite:///") and path and "\0" not in path and path.split("/")[0] not in (".", ".."):
         database = _absolute(path, table.folder)
         if database.parent != Path("/"):  # meant as a path beside this file
             return database
-    if url.startswith(("postgresql://", "postgres://")):
-        table.wrong(
-            key,
-            message("PostgreSQL is not in this version; use sqlite:///var/lib/campus-collector/campus.db"),
-        )
-    else:
-        table.wrong(
-            key,
-            message(
-                "must be sqlite:/// with an absolute path, like sqlite:///var/lib/campus-collector/campus.db,"
-                " not {url!r}",
-                url=url,
-            ),
-        )
+    table.wrong(
+        key,
+        message(
+            "must be sqlite:/// with an absolute path, like sqlite:///var/lib/campus-collector/campus.db,"
+            " or postgresql://USER@HOST/DATABASE, not {url!r}",
+            url=without_passwords(url),
+        ),
+    )
     return None
+
+
+def _read_postgres(table: Table, key: str, default: Any) -> PostgresUrl | None:
+    """A URL of PostgreSQL; None of none."""
+    url: str | None = table.string(key, None)
+    return PostgresUrl(url) if url is not None and url.startswith(SCHEMES) else None
 
 
 def _absolute(path: str, folder: Path) -> Path:
@@ -198,6 +199,8 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     database: Annotated[
         Path, Key("store.url"), By(_read_database), Default(lambda values: values["state_dir"] / "campus.db")
     ]
+    """SQLite's file; with PostgreSQL there is none, and what is kept beside it is there all the same."""
+    postgres: Annotated[PostgresUrl | None, Key("store.url"), By(_read_postgres), Default(None)]
     policy_file: Annotated[Path, Key("policy.file"), Default(lambda _: shipped_policy())]
     report_dir: Annotated[Path, Key("report.dir"), Default(lambda values: values["state_dir"] / "reports")]
     timezone: Annotated[ZoneInfo, Key("county.timezone"), By(partial(read_zone, _ZONE)), Default("Asia/Shanghai")]
@@ -223,6 +226,11 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     oidc: ProviderConfig | None = None
     """Where people of the county log in."""
     quotas: Quotas = Quotas()
+
+    @property
+    def store(self) -> Path | PostgresUrl:
+        """Where the results are."""
+        return self.postgres or self.database
 
     @property
     def host(self) -> str:

@@ -44,14 +44,15 @@ for one in $(sed -n 's/^# sdist-only: //p' "$here/sdists.txt"); do
 done
 
 build() {
-  local name=$1 package=campus-$1 tree=$work/$1 site
+  local name=$1 package=campus-$1 tree=$work/$1 extras=$1 site
+  [ "$name" = agent ] || extras=collector,postgres
   local opt=$tree/opt/$package
   site=$opt/lib/python3.11/site-packages
   echo "== $package $version $arch"
   mkdir -p "$site" "$opt/bin" "$tree/usr/bin" "$tree/lib/systemd/system" "$tree/usr/share/doc/$package" "$tree/DEBIAN"
   "${pip[@]}" install --target "$site" --no-compile --find-links "$wheels" --only-binary=:all: --python-version 3.11 --implementation cp \
     --platform "manylinux_2_28_$machine" --platform "manylinux_2_17_$machine" --platform "manylinux2014_$machine" \
-    "$(echo "$work"/wheel/*.whl)[$name]"
+    "$(echo "$work"/wheel/*.whl)[$extras]"
   rm -rf "$site/bin" "$site"/*/tests "$site"/*/test  # console scripts of libraries, and their tests: nobody runs them here
   find "$site" -name RECORD -path '*.dist-info/*' -delete -o -name direct_url.json -delete
   printf 'home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11\n' >"$opt/pyvenv.cfg"

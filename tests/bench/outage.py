@@ -26,7 +26,7 @@ from campus_agent.ship.shipper import Shipper
 from campus_agent.spool.spool import Spool, open_spool
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.tokens import new_token, token_hash
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from campus_wire.records import AgentState, Announcement
 from tests.agent.ship.test_against_the_collector import free_port
 from tests.agent.spool.things import measured

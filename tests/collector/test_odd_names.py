@@ -26,6 +26,8 @@ from tests.collector.http.api.test_problems import PROBLEM, patch, person
 from tests.collector.report.county import failing, figures, school
 from tests.collector.world import World, days, envelope, throughput
 
+pytestmark = pytest.mark.sqlite_only("the database is changed by hand")
+
 ODD = "一\x00年\x1b级\x0b\x7f\x9b1\ufffe\uffff班\u202e"
 KEPT = "一年级"
 BROKEN = [chr(code) for code in range(0x20) if chr(code) not in "\t\n\r"] + [

@@ -37,6 +37,8 @@ from campus_wire.records import (
     ThroughputRecord,
     ThroughputResult,
 )
+from tests.postgres_server import shared_server
+from tests.stores import environment
 
 AT = datetime(2026, 11, 9, 2, 0, tzinfo=UTC)  # a Monday, 10:00 in Shandong
 _numbers = count(1)
@@ -192,7 +194,7 @@ class World:
 @contextmanager
 def collector(state_dir: Path, environ: dict[str, str] | None = None) -> Iterator[World]:
     """A collector on a free loopback port, in a thread."""
-    service_ = open_service(load_config(None, state_dir, environ or {}))
+    service_ = open_service(load_config(None, state_dir, environment(state_dir) | (environ or {})))
     server = make_server(service_)
     listener = listen("127.0.0.1", 0)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
@@ -213,14 +215,18 @@ def collector(state_dir: Path, environ: dict[str, str] | None = None) -> Iterato
 
 @contextmanager
 def store_away(world: World) -> Iterator[None]:
-    """Meanwhile nothing can be written: the database file is not where it was."""
-    file = world.service.config.database
-    away = file.with_name("away.db")
-    file.rename(away)
+    """Meanwhile nothing can be written: the database is not where it was."""
+    config = world.service.config
+    if config.postgres is not None:
+        with shared_server().closed(config.postgres.reveal().rpartition("/")[2]):
+            yield
+        return
+    away = config.database.with_name("away.db")
+    config.database.rename(away)
     try:
         yield
     finally:
-        away.rename(file)
+        away.rename(config.database)
 
 
 def days(number: int, each: int = 1, start: datetime = AT) -> list[datetime]:

@@ -15,7 +15,7 @@ from campus_agent.daemon import Daemon
 from campus_agent.spool.spool import open_spool
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.tokens import new_token, token_hash
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from tests.agent.measure.equipment.peers import free_port
 from tests.flow.programs import ENVIRONMENT, get_json, python, running, until
 

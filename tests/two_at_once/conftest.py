@@ -7,8 +7,9 @@ import pytest
 from campus_collector.http.service import Service, open_service
 from tests.collector.conftest import world
 from tests.collector.world import World
+from tests.stores import store_of_the_test
 
-__all__ = ["other", "world"]
+__all__ = ["other", "store_of_the_test", "world"]
 
 
 @pytest.fixture

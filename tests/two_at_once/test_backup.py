@@ -18,8 +18,11 @@ from campus_collector.cli.main import main
 from campus_collector.store import backup as backups
 from campus_collector.store.backup import NotEnoughSpace, TooSlow, backup, restore
 from campus_collector.store.database import Database
-from campus_collector.store.sqlite import WAL_KEPT_BYTES, open_database
+from campus_collector.store.open import open_database
+from campus_collector.store.sqlite import WAL_KEPT_BYTES
 from tests.flow.programs import ENVIRONMENT, until
+
+pytestmark = pytest.mark.sqlite_only("a copy of its file")
 
 SOMEBODY = 65_534
 MEGABYTES = 80
@@ -214,7 +217,7 @@ def test_a_database_that_the_service_may_not_use_is_named(tmp_path: Path) -> Non
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from campus_collector.store.sqlite import open_database\n"
+        "from campus_collector.store.open import open_database\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "try: open_database(Path(sys.argv[1]) / 'campus.db')\n"
         "except Exception as error: print(type(error).__name__, error)\n"

@@ -68,6 +68,7 @@ def other_results(database: sqlite3.Connection) -> None:
     database.execute("UPDATE receipt SET head = ?", (head,))
 
 
+@pytest.mark.sqlite_only("the database is changed by hand")
 @pytest.mark.parametrize("damage", [forget_the_last, other_results])
 def test_both_sides_say_that_the_chain_does_not_fit(
     world: World, tmp_path: Path, damage: Callable[[sqlite3.Connection], None], caplog: pytest.LogCaptureFixture

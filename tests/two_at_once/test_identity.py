@@ -9,7 +9,7 @@ import pytest
 from campus_collector.domain.agents import Agent, Principal
 from campus_collector.domain.results import AcceptedResult, Batch
 from campus_collector.domain.tokens import token_hash
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from campus_collector.store.store import Store
 from campus_wire.codec import encode_result
 from campus_wire.failures import Validity

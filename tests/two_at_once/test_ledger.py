@@ -91,6 +91,7 @@ def test_a_second_program_waits_and_then_finds_everything_done(school: World, ot
     other.ledger.catch_up(until + timedelta(days=1), timeout_seconds=0.1)
 
 
+@pytest.mark.sqlite_only("the database is changed by hand")
 def test_two_that_pass_the_lease_open_nothing_twice(
     school: World, other: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +143,7 @@ service.ledger.catch_up(date.fromisoformat(sys.argv[2]), timeout_seconds=90)
 """
 
 
+@pytest.mark.sqlite_only("the database is changed by hand")
 def test_a_run_that_is_killed_half_way_counts_no_day_twice(school: World) -> None:
     send(school, c101="-----", c102="+++++")
     folder, until = str(school.service.config.database.parent), (MONDAY + timedelta(days=4)).isoformat()
@@ -155,6 +157,7 @@ def test_a_run_that_is_killed_half_way_counts_no_day_twice(school: World) -> Non
     assert [one.what for one in school.service.store.ledger.events(problem(school).id)].count("opened") == 1
 
 
+@pytest.mark.sqlite_only("the database is changed by hand")
 def test_problems_that_were_opened_twice_become_one(world: World, tmp_path: Path) -> None:
     """By 0.2.0: the one on which more was done stays open, the trail tells of the other."""
     base = Problem(

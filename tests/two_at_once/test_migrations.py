@@ -6,11 +6,16 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from campus_collector.store.migrate import migrate, shipped
-from campus_collector.store.sqlite import SqliteConnection, open_database
+from campus_collector.store.open import open_database
+from campus_collector.store.sqlite import SqliteConnection
 from campus_collector.verify.database import verify
 from tests.collector.world import World, collector, throughput
 from tests.flow.programs import ENVIRONMENT, python
+
+pytestmark = pytest.mark.sqlite_only("databases of older versions")
 
 
 def older(path: Path, last: str) -> None:

@@ -14,6 +14,8 @@ from campus_collector.verify.database import verify
 from campus_wire.records import ChainHead, ThroughputResult
 from tests.collector.world import AT, World, collector, envelope, throughput
 
+pytestmark = pytest.mark.sqlite_only("its write-ahead log")
+
 
 def second_school(world: World) -> str:
     """A school's token that is in the database before anything is copied."""

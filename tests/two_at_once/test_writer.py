@@ -10,7 +10,7 @@ import pytest
 from campus_collector.domain.change import Change
 from campus_collector.store.database import Database
 from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable
-from campus_collector.store.sqlite import open_database
+from campus_collector.store.open import open_database
 from campus_collector.store.transport import Transaction
 from tests.collector.world import World, throughput
 
@@ -195,6 +195,7 @@ def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
     assert [one.name for one in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.sqlite_only("the database is changed by hand")
 def test_readiness_is_asked_often_and_costs_no_write(world: World) -> None:
     world.send(throughput())
     store = world.service.store

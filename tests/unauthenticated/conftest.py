@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.collector.world import World, collector
+from tests.stores import store_of_the_test
+
+__all__ = ["store_of_the_test", "world"]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from campus_collector.cli.main import main
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.results import AcceptedResult, Batch, Quotas
 from campus_collector.http.api.batch_limits import MAX_OF_ONE_SCHOOL
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from campus_collector.store.tables.quarantine import MAX_QUARANTINE_OF_SCHOOL
 from campus_wire.codec import compress, decode_result, encode_result
 from campus_wire.failures import Validity

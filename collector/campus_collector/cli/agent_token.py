@@ -11,7 +11,7 @@ from campus_collector.cli.common import data_options, ids_are_valid
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.tokens import new_token, token_hash
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 
 MAX_TOKEN_DAYS = 3650
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         return EXIT_USAGE
     now = datetime.now(UTC)
     expires = now + timedelta(days=arguments.valid_days) if arguments.valid_days else None
-    store = open_store(config.database, must_exist=arguments.revoke)
+    store = open_store(config.store, must_exist=arguments.revoke)
     try:
         if arguments.revoke:
             count = store.tokens.revoke(arguments.school, now)

@@ -41,6 +41,12 @@ def _seconds(language: Language) -> Callable[[str], float]:
 
 
 def run(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+    if config.postgres is not None:
+        text = message(
+            "The store is on a PostgreSQL server: use pg_dump --format=custom, or copy it to a file with `store copy`."
+        )
+        return failed(EXIT_FAILED, text.in_(language))
+
     def work(progress: ProgressBar) -> int:
         return backup(config.database, arguments.file, progress, arguments.seconds)
 

@@ -22,7 +22,7 @@ def register(parser: CommandParser) -> None:
 def run(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     policy = load_policy(config.policy_file)
     text = message("Fine. Listens on {host}:{port}; database {database}; policy {policy} (version {version}).")
-    values = {"host": config.host, "port": config.port, "database": config.database}
+    values = {"host": config.host, "port": config.port, "database": config.store}
     print(text.in_(language, **values, policy=config.policy_file, version=policy.version))
     if config.tls_cert is not None:
         _print_certificate(config.tls_cert, config.ca_file, config.timezone, language)

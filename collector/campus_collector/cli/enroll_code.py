@@ -10,7 +10,7 @@ from campus_base.messages import message
 from campus_collector.cli.common import data_options, ids_are_valid
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.enrolment_codes import code_hash, new_code, plain
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 
 MOST_HOURS = 24 * 30
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         return EXIT_USAGE
     code, now = new_code(), datetime.now(UTC)
     expires = now + timedelta(hours=arguments.hours)
-    store = open_store(config.database)
+    store = open_store(config.store)
     try:
         store.tokens.issue_code(code_hash(plain(code) or ""), arguments.school, arguments.town, now, expires)
     finally:

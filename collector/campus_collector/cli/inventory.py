@@ -31,7 +31,7 @@ from campus_collector.inventory.importer import activate, read_file
 from campus_collector.inventory.sample import sample
 from campus_collector.inventory.write import as_xlsx, write_folder
 from campus_collector.store.errors import NoDatabase
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from campus_collector.store.store import Store
 
 IMPORT = message("take the inventory from a spreadsheet")
@@ -114,7 +114,7 @@ def _store_to_import(config: CollectorConfig, *, dry_run: bool) -> Store | None:
     """The store, begun where there is none; None for a dry run where there is none, which begins nothing. Raises StoreError."""
 
     try:
-        return open_store(config.database, must_exist=dry_run)
+        return open_store(config.store, must_exist=dry_run)
     except NoDatabase:
         return None
 
@@ -182,7 +182,7 @@ def _exemptions_json(change_list: Sequence[RowChange]) -> dict[str, Any]:
 
 def _export(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
 
-    store = open_store(config.database, must_exist=True)
+    store = open_store(config.store, must_exist=True)
     try:
         return _write(store.inventory.current(), arguments)
     finally:

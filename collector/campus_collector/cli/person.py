@@ -16,7 +16,7 @@ from campus_collector.domain.people import Person
 from campus_collector.domain.problem import ACTOR_WORDS, CONSOLE
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.auth.passwords import hash_of, policy_violation
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from campus_collector.store.tables.people import IdentityConflict, PeopleTable
 from campus_wire.ids import is_id
 
@@ -161,7 +161,7 @@ def _ask_password(name: str, language: Language) -> str | None:
 def _with_people(
     config: CollectorConfig, work: Callable[[PeopleTable, datetime], bool], *, must_exist: bool = True
 ) -> bool:
-    store = open_store(config.database, must_exist=must_exist)
+    store = open_store(config.store, must_exist=must_exist)
     try:
         return work(store.people, datetime.now(UTC))
     finally:

@@ -10,7 +10,7 @@ from campus_collector.config import CollectorConfig
 from campus_collector.ingest.quarantine import as_json, count_words, escape_unprintable
 from campus_collector.ingest.reasons import reason_words
 from campus_collector.judge.table import aligned
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 
 DEFAULT_ROWS, MAX_ROWS = 20, 500
 HEADINGS = (message("received"), message("school"), message("id"), message("reason"))
@@ -32,7 +32,7 @@ def register(parser: CommandParser) -> None:
 
 
 def run(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    store = open_store(config.database, must_exist=True)
+    store = open_store(config.store, must_exist=True)
     try:
         if not are_known(store, language, arguments.school):
             return EXIT_FAILED

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from campus_base.command_line import CommandParser
+from campus_base.command_line import EXIT_FAILED, CommandParser, failed
 from campus_base.language import Language
 from campus_base.messages import message
 from campus_collector.cli.backup import copy
@@ -19,4 +19,9 @@ def register(parser: CommandParser) -> None:
 
 
 def run(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+    if config.postgres is not None:
+        text = message(
+            "The store is on a PostgreSQL server: use pg_restore into an empty database, or `store copy` from a file."
+        )
+        return failed(EXIT_FAILED, text.in_(language))
     return copy(lambda progress: restore(arguments.file, config.database, progress), config.database, language)

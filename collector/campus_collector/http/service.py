@@ -16,7 +16,7 @@ from campus_collector.ledger.service import Ledger
 from campus_collector.report.service import MonthlyReports
 from campus_collector.slots.restart import open_scheduler
 from campus_collector.slots.scheduler import SlotScheduler
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from campus_collector.store.store import Store
 from campus_collector.tls.served import ServedCertificate
 
@@ -55,7 +55,7 @@ class Service:
 def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Service:
     """Load the policy, open the store; a new one is begun unless it `must_exist`. Raises ConfigurationError, StoreUnusable, StoreUnavailable."""
     policy = load_policy(config.policy_file)
-    store = open_store(config.database, config.quotas, must_exist=must_exist)
+    store = open_store(config.store, config.quotas, must_exist=must_exist)
     slots = open_scheduler(config.slot_bits_per_second, config.database)
     verdicts = Verdicts(store, policy, config.timezone)
     ingest = _ingest_histogram()

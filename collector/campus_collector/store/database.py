@@ -18,7 +18,15 @@ from campus_collector.domain.change import Change
 from campus_collector.store.changes import ChangeFeed, last_change
 from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable
 from campus_collector.store.tables.totals import add_total
-from campus_collector.store.transport import NO_PARAMS, Params, Row, Transaction, Transport, TransportConnection
+from campus_collector.store.transport import (
+    NO_PARAMS,
+    Params,
+    Queryable,
+    Row,
+    Transaction,
+    Transport,
+    TransportConnection,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +50,10 @@ class Database:
     def __init__(self, transport: Transport) -> None:
         """Open the database and start the writer. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
         self._transport = transport
-        self._local = threading.local()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
         self._checking = threading.Lock()
-        self._readers: list[TransportConnection] = []
         self._last_attempt_at = float("-inf")
         """When the writer tried last (monotonic), whatever came of it."""
         self.commit_error = ""
@@ -101,7 +107,7 @@ class Database:
             return connection.first(sql, params)
 
     def stream(self, sql: str, params: Params = NO_PARAMS) -> Iterator[Row]:
-        """Row by row; this thread's connection is in use until the end. Raises StoreUnavailable, also while iterating."""
+        """Row by row; a connection is in use until the end. Raises StoreUnavailable, also while iterating."""
         with self._reading() as connection:
             yield from connection.stream(sql, params)
 
@@ -122,7 +128,8 @@ class Database:
 
     def space(self) -> tuple[int, int | None]:
         """Bytes on disk, and bytes the disk has left; see `Transport.space`. Raises StoreUnavailable."""
-        return self._transport.space()
+        with self._reading() as connection:
+            return self._transport.space(connection)
 
     def close(self) -> None:
         """Commit what is queued, then close all connections."""
@@ -132,32 +139,15 @@ class Database:
             self._closed = True
             self._jobs.put(_CLOSE)
         self._writer.join()
-        for reader in self._readers:
-            with contextlib.suppress(self._transport.error):
-                reader.close()
         self._transport.close()
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[TransportConnection]:
-        """This thread's connection. Raises StoreUnavailable."""
-        connection: TransportConnection | None = getattr(self._local, "connection", None)
+    def _reading(self) -> Iterator[Queryable]:
         try:
-            if connection is None:
-                connection = self._local.connection = self._transport.connect_reader()
-                # closed with the store; its thread may have ended by then
-                self._readers.append(connection)
-            yield connection
+            with self._transport.reader() as connection:
+                yield connection
         except self._transport.error as error:
-            self._local.connection = None
-            self._close_failed_reader(connection)
             raise StoreUnavailable(f"{self._transport.name}: {error}") from None
-
-    def _close_failed_reader(self, reader: TransportConnection | None) -> None:
-        """A disk that fails for hours would otherwise use up the files a process may open."""
-        if reader is not None:
-            with contextlib.suppress(self._transport.error, ValueError):
-                reader.close()
-                self._readers.remove(reader)
 
     def _write_until_closed(self) -> None:
         """The writer's thread: take what waits, commit it once, answer all. Nothing that work or a listener raises ends it."""
@@ -201,8 +191,7 @@ class Database:
         answers: list[Any] = []
         changes: list[Change] = []
         self._transport.require_present()
-        connection = self._connection = self._connection or self._transport.connect()
-        connection.begin()
+        connection = self._begin()
         # nobody else commits from here on
         self._feed.follow(connection)
         for work, _ in jobs:
@@ -211,6 +200,20 @@ class Database:
             changes += connection.changes
         self._feed.commit(connection, changes)
         return answers, changes
+
+    def _begin(self) -> TransportConnection:
+        """In a transaction. A connection that ended while nothing was written is replaced."""
+        if self._connection is not None:
+            try:
+                self._connection.begin()
+                return self._connection
+            except self._transport.error:
+                if self._connection.is_open:
+                    raise
+                self._disconnect()
+        self._connection = self._transport.connect()
+        self._connection.begin()
+        return self._connection
 
     def _try(self, connection: TransportConnection, work: Work[Any]) -> Any:
         """Do one piece of work: what it returned, or _Failure, and then nothing of it is written. Raises when the whole commit is lost."""

@@ -1,7 +1,5 @@
 """Why the database cannot be used, or work on it is not done."""
 
-from pathlib import Path
-
 from campus_base.language import Language
 from campus_base.messages import Message, message, verbatim
 from campus_base.terminal import escape_cell
@@ -28,9 +26,9 @@ class StoreUnavailable(StoreError):
 class NoDatabase(StoreUnavailable):
     """There is no database at this place, and the work needs one."""
 
-    def __init__(self, path: Path) -> None:
-        """`path` is where the database was looked for."""
-        super().__init__(message("{path}: there is no database; are --state-dir and --config right?", path=path))
+    def __init__(self, place: object) -> None:
+        """`place` is where the database was looked for: a path, or a URL."""
+        super().__init__(message("{path}: there is no database; are --state-dir and --config right?", path=place))
 
 
 class StoreBusy(StoreUnavailable):

@@ -13,8 +13,10 @@ from importlib.resources import files
 from campus_base.messages import message
 from campus_collector.store.errors import StoreUnusable
 from campus_collector.store.tables.ledger import close_duplicates
-from campus_collector.store.transport import Transaction, TransportConnection
+from campus_collector.store.transport import Queryable, Transaction, TransportConnection
 
+MIGRATION_TABLE = "migration"
+"""A database that has tables and not this one is another program's."""
 _BEFORE: dict[str, Callable[[Transaction], None]] = {"0014_one_open_problem.sql": close_duplicates}
 """What SQL alone cannot do, by the file before which it is done. It reads what it changes as this version does: files that bring that up to date come
 before."""
@@ -45,8 +47,28 @@ def shipped(dialect: str) -> list[Migration]:
 
 def migrate(connection: TransportConnection, steps: Sequence[Migration]) -> list[str]:
     """Apply what is missing; the names applied. Raises StoreUnusable, and then nothing was applied unless a step failed."""
-    connection.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, checksum TEXT, applied_at TEXT)")
+    _begin(connection)
     return [step.name for step in _pending(connection, steps) if _apply(connection, step)]
+
+
+def applied_migrations(reader: Queryable) -> dict[str, str]:
+    """When each was applied, by name and in their order."""
+    return dict(reader.read("SELECT name, applied_at FROM migration ORDER BY name"))
+
+
+def _begin(connection: TransportConnection) -> None:
+    names = connection.table_names()
+    if MIGRATION_TABLE in names:
+        return
+    if names:
+        raise StoreUnusable(message("a database of another program: it has {table}", table=min(names)))
+    connection.begin()
+    try:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, checksum TEXT, applied_at TEXT)"
+        )
+    finally:
+        connection.execute("COMMIT")
 
 
 def _pending(connection: TransportConnection, steps: Sequence[Migration]) -> list[Migration]:

@@ -4,17 +4,16 @@ import logging
 import random
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from campus_base.messages import message
 from campus_collector.domain.change import Change
-from campus_collector.domain.results import Quotas
 from campus_collector.store.columns import micros
-from campus_collector.store.database import Database
 from campus_collector.store.errors import NoDatabase, StoreUnavailable, StoreUnusable
 from campus_collector.store.files import (
     holds_something,
@@ -26,10 +25,9 @@ from campus_collector.store.files import (
     was_copied_without_log,
     why_not_usable,
 )
-from campus_collector.store.migrate import migrate, shipped
-from campus_collector.store.store import Store
+from campus_collector.store.migrate import MIGRATION_TABLE, applied_migrations, migrate, shipped
 from campus_collector.store.tables.missing_log import note_missing_log
-from campus_collector.store.transport import NO_PARAMS, Params, Row
+from campus_collector.store.transport import NO_PARAMS, Params, Queryable, Row
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +36,6 @@ WAL_KEPT_BYTES = 64_000_000
 """A write-ahead log that a backup let grow is cut back to this."""
 LEAST_FREE_BYTES = 10_000_000
 """With less than this a commit may fail any moment: the collector is not ready."""
-
-
-def open_store(path: Path, quotas: Quotas | None = None, *, must_exist: bool = False) -> Store:
-    """The store in a file. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
-    return Store(open_database(path, must_exist=must_exist), quotas or Quotas())
-
-
-def open_database(path: Path, *, must_exist: bool = False) -> Database:
-    """A file brought up to date; begun when it is not there, unless it `must_exist`. Raises as `open_store`."""
-    return Database(SqliteTransport(path, must_exist=must_exist))
 
 
 class SqliteConnection:
@@ -62,6 +50,10 @@ class SqliteConnection:
 
     def note_change(self, change: Change) -> None:
         self.changes.append(change)
+
+    @property
+    def is_open(self) -> bool:
+        return True
 
     @property
     def in_transaction(self) -> bool:
@@ -86,6 +78,9 @@ class SqliteConnection:
     def begin(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
 
+    def begin_snapshot(self) -> None:
+        self._connection.execute("BEGIN")
+
     def execute_script(self, sql: str) -> None:
         # not `executescript`: it commits what was begun
         statement = ""
@@ -96,6 +91,25 @@ class SqliteConnection:
                 statement = ""
         self._connection.execute(statement)  # what ends without a semicolon, or a comment
 
+    def table_names(self) -> set[str]:
+        return {name for (name,) in self.read("SELECT name FROM sqlite_master WHERE type = 'table'")} - {
+            "sqlite_sequence"
+        }
+
+    def column_names(self, table: str) -> list[str]:
+        return [name for (name,) in self.read("SELECT name FROM pragma_table_info(:table)", {"table": table})]
+
+    @contextmanager
+    def loading(self, table: str) -> Iterator[None]:
+        triggers = self.read(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table", {"table": table}
+        )
+        for name, _ in triggers:
+            self._connection.execute(f"DROP TRIGGER {name}")
+        yield
+        for _, sql in triggers:
+            self._connection.execute(sql)
+
     def close(self) -> None:
         self._connection.close()
 
@@ -104,10 +118,13 @@ class SqliteTransport:
     """See `transport.Transport`."""
 
     error = SqliteConnection.error
+    dialect = "sqlite"
 
     def __init__(self, path: Path, *, must_exist: bool = False) -> None:
         self.name = str(path)
         self._path, self._must_exist = path, must_exist
+        self._of_thread = threading.local()
+        self._readers: list[SqliteConnection] = []
 
     def open(self) -> SqliteConnection:
         try:
@@ -145,17 +162,28 @@ class SqliteTransport:
 
     def _migrate(self, connection: SqliteConnection) -> None:
         try:
-            if migrate(connection, shipped("sqlite")):
+            if migrate(connection, shipped(self.dialect)):
                 # brings the migrated schema from the log into the file, so that a copy of the file alone shows its version
                 connection.first("PRAGMA wal_checkpoint(PASSIVE)")
         except StoreUnusable as error:
             raise StoreUnusable(message("{path}: {text}", path=self._path, text=error.text)) from None
 
+    def applied(self) -> dict[str, str] | None:
+        must_be_a_file(self._path)
+        if not holds_something(self._path):
+            return None
+        try:
+            with closing(SqliteConnection(_connect(read_only(self._path), uri=True))) as connection:
+                return applied_migrations(connection)
+        except sqlite3.Error as error:
+            raise not_ours(self._path, error) from None
+
     def connect(self) -> SqliteConnection:
-        connection = _connect(self._path)
+        connection = SqliteConnection(_connect(self._path))
         try:
             # before anything in the file is changed
-            if _is_of_another_program(connection):
+            names = connection.table_names()
+            if names and MIGRATION_TABLE not in names:
                 raise not_ours(self._path, "a database of another program")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -163,10 +191,24 @@ class SqliteTransport:
         except BaseException:
             connection.close()
             raise
-        return SqliteConnection(connection)
+        return connection
 
-    def connect_reader(self) -> SqliteConnection:
-        return SqliteConnection(_connect(read_only(self._path), uri=True))
+    @contextmanager
+    def reader(self) -> Iterator[SqliteConnection]:
+        """This thread's: opened once, closed with the store."""
+        connection: SqliteConnection | None = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = self._of_thread.connection = SqliteConnection(_connect(read_only(self._path), uri=True))
+            self._readers.append(connection)
+        try:
+            yield connection
+        except sqlite3.Error:
+            # a disk that fails for hours would otherwise use up the files a process may open
+            self._of_thread.connection = None
+            with suppress(sqlite3.Error, ValueError):
+                connection.close()
+                self._readers.remove(connection)
+            raise
 
     def require_present(self) -> None:
         if not self._path.exists():
@@ -178,7 +220,7 @@ class SqliteTransport:
         if free < LEAST_FREE_BYTES:
             raise StoreUnavailable(f"only {free} bytes are free in {self._path.parent}")
 
-    def space(self) -> tuple[int, int | None]:
+    def space(self, _: Queryable) -> tuple[int, int | None]:
         try:
             log_file = self._path.with_name(self._path.name + "-wal")
             log_bytes = log_file.stat().st_size if log_file.exists() else 0
@@ -191,6 +233,9 @@ class SqliteTransport:
 
         Two processes that end at once may refuse each other. See `files.was_copied_without_log`.
         """
+        for reader in self._readers:
+            with suppress(sqlite3.Error):
+                reader.close()
         for _ in range(5):
             with suppress(sqlite3.Error, OSError):
                 if self._path.exists():
@@ -203,9 +248,3 @@ class SqliteTransport:
 
 def _connect(target: Path | str, *, uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(target, uri=uri, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
-
-
-def _is_of_another_program(connection: sqlite3.Connection) -> bool:
-    """Has it tables, and none of ours?"""
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return bool(names) and "migration" not in names

@@ -1,9 +1,10 @@
-"""What a database program must offer so that `Database` and the tables run on it. SQLite's is `sqlite.py`.
+"""What a database program must offer so that `Database` and the tables run on it: `sqlite.py`, `postgres.py`.
 
 SQL is portable: named parameters (`:name`), ON CONFLICT with its columns, RETURNING, CASE; column names are qualified where an upsert reads the old row.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from campus_collector.domain.change import Change
@@ -48,14 +49,30 @@ class TransportConnection(Transaction, Protocol):
     """What was noted since it was last cleared."""
 
     @property
+    def is_open(self) -> bool:
+        """False when the server has ended the connection, as far as is known."""
+
+    @property
     def in_transaction(self) -> bool:
         """False when an error has ended the transaction as a whole."""
 
     def begin(self) -> None:
         """Begin a transaction; at most one connection of all processes is in one that may write."""
 
+    def begin_snapshot(self) -> None:
+        """Begin a transaction that reads one moment, and writes nothing."""
+
     def execute_script(self, sql: str) -> None:
         """The statements of a file, inside the present transaction."""
+
+    def table_names(self) -> set[str]:
+        """All tables of the database, or of the schema that is used."""
+
+    def column_names(self, table: str) -> list[str]:
+        """Of one of them."""
+
+    def loading(self, table: str) -> AbstractContextManager[None]:
+        """In a transaction: rows are put into a table as they were in another store, triggers or not, and new ones get higher numbers."""
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
@@ -65,18 +82,26 @@ class Transport(Protocol):
     """How connections to one database are made."""
 
     name: str
-    """In messages: a path, or a host and database."""
+    """In messages: a path, or a URL without passwords."""
+    dialect: str
+    """Under which name its migrations are shipped."""
     error: type[Exception]
     """As that of its connections."""
 
     def open(self) -> TransportConnection:
         """The first connection of the writer, with all migrations applied. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
 
+    def applied(self) -> dict[str, str] | None:
+        """The migrations that the database has taken, by name, with the moment; nothing is changed. None when there is no database.
+
+        Raises StoreUnusable, StoreUnavailable.
+        """
+
     def connect(self) -> TransportConnection:
         """Another connection for the writer, when the last one failed. Raises `error`, StoreUnusable."""
 
-    def connect_reader(self) -> TransportConnection:
-        """A connection that cannot write; it may be closed from another thread. Raises `error`."""
+    def reader(self) -> AbstractContextManager[Queryable]:
+        """A connection that cannot write, for the length of the block; one whose block raised `error` is not used again. Raises `error`."""
 
     def require_present(self) -> None:
         """Raises StoreUnavailable when the database was removed: a connection may go on without noticing."""
@@ -84,8 +109,8 @@ class Transport(Protocol):
     def check(self) -> None:
         """Raises StoreUnavailable when writing is about to fail, such as on a full disk."""
 
-    def space(self) -> tuple[int, int | None]:
+    def space(self, connection: Queryable) -> tuple[int, int | None]:
         """Bytes that the database takes on disk, and those that the disk has left (None: on another machine). Raises StoreUnavailable."""
 
     def close(self) -> None:
-        """After the last connection of this process."""
+        """Readers' connections are closed, and what was left for the last connection of this process is done."""

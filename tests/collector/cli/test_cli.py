@@ -41,6 +41,7 @@ def test_a_token_is_printed_alone_and_can_be_revoked(tmp_path: Path) -> None:
         (("inventory", "import", "nowhere", "--since", "9/1"), 2, "must be a day like 2026-09-01"),
     ],
 )
+@pytest.mark.sqlite_only("a file that is not there, or is none")
 def test_wrong_use_is_told(tmp_path: Path, arguments: tuple[str, ...], code: int, told: str) -> None:
     where = () if "--config" in arguments or arguments == ("nonsense",) else ("--state-dir", str(tmp_path))
     done = run(*arguments, *where)
@@ -72,6 +73,7 @@ def test_the_configuration_is_checked(tmp_path: Path) -> None:
     assert "Listens on 127.0.0.1:8080" in done.stdout
 
 
+@pytest.mark.sqlite_only("a file that is not there, or is none")
 def test_errors_are_readable_to_who_reads_only_chinese(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     month = run("judge", "--month", "2026-13", "--state-dir", str(tmp_path), language="zh")

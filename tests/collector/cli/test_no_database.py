@@ -11,6 +11,8 @@ import pytest
 from campus_base.command_line import CommandParser
 from campus_collector.cli.main import build_parser, main
 
+pytestmark = pytest.mark.sqlite_only("a file that is not there")
+
 NEED_ONE = {
     ("judge",): ("--month", "2026-11"),
     ("report",): ("--month", "2026-11", "--format", "html"),
@@ -36,6 +38,7 @@ MORE = {
 BEGIN_OR_DO_WITHOUT = {
     ("serve",), ("agent-token",), ("enroll-code",), ("person", "add"), ("inventory", "import"), ("simulate",), ("restore",),
     ("inventory", "sample"), ("tls", "init"), ("tls", "renew"), ("grafana", "provision"), ("grafana", "export"), ("migrations",), ("check-config",),
+    ("store", "copy"),
 }  # fmt: skip
 
 

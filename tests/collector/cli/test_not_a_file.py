@@ -13,6 +13,8 @@ from campus_collector.cli.main import main
 from campus_collector.inventory.sample import sample
 from campus_collector.inventory.write import as_xlsx, write_folder
 
+pytestmark = pytest.mark.sqlite_only("what stands where its file is to be")
+
 KINDS = {
     "device": ("is a device, not a file", "是设备文件，不是文件"),
     "pipe": ("is a named pipe, not a file", "是命名管道，不是文件"),

@@ -7,6 +7,7 @@ import pytest
 
 from campus_base.settings import ConfigurationError
 from campus_collector.config import load_config, shipped_policy
+from campus_collector.domain.postgres_url import PostgresUrl
 from campus_collector.judge.policy import load_policy
 
 ROOT = Path(__file__).parents[3]
@@ -41,6 +42,16 @@ def test_the_sample_loads(tmp_path: Path) -> None:
     assert config.host == "0.0.0.0"
 
 
+def test_a_store_on_a_server_has_its_files_in_the_state_folder(tmp_path: Path) -> None:
+    config = load_config(None, tmp_path, {"CAMPUS_STORE_URL": "postgresql://campus:secret@db1,db2/campus"})
+    assert config.store == PostgresUrl("postgresql://campus:secret@db1,db2/campus")
+    assert config.database == tmp_path / "campus.db"
+    assert "secret" not in repr(config)
+    with pytest.raises(ConfigurationError, match="not 'mysql://campus:") as caught:
+        load_config(None, tmp_path, {"CAMPUS_STORE_URL": "mysql://campus:secret@db/campus"})
+    assert "secret" not in str(caught.value) + caught.value.in_("zh")
+
+
 @pytest.mark.parametrize(
     ("text", "mistakes"),
     [
@@ -53,7 +64,6 @@ def test_the_sample_loads(tmp_path: Path) -> None:
             '[server]\ntls_cert = "no.pem"',
             ["server.tls_cert: tls_cert and tls_key go together", "server.tls_cert: no such"],
         ),
-        ('[store]\nurl = "postgresql://x/y"', ["store.url: PostgreSQL is not in this version; use sqlite:///"]),
         ('[store]\nurl = "mysql://x"', ["store.url: must be sqlite:/// with an absolute path"]),
         ('[store]\nurl = "sqlite:///../data/campus.db"', ["store.url: must be sqlite:/// with an absolute path"]),
         ('[store]\nurl = "sqlite:///campus.db"', ["store.url: must be sqlite:/// with an absolute path"]),

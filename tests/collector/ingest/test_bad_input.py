@@ -15,7 +15,7 @@ from campus_collector.ingest.reasons import REASONS, reason_words, rejection
 from campus_wire.codec import MAX_BODY_BYTES, decode_result, encode_result
 from campus_wire.failures import Validity
 from campus_wire.records import AnyResult
-from tests.collector.world import AT, World, envelope, service, throughput
+from tests.collector.world import AT, World, envelope, service, store_away, throughput
 
 
 def problem(answer: Any, status: int, title: str, detail: str) -> None:
@@ -173,13 +173,11 @@ def test_unknown_fields_come_back_as_they_came(world: World) -> None:
 
 
 def test_a_store_that_went_away_is_503_and_nothing_is_acknowledged(world: World) -> None:
-    database = world.service.config.database
-    moved = database.rename(database.with_suffix(".away"))
-    answer = world.post(envelope(throughput(id="result-0001")))
-    problem(answer, 503, "Not now", "the store cannot be")
-    assert answer.headers["retry-after"] == "20"
-    assert world.get("/readyz").status == 503
-    moved.rename(database)
+    with store_away(world):
+        answer = world.post(envelope(throughput(id="result-0001")))
+        problem(answer, 503, "Not now", "the store cannot be")
+        assert answer.headers["retry-after"] == "20"
+        assert world.get("/readyz").status == 503
     assert world.get("/readyz").status == 200
     assert world.send(throughput(id="result-0001"))["stored"] == 1
 

@@ -11,7 +11,7 @@ from campus_collector.domain.inventory import Classroom, Device, Inventory, Inve
 from campus_collector.inventory.changes import changes
 from campus_collector.inventory.importer import activate
 from campus_collector.judge.month import Month
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from campus_wire.bandwidth import Verdict
 from tests.collector.world import World, days, service, throughput
 
@@ -116,7 +116,7 @@ def test_an_import_by_another_process_is_seen(world: World) -> None:
     """The command works on the file of a collector that runs."""
     world.send(throughput())
     assert ("classroom_bandwidth", "c101") in judged(world)
-    other = open_store(world.service.config.database)
+    other = open_store(world.service.config.store)
     try:
         whole = inventory(Classroom("s001", "c777", "七班"))
         since = datetime(2026, 11, 1, tzinfo=ZONE)

@@ -166,6 +166,7 @@ def test_unsound_results_open_nothing(school: World) -> None:
     assert evening(school, 5) == {}
 
 
+@pytest.mark.sqlite_only("the database is changed by hand")
 def test_the_trail_is_only_added_to(school: World) -> None:
     send(school, c101="-----", **dict.fromkeys(ROOMS[1:], "+++++"))
     problem = evening(school, 5)["c101"]

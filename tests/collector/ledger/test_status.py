@@ -71,6 +71,7 @@ def recomputed(path: Path, month: Month) -> tuple[int, int, int, int, int]:
     return before, opened, struck, otherwise, before + opened - struck - otherwise
 
 
+@pytest.mark.sqlite_only("the database is changed by hand")
 @pytest.mark.parametrize("month", [AUGUST, SEPTEMBER, OCTOBER], ids=str)
 def test_the_figures_are_those_of_the_trail_and_balance(world: World, month: Month) -> None:
     found = report(world, month).ledger

@@ -189,6 +189,7 @@ def closed_october(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.sqlite_only("the database is changed by hand")
 @pytest.mark.parametrize(
     ("sql", "what"),
     [

@@ -9,6 +9,7 @@ from campus_collector.cli.main import main
 from campus_collector.config import load_config
 from campus_collector.http.service import open_service
 
+pytestmark = pytest.mark.sqlite_only("40,000 results, made once for all tests, take too long elsewhere")
 COUNTY = ("--schools", "20", "--month", "2026-10", "--density", "0.17", "--classrooms", "10")
 
 
@@ -45,7 +46,7 @@ def test_every_verdict_and_nearly_every_cause_is_right(county) -> None:
 
 def test_everything_is_labelled(county) -> None:
     state, _ = county
-    service = open_service(load_config(None, state, {}))
+    service = open_service(load_config(None, state))
     try:
         assert {agent.state.os for agent in service.store.agents.all() if agent.state} == {"simulated"}
         truth = json.loads((state / "simulated-2026-10.json").read_text(encoding="utf-8"))

@@ -13,6 +13,8 @@ from campus_collector.store.backup import backup, restore
 from campus_collector.store.errors import StoreUnavailable, StoreUnusable
 from tests.collector.world import World, collector, days, throughput
 
+pytestmark = pytest.mark.sqlite_only("a copy of its file")
+
 
 def test_it_is_consistent_while_results_come_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In many steps, with commits between them: what is in the copy is of one moment."""

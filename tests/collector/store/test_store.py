@@ -1,9 +1,9 @@
-"""What any store must do; today's is SQLite. PostgreSQL joins by adding itself to STORES."""
+"""What any store must do, whatever its database; and what SQLite's does besides."""
 
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,21 +14,21 @@ from campus_collector.domain.change import Change
 from campus_collector.domain.results import AcceptedResult, Batch, QuarantinedResult, RejectedResult
 from campus_collector.store.errors import StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import Migration, migrate, shipped
-from campus_collector.store.sqlite import SqliteConnection, open_store
+from campus_collector.store.open import open_store
+from campus_collector.store.sqlite import SqliteConnection
 from campus_collector.store.store import Store
 from campus_wire.codec import encode_result
 from campus_wire.failures import FailureKind, Validity
 from campus_wire.records import AgentState, AnnouncedClassroom, Announcement, AnyResult
 from tests.collector.world import ANNOUNCEMENT, AT, service, throughput
-
-STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: open_store(folder / "campus.db")}
+from tests.stores import STORES
 
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = STORES[request.param](tmp_path)
-    yield made
-    made.close()
+    opened = open_store(STORES[request.param](tmp_path))
+    yield opened
+    opened.close()
 
 
 def batch(

@@ -34,6 +34,8 @@ def fill(world: World) -> None:
 
 
 def tampered(world: World, work: Callable[[sqlite3.Connection], object]) -> Checked:
+    if world.service.config.postgres is not None:
+        pytest.skip("SQLite's file is changed by hand")
     database = sqlite3.connect(world.service.config.database)
     for trigger in TRIGGERS:
         database.execute(f"DROP TRIGGER {trigger}")
@@ -54,6 +56,7 @@ def test_what_was_left_alone_fits(world: World) -> None:
     assert found.days >= 5
 
 
+@pytest.mark.sqlite_only("the database is changed by hand")
 def test_the_database_refuses_to_change_results(world: World) -> None:
     fill(world)
     database = sqlite3.connect(world.service.config.database)
@@ -205,6 +208,7 @@ def test_a_removed_seal_of_the_last_results(world: World) -> None:
     assert "s001: the seal of result 16 is missing" in said(found)
 
 
+@pytest.mark.sqlite_only("a copy of its file")
 def test_a_copy_without_its_log_is_told(tmp_path: Path, capsys) -> None:
     """Whoever copies the file of a running collector takes only what was moved out of the log."""
     copy, backed_up = tmp_path / "copy", tmp_path / "backed-up"

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from campus_collector.config import load_config
 from campus_collector.domain.people import Person
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.auth import sessions
 from campus_collector.http.auth.sessions import COOKIE, KEY_FILE, Sessions
 from campus_collector.http.service import open_service
-from campus_collector.store.sqlite import open_store
+from campus_collector.store.open import open_store
 from campus_collector.store.tables.people import MAX_SESSIONS
 from tests.collector.http.api.test_problems import Browser
 from tests.collector.world import World, collector
@@ -65,7 +64,7 @@ def test_a_session_outlives_a_restart(tmp_path: Path) -> None:
 
 def test_two_processes_know_each_other_s_sessions(world: World) -> None:
     browser = log_in(world)
-    other = open_service(load_config(None, world.service.config.database.parent, {}))
+    other = open_service(world.service.config)
     try:
         cookie = browser.cookies[COOKIE]
         session = other.authenticator.sessions.get(cookie)

@@ -11,6 +11,7 @@ from campus_collector.domain.agents import Agent
 from campus_collector.domain.schools import School
 from campus_collector.http.pages import fleet
 from campus_collector.http.pages.fleet import gateways, version_status
+from campus_collector.store.migrate import shipped
 from campus_wire.records import AgentState
 from campus_wire.version import VERSION, release_of
 from tests.collector.world import World
@@ -85,11 +86,15 @@ def test_what_a_newer_agent_adds_is_kept(world: World) -> None:
     assert any(one.get("record", {}).get("colour") == "blue" for one in kept)
 
 
-def test_migrations_are_told(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_migrations_are_told(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert main(["migrations", "--json", "--state-dir", str(world.service.config.database.parent)]) == 0
     said = msgspec.json.decode(capsys.readouterr().out)
-    assert [one["name"] for one in said][:1] == ["0001_spine.sql"]
+    dialect = "sqlite" if world.service.config.postgres is None else "postgres"
+    assert [one["name"] for one in said] == [step.name for step in shipped(dialect)]
     assert all(one["applied_at"] and one["known"] for one in said)
+    monkeypatch.delenv("CAMPUS_STORE_URL", raising=False)
     assert main(["migrations", "--json", "--state-dir", str(tmp_path / "none")]) == 0
     assert all(one["applied_at"] is None for one in msgspec.json.decode(capsys.readouterr().out))
     assert not (tmp_path / "none").exists(), "it only looks"
