@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, required=True, help="the first number that no dictionary has")
     parser.add_argument("--kinds", default="", help="with commas between; all when absent")
     arguments = parser.parse_args()
-    samples = read(arguments.state_dir / "campus.db", SEED)
+    samples = read(arguments.state_dir, SEED)
     folder = Path(str(files("campus_collector.store"))) / "dictionaries"
     kinds = arguments.kinds.split(",") if arguments.kinds else [*sorted(samples), ANY]
     for number, kind in enumerate(kinds, arguments.first):
@@ -41,11 +41,11 @@ def main() -> None:
         print(f'    Dictionary({number}, "{kind}", "{sha256(content).hexdigest()}"),')
 
 
-def read(database: Path, seed: int) -> dict[str, list[bytes]]:
+def read(state_dir: Path, seed: int) -> dict[str, list[bytes]]:
     """Results by kind."""
     random = Random(seed)
     samples: dict[str, list[bytes]] = {}
-    for kind, raw in (*simulated(database, random, SAMPLES), *invented(random, SAMPLES)):
+    for kind, raw in (*simulated(state_dir, random, SAMPLES), *invented(random, SAMPLES)):
         samples.setdefault(kind, []).append(raw)
     return samples
 

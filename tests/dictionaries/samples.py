@@ -3,10 +3,8 @@
 A simulated result carries an id and a boot id that no gateway has: trained on them alone a dictionary would flatter the bench.
 """
 
-import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -14,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from campus_collector.domain.days import EPOCH
+from campus_collector.store.open import open_store
 from campus_wire.codec import encode_result
 from campus_wire.encapsulation import Encapsulation
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
@@ -44,14 +44,23 @@ from campus_wire.records import (
 BEGIN = datetime(2026, 9, 1, tzinfo=UTC)
 
 
-def simulated(database: Path, random: Random, number: int) -> Iterator[tuple[str, bytes]]:
-    """So many results of each kind from the database of a simulated county, as `campus-collector simulate` leaves it in 0.2."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        for (kind,) in connection.execute("SELECT DISTINCT kind FROM result").fetchall():
-            rows = connection.execute("SELECT raw FROM result WHERE kind = ?", (kind,)).fetchall()
-            for (raw,) in random.sample(rows, min(number, len(rows))):
-                yield kind, raw
-                yield kind, with_real_ids(raw, random)
+def simulated(state_dir: Path, random: Random, number: int) -> Iterator[tuple[str, bytes]]:
+    """So many results of each kind from a simulated county, as `campus-collector simulate` leaves it; each also as a gateway would write it."""
+    store = open_store(state_dir / "campus.db", must_exist=True)
+    by_kind: dict[str, list[bytes]] = {}
+    for school in store.schools.all(EPOCH):
+        for leaf in store.chain.leaves(school.id):
+            if leaf.raw is not None:
+                by_kind.setdefault(msgspec.json.decode(leaf.raw, type=_Kind).kind, []).append(leaf.raw)
+    store.close()
+    for kind, raws in sorted(by_kind.items()):
+        for raw in random.sample(raws, min(number, len(raws))):
+            yield kind, raw
+            yield kind, with_real_ids(raw, random)
+
+
+class _Kind(msgspec.Struct):
+    kind: str
 
 
 def with_real_ids(raw: bytes, random: Random) -> bytes:

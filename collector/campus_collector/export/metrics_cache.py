@@ -229,6 +229,8 @@ class MetricsCache:
             self._store.results.measurement_totals(),
             self._store.results.ingest_totals(),
         )
+        status = self._store.compaction_status()
+        self._put(("unpacked",), "", samplers.of_compaction, status)
         slots = (self._slots.granted, self._slots.refused, len(self._slots.running(monotonic())))
         names = ("campus_slots_granted_total", "campus_slots_refused_total", "campus_slots_running")
         if self._certificate is not None:

@@ -51,6 +51,10 @@ DICTIONARIES = (
 """Of several of one kind the last one packs; all of them unpack."""
 
 
+_of_thread = threading.local()
+"""A compressor, and a decompressor, serves one thread at a time."""
+
+
 class DamagedResult(ValueError):
     """A packed result that cannot be unpacked; the text says why."""
 
@@ -67,30 +71,50 @@ def pack(kind: str, raw: bytes) -> bytes:
 
 def unpack(packed: bytes) -> bytes:
     """The bytes that were packed. Raises DamagedResult."""
-    number = packed[0] if packed else None
+    try:
+        unpacker = _of_thread.unpackers[packed[0]]
+        frame = _MAGIC + packed[1:]
+        if packed[1] not in _SMALL_FRAMES:
+            _check_size(frame)
+        raw: bytes = unpacker.decompress(frame, allow_extra_data=False)
+    except (AttributeError, KeyError, IndexError):
+        return _unpack_other(packed)
+    except zstandard.ZstdError as error:
+        raise DamagedResult(str(error)) from None
+    return raw
+
+
+def _unpack_other(packed: bytes | str) -> bytes:
+    """What is not compressed, or text since an edit by hand, and what this thread has no decompressor for yet. Raises DamagedResult."""
+    if isinstance(packed, str):
+        return unpack(packed.encode(errors="surrogatepass"))
+    if len(packed) == 0:
+        raise DamagedResult("it is empty")
+    number = packed[0]
     if number == PLAIN:
         return packed[1:]
     if number == JSON_BEGINS:
         return packed
-    if number is None:
-        raise DamagedResult("it is empty")
-    frame = _MAGIC + packed[1:]
-    try:
-        size = zstandard.frame_content_size(frame)
-        if not 0 <= size <= MAX_UNPACKED_BYTES:
-            raise DamagedResult(f"its size would be {size} bytes")
-        return _unpacker(number).decompress(frame, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise DamagedResult(str(error)) from None
+    if len(packed) == 1:
+        raise DamagedResult("nothing follows the number of its dictionary")
+    unpackers = _of_thread.__dict__.setdefault("unpackers", {})
+    unpackers[number] = zstandard.ZstdDecompressor(dict_data=_content(number))
+    return unpack(packed)
+
+
+_SMALL_FRAMES = frozenset({0x20, 0x60})
+"""Frame headers of a single segment with a size of one octet or two: at most 65 791 bytes. All others say more (RFC 8878, 3.1.1.1)."""
+
+
+def _check_size(frame: bytes) -> None:
+    size = zstandard.frame_content_size(frame)
+    if not 0 <= size <= MAX_UNPACKED_BYTES:
+        raise DamagedResult(f"its size would be {size} bytes")
 
 
 class _Packer(NamedTuple):
     prefix: bytes
     compressor: zstandard.ZstdCompressor
-
-
-_of_thread = threading.local()
-"""A compressor, and a decompressor, serves one thread at a time."""
 
 
 def _packer(kind: str) -> _Packer:
@@ -107,13 +131,6 @@ def _packer(kind: str) -> _Packer:
             packers[known] = _Packer(bytes([number]), compressor)
         return packers[known]
     return packers[kind]
-
-
-def _unpacker(number: int) -> zstandard.ZstdDecompressor:
-    unpackers: dict[int, zstandard.ZstdDecompressor] = _of_thread.__dict__.setdefault("unpackers", {})
-    if number not in unpackers:
-        unpackers[number] = zstandard.ZstdDecompressor(dict_data=_content(number))
-    return unpackers[number]
 
 
 @cache

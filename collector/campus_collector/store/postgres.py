@@ -240,6 +240,9 @@ class PostgresTransport:
     def check(self) -> None:
         """How full the server's disk is cannot be asked."""
 
+    def give_space_back(self) -> None:
+        """The server's autovacuum does what is to be done."""
+
     def close(self) -> None:
         self._pool.close()
 

@@ -109,5 +109,11 @@ class Transport(Protocol):
     def check(self) -> None:
         """Raises StoreUnavailable when writing is about to fail, such as on a full disk."""
 
+    def give_space_back(self) -> tuple[int, int] | None:
+        """Make the database's files smaller by the room of removed rows: their bytes before and after. None where this is not the program's to do.
+
+        Nothing is written meanwhile. Raises StoreBusy, NotEnoughSpace, StoreUnavailable.
+        """
+
     def close(self) -> None:
         """Readers' connections are closed, and what was left for the last connection of this process is done."""

@@ -1,5 +1,6 @@
 """Packed results come back octet for octet, released dictionaries never change, and a damaged row takes no memory."""
 
+import re
 import tracemalloc
 from hashlib import sha256
 from random import Random
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campus_collector.store import packing
+from campus_collector.store.columns import id_octets, id_text
 from campus_collector.store.packing import (
     ANY,
     DICTIONARIES,
@@ -129,6 +131,13 @@ def test_a_dictionary_that_was_changed_is_refused(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(DamagedResult, match="is not as it was released"):
         packing._content(changed.number)
     packing._content.cache_clear()
+
+
+@given(st.one_of(st.uuids().map(str), st.text(max_size=40), st.sampled_from(["x" * 15, "x" * 16, "", "A" * 36])))
+def test_ids_come_back_and_no_text_is_taken_for_a_uuid(result_id: str) -> None:
+    assert id_text(id_octets(result_id)) == result_id
+    is_uuid = re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", result_id) is not None
+    assert (len(id_octets(result_id)) == 16) == is_uuid
 
 
 def test_threads_do_not_disturb_each_other() -> None:
