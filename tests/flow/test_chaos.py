@@ -4,13 +4,13 @@ import os
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import time
 from pathlib import Path
 
 import psutil
 
+from tests.collector.stored import stored_results
 from tests.flow.programs import ENVIRONMENT, agent_status, get_json, logged, python, start, stop, until
 
 KILLS = 50
@@ -102,8 +102,7 @@ def test_fifty_kills_and_an_absent_collector_lose_nothing(tmp_path: Path) -> Non
             stop(process)
         ENVIRONMENT.pop("CAMPUS_SERVER_LISTEN")
     spool = agent_status(drained)["spool"]
-    with sqlite3.connect(tmp_path / "collector" / "campus.db") as database:
-        stored = [row[0] for row in database.execute("SELECT id FROM result")]
+    stored = [row.id for row in stored_results(tmp_path / "collector" / "campus.db")]
     spooled = {line["id"] for line in logged(logs["agent"], "measured")}
     print(f"\nkilled {killed}; {len(stored)} results stored, {spool['put_total']} ever spooled, {len(spooled)} logged")
     assert len(stored) == len(set(stored))

@@ -7,7 +7,6 @@ import http.server
 import json
 import queue
 import signal
-import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Any
 from campus_agent.config.read import load_config
 from campus_agent.spool.spool import open_spool
 from tests.agent.spool.things import measured
+from tests.collector.stored import stored_results
 from tests.flow.programs import agent_status, get_json, logged, python, start, stop, until
 from tests.flow.test_chaos import ENVIRONMENT, free_port
 
@@ -163,8 +163,7 @@ def test_a_full_spool_is_emptied_while_the_agent_begins_again_and_again(tmp_path
             spool = agent_status(file)["spool"]
     finally:
         stop(collector)
-    with sqlite3.connect(tmp_path / "collector" / "campus.db") as database:
-        stored = [row[0] for row in database.execute("SELECT id FROM result")]
+    stored = [row.id for row in stored_results(tmp_path / "collector" / "campus.db")]
     measured = {line["id"] for line in logged(log, "measured")}
     assert len(stored) == len(set(stored)), "stored twice"
     assert waiting | measured <= set(stored) | _still_waiting(file)

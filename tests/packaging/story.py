@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.collector.stored import stored_results
 from tests.packaging.gateway_lab import (
     BOX,
     COMMUNITY,
@@ -123,20 +124,12 @@ def ready() -> bool:
         return bool(answer.status == 200)
 
 
-def rows(query: str) -> list[tuple[Any, ...]]:
-    """From the collector's database."""
-    with contextlib.closing(
-        sqlite3.connect(f"file:{COLLECTOR_STATE}/campus.db?mode=ro", uri=True, timeout=30)
-    ) as database:
-        return database.execute(query).fetchall()
-
-
 def outcomes() -> Counter[str]:
     """How many results of each kind and subject the collector has that measured something: `kind/subject`."""
     counts: Counter[str] = Counter()
-    for kind, subject, raw in rows("SELECT kind, subject, raw FROM result WHERE school = 's001'"):
-        result = json.loads(raw)
-        counts[f"{kind}/{subject}"] += result.get("failure") is None and result.get("record") is not None
+    for row in stored_results(COLLECTOR_STATE / "campus.db"):
+        result = json.loads(row.raw)
+        counts[f"{row.kind}/{row.subject}"] += result.get("failure") is None and result.get("record") is not None
     return counts
 
 
@@ -367,7 +360,7 @@ def second() -> dict[str, Any]:
         finally:
             said["units"] = watch.end()
             # before the spool's counts: what the agent sends between the two is in the counts alone
-            said["results"] = [json.loads(raw) for (raw,) in rows("SELECT raw FROM result WHERE school = 's001'")]
+            said["results"] = [json.loads(row.raw) for row in stored_results(COLLECTOR_STATE / "campus.db")]
             said["status"] = spool()
             said["journal"] = run(
                 "journalctl", "-b", "--no-pager", "-o", "cat", "-u", "campus-agent", "-u", "campus-collector"
@@ -387,9 +380,8 @@ def main(part: str, out: str) -> None:
     except Exception as error:  # the answer must reach the test, with what was seen
         said["error"] = repr(error)
         with contextlib.suppress(sqlite3.Error):
-            said["failures"] = [json.loads(raw) for (raw,) in rows("SELECT raw FROM result") if b'"failure"' in raw][
-                -10:
-            ]
+            failed = [row.raw for row in stored_results(COLLECTOR_STATE / "campus.db") if b'"failure"' in row.raw]
+            said["failures"] = [json.loads(raw) for raw in failed[-10:]]
         said["journal"] = run(
             "journalctl", "-b", "--no-pager", "-o", "cat", "-u", "campus-agent", "-u", "campus-collector"
         )["out"]

@@ -16,8 +16,9 @@ import pytest
 
 from campus_collector.cli.main import main
 from campus_collector.store import backup as backups
-from campus_collector.store.backup import NotEnoughSpace, TooSlow, backup, restore
+from campus_collector.store.backup import TooSlow, backup, restore
 from campus_collector.store.database import Database
+from campus_collector.store.errors import NotEnoughSpace
 from campus_collector.store.open import open_database
 from campus_collector.store.sqlite import WAL_KEPT_BYTES
 from tests.flow.programs import ENVIRONMENT, until

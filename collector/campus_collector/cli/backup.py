@@ -9,7 +9,8 @@ from campus_base.language import Language
 from campus_base.messages import message
 from campus_collector.cli.common import ProgressBar, data_options
 from campus_collector.config import CollectorConfig
-from campus_collector.store.backup import NotEnoughSpace, TooSlow, backup
+from campus_collector.store.backup import TooSlow, backup
+from campus_collector.store.errors import NotEnoughSpace
 
 MOST_SECONDS = 10_000_000
 

@@ -25,7 +25,7 @@ COMMANDS = {
     "inventory": message("which schools, classrooms, devices and platforms there are"),
     "backup": message("copy the database while the collector runs"),
     "restore": message("put a backup where no database is"),
-    "store": message("move a store from one database to another"),
+    "store": message("copy a store to another database; pack what an older collector stored"),
     "migrations": message("the steps this database has taken, and the ones it would take"),
     "explain": message("how a verdict follows from the results"),
     "ledger": message("the problem ledger: list it, export it"),

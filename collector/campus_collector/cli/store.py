@@ -1,17 +1,21 @@
-"""`campus-collector store copy`: a whole store moved from one database to another."""
+"""`campus-collector store`: a whole store copied to another database; results of before 0.3 brought into the packed form."""
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from campus_base.command_line import EXIT_OK, CommandParser, json_line
+from campus_base.command_line import EXIT_FAILED, EXIT_OK, CommandParser, failed, json_line
 from campus_base.language import Language
 from campus_base.messages import message
+from campus_base.terminal import escape_cell
 from campus_collector.cli.common import ProgressBar, data_options, json_option
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl, without_passwords
+from campus_collector.store.compaction import CompactionStatus
 from campus_collector.store.copy import Copied, copy_store
-from campus_collector.store.open import Place
+from campus_collector.store.errors import NotEnoughSpace
+from campus_collector.store.open import Place, open_store
+from campus_collector.store.store import Store
 
 _SQLITE = "sqlite:///"
 
@@ -28,6 +32,8 @@ def register(parser: CommandParser) -> None:
         metavar = "FROM" if name == "source" else "TO"
         action.add_argument(name, type=place, metavar=metavar, help=parser.words(words))
     json_option(action)
+    text = message("pack the results of before 0.3, and make the file smaller; a running collector does it too")
+    data_options(parser.add_command("compact", text, _compact))
 
 
 def _place(language: Language) -> Callable[[str], Place]:
@@ -79,3 +85,39 @@ def _as_json(arguments: argparse.Namespace, copied: Copied) -> dict[str, object]
         "heads": copied.heads,
         "has_gone_on": copied.has_gone_on,
     }
+
+
+def _compact(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
+    """Schools that were set aside are examined once more."""
+    progress = ProgressBar(message("packing"), language)
+    store = open_store(config.store, config.quotas, must_exist=True)
+    try:
+        status = store.compaction(lambda: False, lambda seconds: None).run(progress, retry=True)
+        progress.done()
+        print(message("All results are packed.").in_(language) if status is None else _left(status, language))
+        if store.has_space_to_give_back():
+            _give_space_back(store, language)
+    except NotEnoughSpace as error:
+        text = message(
+            "{folder}: too little room to make the file smaller: {needed:.0f} MB are needed, {free:.0f} MB are free."
+            " New results use the room inside the file"
+        )
+        values = {"needed": error.needed / 1e6, "free": error.free / 1e6}
+        return failed(EXIT_FAILED, text.in_(language, folder=error.filename, **values))
+    finally:
+        progress.done()
+        store.close()
+    return EXIT_OK if status is None else EXIT_FAILED
+
+
+def _left(status: CompactionStatus, language: Language) -> str:
+    text = message("{school}: its older results do not fit their chain: run campus-collector verify")
+    return "\n".join(escape_cell(text.in_(language, school=school.school)) for school in status.set_aside)
+
+
+def _give_space_back(store: Store, language: Language) -> None:
+    """Raises NotEnoughSpace, StoreBusy."""
+    sizes = store.give_space_back()
+    if sizes is not None:
+        text = message("The file was made smaller: from {before:.1f} MB to {after:.1f} MB.")
+        print(text.in_(language, before=sizes[0] / 1e6, after=sizes[1] / 1e6))

@@ -27,11 +27,12 @@ class ReceiptMismatch:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A place in a school's chain, and the bytes that are stored for it; None when the result is missing."""
+    """A place in a school's chain, and the bytes that are stored for it; None when the result is missing, or `damage` says why it cannot be read."""
 
     sequence: int
     id: str
     raw: bytes | None
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

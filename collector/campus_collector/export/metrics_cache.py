@@ -231,6 +231,8 @@ class MetricsCache:
         )
         today = now.astimezone(self._verdicts.zone).date()
         self._put(("space",), "", samplers.of_space, self._store.sizes.space(today))
+        status = self._store.compaction_status()
+        self._put(("unpacked",), "", samplers.of_compaction, status)
         slots = (self._slots.granted, self._slots.refused, len(self._slots.running(monotonic())))
         names = ("campus_slots_granted_total", "campus_slots_refused_total", "campus_slots_running")
         if self._certificate is not None:

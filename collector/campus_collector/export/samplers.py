@@ -22,6 +22,7 @@ from campus_collector.judge.policy import TARGET_NAMES, Policy
 from campus_collector.judge.rules import has_trusted_time
 from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
 from campus_collector.judge.workdays import last_announced_day
+from campus_collector.store.compaction import CompactionStatus
 from campus_wire.bandwidth import Verdict, line_rate_of
 from campus_wire.records import (
     DeviceResult,
@@ -139,6 +140,13 @@ def of_space(space: Space) -> Iterator[Sample]:
             ("campus_store_full_in_days", space.full_in_days),
         )
     )
+
+
+def of_compaction(status: CompactionStatus | None) -> Iterator[Sample]:
+    """What is still in the form of before 0.3."""
+    set_aside = sum(school.results for school in status.set_aside) if status is not None else 0
+    to_move = max(0, status.results - status.copied) if status is not None else 0
+    yield "campus_store_unpacked_results", (), float(to_move + set_aside)
 
 
 def polled_at(newest: Iterable[Latest]) -> datetime | None:

@@ -501,6 +501,13 @@ METRICS: tuple[Metric, ...] = (
         "histogram_quantile(0.95, rate(campus_ingest_request_duration_seconds_bucket[5m]))",
     ),
     Metric(
+        "campus_store_unpacked_results",
+        "gauge",
+        (),
+        "Results that an older collector stored and that are not packed yet; those of schools that do not fit their chain stay so.",
+        "campus_store_unpacked_results > 0",
+    ),
+    Metric(
         "campus_certificate_expires_timestamp_seconds",
         "gauge",
         (),

@@ -25,6 +25,7 @@ from campus_collector.http.api.reading import HealthRoutes, QueryRoutes
 from campus_collector.http.api.results import ResultRoutes
 from campus_collector.http.api.slots import SlotRoutes
 from campus_collector.http.auth.middleware import AuthMiddleware
+from campus_collector.http.compaction import BackgroundCompaction
 from campus_collector.http.forwarding import Forwarding
 from campus_collector.http.listener import KEEP_ALIVE_SECONDS, Connection, Server, raise_file_limit
 from campus_collector.http.openapi import OpenApiRoutes
@@ -117,9 +118,13 @@ async def serve(service: Service, ready: Any = None) -> None:
     if ready is not None:
         ready(host, port)
     upkeep = asyncio.create_task(_upkeep(service))
+    compaction = BackgroundCompaction(service)
+    moving = asyncio.create_task(compaction.run())
     with listener:
         await server._serve([listener])  # serve() would take the signals for itself
     upkeep.cancel()
+    compaction.stop()
+    await moving
     service.store.close()
     log.info("collector stopped")
 

@@ -5,7 +5,6 @@ the copy. Without that transaction SQLite's online backup would begin again at e
 log grows by what is written during the copy, and is cut back afterwards; the copy is checked before it gets its name.
 """
 
-import errno
 import os
 import secrets
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from campus_base.files import file_mode_of, follow_owner, make_folder, publish
 from campus_base.messages import message
-from campus_collector.store.errors import NoDatabase, StoreUnavailable, StoreUnusable
+from campus_collector.store.errors import NoDatabase, NotEnoughSpace, StoreUnavailable, StoreUnusable
 from campus_collector.store.files import (
     holds_something,
     must_be_a_file,
@@ -41,14 +40,6 @@ Step = Callable[[int, int], None]
 
 class TooSlow(Exception):
     """The copy was not finished in the time it was given; nothing is left of it."""
-
-
-class NotEnoughSpace(OSError):
-    """There is too little room: `needed` and `free` bytes in the folder of `filename`."""
-
-    def __init__(self, folder: Path, needed: int, free: int) -> None:
-        super().__init__(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-        self.needed, self.free = needed, free
 
 
 def backup(database: Path, target: Path, step: Step | None = None, seconds: float | None = None) -> int:

@@ -13,7 +13,7 @@ from campus_collector.store.tables.evidence import MICROS_PER_HOUR, Arrivals, aw
 from campus_collector.store.tables.missing_log import note_receipt
 from campus_collector.store.tables.quarantine import quarantine
 from campus_collector.store.tables.quota import SchoolQuota
-from campus_collector.store.tables.results import insert_result, is_stored, keep_latest
+from campus_collector.store.tables.results import LatestResults, ResultAppender
 from campus_collector.store.tables.subjects import announce, know_subjects, subject_kind
 from campus_collector.store.tables.totals import add_total
 from campus_collector.store.transport import Transaction
@@ -75,22 +75,27 @@ class _Stored:
 def _store_results(transaction: Transaction, batch: Batch, chain: ChainAppender, quota: SchoolQuota) -> _Stored:
     school = batch.principal.school
     stored = _Stored()
+    results = ResultAppender(transaction, school, [accepted.result.id for accepted in batch.accepted])
+    latest = LatestResults()
     for accepted in batch.accepted:
         result = accepted.result
         reason = quota.refusal(accepted)
-        if reason is not None and not is_stored(transaction, school, result.id):
-            stored.over_quota.append(RejectedResult(result.id, reason, accepted.raw[:MAX_KEPT_OVER_QUOTA_BYTES]))
-        elif not insert_result(transaction, school, accepted, chain.sequence + 1):
+        if results.is_stored(result.id):
             stored.duplicates += 1
+        elif reason is not None:
+            stored.over_quota.append(RejectedResult(result.id, reason, accepted.raw[:MAX_KEPT_OVER_QUOTA_BYTES]))
         else:
             chain.append(accepted.raw)
+            packed = results.add(accepted, chain.sequence)
             quota.count(accepted)
             # a start by an untrusted clock orders nothing: such a result counts from its arrival
             trusted = result.validity is not Validity.CLOCK_UNTRUSTED
             ordered_at_micros = micros(result.started_at if trusted else batch.received_at)
-            keep_latest(transaction, school, accepted, ordered_at_micros)
+            latest.keep(result, ordered_at_micros, packed)
             _count(stored, school, accepted, ordered_at_micros, chain.sequence)
     if stored.count:
+        results.write()
+        latest.write(transaction, school)
         chain.write_checkpoint()
         quota.write_counts()
     for label, amount in stored.totals.items():

@@ -1,5 +1,6 @@
 """How moments and bytes stand in columns, and clauses of the columns that are asked for."""
 
+import re
 from datetime import UTC, datetime
 
 from campus_collector.domain.days import EPOCH
@@ -38,3 +39,24 @@ def where(**columns: str | None) -> str:
     """
     asked = [f"{name} = :{name}" for name, value in columns.items() if value is not None]
     return f"WHERE {' AND '.join(asked)}" if asked else ""
+
+
+_UUID = re.compile(r"\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_BEHIND_A_TEXT = b"\xff"
+"""No text in UTF-8 has this octet."""
+
+
+def id_octets(result_id: str) -> bytes:
+    """A result's id as it is stored: the 16 octets of a UUID in its usual form; else its text, marked so that it never is 16 octets long."""
+    if len(result_id) == 36 and _UUID.match(result_id):
+        return bytes.fromhex(result_id.replace("-", ""))
+    octets = result_id.encode(errors="surrogatepass") + _BEHIND_A_TEXT
+    return octets if len(octets) != 16 else octets + _BEHIND_A_TEXT
+
+
+def id_text(octets: bytes) -> str:
+    """The id that `id_octets` was given."""
+    if len(octets) != 16:
+        return octets.rstrip(_BEHIND_A_TEXT).decode(errors="surrogatepass")
+    digits = octets.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -32,21 +32,25 @@ KEYS = {
     "mark": "name",
     "monthly": "month",
     "monthly_document": "month, form, language",
+    "numbered_school": "number",
     "person": "name",
     "problem": "id",
     "quarantine": "sequence",
     "receipt": "school, sequence",
-    "result": "school, subject, kind, started_at, id",
+    "result": "school, series, started_at, sequence",
     "school": "id",
     "seal": "school, day",
     "seen": "school, id",
     "store_size": "day",
+    "series": "school, number",
     "subject": "school, kind, id",
     "token": "hash",
     "total": "name, label",
     "unjudged": "school, subject, kind, hour",
 }
 """Each table's primary key: in its order the rows are copied and compared. There are no foreign keys."""
+UNPACKED = frozenset({"unpacked_result", "unpacked_school", "unpacked_seen"})
+"""Tables of results in the form of before 0.3. A store that has such is not copied: compaction.py brings it forward first."""
 ROWS_A_BATCH = 1000
 Progress = Callable[[int, int], None]
 
@@ -101,6 +105,7 @@ class _Copy:
         self._read.begin_snapshot()
         self._write.begin()
         self._require_tables()
+        self._require_packed()
         self._require_empty()
         self._whole = 2 * sum(_count(self._read, table) for table in KEYS)
         tables = {table: self._copy(table) for table in KEYS}
@@ -118,11 +123,21 @@ class _Copy:
 
     def _require_tables(self) -> None:
         for place, connection in ((self._source, self._read), (self._target, self._write)):
-            names = connection.table_names() - {MIGRATION_TABLE}
+            names = connection.table_names() - {MIGRATION_TABLE} - UNPACKED
             if names != set(KEYS):
                 listed = ", ".join(sorted(names ^ set(KEYS)))
                 raise StoreUnusable(
                     message("{place}: tables that are not known, or missing: {listed}", place=place, listed=listed)
+                )
+
+    def _require_packed(self) -> None:
+        for place, connection in ((self._source, self._read), (self._target, self._write)):
+            if connection.first("SELECT 1 FROM unpacked_school LIMIT 1") is not None:
+                raise StoreUnusable(
+                    message(
+                        "{place}: has results in the form of before 0.3: run campus-collector store compact first",
+                        place=place,
+                    )
                 )
 
     def _require_empty(self) -> None:

@@ -131,6 +131,13 @@ class Database:
         with self._reading() as connection:
             return self._transport.space(connection)
 
+    def give_space_back(self) -> tuple[int, int] | None:
+        """Bytes of the files before and after; None where the database's server sees to it. Nobody can write meanwhile.
+
+        Raises StoreBusy, NotEnoughSpace, StoreUnavailable.
+        """
+        return self._transport.give_space_back()
+
     def close(self) -> None:
         """Commit what is queued, then close all connections."""
         with self._closing:

@@ -1,5 +1,9 @@
 """Why the database cannot be used, or work on it is not done."""
 
+import errno
+import os
+from pathlib import Path
+
 from campus_base.language import Language
 from campus_base.messages import Message, message, verbatim
 from campus_base.terminal import escape_cell
@@ -41,3 +45,11 @@ class StoreUnusable(StoreError):
 
 class Conflict(Exception):
     """Raised by work that must not be done: nothing of it is written, its neighbours in the commit are not touched."""
+
+
+class NotEnoughSpace(OSError):
+    """There is too little room: `needed` and `free` bytes in the folder of `filename`."""
+
+    def __init__(self, folder: Path, needed: int, free: int) -> None:
+        super().__init__(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+        self.needed, self.free = needed, free

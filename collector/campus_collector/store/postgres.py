@@ -245,6 +245,9 @@ class PostgresTransport:
         assert row is not None
         return int(row[0]), None
 
+    def give_space_back(self) -> None:
+        """The server's autovacuum does what is to be done."""
+
     def close(self) -> None:
         self._pool.close()
 

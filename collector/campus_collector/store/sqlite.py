@@ -1,6 +1,7 @@
 """SQLite: one file in WAL mode, synchronous=FULL; readers see the last commit while the writer works."""
 
 import logging
+import os
 import random
 import shutil
 import sqlite3
@@ -14,7 +15,7 @@ from pathlib import Path
 from campus_base.messages import message
 from campus_collector.domain.change import Change
 from campus_collector.store.columns import micros
-from campus_collector.store.errors import NoDatabase, StoreUnavailable, StoreUnusable
+from campus_collector.store.errors import NoDatabase, NotEnoughSpace, StoreBusy, StoreUnavailable, StoreUnusable
 from campus_collector.store.files import (
     holds_something,
     lacks_its_log,
@@ -188,6 +189,8 @@ class SqliteTransport:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
+            # Debian's SQLite overwrites what is removed with zeros, page for page: moving an old database would write all of it once more
+            connection.first("PRAGMA secure_delete = FAST")
         except BaseException:
             connection.close()
             raise
@@ -228,6 +231,18 @@ class SqliteTransport:
         except OSError as error:
             raise StoreUnavailable(f"{self._path}: {error.strerror or error}") from None
 
+    def give_space_back(self) -> tuple[int, int]:
+        """SQLite writes the database anew into a temporary file, and that back through the write-ahead log: in one transaction."""
+        before = self._path.stat().st_size
+        try:
+            with closing(self.connect()) as connection:
+                _require_room_for_vacuum(connection, self._path.parent)
+                connection.execute("VACUUM")
+                connection.first("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise StoreBusy(f"{self._path}: {error}") from None
+        return before, self._path.stat().st_size
+
     def close(self) -> None:
         """Take the file out of WAL mode, if no other process has it open: to all but the last the switch is refused.
 
@@ -244,6 +259,26 @@ class SqliteTransport:
             if not lacks_its_log(self._path):
                 return
             time.sleep(random.uniform(0, 0.05))
+
+
+def _require_room_for_vacuum(connection: SqliteConnection, folder: Path) -> None:
+    """Raises NotEnoughSpace."""
+    pages, free_pages, page_size = (
+        (connection.first(f"PRAGMA {name}") or (0,))[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    content = (pages - free_pages) * page_size
+    temporary = _temporary_folder()
+    together = os.stat(temporary).st_dev == os.stat(folder).st_dev
+    for place, needed in ((folder, content * (2 if together else 1)), (temporary, content)):
+        free = shutil.disk_usage(place).free
+        if free < needed + LEAST_FREE_BYTES:
+            raise NotEnoughSpace(place, needed + LEAST_FREE_BYTES, free)
+
+
+def _temporary_folder() -> Path:
+    """Where SQLite makes its temporary files (https://www.sqlite.org/tempfiles.html, section 5)."""
+    named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"), "/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108
+    return next((Path(name) for name in named if name and os.access(name, os.W_OK | os.X_OK)), Path())
 
 
 def _connect(target: Path | str, *, uri: bool = False) -> sqlite3.Connection:

@@ -8,6 +8,13 @@ from campus_collector.domain.chain import MissingLog
 from campus_collector.domain.change import Change
 from campus_collector.domain.results import Batch, BatchOutcome, Quotas
 from campus_collector.store.batches import store_batch
+from campus_collector.store.compaction import (
+    Compaction,
+    CompactionStatus,
+    compaction_status,
+    has_space_to_give_back,
+    space_given_back,
+)
 from campus_collector.store.database import Database
 from campus_collector.store.leases import Lease, held_lease
 from campus_collector.store.tables.agents import AgentTable
@@ -72,6 +79,27 @@ class Store:
     def missing_log(self) -> MissingLog | None:
         """Was the database without its -wal, and not every school's gateway has shown since that no result is missing?"""
         return missing_log(self._database)
+
+    def compaction(self, is_stopped: Callable[[], bool], pause: Callable[[float], object]) -> Compaction:
+        """What brings results of before 0.3 into the packed form."""
+        return Compaction(self._database, is_stopped, pause)
+
+    def compaction_status(self) -> CompactionStatus | None:
+        """None when all results are packed."""
+        return compaction_status(self._database)
+
+    def has_space_to_give_back(self) -> bool:
+        """Were results removed, after they had been packed, since `give_space_back`?"""
+        return has_space_to_give_back(self._database)
+
+    def give_space_back(self) -> tuple[int, int] | None:
+        """Make the database's files smaller: bytes before and after. Nobody can write meanwhile.
+
+        Raises StoreBusy, NotEnoughSpace, StoreUnavailable.
+        """
+        sizes = self._database.give_space_back()
+        self._database.write(space_given_back)
+        return sizes
 
     def check(self) -> None:
         """Can it be read, and written at the last try, at most a minute ago? Raises StoreUnavailable."""

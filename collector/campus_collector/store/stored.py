@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from campus_collector.store.packing import unpack
 from campus_wire.codec import WireError, decode_result
 from campus_wire.records import AnyResult
 
@@ -14,11 +15,13 @@ log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=4096)
-def decode_stored(raw: bytes) -> AnyResult | None:
-    """A stored result. Times without a zone are taken as UTC; None, with a line in the log, for what today's contract cannot read at all.
+def decode_latest(packed: bytes) -> AnyResult | None:
+    """A packed result, as `decode_stored`. They are remembered: /metrics and pages read them shortly after one another. Raises DamagedResult."""
+    return decode_stored(unpack(packed))
 
-    The newest are remembered: judge, /metrics and pages read them shortly after one another.
-    """
+
+def decode_stored(raw: bytes) -> AnyResult | None:
+    """A stored result. Times without a zone are taken as UTC; None, with a line in the log, for what today's contract cannot read at all."""
     try:
         return decode_result(raw)
     except WireError:

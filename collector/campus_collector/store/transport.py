@@ -112,5 +112,11 @@ class Transport(Protocol):
     def space(self, connection: Queryable) -> tuple[int, int | None]:
         """Bytes that the database takes on disk, and those that the disk has left (None: on another machine). Raises StoreUnavailable."""
 
+    def give_space_back(self) -> tuple[int, int] | None:
+        """Make the database's files smaller by the room of removed rows: their bytes before and after. None where this is not the program's to do.
+
+        Nothing is written meanwhile. Raises StoreBusy, NotEnoughSpace, StoreUnavailable.
+        """
+
     def close(self) -> None:
         """Readers' connections are closed, and what was left for the last connection of this process is done."""

@@ -122,6 +122,7 @@ class ChainCheck:
         self._school = school
         self._length = 0
         self._first_missing = ""
+        self._is_damaged = False
         self._checkpoints = {checkpoint.last_sequence: checkpoint for checkpoint in store.chain.checkpoints(school)}
         self._checkpoints_fit = True
         self._waiting: dict[int, list[KnownHead]] = {}
@@ -140,10 +141,14 @@ class ChainCheck:
     def _append(self, leaf: Leaf, head: bytes) -> bytes:
         """The head after one more result."""
         self.results += 1
+        if leaf.damage and not self._is_damaged:
+            self._is_damaged = True
+            words = message("result {id} is damaged: {damage}", id=leaf.id, damage=leaf.damage)
+            self._add(words)
         if leaf.sequence == 0:
             self.results_before += 1
             return head
-        if leaf.raw is None and not self._first_missing:
+        if leaf.raw is None and not leaf.damage and not self._first_missing:
             self._first_missing = leaf.id
         if leaf.sequence != self._length + 1 and not self._first_missing:
             self._first_missing = f"#{self._length + 1}"

@@ -1,7 +1,6 @@
 """The real collector in its own process, the shipping process killed twenty times: every spooled id is stored exactly once."""
 
 import random
-import sqlite3
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from campus_agent.spool.spool import open_spool
 from tests.agent.spool.things import measured, result_id
+from tests.collector.stored import stored_results
 from tests.flow.programs import ENVIRONMENT, get_json, python, running, until
 
 KILLS = 20
@@ -81,6 +81,5 @@ def test_twenty_kills_of_the_shipping_process(tmp_path: Path) -> None:
         status = spool.status()
     assert (status.pending_results, status.quarantined_total, status.lost_total) == (0, 0, 0)
     assert status.acknowledged_total == RESULTS
-    with sqlite3.connect(tmp_path / "collector" / "campus.db") as database:
-        stored = [row[0] for row in database.execute("SELECT id FROM result")]
+    stored = [row.id for row in stored_results(tmp_path / "collector" / "campus.db")]
     assert sorted(stored) == [result_id(n) for n in range(RESULTS)]

@@ -26,6 +26,7 @@ NEED_ONE = {
     ("person", "revoke"): ("Li",),
     ("person", "unlock"): ("Li",),
     ("person", "password"): ("Li",),
+    ("store", "compact"): (),
 }
 MORE = {
     ("agent-token",): ("s001", "--revoke"),

@@ -22,6 +22,7 @@ from campus_collector.config import load_config, shipped_policy
 from campus_collector.http.service import open_service
 from campus_collector.judge.month import Month
 from campus_collector.report.figures import Figures
+from tests.collector.stored import stored_results
 
 SHANDONG = timezone(timedelta(hours=8))
 POLICY = tomllib.loads(shipped_policy().read_text(encoding="utf-8"))
@@ -97,8 +98,8 @@ def seen(state: Path) -> dict[str, dict[Key, Seen]]:
         for target in targets:
             for month in MONTHS:
                 found[month][target, school, subject] = Seen(exempt=bool(exempt))
-    for school, subject, raw in database.execute("SELECT school, subject, raw FROM result"):
-        result = json.loads(raw)
+    for stored in stored_results(state / "campus.db"):
+        school, subject, result = stored.school, stored.subject, json.loads(stored.raw)
         local = datetime.fromisoformat(result["started_at"]).astimezone(SHANDONG)
         month = f"{local:%Y-%m}"
         if month not in found:

@@ -49,6 +49,27 @@ def test_the_latest_is_by_start_not_by_arrival(store: Store) -> None:
     assert latest.ok == new
 
 
+def test_the_latest_of_one_batch_is_by_start_too(store: Store) -> None:
+    new = throughput(at=AT)
+    failed = throughput(at=AT + timedelta(hours=1), failure=FailureKind.TIMEOUT)
+    store.submit(batch(failed, new, throughput(at=AT - timedelta(days=1)))).result(10)
+    (latest,) = store.results.latest("s001")
+    assert (latest.any, latest.ok) == (failed, new)
+    store.submit(batch(throughput(at=AT - timedelta(hours=1)))).result(10)
+    assert store.results.latest("s001") == [latest]
+
+
+def test_results_that_began_at_once_are_read_by_id(store: Store) -> None:
+    ids = ["b", "0192f000-0000-7000-8000-000000000001", "a", "fifteen-letters", "0192F000-0000-7000-8000-000000000001"]
+    for result_id in ids:
+        store.submit(batch(throughput(id=result_id))).result(10)
+    outcome = store.submit(batch(*(throughput(id=result_id) for result_id in ids))).result(10)
+    assert (outcome.stored, outcome.duplicate) == (0, 5)
+    results = store.results.of_subject("s001", "c101", "throughput", AT, AT + timedelta(seconds=1))
+    assert [result.id for result in results] == sorted(ids)
+    assert [leaf.id for leaf in store.chain.leaves("s001")] == ids
+
+
 def test_a_first_result_that_failed_leaves_no_valid_one(store: Store) -> None:
     store.submit(batch(throughput(failure=FailureKind.BUSY))).result(10)
     assert store.results.latest()[0].ok is None

@@ -15,8 +15,11 @@ from campus_collector.cli.main import main
 from campus_collector.domain.monthly import ClosedMonth
 from campus_collector.judge.month import Month
 from campus_collector.store.backup import backup
+from campus_collector.store.columns import id_octets
+from campus_collector.store.packing import unpack
 from campus_collector.store.tables.chain import first_head, next_head
 from campus_collector.verify.database import Checked, verify
+from tests.collector.stored import change_raw, place_of, remove_result
 from tests.collector.world import AT, World, collector, days, service, throughput
 
 TRIGGERS = ("result_is_not_changed", "result_is_not_removed")
@@ -60,7 +63,7 @@ def test_what_was_left_alone_fits(world: World) -> None:
 def test_the_database_refuses_to_change_results(world: World) -> None:
     fill(world)
     database = sqlite3.connect(world.service.config.database)
-    for statement in ("UPDATE result SET subject = 'c9'", "DELETE FROM result"):
+    for statement in ("UPDATE result SET series = 9", "DELETE FROM result"):
         with pytest.raises(sqlite3.IntegrityError, match="results are immutable"):
             database.execute(statement)
     database.close()
@@ -70,18 +73,33 @@ def test_a_changed_figure(world: World) -> None:
     fill(world)
     found = tampered(
         world,
-        lambda database: database.execute(
-            "UPDATE result SET raw = CAST(replace(CAST(raw AS TEXT), '100000000', '900000000') AS BLOB) WHERE id = 'r-1-1'"
-        ),
+        lambda database: change_raw(database, lambda raw: raw.replace(b"100000000", b"900000000"), "r-1-1"),
     )
     assert said(found)[0].startswith("s001: the seal of ")
     assert said(found)[0].endswith("does not fit: a result of that day or before was changed")
     assert "the evidence of" not in said(found)[0]
 
 
+def test_a_damaged_row_is_named_and_stops_no_reader(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    fill(world)
+
+    def work(database: sqlite3.Connection) -> None:
+        sequence = place_of(database, "r-1-1")
+        database.execute("UPDATE result SET packed = substr(packed, 1, 20) WHERE sequence = ?", (sequence,))
+
+    found = tampered(world, work)
+    assert said(found)[0].startswith("s001: result r-1-1 is damaged: ")
+    assert said(found)[1].startswith("s001: the seal of ")
+    assert len(said(found)) == 3, "and the evidence was of more results"
+    answer = world.get("/v1/results?school=s001&from=2026-11-01T00:00:00Z")
+    assert len(answer.json["results"]) == 15
+    (line, *_) = [record for record in caplog.records if "damaged" in record.message]
+    assert (line.school, line.result) == ("s001", "r-1-1")  # type: ignore[attr-defined]
+
+
 def test_a_removed_result(world: World) -> None:
     fill(world)
-    found = tampered(world, lambda database: database.execute("DELETE FROM result WHERE id = 'r-1-1'"))
+    found = tampered(world, lambda database: remove_result(database, "r-1-1"))
     assert said(found)[0].startswith("s001: result r-1-1 is missing; seal of")
     assert any("does not follow from its results" in one for one in said(found)), "the evidence was of more results"
 
@@ -90,18 +108,21 @@ def test_a_result_removed_with_its_trace(world: World) -> None:
     fill(world)
 
     def work(database: sqlite3.Connection) -> None:
-        database.execute("DELETE FROM result WHERE id = 'r-1-1'")
-        database.execute("DELETE FROM seen WHERE id = 'r-1-1'")
+        remove_result(database, "r-1-1")
+        database.execute("DELETE FROM seen WHERE id = ?", (id_octets("r-1-1"),))
 
     assert "is missing; seal of" in said(tampered(world, work))[0]
 
 
-def test_a_result_that_never_came_through_ingest(world: World) -> None:
+@pytest.mark.parametrize("sequence", [2, 99])
+def test_a_result_that_never_came_through_ingest(world: World, sequence: int) -> None:
+    """In a place of the chain that is taken, and in none."""
     fill(world)
     found = tampered(
         world,
         lambda database: database.execute(
-            "INSERT INTO result SELECT school, subject, kind, started_at + 1, 'forged', raw FROM result WHERE id = 'r-0-1'"
+            f"INSERT INTO result SELECT school, series, started_at + 1, {sequence}, packed FROM result"
+            " WHERE school = 1 AND sequence = 2"
         ),
     )
     assert said(found)[0] == "s001: 1 result(s) were put in that never came through ingest"
@@ -124,27 +145,28 @@ def test_the_command_says_so(world: World, capsys, monkeypatch) -> None:
     where = ("--state-dir", str(world.service.config.database.parent))
     assert main(["verify", *where]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "✓ 全部相符"
-    tampered(world, lambda database: database.execute("DELETE FROM result WHERE id = 'r-1-1'"))
+    tampered(world, lambda database: remove_result(database, "r-1-1"))
     assert main(["verify", "--json", *where]) == 1
     assert "r-1-1" in json.loads(capsys.readouterr().out)["findings"][0]["zh"]
 
 
+def make_older(database: sqlite3.Connection) -> None:
+    """As if all results were from before the chain."""
+    for table in ("result", "seen"):
+        database.execute(f"UPDATE {table} SET sequence = -sequence")
+
+
 def forge(database: sqlite3.Connection, recompute: bool) -> None:
     """All rates ten times higher; the chain either taken away, or worked out again from the first result on."""
-    rows = database.execute("SELECT id, raw FROM result").fetchall()
-    for name, raw in rows:
-        forged = bytes(raw).replace(b'"goodput_bits_per_second":9', b'"goodput_bits_per_second":99')
-        database.execute("UPDATE result SET raw = ? WHERE id = ?", (forged, name))
+    change_raw(database, lambda raw: raw.replace(b'"goodput_bits_per_second":9', b'"goodput_bits_per_second":99'))
     database.execute("DELETE FROM seal")
     database.execute("DELETE FROM day_evidence")
     if not recompute:
-        database.execute("UPDATE seen SET sequence = NULL")
+        make_older(database)
         return
     head, number = first_head("s001"), 0
-    for (raw,) in database.execute(
-        "SELECT r.raw FROM seen s JOIN result r USING (school, id) ORDER BY s.sequence"
-    ).fetchall():
-        head, number = next_head(head, bytes(raw)), number + 1
+    for (packed,) in database.execute("SELECT packed FROM result ORDER BY sequence").fetchall():
+        head, number = next_head(head, unpack(packed)), number + 1
     database.execute("INSERT INTO seal VALUES ('s001', 20000, ?, ?)", (number, head))
     database.execute("DELETE FROM receipt")
 
@@ -162,7 +184,7 @@ def test_the_recorded_start_of_the_chain_is_the_only_excuse(world: World) -> Non
     def work(database: sqlite3.Connection) -> None:
         for trigger in ("changed", "added", "removed"):
             database.execute(f"DROP TRIGGER chain_start_is_not_{trigger}")
-        database.execute("UPDATE seen SET sequence = NULL")
+        make_older(database)
         database.execute("DELETE FROM seal")
         database.execute("DELETE FROM receipt")
         database.execute("INSERT INTO chain_start VALUES ('s001', 16)")

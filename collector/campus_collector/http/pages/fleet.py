@@ -26,6 +26,7 @@ from campus_collector.http.pages.words import (
 )
 from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import schools_in
+from campus_collector.store.compaction import CompactionStatus
 from campus_wire.records import AgentState
 from campus_wire.version import VERSION, release_of
 
@@ -84,6 +85,7 @@ class FleetPage(PageRoutes):
                 collector_version=VERSION,
                 space=() if page.scope.town else space_facts(store.sizes.space(self.service.today()), page.language),
                 test_server=capacity_words(self.service.config.slot_bits_per_second).in_(page.language),
+                compaction=[words.in_(page.language) for words in compaction_words(store.compaction_status())],
             )
 
         return await self.answer(request, make)
@@ -105,6 +107,22 @@ def space_facts(space: Space, language: Language) -> list[tuple[str, str]]:
         lasts = message("{days} days", days=f"{space.full_in_days:.0f}") if space.full_in_days < MANY_DAYS else YEARS
         facts.append((message("the disk is full in"), lasts))
     return [(name.in_(language), value.in_(language)) for name, value in facts]
+
+
+def compaction_words(status: CompactionStatus | None) -> Iterator[Message]:
+    """How far results of before 0.3 are packed, and which schools' do not fit their chain; nothing when all are packed."""
+    if status is None:
+        return
+    if not status.is_done:
+        yield message(
+            "Results of an older version are being packed: {copied} of {results}, {schools} school(s) to come",
+            copied=status.copied,
+            results=status.results,
+            schools=status.schools,
+        )
+    for aside in status.set_aside:
+        school = aside.school
+        yield message("{school}: its older results do not fit their chain: run campus-collector verify", school=school)
 
 
 def version_status(version: str, collector_version: str = VERSION) -> VersionStatus:

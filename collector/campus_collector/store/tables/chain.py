@@ -4,13 +4,16 @@ head_n = SHA-256(head_(n-1) || SHA-256(bytes_n)), head_0 = SHA-256(school). Whoe
 every later head; a head that was printed in a report proves what was stored before it. The table of checkpoints is called `seal`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from hashlib import sha256
 
 from campus_collector.domain.chain import Checkpoint, Leaf, ReceiptMismatch
-from campus_collector.store.columns import bytes_of, micros, moment
+from campus_collector.store.columns import bytes_of, id_text, micros, moment
+from campus_collector.store.database import Database
+from campus_collector.store.packing import DamagedResult, unpack
 from campus_collector.store.tables.table import TableGroup
+from campus_collector.store.tables.unpacked import AFTER_UNPACKED, IS_UNPACKED, LEAST, UnpackedResults
 from campus_collector.store.transport import Transaction
 from campus_wire.records import ChainHead
 
@@ -23,6 +26,10 @@ MAX_MISMATCHES = 10
 
 class ChainTable(TableGroup):
     """Checkpoints, the leaves between them, and receipts."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._unpacked = UnpackedResults(database)
 
     def checkpoints(self, school: str) -> list[Checkpoint]:
         """A school's, oldest first."""
@@ -37,27 +44,61 @@ class ChainTable(TableGroup):
         return row[0] if row else None
 
     def leaves(self, school: str) -> Iterator[Leaf]:
-        """Every place of the chain with the bytes that are stored for it, in order; None: the result is not there any more.
+        """Every place of the chain with the bytes that are stored for it, in order; None: the result is not there any more, or damaged.
 
-        Results of before the chain began come first, with sequence 0. Of several results with one id the first counts.
+        Results of before the chain began come first, with sequence 0.
         """
-        key = {"school": school}
+        after = LEAST
+        if self._unpacked.any():
+            last_unpacked = yield from self._unpacked_leaves(school)
+            after = last_unpacked if last_unpacked is not None else after
+        key = {"school": school, "after": after}
         places = self._database.stream(
-            "SELECT coalesce(sequence, 0), id FROM seen WHERE school = :school ORDER BY coalesce(sequence, 0), id", key
+            "SELECT s.sequence, s.id FROM numbered_school n JOIN seen s ON s.school = n.number"
+            " WHERE n.school = :school AND s.sequence > :after ORDER BY s.sequence, s.id",
+            key,
         )
         results = self._database.stream(
-            "SELECT coalesce(s.sequence, 0), s.id, r.raw FROM result r JOIN seen s ON s.school = r.school AND s.id = r.id"
-            " WHERE r.school = :school ORDER BY coalesce(s.sequence, 0), s.id, r.subject, r.kind, r.started_at",
+            "SELECT r.sequence, r.packed FROM numbered_school n JOIN result r ON r.school = n.number"
+            " WHERE n.school = :school AND r.sequence > :after ORDER BY r.sequence, r.series, r.started_at",
             key,
         )
         # both in the same order, the places begun first: a result that arrives meanwhile is beyond the last place
         place, result = next(places, None), next(results, None)
         while place is not None:
-            raw = result[2] if result is not None and result[:2] == place else None
+            while result is not None and result[0] < place[0]:
+                result = next(results, None)
+            packed = result[1] if result is not None and result[0] == place[0] else None
+            yield _leaf(place[0], id_text(place[1]), packed)
+            place = next(places, None)
+
+    def _unpacked_leaves(self, school: str) -> Generator[Leaf, None, int | None]:
+        """Those that are still read in their old form; the last sequence that is, None of none. Of several results with one id the first counts."""
+        key = {"school": school}
+        # on SQLite, which alone has the old form, what is read while the first statement is open is read at one moment
+        places = self._database.stream(
+            "SELECT coalesce(s.sequence, 0), s.id, u.last_sequence FROM unpacked_school u"
+            " JOIN unpacked_seen s ON s.school = u.school"
+            " WHERE u.school = :school AND u.state IN ('unpacked', 'set_aside') ORDER BY coalesce(s.sequence, 0), s.id",
+            key,
+        )
+        place = next(places, None)
+        results = self._database.stream(
+            "SELECT coalesce(s.sequence, 0), s.id, r.raw FROM unpacked_result r"
+            " JOIN unpacked_seen s ON s.school = r.school AND s.id = r.id"
+            " WHERE r.school = :school ORDER BY coalesce(s.sequence, 0), s.id, r.subject, r.kind, r.started_at",
+            key,
+        )
+        result = next(results, None) if place is not None else None
+        last = None
+        while place is not None:
+            last = int(place[2])
+            raw = result[2] if result is not None and result[:2] == place[:2] else None
             yield Leaf(place[0], place[1], None if raw is None else bytes_of(raw))
-            while result is not None and result[:2] == place:
+            while result is not None and result[:2] == place[:2]:
                 result = next(results, None)
             place = next(places, None)
+        return last
 
     def results_before(self, school: str) -> int:
         """How many results of a school were stored before there was a chain; recorded once, when the database was brought forward."""
@@ -81,14 +122,39 @@ class ChainTable(TableGroup):
         ]
 
     def results_without_leaf(self, school: str) -> int:
-        """How many results are stored that no place of the chain names: they did not come through ingest."""
-        row = self._database.first(
-            "SELECT count(*) FROM result r WHERE school = :school AND NOT EXISTS"
-            " (SELECT 1 FROM seen s WHERE s.school = r.school AND s.id = r.id)",
-            {"school": school},
+        """How many results are stored that no place of the chain names, or a place that has one already: they did not come through ingest."""
+        key = {"school": school, "least": LEAST}
+        packed = (
+            "SELECT count(*) - (SELECT count(*) FROM"
+            f" (SELECT r.sequence {_RESULT_OF_SCHOOL} INTERSECT SELECT r.sequence {_SEEN_OF_SCHOOL}) AS both_have)"
+            f" {_RESULT_OF_SCHOOL}"
         )
+        if self._unpacked.any():
+            packed = (
+                "SELECT count(*) - (SELECT count(*) FROM"
+                f" (SELECT r.sequence {_RESULT_OF_SCHOOL}{AFTER_UNPACKED}"
+                f" INTERSECT SELECT r.sequence {_SEEN_OF_SCHOOL}{AFTER_UNPACKED}) AS both_have)"
+                " + (SELECT count(*) FROM unpacked_result o WHERE o.school = :school AND"
+                f" {IS_UNPACKED} AND NOT EXISTS"
+                " (SELECT 1 FROM unpacked_seen s WHERE s.school = o.school AND s.id = o.id))"
+                f" {_RESULT_OF_SCHOOL}{AFTER_UNPACKED}"
+            )
+        row = self._database.first(packed, key)
         assert row is not None
         return int(row[0])
+
+
+_RESULT_OF_SCHOOL = "FROM numbered_school n JOIN result r ON r.school = n.number WHERE n.school = :school"
+_SEEN_OF_SCHOOL = "FROM numbered_school n JOIN seen r ON r.school = n.number WHERE n.school = :school"
+
+
+def _leaf(sequence: int, result_id: str, packed: bytes | None) -> Leaf:
+    """Of a place in the chain; below 0 it is older than the chain."""
+    try:
+        raw, damage = None if packed is None else unpack(bytes_of(packed)), ""
+    except DamagedResult as error:
+        raw, damage = None, str(error)
+    return Leaf(max(sequence, 0), result_id, raw, damage)
 
 
 def first_head(school: str) -> bytes:

@@ -51,6 +51,7 @@ class SchoolQuota:
         return None
 
     def count(self, accepted: AcceptedResult) -> None:
+        self._known.add((accepted.result.subject, kind_of(accepted.result)))
         self._results += 1
         self._bytes += len(accepted.raw)
 

@@ -1,19 +1,38 @@
-"""Results as they came, each id once, and the newest of each subject and kind."""
+"""Results as they came, packed, each id once; and the newest of each subject and kind."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from campus_collector.domain.results import AcceptedResult, Latest
-from campus_collector.store.columns import micros, where
-from campus_collector.store.stored import decode_stored
+from campus_collector.store.columns import bytes_of, id_octets, id_text, micros, where
+from campus_collector.store.database import Database
+from campus_collector.store.packing import DamagedResult, pack, unpack
+from campus_collector.store.stored import decode_latest, decode_stored
 from campus_collector.store.tables.table import TableGroup, insert
 from campus_collector.store.tables.totals import totals
-from campus_collector.store.transport import Transaction
+from campus_collector.store.tables.unpacked import AFTER_UNPACKED, IS_UNPACKED, LEAST, UnpackedResults, stored_unpacked
+from campus_collector.store.transport import Queryable, Transaction
 from campus_wire.records import AnyResult, Outcome, kind_of, outcome_of
+
+log = logging.getLogger(__name__)
+
+ASKED_AT_ONCE = 500
+"""So many ids in one statement."""
+_OF_SCHOOL = (
+    "FROM numbered_school n JOIN series s ON s.school = n.number JOIN result r ON r.school = s.school AND r.series = s.number"
+    " WHERE n.school = :school"
+)
+_IN_TIME = " AND r.started_at >= :start AND r.started_at < :end"
+_OF_SUBJECT = _OF_SCHOOL + " AND s.subject = :subject AND s.kind = :kind" + _IN_TIME
 
 
 class ResultTable(TableGroup):
-    """Stored results, as bytes and decoded. What stores them: `insert_result`, `keep_latest`."""
+    """Stored results, as bytes and decoded. What stores them: `ResultAppender`, `keep_latest`."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._unpacked = UnpackedResults(database)
 
     def latest(self, school: str | None = None, subject: str | None = None) -> list[Latest]:
         """The newest results of all subjects, of one school's, or of one subject of it; one record a subject and kind."""
@@ -22,35 +41,61 @@ class ResultTable(TableGroup):
             f" {where(school=school, subject=subject)} ORDER BY school, subject, kind",
             {"school": school, "subject": subject},
         )
-        return [
-            Latest(school_id, subject_id, kind, newest, decode_stored(ok_raw) if ok_raw else None)
-            for school_id, subject_id, kind, any_raw, ok_raw in rows
-            if (newest := decode_stored(any_raw)) is not None
-        ]
+        newest: list[Latest] = []
+        for school_id, subject_id, kind, any_packed, ok_packed in rows:
+            anything = self._decoded_latest(school_id, any_packed)
+            if anything is not None:
+                ok = self._decoded_latest(school_id, ok_packed) if ok_packed else None
+                newest.append(Latest(school_id, subject_id, kind, anything, ok))
+        return newest
 
-    def of_subject(self, school: str, subject: str, kind: str, start: datetime, end: datetime) -> Iterator[AnyResult]:
-        """One subject's results with start <= started_at < end, oldest first."""
-        rows = self._database.stream(
-            "SELECT raw FROM result WHERE school = :school AND subject = :subject AND kind = :kind"
-            " AND started_at >= :start AND started_at < :end ORDER BY started_at, id",
-            {"school": school, "subject": subject, "kind": kind, "start": micros(start), "end": micros(end)},
-        )
-        for (raw,) in rows:
-            result = decode_stored(raw)
+    def of_subject(self, school: str, subject: str, kind: str, start: datetime, end: datetime) -> list[AnyResult]:
+        """One subject's results with start <= started_at < end, oldest first; of those that began at once, by id."""
+        sql = f"SELECT r.started_at, r.packed, r.sequence {_OF_SUBJECT} ORDER BY r.started_at, r.sequence"
+        if self._unpacked.any():
+            sql = (
+                f"SELECT r.started_at, r.packed, r.sequence {_OF_SUBJECT}{AFTER_UNPACKED} UNION ALL"
+                " SELECT started_at, raw, 0 FROM unpacked_result WHERE school = :school AND subject = :subject"
+                f" AND kind = :kind AND started_at >= :start AND started_at < :end AND {IS_UNPACKED} ORDER BY 1, 3"
+            )
+        key = {"school": school, "subject": subject, "kind": kind, "start": micros(start), "end": micros(end)}
+        results: list[AnyResult] = []
+        last, has_ties = None, False
+        for started_at, packed, sequence in self._database.read(sql, key | {"least": LEAST}):
+            try:
+                result = decode_stored(unpack(packed))
+            except DamagedResult as error:
+                self._report_damage(school, sequence, error)
+                continue
             if result is not None:
-                yield result
+                results.append(result)
+                has_ties |= started_at == last
+                last = started_at
+        if has_ties:
+            results.sort(key=lambda result: (result.started_at, result.id))
+        return results
 
     def raw(
         self, school: str, subject: str | None, kind: str | None, start: datetime, end: datetime, limit: int
     ) -> list[bytes]:
-        """The same as they came, of one or all subjects and kinds, newest first, at most `limit`."""
+        """The same as they came, of one or all subjects and kinds, newest first, at most `limit`; of those that began at once the last stored first."""
+        named = "".join(
+            f" AND s.{name} = :{name}" for name, value in (("subject", subject), ("kind", kind)) if value is not None
+        )
+        sql = f"SELECT r.started_at, r.sequence, r.packed {_OF_SCHOOL}{named}{_IN_TIME}"
+        if self._unpacked.any():
+            sql += (
+                f"{AFTER_UNPACKED} UNION ALL SELECT started_at, 0, raw FROM unpacked_result"
+                f" {where(school=school, subject=subject, kind=kind)}"
+                f" AND started_at >= :start AND started_at < :end AND {IS_UNPACKED}"
+            )
         rows = self._database.read(
-            f"SELECT raw FROM result {where(school=school, subject=subject, kind=kind)}"
-            " AND started_at >= :start AND started_at < :end ORDER BY started_at DESC, id DESC LIMIT :limit",
-            {"school": school, "subject": subject, "kind": kind, "limit": limit}
+            f"{sql} ORDER BY 1 DESC, 2 DESC LIMIT :limit",
+            {"school": school, "subject": subject, "kind": kind, "limit": limit, "least": LEAST}
             | {"start": micros(start), "end": micros(end)},
         )
-        return [raw for (raw,) in rows]
+        raws = (self._raw(school, packed, sequence) for _, sequence, packed in rows)
+        return [raw for raw in raws if raw is not None]
 
     def measurement_totals(self) -> dict[tuple[str, Outcome], int]:
         """How many results were ever stored, by kind and outcome."""
@@ -61,46 +106,177 @@ class ResultTable(TableGroup):
         """How many results ever arrived, by `stored`, `duplicate`, `quarantined`."""
         return totals(self._database, "ingest")
 
+    def _decoded_latest(self, school: str, packed: bytes) -> AnyResult | None:
+        try:
+            return decode_latest(bytes_of(packed))
+        except DamagedResult as error:
+            self._report_damage(school, 0, error)
+            return None
 
-_INSERT_SEEN = insert("seen", "school", "id", "sequence") + " ON CONFLICT (school, id) DO NOTHING"
-_INSERT_RESULT = insert("result", "school", "subject", "kind", "started_at", "id", "raw")
+    def _raw(self, school: str, packed: bytes, sequence: int) -> bytes | None:
+        try:
+            return unpack(bytes_of(packed))
+        except DamagedResult as error:
+            self._report_damage(school, sequence, error)
+            return None
+
+    def _report_damage(self, school: str, sequence: int, error: DamagedResult) -> None:
+        """No reader is stopped by a row that is damaged; `verify` names it too."""
+        result_id = id_at(self._database, school, sequence) if sequence else "among the newest"
+        extra = {"school": school, "result": result_id, "error": str(error)[:200]}
+        log.error("a stored result is damaged: run campus-collector verify", extra=extra)
 
 
-def is_stored(transaction: Transaction, school: str, result_id: str) -> bool:
-    """Is a result of this id stored already?"""
-    key = {"school": school, "id": result_id}
-    return transaction.first("SELECT 1 FROM seen WHERE school = :school AND id = :id", key) is not None
-
-
-def insert_result(transaction: Transaction, school: str, accepted: AcceptedResult, sequence: int) -> bool:
-    """Store a result as the school's `sequence`th. False, and nothing is stored, when its id is stored already."""
-    result = accepted.result
-    inserted = transaction.execute(_INSERT_SEEN, {"school": school, "id": result.id, "sequence": sequence})
-    if not inserted:
-        return False
-    transaction.execute(
-        _INSERT_RESULT,
-        {"school": school, "subject": result.subject, "kind": kind_of(result)}
-        | {"started_at": micros(result.started_at), "id": result.id, "raw": accepted.raw},
+def id_at(reader: Queryable, school: str, sequence: int) -> str:
+    """The id of the result at a place in a school's chain; "#" and the place when it is not known. Reads all ids of the school."""
+    row = reader.first(
+        "SELECT s.id FROM numbered_school n JOIN seen s ON s.school = n.number"
+        " WHERE n.school = :school AND s.sequence = :sequence",
+        {"school": school, "sequence": sequence},
     )
-    return True
+    return id_text(row[0]) if row else f"#{sequence}"
 
 
-def keep_latest(transaction: Transaction, school: str, accepted: AcceptedResult, started_micros: int) -> None:
-    """Replace the newest result of its subject and kind, unless this one is older."""
-    is_ok = outcome_of(accepted.result) == "ok"
-    transaction.execute(
-        "INSERT INTO latest (school, subject, kind, any_started_at, any_raw, ok_started_at, ok_raw)"
-        " VALUES (:school, :subject, :kind, :started, :raw, :ok_started, :ok_raw)"
-        " ON CONFLICT (school, subject, kind) DO UPDATE SET"
-        " any_raw = CASE WHEN excluded.any_started_at >= latest.any_started_at THEN excluded.any_raw ELSE latest.any_raw END,"
-        " any_started_at = CASE WHEN excluded.any_started_at >= latest.any_started_at THEN excluded.any_started_at"
-        " ELSE latest.any_started_at END,"
-        " ok_raw = CASE WHEN excluded.ok_started_at >= coalesce(latest.ok_started_at, excluded.ok_started_at)"
-        " THEN excluded.ok_raw ELSE latest.ok_raw END,"
-        " ok_started_at = CASE WHEN excluded.ok_started_at >= coalesce(latest.ok_started_at, excluded.ok_started_at)"
-        " THEN excluded.ok_started_at ELSE latest.ok_started_at END",
-        {"school": school, "subject": accepted.result.subject, "kind": kind_of(accepted.result)}
-        | {"started": started_micros, "raw": accepted.raw}
-        | {"ok_started": started_micros if is_ok else None, "ok_raw": accepted.raw if is_ok else None},
-    )
+class Numbers:
+    """The numbers that stand for a school and its series, inside one transaction; what has none is given the next."""
+
+    def __init__(self, transaction: Transaction, school: str) -> None:
+        self._transaction = transaction
+        self._series: dict[tuple[str, str], int] = {}
+        key = {"school": school}
+        row = transaction.first("SELECT number FROM numbered_school WHERE school = :school", key)
+        self.is_new = row is None
+        row = row or transaction.first(
+            "INSERT INTO numbered_school (number, school)"
+            " SELECT coalesce(max(number), 0) + 1, :school FROM numbered_school WHERE 1 = 1 RETURNING number",
+            key,
+        )
+        assert row is not None
+        self.school: int = row[0]
+
+    def series(self, subject: str, kind: str) -> int:
+        """Of a subject's results of one kind."""
+        if (subject, kind) not in self._series:
+            key = {"school": self.school, "subject": subject, "kind": kind}
+            row = self._transaction.first(
+                "SELECT number FROM series WHERE school = :school AND subject = :subject AND kind = :kind", key
+            ) or self._transaction.first(
+                "INSERT INTO series (school, number, subject, kind)"
+                " SELECT :school, coalesce(max(number), 0) + 1, :subject, :kind FROM series WHERE school = :school"
+                " RETURNING number",
+                key,
+            )
+            assert row is not None
+            self._series[subject, kind] = row[0]
+        return self._series[subject, kind]
+
+
+_INSERT_SEEN = insert("seen", "school", "id", "sequence")
+_INSERT_RESULT = insert("result", "school", "series", "started_at", "sequence", "packed")
+
+
+def insert_results(
+    transaction: Transaction, ids: Iterable[dict[str, object]], results: Iterable[dict[str, object]]
+) -> None:
+    """Rows of `seen` and of `result`, by their columns' names."""
+    transaction.execute_many(_INSERT_SEEN, ids)
+    transaction.execute_many(_INSERT_RESULT, results)
+
+
+class ResultAppender:
+    """The results of one school that a batch adds: collected, and written at once."""
+
+    def __init__(self, transaction: Transaction, school: str, result_ids: Sequence[str]) -> None:
+        """`result_ids` are those that may be added."""
+        self._transaction, self._school = transaction, school
+        self._stored = stored_ids(transaction, school, result_ids)
+        self._added: list[tuple[AcceptedResult, int, bytes]] = []
+
+    def is_stored(self, result_id: str) -> bool:
+        """Is a result of this id stored already, or among those to be added?"""
+        return result_id in self._stored
+
+    def add(self, accepted: AcceptedResult, sequence: int) -> bytes:
+        """As the school's `sequence`th; the packed result."""
+        packed = pack(kind_of(accepted.result), accepted.raw)
+        self._stored.add(accepted.result.id)
+        self._added.append((accepted, sequence, packed))
+        return packed
+
+    def write(self) -> None:
+        """All that were added."""
+        numbers = Numbers(self._transaction, self._school)
+        school = numbers.school
+        ids: list[dict[str, object]] = []
+        rows: list[dict[str, object]] = []
+        for accepted, sequence, packed in self._added:
+            result = accepted.result
+            ids.append({"school": school, "id": id_octets(result.id), "sequence": sequence})
+            series = numbers.series(result.subject, kind_of(result))
+            started_at = micros(result.started_at)
+            rows.append(
+                {"school": school, "series": series, "started_at": started_at, "sequence": sequence, "packed": packed}
+            )
+        insert_results(self._transaction, ids, rows)
+
+
+def stored_ids(transaction: Transaction, school: str, result_ids: Sequence[str]) -> set[str]:
+    """Which of these are stored already, in whatever form?"""
+    stored = stored_unpacked(transaction, school, list(result_ids))
+    for first in range(0, len(result_ids), ASKED_AT_ONCE):
+        key = {f"id{n}": id_octets(text) for n, text in enumerate(result_ids[first : first + ASKED_AT_ONCE])}
+        asked = ", ".join(f":{name}" for name in key)
+        rows = transaction.read(
+            "SELECT id FROM seen WHERE school = (SELECT number FROM numbered_school WHERE school = :school)"
+            f" AND id IN ({asked})",
+            key | {"school": school},
+        )
+        stored |= {id_text(octets) for (octets,) in rows}
+    return stored
+
+
+class LatestResults:
+    """The newest result of each subject and kind in a batch: collected, and written at once."""
+
+    def __init__(self) -> None:
+        self._any: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self._ok: dict[tuple[str, str], tuple[int, bytes]] = {}
+
+    def keep(self, result: AnyResult, started_micros: int, packed: bytes) -> None:
+        """Unless a newer one is kept already."""
+        key = (result.subject, kind_of(result))
+        kept = [self._any, self._ok] if outcome_of(result) == "ok" else [self._any]
+        for newest in kept:
+            if key not in newest or started_micros >= newest[key][0]:
+                newest[key] = (started_micros, packed)
+
+    def write(self, transaction: Transaction, school: str) -> None:
+        """Replace those that are older."""
+        rows = []
+        for (subject, kind), (any_started, any_packed) in self._any.items():
+            ok_started, ok_packed = self._ok.get((subject, kind), (None, None))
+            rows.append(
+                {
+                    "school": school,
+                    "subject": subject,
+                    "kind": kind,
+                    "any_started": any_started,
+                    "any_packed": any_packed,
+                }
+                | {"ok_started": ok_started, "ok_packed": ok_packed}
+            )
+        transaction.execute_many(_KEEP_LATEST, rows)
+
+
+_KEEP_LATEST = (
+    "INSERT INTO latest (school, subject, kind, any_started_at, any_raw, ok_started_at, ok_raw)"
+    " VALUES (:school, :subject, :kind, :any_started, :any_packed, :ok_started, :ok_packed)"
+    " ON CONFLICT (school, subject, kind) DO UPDATE SET"
+    " any_raw = CASE WHEN excluded.any_started_at >= latest.any_started_at THEN excluded.any_raw ELSE latest.any_raw END,"
+    " any_started_at = CASE WHEN excluded.any_started_at >= latest.any_started_at THEN excluded.any_started_at"
+    " ELSE latest.any_started_at END,"
+    " ok_raw = CASE WHEN excluded.ok_started_at >= coalesce(latest.ok_started_at, excluded.ok_started_at)"
+    " THEN excluded.ok_raw ELSE latest.ok_raw END,"
+    " ok_started_at = CASE WHEN excluded.ok_started_at >= coalesce(latest.ok_started_at, excluded.ok_started_at)"
+    " THEN excluded.ok_started_at ELSE latest.ok_started_at END"
+)

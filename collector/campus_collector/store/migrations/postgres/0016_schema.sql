@@ -1,4 +1,4 @@
--- What SQLite's migrations up to 0014 make; what the tables and columns are for stands there. Text is compared by its bytes, as SQLite does.
+-- What SQLite's migrations up to 0016 make; what the tables and columns are for stands there. Text is compared by its bytes, as SQLite does.
 CREATE TABLE school (
   id TEXT COLLATE "C" PRIMARY KEY,
   name TEXT COLLATE "C" NOT NULL,
@@ -62,7 +62,52 @@ CREATE TABLE agent_boot (
   PRIMARY KEY (school, agent_id, boot_id)
 );
 
+CREATE TABLE numbered_school (
+  number INTEGER PRIMARY KEY,
+  school TEXT COLLATE "C" NOT NULL UNIQUE
+);
+
+CREATE TABLE series (
+  school INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  subject TEXT COLLATE "C" NOT NULL,
+  kind TEXT COLLATE "C" NOT NULL,
+  PRIMARY KEY (school, number)
+);
+CREATE UNIQUE INDEX series_by_name ON series (school, subject, kind);
+
 CREATE TABLE result (
+  school INTEGER NOT NULL,
+  series INTEGER NOT NULL,
+  started_at BIGINT NOT NULL,
+  sequence BIGINT NOT NULL,
+  packed BYTEA NOT NULL,
+  PRIMARY KEY (school, series, started_at, sequence)
+);
+
+CREATE TABLE seen (
+  school INTEGER NOT NULL,
+  id BYTEA NOT NULL,
+  sequence BIGINT NOT NULL,
+  PRIMARY KEY (school, id)
+);
+
+-- Results in the form of before 0.3, which only SQLite's databases have: these three are always empty here.
+CREATE TABLE unpacked_school (
+  school TEXT COLLATE "C" PRIMARY KEY,
+  last_sequence BIGINT NOT NULL,
+  head BYTEA,
+  results BIGINT NOT NULL,
+  state TEXT COLLATE "C" NOT NULL,
+  copied BIGINT NOT NULL,
+  older BIGINT NOT NULL,
+  subject TEXT COLLATE "C" NOT NULL,
+  kind TEXT COLLATE "C" NOT NULL,
+  started_at BIGINT NOT NULL,
+  id TEXT COLLATE "C" NOT NULL,
+  reason TEXT COLLATE "C" NOT NULL
+);
+CREATE TABLE unpacked_result (
   school TEXT COLLATE "C" NOT NULL,
   subject TEXT COLLATE "C" NOT NULL,
   kind TEXT COLLATE "C" NOT NULL,
@@ -71,8 +116,7 @@ CREATE TABLE result (
   raw BYTEA NOT NULL,
   PRIMARY KEY (school, subject, kind, started_at, id)
 );
-
-CREATE TABLE seen (
+CREATE TABLE unpacked_seen (
   school TEXT COLLATE "C" NOT NULL,
   id TEXT COLLATE "C" NOT NULL,
   sequence BIGINT,
@@ -262,3 +306,9 @@ CREATE TRIGGER document_is_not_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON mo
   EXECUTE FUNCTION refuse_change('an issued document is not changed');
 CREATE TRIGGER chain_start_is_not_changed BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON chain_start
   EXECUTE FUNCTION refuse_change('the start of the chain is not changed');
+
+CREATE TABLE store_size (
+    day BIGINT NOT NULL PRIMARY KEY,
+    used_bytes BIGINT NOT NULL,
+    results BIGINT NOT NULL
+);
