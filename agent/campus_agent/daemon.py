@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from campus_agent.clock.clock import Clock, ClockEstimate, offset_seconds, system_clock
-from campus_agent.config import central
+from campus_agent.config import fetched
 from campus_agent.config.model import AgentConfig, Collector
 from campus_agent.gate.gate import Gate, Permit
 from campus_agent.gate.rules import LATENCY, SCHEDULE
@@ -385,12 +385,12 @@ class Daemon:
                 body = await self._exchange(configuration.fetch, self.config, self._file)
                 self._config_problem = NO_PROBLEM
                 if body is not None:
-                    await self._on_disk(central.store, body, self.config.state_dir)
-                    log.info("configuration of the bureau", extra={"tag": central.tag_of(body)})
+                    await self._on_disk(fetched.store, body, self.config.state_dir)
+                    log.info("configuration of the bureau", extra={"tag": fetched.tag_of(body)})
                     self.configuration_changed.set()
             except ShipFailed as failed:
                 log.info("configuration not fetched", extra={"reason": configuration.reason_of(failed)})
-            except central.CentralConfigRefused as refused:
+            except fetched.FetchedConfigRefused as refused:
                 self._config_problem = refused.words
                 log.warning("configuration refused", extra={"reason": refused.words.en})
             except OSError as error:

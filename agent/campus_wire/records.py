@@ -492,14 +492,14 @@ class Slot(msgspec.Struct, frozen=True):
     seconds: float
 
 
-class CentralAgent(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedAgent(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whose gateway it is."""
 
     school: Id
     town: str | None = None
 
 
-class CentralClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
     """A classroom of the collector's inventory that can be measured."""
 
     id: Id
@@ -509,7 +509,7 @@ class CentralClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
     required_bits_per_second: int | None = None
 
 
-class CentralDevice(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedDevice(msgspec.Struct, frozen=True, omit_defaults=True):
     """A piece of equipment of the inventory; its secrets are in the gateway's own file."""
 
     id: Id
@@ -520,44 +520,44 @@ class CentralDevice(msgspec.Struct, frozen=True, omit_defaults=True):
     required: bool = True
 
 
-class CentralExpectation(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedExpectation(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a platform's answer is like: statuses, a text that it holds; empty: nothing is said of that."""
 
     status: Annotated[Sequence[Annotated[int, Meta(ge=100, le=599)]], Meta(max_length=20)] = ()
     text: Annotated[str, Meta(max_length=200)] = ""
 
 
-class CentralService(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedService(msgspec.Struct, frozen=True, omit_defaults=True):
     """A platform of the collector's inventory."""
 
     id: Id
     name: Annotated[str, Meta(max_length=200)]
     url: Annotated[str, Meta(max_length=2000)]
-    expect: CentralExpectation | None = None
+    expect: FetchedExpectation | None = None
 
 
-class CentralUplink(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedUplink(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the policy asks of the line to the bureau."""
 
     required_bits_per_second: int
 
 
-class CentralTimetable(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedTimetable(msgspec.Struct, frozen=True, omit_defaults=True):
     """When the school's lessons are (08:00-08:45), and days without tests (2026-06-07/2026-06-09)."""
 
     periods: Annotated[Sequence[Annotated[str, Meta(max_length=11)]], Meta(max_length=40)] = ()
     blackout: Annotated[Sequence[Annotated[str, Meta(max_length=21)]], Meta(max_length=100)] = ()
 
 
-class CentralConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FetchedConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the collector says to a school's gateway, in the shape of `agent.toml`; None: it says nothing of that."""
 
-    agent: CentralAgent
-    classroom: Sequence[CentralClassroom] | None = None
-    device: Sequence[CentralDevice] | None = None
-    service: Sequence[CentralService] | None = None
-    uplink: CentralUplink | None = None
-    timetable: CentralTimetable | None = None
+    agent: FetchedAgent
+    classroom: Sequence[FetchedClassroom] | None = None
+    device: Sequence[FetchedDevice] | None = None
+    service: Sequence[FetchedService] | None = None
+    uplink: FetchedUplink | None = None
+    timetable: FetchedTimetable | None = None
     policy_version: str = ""
     schema_version: int = 1
 

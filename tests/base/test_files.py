@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config import central
+from campus_agent.config import fetched
 from campus_agent.config.model import Collector
 from campus_agent.ship.rotate import rotate
 from campus_agent.status import Snapshot, write_snapshot
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 def test_what_root_makes_belongs_to_whom_the_folder_belongs(folder: Path) -> None:
     write_whole(folder / "reports.txt", b"x")
     make_folder(folder / "reports" / "2026-10")
-    central.store(b"{}", folder)
+    fetched.store(b"{}", folder)
     write_snapshot(folder, Snapshot("0.2.1", "boot", None))  # type: ignore[arg-type]
     found = list(folder.rglob("*"))
     assert len(found) == 5

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from campus_agent.clock.clock import Clock, ClockEstimate, system_clock
-from campus_agent.config import central
+from campus_agent.config import fetched
 from campus_agent.config.model import AgentConfig
 from campus_agent.config.read import load_config
 from campus_agent.daemon import MAX_HELD_RESULTS, Daemon, limit_lookup_threads
@@ -497,8 +497,8 @@ def test_a_slip_in_a_year_silences_no_school(tmp_path: Path, blackout: str, why:
         config_of(tmp_path, f'[timetable]\nblackout = ["{blackout}"]\n')
     config_of(tmp_path, "")
     body = b'{"agent":{"school":"s001"},"timetable":{"blackout":["%s"]}}' % blackout.encode()
-    with pytest.raises(central.CentralConfigRefused, match=why):
-        central.check(body, load_config(tmp_path / "agent.toml"), tmp_path / "agent.toml")
+    with pytest.raises(fetched.FetchedConfigRefused, match=why):
+        fetched.check(body, load_config(tmp_path / "agent.toml"), tmp_path / "agent.toml")
 
 
 def test_a_round_of_devices_is_not_repeated_after_a_restart(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
     python -m tests.packaging.story FIRST|SECOND OUT.json
 
-FIRST: enrolled, measuring everything by its unit, a new central configuration, a backup while results come in, clock steps of two weeks, full disks, an
+FIRST: enrolled, measuring everything by its unit, a new fetched configuration, a backup while results come in, clock steps of two weeks, full disks, an
 upgrade. SECOND is the next boot of the same machine: everything goes on by itself.
 """
 

@@ -264,7 +264,7 @@ WORDS: dict[str, Message] = {
     "disk": message("Disk free"),
     "version": message("Agent version"),
     "identity": message("Identity"),
-    "config_problem": message("Refused the bureau's configuration"),
+    "config_problem": message("Refused the collector's configuration"),
     "all_well": message("nothing to do"),
     "not_met_count": message("{count} not met"),
     "insufficient_count": message("{count} with too little data"),

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from campus_agent.config import central
-from campus_agent.config.central import CENTRAL_FILE
+from campus_agent.config import fetched
+from campus_agent.config.fetched import FETCHED_FILE
 from campus_agent.config.model import AgentConfig, Expectation
 from campus_agent.config.read import load_config
 from campus_agent.daemon import run
@@ -55,7 +55,7 @@ def taken(file: Path) -> AgentConfig:
     config = load_config(file)
     body = configuration.fetch(config, file)
     assert body is not None
-    central.store(body, config.state_dir)
+    fetched.store(body, config.state_dir)
     return load_config(file)
 
 
@@ -144,15 +144,15 @@ def test_without_an_inventory_nothing_changes(world: World, file: Path) -> None:
     ],
 )
 def test_a_bad_one_is_refused_with_its_reason(world: World, file: Path, body: bytes, why: str) -> None:
-    with pytest.raises(central.CentralConfigRefused) as refused:
-        central.check(body, load_config(file), file)
+    with pytest.raises(fetched.FetchedConfigRefused) as refused:
+        fetched.check(body, load_config(file), file)
     assert why in str(refused.value)
     assert all(0 < len(words) <= 200 for words in (refused.value.words.en, refused.value.words.zh))
     assert refused.value.words.zh != refused.value.words.en
 
 
 def test_a_kept_one_that_no_longer_fits_or_is_damaged_is_left_out(world: World, file: Path) -> None:
-    kept = file.parent / "state" / CENTRAL_FILE
+    kept = file.parent / "state" / FETCHED_FILE
     for body in (
         b"garbage",
         json.dumps({"agent": {"school": "s001"}, "classroom": [{"id": "c9", "name": "x", "host": "?!"}]}).encode(),
@@ -186,7 +186,7 @@ def test_a_refusal_is_shown_to_the_bureau(world: World) -> None:
     )
     world.send(throughput(), agent=refused)
     page = world.get("/schools/s001?lang=zh").body.decode()
-    assert "未采用教育局下发的配置" in page
+    assert "教育局下发的配置未生效" in page
     assert "必须是主机名" in page
     assert "must be a host" in world.get("/schools/s001?lang=en").body.decode()
 
@@ -213,9 +213,9 @@ def test_what_is_kept_as_root_goes_nowhere_else(tmp_path: Path) -> None:
     """The folder belongs to the service's user: a link planted there must not lead root's pen to another file."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    for name in (f".{CENTRAL_FILE}.part", CENTRAL_FILE):
+    for name in (f".{FETCHED_FILE}.part", FETCHED_FILE):
         (tmp_path / name).symlink_to(victim)
-    central.store(b"{}", tmp_path)
+    fetched.store(b"{}", tmp_path)
     assert victim.read_text() == "precious"
-    assert not (tmp_path / CENTRAL_FILE).is_symlink()
-    assert central.stored_body(tmp_path) == b"{}"
+    assert not (tmp_path / FETCHED_FILE).is_symlink()
+    assert fetched.stored_body(tmp_path) == b"{}"
