@@ -232,12 +232,12 @@ class Daemon:
             for endpoint in endpoints.values()
         ]
         try:
-            seen = await check_presence(targets)
+            failures = await check_presence(targets)
         except Exception as error:
             # no socket, no thread: nothing is known of them, so they are not looked at again at once
             log.exception("endpoints not looked at")
-            seen = dict.fromkeys(endpoints, failure_of(Operation.PREPARE, error))
-        for subject, failure in seen.items():
+            failures = dict.fromkeys(endpoints, failure_of(Operation.PREPARE, error))
+        for subject, failure in failures.items():
             self.planner.record_presence(subject, failure, self.clock.monotonic())
 
     async def _run_job(self, step: Try) -> None:
@@ -276,7 +276,7 @@ class Daemon:
             results = await self._run_probe(part, permit)
             succeeded = any(outcome_of(result) == "ok" for result in results)
             self._done(part, succeeded=succeeded)
-            await self._keep(*results)
+            await self._store(*results)
             if not succeeded and part != job:
                 self._done(job, succeeded=False)
                 break
@@ -315,9 +315,9 @@ class Daemon:
         await self._keep_not_measured(skip.job, Finding(None, validity, skip.failure, skip.detail, skip.reason))
 
     async def _keep_not_measured(self, job: Job, reason: AnyFinding) -> None:
-        await self._keep(*self.runner.not_measured(PROBES[job.kind], job.subject, reason))
+        await self._store(*self.runner.not_measured(PROBES[job.kind], job.subject, reason))
 
-    async def _keep(self, *results: AnyResult) -> None:
+    async def _store(self, *results: AnyResult) -> None:
         """Spool, count and remember them for `status`. What a full disk refuses waits in memory, the newest MAX_HELD_RESULTS."""
         for result in results:
             async with self._keeping:

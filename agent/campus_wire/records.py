@@ -1,7 +1,7 @@
 """What one measurement says, for ever: the records that travel and are archived.
 
 Rules: a field keeps its name and meaning once released; unit is the suffix; absent (`null`) means not measured, never zero;
-counts stand beside ratios so that a figure can be worked out again later. Rates are bits per second, sizes octets, times
+counts stand beside ratios so that a figure can be worked out again later. Rates are bits per second, sizes bytes, times
 seconds. `down` is towards the classroom, or towards the school on the uplink.
 """
 
@@ -62,9 +62,9 @@ class LatencyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 class DirectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One direction of a throughput test, as the receiver counted it.
 
-    `goodput_bits_per_second` is application octets x 8 / elapsed (RFC 2647 section 3.17), without warm-up.
+    `goodput_bits_per_second` is application bytes x 8 / elapsed (RFC 2647 section 3.17), without warm-up.
     `line_rate_bits_per_second` is set by an engine that measures the line itself; where it is absent the line rate follows from
-    goodput and the encapsulation. `bytes` counts every octet the test put on the wire in this direction, warm-up included.
+    goodput and the encapsulation. `bytes` counts every byte the test put on the wire in this direction, warm-up included.
     `cpu_waited_ratio`: for how much of the time an end that carried the load may have waited for a processor, as far as is known.
     """
 
@@ -238,8 +238,8 @@ class NetworkRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     def most_dhcp_servers(self) -> int:
         """On the link that has most; more than one is a fault: machines get wrong addresses at random."""
         by_link: dict[str, set[str]] = {}
-        for one in self.dhcp:
-            by_link.setdefault(one.interface, set()).add(one.server)
+        for offer in self.dhcp:
+            by_link.setdefault(offer.interface, set()).add(offer.server)
         return max((len(servers) for servers in by_link.values()), default=0)
 
 

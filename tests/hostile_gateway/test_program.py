@@ -213,7 +213,7 @@ def test_results_are_kept_while_every_name_look_up_hangs(tmp_path: Path, monkeyp
             asyncio.ensure_future(asyncio.get_running_loop().getaddrinfo("platform.example", 80)) for _ in range(12)
         ]
         daemon = Daemon(config, spool, system_clock())
-        await asyncio.wait_for(daemon._keep(result(1)), 10)
+        await asyncio.wait_for(daemon._store(result(1)), 10)
         answered.set()
         await asyncio.gather(*hanging)
 
@@ -264,7 +264,7 @@ def test_what_the_time_is_goes_on_being_known(tmp_path: Path) -> None:
     wall = EXAMINATION
     with open_spool(config.state_dir, config.spool) as spool:
         daemon = Daemon(config, spool, Clock("boot-1", lambda: wall, lambda: 100.0))
-        asyncio.run(daemon._keep(result(1)))
+        asyncio.run(daemon._store(result(1)))
         spool.acknowledge([entry.key for entry in spool.peek()])
         wall -= TWO_WEEKS
         assert daemon.gate.time_is_unknown(), "set back within a boot"
@@ -617,15 +617,15 @@ def test_what_a_full_disk_refuses_waits_in_memory(tmp_path: Path) -> None:
             spool.put(result(1))
             limit_pages(spool, pages_of(spool))
             for number in range(2, 400):
-                await daemon._keep(result(number, detail="x" * 300))
+                await daemon._store(result(number, detail="x" * 300))
             assert daemon.snapshot.spool_error is not None
             assert daemon.snapshot.lost_results == 0
             limit_pages(spool, 10**6)
-            await daemon._keep(result(400))
+            await daemon._store(result(400))
             assert (numbers(spool), daemon.snapshot.spool_error) == (list(range(1, 401)), None)
             limit_pages(spool, pages_of(spool))
             for number in range(401, 401 + 2 * MAX_HELD_RESULTS):
-                await daemon._keep(result(number, detail="x" * 300))
+                await daemon._store(result(number, detail="x" * 300))
             daemon.close()
             assert numbers(spool)[:400] == list(range(1, 401))
             assert len(numbers(spool)) + spool.status().lost_total == 400 + 2 * MAX_HELD_RESULTS

@@ -79,16 +79,16 @@ def better(old: ClockEstimate | None, new: ClockEstimate) -> ClockEstimate:
     return new if new.error_seconds <= old.error_seconds else old
 
 
-def with_learnt(known: tuple[ClockEstimate, ...], new: ClockEstimate) -> tuple[ClockEstimate, ...]:
+def with_learnt(estimates: tuple[ClockEstimate, ...], new: ClockEstimate) -> tuple[ClockEstimate, ...]:
     """One estimate for each of the last boots, the boot that learnt last at the end."""
-    kept = better(of_boot(known, new.boot_id), new)
-    others = tuple(estimate for estimate in known if estimate.boot_id != new.boot_id)
-    return (*others, kept)[-KEPT_BOOTS:]
+    best = better(of_boot(estimates, new.boot_id), new)
+    others = tuple(estimate for estimate in estimates if estimate.boot_id != new.boot_id)
+    return (*others, best)[-KEPT_BOOTS:]
 
 
-def of_boot(known: tuple[ClockEstimate, ...], boot_id: str) -> ClockEstimate | None:
+def of_boot(estimates: tuple[ClockEstimate, ...], boot_id: str) -> ClockEstimate | None:
     """What was learnt in this boot."""
-    return next((estimate for estimate in known if estimate.boot_id == boot_id), None)
+    return next((estimate for estimate in estimates if estimate.boot_id == boot_id), None)
 
 
 def worth_storing(stored: ClockEstimate | None, new: ClockEstimate) -> bool:

@@ -304,8 +304,8 @@ class AgentConfig(msgspec.Struct, frozen=True):
 def _refuse_reserved_ids(top: Table, classrooms: tuple[Endpoint, ...]) -> None:
     for index, room in enumerate(classrooms):
         if room.id in ("uplink", "gateway"):
-            place = f"classroom[{index}].id"
-            top.wrong(place, message("'{id}' is reserved for the school itself", id=room.id))
+            key = f"classroom[{index}].id"
+            top.wrong(key, message("'{id}' is reserved for the school itself", id=room.id))
 
 
 def _refuse_equal_ids(top: Table, key: str, ids: list[str]) -> None:

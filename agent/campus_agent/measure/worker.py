@@ -109,16 +109,16 @@ async def _keep_end(stream: asyncio.StreamReader, end: bytearray) -> None:
         del end[:-STDERR_BYTES]
 
 
-def last_line(octets: bytes | bytearray) -> str:
+def last_line(output: bytes | bytearray) -> str:
     """The last line that is not empty, bounded, without control characters: the cause of a traceback stands there."""
-    lines = [line.strip() for line in octets.decode(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
     return "".join(letter if letter.isprintable() else " " for letter in lines[-1][:LAST_LINE_LETTERS]) if lines else ""
 
 
 def _environment() -> dict[str, str]:
     """What a worker may see: how to find Python and its modules, nothing that could be secret."""
-    keep = ("PATH", "PYTHONPATH", "HOME", "LD_LIBRARY_PATH", "TZ")
-    return {key: os.environ[key] for key in keep if key in os.environ} | {"LC_ALL": "C.UTF-8"}
+    names = ("PATH", "PYTHONPATH", "HOME", "LD_LIBRARY_PATH", "TZ")
+    return {key: os.environ[key] for key in names if key in os.environ} | {"LC_ALL": "C.UTF-8"}
 
 
 def serve(name: str) -> None:

@@ -138,11 +138,11 @@ class CollectorConnection:
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> CollectorAnswer:
         """One request. A kept connection that the other side closed meanwhile is opened again, once: a result counts once anyway."""
-        kept = self._http is not None
+        reused = self._http is not None
         try:
             return self._once(method, self._parts.path + path, body, headers)
         except ShipFailed as failed:
-            if not kept or self._hung_up or failed.failure.kind is not FailureKind.CONNECTION_RESET:
+            if not reused or self._hung_up or failed.failure.kind is not FailureKind.CONNECTION_RESET:
                 raise
         return self._once(method, self._parts.path + path, body, headers)
 

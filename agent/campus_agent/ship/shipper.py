@@ -246,9 +246,9 @@ class Shipper:
 
     def _settle(self, entries: list[Entry], meaning: Accepted, tally: _Tally) -> None:
         if meaning.refused:
-            self._spool.quarantine({entries[place].key: reason for place, reason in meaning.refused})
+            self._spool.quarantine({entries[position].key: reason for position, reason in meaning.refused})
         if meaning.done:
-            self._spool.acknowledge(entries[place].key for place in meaning.done)
+            self._spool.acknowledge(entries[position].key for position in meaning.done)
         tally.stored += meaning.receipt.stored
         tally.duplicate += meaning.receipt.duplicate
         tally.quarantined += len(meaning.refused)

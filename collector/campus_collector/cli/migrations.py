@@ -33,8 +33,11 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
             raise not_ours(config.database, error) from None
     else:
         print(NoDatabase(config.database).in_(language), file=sys.stderr)
-    known = [migration.name for migration in shipped("sqlite")]
-    steps = [{"name": name, "applied_at": done.get(name), "known": name in known} for name in sorted({*done, *known})]
+    shipped_names = [migration.name for migration in shipped("sqlite")]
+    steps = [
+        {"name": name, "applied_at": done.get(name), "known": name in shipped_names}
+        for name in sorted({*done, *shipped_names})
+    ]
     if arguments.json:
         print(json_line(steps))
     else:

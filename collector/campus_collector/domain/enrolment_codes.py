@@ -17,7 +17,7 @@ def new_code() -> str:
 
 
 def grouped(letters: str) -> str:
-    return "-".join(letters[place : place + GROUP] for place in range(0, len(letters), GROUP))
+    return "-".join(letters[start : start + GROUP] for start in range(0, len(letters), GROUP))
 
 
 def plain(text: str) -> str | None:

@@ -88,8 +88,8 @@ def agents_by_school(agents: Iterable[Agent]) -> dict[str, Agent]:
     newest: dict[str, Agent] = {}
     oldest = datetime.min.replace(tzinfo=UTC)
     for agent in agents:
-        known = newest.get(agent.school)
-        if known is None or (agent.last_report_at or oldest) > (known.last_report_at or oldest):
+        previous = newest.get(agent.school)
+        if previous is None or (agent.last_report_at or oldest) > (previous.last_report_at or oldest):
             newest[agent.school] = agent
     return newest
 

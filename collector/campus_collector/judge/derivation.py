@@ -66,15 +66,15 @@ def derive(
     verdict: SubjectVerdict,
 ) -> Derivation:
     rule = policy.in_force(about.target, month.first_day)
-    seen = {result.id: result for result in results}
+    by_id = {result.id: result for result in results}
     observations = observe(results, rule, policy, month, about.required_bits_per_second) if rule else []
     judged = {observation.id for observation in observations}
     limits = Limits.of(rule, about.required_bits_per_second, policy.tolerance_ratio)
-    lines = [_line(seen[observation.id], observation, limits) for observation in observations]
+    lines = [_line(by_id[observation.id], observation, limits) for observation in observations]
     outside = message("outside school hours, or planned maintenance: does not count")
     lines += [
         DerivedResult(result.started_at, result.id, _figures(result, limits), None, outside)
-        for result in seen.values()
+        for result in by_id.values()
         if result.id not in judged
     ]
     free, _ = exempt_days(policy, about.target, about.school, about.subject, month)
@@ -111,10 +111,15 @@ class Limits:
         )
 
 
-def _line(result: AnyResult, seen: Observation, limits: Limits) -> DerivedResult:
-    doubt = doubt_about(result, seen.passes)
+def _line(result: AnyResult, observation: Observation, limits: Limits) -> DerivedResult:
+    doubt = doubt_about(result, observation.passes)
     return DerivedResult(
-        result.started_at, result.id, _figures(result, limits), seen.passes, _why(result, seen.passes), doubt
+        result.started_at,
+        result.id,
+        _figures(result, limits),
+        observation.passes,
+        _why(result, observation.passes),
+        doubt,
     )
 
 

@@ -353,8 +353,8 @@ def _hours(top: Table, texts: Sequence[str]) -> tuple[HoursOfDay, ...]:
 
 
 def _refuse_twins(top: Table, targets: list[Target]) -> None:
-    seen = set()
+    keys = set()
     for target in targets:
-        if (key := (target.name, target.effective_from)) in seen:
+        if (key := (target.name, target.effective_from)) in keys:
             top.wrong("target", message("{target} has two entries from {day}", target=key[0], day=key[1]))
-        seen.add(key)
+        keys.add(key)

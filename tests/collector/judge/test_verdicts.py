@@ -348,7 +348,7 @@ def test_a_moment_is_no_date_in_a_policy() -> None:
     text = shipped_policy().read_text(encoding="utf-8").replace("2023-01-01\n", "2023-01-01T00:00:00\n", 1)
     with pytest.raises(ConfigurationError) as caught:
         read_policy(text)
-    assert "effective_from: must be a date like 2023-01-01, not datetime.datetime(2023, 1, 1, 0, 0)" in str(
+    assert "effective_from: must be a date like 2023-01-01, not 2023-01-01T00:00:00" in str(
         caught.value
     )
 

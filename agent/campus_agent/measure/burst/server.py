@@ -166,11 +166,11 @@ class Responder:
                 self._stopping.wait(_FLOOD_PAUSE_SECONDS)
 
     def _serve(self, sock: socket.socket, address: tuple[str, int]) -> None:
-        keep = False
+        joined = False
         deadline = monotonic() + HANDSHAKE_SECONDS
         try:
             if self._is_data(sock):
-                keep = self._join(sock, address, deadline)
+                joined = self._join(sock, address, deadline)
                 return
             channel = Channel(sock, ControlConnection("responder"))
             if self._greet(channel, address, deadline):
@@ -185,7 +185,7 @@ class Responder:
             self._leave_pending(sock)
             with self._guard:
                 self._open.discard(sock)
-            if not keep:
+            if not joined:
                 sock.close()
 
     def _is_data(self, sock: socket.socket) -> bool:
@@ -196,10 +196,10 @@ class Responder:
     def _join(self, sock: socket.socket, address: tuple[str, int], deadline: float) -> bool:
         """Hand a data connection to the session that expects it; anything else gets no answer. True: it is the session's now."""
         opening = b""
-        wanted = len(STREAM_MAGIC) + TOKEN_BYTES
-        while len(opening) < wanted:
+        size = len(STREAM_MAGIC) + TOKEN_BYTES
+        while len(opening) < size:
             sock.settimeout(max(deadline - monotonic(), 0.001))
-            piece = sock.recv(wanted - len(opening))
+            piece = sock.recv(size - len(opening))
             if not piece:
                 break
             opening += piece

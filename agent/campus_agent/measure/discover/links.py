@@ -27,8 +27,8 @@ def links(only: str | None = None) -> dict[str, list[str]]:
     networks = {name: _networks(name) for name in lans}
     networks = {name: addresses for name, addresses in networks.items() if addresses}
     if not networks:
-        wanted = f"{only} that is a LAN" if only in names else only or "with an IPv4 network"
-        raise NoLink(f"no interface {wanted}; known: {', '.join(names)}")
+        description = f"{only} that is a LAN" if only in names else only or "with an IPv4 network"
+        raise NoLink(f"no interface {description}; known: {', '.join(names)}")
     return networks
 
 

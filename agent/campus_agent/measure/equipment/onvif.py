@@ -1,4 +1,4 @@
-"""ONVIF without the socket: SOAP 1.2 requests to octets, answers to what they say, faults to what they mean. Pure.
+"""ONVIF without the socket: SOAP 1.2 requests to bytes, answers to what they say, faults to what they mean. Pure.
 
 Sources: ONVIF Core (GetSystemDateAndTime, GetDeviceInformation, GetServices, GetCapabilities), Media (GetProfiles, GetStreamUri) and
 Recording Control (GetRecordingJobs, GetRecordingJobState) service specifications; SOAP 1.2 part 1; WSS UsernameToken Profile 1.0.
@@ -293,8 +293,8 @@ def job_state(answer: Element) -> str:
 
 def recording(states: Iterable[str]) -> float | None:
     """Does it record? 1 when some job does, 0 when jobs exist and none does, None when there is no job to tell."""
-    known = list(states)
-    return float(any(state in ("Active", "PartiallyActive") for state in known)) if known else None
+    listed = list(states)
+    return float(any(state in ("Active", "PartiallyActive") for state in listed)) if listed else None
 
 
 def _security(token: Token) -> str:

@@ -129,8 +129,8 @@ def find_profile(name: str, folder: Path | None = None) -> Profile:
     for directory in (folder, SHIPPED):
         if directory is not None and (directory / f"{name}.toml").is_file():
             return load_profile(directory / f"{name}.toml")
-    known = ", ".join(sorted(path.stem for path in profile_files(folder)))
-    text = message("no such profile; known: {known}", known=known)
+    names = ", ".join(sorted(path.stem for path in profile_files(folder)))
+    text = message("no such profile; known: {known}", known=names)
     raise ConfigurationError(name, [Mistake("profile", text)])
 
 

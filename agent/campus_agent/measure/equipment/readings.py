@@ -68,7 +68,7 @@ class Unknown(Nonsense):
 
 
 def read_snmp(
-    wanted: tuple[SnmpReading, ...],
+    definitions: tuple[SnmpReading, ...],
     objects: Mapping[str, Value | None],
     columns: Columns,
     now: datetime,
@@ -76,7 +76,7 @@ def read_snmp(
 ) -> None:
     """All readings of a profile's SNMP part from what was got. `now` is in the school's zone: a device that names none means that."""
     answers = _SnmpAnswers(objects, columns, now)
-    for reading in wanted:
+    for reading in definitions:
         try:
             value = _COMPUTE[reading.compute](reading, answers)
             into.put(
@@ -89,8 +89,8 @@ def read_snmp(
                 into.fail(reading.reading, f"{reading.object}: {error}")
 
 
-def read_json(wanted: tuple[HttpReading, ...], body: Any, into: Readings) -> None:
-    for reading in wanted:
+def read_json(definitions: tuple[HttpReading, ...], body: Any, into: Readings) -> None:
+    for reading in definitions:
         try:
             value = _at(body, reading.path)
             if isinstance(value, str) and not reading.map and reading.reading == "firmware":
@@ -287,10 +287,10 @@ def _mapped(value: Any, states: tuple[tuple[str, float], ...]) -> float:
         if isinstance(value, bool)
         else str(value)
     )
-    known = dict(states)
-    if name not in known:
-        raise Nonsense(f"'{_printable(name)}' is none of {', '.join(known)}")
-    return known[name]
+    codes = dict(states)
+    if name not in codes:
+        raise Nonsense(f"'{_printable(name)}' is none of {', '.join(codes)}")
+    return codes[name]
 
 
 def _at(body: Any, path: str) -> Any:

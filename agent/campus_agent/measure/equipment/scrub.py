@@ -22,7 +22,7 @@ def forms(logins: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(sorted(texts, key=len, reverse=True))
 
 
-def scrubbed(seen: DeviceSeen, secrets: Sequence[str]) -> DeviceSeen:
+def scrubbed(device: DeviceSeen, secrets: Sequence[str]) -> DeviceSeen:
     def clean(text: str) -> str:
         for secret in secrets:
             text = text.replace(secret, HIDDEN)
@@ -32,10 +32,10 @@ def scrubbed(seen: DeviceSeen, secrets: Sequence[str]) -> DeviceSeen:
         return msgspec.structs.replace(failure, detail=clean(failure.detail))
 
     if not secrets:
-        return seen
+        return device
     return msgspec.structs.replace(
-        seen,
-        failure=of(seen.failure) if seen.failure else None,
-        failed={name: of(why) for name, why in seen.failed.items()},
-        words={name: clean(text) for name, text in seen.words.items()},
+        device,
+        failure=of(device.failure) if device.failure else None,
+        failed={name: of(why) for name, why in device.failed.items()},
+        words={name: clean(text) for name, text in device.words.items()},
     )

@@ -75,7 +75,7 @@ async def listen(
     transport: str = "auto",
     answered: Callable[[], None] = lambda: None,
 ) -> LiveStream:
-    """Open, listen, close. `transport` is "auto", "tcp" or "udp"; `answered` is called when octets of the device arrive.
+    """Open, listen, close. `transport` is "auto", "tcp" or "udp"; `answered` is called when bytes of the device arrive.
 
     Raises ProbeFailed at the step that failed. A device that hangs up after asking for a password is asked once more with it; one that hangs
     up or falls silent at its sound, once more without.

@@ -1,6 +1,6 @@
 """Throughput by TCP with iperf3, as an auditor would do it: one direction after the other against any stock `iperf3 -s`.
 
-Beside the load: echoes before and during (working latency), the interface's octets (other people's traffic), the CPU.
+Beside the load: echoes before and during (working latency), the interface's bytes (other people's traffic), the CPU.
 """
 
 import asyncio

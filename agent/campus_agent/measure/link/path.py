@@ -107,7 +107,7 @@ def forbid_fragments(udp: socket.socket) -> None:
 
 
 def uses_timestamps(tcp: socket.socket) -> bool:
-    """Do this connection's segments carry timestamps, twelve octets each? Where the system does not tell: yes, nearly all do."""
+    """Do this connection's segments carry timestamps, twelve bytes each? Where the system does not tell: yes, nearly all do."""
     info = tcp_info.read(tcp)
     return info is None or info.timestamps
 

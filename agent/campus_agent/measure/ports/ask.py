@@ -67,7 +67,7 @@ class _Switch:
 
     def __init__(self, spec: SwitchSpec, snmp: Snmp) -> None:
         self.spec, self._snmp = spec, snmp
-        self._known: tuple[str, Access] | None = None
+        self._access: tuple[str, Access] | None = None
         self.failure: Failure | None = None
 
     async def tables(self, needed: bool, searched: bool) -> Tables:
@@ -108,12 +108,12 @@ class _Switch:
         return await self._snmp.walk(address, access, columns, self._port, MAX_ROWS, seconds)
 
     async def _who(self) -> tuple[str, Access]:
-        if self._known is None:
-            self._known = (
+        if self._access is None:
+            self._access = (
                 (await reachable(self.spec.host, None, RESOLVE_SECONDS, ECHO_SECONDS)).text,
                 access_of(self.spec.snmp),
             )
-        return self._known
+        return self._access
 
     @property
     def _port(self) -> int:
@@ -126,7 +126,9 @@ class _Round:
 
     async def run(self) -> list[PortSeen]:
         macs = await self._macs()
-        locations = {query.subject: self._known(query, macs.get(query.subject, "")) for query in self._task.queries}
+        locations = {
+            query.subject: self._location_of(query, macs.get(query.subject, "")) for query in self._task.queries
+        }
         lost = [query for query in self._task.queries if locations[query.subject] is None]
         if lost:
             named = {query.switch for query in lost if query.switch and query.port}
@@ -163,7 +165,7 @@ class _Round:
                 macs[query.subject] = neighbours[known]
         return macs
 
-    def _known(self, query: PortQuery, mac: str) -> PortLocation | None:
+    def _location_of(self, query: PortQuery, mac: str) -> PortLocation | None:
         """The place of an earlier round, as long as the machine is the same and the switch still there."""
         location = self._task.locations.get(query.subject)
         if location is None or location.switch not in self._switches or (mac and location.mac and mac != location.mac):

@@ -87,16 +87,16 @@ def by_address(switches: Mapping[str, Tables], mac: str) -> PortLocation | None:
     ]
     if len(heard) == 1:
         return PortLocation(heard[0][0], heard[0][1], "lldp", mac)
-    seen: list[tuple[int, str, int]] = []
+    candidates: list[tuple[int, str, int]] = []
     for switch, tables in switches.items():
         crowds = Counter(port for _, port in set(tables.addresses))
         for address, port in set(tables.addresses):
             index = tables.bridge_ports.get(port)
             if address == mac and index is not None and crowds[port] <= MOST_ADDRESSES:
-                seen.append((crowds[port], switch, index))
-    if not seen:
+                candidates.append((crowds[port], switch, index))
+    if not candidates:
         return None
-    _, switch, index = min(seen)
+    _, switch, index = min(candidates)
     return PortLocation(switch, index, "forwarding_table", mac)
 
 
@@ -147,11 +147,11 @@ def address_in(index: str) -> str:
     return ":".join(f"{octet:02x}" for octet in octets) if len(octets) == 6 else ""
 
 
-def address_of(octets: bytes) -> str:
+def address_of(data: bytes) -> str:
     """Six octets as an address, or the text of one; "" for anything else."""
-    if len(octets) == 6:
-        return ":".join(f"{octet:02x}" for octet in octets)
-    text = octets.decode("ascii", "replace").strip().lower().replace("-", ":")
+    if len(data) == 6:
+        return ":".join(f"{octet:02x}" for octet in data)
+    text = data.decode("ascii", "replace").strip().lower().replace("-", ":")
     return text if re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", text) else ""
 
 

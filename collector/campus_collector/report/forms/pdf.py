@@ -50,9 +50,9 @@ def as_png(svg: str) -> bytes:
 
 def fonts() -> tuple[list[str], list[str]]:
     """The families that are there: for text, and for headings. Raises FontMissing."""
-    known = set(_fonts().families())
-    serif = [name for name in SERIF if name in known]
-    sans = [name for name in SANS if name in known]
+    installed = set(_fonts().families())
+    serif = [name for name in SERIF if name in installed]
+    sans = [name for name in SANS if name in installed]
     if not serif and not sans:
         raise FontMissing
     return serif or sans, sans or serif
