@@ -49,7 +49,7 @@ def test_at_its_limits(written: str, wanted: str) -> None:
 def test_a_figure_never_changes_sides(value: float, limits: list[Decimal], decimals: int) -> None:
     found = rounded(value, decimals, map(float, limits), map(float, limits))
     assert (found == 0) == (value == 0)
-    assert [(found >= one, found <= one) for one in limits] == [
-        (Decimal(repr(value)) >= one, Decimal(repr(value)) <= one) for one in limits
+    assert [(found >= limit, found <= limit) for limit in limits] == [
+        (Decimal(repr(value)) >= limit, Decimal(repr(value)) <= limit) for limit in limits
     ]
     assert abs(found - Decimal(repr(value))) <= Decimal(1).scaleb(-decimals)

@@ -35,7 +35,7 @@ def test_what_root_makes_belongs_to_whom_the_folder_belongs(folder: Path) -> Non
     write_snapshot(folder, Snapshot("0.2.1", "boot", None))  # type: ignore[arg-type]
     found = list(folder.rglob("*"))
     assert len(found) == 5
-    assert {(one.stat().st_uid, one.stat().st_gid) for one in found} == {(SOMEBODY, SOMEBODY)}
+    assert {(each.stat().st_uid, each.stat().st_gid) for each in found} == {(SOMEBODY, SOMEBODY)}
 
 
 @as_root
@@ -87,7 +87,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
         write_whole(tmp_path / "folder", b"x")
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.txt", "folder"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "folder"]
 
 
 def test_a_name_that_is_taken_is_never_given_again(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def main(engine: str, runs: int, wanted: list[str]) -> None:
                 statistics.median(octets),
             )
             print(
-                f"{room.id:>10}{runs:>10}{within:>10}{right:>10}" + "".join(f"{one:>10.2f}" for one in figures),
+                f"{room.id:>10}{runs:>10}{within:>10}{right:>10}" + "".join(f"{figure:>10.2f}" for figure in figures),
                 flush=True,
             )
 

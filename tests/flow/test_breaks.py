@@ -77,7 +77,7 @@ def test_a_break(tmp_path: Path) -> None:
         with running(collector, tmp_path / "collector.log"), running(agent, tmp_path / "agent.log"):
 
             def all_told() -> dict[str, dict[str, Any]]:
-                newest = {one["subject"]: one for one in results_of(school, url) if one["kind"] == "throughput"}
+                newest = {each["subject"]: each for each in results_of(school, url) if each["kind"] == "throughput"}
                 return newest if len(newest) == 4 else {}
 
             told = until(all_told, 60, "every classroom and the uplink has its result")

@@ -91,13 +91,13 @@ def schema_of(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def broken(value: Any, root: bool = True) -> Iterator[Any]:
     """The same answer with one field lost, renamed, or of another type; one for each field of its first elements."""
     if isinstance(value, list) and value:
-        yield from ([one, *value[1:]] for one in broken(value[0], False))
+        yield from ([each, *value[1:]] for each in broken(value[0], False))
     if isinstance(value, dict):
         for key, item in value.items():
-            yield {name: one for name, one in value.items() if name != key}
-            yield {(f"{name}_new" if name == key else name): one for name, one in value.items()}
+            yield {name: each for name, each in value.items() if name != key}
+            yield {(f"{name}_new" if name == key else name): each for name, each in value.items()}
             yield value | {key: [{}]}
-            yield from (value | {key: one} for one in broken(item, False))
+            yield from (value | {key: each} for each in broken(item, False))
 
 
 @pytest.mark.parametrize("path", READ)
@@ -111,11 +111,11 @@ def test_an_answer_fits_its_schema_and_no_longer_when_a_field_changes(
     assert not list(validator.iter_errors(answer))
     free = ("results", "verdicts", "values", "failure", "down", "up", "success", "first_byte_seconds")
     checked = 0
-    for one in broken(answer):
-        if _differs_only_in(answer, one, free):
+    for each in broken(answer):
+        if _differs_only_in(answer, each, free):
             continue
         checked += 1
-        assert list(validator.iter_errors(one)), str(one)[:500]
+        assert list(validator.iter_errors(each)), str(each)[:500]
     assert checked or path.startswith("/v1/results")
 
 

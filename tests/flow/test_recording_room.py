@@ -105,7 +105,7 @@ def test_each_fault_shows_as_itself(tmp_path: Path) -> None:
         assert metrics(port)["campus_device_storage_free_ratio{rec-1}"] > 0
 
         said = get_json(f"http://127.0.0.1:{port}/v1/compliance?target=recording_room")
-        assert [one["subject"] for one in said["subjects"]] == ["recording_room"]
+        assert [subject["subject"] for subject in said["subjects"]] == ["recording_room"]
         (tmp_path / "stream").write_text("a wrong password\n")
         until(lambda: seen(port, up=1, stream_up=0, room=1, panel=1), 120, "the stream's password is wrong")
         (tmp_path / "stream").write_text(STREAM_PASSWORD)

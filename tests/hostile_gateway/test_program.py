@@ -281,7 +281,7 @@ def test_a_result_of_a_clock_that_was_behind_is_not_trusted() -> None:
     later = result(2, boot_id="boot-behind", at=datetime.fromtimestamp(EXAMINATION - 600, UTC))
     known = ClockKnowledge((here,), here, datetime.fromtimestamp(EXAMINATION + 100, UTC), (floor,))
     sent = [json.loads(corrected(entry, known, lambda _: 2.0)) for entry in _entries(early, later)]
-    assert [one["validity"] for one in sent] == ["clock_untrusted", "ok"]
+    assert [each["validity"] for each in sent] == ["clock_untrusted", "ok"]
 
 
 def _entries(*results: Any) -> list[Any]:
@@ -290,8 +290,8 @@ def _entries(*results: Any) -> list[Any]:
     from campus_agent.spool.spool import Entry
 
     return [
-        Entry(number, one.id, one.boot_id, one.monotonic_seconds, msgspec.json.encode(one))
-        for number, one in enumerate(results)
+        Entry(number, each.id, each.boot_id, each.monotonic_seconds, msgspec.json.encode(each))
+        for number, each in enumerate(results)
     ]
 
 

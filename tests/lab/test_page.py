@@ -55,8 +55,8 @@ def asked(school: LabSchool, room: Room) -> dict[str, Any]:
 def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None:
     with LabSchool(ROOMS, endpoint="none") as school:
         rooms = "".join(
-            f'[[classroom]]\nid = "{one.id}"\nname = "{one.name}"\nhost = "{school.room(one.id).host}"\n'
-            for one in ROOMS
+            f'[[classroom]]\nid = "{room.id}"\nname = "{room.name}"\nhost = "{school.room(room.id).host}"\n'
+            for room in ROOMS
         )
         file = tmp_path / "agent.toml"
         file.write_text(
@@ -84,13 +84,13 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
         assert 0 < found["rtt_seconds"] < 0.5
     assert elsewhere["result"]["own_machine"] is False
     assert "无线网络" in elsewhere["note"]
-    inspections = [one for one in kept if isinstance(one, InspectionResult)]
+    inspections = [each for each in kept if isinstance(each, InspectionResult)]
     subjects = [result.subject for result in inspections]
     assert list(dict.fromkeys(subjects)) == [room.id for room in ROOMS], "a test that was asked again is kept too"
     assert subjects[-1] == "c100"
-    assert all(one.record is not None and "Chrome" in one.record.browser for one in inspections)
+    assert all(inspection.record is not None and "Chrome" in inspection.record.browser for inspection in inspections)
     assert spent == sum(
-        one.bytes for result in inspections for one in (result.record.measured.down, result.record.measured.up)
+        each.bytes for result in inspections for each in (result.record.measured.down, result.record.measured.up)
     )
 
 

@@ -93,7 +93,7 @@ def test_both_sides_say_that_the_chain_does_not_fit(
     assert "a gateway's receipt does not fit the chain of its school" in caplog.messages
     status = read_status(config)
     assert status["chain_mismatch"]["known"]["sequence"] == 4
-    assert "the receipt was for 4 results" in " ".join(one["en"] for one in status["problems"])
+    assert "the receipt was for 4 results" in " ".join(problem["en"] for problem in status["problems"])
     assert "结果链与回执不符" in in_words(status, "zh")
     assert any(
         "its gateway holds a receipt for result 4" in finding.text.en

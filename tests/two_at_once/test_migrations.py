@@ -29,10 +29,11 @@ def test_both_find_it_brought_forward(tmp_path: Path) -> None:
         python("campus_collector", "agent-token", f"s00{number}", "--state-dir", str(tmp_path)) for number in range(4)
     ]
     programs = [
-        subprocess.Popen(one, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) for one in commands
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT)
+        for command in commands
     ]
-    assert [one.communicate(timeout=120)[1].splitlines()[1:] for one in programs] == [[]] * 4
-    assert [one.returncode for one in programs] == [0] * 4
+    assert [program.communicate(timeout=120)[1].splitlines()[1:] for program in programs] == [[]] * 4
+    assert [program.returncode for program in programs] == [0] * 4
     with closing(sqlite3.connect(tmp_path / "campus.db")) as database:
         assert database.execute("SELECT count(*) FROM token").fetchone() == (4,)
         names = [row[0] for row in database.execute("SELECT name FROM migration ORDER BY name")]
@@ -87,7 +88,7 @@ def test_a_program_that_is_killed_leaves_a_file_that_says_so(tmp_path: Path, wor
     assert again.first("SELECT value FROM mark WHERE name = 'copied_without_log'") is None
     again.close()
     database.close()
-    assert [one.name for one in (tmp_path / "b").iterdir()] == ["campus.db"]
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["campus.db"]
 
 
 def test_a_command_that_reads_does_not_wait_for_who_writes(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_devices_without_end_go_to_quarantine(tmp_path: Path) -> None:
         )
         outcome = store.submit(batch).result(10)
         assert (outcome.stored, outcome.quarantined) == (20, 30)
-        assert {one.reason for one in outcome.beyond_quota} == {
+        assert {each.reason for each in outcome.beyond_quota} == {
             "quota: more than 20 subjects of kind device in one school"
         }
         again = store.submit(batch).result(10)
@@ -209,8 +209,8 @@ def test_subjects_of_long_ago_take_no_room_and_dating_back_makes_none(tmp_path: 
         store.close()
 
 
-def replace_id(one: DeviceResult) -> DeviceResult:
-    return msgspec.structs.replace(one, id=new_result_id(7))
+def replace_id(record: DeviceResult) -> DeviceResult:
+    return msgspec.structs.replace(record, id=new_result_id(7))
 
 
 def test_forty_thousand_devices_leave_the_page_small(world: World) -> None:

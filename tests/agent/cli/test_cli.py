@@ -147,7 +147,7 @@ def test_doctor_tells_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "agent.toml"
     file.write_text(CONFIG.format(port=1) + '[collector]\nurl = "http://127.0.0.1:1"\n', encoding="utf-8")
     done = run("doctor", "--json", "--config", str(file))
-    findings = {one["check"]: one for one in json.loads(done.stdout)}
+    findings = {each["check"]: each for each in json.loads(done.stdout)}
     assert done.returncode == 1
     assert findings["token"]["ok"] is False
     assert "agent-token" in findings["token"]["remedy"]
@@ -173,7 +173,7 @@ def test_doctor_looks_at_the_secrets_of_devices(tmp_path: Path) -> None:
     (tmp_path / "shared").write_text("hush-hush")
     (tmp_path / "shared").chmod(0o640)
     done = run("doctor", "--json", "--config", str(file))
-    findings = {one["check"]: one for one in json.loads(done.stdout)}
+    findings = {each["check"]: each for each in json.loads(done.stdout)}
     assert "mode 640" in findings["secret of cam-1, cam-2"]["what"]
     assert findings["secret of cam-3"]["ok"] is False
     assert "hush-hush" not in done.stdout + done.stderr
@@ -344,7 +344,9 @@ def test_doctor_asks_whether_the_token_is_accepted(tmp_path: Path) -> None:
         for token, accepted in ((world.token, True), ("cm1_revoked", False)):
             (tmp_path / "token").write_text(token)
             (tmp_path / "token").chmod(0o600)
-            findings = {one["check"]: one for one in json.loads(run("doctor", "--json", "--config", str(file)).stdout)}
+            findings = {
+                each["check"]: each for each in json.loads(run("doctor", "--json", "--config", str(file)).stdout)
+            }
             assert findings["token at the collector"]["ok"] is accepted
         assert world.service.store.agents.all() == [], "nothing was reported"
 

@@ -62,7 +62,7 @@ def test_two_lines_and_the_gateway_may_report(
         envelope(throughput(school="s009"), agent_id="s009", announcement=None), token.read_text().strip()
     )
     assert sent.status == 200
-    assert [one.name for one in folder.iterdir() if one.name.startswith(".")] == []
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_configuration_that_is_there_is_left_alone(
@@ -169,7 +169,7 @@ def test_a_disk_that_fills_after_the_code_was_used_loses_no_token(world: World, 
     assert done.returncode == 1, done.stderr
     assert f"{folder / 'agent.toml'}: File too large" in done.stderr
     assert 'school = "s009"' in done.stderr, "what is to be written by hand"
-    assert sorted(one.name for one in folder.iterdir()) == ["test.key", "token"], "nothing half written"
+    assert sorted(path.name for path in folder.iterdir()) == ["test.key", "token"], "nothing half written"
     token = (folder / "token").read_text().strip()
     assert world.get("/v1/config", Authorization=f"Bearer {token}").status == 200
     assert token not in done.stderr
@@ -185,7 +185,7 @@ def test_a_code_may_be_given_where_no_process_list_shows_it(
         assert run(capsys, url, "--dir", str(folder))[0] == 2
     assert run(capsys, url, "\udcff", "--dir", str(folder))[0] == 2
     assert not folder.exists()
-    full_width = "".join(chr(ord(one) + 0xFEE0) for one in code_of(world))
+    full_width = "".join(chr(ord(each) + 0xFEE0) for each in code_of(world))
     monkeypatch.setattr("sys.stdin", io.StringIO(f" {full_width} \n"))
     status, said = run(capsys, url, "--dir", str(folder))
     assert status == 0, said

@@ -39,7 +39,7 @@ def written(folder: Path, url: str, more: str = "") -> Path:
 
 def told(file: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict]:
     main(["doctor", "--config", str(file), "--json"])
-    return {one["check"]: one for one in json.loads(capsys.readouterr().out)}
+    return {each["check"]: each for each in json.loads(capsys.readouterr().out)}
 
 
 def test_a_gateway_that_is_well(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,7 +53,7 @@ def test_a_gateway_that_is_well(world: World, tmp_path: Path, capsys: pytest.Cap
     assert found["state folder"]["ok"] is True
     assert found["raw Ethernet permission"]["ok"] is (True if os.geteuid() == 0 else None)
     assert {"name servers", "disk", "spool", "ICMP permission", "clock"} <= set(found)
-    assert all(one["zh"]["check"] and one["zh"]["what"] for one in found.values())
+    assert all(each["zh"]["check"] and each["zh"]["what"] for each in found.values())
 
 
 def test_a_name_nobody_knows_and_a_collector_that_is_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

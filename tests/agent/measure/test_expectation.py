@@ -96,8 +96,8 @@ def test_a_named_host_holds_by_tls_too() -> None:
         ("", "platform", False),
     ],
 )
-def test_one_site(one: str, other: str, same: bool) -> None:
-    assert same_site(one, other) is same
+def test_one_site(first: str, second: str, same: bool) -> None:
+    assert same_site(first, second) is same
 
 
 @pytest.mark.parametrize(

@@ -441,7 +441,7 @@ def test_bad_bodies(tmp_path: Path, body: bytes) -> None:
 def test_only_the_classrooms_networks_are_answered(
     monkeypatch: pytest.MonkeyPatch, address: str, answered: bool
 ) -> None:
-    own = [ipaddress.ip_network(one) for one in ("10.1.2.0/23", "10.1.5.0/24", "fd00:1::/64", "fe80::/64")]
+    own = [ipaddress.ip_network(text) for text in ("10.1.2.0/23", "10.1.5.0/24", "fd00:1::/64", "fe80::/64")]
     monkeypatch.setattr("campus_agent.page.networks.links", lambda: own)
     networks = ClassroomNetworks(["10.1.3.77", "172.20.7.1", "fd00:1::5"])
     try:
@@ -532,7 +532,7 @@ def begun(server: PageServer) -> str:
 
 
 def threads(name: str) -> list[str]:
-    return [one.name for one in threading.enumerate() if name in one.name]
+    return [thread.name for thread in threading.enumerate() if name in thread.name]
 
 
 def test_a_browser_that_does_not_read_holds_nothing(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from campus_collector.judge.verdict import SubjectVerdict
 from campus_wire.bandwidth import Verdict
 
 POLICY = load_policy(shipped_policy())
-RULE = next(one for one in POLICY.targets if one.name == "classroom_bandwidth")
+RULE = next(target for target in POLICY.targets if target.name == "classroom_bandwidth")
 
 
 def case(symptoms: dict[str, int], values: list[float], verdict: Verdict = Verdict.NOT_MET) -> Case:
@@ -41,9 +41,9 @@ def test_what_was_asked_outweighs_what_looks_like_something(
     symptoms: dict[str, int], values: list[float], ranked: list[str]
 ) -> None:
     found = causes_of(case(symptoms, values))
-    assert [one.code for one in found] == ranked
-    assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
-    assert all(one.evidence.en and one.evidence.zh for one in found)
+    assert [each.code for each in found] == ranked
+    assert [each.weight for each in found] == sorted((each.weight for each in found), reverse=True)
+    assert all(each.evidence.en and each.evidence.zh for each in found)
 
 
 @given(
@@ -78,8 +78,8 @@ def test_every_case_has_an_explained_cause_or_needs_none(
 ) -> None:
     found = causes_of(case(symptoms, values, verdict))
     assert bool(found) == (verdict in (Verdict.NOT_MET, Verdict.INSUFFICIENT))
-    for one in found:
-        told = EXPLANATIONS[one.code]
+    for each in found:
+        told = EXPLANATIONS[each.code]
         assert told.what.zh
         assert told.advice.zh
         assert told.unit in UNIT_WORDS

@@ -41,7 +41,7 @@ def test_the_status_and_the_way_are_shown_and_interception_is_its_own_cause(worl
     ):
         text = as_text(found, language)
         assert all(word in text for word in words), text
-    assert {one.code for one in found.verdict.causes} >= {"intercepted", "server_error"}
+    assert {cause.code for cause in found.verdict.causes} >= {"intercepted", "server_error"}
     page = world.get("/schools/s001", Accept_Language="zh").body.decode()
     assert "HTTP 状态码" in page
 
@@ -54,4 +54,4 @@ def test_a_wrong_clock_is_not_the_platform_s_failure(world: World) -> None:
     month = month_of(AT, world.service.verdicts.zone)
     found = explain(world.service.store, world.service.verdicts, "platform_access", "s001", "smartedu-cn", month)
     assert found is not None
-    assert [one.passes for one in found.lines] == [None]
+    assert [line.passes for line in found.lines] == [None]

@@ -108,7 +108,7 @@ def test_the_uplink_has_its_own_rate_and_minimum() -> None:
     ],
 )
 def test_platform_access(first_bytes: list[float | None], verdict: Verdict) -> None:
-    results = [service(one, at=AT + timedelta(seconds=n)) for n, one in enumerate(first_bytes)]
+    results = [service(each, at=AT + timedelta(seconds=n)) for n, each in enumerate(first_bytes)]
     assert judge("platform_access", results) is verdict
 
 
@@ -166,7 +166,7 @@ def test_a_further_pass_never_loses_compliance(batch: list[AnyResult]) -> None:
 
 @given(results)
 def test_without_a_valid_result_nothing_is_met(batch: list[AnyResult]) -> None:
-    unsound = [one for one in batch if one.validity is not Validity.OK]
+    unsound = [each for each in batch if each.validity is not Validity.OK]
     assert judge("classroom_bandwidth", unsound) is Verdict.INSUFFICIENT
 
 
@@ -233,8 +233,8 @@ def test_areas_count_insufficient_as_not_met_and_exempt_not_at_all() -> None:
 
 
 def test_a_subject_without_a_town_is_counted_once() -> None:
-    one = SubjectVerdict("classroom_bandwidth", "", "s", "c", Verdict.MET, evidence_of([]), None, "v")
-    assert areas_of(tally_of([one])) == [AreaVerdict("classroom_bandwidth", "", 1, 0, 0, 0)]
+    verdict = SubjectVerdict("classroom_bandwidth", "", "s", "c", Verdict.MET, evidence_of([]), None, "v")
+    assert areas_of(tally_of([verdict])) == [AreaVerdict("classroom_bandwidth", "", 1, 0, 0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -348,9 +348,7 @@ def test_a_moment_is_no_date_in_a_policy() -> None:
     text = shipped_policy().read_text(encoding="utf-8").replace("2023-01-01\n", "2023-01-01T00:00:00\n", 1)
     with pytest.raises(ConfigurationError) as caught:
         read_policy(text)
-    assert "effective_from: must be a date like 2023-01-01, not 2023-01-01T00:00:00" in str(
-        caught.value
-    )
+    assert "effective_from: must be a date like 2023-01-01, not 2023-01-01T00:00:00" in str(caught.value)
 
 
 @pytest.mark.parametrize(

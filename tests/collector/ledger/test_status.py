@@ -95,19 +95,19 @@ def test_report_and_ledger_name_the_same_cause_and_the_same_unit(world: World, m
     rows = [entry for entry in report(world, month).failing if (entry.target, entry.subject) in status]
     assert rows
     for row in rows:
-        one = status[row.target, row.subject]
-        assert (row.cause, row.unit) == (one.cause, one.unit)
+        entry = status[row.target, row.subject]
+        assert (row.cause, row.unit) == (entry.cause, entry.unit)
 
 
 def test_what_a_person_assigned_stands_in_the_report(world: World) -> None:
     (problem, *_) = [
-        one
-        for one in world.service.store.ledger.problems()
-        if one.is_open and one.subject and one.target == "classroom_bandwidth"
+        problem
+        for problem in world.service.store.ledger.problems()
+        if problem.is_open and problem.subject and problem.target == "classroom_bandwidth"
     ]
     at = datetime(2026, 10, 1, tzinfo=UTC)
     values = {"responsible": "县网络中心"}
-    world.service.store.ledger.change(problem.id, lambda one: act(one, "assign", values, "王", at, at.date()))
+    world.service.store.ledger.change(problem.id, lambda entry: act(entry, "assign", values, "王", at, at.date()))
     verdicts = world.service.verdicts.subjects(OCTOBER)
     judged = [
         entry
@@ -120,7 +120,7 @@ def test_what_a_person_assigned_stands_in_the_report(world: World) -> None:
         for entry in statuses_in(world.service.store, world.service.verdicts, AUGUST)
         if entry.problem.id == problem.id
     ]
-    assert [one.unit for one in before] == [EXPLANATIONS[one.cause].unit for one in before]
+    assert [each.unit for each in before] == [EXPLANATIONS[each.cause].unit for each in before]
 
 
 PROBLEM = Problem(

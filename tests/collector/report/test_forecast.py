@@ -58,7 +58,7 @@ def test_a_straight_line_is_followed_exactly(step: float, months: int) -> None:
     left = [0.05 + step * n for n in range(months)][::-1]
     if left[0] > 1:
         return
-    found = forecast("x", OCTOBER, [1 - one for one in left])
+    found = forecast("x", OCTOBER, [1 - each for each in left])
     assert found.status == "given"
     away = -(-0.05 // step) if 0.05 / step % 1 > 1e-6 else round(0.05 / step)
     assert found.earliest is not None

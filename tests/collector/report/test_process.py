@@ -19,8 +19,8 @@ HEAVY = ("typst", "docx", "xlsxwriter", "lxml", "openpyxl")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_it_is_the_same_document(form: Form, language: Language) -> None:
-    one = canonical(figures())
-    assert render_apart(one, language, form) == render(compose(one, language), form)
+    content = canonical(figures())
+    assert render_apart(content, language, form) == render(compose(content, language), form)
 
 
 @pytest.mark.parametrize(

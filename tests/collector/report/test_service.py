@@ -64,14 +64,14 @@ def at(month: int, day: int, hour: int = 0) -> datetime:
 
 def seed(world: World) -> None:
     """c101 well in both months, c102 too little in October."""
-    world.send(*(throughput(at=one) for one in days(4, 2, FIRST)), *(throughput(at=one) for one in days(4, 2, SECOND)))
-    world.send(*(throughput(at=one, subject="c102") for one in days(3, 2, FIRST)))
+    world.send(*(throughput(at=day) for day in days(4, 2, FIRST)), *(throughput(at=day) for day in days(4, 2, SECOND)))
+    world.send(*(throughput(at=day, subject="c102") for day in days(3, 2, FIRST)))
 
 
 def test_a_month_goes_from_open_to_closed(world: World) -> None:
     seed(world)
     book = world.service.reports
-    states = {str(one.month): one.state for one in book.months(at(11, 20))}
+    states = {str(month.month): month.state for month in book.months(at(11, 20))}
     assert states == {"2026-11": "open", "2026-10": "complete"}
     assert book.closes_at(OCTOBER) == at(11, 5, 6)
     open_month = book.figures(NOVEMBER, at(11, 20))
@@ -80,7 +80,7 @@ def test_a_month_goes_from_open_to_closed(world: World) -> None:
     assert (figures.complete, figures.closed) == (True, True)
     assert figures.targets[0].count.met == 1
     assert figures.targets[0].count.insufficient == 1
-    assert [one.state for one in book.months(at(11, 20))] == ["open", "closed"]
+    assert [month.state for month in book.months(at(11, 20))] == ["open", "closed"]
     assert set(world.service.store.monthly.documents("2026-10")) == {(f, lang) for f in FORMS for lang in ("zh", "en")}
     with pytest.raises(Conflict):
         book.close(OCTOBER, at(11, 6))
@@ -110,7 +110,7 @@ def test_no_results_at_all(world: World) -> None:
 
 
 def test_a_month_without_results_between_others_is_a_report_of_its_own(world: World) -> None:
-    world.send(*(throughput(at=one) for one in days(4, 2, FIRST)))
+    world.send(*(throughput(at=day) for day in days(4, 2, FIRST)))
     figures = world.service.reports.figures(NOVEMBER, at(12, 2))
     assert figures.data.valid == 0
     assert figures.targets[0].count.insufficient == 2
@@ -130,12 +130,17 @@ def test_late_results_are_corrections_and_change_nothing_that_was_issued(world: 
     book = world.service.reports
     closed = book.close(OCTOBER, at(11, 5, 6))
     issued = {(form, lang): book.document(OCTOBER, form, lang) for form in FORMS for lang in ("zh", "en")}
-    world.send(*(throughput(at=one + timedelta(days=3), subject="c102") for one in days(1, 2, FIRST)))
+    world.send(*(throughput(at=day + timedelta(days=3), subject="c102") for day in days(1, 2, FIRST)))
     assert content_hash(book.figures(OCTOBER)) == content_hash(closed)
     assert {key: book.document(OCTOBER, *key) for key in issued} == issued
     november = book.close(NOVEMBER, at(12, 5, 6))
-    (one,) = november.corrections
-    assert (one.month, one.subject, one.was, one.now) == ("2026-10", "c102", Verdict.INSUFFICIENT, Verdict.MET)
+    (correction,) = november.corrections
+    assert (correction.month, correction.subject, correction.was, correction.now) == (
+        "2026-10",
+        "c102",
+        Verdict.INSUFFICIENT,
+        Verdict.MET,
+    )
     assert november.trend[-2].counts["classroom_bandwidth"].met == 1, "the trend shows what was published"
     assert november.targets[0].last_month == 0.5
     assert "一年级2班" in book.document(NOVEMBER, "html", "zh").decode()
@@ -151,7 +156,7 @@ def test_the_calendar_closes_what_it_missed_and_writes_files(tmp_path: Path) -> 
         assert book.catch_up(at(11, 1, 5)) == []
         assert not folder.exists()
         assert book.catch_up(at(11, 1, 6)) == []
-        names = {one.name for one in (folder / "2026-10").iterdir()}
+        names = {path.name for path in (folder / "2026-10").iterdir()}
         assert names == {f"campusmeter-2026-10-{lang}-provisional.{form}" for form in FORMS for lang in ("zh", "en")}
         assert "未结" in (folder / "2026-10" / "campusmeter-2026-10-zh-provisional.html").read_text()
         assert book.catch_up(at(13, 9)) == ["2026-10", "2026-11", "2026-12"], "away for two months"
@@ -283,7 +288,7 @@ def test_killed_between_closing_and_issuing_it_goes_on(tmp_path: Path, monkeypat
                 book.close(OCTOBER, at(11, 5, 6))
         assert world.service.store.monthly.documents("2026-10") == []
     with collector(tmp_path) as world:
-        world.send(*(throughput(at=one + timedelta(days=3), subject="c102") for one in days(1, 2, FIRST)))
+        world.send(*(throughput(at=day + timedelta(days=3), subject="c102") for day in days(1, 2, FIRST)))
         book = world.service.reports
         assert book.catch_up(at(11, 5, 7)) == []
         assert len(world.service.store.monthly.documents("2026-10")) == 8

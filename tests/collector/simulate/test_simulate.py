@@ -13,7 +13,7 @@ COUNTY = ("--schools", "20", "--month", "2026-10", "--density", "0.17", "--class
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    code = main([str(one) for one in arguments])
+    code = main([str(argument) for argument in arguments])
     said = capsys.readouterr()
     return code, said.out, said.err
 
@@ -49,7 +49,7 @@ def test_everything_is_labelled(county) -> None:
     try:
         assert {agent.state.os for agent in service.store.agents.all() if agent.state} == {"simulated"}
         truth = json.loads((state / "simulated-2026-10.json").read_text(encoding="utf-8"))
-        assert {one["fault"] for one in truth["classrooms"].values()} >= {"port_speed_10", "cable_errors"}
+        assert {classroom["fault"] for classroom in truth["classrooms"].values()} >= {"port_speed_10", "cable_errors"}
     finally:
         service.store.close()
 
@@ -61,20 +61,30 @@ def test_the_ledger_has_one_problem_for_each_cause(county, capsys, monkeypatch) 
     assert code == 0
     problems = json.loads(out)["problems"]
     truth = json.loads((state / "simulated-2026-10.json").read_text(encoding="utf-8"))
-    lasting = {name: one for name, one in truth["schools"].items() if (one["mended_on"] or "2026-11-01") > "2026-10-15"}
+    lasting = {
+        name: school
+        for name, school in truth["schools"].items()
+        if (school["mended_on"] or "2026-11-01") > "2026-10-15"
+    }
     kinds = ("uplink_bottleneck", "shared_bottleneck", "agent_silent")
-    shared = {name for name, one in lasting.items() if one["fault"] in kinds}
+    shared = {name for name, each in lasting.items() if each["fault"] in kinds}
     assert shared
     for school in shared:
-        own = [one for one in problems if one["school"] == school and one["target"] == "classroom_bandwidth"]
-        whole = [one for one in own if one["subject"] == ""]
-        assert [one["diagnosis"] for one in whole] == [truth["schools"][school]["fault"]]
+        own = [
+            problem
+            for problem in problems
+            if problem["school"] == school and problem["target"] == "classroom_bandwidth"
+        ]
+        whole = [each for each in own if each["subject"] == ""]
+        assert [each["diagnosis"] for each in whole] == [truth["schools"][school]["fault"]]
         if truth["schools"][school]["mended_on"] is None:
-            assert not [one for one in own if one["subject"] and one["state"] != "closed"], "one cause is one problem"
+            assert not [each for each in own if each["subject"] and each["state"] != "closed"], (
+                "one cause is one problem"
+            )
     steady = {
         name
-        for name, one in truth["classrooms"].items()
-        if one["fault"] == "port_speed_10" and one["mended_on"] is None
+        for name, classroom in truth["classrooms"].items()
+        if classroom["fault"] == "port_speed_10" and classroom["mended_on"] is None
     }
     healthy_schools = {
         name for name in {key.split("/")[0] for key in truth["classrooms"]} if name not in truth["schools"]
@@ -82,8 +92,10 @@ def test_the_ledger_has_one_problem_for_each_cause(county, capsys, monkeypatch) 
     for name in steady:
         school, room = name.split("/")
         if school in healthy_schools:
-            (one,) = [one for one in problems if (one["school"], one["subject"]) == (school, room)]
-            assert (one["diagnosis"], one["state"]) == ("port_speed_10", "open")
+            (problem_row,) = [
+                problem for problem in problems if (problem["school"], problem["subject"]) == (school, room)
+            ]
+            assert (problem_row["diagnosis"], problem_row["state"]) == ("port_speed_10", "open")
     code, out, _ = run(capsys, "ledger", "--out", state / "list.xlsx", "--until", "2026-10-31", "--state-dir", state)
     assert (code, (state / "list.xlsx").exists()) == (0, True)
 
@@ -96,8 +108,8 @@ def test_explain_can_be_repeated_by_hand(county, capsys, monkeypatch) -> None:
     )
     assert code == 0
     said = json.loads(out)
-    passing = sum(one["passes"] is True for one in said["results"])
-    judged = sum(one["passes"] is not None for one in said["results"])
+    passing = sum(result["passes"] is True for result in said["results"])
+    judged = sum(result["passes"] is not None for result in said["results"])
     assert (said["verdict"]["passing_results"], said["verdict"]["valid_results"]) == (passing, judged)
     assert sum(day["valid_results"] for day in said["days"]) == judged
     low, high = said["verdict"]["passing_share_interval"]

@@ -44,7 +44,7 @@ def tampered(world: World, work: Callable[[sqlite3.Connection], object]) -> Chec
 
 
 def said(found: Checked) -> list[str]:
-    return [one.text.en for one in found.findings]
+    return [finding.text.en for finding in found.findings]
 
 
 def test_what_was_left_alone_fits(world: World) -> None:
@@ -80,7 +80,7 @@ def test_a_removed_result(world: World) -> None:
     fill(world)
     found = tampered(world, lambda database: database.execute("DELETE FROM result WHERE id = 'r-1-1'"))
     assert said(found)[0].startswith("s001: result r-1-1 is missing; seal of")
-    assert any("does not follow from its results" in one for one in said(found)), "the evidence was of more results"
+    assert any("does not follow from its results" in each for each in said(found)), "the evidence was of more results"
 
 
 def test_a_result_removed_with_its_trace(world: World) -> None:

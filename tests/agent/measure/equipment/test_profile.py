@@ -15,7 +15,7 @@ def test_a_shipped_profile(path: Path) -> None:
     assert profile.title.en
     assert profile.title.zh
     assert profile.sources
-    assert all("::" in one.object for one in profile.snmp), "an object is written with its MIB"
+    assert all("::" in each.object for each in profile.snmp), "an object is written with its MIB"
     assert set(profile.readings) <= set(READINGS)
     assert {limit.reading for limit in profile.limits} <= set(profile.readings)
 

@@ -100,9 +100,9 @@ def test_every_reading_is_had_or_failed_whatever_comes(
     objects: dict[str, Any], columns: dict[str, dict[str, Any]]
 ) -> None:
     found = snmp(HOST, objects, columns)
-    for one in HOST.snmp:
-        had = one.reading in found.numbers or one.reading in found.words
-        assert had != (one.reading in found.failed)
+    for each in HOST.snmp:
+        had = each.reading in found.numbers or each.reading in found.words
+        assert had != (each.reading in found.failed)
 
 
 WANTED = (
@@ -126,7 +126,7 @@ def test_json_readings(body: Any, numbers: dict[str, float], words: dict[str, st
     found = Readings()
     read_json(WANTED, body, found)
     assert (found.numbers, found.words) == (numbers, words)
-    assert set(found.failed) == {one.reading for one in WANTED} - set(numbers) - set(words)
+    assert set(found.failed) == {each.reading for each in WANTED} - set(numbers) - set(words)
 
 
 def test_limits() -> None:

@@ -39,7 +39,7 @@ def test_answers_and_packets_however_they_are_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(stream)]
     for start, end in pairwise(edges):
         events += parser.feed(stream[start:end])
-    assert [type(one).__name__ for one in events] == ["Response", "Interleaved", "Response"]
+    assert [type(event).__name__ for event in events] == ["Response", "Interleaved", "Response"]
     first, packet, _ = events
     assert isinstance(first, Response)
     assert (first.status, first.headers["session"], first.body) == (200, "12;timeout=60", b"hello")
@@ -169,8 +169,8 @@ def test_a_late_packet_is_not_lost_and_a_new_start_is_no_loss() -> None:
 @given(st.lists(st.binary(max_size=40), max_size=30))
 def test_any_packets(packets: list[bytes]) -> None:
     listener = Listener(90_000)
-    for n, one in enumerate(packets):
-        listener.take(one, n * 0.01)
+    for n, each in enumerate(packets):
+        listener.take(each, n * 0.01)
     assert listener.loss_ratio is None or 0 <= listener.loss_ratio <= 1
 
 

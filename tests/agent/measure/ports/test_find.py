@@ -13,7 +13,7 @@ BRIDGE = {1: 1, 2: 2, 24: 24}
 
 
 def others(number: int, port: int) -> list[tuple[str, int]]:
-    return [(f"02:00:00:00:00:{one:02x}", port) for one in range(number)]
+    return [(f"02:00:00:00:00:{each:02x}", port) for each in range(number)]
 
 
 def test_by_the_forwarding_table() -> None:

@@ -32,7 +32,7 @@ def test_compliance_has_the_shape_of_design_section_10(world: World) -> None:
 def test_a_school_shows_each_subject_with_its_latest_result(world: World) -> None:
     world.send(throughput(97e6, 100e6))
     said = world.get("/v1/schools/s001?month=2026-11").json
-    room = next(one for one in said["subjects"] if one["subject"] == "c101")
+    room = next(subject for subject in said["subjects"] if subject["subject"] == "c101")
     assert room["latest"]["verdict"] == "not_met"
     assert room["latest"]["down"]["line_rate_bits_per_second"] == 97_000_000
     assert room["month"]["verdict"] == "insufficient"
@@ -72,7 +72,7 @@ def test_the_description_names_every_route_and_every_status(world: World) -> Non
     methods: dict[str, set[str]] = {}
     for route in made:
         methods.setdefault(route.path, set()).update(m.lower() for m in route.methods or () if m != "HEAD")
-    assert {path: set(one) for path, one in said.items()} == methods
+    assert {path: set(each) for path, each in said.items()} == methods
     package = Path(__file__).parents[4] / "collector/campus_collector/http"
     source = "".join((package / name).read_text() for name in ("api/results.py", "auth/agents.py"))
     raised = set(re.findall(r"HttpProblem\((\d{3})", source)) | {"400", "422"}

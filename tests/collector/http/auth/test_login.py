@@ -26,7 +26,7 @@ def admit(world: World, name: str = "王五", role: str = "operator", town: str 
 
 
 def what(world: World) -> list[str]:
-    return [one.what for one in reversed(world.service.store.ledger.events())]
+    return [event.what for event in reversed(world.service.store.ledger.events())]
 
 
 def test_the_hash_is_argon2id_with_the_parameters_of_rfc_9106() -> None:
@@ -99,18 +99,18 @@ def test_the_lock_ends_by_itself(world: World) -> None:
 
 def test_changing_the_password_ends_every_session(world: World) -> None:
     admit(world)
-    one, other = Browser(world), Browser(world)
-    for browser in (one, other):
+    first, second = Browser(world), Browser(world)
+    for browser in (first, second):
         assert browser.post("/login", name="王五", password=SENTENCE)[0] == 303
-    token = one.form_token("/account")
+    token = first.form_token("/account")
     new = "春风又绿江南岸明月何时照我还"
-    said = one.post("/account", form_token=token, old="not this one", new=new, again=new)
+    said = first.post("/account", form_token=token, old="not this one", new=new, again=new)
     assert (said[0], "姓名或密码错误" in said[1]) == (401, True)
-    assert one.post("/account", form_token=token, old=SENTENCE, new=new, again=new + "x")[0] == 422
-    assert one.post("/account", form_token=token, old=SENTENCE, new="short", again="short")[0] == 422
-    assert one.post("/account", form_token="forged", old=SENTENCE, new=new, again=new)[0] == 403
-    assert one.post("/account", form_token=token, old=SENTENCE, new=new, again=new)[0] == 303
-    assert other.send("GET", "/account", Accept="text/html")[0] == 303
+    assert first.post("/account", form_token=token, old=SENTENCE, new=new, again=new + "x")[0] == 422
+    assert first.post("/account", form_token=token, old=SENTENCE, new="short", again="short")[0] == 422
+    assert first.post("/account", form_token="forged", old=SENTENCE, new=new, again=new)[0] == 403
+    assert first.post("/account", form_token=token, old=SENTENCE, new=new, again=new)[0] == 303
+    assert second.send("GET", "/account", Accept="text/html")[0] == 303
     assert Browser(world).post("/login", name="王五", password=SENTENCE)[0] == 401
     assert Browser(world).post("/login", name="王五", password=new)[0] == 303
 

@@ -47,7 +47,7 @@ def test_the_ones_that_need_a_hand_come_first() -> None:
     ill = Agent("s002", "s002", NOW - timedelta(days=2), "b", wrong)
     ends = {"s002": NOW + timedelta(days=3)}
     found = gateways([school("s001"), school("s002"), school("s003")], [well, ill], ends, NOW, "zh")
-    assert [one.school for one in found] == ["s002", "s003", "s001"]
+    assert [each.school for each in found] == ["s002", "s003", "s001"]
     assert found[0].warnings == (
         "2 天未上报", "配置：没有这个房间", "令牌 2026-11-27 到期", "高于采集端版本，请升级采集端", "已丢弃 3 条结果", "时钟偏差 +90 秒",
     )  # fmt: skip
@@ -82,16 +82,16 @@ def test_what_a_newer_agent_adds_is_kept(world: World) -> None:
     answer = world.post(msgspec.json.encode(said))
     assert (answer.status, answer.json["quarantined"]) == (200, [])
     kept = world.get(f"/v1/results?school=s001&from=2020-01-01&subject={said['results'][0]['subject']}").json["results"]
-    assert any(one.get("record", {}).get("colour") == "blue" for one in kept)
+    assert any(each.get("record", {}).get("colour") == "blue" for each in kept)
 
 
 def test_migrations_are_told(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["migrations", "--json", "--state-dir", str(world.service.config.database.parent)]) == 0
     said = msgspec.json.decode(capsys.readouterr().out)
-    assert [one["name"] for one in said][:1] == ["0001_spine.sql"]
-    assert all(one["applied_at"] and one["known"] for one in said)
+    assert [each["name"] for each in said][:1] == ["0001_spine.sql"]
+    assert all(each["applied_at"] and each["known"] for each in said)
     assert main(["migrations", "--json", "--state-dir", str(tmp_path / "none")]) == 0
-    assert all(one["applied_at"] is None for one in msgspec.json.decode(capsys.readouterr().out))
+    assert all(each["applied_at"] is None for each in msgspec.json.decode(capsys.readouterr().out))
     assert not (tmp_path / "none").exists(), "it only looks"
 
 
