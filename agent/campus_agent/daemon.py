@@ -71,7 +71,7 @@ WATCHDOG_SECONDS = 20.0
 ROTATE_AGAIN_SECONDS = 86_400.0
 PAGE_PAUSE_SECONDS, MOST_PAGE_PAUSE_SECONDS, PAGE_STOP_SECONDS = 5.0, 300.0, 5.0
 FIRST_CONTACT_SECONDS = 5.0
-"""The first test waits so long for the collector to tell the time: an hour off, it could fall into a lesson."""
+"""The first test waits so long for the collector's time: with a clock an hour off it could fall into a lesson."""
 MAX_HELD_RESULTS = 500
 
 
@@ -286,7 +286,7 @@ class Daemon:
                 await self._on_disk(self.spool.remember, RECALL_KEY, self.planner.history)
 
     def _done(self, job: Job, *, succeeded: bool) -> None:
-        """The job had its turn: by its own name, so that a restart knows of it whatever its results are called."""
+        """Records that the job was done, by its own name, so that it is found after a restart whatever its results are called."""
         self.planner.record_measured(job, self._moment(), succeeded=succeeded)
         self.snapshot.ended[job.name] = self.clock.monotonic()
 

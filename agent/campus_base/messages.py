@@ -29,7 +29,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, 
     """English, with `{name}` for each value (str.format); without values it is the text as it stands."""
     values: tuple[tuple[str, Value], ...] = ()
     context: str = ""
-    """Tells apart two meanings of the same English (pgettext)."""
+    """Distinguishes two meanings of the same English (pgettext)."""
     chinese: str | None = None
     """The Chinese template, where it is data and not from a catalogue."""
 
@@ -84,7 +84,7 @@ def joined(parts: Iterable[Message], pair: Message) -> Message:
 
 
 def _plain_values(values: dict[str, object]) -> tuple[tuple[str, Value], ...]:
-    """Values as they are when the message is made: an exception or a path as its text, so that nothing else stays alive."""
+    """Values as they are when the message is made: an exception or a path as its text, so that no other object stays in memory."""
     return tuple(
         (name, value if isinstance(value, str | int | float | Message) or value is None else str(value))
         for name, value in values.items()

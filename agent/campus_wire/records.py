@@ -388,7 +388,7 @@ def says_nothing(result: Result) -> bool:
 
 
 class AnnouncedClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A classroom as the agent's own configuration knows it."""
+    """A classroom of the agent's own configuration."""
 
     id: Id
     name: Annotated[str, Meta(max_length=100)] = ""
@@ -396,7 +396,7 @@ class AnnouncedClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AnnouncedService(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A cloud platform as the agent's own configuration knows it."""
+    """A cloud platform of the agent's own configuration."""
 
     id: Id
     name: Annotated[str, Meta(max_length=100)] = ""
@@ -563,7 +563,7 @@ class FetchedConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class EnrollRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A gateway shows the code that the bureau gave it."""
+    """A gateway shows the code that it was given at the bureau."""
 
     code: Annotated[str, Meta(min_length=1, max_length=40)]
     version: Annotated[str, Meta(max_length=100)] = ""
@@ -571,7 +571,7 @@ class EnrollRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whose agent the gateway now is, and the token it speaks with; shown this once."""
+    """The gateway's school and its token, which is shown this once."""
 
     school: Id
     town: str

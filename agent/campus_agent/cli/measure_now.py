@@ -37,7 +37,7 @@ async def poll_now(config: AgentConfig, device: Device) -> DeviceResult:
 
 
 async def port_now(config: AgentConfig, endpoint: Endpoint) -> PortResult | None:
-    """Look at a classroom's switch port twice, and keep the result for the collector. None when nobody knows its port."""
+    """Reads a classroom's switch port twice and stores the result for the collector. None when its port is not known."""
     runner = runner_of(config)
     results = await runner.run(PROBES["ports"], endpoint.id)
     if not results:

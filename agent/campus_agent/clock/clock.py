@@ -117,7 +117,7 @@ def offset_seconds(clock: Clock, estimate: ClockEstimate | None) -> float | None
 
 
 class CorrectedStart(msgspec.Struct, frozen=True):
-    """When a result really started, as far as can be known, and whether to trust it.
+    """The start of a result, corrected as far as possible, and whether it is reliable.
 
     `clock_offset_seconds` is how far the true time was ahead of the wall clock that labelled the result.
     """
@@ -144,7 +144,7 @@ def corrected_start(
     if not is_applied(difference, estimate):
         return CorrectedStart(started_at, clock_offset_seconds, True)
     before = clock_offset_seconds or 0.0
-    applied = before if abs(before) > NOTICEABLE_SECONDS else 0.0  # a smaller one was told, not added (stamp.py)
+    applied = before if abs(before) > NOTICEABLE_SECONDS else 0.0  # a smaller one was recorded, not added (stamp.py)
     return CorrectedStart(datetime.fromtimestamp(true_epoch, UTC), round(difference + applied, 3), True)
 
 
@@ -161,7 +161,7 @@ def start_without_clock(
 
 
 def _boot_id() -> str:
-    """The kernel's id of this boot; where there is none, one of our own for as long as this process lives."""
+    """The kernel's id of this boot; where there is none, a random one for this process."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

@@ -63,7 +63,7 @@ def _is_chunked(response: HTTPResponse) -> bool:
 
 
 def _declared_length(response: HTTPResponse) -> int | None:
-    """By Content-Length; None where none is given, or the body's coding tells its end."""
+    """By Content-Length; None where none is given, or where the coding marks the body's end."""
     if response.headers.get_all("Transfer-Encoding"):
         return None
     fields = response.headers.get_all("Content-Length") or ()

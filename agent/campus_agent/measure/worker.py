@@ -139,12 +139,12 @@ def serve(name: str) -> None:
 
 
 def set_parent_death_signal(parent_pid: int) -> None:
-    """Ask the kernel to end this process when its parent dies, however it dies."""
+    """Ask the kernel to end this process when its parent ends, in whatever way."""
     import ctypes  # not in the resident agent
 
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent_pid:  # it died before we asked
+    if os.getppid() != parent_pid:  # it ended before the call above
         os._exit(1)
 
 

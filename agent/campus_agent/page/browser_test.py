@@ -240,7 +240,7 @@ class BrowserTest:
             return "a busy gateway"
         held_back = load.window_limited_seconds / (load.counts[-1].at_seconds - load.began)
         lost = load.lost_segments / max(1, load.counts[-1].segments)
-        # what a browser sends tells nothing of its round trips here: there only a loss shows that the line was full
+        # what a browser sends gives no round trips here: there only a loss shows that the line was full
         full = filled(lost, held_back, self.pings, [] if load.up else load.rtts)
         return None if full else "the browser's machine"
 

@@ -67,7 +67,7 @@ def classroom_page(rooms: Sequence[Endpoint], chosen: str, language: Language, n
 
 
 def codes_page(rooms: Sequence[Endpoint], url: str, language: Language, holidays_known: bool = True) -> str:
-    """A card with a QR code for each classroom, to be printed and cut; above them, not printed, what whoever looks after it should know."""
+    """A card with a QR code for each classroom, to be printed and cut; above them, not printed, the notes for the person who prints them."""
     import segno  # heavy, and only for this page
 
     cards = []

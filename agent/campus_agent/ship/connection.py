@@ -30,7 +30,7 @@ _MAX_DETAIL = 300
 
 
 class ShipFailed(Exception):
-    """No answer was had: which step, which kind; `clock` says why this gateway's clock is to blame, None when it is not."""
+    """There was no answer: the step and kind of the failure; `clock`: why this gateway's clock is the cause, None when it is not."""
 
     def __init__(self, operation: Operation, kind: FailureKind, detail: str, clock: str | None = None) -> None:
         """Keep the failure as data."""
@@ -49,7 +49,7 @@ class CollectorAnswer(msgspec.Struct, frozen=True):
     sent_at: float
     received_at: float
     version: str | None = None
-    """The collector's, where it tells it: only to who has a token."""
+    """The collector's version, which it gives only to a valid token."""
 
 
 class CollectorConnection:

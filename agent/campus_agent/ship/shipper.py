@@ -123,7 +123,7 @@ class Shipper:
         self._connection.hang_up()
 
     def drain(self) -> ShipOutcome:
-        """Send all that waits; at least one batch, empty if need be, so that the collector hears from us. Never raises for the
+        """Send all that waits; at least one batch, which may be empty, so that the collector sees that the agent runs. Never raises for the
         network's, the collector's or the disk's faults."""
         try:
             before = self.last_outcome()

@@ -50,7 +50,7 @@ def is_remembered(row: Row) -> bool:
 
 
 def is_spending(row: Row) -> bool:
-    """day, segment, octets."""
+    """Is the row a day, a segment and its bytes?"""
     day, segment, test_bytes = row
     try:
         date.fromisoformat(str(day))

@@ -85,7 +85,7 @@ class Spool:
     """The open spool. Thread-safe."""
 
     def __init__(self, database: Database, limits: SpoolLimits) -> None:
-        """Use `open_spool`."""
+        """To be made by `open_spool`."""
         self._database = database
         self._limits = limits
         self._unwritten = 0

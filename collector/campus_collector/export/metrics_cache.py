@@ -432,7 +432,7 @@ def _devices_of(inventory: Inventory) -> dict[str, frozenset[str]] | None:
 
 
 def _newest_of_school(agents: Iterable[Agent]) -> dict[str, Agent]:
-    """A school's gateway may have been replaced: the one that reported last speaks for it."""
+    """A school's gateway may have been replaced: the one that reported last counts."""
     newest: dict[str, Agent] = {}
     for agent in agents:
         held = newest.get(agent.school)

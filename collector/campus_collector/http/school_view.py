@@ -105,5 +105,5 @@ def verdict_of_result(
 
 
 def verdict_of_pass(passes: bool | None) -> Verdict:
-    """None is insufficient."""
+    """The verdict of one result: None is insufficient data."""
     return Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET

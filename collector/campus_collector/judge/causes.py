@@ -29,7 +29,7 @@ RETIRED: tuple[Message, ...] = ()
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One explanation: its code (see `explanations`), how much speaks for it, 0 to 1, and what that is."""
+    """One explanation: its code (see `explanations`), its weight, 0 to 1, and its evidence."""
 
     code: str
     weight: float
@@ -121,7 +121,7 @@ def _insufficient(case: Case) -> Iterator[Cause]:
 
 
 def _why_unreached(operation: str, kind: str) -> str:
-    """What kept the tests from beginning; "" when that does not tell."""
+    """What kept the tests from beginning; "" when that is not known."""
     if kind == FailureKind.CONNECTION_REFUSED:
         return "endpoint_not_running"
     if kind in (FailureKind.NAME_NOT_FOUND, FailureKind.NAME_SERVER_FAILED):

@@ -34,7 +34,7 @@ class DerivedResult:
     passes: bool | None
     why: Message
     doubt: Message | None = None
-    """Why it may be wrong all the same, where the record tells."""
+    """Why it may be wrong all the same, where the record shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _line(result: AnyResult, observation: Observation, limits: Limits) -> Derive
 
 
 def doubt_about(result: AnyResult, passes: bool | None) -> Message | None:
-    """Why a result that an agent of version 0.2 made may be wrong, where the record tells; None where nothing speaks against it.
+    """Why a result that an agent of version 0.2 made may be wrong, where the record shows it; None where nothing does.
 
     Such results are kept and judged as they came: a person decides whether to exempt their days, or to wait for new ones.
     """
@@ -228,7 +228,7 @@ def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int, limits: t
 
 
 SECCOMP_DEATH = "exit -31"
-"""SIGSYS: what a worker dies of that makes a system call its service may not make."""
+"""SIGSYS ends a worker that makes a system call its service may not make."""
 BUSY_CPU_RATIO_OF_DOUBT = 0.5
 """Well below the guard: the mean of a test hides moments in which it waited."""
 DOUBTFUL = message("doubtful: ")

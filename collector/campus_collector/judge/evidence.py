@@ -32,7 +32,7 @@ class MonthEvidence(msgspec.Struct, frozen=True):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Between which shares does the true one lie, 95 of 100 times? None of nothing."""
+        """Between which shares is the true one, with 95 % confidence? None of nothing."""
         return wilson(self.passing_results, self.valid_results) if self.valid_results else None
 
 

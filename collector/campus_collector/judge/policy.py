@@ -37,7 +37,7 @@ TARGET_WORDS: dict[str, Message] = {
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """What a live lesson bears: round trips idle and under load (95 %), jitter and loss idle. Seconds, and a ratio 0-1."""
+    """What a live lesson tolerates: round trips idle and under load (95 %), jitter and loss idle. Seconds, and a ratio 0-1."""
 
     max_rtt_seconds: float
     max_working_rtt_seconds: float

@@ -72,7 +72,7 @@ def observe(
 
 
 def has_trusted_time(result: AnyResult) -> bool:
-    """Does anybody know when it was? A result of an untrusted clock is counted as not valid, whatever it found, and is evidence of no day."""
+    """Is the time of this result known? A result of an untrusted clock is counted as not valid, whatever it found, and is evidence of no day."""
     return result.validity is not Validity.CLOCK_UNTRUSTED
 
 

@@ -297,7 +297,7 @@ class Verdicts:
         return evidence
 
     def first_trusted_day(self, since: date | None = None) -> date | None:
-        """The first day, from `since` on, that has a result of a trusted clock: a time that nobody trusts begins nothing. None of none."""
+        """The first day, from `since` on, that has a result of a trusted clock: an unreliable time begins nothing. None of none."""
         day = self._store.evidence.first_day(day_number(since) if since is not None else 0)
         while day is not None and not self._is_trusted(day):
             day = self._store.evidence.first_day(day + 1)
@@ -370,7 +370,7 @@ class Verdicts:
                 return
 
     def _judge_hours(self, school: str, waiting: Sequence[Unjudged]) -> list[DayRow]:
-        """The days that these hours lie in, judged again; each of a subject's results is read once, however many targets it serves."""
+        """The days of these hours, judged again; each of a subject's results is read once, however many targets it serves."""
         subjects = {subject.id: subject for subject in self._store.subjects.all(school, since=_EPOCH)}
         days_of: dict[str, dict[str, set[date]]] = {}
         local_days = cache(self._local_days)

@@ -29,12 +29,12 @@ class _Axes:
     right: float
 
     def x(self, position: int) -> float:
-        """Pixels from the left."""
+        """The distance from the left, in pixels."""
         width = WIDTH - LEFT - self.right
         return LEFT + (width * position / (self.labels - 1) if self.labels > 1 else width / 2)
 
     def y(self, share: float) -> float:
-        """Pixels from the top."""
+        """The distance from the top, in pixels."""
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share / self.top)
 
 

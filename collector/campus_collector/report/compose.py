@@ -133,7 +133,7 @@ class _Writer:
         return UNIT_WORDS[unit].in_(self._language) if unit in UNIT_WORDS else unit
 
     def _ratio(self, count: Count) -> Cell:
-        """A compliance rate: where nothing has enough data nobody knows it, which is not 0 %."""
+        """A compliance rate: where nothing has enough data it is not known, which is not 0 %."""
         return self._w("no_data") if count.judged and not count.has_data else count.ratio
 
     def _columns(self, *columns: tuple[str, Kind, float]) -> tuple[TableColumn, ...]:

@@ -39,7 +39,7 @@ class Count(msgspec.Struct, frozen=True):
 
     @property
     def known_ratio(self) -> float | None:
-        """The ratio where something was measured; None when nobody knows."""
+        """The ratio where something was measured; None when it is not known."""
         return self.ratio if self.has_data else None
 
 

@@ -14,7 +14,7 @@ from campus_collector.report.figures import Forecast
 
 LEAST_MONTHS = 6
 FARTHEST_MONTHS = 60
-"""Beyond five years a number of months would pretend to know."""
+"""Beyond five years a number of months would be more exact than the data."""
 T_975 = {
     1: 12.706,
     2: 4.303,

@@ -294,7 +294,7 @@ class MonthlyReports:
                 path = folder / file_name(str(month), form, language, mark=mark)
                 if form in self._failed_forms or path.exists():
                     continue
-                make_folder(folder)  # before the work: a folder that cannot be is told at no cost
+                make_folder(folder)  # before the work: a folder that cannot be made is reported before the work
                 try:
                     figures = figures or self.figures(month, now)
                     write_file(path, self.document(month, form, language, now=now, figures=figures))

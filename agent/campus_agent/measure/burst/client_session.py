@@ -254,7 +254,7 @@ class ClientSession:
     def _send_stream(
         self, sock: socket.socket, order: StreamOrder, end_ns: int, enough: IsEnough, deadline: float
     ) -> tuple[StreamArrivals, int]:
-        """Send until what the responder tells is enough."""
+        """Send until the responder's reports are enough."""
         arrivals = StreamArrivals()
         ended = False
 
@@ -346,7 +346,7 @@ class ClientSession:
         return BurstResult(arrivals, departures, order.total_wire_bytes, cpu_ratio, waited, account.mtu_bytes)
 
     def _read_account(self, burst: int, deadline: float) -> SentReport:
-        """What the responder tells of the load it has sent. Raises what `_expect` raises."""
+        """The responder's account of the load it has sent. Raises what `_expect` raises."""
         sent = self._expect(SentReport, max(deadline, monotonic() + BURST_START_SECONDS))
         if sent.burst != burst:
             raise ProtocolError(f"an account of burst {sent.burst} where {burst} was due")

@@ -65,7 +65,7 @@ class ServerSession:
         bounds: Bounds,
         tickets: Tickets,
     ) -> None:
-        """`receiver` hears only this session's token, from the address the control connection came from; `tickets` likewise."""
+        """`receiver` accepts only this session's token, from the address the control connection came from; `tickets` likewise."""
         self.spent = Spent()
         self._channel = channel
         self._udp = udp

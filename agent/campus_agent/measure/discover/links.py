@@ -33,7 +33,7 @@ def links(only: str | None = None) -> dict[str, list[str]]:
 
 
 def _is_lan(settings: NicSettings | None) -> bool:
-    """Is it up, and Ethernet (or Wi-Fi, a bridge, a VLAN), where addresses are asked for by ARP? A tunnel leads to somebody else's network."""
+    """Is it up, and Ethernet (or Wi-Fi, a bridge, a VLAN), where addresses are asked for by ARP? A tunnel leads to another network."""
     if settings is None or settings.hardware != ETHERNET or not settings.flags & RUNNING:
         return False
     return not settings.flags & (LOOPBACK | POINT_TO_POINT | NO_ARP)

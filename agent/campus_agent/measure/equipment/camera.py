@@ -44,13 +44,13 @@ _SPOKE = (
 )
 """Failures of one question, by a device that would answer the next."""
 _OTHER_SCHEME = (FailureKind.CONNECTION_RESET, FailureKind.PROTOCOL_ERROR, FailureKind.CONNECTION_REFUSED)
-"""How plain HTTP fails at a device that speaks TLS only."""
+"""How plain HTTP fails at a device that accepts only TLS."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(slots=True)
 class Camera:
-    """One device: where it is, who we are to it, and what it has told about its clock and its way to ask for passwords."""
+    """One device: its address, the user, its clock and its kind of authentication as learnt so far."""
 
     host: str
     port: int = PORT
@@ -58,7 +58,7 @@ class Camera:
     password: str = field(default="", repr=False)
     tls: bool = False
     answered: Callable[[], None] = lambda: None
-    """Called when the device speaks."""
+    """Called when the device has answered."""
     ahead: timedelta = timedelta(0)
     """How far its clock is ahead of ours, to a second and half a round trip."""
     others: list[timedelta] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Camera:
     odd: set[str] = field(default_factory=set)
     proved: bool = False
     corrected: bool = False
-    """Was the password accepted only with another clock than the device tells?"""
+    """Was the password accepted only with another clock than the device reports?"""
     spoke: bool = False
     _login: Login | None = None
     _certain: bool = False
@@ -118,7 +118,7 @@ class Camera:
         return answer
 
     async def _post(self, question: tuple[str, str, str, str], signed: bool) -> tuple[HttpResponse, xmltree.TreeReader]:
-        """One exchange; at the first contact from plain HTTP to TLS, where the device speaks nothing else."""
+        """One exchange; at the first contact from plain HTTP to TLS, where the device accepts nothing else."""
         try:
             got, tree = await self._exchange(question, signed)
         except ProbeFailed as failed:
@@ -157,7 +157,7 @@ class Camera:
         return got, tree
 
     def _learn_date(self, got: HttpResponse) -> None:
-        """The clock by the Date of an HTTP answer (RFC 9110 section 6.6.1), for devices that do not tell it otherwise."""
+        """The clock by the Date of an HTTP answer (RFC 9110 section 6.6.1), for devices that do not report it otherwise."""
         try:
             date = parsedate_to_datetime(got.headers.get("date", ""))
         except (TypeError, ValueError, OverflowError):
@@ -208,7 +208,7 @@ def _tls_port(got: HttpResponse, tree: xmltree.TreeReader, port: int) -> int | N
 
 
 async def read_camera(camera: Camera, needed: Collection[str], into: Readings, zone: timedelta) -> str | None:
-    """Put what the device tells into readings; the address of its main stream, where wanted and told. `zone`: the school's, from UTC.
+    """Puts the device's answers into readings; returns the address of its main stream where it was asked for and given. `zone`: the school's, from UTC.
 
     Raises ProbeFailed when nothing comes. What does not come is a reading that failed; a recording service that is not there leaves no
     reading at all.
@@ -328,7 +328,7 @@ async def _recording(camera: Camera, path: str, into: Readings) -> None:
         jobs = onvif.jobs(await camera.ask(path, RECORDING, "GetRecordingJobs"))
     except ProbeFailed as failed:
         if isinstance(failed.__cause__, OnvifError) and failed.__cause__.unknown:
-            return  # a recording service that knows no jobs tells nothing about recording
+            return  # a recording service without jobs says nothing about recording
         raise
     states = []
     for token in jobs[:MAX_JOBS]:

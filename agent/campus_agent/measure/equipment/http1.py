@@ -1,4 +1,4 @@
-"""HTTP/1.1 without the socket (RFC 9112): a request to bytes, bytes to one answer. Every length is bounded; redirects are only told.
+"""HTTP/1.1 without the socket (RFC 9112): a request to bytes, bytes to one answer. Every length is bounded; redirects are reported, not followed.
 
 Each exchange has its own connection, so an answer ends by its length, its last chunk, the end of the connection, or when whoever reads its body
 has enough. Devices count characters where bytes are meant, or send no length and stay: a body with a reader of its own is read past that.

@@ -1,4 +1,4 @@
-"""Poll devices, many at once, each within its own deadline: one that hangs or lies never holds up another.
+"""Poll devices, many at once, each within its own deadline: one that hangs or answers nonsense never delays another.
 
 What makes a device `up` is its profile's word: bytes of the device's own have come by a protocol that counts. One that answers nonsense still
 answers: the device is up, the reading that failed is named. What breaks on our side says nothing of the device.
@@ -37,7 +37,7 @@ RESOLVE_SECONDS = 3.0
 TCP_SECONDS = 2.0
 ECHO_SECONDS, ECHO_GAP_SECONDS = 2.0, 0.2
 STREAM_SECONDS = 6.0
-"""For a stream whose address the device has told first: with the telling, less than a device has."""
+"""For a stream whose address the device gives first: together with that question, less than a device's whole time."""
 DEFAULT_TCP_PORT = 80
 TIME_ZONE = "Asia/Shanghai"
 MAX_REMARKS, MAX_REMARK = 16, 100
@@ -64,7 +64,7 @@ class _Answers:
 async def poll(
     specs: Sequence[DeviceSpec], profile_folder: Path | None, time_zone: str = TIME_ZONE
 ) -> list[DeviceSeen]:
-    """What each device said, in the order asked. `time_zone` is the school's, for devices that tell local time."""
+    """What each device said, in the order asked. `time_zone` is the school's, for devices that give local time."""
     snmp, turn, zone = Snmp(), asyncio.Semaphore(AT_ONCE), ZoneInfo(time_zone)
 
     async def bounded(spec: DeviceSpec) -> DeviceSeen:
@@ -127,7 +127,7 @@ class _Asked:
 
 
 def _protocols(device: _Asked, snmp: Snmp, answers: _Answers) -> dict[str, Callable[[], Awaitable[None]]]:
-    """How this device can be asked: what the profile knows and the inventory has an address or a secret for."""
+    """The protocols for this device: those of the profile for which the inventory has an address or a secret."""
     spec, profile, address = device.spec, device.profile, device.address
     protocols: dict[str, Callable[[], Awaitable[None]]] = {}
     if spec.snmp and (profile.snmp or "snmp" in profile.up_when_any):
@@ -223,7 +223,7 @@ async def _snmp(device: _Asked, snmp: Snmp, answers: _Answers) -> None:
         for column in reading.columns:
             if column not in broken or column in reading.beside:
                 continue
-            if reading.reading in readings.numbers:  # of the rows that came: used, and told
+            if reading.reading in readings.numbers:  # of the rows that came: used, and remarked
                 readings.failed[reading.reading] = broken[column]
             else:
                 readings.lack(reading.reading, broken[column])
@@ -305,7 +305,7 @@ async def _icmp(address: str, answers: _Answers) -> None:
 
 
 async def _tcp(address: str, port: int, answers: _Answers) -> None:
-    """A refused connection is an answer too: the machine lives."""
+    """A refused connection is an answer too: the machine runs."""
     with contextlib.suppress(ConnectionRefusedError):
         async with asyncio.timeout(TCP_SECONDS):
             _, writer = await asyncio.open_connection(address, port)

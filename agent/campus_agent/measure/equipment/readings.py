@@ -43,7 +43,7 @@ class Readings:
             self.failed[reading] = why
 
     def offer(self, reading: str, value: float | str) -> None:
-        """A reading that is taken unless another protocol has given it: which one tells must not depend on who is faster."""
+        """A reading that is taken unless another protocol has given it: which protocol gives it must not depend on which is faster."""
         if reading not in self.numbers and reading not in self.words:
             self.put(reading, value)
 
@@ -64,7 +64,7 @@ class Missing(Nonsense):
 
 
 class Unknown(Nonsense):
-    """The device has the object and does not know: no reading, and no failure."""
+    """The device has the object without a value: no reading, and no failure."""
 
 
 def read_snmp(
@@ -102,7 +102,7 @@ def read_json(definitions: tuple[HttpReading, ...], body: Any, into: Readings) -
 
 
 def remarks(limits: tuple[Limit, ...], readings: Readings) -> list[str]:
-    """Which readings lie outside their limits, as `reading value`."""
+    """Which readings are outside their limits, as `reading value`."""
     texts = []
     for limit in limits:
         value = readings.numbers.get(limit.reading)

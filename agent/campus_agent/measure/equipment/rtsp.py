@@ -78,7 +78,7 @@ def request(method: str, uri: str, sequence: int, headers: Mapping[str, str]) ->
 
 
 def reply(asked: DeviceRequest) -> bytes:
-    """The answer to a request of the device: what keeps a session alive is granted, anything else is not implemented here."""
+    """The answer to a request of the device: what keeps a session open is granted, anything else is not implemented here."""
     granted = asked.method in ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE", "REDIRECT", "TEARDOWN")
     lines = ["RTSP/1.0 200 OK" if granted else "RTSP/1.0 501 Not Implemented"]
     sequence = ascii_integer(asked.headers.get("cseq", ""), 2**32)
@@ -89,7 +89,7 @@ def reply(asked: DeviceRequest) -> bytes:
 
 @dataclass(slots=True)
 class Parser:
-    """Bytes in, events out. `channels` are those in use within the connection: they tell a packet from a stray `$`."""
+    """Bytes in, events out. `channels` are those in use within the connection: they distinguish a packet from a stray `$`."""
 
     channels: set[int] = field(default_factory=set)
     _buffer: bytearray = field(default_factory=bytearray)
@@ -132,7 +132,7 @@ class Parser:
         return None if self._understood or not self._buffer else repr(bytes(self._buffer[:60]))[1:]
 
     def _at_a_start(self) -> bool:
-        """Does a message begin here, as far as the bytes so far can tell?"""
+        """Does a message begin here, by the bytes so far?"""
         if self._buffer[0] != _DOLLAR:
             begin = bytes(self._buffer[:_LONGEST_START])
             return any(begin.startswith(start) or start.startswith(begin) for start in _STARTS)
@@ -144,7 +144,7 @@ class Parser:
         return has_channel and self._buffer[4] >> 6 == 2  # both RTP and RTCP begin with version 2
 
     def _skip(self) -> bool:
-        """Go to where the next message may begin; False when that is not here yet. Raises RtspError for a peer that speaks another protocol."""
+        """Go to where the next message may begin; False when that is not here yet. Raises RtspError for a peer that uses another protocol."""
         self._lost = True
         next_start = _NEXT.search(self._buffer, 1)
         if next_start is not None:

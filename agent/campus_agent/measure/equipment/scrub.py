@@ -1,4 +1,4 @@
-"""No secret of a device leaves the worker, even if the device itself says it: it may repeat in an error what Basic has told it. Pure."""
+"""Removes a device's secrets from its answers before they leave the worker: a device may repeat a password in an error. Pure."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from campus_agent.measure.equipment.task import DeviceSeen
 from campus_wire.failures import Failure
 
 SHORTEST = 4
-"""A shorter secret cannot be told from ordinary text."""
+"""A shorter secret cannot be distinguished from ordinary text."""
 HIDDEN = "***"
 
 

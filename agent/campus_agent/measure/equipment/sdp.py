@@ -52,7 +52,7 @@ class Description:
         return pictures + sounds or active
 
     def _back_channel(self, media: Media) -> bool:
-        """ONVIF marks the sound that a client may send `sendonly`; a device that marks everything so speaks of itself (RFC 3264)."""
+        """ONVIF marks the sound that a client may send `sendonly`; a device that marks everything so means its own side (RFC 3264)."""
         return (
             media.kind != "video"
             and media.direction == "sendonly"

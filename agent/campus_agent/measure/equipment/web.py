@@ -42,7 +42,7 @@ async def exchange(
     take: Callable[[bytes], bool] | None = None,
     answered: Callable[[], None] = lambda: None,
 ) -> HttpResponse:
-    """One request, one answer, one connection; all of it within `seconds`. `take` as in ResponseReader; `answered` is called when the device speaks.
+    """One request, one answer, one connection; all of it within `seconds`. `take` as in ResponseReader; `answered` is called when the device answers.
 
     Raises ProbeFailed. A body that `take` reads may be cut short: by time, by the end of the connection, by its own length.
     """
@@ -56,7 +56,7 @@ async def exchange(
         answer = connection.cut_short()
     except OSError as error:
         if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            answered()  # it speaks, if not as was hoped
+            answered()  # it answers, though not in HTTP
         failure = failure_of(connection.step, error)
         raise ProbeFailed(failure.operation, failure.kind, failure.detail) from None
     if answer is None:

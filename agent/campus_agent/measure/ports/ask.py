@@ -149,7 +149,7 @@ class _Round:
         return list(await asyncio.gather(*(read(query) for query in self._task.queries)))
 
     async def _macs(self) -> dict[str, str]:
-        """Each classroom's hardware address, as far as the gateway's kernel knows it."""
+        """Each classroom's hardware address, where the gateway's kernel has it."""
         try:
             neighbours = neighbours_of_gateway(self._arp.read_text(encoding="ascii", errors="replace"))
         except OSError:
@@ -194,7 +194,7 @@ class _Round:
         return PortSeen(query.subject, location, reading, failure, monotonic() - began)
 
     def _search_failure(self, query: PortQuery) -> Failure | None:
-        """Why the search may have missed its port: the first switch concerned that did not tell all. None when all did."""
+        """Why the search may have missed its port: the first switch concerned that did not answer everything. None when all did."""
         for name, switch in self._switches.items():
             if query.switch in ("", name) and switch.failure is not None:
                 why = switch.failure
@@ -242,7 +242,7 @@ def _tables(names: Mapping[str, Mapping[str, Value]], columns: Mapping[str, Mapp
 
 
 def _neighbours(columns: Mapping[str, Mapping[str, Value]]) -> list[tuple[str, int]]:
-    """Whom the switch has heard, where a neighbour calls itself by its hardware address, and at which local port number."""
+    """LLDP neighbours that are identified by hardware address, with the local port number of each."""
     heard = set()
     for column, subtypes, hardware in (
         (mibs.LLDP_REM_CHASSIS_ID, mibs.LLDP_REM_CHASSIS_ID_SUBTYPE, MAC_OF_CHASSIS),

@@ -28,7 +28,7 @@ MOST_ADDRESSES = 4
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What one switch told: names by ifIndex, the bridge's ports, where it saw addresses, whom it heard."""
+    """One switch's tables: names by ifIndex, the bridge's ports, the ports of addresses, LLDP neighbours."""
 
     names: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     """ifIndex to (ifName, ifDescr)."""
@@ -39,7 +39,7 @@ class Tables:
     neighbours: Sequence[tuple[str, int]] = ()
     """(address a neighbour calls itself by, LLDP's local port number)."""
     lldp_ports: Mapping[int, str] = field(default_factory=dict)
-    """LLDP's local port number to the identifier the switch gives it, of the kind that `lldp_kinds` tells (LldpPortIdSubtype)."""
+    """LLDP's local port number to the identifier the switch gives it, whose kind stands in `lldp_kinds` (LldpPortIdSubtype)."""
     lldp_kinds: Mapping[int, int] = field(default_factory=dict)
     lldp_descriptions: Mapping[int, str] = field(default_factory=dict)
     hardware: Mapping[int, str] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def _long_form(name: str) -> str:
 
 
 def by_address(switches: Mapping[str, Tables], mac: str) -> PortLocation | None:
-    """The port that an address is connected to; None when no switch knows, or only lines between switches lead there."""
+    """The port that an address is connected to; None when no switch has it, or only on lines between switches."""
     heard = [
         (switch, index)
         for switch, tables in switches.items()
@@ -156,7 +156,7 @@ def address_of(data: bytes) -> str:
 
 
 def neighbours_of_gateway(proc_net_arp: str) -> dict[str, str]:
-    """Addresses the gateway's kernel knows: IPv4 to hardware address, complete entries only (/proc/net/arp)."""
+    """Addresses in the gateway's kernel: IPv4 to hardware address, complete entries only (/proc/net/arp)."""
     addresses = {}
     for line in proc_net_arp.splitlines()[1:]:
         parts = line.split()

@@ -61,7 +61,7 @@ async def measure(settings: PollSettings, run: Run) -> list[AnyFinding]:
 async def poll(
     devices: Sequence[Device], profile_dir: Path | None, time_zone: str = "Asia/Shanghai"
 ) -> list[DeviceSeen]:
-    """What each device answered, in order. A worker that dies or hangs costs this round: every device then has its failure."""
+    """What each device answered, in order. When the worker ends early or hangs, every device of this round has that failure."""
     specs = [
         DeviceSpec(device.id, device.host, device.profile, dict(device.snmp), dict(device.rtsp), dict(device.onvif))
         for device in devices

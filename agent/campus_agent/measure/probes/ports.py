@@ -85,7 +85,7 @@ async def measure(task: PortsTask, run: Run) -> list[AnyFinding]:
 
 
 async def ask_ports(task: PortsTask) -> Sequence[PortSeen]:
-    """In a worker. One that dies or hangs costs this round: every port then has its failure."""
+    """Runs in a worker. When it ends early or hangs, every port of this round has that failure."""
     try:
         body = await run_worker("ports", task, ROUND_SECONDS)
     except ProbeFailed as failed:

@@ -217,7 +217,7 @@ def _rates(burst: BurstObservation, received: Curve, first: int, test_rate: floa
 
 
 def _counted_slope(burst: BurstObservation, first: int, seconds: float) -> Slope | None:
-    """The slope of the receiver's counters; None where they do not tell."""
+    """The slope of the receiver's counters; None where they do not show it."""
     curve = received_curve(burst, first)
     total = slope(curve) if curve else None
     if curve and total and len(curve) * _USUAL_SAMPLE_SECONDS < seconds:
@@ -226,7 +226,7 @@ def _counted_slope(burst: BurstObservation, first: int, seconds: float) -> Slope
 
 
 def _counts_no_more(total: Slope, test: Slope) -> bool:
-    """Do the counters show our packets alone, as far as they can tell? A receiver that lags reads them late; stamps are never late."""
+    """Do the counters show our packets alone, as far as they can show it? A receiver that lags reads them late; stamps are never late."""
     return test.spread < total.spread / 2 and abs(total.rate - test.rate) <= _SAME_SIGMAS * total.spread
 
 

@@ -86,7 +86,7 @@ def _counted_by_the_sender(rates: Rates, sent_total: float) -> float:
 
 
 def received_rate(burst: BurstObservation, first: int, test_rate: float) -> float | None:
-    """The mean rate of all that passed the receiver's interface from the arrival in row `first` on; None when the counters do not tell.
+    """The mean rate of all that passed the receiver's interface from the arrival in row `first` on; None when the counters do not show it.
 
     Our own packets' rate, and what the counter has more than those that had arrived by then: so it matters little when it was read.
     """
@@ -104,7 +104,7 @@ def received_rate(burst: BurstObservation, first: int, test_rate: float) -> floa
 
 
 def received_curve(burst: BurstObservation, first: int) -> Curve | None:
-    """All bytes that passed the receiver's interface from the arrival in row `first` on; None when the counters do not tell.
+    """All bytes that passed the receiver's interface from the arrival in row `first` on; None when the counters do not show it.
 
     Counters that count fewer packets than ours tell nothing: some drivers renew them once a second, some count a block as one.
     """

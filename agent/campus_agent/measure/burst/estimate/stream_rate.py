@@ -23,7 +23,7 @@ from campus_agent.measure.burst.spec import (
 from campus_wire.encapsulation import line_rate_from_goodput
 
 COUNTERS_READ_RATIO = 0.9
-"""Counters that show less than the stream itself are renewed too seldom to tell anything of a window."""
+"""Counters that show less than the stream itself are renewed too seldom to say anything about a window."""
 _RAMP_NS = int(STREAM_RAMP_SECONDS * 1e9)
 _WINDOW_NS = int(STREAM_WINDOW_SECONDS * 1e9)
 

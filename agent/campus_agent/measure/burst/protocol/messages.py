@@ -34,7 +34,7 @@ class BadSeal(ProtocolError):
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """The client begins: which versions it speaks, and its nonce."""
+    """The client begins: the versions it supports, and its nonce."""
 
     nonce: Hex32
     versions: Annotated[list[Annotated[int, Meta(ge=1, le=1000)]], Meta(min_length=1, max_length=8)]

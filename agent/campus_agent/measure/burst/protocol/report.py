@@ -9,7 +9,7 @@ from campus_agent.measure.burst.spec import MAX_REPORT_ROWS
 
 
 def to_message(burst: int, arrivals: Arrivals) -> Received:
-    """What the responder tells of a burst."""
+    """The responder's report of a burst."""
     rows = _rows(len(arrivals.received_ns))
     return Received(
         burst=burst,
@@ -86,7 +86,7 @@ def add_flow(arrivals: StreamArrivals, message: Flow) -> None:
 
 
 def _rows(total: int) -> list[int]:
-    """Which arrivals are told: all of a short burst; of a long one an even choice, and the last."""
+    """The rows of arrivals to report: all of a short burst; of a long one evenly spaced rows, and the last."""
     every = -(-total // MAX_REPORT_ROWS)
     return sorted({*range(0, total, every), total - 1}) if every > 1 else list(range(total))
 
