@@ -70,9 +70,8 @@ def day_evidence(
 ) -> DayEvidence:
     """From what was observed, the results themselves, and those of other kinds that can explain them."""
     passes = {observation.id: observation.passes for observation in observations}
-    counted = Counter(
-        "judged" if observation.passes is not None else observation.outcome for observation in observations
-    )
+    judged = [observation for observation in observations if observation.passes is not None]
+    counted = Counter(observation.outcome for observation in observations if observation.passes is None)
     symptoms: Counter[str] = Counter()
     for result in results:
         if result.id in passes:
@@ -82,21 +81,13 @@ def day_evidence(
     bandwidth = target.required_bits_per_second is not None
     agreement = agreement_of(results if bandwidth else (), required_bits_per_second, policy.tolerance_ratio)
     return DayEvidence(
-        valid=counted["judged"],
-        passing=sum(observation.passes is True for observation in observations),
+        valid=len(judged),
+        passing=sum(observation.passes is True for observation in judged),
         invalid=counted["invalid"] + counted["ok"],
         failed=counted["failed"],
         skipped=counted["skipped"],
-        values=[
-            observation.value
-            for observation in observations
-            if observation.passes is not None and observation.value is not None
-        ],
-        failing_values=[
-            observation.value
-            for observation in observations
-            if observation.passes is False and observation.value is not None
-        ],
+        values=[observation.value for observation in judged if observation.value is not None],
+        failing_values=[row.value for row in judged if row.passes is False and row.value is not None],
         symptoms=dict(symptoms),
         compared=agreement.compared,
         agreeing=agreement.agreeing,

@@ -1,6 +1,6 @@
 """From figures to a document in one language: which tables and sentences stand in which order. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET
 
@@ -39,27 +39,10 @@ BANDWIDTH = ("classroom_bandwidth", "uplink_bandwidth")
 
 
 def compose(figures: Figures, language: Language) -> Document:
-    """The whole report, or an excerpt when the figures are one's."""
+    """The whole report, or an excerpt when the figures are those of an excerpt."""
     writer = _Writer(figures, language)
     blocks = writer.empty() if figures.is_empty else writer.excerpt() if figures.scope else writer.whole()
-    banner = []
-    if figures.simulated:
-        banner.append(say("simulated", language))
-    if not figures.complete:
-        banner.append(say("in_progress", language))
-    elif not figures.closed:
-        banner.append(say("not_closed", language))
-    if figures.working is True:
-        banner.append(say("working", language))
-    if figures.provisional_calendar is True:
-        banner.append(say("provisional", language))
-    if figures.scope:
-        title = say("title_excerpt", language, name=figures.scope_name)
-    elif figures.county:
-        title = say("title_county", language, county=figures.county)
-    else:
-        title = say("title", language)
-    month = month_words(figures.month, language)
+    title, month = _title(figures, language), month_words(figures.month, language)
     document = Document(
         language,
         title,
@@ -75,13 +58,35 @@ def compose(figures: Figures, language: Language) -> Document:
             (say("fact_schools", language), say("schools_value", language, n=figures.schools_total)),
             (say("fact_policy", language), figures.policy_version),
         ),
-        message("; ").in_(language).join(banner),
+        message("; ").in_(language).join(say(name, language) for name in _banner(figures)),
         tuple(blocks),
         f"{title} · {month}",
         figures.issued_on,
         content_hash(figures),
     )
     return writable(document)
+
+
+def _banner(figures: Figures) -> Iterator[str]:
+    """What the reader has to know before the figures, as names of sentences."""
+    if figures.simulated:
+        yield "simulated"
+    if not figures.complete:
+        yield "in_progress"
+    elif not figures.closed:
+        yield "not_closed"
+    if figures.working is True:
+        yield "working"
+    if figures.provisional_calendar is True:
+        yield "provisional"
+
+
+def _title(figures: Figures, language: Language) -> str:
+    if figures.scope:
+        return say("title_excerpt", language, name=figures.scope_name)
+    if figures.county:
+        return say("title_county", language, county=figures.county)
+    return say("title", language)
 
 
 class _Writer:

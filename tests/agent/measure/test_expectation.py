@@ -81,7 +81,7 @@ def test_a_named_host_holds_by_tls_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("first", "second", "same"),
     [
         ("a.example.com", "b.example.com", True),
         ("example.com", "example.com", True),
