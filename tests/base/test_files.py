@@ -33,9 +33,9 @@ def test_what_root_makes_belongs_to_whom_the_folder_belongs(folder: Path) -> Non
     make_folder(folder / "reports" / "2026-10")
     fetched.store(b"{}", folder)
     write_snapshot(folder, Snapshot("0.2.1", "boot", None))  # type: ignore[arg-type]
-    found = list(folder.rglob("*"))
-    assert len(found) == 5
-    assert {(each.stat().st_uid, each.stat().st_gid) for each in found} == {(SOMEBODY, SOMEBODY)}
+    actual = list(folder.rglob("*"))
+    assert len(actual) == 5
+    assert {(each.stat().st_uid, each.stat().st_gid) for each in actual} == {(SOMEBODY, SOMEBODY)}
 
 
 @as_root

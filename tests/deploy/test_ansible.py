@@ -9,8 +9,8 @@ OF_A_TASK = {"name", "register", "changed_when", "failed_when", "when", "no_log"
 
 
 def test_the_inventory_names_a_hundred() -> None:
-    said = yaml.safe_load((FOLDER / "hosts.sample.yml").read_text(encoding="utf-8"))
-    gateways = said["all"]["children"]["gateways"]
+    actual = yaml.safe_load((FOLDER / "hosts.sample.yml").read_text(encoding="utf-8"))
+    gateways = actual["all"]["children"]["gateways"]
     assert list(gateways["hosts"]) == ["gw[001:100]"]
     assert "school" in gateways["vars"]
 

@@ -131,13 +131,15 @@ def test_no_new_process_is_a_failed_result_of_each_kind_and_the_lanes_live(
         daemon = Daemon(config, spool, system_clock())
         with contextlib.suppress(TimeoutError):
             asyncio.run(live(daemon, lambda: wanted <= set(kept(spool))))
-        found = kept(spool)
-    assert wanted <= set(found)
+        actual = kept(spool)
+    assert wanted <= set(actual)
     for kind in ("device", "port", "network", "throughput"):
-        assert found[kind][0]["failure"]["operation"] == "prepare", (kind, found[kind])
-        assert found[kind][0]["validity"] == "not_measured", "what our own side could not do says nothing of the school"
-        assert str(error.args[-1]) in found[kind][0]["failure"]["detail"]
-    assert "record" not in found["room"][0]
+        assert actual[kind][0]["failure"]["operation"] == "prepare", (kind, actual[kind])
+        assert actual[kind][0]["validity"] == "not_measured", (
+            "what our own side could not do says nothing of the school"
+        )
+        assert str(error.args[-1]) in actual[kind][0]["failure"]["detail"]
+    assert "record" not in actual["room"][0]
     assert "Traceback" in caplog.text
 
 
@@ -170,12 +172,12 @@ def test_an_error_that_nobody_expected_costs_one_round(
 
         monkeypatch.setattr(f"campus_agent.{where}", broken)
         asyncio.run(live(daemon, lambda: wanted <= set(kept(spool))))
-        found = kept(spool)
+        actual = kept(spool)
     if kind is None:
         assert "Too many open files" in caplog.text
     else:
-        assert "Too many open files" in found[kind][0]["failure"]["detail"]
-        assert found[kind][0]["validity"] == "not_measured"
+        assert "Too many open files" in actual[kind][0]["failure"]["detail"]
+        assert actual[kind][0]["validity"] == "not_measured"
     assert "lane failed" not in caplog.text
 
 

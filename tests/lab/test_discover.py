@@ -61,19 +61,19 @@ def test_what_is_on_the_link(tmp_path: Path) -> None:
         time.sleep(2)
         command = (sys.executable, "-m", "campus_agent", "discover", "--interface", "lan")
         done = school.gateway.run(*command, "--json", timeout=180)
-        said = json.loads(done.stdout)
-        hosts = {host["address"]: host for host in said["hosts"]}
+        answer = json.loads(done.stdout)
+        hosts = {host["address"]: host for host in answer["hosts"]}
         assert {room.host for room in school.rooms} <= set(hosts)
         assert all(address.startswith("10.77.0.") for address in hosts), "nothing beyond our own network is asked"
         camera = hosts[school.room("cam").host]
         assert camera["camera"]["name"] == "LessonCam"
         assert 554 in camera["ports"]
-        assert school.room("c101").host in said["classroom_endpoints"]
-        assert {proposal["host"]: proposal["profile"] for proposal in said["proposals"]} == {
+        assert school.room("c101").host in answer["classroom_endpoints"]
+        assert {proposal["host"]: proposal["profile"] for proposal in answer["proposals"]} == {
             camera["address"]: "camera-onvif"
         }
-        assert {each["server"] for each in said["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
-        assert "2 DHCP servers answer" in said["problems"][0]["en"]
+        assert {each["server"] for each in answer["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
+        assert "2 DHCP servers answer" in answer["problems"][0]["en"]
         assert done.returncode == 1
         script = (
             "import asyncio; from campus_wire.codec import encode_result; from campus_agent.measure.probes import network\n"
@@ -84,8 +84,8 @@ def test_what_is_on_the_link(tmp_path: Path) -> None:
         assert (daily["kind"], daily["subject"], daily["validity"]) == ("network", "lan", "ok")
         assert {each["server"] for each in daily["record"]["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
         Path(control).unlink(missing_ok=True)
-        names = [neighbour["name"] for neighbour in said["neighbours"]]
-        assert any(names), said["neighbours"]
+        names = [neighbour["name"] for neighbour in answer["neighbours"]]
+        assert any(names), answer["neighbours"]
 
 
 def test_without_the_capability_it_says_so(tmp_path: Path) -> None:

@@ -72,8 +72,8 @@ def test_what_is_legible_is_read(name: str, size: int) -> None:
     for start in range(0, len(octets), size):
         if reader.feed(octets[start : start + size]):
             break
-    found = onvif.identity(onvif.answer(reader.tree(), "GetDeviceInformation"))
-    assert (found.model, found.firmware) == ("LC-200", "5.6.3")
+    actual = onvif.identity(onvif.answer(reader.tree(), "GetDeviceInformation"))
+    assert (actual.model, actual.firmware) == ("LC-200", "5.6.3")
     odd = name not in ("honest", "UTF-8 declared as GB2312", "UTF-16", "a mark before it", "blank lines before it", "no declaration",
                        "prefixes nobody declared", "NUL at its end", "octets after its end", "text that is not markup", "a character that is none")  # fmt: skip
     assert bool(reader.odd) is odd, reader.odd

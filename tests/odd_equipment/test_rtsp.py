@@ -132,8 +132,8 @@ def test_a_device_that_marks_everything_sendonly_speaks_of_itself() -> None:
     [UNNAMED, "m=\r\na=control:odd\r\n", "m=audio 0 RTP/AVP \u00b2\r\na=control:odd\r\na=rtpmap:\u00b2 X/\u00b2\r\n"],
 )
 def test_attributes_of_a_medium_that_is_not_understood_are_its_own(odd: str) -> None:
-    found = describe(SESSION + PICTURE.format(control="t") + odd, "rtsp://x.y/", "rtsp://x.y/").media[0]
-    assert (found.codec, found.payload_type, found.control) == ("H264", 96, "rtsp://x.y/t")
+    actual = describe(SESSION + PICTURE.format(control="t") + odd, "rtsp://x.y/", "rtsp://x.y/").media[0]
+    assert (actual.codec, actual.payload_type, actual.control) == ("H264", 96, "rtsp://x.y/t")
 
 
 @pytest.mark.parametrize(

@@ -202,10 +202,10 @@ SAME = {
 
 @pytest.mark.parametrize("how", SAME)
 def test_the_same_county(how: str) -> None:
-    found, mistakes, _ = look(SAME[how], before=EMPTY)
+    actual, mistakes, _ = look(SAME[how], before=EMPTY)
     assert [mistake.in_("zh") for mistake in mistakes] == []
-    assert found.schools == KNOWN.schools
-    assert found.classrooms == (Classroom("s001", "c101", "一班", "10.0.1.2", 5301),)
+    assert actual.schools == KNOWN.schools
+    assert actual.classrooms == (Classroom("s001", "c101", "一班", "10.0.1.2", 5301),)
 
 
 def test_what_was_left_aside_is_told() -> None:
@@ -217,9 +217,9 @@ def test_what_was_left_aside_is_told() -> None:
 def test_a_merged_cell_stands_in_each_of_its_rows() -> None:
     rows = [SCHOOLS, SCHOOL, ["", "", "s002", "东庄小学", "0"], ["", "", "s003", "西庄小学", "0"]]
     merged = '<mergeCells><mergeCell ref="A2:A4"/><mergeCell ref="B2:B4"/><mergeCell ref="A5:E9"/></mergeCells>'
-    found, mistakes, _ = look(xlsx({"学校": sheet_xml(rows, after=merged)}))
+    actual, mistakes, _ = look(xlsx({"学校": sheet_xml(rows, after=merged)}))
     assert mistakes == []
-    assert [(school.town, school.town_name, school.id) for school in found.schools or ()] == [
+    assert [(school.town, school.town_name, school.id) for school in actual.schools or ()] == [
         ("t01", "柳河镇", f"s00{n}") for n in (1, 2, 3)
     ]
 
@@ -245,9 +245,9 @@ def test_a_merged_cell_stands_in_each_of_its_rows() -> None:
     ],
 )
 def test_an_id_is_what_is_shown(code: str, value: str, shown: str) -> None:
-    found, mistakes = rooms(["s001", number(value, 1), "一班"], styles=styles_xml(code))
+    actual, mistakes = rooms(["s001", number(value, 1), "一班"], styles=styles_xml(code))
     assert [mistake.in_("zh") for mistake in mistakes] == []
-    assert [each.id for each in found] == [shown]
+    assert [each.id for each in actual] == [shown]
 
 
 @pytest.mark.parametrize(
@@ -331,8 +331,8 @@ def test_results_of_formulas_that_wait_to_be_calculated_are_not_believed() -> No
     book = '<calcPr calcId="124519" fullCalcOnLoad="1"/>'
     _, mistakes = rooms(["s001", "c101", "一班", formula("B1", "0"), "5301"], book=book)
     assert [mistake.column for mistake in mistakes] == ["地址"]
-    found, mistakes = rooms(["s001", "c101", "一班", formula('""', "", "str"), "5301"])
-    assert (mistakes, found[0].host) == ([], "")
+    actual, mistakes = rooms(["s001", "c101", "一班", formula('""', "", "str"), "5301"])
+    assert (mistakes, actual[0].host) == ([], "")
 
 
 @pytest.mark.parametrize("first", [-1, 1])
@@ -350,11 +350,11 @@ NONE = ["", "无", "否", "/", "-", "—", "——", "没有", "不免", "none",
 
 @pytest.mark.parametrize("text", NONE)
 def test_a_word_for_none_is_no_exemption(text: str) -> None:
-    found, mistakes = rooms(["s001", "c101", "一班", "", "", text])
+    actual, mistakes = rooms(["s001", "c101", "一班", "", "", text])
     if text == "#N/A":
         return
     assert [mistake.in_("zh") for mistake in mistakes] == []
-    assert [each.exempt_reason for each in found] == [""]
+    assert [each.exempt_reason for each in actual] == [""]
 
 
 def test_a_long_reason_is_not_judged_by_its_beginning() -> None:
@@ -422,13 +422,13 @@ def test_dates_where_days_are_asked_for() -> None:
         ["", "08:00-08:45", number(46180, 1)],
         ["s001", "", Raw('t="d"|<v>2026-06-07T00:00:00</v>')],
     ]
-    found, mistakes, _ = look(xlsx({"课表": rows}, styles=styles_xml("yyyy/m/d")))
+    actual, mistakes, _ = look(xlsx({"课表": rows}, styles=styles_xml("yyyy/m/d")))
     assert mistakes == []
-    assert [timetable.blackout for timetable in found.timetables or ()] == [("2026-06-07",), ("2026-06-07",)]
-    found, _, _ = look(
+    assert [timetable.blackout for timetable in actual.timetables or ()] == [("2026-06-07",), ("2026-06-07",)]
+    actual, _, _ = look(
         xlsx({"课表": rows[:2]}, styles=styles_xml('yyyy"年"m"月"d"日"'), book='<workbookPr date1904="1"/>')
     )
-    assert [timetable.blackout for timetable in found.timetables or ()] == [("2030-06-08",)]
+    assert [timetable.blackout for timetable in actual.timetables or ()] == [("2030-06-08",)]
 
 
 @pytest.mark.parametrize(
@@ -450,11 +450,11 @@ def test_dates_where_days_are_asked_for() -> None:
     ],
 )
 def test_days_without_tests_are_bounded(typed: str, read: tuple[str, ...] | None) -> None:
-    found, mistakes, _ = look(xlsx({"课表": [["学校编号", "停测日期"], ["s001", typed]]}))
+    actual, mistakes, _ = look(xlsx({"课表": [["学校编号", "停测日期"], ["s001", typed]]}))
     if read is None:
         assert [(mistake.row, mistake.column) for mistake in mistakes] == [(2, "停测日期")]
     else:
-        assert [timetable.blackout for timetable in found.timetables or ()] == [read]
+        assert [timetable.blackout for timetable in actual.timetables or ()] == [read]
 
 
 @pytest.mark.parametrize("text", ["一班\x07", "一\x1b[31m班", "一班�", "锟斤拷", "??????", "3.70102E+17"])
@@ -475,8 +475,8 @@ def test_names_that_cannot_be_meant(text: str) -> None:
     ],
 )
 def test_names_are_read_as_they_are_seen(text: str, read: str) -> None:
-    found, mistakes = rooms(["s001", "c101", text])
-    assert (mistakes, [each.name for each in found]) == ([], [read])
+    actual, mistakes = rooms(["s001", "c101", text])
+    assert (mistakes, [each.name for each in actual]) == ([], [read])
 
 
 CSV = {
@@ -490,10 +490,10 @@ CSV = {
 @pytest.mark.parametrize("folder", ["", "基础信息/", "基础信息\\"])
 def test_a_zip_of_windows(names: str, text: str, folder: str) -> None:
     files = {folder + name: rows.encode(text) for name, rows in CSV.items()} | {"__MACOSX/._学校.csv": b"\0\5\x16\7"}
-    found, mistakes, ignored = look(windows_zip(files, names), "县.zip", EMPTY)
+    actual, mistakes, ignored = look(windows_zip(files, names), "县.zip", EMPTY)
     assert (mistakes, ignored) == ([], [])
-    assert found.schools == KNOWN.schools
-    assert found.classrooms == (Classroom("s001", "c101", "一班", "10.0.1.2", 5301),)
+    assert actual.schools == KNOWN.schools
+    assert actual.classrooms == (Classroom("s001", "c101", "一班", "10.0.1.2", 5301),)
 
 
 def test_marks_of_utf8_wherever_they_stand() -> None:
@@ -506,8 +506,8 @@ def test_marks_of_utf8_wherever_they_stand() -> None:
 
 
 def test_ids_that_scripts_keep_from_being_numbers() -> None:
-    found, mistakes, _ = look(b'school_id,classroom_id,classroom\ns001,="001",a\n', "classrooms.csv")
-    assert (mistakes, [classroom.id for classroom in found.classrooms or ()]) == ([], ["001"])
+    actual, mistakes, _ = look(b'school_id,classroom_id,classroom\ns001,="001",a\n', "classrooms.csv")
+    assert (mistakes, [classroom.id for classroom in actual.classrooms or ()]) == ([], ["001"])
 
 
 @pytest.mark.parametrize(

@@ -223,11 +223,11 @@ def test_a_database_that_the_service_may_not_use_is_named(tmp_path: Path) -> Non
         if len(each.parts) > 2:
             each.chmod(each.stat().st_mode | 0o055)
     os.chown(folder, SOMEBODY, SOMEBODY)
-    said = subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-c", script, str(folder)], capture_output=True, env=ENVIRONMENT, check=True, timeout=60
     ).stdout.decode()
-    assert said.startswith("StoreUnavailable ")
-    assert "campus.db belongs to user 0, this is user 65534" in said
+    assert answer.startswith("StoreUnavailable ")
+    assert "campus.db belongs to user 0, this is user 65534" in answer
 
 
 def test_restoring_a_copy_without_its_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

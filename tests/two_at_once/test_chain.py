@@ -125,7 +125,7 @@ def test_lost_answers_and_another_collector_are_no_mismatch(world: World, tmp_pa
 
 def test_a_gateway_cannot_fill_the_list_of_mismatches(world: World) -> None:
     for number in range(30):
-        said = world.send(chain=ChainHead(1000 + number, HEADS["b"]))
-        assert said["chain_fits"] is False
+        answer = world.send(chain=ChainHead(1000 + number, HEADS["b"]))
+        assert answer["chain_fits"] is False
     assert len(world.service.store.chain.mismatches()) == 10
     assert world.send(throughput())["chain"]["sequence"] == 1

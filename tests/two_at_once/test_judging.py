@@ -118,8 +118,8 @@ def test_a_page_says_that_it_is_still_being_worked_out(world: World) -> None:
             assert "正在统计" in world.get(f"{path}?lang=zh").body.decode(), path
             assert "Still being worked out" in world.get(f"{path}?lang=en").body.decode(), path
         for path in ("/v1/compliance?month=2026-11", "/v1/schools?month=2026-11", "/v1/schools/s001?month=2026-11"):
-            said = world.get(path).json
-            assert (said["complete"], said["waiting_schools"]) == (False, 1), path
+            answer = world.get(path).json
+            assert (answer["complete"], answer["waiting_schools"]) == (False, 1), path
         metrics = world.get("/metrics").body.decode()
         assert "campus_judge_waiting_schools 1.0" in metrics
         assert "campus_target_compliance_ratio{" not in metrics, "half a county is no rate"
@@ -128,8 +128,8 @@ def test_a_page_says_that_it_is_still_being_worked_out(world: World) -> None:
     page = world.get("/?lang=zh").body.decode()
     assert "数据截至 20" in page
     assert "正在统计" not in page
-    said = world.get("/v1/compliance?month=2026-11").json
-    assert (said["complete"], said["as_of"][:2]) == (True, "20")
+    answer = world.get("/v1/compliance?month=2026-11").json
+    assert (answer["complete"], answer["as_of"][:2]) == (True, "20")
     assert "campus_judge_waiting_schools 0.0" in world.get("/metrics").body.decode()
 
 

@@ -114,9 +114,9 @@ def test_two_commands_at_once(school: World) -> None:
     until = (MONDAY + timedelta(days=4)).isoformat()
     command = python("campus_collector", "ledger", "--until", until, "--json", "--state-dir", folder)
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT) for _ in range(2)]
-    said = [msgspec.json.decode(each.communicate(timeout=120)[0])["problems"] for each in both]
+    answer = [msgspec.json.decode(each.communicate(timeout=120)[0])["problems"] for each in both]
     assert [each.returncode for each in both] == [0, 0]
-    assert said[0] == said[1]
+    assert answer[0] == answer[1]
     open_ones = [(each.target, each.subject) for each in school.service.store.ledger.problems()]
     assert len(open_ones) == len(set(open_ones)) > 0
     assert verify(school.service.store, school.service.verdicts).findings == ()
@@ -172,8 +172,8 @@ def test_problems_that_were_opened_twice_become_one(world: World, tmp_path: Path
     work_on(world.service, 2, "assign", {"responsible": "运营商"}, PERSON)
     again = open_service(world.service.config)
     try:
-        found = {each.id: each for each in again.store.ledger.problems()}
-        assert (found[first.id].state, found[2].state, found[2].responsible) == ("closed", "open", "运营商")
+        actual = {each.id: each for each in again.store.ledger.problems()}
+        assert (actual[first.id].state, actual[2].state, actual[2].responsible) == ("closed", "open", "运营商")
         assert [event.what for event in again.store.ledger.events(first.id)] == ["merged"]
         assert again.store.ledger.first_broken_event() is None
     finally:
@@ -189,5 +189,5 @@ def test_a_problem_struck_off_long_ago_and_another_of_the_same_subject_in_one_ru
     later = MONDAY + timedelta(days=65)
     school.send(*week("c101", "-----", later))
     school.service.ledger.catch_up(later + timedelta(days=4))
-    found = [each for each in school.service.store.ledger.problems() if each.subject == "c101"]
-    assert [(each.state, each.id == first.id) for each in found] == [("closed", True), ("open", False)]
+    actual = [each for each in school.service.store.ledger.problems() if each.subject == "c101"]
+    assert [(each.state, each.id == first.id) for each in actual] == [("closed", True), ("open", False)]

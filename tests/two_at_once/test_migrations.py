@@ -55,8 +55,8 @@ def test_results_of_before_the_chain_are_counted_when_it_is_brought_forward(tmp_
             row = ("s001", "c101", "latency", number, f"old-{number}", b"{}")
             database.execute("INSERT INTO result VALUES (?, ?, ?, ?, ?, ?)", row)
     with collector(tmp_path) as world:
-        found = verify(world.service.store, world.service.verdicts)
-        assert (found.unsealed, found.findings) == (2, ())
+        actual = verify(world.service.store, world.service.verdicts)
+        assert (actual.unsealed, actual.findings) == (2, ())
 
 
 def test_the_sentences_of_an_older_problem_are_read_as_before(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ def test_machines_that_do_not_answer() -> None:
             task.setblocking(False)
             task.connect_ex(address)
         targets = [PresenceTarget(f"c{n}", "127.0.0.1", address[1], False) for n in range(40)]
-        found = asyncio.run(check_presence(targets))
+        output = asyncio.run(check_presence(targets))
         for task in waiting:
             task.close()
-    assert {failure.kind for failure in found.values() if failure} == {FailureKind.TIMEOUT}
-    assert all(found.values())
+    assert {failure.kind for failure in output.values() if failure} == {FailureKind.TIMEOUT}
+    assert all(output.values())

@@ -245,10 +245,10 @@ def test_a_running_test_ends_when_others_come(others_mbit: list[int], ends_at: i
     for second, others in enumerate(others_mbit, 1):
         own += 50 * SECOND_MB
         line += (50 + others) * SECOND_MB
-        found = watch.verdict(float(second), line, own, own)
-        if found is not None and ended is None:
+        actual = watch.verdict(float(second), line, own, own)
+        if actual is not None and ended is None:
             ended = second
-            assert found[0] is Validity.CROSS_TRAFFIC
+            assert actual[0] is Validity.CROSS_TRAFFIC
     assert ended == ends_at
 
 
@@ -277,9 +277,9 @@ def test_a_counter_between_looks_lies_between_their_counts(steps: list[int], mom
 def test_a_running_test_ends_when_its_octets_are_spent() -> None:
     watch = TrafficGuard(msgspec.structs.replace(REQUEST, max_bytes=1000))
     assert watch.verdict(0.0, 900, 900, 900) is None
-    found = watch.verdict(0.1, 1100, 1100, 1100)
-    assert found is not None
-    assert found[0] is Validity.INCONCLUSIVE
+    actual = watch.verdict(0.1, 1100, 1100, 1100)
+    assert actual is not None
+    assert actual[0] is Validity.INCONCLUSIVE
 
 
 def test_a_test_that_was_ended_keeps_what_it_cost() -> None:

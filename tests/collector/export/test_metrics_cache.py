@@ -111,8 +111,8 @@ def test_a_token_that_ends_is_told(world: World) -> None:
     now = datetime.now(UTC)
     world.service.store.tokens.revoke("s001", now)
     world.service.store.tokens.issue(b"t" * 32, Principal("s001", "s001"), "t01", now, now + timedelta(days=10))
-    (told,) = [each for each in lines(world) if "token_expiry" in each]
-    assert float(told.split()[-1]) == pytest.approx((now + timedelta(days=10)).timestamp())
+    (actual,) = [each for each in lines(world) if "token_expiry" in each]
+    assert float(actual.split()[-1]) == pytest.approx((now + timedelta(days=10)).timestamp())
 
 
 def test_towns_together_are_the_whole_page(world: World) -> None:

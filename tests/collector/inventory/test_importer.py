@@ -64,8 +64,8 @@ def test_a_village_school_needs_no_recording_room(world: World) -> None:
 def test_exempt_by_the_inventory(world: World) -> None:
     world.send(*(throughput(10e6, 10e6, at=at) for at in days(4, 2)))
     apply(world, inventory(Classroom("s001", "c101", "一班", exempt_reason="撤并")))
-    (found,) = [subject for subject in world.service.verdicts.subjects(NOVEMBER) if subject.subject == "c101"]
-    assert (found.verdict, found.exempt_reason, found.causes) == (Verdict.EXEMPT, "撤并", ())
+    (actual,) = [subject for subject in world.service.verdicts.subjects(NOVEMBER) if subject.subject == "c101"]
+    assert (actual.verdict, actual.exempt_reason, actual.causes) == (Verdict.EXEMPT, "撤并", ())
     apply(world, inventory(Classroom("s001", "c101", "一班")))
     assert judged(world)["classroom_bandwidth", "c101"] is Verdict.NOT_MET
 
@@ -128,8 +128,8 @@ def test_an_import_by_another_process_is_seen(world: World) -> None:
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     code = main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return code, said.out, said.err
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
 
 
 def test_import_export_and_import_again(tmp_path: Path, capsys, monkeypatch) -> None:

@@ -42,17 +42,17 @@ def folder(path: Path, **sheets: str | bytes) -> Path:
 
 
 def test_a_folder_of_two_sheets(tmp_path: Path) -> None:
-    found, mistakes, _ = read_file(folder(tmp_path / "i", schools=SCHOOLS, classrooms=CLASSROOMS), EMPTY)
+    actual, mistakes, _ = read_file(folder(tmp_path / "i", schools=SCHOOLS, classrooms=CLASSROOMS), EMPTY)
     assert mistakes == []
-    assert found.schools == (
+    assert actual.schools == (
         InventorySchool("t01", "柳河镇", "s001", "柳河镇中心小学", True),
         InventorySchool("t01", "柳河镇", "s002", "柳河镇东庄小学", False),
     )
-    assert found.classrooms == (
+    assert actual.classrooms == (
         Classroom("s001", "c101", "一年级1班", "10.0.1.2", 5301),
         Classroom("s002", "c101", "一年级1班", "", None, "撤并"),
     )
-    kinds = [(each.school, each.kind, each.id) for each in subjects_of(found)]
+    kinds = [(each.school, each.kind, each.id) for each in subjects_of(actual)]
     assert ("s001", "recording_room", "recording_room") in kinds, "a town seat needs a recording room"
     assert ("s002", "recording_room", "recording_room") not in kinds
     assert ("s002", "uplink", "uplink") in kinds
@@ -61,15 +61,15 @@ def test_a_folder_of_two_sheets(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_chinese_headings_in_every_encoding(tmp_path: Path, encoding: str) -> None:
     text = "镇街编号,镇街,学校编号,学校,镇驻地\r\nt01,䶮河镇,s001,中心小学𠮷,是\r\n"
-    found, mistakes, _ = read_file(folder(tmp_path / "i", schools=text.encode(encoding)), EMPTY)
+    actual, mistakes, _ = read_file(folder(tmp_path / "i", schools=text.encode(encoding)), EMPTY)
     assert mistakes == []
-    assert found.schools == (InventorySchool("t01", "䶮河镇", "s001", "中心小学𠮷", True),)
+    assert actual.schools == (InventorySchool("t01", "䶮河镇", "s001", "中心小学𠮷", True),)
 
 
 def test_headings_with_their_translation_and_sheets_with_chinese_names(tmp_path: Path) -> None:
     text = "town_id (镇街编号),town（镇街）,school_id,学校名称,town_seat\nt01,柳河镇,s001,中心小学,√\n"
-    found, mistakes, _ = read_file(folder(tmp_path / "i", 学校=text), EMPTY)
-    assert (mistakes, found.schools) == ([], (InventorySchool("t01", "柳河镇", "s001", "中心小学", True),))
+    actual, mistakes, _ = read_file(folder(tmp_path / "i", 学校=text), EMPTY)
+    assert (mistakes, actual.schools) == ([], (InventorySchool("t01", "柳河镇", "s001", "中心小学", True),))
 
 
 def test_thirty_planted_mistakes_are_told_at_once(tmp_path: Path) -> None:
@@ -200,9 +200,9 @@ def test_what_a_platform_answers_may_be_expected(
     tmp_path: Path, cells: str, status: tuple[int, ...], text: str
 ) -> None:
     rows = f"{SERVICE_COLUMNS}edu,平台,https://a.example/,,{cells}\n"
-    found, mistakes, _ = read_file(folder(tmp_path / "i", services=rows), EMPTY)
+    actual, mistakes, _ = read_file(folder(tmp_path / "i", services=rows), EMPTY)
     assert mistakes == []
-    assert found.services == (InventoryService("edu", "平台", "https://a.example/", "", status, text),)
+    assert actual.services == (InventoryService("edu", "平台", "https://a.example/", "", status, text),)
 
 
 @pytest.mark.parametrize(
@@ -347,13 +347,13 @@ def test_every_removal_is_counted() -> None:
 )
 def test_timetables(periods: str, blackout: str, said: str | None) -> None:
     sheet = next(sheet for sheet in SHEETS if sheet.name == "timetables")
-    found, mistakes = read([RawSheet(sheet, "课表", [["学校编号", "节次", "停测日期"], ["", periods, blackout]])])
+    actual, mistakes = read([RawSheet(sheet, "课表", [["学校编号", "节次", "停测日期"], ["", periods, blackout]])])
     assert [said in mistake.in_("zh") for mistake in mistakes if said] == ([True] if said else [])
-    if said is None and found.timetables is not None:
+    if said is None and actual.timetables is not None:
         assert mistakes == []
         if periods.startswith("8:00"):
-            assert found.timetables[0].periods == ("08:00-08:45", "08:55-09:40")
-            assert found.timetables[0].blackout == ("2026-06-07/2026-06-09", "2026-06-20")
+            assert actual.timetables[0].periods == ("08:00-08:45", "08:55-09:40")
+            assert actual.timetables[0].blackout == ("2026-06-07/2026-06-09", "2026-06-20")
 
 
 def test_a_timetable_of_an_unknown_school_is_a_mistake() -> None:

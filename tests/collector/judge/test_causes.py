@@ -40,10 +40,10 @@ def case(symptoms: dict[str, int], values: list[float], verdict: Verdict = Verdi
 def test_what_was_asked_outweighs_what_looks_like_something(
     symptoms: dict[str, int], values: list[float], ranked: list[str]
 ) -> None:
-    found = causes_of(case(symptoms, values))
-    assert [each.code for each in found] == ranked
-    assert [each.weight for each in found] == sorted((each.weight for each in found), reverse=True)
-    assert all(each.evidence.en and each.evidence.zh for each in found)
+    actual = causes_of(case(symptoms, values))
+    assert [each.code for each in actual] == ranked
+    assert [each.weight for each in actual] == sorted((each.weight for each in actual), reverse=True)
+    assert all(each.evidence.en and each.evidence.zh for each in actual)
 
 
 @given(
@@ -79,10 +79,10 @@ def test_every_case_has_an_explained_cause_or_needs_none(
     found = causes_of(case(symptoms, values, verdict))
     assert bool(found) == (verdict in (Verdict.NOT_MET, Verdict.INSUFFICIENT))
     for each in found:
-        told = EXPLANATIONS[each.code]
-        assert told.what.zh
-        assert told.advice.zh
-        assert told.unit in UNIT_WORDS
+        actual = EXPLANATIONS[each.code]
+        assert actual.what.zh
+        assert actual.advice.zh
+        assert actual.unit in UNIT_WORDS
 
 
 def room(name: str, cause: str, rate: float | None = None, target: str = "classroom_bandwidth") -> SubjectVerdict:
@@ -118,8 +118,8 @@ UPLINK = room("uplink", "flat_rate", 61e6, "uplink_bandwidth")
 def test_what_classrooms_have_in_common(
     rooms: list[SubjectVerdict], uplink: SubjectVerdict | None, cause: str | None
 ) -> None:
-    found = shared_cause(rooms, uplink)
-    assert (found.cause.code if found else None) == cause
+    actual = shared_cause(rooms, uplink)
+    assert (actual.cause.code if actual else None) == cause
 
 
 @pytest.mark.parametrize(

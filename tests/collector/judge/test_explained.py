@@ -78,8 +78,8 @@ def test_the_deciding_figure_names_its_rule(world: World) -> None:
     )
     assert deciding_words(7, 10, rule).en == "passed 7 of 10 tests; 80 % needed"
     world.send(*(throughput((60e6 if n < 3 else 100e6), 100e6, at=at) for n, at in enumerate(days(5, 2))))
-    said = world.get("/v1/compliance?month=2026-11&target=classroom_bandwidth").json["subjects"]
-    (subject,) = [each for each in said if each["subject"] == "c101"]
+    answer = world.get("/v1/compliance?month=2026-11&target=classroom_bandwidth").json["subjects"]
+    (subject,) = [each for each in answer if each["subject"] == "c101"]
     assert (subject["verdict"], subject["decided_by"]["en"]) == ("not_met", "passed 7 of 10 tests; 80 % needed")
     assert subject["failing_median_value"] == pytest.approx(60e6)
     page = world.get("/schools/s001?lang=zh").body.decode()

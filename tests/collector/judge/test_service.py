@@ -66,8 +66,8 @@ def test_a_room_that_is_removed_keeps_its_past_and_this_month(world: World) -> N
     world.send(*(throughput(10e6, 10e6, at=at - timedelta(days=31)) for at in days(4, 2)))
     fewer = Announcement(town="t01", classrooms=[AnnouncedClassroom("c102", "", 1e8)])
     world.send(announcement=fewer)
-    found = {subject.subject: subject.verdict for subject in world.service.verdicts.subjects(october)}
-    assert found["c101"] is Verdict.NOT_MET
+    actual = {subject.subject: subject.verdict for subject in world.service.verdicts.subjects(october)}
+    assert actual["c101"] is Verdict.NOT_MET
     assert "c101" in {subject.subject for subject in world.service.verdicts.subjects(november)}
     next_year = Month(datetime.now(UTC).year + 1, 1, ZONE)
     assert "c101" not in {subject.subject for subject in world.service.verdicts.subjects(next_year)}

@@ -74,8 +74,8 @@ def recomputed(path: Path, month: Month) -> tuple[int, int, int, int, int]:
 @pytest.mark.parametrize("month", [AUGUST, SEPTEMBER, OCTOBER], ids=str)
 def test_the_figures_are_those_of_the_trail_and_balance(world: World, month: Month) -> None:
     found = report(world, month).ledger
-    told = (found.opening, found.opened, found.struck_off, found.ended_otherwise, found.open)
-    assert told == recomputed(world.service.config.database, month)
+    actual = (found.opening, found.opened, found.struck_off, found.ended_otherwise, found.open)
+    assert actual == recomputed(world.service.config.database, month)
     assert sum(found.by_unit.values()) == found.open
 
 
@@ -159,8 +159,8 @@ TRAIL = [
     ],
 )
 def test_a_problem_on_the_evening_of_a_day(day: date, told: tuple[bool, str, date] | None) -> None:
-    found = status_on(PROBLEM, TRAIL, day, ZONE, 15)
-    assert (None if found is None else (found.is_open, found.cause, found.due_on)) == told
+    actual = status_on(PROBLEM, TRAIL, day, ZONE, 15)
+    assert (None if actual is None else (actual.is_open, actual.cause, actual.due_on)) == told
 
 
 def test_a_problem_that_opened_ended_and_opened_again_in_one_month_counts_twice() -> None:

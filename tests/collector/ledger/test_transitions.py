@@ -99,8 +99,8 @@ def walk(start: Problem, outcomes: str, severity: str = "") -> tuple[Problem, li
 
 def test_three_passing_days_in_a_row_strike_it_off() -> None:
     assert walk(problem(), "++")[0].state == "open"
-    closed, said = walk(problem(), "+++")
-    assert (closed.state, closed.closed_on, said) == ("closed", day(5), ["closed"])
+    closed, actual = walk(problem(), "+++")
+    assert (closed.state, closed.closed_on, actual) == ("closed", day(5), ["closed"])
     assert walk(problem(), "++-++")[0].state == "open", "a failing day begins the count again"
     assert walk(problem(), "+.+.+")[0].state == "closed", "days without results neither help nor harm"
 
@@ -108,14 +108,14 @@ def test_three_passing_days_in_a_row_strike_it_off() -> None:
 def test_a_claim_is_verified_or_contradicted() -> None:
     claimed = problem(state="claimed_fixed", claimed_on=day(2))
     assert walk(claimed, "+++")[1] == ["closed"]
-    once, said = walk(claimed, "-")
-    assert (once.state, said) == ("claimed_fixed", []), "one failing day may be chance"
-    against, said = walk(claimed, "--")
-    assert (against.state, against.contradicted, against.claimed_on, said) == (
+    once, actual = walk(claimed, "-")
+    assert (once.state, actual) == ("claimed_fixed", []), "one failing day may be chance"
+    against, actual = walk(claimed, "--")
+    assert (against.state, against.contradicted, against.claimed_on, actual) == (
         "acknowledged", 1, None, ["claim_contradicted"],
     )  # fmt: skip
-    silent, said = walk(claimed, ".", severity="silent")
-    assert said == ["claim_contradicted"], "a machine that was switched off proves no repair"
+    silent, actual = walk(claimed, ".", severity="silent")
+    assert actual == ["claim_contradicted"], "a machine that was switched off proves no repair"
     assert silent.state == "acknowledged"
 
 

@@ -98,10 +98,10 @@ def test_html_and_docx_hold_the_same_cells(language: Language) -> None:
     assert page.tables == expected(document)
     word = read_docx(io.BytesIO(render(document, "docx")))
     assert [[[cell.text for cell in row.cells] for row in table.rows] for table in word.tables] == expected(document)
-    said = [paragraph.text for paragraph in word.paragraphs]
+    actual = [paragraph.text for paragraph in word.paragraphs]
     for block in document.blocks:
         if isinstance(block, Paragraph):
-            assert block.text in said
+            assert block.text in actual
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -257,9 +257,9 @@ def test_without_a_font_it_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
             return ["Libertinus Serif"]
 
     monkeypatch.setattr(pdf, "_fonts", lambda: None_())
-    with pytest.raises(FontMissing, match="fonts-noto-cjk") as told:
+    with pytest.raises(FontMissing, match="fonts-noto-cjk") as raised:
         as_pdf(compose(figures(), "zh"))
-    assert "fonts-noto-cjk" in told.value.words.zh
+    assert "fonts-noto-cjk" in raised.value.words.zh
     assert as_html(compose(figures(), "zh"))
 
 
@@ -300,8 +300,8 @@ def test_no_row_of_a_table_is_left_alone_on_a_page(schools: int) -> None:
 
 
 def test_the_outlook_is_drawn_with_its_limits() -> None:
-    told = compose(figures(), "zh")
-    chart = [block for block in told.blocks if isinstance(block, Chart)][-1]
+    actual = compose(figures(), "zh")
+    chart = [block for block in actual.blocks if isinstance(block, Chart)][-1]
     assert "推算范围" in chart.title
     assert chart.labels[-1] == "27-01"
     assert 'id="cone"' in chart.svg

@@ -36,9 +36,9 @@ def test_a_process_that_ends_is_told_in_words(
         return real([sys.executable, "-c", code, *command[3:]], **more)  # type: ignore[call-overload]
 
     monkeypatch.setattr(process.subprocess, "run", run)
-    with pytest.raises(FormFailed, match=words) as told:
+    with pytest.raises(FormFailed, match=words) as raised:
         render_apart(figures(), "zh", "pdf")
-    assert told.value.words.zh.startswith("pdf：")
+    assert raised.value.words.zh.startswith("pdf：")
 
 
 def test_a_process_that_cannot_begin_or_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,12 +24,12 @@ def test_the_whole_in_chinese() -> None:
 
 
 def test_the_whole_in_english() -> None:
-    said = " ".join(sentences(figures(), "en"))
-    assert said.startswith(
+    text = " ".join(sentences(figures(), "en"))
+    assert text.startswith(
         "In 2026-10, 38 of 40 classrooms in the county met “100 Mbit/s to every class”: 95.0%, 2.5 points more"
     )
-    assert "it is also last with 80.0% and 2 classrooms to mend" in said
-    assert "measurements contradicted 1 claims" in said
+    assert "it is also last with 80.0% and 2 classrooms to mend" in text
+    assert "measurements contradicted 1 claims" in text
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_measure_words(target: str, words: str) -> None:
 
 def test_towns_that_stand_alike_and_an_empty_ledger() -> None:
     towns = [type(town)(town.id, town.name, 1, town.counts, 0.8, 1, 0.8) for town in figures().towns]
-    said = chinese(figures(towns=towns, ledger=LedgerFigures()))
-    assert "各镇街综合达标率相同。" in said
-    assert "台账" not in said
+    text = chinese(figures(towns=towns, ledger=LedgerFigures()))
+    assert "各镇街综合达标率相同。" in text
+    assert "台账" not in text
 
 
 def test_nothing_and_all_exempt() -> None:

@@ -222,20 +222,20 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 
     def run(*arguments: str) -> tuple[int, str]:
         code = main(["report", "--state-dir", str(tmp_path), *arguments])
-        said = capsys.readouterr()
-        return code, said.out + said.err
+        actual = capsys.readouterr()
+        return code, actual.out + actual.err
 
     out = str(tmp_path / "out")
-    code, said = run("--month", "2026-10", "--out", out, "--format", "html,xlsx")
+    code, actual = run("--month", "2026-10", "--out", out, "--format", "html,xlsx")
     assert code == 0
-    assert "本月未结" in said
+    assert "本月未结" in actual
     assert (tmp_path / "out" / "campusmeter-2026-10-zh-provisional.html").exists()
-    code, said = run("--month", "2026-10", "--close", "--out", out, "--format", "pdf", "--lang", "en")
+    code, actual = run("--month", "2026-10", "--close", "--out", out, "--format", "pdf", "--lang", "en")
     assert (code, (tmp_path / "out" / "campusmeter-2026-10-en.pdf").exists()) == (0, True)
     assert run("--month", "2026-10", "--close") == (1, "2026-10 已结账；可用 --verify 核验\n")
-    code, said = run("--month", "2026-10", "--verify")
+    code, actual = run("--month", "2026-10", "--verify")
     assert code == 0
-    assert "逐字节一致" in said
+    assert "逐字节一致" in actual
     assert run("--month", "2026-10", "--school", "s001", "--format", "pdf", "--out", out)[0] == 0
     assert (tmp_path / "out" / "campusmeter-2026-10-s001-zh.pdf").exists()
     assert run("--month", "2026-10", "--school", "s999", "--format", "pdf") == (1, "2026-10 通报中没有 s999\n")

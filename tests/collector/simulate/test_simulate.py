@@ -14,8 +14,8 @@ COUNTY = ("--schools", "20", "--month", "2026-10", "--density", "0.17", "--class
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     code = main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return code, said.out, said.err
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,10 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
 
 
 def test_every_verdict_and_nearly_every_cause_is_right(county) -> None:
-    _, said = county
-    (month,) = said["check"]
-    assert said["stored"] > 40_000
-    assert said["duplicate"] > 0, "some batches come twice"
+    _, actual = county
+    (month,) = actual["check"]
+    assert actual["stored"] > 40_000
+    assert actual["duplicate"] > 0, "some batches come twice"
     assert (month["wrong"], month["wrong_shared"]) == ([], [])
     assert month["cause_ratio"] >= 0.95
     assert month["causes"] >= 40
@@ -107,12 +107,12 @@ def test_explain_can_be_repeated_by_hand(county, capsys, monkeypatch) -> None:
         capsys, "explain", "classroom_bandwidth", "s001/c101", "--month", "2026-10", "--json", "--state-dir", state
     )
     assert code == 0
-    said = json.loads(out)
-    passing = sum(result["passes"] is True for result in said["results"])
-    judged = sum(result["passes"] is not None for result in said["results"])
-    assert (said["verdict"]["passing_results"], said["verdict"]["valid_results"]) == (passing, judged)
-    assert sum(day["valid_results"] for day in said["days"]) == judged
-    low, high = said["verdict"]["passing_share_interval"]
+    answer = json.loads(out)
+    passing = sum(result["passes"] is True for result in answer["results"])
+    judged = sum(result["passes"] is not None for result in answer["results"])
+    assert (answer["verdict"]["passing_results"], answer["verdict"]["valid_results"]) == (passing, judged)
+    assert sum(day["valid_results"] for day in answer["days"]) == judged
+    low, high = answer["verdict"]["passing_share_interval"]
     assert low < passing / judged <= high
     code, out, _ = run(
         capsys, "explain", "classroom_bandwidth", "c101", "--school", "s001", "--month", "2026-10", "--state-dir", state

@@ -62,10 +62,10 @@ def test_results_are_read_by_time_and_counted(store: Store) -> None:
     many.append(throughput(at=AT + timedelta(hours=4), validity=Validity.GATEWAY_CPU))
     outcome = store.submit(batch(*many)).result(10)
     assert (outcome.stored, outcome.duplicate, outcome.quarantined) == (4, 0, 0)
-    found = list(
+    actual = list(
         store.results.of_subject("s001", "c101", "throughput", AT + timedelta(hours=1), AT + timedelta(hours=3))
     )
-    assert found == [many[1], many[2]]
+    assert actual == [many[1], many[2]]
     assert store.results.measurement_totals() == {("throughput", "ok"): 3, ("throughput", "invalid"): 1}
     assert store.results.ingest_totals() == {"stored": 4}
 

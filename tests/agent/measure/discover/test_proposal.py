@@ -53,7 +53,7 @@ def test_two_dhcp_servers_on_one_link_are_a_problem_in_both_languages() -> None:
 
 def test_words() -> None:
     found = Discovery([host(554)], [Neighbour("lan", "m", "sw-1", "port 3", "10.0.1.2")], [], ["10.0.0.0/8"])
-    said = in_words(found, "en")
+    text = in_words(found, "en")
     for part in (
         "1 host(s)",
         "10.0.1.9",
@@ -61,7 +61,7 @@ def test_words() -> None:
         "lan: sw-1 port port 3 10.0.1.2",
         "10.0.0.0/8 is too large",
     ):
-        assert part in said
+        assert part in text
 
 
 def test_only_links_that_are_there() -> None:

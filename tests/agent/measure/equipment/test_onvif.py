@@ -212,8 +212,8 @@ CHUNKED = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: c
 def test_an_http_answer_however_it_is_cut(octets: bytes, size: int) -> None:
     reader = ResponseReader()
     answers = [reader.feed(octets[start : start + size]) for start in range(0, len(octets), size)]
-    found = next(answer for answer in answers if answer is not None)
-    assert (found.status, found.body) == (200, b"hello")
+    actual = next(answer for answer in answers if answer is not None)
+    assert (actual.status, actual.body) == (200, b"hello")
 
 
 @pytest.mark.parametrize(
@@ -343,10 +343,10 @@ def test_one_bad_answer_is_one_failed_reading(
         (seen,) = polled(spec(tmp_path, port))
     assert time.monotonic() - began < 8
     assert seen.up
-    found = kinds(seen)
-    assert {name for name, each in found.items() if each is kind} == hit, found
+    actual = kinds(seen)
+    assert {name for name, each in actual.items() if each is kind} == hit, actual
     rest = {"stream_up": FailureKind.CONNECTION_REFUSED} if "stream_up" not in hit else {}
-    assert {name: each for name, each in found.items() if name not in hit} == rest, "the others came"
+    assert {name: each for name, each in actual.items() if name not in hit} == rest, "the others came"
 
 
 def endless(client: object) -> None:
@@ -376,8 +376,8 @@ def test_hostile_cameras_cost_bounded_time_and_no_other_device(
     assert healthy.up
     assert healthy.words["firmware"] == "LC-200 5.6.3 build 190923"
     assert broken.up is up
-    told = set(kinds(broken).values()) if up else {broken.failure.kind if broken.failure else None}
-    assert told == {kind}
+    actual = set(kinds(broken).values()) if up else {broken.failure.kind if broken.failure else None}
+    assert actual == {kind}
 
 
 @pytest.mark.parametrize("way", ["redirect", "service", "stream"])

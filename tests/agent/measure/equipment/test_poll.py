@@ -73,9 +73,9 @@ def test_a_real_agent_in_both_versions_and_every_way_to_be_refused(tmp_path: Pat
     assert not no_file.up
     assert no_file.failure is not None
     assert no_file.failure.kind is FailureKind.NOT_CONFIGURED
-    told = "".join(str(each) for each in (good2, good3, wrong2, wrong3, nobody, no_file))
+    text = "".join(str(each) for each in (good2, good3, wrong2, wrong3, nobody, no_file))
     assert not [
-        word for word in (COMMUNITY, AUTH_KEY, PRIV_KEY, "wrong-passphrase") if word in told.replace("community-", "")
+        word for word in (COMMUNITY, AUTH_KEY, PRIV_KEY, "wrong-passphrase") if word in text.replace("community-", "")
     ]
 
 
@@ -257,8 +257,8 @@ def test_web_pages(
         (seen,) = polled(DeviceSpec("w", "127.0.0.1", "box"), folder=tmp_path)
     assert seen.up is up, seen
     assert seen.readings.get("temperature_celsius") == reading
-    found = seen.failed.get("temperature_celsius")
-    assert (found.kind if found else None) is failed
+    actual = seen.failed.get("temperature_celsius")
+    assert (actual.kind if actual else None) is failed
 
 
 @pytest.mark.parametrize(

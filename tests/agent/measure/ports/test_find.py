@@ -31,9 +31,9 @@ def test_a_line_between_switches_is_no_classroom_s_port() -> None:
 def test_the_nearest_switch_wins() -> None:
     core = Tables(NAMES, BRIDGE, [(MAC, 24), *others(2, 24)])
     floor = Tables(NAMES, BRIDGE, [(MAC, 1)])
-    found = by_address({"core": core, "floor": floor}, MAC)
-    assert found is not None
-    assert found.switch == "floor"
+    actual = by_address({"core": core, "floor": floor}, MAC)
+    assert actual is not None
+    assert actual.switch == "floor"
 
 
 def test_an_address_in_two_vlans_counts_once() -> None:
