@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from campus_agent.clock.clock import Clock, ClockEstimate, offset_seconds, system_clock
-from campus_agent.config import central
+from campus_agent.config import fetched
 from campus_agent.config.model import AgentConfig, Collector
 from campus_agent.gate.gate import Gate, Permit
 from campus_agent.gate.rules import LATENCY, SCHEDULE
@@ -71,7 +71,7 @@ WATCHDOG_SECONDS = 20.0
 ROTATE_AGAIN_SECONDS = 86_400.0
 PAGE_PAUSE_SECONDS, MOST_PAGE_PAUSE_SECONDS, PAGE_STOP_SECONDS = 5.0, 300.0, 5.0
 FIRST_CONTACT_SECONDS = 5.0
-"""The first test waits so long for the collector to tell the time: an hour off, it could fall into a lesson."""
+"""The first test waits so long for the collector's time: with a clock an hour off it could fall into a lesson."""
 MAX_HELD_RESULTS = 500
 
 
@@ -232,12 +232,12 @@ class Daemon:
             for endpoint in endpoints.values()
         ]
         try:
-            seen = await check_presence(targets)
+            failures = await check_presence(targets)
         except Exception as error:
             # no socket, no thread: nothing is known of them, so they are not looked at again at once
             log.exception("endpoints not looked at")
-            seen = dict.fromkeys(endpoints, failure_of(Operation.PREPARE, error))
-        for subject, failure in seen.items():
+            failures = dict.fromkeys(endpoints, failure_of(Operation.PREPARE, error))
+        for subject, failure in failures.items():
             self.planner.record_presence(subject, failure, self.clock.monotonic())
 
     async def _run_job(self, step: Try) -> None:
@@ -276,7 +276,7 @@ class Daemon:
             results = await self._run_probe(part, permit)
             succeeded = any(outcome_of(result) == "ok" for result in results)
             self._done(part, succeeded=succeeded)
-            await self._keep(*results)
+            await self._store(*results)
             if not succeeded and part != job:
                 self._done(job, succeeded=False)
                 break
@@ -286,7 +286,7 @@ class Daemon:
                 await self._on_disk(self.spool.remember, RECALL_KEY, self.planner.history)
 
     def _done(self, job: Job, *, succeeded: bool) -> None:
-        """The job had its turn: by its own name, so that a restart knows of it whatever its results are called."""
+        """Records that the job was done, by its own name, so that it is found after a restart whatever its results are called."""
         self.planner.record_measured(job, self._moment(), succeeded=succeeded)
         self.snapshot.ended[job.name] = self.clock.monotonic()
 
@@ -315,9 +315,9 @@ class Daemon:
         await self._keep_not_measured(skip.job, Finding(None, validity, skip.failure, skip.detail, skip.reason))
 
     async def _keep_not_measured(self, job: Job, reason: AnyFinding) -> None:
-        await self._keep(*self.runner.not_measured(PROBES[job.kind], job.subject, reason))
+        await self._store(*self.runner.not_measured(PROBES[job.kind], job.subject, reason))
 
-    async def _keep(self, *results: AnyResult) -> None:
+    async def _store(self, *results: AnyResult) -> None:
         """Spool, count and remember them for `status`. What a full disk refuses waits in memory, the newest MAX_HELD_RESULTS."""
         for result in results:
             async with self._keeping:
@@ -385,12 +385,12 @@ class Daemon:
                 body = await self._exchange(configuration.fetch, self.config, self._file)
                 self._config_problem = NO_PROBLEM
                 if body is not None:
-                    await self._on_disk(central.store, body, self.config.state_dir)
-                    log.info("configuration of the bureau", extra={"tag": central.tag_of(body)})
+                    await self._on_disk(fetched.store, body, self.config.state_dir)
+                    log.info("configuration of the bureau", extra={"tag": fetched.tag_of(body)})
                     self.configuration_changed.set()
             except ShipFailed as failed:
                 log.info("configuration not fetched", extra={"reason": configuration.reason_of(failed)})
-            except central.CentralConfigRefused as refused:
+            except fetched.FetchedConfigRefused as refused:
                 self._config_problem = refused.words
                 log.warning("configuration refused", extra={"reason": refused.words.en})
             except OSError as error:

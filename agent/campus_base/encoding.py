@@ -12,23 +12,23 @@ def wide_encoding(raw: bytes) -> str | None:
         return "UTF-32"
     if beginning[:2] in UTF16_MARKS:
         return "UTF-16"
-    zeros = [beginning[place::2].count(0) for place in (0, 1)]
+    zeros = [beginning[offset::2].count(0) for offset in (0, 1)]
     return "UTF-16" if max(zeros) > len(beginning) // 8 and not min(zeros) else None
 
 
-def chinese_encoding(octets: bytes) -> str:
+def chinese_encoding(raw: bytes) -> str:
     """UTF-8 or GB18030 of Chinese text; "" for neither.
 
     What reads as UTF-8 without any Chinese letter or sign is GB18030 that does so by chance: 学校 would be ѧУ.
     """
     try:
-        if any(letter > "\u1fff" for letter in octets.decode("utf-8")):
+        if any(letter > "\u1fff" for letter in raw.decode("utf-8")):
             return "utf-8"
     except UnicodeDecodeError:
         pass
     for encoding in ("gb18030", "utf-8"):
         try:
-            octets.decode(encoding)
+            raw.decode(encoding)
         except UnicodeDecodeError:
             continue
         return encoding

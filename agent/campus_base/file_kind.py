@@ -28,7 +28,7 @@ def why_no_file(path: Path) -> Message | None:
 
 
 def is_special(path: Path) -> bool:
-    """Is there something else than a file, which could let a reader wait or read for ever? False where nobody may look."""
+    """Is there something else than a file, which could let a reader wait or read for ever? False where it may not be examined."""
     try:
         return why_no_file(path) is not None
     except (OSError, ValueError):

@@ -29,7 +29,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, 
     """English, with `{name}` for each value (str.format); without values it is the text as it stands."""
     values: tuple[tuple[str, Value], ...] = ()
     context: str = ""
-    """Tells apart two meanings of the same English (pgettext)."""
+    """Distinguishes two meanings of the same English (pgettext)."""
     chinese: str | None = None
     """The Chinese template, where it is data and not from a catalogue."""
 
@@ -41,7 +41,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, 
 
     def with_(self, **values: object) -> "Message":
         """The same message with more values."""
-        return msgspec.structs.replace(self, values=(*self.values, *_kept(values)))
+        return msgspec.structs.replace(self, values=(*self.values, *_plain_values(values)))
 
     @property
     def en(self) -> str:
@@ -60,12 +60,12 @@ class Message(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, 
 
 def message(template: str, /, **values: object) -> Message:
     """A message of the catalogues; `template` must be a literal."""
-    return Message(template, _kept(values))
+    return Message(template, _plain_values(values))
 
 
 def pmessage(context: str, template: str, /, **values: object) -> Message:
     """A message whose English alone is ambiguous; both must be literals."""
-    return Message(template, _kept(values), context)
+    return Message(template, _plain_values(values), context)
 
 
 def bilingual(en: str, zh: str) -> Message:
@@ -83,8 +83,8 @@ def joined(parts: Iterable[Message], pair: Message) -> Message:
     return reduce(lambda left, right: pair.with_(left=left, right=right), list(parts) or [verbatim("")])
 
 
-def _kept(values: dict[str, object]) -> tuple[tuple[str, Value], ...]:
-    """Values as they are when the message is made: an exception or a path as its text, so that nothing else stays alive."""
+def _plain_values(values: dict[str, object]) -> tuple[tuple[str, Value], ...]:
+    """Values as they are when the message is made: an exception or a path as its text, so that no other object stays in memory."""
     return tuple(
         (name, value if isinstance(value, str | int | float | Message) or value is None else str(value))
         for name, value in values.items()

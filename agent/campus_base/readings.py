@@ -1,4 +1,4 @@
-"""What a device of a recording room can tell: one name a reading, for profiles, records, metrics and pages. Units are in the names."""
+"""The readings of a recording room's device: one name each, for profiles, records, metrics and pages. Units are in the names."""
 
 from campus_base.figures import percent
 from campus_base.language import Language

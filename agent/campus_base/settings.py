@@ -198,7 +198,7 @@ class Table:
         return self._take(key, bool, message("true or false"), default)
 
     def value(self, key: str, kind: type, text: Message) -> Any:
-        """A required value of a type TOML knows, such as a date; `en` and `zh` say what it should look like."""
+        """A required value of a type of TOML, such as a date; `en` and `zh` say what it should look like."""
         value = self._take(key, kind, text, REQUIRED)
         if value is not None and type(value) is not kind:  # a moment is a date to Python, and not to its writer
             self.wrong(key, message("must be {text}, not {value}", text=text, value=_shown(value)))
@@ -222,7 +222,7 @@ class Table:
         return tables
 
     def done(self) -> None:
-        """Report every key that nobody asked for, with the nearest known one."""
+        """Report every key that was not read, with the nearest known one."""
         for key in self._values:
             if key in self._asked:
                 continue

@@ -57,7 +57,7 @@ class EscapedStream:
 
 @contextmanager
 def _output_errors() -> Iterator[None]:
-    """A failed write is told apart from the errors of files that a command works with."""
+    """A failed write is distinguished from the errors of files that a command works with."""
     try:
         yield
     except BrokenPipeError:

@@ -46,7 +46,7 @@ class OneOf(NamedTuple):
 class Key(NamedTuple):
     """Where the value is: `key`, or `table.key` with a table beside the others."""
 
-    place: str
+    path: str
 
 
 class Default(NamedTuple):
@@ -81,12 +81,12 @@ class _Value(msgspec.Struct, frozen=True):
 def read_table(kind: type[Record], table: Table, given: Mapping[str, Any] | None = None) -> Record:
     """The record that a table holds; keys that no field asks for are mistakes. `given` are fields that are not read."""
     values = dict(given or {})
-    wanted = [value for value in _values_of(kind) if value.name not in values]  # type: ignore[arg-type]
-    for place in dict.fromkeys(value.table for value in wanted if value.table):
-        inner = table.table(place)
-        _read_values([value for value in wanted if value.table == place], inner, values)
+    fields = [value for value in _values_of(kind) if value.name not in values]  # type: ignore[arg-type]
+    for name in dict.fromkeys(value.table for value in fields if value.table):
+        inner = table.table(name)
+        _read_values([value for value in fields if value.table == name], inner, values)
         inner.done()
-    _read_values([value for value in wanted if not value.table], table, values)
+    _read_values([value for value in fields if not value.table], table, values)
     record = kind(**values)
     if hasattr(record, "check"):
         record.check(table)
@@ -104,9 +104,9 @@ def read_zone(mistake: Message, table: Table, key: str, default: Any) -> ZoneInf
         return ZoneInfo("UTC")
 
 
-def _read_values(wanted: Sequence[_Value], table: Table, values: dict[str, Any]) -> None:
+def _read_values(fields: Sequence[_Value], table: Table, values: dict[str, Any]) -> None:
     """Into `values`; those whose default depends on others come after them."""
-    for value in sorted(wanted, key=lambda value: callable(value.default)):
+    for value in sorted(fields, key=lambda value: callable(value.default)):
         default = value.default(values) if callable(value.default) else value.default
         read = _read(value, table, default)
         values[value.name] = default if Default in value.notes and read in ("", None) else read
@@ -161,7 +161,7 @@ def _value_of(each: FieldInfo, hint: Any) -> _Value:
             hint = hint.__origin__
         else:  # with None
             hint = next(part for part in get_args(hint) if part is not type(None))
-    table, _, key = notes.get(Key, Key(each.name)).place.rpartition(".")
+    table, _, key = notes.get(Key, Key(each.name)).path.rpartition(".")
     default = each.default if each.default is not NODEFAULT else REQUIRED
     if Default in notes:
         default = notes[Default].value

@@ -33,7 +33,7 @@ _WORDS = (
 
 
 def localize(language: Language) -> None:
-    """From now on argparse speaks this language; words it has no Chinese for stay English.
+    """From now on argparse uses this language; words it has no Chinese for stay English.
 
     What the terminal's encoding cannot write (a tick in GBK, Chinese in ASCII) is shown as "?", and never ends the program.
     """

@@ -33,7 +33,7 @@ class WireError(ValueError):
 
 
 class TooLarge(WireError):
-    """More octets or results than the contract allows."""
+    """More bytes or results than the contract allows."""
 
 
 _encoder = msgspec.json.Encoder()
@@ -105,7 +105,7 @@ def _counting_decoder() -> msgspec.json.Decoder[Any]:
 
     Made when first used: an agent never does.
     """
-    fields = [(f"at_{place}", msgspec.Raw, msgspec.Raw()) for place in range(MAX_BATCH_RESULTS)]
+    fields = [(f"at_{index}", msgspec.Raw, msgspec.Raw()) for index in range(MAX_BATCH_RESULTS)]
     bounded = msgspec.defstruct("_Bounded", fields, array_like=True, forbid_unknown_fields=True)
     return msgspec.json.Decoder(msgspec.defstruct("_Counted", [("results", bounded, None)]))
 

@@ -27,7 +27,7 @@ AddressFamily = Literal["ipv4", "ipv6"]
 
 
 class Encapsulation(msgspec.Struct, frozen=True):
-    """What the formula needs to know of the path. `mtu_bytes` is the largest IP packet, after any PPPoE."""
+    """What the formula needs of the path. `mtu_bytes` is the largest IP packet, after any PPPoE."""
 
     mtu_bytes: int = 1500
     address_family: AddressFamily = "ipv4"

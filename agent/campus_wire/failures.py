@@ -19,7 +19,7 @@ class Vocabulary(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Vocabulary":
-        """A word of a newer version reads as `unknown`: its result is kept, and the octets keep the word."""
+        """A word of a newer version reads as `unknown`: its result is kept, and the bytes keep the word."""
         if not isinstance(value, str):
             raise ValueError(f"{value!r} is not a word of {cls.__name__}")
         return cls["UNKNOWN"]

@@ -1,7 +1,7 @@
 """What one measurement says, for ever: the records that travel and are archived.
 
 Rules: a field keeps its name and meaning once released; unit is the suffix; absent (`null`) means not measured, never zero;
-counts stand beside ratios so that a figure can be worked out again later. Rates are bits per second, sizes octets, times
+counts stand beside ratios so that a figure can be worked out again later. Rates are bits per second, sizes bytes, times
 seconds. `down` is towards the classroom, or towards the school on the uplink.
 """
 
@@ -62,9 +62,9 @@ class LatencyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 class DirectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One direction of a throughput test, as the receiver counted it.
 
-    `goodput_bits_per_second` is application octets x 8 / elapsed (RFC 2647 section 3.17), without warm-up.
+    `goodput_bits_per_second` is application bytes x 8 / elapsed (RFC 2647 section 3.17), without warm-up.
     `line_rate_bits_per_second` is set by an engine that measures the line itself; where it is absent the line rate follows from
-    goodput and the encapsulation. `bytes` counts every octet the test put on the wire in this direction, warm-up included.
+    goodput and the encapsulation. `bytes` counts every byte the test put on the wire in this direction, warm-up included.
     `cpu_waited_ratio`: for how much of the time an end that carried the load may have waited for a processor, as far as is known.
     """
 
@@ -238,8 +238,8 @@ class NetworkRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     def most_dhcp_servers(self) -> int:
         """On the link that has most; more than one is a fault: machines get wrong addresses at random."""
         by_link: dict[str, set[str]] = {}
-        for one in self.dhcp:
-            by_link.setdefault(one.interface, set()).add(one.server)
+        for offer in self.dhcp:
+            by_link.setdefault(offer.interface, set()).add(offer.server)
         return max((len(servers) for servers in by_link.values()), default=0)
 
 
@@ -388,7 +388,7 @@ def says_nothing(result: Result) -> bool:
 
 
 class AnnouncedClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A classroom as the agent's own configuration knows it."""
+    """A classroom of the agent's own configuration."""
 
     id: Id
     name: Annotated[str, Meta(max_length=100)] = ""
@@ -396,7 +396,7 @@ class AnnouncedClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AnnouncedService(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A cloud platform as the agent's own configuration knows it."""
+    """A cloud platform of the agent's own configuration."""
 
     id: Id
     name: Annotated[str, Meta(max_length=100)] = ""
@@ -492,14 +492,14 @@ class Slot(msgspec.Struct, frozen=True):
     seconds: float
 
 
-class CentralAgent(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedAgent(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whose gateway it is."""
 
     school: Id
     town: str | None = None
 
 
-class CentralClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
     """A classroom of the collector's inventory that can be measured."""
 
     id: Id
@@ -509,7 +509,7 @@ class CentralClassroom(msgspec.Struct, frozen=True, omit_defaults=True):
     required_bits_per_second: int | None = None
 
 
-class CentralDevice(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedDevice(msgspec.Struct, frozen=True, omit_defaults=True):
     """A piece of equipment of the inventory; its secrets are in the gateway's own file."""
 
     id: Id
@@ -520,50 +520,50 @@ class CentralDevice(msgspec.Struct, frozen=True, omit_defaults=True):
     required: bool = True
 
 
-class CentralExpectation(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedExpectation(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a platform's answer is like: statuses, a text that it holds; empty: nothing is said of that."""
 
     status: Annotated[Sequence[Annotated[int, Meta(ge=100, le=599)]], Meta(max_length=20)] = ()
     text: Annotated[str, Meta(max_length=200)] = ""
 
 
-class CentralService(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedService(msgspec.Struct, frozen=True, omit_defaults=True):
     """A platform of the collector's inventory."""
 
     id: Id
     name: Annotated[str, Meta(max_length=200)]
     url: Annotated[str, Meta(max_length=2000)]
-    expect: CentralExpectation | None = None
+    expect: FetchedExpectation | None = None
 
 
-class CentralUplink(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedUplink(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the policy asks of the line to the bureau."""
 
     required_bits_per_second: int
 
 
-class CentralTimetable(msgspec.Struct, frozen=True, omit_defaults=True):
+class FetchedTimetable(msgspec.Struct, frozen=True, omit_defaults=True):
     """When the school's lessons are (08:00-08:45), and days without tests (2026-06-07/2026-06-09)."""
 
     periods: Annotated[Sequence[Annotated[str, Meta(max_length=11)]], Meta(max_length=40)] = ()
     blackout: Annotated[Sequence[Annotated[str, Meta(max_length=21)]], Meta(max_length=100)] = ()
 
 
-class CentralConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FetchedConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the collector says to a school's gateway, in the shape of `agent.toml`; None: it says nothing of that."""
 
-    agent: CentralAgent
-    classroom: Sequence[CentralClassroom] | None = None
-    device: Sequence[CentralDevice] | None = None
-    service: Sequence[CentralService] | None = None
-    uplink: CentralUplink | None = None
-    timetable: CentralTimetable | None = None
+    agent: FetchedAgent
+    classroom: Sequence[FetchedClassroom] | None = None
+    device: Sequence[FetchedDevice] | None = None
+    service: Sequence[FetchedService] | None = None
+    uplink: FetchedUplink | None = None
+    timetable: FetchedTimetable | None = None
     policy_version: str = ""
     schema_version: int = 1
 
 
 class EnrollRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A gateway shows the code that the bureau gave it."""
+    """A gateway shows the code that it was given at the bureau."""
 
     code: Annotated[str, Meta(min_length=1, max_length=40)]
     version: Annotated[str, Meta(max_length=100)] = ""
@@ -571,7 +571,7 @@ class EnrollRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whose agent the gateway now is, and the token it speaks with; shown this once."""
+    """The gateway's school and its token, which is shown this once."""
 
     school: Id
     town: str

@@ -30,9 +30,9 @@ def test_one_day(text: str) -> None:
 )  # fmt: skip
 def test_what_is_no_day_is_refused_in_words(text: str) -> None:
     for parse in (parse_day, parse_days):
-        with pytest.raises(NotADay) as told:
+        with pytest.raises(NotADay) as raised:
             parse(text)
-        assert (len(told.value.text.en) < 250, "2026-09-01" in told.value.text.zh) == (True, True)
+        assert (len(raised.value.text.en) < 250, "2026-09-01" in raised.value.text.zh) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,9 @@ def test_at_its_limits(written: str, wanted: str) -> None:
     st.floats(0, 1e4, allow_subnormal=False), st.lists(st.decimals(0, 10_000, places=3), max_size=3), st.integers(0, 3)
 )
 def test_a_figure_never_changes_sides(value: float, limits: list[Decimal], decimals: int) -> None:
-    found = rounded(value, decimals, map(float, limits), map(float, limits))
-    assert (found == 0) == (value == 0)
-    assert [(found >= one, found <= one) for one in limits] == [
-        (Decimal(repr(value)) >= one, Decimal(repr(value)) <= one) for one in limits
+    actual = rounded(value, decimals, map(float, limits), map(float, limits))
+    assert (actual == 0) == (value == 0)
+    assert [(actual >= limit, actual <= limit) for limit in limits] == [
+        (Decimal(repr(value)) >= limit, Decimal(repr(value)) <= limit) for limit in limits
     ]
-    assert abs(found - Decimal(repr(value))) <= Decimal(1).scaleb(-decimals)
+    assert abs(actual - Decimal(repr(value))) <= Decimal(1).scaleb(-decimals)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from campus_agent.config import central
+from campus_agent.config import fetched
 from campus_agent.config.model import Collector
 from campus_agent.ship.rotate import rotate
 from campus_agent.status import Snapshot, write_snapshot
@@ -31,11 +31,11 @@ def folder(tmp_path: Path) -> Path:
 def test_what_root_makes_belongs_to_whom_the_folder_belongs(folder: Path) -> None:
     write_whole(folder / "reports.txt", b"x")
     make_folder(folder / "reports" / "2026-10")
-    central.store(b"{}", folder)
+    fetched.store(b"{}", folder)
     write_snapshot(folder, Snapshot("0.2.1", "boot", None))  # type: ignore[arg-type]
-    found = list(folder.rglob("*"))
-    assert len(found) == 5
-    assert {(one.stat().st_uid, one.stat().st_gid) for one in found} == {(SOMEBODY, SOMEBODY)}
+    actual = list(folder.rglob("*"))
+    assert len(actual) == 5
+    assert {(each.stat().st_uid, each.stat().st_gid) for each in actual} == {(SOMEBODY, SOMEBODY)}
 
 
 @as_root
@@ -87,7 +87,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
         write_whole(tmp_path / "folder", b"x")
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.txt", "folder"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "folder"]
 
 
 def test_a_name_that_is_taken_is_never_given_again(tmp_path: Path) -> None:

@@ -30,11 +30,11 @@ def main(engine: str, runs: int, wanted: list[str]) -> None:
             for _ in range(runs):
                 began = time.monotonic()
                 command = (sys.executable, "-m", "campus_agent", "measure", "classroom", room.id)
-                said = json.loads(school.gateway.run(*command, "--config", str(config), "--json").stdout)
+                answer = json.loads(school.gateway.run(*command, "--config", str(config), "--json").stdout)
                 seconds.append(time.monotonic() - began)
-                right += said["verdict"] == room.truth
-                rates = [said[way]["line_rate_bits_per_second"] if said[way] else 0.0 for way in ("down", "up")]
-                bounds = [bool(said[way] and said[way].get("lower_bound")) for way in ("down", "up")]
+                right += answer["verdict"] == room.truth
+                rates = [answer[way]["line_rate_bits_per_second"] if answer[way] else 0.0 for way in ("down", "up")]
+                bounds = [bool(answer[way] and answer[way].get("lower_bound")) for way in ("down", "up")]
                 true = room.line_rate_bits_per_second
                 # A lower bound proves the target, not the line: it is right when the line carries at least so much.
                 offs = [
@@ -45,7 +45,7 @@ def main(engine: str, runs: int, wanted: list[str]) -> None:
                 within += max(offs) <= (0.03 if true <= 10e6 else 0.015)
                 down.append(rates[0] / 1e6)
                 up.append(rates[1] / 1e6)
-                octets.append((said["down"] or {"bytes": 0})["bytes"] / 1e6)
+                octets.append((answer["down"] or {"bytes": 0})["bytes"] / 1e6)
             figures = (
                 statistics.mean(down),
                 statistics.mean(up),
@@ -54,7 +54,7 @@ def main(engine: str, runs: int, wanted: list[str]) -> None:
                 statistics.median(octets),
             )
             print(
-                f"{room.id:>10}{runs:>10}{within:>10}{right:>10}" + "".join(f"{one:>10.2f}" for one in figures),
+                f"{room.id:>10}{runs:>10}{within:>10}{right:>10}" + "".join(f"{figure:>10.2f}" for figure in figures),
                 flush=True,
             )
 

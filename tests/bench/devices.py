@@ -69,15 +69,15 @@ def _exporter(folder: Path, module: str, port: int) -> str:
             while time.monotonic() < end and _scraped(f"http://127.0.0.1:{at}/metrics") is None:
                 time.sleep(0.1)
             targets = [port if number < LIVE else dead for number in range(LIVE + DEAD)]
-            urls = [f"http://127.0.0.1:{at}/snmp?module={module}&target=127.0.0.1:{one}" for one in targets]
+            urls = [f"http://127.0.0.1:{at}/snmp?module={module}&target=127.0.0.1:{target}" for target in targets]
             before, began = _cpu_seconds(process.pid), time.monotonic()
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 answers = list(pool.map(_scraped, urls))
             wall, cpu = time.monotonic() - began, _cpu_seconds(process.pid) - before
             status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
             peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1000
-            up = sum(one is not None and "sysDescr" in one for one in answers)
-            samples = sum(line[:1] not in ("", "#") for one in answers if one for line in one.splitlines())
+            up = sum(answer is not None and "sysDescr" in answer for answer in answers)
+            samples = sum(line[:1] not in ("", "#") for answer in answers if answer for line in answer.splitlines())
             return f"up {up} of {len(answers)}, {samples} samples, {wall:5.1f} s wall, {cpu:5.2f} s CPU, {peak:.0f} MB"
         finally:
             process.kill()
@@ -86,8 +86,8 @@ def _exporter(folder: Path, module: str, port: int) -> str:
 def _module(auth: dict[str, str], version: int) -> dict[str, object]:
     """Everything the profile asks for, as the exporter's configuration (0.21)."""
     wanted = find_profile("host-resources").snmp
-    columns = list(dict.fromkeys(column for one in wanted for column in one.columns))
-    single = [one.oid for one in wanted if not one.columns]
+    columns = list(dict.fromkeys(column for each in wanted for column in each.columns))
+    single = [each.oid for each in wanted if not each.columns]
     metrics: list[dict[str, object]] = [
         {
             "name": f"column{n}",
@@ -132,7 +132,7 @@ def _round(kinds: tuple[dict[str, str], ...], port: int) -> str:
     wall = time.monotonic() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    up, readings = sum(one.up for one in seen), sum(len(one.readings) + len(one.words) for one in seen)
+    up, readings = sum(each.up for each in seen), sum(len(each.readings) + len(each.words) for each in seen)
     return f"up {up} of {len(seen)}, {readings} readings, {wall:5.1f} s wall, {cpu:5.2f} s CPU"
 
 

@@ -102,9 +102,9 @@ def fill(folder: Path, schools: int) -> None:
     for number in range(schools):
         school = name_of(number)
         announced = Announcement(f"t{number % 120:03d}", rooms, services, True, 1e9)
-        results: list[AnyResult] = [one for room in rooms for one in of_room(school, room.id, 100e6)]
+        results: list[AnyResult] = [each for room in rooms for each in of_room(school, room.id, 100e6)]
         results += [throughput(950e6, 940e6, subject="uplink", school=school, at=datetime.now(UTC))]
-        results += [platform(subject=one.id, school=school, at=datetime.now(UTC)) for one in services]
+        results += [platform(subject=service.id, school=school, at=datetime.now(UTC)) for service in services]
         futures.append(service.store.submit(batch(school, results, announced)))
     for future in futures:
         future.result()
@@ -224,9 +224,9 @@ def by_prometheus(port: int, folder: Path) -> None:
 def peer(text: str) -> float:
     """The same series through a custom Collector of prometheus-client, as its documentation shows it: CPU seconds of one page."""
     families = [
-        (one.name, one.documentation, one.type, [(sample.labels, sample.value) for sample in one.samples])
-        for one in text_string_to_metric_families(text)
-        if one.type in ("gauge", "counter") and one.samples
+        (family.name, family.documentation, family.type, [(sample.labels, sample.value) for sample in family.samples])
+        for family in text_string_to_metric_families(text)
+        if family.type in ("gauge", "counter") and family.samples
     ]
 
     class Custom:

@@ -56,12 +56,12 @@ def measure(state: Path) -> None:
     taken = []
     for number in range(ROUNDS):
         at = datetime(2026, 10, 9 + number % 5, 3, number, tzinfo=UTC)
-        one = throughput(at=at, subject="c101", id=f"bench-{time.time_ns()}")
+        result = throughput(at=at, subject="c101", id=f"bench-{time.time_ns()}")
         batch = Batch(
             Principal("s001", "s001"),
             datetime.now(UTC),
             "bench",
-            (AcceptedResult(one, encode_result(one)),),
+            (AcceptedResult(result, encode_result(result)),),
             (),
             None,
             None,

@@ -92,7 +92,7 @@ async def day(folder: "Path") -> None:
         began = time.monotonic()
         for number in range(count):
             subject = {"host": "gateway", "service": "web"}.get(kind, f"c{number % 40}")
-            await daemon._keep(*await daemon._run_probe(Job(kind, subject, 900.0)))
+            await daemon._store(*await daemon._run_probe(Job(kind, subject, 900.0)))
             if number % 100 == 99 and daemon._shipper is not None:
                 await asyncio.to_thread(daemon._shipper.drain)
         seconds = time.monotonic() - began

@@ -66,8 +66,8 @@ def measure(folder: Path, count: int, days: int, a_day: int) -> None:
     port, state = free_port(), folder / "collector"
     each = days * a_day
     gateways = fill(folder, state, count, days, a_day, f"http://127.0.0.1:{port}")
-    put = sum(one.spool.status().put_total for one in gateways)
-    kept = sum(one.spool.status().pending_results for one in gateways)
+    put = sum(gateway.spool.status().put_total for gateway in gateways)
+    kept = sum(gateway.spool.status().pending_results for gateway in gateways)
     dropped = gateways[0].spool.status().dropped_total
     print(
         f"{count} gateways, {days} days without the collector, {each} results each: {put} put, {kept} kept, {dropped} dropped by the small spool"
@@ -81,7 +81,7 @@ def measure(folder: Path, count: int, days: int, a_day: int) -> None:
         watcher = threading.Thread(target=watch, args=(port, process.pid, health, memory, ended))
         watcher.start()
         began = time.monotonic()
-        threads = [threading.Thread(target=drain, args=(one, began)) for one in gateways]
+        threads = [threading.Thread(target=drain, args=(gateway, began)) for gateway in gateways]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -92,18 +92,22 @@ def measure(folder: Path, count: int, days: int, a_day: int) -> None:
         cpu = psutil.Process(process.pid).cpu_times()
     store = open_store(state / "campus.db")
     totals = store.results.ingest_totals()
-    told = {one.school: one.state.spool_dropped_results_total for one in store.agents.all() if one.state is not None}
+    told = {
+        agent.school: agent.state.spool_dropped_results_total for agent in store.agents.all() if agent.state is not None
+    }
     store.close()
-    refused = sum(one.refused for one in gateways)
+    refused = sum(gateway.refused for gateway in gateways)
     print(
         f"drained in {seconds:.1f} s: {kept / seconds:.0f} results a second; collector CPU {cpu.user + cpu.system:.1f} s, {max(memory) / 1e6:.0f} MB at most"
     )
-    print(f"503 with Retry-After: {refused}, of them retried too early: {sum(one.impatient for one in gateways)}")
+    print(
+        f"503 with Retry-After: {refused}, of them retried too early: {sum(gateway.impatient for gateway in gateways)}"
+    )
     print(
         f"/healthz meanwhile: median {sorted(health)[len(health) // 2] * 1e3:.0f} ms, p95 {quantiles([*health, *health], n=20)[-1] * 1e3:.0f} ms, {len(health)} asked"
     )
     print(
-        f"first gateway done after {min(one.seconds for one in gateways):.1f} s, last after {max(one.seconds for one in gateways):.1f} s"
+        f"first gateway done after {min(gateway.seconds for gateway in gateways):.1f} s, last after {max(gateway.seconds for gateway in gateways):.1f} s"
     )
     assert totals["stored"] == kept, totals
     assert told[gateways[0].name] == dropped, "and the collector knows"

@@ -39,7 +39,7 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[0]})
     if arguments.form:
-        one(arguments.state_dir, arguments.form)
+        target(arguments.state_dir, arguments.form)
     elif arguments.state_dir:
         measure(arguments.state_dir, arguments.month)
     else:
@@ -67,7 +67,7 @@ def measure(state: Path, month: str) -> None:
     began = time.perf_counter()
     figures = service.reports.figures(parse_month(month, service.config.timezone), datetime.now(UTC))
     print(
-        f"{figures.schools_total} schools, {sum(one.count.judged for one in figures.targets)} subjects, {len(figures.failing)} not met"
+        f"{figures.schools_total} schools, {sum(target.count.judged for target in figures.targets)} subjects, {len(figures.failing)} not met"
     )
     print(f"  figures of 13 months: {time.perf_counter() - began:.2f} s, peak {peak():.0f} MB", flush=True)
     service.store.close()
@@ -79,12 +79,12 @@ def measure(state: Path, month: str) -> None:
             )
 
 
-def one(folder: Path, form: str) -> None:
+def target(folder: Path, form: str) -> None:
     """A form from figures that are there: the Chinese document."""
     figures = figures_of((folder / "figures.json").read_bytes())
     began = time.perf_counter()
     document = compose(figures, "zh")
-    made = [render(document, one) for one in FORMS if form in (one, "all")]
+    made = [render(document, each) for each in FORMS if form in (each, "all")]
     octets = sum(map(len, made))
     print(f"  {form}: {time.perf_counter() - began:.2f} s, {octets / 1e6:.2f} MB, peak {peak():.0f} MB", flush=True)
 

@@ -69,15 +69,15 @@ def main(folder: Path) -> None:
     results = samples(0, MANY)
     with open_spool(folder / "one", limits) as spool:
         began = time.perf_counter()
-        for one in results[:PUTS]:
-            spool.put(one)
+        for each in results[:PUTS]:
+            spool.put(each)
         print(f"put, one result a transaction   {PUTS / (time.perf_counter() - began):10.0f} /s")
     with open_spool(folder / "many", limits) as spool:
         began = time.perf_counter()
         for first in range(0, MANY, 500):
             spool.put(*results[first : first + 500])
         print(f"put, 500 results a transaction  {MANY / (time.perf_counter() - began):10.0f} /s")
-        octets = sum(len(encode_result(one)) for one in results)
+        octets = sum(len(encode_result(result)) for result in results)
     size = sum(path.stat().st_size for path in (folder / "many").iterdir())
     print(
         f"room on disk                    {size / octets:10.2f} x the octets of the results ({octets / MANY:.0f} each)"

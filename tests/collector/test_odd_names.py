@@ -150,5 +150,5 @@ def test_words_of_people_are_cleaned(world: World) -> None:
     assert kept is not None
     assert kept.responsible == "一年级 1\ufffd\ufffd班"
     assert kept.measure == "一年级\n1\ufffd\ufffd班\n二"
-    said = json.dumps([event.text for event in world.service.store.ledger.events(1)])
-    assert "\\u0000" not in said
+    answer = json.dumps([event.text for event in world.service.store.ledger.events(1)])
+    assert "\\u0000" not in answer

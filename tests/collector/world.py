@@ -118,7 +118,7 @@ ANNOUNCEMENT = Announcement(
 
 def envelope(*results: AnyResult | bytes, **more: Any) -> bytes:
     """A batch as an agent sends it."""
-    raws = [one if isinstance(one, bytes) else encode_result(one) for one in results]
+    raws = [result if isinstance(result, bytes) else encode_result(result) for result in results]
     values: dict[str, Any] = {
         "schema_version": 1,
         "agent_id": "s001",

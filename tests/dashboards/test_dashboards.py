@@ -116,13 +116,13 @@ def test_every_rate_over_time_has_its_target_line() -> None:
         for panel in panels(name):
             if panel["type"] == "timeseries" and "line_rate" in panel["targets"][0]["expr"]:
                 assert any("campus_target_required" in target["expr"] for target in panel["targets"]), panel["title"]
-                assert any(one["matcher"]["id"] == "byName" for one in panel["fieldConfig"]["overrides"])
+                assert any(override["matcher"]["id"] == "byName" for override in panel["fieldConfig"]["overrides"])
 
 
 def test_variables_and_links_resolve() -> None:
     uids = {board["uid"] for board in BOARDS.values()}
     for name, board in BOARDS.items():
-        known = {one["name"] for one in board["templating"]["list"]} | {"__url_time_range"}
+        known = {each["name"] for each in board["templating"]["list"]} | {"__url_time_range"}
         text = json.dumps(board)
         used = set(re.findall(r"\$\{?(\w+)", text)) - {"__field", "__data", "__all"}
         assert used <= known, f"{name}: {used - known}"
@@ -188,8 +188,10 @@ def feed(world: World) -> None:
         NetworkResult(subject="lan", record=NetworkRecord([offer]), **common(now)),
         throughput(at=now, validity=Validity.CROSS_TRAFFIC),
     ]
-    for place, one in enumerate(results):
-        world.send(type(one)(**{name: getattr(one, name) for name in one.__struct_fields__} | {"id": f"d-{place}"}))
+    for place, result in enumerate(results):
+        world.send(
+            type(result)(**{name: getattr(result, name) for name in result.__struct_fields__} | {"id": f"d-{place}"})
+        )
 
 
 def ask(port: int, expression: str) -> list[Any]:
@@ -234,15 +236,15 @@ def test_no_panel_is_empty(tmp_path: Path) -> None:
                 if not ask(port, asked):
                     empty.append(f"{name}: {title}: {asked}")
             variables = [
-                one["query"]["query"]
+                each["query"]["query"]
                 for board in BOARDS.values()
-                for one in board["templating"]["list"]
-                if one["type"] == "query"
+                for each in board["templating"]["list"]
+                if each["type"] == "query"
             ]
             for query in set(variables):
                 series = re.fullmatch(r"label_values\((.*), (\w+)\)", query)
                 assert series is not None
                 found = ask(port, series[1].replace("$town", "t01"))
-                if not any(series[2] in one["metric"] for one in found):
+                if not any(series[2] in each["metric"] for each in found):
                     empty.append(query)
     assert empty == []

@@ -32,10 +32,10 @@ def provision(grafana: FakeGrafana, folder: Path, *more: str, token: str = TOKEN
 
 def test_once_twice_and_after_a_change(grafana: FakeGrafana, tmp_path: Path, capsys) -> None:
     assert provision(grafana, tmp_path, "--dry-run") == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "create: folder 校园测 CampusMeter"
-    assert said[-1] == "Nothing was changed (--dry-run)."
-    assert (len(said), grafana.writes) == (9, [])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "create: folder 校园测 CampusMeter"
+    assert printed[-1] == "Nothing was changed (--dry-run)."
+    assert (len(printed), grafana.writes) == (9, [])
     assert provision(grafana, tmp_path) == 0
     assert len(grafana.dashboards) == 6
     assert grafana.datasources["CampusMeter"]["url"] == "http://127.0.0.1:9090"
@@ -47,9 +47,9 @@ def test_once_twice_and_after_a_change(grafana: FakeGrafana, tmp_path: Path, cap
     assert grafana.writes == first, "the second time changes nothing"
     grafana.dashboards["campus-county"]["title"] = "mine"
     assert provision(grafana, tmp_path, "--prometheus-url", "http://prometheus:9090") == 0
-    said = capsys.readouterr().out
-    assert "change: data source CampusMeter (url)" in said
-    assert "change: dashboard 校园测：全县总览 (title)" in said
+    printed = capsys.readouterr().out
+    assert "change: data source CampusMeter (url)" in printed
+    assert "change: dashboard 校园测：全县总览 (title)" in printed
     assert grafana.dashboards["campus-county"]["title"] == "校园测：全县总览"
     assert grafana.writes[len(first) :] == ["PUT /api/datasources/7", "POST /api/dashboards/db"]
 
@@ -89,9 +89,9 @@ def test_what_goes_wrong_is_said(
     if "url" in more:
         more = {"url": more["url"].format(port=free_port(), own=grafana.port)}
     assert provision(grafana, tmp_path, **more) == 1
-    said = capsys.readouterr()
-    assert words in said.err
-    assert "glsa_" not in said.out + said.err
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert "glsa_" not in captured.out + captured.err
 
 
 def test_usage(grafana: FakeGrafana, tmp_path: Path, capsys) -> None:

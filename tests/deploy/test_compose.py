@@ -53,8 +53,8 @@ def test_nothing_is_open_to_others_and_nothing_is_privileged(compose: Any) -> No
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
         assert "ports" not in service, name
-        listens = [one for one in service.get("command", []) if "listen-address" in one and "cluster" not in one]
-        assert all("=127.0.0.1:" in one for one in listens), name
+        listens = [each for each in service.get("command", []) if "listen-address" in each and "cluster" not in each]
+        assert all("=127.0.0.1:" in listen for listen in listens), name
 
 
 def test_what_it_mounts_is_there(compose: Any) -> None:
@@ -73,5 +73,5 @@ def test_grafanas_files_are_what_the_command_exports(tmp_path: Path) -> None:
     write_tree(tmp_path, "http://127.0.0.1:9090", "zh")
     ours = sorted((ROOT / "deploy" / "grafana").rglob("*.yaml"))
     assert len(ours) == 2
-    for one in ours:
-        assert one.read_bytes() == (tmp_path / one.relative_to(ROOT / "deploy" / "grafana")).read_bytes()
+    for path in ours:
+        assert path.read_bytes() == (tmp_path / path.relative_to(ROOT / "deploy" / "grafana")).read_bytes()

@@ -32,7 +32,7 @@ def test_every_command_is_documented_and_every_documented_command_exists(program
     assert real
     for readme in READMES:
         text = readme.read_text(encoding="utf-8")
-        documented = {command for one, command in commands(text) if one == name}
+        documented = {command for each, command in commands(text) if each == name}
         assert documented <= real, readme.name
         rows = [line for line in text.splitlines() if line.startswith("| `campus-")]
         tabled = set(re.findall(r"`(?:campus-(?:agent|collector) )?([a-z][a-z-]+)", "\n".join(r for r in rows)))

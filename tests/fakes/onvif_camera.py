@@ -146,7 +146,7 @@ class FakeCamera:
 
     def _digest(self, head: str) -> bool:
         """HTTP Digest (RFC 2617, qop auth)."""
-        line = next((one for one in head.split("\r\n") if one.lower().startswith("authorization: digest")), "")
+        line = next((word for word in head.split("\r\n") if word.lower().startswith("authorization: digest")), "")
         given = dict(re.findall(r'(\w+)="?([^",]+)"?', line))
         if given.get("username") != USER:
             return False

@@ -72,7 +72,7 @@ class RtspDevice:
 
     def set_up(self) -> list[str]:
         """The addresses that were asked to be set up."""
-        return [one.address for one in self.asked if one.method == "SETUP"]
+        return [each.address for each in self.asked if each.method == "SETUP"]
 
     def _answer(self, client: socket.socket, asked: Asked, channels: list[int]) -> bool:
         instead = self.own(asked)

@@ -49,7 +49,7 @@ def objects(known: Mapping[str, object]) -> Answer:
         here = list(names)
         for _ in range(rows):
             for place, name in enumerate(here):
-                following = next((one for one in by_number if one > name), None)
+                following = next((each for each in by_number if each > name), None)
                 here[place] = following or name
                 found.append((here[place], by_number[following] if following else v2c.EndOfMibView("")))
         return found

@@ -83,7 +83,7 @@ def logged(log: Path, event: str) -> list[dict[str, Any]]:
     lines = []
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(ValueError):
-            said = json.loads(line)
-            if isinstance(said, dict) and said.get("event") == event:
-                lines.append(said)
+            answer = json.loads(line)
+            if isinstance(answer, dict) and answer.get("event") == event:
+                lines.append(answer)
     return lines

@@ -85,7 +85,7 @@ def configure(folder: Path, collector_port: int, alertmanager_port: int, inbox: 
 
 
 def needs(*programs: str) -> None:
-    missing = [one for one in programs if shutil.which(one) is None]
+    missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         assert not os.environ.get("CI"), f"{missing} must be there under CI"
         pytest.skip(f"MISSING {missing}: install prometheus and prometheus-alertmanager")

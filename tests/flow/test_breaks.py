@@ -45,10 +45,10 @@ def results_of(school: LabSchool, url: str) -> list[dict[str, Any]]:
         "curl", "-sk", "-H", "Authorization: Bearer the-read-token", f"{url}/v1/results?school=s001"
     )
     try:
-        found: list[dict[str, Any]] = json.loads(got.stdout)["results"]
+        answer: list[dict[str, Any]] = json.loads(got.stdout)["results"]
     except (ValueError, KeyError):
         return []
-    return found
+    return answer
 
 
 def test_a_break(tmp_path: Path) -> None:
@@ -77,17 +77,17 @@ def test_a_break(tmp_path: Path) -> None:
         with running(collector, tmp_path / "collector.log"), running(agent, tmp_path / "agent.log"):
 
             def all_told() -> dict[str, dict[str, Any]]:
-                newest = {one["subject"]: one for one in results_of(school, url) if one["kind"] == "throughput"}
+                newest = {each["subject"]: each for each in results_of(school, url) if each["kind"] == "throughput"}
                 return newest if len(newest) == 4 else {}
 
-            told = until(all_told, 60, "every classroom and the uplink has its result")
-            assert told["c000"]["skipped"] == "endpoint_off"
-            assert told["c000"]["failure"]["kind"] in ("timeout", "host_unreachable")
+            actual = until(all_told, 60, "every classroom and the uplink has its result")
+            assert actual["c000"]["skipped"] == "endpoint_off"
+            assert actual["c000"]["failure"]["kind"] in ("timeout", "host_unreachable")
             lines = {"c050": (50e6, 50e6), "c100": (100e6, 100e6), "uplink": (196e6, inf)}
-            sound = [name for name in lines if told[name]["validity"] == "ok"]
-            assert sound, told
+            sound = [name for name in lines if actual[name]["validity"] == "ok"]
+            assert sound, actual
             for name, (least, most) in lines.items():
-                result = told[name]
+                result = actual[name]
                 if name not in sound:  # a busy machine says so, and blames no line
                     assert result["validity"] in ("gateway_cpu", "inconclusive"), result
                     continue
@@ -112,11 +112,11 @@ def test_a_reference_agrees_and_a_video_ends_it_at_once(tmp_path: Path) -> None:
         with subprocess.Popen(
             school.gateway.argv(*command, "--reference"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as reference:
-            said = json.loads(reference.communicate(timeout=90)[0])
+            answer = json.loads(reference.communicate(timeout=90)[0])
         whole = time.monotonic() - began
-        assert (said["engine"], said["mode"], said["verdict"]) == ("iperf3", "reference", quick["verdict"])
-        assert said["down"]["line_rate_bits_per_second"] == pytest.approx(100e6, rel=ONE_MEASUREMENT)
-        assert said["down"]["bytes"] > 20 * quick["down"]["bytes"]
+        assert (answer["engine"], answer["mode"], answer["verdict"]) == ("iperf3", "reference", quick["verdict"])
+        assert answer["down"]["line_rate_bits_per_second"] == pytest.approx(100e6, rel=ONE_MEASUREMENT)
+        assert answer["down"]["bytes"] > 20 * quick["down"]["bytes"]
 
         began = time.monotonic()
         with subprocess.Popen(
@@ -124,11 +124,11 @@ def test_a_reference_agrees_and_a_video_ends_it_at_once(tmp_path: Path) -> None:
         ) as disturbed:
             time.sleep(4)
             school.cross_traffic("c100", 80e6, 12)
-            said = json.loads(disturbed.communicate(timeout=90)[0])
+            answer = json.loads(disturbed.communicate(timeout=90)[0])
         assert time.monotonic() - began < 0.6 * whole
-        assert (said["validity"], said["verdict"], disturbed.returncode) == ("cross_traffic", "insufficient", 3)
-        assert said["detail"].startswith("ended at once: ")
-        assert said["down"]["bytes"] > 5_000_000, "what it cost is counted"
+        assert (answer["validity"], answer["verdict"], disturbed.returncode) == ("cross_traffic", "insufficient", 3)
+        assert answer["detail"].startswith("ended at once: ")
+        assert answer["down"]["bytes"] > 5_000_000, "what it cost is counted"
 
 
 def test_octets_that_are_spent_end_a_test(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ periods = ["08:00-08:45", "08:55-09:40"]
                 await simulated.go_on(3_600)
                 assert spool.status().pending_results <= 1, "all of it is delivered within the hour"
                 asked = f"http://127.0.0.1:{port}/v1/results?school=s001&kind=service&limit=5000"
-                times = sorted(datetime.fromisoformat(one["started_at"]) for one in get_json(asked)["results"])
+                times = sorted(datetime.fromisoformat(result["started_at"]) for result in get_json(asked)["results"])
                 gaps = [(after - before) / timedelta(hours=2) for before, after in itertools.pairwise(times)]
                 assert len(gaps) >= KEPT_RESULTS - 2 * DAYS
                 assert 0.7 < min(gaps) <= max(gaps) < 1.3, "as regular as ever, told by their true times"

@@ -44,22 +44,22 @@ def test_every_classroom_s_verdict_is_the_truth_of_its_line(tmp_path: Path) -> N
     with LabSchool() as school:
         config = school.agent_toml(tmp_path, more=OPTIONS)
         for room in school.rooms:
-            code, said = measure(school, config, room)
+            code, answer = measure(school, config, room)
             if not room.on:
-                assert (said["verdict"], said["validity"], code) == ("insufficient", "endpoint_off", 3)
-                assert said["failure"]["kind"] == "host_unreachable"
+                assert (answer["verdict"], answer["validity"], code) == ("insufficient", "endpoint_off", 3)
+                assert answer["failure"]["kind"] == "host_unreachable"
                 continue
             for _ in range(ATTEMPTS - 1):
-                assert said["verdict"] in (room.truth, "insufficient"), said
-                line, right = row(room, said)
+                assert answer["verdict"] in (room.truth, "insufficient"), answer
+                line, right = row(room, answer)
                 table.append(line)
                 if right:
                     break
-                assert said["verdict"] == room.truth or said["validity"] in OF_THIS_MACHINE, said
-                code, said = measure(school, config, room)
-            line, right = row(room, said)
+                assert answer["verdict"] == room.truth or answer["validity"] in OF_THIS_MACHINE, answer
+                code, answer = measure(school, config, room)
+            line, right = row(room, answer)
             wrong += [] if right else [room.id]
-            assert code == {"met": 0, "not_met": 1, "insufficient": 3}[said["verdict"]]
+            assert code == {"met": 0, "not_met": 1, "insufficient": 3}[answer["verdict"]]
             if room.line_rate_bits_per_second == 100e6:
                 assert line.endswith("not_met"), "a perfect 100 Mbit/s line must show why the naive rule is wrong"
     print("\n" + "\n".join(table))

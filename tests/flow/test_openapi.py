@@ -29,11 +29,11 @@ OF_AGENTS = ("/v1/slots", "/v1/slots/{slot}/release", "/v1/config", "/v1/enroll"
 
 def without_security() -> dict[str, Any]:
     """The document without its security schemes: else tokens are made up for them, and every answer is a refusal."""
-    said = deepcopy(document(operations()))
-    for verbs in said["paths"].values():
+    answer = deepcopy(document(operations()))
+    for verbs in answer["paths"].values():
         for operation in verbs.values():
             operation.pop("security", None)
-    return said
+    return answer
 
 
 schema = schemathesis.openapi.from_dict(without_security())
@@ -82,22 +82,22 @@ READ = (
 
 def schema_of(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The schema of a path's good answer, and the whole document that its references point into."""
-    said = deepcopy(document(operations()))
+    answer = deepcopy(document(operations()))
     plain = path.partition("?")[0].replace("s001", "{school}").replace("/1", "/{number}") if "/v1/" in path else path
-    content = said["paths"][plain]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-    return content, said
+    content = answer["paths"][plain]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    return content, answer
 
 
 def broken(value: Any, root: bool = True) -> Iterator[Any]:
     """The same answer with one field lost, renamed, or of another type; one for each field of its first elements."""
     if isinstance(value, list) and value:
-        yield from ([one, *value[1:]] for one in broken(value[0], False))
+        yield from ([each, *value[1:]] for each in broken(value[0], False))
     if isinstance(value, dict):
         for key, item in value.items():
-            yield {name: one for name, one in value.items() if name != key}
-            yield {(f"{name}_new" if name == key else name): one for name, one in value.items()}
+            yield {name: each for name, each in value.items() if name != key}
+            yield {(f"{name}_new" if name == key else name): each for name, each in value.items()}
             yield value | {key: [{}]}
-            yield from (value | {key: one} for one in broken(item, False))
+            yield from (value | {key: each} for each in broken(item, False))
 
 
 @pytest.mark.parametrize("path", READ)
@@ -106,16 +106,16 @@ def test_an_answer_fits_its_schema_and_no_longer_when_a_field_changes(
 ) -> None:
     world, (admin, _) = county
     answer = world.get(path, Authorization=f"Bearer {admin}").json
-    schema_, said = schema_of(path)
-    validator = Draft202012Validator(schema_ | {"components": said["components"]})
+    schema_, actual = schema_of(path)
+    validator = Draft202012Validator(schema_ | {"components": actual["components"]})
     assert not list(validator.iter_errors(answer))
     free = ("results", "verdicts", "values", "failure", "down", "up", "success", "first_byte_seconds")
     checked = 0
-    for one in broken(answer):
-        if _differs_only_in(answer, one, free):
+    for each in broken(answer):
+        if _differs_only_in(answer, each, free):
             continue
         checked += 1
-        assert list(validator.iter_errors(one)), str(one)[:500]
+        assert list(validator.iter_errors(each)), str(each)[:500]
     assert checked or path.startswith("/v1/results")
 
 

@@ -9,7 +9,7 @@ from tests.bench.outage import measure
 
 def test_a_fleet_delivers_what_it_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     measure(tmp_path, count=8, days=14, a_day=12)
-    said = capsys.readouterr().out
-    assert "8 gateways, 14 days without the collector, 168 results each: 1344 put, 1302 kept, 42 dropped" in said
-    assert "stored 1302: everything that was kept; the collector was told of 42 dropped" in said
-    assert "retried too early: 0" in said
+    printed = capsys.readouterr().out
+    assert "8 gateways, 14 days without the collector, 168 results each: 1344 put, 1302 kept, 42 dropped" in printed
+    assert "stored 1302: everything that was kept; the collector was told of 42 dropped" in printed
+    assert "retried too early: 0" in printed

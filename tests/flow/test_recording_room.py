@@ -104,8 +104,8 @@ def test_each_fault_shows_as_itself(tmp_path: Path) -> None:
         until(lambda: seen(port, up=1, stream_up=1, room=1, panel=1), 120, "all is well")
         assert metrics(port)["campus_device_storage_free_ratio{rec-1}"] > 0
 
-        said = get_json(f"http://127.0.0.1:{port}/v1/compliance?target=recording_room")
-        assert [one["subject"] for one in said["subjects"]] == ["recording_room"]
+        actual = get_json(f"http://127.0.0.1:{port}/v1/compliance?target=recording_room")
+        assert [subject["subject"] for subject in actual["subjects"]] == ["recording_room"]
         (tmp_path / "stream").write_text("a wrong password\n")
         until(lambda: seen(port, up=1, stream_up=0, room=1, panel=1), 120, "the stream's password is wrong")
         (tmp_path / "stream").write_text(STREAM_PASSWORD)
@@ -122,9 +122,9 @@ def test_each_fault_shows_as_itself(tmp_path: Path) -> None:
             python("campus_agent", "measure", "device", "rec-1", "--json", "--config", str(config)),
             capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=180,
         )  # fmt: skip
-        said = json.loads(done.stdout)
-        assert (done.returncode, said["up"], said["room"], said["kind"]) == (1, False, "r1", "device")
-        assert said["readings"]["stream_up"] == 0
+        actual = json.loads(done.stdout)
+        assert (done.returncode, actual["up"], actual["room"], actual["kind"]) == (1, False, "r1", "device")
+        assert actual["readings"]["stream_up"] == 0
         fine = subprocess.run(
             python("campus_agent", "measure", "device", "panel", "--config", str(config)),
             capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=180,

@@ -61,7 +61,7 @@ def red(port: int, language: str = "en") -> dict[str, list[str]]:
         if name:
             broken = [word for word in ("does not work", "异常") if word in row]
             notes = broken + [
-                re.sub(r"3240\d|3239\d", "32400", one.strip()) for one in re.findall(r"<div>(.*?)</div>", row)
+                re.sub(r"3240\d|3239\d", "32400", match.strip()) for match in re.findall(r"<div>(.*?)</div>", row)
             ]
             if notes:
                 found[name[1]] = notes

@@ -126,16 +126,18 @@ def test_from_a_classroom_s_wire_to_a_query(tmp_path: Path) -> None:
             for room in ROOMS:
                 rates = query(f'campus_classroom_line_rate_bits_per_second{{classroom="{room.id}"}}')
                 assert len(rates) == (2 if room.on else 0)
-                for one in rates:
-                    rate = float(one["value"][1])
+                for sample in rates:
+                    rate = float(sample["value"][1])
                     assert rate == pytest.approx(room.line_rate_bits_per_second, rel=ONE_MEASUREMENT)
                 met = query(f'campus_subject_met{{target="classroom_bandwidth",subject="{room.id}"}}')
-                assert [one["value"][1] for one in met] == {"met": ["1"], "not_met": ["0"]}.get(room.truth, [])
+                assert [each["value"][1] for each in met] == {"met": ["1"], "not_met": ["0"]}.get(room.truth, [])
             slowest = query("campus:classroom_line_rate_bits_per_second:min")
-            assert {one["metric"]["classroom"] for one in slowest} == {room.id for room in ROOMS if room.on}
-            for one in slowest:
-                rates = query(f'campus_classroom_line_rate_bits_per_second{{classroom="{one["metric"]["classroom"]}"}}')
-                assert float(one["value"][1]) == pytest.approx(
+            assert {each["metric"]["classroom"] for each in slowest} == {room.id for room in ROOMS if room.on}
+            for sample in slowest:
+                rates = query(
+                    f'campus_classroom_line_rate_bits_per_second{{classroom="{sample["metric"]["classroom"]}"}}'
+                )
+                assert float(sample["value"][1]) == pytest.approx(
                     min(float(rate["value"][1]) for rate in rates), rel=ONE_MEASUREMENT
                 )
             panels = json.loads(BOARD.read_text(encoding="utf-8"))["panels"]
@@ -145,9 +147,9 @@ def test_from_a_classroom_s_wire_to_a_query(tmp_path: Path) -> None:
                 for target in panel["targets"]
                 if "campus_classroom_" in target["expr"]
             ]
-            asked = [one.replace("$town", "t01").replace("$school", "s001") for one in asked if "_port_" not in one]
+            asked = [each.replace("$town", "t01").replace("$school", "s001") for each in asked if "_port_" not in each]
             assert len(asked) >= 3
-            assert [one for one in asked if not query(one)] == [], "panels of classrooms, fed by the lab"
+            assert [each for each in asked if not query(each)] == [], "panels of classrooms, fed by the lab"
             ratio = query('campus_target_compliance_ratio{target="classroom_bandwidth",town=""}')
             assert float(ratio[0]["value"][1]) == 0.25
             assert query("campus_agent_up")[0]["value"][1] == "1"

@@ -118,10 +118,10 @@ def counted(gateway: Namespace, peer: str, interface: str) -> dict[str, Any]:
 )
 def test_counters_are_found_whatever_the_address(gateway: tuple[str, ...], room: tuple[str, ...], peer: str) -> None:
     with two_hosts(gateway, room) as (gw, _):
-        found = counted(gw, peer, "lan")
-    assert (found["interface"], found["header"]) == ("lan", 14)
-    assert found["passed"][0] >= 10
-    assert found["passed"][1] >= 10 * 1000
+        actual = counted(gw, peer, "lan")
+    assert (actual["interface"], actual["header"]) == ("lan", 14)
+    assert actual["passed"][0] >= 10
+    assert actual["passed"][1] >= 10 * 1000
 
 
 LINKS = textwrap.dedent(
@@ -159,9 +159,9 @@ def test_counters_are_read_among_sixty_interfaces() -> None:
     with two_hosts(("10.9.1.1/24",), ("10.9.1.2/24",)) as (gw, _):
         pairs = "\n".join(f"link add classroom{n} type veth peer name port{n}" for n in range(30))
         subprocess.run(["ip", "-n", gw.name, "-batch", "-"], input=pairs, text=True, check=True)
-        found = counted(gw, "10.9.1.2", "lan")
+        actual = counted(gw, "10.9.1.2", "lan")
         others = [counted(gw, "10.9.1.2", name)["counted"] for name in ("classroom0", "port29")]
-    assert found["passed"][0] >= 10
+    assert actual["passed"][0] >= 10
     assert all(others)
 
 
@@ -186,9 +186,9 @@ def test_broken_ipv6_does_not_keep_a_platform_from_being_reached(tmp_path: Path,
         (tmp_path / "index.html").write_text("the platform")
         pc.popen(sys.executable, "-m", "http.server", "80", "--bind", "10.9.1.2", "--directory", str(tmp_path))
         listening(pc, 80)
-        said = measure(seeing(gw, {"/etc/hosts": tmp_path / "hosts"}), tmp_path, "service", "p")
-    assert (said["success"], said["http_status"], said["failure"]) == (True, 200, None)
-    assert (said["address"], said["address_family"]) == ("10.9.1.2", "ipv4")
+        answer = measure(seeing(gw, {"/etc/hosts": tmp_path / "hosts"}), tmp_path, "service", "p")
+    assert (answer["success"], answer["http_status"], answer["failure"]) == (True, 200, None)
+    assert (answer["address"], answer["address_family"]) == ("10.9.1.2", "ipv4")
 
 
 FETCH = """
@@ -221,11 +221,11 @@ def test_broken_ipv6_stops_neither_tests_nor_shipping(tmp_path: Path, engine: st
         listening(pc, 5301)
         listening(pc, 80)
         inside = seeing(gw, {"/etc/hosts": tmp_path / "hosts"})
-        said = measure(inside, tmp_path, "classroom", "c1")
+        answer = measure(inside, tmp_path, "classroom", "c1")
         command = [*inside, sys.executable, "-c", FETCH, "http://room.test"]
         fetched = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert said["failure"] is None, said
-    assert said["down"]["bytes"] > 0
+    assert answer["failure"] is None, answer
+    assert answer["down"]["bytes"] > 0
     assert fetched.stdout.strip() == "200", fetched.stderr
 
 
@@ -235,10 +235,10 @@ def test_dead_name_servers_are_named_and_end_in_time(tmp_path: Path) -> None:
     configure(tmp_path, '[[service]]\nid = "p"\nurl = "http://platform.test/"\n')
     with two_hosts(("10.9.1.1/24",), ("10.9.1.2/24",)) as (gw, _):
         gw.ip("route", "add", "blackhole", "10.9.1.98/31")
-        said = measure(seeing(gw, {"/etc/resolv.conf": tmp_path / "resolv.conf"}), tmp_path, "service", "p")
-    assert said["failure"]["operation"] == "resolve"
-    assert said["failure"]["kind"] in ("name_server_failed", "timeout", "name_not_found")
-    assert said["phase_duration_seconds"]["connect"] is None
+        answer = measure(seeing(gw, {"/etc/resolv.conf": tmp_path / "resolv.conf"}), tmp_path, "service", "p")
+    assert answer["failure"]["operation"] == "resolve"
+    assert answer["failure"]["kind"] in ("name_server_failed", "timeout", "name_not_found")
+    assert answer["phase_duration_seconds"]["connect"] is None
 
 
 @contextmanager
@@ -286,9 +286,9 @@ def test_a_captive_portal_is_no_success(tmp_path: Path, answer: bytes, expect: s
     with web_server(answer) as port:
         row = f'[[service]]\nid = "p"\nurl = "http://127.0.0.1:{port}/"\n'
         configure(tmp_path, row + (f"expect = {{ {expect} }}\n" if expect else ""))
-        said = measure([], tmp_path, "service", "p")
-    assert (said["verdict"], said["success"], said["exit"]) == ("not_met", False, 1)
-    assert said["failure"]["kind"] == "intercepted"
+        actual = measure([], tmp_path, "service", "p")
+    assert (actual["verdict"], actual["success"], actual["exit"]) == ("not_met", False, 1)
+    assert actual["failure"]["kind"] == "intercepted"
 
 
 @pytest.mark.parametrize(
@@ -307,14 +307,14 @@ def test_a_wrong_clock_is_the_gateway_s(
     dates = [f"Date: {format_datetime(moment, usegmt=True)}"] if moment else []
     with web_server(http("200 OK", "ok", *dates), authority.certificate("p", "IP:127.0.0.1", valid)) as port:
         configure(tmp_path, f'[[service]]\nid = "p"\nurl = "https://127.0.0.1:{port}/"\n')
-        said = measure([], tmp_path, "service", "p", SSL_CERT_FILE=str(authority.ca_file))
+        answer = measure([], tmp_path, "service", "p", SSL_CERT_FILE=str(authority.ca_file))
         enrolled = subprocess.run(
             [*AGENT, "enroll", f"https://127.0.0.1:{port}", "ABCD-EFGH-JKLM", "--dir", str(tmp_path / "etc"),
              "--ca-file", str(authority.ca_file)],
             capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"CAMPUS_LANG": "en"},
         )  # fmt: skip
-    assert said["verdict"] == verdict
-    assert (said["validity"] == "clock_untrusted") is (verdict == "insufficient")
+    assert answer["verdict"] == verdict
+    assert (answer["validity"] == "clock_untrusted") is (verdict == "insufficient")
     assert enrolled.returncode == 1
     assert ("this gateway's clock is wrong" in enrolled.stderr) is (verdict == "insufficient")
     assert "the code was not used" in enrolled.stderr

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from campus_agent.clock.clock import Clock, ClockEstimate, system_clock
-from campus_agent.config import central
+from campus_agent.config import fetched
 from campus_agent.config.model import AgentConfig
 from campus_agent.config.read import load_config
 from campus_agent.daemon import MAX_HELD_RESULTS, Daemon, limit_lookup_threads
@@ -131,13 +131,15 @@ def test_no_new_process_is_a_failed_result_of_each_kind_and_the_lanes_live(
         daemon = Daemon(config, spool, system_clock())
         with contextlib.suppress(TimeoutError):
             asyncio.run(live(daemon, lambda: wanted <= set(kept(spool))))
-        found = kept(spool)
-    assert wanted <= set(found)
+        actual = kept(spool)
+    assert wanted <= set(actual)
     for kind in ("device", "port", "network", "throughput"):
-        assert found[kind][0]["failure"]["operation"] == "prepare", (kind, found[kind])
-        assert found[kind][0]["validity"] == "not_measured", "what our own side could not do says nothing of the school"
-        assert str(error.args[-1]) in found[kind][0]["failure"]["detail"]
-    assert "record" not in found["room"][0]
+        assert actual[kind][0]["failure"]["operation"] == "prepare", (kind, actual[kind])
+        assert actual[kind][0]["validity"] == "not_measured", (
+            "what our own side could not do says nothing of the school"
+        )
+        assert str(error.args[-1]) in actual[kind][0]["failure"]["detail"]
+    assert "record" not in actual["room"][0]
     assert "Traceback" in caplog.text
 
 
@@ -170,12 +172,12 @@ def test_an_error_that_nobody_expected_costs_one_round(
 
         monkeypatch.setattr(f"campus_agent.{where}", broken)
         asyncio.run(live(daemon, lambda: wanted <= set(kept(spool))))
-        found = kept(spool)
+        actual = kept(spool)
     if kind is None:
         assert "Too many open files" in caplog.text
     else:
-        assert "Too many open files" in found[kind][0]["failure"]["detail"]
-        assert found[kind][0]["validity"] == "not_measured"
+        assert "Too many open files" in actual[kind][0]["failure"]["detail"]
+        assert actual[kind][0]["validity"] == "not_measured"
     assert "lane failed" not in caplog.text
 
 
@@ -213,7 +215,7 @@ def test_results_are_kept_while_every_name_look_up_hangs(tmp_path: Path, monkeyp
             asyncio.ensure_future(asyncio.get_running_loop().getaddrinfo("platform.example", 80)) for _ in range(12)
         ]
         daemon = Daemon(config, spool, system_clock())
-        await asyncio.wait_for(daemon._keep(result(1)), 10)
+        await asyncio.wait_for(daemon._store(result(1)), 10)
         answered.set()
         await asyncio.gather(*hanging)
 
@@ -264,7 +266,7 @@ def test_what_the_time_is_goes_on_being_known(tmp_path: Path) -> None:
     wall = EXAMINATION
     with open_spool(config.state_dir, config.spool) as spool:
         daemon = Daemon(config, spool, Clock("boot-1", lambda: wall, lambda: 100.0))
-        asyncio.run(daemon._keep(result(1)))
+        asyncio.run(daemon._store(result(1)))
         spool.acknowledge([entry.key for entry in spool.peek()])
         wall -= TWO_WEEKS
         assert daemon.gate.time_is_unknown(), "set back within a boot"
@@ -281,7 +283,7 @@ def test_a_result_of_a_clock_that_was_behind_is_not_trusted() -> None:
     later = result(2, boot_id="boot-behind", at=datetime.fromtimestamp(EXAMINATION - 600, UTC))
     known = ClockKnowledge((here,), here, datetime.fromtimestamp(EXAMINATION + 100, UTC), (floor,))
     sent = [json.loads(corrected(entry, known, lambda _: 2.0)) for entry in _entries(early, later)]
-    assert [one["validity"] for one in sent] == ["clock_untrusted", "ok"]
+    assert [each["validity"] for each in sent] == ["clock_untrusted", "ok"]
 
 
 def _entries(*results: Any) -> list[Any]:
@@ -290,8 +292,8 @@ def _entries(*results: Any) -> list[Any]:
     from campus_agent.spool.spool import Entry
 
     return [
-        Entry(number, one.id, one.boot_id, one.monotonic_seconds, msgspec.json.encode(one))
-        for number, one in enumerate(results)
+        Entry(number, each.id, each.boot_id, each.monotonic_seconds, msgspec.json.encode(each))
+        for number, each in enumerate(results)
     ]
 
 
@@ -497,8 +499,8 @@ def test_a_slip_in_a_year_silences_no_school(tmp_path: Path, blackout: str, why:
         config_of(tmp_path, f'[timetable]\nblackout = ["{blackout}"]\n')
     config_of(tmp_path, "")
     body = b'{"agent":{"school":"s001"},"timetable":{"blackout":["%s"]}}' % blackout.encode()
-    with pytest.raises(central.CentralConfigRefused, match=why):
-        central.check(body, load_config(tmp_path / "agent.toml"), tmp_path / "agent.toml")
+    with pytest.raises(fetched.FetchedConfigRefused, match=why):
+        fetched.check(body, load_config(tmp_path / "agent.toml"), tmp_path / "agent.toml")
 
 
 def test_a_round_of_devices_is_not_repeated_after_a_restart(tmp_path: Path) -> None:
@@ -619,15 +621,15 @@ def test_what_a_full_disk_refuses_waits_in_memory(tmp_path: Path) -> None:
             spool.put(result(1))
             limit_pages(spool, pages_of(spool))
             for number in range(2, 400):
-                await daemon._keep(result(number, detail="x" * 300))
+                await daemon._store(result(number, detail="x" * 300))
             assert daemon.snapshot.spool_error is not None
             assert daemon.snapshot.lost_results == 0
             limit_pages(spool, 10**6)
-            await daemon._keep(result(400))
+            await daemon._store(result(400))
             assert (numbers(spool), daemon.snapshot.spool_error) == (list(range(1, 401)), None)
             limit_pages(spool, pages_of(spool))
             for number in range(401, 401 + 2 * MAX_HELD_RESULTS):
-                await daemon._keep(result(number, detail="x" * 300))
+                await daemon._store(result(number, detail="x" * 300))
             daemon.close()
             assert numbers(spool)[:400] == list(range(1, 401))
             assert len(numbers(spool)) + spool.status().lost_total == 400 + 2 * MAX_HELD_RESULTS

@@ -33,8 +33,8 @@ async def main(side: str, path: str, port: int) -> None:
             writer.close()
             return
         await asyncio.gather(_copy(reader, back), _copy(there, writer))
-        for one in (writer, back):
-            one.close()
+        for each in (writer, back):
+            each.close()
 
     if side == "inside":
         server = await asyncio.start_server(meet, "127.0.0.1", port)

@@ -156,7 +156,7 @@ def _watch(url: str, rooms: tuple[Room, ...], processes: dict[str, Any], languag
     began = time.monotonic()
     measured: dict[str, Any] = {}
     while time.monotonic() - began < PATIENCE_SECONDS:
-        measured = {one["subject"]: one for one in _school(url) if one["kind"] == "classroom" and one["latest"]}
+        measured = {each["subject"]: each for each in _school(url) if each["kind"] == "classroom" and each["latest"]}
         seconds = time.monotonic() - began
         text = T["waiting"].in_(language, done=len(measured), all=len(rooms), seconds=seconds)
         print(f"\r\x1b[K{text}" if sys.stdout.isatty() else text, end="" if sys.stdout.isatty() else "\n", flush=True)
@@ -182,7 +182,7 @@ def _row(room: Room, subject: dict[str, Any] | None, language: Language) -> list
     truth = off.in_(language) if not room.on else f"{rate:g}" if rate else unshaped.in_(language)
     latest = subject["latest"] if subject else {}
     rates = [latest.get(name) for name in ("down", "up")]
-    shown = [f"{one['line_rate_bits_per_second'] / 1e6:.2f}" if one else "—" for one in rates]
+    shown = [f"{rate['line_rate_bits_per_second'] / 1e6:.2f}" if rate else "—" for rate in rates]
     verdict, reason = Verdict.INSUFFICIENT, ""
     if latest.get("failure"):
         reason = FAILURE_WORDS[FailureKind(latest["failure"]["kind"])].in_(language)
@@ -190,7 +190,7 @@ def _row(room: Room, subject: dict[str, Any] | None, language: Language) -> list
         reason = f"{VALIDITY_WORDS[Validity(latest['validity'])].in_(language)} {latest['detail']}"
     elif all(rates):
         verdict = Verdict(latest["verdict"])
-        slowest = min(one["line_rate_bits_per_second"] for one in rates if one)
+        slowest = min(rate["line_rate_bits_per_second"] for rate in rates if rate)
         if verdict is Verdict.NOT_MET:
             reason = bilingual("{rate:.1f} Mbit/s is below 98", "{rate:.1f} 兆，低于 98 兆").in_(
                 language, rate=slowest / 1e6

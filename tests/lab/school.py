@@ -231,8 +231,8 @@ class LabSchool:
 
     def _cable(
         self,
-        one: Namespace,
-        one_device: str,
+        host: Namespace,
+        host_device: str,
         other: Namespace,
         other_device: str,
         bits_per_second: float | None,
@@ -242,7 +242,7 @@ class LabSchool:
         """A cable between two hosts; the other end goes into the switch's bridge."""
         ends = (f"a{self._tag}", f"b{self._tag}")
         command("ip", "link", "add", ends[0], "type", "veth", "peer", "name", ends[1])
-        for end, namespace, device in ((ends[0], one, one_device), (ends[1], other, other_device)):
+        for end, namespace, device in ((ends[0], host, host_device), (ends[1], other, other_device)):
             command("ip", "link", "set", end, "netns", namespace.name, "name", device)
             namespace.run("ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off")
             if bits_per_second:

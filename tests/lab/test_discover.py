@@ -22,7 +22,7 @@ ROOMS = (
 
 
 def needs(*programs: str) -> None:
-    missing = [one for one in programs if shutil.which(one) is None]
+    missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         assert not os.environ.get("CI"), f"{missing} must be there under CI"
         pytest.skip(f"MISSING {missing}: install dnsmasq-base and lldpd")
@@ -61,17 +61,19 @@ def test_what_is_on_the_link(tmp_path: Path) -> None:
         time.sleep(2)
         command = (sys.executable, "-m", "campus_agent", "discover", "--interface", "lan")
         done = school.gateway.run(*command, "--json", timeout=180)
-        said = json.loads(done.stdout)
-        hosts = {one["address"]: one for one in said["hosts"]}
+        answer = json.loads(done.stdout)
+        hosts = {host["address"]: host for host in answer["hosts"]}
         assert {room.host for room in school.rooms} <= set(hosts)
         assert all(address.startswith("10.77.0.") for address in hosts), "nothing beyond our own network is asked"
         camera = hosts[school.room("cam").host]
         assert camera["camera"]["name"] == "LessonCam"
         assert 554 in camera["ports"]
-        assert school.room("c101").host in said["classroom_endpoints"]
-        assert {one["host"]: one["profile"] for one in said["proposals"]} == {camera["address"]: "camera-onvif"}
-        assert {one["server"] for one in said["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
-        assert "2 DHCP servers answer" in said["problems"][0]["en"]
+        assert school.room("c101").host in answer["classroom_endpoints"]
+        assert {proposal["host"]: proposal["profile"] for proposal in answer["proposals"]} == {
+            camera["address"]: "camera-onvif"
+        }
+        assert {each["server"] for each in answer["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
+        assert "2 DHCP servers answer" in answer["problems"][0]["en"]
         assert done.returncode == 1
         script = (
             "import asyncio; from campus_wire.codec import encode_result; from campus_agent.measure.probes import network\n"
@@ -80,10 +82,10 @@ def test_what_is_on_the_link(tmp_path: Path) -> None:
         )
         daily = json.loads(school.gateway.run(sys.executable, "-c", script, timeout=60).stdout)
         assert (daily["kind"], daily["subject"], daily["validity"]) == ("network", "lan", "ok")
-        assert {one["server"] for one in daily["record"]["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
+        assert {each["server"] for each in daily["record"]["dhcp"]} == {school.room("dhcp").host, "192.168.1.1"}
         Path(control).unlink(missing_ok=True)
-        names = [one["name"] for one in said["neighbours"]]
-        assert any(names), said["neighbours"]
+        names = [neighbour["name"] for neighbour in answer["neighbours"]]
+        assert any(names), answer["neighbours"]
 
 
 def test_without_the_capability_it_says_so(tmp_path: Path) -> None:

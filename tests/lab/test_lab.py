@@ -35,8 +35,8 @@ def host_network() -> str:
 def echo(where: Namespace, host: str, count: int = 2, interval: float = 0.1) -> dict[str, Any]:
     """Echoes from one host of the lab to another."""
     done = where.run(sys.executable, "-m", "tests.lab.echo", host, str(count), str(interval))
-    said: dict[str, Any] = json.loads(done.stdout)
-    return said
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def names() -> set[str]:

@@ -55,8 +55,8 @@ def asked(school: LabSchool, room: Room) -> dict[str, Any]:
 def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None:
     with LabSchool(ROOMS, endpoint="none") as school:
         rooms = "".join(
-            f'[[classroom]]\nid = "{one.id}"\nname = "{one.name}"\nhost = "{school.room(one.id).host}"\n'
-            for one in ROOMS
+            f'[[classroom]]\nid = "{room.id}"\nname = "{room.name}"\nhost = "{school.room(room.id).host}"\n'
+            for room in ROOMS
         )
         file = tmp_path / "agent.toml"
         file.write_text(
@@ -64,7 +64,7 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
         )
         with running(school.gateway.argv(*python("campus_agent", "run", "--config", str(file))), tmp_path / "log"):
             until(lambda: '"listen"' in (tmp_path / "log").read_text(), 60, "the page is served")
-            said = {room.id: asked(school, room) for room in ROOMS}
+            actual = {room.id: asked(school, room) for room in ROOMS}
             elsewhere = browse(school, "c300", "c100")
         config = load_config(file)
         with open_spool(config.state_dir, config.spool, role="reader") as spool:
@@ -72,25 +72,25 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
             spent = sum(spool.test_bytes_total().values())
     assert_ended(tmp_path / "log")
     for room in ROOMS:
-        found = said[room.id]["result"]
-        assert found is not None, said[room.id]
+        found = actual[room.id]["result"]
+        assert found is not None, actual[room.id]
         truth = room.line_rate_bits_per_second
-        assert found["verdict"] == room.truth, (room.id, said[room.id])
+        assert found["verdict"] == room.truth, (room.id, actual[room.id])
         for way in ("down", "up"):
             assert is_near(found, way, truth), (room.id, way, found)
         assert found["own_machine"] is True
-        assert ("达标" in said[room.id]["verdict"]) is True
-        assert said[room.id]["width"] <= 420
+        assert ("达标" in actual[room.id]["verdict"]) is True
+        assert actual[room.id]["width"] <= 420
         assert 0 < found["rtt_seconds"] < 0.5
     assert elsewhere["result"]["own_machine"] is False
     assert "无线网络" in elsewhere["note"]
-    inspections = [one for one in kept if isinstance(one, InspectionResult)]
+    inspections = [each for each in kept if isinstance(each, InspectionResult)]
     subjects = [result.subject for result in inspections]
     assert list(dict.fromkeys(subjects)) == [room.id for room in ROOMS], "a test that was asked again is kept too"
     assert subjects[-1] == "c100"
-    assert all(one.record is not None and "Chrome" in one.record.browser for one in inspections)
+    assert all(inspection.record is not None and "Chrome" in inspection.record.browser for inspection in inspections)
     assert spent == sum(
-        one.bytes for result in inspections for one in (result.record.measured.down, result.record.measured.up)
+        each.bytes for result in inspections for each in (result.record.measured.down, result.record.measured.up)
     )
 
 

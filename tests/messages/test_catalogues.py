@@ -140,7 +140,7 @@ def test_values_of_a_message_are_those_that_it_names() -> None:
 
 def test_no_chinese_stands_outside_the_catalogues() -> None:
     """Docstrings and comments apart."""
-    found = defaultdict(list)
+    actual = defaultdict(list)
     for file, tree in sources():
         documentation = {
             id(node.value)
@@ -157,14 +157,14 @@ def test_no_chinese_stands_outside_the_catalogues() -> None:
                 and CHINESE.search(node.value)
                 and not is_message(node.value)
             ):
-                found[file].append(node.value[:40])
+                actual[file].append(node.value[:40])
     for folder in PACKAGES.values():
         for path in folder.rglob("*"):
             if path.suffix in (".html", ".typ", ".js", ".css", ".svg"):
                 text = re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-                found[name_of(path)] += [line.strip()[:60] for line in text.splitlines() if CHINESE.search(line)]
-    assert {file: lines for file, lines in found.items() if lines and file not in NOT_IN_A_CATALOGUE} == {}
-    assert sorted(NOT_IN_A_CATALOGUE.keys() - {file for file, lines in found.items() if lines}) == [], (
+                actual[name_of(path)] += [line.strip()[:60] for line in text.splitlines() if CHINESE.search(line)]
+    assert {file: lines for file, lines in actual.items() if lines and file not in NOT_IN_A_CATALOGUE} == {}
+    assert sorted(NOT_IN_A_CATALOGUE.keys() - {file for file, lines in actual.items() if lines}) == [], (
         "no Chinese there any more"
     )
 

@@ -50,8 +50,8 @@ def test_offers(octets: bytes, found: Offered | None) -> None:
 
 @given(st.binary(max_size=400))
 def test_no_packet_breaks_the_reader(octets: bytes) -> None:
-    for one in (octets, frame(octets), frame(COOKIE + octets), HEAD + b"\x08\x00\x45" + octets):
-        offered(one, TRANSACTION)
+    for each in (octets, frame(octets), frame(COOKIE + octets), HEAD + b"\x08\x00\x45" + octets):
+        offered(each, TRANSACTION)
 
 
 def test_a_tunnel_is_nobody_s_lan() -> None:

@@ -25,8 +25,8 @@ INFORMATION = "<tds:GetDeviceInformationResponse>{}</tds:GetDeviceInformationRes
 
 def of(camera: FakeCamera, folder: Path) -> DeviceSeen:
     with server(camera.serve) as port:
-        (one,) = polled(spec(folder, port))
-    return one
+        (device,) = polled(spec(folder, port))
+    return device
 
 
 def body(answer: bytes) -> bytes:
@@ -72,8 +72,8 @@ def test_what_is_legible_is_read(name: str, size: int) -> None:
     for start in range(0, len(octets), size):
         if reader.feed(octets[start : start + size]):
             break
-    found = onvif.identity(onvif.answer(reader.tree(), "GetDeviceInformation"))
-    assert (found.model, found.firmware) == ("LC-200", "5.6.3")
+    actual = onvif.identity(onvif.answer(reader.tree(), "GetDeviceInformation"))
+    assert (actual.model, actual.firmware) == ("LC-200", "5.6.3")
     odd = name not in ("honest", "UTF-8 declared as GB2312", "UTF-16", "a mark before it", "blank lines before it", "no declaration",
                        "prefixes nobody declared", "NUL at its end", "octets after its end", "text that is not markup", "a character that is none")  # fmt: skip
     assert bool(reader.odd) is odd, reader.odd
@@ -137,8 +137,8 @@ class Lingering(FakeCamera):
                                   b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n", b"HTTP/1.1 200 OK\nServer: x\n\n"])  # fmt: skip
 def test_an_answer_ends_where_its_xml_ends(tmp_path: Path, head: bytes) -> None:
     began = time.monotonic()
-    one = of(Lingering(spoil={"GetDeviceInformation": stays(HONEST, head)}), tmp_path)
-    assert one.words["firmware"] == "LC-200 5.6.3"
+    device = of(Lingering(spoil={"GetDeviceInformation": stays(HONEST, head)}), tmp_path)
+    assert device.words["firmware"] == "LC-200 5.6.3"
     assert time.monotonic() - began < 12
 
 
@@ -147,19 +147,19 @@ def test_a_slow_camera_is_not_down(tmp_path: Path) -> None:
         time.sleep(2.5)
         return http(HONEST)
 
-    one = of(FakeCamera(spoil={"GetDeviceInformation": slow}), tmp_path)
-    assert one.up
-    assert one.words["firmware"] == "LC-200 5.6.3"
-    assert set(kinds(one)) == {"stream_up"}, "only the stream, which this fake has not"
+    device = of(FakeCamera(spoil={"GetDeviceInformation": slow}), tmp_path)
+    assert device.up
+    assert device.words["firmware"] == "LC-200 5.6.3"
+    assert set(kinds(device)) == {"stream_up"}, "only the stream, which this fake has not"
 
 
 @pytest.mark.parametrize("answer", [lambda: http(b"oh", 500), lambda: http(b"<html>404</html>", 404), lambda: b"", lambda: http(b"\0\1")],
                          ids=["500 without SOAP", "404", "hangs up", "nonsense"])  # fmt: skip
 def test_services_are_asked_for_in_the_older_way_too(tmp_path: Path, answer: Callable[[], bytes]) -> None:
     camera = FakeCamera(spoil={"GetServices": answer})
-    one = of(camera, tmp_path)
+    device = of(camera, tmp_path)
     assert "GetStreamUri" in camera.asked
-    assert one.readings["recording"] == 1.0
+    assert device.readings["recording"] == 1.0
 
 
 class LocalTime(FakeCamera):
@@ -208,10 +208,10 @@ def dated() -> bytes:
     ids=["local time as UTC", "and two minutes ahead", "checks by local time", "no clock call", "no clock call, local time", "hangs up at it", "by its Date"],
 )  # fmt: skip
 def test_the_clock_that_fits(tmp_path: Path, camera: FakeCamera, offset: float | None) -> None:
-    one = of(camera, tmp_path)
-    assert one.words.get("firmware") == FIRMWARE, one
+    device = of(camera, tmp_path)
+    assert device.words.get("firmware") == FIRMWARE, device
     if offset is not None:
-        assert one.readings["clock_offset_seconds"] == pytest.approx(offset, abs=3)
+        assert device.readings["clock_offset_seconds"] == pytest.approx(offset, abs=3)
 
 
 def wrapped(camera: FakeCamera, folder: Path) -> Callable[[object], None]:
@@ -233,8 +233,8 @@ def test_a_camera_that_speaks_https_only(tmp_path: Path, profile: str) -> None:
         encoding="utf-8",
     )
     with server(wrapped(FakeCamera(), tmp_path)) as port:
-        (one,) = polled(spec(tmp_path, port, profile=profile), folder=tmp_path)
-    assert one.words.get("firmware") == FIRMWARE, one
+        (device,) = polled(spec(tmp_path, port, profile=profile), folder=tmp_path)
+    assert device.words.get("firmware") == FIRMWARE, device
 
 
 def test_a_camera_that_sends_us_to_https(tmp_path: Path) -> None:
@@ -245,8 +245,8 @@ def test_a_camera_that_sends_us_to_https(tmp_path: Path) -> None:
             client.sendall(http(b"", 301, f"Location: https://elsewhere.example:{port}/\r\n"))  # type: ignore[attr-defined]
 
         with server(moved) as plain:
-            (one,) = polled(spec(tmp_path, plain))
-    assert one.words.get("firmware") == FIRMWARE, one
+            (device,) = polled(spec(tmp_path, plain))
+    assert device.words.get("firmware") == FIRMWARE, device
 
 
 def test_digest_is_taken_where_basic_stands_first(tmp_path: Path) -> None:
@@ -265,8 +265,8 @@ def test_digest_is_taken_where_basic_stands_first(tmp_path: Path) -> None:
             super().serve(One())  # type: ignore[arg-type]
 
     camera = Both(digest_only=True)
-    one = of(camera, tmp_path)
-    assert one.words["firmware"] == FIRMWARE
+    device = of(camera, tmp_path)
+    assert device.words["firmware"] == FIRMWARE
     assert not [head for head in camera.heads if "basic" in head.lower()]
 
 
@@ -277,5 +277,5 @@ def test_documents_that_should_not_be_read() -> None:
 
 
 def test_a_port_of_letters_is_no_crash(tmp_path: Path) -> None:
-    (one,) = polled(DeviceSpec("cam", "127.0.0.1", "camera-onvif", {}, {}, {"port": "1"}))
-    assert not one.up
+    (device,) = polled(DeviceSpec("cam", "127.0.0.1", "camera-onvif", {}, {}, {"port": "1"}))
+    assert not device.up

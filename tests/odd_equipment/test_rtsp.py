@@ -30,11 +30,11 @@ def together(devices: dict[str, tuple[RtspDevice, str]], login: dict[str, str] |
         specs = []
         for name, (device, path) in devices.items():
             root = f"rtsp://127.0.0.1:{stack.enter_context(server(device.serve))}"
-            device.known = tuple(one.replace("{root}", root) for one in device.known)
+            device.known = tuple(each.replace("{root}", root) for each in device.known)
             device.base = device.base.replace("{root}", root) if device.base is not None else None
             device.description = device.description.replace("{root}", root)
             specs.append(DeviceSpec(name, "127.0.0.1", "stream-rtsp", {}, {"url": root + path} | (login or {})))
-        return {one.id: one for one in polled(*specs)}
+        return {each.id: each for each in polled(*specs)}
 
 
 def camera(**odd: object) -> RtspDevice:
@@ -74,7 +74,7 @@ def test_addresses_are_put_together_as_players_do() -> None:
         for path, base, control, known in ADDRESSES
     }
     seen = together(devices)
-    assert {name: devices[name][0].set_up() for name, one in seen.items() if not flows(one)} == {}
+    assert {name: devices[name][0].set_up() for name, each in seen.items() if not flows(each)} == {}
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,14 @@ def test_sound_that_cannot_be_had_is_told_beside_the_picture() -> None:
         return None
 
     text = SESSION + SOUND.format(control="sound") + PICTURE.format(control="t") + DATA + BACK.format(control="back")
-    devices = {one: (RtspDevice(text, ("{root}/live/t",), own=partial(own, one)), "/live") for one in REFUSALS}
+    devices = {
+        refusal: (RtspDevice(text, ("{root}/live/t",), own=partial(own, refusal)), "/live") for refusal in REFUSALS
+    }
     for status, seen in together(devices).items():
         assert flows(seen), (status, seen)
         assert seen.words["codec"] == "H264"
-        assert any(one.startswith("stream: ") and "SETUP" in one for one in seen.remarks)
-        assert not [one for one in devices[status][0].set_up() if one.endswith(("back", "meta"))]
+        assert any(remark.startswith("stream: ") and "SETUP" in remark for remark in seen.remarks)
+        assert not [each for each in devices[status][0].set_up() if each.endswith(("back", "meta"))]
 
 
 def test_a_device_that_marks_everything_sendonly_speaks_of_itself() -> None:
@@ -130,8 +132,8 @@ def test_a_device_that_marks_everything_sendonly_speaks_of_itself() -> None:
     [UNNAMED, "m=\r\na=control:odd\r\n", "m=audio 0 RTP/AVP \u00b2\r\na=control:odd\r\na=rtpmap:\u00b2 X/\u00b2\r\n"],
 )
 def test_attributes_of_a_medium_that_is_not_understood_are_its_own(odd: str) -> None:
-    found = describe(SESSION + PICTURE.format(control="t") + odd, "rtsp://x.y/", "rtsp://x.y/").media[0]
-    assert (found.codec, found.payload_type, found.control) == ("H264", 96, "rtsp://x.y/t")
+    actual = describe(SESSION + PICTURE.format(control="t") + odd, "rtsp://x.y/", "rtsp://x.y/").media[0]
+    assert (actual.codec, actual.payload_type, actual.control) == ("H264", 96, "rtsp://x.y/t")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_what_stands_between_packets_is_passed_over() -> None:
     for name, seen in together(devices).items():
         assert flows(seen), (name, seen)
         assert seen.readings["stream_loss_ratio"] < 0.1
-        replies = [one.address for one in devices[name][0].asked if one.method == "reply"]
+        replies = [each.address for each in devices[name][0].asked if each.method == "reply"]
         assert len(replies) == (1 if "request" in name else 0), name
 
 
@@ -231,7 +233,7 @@ ODD = {
 
 def test_odd_ways_to_say_the_same() -> None:
     seen = together({name: (device, "/live") for name, device in ODD.items()})
-    assert {name: one for name, one in seen.items() if not flows(one)} == {}
+    assert {name: each for name, each in seen.items() if not flows(each)} == {}
 
 
 def test_the_first_session_holds() -> None:
@@ -286,9 +288,9 @@ def test_digest_wherever_it_is_offered_and_never_the_password(tmp_path: Path) ->
         for tail in ("", "Connection: close\r\n") if "SHA" not in challenge else ("",):
             devices[ascii(challenge + tail)] = (camera(own=partial(guarded, challenge, realm, tail)), "/live")
     seen = together(devices, {"user": "monitor", "password_file": secret(tmp_path, "stream", PASSWORD)})
-    assert {name: one for name, one in seen.items() if not flows(one)} == {}
+    assert {name: each for name, each in seen.items() if not flows(each)} == {}
     for device, _ in devices.values():
-        assert not [one for one in device.asked if one.headers.get("authorization", "").lower().startswith("basic")]
+        assert not [each for each in device.asked if each.headers.get("authorization", "").lower().startswith("basic")]
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ TEMPERATURE = (1, 3, 6, 1, 2, 1, 33, 1, 2, 7, 0)
 
 def seen(folder: Path, profile: str, answer: Answer, host: str = "127.0.0.1") -> DeviceSeen:
     with udp_server(agent(answer), host) as port:
-        (one,) = polled(DeviceSpec("x", host, profile, v2c(folder, port)))
-    return one
+        (device,) = polled(DeviceSpec("x", host, profile, v2c(folder, port)))
+    return device
 
 
 def test_by_ipv6_a_device_is_up_when_it_answers_and_only_then(tmp_path: Path) -> None:
@@ -67,26 +67,31 @@ def errs(status: int, index_of: Callable[[list[Oid]], int], when: Callable[[list
     ids=["three too big", "two too big", "noSuchName", "genErr", "genErr, no index", "genErr, odd index", "not authorised", "one too big"],
 )  # fmt: skip
 def test_one_object_costs_its_own_reading(tmp_path: Path, answer: Answer, lost: set[str]) -> None:
-    one = seen(tmp_path, "ups-generic", answer)
-    assert one.up
-    assert set(one.failed) == lost
-    assert set(one.readings) | lost == {"uptime_seconds", "battery_charge_ratio", "temperature_celsius", "on_battery"}
+    device = seen(tmp_path, "ups-generic", answer)
+    assert device.up
+    assert set(device.failed) == lost
+    assert set(device.readings) | lost == {
+        "uptime_seconds",
+        "battery_charge_ratio",
+        "temperature_celsius",
+        "on_battery",
+    }
 
 
 def test_silence_at_one_object_costs_its_own_reading(tmp_path: Path) -> None:
     def answer(kind: str, names: list[Oid], rows: int) -> object:
         return None if TEMPERATURE in names else objects(UPS)(kind, names, rows)
 
-    one = seen(tmp_path, "ups-generic", answer)  # type: ignore[arg-type]
-    assert one.up
-    assert {name: why.kind for name, why in one.failed.items()} == {"temperature_celsius": FailureKind.TIMEOUT}
-    assert one.readings["battery_charge_ratio"] == 0.97
+    device = seen(tmp_path, "ups-generic", answer)  # type: ignore[arg-type]
+    assert device.up
+    assert {name: why.kind for name, why in device.failed.items()} == {"temperature_celsius": FailureKind.TIMEOUT}
+    assert device.readings["battery_charge_ratio"] == 0.97
 
 
 def port_of(folder: Path, answer: Answer, wanted: PortQuery) -> PortSeen:
     with udp_server(agent(answer)) as port:
-        (one,) = asyncio.run(ask(PortsTask([spec(folder, port)], [wanted]), arp(folder)))
-    return one
+        (device,) = asyncio.run(ask(PortsTask([spec(folder, port)], [wanted]), arp(folder)))
+    return device
 
 
 LLDP = (1, 0, 8802)
@@ -112,9 +117,9 @@ def lldp_is(how: object, kinds: tuple[str, ...] = ("bulk", "next")) -> Answer:
     ids=["silent", "noSuchName", "genErr", "tooBig"],
 )
 def test_a_table_that_does_not_come_costs_no_port(tmp_path: Path, answer: Answer) -> None:
-    one = port_of(tmp_path, answer, PortQuery("c101", "127.0.0.1"))
-    assert one.location is not None
-    assert (one.location.if_index, one.location.found_by) == (24, "forwarding_table")
+    device = port_of(tmp_path, answer, PortQuery("c101", "127.0.0.1"))
+    assert device.location is not None
+    assert (device.location.if_index, device.location.found_by) == (24, "forwarding_table")
 
 
 def test_a_table_that_was_needed_is_named(tmp_path: Path) -> None:
@@ -123,10 +128,10 @@ def test_a_table_that_was_needed_is_named(tmp_path: Path) -> None:
             return 5, next(place for place, name in enumerate(names, 1) if name[6] == 17)
         return objects(switch().known())(kind, names, rows)
 
-    one = port_of(tmp_path, answer, PortQuery("c101", "127.0.0.1"))  # type: ignore[arg-type]
-    assert one.location is None
-    assert one.failure is not None
-    assert one.failure.detail.startswith("sw-1: forwarding table: ")
+    device = port_of(tmp_path, answer, PortQuery("c101", "127.0.0.1"))  # type: ignore[arg-type]
+    assert device.location is None
+    assert device.failure is not None
+    assert device.failure.detail.startswith("sw-1: forwarding table: ")
 
 
 def test_rows_in_no_order_are_rows() -> None:
@@ -176,9 +181,9 @@ def test_a_clock_without_its_offset_is_the_school_s(octets: bytes, offset: float
 
 @pytest.mark.parametrize("value", [-1, 255, 65_535, 2_147_483_647])
 def test_what_a_ups_does_not_know_is_no_reading(tmp_path: Path, value: int) -> None:
-    one = seen(tmp_path, "ups-generic", objects(UPS | {"1.3.6.1.2.1.33.1.2.7.0": number(value)}))
-    assert "temperature_celsius" not in one.readings
-    assert one.failed == {}
+    device = seen(tmp_path, "ups-generic", objects(UPS | {"1.3.6.1.2.1.33.1.2.7.0": number(value)}))
+    assert "temperature_celsius" not in device.readings
+    assert device.failed == {}
 
 
 DISK = "1.3.6.1.2.1.25.2.1.4"
@@ -214,9 +219,9 @@ def test_both_ways_to_make_a_key_of_256_bits(tmp_path: Path, extension: str, pro
         "auth_file": secret(tmp_path, "long-auth", "authentication-pw"), "priv_file": secret(tmp_path, "long-priv", "privacy-password"),
     }  # fmt: skip
     with snmpd(tmp_path, more) as port:
-        (one,) = polled(DeviceSpec("x", "127.0.0.1", "switch-generic", given | {"port": str(port)}))
-    assert one.up
-    assert one.words["firmware"] == "Recorder 7.1", one
+        (device,) = polled(DeviceSpec("x", "127.0.0.1", "switch-generic", given | {"port": str(port)}))
+    assert device.up
+    assert device.words["firmware"] == "Recorder 7.1", device
 
 
 def test_a_short_passphrase_is_our_mistake_and_silence_is_told_in_words_of_v3(tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def test_empty_cells_beyond_the_headings_are_nothing(form: str) -> None:
     ],
 )
 def test_a_cell_beyond_the_headings_is_named(form: str, row: list[str], column: int, text: str) -> None:
-    found = mistakes(form, [SCHOOL], [["s001", "c100", "零班", "10.0.0.9"], row])
-    named = [mistake for mistake in found if f"第 {column} 列的“{text}”没有表头" in mistake]
+    actual = mistakes(form, [SCHOOL], [["s001", "c100", "零班", "10.0.0.9"], row])
+    named = [mistake for mistake in actual if f"第 {column} 列的“{text}”没有表头" in mistake]
     assert len(named) == 1
     assert "第 3 行" in named[0]
 

@@ -185,7 +185,7 @@ SAME = {
     ),
     "sheets of the program": xlsx(COUNTY | {"WpsReserved_CellImgList": [["x"]], "Sheet3": []}, states={"WpsReserved_CellImgList": "veryHidden"}),
     "an old hidden copy": xlsx(COUNTY | {"schools": [SCHOOLS, ["t09", "旧镇", "s900", "旧校", "0"]]}, states={"schools": "hidden"}),
-    "ends of cells": xlsx({"学校": [[f"{one}_x000D_\n" for one in SCHOOLS], [f"\u200b{one}\u00a0\ufeff" for one in SCHOOL]], "班级": COUNTY["班级"]}),
+    "ends of cells": xlsx({"学校": [[f"{school}_x000D_\n" for school in SCHOOLS], [f"\u200b{each}\u00a0\ufeff" for each in SCHOOL]], "班级": COUNTY["班级"]}),
     "blank rows": xlsx({"学校": [[], SCHOOLS, [], SCHOOL, []], "班级": COUNTY["班级"]}),
     "a title above": xlsx({"学校": [["柳河县学校基本信息表"], ["2026 年 9 月"], SCHOOLS, SCHOOL], "班级": COUNTY["班级"]}),
     "notes below": xlsx({"学校": [SCHOOLS, SCHOOL, [], ["注：截至 9 月"], ["填表人：张三"], ["合计", "", "", "1"]], "班级": COUNTY["班级"]}),
@@ -202,10 +202,10 @@ SAME = {
 
 @pytest.mark.parametrize("how", SAME)
 def test_the_same_county(how: str) -> None:
-    found, mistakes, _ = look(SAME[how], before=EMPTY)
-    assert [one.in_("zh") for one in mistakes] == []
-    assert found.schools == KNOWN.schools
-    assert found.classrooms == (Classroom("s001", "c101", "一班", "10.0.1.2", 5301),)
+    actual, mistakes, _ = look(SAME[how], before=EMPTY)
+    assert [mistake.in_("zh") for mistake in mistakes] == []
+    assert actual.schools == KNOWN.schools
+    assert actual.classrooms == (Classroom("s001", "c101", "一班", "10.0.1.2", 5301),)
 
 
 def test_what_was_left_aside_is_told() -> None:
@@ -217,9 +217,9 @@ def test_what_was_left_aside_is_told() -> None:
 def test_a_merged_cell_stands_in_each_of_its_rows() -> None:
     rows = [SCHOOLS, SCHOOL, ["", "", "s002", "东庄小学", "0"], ["", "", "s003", "西庄小学", "0"]]
     merged = '<mergeCells><mergeCell ref="A2:A4"/><mergeCell ref="B2:B4"/><mergeCell ref="A5:E9"/></mergeCells>'
-    found, mistakes, _ = look(xlsx({"学校": sheet_xml(rows, after=merged)}))
+    actual, mistakes, _ = look(xlsx({"学校": sheet_xml(rows, after=merged)}))
     assert mistakes == []
-    assert [(one.town, one.town_name, one.id) for one in found.schools or ()] == [
+    assert [(school.town, school.town_name, school.id) for school in actual.schools or ()] == [
         ("t01", "柳河镇", f"s00{n}") for n in (1, 2, 3)
     ]
 
@@ -245,9 +245,9 @@ def test_a_merged_cell_stands_in_each_of_its_rows() -> None:
     ],
 )
 def test_an_id_is_what_is_shown(code: str, value: str, shown: str) -> None:
-    found, mistakes = rooms(["s001", number(value, 1), "一班"], styles=styles_xml(code))
-    assert [one.in_("zh") for one in mistakes] == []
-    assert [one.id for one in found] == [shown]
+    actual, mistakes = rooms(["s001", number(value, 1), "一班"], styles=styles_xml(code))
+    assert [mistake.in_("zh") for mistake in mistakes] == []
+    assert [each.id for each in actual] == [shown]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_an_id_is_what_is_shown(code: str, value: str, shown: str) -> None:
 )
 def test_or_a_mistake(code: str, value: str, words: str) -> None:
     _, mistakes = rooms(["s001", number(value, 1), "一班"], styles=styles_xml(code))
-    assert [(one.place, one.row, one.column) for one in mistakes] == [("班级", 2, "班级编号")]
+    assert [(mistake.place, mistake.row, mistake.column) for mistake in mistakes] == [("班级", 2, "班级编号")]
     assert words in mistakes[0].in_("zh")
     assert mistakes[0].in_("en").isascii() or "'" in mistakes[0].in_("en")
 
@@ -285,7 +285,7 @@ def test_an_error_is_a_mistake_in_every_column(error: str, as_text: bool, column
     row: list[str] = ["s001", "c101", "一班", "10.0.1.2", "5301", "撤并"]
     row[column] = error if as_text else Raw(f't="e"|<v>{error}</v>')
     _, mistakes = rooms(row)
-    assert [(one.place, one.row, one.column) for one in mistakes] == [("班级", 2, CLASSROOMS[column])]
+    assert [(mistake.place, mistake.row, mistake.column) for mistake in mistakes] == [("班级", 2, CLASSROOMS[column])]
     assert f"公式错误值 {error}" in mistakes[0].in_("zh")
     assert f"is the error {error} of a formula" in mistakes[0].in_("en")
 
@@ -311,7 +311,7 @@ def test_an_error_in_a_csv_is_the_same_mistake() -> None:
     _, mistakes, _ = look(
         ("镇街编号,镇街,学校编号,学校,镇驻地\nt01,柳河镇,s001,#REF!,1\n").encode("gbk"), "schools.csv"
     )
-    assert [one.in_("zh") for one in mistakes] == ["schools.csv 第 2 行“学校”列：为公式错误值 #REF!（“#REF!”）"]
+    assert [mistake.in_("zh") for mistake in mistakes] == ["schools.csv 第 2 行“学校”列：为公式错误值 #REF!（“#REF!”）"]
 
 
 @pytest.mark.parametrize("column", range(6))
@@ -322,7 +322,7 @@ def test_a_formula_without_its_result_is_a_mistake(column: int, cell: Raw) -> No
     row: list[str] = ["s001", "c101", "一班", "10.0.1.2", "5301", "撤并"]
     row[column] = cell
     _, mistakes = rooms(row)
-    assert [(one.row, one.column) for one in mistakes] == [(2, CLASSROOMS[column])]
+    assert [(mistake.row, mistake.column) for mistake in mistakes] == [(2, CLASSROOMS[column])]
     assert "没有保存计算结果" in mistakes[0].in_("zh")
 
 
@@ -330,9 +330,9 @@ def test_results_of_formulas_that_wait_to_be_calculated_are_not_believed() -> No
     """Scripts write 0 for a result and ask the next program to calculate."""
     book = '<calcPr calcId="124519" fullCalcOnLoad="1"/>'
     _, mistakes = rooms(["s001", "c101", "一班", formula("B1", "0"), "5301"], book=book)
-    assert [one.column for one in mistakes] == ["地址"]
-    found, mistakes = rooms(["s001", "c101", "一班", formula('""', "", "str"), "5301"])
-    assert (mistakes, found[0].host) == ([], "")
+    assert [mistake.column for mistake in mistakes] == ["地址"]
+    actual, mistakes = rooms(["s001", "c101", "一班", formula('""', "", "str"), "5301"])
+    assert (mistakes, actual[0].host) == ([], "")
 
 
 @pytest.mark.parametrize("first", [-1, 1])
@@ -350,11 +350,11 @@ NONE = ["", "无", "否", "/", "-", "—", "——", "没有", "不免", "none",
 
 @pytest.mark.parametrize("text", NONE)
 def test_a_word_for_none_is_no_exemption(text: str) -> None:
-    found, mistakes = rooms(["s001", "c101", "一班", "", "", text])
+    actual, mistakes = rooms(["s001", "c101", "一班", "", "", text])
     if text == "#N/A":
         return
-    assert [one.in_("zh") for one in mistakes] == []
-    assert [one.exempt_reason for one in found] == [""]
+    assert [mistake.in_("zh") for mistake in mistakes] == []
+    assert [each.exempt_reason for each in actual] == [""]
 
 
 def test_a_long_reason_is_not_judged_by_its_beginning() -> None:
@@ -364,7 +364,7 @@ def test_a_long_reason_is_not_judged_by_its_beginning() -> None:
 
 @pytest.mark.parametrize("cell", [number(0), Raw('t="b"|<v>0</v>')])
 def test_nor_is_a_zero(cell: Raw) -> None:
-    assert [one.exempt_reason for one in rooms(["s001", "c101", "一班", "", "", cell])[0]] == [""]
+    assert [each.exempt_reason for each in rooms(["s001", "c101", "一班", "", "", cell])[0]] == [""]
 
 
 @pytest.mark.parametrize(
@@ -390,7 +390,9 @@ def test_nor_is_a_zero(cell: Raw) -> None:
 )
 def test_a_bare_yes_is_no_reason(cell: str) -> None:
     _, mistakes = rooms(["s001", "c101", "一班", "", "", cell])
-    assert [(one.row, one.column, "须写明原因" in one.in_("zh")) for one in mistakes] == [(2, "免考核原因", True)]
+    assert [(mistake.row, mistake.column, "须写明原因" in mistake.in_("zh")) for mistake in mistakes] == [
+        (2, "免考核原因", True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -411,7 +413,7 @@ def test_a_bare_yes_is_no_reason(cell: str) -> None:
     ],
 )
 def test_a_reason_is_one(text: str) -> None:
-    assert [one.exempt_reason for one in rooms(["s001", "c101", "一班", "", "", text])[0]] == [text]
+    assert [each.exempt_reason for each in rooms(["s001", "c101", "一班", "", "", text])[0]] == [text]
 
 
 def test_dates_where_days_are_asked_for() -> None:
@@ -420,13 +422,13 @@ def test_dates_where_days_are_asked_for() -> None:
         ["", "08:00-08:45", number(46180, 1)],
         ["s001", "", Raw('t="d"|<v>2026-06-07T00:00:00</v>')],
     ]
-    found, mistakes, _ = look(xlsx({"课表": rows}, styles=styles_xml("yyyy/m/d")))
+    actual, mistakes, _ = look(xlsx({"课表": rows}, styles=styles_xml("yyyy/m/d")))
     assert mistakes == []
-    assert [one.blackout for one in found.timetables or ()] == [("2026-06-07",), ("2026-06-07",)]
-    found, _, _ = look(
+    assert [timetable.blackout for timetable in actual.timetables or ()] == [("2026-06-07",), ("2026-06-07",)]
+    actual, _, _ = look(
         xlsx({"课表": rows[:2]}, styles=styles_xml('yyyy"年"m"月"d"日"'), book='<workbookPr date1904="1"/>')
     )
-    assert [one.blackout for one in found.timetables or ()] == [("2030-06-08",)]
+    assert [timetable.blackout for timetable in actual.timetables or ()] == [("2030-06-08",)]
 
 
 @pytest.mark.parametrize(
@@ -448,18 +450,18 @@ def test_dates_where_days_are_asked_for() -> None:
     ],
 )
 def test_days_without_tests_are_bounded(typed: str, read: tuple[str, ...] | None) -> None:
-    found, mistakes, _ = look(xlsx({"课表": [["学校编号", "停测日期"], ["s001", typed]]}))
+    actual, mistakes, _ = look(xlsx({"课表": [["学校编号", "停测日期"], ["s001", typed]]}))
     if read is None:
-        assert [(one.row, one.column) for one in mistakes] == [(2, "停测日期")]
+        assert [(mistake.row, mistake.column) for mistake in mistakes] == [(2, "停测日期")]
     else:
-        assert [one.blackout for one in found.timetables or ()] == [read]
+        assert [timetable.blackout for timetable in actual.timetables or ()] == [read]
 
 
 @pytest.mark.parametrize("text", ["一班\x07", "一\x1b[31m班", "一班�", "锟斤拷", "??????", "3.70102E+17"])
 def test_names_that_cannot_be_meant(text: str) -> None:
     octets = f'school_id,classroom_id,classroom\ns001,c101,"{text}"\n'.encode()
     _, mistakes, _ = look(octets, "classrooms.csv")
-    assert [(one.row, one.column) for one in mistakes] == [(2, "classroom")]
+    assert [(mistake.row, mistake.column) for mistake in mistakes] == [(2, "classroom")]
 
 
 @pytest.mark.parametrize(
@@ -473,8 +475,8 @@ def test_names_that_cannot_be_meant(text: str) -> None:
     ],
 )
 def test_names_are_read_as_they_are_seen(text: str, read: str) -> None:
-    found, mistakes = rooms(["s001", "c101", text])
-    assert (mistakes, [one.name for one in found]) == ([], [read])
+    actual, mistakes = rooms(["s001", "c101", text])
+    assert (mistakes, [each.name for each in actual]) == ([], [read])
 
 
 CSV = {
@@ -488,10 +490,10 @@ CSV = {
 @pytest.mark.parametrize("folder", ["", "基础信息/", "基础信息\\"])
 def test_a_zip_of_windows(names: str, text: str, folder: str) -> None:
     files = {folder + name: rows.encode(text) for name, rows in CSV.items()} | {"__MACOSX/._学校.csv": b"\0\5\x16\7"}
-    found, mistakes, ignored = look(windows_zip(files, names), "县.zip", EMPTY)
+    actual, mistakes, ignored = look(windows_zip(files, names), "县.zip", EMPTY)
     assert (mistakes, ignored) == ([], [])
-    assert found.schools == KNOWN.schools
-    assert found.classrooms == (Classroom("s001", "c101", "一班", "10.0.1.2", 5301),)
+    assert actual.schools == KNOWN.schools
+    assert actual.classrooms == (Classroom("s001", "c101", "一班", "10.0.1.2", 5301),)
 
 
 def test_marks_of_utf8_wherever_they_stand() -> None:
@@ -504,8 +506,8 @@ def test_marks_of_utf8_wherever_they_stand() -> None:
 
 
 def test_ids_that_scripts_keep_from_being_numbers() -> None:
-    found, mistakes, _ = look(b'school_id,classroom_id,classroom\ns001,="001",a\n', "classrooms.csv")
-    assert (mistakes, [one.id for one in found.classrooms or ()]) == ([], ["001"])
+    actual, mistakes, _ = look(b'school_id,classroom_id,classroom\ns001,="001",a\n', "classrooms.csv")
+    assert (mistakes, [classroom.id for classroom in actual.classrooms or ()]) == ([], ["001"])
 
 
 @pytest.mark.parametrize(
@@ -524,10 +526,10 @@ def test_two_encodings_in_one_file(pieces: list[tuple[str, str]], rows: set[int]
         + b"".join(text.encode(name.removesuffix("-sig")) for name, text in pieces)
     )
     _, mistakes, _ = look(octets, "schools.csv")
-    assert {(one.row, one.column) for one in mistakes} == {
+    assert {(mistake.row, mistake.column) for mistake in mistakes} == {
         (row, column) for row in rows for column in ("town", "school")
     }
-    assert all("编码不同" in one.in_("zh") for one in mistakes)
+    assert all("编码不同" in mistake.in_("zh") for mistake in mistakes)
 
 
 def test_big5_is_not_read_as_another_name() -> None:
@@ -547,7 +549,7 @@ def test_two_encodings_in_one_line() -> None:
     )
     octets += b"t01," + "柳河镇".encode() + b",s002," + "东庄小学".encode() + b",1\n"
     _, mistakes, _ = look(octets, "schools.csv")
-    assert [(one.row, one.column) for one in mistakes] == [(2, "school")]
+    assert [(mistake.row, mistake.column) for mistake in mistakes] == [(2, "school")]
 
 
 OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)

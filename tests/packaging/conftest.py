@@ -18,7 +18,7 @@ KEPT = os.environ.get("CAMPUS_PACKAGES")
 
 def run(*command: object) -> None:
     """To its end, well."""
-    done = subprocess.run([str(one) for one in command], capture_output=True, text=True, check=False)
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -93,10 +93,10 @@ def machine(folder: Path, lower: Path = Path("/")) -> Iterator[Machine]:
             pytest.skip(f"NO MACHINE: no overlay can be mounted here: {mounted.stderr.strip()}")
         try:
             shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
-            one = Machine(root)
+            machine = Machine(root)
             for unit in (root / "etc/systemd/system/multi-user.target.wants").glob("*"):
                 unit.unlink()  # services of this machine are not the test's
-            yield one
+            yield machine
         finally:
             subprocess.run(["umount", "--lazy", str(root)], check=False)
     finally:

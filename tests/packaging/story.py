@@ -2,7 +2,7 @@
 
     python -m tests.packaging.story FIRST|SECOND OUT.json
 
-FIRST: enrolled, measuring everything by its unit, a new central configuration, a backup while results come in, clock steps of two weeks, full disks, an
+FIRST: enrolled, measuring everything by its unit, a new fetched configuration, a backup while results come in, clock steps of two weeks, full disks, an
 upgrade. SECOND is the next boot of the same machine: everything goes on by itself.
 """
 
@@ -102,9 +102,9 @@ def run(*argv: str, seconds: float = PATIENCE_SECONDS, **options: Any) -> dict[s
 
 def must(*argv: str, seconds: float = PATIENCE_SECONDS) -> str:
     """A command that has to work: its output. Raises AssertionError with what it printed."""
-    said = run(*argv, seconds=seconds)
-    assert said["code"] == 0, (argv, said)
-    return str(said["out"])
+    output = run(*argv, seconds=seconds)
+    assert output["code"] == 0, (argv, output)
+    return str(output["out"])
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -136,10 +136,10 @@ def outcomes() -> Counter[str]:
 def properties(unit: str) -> dict[str, str]:
     """What systemd says of a unit."""
     names = "ActiveState,SubState,NRestarts,MainPID,Result,ExecMainStartTimestampMonotonic"
-    said = subprocess.run(
+    output = subprocess.run(
         ["systemctl", "show", unit, f"--property={names}"], capture_output=True, text=True, check=False
     )
-    return dict(line.split("=", 1) for line in said.stdout.splitlines())
+    return dict(line.split("=", 1) for line in output.stdout.splitlines())
 
 
 class Watch:
@@ -219,8 +219,8 @@ def fill(folder: Path, seconds: float) -> dict[str, Any]:
 
 def spool() -> dict[str, Any]:
     """The agent's counts."""
-    said = run("campus-agent", "status", "--json", "--config", CONFIG)
-    status: dict[str, Any] = json.loads(said["out"])
+    answer = run("campus-agent", "status", "--json", "--config", CONFIG)
+    status: dict[str, Any] = json.loads(answer["out"])
     return status
 
 

@@ -70,9 +70,9 @@ def test_the_set_on_plain_debian_packages(tmp_path: Path) -> None:
         edited = bureau.root / "etc/prometheus/campusmeter/alertmanager.yml"
         assert edited.read_text().endswith("# the staff's own receivers\n")
         assert not (bureau.root / "etc/systemd/system/campus-collector.service").exists()
-        said = bureau.boot(CHECK)
-    parts = dict(re.findall(r"^== (\w+)\n(.*?)(?=^== |\Z)", said, re.MULTILINE | re.DOTALL))
-    assert parts["units"].split() == ["active"] * 3, said
+        actual = bureau.boot(CHECK)
+    parts = dict(re.findall(r"^== (\w+)\n(.*?)(?=^== |\Z)", actual, re.MULTILINE | re.DOTALL))
+    assert parts["units"].split() == ["active"] * 3, actual
     (up,) = json.loads(parts["up"])["data"]["result"]
     assert up["metric"]["job"] == "campusmeter"
     assert up["value"][1] == "1"
@@ -82,7 +82,7 @@ def test_the_set_on_plain_debian_packages(tmp_path: Path) -> None:
     assert len([rule for rule in rules if rule["type"] == "alerting"]) == shipped > 0
     (manager,) = json.loads(parts["managers"])["data"]["activeAlertmanagers"]
     assert manager["url"] == "http://127.0.0.1:9093/api/v2/alerts"
-    assert {one["name"] for one in json.loads(parts["receivers"])} == {"duty", "staff"}
+    assert {each["name"] for each in json.loads(parts["receivers"])} == {"duty", "staff"}
     assert parts["user"].split() in (["campus-collector"], ["campus-+"])
     level = re.search(r": ([\d.]+) ", parts["security"])
     assert level is not None

@@ -42,7 +42,7 @@ def test_the_agent_alone_brings_nothing_of_the_collector(wheel: Path, tmp_path: 
     install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{wheel}[agent]"]
     subprocess.run(install, check=True)
     listed = subprocess.run([python, "-m", "pip", "list", "--format=json"], capture_output=True, check=True).stdout
-    came = {one["name"].lower() for one in json.loads(listed)} - {"pip", "setuptools"}
+    came = {each["name"].lower() for each in json.loads(listed)} - {"pip", "setuptools"}
     print(f"\n[agent] brings: {', '.join(sorted(came))}")
     assert not came & COLLECTOR_ONLY
     assert came >= AGENT_ONLY

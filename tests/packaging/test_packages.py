@@ -154,18 +154,18 @@ def test_from_a_clean_debian_to_a_measured_classroom(story: dict[str, str]) -> N
 
 
 def test_doctor_finds_nothing_wrong_of_its_own(story: dict[str, str]) -> None:
-    findings = {one["check"]: one for one in json.loads(story["doctor"])}
+    findings = {each["check"]: each for each in json.loads(story["doctor"])}
     assert findings["service"]["ok"] is True
     assert findings["state folder"]["ok"] is True
     assert findings["token at the collector"]["ok"] is True
     assert findings["endpoint c101 一年级1班"]["ok"] is True
-    assert [one["check"] for one in findings.values() if one["ok"] is False] == []
+    assert [finding["check"] for finding in findings.values() if finding["ok"] is False] == []
 
 
 def test_users_and_rights(story: dict[str, str]) -> None:
     assert story["users"].split() == ["campus-agent", "campus-collector"]
     assert story["capabilities"].split() == ["CapEff:", "0000000000002000"], "CAP_NET_RAW and nothing else"
-    levels = [float(one) for one in re.findall(r": ([\d.]+) ", story["security"])]
+    levels = [float(match) for match in re.findall(r": ([\d.]+) ", story["security"])]
     print(f"\nsystemd-analyze security: agent {levels[0]}, collector {levels[1]}")
     assert all(level <= 2.5 for level in levels), story["security"]
     assert story["modes"].splitlines() == [

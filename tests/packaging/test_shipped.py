@@ -111,10 +111,10 @@ def test_each_child_of_the_collector_works_under_its_unit(story: dict[str, Any],
 def test_the_daemon_itself_measured_everything(story: dict[str, Any]) -> None:
     """Met or not is no question of this machine, which does everything at once; that no worker died is."""
     results = story["second"]["results"]
-    kinds = Counter(one["kind"] for one in results if "record" in one and not one.get("failure"))
+    kinds = Counter(result["kind"] for result in results if "record" in result and not result.get("failure"))
     wanted = {"throughput", "latency", "host", "service", "device", "room", "port", "network", "inspection"}
     assert wanted <= set(kinds), kinds
-    died = [one for one in results if (one.get("failure") or {}).get("kind") == "worker_died"]
+    died = [result for result in results if (result.get("failure") or {}).get("kind") == "worker_died"]
     assert died == []
     for boot in ("first", "second"):
         assert "worker_died" not in story[boot]["journal"]
@@ -123,25 +123,25 @@ def test_the_daemon_itself_measured_everything(story: dict[str, Any]) -> None:
 
 def test_a_full_line_is_never_called_slow_by_the_daemon(story: dict[str, Any]) -> None:
     """Both lines carry 110 Mbit/s: what the busy machine could not measure is not judged."""
-    for one in story["second"]["results"]:
+    for result in story["second"]["results"]:
         if (
-            one["kind"] == "throughput"
-            and one["subject"] in ("c101", "c102")
-            and one["validity"] == "ok"
-            and one.get("record")
+            result["kind"] == "throughput"
+            and result["subject"] in ("c101", "c102")
+            and result["validity"] == "ok"
+            and result.get("record")
         ):
             for direction in ("down", "up"):
-                measured = one["record"].get(direction)
+                measured = result["record"].get(direction)
                 if measured and not measured.get("lower_bound") and measured.get("line_rate_bits_per_second"):
-                    assert measured["line_rate_bits_per_second"] >= 98e6, one
+                    assert measured["line_rate_bits_per_second"] >= 98e6, result
 
 
 def test_the_units_were_active_all_along(story: dict[str, Any]) -> None:
     for states in (story["first"]["before_upgrade"], story["first"]["after_upgrade"], story["second"]["units"]):
         for unit, seen in states.items():
-            assert {one["ActiveState"] for one in seen} <= {"active", "reloading"}, (unit, seen)
-            assert {one["NRestarts"] for one in seen} == {"0"}, (unit, seen)
-            assert len({one["MainPID"] for one in seen}) == 1, (unit, seen)
+            assert {each["ActiveState"] for each in seen} <= {"active", "reloading"}, (unit, seen)
+            assert {each["NRestarts"] for each in seen} == {"0"}, (unit, seen)
+            assert len({each["MainPID"] for each in seen}) == 1, (unit, seen)
 
 
 def test_nothing_is_lost_and_nothing_doubled(story: dict[str, Any]) -> None:
@@ -149,7 +149,9 @@ def test_nothing_is_lost_and_nothing_doubled(story: dict[str, Any]) -> None:
     assert spool["lost_total"] == 0
     assert spool["quarantined_total"] == 0
     results = story["second"]["results"]
-    moments = Counter((one["boot_id"], one["kind"], one["subject"], one["monotonic_seconds"]) for one in results)
+    moments = Counter(
+        (result["boot_id"], result["kind"], result["subject"], result["monotonic_seconds"]) for result in results
+    )
     assert [moment for moment, count in moments.items() if count > 1] == []
     assert spool["acknowledged_total"] + spool["pending_results"] >= len(results) > 0
 
@@ -157,7 +159,7 @@ def test_nothing_is_lost_and_nothing_doubled(story: dict[str, Any]) -> None:
 def test_clock_steps_move_no_result(story: dict[str, Any]) -> None:
     """The clock went two weeks ahead, two weeks back, and was put right: every result lies in the minutes of the story, or is marked."""
     results = story["second"]["results"]
-    days = {one["started_at"][:10] for one in results if one["validity"] != "clock_untrusted"}
+    days = {result["started_at"][:10] for result in results if result["validity"] != "clock_untrusted"}
     assert len(days) <= 2, days
 
 

@@ -120,7 +120,7 @@ def test_a_backup_that_is_killed_takes_no_name(tmp_path: Path, monkeypatch: pyte
     assert not target.exists()
     monkeypatch.setattr(backups, "LEFTOVER_SECONDS", 0.0)
     backup(tmp_path / "campus.db", target)
-    assert [one.name for one in target.parent.iterdir()] == ["copy.db"], "what the killed one left is gone"
+    assert [path.name for path in target.parent.iterdir()] == ["copy.db"], "what the killed one left is gone"
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_disk_without_links_owners_and_modes(tmp_path: Path, monkeypatch: pyte
     assert main(["backup", str(usb / "copy.db"), "--state-dir", str(folder)]) == 0
     assert main(["backup", str(usb / "copy.db"), "--state-dir", str(folder)]) == 1, "never over another"
     assert main(["restore", str(usb / "copy.db"), "--state-dir", str(tmp_path / "b")]) == 0
-    assert [one.name for one in usb.iterdir()] == ["copy.db"]
+    assert [path.name for path in usb.iterdir()] == ["copy.db"]
     for out in ("ledger.csv", "ledger.xlsx"):
         assert main(["ledger", "--out", str(usb / out), "--state-dir", str(folder)]) == 0
 
@@ -187,10 +187,10 @@ def test_what_root_makes_belongs_to_the_service(tmp_path: Path, command: list[st
     folder.chmod(mode)
     os.chown(folder, SOMEBODY, SOMEBODY)
     with suppress(SystemExit):
-        main([*(one.replace("COPY", str(copy)) for one in command), "--state-dir", str(folder)])
+        main([*(each.replace("COPY", str(copy)) for each in command), "--state-dir", str(folder)])
     database = open_database(folder / "campus.db")
     database.write(lambda connection: connection.execute("INSERT INTO mark VALUES ('a', 1)"))
-    names = {one.name: one.stat() for one in folder.rglob("*")}
+    names = {path.name: path.stat() for path in folder.rglob("*")}
     database.close()
     assert names.keys() >= {"campus.db", "campus.db-wal", "campus.db-shm"}
     for name, status in names.items():
@@ -207,7 +207,7 @@ def test_what_an_older_version_left_to_root_is_given_back(tmp_path: Path) -> Non
     assert (folder / "campus.db").stat().st_uid == 0
     database = open_database(folder / "campus.db")
     database.write(lambda connection: connection.execute("SELECT 1"))
-    assert {one.stat().st_uid for one in folder.iterdir()} == {SOMEBODY}
+    assert {path.stat().st_uid for path in folder.iterdir()} == {SOMEBODY}
     database.close()
 
 
@@ -223,15 +223,15 @@ def test_a_database_that_the_service_may_not_use_is_named(tmp_path: Path) -> Non
         "try: open_database(Path(sys.argv[1]) / 'campus.db')\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )
-    for one in (tmp_path, *tmp_path.parents):
-        if len(one.parts) > 2:
-            one.chmod(one.stat().st_mode | 0o055)
+    for each in (tmp_path, *tmp_path.parents):
+        if len(each.parts) > 2:
+            each.chmod(each.stat().st_mode | 0o055)
     os.chown(folder, SOMEBODY, SOMEBODY)
-    said = subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-c", script, str(folder)], capture_output=True, env=ENVIRONMENT, check=True, timeout=60
     ).stdout.decode()
-    assert said.startswith("StoreUnavailable ")
-    assert "campus.db belongs to user 0, this is user 65534" in said
+    assert answer.startswith("StoreUnavailable ")
+    assert "campus.db belongs to user 0, this is user 65534" in answer
 
 
 def test_restoring_a_copy_without_its_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

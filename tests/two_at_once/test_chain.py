@@ -94,7 +94,7 @@ def test_both_sides_say_that_the_chain_does_not_fit(
     assert "a gateway's receipt does not fit the chain of its school" in caplog.messages
     status = read_status(config)
     assert status["chain_mismatch"]["known"]["sequence"] == 4
-    assert "the receipt was for 4 results" in " ".join(one["en"] for one in status["problems"])
+    assert "the receipt was for 4 results" in " ".join(problem["en"] for problem in status["problems"])
     assert "结果链与回执不符" in in_words(status, "zh")
     assert any(
         "its gateway holds a receipt for result 4" in finding.text.en
@@ -126,7 +126,7 @@ def test_lost_answers_and_another_collector_are_no_mismatch(world: World, tmp_pa
 
 def test_a_gateway_cannot_fill_the_list_of_mismatches(world: World) -> None:
     for number in range(30):
-        said = world.send(chain=ChainHead(1000 + number, HEADS["b"]))
-        assert said["chain_fits"] is False
+        answer = world.send(chain=ChainHead(1000 + number, HEADS["b"]))
+        assert answer["chain_fits"] is False
     assert len(world.service.store.chain.mismatches()) == 10
     assert world.send(throughput())["chain"]["sequence"] == 1

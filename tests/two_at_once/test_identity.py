@@ -58,7 +58,7 @@ class Collector:
 
     def is_shared(self, sent: list[Sent]) -> bool:
         """After all of them."""
-        return [self.send(one) for one in sent][-1].is_shared(self.at)
+        return [self.send(each) for each in sent][-1].is_shared(self.at)
 
 
 @pytest.fixture
@@ -121,8 +121,8 @@ def test_it_is_said_for_a_day(collector: Collector) -> None:
 
 def test_another_gateway_does_not_count(collector: Collector) -> None:
     other = Collector(collector.store, "s002")
-    for one in turns("ABABAB"):
-        agent = (collector if one.boot == "A" else other).send(one)
+    for turn in turns("ABABAB"):
+        agent = (collector if turn.boot == "A" else other).send(turn)
         assert agent.identity_shared_at is None
 
 
@@ -130,7 +130,7 @@ def test_another_gateway_does_not_count(collector: Collector) -> None:
 def test_a_time_at_the_end_of_the_calendar_is_taken(world: World, sent_at: str) -> None:
     for boot in "ABA":
         world.send(boot_id=boot, sent_at=datetime.fromisoformat(sent_at))
-    assert [one.boot_id for one in world.service.store.agents.all()] == ["A"]
+    assert [agent.boot_id for agent in world.service.store.agents.all()] == ["A"]
 
 
 def test_pages_and_metric_say_it(world: World) -> None:
@@ -140,7 +140,11 @@ def test_pages_and_metric_say_it(world: World) -> None:
         pages = [world.get(path, Accept_Language="zh").body.decode() for path in ("/fleet", "/schools/s001")]
         english = [world.get(path, Accept_Language="en").body.decode() for path in ("/fleet", "/schools/s001")]
         metrics = world.get("/metrics").body.decode()
-        return [*(word in one for one in pages), *("two machines report" in one for one in english), metric in metrics]
+        return [
+            *(word in page for page in pages),
+            *("two machines report" in each for each in english),
+            metric in metrics,
+        ]
 
     for boot in "AABB":
         world.send(throughput(at=datetime.now(UTC), boot_id=boot), boot_id=boot, sent_at=datetime.now(UTC))

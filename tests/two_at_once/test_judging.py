@@ -21,12 +21,12 @@ def november(verdicts: Verdicts) -> Month:
 
 
 def found(verdicts: Verdicts, subject: str = "c101") -> tuple[Verdict, int]:
-    (one,) = [
+    (verdict,) = [
         entry
         for entry in verdicts.subjects(november(verdicts))
         if (entry.subject, entry.target) == (subject, "classroom_bandwidth")
     ]
-    return one.verdict, one.evidence.valid_results
+    return verdict.verdict, verdict.evidence.valid_results
 
 
 def store(service: Service, *results: AnyResult) -> None:
@@ -70,9 +70,9 @@ def test_whoever_asks_while_another_thread_judges_waits_for_it(world: World) -> 
     world.send(*(throughput(at=at) for at in days(6, 2)))
     with Halted(verdicts) as halted, ThreadPoolExecutor(3) as readers:
         asked = [readers.submit(found, verdicts) for _ in range(3)]
-        assert not any(one.done() for one in asked)
+        assert not any(each.done() for each in asked)
         halted.go_on.set()
-        assert [one.result(30) for one in asked] == [(Verdict.MET, 12)] * 3
+        assert [each.result(30) for each in asked] == [(Verdict.MET, 12)] * 3
 
 
 def test_nobody_sees_a_month_that_is_half_judged(world: World) -> None:
@@ -119,8 +119,8 @@ def test_a_page_says_that_it_is_still_being_worked_out(world: World) -> None:
             assert "正在统计" in world.get(f"{path}?lang=zh").body.decode(), path
             assert "Still being worked out" in world.get(f"{path}?lang=en").body.decode(), path
         for path in ("/v1/compliance?month=2026-11", "/v1/schools?month=2026-11", "/v1/schools/s001?month=2026-11"):
-            said = world.get(path).json
-            assert (said["complete"], said["waiting_schools"]) == (False, 1), path
+            answer = world.get(path).json
+            assert (answer["complete"], answer["waiting_schools"]) == (False, 1), path
         metrics = world.get("/metrics").body.decode()
         assert "campus_judge_waiting_schools 1.0" in metrics
         assert "campus_target_compliance_ratio{" not in metrics, "half a county is no rate"
@@ -129,8 +129,8 @@ def test_a_page_says_that_it_is_still_being_worked_out(world: World) -> None:
     page = world.get("/?lang=zh").body.decode()
     assert "数据截至 20" in page
     assert "正在统计" not in page
-    said = world.get("/v1/compliance?month=2026-11").json
-    assert (said["complete"], said["as_of"][:2]) == (True, "20")
+    answer = world.get("/v1/compliance?month=2026-11").json
+    assert (answer["complete"], answer["as_of"][:2]) == (True, "20")
     assert "campus_judge_waiting_schools 0.0" in world.get("/metrics").body.decode()
 
 
@@ -150,7 +150,7 @@ def test_a_month_is_closed_on_everything_that_has_come(world: World, other: Serv
     world.send(*results)
     with Halted(world.service.verdicts):
         figures = other.reports.figures(october)
-    assert [one.count.met for one in figures.targets if one.target == "classroom_bandwidth"] == [1]
+    assert [target.count.met for target in figures.targets if target.target == "classroom_bandwidth"] == [1]
 
 
 def test_what_another_program_judged_is_on_the_pages(world: World, other: Service) -> None:
@@ -182,8 +182,8 @@ def test_two_programs_that_judge_at_once_agree(world: World, other: Service) -> 
             services[number].verdicts.catch_up()
 
     with ThreadPoolExecutor(2) as both:
-        for one in [both.submit(go_on, number) for number in range(2)]:
-            one.result(120)
+        for each in [both.submit(go_on, number) for number in range(2)]:
+            each.result(120)
     assert found(world.service.verdicts) == found(other.verdicts) == (Verdict.MET, 48)
     assert verify(world.service.store, world.service.verdicts).findings == (), (
         "no evidence of an older look was kept over a newer one"

@@ -35,7 +35,7 @@ ACTIONS = {
 
 
 def problem(world: World, subject: str = "c101") -> Problem:
-    (found,) = [one for one in world.service.store.ledger.problems() if one.subject == subject and one.is_open]
+    (found,) = [each for each in world.service.store.ledger.problems() if each.subject == subject and each.is_open]
     return found
 
 
@@ -72,7 +72,7 @@ def test_what_a_person_does_meanwhile_stays(school: World, monkeypatch: pytest.M
     )
     assert changed == wanted
     assert len(school.service.store.ledger.events(number)) == len(
-        {one.at for one in school.service.store.ledger.events(number)}
+        {event.at for event in school.service.store.ledger.events(number)}
     )
 
 
@@ -81,8 +81,8 @@ def test_a_second_program_waits_and_then_finds_everything_done(school: World, ot
     until = MONDAY + timedelta(days=4)
     with ThreadPoolExecutor(2) as both:
         counts = [
-            one.result(120)
-            for one in [both.submit(book.catch_up, until) for book in (school.service.ledger, other.ledger)]
+            each.result(120)
+            for each in [both.submit(book.catch_up, until) for book in (school.service.ledger, other.ledger)]
         ]
     assert sorted(counts)[0] == 0 < sorted(counts)[1]
     assert problem(school).failing_days == 5
@@ -106,7 +106,7 @@ def test_two_that_pass_the_lease_open_nothing_twice(
     during_the_look(school.service, monkeypatch, behind_its_back)
     evening(school, 5)
     assert problem(school).failing_days == 5
-    assert [one.subject for one in school.service.store.ledger.problems()].count("c101") == 1
+    assert [each.subject for each in school.service.store.ledger.problems()].count("c101") == 1
 
 
 def test_two_commands_at_once(school: World) -> None:
@@ -115,10 +115,10 @@ def test_two_commands_at_once(school: World) -> None:
     until = (MONDAY + timedelta(days=4)).isoformat()
     command = python("campus_collector", "ledger", "--until", until, "--json", "--state-dir", folder)
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT) for _ in range(2)]
-    said = [msgspec.json.decode(one.communicate(timeout=120)[0])["problems"] for one in both]
-    assert [one.returncode for one in both] == [0, 0]
-    assert said[0] == said[1]
-    open_ones = [(one.target, one.subject) for one in school.service.store.ledger.problems()]
+    answer = [msgspec.json.decode(each.communicate(timeout=120)[0])["problems"] for each in both]
+    assert [each.returncode for each in both] == [0, 0]
+    assert answer[0] == answer[1]
+    open_ones = [(each.target, each.subject) for each in school.service.store.ledger.problems()]
     assert len(open_ones) == len(set(open_ones)) > 0
     assert verify(school.service.store, school.service.verdicts).findings == ()
 
@@ -154,7 +154,7 @@ def test_a_run_that_is_killed_half_way_counts_no_day_twice(school: World) -> Non
         database.execute("UPDATE lease SET until = 0")  # a minute later
     evening(school, 5)
     assert problem(school).failing_days == 5
-    assert [one.what for one in school.service.store.ledger.events(problem(school).id)].count("opened") == 1
+    assert [event.what for event in school.service.store.ledger.events(problem(school).id)].count("opened") == 1
 
 
 @pytest.mark.sqlite_only("the database is changed by hand")
@@ -175,9 +175,9 @@ def test_problems_that_were_opened_twice_become_one(world: World, tmp_path: Path
     work_on(world.service, 2, "assign", {"responsible": "运营商"}, PERSON)
     again = open_service(world.service.config)
     try:
-        found = {one.id: one for one in again.store.ledger.problems()}
-        assert (found[first.id].state, found[2].state, found[2].responsible) == ("closed", "open", "运营商")
-        assert [one.what for one in again.store.ledger.events(first.id)] == ["merged"]
+        actual = {each.id: each for each in again.store.ledger.problems()}
+        assert (actual[first.id].state, actual[2].state, actual[2].responsible) == ("closed", "open", "运营商")
+        assert [event.what for event in again.store.ledger.events(first.id)] == ["merged"]
         assert again.store.ledger.first_broken_event() is None
     finally:
         again.store.close()
@@ -192,5 +192,5 @@ def test_a_problem_struck_off_long_ago_and_another_of_the_same_subject_in_one_ru
     later = MONDAY + timedelta(days=65)
     school.send(*week("c101", "-----", later))
     school.service.ledger.catch_up(later + timedelta(days=4))
-    found = [one for one in school.service.store.ledger.problems() if one.subject == "c101"]
-    assert [(one.state, one.id == first.id) for one in found] == [("closed", True), ("open", False)]
+    actual = [each for each in school.service.store.ledger.problems() if each.subject == "c101"]
+    assert [(each.state, each.id == first.id) for each in actual] == [("closed", True), ("open", False)]

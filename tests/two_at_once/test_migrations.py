@@ -34,10 +34,11 @@ def test_both_find_it_brought_forward(tmp_path: Path) -> None:
         python("campus_collector", "agent-token", f"s00{number}", "--state-dir", str(tmp_path)) for number in range(4)
     ]
     programs = [
-        subprocess.Popen(one, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) for one in commands
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT)
+        for command in commands
     ]
-    assert [one.communicate(timeout=120)[1].splitlines()[1:] for one in programs] == [[]] * 4
-    assert [one.returncode for one in programs] == [0] * 4
+    assert [program.communicate(timeout=120)[1].splitlines()[1:] for program in programs] == [[]] * 4
+    assert [program.returncode for program in programs] == [0] * 4
     with closing(sqlite3.connect(tmp_path / "campus.db")) as database:
         assert database.execute("SELECT count(*) FROM token").fetchone() == (4,)
         names = [row[0] for row in database.execute("SELECT name FROM migration ORDER BY name")]
@@ -59,8 +60,8 @@ def test_results_of_before_the_chain_are_counted_when_it_is_brought_forward(tmp_
             row = ("s001", "c101", "latency", number, f"old-{number}", b"{}")
             database.execute("INSERT INTO result VALUES (?, ?, ?, ?, ?, ?)", row)
     with collector(tmp_path) as world:
-        found = verify(world.service.store, world.service.verdicts)
-        assert (found.unsealed, found.findings) == (2, ())
+        actual = verify(world.service.store, world.service.verdicts)
+        assert (actual.unsealed, actual.findings) == (2, ())
 
 
 def test_the_sentences_of_an_older_problem_are_read_as_before(tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_a_program_that_is_killed_leaves_a_file_that_says_so(tmp_path: Path, wor
     assert again.first("SELECT value FROM mark WHERE name = 'copied_without_log'") is None
     again.close()
     database.close()
-    assert [one.name for one in (tmp_path / "b").iterdir()] == ["campus.db"]
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["campus.db"]
 
 
 def test_a_command_that_reads_does_not_wait_for_who_writes(tmp_path: Path) -> None:

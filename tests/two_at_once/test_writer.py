@@ -75,7 +75,7 @@ def test_work_that_fails_costs_only_itself(
     after = [database.submit(put(f"b{number:02}")) for number in range(20)]
     go_on.set()
     assert isinstance(failing.exception(20), expected)
-    assert [one.exception(20) for one in before + after] == [None] * 40
+    assert [each.exception(20) for each in before + after] == [None] * 40
     assert len(names(database)) == 40, "and nothing of the failed work is there"
     assert database.commit_error == ""
 
@@ -90,7 +90,7 @@ def test_a_listener_that_raises_ends_nothing_and_hides_no_other(database: Databa
     database.subscribe(heard.append)
     for number in range(3):
         database.write(lambda work, n=number: work.note_change(Change(announced=frozenset({f"s{n}"}))), 10)
-    assert [set(one.announced) for one in heard] == [{"s0"}, {"s1"}, {"s2"}]
+    assert [set(each.announced) for each in heard] == [{"s0"}, {"s1"}, {"s2"}]
 
 
 def test_a_process_does_not_take_its_own_changes_for_those_of_another(database: Database) -> None:
@@ -181,7 +181,7 @@ def test_what_comes_after_the_end_is_answered(tmp_path: Path) -> None:
     database.close()
     stop.set()
     thread.join(60)
-    assert all(one.exception(10) is None or isinstance(one.exception(0), StoreUnavailable) for one in answers)
+    assert all(answer.exception(10) is None or isinstance(answer.exception(0), StoreUnavailable) for answer in answers)
 
 
 @pytest.mark.parametrize("name", ["a#b", "a%20b", "a?mode=memory", "数据 100%"])
@@ -191,8 +191,8 @@ def test_any_folder_will_do(tmp_path: Path, name: str) -> None:
         database.write(put(f"m{number}"))
         assert len(names(database)) == number + 1
         database.close()
-    assert [one.name for one in (tmp_path / name).iterdir()] == ["campus.db"]
-    assert [one.name for one in tmp_path.iterdir()] == [name]
+    assert [path.name for path in (tmp_path / name).iterdir()] == ["campus.db"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.sqlite_only("the database is changed by hand")

@@ -100,9 +100,9 @@ def test_cookies_are_secure_behind_https(tmp_path: Path, proto: str, secure: boo
 def test_a_refusal_on_loopback_says_why_and_what_to_do(world: World, host: str, header: str) -> None:
     answer = ask(world.port, get("/v1/schools", *([header] if header else []), host=host))
     assert answer[0] == 401
-    told = str(answer)
+    text = str(answer)
     for words in (host, "Host", "trusted_proxies", "campus-collector person add"):
-        assert words in told
+        assert words in text
 
 
 def test_with_people_the_refusal_is_the_usual_one(world: World) -> None:

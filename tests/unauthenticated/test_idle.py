@@ -158,8 +158,8 @@ def test_a_machine_without_files_is_told_once(
             threading.Event().wait(0.5)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for one in held:
-            one.close()
+        for each in held:
+            each.close()
         assert ask(port, get("/healthz"))[0] == 200
     assert sum("no more connections" in record.getMessage() for record in caplog.records) <= 1
 

@@ -45,15 +45,15 @@ def naive(result: object) -> bytes:
 
 @pytest.mark.parametrize("field", ["started_at", "certificate_expires_at", "sent_at"])
 def test_a_time_without_a_zone_is_refused_at_the_door(world: World, field: str) -> None:
-    said = json.loads(encode_result(service()))
+    answer = json.loads(encode_result(service()))
     if field == "sent_at":
         body = json.loads(envelope(service()))
         body["sent_at"] = "2026-11-09T02:00:00"
         assert world.post(json.dumps(body).encode()).status == 400
         return
-    place = said if field == "started_at" else said["record"]
+    place = answer if field == "started_at" else answer["record"]
     place[field] = "2026-11-09T02:00:00"
-    (refused,) = world.send(json.dumps(said).encode())["quarantined"]
+    (refused,) = world.send(json.dumps(answer).encode())["quarantined"]
     assert field in refused["reason"]
 
 
@@ -159,7 +159,7 @@ def test_devices_without_end_go_to_quarantine(tmp_path: Path) -> None:
         )
         outcome = store.submit(batch).result(10)
         assert (outcome.stored, outcome.quarantined) == (20, 30)
-        assert {one.reason for one in outcome.beyond_quota} == {
+        assert {each.reason for each in outcome.beyond_quota} == {
             "quota: more than 20 subjects of kind device in one school"
         }
         again = store.submit(batch).result(10)
@@ -209,15 +209,15 @@ def test_subjects_of_long_ago_take_no_room_and_dating_back_makes_none(tmp_path: 
         store.close()
 
 
-def replace_id(one: DeviceResult) -> DeviceResult:
-    return msgspec.structs.replace(one, id=new_result_id(7))
+def replace_id(record: DeviceResult) -> DeviceResult:
+    return msgspec.structs.replace(record, id=new_result_id(7))
 
 
 def test_forty_thousand_devices_leave_the_page_small(world: World) -> None:
     quarantined = 0
     for start in range(0, 2000, 500):
-        said = world.send(*[device(f"d{number}", number) for number in range(start, start + 500)])
-        quarantined += len(said["quarantined"])
+        answer = world.send(*[device(f"d{number}", number) for number in range(start, start + 500)])
+        quarantined += len(answer["quarantined"])
     assert quarantined == 1500
     assert world.get("/metrics").body.count(b"campus_device_up{") == 500
     assert world.get("/quarantine").body.count("device 类对象超过".encode()) == 200
@@ -236,9 +236,9 @@ def test_a_broken_school_does_not_evict_others(world: World, capsys: pytest.Capt
     assert main(["quarantine", "--school", "s002", *where]) == 0
     assert "keep-me" in capsys.readouterr().out
     assert main(["quarantine", "--json", "--last", "500", *where]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["counts"] == counts
-    assert {"school", "received_at", "id", "reason", "reason_zh", "begins"} == set(said["results"][0])
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["counts"] == counts
+    assert {"school", "received_at", "id", "reason", "reason_zh", "begins"} == set(answer["results"][0])
     assert main(["quarantine", *where]) == 0
     assert "\x1b" not in capsys.readouterr().out
     assert main(["quarantine", "--school", "s404", *where]) == 1
@@ -247,9 +247,9 @@ def test_a_broken_school_does_not_evict_others(world: World, capsys: pytest.Capt
 @pytest.mark.parametrize("tail", ["\n", "\r", "\u2028", " "])
 @pytest.mark.parametrize("field", ["id", "subject", "school"])
 def test_an_id_ends_where_it_ends(world: World, field: str, tail: str) -> None:
-    said = json.loads(encode_result(throughput()))
-    said[field] += tail
-    assert len(world.send(json.dumps(said).encode())["quarantined"]) == 1
+    answer = json.loads(encode_result(throughput()))
+    answer[field] += tail
+    assert len(world.send(json.dumps(answer).encode())["quarantined"]) == 1
 
 
 def test_a_stored_result_is_still_immutable_in_form() -> None:

@@ -28,9 +28,9 @@ def metas(kind: object, seen: set[object]) -> Iterator[str]:
         yield kind.pattern
     for name in ("types", "fields", "type", "key_type", "value_type", "item_type", "item_types"):
         inner = getattr(kind, name, None)
-        for one in inner if isinstance(inner, tuple) else (inner,):
-            if one is not None:
-                yield from metas(one, seen)
+        for each in inner if isinstance(inner, tuple) else (inner,):
+            if each is not None:
+                yield from metas(each, seen)
 
 
 def structs() -> Iterator[type]:

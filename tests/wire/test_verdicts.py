@@ -67,4 +67,4 @@ def test_a_platform_passes_when_its_first_byte_comes_in_time() -> None:
     slow = msgspec.structs.replace(good, record=ServiceRecord("https://x/", True, first_byte_seconds=1.001))
     edge = msgspec.structs.replace(good, record=ServiceRecord("https://x/", True, first_byte_seconds=1.0))
     unsound = msgspec.structs.replace(good, validity=Validity.CLOCK_UNTRUSTED)
-    assert [access_passes(one) for one in (good, edge, slow, failed, unsound)] == [True, True, False, False, None]
+    assert [access_passes(each) for each in (good, edge, slow, failed, unsound)] == [True, True, False, False, None]

@@ -198,8 +198,8 @@ def _throughput_lines(record: ThroughputRecord | None, required: float | None, l
     if record is None:
         return []
     target = message("line rate; required").in_(language)
-    wanted = (required or record.required_bits_per_second) / 1e6
-    limits = (wanted * 1e6 * DEFAULT_TOLERANCE_RATIO, wanted * 1e6)
+    required_mbps = (required or record.required_bits_per_second) / 1e6
+    limits = (required_mbps * 1e6 * DEFAULT_TOLERANCE_RATIO, required_mbps * 1e6)
     lines = []
     for name, direction in (("down", record.down), ("up", record.up)):
         if direction is not None:
@@ -207,7 +207,7 @@ def _throughput_lines(record: ThroughputRecord | None, required: float | None, l
             at_least = "≥ " if direction.lower_bound else ""
             label = _DIRECTIONS[name].in_(language)
             lines.append(
-                f"  {label}  {at_least}{rate:>8} Mbit/s  ({target} {wanted:g}; {direction.bytes / 1e6:.2f} MB)"
+                f"  {label}  {at_least}{rate:>8} Mbit/s  ({target} {required_mbps:g}; {direction.bytes / 1e6:.2f} MB)"
             )
     if record.idle and record.idle.rtt_median_seconds is not None:
         text = message("RTT {idle:.2f} ms idle").in_(language, idle=record.idle.rtt_median_seconds * 1000)

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from campus_agent.cli.common import EXIT_NOT_MET
-from campus_agent.config import central
+from campus_agent.config import fetched
 from campus_agent.config.model import DEFAULT_PATH, AgentConfig
 from campus_agent.config.read import load_config
 from campus_agent.ship import configuration
@@ -124,7 +124,7 @@ def _begin_service(file: Path, language: Language) -> None:
     from campus_agent.doctor import examine, in_words  # it loads much, and only a success needs it
 
     try:
-        config = _with_central_configuration(file, language)
+        config = _with_fetched_configuration(file, language)
     except ConfigurationError as error:
         print(error.in_(language), file=sys.stderr)
         return
@@ -142,20 +142,20 @@ def _begin_service(file: Path, language: Language) -> None:
         print(text.in_(language, file=file))
 
 
-def _with_central_configuration(file: Path, language: Language) -> AgentConfig:
+def _with_fetched_configuration(file: Path, language: Language) -> AgentConfig:
     """The configuration with the collector's over it, where it could be fetched and stored. Raises ConfigurationError."""
     config = load_config(file)
     try:
         body = configuration.fetch(config, file)
         if body is not None:
             make_folder(config.state_dir, 0o700)
-            central.store(body, config.state_dir)
+            fetched.store(body, config.state_dir)
             config = load_config(file)
-        text = message("The bureau's configuration: {rooms} classroom(s), {services} platform(s).")
+        text = message("The collector's configuration: {rooms} classroom(s), {services} platform(s).")
         print(text.in_(language, rooms=len(config.classrooms), services=len(config.services)))
-    except (ShipFailed, central.CentralConfigRefused, OSError) as error:
-        reason = error.words.in_(language) if isinstance(error, central.CentralConfigRefused) else str(error)
-        text = message("the bureau's configuration is not in force: {reason}")
+    except (ShipFailed, fetched.FetchedConfigRefused, OSError) as error:
+        reason = error.words.in_(language) if isinstance(error, fetched.FetchedConfigRefused) else str(error)
+        text = message("the collector's configuration is not in force: {reason}")
         print(text.in_(language, reason=reason), file=sys.stderr)
     return config
 

@@ -12,7 +12,7 @@ from campus_agent.measure.probe import AnyFinding, AnyProbe, Finding, Progress
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.runner import ResultT, Runner, single
 from campus_agent.measure.stamp import stamp
-from campus_agent.spool.keep import keep
+from campus_agent.spool.store import store_result
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.records import AnyResult, DeviceResult, PortResult, ServiceResult, ThroughputResult
 
@@ -26,18 +26,18 @@ async def measure_now(
     """Measure, an endpoint as soon as the gate lets it, and keep the result for the collector."""
     if isinstance(subject, Service):
         results = await runner_of(config).run(PROBES["service"], subject.id, watch=watch)
-        return _kept(config, single(results, ServiceResult))
+        return _stored(config, single(results, ServiceResult))
     probe = PROBES["reference" if reference else "throughput"]
-    return _kept(config, single(await _test(config, probe, subject, watch), ThroughputResult))
+    return _stored(config, single(await _test(config, probe, subject, watch), ThroughputResult))
 
 
 async def poll_now(config: AgentConfig, device: Device) -> DeviceResult:
     """Ask one device now, and keep the result for the collector."""
-    return _kept(config, single(await runner_of(config).run(PROBES["devices"], device.id), DeviceResult))
+    return _stored(config, single(await runner_of(config).run(PROBES["devices"], device.id), DeviceResult))
 
 
 async def port_now(config: AgentConfig, endpoint: Endpoint) -> PortResult | None:
-    """Look at a classroom's switch port twice, and keep the result for the collector. None when nobody knows its port."""
+    """Reads a classroom's switch port twice and stores the result for the collector. None when its port is not known."""
     runner = runner_of(config)
     results = await runner.run(PROBES["ports"], endpoint.id)
     if not results:
@@ -46,7 +46,7 @@ async def port_now(config: AgentConfig, endpoint: Endpoint) -> PortResult | None
     if result.record is not None:
         await asyncio.sleep(PORT_PAUSE_SECONDS)
         result = single(await runner.run(PROBES["ports"], endpoint.id), PortResult)
-    return _kept(config, result)
+    return _stored(config, result)
 
 
 def runner_of(config: AgentConfig) -> Runner:
@@ -76,7 +76,7 @@ def _not_begun(refused: NoPermit) -> AnyFinding:
     return Finding(None, Validity.NOT_MEASURED, detail=refused.detail, skipped=skipped)
 
 
-def _kept(config: AgentConfig, result: ResultT) -> ResultT:
+def _stored(config: AgentConfig, result: ResultT) -> ResultT:
     if config.collector is not None:
-        keep(config, result)
+        store_result(config, result)
     return result

@@ -40,11 +40,11 @@ def _mistakes(config: AgentConfig) -> Iterator[Mistake]:
     if config.collector is not None:
         secrets.append(("collector.token_file", config.collector.token_file, read_token))
     secrets += [(f"device {device.id}", file, read_secret) for device in config.devices for file in device.secret_files]
-    for place, file, read in secrets:
+    for key, file, read in secrets:
         try:
             read(file)
         except UnusableFile as error:
-            yield _mistake(place, file, error.text)
+            yield _mistake(key, file, error.text)
         except (OSError, ValueError):
             continue
     authorities = config.collector.ca_file if config.collector is not None else None
@@ -63,5 +63,5 @@ def _has_certificates(file: Path) -> bool:
     return True
 
 
-def _mistake(place: str, file: Path, text: Message) -> Mistake:
-    return Mistake(place, message("{file}: {text}", file=file, text=text))
+def _mistake(key: str, file: Path, text: Message) -> Mistake:
+    return Mistake(key, message("{file}: {text}", file=file, text=text))

@@ -82,7 +82,7 @@ def plan(config: AgentConfig, day: date) -> dict[str, Any]:
 
 
 def in_use(calendar: Calendar, at: datetime) -> bool:
-    """Are classroom machines on at this moment, as far as a timetable tells? Always, where there is none."""
+    """Are classroom machines on at this moment by the timetable? Always, where there is none."""
     lessons = calendar.day(at.date()).lessons
     if not lessons:
         return not calendar.has_lessons

@@ -79,16 +79,16 @@ def better(old: ClockEstimate | None, new: ClockEstimate) -> ClockEstimate:
     return new if new.error_seconds <= old.error_seconds else old
 
 
-def with_learnt(known: tuple[ClockEstimate, ...], new: ClockEstimate) -> tuple[ClockEstimate, ...]:
+def with_learnt(estimates: tuple[ClockEstimate, ...], new: ClockEstimate) -> tuple[ClockEstimate, ...]:
     """One estimate for each of the last boots, the boot that learnt last at the end."""
-    kept = better(of_boot(known, new.boot_id), new)
-    others = tuple(estimate for estimate in known if estimate.boot_id != new.boot_id)
-    return (*others, kept)[-KEPT_BOOTS:]
+    best = better(of_boot(estimates, new.boot_id), new)
+    others = tuple(estimate for estimate in estimates if estimate.boot_id != new.boot_id)
+    return (*others, best)[-KEPT_BOOTS:]
 
 
-def of_boot(known: tuple[ClockEstimate, ...], boot_id: str) -> ClockEstimate | None:
+def of_boot(estimates: tuple[ClockEstimate, ...], boot_id: str) -> ClockEstimate | None:
     """What was learnt in this boot."""
-    return next((estimate for estimate in known if estimate.boot_id == boot_id), None)
+    return next((estimate for estimate in estimates if estimate.boot_id == boot_id), None)
 
 
 def worth_storing(stored: ClockEstimate | None, new: ClockEstimate) -> bool:
@@ -117,7 +117,7 @@ def offset_seconds(clock: Clock, estimate: ClockEstimate | None) -> float | None
 
 
 class CorrectedStart(msgspec.Struct, frozen=True):
-    """When a result really started, as far as can be known, and whether to trust it.
+    """The start of a result, corrected as far as possible, and whether it is reliable.
 
     `clock_offset_seconds` is how far the true time was ahead of the wall clock that labelled the result.
     """
@@ -144,7 +144,7 @@ def corrected_start(
     if not is_applied(difference, estimate):
         return CorrectedStart(started_at, clock_offset_seconds, True)
     before = clock_offset_seconds or 0.0
-    applied = before if abs(before) > NOTICEABLE_SECONDS else 0.0  # a smaller one was told, not added (stamp.py)
+    applied = before if abs(before) > NOTICEABLE_SECONDS else 0.0  # a smaller one was recorded, not added (stamp.py)
     return CorrectedStart(datetime.fromtimestamp(true_epoch, UTC), round(difference + applied, 3), True)
 
 
@@ -161,7 +161,7 @@ def start_without_clock(
 
 
 def _boot_id() -> str:
-    """The kernel's id of this boot; where there is none, one of our own for as long as this process lives."""
+    """The kernel's id of this boot; where there is none, a random one for this process."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

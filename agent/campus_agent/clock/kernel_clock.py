@@ -1,4 +1,4 @@
-"""Is the system's clock kept by a time service, whichever it is? The kernel is asked (adjtimex(2)): systemd-timesyncd, chrony and ntpd all tell it.
+"""Is the system's clock kept by a time service, whichever it is? The kernel is asked (adjtimex(2)): systemd-timesyncd, chrony and ntpd all report to it.
 
 `python -I -S kernel_clock.py` prints what adjtimex returned and the greatest possible error in microseconds. A program of its own, so that the
 resident one does without ctypes.
@@ -9,7 +9,7 @@ import sys
 from time import monotonic
 
 UNSET_ERROR_US = 16_000_000
-"""The kernel's NTP_PHASE_LIMIT: the error after boot, after the clock was set by hand, and some nine hours after a time service fell silent."""
+"""The kernel's NTP_PHASE_LIMIT: the error after boot, after the clock was set by hand, and some nine hours after a time service stopped."""
 ASK_AGAIN_SECONDS = 60.0
 _ANSWER_SECONDS = 10.0
 _TIMEX_BYTES = 256

@@ -78,7 +78,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     """Where it answers stock iperf3: reference tests go there, whatever the engine of the quick ones."""
     switch: Id = ""
     switch_port: str = ""
-    """The device it hangs on and the port (ifName or ifIndex), where the inventory knows them."""
+    """The device it hangs on and the port (ifName or ifIndex), where the inventory has them."""
 
 
 class Expectation(msgspec.Struct, frozen=True):
@@ -143,7 +143,7 @@ class RtspAccess(msgspec.Struct, frozen=True):
 
 
 class OnvifAccess(msgspec.Struct, frozen=True):
-    """A port, by HTTPS where `tls` says so, and who asks: without a user the device is asked only what it tells anybody."""
+    """A port, by HTTPS where `tls` says so, and who asks: without a user the device is asked only what needs no password."""
 
     tls: bool = False
     port: Annotated[Port, Default(lambda values: 443 if values["tls"] else 80)] = 80
@@ -304,8 +304,8 @@ class AgentConfig(msgspec.Struct, frozen=True):
 def _refuse_reserved_ids(top: Table, classrooms: tuple[Endpoint, ...]) -> None:
     for index, room in enumerate(classrooms):
         if room.id in ("uplink", "gateway"):
-            place = f"classroom[{index}].id"
-            top.wrong(place, message("'{id}' is reserved for the school itself", id=room.id))
+            key = f"classroom[{index}].id"
+            top.wrong(key, message("'{id}' is reserved for the school itself", id=room.id))
 
 
 def _refuse_equal_ids(top: Table, key: str, ids: list[str]) -> None:

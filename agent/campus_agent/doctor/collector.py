@@ -41,7 +41,7 @@ def check_collector(config: AgentConfig) -> list[CheckResult]:
     try:
         answer = connection.get("/healthz")
         results += _certificate(collector)
-        if token.ok:  # a slot that nobody holds: whoever speaks for a school is told 404, anybody else 401
+        if token.ok:  # a slot that nobody holds: a school's token is answered 404, any other 401
             accepted = connection.post("/v1/slots/doctor/release", gzip.compress(b"{}"))
             version = connection.fetch(CONFIG_PATH, None).version
     except ShipFailed as failed:

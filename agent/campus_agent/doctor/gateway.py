@@ -111,7 +111,7 @@ def _raw() -> CheckResult:
 
 
 def _synchronised() -> Iterator[CheckResult]:
-    """Does anything set the clock? Nothing is answer where systemd cannot tell."""
+    """Is the clock set by a time service? No result where systemd does not say."""
     answer = _output_of(["timedatectl", "show", "-p", "NTPSynchronized", "--value"]).strip()
     if answer in ("yes", "no"):
         check = message("clock is set by the network")

@@ -80,7 +80,7 @@ async def devices(config: AgentConfig) -> list[CheckResult]:
     if not config.devices:
         return []
     results = []
-    for device, seen in zip(
+    for device, polled in zip(
         config.devices, await poll(config.devices, config.profile_dir, config.timezone.key), strict=True
     ):
         name = device.name if device.name == device.id else f"{device.id} {device.name}"
@@ -88,17 +88,21 @@ async def devices(config: AgentConfig) -> list[CheckResult]:
         remedy = message(
             "switch it on, check address and password; then: campus-agent measure device {id}", id=device.id
         )
-        if seen.failure is not None:
-            where, why = OPERATION_WORDS[seen.failure.operation], FAILURE_WORDS[seen.failure.kind]
+        if polled.failure is not None:
+            where, why = OPERATION_WORDS[polled.failure.operation], FAILURE_WORDS[polled.failure.kind]
             what = message(
-                "{host}: {where}: {why} ({detail})", host=device.host, where=where, why=why, detail=seen.failure.detail
+                "{host}: {where}: {why} ({detail})",
+                host=device.host,
+                where=where,
+                why=why,
+                detail=polled.failure.detail,
             )
             results.append(CheckResult(check, False, what, remedy))
-        elif seen.failed:
-            missing = ", ".join(sorted(seen.failed))
+        elif polled.failed:
+            missing = ", ".join(sorted(polled.failed))
             what = message("{host} answers, but not on: {missing}", host=device.host, missing=missing)
             results.append(CheckResult(check, None, what, remedy))
         else:
-            what = message("{host} answers, {readings} readings", host=device.host, readings=len(seen.readings))
-            results.append(CheckResult(check, seen.up, what, remedy))
+            what = message("{host} answers, {readings} readings", host=device.host, readings=len(polled.readings))
+            results.append(CheckResult(check, polled.up, what, remedy))
     return results

@@ -96,7 +96,7 @@ class Gate:
         return bool(self._config.timetable.blackout) or self._calendar().has_lessons
 
     def time_is_unknown(self) -> bool:
-        """Could this be a lesson or an examination, for all we know? A clock that was never set must not disturb one."""
+        """Could this be a lesson or an examination? A clock that was never set must not disturb one."""
         return self.needs_time and self._time.is_unknown()
 
     def bytes_left(self) -> int:

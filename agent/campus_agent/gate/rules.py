@@ -77,7 +77,7 @@ class NoPermit(msgspec.Struct, frozen=True):
 
 
 class Situation(msgspec.Struct, frozen=True):
-    """What the decision needs to know of this moment. `free_seconds`: until the next lesson or blackout day, 0 in a lesson."""
+    """The inputs of the decision at this moment. `free_seconds`: until the next lesson or blackout day, 0 in a lesson."""
 
     time_is_unknown: bool = False
     blackout: bool = False

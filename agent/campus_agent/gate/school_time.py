@@ -1,4 +1,4 @@
-"""The school's local time, by the collector's clock where that is known, and whether anybody knows it."""
+"""The school's local time, by the collector's clock where that is known, and whether it is known at all."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +16,7 @@ TimeKnowledge = tuple[ClockEstimate | None, TimeFloor]
 
 
 class SchoolTime:
-    """`time_knowledge` gives what the collector told in this boot, and the earliest time it can be."""
+    """`time_knowledge` gives what was learnt from the collector in this boot, and the earliest time it can be."""
 
     def __init__(self, clock: Clock, zone: ZoneInfo, time_knowledge: Callable[[], TimeKnowledge]) -> None:
         self._clock = clock
@@ -30,7 +30,7 @@ class SchoolTime:
         return datetime.fromtimestamp(self._clock.wall() + offset, self._zone)
 
     def is_unknown(self) -> bool:
-        """Is the clock behind what was known before, and the collector has not told the time since?"""
+        """Is the clock behind what was known before, and has the collector not been reached since?"""
         estimate, floor = self._time_knowledge()
         return is_unknown(self._clock, estimate, floor)
 

@@ -19,7 +19,7 @@ ASK_AGAIN_SECONDS = 0.2
 
 @contextlib.asynccontextmanager
 async def segment_lock(state_dir: Path, wait_seconds: float) -> AsyncIterator[bool]:
-    """Hold the segment for the block. False when somebody else held it for longer than `wait_seconds`.
+    """Hold the segment for the block. False when another process held it for longer than `wait_seconds`.
 
     Where the state folder cannot be used (a person without its rights), nothing can be promised: True.
     """

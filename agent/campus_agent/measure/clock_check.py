@@ -44,7 +44,7 @@ def their_time(plain: socket.socket, host: str, ca_file: str | None) -> datetime
 
 
 def clock_fault(error: ssl.SSLCertVerificationError, theirs: datetime | None, now: datetime) -> str | None:
-    """Why the gateway's clock is to blame, for a technician; None when it is not.
+    """Why the gateway's clock is the cause, for a technician; None when it is not.
 
     No authority dates a certificate into the future: one that is not valid yet is told from the clock alone.
     """

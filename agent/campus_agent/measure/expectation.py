@@ -109,8 +109,8 @@ def failure_of_answer(answer: ServiceAnswer, expected: Expectation) -> Failure |
         return _intercepted(f"status {answer.status}: the network asks for a log-in")
     good = answer.status in expected.status if expected.status else answer.status < 400
     if not good:
-        wanted = ", ".join(map(str, expected.status)) or "below 400"
-        return Failure(Operation.READ, FailureKind.HTTP_STATUS, f"status {answer.status}; expected: {wanted}")
+        statuses = ", ".join(map(str, expected.status)) or "below 400"
+        return Failure(Operation.READ, FailureKind.HTTP_STATUS, f"status {answer.status}; expected: {statuses}")
     if expected.text and not holds_text(answer, expected):
         return _intercepted(f"status {answer.status}: the expected text {expected.text[:60]!r} is not in the answer")
     return None

@@ -63,7 +63,7 @@ def _is_chunked(response: HTTPResponse) -> bool:
 
 
 def _declared_length(response: HTTPResponse) -> int | None:
-    """By Content-Length; None where none is given, or the body's coding tells its end."""
+    """By Content-Length; None where none is given, or where the coding marks the body's end."""
     if response.headers.get_all("Transfer-Encoding"):
         return None
     fields = response.headers.get_all("Content-Length") or ()
@@ -78,10 +78,10 @@ def _declared_length(response: HTTPResponse) -> int | None:
     return int(value)
 
 
-def _read(stream: BufferedIOBase, wanted: int) -> bytes:
-    """So many octets, or fewer where the connection ends."""
+def _read(stream: BufferedIOBase, size: int) -> bytes:
+    """So many bytes, or fewer where the connection ends."""
     body = bytearray()
-    while len(body) < wanted and (part := stream.read1(min(wanted - len(body), _PART_BYTES))):
+    while len(body) < size and (part := stream.read1(min(size - len(body), _PART_BYTES))):
         body += part
     return bytes(body)
 

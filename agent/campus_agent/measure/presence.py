@@ -18,7 +18,7 @@ from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import Failure, FailureKind, Operation
 
 ANSWER_SECONDS = 1.5
-"""A machine on a school's own network answers within milliseconds; one that wakes up from sleep within a second."""
+"""A machine on a school's own network answers within milliseconds; one that resumes from standby within a second."""
 RESOLVE_SECONDS = 3.0
 AT_ONCE = 64
 AWAY = frozenset({FailureKind.TIMEOUT, FailureKind.HOST_UNREACHABLE, FailureKind.NETWORK_UNREACHABLE})

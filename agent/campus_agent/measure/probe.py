@@ -101,7 +101,7 @@ def usually_a_second(_: AgentConfig, subject: str) -> Cost:
 
 
 class Probe(msgspec.Struct, Generic[SettingsT], frozen=True, kw_only=True):
-    """One kind of measurement, and all that the daemon has to know of it.
+    """One kind of measurement, with all that the daemon needs of it.
 
     `name` is also the kind of its jobs, `kind` that of its results. `settings(config, subject, max_bytes)` raises KeyError for a subject that is not configured.
     `measure` returns one finding a subject. What the network or a device did is a finding with `failure` (and a `record` of what was seen

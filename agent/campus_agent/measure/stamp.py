@@ -25,7 +25,7 @@ def stamp(clock: Clock, estimate: ClockEstimate | None, seconds_ago: float) -> S
         if is_applied(offset, estimate):
             wall += offset
         elif abs(offset) > NOTICEABLE_SECONDS:
-            offset = None  # the exchange was too slow to tell: nothing is claimed
+            offset = None  # the exchange was too slow to be exact: no offset is recorded
     return Stamp(
         new_result_id(round(wall * 1000)),
         datetime.fromtimestamp(max(0.0, wall), UTC),

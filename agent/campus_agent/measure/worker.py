@@ -109,16 +109,16 @@ async def _keep_end(stream: asyncio.StreamReader, end: bytearray) -> None:
         del end[:-STDERR_BYTES]
 
 
-def last_line(octets: bytes | bytearray) -> str:
+def last_line(output: bytes | bytearray) -> str:
     """The last line that is not empty, bounded, without control characters: the cause of a traceback stands there."""
-    lines = [line.strip() for line in octets.decode(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
     return "".join(letter if letter.isprintable() else " " for letter in lines[-1][:LAST_LINE_LETTERS]) if lines else ""
 
 
 def _environment() -> dict[str, str]:
     """What a worker may see: how to find Python and its modules, nothing that could be secret."""
-    keep = ("PATH", "PYTHONPATH", "HOME", "LD_LIBRARY_PATH", "TZ")
-    return {key: os.environ[key] for key in keep if key in os.environ} | {"LC_ALL": "C.UTF-8"}
+    names = ("PATH", "PYTHONPATH", "HOME", "LD_LIBRARY_PATH", "TZ")
+    return {key: os.environ[key] for key in names if key in os.environ} | {"LC_ALL": "C.UTF-8"}
 
 
 def serve(name: str) -> None:
@@ -139,12 +139,12 @@ def serve(name: str) -> None:
 
 
 def set_parent_death_signal(parent_pid: int) -> None:
-    """Ask the kernel to end this process when its parent dies, however it dies."""
+    """Ask the kernel to end this process when its parent ends, in whatever way."""
     import ctypes  # not in the resident agent
 
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent_pid:  # it died before we asked
+    if os.getppid() != parent_pid:  # it ended before the call above
         os._exit(1)
 
 

@@ -26,7 +26,7 @@ from campus_agent.measure.stamp import stamp
 from campus_agent.page.browser_test import LOAD_SECONDS, MAX_LOAD_BYTES, BrowserTest
 from campus_agent.page.networks import ClassroomNetworks
 from campus_agent.schedule.calendar import calendar_of
-from campus_agent.spool.keep import keep
+from campus_agent.spool.store import store_result
 from campus_base.messages import Message, message
 from campus_wire.failures import SkipReason, Validity
 from campus_wire.records import InspectionRecord, InspectionResult, Rate, Seconds
@@ -136,7 +136,7 @@ class Admission:
     def finish(self, test: BrowserTest, counted: BrowserCount) -> InspectionResult:
         """Keep what was measured, and what the browser says it counted beside it. The line is free again, and the bytes are booked."""
         held = self._held
-        result = self._keep(test, "the browser carried too little to say a rate", counted)
+        result = self._store(test, "the browser carried too little to say a rate", counted)
         self._end(test)
         if held is not None:
             wait([held], RELEASE_SECONDS)
@@ -164,7 +164,7 @@ class Admission:
                     admitted.set_result(answer)
                     await asyncio.to_thread(test.wait)
                     if not test.over.is_set():
-                        await asyncio.to_thread(self._keep, test, "the browser went away", BrowserCount())
+                        await asyncio.to_thread(self._store, test, "the browser went away", BrowserCount())
                         self._end(test)
                     answer.charge(test.test_bytes())
                 else:
@@ -175,7 +175,7 @@ class Admission:
             else:
                 admitted.set_exception(error)
 
-    def _keep(self, test: BrowserTest, lacking: str, counted: BrowserCount) -> InspectionResult:
+    def _store(self, test: BrowserTest, lacking: str, counted: BrowserCount) -> InspectionResult:
         """The result, kept whatever came of the test; `lacking` says why it has not both rates."""
         test.stop()
         record, seconds = test.record(), monotonic() - test.began
@@ -196,18 +196,18 @@ class Admission:
         findings = [Finding(inspection, validity, detail=detail)]
         runner = Runner(self.config, partial(stamp, self._clock, None))
         result = single(runner.results(PROBES["browser"], test.classroom.id, findings, seconds), InspectionResult)
-        keep(self.config, result)
+        store_result(self.config, result)
         log.info("inspected", extra={"id": result.id, "subject": result.subject, "client": test.client})
         return result
 
     def _is_own_machine(self, test: BrowserTest) -> bool:
         """Is the browser on the classroom's registered machine?"""
         try:
-            known = self._wait(resolve_all(test.classroom.host, 2.0))
+            addresses = self._wait(resolve_all(test.classroom.host, 2.0))
         except (ProbeFailed, TimeoutError):
             return False
         client = ipaddress.ip_address(without_mapping(test.client))
-        return any(ipaddress.ip_address(address.text) == client for address in known)
+        return any(ipaddress.ip_address(address.text) == client for address in addresses)
 
     def _end(self, test: BrowserTest) -> None:
         test.over.set()

@@ -72,7 +72,7 @@ class DirectionLoad:
     @contextmanager
     def carried_by(self, connection: socket.socket) -> Iterator[None]:
         """A connection carries this load meanwhile; what it carried before does not count, and afterwards its counters are read once more."""
-        seen = tcp_info.read(connection)
+        info = tcp_info.read(connection)
         with self._changed:
             if not self.began:
                 self.began = monotonic()
@@ -80,8 +80,8 @@ class DirectionLoad:
                 self._reading = read(self.began)
                 self._watcher = threading.Thread(target=self._watch, name="page-load", daemon=True)
                 self._watcher.start()
-            if seen is not None:
-                self._connections.setdefault(connection, seen)
+            if info is not None:
+                self._connections.setdefault(connection, info)
             self._carrying += 1
         try:
             yield
@@ -160,9 +160,9 @@ class BrowserTest:
     def ping(self, connection: socket.socket) -> None:
         """A small request on an idle line: note the kernel's round trip of the request before it."""
         self.asked += 1
-        seen = tcp_info.read(connection)
-        if seen is not None and seen.rtt_seconds > 0 and len(self.pings) < 200:
-            self.pings.append(seen.rtt_seconds)
+        info = tcp_info.read(connection)
+        if info is not None and info.rtt_seconds > 0 and len(self.pings) < 200:
+            self.pings.append(info.rtt_seconds)
 
     def admit(self, most_bytes: int) -> None:
         """It may begin, with at most so many bytes in each direction."""
@@ -240,18 +240,18 @@ class BrowserTest:
             return "a busy gateway"
         held_back = load.window_limited_seconds / (load.counts[-1].at_seconds - load.began)
         lost = load.lost_segments / max(1, load.counts[-1].segments)
-        # what a browser sends tells nothing of its round trips here: there only a loss shows that the line was full
+        # what a browser sends gives no round trips here: there only a loss shows that the line was full
         full = filled(lost, held_back, self.pings, [] if load.up else load.rtts)
         return None if full else "the browser's machine"
 
     def _path(self) -> Encapsulation:
         """What the connections' segments say of the path. On loopback, and where nothing was seen, the usual Ethernet is taken."""
         family: AddressFamily = "ipv6" if ":" in without_mapping(self.client) else "ipv4"
-        seen = self.down.last or self.up.last
-        if seen is None:
+        info = self.down.last or self.up.last
+        if info is None:
             return Encapsulation(address_family=family)
-        mtu = mtu_from_mss(seen.snd_mss, family, seen.timestamps)
-        return Encapsulation(mtu if MIN_MTU_BYTES <= mtu <= MOST_MTU else USUAL_MTU, family, seen.timestamps)
+        mtu = mtu_from_mss(info.snd_mss, family, info.timestamps)
+        return Encapsulation(mtu if MIN_MTU_BYTES <= mtu <= MOST_MTU else USUAL_MTU, family, info.timestamps)
 
     def _working(self) -> LatencyRecord | None:
         return latency(self.down.rtts, len(self.down.rtts))

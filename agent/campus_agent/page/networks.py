@@ -14,7 +14,7 @@ REFRESH_SECONDS = 300.0
 SMALLEST_PREFIX = {4: 16, 6: 48}
 """A link that claims to be wider is no school's."""
 ROUTED_PREFIX = {4: 24, 6: 64}
-"""For a classroom behind a router: nothing tells how far its network goes."""
+"""For a classroom behind a router: the size of its network is not known."""
 
 
 class ClassroomNetworks:

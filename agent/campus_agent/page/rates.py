@@ -24,7 +24,7 @@ RATE_WINDOW_SECONDS = 1.0
 STRAY_LOSS_RATIO = 1e-4
 """So few are lost on an idle line too."""
 SLOT_SEGMENTS = 200
-"""At the mean rate a slot has at least so many segments: then it tells a rate within half a per cent."""
+"""At the mean rate a slot has at least so many segments: then its rate is exact within half a per cent."""
 QUEUE_SECONDS = 0.001
 """A round trip that grew by so much waited in a queue: the line was full."""
 DELAYED_ACK_SECONDS = 0.05
@@ -117,5 +117,5 @@ def _kept_up(arrived: Sequence[tuple[float, float]]) -> float:
 
 
 def latency(rtts: Sequence[float], sent: int) -> LatencyRecord | None:
-    """Round trips as the kernel saw them; which were lost it does not tell. None without any."""
+    """Round trips that the kernel measured; it does not say which were lost. None without any."""
     return latency_record("tcp_info", rtts, max(sent, len(rtts)), None) if rtts else None

@@ -50,7 +50,7 @@ CHUNK_BYTES = 1 << 20
 WRITE_WAIT_SECONDS = 0.1
 DEADLINE_CHECK_SECONDS = 0.5
 BEGIN_SECONDS = ADMISSION_SECONDS + 5.0
-"""A test may have to wait for the line; `begin` itself gives up before."""
+"""A test may have to wait for the line; `begin` ends its own wait before."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -72,7 +72,7 @@ class _Begin(msgspec.Struct):
 
 
 class PageServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """Bounded in connections; nothing of it keeps the program alive."""
+    """The number of connections is bounded; its threads do not keep the process running."""
 
     daemon_threads = True
     request_queue_size = 32

@@ -43,9 +43,9 @@ WORDS: dict[str, Message] = {
 
 def classroom_page(rooms: Sequence[Endpoint], chosen: str, language: Language, nonce: str) -> str:
     """The test, for a classroom that was chosen, or with a choice."""
-    known = [{"id": room.id, "name": room.name, "required": room.required_bits_per_second} for room in rooms]
+    classrooms = [{"id": room.id, "name": room.name, "required": room.required_bits_per_second} for room in rooms]
     data = {
-        "rooms": known,
+        "rooms": classrooms,
         "room": chosen if any(room.id == chosen for room in rooms) else "",
         "words": {
             key: text.in_(language) if key != "target" else text.in_(language, rate="{rate}")
@@ -67,7 +67,7 @@ def classroom_page(rooms: Sequence[Endpoint], chosen: str, language: Language, n
 
 
 def codes_page(rooms: Sequence[Endpoint], url: str, language: Language, holidays_known: bool = True) -> str:
-    """A card with a QR code for each classroom, to be printed and cut; above them, not printed, what whoever looks after it should know."""
+    """A card with a QR code for each classroom, to be printed and cut; above them, not printed, the notes for the person who prints them."""
     import segno  # heavy, and only for this page
 
     cards = []

@@ -21,7 +21,7 @@ class History(msgspec.Struct):
             self.succeeded[job.name] = at.timestamp()
 
     def last_tried(self, job: Job) -> float:
-        """Unix time; 0 for never."""
+        """Seconds since 1970; 0 for a job that was never tried."""
         return self.tried.get(job.name, 0.0)
 
     def last_success(self, job: Job, now: float) -> float:

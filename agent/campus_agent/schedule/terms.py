@@ -31,7 +31,7 @@ class Term(msgspec.Struct, frozen=True):
 
 
 class DaysOff(msgspec.Struct, frozen=True):
-    """Days without lessons that no public calendar knows."""
+    """Days without lessons that stand in no public calendar."""
 
     name: str
     days: DayRange

@@ -33,10 +33,10 @@ class Mismatch(msgspec.Struct, frozen=True):
     received: ChainHead
 
 
-def contradicts(known: ChainHead | None, receipt: Receipt) -> bool:
+def contradicts(last: ChainHead | None, receipt: Receipt) -> bool:
     """Does a receipt show another chain than the one before it? An older collector says nothing of its chain: no."""
-    if known is None or receipt.chain is None:
+    if last is None or receipt.chain is None:
         return False
-    if receipt.chain_fits is False or receipt.chain.sequence < known.sequence:
+    if receipt.chain_fits is False or receipt.chain.sequence < last.sequence:
         return True
-    return receipt.chain.sequence == known.sequence and receipt.chain.head != known.head
+    return receipt.chain.sequence == last.sequence and receipt.chain.head != last.head

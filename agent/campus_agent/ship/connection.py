@@ -30,7 +30,7 @@ _MAX_DETAIL = 300
 
 
 class ShipFailed(Exception):
-    """No answer was had: which step, which kind; `clock` says why this gateway's clock is to blame, None when it is not."""
+    """There was no answer: the step and kind of the failure; `clock`: why this gateway's clock is the cause, None when it is not."""
 
     def __init__(self, operation: Operation, kind: FailureKind, detail: str, clock: str | None = None) -> None:
         """Keep the failure as data."""
@@ -49,7 +49,7 @@ class CollectorAnswer(msgspec.Struct, frozen=True):
     sent_at: float
     received_at: float
     version: str | None = None
-    """The collector's, where it tells it: only to who has a token."""
+    """The collector's version, which it gives only to a valid token."""
 
 
 class CollectorConnection:
@@ -138,11 +138,11 @@ class CollectorConnection:
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> CollectorAnswer:
         """One request. A kept connection that the other side closed meanwhile is opened again, once: a result counts once anyway."""
-        kept = self._http is not None
+        reused = self._http is not None
         try:
             return self._once(method, self._parts.path + path, body, headers)
         except ShipFailed as failed:
-            if not kept or self._hung_up or failed.failure.kind is not FailureKind.CONNECTION_RESET:
+            if not reused or self._hung_up or failed.failure.kind is not FailureKind.CONNECTION_RESET:
                 raise
         return self._once(method, self._parts.path + path, body, headers)
 

@@ -42,7 +42,7 @@ class ClockKnowledge(msgspec.Struct, frozen=True):
 
 
 def corrected(entry: Entry, known: ClockKnowledge, last_monotonic_seconds: Callable[[str], float | None]) -> bytes:
-    """The bytes to send. Fields that this version does not know stay; what cannot be read goes as it is: the collector judges it."""
+    """The bytes to send. Fields that this version does not have stay; what cannot be read is sent as it is: the collector judges it."""
     try:
         label = _label_of(entry.body)
         if label.started_at.tzinfo is None:

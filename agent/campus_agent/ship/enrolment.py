@@ -58,8 +58,8 @@ class Written(msgspec.Struct, frozen=True):
 def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sha256: str | None = None) -> Written:
     """Enrol this gateway; with the fingerprint of a private authority, fetch that first and keep it. Raises EnrolFailed."""
     owner = _service_user() if folder == DEFAULT_PATH.parent else None
-    kept = Path(DEFAULT_STATE_DIR) if owner is not None else folder
-    token_file, config_file = kept / TOKEN_FILE, folder / CONFIG_FILE
+    secret_folder = Path(DEFAULT_STATE_DIR) if owner is not None else folder
+    token_file, config_file = secret_folder / TOKEN_FILE, folder / CONFIG_FILE
     if config_file.exists():  # it says where the token is
         token_file = _configured_token(config_file) or token_file
     _check_writable(folder, token_file)
@@ -70,7 +70,7 @@ def enroll(url: str, code: str, folder: Path, ca_file: Path | None = None, ca_sh
     _write_token(token_file, answer.token, owner)
     if config_file.exists():
         return Written(answer.school, token_file, config_file, False, None)
-    key_file = kept / KEY_FILE
+    key_file = secret_folder / KEY_FILE
     whole = _config(url, answer, ca_file, token_file, key_file, folder)
     _write_configuration(config_file, whole, key_file, token_file, owner)
     return Written(answer.school, token_file, config_file, True, key_file)
@@ -129,7 +129,7 @@ def _configured_token(config_file: Path) -> Path | None:
     return None
 
 
-def _pin(url: str, wanted: str, ca_file: Path) -> Path:
+def _pin(url: str, expected: str, ca_file: Path) -> Path:
     """Fetch the collector's authority over an unchecked connection, and store it only if it has the fingerprint that was given.
 
     Whoever sits in between can send another certificate, but not one with this SHA-256.
@@ -145,7 +145,7 @@ def _pin(url: str, wanted: str, ca_file: Path) -> Path:
         raise EnrolFailed(message("{url}/ca.pem: {error}; the code was not used", url=url, error=error)) from None
     finally:
         connection.close()
-    if not hmac.compare_digest(fingerprint, wanted.replace(":", "").lower()):
+    if not hmac.compare_digest(fingerprint, expected.replace(":", "").lower()):
         raise EnrolFailed(
             message(
                 "{url}: its authority has the fingerprint {fingerprint}, not the one given: somebody may be in"

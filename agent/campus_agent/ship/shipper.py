@@ -123,7 +123,7 @@ class Shipper:
         self._connection.hang_up()
 
     def drain(self) -> ShipOutcome:
-        """Send all that waits; at least one batch, empty if need be, so that the collector hears from us. Never raises for the
+        """Send all that waits; at least one batch, which may be empty, so that the collector sees that the agent runs. Never raises for the
         network's, the collector's or the disk's faults."""
         try:
             before = self.last_outcome()
@@ -246,9 +246,9 @@ class Shipper:
 
     def _settle(self, entries: list[Entry], meaning: Accepted, tally: _Tally) -> None:
         if meaning.refused:
-            self._spool.quarantine({entries[place].key: reason for place, reason in meaning.refused})
+            self._spool.quarantine({entries[position].key: reason for position, reason in meaning.refused})
         if meaning.done:
-            self._spool.acknowledge(entries[place].key for place in meaning.done)
+            self._spool.acknowledge(entries[position].key for position in meaning.done)
         tally.stored += meaning.receipt.stored
         tally.duplicate += meaning.receipt.duplicate
         tally.quarantined += len(meaning.refused)

@@ -50,7 +50,7 @@ def is_remembered(row: Row) -> bool:
 
 
 def is_spending(row: Row) -> bool:
-    """day, segment, octets."""
+    """Is the row a day, a segment and its bytes?"""
     day, segment, test_bytes = row
     try:
         date.fromisoformat(str(day))
@@ -75,10 +75,10 @@ def what_is_wrong(connection: sqlite3.Connection) -> str | None:
     for table, (select, is_valid) in ROWS.items():
         if not all(is_valid(row) for row in connection.execute(select)):
             return f"a row of {table} makes no sense"
-    known = dict(connection.execute("SELECT name, value FROM counters"))
+    counts = dict(connection.execute("SELECT name, value FROM counters"))
     for table, name in (("spooled", "pending"), ("quarantined", "quarantined")):
         count = connection.execute(f"SELECT count(*), coalesce(sum(length(body)), 0) FROM {table}").fetchone()  # noqa: S608
-        if (known.get(f"{name}_results"), known.get(f"{name}_bytes")) != count:
+        if (counts.get(f"{name}_results"), counts.get(f"{name}_bytes")) != count:
             return f"the counts of {table} are wrong"
     return None
 

@@ -1,4 +1,4 @@
-"""Counts that live in the spool's file and move in the same transaction as what they count."""
+"""Counts in the spool's file, changed in the same transaction as what they count."""
 
 import sqlite3
 

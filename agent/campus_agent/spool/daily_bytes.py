@@ -47,9 +47,9 @@ def of_day(connection: sqlite3.Connection, day: date) -> dict[Segment, int]:
 
 
 def total(connection: sqlite3.Connection) -> dict[Segment, int]:
-    """Bytes ever by segment."""
-    known = counters.read(connection)
-    return {segment: known[_total(segment)] for segment in SEGMENTS if _total(segment) in known}
+    """Bytes of all days by segment."""
+    counts = counters.read(connection)
+    return {segment: counts[_total(segment)] for segment in SEGMENTS if _total(segment) in counts}
 
 
 def _total(segment: Segment) -> str:

@@ -103,9 +103,9 @@ def damaged_files(state_dir: Path) -> tuple[str, ...]:
     return tuple(sorted({name.removesuffix("-wal").removesuffix("-shm") for name in names}))
 
 
-def _free_name(wanted: Path) -> Path:
-    name, number = wanted, 1
+def _free_name(path: Path) -> Path:
+    name, number = path, 1
     while any(name.with_name(name.name + suffix).exists() for suffix in ("", *_SIDE_FILES)):
         number += 1
-        name = wanted.with_name(f"{wanted.name}-{number}")
+        name = path.with_name(f"{path.name}-{number}")
     return name

@@ -7,7 +7,7 @@ The counts of what waits are kept by triggers: they are right whoever writes, an
 import sqlite3
 
 APPLICATION_ID = 0x43414D50
-""""CAMP" in the file's header: tells our file from another program's."""
+""""CAMP" in the file's header: marks the file as ours."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (

@@ -85,7 +85,7 @@ class Spool:
     """The open spool. Thread-safe."""
 
     def __init__(self, database: Database, limits: SpoolLimits) -> None:
-        """Use `open_spool`."""
+        """To be made by `open_spool`."""
         self._database = database
         self._limits = limits
         self._unwritten = 0
@@ -147,10 +147,10 @@ class Spool:
 
     def acknowledge(self, keys: Iterable[int]) -> int:
         """Remove exactly these: the collector has them. How many were still here."""
-        wanted = list(keys)
+        removable = list(keys)
 
         def remove(connection: sqlite3.Connection) -> int:
-            removed = _delete(connection, wanted)
+            removed = _delete(connection, removable)
             counters.count(connection, "acknowledged_total", removed)
             return removed
 
@@ -216,11 +216,11 @@ class Spool:
 
     def test_bytes_of_day(self, day: date) -> dict[Segment, int]:
         """Bytes that tests put on each segment on a day."""
-        known = self._database.read(lambda connection: daily_bytes.of_day(connection, day))
+        counts = self._database.read(lambda connection: daily_bytes.of_day(connection, day))
         for segment, on, test_bytes in self._unwritten_bytes:
             if on == day:
-                known[segment] = known.get(segment, 0) + test_bytes
-        return known
+                counts[segment] = counts.get(segment, 0) + test_bytes
+        return counts
 
     def test_bytes_total(self) -> dict[Segment, int]:
         """Bytes that tests ever put on each segment."""
@@ -239,20 +239,20 @@ class Spool:
         counters.count(connection, "unwritten_total", self._unwritten)
 
     def _status(self, connection: sqlite3.Connection) -> SpoolStatus:
-        known = counters.read(connection)
+        counts = counters.read(connection)
         oldest = connection.execute("SELECT body FROM spooled ORDER BY key LIMIT 1").fetchone()
         time = _time_of(oldest[0]) if oldest else None
         reasons = "SELECT reason, count(*) FROM quarantined GROUP BY reason ORDER BY 2 DESC, 1 LIMIT 10"
         return SpoolStatus(
-            pending_results=known["pending_results"],
-            pending_bytes=known["pending_bytes"],
+            pending_results=counts["pending_results"],
+            pending_bytes=counts["pending_bytes"],
             oldest_started_at=time.started_at.isoformat().replace("+00:00", "Z") if time else None,
-            put_total=known.get("put_total", 0),
-            acknowledged_total=known.get("acknowledged_total", 0),
-            dropped_total=known.get("dropped_total", 0),
-            unwritten_total=known.get("unwritten_total", 0) + self._unwritten,
-            quarantined_results=known["quarantined_results"],
-            quarantined_total=known.get("quarantined_total", 0),
+            put_total=counts.get("put_total", 0),
+            acknowledged_total=counts.get("acknowledged_total", 0),
+            dropped_total=counts.get("dropped_total", 0),
+            unwritten_total=counts.get("unwritten_total", 0) + self._unwritten,
+            quarantined_results=counts["quarantined_results"],
+            quarantined_total=counts.get("quarantined_total", 0),
             quarantine_reasons=tuple(connection.execute(reasons)),
             damaged_files=files.damaged_files(self.path.parent),
         )
@@ -273,10 +273,10 @@ def _delete(connection: sqlite3.Connection, keys: list[int]) -> int:
 
 def _drop_oldest(connection: sqlite3.Connection, table: str, max_results: int, max_bytes: int) -> int:
     """Remove the oldest of a table until at most so many and so large remain. How many were removed."""
-    known = counters.read(connection)
+    counts = counters.read(connection)
     waiting = "pending" if table == "spooled" else "quarantined"
-    results = known[f"{waiting}_results"] - max_results
-    size = known[f"{waiting}_bytes"] - max_bytes
+    results = counts[f"{waiting}_results"] - max_results
+    size = counts[f"{waiting}_bytes"] - max_bytes
     if results <= 0 and size <= 0:
         return 0
     last = dropped = 0

@@ -62,7 +62,7 @@ def is_unknown(clock: Clock, estimate: ClockEstimate | None, floor: TimeFloor) -
 
 
 def note_behind(spool: Spool, floor: TimeFloor) -> None:
-    """Results of this boot from before its floor get no trusted time unless the collector is heard in it. Raises SpoolError."""
+    """Results of this boot from before its floor get no trusted time unless the collector answers in it. Raises SpoolError."""
     others = [behind for behind in boots_behind(spool) if behind.boot_id != floor.boot_id]
     spool.remember(BEHIND_KEY, [*others, floor][-KEPT_BOOTS:])
 

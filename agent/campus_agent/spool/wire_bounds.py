@@ -71,12 +71,12 @@ def _within(value: Any, kind: Any, inspect: Any) -> Any:
 
 def _takes(kind: Any, value: Any, inspect: Any) -> bool:
     """Is this the member of a union that the value belongs to?"""
-    wanted: dict[type, tuple[Any, ...]] = {
+    kinds: dict[type, tuple[Any, ...]] = {
         str: (inspect.StrType, inspect.EnumType, inspect.LiteralType, inspect.DateTimeType),
         dict: (inspect.StructType, inspect.DictType),
         list: (inspect.ListType,),
     }
-    return isinstance(kind, wanted.get(type(value), ()))
+    return isinstance(kind, kinds.get(type(value), ()))
 
 
 def _is_valid(key: str, kind: Any) -> bool:

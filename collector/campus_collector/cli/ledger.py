@@ -60,8 +60,8 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         if not are_known(service.store, language, town=arguments.town):
             return EXIT_FAILED
         _catch_up(service, arguments.until, language)
-        wanted = ProblemFilter(arguments.town, arguments.target, arguments.state, None, arguments.older_than)
-        problems = select(service.store.ledger.problems(), wanted, today)
+        selected = ProblemFilter(arguments.town, arguments.target, arguments.state, None, arguments.older_than)
+        problems = select(service.store.ledger.problems(), selected, today)
         names = names_in(service.store)
         if arguments.out is not None:
             make = as_xlsx if arguments.out.suffix.lower() == ".xlsx" else as_csv

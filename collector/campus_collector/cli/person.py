@@ -168,7 +168,7 @@ def _with_people(
         store.close()
 
 
-def _exit_code(known: bool, language: Language) -> int:
-    if not known:
+def _exit_code(exists: bool, language: Language) -> int:
+    if not exists:
         print(NOBODY.in_(language), file=sys.stderr)
-    return EXIT_OK if known else EXIT_FAILED
+    return EXIT_OK if exists else EXIT_FAILED

@@ -1,1 +1,1 @@
-"""Records and rules that more than one layer speaks of. No I/O."""
+"""Records and rules that more than one layer uses. No I/O."""

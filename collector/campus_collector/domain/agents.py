@@ -1,4 +1,4 @@
-"""Agents as the collector knows them, and whom their tokens speak for."""
+"""The collector's records of agents, and the schools of their tokens."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ IDENTITY_SHARED_FOR = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent as the collector knows it."""
+    """The collector's record of an agent."""
 
     school: str
     agent_id: str
@@ -41,7 +41,7 @@ class Agent:
     """When two machines were last noticed that report as this agent."""
 
     def is_up(self, now: datetime) -> bool:
-        """Has it reported lately?"""
+        """Has it reported within the last minutes?"""
         return self.last_report_at is not None and now - self.last_report_at <= UP_WITHIN
 
     def is_shared(self, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Between which days what people type may lie, and how many days a span may have: beyond them it is a slip in the year; days as numbers. Pure."""
+"""The first and last day that people may type, and the longest span: beyond them the year is mistyped; days as numbers. Pure."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -12,12 +12,12 @@ _ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 
 
 def new_code() -> str:
-    """Like `7K3M-Q9XZ-02FD`."""
+    """A random code like `7K3M-Q9XZ-02FD`."""
     return grouped("".join(secrets.choice(LETTERS) for _ in range(LENGTH)))
 
 
 def grouped(letters: str) -> str:
-    return "-".join(letters[place : place + GROUP] for place in range(0, len(letters), GROUP))
+    return "-".join(letters[start : start + GROUP] for start in range(0, len(letters), GROUP))
 
 
 def plain(text: str) -> str | None:
@@ -27,5 +27,5 @@ def plain(text: str) -> str | None:
 
 
 def code_hash(letters: str) -> bytes:
-    """What the store keeps: 60 bits that live for hours, and whose guesses are counted, need no slow hash."""
+    """What the store keeps: 60 bits that are valid for hours, and whose guesses are counted, need no slow hash."""
     return hashlib.sha256(b"campusmeter enrol " + letters.encode()).digest()

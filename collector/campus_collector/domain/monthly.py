@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class ClosedMonth:
-    """A month as it was closed; the report alone knows what `figures` and `published` hold."""
+    """A month as it was closed; only the report reads what `figures` and `published` hold."""
 
     month: str
     closed_at: datetime

@@ -265,11 +265,11 @@ class MetricsCache:
                 self._write_names(school, schools.get(school), of_school)
         return set(changes.announced)
 
-    def _write_names(self, school: str, known: School | None, subjects: Iterable[Subject]) -> None:
+    def _write_names(self, school: str, row: School | None, subjects: Iterable[Subject]) -> None:
         """What it and its subjects are called; no lines for a school that is gone."""
-        samples = samplers.of_names(known, subjects) if known is not None else iter(())
-        self._lines.put(("names", school), known.town if known is not None else "", samples)
-        (self._written.named.discard if known is None else self._written.named.add)(school)
+        samples = samplers.of_names(row, subjects) if row is not None else iter(())
+        self._lines.put(("names", school), row.town if row is not None else "", samples)
+        (self._written.named.discard if row is None else self._written.named.add)(school)
 
     def _update_agents(self, changes: _Changes, renewed: set[str], now: datetime) -> None:
         if changes.everything:
@@ -433,7 +433,7 @@ def _devices_of(inventory: Inventory) -> dict[str, frozenset[str]] | None:
 
 
 def _newest_of_school(agents: Iterable[Agent]) -> dict[str, Agent]:
-    """A school's gateway may have been replaced: the one that reported last speaks for it."""
+    """A school's gateway may have been replaced: the one that reported last counts."""
     newest: dict[str, Agent] = {}
     for agent in agents:
         held = newest.get(agent.school)

@@ -107,8 +107,8 @@ def of_problems(problems: Sequence[Problem], today: date) -> Iterator[Sample]:
     for labels, count in sorted(counted.items()):
         yield "campus_problems_open", labels, float(count)
     overdue = Counter((problem.target, problem.town) for problem in problems if problem.overdue_on(today))
-    for place in sorted({(target, town) for target, town, _ in counted}):
-        yield "campus_problems_overdue", place, float(overdue[place])
+    for area in sorted({(target, town) for target, town, _ in counted}):
+        yield "campus_problems_overdue", area, float(overdue[area])
 
 
 def of_names(school: School, subjects: Iterable[Subject]) -> Iterator[Sample]:
@@ -157,12 +157,12 @@ def polled_at(newest: Iterable[Latest]) -> datetime | None:
     return min(rounds, default=None)
 
 
-def is_known(latest: Latest, known: Collection[str], devices: Collection[str] | None = None) -> bool:
+def is_known(latest: Latest, subjects: Collection[str], devices: Collection[str] | None = None) -> bool:
     """Is it still a subject of its school? What is judged can be removed. Rooms and devices are those of the inventory (`devices`), where it
     has a sheet of them; else they, like the gateway, come and go with their results."""
     if latest.kind in ("device", "room") and devices is not None:
         return latest.subject == SCHOOL_SUBJECT or latest.subject in devices
-    return latest.kind not in ("throughput", "latency", "service", "port") or latest.subject in known
+    return latest.kind not in ("throughput", "latency", "service", "port") or latest.subject in subjects
 
 
 def _known(samples: _Optional) -> Iterator[Sample]:

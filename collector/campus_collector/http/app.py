@@ -91,7 +91,7 @@ def make_server(service: Service) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # `Forwarding` knows the trusted proxies
+        proxy_headers=False,  # `Forwarding` has the trusted proxies
         lifespan="off",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
@@ -130,7 +130,7 @@ async def serve(service: Service, ready: Any = None) -> None:
 
 
 async def _upkeep(service: Service) -> None:
-    """What nobody has to ask for: results are judged soon after they come, the ledger looks at each day once it is over, months are closed."""
+    """Work without a request: results are judged soon after they come, the ledger evaluates each day once it is over, months are closed."""
 
     def ledger() -> None:
         days = service.ledger.catch_up()

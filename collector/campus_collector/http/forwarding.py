@@ -34,7 +34,7 @@ _STATE = "campus_origin"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Of one request: `address` of its client, `secure` when the client speaks TLS, `local` when it began on this machine."""
+    """Of one request: `address` of its client, `secure` when the client uses TLS, `local` when it began on this machine."""
 
     address: str
     secure: bool
@@ -76,7 +76,7 @@ def address_group(text: str) -> str:
 
 
 class Forwarding:
-    """The outermost layer: tells the application the origin of each request, and puts `root_path` before what it answers."""
+    """The outermost layer: gives the application the origin of each request, and puts `root_path` before what it answers."""
 
     def __init__(self, app: ASGIApp, trusted: Collection[Network] = (), root_path: str = "", tls: bool = False) -> None:
         """`tls`: the collector serves TLS itself."""
@@ -126,7 +126,7 @@ class Forwarding:
             at_peer is not None
             and at_peer.is_loopback
             and not forwarded
-            and request.scope.get("http_version") != "1.0"  # the plainest proxies speak it, and add no header
+            and request.scope.get("http_version") != "1.0"  # the simplest proxies use it, and add no header
             and _is_own_name(headers.getlist("host"))
         )
         return Origin(str(parse_address(address) or address), secure, local, self._root)
@@ -152,7 +152,7 @@ class Forwarding:
         return address is not None and any(address in network for network in self._trusted)
 
     def _path(self, path: str) -> str:
-        """A path as the routes know it: without the root, whether the proxy took it away or not, and without a last slash."""
+        """A path as in the routes: without the root, whether the proxy took it away or not, and without a last slash."""
         if self._root and (path == self._root or path.startswith(f"{self._root}/")):
             path = path[len(self._root) :] or "/"
         return path.rstrip("/") or "/"

@@ -56,7 +56,7 @@ def raise_file_limit() -> int:
 
 
 class Connection(H11Protocol):
-    """One HTTP/1.1 connection that knows since when it waits for its client."""
+    """One HTTP/1.1 connection, with the moment since which it waits for its client."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)

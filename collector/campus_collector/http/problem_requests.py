@@ -43,11 +43,11 @@ def requested_number(request: Request) -> int:
     return int(text)
 
 
-def select_problems(service: Service, scope: ReadScope, wanted: ProblemFilter) -> tuple[list[Problem], Names, date]:
+def select_problems(service: Service, scope: ReadScope, selected: ProblemFilter) -> tuple[list[Problem], Names, date]:
     """The problems a reader wants, what everything is called, and today. Raises HttpProblem 404 for an unknown school or town."""
-    must_be_known(service, scope, wanted.school, wanted.town)
+    must_be_known(service, scope, selected.school, selected.town)
     today = service.today()
-    return select(service.store.ledger.problems(), wanted, today), names_in(service.store), today
+    return select(service.store.ledger.problems(), selected, today), names_in(service.store), today
 
 
 def find_problem(service: Service, scope: ReadScope, number: int) -> Problem | None:

@@ -105,10 +105,10 @@ def must_be_known(service: Service, scope: ReadScope, school: str | None, town: 
 
     A reader's town is known, whether it has a school yet or not.
     """
-    known, unknown = look_up(service.store, school, town if town != scope.town else None)
-    if known is not None and not scope.covers(known.town):
-        unknown = no_such_school(known.id)
+    found_school, unknown = look_up(service.store, school, town if town != scope.town else None)
+    if found_school is not None and not scope.covers(found_school.town):
+        unknown = no_such_school(found_school.id)
     if unknown is not None:
         en = unknown.en.partition(":")[0]
         raise HttpProblem(404, en, (school or town or "")[:64], words=unknown)
-    return known
+    return found_school

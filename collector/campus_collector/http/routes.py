@@ -60,7 +60,7 @@ def form_at(path: str, summary: str) -> Operation:
 
 
 class DescribedRoute(Route):
-    """A route that knows its operation."""
+    """A route with its operation."""
 
     def __init__(self, operation: Operation, handler: Callable[[Request], Any]) -> None:
         self.operation = operation

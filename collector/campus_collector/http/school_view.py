@@ -88,8 +88,8 @@ def agents_by_school(agents: Iterable[Agent]) -> dict[str, Agent]:
     newest: dict[str, Agent] = {}
     oldest = datetime.min.replace(tzinfo=UTC)
     for agent in agents:
-        known = newest.get(agent.school)
-        if known is None or (agent.last_report_at or oldest) > (known.last_report_at or oldest):
+        previous = newest.get(agent.school)
+        if previous is None or (agent.last_report_at or oldest) > (previous.last_report_at or oldest):
             newest[agent.school] = agent
     return newest
 
@@ -105,5 +105,5 @@ def verdict_of_result(
 
 
 def verdict_of_pass(passes: bool | None) -> Verdict:
-    """None is insufficient."""
+    """The verdict of one result: None is insufficient data."""
     return Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET

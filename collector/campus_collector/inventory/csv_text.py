@@ -44,7 +44,7 @@ def csv_rows(name: str, content: bytes) -> Rows:
         text = None
     if text is not None and (marked or text.isascii() or chinese_encoding(content) == "utf-8"):
         return _rows(name, text)
-    # No octet of a character of either encoding is a comma, a quote or a line's end: cells can be parted before they are decoded.
+    # No byte of a character of either encoding is a comma, a quote or a line's end: cells can be parted before they are decoded.
     rows = _rows(name, content.decode("latin-1"), raw=True)
     encodings = [_encoding(cell) for row in rows for cell in row if isinstance(cell, str) and not cell.isascii()]
     utf8, gb18030 = encodings.count("utf-8"), encodings.count("gb18030")
@@ -124,7 +124,7 @@ def _counted(rows: Iterable[list[str]], read: list[None]) -> Iterator[list[str]]
 
 
 def _bounded(name: str, rows: Iterable[list[str]], *, raw: bool) -> Rows:
-    kept: Rows = []
+    rows_read: Rows = []
     count = 0
     for number, row in enumerate(rows, 1):
         count += len(row)
@@ -142,7 +142,7 @@ def _bounded(name: str, rows: Iterable[list[str]], *, raw: bool) -> Rows:
             )
         if count > 2 * MAX_CELLS:  # empty ones too: they cost time
             raise too_much(name)
-        kept.append(cells)
-    while kept and not any(kept[-1]):
-        kept.pop()
-    return kept
+        rows_read.append(cells)
+    while rows_read and not any(rows_read[-1]):
+        rows_read.pop()
+    return rows_read

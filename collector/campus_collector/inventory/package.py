@@ -60,12 +60,12 @@ class Package:
 
     def read(self, part: str, most: int) -> bytes:
         """A whole entry. Raises Unreadable, also for more than `most` bytes."""
-        kept = bytearray()
+        content = bytearray()
         for chunk in self.chunks(part):
-            kept += chunk
-            if len(kept) > most:
+            content += chunk
+            if len(content) > most:
                 raise too_large(f"{self.name}: {part}", most)
-        return bytes(kept)
+        return bytes(content)
 
 
 def damaged(name: str, reason: object) -> Unreadable:

@@ -181,20 +181,20 @@ class _Rows:
         return value
 
     def _refuse_twins(self) -> None:
-        seen: dict[tuple[Any, ...], int] = {}
+        first_rows: dict[tuple[Any, ...], int] = {}
         for row in self.rows:
             key = tuple(row.values[name] for name in self.sheet.keys)
             if None in key:
                 continue
-            if key in seen:
+            if key in first_rows:
                 named = "/".join(str(part) for part in key if part)
                 self.wrong(
                     row.number,
                     self.sheet.keys[-1] if self.sheet.name != "services" else "service_id",
-                    message("'{named}' stands in row {seen} already", named=named, seen=seen[key]),
+                    message("'{named}' stands in row {seen} already", named=named, seen=first_rows[key]),
                 )
             else:
-                seen[key] = row.number
+                first_rows[key] = row.number
 
 
 def _id(text: str) -> tuple[Message | None, str]:

@@ -75,14 +75,14 @@ def _sizes(schools: int, mean: float, random: Random) -> list[int]:
     weights = [random.uniform(0.4, 1.6) for _ in range(schools)]
     total = max(schools, round(schools * mean))
     sizes = [max(1, int(weight * total / sum(weights))) for weight in weights]
-    place = 0
+    position = 0
     while sum(sizes) < total:
-        sizes[place % schools] += 1
-        place += 1
+        sizes[position % schools] += 1
+        position += 1
     while sum(sizes) > total:
-        if sizes[place % schools] > 1:
-            sizes[place % schools] -= 1
-        place += 1
+        if sizes[position % schools] > 1:
+            sizes[position % schools] -= 1
+        position += 1
     return sizes
 
 

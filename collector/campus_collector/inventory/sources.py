@@ -136,14 +136,14 @@ def _csv_entries(package: Package) -> Iterator[FoundTable]:
 
 def _known_sheets(tables: Iterable[FoundTable]) -> tuple[list[RawSheet], list[str]]:
     by_name = {name: sheet for sheet in SHEETS for name in (sheet.name, sheet.words.zh)}
-    known: list[RawSheet] = []
+    sheets: list[RawSheet] = []
     ignored = []
     for table in tables:
         stem = re.sub(r"\.(csv|txt|tsv)\Z", "", table.place.rpartition("/")[2], flags=re.IGNORECASE)
         sheet = by_name.get(stem.strip().lower())
         if sheet is None or table.hidden:
             ignored.append(f"{table.place} (hidden, 隐藏)" if sheet is not None else table.place)
-        elif any(raw.sheet is sheet for raw in known):
+        elif any(raw.sheet is sheet for raw in sheets):
             raise Unreadable(
                 message(
                     "{place}: there are two sheets '{name}'",
@@ -153,13 +153,13 @@ def _known_sheets(tables: Iterable[FoundTable]) -> tuple[list[RawSheet], list[st
             )
         else:
             rows, notes = without_notes(sheet, table.rows())
-            known.append(RawSheet(sheet, table.place, rows))
+            sheets.append(RawSheet(sheet, table.place, rows))
             ignored += [f"{table.place}: {note}" for note in notes]
-    if not known:
+    if not sheets:
         names = ", ".join(f"{sheet.name} ({sheet.words.zh})" for sheet in SHEETS)
         listed = ", ".join(ignored[:MAX_FILES]) or "—"
         raise Unreadable(message("none of the sheets {names} is here; found: {listed}", names=names, listed=listed))
-    return known, ignored
+    return sheets, ignored
 
 
 def without_notes(sheet: Sheet, rows: Rows) -> tuple[Rows, list[str]]:
@@ -179,10 +179,10 @@ def without_notes(sheet: Sheet, rows: Rows) -> tuple[Rows, list[str]]:
             notes.append((index, _joined(rows[index])))
     if not notes:
         return rows, []
-    kept = list(rows)
+    cleaned = list(rows)
     for index, _ in notes:
-        kept[index] = []
-    return kept, [f"{index + 1}: {text}" for index, text in notes]
+        cleaned[index] = []
+    return cleaned, [f"{index + 1}: {text}" for index, text in notes]
 
 
 def _joined(row: list) -> str:  # type: ignore[type-arg]

@@ -284,11 +284,11 @@ class _Cells:
             self._cell.text = self._string.take()
         elif name == "c":
             cell, self._cell = self._cell, None
-            self._keep(cell)
+            self._append(cell)
         else:
             self._string.end(name)
 
-    def _keep(self, raw: _RawCell) -> None:
+    def _append(self, raw: _RawCell) -> None:
         value = self._value(raw)
         if is_empty(value):
             return

@@ -52,9 +52,9 @@ def agreement_of(results: Sequence[AnyResult], required: float | None, tolerance
 
 
 def total(parts: Iterable[Agreement]) -> Agreement:
-    known = list(parts)
-    ratios = tuple(ratio for part in known for ratio in part.rate_ratios)
-    return Agreement(sum(part.compared for part in known), sum(part.agreeing for part in known), ratios)
+    agreements = list(parts)
+    ratios = tuple(ratio for part in agreements for ratio in part.rate_ratios)
+    return Agreement(sum(part.compared for part in agreements), sum(part.agreeing for part in agreements), ratios)
 
 
 def _compare(

@@ -29,7 +29,7 @@ RETIRED: tuple[Message, ...] = ()
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One explanation: its code (see `explanations`), how much speaks for it, 0 to 1, and what that is."""
+    """One explanation: its code (see `explanations`), its weight, 0 to 1, and its evidence."""
 
     code: str
     weight: float
@@ -121,7 +121,7 @@ def _insufficient(case: Case) -> Iterator[Cause]:
 
 
 def _why_unreached(operation: str, kind: str) -> str:
-    """What kept the tests from beginning; "" when that does not tell."""
+    """What kept the tests from beginning; "" when that is not known."""
     if kind == FailureKind.CONNECTION_REFUSED:
         return "endpoint_not_running"
     if kind in (FailureKind.NAME_NOT_FOUND, FailureKind.NAME_SERVER_FAILED):
@@ -133,8 +133,8 @@ def _why_unreached(operation: str, kind: str) -> str:
 
 def _port(case: Case) -> Iterator[Cause]:
     """The port's own word: it was asked, and answered."""
-    seen = case.symptoms["port"]
-    if not seen:
+    readings = case.symptoms["port"]
+    if not readings:
         return
     for name, code, weight in (
         ("port:half", "half_duplex", 0.97),
@@ -143,8 +143,8 @@ def _port(case: Case) -> Iterator[Cause]:
         ("port:errors", "cable_errors", 0.9),
     ):
         count = case.symptoms[name]
-        if 2 * count >= seen or (name == "port:errors" and 5 * count >= seen):
-            text = _share(count, seen, message("{part} of {whole} readings of the switch port say so"))
+        if 2 * count >= readings or (name == "port:errors" and 5 * count >= readings):
+            text = _share(count, readings, message("{part} of {whole} readings of the switch port say so"))
             yield Cause(code, weight, text)
 
 

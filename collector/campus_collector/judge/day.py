@@ -69,8 +69,9 @@ def day_evidence(
     required_bits_per_second: float | None,
 ) -> DayEvidence:
     """From what was observed, the results themselves, and those of other kinds that can explain them."""
-    passes = {seen.id: seen.passes for seen in observations}
-    counted = Counter("judged" if seen.passes is not None else seen.outcome for seen in observations)
+    passes = {observation.id: observation.passes for observation in observations}
+    judged = [observation for observation in observations if observation.passes is not None]
+    counted = Counter(observation.outcome for observation in observations if observation.passes is None)
     symptoms: Counter[str] = Counter()
     for result in results:
         if result.id in passes:
@@ -80,13 +81,13 @@ def day_evidence(
     bandwidth = target.required_bits_per_second is not None
     agreement = agreement_of(results if bandwidth else (), required_bits_per_second, policy.tolerance_ratio)
     return DayEvidence(
-        valid=counted["judged"],
-        passing=sum(seen.passes is True for seen in observations),
+        valid=len(judged),
+        passing=sum(observation.passes is True for observation in judged),
         invalid=counted["invalid"] + counted["ok"],
         failed=counted["failed"],
         skipped=counted["skipped"],
-        values=[seen.value for seen in observations if seen.passes is not None and seen.value is not None],
-        failing_values=[seen.value for seen in observations if seen.passes is False and seen.value is not None],
+        values=[observation.value for observation in judged if observation.value is not None],
+        failing_values=[row.value for row in judged if row.passes is False and row.value is not None],
         symptoms=dict(symptoms),
         compared=agreement.compared,
         agreeing=agreement.agreeing,
@@ -104,9 +105,9 @@ def evidence_by_day(
 ) -> dict[date, DayEvidence]:
     """The evidence of every local day that has any."""
     by_day: dict[date, tuple[list[AnyResult], list[AnyResult]]] = {}
-    for place, group in enumerate((results, supporting)):
+    for position, group in enumerate((results, supporting)):
         for result in group:
-            by_day.setdefault(result.started_at.astimezone(zone).date(), ([], []))[place].append(result)
+            by_day.setdefault(result.started_at.astimezone(zone).date(), ([], []))[position].append(result)
     return {
         day: day_evidence(
             observe(of_day, target, policy, Month(day.year, day.month, zone), required_bits_per_second),

@@ -34,7 +34,7 @@ class DerivedResult:
     passes: bool | None
     why: Message
     doubt: Message | None = None
-    """Why it may be wrong all the same, where the record tells."""
+    """Why it may be wrong all the same, where the record shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,15 @@ def derive(
     verdict: SubjectVerdict,
 ) -> Derivation:
     rule = policy.in_force(about.target, month.first_day)
-    seen = {result.id: result for result in results}
+    by_id = {result.id: result for result in results}
     observations = observe(results, rule, policy, month, about.required_bits_per_second) if rule else []
     judged = {observation.id for observation in observations}
     limits = Limits.of(rule, about.required_bits_per_second, policy.tolerance_ratio)
-    lines = [_line(seen[observation.id], observation, limits) for observation in observations]
+    lines = [_line(by_id[observation.id], observation, limits) for observation in observations]
     outside = message("outside school hours, or planned maintenance: does not count")
     lines += [
         DerivedResult(result.started_at, result.id, _figures(result, limits), None, outside)
-        for result in seen.values()
+        for result in by_id.values()
         if result.id not in judged
     ]
     free, _ = exempt_days(policy, about.target, about.school, about.subject, month)
@@ -111,15 +111,20 @@ class Limits:
         )
 
 
-def _line(result: AnyResult, seen: Observation, limits: Limits) -> DerivedResult:
-    doubt = doubt_about(result, seen.passes)
+def _line(result: AnyResult, observation: Observation, limits: Limits) -> DerivedResult:
+    doubt = doubt_about(result, observation.passes)
     return DerivedResult(
-        result.started_at, result.id, _figures(result, limits), seen.passes, _why(result, seen.passes), doubt
+        result.started_at,
+        result.id,
+        _figures(result, limits),
+        observation.passes,
+        _why(result, observation.passes),
+        doubt,
     )
 
 
 def doubt_about(result: AnyResult, passes: bool | None) -> Message | None:
-    """Why a result that an agent of version 0.2 made may be wrong, where the record tells; None where nothing speaks against it.
+    """Why a result that an agent of version 0.2 made may be wrong, where the record shows it; None where nothing does.
 
     Such results are kept and judged as they came: a person decides whether to exempt their days, or to wait for new ones.
     """
@@ -223,7 +228,7 @@ def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int, limits: t
 
 
 SECCOMP_DEATH = "exit -31"
-"""SIGSYS: what a worker dies of that makes a system call its service may not make."""
+"""SIGSYS ends a worker that makes a system call its service may not make."""
 BUSY_CPU_RATIO_OF_DOUBT = 0.5
 """Well below the guard: the mean of a test hides moments in which it waited."""
 DOUBTFUL = message("doubtful: ")

@@ -32,20 +32,20 @@ class MonthEvidence(msgspec.Struct, frozen=True):
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Between which shares does the true one lie, 95 of 100 times? None of nothing."""
+        """Between which shares is the true one, with 95 % confidence? None of nothing."""
         return wilson(self.passing_results, self.valid_results) if self.valid_results else None
 
 
 def evidence_of(days: Iterable[DayEvidence]) -> MonthEvidence:
-    known: Sequence[DayEvidence] = list(days)
-    values = [value for day in known for value in day.values]
+    all_days: Sequence[DayEvidence] = list(days)
+    values = [value for day in all_days for value in day.values]
     return MonthEvidence(
-        valid_results=sum(day.valid for day in known),
-        passing_results=sum(day.passing for day in known),
-        days=sum(day.valid > 0 for day in known),
-        invalid_results=sum(day.invalid for day in known),
-        failed_results=sum(day.failed for day in known),
-        skipped_results=sum(day.skipped for day in known),
+        valid_results=sum(day.valid for day in all_days),
+        passing_results=sum(day.passing for day in all_days),
+        days=sum(day.valid > 0 for day in all_days),
+        invalid_results=sum(day.invalid for day in all_days),
+        failed_results=sum(day.failed for day in all_days),
+        skipped_results=sum(day.skipped for day in all_days),
         lowest_value=min(values, default=None),
         median_value=median(values) if values else None,
     )

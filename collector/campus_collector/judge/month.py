@@ -16,7 +16,6 @@ class Month:
     zone: ZoneInfo
 
     def __str__(self) -> str:
-        """YYYY-MM."""
         return f"{self.year:04d}-{self.number:02d}"
 
     @property
@@ -40,7 +39,7 @@ class Month:
 
     @property
     def start(self) -> datetime:
-        """The first moment, UTC."""
+        """The month's first moment, in UTC."""
         return datetime(self.year, self.number, 1, tzinfo=self.zone).astimezone(UTC)
 
     @property
@@ -61,7 +60,7 @@ def month_of_day(day: date, zone: ZoneInfo) -> Month:
 
 
 def months_between(first: date, last: date, zone: ZoneInfo) -> Iterator[Month]:
-    """The months that some days lie in, both included."""
+    """The months from the first of some days to the last, both included."""
     month = month_of_day(first, zone)
     while month.first_day <= last:
         yield month

@@ -37,7 +37,7 @@ TARGET_WORDS: dict[str, Message] = {
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """What a live lesson bears: round trips idle and under load (95 %), jitter and loss idle. Seconds, and a ratio 0-1."""
+    """What a live lesson tolerates: round trips idle and under load (95 %), jitter and loss idle. Seconds, and a ratio 0-1."""
 
     max_rtt_seconds: float
     max_working_rtt_seconds: float
@@ -353,8 +353,8 @@ def _hours(top: Table, texts: Sequence[str]) -> tuple[HoursOfDay, ...]:
 
 
 def _refuse_twins(top: Table, targets: list[Target]) -> None:
-    seen = set()
+    keys = set()
     for target in targets:
-        if (key := (target.name, target.effective_from)) in seen:
+        if (key := (target.name, target.effective_from)) in keys:
             top.wrong("target", message("{target} has two entries from {day}", target=key[0], day=key[1]))
-        seen.add(key)
+        keys.add(key)

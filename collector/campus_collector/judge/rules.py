@@ -55,7 +55,7 @@ def observe(
 ) -> list[Observation]:
     """The contributions of a subject's results of one month; each id once, in order of time."""
     rule = RULES[target.name]
-    seen: dict[str, Observation] = {}
+    by_id: dict[str, Observation] = {}
     start, end = month.start, month.end
     for result in results:
         if not start <= result.started_at < end:
@@ -67,12 +67,12 @@ def observe(
             continue
         passes = rule.passes(result, target, policy, required_bits_per_second) if has_trusted_time(result) else None
         outcome = outcome_of(result) if has_trusted_time(result) else "invalid"
-        seen[result.id] = Observation(result.id, result.started_at, local.date(), outcome, passes, rule.value(result))
-    return sorted(seen.values(), key=lambda observation: (observation.started_at, observation.id))
+        by_id[result.id] = Observation(result.id, result.started_at, local.date(), outcome, passes, rule.value(result))
+    return sorted(by_id.values(), key=lambda observation: (observation.started_at, observation.id))
 
 
 def has_trusted_time(result: AnyResult) -> bool:
-    """Does anybody know when it was? A result of an untrusted clock is counted as not valid, whatever it found, and is evidence of no day."""
+    """Is the time of this result known? A result of an untrusted clock is counted as not valid, whatever it found, and is evidence of no day."""
     return result.validity is not Validity.CLOCK_UNTRUSTED
 
 

@@ -157,8 +157,8 @@ class Verdicts:
                     _keep_newest(self._complete, month)
             else:
                 by_school = self._complete.get(month) or self._month(month, school, use_cache=False)
-        wanted = by_school.values() if school is None else [by_school.get(school, [])]
-        verdicts = [verdict for of_school in wanted for verdict in of_school]
+        per_school = by_school.values() if school is None else [by_school.get(school, [])]
+        verdicts = [verdict for of_school in per_school for verdict in of_school]
         return sorted(verdicts, key=lambda verdict: (verdict.target, verdict.town, verdict.school, verdict.subject))
 
     def of_school(self, month: Month, school: str, town: str, *, use_cache: bool = True) -> list[SubjectVerdict]:
@@ -170,17 +170,17 @@ class Verdicts:
             return list(self._judge_month(self._wanted(month, school), month, town, at_once=True))
         with self._lock:
             self._forget_changes()  # before anything is read: what changes from now on is forgotten next time
-            wanted = self._wanted(month, school)
+            pairs = self._wanted(month, school)
             verdicts = self._cache.setdefault(month, {}).setdefault(school, {})
             _keep_newest(self._cache, month)
             missing = [
                 (subject, target)
-                for subject, target in wanted
-                if (known := verdicts.get((target, subject.id))) is None or known.town != town
+                for subject, target in pairs
+                if (cached := verdicts.get((target, subject.id))) is None or cached.town != town
             ]
             for verdict in self._judge_month(missing, month, town, at_once=len(missing) > 4):
                 verdicts[verdict.target, verdict.subject] = verdict
-            return [verdicts[target, subject.id] for subject, target in wanted]
+            return [verdicts[target, subject.id] for subject, target in pairs]
 
     def _wanted(self, month: Month, school: str) -> list[tuple[Subject, str]]:
         """Also subjects that were removed since: whoever removes a room does not mend its month."""
@@ -203,11 +203,11 @@ class Verdicts:
         }
 
     def _judge_month(
-        self, wanted: Sequence[tuple[Subject, str]], month: Month, town: str, *, at_once: bool
+        self, pairs: Sequence[tuple[Subject, str]], month: Month, town: str, *, at_once: bool
     ) -> Iterator[SubjectVerdict]:
         """A few are looked up one by one, many with all days of their school `at_once`."""
-        rows = self.evidence_rows(wanted[0][0].school, month.first_day, month.last_day) if at_once and wanted else {}
-        for subject, target in wanted:
+        rows = self.evidence_rows(pairs[0][0].school, month.first_day, month.last_day) if at_once and pairs else {}
+        for subject, target in pairs:
             required = required_rate(subject, self.policy.in_force(target, month.first_day))
             about = JudgedSubject(target, town, subject.school, subject.id, required, subject.exempt_reason)
             if at_once:
@@ -297,7 +297,7 @@ class Verdicts:
         return evidence
 
     def first_trusted_day(self, since: date | None = None) -> date | None:
-        """The first day, from `since` on, that has a result of a trusted clock: a time that nobody trusts begins nothing. None of none."""
+        """The first day, from `since` on, that has a result of a trusted clock: an unreliable time begins nothing. None of none."""
         day = self._store.evidence.first_day(day_number(since) if since is not None else 0)
         while day is not None and not self._is_trusted(day):
             day = self._store.evidence.first_day(day + 1)
@@ -362,15 +362,15 @@ class Verdicts:
         """Once more when another process judged some of it meanwhile."""
         while waiting := self._store.evidence.unjudged(school):
             rows = self._judge_hours(school, waiting)
-            kept = self._store.evidence.keep(school, rows, waiting)
+            stored = self._store.evidence.keep(school, rows, waiting)
             for row in rows:
                 month = month_of_day(day_of(row.day), self.zone)
                 self._cache.get(month, {}).get(school, {}).pop((row.target, row.subject), None)
-            if kept:
+            if stored:
                 return
 
     def _judge_hours(self, school: str, waiting: Sequence[Unjudged]) -> list[DayRow]:
-        """The days that these hours lie in, judged again; each of a subject's results is read once, however many targets it serves."""
+        """The days of these hours, judged again; each of a subject's results is read once, however many targets it serves."""
         subjects = {subject.id: subject for subject in self._store.subjects.all(school, since=_EPOCH)}
         days_of: dict[str, dict[str, set[date]]] = {}
         local_days = cache(self._local_days)

@@ -22,7 +22,7 @@ ALIKE = 0.1
 NEAR_UPLINK = 0.15
 OF_ALL = {"no_report": "agent_silent", "endpoint_off": "all_endpoints_off"}
 OF_GATEWAY = ("gateway_busy", "gateway_port")
-"""Causes that lie in the gateway: never forty classrooms' own."""
+"""Causes in the gateway: never a cause of forty classrooms each."""
 RATES = frozenset({"flat_rate", "shaped", "overloaded_line", "unstable_rate", "port_speed_10", "port_speed_100"})
 
 

@@ -61,7 +61,7 @@ def as_table(month: str, areas: Sequence[AreaVerdict], subjects: Sequence[Subjec
 
 
 NO_DATA = message("no data")
-"""The rate of a target whose subjects all lack data: nobody knows, which is not 0 %."""
+"""The rate of a target whose subjects all lack data: not known, which is not 0 %."""
 
 
 def area_ratio_words(area: AreaVerdict) -> Message:

@@ -27,26 +27,26 @@ class ProblemFilter:
     older_than_days: int | None = None
 
 
-def select(problems: Sequence[Problem], wanted: ProblemFilter, today: date) -> list[Problem]:
+def select(problems: Sequence[Problem], selected: ProblemFilter, today: date) -> list[Problem]:
     """Overdue ones first, then by due date; struck off ones last."""
-    matching = [problem for problem in problems if _matches(problem, wanted, today)]
+    matching = [problem for problem in problems if _matches(problem, selected, today)]
     return sorted(matching, key=lambda each: (not each.is_open, not each.overdue_on(today), each.due_on, each.id))
 
 
-def _matches(problem: Problem, wanted: ProblemFilter, today: date) -> bool:
-    if wanted.town not in (None, problem.town) or wanted.target not in (None, problem.target):
+def _matches(problem: Problem, selected: ProblemFilter, today: date) -> bool:
+    if selected.town not in (None, problem.town) or selected.target not in (None, problem.target):
         return False
-    if wanted.school not in (None, problem.school):
+    if selected.school not in (None, problem.school):
         return False
-    if wanted.older_than_days is not None and (today - problem.opened_on).days < wanted.older_than_days:
+    if selected.older_than_days is not None and (today - problem.opened_on).days < selected.older_than_days:
         return False
-    if wanted.state is None:
+    if selected.state is None:
         return problem.is_open
-    if wanted.state == "overdue":
+    if selected.state == "overdue":
         return problem.overdue_on(today)
-    if wanted.state == "contradicted":
+    if selected.state == "contradicted":
         return problem.is_open and problem.contradicted > 0
-    return wanted.state in ("all", problem.state)
+    return selected.state in ("all", problem.state)
 
 
 def names_in(store: Store) -> Names:

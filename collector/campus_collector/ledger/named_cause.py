@@ -45,7 +45,7 @@ def with_named_causes(
 
 
 def _open_by_subject(statuses: Iterable[ProblemStatus]) -> dict[_Key, ProblemStatus]:
-    """Which open problem speaks for a subject: its own, else the one of its whole school that covers it."""
+    """The open problem that covers a subject: its own, else the one of its whole school that covers it."""
     of_subject: dict[_Key, ProblemStatus] = {}
     of_school: dict[_Key, ProblemStatus] = {}
     for status in statuses:

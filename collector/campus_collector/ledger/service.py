@@ -153,8 +153,8 @@ class Ledger:
             key = (problem.target, problem.subject)
             problems[key] = problem
             if key in newest and not any(event.what == "opened" for event in events):
-                place = newest[key]
-                touched[place] = (problem, [*touched[place][1], *events])
+                position = newest[key]
+                touched[position] = (problem, [*touched[position][1], *events])
             else:
                 newest[key] = len(touched)
                 touched.append((problem, list(events)))

@@ -88,12 +88,12 @@ def status_on(
     """
     dated = sorted(((day_of_event(event, zone), event) for event in events), key=lambda pair: pair[0])
     status: ProblemStatus | None = None
-    for place, (when, event) in enumerate(dated):
+    for position, (when, event) in enumerate(dated):
         if when > day:
             break
         if event.what in OPENING:
             by_rule = due_date(when, event.at.astimezone(zone).date(), due_days)
-            due_on = _due_of_opening(problem, [later for _, later in dated[place + 1 :]], by_rule)
+            due_on = _due_of_opening(problem, [later for _, later in dated[position + 1 :]], by_rule)
             responsible = status.responsible if status is not None else ""
             status = ProblemStatus(problem, True, event.values.get("cause", "unknown"), responsible, due_on)
         elif status is None:

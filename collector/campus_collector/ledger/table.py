@@ -1,4 +1,4 @@
-"""The ledger as a supervision list: for a terminal, CSV and XLSX, in the columns the bureau knows (序号、镇街、学校、问题 …)."""
+"""The ledger as a supervision list: for a terminal, CSV and XLSX, in the columns that the bureau uses (序号、镇街、学校、问题 …)."""
 
 import csv
 import io

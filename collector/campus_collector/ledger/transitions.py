@@ -29,7 +29,7 @@ class SubjectHistory:
     subject: str
     days: Mapping[date, bool]
     first_day: date
-    """Since when the subject is there: nobody is silent before that."""
+    """Since when the subject is there: it cannot be silent before that."""
     causes: Sequence[Cause]
 
 

@@ -28,13 +28,13 @@ class _Axes:
     top: float
     right: float
 
-    def x(self, place: int) -> float:
-        """Pixels from the left."""
+    def x(self, position: int) -> float:
+        """The distance from the left, in pixels."""
         width = WIDTH - LEFT - self.right
-        return LEFT + (width * place / (self.labels - 1) if self.labels > 1 else width / 2)
+        return LEFT + (width * position / (self.labels - 1) if self.labels > 1 else width / 2)
 
     def y(self, share: float) -> float:
-        """Pixels from the top."""
+        """The distance from the top, in pixels."""
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share / self.top)
 
 
@@ -53,8 +53,8 @@ def lines(
     axes = _Axes(len(labels), top, _right_margin(series))
     parts = [_open(WIDTH, HEIGHT, title), _grid(axes)]
     step = max(1, -(-len(labels) // 12))
-    for place in range(0, len(labels), step):
-        parts.append(_text(axes.x(place), HEIGHT - 10, labels[place], "middle"))
+    for position in range(0, len(labels), step):
+        parts.append(_text(axes.x(position), HEIGHT - 10, labels[position], "middle"))
     if until_zero is not None:
         parts.append(_cone(axes, series[0], until_zero))
     for number, part in enumerate(series):
@@ -69,12 +69,12 @@ def _line(axes: _Axes, number: int, series: Series) -> Iterator[str]:
     dash = f' stroke-dasharray="{dashes}"' if dashes else ""
     runs: list[list[str]] = [[]]
     marks = []
-    for place, value in enumerate(series.values):
+    for position, value in enumerate(series.values):
         if value is None:
             runs.append([])
         else:
-            runs[-1].append(f"{axes.x(place):.1f},{axes.y(value):.1f}")
-            marks.append(_mark(number, axes.x(place), axes.y(value)))
+            runs[-1].append(f"{axes.x(position):.1f},{axes.y(value):.1f}")
+            marks.append(_mark(number, axes.x(position), axes.y(value)))
     for run in runs:
         if len(run) > 1:
             yield f'<polyline points="{" ".join(run)}" fill="none" stroke="{INK}" stroke-width="1.6"{dash}/>'
@@ -110,8 +110,8 @@ def bars(labels: Sequence[str], series: Series, title: str) -> str:
         '<defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         f'<rect width="5" height="5" fill="#ffffff"/><rect width="2" height="5" fill="{INK}"/></pattern></defs>',
     ]
-    for place, (label, value) in enumerate(zip(labels, series.values, strict=True)):
-        top = TOP + place * row
+    for position, (label, value) in enumerate(zip(labels, series.values, strict=True)):
+        top = TOP + position * row
         parts.append(_text(left - 8, top + 13, label if len(label) <= 20 else label[:19] + "…", "end"))
         if value is None:
             parts.append(_text(left + 4, top + 13, "—", "start"))
@@ -127,14 +127,14 @@ def bars(labels: Sequence[str], series: Series, title: str) -> str:
 
 def _cone(axes: _Axes, series: Series, zeros: tuple[int, int | None]) -> str:
     """From the newest value to where it may reach 0. Without a latest month it stays open at the right edge."""
-    place, value = [(place, value) for place, value in enumerate(series.values) if value is not None][-1]
+    position, value = [(position, value) for position, value in enumerate(series.values) if value is not None][-1]
     earliest, latest = zeros
     x, y, last = axes.x, axes.y, axes.labels - 1
     far = f"{x(last):.1f},{y(value):.1f} {x(last):.1f},{y(0):.1f}" if latest is None else f"{x(latest):.1f},{y(0):.1f}"
     return (
         f'<defs><pattern id="cone" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         f'<rect width="1" height="6" fill="{INK}"/></pattern></defs>'
-        f'<polygon points="{x(place):.1f},{y(value):.1f} {far} {x(earliest):.1f},{y(0):.1f}" fill="url(#cone)"'
+        f'<polygon points="{x(position):.1f},{y(value):.1f} {far} {x(earliest):.1f},{y(0):.1f}" fill="url(#cone)"'
         f' fill-opacity="0.45" stroke="{INK}" stroke-width="0.8" stroke-dasharray="3 3"/>'
     )
 

@@ -39,7 +39,7 @@ BANDWIDTH = ("classroom_bandwidth", "uplink_bandwidth")
 
 
 def compose(figures: Figures, language: Language) -> Document:
-    """The whole report, or an excerpt when the figures are one's."""
+    """The whole report, or an excerpt when the figures are those of an excerpt."""
     writer = _Writer(figures, language)
     blocks = writer.empty() if figures.is_empty else writer.excerpt() if figures.scope else writer.whole()
     title, month = _title(figures, language), month_words(figures.month, language)
@@ -139,7 +139,7 @@ class _Writer:
         return UNIT_WORDS[unit].in_(self._language) if unit in UNIT_WORDS else unit
 
     def _ratio(self, count: Count) -> Cell:
-        """A compliance rate: where nothing has enough data nobody knows it, which is not 0 %."""
+        """A compliance rate: where nothing has enough data it is not known, which is not 0 %."""
         return self._w("no_data") if count.judged and not count.has_data else count.ratio
 
     def _columns(self, *columns: tuple[str, Kind, float]) -> tuple[TableColumn, ...]:
@@ -210,11 +210,11 @@ class _Writer:
         return self._w("score_note", names=names)
 
     def _town_chart(self) -> list[Block]:
-        known = [town for town in self._f.towns if town.score is not None]
-        if len(known) < 2:
+        with_figures = [town for town in self._f.towns if town.score is not None]
+        if len(with_figures) < 2:
             return []
-        title, labels = self._w("chart_towns"), tuple(town.name for town in known)
-        series = Series(self._w("c_score"), tuple(town.score for town in known))
+        title, labels = self._w("chart_towns"), tuple(town.name for town in with_figures)
+        series = Series(self._w("c_score"), tuple(town.score for town in with_figures))
         return [Chart(title, "bars", labels, (series,), charts.bars(labels, series, title))]
 
     def _schools(self) -> Table:
@@ -436,11 +436,13 @@ class _Writer:
 
     def _trend(self) -> list[Block]:
         points = self._f.trend
-        known = [point for point in points if point.counts]
-        if len(known) < 2:
+        with_figures = [point for point in points if point.counts]
+        if len(with_figures) < 2:
             return [Paragraph(self._w("no_trend")), self._forecasts()]
-        shown = [target.target for target in self._f.targets if any(target.target in point.counts for point in known)]
-        first = points.index(known[0])
+        shown = [
+            target.target for target in self._f.targets if any(target.target in point.counts for point in with_figures)
+        ]
+        first = points.index(with_figures[0])
         points = points[first:]
         columns = (
             TableColumn(self._w("c_month"), "text", 1.2),
@@ -451,8 +453,8 @@ class _Writer:
             for name in shown
         }
         rows: list[tuple[Cell, ...]] = [
-            (month_words(point.month, self._language), *(ratios[name][place] for name in shown))
-            for place, point in enumerate(points)
+            (month_words(point.month, self._language), *(ratios[name][position] for name in shown))
+            for position, point in enumerate(points)
         ]
         labels = tuple(_short(point.month) for point in points)
         series = tuple(Series(self._target(name), ratios[name]) for name in shown)
@@ -523,9 +525,9 @@ class _Writer:
         return [Paragraph(self._w("corrections_text", n=len(corrections))), self._table("corrections", columns, rows)]
 
     def _method(self) -> list[Block]:
-        place = 1 if self._language == "zh" else 0
+        index = 1 if self._language == "zh" else 0
         rows: list[tuple[Cell, ...]] = [
-            (self._target(name), words[place]) for name, words in self._f.rules.items() if name in TARGET_WORDS
+            (self._target(name), words[index]) for name, words in self._f.rules.items() if name in TARGET_WORDS
         ]
         sentences_ = [
             self._w(f"method_{number}", tolerance=percent_as_written(1 - self._f.tolerance_ratio))

@@ -1,4 +1,4 @@
-"""A report as a document that knows no form: headings, paragraphs, tables with typed columns, charts. Every form writes the same cells. Pure."""
+"""A report as a document without a file format: headings, paragraphs, tables with typed columns, charts. Every form writes the same cells. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Literal

@@ -39,7 +39,7 @@ class Count(msgspec.Struct, frozen=True):
 
     @property
     def known_ratio(self) -> float | None:
-        """The ratio where something was measured; None when nobody knows."""
+        """The ratio where something was measured; None when it is not known."""
         return self.ratio if self.has_data else None
 
 
@@ -313,7 +313,7 @@ def excerpt(whole: Figures, *, town: str | None = None, school: str | None = Non
     towns = [each for each in whole.towns if town in (None, each.id)] if town is not None else []
     if not schools and not towns:
         raise KeyError(school or town)
-    kept = {school.id for school in schools}
+    school_ids = {school.id for school in schools}
     targets = []
     for target in whole.targets:
         counts = [each.counts[target.target] for each in schools if target.target in each.counts]
@@ -327,15 +327,15 @@ def excerpt(whole: Figures, *, town: str | None = None, school: str | None = Non
         targets=targets,
         towns=towns,
         schools=schools,
-        failing=[verdict for verdict in whole.failing if verdict.school in kept],
-        rooms=[room for room in whole.rooms if room.school in kept],
+        failing=[verdict for verdict in whole.failing if verdict.school in school_ids],
+        rooms=[room for room in whole.rooms if room.school in school_ids],
         platforms=[],
         ledger=LedgerFigures(),
-        ledger_lines=[ledger_line for ledger_line in whole.ledger_lines if ledger_line.school in kept],
+        ledger_lines=[ledger_line for ledger_line in whole.ledger_lines if ledger_line.school in school_ids],
         trend=[],
         forecasts=[],
-        corrections=[correction for correction in whole.corrections if correction.school in kept],
-        heads=[head for head in whole.heads if head.school in kept],
+        corrections=[correction for correction in whole.corrections if correction.school in school_ids],
+        heads=[head for head in whole.heads if head.school in school_ids],
     )
 
 

@@ -14,7 +14,7 @@ from campus_collector.report.figures import Forecast
 
 LEAST_MONTHS = 6
 FARTHEST_MONTHS = 60
-"""Beyond five years a number of months would pretend to know."""
+"""Beyond five years a number of months would be more exact than the data."""
 T_975 = {
     1: 12.706,
     2: 4.303,
@@ -33,26 +33,26 @@ T_975 = {
 
 def forecast(target: str, month: Month, ratios: Sequence[float | None]) -> Forecast:
     """From the met ratios of the last months, oldest first, the newest being `month`'s; None are months without data."""
-    known = [(place, 1 - ratio) for place, ratio in enumerate(ratios) if ratio is not None]
-    if known and known[-1][0] == len(ratios) - 1 and known[-1][1] <= 0:
-        return Forecast(target, "reached", len(known))
-    if len(known) < LEAST_MONTHS or known[-1][0] != len(ratios) - 1:
-        return Forecast(target, "too_few_months", len(known))
-    mean_x, mean_y = fmean(x for x, _ in known), fmean(y for _, y in known)
-    spread = sum((x - mean_x) ** 2 for x, _ in known)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in known) / spread
-    residue = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in known)
-    freedom = len(known) - 2
+    points = [(position, 1 - ratio) for position, ratio in enumerate(ratios) if ratio is not None]
+    if points and points[-1][0] == len(ratios) - 1 and points[-1][1] <= 0:
+        return Forecast(target, "reached", len(points))
+    if len(points) < LEAST_MONTHS or points[-1][0] != len(ratios) - 1:
+        return Forecast(target, "too_few_months", len(points))
+    mean_x, mean_y = fmean(x for x, _ in points), fmean(y for _, y in points)
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
+    residue = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
+    freedom = len(points) - 2
     margin = T_975[min(freedom, max(T_975))] * sqrt(residue / freedom / spread)
     if slope + margin >= 0:
-        return Forecast(target, "not_falling", len(known))
+        return Forecast(target, "not_falling", len(points))
     now = len(ratios) - 1
     zeros = [mean_x - mean_y / limit - now for limit in (slope - margin, slope + margin)]
     first, last = (max(1, ceil(zero - 1e-9)) for zero in zeros)
     if first > FARTHEST_MONTHS:
-        return Forecast(target, "too_far", len(known))
+        return Forecast(target, "too_far", len(points))
     latest = str(_later(month, last)) if last <= FARTHEST_MONTHS else None
-    return Forecast(target, "given", len(known), str(_later(month, first)), latest)
+    return Forecast(target, "given", len(points), str(_later(month, first)), latest)
 
 
 def _later(month: Month, months: int) -> Month:

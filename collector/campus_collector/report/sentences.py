@@ -12,7 +12,7 @@ STEADY = 0.0005
 
 
 def sentences(figures: Figures, language: Language) -> list[str]:
-    """For the summary; an excerpt speaks of its own area."""
+    """For the summary; an excerpt is about its own area."""
     if figures.is_empty:
         return []
     parts = [_state(figures, language)]

@@ -1,6 +1,6 @@
 """Monthly reports: figures of any month, closed for good on the policy's day, documents as they were issued, and whether all that still holds.
 
-A closed month never changes: its report is made of the figures that were kept, and what was issued once is given again octet for octet.
+A closed month never changes: its report is made of the figures that were kept, and what was issued once is given again byte for byte.
 """
 
 import logging
@@ -127,17 +127,17 @@ class MonthlyReports:
     def figures(self, month: Month, now: datetime | None = None, progress: Progress | None = None) -> Figures:
         """A month's figures: as they were closed, or as they are now. Raises NoReport, StoreUnavailable."""
         now = now or datetime.now(UTC)
-        kept = self._table.closed(str(month))
-        if kept is not None:
-            return figures_of(zlib.decompress(kept.figures))
+        closed_month = self._table.closed(str(month))
+        if closed_month is not None:
+            return figures_of(zlib.decompress(closed_month.figures))
         self._must_exist(month, now)
         with _LOCK:
             return gather(self._sources, month, now, *self._closed(), progress=progress)[0]
 
     def issued(self, month: Month, form: Form, language: Language) -> bytes | None:
         """A document as it was issued; None when it was not."""
-        kept = self._table.issued(str(month), form, language)
-        return None if kept is None else kept.body
+        issued = self._table.issued(str(month), form, language)
+        return None if issued is None else issued.body
 
     def recent(self, month: Month) -> Figures:
         """The figures as they are, or were a minute ago: whoever fetches four forms waits for them once. Raises as `figures`."""
@@ -230,14 +230,14 @@ class MonthlyReports:
 
     def verify(self, month: str) -> Iterator[VerifiedPart]:
         """Do the kept figures carry their hash, and do they make the very documents that were issued?"""
-        kept = self._table.closed(month)
-        if kept is None:
+        closed_month = self._table.closed(month)
+        if closed_month is None:
             yield VerifiedPart(month, False, message("is not closed"))
             return
-        figures = figures_of(zlib.decompress(kept.figures))
-        well = sha256(zlib.decompress(kept.figures)).hexdigest() == kept.hash == content_hash(figures)
+        figures = figures_of(zlib.decompress(closed_month.figures))
+        well = sha256(zlib.decompress(closed_month.figures)).hexdigest() == closed_month.hash == content_hash(figures)
         yield VerifiedPart(
-            f"{month} {kept.hash[:12]}",
+            f"{month} {closed_month.hash[:12]}",
             well,
             message("figures are as they were closed")
             if well
@@ -246,23 +246,23 @@ class MonthlyReports:
         for form, language in self._table.documents(month):
             issued = self._table.issued(month, form, language)
             assert issued is not None
-            well, words = True, message("made again, octet for octet")
+            well, words = True, message("made again, byte for byte")
             if sha256(issued.body).hexdigest() != issued.sha256:
                 well, words = False, message("is not what was issued: it was changed")
             elif render_apart(figures, language, form) != issued.body:  # type: ignore[arg-type]
-                well, words = _other_rendering(kept.program_version)
+                well, words = _other_rendering(closed_month.program_version)
             yield VerifiedPart(f"{month} {form} {language}", well, words)
 
     def _closed(self) -> tuple[dict[str, Figures], dict[str, Published]]:
         figures: dict[str, Figures] = {}
         published: dict[str, Published] = {}
         for month in list(self._table.hashes())[-MOST_MONTHS:]:
-            kept = self._table.closed(month)
-            assert kept is not None
-            figures[month] = figures_of(zlib.decompress(kept.figures))
+            closed_month = self._table.closed(month)
+            assert closed_month is not None
+            figures[month] = figures_of(zlib.decompress(closed_month.figures))
             published[month] = {
                 (target, school, subject): Verdict(verdict)
-                for target, school, subject, verdict in msgspec.json.decode(zlib.decompress(kept.published))
+                for target, school, subject, verdict in msgspec.json.decode(zlib.decompress(closed_month.published))
             }
         return figures, published
 
@@ -294,7 +294,7 @@ class MonthlyReports:
                 path = folder / file_name(str(month), form, language, mark=mark)
                 if form in self._failed_forms or path.exists():
                     continue
-                make_folder(folder)  # before the work: a folder that cannot be is told at no cost
+                make_folder(folder)  # before the work: a folder that cannot be made is reported before the work
                 try:
                     figures = figures or self.figures(month, now)
                     write_file(path, self.document(month, form, language, now=now, figures=figures))

@@ -34,7 +34,7 @@ def verify(
     given: Sequence[KnownHead] = (),
 ) -> Checked:
     """All schools, or one; `given` heads are compared as well."""
-    schools = [known.id for known in store.schools.all(EPOCH) if school in (None, known.id)]
+    schools = [each.id for each in store.schools.all(EPOCH) if school in (None, each.id)]
     findings = database_findings(store)
     known_heads = [*given, *closed_heads(store, findings)]
     findings += [

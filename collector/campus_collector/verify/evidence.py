@@ -32,10 +32,10 @@ def evidence_findings(store: Store, verdicts: Verdicts, school: str) -> Iterator
         if subject is None:
             continue
         for month in sorted({month_of_day(day_of(day), verdicts.zone) for day in days_of[target, name]}, key=str):
-            kept = verdicts.evidence(subject, target, month)
+            stored = verdicts.evidence(subject, target, month)
             recomputed = verdicts.evidence_from_results(subject, target, month.first_day, month.last_day)
-            for day in sorted(kept.keys() | recomputed.keys()):
-                if kept.get(day, NOTHING) != recomputed.get(day, NOTHING):
+            for day in sorted(stored.keys() | recomputed.keys()):
+                if stored.get(day, NOTHING) != recomputed.get(day, NOTHING):
                     words = message(
                         "{school}/{name} {target}: the evidence of {day} does not follow from its results",
                         school=school,

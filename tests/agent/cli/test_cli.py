@@ -68,43 +68,43 @@ def test_json_is_one_object_and_nothing_else_on_standard_output(tmp_path: Path) 
     finally:
         server.kill()
         server.wait()
-    said = json.loads(done.stdout)
+    answer = json.loads(done.stdout)
     assert done.returncode == 0
-    assert {name: said[name] for name in ("kind", "school", "subject", "target", "engine", "verdict", "validity", "failure")} == {
+    assert {name: answer[name] for name in ("kind", "school", "subject", "target", "engine", "verdict", "validity", "failure")} == {
         "kind": "throughput", "school": "s001", "subject": "c101", "target": "classroom_bandwidth", "engine": "iperf3",
         "verdict": "met", "validity": "ok", "failure": None,
     }  # fmt: skip
-    assert (said["required_bits_per_second"], said["tolerance_ratio"]) == (100_000_000, 0.98)
+    assert (answer["required_bits_per_second"], answer["tolerance_ratio"]) == (100_000_000, 0.98)
     for way in ("down", "up"):
-        assert set(said[way]) - {"lower_bound"} == {
+        assert set(answer[way]) - {"lower_bound"} == {
             "line_rate_bits_per_second",
             "goodput_bits_per_second",
             "bytes",
             "duration_seconds",
         }
     for name in ("rtt_seconds", "working_rtt_seconds", "jitter_seconds", "loss_ratio"):
-        assert isinstance(said[name], float)
-    assert "cross_traffic_bits_per_second" in said
+        assert isinstance(answer[name], float)
+    assert "cross_traffic_bits_per_second" in answer
 
 
 def test_a_refused_endpoint_is_exit_3_with_the_failure_named(tmp_path: Path) -> None:
     file = config(tmp_path)
     done = run("measure", "classroom", "c101", "--json", "--config", file)
-    said = json.loads(done.stdout)
-    assert (done.returncode, said["verdict"], said["validity"]) == (3, "insufficient", "endpoint_off")
-    assert said["failure"] == {
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["verdict"], answer["validity"]) == (3, "insufficient", "endpoint_off")
+    assert answer["failure"] == {
         "operation": "connect", "kind": "connection_refused", "detail": "unable to connect to server: Connection refused",
     }  # fmt: skip
-    told = run("measure", "classroom", "c101", "--config", file, language="zh").stdout
-    assert "数据不足" in told
-    assert "连接被拒绝" in told
+    output = run("measure", "classroom", "c101", "--config", file, language="zh").stdout
+    assert "数据不足" in output
+    assert "连接被拒绝" in output
 
 
 def test_a_platform_that_fails_is_exit_1(tmp_path: Path) -> None:
     done = run("measure", "service", "web", "--json", "--config", config(tmp_path))
-    said = json.loads(done.stdout)
-    assert (done.returncode, said["kind"], said["verdict"], said["success"]) == (1, "service", "not_met", False)
-    assert said["phase_duration_seconds"]["connect"] is None
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["kind"], answer["verdict"], answer["success"]) == (1, "service", "not_met", False)
+    assert answer["phase_duration_seconds"]["connect"] is None
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_doctor_tells_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "agent.toml"
     file.write_text(CONFIG.format(port=1) + '[collector]\nurl = "http://127.0.0.1:1"\n', encoding="utf-8")
     done = run("doctor", "--json", "--config", str(file))
-    findings = {one["check"]: one for one in json.loads(done.stdout)}
+    findings = {each["check"]: each for each in json.loads(done.stdout)}
     assert done.returncode == 1
     assert findings["token"]["ok"] is False
     assert "agent-token" in findings["token"]["remedy"]
@@ -157,9 +157,9 @@ def test_doctor_tells_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     assert findings["platform web"]["ok"] is False
     (tmp_path / "token").write_text("x")
     (tmp_path / "token").chmod(0o644)
-    told = run("doctor", "--config", str(file), language="zh").stdout
-    assert "可被其他用户读取（权限 644）" in told
-    assert f"chmod 600 {tmp_path / 'token'}" in told
+    output = run("doctor", "--config", str(file), language="zh").stdout
+    assert "可被其他用户读取（权限 644）" in output
+    assert f"chmod 600 {tmp_path / 'token'}" in output
 
 
 def test_doctor_looks_at_the_secrets_of_devices(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_doctor_looks_at_the_secrets_of_devices(tmp_path: Path) -> None:
     (tmp_path / "shared").write_text("hush-hush")
     (tmp_path / "shared").chmod(0o640)
     done = run("doctor", "--json", "--config", str(file))
-    findings = {one["check"]: one for one in json.loads(done.stdout)}
+    findings = {each["check"]: each for each in json.loads(done.stdout)}
     assert "mode 640" in findings["secret of cam-1, cam-2"]["what"]
     assert findings["secret of cam-3"]["ok"] is False
     assert "hush-hush" not in done.stdout + done.stderr
@@ -204,9 +204,9 @@ def test_the_daemon_runs_once_stops_cleanly_and_status_tells(tmp_path: Path) -> 
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert (lines[0]["event"], lines[-1]["event"]) == ("agent starts", "agent stopped")
     assert {"time", "level", "logger", "event"} <= set(lines[0])
-    told = run("status", "--config", file, language="zh").stdout
-    assert "连接被拒绝" in told
-    assert "未在运行" in told
+    output = run("status", "--config", file, language="zh").stdout
+    assert "连接被拒绝" in output
+    assert "未在运行" in output
 
 
 def test_two_load_tests_never_run_at_once(tmp_path: Path) -> None:
@@ -221,8 +221,8 @@ def test_two_load_tests_never_run_at_once(tmp_path: Path) -> None:
         waiting.wait(3)
     assert run("measure", "service", "web", "--config", file).returncode == 1  # no load: it need not wait
     held.close()
-    said, _ = waiting.communicate(timeout=60)
-    assert json.loads(said)["failure"]["kind"] == "connection_refused"
+    output, _ = waiting.communicate(timeout=60)
+    assert json.loads(output)["failure"]["kind"] == "connection_refused"
 
 
 def test_on_a_blackout_day_nobody_tests(tmp_path: Path) -> None:
@@ -241,9 +241,9 @@ def test_on_a_blackout_day_nobody_tests(tmp_path: Path) -> None:
 def test_help_is_in_the_reader_s_language(language: str) -> None:
     from campus_agent.cli.main import COMMANDS
 
-    told = run("--help", language=language).stdout
+    output = run("--help", language=language).stdout
     for words in COMMANDS.values():
-        assert words.in_(language)[:10] in told
+        assert words.in_(language)[:10] in output
     assert run("measure", "--help", language=language).returncode == 0
 
 
@@ -344,7 +344,9 @@ def test_doctor_asks_whether_the_token_is_accepted(tmp_path: Path) -> None:
         for token, accepted in ((world.token, True), ("cm1_revoked", False)):
             (tmp_path / "token").write_text(token)
             (tmp_path / "token").chmod(0o600)
-            findings = {one["check"]: one for one in json.loads(run("doctor", "--json", "--config", str(file)).stdout)}
+            findings = {
+                each["check"]: each for each in json.loads(run("doctor", "--json", "--config", str(file)).stdout)
+            }
             assert findings["token at the collector"]["ok"] is accepted
         assert world.service.store.agents.all() == [], "nothing was reported"
 
@@ -379,11 +381,11 @@ def test_a_persons_test_counts_against_the_days_octets(tmp_path: Path) -> None:
             '[collector]\nurl = "http://127.0.0.1:1"\n'
             f'[[classroom]]\nid = "c101"\nhost = "127.0.0.1"\nport = {running.port}\n'
         )
-        said = json.loads(run("measure", "classroom", "c101", "--json", "--config", str(file)).stdout)
-    assert said["down"], said
+        answer = json.loads(run("measure", "classroom", "c101", "--json", "--config", str(file)).stdout)
+    assert answer["down"], answer
     with open_spool(tmp_path / "state", role="reader") as spool:
         counted = spool.test_bytes_total()
-    if said["up"] is None:  # a machine too busy to test the other direction: what was sent of it counts all the same
-        assert counted["classroom"] >= said["down"]["bytes"]
+    if answer["up"] is None:  # a machine too busy to test the other direction: what was sent of it counts all the same
+        assert counted["classroom"] >= answer["down"]["bytes"]
     else:
-        assert counted == {"classroom": said["down"]["bytes"] + said["up"]["bytes"]}
+        assert counted == {"classroom": answer["down"]["bytes"] + answer["up"]["bytes"]}

@@ -39,8 +39,8 @@ def code_of(world: World) -> str:
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     code = main(["enroll", *arguments])
-    said = capsys.readouterr()
-    return code, said.out + said.err
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
 
 
 def test_two_lines_and_the_gateway_may_report(
@@ -48,12 +48,12 @@ def test_two_lines_and_the_gateway_may_report(
 ) -> None:
     monkeypatch.setenv("CAMPUS_LANG", "zh")
     url, folder = f"http://127.0.0.1:{world.port}", tmp_path / "etc"
-    status, said = run(capsys, url, code_of(world).lower(), "--dir", str(folder))
-    assert status == 0, said
-    assert "本网关已注册为 s009" in said
+    status, output = run(capsys, url, code_of(world).lower(), "--dir", str(folder))
+    assert status == 0, output
+    assert "本网关已注册为 s009" in output
     token = folder / "token"
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
-    assert token.read_text().strip() not in said
+    assert token.read_text().strip() not in output
     config = load_config(folder / "agent.toml")
     assert (config.school, config.town) == ("s009", "t09")
     assert config.collector is not None
@@ -62,7 +62,7 @@ def test_two_lines_and_the_gateway_may_report(
         envelope(throughput(school="s009"), agent_id="s009", announcement=None), token.read_text().strip()
     )
     assert sent.status == 200
-    assert [one.name for one in folder.iterdir() if one.name.startswith(".")] == []
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_configuration_that_is_there_is_left_alone(
@@ -70,8 +70,8 @@ def test_a_configuration_that_is_there_is_left_alone(
 ) -> None:
     (tmp_path / "agent.toml").write_text("# mine\n")
     (tmp_path / "token").write_text("old\n")
-    status, said = run(capsys, f"http://127.0.0.1:{world.port}", code_of(world), "--dir", str(tmp_path))
-    assert status == 0, said
+    status, output = run(capsys, f"http://127.0.0.1:{world.port}", code_of(world), "--dir", str(tmp_path))
+    assert status == 0, output
     assert (tmp_path / "agent.toml").read_text() == "# mine\n"
     assert (tmp_path / "token").read_text() != "old\n"
 
@@ -82,19 +82,19 @@ def test_what_fails_says_why_and_spends_nothing(
     monkeypatch.setenv("CAMPUS_LANG", "zh")
     url, code = f"http://127.0.0.1:{world.port}", code_of(world)
     (tmp_path / "file").write_text("")
-    status, said = run(capsys, url, code, "--dir", str(tmp_path / "file"))
+    status, output = run(capsys, url, code, "--dir", str(tmp_path / "file"))
     assert status == 1
-    assert "注册码未使用" in said
-    status, said = run(capsys, f"http://127.0.0.1:{free_port()}", code, "--dir", str(tmp_path / "a"))
+    assert "注册码未使用" in output
+    status, output = run(capsys, f"http://127.0.0.1:{free_port()}", code, "--dir", str(tmp_path / "a"))
     assert status == 1
-    assert "建立连接" in said
+    assert "建立连接" in output
     assert list((tmp_path / "a").iterdir()) == []
-    status, said = run(capsys, url, new_code(), "--dir", str(tmp_path / "a"))
+    status, output = run(capsys, url, new_code(), "--dir", str(tmp_path / "a"))
     assert status == 1
-    assert "注册码无效、已使用或已过期" in said
-    status, said = run(capsys, "http://collector.example", code, "--dir", str(tmp_path / "a"))
+    assert "注册码无效、已使用或已过期" in output
+    status, output = run(capsys, "http://collector.example", code, "--dir", str(tmp_path / "a"))
     assert status == 2
-    assert "https://" in said
+    assert "https://" in output
     assert run(capsys, "collector", code)[0] == 2
     assert run(capsys, url, code, "--dir", str(tmp_path / "a"))[0] == 0, "after all that the code is still good"
 
@@ -114,9 +114,9 @@ def test_a_private_authority_is_pinned_by_its_fingerprint(tmp_path: Path, capsys
         assert bureau(["enroll-code", "s009", *where]) == 0
         code = capsys.readouterr().out.strip()
         url, folder = f"https://127.0.0.1:{port}", tmp_path / "etc"
-        status, said = run(capsys, url, code, "--dir", str(folder), "--ca-sha256", stranger.fingerprint)
+        status, output = run(capsys, url, code, "--dir", str(folder), "--ca-sha256", stranger.fingerprint)
         assert status == 1
-        assert made.fingerprint in said
+        assert made.fingerprint in output
         assert run(capsys, url, code, "--dir", str(folder))[0] == 1, "without the fingerprint it is not trusted"
         full = ["prlimit", "--fsize=100", sys.executable, "-B", "-m", "campus_agent", "enroll", url, code]
         done = subprocess.run(
@@ -128,8 +128,8 @@ def test_a_private_authority_is_pinned_by_its_fingerprint(tmp_path: Path, capsys
         )
         assert (done.returncode, "the code was not used" in done.stderr) == (1, True), done.stderr
         assert list(folder.iterdir()) == [], "nothing half written"
-        status, said = run(capsys, url, code, "--dir", str(folder), "--ca-sha256", made.fingerprint.upper())
-        assert status == 0, said
+        status, output = run(capsys, url, code, "--dir", str(folder), "--ca-sha256", made.fingerprint.upper())
+        assert status == 0, output
         config = load_config(folder / "agent.toml")
         assert config.collector is not None
         assert config.collector.ca_file == folder / "ca.pem"
@@ -169,7 +169,7 @@ def test_a_disk_that_fills_after_the_code_was_used_loses_no_token(world: World, 
     assert done.returncode == 1, done.stderr
     assert f"{folder / 'agent.toml'}: File too large" in done.stderr
     assert 'school = "s009"' in done.stderr, "what is to be written by hand"
-    assert sorted(one.name for one in folder.iterdir()) == ["test.key", "token"], "nothing half written"
+    assert sorted(path.name for path in folder.iterdir()) == ["test.key", "token"], "nothing half written"
     token = (folder / "token").read_text().strip()
     assert world.get("/v1/config", Authorization=f"Bearer {token}").status == 200
     assert token not in done.stderr
@@ -185,8 +185,8 @@ def test_a_code_may_be_given_where_no_process_list_shows_it(
         assert run(capsys, url, "--dir", str(folder))[0] == 2
     assert run(capsys, url, "\udcff", "--dir", str(folder))[0] == 2
     assert not folder.exists()
-    full_width = "".join(chr(ord(one) + 0xFEE0) for one in code_of(world))
+    full_width = "".join(chr(ord(each) + 0xFEE0) for each in code_of(world))
     monkeypatch.setattr("sys.stdin", io.StringIO(f" {full_width} \n"))
-    status, said = run(capsys, url, "--dir", str(folder))
-    assert status == 0, said
+    status, output = run(capsys, url, "--dir", str(folder))
+    assert status == 0, output
     assert (folder / "token").exists()

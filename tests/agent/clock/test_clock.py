@@ -48,10 +48,10 @@ def test_the_systems_clock_is_this_boots() -> None:
 
 def test_without_the_kernels_word_each_process_is_a_boot_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock_module, "Path", lambda _: Path("/nowhere/at/all"))
-    one, other = system_clock().boot_id, system_clock().boot_id
-    assert one.startswith("process-")
-    assert one != other
-    assert len(one) <= 64
+    first, second = system_clock().boot_id, system_clock().boot_id
+    assert first.startswith("process-")
+    assert first != second
+    assert len(first) <= 64
 
 
 @given(epoch=st.floats(1.7e9, 2e9), there=st.floats(0, 60), back=st.floats(0, 60), sent=seconds)
@@ -149,9 +149,9 @@ def test_a_boot_that_never_learnt_is_believed_only_where_it_can_be_true() -> Non
 def test_without_any_clock_order_and_distances_stay(moments: list[float]) -> None:
     last, wall = max(moments), datetime(1970, 1, 1, tzinfo=UTC)
     placed = [start_without_clock(wall, moment, last, AT) for moment in moments]
-    assert all(not one.trusted and one.started_at <= AT for one in placed)
-    for moment, one in zip(moments, placed, strict=True):
-        assert (AT - one.started_at).total_seconds() == pytest.approx(last - moment, abs=0.001)
+    assert all(not each.trusted and each.started_at <= AT for each in placed)
+    for moment, first in zip(moments, placed, strict=True):
+        assert (AT - first.started_at).total_seconds() == pytest.approx(last - moment, abs=0.001)
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ SERVICE = GOOD + '[[service]]\nid = "edu"\nurl = "http://edu.example/"\n'
 def test_what_a_platform_answers(tmp_path: Path, expect: str, expected: Expectation) -> None:
     file = tmp_path / "agent.toml"
     file.write_text(f"{SERVICE}expect = {expect}\n", encoding="utf-8")
-    assert [one.expected for one in load_config(file, {}).services] == [expected]
+    assert [service.expected for service in load_config(file, {}).services] == [expected]
 
 
 @pytest.mark.parametrize(

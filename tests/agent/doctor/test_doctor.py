@@ -39,40 +39,40 @@ def written(folder: Path, url: str, more: str = "") -> Path:
 
 def told(file: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict]:
     main(["doctor", "--config", str(file), "--json"])
-    return {one["check"]: one for one in json.loads(capsys.readouterr().out)}
+    return {each["check"]: each for each in json.loads(capsys.readouterr().out)}
 
 
 def test_a_gateway_that_is_well(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "token").write_text(world.token)
     (tmp_path / "token").chmod(0o600)
-    found = told(written(tmp_path, f"http://127.0.0.1:{world.port}"), capsys)
-    assert found["CampusMeter agent"]["what"].startswith(VERSION)
-    assert found["token at the collector"]["ok"] is True
-    assert found["version of the collector"]["ok"] is True
-    assert found["clock against the collector"]["ok"] is True
-    assert found["state folder"]["ok"] is True
-    assert found["raw Ethernet permission"]["ok"] is (True if os.geteuid() == 0 else None)
-    assert {"name servers", "disk", "spool", "ICMP permission", "clock"} <= set(found)
-    assert all(one["zh"]["check"] and one["zh"]["what"] for one in found.values())
+    actual = told(written(tmp_path, f"http://127.0.0.1:{world.port}"), capsys)
+    assert actual["CampusMeter agent"]["what"].startswith(VERSION)
+    assert actual["token at the collector"]["ok"] is True
+    assert actual["version of the collector"]["ok"] is True
+    assert actual["clock against the collector"]["ok"] is True
+    assert actual["state folder"]["ok"] is True
+    assert actual["raw Ethernet permission"]["ok"] is (True if os.geteuid() == 0 else None)
+    assert {"name servers", "disk", "spool", "ICMP permission", "clock"} <= set(actual)
+    assert all(each["zh"]["check"] and each["zh"]["what"] for each in actual.values())
 
 
 def test_a_name_nobody_knows_and_a_collector_that_is_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "token").write_text("x")
-    found = told(written(tmp_path, "https://collector.invalid:8443"), capsys)
-    assert found["DNS: collector.invalid"]["ok"] is False
-    assert "/etc/resolv.conf" in found["DNS: collector.invalid"]["remedy"]
-    assert found["collector"]["ok"] is False
-    assert found["token"]["ok"] is False, "others can read it"
+    actual = told(written(tmp_path, "https://collector.invalid:8443"), capsys)
+    assert actual["DNS: collector.invalid"]["ok"] is False
+    assert "/etc/resolv.conf" in actual["DNS: collector.invalid"]["remedy"]
+    assert actual["collector"]["ok"] is False
+    assert actual["token"]["ok"] is False, "others can read it"
 
 
 def test_devices_are_asked_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     port = free_port()
     device = f'[[device]]\nid = "web-1"\nname = "管理页"\nroom = "r1"\nprofile = "web-http"\nhost = "127.0.0.1"\n[[device]]\nid = "rec-1"\nroom = "r1"\nprofile = "recorder-generic"\nhost = "127.0.0.1"\nsnmp = {{ version = "2c", community_file = "community", port = {port} }}\n'
     (tmp_path / "community").write_text("public")
-    found = told(written(tmp_path, f"http://127.0.0.1:{free_port()}", device), capsys)
-    assert found["device rec-1"]["ok"] is False
-    assert "campus-agent measure device rec-1" in found["device rec-1"]["remedy"]
-    assert found["device web-1 管理页"]["ok"] is False
+    actual = told(written(tmp_path, f"http://127.0.0.1:{free_port()}", device), capsys)
+    assert actual["device rec-1"]["ok"] is False
+    assert "campus-agent measure device rec-1" in actual["device rec-1"]["remedy"]
+    assert actual["device web-1 管理页"]["ok"] is False
 
 
 def test_the_spool(tmp_path: Path) -> None:
@@ -105,10 +105,10 @@ def test_the_certificate_s_end_is_told(tmp_path: Path) -> None:
     with running(program, tmp_path / "log"):
         until(lambda: "listens" in (tmp_path / "log").read_text(), 60, "the collector listens")
         own = Collector(f"https://127.0.0.1:{port}", tmp_path / "token", tmp_path / "tls" / "ca.pem")
-        (found,) = doctor_collector._certificate(own)
-        assert isinstance(found, CheckResult)
-        assert found.ok is None
-        assert "tls renew" in (found.remedy.en if found.remedy else "")
+        (actual,) = doctor_collector._certificate(own)
+        assert isinstance(actual, CheckResult)
+        assert actual.ok is None
+        assert "tls renew" in (actual.remedy.en if actual.remedy else "")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
@@ -117,8 +117,8 @@ def test_a_file_the_service_could_not_write_is_told(tmp_path: Path, monkeypatch:
     state = tmp_path / "state"
     state.mkdir()
     (state / "token").write_text("x")
-    found = gateway._state_dir(state)
-    assert (found.ok, "root" in found.what.en) == (False, True)
+    actual = gateway._state_dir(state)
+    assert (actual.ok, "root" in actual.what.en) == (False, True)
     import pwd
 
     user = pwd.getpwnam("nobody")

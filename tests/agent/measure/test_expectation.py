@@ -81,7 +81,7 @@ def test_a_named_host_holds_by_tls_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("first", "second", "same"),
     [
         ("a.example.com", "b.example.com", True),
         ("example.com", "example.com", True),
@@ -96,8 +96,8 @@ def test_a_named_host_holds_by_tls_too() -> None:
         ("", "platform", False),
     ],
 )
-def test_one_site(one: str, other: str, same: bool) -> None:
-    assert same_site(one, other) is same
+def test_one_site(first: str, second: str, same: bool) -> None:
+    assert same_site(first, second) is same
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_the_real_system(tmp_path: Path) -> None:
     assert 0 < record.disk_free_bytes <= record.disk_total_bytes
     assert record.uptime_seconds > 0
     assert 5e6 < record.agent_memory_bytes < 1e9
-    assert "lo" not in [one.name for one in record.interfaces]
+    assert "lo" not in [interface.name for interface in record.interfaces]
 
 
 def test_a_clock_before_boot_gives_no_negative_uptime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

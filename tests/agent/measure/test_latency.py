@@ -56,9 +56,9 @@ def test_percentile_is_nearest_rank(values: list[float], share: float, value: fl
 
 @given(st.lists(st.floats(0, 10, allow_nan=False), min_size=1, max_size=50), st.floats(0.01, 1))
 def test_a_percentile_is_a_value_that_enough_values_do_not_exceed(values: list[float], share: float) -> None:
-    found = rtt.percentile(values, share)
-    assert found in values
-    assert sum(value <= found for value in values) >= share * len(values) - 1e-9
+    actual = rtt.percentile(values, share)
+    assert actual in values
+    assert sum(value <= actual for value in values) >= share * len(values) - 1e-9
 
 
 def test_the_checksum_is_rfc_1071() -> None:

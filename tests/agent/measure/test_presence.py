@@ -34,12 +34,12 @@ def test_machines_that_do_not_answer() -> None:
         full.listen(0)
         address = full.getsockname()
         waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(address)
+        for task in waiting:
+            task.setblocking(False)
+            task.connect_ex(address)
         targets = [PresenceTarget(f"c{n}", "127.0.0.1", address[1], False) for n in range(40)]
-        found = asyncio.run(check_presence(targets))
-        for one in waiting:
-            one.close()
-    assert {failure.kind for failure in found.values() if failure} == {FailureKind.TIMEOUT}
-    assert all(found.values())
+        output = asyncio.run(check_presence(targets))
+        for task in waiting:
+            task.close()
+    assert {failure.kind for failure in output.values() if failure} == {FailureKind.TIMEOUT}
+    assert all(output.values())

@@ -71,7 +71,7 @@ def test_a_captured_100_mbit_line_is_100() -> None:
         assert direction.goodput_bits_per_second == pytest.approx(94.15e6, rel=0.005)
         assert direction.bytes == pytest.approx(50e6, rel=0.03)  # 4 s at 100 Mbit/s, warm-up included
         assert direction.warmup_seconds == 1.0
-        assert sum(one.duration_seconds for one in direction.intervals) == pytest.approx(4, abs=0.6)
+        assert sum(interval.duration_seconds for interval in direction.intervals) == pytest.approx(4, abs=0.6)
     assert (record.down.intervals_seen_by, record.up.intervals_seen_by) == ("sender", "receiver")
     assert record.idle.loss_ratio == 0.25
 
@@ -104,8 +104,8 @@ def test_other_traffic_is_what_the_interface_carried_beside_the_test() -> None:
     ],
 )
 def test_the_encapsulation_follows_from_the_segment_size(mss: int, link_mtu: int, mtu: int, timestamps: bool) -> None:
-    one = load("forward")
-    report = json.loads(json.dumps(one.report))
+    forward = load("forward")
+    report = json.loads(json.dumps(forward.report))
     report["start"]["tcp_mss_default"] = mss
     link = Link("lan", 1e9, "full", link_mtu)
     path = reading.encapsulation(raw(reading.LoadReport(report, True, None, None), None, link=link))
@@ -192,16 +192,16 @@ def test_a_gateway_that_its_own_load_fills_is_no_slow_line() -> None:
 
 
 def test_the_rate_while_the_line_was_full_stands_for_what_the_ends_managed() -> None:
-    one = load("forward")
+    forward = load("forward")
     frame_bits = 1538 * 8
     slots = [97e6 / frame_bits] * 12 + [(60 + n) * 1e6 / frame_bits for n in range(16)]
     seen = KernelCounts(slots, 0.1, CpuWait(pressure_ratio=0.4))
-    held_up = reading.LoadReport({**one.report, "kernel": msgspec.to_builtins(seen)}, True, None, None)
+    held_up = reading.LoadReport({**forward.report, "kernel": msgspec.to_builtins(seen)}, True, None, None)
     record = reading.interpret(raw(held_up, load("reverse"))).record
     assert record.down.line_rate_bits_per_second == pytest.approx(97e6)
     assert record.down.cpu_waited_ratio == pytest.approx(0.4)
     quiet = msgspec.structs.replace(seen, waiting=CpuWait(pressure_ratio=0.001))
-    calm = reading.LoadReport({**one.report, "kernel": msgspec.to_builtins(quiet)}, True, None, None)
+    calm = reading.LoadReport({**forward.report, "kernel": msgspec.to_builtins(quiet)}, True, None, None)
     assert reading.interpret(raw(calm, load("reverse"))).record.down.line_rate_bits_per_second is None
 
 
@@ -245,10 +245,10 @@ def test_a_running_test_ends_when_others_come(others_mbit: list[int], ends_at: i
     for second, others in enumerate(others_mbit, 1):
         own += 50 * SECOND_MB
         line += (50 + others) * SECOND_MB
-        found = watch.verdict(float(second), line, own, own)
-        if found is not None and ended is None:
+        actual = watch.verdict(float(second), line, own, own)
+        if actual is not None and ended is None:
             ended = second
-            assert found[0] is Validity.CROSS_TRAFFIC
+            assert actual[0] is Validity.CROSS_TRAFFIC
     assert ended == ends_at
 
 
@@ -277,9 +277,9 @@ def test_a_counter_between_looks_lies_between_their_counts(steps: list[int], mom
 def test_a_running_test_ends_when_its_octets_are_spent() -> None:
     watch = TrafficGuard(msgspec.structs.replace(REQUEST, max_bytes=1000))
     assert watch.verdict(0.0, 900, 900, 900) is None
-    found = watch.verdict(0.1, 1100, 1100, 1100)
-    assert found is not None
-    assert found[0] is Validity.INCONCLUSIVE
+    actual = watch.verdict(0.1, 1100, 1100, 1100)
+    assert actual is not None
+    assert actual[0] is Validity.INCONCLUSIVE
 
 
 def test_a_test_that_was_ended_keeps_what_it_cost() -> None:

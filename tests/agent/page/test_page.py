@@ -231,13 +231,13 @@ def test_too_little_says_nothing() -> None:
 
 def test_the_page_and_the_codes(tmp_path: Path) -> None:
     with page(config(tmp_path)) as server:
-        status, said = ask(server, "GET", "/?room=c101")
+        status, answer = ask(server, "GET", "/?room=c101")
         assert status == 200
-        assert "班级网络测速" in said["text"]
-        status, said = ask(server, "GET", "/codes", Host="10.1.2.3:8090")
+        assert "班级网络测速" in answer["text"]
+        status, answer = ask(server, "GET", "/codes", Host="10.1.2.3:8090")
         assert status == 200
-        assert "http://10.1.2.3:8090/?room=c101" in said["text"]
-        assert said["text"].count("<svg") == 1
+        assert "http://10.1.2.3:8090/?room=c101" in answer["text"]
+        assert answer["text"].count("<svg") == 1
         assert "Classroom network test" in ask(server, "GET", "/", Accept_Language="en-GB")[1]["text"]
 
 
@@ -292,11 +292,11 @@ def test_a_whole_test_by_hand(tmp_path: Path) -> None:
                     break
             except (OSError, http.client.HTTPException):  # the gateway ends a load by hanging up
                 break
-        status, said = ask(
+        status, actual = ask(
             server, "POST", "/finish", {"trial": name, "down_bits_per_second": 1.0, "up_bits_per_second": 2.0}
         )
-        assert status == 200, said
-        assert (said["verdict"], said["own_machine"]) == ("met", True), said
+        assert status == 200, actual
+        assert (actual["verdict"], actual["own_machine"]) == ("met", True), actual
         assert ask(server, "POST", "/finish", {"trial": name})[0] == 410, "once"
     with open_spool(tmp_path, role="reader") as spool:
         (entry,) = spool.peek()
@@ -329,11 +329,11 @@ def test_a_machine_that_cannot_keep_up_is_not_the_line_s_fault(tmp_path: Path) -
                 line.sendall(b"x" * 25_000)
                 sleep(0.01)
         line.close()
-        status, said = ask(server, "POST", "/finish", {"trial": name})
+        status, answer = ask(server, "POST", "/finish", {"trial": name})
     assert status == 200
-    assert said["down_bits_per_second"] < 40e6
-    assert said["up_bits_per_second"] < 40e6
-    assert (said["down_at_least"], said["up_at_least"], said["verdict"]) == (True, True, "insufficient"), said
+    assert answer["down_bits_per_second"] < 40e6
+    assert answer["up_bits_per_second"] < 40e6
+    assert (answer["down_at_least"], answer["up_at_least"], answer["verdict"]) == (True, True, "insufficient"), answer
     with open_spool(tmp_path, role="reader") as spool:
         (entry,) = spool.peek()
         measured = json.loads(entry.body)["record"]["measured"]
@@ -365,9 +365,9 @@ BLACKOUT = Timetable(blackout=(DayRange(date(2026, 11, 23), date(2026, 11, 23)),
 )
 def test_when_a_test_may_not_begin(tmp_path: Path, more: dict, body: dict, reason: str) -> None:
     with page(config(tmp_path, **more)) as server:
-        status, said = ask(server, "POST", "/begin", body)
-        assert (status, said["reason"]) == (409, reason)
-        assert said["why"]
+        status, answer = ask(server, "POST", "/begin", body)
+        assert (status, answer["reason"]) == (409, reason)
+        assert answer["why"]
 
 
 def test_in_lessons_where_it_is_allowed_and_so_many_an_hour(tmp_path: Path) -> None:
@@ -441,7 +441,7 @@ def test_bad_bodies(tmp_path: Path, body: bytes) -> None:
 def test_only_the_classrooms_networks_are_answered(
     monkeypatch: pytest.MonkeyPatch, address: str, answered: bool
 ) -> None:
-    own = [ipaddress.ip_network(one) for one in ("10.1.2.0/23", "10.1.5.0/24", "fd00:1::/64", "fe80::/64")]
+    own = [ipaddress.ip_network(text) for text in ("10.1.2.0/23", "10.1.5.0/24", "fd00:1::/64", "fe80::/64")]
     monkeypatch.setattr("campus_agent.page.networks.links", lambda: own)
     networks = ClassroomNetworks(["10.1.3.77", "172.20.7.1", "fd00:1::5"])
     try:
@@ -526,13 +526,13 @@ def test_more_connections_than_there_is_room_for(tmp_path: Path) -> None:
 
 
 def begun(server: PageServer) -> str:
-    status, said = ask(server, "POST", "/begin", {"room": "c101"})
-    assert status == 200, said
-    return said["trial"]
+    status, answer = ask(server, "POST", "/begin", {"room": "c101"})
+    assert status == 200, answer
+    return answer["trial"]
 
 
 def threads(name: str) -> list[str]:
-    return [one.name for one in threading.enumerate() if name in one.name]
+    return [thread.name for thread in threading.enumerate() if name in thread.name]
 
 
 def test_a_browser_that_does_not_read_holds_nothing(tmp_path: Path) -> None:
@@ -590,9 +590,9 @@ def test_a_test_does_not_run_into_a_lesson(tmp_path: Path, now: datetime, reason
 
 def test_a_clock_an_hour_off_is_put_right_by_what_the_collector_told(tmp_path: Path) -> None:
     clock = system_clock()
-    told = ClockEstimate(clock.boot_id, clock.monotonic(), clock.wall() + 3600.0 - clock.monotonic(), 0.01)
+    actual = ClockEstimate(clock.boot_id, clock.monotonic(), clock.wall() + 3600.0 - clock.monotonic(), 0.01)
     with open_spool(tmp_path) as spool:
-        spool.remember(ESTIMATES_KEY, (told,))
+        spool.remember(ESTIMATES_KEY, (actual,))
     ahead = (recalled_time(config(tmp_path), clock).now() - datetime.now(SHANGHAI)).total_seconds()
     assert ahead == pytest.approx(3600, abs=2)
 

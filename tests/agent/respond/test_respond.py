@@ -157,7 +157,7 @@ def test_the_watchdog_s_library_is_new_enough() -> None:
     """`Process.net_connections` came with psutil 6.0 (its HISTORY): the project must ask for that."""
     pyproject = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
     asked = [Requirement(line) for line in pyproject["project"]["optional-dependencies"]["agent"]]
-    (psutil_asked,) = [one for one in asked if one.name == "psutil"]
+    (psutil_asked,) = [each for each in asked if each.name == "psutil"]
     assert not psutil_asked.specifier.contains("5.9.8")
     assert psutil_asked.specifier.contains("6.0.0")
     assert psutil_asked.specifier.contains(psutil.__version__)

@@ -51,9 +51,9 @@ periods = ["09:00-10:00"]
     ],
 )
 def test_the_public_calendar(day: str, kind: DayKind, name: str) -> None:
-    found = Calendar(TIMETABLE, NO_TERMS).day(date.fromisoformat(day))
-    assert (found.kind, found.name) == (kind, name)
-    assert bool(found.lessons) == (kind in (DayKind.SCHOOL, DayKind.MOVED))
+    actual = Calendar(TIMETABLE, NO_TERMS).day(date.fromisoformat(day))
+    assert (actual.kind, actual.name) == (kind, name)
+    assert bool(actual.lessons) == (kind in (DayKind.SCHOOL, DayKind.MOVED))
 
 
 def test_a_year_without_a_notice_knows_only_weekends_and_says_so() -> None:
@@ -77,14 +77,14 @@ def test_a_year_without_a_notice_knows_only_weekends_and_says_so() -> None:
 )
 def test_the_schools_own_year_outranks_it(tmp_path: Path, day: str, kind: DayKind, lessons: tuple[Period, ...]) -> None:
     (tmp_path / "terms.toml").write_text(OWN_YEAR, encoding="utf-8")
-    found = Calendar(TIMETABLE, load_terms(tmp_path / "terms.toml")).day(date.fromisoformat(day))
-    assert (found.kind, found.lessons) == (kind, lessons)
+    actual = Calendar(TIMETABLE, load_terms(tmp_path / "terms.toml")).day(date.fromisoformat(day))
+    assert (actual.kind, actual.lessons) == (kind, lessons)
 
 
 def test_a_blackout_day_keeps_its_lessons_and_is_marked() -> None:
-    found = Calendar(TIMETABLE).day(date(2026, 6, 8))
-    assert found.blackout
-    assert found.lessons == USUAL
+    actual = Calendar(TIMETABLE).day(date(2026, 6, 8))
+    assert actual.blackout
+    assert actual.lessons == USUAL
 
 
 def test_public_holidays_can_be_left_out(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "terms.toml").write_text(BROKEN)
     with pytest.raises(ConfigurationError) as raised:
         load_terms(tmp_path / "terms.toml")
-    said = raised.value.in_("en")
+    text = raised.value.in_("en")
     for part in (
         "public_holiday: unknown key; did you mean 'public_holidays'?",
         "'b' begins before 'a' ends",
@@ -136,7 +136,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         "school_day[1].periods[0]: must be a period like 08:00-08:45, not '8-9'",
         "10:00-11:00 and 10:30-11:30 overlap",
     ):
-        assert part in said, said
+        assert part in text, text
     assert "学期" in raised.value.in_("zh") or "开始" in raised.value.in_("zh")
 
 

@@ -73,11 +73,11 @@ def test_no_gaps_and_no_overlaps_whatever_the_lessons(lessons: list[tuple[int, i
         )
     )
     midnight = at("2026-11-23T00:00:00")
-    found = windows(Day(midnight.date(), DayKind.SCHOOL, lessons=periods), midnight)
-    assert found[0].start == midnight
-    assert found[-1].end == midnight + timedelta(days=1)
-    assert all(before.end == after.start for before, after in pairwise(found))
+    actual = windows(Day(midnight.date(), DayKind.SCHOOL, lessons=periods), midnight)
+    assert actual[0].start == midnight
+    assert actual[-1].end == midnight + timedelta(days=1)
+    assert all(before.end == after.start for before, after in pairwise(actual))
     moment = midnight + timedelta(seconds=second)
-    (inside,) = [window for window in found if window.start <= moment < window.end]
+    (inside,) = [window for window in actual if window.start <= moment < window.end]
     in_lesson = any(period.start <= moment.time() < period.end for period in periods)
     assert (inside.state is State.LESSON) is in_lesson

@@ -19,32 +19,32 @@ NOW = AT + timedelta(seconds=10_100)
 NO_CLOCK = datetime(1970, 1, 1, 0, 5, tzinfo=UTC)
 
 
-def entry(one: Any) -> Entry:
-    return Entry(1, one.id, one.boot_id, one.monotonic_seconds, encode_result(one))
+def entry(record: Any) -> Entry:
+    return Entry(1, record.id, record.boot_id, record.monotonic_seconds, encode_result(record))
 
 
-def send(one: Any, known: ClockKnowledge, last: float | None = None) -> Any:
-    return decode_result(corrected(entry(one), known, lambda _: last))
+def send(record: Any, known: ClockKnowledge, last: float | None = None) -> Any:
+    return decode_result(corrected(entry(record), known, lambda _: last))
 
 
 def test_a_right_label_is_sent_octet_by_octet() -> None:
-    one = entry(result(5))
+    late = entry(result(5))
     learnt = ClockKnowledge((ClockEstimate(BOOT, 100.0, EPOCH - 5.0, 0.01),))
-    assert corrected(one, learnt, lambda _: None) is one.body
-    assert corrected(one, ClockKnowledge(), lambda _: None) is one.body
+    assert corrected(late, learnt, lambda _: None) is late.body
+    assert corrected(late, ClockKnowledge(), lambda _: None) is late.body
 
 
 def test_the_same_boot_is_corrected_by_monotonic_time() -> None:
-    one = result(300, at=NO_CLOCK)
-    sent = send(one, ClockKnowledge((ClockEstimate(BOOT, 400.0, EPOCH - 300.0, 0.01),)))
+    late = result(300, at=NO_CLOCK)
+    sent = send(late, ClockKnowledge((ClockEstimate(BOOT, 400.0, EPOCH - 300.0, 0.01),)))
     assert sent.started_at == AT
     assert sent.clock_offset_seconds == round((AT - NO_CLOCK).total_seconds(), 3)
     assert sent.validity is Validity.OK
 
 
 def test_an_earlier_boot_that_learnt_is_corrected_by_its_own_estimate() -> None:
-    one = result(300, at=NO_CLOCK)
-    sent = send(one, ClockKnowledge((ClockEstimate(BOOT, 400.0, EPOCH - 300.0, 0.01), HERE), HERE, NOW))
+    late = result(300, at=NO_CLOCK)
+    sent = send(late, ClockKnowledge((ClockEstimate(BOOT, 400.0, EPOCH - 300.0, 0.01), HERE), HERE, NOW))
     assert (sent.started_at, sent.validity) == (AT, Validity.OK)
 
 
@@ -58,14 +58,14 @@ def test_an_earlier_boot_that_never_learnt_is_kept_but_not_trusted(at: datetime)
 
 
 def test_an_earlier_boot_with_a_plausible_clock_is_believed() -> None:
-    one = entry(result(300))
-    assert corrected(one, ClockKnowledge((HERE,), HERE, NOW), lambda _: 1.0) is one.body
+    late = entry(result(300))
+    assert corrected(late, ClockKnowledge((HERE,), HERE, NOW), lambda _: 1.0) is late.body
 
 
 def test_what_was_unsound_anyway_says_so_still() -> None:
     failure = Failure(Operation.CONNECT, FailureKind.TIMEOUT)
-    one = result(3, at=NO_CLOCK, validity=Validity.ENDPOINT_OFF, failure=failure, detail="no answer")
-    sent = send(one, ClockKnowledge((HERE,), HERE, NOW), last=3.0)
+    late = result(3, at=NO_CLOCK, validity=Validity.ENDPOINT_OFF, failure=failure, detail="no answer")
+    sent = send(late, ClockKnowledge((HERE,), HERE, NOW), last=3.0)
     assert (sent.validity, sent.failure, sent.detail) == (Validity.CLOCK_UNTRUSTED, failure, "endpoint_off; no answer")
 
 

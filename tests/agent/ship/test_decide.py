@@ -118,7 +118,7 @@ def test_noise_never_acknowledges(status: int, body: bytes) -> None:
 def test_acknowledged_and_refused_are_always_the_whole_batch(
     stored: int, duplicate: int, quarantined: list[tuple[str | None, int]]
 ) -> None:
-    body = receipt(stored, duplicate, *(Quarantined(one, "bad", place) for one, place in quarantined))
+    body = receipt(stored, duplicate, *(Quarantined(each, "bad", place) for each, place in quarantined))
     meaning = decide(200, body, IDS)
     if isinstance(meaning, Accepted):
         places = [*meaning.done, *(place for place, _ in meaning.refused)]

@@ -48,7 +48,7 @@ def test_the_old_one_is_refused_once_the_new_one_was_used(world: World, own: Col
     new = own.token_file.read_text().strip()
     assert new != old
     assert stat.S_IMODE(own.token_file.stat().st_mode) == 0o600
-    assert [one.name for one in own.token_file.parent.iterdir() if one.name.startswith(".")] == []
+    assert [path.name for path in own.token_file.parent.iterdir() if path.name.startswith(".")] == []
     assert world.get("/v1/config", Authorization=f"Bearer {old}").status == 200, "the new one was not used yet"
     assert CollectorConnection(own).fetch("/v1/config", None).status == 200
     assert world.get("/v1/config", Authorization=f"Bearer {old}").status == 401
@@ -89,7 +89,7 @@ def test_what_fails_leaves_the_token_as_it_was(world: World, own: Collector, tmp
     with pytest.raises(NotRotated, match="401"):
         rotate(own)
     assert own.token_file.read_text() == old
-    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     gone = Collector(own.url, tmp_path / "nowhere" / "token")
     with pytest.raises((NotRotated, ShipFailed)):
         rotate(gone)

@@ -62,7 +62,9 @@ def test_everything_is_delivered_once_and_leaves_the_spool(school: School, colle
         assert spool.status().acknowledged_total == 1234
     assert list(collector.raws.values()) == bodies, "oldest first, octet by octet"
     assert set(collector.arrivals.values()) == {1}
-    assert [len(one.results) for one in collector.envelopes] == [0, 500, 500, 234], "the first asks for the time"
+    assert [len(envelope.results) for envelope in collector.envelopes] == [0, 500, 500, 234], (
+        "the first asks for the time"
+    )
     assert collector.connections == 1
     first = collector.envelopes[1]
     assert (first.schema_version, first.agent_id, first.announcement and first.announcement.town) == (1, "s001", "t01")
@@ -74,7 +76,7 @@ def test_an_empty_spool_still_gives_a_sign_of_life(school: School, collector: Fa
     with school.open() as (_, shipper):
         assert shipper.drain().failures_in_a_row == 0
         assert shipper.drain().failures_in_a_row == 0
-    assert [len(one.results) for one in collector.envelopes] == [0, 0, 0]
+    assert [len(envelope.results) for envelope in collector.envelopes] == [0, 0, 0]
 
 
 def test_batches_are_bounded_by_octets(
@@ -84,7 +86,7 @@ def test_batches_are_bounded_by_octets(
     with school.open() as (spool, shipper):
         spool.put(*at_now(100, detail="x" * 300))
         shipper.drain()
-    sizes = [sum(len(bytes(raw)) for raw in one.results) for one in collector.envelopes[1:]]
+    sizes = [sum(len(bytes(raw)) for raw in envelope.results) for envelope in collector.envelopes[1:]]
     assert len(sizes) > 4
     assert max(sizes) <= 10_000
 
@@ -199,7 +201,7 @@ def test_lying_receipts_acknowledge_nothing(school: School, collector: FakeColle
 def test_what_the_collector_will_never_store_is_kept_apart_with_its_reason(
     school: School, collector: FakeCollector
 ) -> None:
-    collector.refuse = lambda one: "another school's subject" if one.id == result_id(2) else None
+    collector.refuse = lambda identity: "another school's subject" if identity.id == result_id(2) else None
     with school.open() as (spool, shipper):
         spool.put(*at_now(3))
         outcome = shipper.drain()
@@ -216,7 +218,7 @@ def test_a_collector_that_takes_only_small_batches_gets_them(school: School, col
         spool.put(*at_now(700))
         outcome = shipper.drain()
         assert (outcome.stored, outcome.failures_in_a_row) == (700, 0)
-    sizes = [len(one.results) for one in collector.envelopes]
+    sizes = [len(envelope.results) for envelope in collector.envelopes]
     assert sizes[:5] == [0, 500, 250, 125, 62]
     assert set(sizes[5:-1]) == {31}
     assert set(collector.arrivals.values()) == {1}
@@ -244,8 +246,8 @@ def test_a_single_result_that_is_too_large_does_not_block_the_others(school: Sch
         spool.put(*at_now(6)[3:])
         outcome = shipper.drain()
         assert (outcome.stored, outcome.quarantined, numbers(spool)) == (6, 1, [])
-        ((one, reason, body),) = spool.quarantined()
-        assert (one, len(body) > 100_000) == (result_id(50), True)
+        ((identity, reason, body),) = spool.quarantined()
+        assert (identity, len(body) > 100_000) == (result_id(50), True)
         assert re.fullmatch(r"too large for the collector: \d+ bytes \(HTTP 413: \)", reason)
 
 
@@ -477,7 +479,7 @@ def test_a_weak_line_gets_smaller_batches(school: School, collector: FakeCollect
         collector.script.extend([fake.well, fake.silent])
         shipper.drain()
         shipper.drain()
-    assert [len(one.results) for one in collector.envelopes][:2] == [0, 40]
+    assert [len(envelope.results) for envelope in collector.envelopes][:2] == [0, 40]
     assert len(collector.stored) == 40
 
 

@@ -39,18 +39,18 @@ def test_given_and_given_back(tmp_path: Path) -> None:
 def test_nobody_there(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        found = reserve(reader(tmp_path, f"http://127.0.0.1:{taken.getsockname()[1]}", "t"), ASK)
-    assert isinstance(found, NoSlot)
-    assert not found.asked
-    assert "connection refused" in found.detail
+        actual = reserve(reader(tmp_path, f"http://127.0.0.1:{taken.getsockname()[1]}", "t"), ASK)
+    assert isinstance(actual, NoSlot)
+    assert not actual.asked
+    assert "connection refused" in actual.detail
 
 
 def test_a_refused_token(tmp_path: Path) -> None:
     with collector(tmp_path / "c") as world:
-        found = reserve(reader(tmp_path, f"http://127.0.0.1:{world.port}", "cm1_wrong"), ASK)
-    assert isinstance(found, NoSlot)
-    assert "401" in found.detail
-    assert "cm1_wrong" not in found.detail
+        actual = reserve(reader(tmp_path, f"http://127.0.0.1:{world.port}", "cm1_wrong"), ASK)
+    assert isinstance(actual, NoSlot)
+    assert "401" in actual.detail
+    assert "cm1_wrong" not in actual.detail
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,6 @@ def test_something_else_answers(tmp_path: Path, answer: bytes) -> None:
                         conversation.sendall(answer)
 
         threading.Thread(target=once, daemon=True).start()
-        found = reserve(reader(tmp_path, f"http://127.0.0.1:{server.getsockname()[1]}", "t"), ASK)
-    assert isinstance(found, NoSlot)
-    assert not found.asked
+        actual = reserve(reader(tmp_path, f"http://127.0.0.1:{server.getsockname()[1]}", "t"), ASK)
+    assert isinstance(actual, NoSlot)
+    assert not actual.asked

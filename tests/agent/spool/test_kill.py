@@ -51,11 +51,11 @@ def test_every_result_that_was_put_survives_fifty_kills(tmp_path: Path) -> None:
         gone |= {uuid.UUID(line[1:].decode().strip()).int for line in lines if line.startswith(b"-")}
         start = max(said) + 1000
     with open_spool(tmp_path) as spool:
-        found = [uuid.UUID(entry.id).int for entry in spool.peek(10**6, 10**9)]
+        actual = [uuid.UUID(entry.id).int for entry in spool.peek(10**6, 10**9)]
         status = spool.status()
     assert status.damaged_files == ()
-    assert found == sorted(set(found)), "in order, each once"
-    assert said <= set(found) | gone, "what was put is there, unless it was being acknowledged"
-    assert len(gone & set(found)) <= KILLS, "announced, and killed before it was acknowledged"
+    assert actual == sorted(set(actual)), "in order, each once"
+    assert said <= set(actual) | gone, "what was put is there, unless it was being acknowledged"
+    assert len(gone & set(actual)) <= KILLS, "announced, and killed before it was acknowledged"
     assert status.put_total == status.pending_results + status.acknowledged_total
     assert len(said) > 2 * KILLS

@@ -168,9 +168,9 @@ def test_a_torn_write_ahead_log_keeps_every_whole_transaction(tmp_path: Path, ke
     log = tmp_path / "b" / "spool.db-wal"
     os.truncate(log, int(log.stat().st_size * keep))
     with open_spool(tmp_path / "b") as spool:
-        found = numbers(spool)
-        assert found == list(range(len(found)))
-        assert spool.status().put_total == len(found)
+        actual = numbers(spool)
+        assert actual == list(range(len(actual)))
+        assert spool.status().put_total == len(actual)
 
 
 def test_a_log_without_its_file_never_meets_a_new_one(tmp_path: Path) -> None:

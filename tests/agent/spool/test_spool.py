@@ -32,12 +32,12 @@ def balance(status: SpoolStatus) -> int:
 
 
 def test_results_come_back_oldest_first_octet_by_octet(spool: Spool) -> None:
-    for one in RESULTS:
-        spool.put(one)
+    for record in RESULTS:
+        spool.put(record)
     entries = spool.peek()
-    assert [entry.body for entry in entries] == [encode_result(one) for one in RESULTS]
+    assert [entry.body for entry in entries] == [encode_result(each) for each in RESULTS]
     assert [(entry.id, entry.boot_id, entry.monotonic_seconds) for entry in entries] == [
-        (one.id, one.boot_id, one.monotonic_seconds) for one in RESULTS
+        (each.id, each.boot_id, each.monotonic_seconds) for each in RESULTS
     ]
     assert decode_result(entries[0].body) == RESULTS[0]
     assert spool.peek() == entries, "looking removes nothing"
@@ -126,7 +126,7 @@ def test_quarantine_keeps_octets_and_reason_and_is_bounded(spool: Spool, monkeyp
     assert spool.quarantine({entry.key: f"reason {entry.key % 2}" for entry in entries[:5]}) == 5
     assert numbers(spool) == [5]
     kept = spool.quarantined()
-    assert [(one, body) for one, _, body in kept] == [(entry.id, entry.body) for entry in reversed(entries[2:5])]
+    assert [(each, body) for each, _, body in kept] == [(entry.id, entry.body) for entry in reversed(entries[2:5])]
     status = spool.status()
     assert (status.quarantined_results, status.quarantined_total) == (3, 5)
     assert sum(count for _, count in status.quarantine_reasons) == 3

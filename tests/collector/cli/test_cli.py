@@ -52,19 +52,19 @@ def test_wrong_use_is_told(tmp_path: Path, arguments: tuple[str, ...], code: int
 
 def test_an_empty_month_is_an_answer(tmp_path: Path) -> None:
     assert run("person", "add", "Li", "--state-dir", str(tmp_path)).returncode == 0  # begins the database
-    said = run("judge", "--month", "2026-11", "--json", "--state-dir", str(tmp_path))
-    assert json.loads(said.stdout)["targets"] == []
-    told = run("judge", "--month", "2026-11", "--state-dir", str(tmp_path), language="zh")
-    assert told.stdout.strip() == "2026-11：尚无考核对象。"
+    answer = run("judge", "--month", "2026-11", "--json", "--state-dir", str(tmp_path))
+    assert json.loads(answer.stdout)["targets"] == []
+    output = run("judge", "--month", "2026-11", "--state-dir", str(tmp_path), language="zh")
+    assert output.stdout.strip() == "2026-11：尚无考核对象。"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_help_is_in_the_reader_s_language(language: str) -> None:
     from campus_collector.cli.main import COMMANDS
 
-    told = run("--help", language=language).stdout
+    output = run("--help", language=language).stdout
     for words in COMMANDS.values():
-        assert words.in_(language)[:12] in told
+        assert words.in_(language)[:12] in output
 
 
 def test_the_configuration_is_checked(tmp_path: Path) -> None:

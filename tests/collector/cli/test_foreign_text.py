@@ -45,8 +45,8 @@ def test_the_ledger_shows_stored_escapes(world: World, state: list[str], capsys:
     opened = Event(at=datetime(2026, 9, 10, tzinfo=UTC), who=FOREIGN, what="opened", values={"day": "2026-09-09"})
     world.service.store.ledger.put([(problem, [opened])])
     assert main(["ledger", *state]) == 0
-    told = capsys.readouterr()
-    harmless(told.out + told.err)
+    captured = capsys.readouterr()
+    harmless(captured.out + captured.err)
 
 
 def test_the_quarantine_shows_stored_escapes(
@@ -86,8 +86,8 @@ def test_an_import_shows_names_of_files_sheets_and_cells_on_their_lines(
             rooms.read_text(encoding="utf-8-sig") + 'sch001,"c\x1b[2J\nFORGED",x,10.0.0.1,5301,\n', "utf-8"
         )
     main(["inventory", "import", str(folder), "--force", *state])
-    told = capsys.readouterr()
-    harmless(told.out + told.err)
+    captured = capsys.readouterr()
+    harmless(captured.out + captured.err)
 
 
 def test_a_zip_s_names_stay_on_their_line(tmp_path: Path, state: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,12 +78,12 @@ def test_a_wrong_place_is_named_and_nothing_is_begun_there(
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.setattr("sys.stdin", io.StringIO("a-long-pass-phrase-of-nobody\n"))
     code = main([*command, *arguments, "--state-dir", state])
-    told = capsys.readouterr()
+    captured = capsys.readouterr()
     assert code == 1
     words = {"en": "there is no database", "zh": "此处没有数据库"}[language]
-    assert words in told.err
-    assert f"{state}/campus.db" in told.err
-    assert told.out == ""
+    assert words in captured.err
+    assert f"{state}/campus.db" in captured.err
+    assert captured.out == ""
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -128,7 +128,7 @@ def test_a_dry_run_of_the_first_import_shows_it_and_begins_nothing(
 
 def test_migrations_of_no_database_are_all_to_come(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["migrations", "--state-dir", str(tmp_path / "new")]) == 0
-    told = capsys.readouterr()
-    assert "there is no database" in told.err
-    assert "0001_spine.sql" in told.out
+    captured = capsys.readouterr()
+    assert "there is no database" in captured.err
+    assert "0001_spine.sql" in captured.out
     assert not (tmp_path / "new").exists()

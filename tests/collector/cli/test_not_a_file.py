@@ -64,9 +64,9 @@ def test_what_is_no_file_is_named_and_never_opened(
     for language, words in zip(("en", "zh"), KINDS[kind], strict=True):
         monkeypatch.setenv("CAMPUS_LANG", language)
         assert main(arguments) in (1, 2)
-        told = capsys.readouterr().err
-        assert words in told
-        assert shown in told
+        printed = capsys.readouterr().err
+        assert words in printed
+        assert shown in printed
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_a_file_of_another_kind_is_named_with_its_path(
     arguments = {"restore": ["restore", str(file)], "judge": ["judge", "--month", "2026-11"]}.get(command, [command])
     monkeypatch.setenv("CAMPUS_LANG", "zh")
     assert main([*arguments, "--state-dir", state]) == 1
-    told = capsys.readouterr().err
-    assert str(file) in told
-    assert zh in told
+    printed = capsys.readouterr().err
+    assert str(file) in printed
+    assert zh in printed
     if content != "newer":
         assert file.read_bytes() == before, "nothing of another program's file is changed"
 
@@ -177,9 +177,9 @@ def test_numbers_are_bounded_and_the_bounds_are_said(
             with pytest.raises(SystemExit) as end:
                 main([each.format(value) for each in arguments] + ["--state-dir", str(tmp_path)])
             assert end.value.code == 2
-            told = capsys.readouterr().err
-            assert words in told
-            assert len(told) < 4000
+            printed = capsys.readouterr().err
+            assert words in printed
+            assert len(printed) < 4000
 
 
 @pytest.mark.parametrize("value", ["0", "nan", "inf", "soon", "1e9"])

@@ -80,9 +80,9 @@ def test_each_mistake_is_named(tmp_path: Path, text: str, mistakes: list[str]) -
     file.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
         load_config(file, None, {})
-    told = str(caught.value).splitlines()[1:]
-    assert len(told) == len(mistakes)
-    for line, mistake in zip(told, mistakes, strict=True):
+    actual = str(caught.value).splitlines()[1:]
+    assert len(actual) == len(mistakes)
+    for line, mistake in zip(actual, mistakes, strict=True):
         assert line.strip().startswith(mistake)
     assert caught.value.in_("zh") != str(caught.value)
 
@@ -96,9 +96,9 @@ def test_secrets_and_certificates_are_opened_before_anything_starts(tmp_path: Pa
     )
     with pytest.raises(ConfigurationError) as raised:
         load_config(file, None, {})
-    said = raised.value.in_("en")
-    assert f"server.read_token_file: {tmp_path / 'token'}: it is empty" in said
-    assert "do not make a certificate with its key" in said
+    text = raised.value.in_("en")
+    assert f"server.read_token_file: {tmp_path / 'token'}: it is empty" in text
+    assert "do not make a certificate with its key" in text
 
 
 def test_deeply_nested_toml_is_one_clear_error(tmp_path: Path) -> None:

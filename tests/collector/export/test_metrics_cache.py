@@ -30,8 +30,8 @@ def lines(world: World, cache: MetricsCache | None = None, **how: object) -> lis
 
 def afresh(world: World) -> MetricsCache:
     """A page that knows nothing yet."""
-    one = world.service
-    return MetricsCache(one.store, one.verdicts, one.slots, one.ingest_duration_seconds)
+    service = world.service
+    return MetricsCache(service.store, service.verdicts, service.slots, service.ingest_duration_seconds)
 
 
 def test_a_kept_page_is_at_every_moment_what_a_new_one_would_be(world: World) -> None:
@@ -47,12 +47,12 @@ def test_a_kept_page_is_at_every_moment_what_a_new_one_would_be(world: World) ->
     first = same()
     world.send(throughput(50e6, 60e6, at=now + timedelta(seconds=1)))
     second = same()
-    changed = {one.partition(" ")[0] for one in set(first) ^ set(second)}
+    changed = {each.partition(" ")[0] for each in set(first) ^ set(second)}
     assert changed
-    assert not any("uplink" in one or "service" in one for one in changed)
+    assert not any("uplink" in each or "service" in each for each in changed)
     world.send(*(throughput(50e6, 50e6, at=now - timedelta(days=day)) for day in range(9)))
     world.send(device(now, storage_free_ratio=0.2), room(now, True))
-    assert any(one.startswith("campus_room_up") for one in same())
+    assert any(each.startswith("campus_room_up") for each in same())
     token = world.issue_token("s002")
     same()
     two = Announcement("t02", [AnnouncedClassroom("c201", "", 1e8)], [AnnouncedService("x", "")], True, 1e9)
@@ -60,7 +60,7 @@ def test_a_kept_page_is_at_every_moment_what_a_new_one_would_be(world: World) ->
         envelope(throughput(subject="c201", school="s002", at=now), agent_id="s002", announcement=two), token
     )
     assert answer.status == 200
-    assert any('school="s002"' in one and one.startswith("campus_classroom") for one in same())
+    assert any('school="s002"' in each and each.startswith("campus_classroom") for each in same())
     apply(world, inventory())
     same()
 
@@ -70,7 +70,7 @@ def test_a_silent_school_leaves_and_comes_back(world: World) -> None:
     world.send(throughput(at=now), device(now, load_ratio=0.1), room(now, True))
 
     def names(minutes: float) -> set[str]:
-        return {one.partition("{")[0] for one in lines(world, now=now + timedelta(minutes=minutes))}
+        return {each.partition("{")[0] for each in lines(world, now=now + timedelta(minutes=minutes))}
 
     assert {"campus_device_up", "campus_room_up", "campus_classroom_line_rate_bits_per_second"} <= names(14)
     quiet = names(16)
@@ -92,8 +92,8 @@ def test_the_policy_says_how_long_silence_is_shown(world: World) -> None:
     now = datetime.now(UTC)
     world.send(throughput(at=now))
     page = afresh(world)
-    assert any(one.startswith("campus_classroom_") for one in lines(world, page, now=now + timedelta(minutes=59)))
-    assert not any(one.startswith("campus_classroom_") for one in lines(world, page, now=now + timedelta(minutes=62)))
+    assert any(each.startswith("campus_classroom_") for each in lines(world, page, now=now + timedelta(minutes=59)))
+    assert not any(each.startswith("campus_classroom_") for each in lines(world, page, now=now + timedelta(minutes=62)))
 
 
 def test_a_gateway_that_replaces_another_speaks_for_its_school_once(world: World) -> None:
@@ -101,18 +101,18 @@ def test_a_gateway_that_replaces_another_speaks_for_its_school_once(world: World
     token = new_token()
     world.service.store.tokens.issue(token_hash(token), Principal("s001", "s001-new"), "t01", datetime.now(UTC))
     assert world.post(envelope(throughput(), agent_id="s001-new"), token).status == 200
-    assert len([one for one in lines(world) if one.startswith("campus_agent_up")]) == 1
+    assert len([each for each in lines(world) if each.startswith("campus_agent_up")]) == 1
     assert lines(world) == lines(world, afresh(world))
 
 
 def test_a_token_that_ends_is_told(world: World) -> None:
     world.send(throughput())
-    assert not any("token_expiry" in one for one in lines(world))
+    assert not any("token_expiry" in each for each in lines(world))
     now = datetime.now(UTC)
     world.service.store.tokens.revoke("s001", now)
     world.service.store.tokens.issue(b"t" * 32, Principal("s001", "s001"), "t01", now, now + timedelta(days=10))
-    (told,) = [one for one in lines(world) if "token_expiry" in one]
-    assert float(told.split()[-1]) == pytest.approx((now + timedelta(days=10)).timestamp())
+    (actual,) = [each for each in lines(world) if "token_expiry" in each]
+    assert float(actual.split()[-1]) == pytest.approx((now + timedelta(days=10)).timestamp())
 
 
 def test_towns_together_are_the_whole_page(world: World) -> None:
@@ -120,13 +120,13 @@ def test_towns_together_are_the_whole_page(world: World) -> None:
     whole = lines(world)
     assert sorted(lines(world, towns=["t01"]) + lines(world, towns=[""])) == whole
     assert sorted(lines(world, towns=["t01", ""])) == whole
-    assert not [one for one in lines(world, towns=["t01"]) if one.startswith(("campus_slots", "campus_ingest"))]
-    assert any(one.startswith("campus_agent_up") for one in lines(world, towns=["t01"]))
+    assert not [each for each in lines(world, towns=["t01"]) if each.startswith(("campus_slots", "campus_ingest"))]
+    assert any(each.startswith("campus_agent_up") for each in lines(world, towns=["t01"]))
 
 
 def test_scopes_together_are_the_whole_page(world: World) -> None:
     world.send(throughput(), service())
-    assert sorted(one for scope in SCOPES for one in lines(world, scopes=[scope])) == lines(world)
+    assert sorted(each for scope in SCOPES for each in lines(world, scopes=[scope])) == lines(world)
     assert {scope_of(metric) for metric in METRICS} == set(SCOPES)
 
 
@@ -197,7 +197,7 @@ def test_trouble_with_the_store_loses_no_news(world: World, monkeypatch: pytest.
         answer = world.get("/metrics")
         assert answer.status == 503
         assert answer.headers["retry-after"]
-    assert any(one.startswith("campus_classroom_line_rate") for one in lines(world))
+    assert any(each.startswith("campus_classroom_line_rate") for each in lines(world))
     assert lines(world) == lines(world, afresh(world))
 
 

@@ -42,13 +42,13 @@ def test_only_what_was_measured_meets_a_target(world: World) -> None:
     now = datetime.now(UTC)
     world.send(*(port(now - timedelta(hours=n), speed_bits_per_second=1e9, duplex="full") for n in range(30)))
     verdicts = world.service.verdicts
-    found = {
+    actual = {
         subject.subject: subject
         for subject in verdicts.subjects(verdicts.this_month())
         if subject.target == "classroom_bandwidth"
     }
-    assert found["c101"].verdict is Verdict.INSUFFICIENT
-    assert found["c101"].evidence.valid_results == 0
+    assert actual["c101"].verdict is Verdict.INSUFFICIENT
+    assert actual["c101"].evidence.valid_results == 0
 
 
 def test_the_port_s_speed_outranks_the_gateway_s_own(world: World) -> None:

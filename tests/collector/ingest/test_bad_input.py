@@ -135,12 +135,12 @@ def test_bad_results_are_kept_apart_and_never_block_their_neighbours(world: Worl
     first, last = throughput(), throughput()
     receipt = world.send(first, *(raw for raw, _ in bad), last)
     assert (receipt["stored"], receipt["duplicate"]) == (2, 0)
-    assert [one["index"] for one in receipt["quarantined"]] == list(range(1, len(bad) + 1))
-    for one, (_, reason) in zip(receipt["quarantined"], bad, strict=True):
-        assert reason in one["reason"]
+    assert [each["index"] for each in receipt["quarantined"]] == list(range(1, len(bad) + 1))
+    for entry, (_, reason) in zip(receipt["quarantined"], bad, strict=True):
+        assert reason in entry["reason"]
     kept = world.service.store.quarantine.newest("s001", 100)
     assert len(kept) == len(bad)
-    assert {one.reason for one in kept} == {one["reason"] for one in receipt["quarantined"]}
+    assert {each.reason for each in kept} == {each["reason"] for each in receipt["quarantined"]}
 
 
 def test_a_result_of_an_untrusted_clock_is_stored_whatever_its_time(world: World) -> None:
@@ -149,9 +149,9 @@ def test_a_result_of_an_untrusted_clock_is_stored_whatever_its_time(world: World
 
 
 def test_duplicates_within_and_across_batches_are_stored_once(world: World) -> None:
-    one = throughput(id="result-0001")
+    entry = throughput(id="result-0001")
     again = throughput(id="result-0001", at=AT + timedelta(hours=1))
-    assert world.send(one, one)["duplicate"] == 1
+    assert world.send(entry, entry)["duplicate"] == 1
     receipt = world.send(again)
     assert (receipt["stored"], receipt["duplicate"]) == (0, 1)
     listed = world.get("/v1/results?school=s001&from=2026-11-01T00:00:00Z&to=2026-12-01T00:00:00Z").json["results"]
@@ -264,7 +264,7 @@ def test_a_reason_stored_by_an_earlier_version_is_shown_in_words() -> None:
 def test_an_untrusted_time_never_hides_what_comes_later(world: World) -> None:
     world.send(throughput(at=datetime(2150, 1, 1, tzinfo=UTC), validity=Validity.CLOCK_UNTRUSTED))
     world.send(throughput(at=datetime.now(UTC)))
-    (subject,) = [one for one in world.get("/v1/schools/s001").json["subjects"] if one["subject"] == "c101"]
+    (subject,) = [subject for subject in world.get("/v1/schools/s001").json["subjects"] if subject["subject"] == "c101"]
     assert subject["latest"]["validity"] == "ok"
 
 

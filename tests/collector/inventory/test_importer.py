@@ -34,7 +34,7 @@ def apply(world: World, whole: Inventory, since: date = date(2026, 11, 1)) -> No
 
 
 def judged(world: World, month: Month = NOVEMBER) -> dict[tuple[str, str], Verdict]:
-    return {(one.target, one.subject): one.verdict for one in world.service.verdicts.subjects(month)}
+    return {(subject.target, subject.subject): subject.verdict for subject in world.service.verdicts.subjects(month)}
 
 
 def test_the_inventory_says_who_is_judged(world: World) -> None:
@@ -64,8 +64,8 @@ def test_a_village_school_needs_no_recording_room(world: World) -> None:
 def test_exempt_by_the_inventory(world: World) -> None:
     world.send(*(throughput(10e6, 10e6, at=at) for at in days(4, 2)))
     apply(world, inventory(Classroom("s001", "c101", "一班", exempt_reason="撤并")))
-    (found,) = [one for one in world.service.verdicts.subjects(NOVEMBER) if one.subject == "c101"]
-    assert (found.verdict, found.exempt_reason, found.causes) == (Verdict.EXEMPT, "撤并", ())
+    (actual,) = [subject for subject in world.service.verdicts.subjects(NOVEMBER) if subject.subject == "c101"]
+    assert (actual.verdict, actual.exempt_reason, actual.causes) == (Verdict.EXEMPT, "撤并", ())
     apply(world, inventory(Classroom("s001", "c101", "一班")))
     assert judged(world)["classroom_bandwidth", "c101"] is Verdict.NOT_MET
 
@@ -95,9 +95,9 @@ def test_a_school_that_is_closed_leaves_with_its_subjects(world: World) -> None:
     )
     apply(world, both, date(2026, 10, 1))
     apply(world, inventory(Classroom("s001", "c101", "一班")), date(2026, 11, 1))
-    assert {one.school for one in world.service.verdicts.subjects(OCTOBER)} == {"s001", "s002"}
-    assert {one.school for one in world.service.verdicts.subjects(NOVEMBER)} == {"s001"}
-    assert [one.id for one in world.service.store.schools.all()] == ["s001"]
+    assert {subject.school for subject in world.service.verdicts.subjects(OCTOBER)} == {"s001", "s002"}
+    assert {subject.school for subject in world.service.verdicts.subjects(NOVEMBER)} == {"s001"}
+    assert [school.id for school in world.service.store.schools.all()] == ["s001"]
 
 
 def test_platforms_by_town(world: World) -> None:
@@ -127,9 +127,9 @@ def test_an_import_by_another_process_is_seen(world: World) -> None:
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    code = main([str(one) for one in arguments])
-    said = capsys.readouterr()
-    return code, said.out, said.err
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
 
 
 def test_import_export_and_import_again(tmp_path: Path, capsys, monkeypatch) -> None:
@@ -142,7 +142,7 @@ def test_import_export_and_import_again(tmp_path: Path, capsys, monkeypatch) -> 
     code, out, _ = run(capsys, "inventory", "import", tmp_path / "县.xlsx", "--state-dir", state)
     assert (code, out.splitlines()[-1]) == (0, "已生效。")
     assert run(capsys, "inventory", "export", tmp_path / "out", "--state-dir", state)[0] == 0
-    assert {one.name for one in (tmp_path / "out").iterdir()} == {
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "schools.csv", "classrooms.csv", "devices.csv", "services.csv", "timetables.csv",
     }  # fmt: skip
     code, out, _ = run(capsys, "inventory", "import", tmp_path / "out", "--state-dir", state)

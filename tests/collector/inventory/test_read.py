@@ -42,17 +42,17 @@ def folder(path: Path, **sheets: str | bytes) -> Path:
 
 
 def test_a_folder_of_two_sheets(tmp_path: Path) -> None:
-    found, mistakes, _ = read_file(folder(tmp_path / "i", schools=SCHOOLS, classrooms=CLASSROOMS), EMPTY)
+    actual, mistakes, _ = read_file(folder(tmp_path / "i", schools=SCHOOLS, classrooms=CLASSROOMS), EMPTY)
     assert mistakes == []
-    assert found.schools == (
+    assert actual.schools == (
         InventorySchool("t01", "柳河镇", "s001", "柳河镇中心小学", True),
         InventorySchool("t01", "柳河镇", "s002", "柳河镇东庄小学", False),
     )
-    assert found.classrooms == (
+    assert actual.classrooms == (
         Classroom("s001", "c101", "一年级1班", "10.0.1.2", 5301),
         Classroom("s002", "c101", "一年级1班", "", None, "撤并"),
     )
-    kinds = [(one.school, one.kind, one.id) for one in subjects_of(found)]
+    kinds = [(each.school, each.kind, each.id) for each in subjects_of(actual)]
     assert ("s001", "recording_room", "recording_room") in kinds, "a town seat needs a recording room"
     assert ("s002", "recording_room", "recording_room") not in kinds
     assert ("s002", "uplink", "uplink") in kinds
@@ -61,15 +61,15 @@ def test_a_folder_of_two_sheets(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_chinese_headings_in_every_encoding(tmp_path: Path, encoding: str) -> None:
     text = "镇街编号,镇街,学校编号,学校,镇驻地\r\nt01,䶮河镇,s001,中心小学𠮷,是\r\n"
-    found, mistakes, _ = read_file(folder(tmp_path / "i", schools=text.encode(encoding)), EMPTY)
+    actual, mistakes, _ = read_file(folder(tmp_path / "i", schools=text.encode(encoding)), EMPTY)
     assert mistakes == []
-    assert found.schools == (InventorySchool("t01", "䶮河镇", "s001", "中心小学𠮷", True),)
+    assert actual.schools == (InventorySchool("t01", "䶮河镇", "s001", "中心小学𠮷", True),)
 
 
 def test_headings_with_their_translation_and_sheets_with_chinese_names(tmp_path: Path) -> None:
     text = "town_id (镇街编号),town（镇街）,school_id,学校名称,town_seat\nt01,柳河镇,s001,中心小学,√\n"
-    found, mistakes, _ = read_file(folder(tmp_path / "i", 学校=text), EMPTY)
-    assert (mistakes, found.schools) == ([], (InventorySchool("t01", "柳河镇", "s001", "中心小学", True),))
+    actual, mistakes, _ = read_file(folder(tmp_path / "i", 学校=text), EMPTY)
+    assert (mistakes, actual.schools) == ([], (InventorySchool("t01", "柳河镇", "s001", "中心小学", True),))
 
 
 def test_thirty_planted_mistakes_are_told_at_once(tmp_path: Path) -> None:
@@ -126,20 +126,22 @@ def test_thirty_planted_mistakes_are_told_at_once(tmp_path: Path) -> None:
     )
     path = folder(tmp_path / "i", schools=schools, classrooms=classrooms, devices=devices, services=services)
     _, mistakes, _ = read_file(path, EMPTY)
-    places = [(one.place, one.row, one.column) for one in mistakes]
-    assert len(mistakes) == 30, [one.in_("en") for one in mistakes]
+    places = [(mistake.place, mistake.row, mistake.column) for mistake in mistakes]
+    assert len(mistakes) == 30, [mistake.in_("en") for mistake in mistakes]
     assert len(set(places)) == 30
-    english, chinese = [one.in_("en") for one in mistakes], [one.in_("zh") for one in mistakes]
+    english, chinese = [mistake.in_("en") for mistake in mistakes], [mistake.in_("zh") for mistake in mistakes]
     assert "classrooms.csv row 5, column host: must be an IP address or a host name, not '10.0.1.256'" in english
     assert "classrooms.csv 第 3 行“classroom_id”列：“s001/c101”与第 2 行重复" in chinese
     assert "schools.csv 第 4 行“town”列：镇街“t01”在第 2 行名为“柳河镇”" in chinese
-    assert all(not any("a" <= letter <= "z" for letter in one.split("：", 1)[1].split("“")[0]) for one in chinese[1:4])
+    assert all(
+        not any("a" <= letter <= "z" for letter in each.split("：", 1)[1].split("“")[0]) for each in chinese[1:4]
+    )
 
 
 def test_a_missing_column_is_one_mistake_not_one_for_each_row(tmp_path: Path) -> None:
     text = "town_id,town,school_id,school\n" + "t01,柳河镇,s001,中心小学\n" * 50
     _, mistakes, _ = read_file(folder(tmp_path / "i", schools=text), EMPTY)
-    assert [one.in_("zh") for one in mistakes] == ["schools.csv 第 1 行“镇驻地(town_seat)”列：缺少此列"]
+    assert [mistake.in_("zh") for mistake in mistakes] == ["schools.csv 第 1 行“镇驻地(town_seat)”列：缺少此列"]
 
 
 def test_a_sheet_that_is_not_given_stays(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_sheet_that_is_not_given_stays(tmp_path: Path) -> None:
     assert mistakes == []
     assert after.classrooms == before.classrooms
     assert after.devices == (Device("s001", "r1", "rec-1", "录播主机", "recorder-generic", "", True),)
-    assert [(one.sheet, one.what) for one in changes(before, after)] == [("devices", "added")]
+    assert [(change.sheet, change.what) for change in changes(before, after)] == [("devices", "added")]
 
 
 def test_changes_name_what_was_before(tmp_path: Path) -> None:
@@ -173,7 +175,7 @@ def test_a_platform_may_stand_for_several_towns() -> None:
         InventoryService("edu", "平台", "https://b.example/", "t02"),
     )
     whole = Inventory(towns, (), (), services)
-    assert [(one.school, one.id) for one in subjects_of(whole) if one.kind == "service"] == [
+    assert [(each.school, each.id) for each in subjects_of(whole) if each.kind == "service"] == [
         ("s1", "edu"),
         ("s2", "edu"),
     ]
@@ -198,9 +200,9 @@ def test_what_a_platform_answers_may_be_expected(
     tmp_path: Path, cells: str, status: tuple[int, ...], text: str
 ) -> None:
     rows = f"{SERVICE_COLUMNS}edu,平台,https://a.example/,,{cells}\n"
-    found, mistakes, _ = read_file(folder(tmp_path / "i", services=rows), EMPTY)
+    actual, mistakes, _ = read_file(folder(tmp_path / "i", services=rows), EMPTY)
     assert mistakes == []
-    assert found.services == (InventoryService("edu", "平台", "https://a.example/", "", status, text),)
+    assert actual.services == (InventoryService("edu", "平台", "https://a.example/", "", status, text),)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_what_a_platform_answers_may_be_expected(
 def test_an_expectation_that_cannot_be_is_a_mistake_at_its_place(tmp_path: Path, cells: str, column: str) -> None:
     rows = f"{SERVICE_COLUMNS}edu,平台,https://a.example/,,{cells}\n"
     _, mistakes, _ = read_file(folder(tmp_path / "i", services=rows), EMPTY)
-    assert [(one.row, one.column) for one in mistakes] == [(2, column)]
+    assert [(mistake.row, mistake.column) for mistake in mistakes] == [(2, column)]
 
 
 @pytest.mark.parametrize(
@@ -251,9 +253,9 @@ def test_the_sample_county_is_a_county() -> None:
     assert county.schools is not None
     assert county.classrooms is not None
     assert (len(county.schools), len(county.classrooms)) == (100, 4000)
-    assert len({one.town for one in county.schools}) == 12
-    assert sum(one.town_seat for one in county.schools) == 9
-    assert len({one.name for one in county.schools}) == 100
+    assert len({school.town for school in county.schools}) == 12
+    assert sum(school.town_seat for school in county.schools) == 9
+    assert len({school.name for school in county.schools}) == 100
     assert sample(seed=2) != county == sample(seed=1)
 
 
@@ -280,7 +282,7 @@ names = st.text(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(ids, names), unique_by=lambda one: one[0], max_size=8))
+@given(st.lists(st.tuples(ids, names), unique_by=lambda pair: pair[0], max_size=8))
 def test_any_name_survives_the_round_trip(rooms: list[tuple[str, str]]) -> None:
     school = InventorySchool("t1", "镇", "s1", "校", False)
     whole = Inventory((school,), tuple(Classroom("s1", f"c{key}", name) for key, name in rooms), (), ())
@@ -344,27 +346,27 @@ def test_every_removal_is_counted() -> None:
     ],
 )
 def test_timetables(periods: str, blackout: str, said: str | None) -> None:
-    sheet = next(one for one in SHEETS if one.name == "timetables")
-    found, mistakes = read([RawSheet(sheet, "课表", [["学校编号", "节次", "停测日期"], ["", periods, blackout]])])
-    assert [said in one.in_("zh") for one in mistakes if said] == ([True] if said else [])
-    if said is None and found.timetables is not None:
+    sheet = next(sheet for sheet in SHEETS if sheet.name == "timetables")
+    actual, mistakes = read([RawSheet(sheet, "课表", [["学校编号", "节次", "停测日期"], ["", periods, blackout]])])
+    assert [said in mistake.in_("zh") for mistake in mistakes if said] == ([True] if said else [])
+    if said is None and actual.timetables is not None:
         assert mistakes == []
         if periods.startswith("8:00"):
-            assert found.timetables[0].periods == ("08:00-08:45", "08:55-09:40")
-            assert found.timetables[0].blackout == ("2026-06-07/2026-06-09", "2026-06-20")
+            assert actual.timetables[0].periods == ("08:00-08:45", "08:55-09:40")
+            assert actual.timetables[0].blackout == ("2026-06-07/2026-06-09", "2026-06-20")
 
 
 def test_a_timetable_of_an_unknown_school_is_a_mistake() -> None:
-    sheet = next(one for one in SHEETS if one.name == "timetables")
+    sheet = next(sheet for sheet in SHEETS if sheet.name == "timetables")
     _, mistakes = read([RawSheet(sheet, "课表", [["学校编号", "节次"], ["s999", "08:00-08:45"]])])
-    assert ["学校“s999”不存在" in one.in_("zh") for one in mistakes] == [True]
+    assert ["学校“s999”不存在" in mistake.in_("zh") for mistake in mistakes] == [True]
 
 
 def test_a_sheet_that_may_be_left_out_is_not_written_empty(tmp_path: Path) -> None:
     """Design section 10 names four files: whoever uses no timetables sees four."""
     whole = sample(3)
     four = msgspec.structs.replace(whole, timetables=())
-    assert {one.name for one in write_folder(four, tmp_path / "four")} == {
+    assert {each.name for each in write_folder(four, tmp_path / "four")} == {
         "schools.csv", "classrooms.csv", "devices.csv", "services.csv",
     }  # fmt: skip
     assert len(write_folder(whole, tmp_path / "five")) == 5

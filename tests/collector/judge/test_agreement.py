@@ -50,15 +50,15 @@ SOON = AT + timedelta(minutes=2)
     ],
 )  # fmt: skip
 def test_pairs(results: list[ThroughputResult], compared: int, agreeing: int) -> None:
-    found = agreement_of(results, 100e6, 0.98)
-    assert (found.compared, found.agreeing) == (compared, agreeing)
-    assert found.ratio == (agreeing / compared if compared else None)
+    actual = agreement_of(results, 100e6, 0.98)
+    assert (actual.compared, actual.agreeing) == (compared, agreeing)
+    assert actual.ratio == (agreeing / compared if compared else None)
 
 
 def test_ratios_only_of_rates() -> None:
-    found = agreement_of([quick(115e6, 99e6, bound=True), reference(300e6, 100e6, at=SOON)], 100e6, 0.98)
-    assert found.rate_ratios == pytest.approx((0.99,))
-    assert total([found, found]).rate_ratios == pytest.approx((0.99, 0.99))
+    actual = agreement_of([quick(115e6, 99e6, bound=True), reference(300e6, 100e6, at=SOON)], 100e6, 0.98)
+    assert actual.rate_ratios == pytest.approx((0.99,))
+    assert total([actual, actual]).rate_ratios == pytest.approx((0.99, 0.99))
 
 
 def test_agreement_is_a_metric(world: World) -> None:

@@ -136,7 +136,7 @@ def outcome(folder: Path, changed: str) -> list[tuple[str, int]]:
         text = re.sub(
             rf"(?m)^({changed} = )([\d_.e]+)", lambda found: f"{found[1]}{_less(found[2], smaller[changed])}", text
         )
-    return [(str(one.verdict), one.evidence.passing_results) for _, one in judged(folder, read_policy(text))]
+    return [(str(each.verdict), each.evidence.passing_results) for _, each in judged(folder, read_policy(text))]
 
 
 def _less(number: str, factor: float) -> str:
@@ -171,8 +171,10 @@ def judged(folder: Path, policy: Policy) -> Iterator[tuple[dict[str, Any], Subje
         target, subject = expected["target"], expected["subject"]
         rule = policy.in_force(target, month.first_day)
         required = rule.required_bits_per_second if rule else None
-        kinds = {kind: [one for one in results if kind_of(one) == kind] for kind in ("port", RULES[target].result_kind)}
+        kinds = {
+            kind: [each for each in results if kind_of(each) == kind] for kind in ("port", RULES[target].result_kind)
+        }
         about = JudgedSubject(target, "t01", "s001", subject, required, argued.get("exempt_reason", ""))
-        inside = [one for one in kinds[RULES[target].result_kind] if month.start <= one.started_at < month.end]
+        inside = [each for each in kinds[RULES[target].result_kind] if month.start <= each.started_at < month.end]
         days = evidence_by_day(inside, kinds["port"], rule, policy, ZONE, required) if rule else {}
         yield expected, judge_month(about, days, month, policy)

@@ -16,7 +16,7 @@ from campus_collector.judge.verdict import SubjectVerdict
 from campus_wire.bandwidth import Verdict
 
 POLICY = load_policy(shipped_policy())
-RULE = next(one for one in POLICY.targets if one.name == "classroom_bandwidth")
+RULE = next(target for target in POLICY.targets if target.name == "classroom_bandwidth")
 
 
 def case(symptoms: dict[str, int], values: list[float], verdict: Verdict = Verdict.NOT_MET) -> Case:
@@ -40,10 +40,10 @@ def case(symptoms: dict[str, int], values: list[float], verdict: Verdict = Verdi
 def test_what_was_asked_outweighs_what_looks_like_something(
     symptoms: dict[str, int], values: list[float], ranked: list[str]
 ) -> None:
-    found = causes_of(case(symptoms, values))
-    assert [one.code for one in found] == ranked
-    assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
-    assert all(one.evidence.en and one.evidence.zh for one in found)
+    actual = causes_of(case(symptoms, values))
+    assert [each.code for each in actual] == ranked
+    assert [each.weight for each in actual] == sorted((each.weight for each in actual), reverse=True)
+    assert all(each.evidence.en and each.evidence.zh for each in actual)
 
 
 @given(
@@ -78,11 +78,11 @@ def test_every_case_has_an_explained_cause_or_needs_none(
 ) -> None:
     found = causes_of(case(symptoms, values, verdict))
     assert bool(found) == (verdict in (Verdict.NOT_MET, Verdict.INSUFFICIENT))
-    for one in found:
-        told = EXPLANATIONS[one.code]
-        assert told.what.zh
-        assert told.advice.zh
-        assert told.unit in UNIT_WORDS
+    for each in found:
+        actual = EXPLANATIONS[each.code]
+        assert actual.what.zh
+        assert actual.advice.zh
+        assert actual.unit in UNIT_WORDS
 
 
 def room(name: str, cause: str, rate: float | None = None, target: str = "classroom_bandwidth") -> SubjectVerdict:
@@ -118,8 +118,8 @@ UPLINK = room("uplink", "flat_rate", 61e6, "uplink_bandwidth")
 def test_what_classrooms_have_in_common(
     rooms: list[SubjectVerdict], uplink: SubjectVerdict | None, cause: str | None
 ) -> None:
-    found = shared_cause(rooms, uplink)
-    assert (found.cause.code if found else None) == cause
+    actual = shared_cause(rooms, uplink)
+    assert (actual.cause.code if actual else None) == cause
 
 
 @pytest.mark.parametrize(

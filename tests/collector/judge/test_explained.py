@@ -31,11 +31,11 @@ DIED = Failure(Operation.TRANSFER, FailureKind.WORKER_DIED, "exit -31: ")
     ],
 )
 def test_results_that_may_be_wrong_are_marked(change: dict[str, Any], passes: bool | None, words: str) -> None:
-    one = throughput(60e6, 60e6)
+    subject = throughput(60e6, 60e6)
     record = msgspec.structs.replace(
-        one.record, cross_traffic_bits_per_second=change.pop("cross", None), cpu_ratio=change.pop("cpu", None)
+        subject.record, cross_traffic_bits_per_second=change.pop("cross", None), cpu_ratio=change.pop("cpu", None)
     )
-    found = doubt_about(msgspec.structs.replace(one, **({"record": record} | change)), passes)
+    found = doubt_about(msgspec.structs.replace(subject, **({"record": record} | change)), passes)
     assert (found is not None) == bool(words)
     assert words in (found.en if found else "")
 
@@ -78,10 +78,10 @@ def test_the_deciding_figure_names_its_rule(world: World) -> None:
     )
     assert deciding_words(7, 10, rule).en == "passed 7 of 10 tests; 80 % needed"
     world.send(*(throughput((60e6 if n < 3 else 100e6), 100e6, at=at) for n, at in enumerate(days(5, 2))))
-    said = world.get("/v1/compliance?month=2026-11&target=classroom_bandwidth").json["subjects"]
-    (one,) = [one for one in said if one["subject"] == "c101"]
-    assert (one["verdict"], one["decided_by"]["en"]) == ("not_met", "passed 7 of 10 tests; 80 % needed")
-    assert one["failing_median_value"] == pytest.approx(60e6)
+    answer = world.get("/v1/compliance?month=2026-11&target=classroom_bandwidth").json["subjects"]
+    (subject,) = [each for each in answer if each["subject"] == "c101"]
+    assert (subject["verdict"], subject["decided_by"]["en"]) == ("not_met", "passed 7 of 10 tests; 80 % needed")
+    assert subject["failing_median_value"] == pytest.approx(60e6)
     page = world.get("/schools/s001?lang=zh").body.decode()
     assert "有效测量 10 次，合格 7 次，合格率要求不低于 80%" in page
     assert page.index("要求不低于 80%") < page.index("疑似被限速")

@@ -33,15 +33,15 @@ def test_the_status_and_the_way_are_shown_and_interception_is_its_own_cause(worl
     ]
     world.send(*walled, *portal)
     month = month_of(AT, world.service.verdicts.zone)
-    found = explain(world.service.store, world.service.verdicts, "platform_access", "s001", "smartedu-cn", month)
-    assert found is not None
+    actual = explain(world.service.store, world.service.verdicts, "platform_access", "s001", "smartedu-cn", month)
+    assert actual is not None
     for language, words in (
         ("en", ("status 412", "leads to http://10.9.9.9/portal", "IPv6")),
         ("zh", ("状态码 412", "跳转到")),
     ):
-        text = as_text(found, language)
+        text = as_text(actual, language)
         assert all(word in text for word in words), text
-    assert {one.code for one in found.verdict.causes} >= {"intercepted", "server_error"}
+    assert {cause.code for cause in actual.verdict.causes} >= {"intercepted", "server_error"}
     page = world.get("/schools/s001", Accept_Language="zh").body.decode()
     assert "HTTP 状态码" in page
 
@@ -52,6 +52,6 @@ def test_a_wrong_clock_is_not_the_platform_s_failure(world: World) -> None:
     world.send(msgspec.structs.replace(wrong, record=msgspec.structs.replace(wrong.record, success=False)))
     assert b"campus_service_success{" not in world.get("/metrics").body
     month = month_of(AT, world.service.verdicts.zone)
-    found = explain(world.service.store, world.service.verdicts, "platform_access", "s001", "smartedu-cn", month)
-    assert found is not None
-    assert [one.passes for one in found.lines] == [None]
+    actual = explain(world.service.store, world.service.verdicts, "platform_access", "s001", "smartedu-cn", month)
+    assert actual is not None
+    assert [line.passes for line in actual.lines] == [None]

@@ -15,7 +15,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 
 def verdict(world: World, month: Month, subject: str = "c101") -> Verdict | None:
     """None: the subject was not there in that month."""
-    found = [one for one in world.service.verdicts.subjects(month) if one.subject == subject]
+    found = [each for each in world.service.verdicts.subjects(month) if each.subject == subject]
     return found[0].verdict if found else None
 
 
@@ -66,12 +66,12 @@ def test_a_room_that_is_removed_keeps_its_past_and_this_month(world: World) -> N
     world.send(*(throughput(10e6, 10e6, at=at - timedelta(days=31)) for at in days(4, 2)))
     fewer = Announcement(town="t01", classrooms=[AnnouncedClassroom("c102", "", 1e8)])
     world.send(announcement=fewer)
-    found = {one.subject: one.verdict for one in world.service.verdicts.subjects(october)}
-    assert found["c101"] is Verdict.NOT_MET
-    assert "c101" in {one.subject for one in world.service.verdicts.subjects(november)}
+    actual = {subject.subject: subject.verdict for subject in world.service.verdicts.subjects(october)}
+    assert actual["c101"] is Verdict.NOT_MET
+    assert "c101" in {subject.subject for subject in world.service.verdicts.subjects(november)}
     next_year = Month(datetime.now(UTC).year + 1, 1, ZONE)
-    assert "c101" not in {one.subject for one in world.service.verdicts.subjects(next_year)}
+    assert "c101" not in {subject.subject for subject in world.service.verdicts.subjects(next_year)}
     world.send(*(throughput(10e6, 10e6, at=at - timedelta(days=30)) for at in days(1)), announcement=fewer)
-    (late,) = [one for one in world.service.verdicts.subjects(october) if one.subject == "c101"]
+    (late,) = [subject for subject in world.service.verdicts.subjects(october) if subject.subject == "c101"]
     assert late.evidence.valid_results == 9, "a late result counts"
     assert 'classroom="c101"' not in world.get("/metrics").body.decode()

@@ -108,7 +108,7 @@ def test_the_uplink_has_its_own_rate_and_minimum() -> None:
     ],
 )
 def test_platform_access(first_bytes: list[float | None], verdict: Verdict) -> None:
-    results = [service(one, at=AT + timedelta(seconds=n)) for n, one in enumerate(first_bytes)]
+    results = [service(each, at=AT + timedelta(seconds=n)) for n, each in enumerate(first_bytes)]
     assert judge("platform_access", results) is verdict
 
 
@@ -166,7 +166,7 @@ def test_a_further_pass_never_loses_compliance(batch: list[AnyResult]) -> None:
 
 @given(results)
 def test_without_a_valid_result_nothing_is_met(batch: list[AnyResult]) -> None:
-    unsound = [one for one in batch if one.validity is not Validity.OK]
+    unsound = [each for each in batch if each.validity is not Validity.OK]
     assert judge("classroom_bandwidth", unsound) is Verdict.INSUFFICIENT
 
 
@@ -212,7 +212,7 @@ def test_areas_count_insufficient_as_not_met_and_exempt_not_at_all() -> None:
     def subject(town: str, verdict: Verdict) -> SubjectVerdict:
         return SubjectVerdict("classroom_bandwidth", town, "s", "c", verdict, evidence_of([]), None, "v")
 
-    found = areas_of(
+    actual = areas_of(
         tally_of(
             [
                 subject("t01", Verdict.MET),
@@ -223,18 +223,18 @@ def test_areas_count_insufficient_as_not_met_and_exempt_not_at_all() -> None:
             ]
         )
     )
-    assert found == [
+    assert actual == [
         AreaVerdict("classroom_bandwidth", "", 1, 1, 1, 2),
         AreaVerdict("classroom_bandwidth", "t01", 1, 0, 1, 0),
         AreaVerdict("classroom_bandwidth", "t02", 0, 1, 0, 1),
         AreaVerdict("classroom_bandwidth", "t03", 0, 0, 0, 1),
     ]
-    assert [area.compliance_ratio for area in found] == [pytest.approx(1 / 3), 0.5, 0.0, None]
+    assert [area.compliance_ratio for area in actual] == [pytest.approx(1 / 3), 0.5, 0.0, None]
 
 
 def test_a_subject_without_a_town_is_counted_once() -> None:
-    one = SubjectVerdict("classroom_bandwidth", "", "s", "c", Verdict.MET, evidence_of([]), None, "v")
-    assert areas_of(tally_of([one])) == [AreaVerdict("classroom_bandwidth", "", 1, 0, 0, 0)]
+    verdict = SubjectVerdict("classroom_bandwidth", "", "s", "c", Verdict.MET, evidence_of([]), None, "v")
+    assert areas_of(tally_of([verdict])) == [AreaVerdict("classroom_bandwidth", "", 1, 0, 0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -306,8 +306,8 @@ def polls(share_up: float, days: int = 5, each: int = 40, hour: int = 2) -> list
     ],
 )
 def test_a_recording_room_s_month(results: list[AnyResult], verdict: Verdict, valid: int) -> None:
-    found, evidence, _ = judged("recording_room", results)
-    assert (found, evidence.valid_results) == (verdict, valid)
+    actual, evidence, _ = judged("recording_room", results)
+    assert (actual, evidence.valid_results) == (verdict, valid)
 
 
 def lesson(
@@ -333,8 +333,8 @@ def lesson(
 )
 def test_ready_for_live_lessons(changes: dict[str, float], verdict: Verdict, cause: str) -> None:
     results = [lesson(**changes, at=AT + timedelta(days=day, hours=hour)) for day in range(3) for hour in range(2)]
-    found, _, diagnosis = judged("live_class", results)
-    assert (found, diagnosis) == (verdict, cause)
+    actual, _, diagnosis = judged("live_class", results)
+    assert (actual, diagnosis) == (verdict, cause)
 
 
 def test_a_test_without_round_trips_says_nothing_of_live_lessons() -> None:
@@ -348,9 +348,7 @@ def test_a_moment_is_no_date_in_a_policy() -> None:
     text = shipped_policy().read_text(encoding="utf-8").replace("2023-01-01\n", "2023-01-01T00:00:00\n", 1)
     with pytest.raises(ConfigurationError) as caught:
         read_policy(text)
-    assert "effective_from: must be a date like 2023-01-01, not datetime.datetime(2023, 1, 1, 0, 0)" in str(
-        caught.value
-    )
+    assert "effective_from: must be a date like 2023-01-01, not 2023-01-01T00:00:00" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -44,19 +44,19 @@ def week(room: str, outcomes: str, first: date = MONDAY, **failing: object) -> l
 
 
 def send(world: World, **outcomes: str) -> None:
-    results = [one for room, text in outcomes.items() for one in week(room, text)]
-    results += [throughput(1e9, 1e9, at=one.started_at, subject="uplink") for one in week("uplink", "+" * 14)]
+    results = [each for room, text in outcomes.items() for each in week(room, text)]
+    results += [throughput(1e9, 1e9, at=each.started_at, subject="uplink") for each in week("uplink", "+" * 14)]
     world.send(*results)
 
 
 def evening(world: World, number: int) -> dict[str, Problem]:
     """What the ledger says after so many days."""
     world.service.ledger.catch_up(MONDAY + timedelta(days=number - 1))
-    return {one.subject: one for one in world.service.store.ledger.problems()}
+    return {problem.subject: problem for problem in world.service.store.ledger.problems()}
 
 
 def history(world: World, problem: Problem) -> list[str]:
-    return [one.what for one in world.service.store.ledger.events(problem.id)]
+    return [event.what for event in world.service.store.ledger.events(problem.id)]
 
 
 def test_from_opening_to_striking_off(school: World) -> None:
@@ -92,20 +92,20 @@ def test_forty_classrooms_behind_one_silent_gateway_are_one_problem(school: Worl
 
 def test_one_slow_line_for_all_is_one_problem_and_takes_in_those_that_were_there(school: World) -> None:
     outcomes = {"c101": "------------", **dict.fromkeys(ROOMS[1:], "+++++..-----")}
-    results = [one for room, text in outcomes.items() for one in week(room, text, down=60e6, up=60e6)]
-    results += [throughput(1e9, 1e9, at=one.started_at, subject="uplink") for one in week("uplink", "+" * 12)]
+    results = [each for room, text in outcomes.items() for each in week(room, text, down=60e6, up=60e6)]
+    results += [throughput(1e9, 1e9, at=each.started_at, subject="uplink") for each in week("uplink", "+" * 12)]
     school.send(*results)
     assert set(evening(school, 5)) == {"c101"}
     problems = evening(school, 12)
     whole = problems[""]
     assert (whole.diagnosis, whole.covers, whole.unit) == ("shared_bottleneck", list(ROOMS), "integrator")
-    assert {name: one.state for name, one in problems.items() if name} == {"c101": "closed"}
+    assert {name: problem.state for name, problem in problems.items() if name} == {"c101": "closed"}
     assert history(school, problems["c101"]) == ["opened", "merged"]
 
 
 def test_the_uplink_is_named_when_it_is_the_bottleneck(school: World) -> None:
-    results = [one for room in ROOMS for one in week(room, "-----", down=60e6, up=60e6)]
-    results += [throughput(60e6, 60e6, at=one.started_at, subject="uplink") for one in week("uplink", "-----")]
+    results = [each for room in ROOMS for each in week(room, "-----", down=60e6, up=60e6)]
+    results += [throughput(60e6, 60e6, at=each.started_at, subject="uplink") for each in week("uplink", "-----")]
     school.send(*results)
     problems = evening(school, 5)
     assert problems[""].diagnosis == "uplink_bottleneck"
@@ -121,7 +121,7 @@ def test_a_machine_that_is_off_is_a_problem_of_its_own(school: World) -> None:
     ]
     school.send(*off)
     problems = evening(school, 5)
-    assert {name: (one.severity, one.diagnosis) for name, one in problems.items()} == {
+    assert {name: (problem.severity, problem.diagnosis) for name, problem in problems.items()} == {
         "c101": ("silent", "endpoint_off")
     }
 
@@ -159,8 +159,8 @@ def test_unsound_results_open_nothing(school: World) -> None:
     send(school, **dict.fromkeys(ROOMS, "+++++"))
     school.send(
         *(
-            throughput(10e6, 10e6, at=one.started_at, subject="c101", validity=Validity.CROSS_TRAFFIC)
-            for one in week("c101", "-----")
+            throughput(10e6, 10e6, at=each.started_at, subject="c101", validity=Validity.CROSS_TRAFFIC)
+            for each in week("c101", "-----")
         )
     )
     assert evening(school, 5) == {}
@@ -172,9 +172,11 @@ def test_the_trail_is_only_added_to(school: World) -> None:
     problem = evening(school, 5)["c101"]
     ledger = school.service.store.ledger
     now = datetime.now(UTC)
-    ledger.change(problem.id, lambda one: act(one, "assign", {"responsible": "县网络中心"}, "张三", now, now.date()))
+    ledger.change(
+        problem.id, lambda entry: act(entry, "assign", {"responsible": "县网络中心"}, "张三", now, now.date())
+    )
     with pytest.raises(NotPossible, match="say which measure"):
-        ledger.change(problem.id, lambda one: act(one, "measure", {}, "张三", now, now.date()))
+        ledger.change(problem.id, lambda entry: act(entry, "measure", {}, "张三", now, now.date()))
     assert ledger.first_broken_event() is None
     import sqlite3
 

@@ -75,8 +75,8 @@ def recomputed(path: Path, month: Month) -> tuple[int, int, int, int, int]:
 @pytest.mark.parametrize("month", [AUGUST, SEPTEMBER, OCTOBER], ids=str)
 def test_the_figures_are_those_of_the_trail_and_balance(world: World, month: Month) -> None:
     found = report(world, month).ledger
-    told = (found.opening, found.opened, found.struck_off, found.ended_otherwise, found.open)
-    assert told == recomputed(world.service.config.database, month)
+    actual = (found.opening, found.opened, found.struck_off, found.ended_otherwise, found.open)
+    assert actual == recomputed(world.service.config.database, month)
     assert sum(found.by_unit.values()) == found.open
 
 
@@ -96,19 +96,19 @@ def test_report_and_ledger_name_the_same_cause_and_the_same_unit(world: World, m
     rows = [entry for entry in report(world, month).failing if (entry.target, entry.subject) in status]
     assert rows
     for row in rows:
-        one = status[row.target, row.subject]
-        assert (row.cause, row.unit) == (one.cause, one.unit)
+        entry = status[row.target, row.subject]
+        assert (row.cause, row.unit) == (entry.cause, entry.unit)
 
 
 def test_what_a_person_assigned_stands_in_the_report(world: World) -> None:
     (problem, *_) = [
-        one
-        for one in world.service.store.ledger.problems()
-        if one.is_open and one.subject and one.target == "classroom_bandwidth"
+        problem
+        for problem in world.service.store.ledger.problems()
+        if problem.is_open and problem.subject and problem.target == "classroom_bandwidth"
     ]
     at = datetime(2026, 10, 1, tzinfo=UTC)
     values = {"responsible": "县网络中心"}
-    world.service.store.ledger.change(problem.id, lambda one: act(one, "assign", values, "王", at, at.date()))
+    world.service.store.ledger.change(problem.id, lambda entry: act(entry, "assign", values, "王", at, at.date()))
     verdicts = world.service.verdicts.subjects(OCTOBER)
     judged = [
         entry
@@ -121,7 +121,7 @@ def test_what_a_person_assigned_stands_in_the_report(world: World) -> None:
         for entry in statuses_in(world.service.store, world.service.verdicts, AUGUST)
         if entry.problem.id == problem.id
     ]
-    assert [one.unit for one in before] == [EXPLANATIONS[one.cause].unit for one in before]
+    assert [each.unit for each in before] == [EXPLANATIONS[each.cause].unit for each in before]
 
 
 PROBLEM = Problem(
@@ -160,8 +160,8 @@ TRAIL = [
     ],
 )
 def test_a_problem_on_the_evening_of_a_day(day: date, told: tuple[bool, str, date] | None) -> None:
-    found = status_on(PROBLEM, TRAIL, day, ZONE, 15)
-    assert (None if found is None else (found.is_open, found.cause, found.due_on)) == told
+    actual = status_on(PROBLEM, TRAIL, day, ZONE, 15)
+    assert (None if actual is None else (actual.is_open, actual.cause, actual.due_on)) == told
 
 
 def test_a_problem_that_opened_ended_and_opened_again_in_one_month_counts_twice() -> None:

@@ -78,7 +78,7 @@ def test_it_opens_with_its_evidence() -> None:
         "integrator",
     )
     assert (made.opened_on, made.due_on, made.failing_days) == (day(2), day(17), 3)
-    assert [(one.what, one.who, one.values) for one in events] == [
+    assert [(event.what, event.who, event.values) for event in events] == [
         ("opened", "measurements", {"day": "2026-11-04", "cause": "port_speed_10"})
     ]
 
@@ -93,14 +93,14 @@ def walk(start: Problem, outcomes: str, severity: str = "") -> tuple[Problem, li
             break
         today = severity or ("failing" if whole.days.get(day(number)) is False else "")
         now, events = followed(now, whole, day(number), AT, today, RULE)
-        said += [one.what for one in events]
+        said += [event.what for event in events]
     return now, said
 
 
 def test_three_passing_days_in_a_row_strike_it_off() -> None:
     assert walk(problem(), "++")[0].state == "open"
-    closed, said = walk(problem(), "+++")
-    assert (closed.state, closed.closed_on, said) == ("closed", day(5), ["closed"])
+    closed, actual = walk(problem(), "+++")
+    assert (closed.state, closed.closed_on, actual) == ("closed", day(5), ["closed"])
     assert walk(problem(), "++-++")[0].state == "open", "a failing day begins the count again"
     assert walk(problem(), "+.+.+")[0].state == "closed", "days without results neither help nor harm"
 
@@ -108,14 +108,14 @@ def test_three_passing_days_in_a_row_strike_it_off() -> None:
 def test_a_claim_is_verified_or_contradicted() -> None:
     claimed = problem(state="claimed_fixed", claimed_on=day(2))
     assert walk(claimed, "+++")[1] == ["closed"]
-    once, said = walk(claimed, "-")
-    assert (once.state, said) == ("claimed_fixed", []), "one failing day may be chance"
-    against, said = walk(claimed, "--")
-    assert (against.state, against.contradicted, against.claimed_on, said) == (
+    once, actual = walk(claimed, "-")
+    assert (once.state, actual) == ("claimed_fixed", []), "one failing day may be chance"
+    against, actual = walk(claimed, "--")
+    assert (against.state, against.contradicted, against.claimed_on, actual) == (
         "acknowledged", 1, None, ["claim_contradicted"],
     )  # fmt: skip
-    silent, said = walk(claimed, ".", severity="silent")
-    assert said == ["claim_contradicted"], "a machine that was switched off proves no repair"
+    silent, actual = walk(claimed, ".", severity="silent")
+    assert actual == ["claim_contradicted"], "a machine that was switched off proves no repair"
     assert silent.state == "acknowledged"
 
 
@@ -146,13 +146,13 @@ def test_the_same_again_is_the_old_problem_reopened() -> None:
     again, events = opened(known("---+++---"), day(8), AT, "failing", RULE, closed, ZONE)
     assert (again.id, again.state, again.reopened, again.opened_on) == (closed.id, "open", 1, closed.opened_on)
     assert (again.closed_on, again.passing_days, again.due_on) == (None, 0, day(23))
-    assert [one.what for one in events] == ["reopened"]
+    assert [event.what for event in events] == ["reopened"]
 
 
 def test_a_new_cause_is_noted() -> None:
     other = Cause("cable_errors", 0.9, bilingual("a", "甲"))
     now, events = followed(problem(), known("----", (other,)), day(3), AT, "failing", RULE)
-    assert (now.diagnosis, now.evidence.zh, [one.what for one in events]) == ("cable_errors", "甲", ["changed"])
+    assert (now.diagnosis, now.evidence.zh, [event.what for event in events]) == ("cable_errors", "甲", ["changed"])
     vague = Cause("too_few", 0.5, bilingual("a", "甲"))
     now, events = followed(problem(), known("----", (vague,)), day(3), AT, "failing", RULE)
     assert (now.diagnosis, events) == ("port_speed_10", [])

@@ -29,28 +29,28 @@ OCTOBER = Month(2026, 10, ZoneInfo("Asia/Shanghai"))
     ],
 )
 def test_what_is_foretold(ratios: list[float | None], status: str, earliest: str | None, latest: str | None) -> None:
-    found = forecast("classroom_bandwidth", OCTOBER, ratios)
-    assert (found.status, found.earliest, found.latest) == (status, earliest, latest)
+    actual = forecast("classroom_bandwidth", OCTOBER, ratios)
+    assert (actual.status, actual.earliest, actual.latest) == (status, earliest, latest)
 
 
 def test_unsureness_is_shown_as_two_months() -> None:
-    found = forecast("x", OCTOBER, [0.50, 0.56, 0.58, 0.66, 0.69, 0.76, 0.78, 0.85])
-    assert found.status == "given"
-    assert found.earliest is not None
-    assert found.latest is not None
-    assert found.earliest < "2027-03" < found.latest or found.earliest <= "2027-02" <= found.latest
-    assert found.earliest < found.latest
+    actual = forecast("x", OCTOBER, [0.50, 0.56, 0.58, 0.66, 0.69, 0.76, 0.78, 0.85])
+    assert actual.status == "given"
+    assert actual.earliest is not None
+    assert actual.latest is not None
+    assert actual.earliest < "2027-03" < actual.latest or actual.earliest <= "2027-02" <= actual.latest
+    assert actual.earliest < actual.latest
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=24))
 def test_it_always_says_something_and_never_a_month_that_is_over(ratios: list[float | None]) -> None:
-    found = forecast("x", OCTOBER, ratios)
-    assert found.status in ("reached", "too_few_months", "not_falling", "too_far", "given")
-    if found.status == "given":
-        assert found.earliest is not None
-        assert found.earliest > "2026-10"
-        assert found.latest is None or found.latest >= found.earliest
-        assert found.months >= LEAST_MONTHS
+    actual = forecast("x", OCTOBER, ratios)
+    assert actual.status in ("reached", "too_few_months", "not_falling", "too_far", "given")
+    if actual.status == "given":
+        assert actual.earliest is not None
+        assert actual.earliest > "2026-10"
+        assert actual.latest is None or actual.latest >= actual.earliest
+        assert actual.months >= LEAST_MONTHS
 
 
 @given(st.floats(0.01, 0.2), st.integers(LEAST_MONTHS, 12))
@@ -58,10 +58,10 @@ def test_a_straight_line_is_followed_exactly(step: float, months: int) -> None:
     left = [0.05 + step * n for n in range(months)][::-1]
     if left[0] > 1:
         return
-    found = forecast("x", OCTOBER, [1 - one for one in left])
-    assert found.status == "given"
+    actual = forecast("x", OCTOBER, [1 - each for each in left])
+    assert actual.status == "given"
     away = -(-0.05 // step) if 0.05 / step % 1 > 1e-6 else round(0.05 / step)
-    assert found.earliest is not None
-    whole = int(found.earliest[:4]) * 12 + int(found.earliest[5:]) - (2026 * 12 + 10)
+    assert actual.earliest is not None
+    whole = int(actual.earliest[:4]) * 12 + int(actual.earliest[5:]) - (2026 * 12 + 10)
     assert abs(whole - away) <= 1
     assert whole <= FARTHEST_MONTHS

@@ -98,10 +98,10 @@ def test_html_and_docx_hold_the_same_cells(language: Language) -> None:
     assert page.tables == expected(document)
     word = read_docx(io.BytesIO(render(document, "docx")))
     assert [[[cell.text for cell in row.cells] for row in table.rows] for table in word.tables] == expected(document)
-    said = [paragraph.text for paragraph in word.paragraphs]
+    actual = [paragraph.text for paragraph in word.paragraphs]
     for block in document.blocks:
         if isinstance(block, Paragraph):
-            assert block.text in said
+            assert block.text in actual
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -136,14 +136,14 @@ def test_the_workbook_computes_with_the_same_numbers(language: Language) -> None
                     assert cell.value == pytest.approx(value * SCALES.get(column.kind, 1), abs=1e-9)
                     if column.kind == "share":
                         assert cell.number_format == "0.0%"
-    assert sum(len(sheet._charts) for sheet in sheets) == sum(isinstance(one, Chart) for one in document.blocks) - 1
+    assert sum(len(sheet._charts) for sheet in sheets) == sum(isinstance(block, Chart) for block in document.blocks) - 1
 
 
 def test_both_languages_have_the_same_numbers() -> None:
     pair = [compose(figures(), language) for language in LANGUAGES]
     numbers = [
-        [[cell for cell in row if not isinstance(cell, str)] for table in one.tables for row in table.rows]
-        for one in pair
+        [[cell for cell in row if not isinstance(cell, str)] for table in each.tables for row in table.rows]
+        for each in pair
     ]
     assert numbers[0] == numbers[1]
     assert len(pair[0].blocks) == len(pair[1].blocks)
@@ -200,7 +200,7 @@ def test_edge_months_in_every_form(name: str) -> None:
 
 def test_what_an_empty_and_an_unclosed_month_say() -> None:
     empty = compose(nothing(), "zh")
-    assert any(isinstance(one, Paragraph) and "没有考核对象" in one.text for one in empty.blocks)
+    assert any(isinstance(block, Paragraph) and "没有考核对象" in block.text for block in empty.blocks)
     open_month = compose(EDGES["in_progress"], "zh")
     assert "未结" in open_month.banner
     assert "演示数据" in open_month.banner
@@ -211,15 +211,15 @@ def test_what_an_empty_and_an_unclosed_month_say() -> None:
 
 
 def test_an_excerpt_is_one_page() -> None:
-    for one in (EDGES["town_excerpt"], EDGES["school_excerpt"]):
-        assert len(pypdfium2.PdfDocument(render(compose(one, "zh"), "pdf"))) == 1
+    for each in (EDGES["town_excerpt"], EDGES["school_excerpt"]):
+        assert len(pypdfium2.PdfDocument(render(compose(each, "zh"), "pdf"))) == 1
 
 
 def test_chinese_documents_are_chinese() -> None:
     """No English word but names and units, in words of ours: all causes, all reasons, all tables."""
     every = [failing(cause=cause, unit=told.unit) for cause, told in EXPLANATIONS.items() if cause]
     document = compose(figures(failing=every), "zh")
-    names = {one.head for one in figures().heads} | {figures().policy_version, document.hash}
+    names = {head.head for head in figures().heads} | {figures().policy_version, document.hash}
     words: list[str] = [document.title, document.subtitle, document.banner, document.footer]
     for block in document.blocks:
         if isinstance(block, Paragraph):
@@ -257,9 +257,9 @@ def test_without_a_font_it_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
             return ["Libertinus Serif"]
 
     monkeypatch.setattr(pdf, "_fonts", lambda: None_())
-    with pytest.raises(FontMissing, match="fonts-noto-cjk") as told:
+    with pytest.raises(FontMissing, match="fonts-noto-cjk") as raised:
         as_pdf(compose(figures(), "zh"))
-    assert "fonts-noto-cjk" in told.value.words.zh
+    assert "fonts-noto-cjk" in raised.value.words.zh
     assert as_html(compose(figures(), "zh"))
 
 
@@ -293,21 +293,21 @@ def test_no_row_of_a_table_is_left_alone_on_a_page(schools: int) -> None:
     pages = pypdfium2.PdfDocument(render(compose(figures(schools=own, heads=[]), "zh"), "pdf"))
     rows = [page.get_textpage().get_text_range().count("小学尾") for page in pages]
     assert sum(rows) == schools - 1
-    assert min(one for one in rows if one) >= 3
+    assert min(row for row in rows if row) >= 3
     for page, number in zip(pages, rows, strict=True):
         if number:
             assert "中心" in page.get_textpage().get_text_range(), "the heading is repeated"
 
 
 def test_the_outlook_is_drawn_with_its_limits() -> None:
-    told = compose(figures(), "zh")
-    chart = [one for one in told.blocks if isinstance(one, Chart)][-1]
+    actual = compose(figures(), "zh")
+    chart = [block for block in actual.blocks if isinstance(block, Chart)][-1]
     assert "推算范围" in chart.title
     assert chart.labels[-1] == "27-01"
     assert 'id="cone"' in chart.svg
     silent = compose(figures(forecasts=[Forecast("classroom_bandwidth", "not_falling", 10)]), "zh")
-    chart = [one for one in silent.blocks if isinstance(one, Chart)][-1]
+    chart = [block for block in silent.blocks if isinstance(block, Chart)][-1]
     assert chart.labels[-1] == "26-10"
     assert "cone" not in chart.svg
     open_end = compose(figures(forecasts=[Forecast("classroom_bandwidth", "given", 10, "2027-03")]), "zh")
-    assert [one for one in open_end.blocks if isinstance(one, Chart)][-1].labels[-1] == "27-09"
+    assert [block for block in open_end.blocks if isinstance(block, Chart)][-1].labels[-1] == "27-09"

@@ -63,12 +63,14 @@ def silent_county() -> Figures:
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_report_says_so(language: Language) -> None:
     document = compose(silent_county(), language)
-    tables = {one.columns[0].title + one.columns[1].title: one for one in document.tables}
-    county = next(one for one in document.tables if one.rows and one.rows[0][0] == TARGET_WORDS[A].in_(language))
+    tables = {table.columns[0].title + table.columns[1].title: table for table in document.tables}
+    county = next(
+        table for table in document.tables if table.rows and table.rows[0][0] == TARGET_WORDS[A].in_(language)
+    )
     assert county.rows[1][6] == NO_DATA[language]
     assert county.rows[0][6] == pytest.approx(0.4)
     (towns,) = [
-        one for one in tables.values() if any("柳河镇" in row and NOT_RANKED[language] in row for row in one.rows)
+        table for table in tables.values() if any("柳河镇" in row and NOT_RANKED[language] in row for row in table.rows)
     ]
     assert NO_DATA[language] in towns.rows[1]
     html = render(document, "html").decode()
@@ -84,10 +86,10 @@ def test_a_terminal_says_so() -> None:
 
 
 def failing_table(rate: float, language: Language, **more: object) -> Table:
-    one = failing(measured_bits_per_second=rate, valid_results=10, passing_results=7, passing_share=0.8, **more)
+    verdict = failing(measured_bits_per_second=rate, valid_results=10, passing_results=7, passing_share=0.8, **more)
     return next(
         table
-        for table in compose(figures(failing=[one]), language).tables
+        for table in compose(figures(failing=[verdict]), language).tables
         if table.rows and "一年级1班" in table.rows[0]
     )
 

@@ -19,8 +19,8 @@ HEAVY = ("typst", "docx", "xlsxwriter", "lxml", "openpyxl")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_it_is_the_same_document(form: Form, language: Language) -> None:
-    one = canonical(figures())
-    assert render_apart(one, language, form) == render(compose(one, language), form)
+    content = canonical(figures())
+    assert render_apart(content, language, form) == render(compose(content, language), form)
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_a_process_that_ends_is_told_in_words(
         return real([sys.executable, "-c", code, *command[3:]], **more)  # type: ignore[call-overload]
 
     monkeypatch.setattr(process.subprocess, "run", run)
-    with pytest.raises(FormFailed, match=words) as told:
+    with pytest.raises(FormFailed, match=words) as raised:
         render_apart(figures(), "zh", "pdf")
-    assert told.value.words.zh.startswith("pdf：")
+    assert raised.value.words.zh.startswith("pdf：")
 
 
 def test_a_process_that_cannot_begin_or_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from tests.collector.stored import stored_results
 SHANDONG = timezone(timedelta(hours=8))
 POLICY = tomllib.loads(shipped_policy().read_text(encoding="utf-8"))
 TOLERANCE = POLICY["tolerance_ratio"]
-RULES = {one["name"]: one for one in POLICY["target"]}
+RULES = {each["name"]: each for each in POLICY["target"]}
 HOURS = [tuple(text.split("-")) for text in POLICY["school_hours"]]
 MONTHS = ("2026-05", "2026-06")
 Key = tuple[str, str, str]
@@ -105,16 +105,16 @@ def seen(state: Path) -> dict[str, dict[Key, Seen]]:
         if month not in found:
             continue
         for target, passes, value in contributions(result, local):
-            one = found[month].get((target, school, subject))
-            if one is None:
+            verdict = found[month].get((target, school, subject))
+            if verdict is None:
                 continue
             if passes is None:
-                one.outcomes[outcome(result)] += 1
+                verdict.outcomes[outcome(result)] += 1
                 continue
-            one.passes.append(passes)
-            one.days.add(f"{local:%d}")
+            verdict.passes.append(passes)
+            verdict.days.add(f"{local:%d}")
             if value is not None:
-                one.values.append(value)
+                verdict.values.append(value)
     return found
 
 
@@ -179,19 +179,19 @@ def live(record: dict[str, Any] | None) -> tuple[bool | None, float | None]:
 
 def tally(seen: dict[Key, Seen], target: str, schools: set[str] | None = None) -> tuple[int, int, int]:
     verdicts = Counter(
-        one.verdict(name)
-        for (name, school, _), one in seen.items()
+        each.verdict(name)
+        for (name, school, _), each in seen.items()
         if name == target and (schools is None or school in schools)
     )
     return verdicts["met"], verdicts["not_met"], verdicts["insufficient"]
 
 
 def test_the_targets(figures: Figures, seen: dict[str, dict[Key, Seen]]) -> None:
-    for one in figures.targets:
-        now, before = tally(seen["2026-06"], one.target), tally(seen["2026-05"], one.target)
-        assert (one.count.met, one.count.not_met, one.count.insufficient) == now, one.target
-        assert one.last_month == pytest.approx(before[0] / sum(before)), one.target
-        assert one.last_year is None
+    for target in figures.targets:
+        now, before = tally(seen["2026-06"], target.target), tally(seen["2026-05"], target.target)
+        assert (target.count.met, target.count.not_met, target.count.insufficient) == now, target.target
+        assert target.last_month == pytest.approx(before[0] / sum(before)), target.target
+        assert target.last_year is None
     assert sum(tally(seen["2026-06"], "classroom_bandwidth")[1:]) > 3, "the county has faults"
 
 
@@ -200,14 +200,14 @@ def test_towns_and_schools(figures: Figures, seen: dict[str, dict[Key, Seen]]) -
         for target, count in school.counts.items():
             assert (count.met, count.not_met, count.insufficient) == tally(seen["2026-06"], target, {school.id})
         valid = sum(
-            len(one.passes)
-            for (target, own, _), one in seen["2026-06"].items()
+            len(each.passes)
+            for (target, own, _), each in seen["2026-06"].items()
             if own == school.id and target != "live_class"
         )
         assert school.valid_results == valid
     scores = {}
     for town in figures.towns:
-        schools = {one.id for one in figures.schools if one.town == town.id}
+        schools = {school.id for school in figures.schools if school.town == town.id}
         ratios = []
         for target in RULES:
             met, *rest = tally(seen["2026-06"], target, schools)
@@ -221,20 +221,20 @@ def test_towns_and_schools(figures: Figures, seen: dict[str, dict[Key, Seen]]) -
 
 
 def test_what_fails_and_its_rates(figures: Figures, seen: dict[str, dict[Key, Seen]]) -> None:
-    listed = {(one.target, one.school, one.subject): one for one in figures.failing}
+    listed = {(each.target, each.school, each.subject): each for each in figures.failing}
     unmet = {
         key
-        for key, one in seen["2026-06"].items()
-        if key[0] != "platform_access" and one.verdict(key[0]) not in ("met", "exempt")
+        for key, each in seen["2026-06"].items()
+        if key[0] != "platform_access" and each.verdict(key[0]) not in ("met", "exempt")
     }
     assert set(listed) == unmet
-    for key, one in listed.items():
+    for key, verdict in listed.items():
         own = seen["2026-06"][key]
-        assert (one.valid_results, one.passing_results) == (len(own.passes), sum(own.passes))
-        assert one.verdict == own.verdict(key[0])
+        assert (verdict.valid_results, verdict.passing_results) == (len(own.passes), sum(own.passes))
+        assert verdict.verdict == own.verdict(key[0])
         if key[0] in ("classroom_bandwidth", "uplink_bandwidth"):
             expected = median(own.values) if own.values else None
-            assert one.measured_bits_per_second == (pytest.approx(expected) if expected is not None else None)
+            assert verdict.measured_bits_per_second == (pytest.approx(expected) if expected is not None else None)
 
 
 def test_rooms_platforms_and_data(figures: Figures, seen: dict[str, dict[Key, Seen]]) -> None:
@@ -245,24 +245,26 @@ def test_rooms_platforms_and_data(figures: Figures, seen: dict[str, dict[Key, Se
         assert room.availability == (pytest.approx(share) if share is not None else None)
     for platform in figures.platforms:
         every = [
-            one
-            for (target, _, subject), one in seen["2026-06"].items()
+            each
+            for (target, _, subject), each in seen["2026-06"].items()
             if target == "platform_access" and subject == platform.service
         ]
-        requests = sum(len(one.passes) for one in every)
+        requests = sum(len(each.passes) for each in every)
         assert platform.requests == requests
-        assert platform.success_ratio == pytest.approx(sum(sum(one.passes) for one in every) / requests)
-        assert platform.first_byte_seconds == pytest.approx(median(median(one.values) for one in every if one.values))
-    counted = [one for (target, _, _), one in seen["2026-06"].items() if target != "live_class"]
+        assert platform.success_ratio == pytest.approx(sum(sum(each.passes) for each in every) / requests)
+        assert platform.first_byte_seconds == pytest.approx(
+            median(median(each.values) for each in every if each.values)
+        )
+    counted = [each for (target, _, _), each in seen["2026-06"].items() if target != "live_class"]
     data = figures.data
-    assert data.valid == sum(len(one.passes) for one in counted)
-    assert data.passing == sum(sum(one.passes) for one in counted)
+    assert data.valid == sum(len(each.passes) for each in counted)
+    assert data.passing == sum(sum(each.passes) for each in counted)
     for name in ("invalid", "failed", "skipped"):
-        assert getattr(data, name) == sum(one.outcomes[name] for one in counted), name
+        assert getattr(data, name) == sum(each.outcomes[name] for each in counted), name
 
 
 def test_the_trend(figures: Figures, seen: dict[str, dict[Key, Seen]]) -> None:
-    known = {one.month: one.counts for one in figures.trend if one.counts}
+    known = {each.month: each.counts for each in figures.trend if each.counts}
     assert set(known) >= set(MONTHS)
     for month in MONTHS:
         for target, count in known[month].items():

@@ -14,7 +14,7 @@ from tests.collector.world import World, collector, days, throughput
 def seed(world: World) -> str:
     """Results of last month, which is closed; its name."""
     month = month_of(datetime.now(UTC), world.service.config.timezone).before()
-    world.send(*(throughput(at=one) for one in days(4, 2, month.start)))
+    world.send(*(throughput(at=day) for day in days(4, 2, month.start)))
     world.service.reports.close(month)
     return str(month)
 
@@ -90,7 +90,7 @@ def test_what_does_not_exist(issued: tuple[World, str], path: str, status: int) 
 def test_four_forms_of_an_open_month_are_of_one_moment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are gathered once; a month that is closed meanwhile is shown as closed at once."""
     month = month_of(datetime.now(UTC), world.service.config.timezone).before()
-    world.send(*(throughput(at=one) for one in days(4, 2, month.start)))
+    world.send(*(throughput(at=day) for day in days(4, 2, month.start)))
     gathered = []
     honest = MonthlyReports.figures
     monkeypatch.setattr(MonthlyReports, "figures", lambda self, *all_: (gathered.append(all_), honest(self, *all_))[1])

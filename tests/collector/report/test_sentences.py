@@ -10,8 +10,8 @@ from campus_collector.report.sentences import sentences
 from tests.collector.report.county import figures, nothing
 
 
-def chinese(one: Figures) -> str:
-    return "".join(sentences(one, "zh"))
+def chinese(whole: Figures) -> str:
+    return "".join(sentences(whole, "zh"))
 
 
 def test_the_whole_in_chinese() -> None:
@@ -24,12 +24,12 @@ def test_the_whole_in_chinese() -> None:
 
 
 def test_the_whole_in_english() -> None:
-    said = " ".join(sentences(figures(), "en"))
-    assert said.startswith(
+    text = " ".join(sentences(figures(), "en"))
+    assert text.startswith(
         "In 2026-10, 38 of 40 classrooms in the county met “100 Mbit/s to every class”: 95.0%, 2.5 points more"
     )
-    assert "it is also last with 80.0% and 2 classrooms to mend" in said
-    assert "measurements contradicted 1 claims" in said
+    assert "it is also last with 80.0% and 2 classrooms to mend" in text
+    assert "measurements contradicted 1 claims" in text
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_measure_words(target: str, words: str) -> None:
 
 
 def test_towns_that_stand_alike_and_an_empty_ledger() -> None:
-    towns = [type(one)(one.id, one.name, 1, one.counts, 0.8, 1, 0.8) for one in figures().towns]
-    said = chinese(figures(towns=towns, ledger=LedgerFigures()))
-    assert "各镇街综合达标率相同。" in said
-    assert "台账" not in said
+    towns = [type(town)(town.id, town.name, 1, town.counts, 0.8, 1, 0.8) for town in figures().towns]
+    text = chinese(figures(towns=towns, ledger=LedgerFigures()))
+    assert "各镇街综合达标率相同。" in text
+    assert "台账" not in text
 
 
 def test_nothing_and_all_exempt() -> None:
@@ -67,21 +67,21 @@ def test_nothing_and_all_exempt() -> None:
 
 
 def test_an_excerpt_speaks_of_its_school() -> None:
-    one = excerpt(figures(), school="s001")
-    assert chinese(one).startswith("2026年10月，柳河镇中心小学应考核的32个班级中，30个达到百兆进班要求，达标率93.8%")
-    assert "尚有2项未达标" in chinese(one)
+    whole = excerpt(figures(), school="s001")
+    assert chinese(whole).startswith("2026年10月，柳河镇中心小学应考核的32个班级中，30个达到百兆进班要求，达标率93.8%")
+    assert "尚有2项未达标" in chinese(whole)
 
 
 def test_every_number_is_one_of_the_figures() -> None:
-    one = figures()
-    known = {f"{one.targets[0].count.judged}", "2026", "10", f"{one.targets[0].count.met}"}
-    known |= {percent(target.count.ratio or 0).rstrip("%") for target in one.targets}
-    known |= {f"{abs((one.targets[0].count.ratio or 0) - (one.targets[0].last_month or 0)) * 100:.1f}"}
-    for town in one.towns:
+    whole = figures()
+    known = {f"{whole.targets[0].count.judged}", "2026", "10", f"{whole.targets[0].count.met}"}
+    known |= {percent(target.count.ratio or 0).rstrip("%") for target in whole.targets}
+    known |= {f"{abs((whole.targets[0].count.ratio or 0) - (whole.targets[0].last_month or 0)) * 100:.1f}"}
+    for town in whole.towns:
         known |= {percent(town.score or 0).rstrip("%"), f"{abs((town.score or 0) - (town.last_score or 0)) * 100:.1f}"}
         known.add(str(town.counts["classroom_bandwidth"].unmet))
-    ledger = one.ledger
+    ledger = whole.ledger
     known |= {
         str(number) for number in (ledger.opened, ledger.struck_off, ledger.open, ledger.overdue, ledger.contradicted)
     }
-    assert set(re.findall(r"\d+(?:\.\d+)?", chinese(one))) <= known
+    assert set(re.findall(r"\d+(?:\.\d+)?", chinese(whole))) <= known

@@ -64,14 +64,14 @@ def at(month: int, day: int, hour: int = 0) -> datetime:
 
 def seed(world: World) -> None:
     """c101 well in both months, c102 too little in October."""
-    world.send(*(throughput(at=one) for one in days(4, 2, FIRST)), *(throughput(at=one) for one in days(4, 2, SECOND)))
-    world.send(*(throughput(at=one, subject="c102") for one in days(3, 2, FIRST)))
+    world.send(*(throughput(at=day) for day in days(4, 2, FIRST)), *(throughput(at=day) for day in days(4, 2, SECOND)))
+    world.send(*(throughput(at=day, subject="c102") for day in days(3, 2, FIRST)))
 
 
 def test_a_month_goes_from_open_to_closed(world: World) -> None:
     seed(world)
     book = world.service.reports
-    states = {str(one.month): one.state for one in book.months(at(11, 20))}
+    states = {str(month.month): month.state for month in book.months(at(11, 20))}
     assert states == {"2026-11": "open", "2026-10": "complete"}
     assert book.closes_at(OCTOBER) == at(11, 5, 6)
     open_month = book.figures(NOVEMBER, at(11, 20))
@@ -80,7 +80,7 @@ def test_a_month_goes_from_open_to_closed(world: World) -> None:
     assert (figures.complete, figures.closed) == (True, True)
     assert figures.targets[0].count.met == 1
     assert figures.targets[0].count.insufficient == 1
-    assert [one.state for one in book.months(at(11, 20))] == ["open", "closed"]
+    assert [month.state for month in book.months(at(11, 20))] == ["open", "closed"]
     assert set(world.service.store.monthly.documents("2026-10")) == {(f, lang) for f in FORMS for lang in ("zh", "en")}
     with pytest.raises(Conflict):
         book.close(OCTOBER, at(11, 6))
@@ -110,7 +110,7 @@ def test_no_results_at_all(world: World) -> None:
 
 
 def test_a_month_without_results_between_others_is_a_report_of_its_own(world: World) -> None:
-    world.send(*(throughput(at=one) for one in days(4, 2, FIRST)))
+    world.send(*(throughput(at=day) for day in days(4, 2, FIRST)))
     figures = world.service.reports.figures(NOVEMBER, at(12, 2))
     assert figures.data.valid == 0
     assert figures.targets[0].count.insufficient == 2
@@ -130,12 +130,17 @@ def test_late_results_are_corrections_and_change_nothing_that_was_issued(world: 
     book = world.service.reports
     closed = book.close(OCTOBER, at(11, 5, 6))
     issued = {(form, lang): book.document(OCTOBER, form, lang) for form in FORMS for lang in ("zh", "en")}
-    world.send(*(throughput(at=one + timedelta(days=3), subject="c102") for one in days(1, 2, FIRST)))
+    world.send(*(throughput(at=day + timedelta(days=3), subject="c102") for day in days(1, 2, FIRST)))
     assert content_hash(book.figures(OCTOBER)) == content_hash(closed)
     assert {key: book.document(OCTOBER, *key) for key in issued} == issued
     november = book.close(NOVEMBER, at(12, 5, 6))
-    (one,) = november.corrections
-    assert (one.month, one.subject, one.was, one.now) == ("2026-10", "c102", Verdict.INSUFFICIENT, Verdict.MET)
+    (correction,) = november.corrections
+    assert (correction.month, correction.subject, correction.was, correction.now) == (
+        "2026-10",
+        "c102",
+        Verdict.INSUFFICIENT,
+        Verdict.MET,
+    )
     assert november.trend[-2].counts["classroom_bandwidth"].met == 1, "the trend shows what was published"
     assert november.targets[0].last_month == 0.5
     assert "一年级2班" in book.document(NOVEMBER, "html", "zh").decode()
@@ -151,7 +156,7 @@ def test_the_calendar_closes_what_it_missed_and_writes_files(tmp_path: Path) -> 
         assert book.catch_up(at(11, 1, 5)) == []
         assert not folder.exists()
         assert book.catch_up(at(11, 1, 6)) == []
-        names = {one.name for one in (folder / "2026-10").iterdir()}
+        names = {path.name for path in (folder / "2026-10").iterdir()}
         assert names == {f"campusmeter-2026-10-{lang}-provisional.{form}" for form in FORMS for lang in ("zh", "en")}
         assert "未结" in (folder / "2026-10" / "campusmeter-2026-10-zh-provisional.html").read_text()
         assert book.catch_up(at(13, 9)) == ["2026-10", "2026-11", "2026-12"], "away for two months"
@@ -218,20 +223,20 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 
     def run(*arguments: str) -> tuple[int, str]:
         code = main(["report", "--state-dir", str(tmp_path), *arguments])
-        said = capsys.readouterr()
-        return code, said.out + said.err
+        actual = capsys.readouterr()
+        return code, actual.out + actual.err
 
     out = str(tmp_path / "out")
-    code, said = run("--month", "2026-10", "--out", out, "--format", "html,xlsx")
+    code, actual = run("--month", "2026-10", "--out", out, "--format", "html,xlsx")
     assert code == 0
-    assert "本月未结" in said
+    assert "本月未结" in actual
     assert (tmp_path / "out" / "campusmeter-2026-10-zh-provisional.html").exists()
-    code, said = run("--month", "2026-10", "--close", "--out", out, "--format", "pdf", "--lang", "en")
+    code, actual = run("--month", "2026-10", "--close", "--out", out, "--format", "pdf", "--lang", "en")
     assert (code, (tmp_path / "out" / "campusmeter-2026-10-en.pdf").exists()) == (0, True)
     assert run("--month", "2026-10", "--close") == (1, "2026-10 已结账；可用 --verify 核验\n")
-    code, said = run("--month", "2026-10", "--verify")
+    code, actual = run("--month", "2026-10", "--verify")
     assert code == 0
-    assert "逐字节一致" in said
+    assert "逐字节一致" in actual
     assert run("--month", "2026-10", "--school", "s001", "--format", "pdf", "--out", out)[0] == 0
     assert (tmp_path / "out" / "campusmeter-2026-10-s001-zh.pdf").exists()
     assert run("--month", "2026-10", "--school", "s999", "--format", "pdf") == (1, "2026-10 通报中没有 s999\n")
@@ -284,7 +289,7 @@ def test_killed_between_closing_and_issuing_it_goes_on(tmp_path: Path, monkeypat
                 book.close(OCTOBER, at(11, 5, 6))
         assert world.service.store.monthly.documents("2026-10") == []
     with collector(tmp_path) as world:
-        world.send(*(throughput(at=one + timedelta(days=3), subject="c102") for one in days(1, 2, FIRST)))
+        world.send(*(throughput(at=day + timedelta(days=3), subject="c102") for day in days(1, 2, FIRST)))
         book = world.service.reports
         assert book.catch_up(at(11, 5, 7)) == []
         assert len(world.service.store.monthly.documents("2026-10")) == 8

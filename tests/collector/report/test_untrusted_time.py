@@ -27,40 +27,40 @@ LOST: list[dict[str, Any]] = [
 @pytest.mark.parametrize("year", [1970, 2015, 2024, 2026, 2031])
 @pytest.mark.parametrize("change", LOST, ids=["measured", "failed", "skipped"])
 def test_it_begins_no_month(world: World, year: int, change: dict[str, Any]) -> None:
-    world.send(*(throughput(at=one) for one in days(4, 2, FIRST)))
+    world.send(*(throughput(at=day) for day in days(4, 2, FIRST)))
     at = datetime(year, 3, 1, 2, tzinfo=UTC)
     world.send(msgspec.structs.replace(throughput(at=at), validity=UNTRUSTED, **change))
     world.send(msgspec.structs.replace(service(None, at=at), validity=UNTRUSTED))
     book = world.service.reports
-    assert [str(one.month) for one in book.months(NOW)] == ["2026-11", "2026-10"]
+    assert [str(month.month) for month in book.months(NOW)] == ["2026-11", "2026-10"]
     with pytest.raises(NoReport, match="no data of 2026-09"):
         book.close(Month(2026, 9, ZONE), NOW)
 
 
 def test_a_store_with_nothing_else_has_no_month(world: World) -> None:
-    world.send(*(throughput(at=one, validity=UNTRUSTED) for one in days(4, 2, FIRST)))
+    world.send(*(throughput(at=day, validity=UNTRUSTED) for day in days(4, 2, FIRST)))
     assert world.service.reports.months(NOW) == []
     assert world.service.ledger.catch_up(date(2026, 11, 1)) == 0
 
 
 def test_a_day_that_gets_a_trusted_result_later_counts_from_then_on(world: World) -> None:
     world.send(throughput(at=datetime(2026, 9, 1, 2, tzinfo=UTC), validity=UNTRUSTED))
-    world.send(*(throughput(at=one) for one in days(4, 2, FIRST)))
+    world.send(*(throughput(at=day) for day in days(4, 2, FIRST)))
     book = world.service.reports
     assert len(book.months(NOW)) == 2
     world.send(throughput(at=datetime(2026, 9, 1, 3, tzinfo=UTC)))
-    assert [str(one.month) for one in book.months(NOW)][-1] == "2026-09"
+    assert [str(month.month) for month in book.months(NOW)][-1] == "2026-09"
 
 
 def test_whatever_an_untrusted_result_found_it_is_counted_as_not_valid(world: World) -> None:
-    world.send(*(throughput(at=one) for one in days(4, 2, FIRST)))
+    world.send(*(throughput(at=day) for day in days(4, 2, FIRST)))
     for change in LOST:
         world.send(msgspec.structs.replace(throughput(at=FIRST), validity=UNTRUSTED, **change))
-    (one,) = [
-        one
-        for one in world.service.verdicts.subjects(Month(2026, 10, ZONE))
-        if (one.target, one.subject) == ("classroom_bandwidth", "c101")
+    (subject,) = [
+        subject
+        for subject in world.service.verdicts.subjects(Month(2026, 10, ZONE))
+        if (subject.target, subject.subject) == ("classroom_bandwidth", "c101")
     ]
-    assert (one.evidence.valid_results, one.evidence.invalid_results) == (8, 3)
-    assert (one.evidence.failed_results, one.evidence.skipped_results) == (0, 0)
-    assert one.not_judged == {"invalid:clock_untrusted": 3}
+    assert (subject.evidence.valid_results, subject.evidence.invalid_results) == (8, 3)
+    assert (subject.evidence.failed_results, subject.evidence.skipped_results) == (0, 0)
+    assert subject.not_judged == {"invalid:clock_untrusted": 3}

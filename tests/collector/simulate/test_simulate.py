@@ -14,9 +14,9 @@ COUNTY = ("--schools", "20", "--month", "2026-10", "--density", "0.17", "--class
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    code = main([str(one) for one in arguments])
-    said = capsys.readouterr()
-    return code, said.out, said.err
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,10 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
 
 
 def test_every_verdict_and_nearly_every_cause_is_right(county) -> None:
-    _, said = county
-    (month,) = said["check"]
-    assert said["stored"] > 40_000
-    assert said["duplicate"] > 0, "some batches come twice"
+    _, actual = county
+    (month,) = actual["check"]
+    assert actual["stored"] > 40_000
+    assert actual["duplicate"] > 0, "some batches come twice"
     assert (month["wrong"], month["wrong_shared"]) == ([], [])
     assert month["cause_ratio"] >= 0.95
     assert month["causes"] >= 40
@@ -50,7 +50,7 @@ def test_everything_is_labelled(county) -> None:
     try:
         assert {agent.state.os for agent in service.store.agents.all() if agent.state} == {"simulated"}
         truth = json.loads((state / "simulated-2026-10.json").read_text(encoding="utf-8"))
-        assert {one["fault"] for one in truth["classrooms"].values()} >= {"port_speed_10", "cable_errors"}
+        assert {classroom["fault"] for classroom in truth["classrooms"].values()} >= {"port_speed_10", "cable_errors"}
     finally:
         service.store.close()
 
@@ -62,20 +62,30 @@ def test_the_ledger_has_one_problem_for_each_cause(county, capsys, monkeypatch) 
     assert code == 0
     problems = json.loads(out)["problems"]
     truth = json.loads((state / "simulated-2026-10.json").read_text(encoding="utf-8"))
-    lasting = {name: one for name, one in truth["schools"].items() if (one["mended_on"] or "2026-11-01") > "2026-10-15"}
+    lasting = {
+        name: school
+        for name, school in truth["schools"].items()
+        if (school["mended_on"] or "2026-11-01") > "2026-10-15"
+    }
     kinds = ("uplink_bottleneck", "shared_bottleneck", "agent_silent")
-    shared = {name for name, one in lasting.items() if one["fault"] in kinds}
+    shared = {name for name, each in lasting.items() if each["fault"] in kinds}
     assert shared
     for school in shared:
-        own = [one for one in problems if one["school"] == school and one["target"] == "classroom_bandwidth"]
-        whole = [one for one in own if one["subject"] == ""]
-        assert [one["diagnosis"] for one in whole] == [truth["schools"][school]["fault"]]
+        own = [
+            problem
+            for problem in problems
+            if problem["school"] == school and problem["target"] == "classroom_bandwidth"
+        ]
+        whole = [each for each in own if each["subject"] == ""]
+        assert [each["diagnosis"] for each in whole] == [truth["schools"][school]["fault"]]
         if truth["schools"][school]["mended_on"] is None:
-            assert not [one for one in own if one["subject"] and one["state"] != "closed"], "one cause is one problem"
+            assert not [each for each in own if each["subject"] and each["state"] != "closed"], (
+                "one cause is one problem"
+            )
     steady = {
         name
-        for name, one in truth["classrooms"].items()
-        if one["fault"] == "port_speed_10" and one["mended_on"] is None
+        for name, classroom in truth["classrooms"].items()
+        if classroom["fault"] == "port_speed_10" and classroom["mended_on"] is None
     }
     healthy_schools = {
         name for name in {key.split("/")[0] for key in truth["classrooms"]} if name not in truth["schools"]
@@ -83,8 +93,10 @@ def test_the_ledger_has_one_problem_for_each_cause(county, capsys, monkeypatch) 
     for name in steady:
         school, room = name.split("/")
         if school in healthy_schools:
-            (one,) = [one for one in problems if (one["school"], one["subject"]) == (school, room)]
-            assert (one["diagnosis"], one["state"]) == ("port_speed_10", "open")
+            (problem_row,) = [
+                problem for problem in problems if (problem["school"], problem["subject"]) == (school, room)
+            ]
+            assert (problem_row["diagnosis"], problem_row["state"]) == ("port_speed_10", "open")
     code, out, _ = run(capsys, "ledger", "--out", state / "list.xlsx", "--until", "2026-10-31", "--state-dir", state)
     assert (code, (state / "list.xlsx").exists()) == (0, True)
 
@@ -96,12 +108,12 @@ def test_explain_can_be_repeated_by_hand(county, capsys, monkeypatch) -> None:
         capsys, "explain", "classroom_bandwidth", "s001/c101", "--month", "2026-10", "--json", "--state-dir", state
     )
     assert code == 0
-    said = json.loads(out)
-    passing = sum(one["passes"] is True for one in said["results"])
-    judged = sum(one["passes"] is not None for one in said["results"])
-    assert (said["verdict"]["passing_results"], said["verdict"]["valid_results"]) == (passing, judged)
-    assert sum(day["valid_results"] for day in said["days"]) == judged
-    low, high = said["verdict"]["passing_share_interval"]
+    answer = json.loads(out)
+    passing = sum(result["passes"] is True for result in answer["results"])
+    judged = sum(result["passes"] is not None for result in answer["results"])
+    assert (answer["verdict"]["passing_results"], answer["verdict"]["valid_results"]) == (passing, judged)
+    assert sum(day["valid_results"] for day in answer["days"]) == judged
+    low, high = answer["verdict"]["passing_share_interval"]
     assert low < passing / judged <= high
     code, out, _ = run(
         capsys, "explain", "classroom_bandwidth", "c101", "--school", "s001", "--month", "2026-10", "--state-dir", state

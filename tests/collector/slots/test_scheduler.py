@@ -26,7 +26,7 @@ def test_the_second_school_begins_when_the_first_ends() -> None:
 def test_slow_lines_share_the_server() -> None:
     book = SlotScheduler(GIGABIT)
     starts = [book.reserve(f"s{n}", 30, 300e6, 60, now=0.0) for n in range(4)]
-    assert [one.start for one in starts if isinstance(one, Reservation)] == [0.0, 0.0, 0.0, 30.0]
+    assert [start.start for start in starts if isinstance(start, Reservation)] == [0.0, 0.0, 0.0, 30.0]
 
 
 def test_an_early_release_lets_the_next_one_in() -> None:
@@ -47,7 +47,7 @@ def test_a_school_holds_one_slot_and_a_rate_beyond_the_server_is_let_in_alone() 
     again = book.reserve("a", 60, 10 * GIGABIT, 0, now=1.0)
     assert isinstance(again, Reservation)
     assert again.start == 1.0
-    assert [one.school for one in book.running(now=2.0)] == ["a"]
+    assert [each.school for each in book.running(now=2.0)] == ["a"]
 
 
 def test_after_a_restart_nothing_begins_before_the_old_slots_have_ended() -> None:
@@ -75,7 +75,7 @@ def test_never_more_at_once_than_the_server_carries(asked: list[tuple[int, float
     given_out: list[Reservation] = []
     for school, seconds, rate, patience, pause, gives_back in asked:
         now += pause
-        given_out = [one for one in given_out if one.school != f"s{school}"]
+        given_out = [each for each in given_out if each.school != f"s{school}"]
         made = book.reserve(f"s{school}", seconds, rate, patience, now)
         if isinstance(made, Full):
             assert made.retry_seconds > 0
@@ -85,8 +85,8 @@ def test_never_more_at_once_than_the_server_carries(asked: list[tuple[int, float
         if gives_back and book.release(made.school, made.id, now):
             continue
         given_out.append(made)
-        for moment in [one.start for one in given_out]:
-            load = sum(one.bits_per_second for one in given_out if one.start <= moment < one.end)
+        for moment in [each.start for each in given_out]:
+            load = sum(each.bits_per_second for each in given_out if each.start <= moment < each.end)
             assert load <= GIGABIT * (1 + 1e-9)
 
 
@@ -95,5 +95,5 @@ def test_a_whole_prefecture_at_the_same_bell(schools: int) -> None:
     """Everybody gets a turn or a time to ask again; nobody is let in beside another."""
     book = SlotScheduler(GIGABIT)
     made = [book.reserve(f"s{n}", 30, GIGABIT, 60, now=0.0) for n in range(schools)]
-    assert sum(isinstance(one, Reservation) for one in made) == 3
+    assert sum(isinstance(each, Reservation) for each in made) == 3
     assert len(book.running(now=1.0)) == 1

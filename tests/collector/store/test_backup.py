@@ -38,7 +38,7 @@ def test_it_is_consistent_while_results_come_in(tmp_path: Path, monkeypatch: pyt
     assert len(steps) > 5
     assert steps == sorted(set(steps)), "it never begins again"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert [one.name for one in copy.parent.iterdir()] == ["one.db"]
+    assert [path.name for path in copy.parent.iterdir()] == ["one.db"]
     assert restore(copy, tmp_path / "b" / "campus.db") > 0
     with collector(tmp_path / "b") as world:
         totals = world.service.store.results.measurement_totals()

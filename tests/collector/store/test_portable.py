@@ -41,13 +41,13 @@ def statements(module: Path) -> list[str]:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(STORE)))
 def test_no_statement_is_sqlite_only(module: Path) -> None:
-    found = [
+    actual = [
         (what, statement)
         for statement in statements(module)
         for what, pattern in ONLY_SQLITE.items()
         if re.search(pattern, statement)
     ]
-    assert found == []
+    assert actual == []
 
 
 def test_the_patterns_are_found() -> None:

@@ -42,8 +42,8 @@ def test_the_latest_is_by_start_not_by_arrival(store: Store) -> None:
     new = throughput(at=AT)
     old = throughput(at=AT - timedelta(days=1))
     failed = throughput(at=AT + timedelta(hours=1), failure=FailureKind.TIMEOUT)
-    for one in (new, failed, old):
-        store.submit(batch(one)).result(10)
+    for each in (new, failed, old):
+        store.submit(batch(each)).result(10)
     (latest,) = store.results.latest("s001")
     assert latest.any == failed
     assert latest.ok == new
@@ -83,18 +83,18 @@ def test_results_are_read_by_time_and_counted(store: Store) -> None:
     many.append(throughput(at=AT + timedelta(hours=4), validity=Validity.GATEWAY_CPU))
     outcome = store.submit(batch(*many)).result(10)
     assert (outcome.stored, outcome.duplicate, outcome.quarantined) == (4, 0, 0)
-    found = list(
+    actual = list(
         store.results.of_subject("s001", "c101", "throughput", AT + timedelta(hours=1), AT + timedelta(hours=3))
     )
-    assert found == [many[1], many[2]]
+    assert actual == [many[1], many[2]]
     assert store.results.measurement_totals() == {("throughput", "ok"): 3, ("throughput", "invalid"): 1}
     assert store.results.ingest_totals() == {"stored": 4}
 
 
 def test_an_announcement_makes_school_and_subjects_known_and_follows_changes(store: Store) -> None:
     store.submit(batch(announcement=ANNOUNCEMENT)).result(10)
-    assert [(one.id, one.town, one.source) for one in store.schools.all()] == [("s001", "t01", "announced")]
-    assert [(one.kind, one.id, one.name) for one in store.subjects.all()] == [
+    assert [(school.id, school.town, school.source) for school in store.schools.all()] == [("s001", "t01", "announced")]
+    assert [(subject.kind, subject.id, subject.name) for subject in store.subjects.all()] == [
         ("classroom", "c101", "一年级1班"),
         ("classroom", "c102", "一年级2班"),
         ("service", "smartedu-cn", "国家智慧教育平台"),
@@ -103,14 +103,14 @@ def test_an_announcement_makes_school_and_subjects_known_and_follows_changes(sto
     store.submit(batch(announcement=Announcement(town="t01", classrooms=[AnnouncedClassroom("c102", "二班")]))).result(
         10
     )
-    assert [(one.id, one.name) for one in store.subjects.all("s001")] == [("c102", "二班")]
+    assert [(subject.id, subject.name) for subject in store.subjects.all("s001")] == [("c102", "二班")]
 
 
 def test_a_subject_that_nobody_announced_is_known_from_its_first_result(store: Store) -> None:
     heard: list[Change] = []
     store.subscribe(heard.append)
     store.submit(batch(throughput(subject="c7"), throughput(subject="uplink"), service())).result(10)
-    assert [(one.kind, one.id) for one in store.subjects.all()] == [
+    assert [(subject.kind, subject.id) for subject in store.subjects.all()] == [
         ("classroom", "c7"),
         ("service", "smartedu-cn"),
         ("uplink", "uplink"),
@@ -163,12 +163,12 @@ def test_what_was_kept_apart_can_be_read(store: Store) -> None:
 
 
 def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
-    one = throughput()
+    record = throughput()
     first = open_store(tmp_path / "campus.db")
-    first.submit(batch(one, announcement=ANNOUNCEMENT)).result(10)
+    first.submit(batch(record, announcement=ANNOUNCEMENT)).result(10)
     first.close()
     second = open_store(tmp_path / "campus.db")
-    assert second.results.latest()[0].any == one
+    assert second.results.latest()[0].any == record
     assert second.agents.all()[0].state == AgentState("0.1.0")
     second.close()
 

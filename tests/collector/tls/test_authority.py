@@ -107,8 +107,8 @@ def test_the_commands_and_the_configuration(
     monkeypatch.setenv("CAMPUS_LANG", "zh")
     folder, state = str(tmp_path / "tls"), ["--state-dir", str(tmp_path)]
     assert main(["tls", "init", "collector.example", "10.0.0.8", "--dir", folder, *state]) == 0
-    said = capsys.readouterr().out
-    assert f'ca_file = "{folder}/ca.pem"' in said
+    printed = capsys.readouterr().out
+    assert f'ca_file = "{folder}/ca.pem"' in printed
     assert main(["tls", "init", "collector.example", "--dir", folder, *state]) == 1
     assert main(["tls", "renew", "--dir", folder, *state]) == 0
     assert "各校网关无需改动" in capsys.readouterr().out

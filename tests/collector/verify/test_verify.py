@@ -49,14 +49,14 @@ def tampered(world: World, work: Callable[[sqlite3.Connection], object]) -> Chec
 
 
 def said(found: Checked) -> list[str]:
-    return [one.text.en for one in found.findings]
+    return [finding.text.en for finding in found.findings]
 
 
 def test_what_was_left_alone_fits(world: World) -> None:
     fill(world)
-    found = verify(world.service.store, world.service.verdicts)
-    assert (found.findings, found.schools, found.results, found.unsealed) == ((), 1, 16, 0)
-    assert found.days >= 5
+    actual = verify(world.service.store, world.service.verdicts)
+    assert (actual.findings, actual.schools, actual.results, actual.unsealed) == ((), 1, 16, 0)
+    assert actual.days >= 5
 
 
 @pytest.mark.sqlite_only("the database is changed by hand")
@@ -118,25 +118,27 @@ def test_a_result_removed_with_its_trace(world: World) -> None:
 def test_a_result_that_never_came_through_ingest(world: World, sequence: int) -> None:
     """In a place of the chain that is taken, and in none."""
     fill(world)
-    found = tampered(
+    actual = tampered(
         world,
         lambda database: database.execute(
             f"INSERT INTO result SELECT school, series, started_at + 1, {sequence}, packed FROM result"
             " WHERE school = 1 AND sequence = 2"
         ),
     )
-    assert said(found)[0] == "s001: 1 result(s) were put in that never came through ingest"
+    assert said(actual)[0] == "s001: 1 result(s) were put in that never came through ingest"
 
 
 def test_evidence_that_does_not_follow(world: World) -> None:
     fill(world)
-    found = tampered(
+    actual = tampered(
         world,
         lambda database: database.execute(
             "UPDATE day_evidence SET body = X'9105' WHERE target = 'classroom_bandwidth'"
         ),
     )
-    assert said(found) == ["s001/c101 classroom_bandwidth: the evidence of 2026-11-09 does not follow from its results"]
+    assert said(actual) == [
+        "s001/c101 classroom_bandwidth: the evidence of 2026-11-09 does not follow from its results"
+    ]
 
 
 def test_the_command_says_so(world: World, capsys, monkeypatch) -> None:
@@ -173,8 +175,8 @@ def forge(database: sqlite3.Connection, recompute: bool) -> None:
 
 def test_results_without_a_place_in_the_chain_are_found(world: World) -> None:
     fill(world)
-    found = tampered(world, lambda database: forge(database, recompute=False))
-    assert "s001: 16 result(s) have no place in the chain and are not older than it" in said(found)
+    actual = tampered(world, lambda database: forge(database, recompute=False))
+    assert "s001: 16 result(s) have no place in the chain and are not older than it" in said(actual)
 
 
 def test_the_recorded_start_of_the_chain_is_the_only_excuse(world: World) -> None:
@@ -189,8 +191,8 @@ def test_the_recorded_start_of_the_chain_is_the_only_excuse(world: World) -> Non
         database.execute("DELETE FROM receipt")
         database.execute("INSERT INTO chain_start VALUES ('s001', 16)")
 
-    found = tampered(world, work)
-    assert (found.unsealed, found.findings) == (16, ())
+    actual = tampered(world, work)
+    assert (actual.unsealed, actual.findings) == (16, ())
     world.send(throughput(id="after"))
     assert verify(world.service.store, world.service.verdicts).findings == ()
 
@@ -218,16 +220,16 @@ def test_a_chain_that_was_worked_out_again_does_not_fit_a_closed_month(world: Wo
         ClosedMonth("2026-10", AT, sha256(figures).hexdigest(), "0.2.0", zlib.compress(figures), zlib.compress(b"[]"))
     )
     assert verify(world.service.store, world.service.verdicts).findings == ()
-    found = tampered(world, lambda database: forge(database, recompute=True))
-    assert said(found) == [
+    actual = tampered(world, lambda database: forge(database, recompute=True))
+    assert said(actual) == [
         "s001: the head printed in the report of 2026-10 at result 16 does not fit the chain: a result before was changed"
     ]
 
 
 def test_a_removed_seal_of_the_last_results(world: World) -> None:
     fill(world)
-    found = tampered(world, lambda database: database.execute("DELETE FROM seal"))
-    assert "s001: the seal of result 16 is missing" in said(found)
+    actual = tampered(world, lambda database: database.execute("DELETE FROM seal"))
+    assert "s001: the seal of result 16 is missing" in said(actual)
 
 
 @pytest.mark.sqlite_only("a copy of its file")

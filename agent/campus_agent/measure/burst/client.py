@@ -184,11 +184,11 @@ def _direction(session: ClientSession, test: DirectionTest) -> DirectionRecord:
 
 def _waited_ratio(test: DirectionTest) -> float | None:
     """For how much of this direction's bursts an end lacked a processor; None: unknown."""
-    known = [
+    measured = [
         estimate for estimate in test.estimates if estimate.waited_seconds is not None and estimate.span_seconds > 0
     ]
-    span = sum(estimate.span_seconds for estimate in known)
-    return min(1.0, sum(estimate.waited_seconds or 0.0 for estimate in known) / span) if span else None
+    span = sum(estimate.span_seconds for estimate in measured)
+    return min(1.0, sum(estimate.waited_seconds or 0.0 for estimate in measured) / span) if span else None
 
 
 def _failure(operation: Operation, error: Exception) -> Failure:

@@ -210,9 +210,9 @@ class ClientSession:
         """The longest stream the responder serves, in payload."""
         return int(self._welcome.bounds.burst_bytes / STREAM_OVERHEAD_RATIO)
 
-    def stream_bytes(self, seen: StreamArrivals) -> int:
+    def stream_bytes(self, arrivals: StreamArrivals) -> int:
         """What a stream has cost on the line so far, by what has arrived of it."""
-        return wire_bytes_of(seen.payload_bytes[-1], self.encapsulation) if seen.payload_bytes else 0
+        return wire_bytes_of(arrivals.payload_bytes[-1], self.encapsulation) if arrivals.payload_bytes else 0
 
     def receiver_frame_overhead_bytes(self, direction: LoadDirection) -> int | None:
         """What the receiver's counters leave out of each packet; None: it has none."""
@@ -243,19 +243,19 @@ class ClientSession:
     ) -> tuple[StreamArrivals, int]:
         """Take in until it is enough."""
         with raised_priority():
-            seen = receive_stream(sock, self._counters, end_ns, order.octets, enough)
+            arrivals = receive_stream(sock, self._counters, end_ns, order.octets, enough)
         sock.close()
         if order.account:
-            waited = _longest_seconds(seen.waited_ns, self._read_account(order.stream, deadline).waited_ns)
-            seen.waited_ns = None if waited is None else round(waited * 1e9)
+            waited = _longest_seconds(arrivals.waited_ns, self._read_account(order.stream, deadline).waited_ns)
+            arrivals.waited_ns = None if waited is None else round(waited * 1e9)
         self._check_refusal()
-        return seen, self.stream_bytes(seen)
+        return arrivals, self.stream_bytes(arrivals)
 
     def _send_stream(
         self, sock: socket.socket, order: StreamOrder, end_ns: int, enough: IsEnough, deadline: float
     ) -> tuple[StreamArrivals, int]:
-        """Send until what the responder tells is enough."""
-        seen = StreamArrivals()
+        """Send until the responder's reports are enough."""
+        arrivals = StreamArrivals()
         ended = False
 
         def read_flow() -> bool:
@@ -263,9 +263,9 @@ class ClientSession:
             flow = self._expect(Flow, deadline)
             if flow.stream != order.stream:
                 raise ProtocolError(f"a flow of stream {flow.stream} where {order.stream} was due")
-            add_flow(seen, flow)
+            add_flow(arrivals, flow)
             ended = flow.last
-            return ended or enough(seen)
+            return ended or enough(arrivals)
 
         with raised_priority():
             rate, is_enough = order.rate_bits_per_second, lambda: self._channel.readable() and read_flow()
@@ -273,7 +273,7 @@ class ClientSession:
         sock.close()
         while not ended:
             read_flow()
-        return seen, wire_bytes_of(sent, self.encapsulation)
+        return arrivals, wire_bytes_of(sent, self.encapsulation)
 
     def observation(self, result: BurstResult, *, client_receives: bool, subscriber_receives: bool) -> BurstObservation:
         """A burst with what is needed to read it."""
@@ -333,20 +333,20 @@ class ClientSession:
         busy, began = thread_time(), monotonic()
         start_by_ns = monotonic_ns() + int(min(BURST_START_SECONDS, deadline - monotonic()) * 1e9)
         with raised_priority():
-            seen = self._receiver.collect(
+            arrivals = self._receiver.collect(
                 ExpectedBurst(order.burst, order.packets, order.planned_ns, start_by_ns),
                 partial(note_reply, self.working),
                 self._probe_while(monotonic_ns() + int(order.planned_ns * OVERTIME_RATIO)),
             )
         cpu_ratio = (thread_time() - busy) / (monotonic() - began)
         account = self._read_account(order.burst, deadline) if order.account else SentReport(order.burst, order.packets)
-        waited = _longest_seconds(seen.waited_ns, account.waited_ns)
+        waited = _longest_seconds(arrivals.waited_ns, account.waited_ns)
         self._check_refusal()
-        departures = _trusted_departures(order, seen.departures)
-        return BurstResult(seen, departures, order.total_wire_bytes, cpu_ratio, waited, account.mtu_bytes)
+        departures = _trusted_departures(order, arrivals.departures)
+        return BurstResult(arrivals, departures, order.total_wire_bytes, cpu_ratio, waited, account.mtu_bytes)
 
     def _read_account(self, burst: int, deadline: float) -> SentReport:
-        """What the responder tells of the load it has sent. Raises what `_expect` raises."""
+        """The responder's account of the load it has sent. Raises what `_expect` raises."""
         sent = self._expect(SentReport, max(deadline, monotonic() + BURST_START_SECONDS))
         if sent.burst != burst:
             raise ProtocolError(f"an account of burst {sent.burst} where {burst} was due")
@@ -365,11 +365,11 @@ class ClientSession:
             self._receiver = Receiver(udp, host.partition("%")[0], token, self._counters, kernel_stamps=kernel_stamps)
         return self._udp
 
-    def _expect(self, wanted: type[MessageT], deadline: float) -> MessageT:
+    def _expect(self, expected: type[MessageT], deadline: float) -> MessageT:
         message = self._channel.receive(deadline)
         if isinstance(message, Refused):
             raise Refusal(message.reason, message.detail)
-        return require(message, wanted)
+        return require(message, expected)
 
     def _check_refusal(self) -> None:
         """A responder that refuses an order towards us says so on the control connection, and sends nothing."""
@@ -430,8 +430,8 @@ def note_reply(echoes: Echoes, datagram: Datagram, arrived_ns: int) -> None:
 
 def _longest_seconds(*waits_ns: int | None) -> float | None:
     """The longer of what is known, in seconds."""
-    known = [wait for wait in waits_ns if wait is not None]
-    return max(known) / 1e9 if known else None
+    measured = [wait for wait in waits_ns if wait is not None]
+    return max(measured) / 1e9 if measured else None
 
 
 def _trusted_departures(order: LoadOrder, departures: Sequence[Departure]) -> Sequence[Departure]:

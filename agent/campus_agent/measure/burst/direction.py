@@ -94,8 +94,8 @@ class DirectionTest:
 
     def break_off(self) -> None:
         """End here without a verdict, because others use the line."""
-        seen, most = self._last_cross_traffic, self._request.max_cross_traffic_bits_per_second
-        detail = f"broken off: {seen / 1e6:.1f} Mbit/s of other traffic, more than {most / 1e6:.1f} Mbit/s"
+        cross_traffic, most = self._last_cross_traffic, self._request.max_cross_traffic_bits_per_second
+        detail = f"broken off: {cross_traffic / 1e6:.1f} Mbit/s of other traffic, more than {most / 1e6:.1f} Mbit/s"
         self.verdict = replace(self.verdict, done=True, reached=None, validity=Validity.CROSS_TRAFFIC, detail=detail)
 
     def run(self) -> None:
@@ -151,8 +151,8 @@ class DirectionTest:
         offered = self._target * (bucket_offered_ratio(self._target) if quick.lower_bound else OFFERED_RATIO)
         passing = offered if quick.lower_bound else quick.rate
         excess = max(passing - self._threshold, 0.01 * self._target)
-        wanted = BUCKET_PROOF_RATIO * bucket * offered / excess + BURST_SECONDS * offered / 8
-        wire_bytes = min(wanted, self._bucket_cost - self.bytes_spent, self._budget.bytes_left)
+        needed_bytes = BUCKET_PROOF_RATIO * bucket * offered / excess + BURST_SECONDS * offered / 8
+        wire_bytes = min(needed_bytes, self._bucket_cost - self.bytes_spent, self._budget.bytes_left)
         seconds = wire_bytes * 8 / offered
         if seconds < BURST_SECONDS or not self._budget.allows(seconds, wire_bytes):
             self.note = "no time or bytes were left to look for a token bucket"

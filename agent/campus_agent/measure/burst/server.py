@@ -49,7 +49,7 @@ from campus_agent.measure.link.path import counted_header_bytes, forbid_fragment
 
 LOGGER = logging.getLogger("campus_agent.measure.burst")
 _FLOOD_PAUSE_SECONDS = 0.005
-"""While too many connections wait, new ones are taken at this pace: a flood must not starve a running test of the CPU."""
+"""While too many connections wait, new ones are taken at this pace: a flood must not take the CPU from a running test."""
 _REFUSAL_LOG_SECONDS = 10.0
 _BIND_ATTEMPTS = 20
 
@@ -75,7 +75,7 @@ def limits_of(capacity_bits_per_second: float) -> ResponderLimits:
 
 @dataclass(frozen=True, slots=True)
 class ResponderSettings:
-    """Where to listen and whom to trust. `port` 0 takes any free one; no key only on loopback."""
+    """Where to listen and which keys are valid. `port` 0 takes any free one; no key only on loopback."""
 
     listen: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -166,11 +166,11 @@ class Responder:
                 self._stopping.wait(_FLOOD_PAUSE_SECONDS)
 
     def _serve(self, sock: socket.socket, address: tuple[str, int]) -> None:
-        keep = False
+        joined = False
         deadline = monotonic() + HANDSHAKE_SECONDS
         try:
             if self._is_data(sock):
-                keep = self._join(sock, address, deadline)
+                joined = self._join(sock, address, deadline)
                 return
             channel = Channel(sock, ControlConnection("responder"))
             if self._greet(channel, address, deadline):
@@ -185,7 +185,7 @@ class Responder:
             self._leave_pending(sock)
             with self._guard:
                 self._open.discard(sock)
-            if not keep:
+            if not joined:
                 sock.close()
 
     def _is_data(self, sock: socket.socket) -> bool:
@@ -194,12 +194,12 @@ class Responder:
         return sock.recv(1, socket.MSG_PEEK) == STREAM_MAGIC[:1]
 
     def _join(self, sock: socket.socket, address: tuple[str, int], deadline: float) -> bool:
-        """Hand a data connection to the session that expects it; anything else gets no answer. True: it is the session's now."""
+        """Pass a data connection to the session that expects it; any other gets no answer. True: the session closes it."""
         opening = b""
-        wanted = len(STREAM_MAGIC) + TOKEN_BYTES
-        while len(opening) < wanted:
+        size = len(STREAM_MAGIC) + TOKEN_BYTES
+        while len(opening) < size:
             sock.settimeout(max(deadline - monotonic(), 0.001))
-            piece = sock.recv(wanted - len(opening))
+            piece = sock.recv(size - len(opening))
             if not piece:
                 break
             opening += piece
@@ -307,7 +307,7 @@ def serve_forever(settings: ResponderSettings, ready: Callable[[int], None] | No
 
 
 def _bind(listen: str, port: int) -> tuple[socket.socket, socket.socket]:
-    """A TCP and a UDP socket on one port; every IPv4 address where all are asked for and the kernel knows no IPv6."""
+    """A TCP and a UDP socket on one port; every IPv4 address where all are asked for and the kernel has no IPv6."""
     if listen == "::" and not has_ipv6():
         listen = "0.0.0.0"  # noqa: S104
     family = socket.getaddrinfo(listen, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
@@ -330,7 +330,7 @@ def _bind(listen: str, port: int) -> tuple[socket.socket, socket.socket]:
 
 
 def has_ipv6() -> bool:
-    """Does this kernel know IPv6 at all (`ipv6.disable=1`)? The address may still be nobody's."""
+    """Does this kernel have IPv6 at all (`ipv6.disable=1`)? The machine may still have no such address."""
     try:
         socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
     except OSError:
@@ -339,7 +339,7 @@ def has_ipv6() -> bool:
 
 
 def _shut(sock: socket.socket) -> None:
-    """Wake whoever waits on this socket, with an end of file."""
+    """End the wait of a thread on this socket, with an end of file."""
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
 

@@ -65,7 +65,7 @@ class ServerSession:
         bounds: Bounds,
         tickets: Tickets,
     ) -> None:
-        """`receiver` hears only this session's token, from the address the control connection came from; `tickets` likewise."""
+        """`receiver` accepts only this session's token, from the address the control connection came from; `tickets` likewise."""
         self.spent = Spent()
         self._channel = channel
         self._udp = udp
@@ -106,8 +106,8 @@ class ServerSession:
             start_by_ns = monotonic_ns() + int(BURST_START_SECONDS * 1e9)
             expected = ExpectedBurst(order.burst, order.packets, order.planned_ns, start_by_ns)
             with raised_priority():
-                seen = self._receiver.collect(expected, self._answer)
-            self._channel.send(to_message(order.burst, seen), monotonic() + IDLE_SECONDS)
+                arrivals = self._receiver.collect(expected, self._answer)
+            self._channel.send(to_message(order.burst, arrivals), monotonic() + IDLE_SECONDS)
             return
         self._collect_probes()
         if self._receiver.peer is None:
@@ -156,15 +156,15 @@ class ServerSession:
     def _receive_stream(self, sock: socket.socket, order: StreamOrder, end_ns: int) -> int:
         reported = 0
 
-        def report(seen: StreamArrivals, *, last: bool = False) -> bool:
+        def report(arrivals: StreamArrivals, *, last: bool = False) -> bool:
             nonlocal reported
-            self._channel.send(flow_message(order.stream, seen, reported, last=last), monotonic() + IDLE_SECONDS)
-            reported = len(seen.at_ns)
+            self._channel.send(flow_message(order.stream, arrivals, reported, last=last), monotonic() + IDLE_SECONDS)
+            reported = len(arrivals.at_ns)
             return False
 
-        seen = receive_stream(sock, self._counters, end_ns, order.octets, report)
-        report(seen, last=True)
-        return seen.payload_bytes[-1] if seen.payload_bytes else 0
+        arrivals = receive_stream(sock, self._counters, end_ns, order.octets, report)
+        report(arrivals, last=True)
+        return arrivals.payload_bytes[-1] if arrivals.payload_bytes else 0
 
     def _check_bounds(self, order: LoadOrder) -> None:
         """Refuse what exceeds the bounds this client was given, or is no frame at all."""

@@ -17,7 +17,7 @@ MAX_REQUEST_BYTES = 2048
 MAX_REPORT_BYTES = 1_500_000
 """Largest message a responder may send once authenticated: a report of `MAX_COLUMN` rows at 30 bytes each, and a margin."""
 MAX_REPORT_ROWS = 8192
-"""A longer burst is thinned to about this many rows: more would cost more than they tell."""
+"""A longer burst is thinned to about this many rows: more would cost more than they add."""
 MAX_COLUMN = 40_000
 HANDSHAKE_SECONDS = 3.0
 """From accept to authenticated. A school path needs 3 round trips; who needs longer is slow on purpose."""
@@ -25,7 +25,7 @@ IDLE_SECONDS = 5.0
 """An authenticated client that says nothing for this long is gone: the slot is free again."""
 SESSION_SECONDS = 60.0
 SLOT_WAIT_SECONDS = 0.2
-"""A session whose client has ended it may take this long to end before the next client is told that the responder is busy."""
+"""A session whose client has ended it may take this long to end before the next client gets the answer that the responder is busy."""
 CONNECT_SECONDS = 3.0
 CONTROL_BYTES = 30_000
 CONTROL_RATIO = 0.02
@@ -49,7 +49,7 @@ BLOCK_BIAS_RATIO = 0.005
 """Standard error that blocks add, however many bursts: a shaper on the way may count one frame's overhead for a whole block,
 and then reads 1.5 % too fast."""
 OVERTIME_RATIO = 1.5
-"""A starved sender gives up at this many times the planned duration: what it sends later loads the line for nothing."""
+"""A sender that gets too little CPU stops at this many times the planned duration: what it sends later loads the line for nothing."""
 QUIET_SECONDS = 0.025
 """No packet for this long after the planned end: the rest is lost. Longer than one packet at 1 Mbit/s (12 ms)."""
 MAX_BURST_SECONDS = 5.0
@@ -93,7 +93,7 @@ STREAM_BUFFER_BYTES = 1_048_576
 STREAM_CONGESTION_CONTROL = "cubic"
 """Known and everywhere; it fills the queue, which keeps the line busy."""
 STREAM_TELL_SECONDS = 0.02
-"""How often a receiver tells what has come: the sender ends that much after the verdict is certain."""
+"""How often a receiver reports what has come: the sender ends that much after the verdict is certain."""
 STREAM_RAMP_SECONDS = 0.04
 STREAM_SLOT_SECONDS = 0.02
 STREAM_SLOT_ROUND_TRIPS = 1.5
@@ -120,7 +120,7 @@ MIN_CHUNK_SECONDS = 0.002
 NEAR_RATIO = 0.03
 """Chunks this near to their median belong to the line; what lies further off is a stall or its making up."""
 STEADY_RATIO = 0.005
-"""Bursts that agree within this agree; also the standard error of a rate that only its two ends tell."""
+"""Bursts that agree within this agree; also the standard error of a rate that is known only from its two ends."""
 SPREAD_FLOOR_RATIO = 0.001
 """No burst is believed to be better than this: clocks of 100 ppm, shapers, counters of whole packets."""
 UNSTEADY_RATIO = 0.02

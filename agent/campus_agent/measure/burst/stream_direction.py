@@ -37,30 +37,30 @@ class StreamTest(DirectionTest):
             self.verdict = replace(OPEN, done=True, validity=Validity.INCONCLUSIVE, detail=detail)
             return
 
-        def enough(seen: StreamArrivals) -> bool:
-            self._judge(seen, offered, last=False)
+        def enough(arrivals: StreamArrivals) -> bool:
+            self._judge(arrivals, offered, last=False)
             return self.verdict.done
 
-        seen, spent = self._session.stream(self.towards, offered, payload_bytes, seconds, enough)
+        arrivals, spent = self._session.stream(self.towards, offered, payload_bytes, seconds, enough)
         self.bytes_spent = spent
-        self._judge(seen, offered, last=True)
+        self._judge(arrivals, offered, last=True)
         if not self.verdict.done:
             detail = "the stream did not get beyond its slow start"
             self.verdict = replace(OPEN, done=True, validity=Validity.INCONCLUSIVE, detail=detail)
 
-    def _judge(self, seen: StreamArrivals, offered: float, *, last: bool) -> None:
+    def _judge(self, arrivals: StreamArrivals, offered: float, *, last: bool) -> None:
         before = len(self.estimates)
         self.seconds = monotonic() - self._began
-        self.bytes_spent = max(self.bytes_spent, self._session.stream_bytes(seen))
+        self.bytes_spent = max(self.bytes_spent, self._session.stream_bytes(arrivals))
         stream = StreamObservation(
-            seen,
+            arrivals,
             self._session.encapsulation,
             self._session.receiver_frame_overhead_bytes(self.towards),
             self._session.round_trip_seconds,
             self._subscriber_receives,
         )
         self.estimates = [
-            reject_if_cpu_waited(estimate, _waited_seconds(seen, estimate), self._threshold, self._target)
+            reject_if_cpu_waited(estimate, _waited_seconds(arrivals, estimate), self._threshold, self._target)
             for estimate in estimate_stream(stream, self._target, offered)
         ]
         enough = len(self.estimates) >= MIN_STREAM_WINDOWS
@@ -70,9 +70,9 @@ class StreamTest(DirectionTest):
             self.break_off()
 
 
-def _waited_seconds(seen: StreamArrivals, estimate: RateEstimate) -> float | None:
+def _waited_seconds(arrivals: StreamArrivals, estimate: RateEstimate) -> float | None:
     """This window's part of the time for which an end of the stream has lacked a processor so far; None: unknown."""
-    passed_ns = seen.at_ns[-1] - seen.at_ns[0]
-    if seen.waited_ns is None or passed_ns <= 0:
+    passed_ns = arrivals.at_ns[-1] - arrivals.at_ns[0]
+    if arrivals.waited_ns is None or passed_ns <= 0:
         return None
-    return estimate.span_seconds * min(1.0, seen.waited_ns / passed_ns)
+    return estimate.span_seconds * min(1.0, arrivals.waited_ns / passed_ns)

@@ -98,27 +98,27 @@ def _lldp_parts(body: bytes) -> Iterator[tuple[int, bytes]]:
         position += 2 + length
 
 
-def _options(octets: bytes) -> Iterator[tuple[int, bytes]]:
+def _options(data: bytes) -> Iterator[tuple[int, bytes]]:
     position = 0
-    while position + 1 < len(octets) and octets[position] != 255:
-        if octets[position] == 0:  # padding
+    while position + 1 < len(data) and data[position] != 255:
+        if data[position] == 0:  # padding
             position += 1
             continue
-        length = octets[position + 1]
-        if position + 2 + length > len(octets):
+        length = data[position + 1]
+        if position + 2 + length > len(data):
             return
-        yield octets[position], octets[position + 2 : position + 2 + length]
+        yield data[position], data[position + 2 : position + 2 + length]
         position += 2 + length
 
 
-def _mac(octets: bytes) -> str:
-    return ":".join(f"{octet:02x}" for octet in octets)
+def _mac(data: bytes) -> str:
+    return ":".join(f"{octet:02x}" for octet in data)
 
 
-def _text(octets: bytes) -> str:
+def _text(data: bytes) -> str:
     """A name as shown: UTF-8, else GB 18030, printable."""
     try:
-        text = octets.decode("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
-        text = octets.decode("gb18030", "replace")
+        text = data.decode("gb18030", "replace")
     return "".join(letter for letter in text if letter.isprintable()).strip()[:MAX_TEXT]

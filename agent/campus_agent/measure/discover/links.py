@@ -27,13 +27,13 @@ def links(only: str | None = None) -> dict[str, list[str]]:
     networks = {name: _networks(name) for name in lans}
     networks = {name: addresses for name, addresses in networks.items() if addresses}
     if not networks:
-        wanted = f"{only} that is a LAN" if only in names else only or "with an IPv4 network"
-        raise NoLink(f"no interface {wanted}; known: {', '.join(names)}")
+        description = f"{only} that is a LAN" if only in names else only or "with an IPv4 network"
+        raise NoLink(f"no interface {description}; known: {', '.join(names)}")
     return networks
 
 
 def _is_lan(settings: NicSettings | None) -> bool:
-    """Is it up, and Ethernet (or Wi-Fi, a bridge, a VLAN), where addresses are asked for by ARP? A tunnel leads to somebody else's network."""
+    """Is it up, and Ethernet (or Wi-Fi, a bridge, a VLAN), where addresses are asked for by ARP? A tunnel leads to another network."""
     if settings is None or settings.hardware != ETHERNET or not settings.flags & RUNNING:
         return False
     return not settings.flags & (LOOPBACK | POINT_TO_POINT | NO_ARP)

@@ -2,7 +2,7 @@
 
 Digest is answered wherever it is offered in a way that can be answered, in whatever header and order; Basic, which gives the password away,
 only where it is not. MD5 is what cameras still ask for: it is theirs to choose. Challenges are text with surrogate escapes: a realm in GBK
-goes back, and into the hash, octet for octet.
+goes back, and into the hash, byte for byte.
 """
 
 import hashlib

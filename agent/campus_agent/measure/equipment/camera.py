@@ -44,13 +44,13 @@ _SPOKE = (
 )
 """Failures of one question, by a device that would answer the next."""
 _OTHER_SCHEME = (FailureKind.CONNECTION_RESET, FailureKind.PROTOCOL_ERROR, FailureKind.CONNECTION_REFUSED)
-"""How plain HTTP fails at a device that speaks TLS only."""
+"""How plain HTTP fails at a device that accepts only TLS."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(slots=True)
 class Camera:
-    """One device: where it is, who we are to it, and what it has told about its clock and its way to ask for passwords."""
+    """One device: its address, the user, its clock and its kind of authentication as learnt so far."""
 
     host: str
     port: int = PORT
@@ -58,7 +58,7 @@ class Camera:
     password: str = field(default="", repr=False)
     tls: bool = False
     answered: Callable[[], None] = lambda: None
-    """Called when the device speaks."""
+    """Called when the device has answered."""
     ahead: timedelta = timedelta(0)
     """How far its clock is ahead of ours, to a second and half a round trip."""
     others: list[timedelta] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Camera:
     odd: set[str] = field(default_factory=set)
     proved: bool = False
     corrected: bool = False
-    """Was the password accepted only with another clock than the device tells?"""
+    """Was the password accepted only with another clock than the device reports?"""
     spoke: bool = False
     _login: Login | None = None
     _certain: bool = False
@@ -118,7 +118,7 @@ class Camera:
         return answer
 
     async def _post(self, question: tuple[str, str, str, str], signed: bool) -> tuple[HttpResponse, xmltree.TreeReader]:
-        """One exchange; at the first contact from plain HTTP to TLS, where the device speaks nothing else."""
+        """One exchange; at the first contact from plain HTTP to TLS, where the device accepts nothing else."""
         try:
             got, tree = await self._exchange(question, signed)
         except ProbeFailed as failed:
@@ -132,9 +132,9 @@ class Camera:
             except ProbeFailed:
                 self.port, self.tls = plain, False
                 raise failed from None
-        wanted = None if self._certain or self.tls else _tls_port(got, tree, self.port)
+        tls_port = None if self._certain or self.tls else _tls_port(got, tree, self.port)
         self._certain = True
-        return (got, tree) if wanted is None else await self._over_tls(question, signed, wanted)
+        return (got, tree) if tls_port is None else await self._over_tls(question, signed, tls_port)
 
     async def _over_tls(
         self, question: tuple[str, str, str, str], signed: bool, port: int
@@ -146,10 +146,10 @@ class Camera:
         self, question: tuple[str, str, str, str], signed: bool
     ) -> tuple[HttpResponse, xmltree.TreeReader]:
         tree = xmltree.TreeReader(onvif.NEEDED, onvif.MAX_ANSWER_BYTES)
-        octets = self._request(*question, signed)
+        request = self._request(*question, signed)
         context = unchecked() if self.tls else None
         try:
-            got = await exchange(self.host, self.port, octets, context, CALL_SECONDS, tree.feed, self._heard)
+            got = await exchange(self.host, self.port, request, context, CALL_SECONDS, tree.feed, self._heard)
         except XmlRefused as error:
             self._heard()
             raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, f"{question[2]}: {error}") from None
@@ -157,7 +157,7 @@ class Camera:
         return got, tree
 
     def _learn_date(self, got: HttpResponse) -> None:
-        """The clock by the Date of an HTTP answer (RFC 9110 section 6.6.1), for devices that do not tell it otherwise."""
+        """The clock by the Date of an HTTP answer (RFC 9110 section 6.6.1), for devices that do not report it otherwise."""
         try:
             date = parsedate_to_datetime(got.headers.get("date", ""))
         except (TypeError, ValueError, OverflowError):
@@ -165,7 +165,7 @@ class Camera:
         self.dated = (date if date.tzinfo else date.replace(tzinfo=UTC)) - datetime.now(UTC)
 
     def _heard(self) -> None:
-        """Octets of the device have come."""
+        """Bytes of the device have come."""
         self.spoke = True
         self.answered()
 
@@ -207,13 +207,13 @@ def _tls_port(got: HttpResponse, tree: xmltree.TreeReader, port: int) -> int | N
         return None
 
 
-async def read_camera(camera: Camera, wanted: Collection[str], into: Readings, zone: timedelta) -> str | None:
-    """Put what the device tells into readings; the address of its main stream, where wanted and told. `zone`: the school's, from UTC.
+async def read_camera(camera: Camera, needed: Collection[str], into: Readings, zone: timedelta) -> str | None:
+    """Puts the device's answers into readings; returns the address of its main stream where it was asked for and given. `zone`: the school's, from UTC.
 
     Raises ProbeFailed when nothing comes. What does not come is a reading that failed; a recording service that is not there leaves no
     reading at all.
     """
-    asked = [name for name in FROM_ONVIF if name in wanted]
+    asked = [name for name in FROM_ONVIF if name in needed]
     end = monotonic() + ALL_SECONDS
     reported_offset = await _clock(camera, "clock_offset_seconds" in asked, into, zone)  # a few exchanges, each bounded
     first = into.failed.get("clock_offset_seconds")
@@ -239,7 +239,7 @@ async def read_camera(camera: Camera, wanted: Collection[str], into: Readings, z
     return url
 
 
-async def _clock(camera: Camera, wanted: bool, into: Readings, zone: timedelta) -> timedelta | None:
+async def _clock(camera: Camera, needed: bool, into: Readings, zone: timedelta) -> timedelta | None:
     """Learn the clock: how far it says it is ahead, None when it does not say. Raises ProbeFailed when the device says nothing at all."""
     question = (DEVICE_PATH, DEVICE, "GetSystemDateAndTime")
     offset, zones = None, {zone}
@@ -257,12 +257,12 @@ async def _clock(camera: Camera, wanted: bool, into: Readings, zone: timedelta) 
         zones |= {hours for hours in (onvif.zone(answer),) if hours is not None}
         offset = onvif.utc(answer) - middle
     except OnvifError as error:
-        if wanted:
+        if needed:
             into.fail("clock_offset_seconds", f"GetSystemDateAndTime: {error}")
     except ProbeFailed as failed:
         if failed.failure.kind not in _SPOKE:
             raise
-        if wanted:
+        if needed:
             into.lack("clock_offset_seconds", failed.failure)
     if not camera.proved:
         camera.ahead = offset if offset is not None else camera.dated
@@ -273,11 +273,11 @@ async def _clock(camera: Camera, wanted: bool, into: Readings, zone: timedelta) 
 
 def _apart(first: timedelta, candidates: list[timedelta]) -> list[timedelta]:
     """Guesses that differ from the first and from each other by more than devices allow."""
-    kept = [first]
+    apart = [first]
     for candidate in candidates:
-        if all(abs(candidate - other) > SAME_CLOCK for other in kept):
-            kept.append(candidate)
-    return kept[1:]
+        if all(abs(candidate - other) > SAME_CLOCK for other in apart):
+            apart.append(candidate)
+    return apart[1:]
 
 
 async def _firmware(camera: Camera, into: Readings) -> None:
@@ -328,7 +328,7 @@ async def _recording(camera: Camera, path: str, into: Readings) -> None:
         jobs = onvif.jobs(await camera.ask(path, RECORDING, "GetRecordingJobs"))
     except ProbeFailed as failed:
         if isinstance(failed.__cause__, OnvifError) and failed.__cause__.unknown:
-            return  # a recording service that knows no jobs tells nothing about recording
+            return  # a recording service without jobs says nothing about recording
         raise
     states = []
     for token in jobs[:MAX_JOBS]:

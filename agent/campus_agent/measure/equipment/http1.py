@@ -1,7 +1,7 @@
-"""HTTP/1.1 without the socket (RFC 9112): a request to octets, octets to one answer. Every length is bounded; redirects are only told.
+"""HTTP/1.1 without the socket (RFC 9112): a request to bytes, bytes to one answer. Every length is bounded; redirects are reported, not followed.
 
 Each exchange has its own connection, so an answer ends by its length, its last chunk, the end of the connection, or when whoever reads its body
-has enough. Devices count characters where octets are meant, or send no length and stay: a body with a reader of its own is read past that.
+has enough. Devices count characters where bytes are meant, or send no length and stay: a body with a reader of its own is read past that.
 """
 
 from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ def authority(host: str, port: int) -> str:
 
 @dataclass(slots=True)
 class ResponseReader:
-    """Octets in, one answer out. `take`: gets the body of statuses in `taken` as it comes, and says when it has enough."""
+    """Bytes in, one answer out. `take`: gets the body of statuses in `taken` as it comes, and says when it has enough."""
 
     take: Callable[[bytes], bool] | None = None
     taken: tuple[int, ...] = (200, 400, 500)
@@ -95,7 +95,7 @@ class ResponseReader:
         return None if length is None or len(self._buffer) < length else self._whole(bytes(self._buffer[:length]))
 
     def end(self, whole: bool = True) -> HttpResponse | None:
-        """Nothing more comes: the answer, None without a single octet. Raises HttpError for half of one that nobody took."""
+        """Nothing more comes: the answer, None without a single byte. Raises HttpError for half of one that nobody took."""
         if self._head is None:
             if self._buffer:
                 raise HttpError("the answer ends within its headers")
@@ -113,10 +113,10 @@ class ResponseReader:
         status, headers, challenges = self._head
         return HttpResponse(status, headers, challenges, bytes(self._body) if body is None else body, whole)
 
-    def _pass(self, octets: bytearray, count: int) -> bool:
-        """Give octets to whoever takes the body, and forget them; True when that is enough."""
-        piece = bytes(octets[:count])
-        del octets[:count]
+    def _pass(self, data: bytearray, count: int) -> bool:
+        """Give bytes to whoever takes the body, and forget them; True when that is enough."""
+        piece = bytes(data[:count])
+        del data[:count]
         self._passed += count
         return self.take is not None and self.take(piece)
 
@@ -166,9 +166,9 @@ class ResponseReader:
                     return True
 
 
-def _parsed(octets: bytes) -> tuple[int, dict[str, str], tuple[str, ...]]:
+def _parsed(data: bytes) -> tuple[int, dict[str, str], tuple[str, ...]]:
     try:
-        first_line, headers, challenges = parse_head(octets)
+        first_line, headers, challenges = parse_head(data)
     except ValueError as error:
         raise HttpError(str(error)) from None
     version, _, line = first_line.partition(" ")

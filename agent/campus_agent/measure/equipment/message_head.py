@@ -11,7 +11,7 @@ HEAD_END = re.compile(rb"\r?\n\r?\n")
 class MessageHead(NamedTuple):
     """Header names are in lower case, the first of a name counts; `challenges` are all WWW-Authenticate headers.
 
-    Octets that are no UTF-8 are kept as surrogate escapes: what a challenge says has to be sent back as it came.
+    Bytes that are no UTF-8 are kept as surrogate escapes: what a challenge says has to be sent back as it came.
     """
 
     first_line: str
@@ -19,9 +19,9 @@ class MessageHead(NamedTuple):
     challenges: tuple[str, ...]
 
 
-def parse_head(octets: bytes) -> MessageHead:
+def parse_head(head: bytes) -> MessageHead:
     """Lines without a colon are left out. Raises ValueError for too many headers."""
-    first_line, *lines = re.split(r"\r?\n", octets.decode("utf-8", "surrogateescape"))
+    first_line, *lines = re.split(r"\r?\n", head.decode("utf-8", "surrogateescape"))
     if len(lines) > MAX_HEADERS:
         raise ValueError(f"more than {MAX_HEADERS} headers")
     headers: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""ONVIF without the socket: SOAP 1.2 requests to octets, answers to what they say, faults to what they mean. Pure.
+"""ONVIF without the socket: SOAP 1.2 requests to bytes, answers to what they say, faults to what they mean. Pure.
 
 Sources: ONVIF Core (GetSystemDateAndTime, GetDeviceInformation, GetServices, GetCapabilities), Media (GetProfiles, GetStreamUri) and
 Recording Control (GetRecordingJobs, GetRecordingJobState) service specifications; SOAP 1.2 part 1; WSS UsernameToken Profile 1.0.
@@ -201,7 +201,7 @@ def answer(root: Element, operation: str) -> Element:
 
 
 def utc(answer: Element) -> datetime:
-    """GetSystemDateAndTime: the device's clock, in whole seconds. Raises OnvifError when it does not tell UTC."""
+    """GetSystemDateAndTime: the device's clock, in whole seconds. Raises OnvifError when it does not give UTC."""
     date_and_time = answer.at("SystemDateAndTime", "UTCDateTime")
     if date_and_time is None:
         raise OnvifError("no UTCDateTime")
@@ -233,7 +233,7 @@ def zone(answer: Element) -> timedelta | None:
 
 
 def identity(answer: Element) -> Identity:
-    """GetDeviceInformation."""
+    """The answer to GetDeviceInformation: manufacturer, model and the like."""
     device = Identity(*(_printable(answer.text_at(name)) for name in ("Manufacturer", "Model", "FirmwareVersion")))
     if not device.firmware and not device.model:
         raise OnvifError("neither model nor firmware")
@@ -292,9 +292,9 @@ def job_state(answer: Element) -> str:
 
 
 def recording(states: Iterable[str]) -> float | None:
-    """Does it record? 1 when some job does, 0 when jobs exist and none does, None when there is no job to tell."""
-    known = list(states)
-    return float(any(state in ("Active", "PartiallyActive") for state in known)) if known else None
+    """Does it record? 1 when some job does, 0 when jobs exist and none does, None when there is no job."""
+    listed = list(states)
+    return float(any(state in ("Active", "PartiallyActive") for state in listed)) if listed else None
 
 
 def _security(token: Token) -> str:

@@ -1,6 +1,6 @@
-"""Poll devices, many at once, each within its own deadline: one that hangs or lies never holds up another.
+"""Poll devices, many at once, each within its own deadline: one that hangs or answers nonsense never delays another.
 
-What makes a device `up` is its profile's word: octets of the device's own have come by a protocol that counts. One that answers nonsense still
+What makes a device `up` is its profile's word: bytes of the device's own have come by a protocol that counts. One that answers nonsense still
 answers: the device is up, the reading that failed is named. What breaks on our side says nothing of the device.
 """
 
@@ -37,7 +37,7 @@ RESOLVE_SECONDS = 3.0
 TCP_SECONDS = 2.0
 ECHO_SECONDS, ECHO_GAP_SECONDS = 2.0, 0.2
 STREAM_SECONDS = 6.0
-"""For a stream whose address the device has told first: with the telling, less than a device has."""
+"""For a stream whose address the device gives first: together with that question, less than a device's whole time."""
 DEFAULT_TCP_PORT = 80
 TIME_ZONE = "Asia/Shanghai"
 MAX_REMARKS, MAX_REMARK = 16, 100
@@ -52,7 +52,7 @@ class _Answers:
     failures: dict[str, Failure] = field(default_factory=dict)
 
     def speaks(self, protocol: str) -> Callable[[], None]:
-        """To be called when octets of the device arrive by this protocol."""
+        """To be called when bytes of the device arrive by this protocol."""
 
         def arrived() -> None:
             if protocol not in self.answered:
@@ -64,7 +64,7 @@ class _Answers:
 async def poll(
     specs: Sequence[DeviceSpec], profile_folder: Path | None, time_zone: str = TIME_ZONE
 ) -> list[DeviceSeen]:
-    """What each device said, in the order asked. `time_zone` is the school's, for devices that tell local time."""
+    """What each device said, in the order asked. `time_zone` is the school's, for devices that give local time."""
     snmp, turn, zone = Snmp(), asyncio.Semaphore(AT_ONCE), ZoneInfo(time_zone)
 
     async def bounded(spec: DeviceSpec) -> DeviceSeen:
@@ -97,7 +97,7 @@ async def _device(spec: DeviceSpec, profile_folder: Path | None, snmp: Snmp, zon
             if name not in answers.answered and name not in answers.failures:
                 detail = f"not finished within {DEVICE_SECONDS:.0f} s"
                 answers.failures[name] = Failure(Operation.READ, FailureKind.TIMEOUT, detail)
-    return _seen(spec, profile, protocols, answers, monotonic() - began)
+    return _device_seen(spec, profile, protocols, answers, monotonic() - began)
 
 
 def _usual_port(spec: DeviceSpec, profile: Profile) -> int | None:
@@ -127,7 +127,7 @@ class _Asked:
 
 
 def _protocols(device: _Asked, snmp: Snmp, answers: _Answers) -> dict[str, Callable[[], Awaitable[None]]]:
-    """How this device can be asked: what the profile knows and the inventory has an address or a secret for."""
+    """The protocols for this device: those of the profile for which the inventory has an address or a secret."""
     spec, profile, address = device.spec, device.profile, device.address
     protocols: dict[str, Callable[[], Awaitable[None]]] = {}
     if spec.snmp and (profile.snmp or "snmp" in profile.up_when_any):
@@ -158,7 +158,7 @@ async def _try(name: str, ask_it: Callable[[], Awaitable[None]], answers: _Answe
         answers.failures[name] = Failure(operation, kind, f"{type(error).__name__}: {error}"[:300])
 
 
-def _seen(
+def _device_seen(
     spec: DeviceSpec,
     profile: Profile,
     protocols: Sequence[str] | dict[str, Callable[[], Awaitable[None]]],
@@ -210,8 +210,8 @@ async def _snmp(device: _Asked, snmp: Snmp, answers: _Answers) -> None:
     try:
         objects, lost = await snmp.get(device.address, access, single or ["1.3.6.1.2.1.1.3.0"], port)
         now = datetime.now(device.zone)  # when its clock was read: an answer may be late
-        wanted = list(dict.fromkeys(column for reading in profile.snmp for column in reading.columns))
-        columns, broken = await snmp.walk(device.address, access, wanted, port)
+        needed = list(dict.fromkeys(column for reading in profile.snmp for column in reading.columns))
+        columns, broken = await snmp.walk(device.address, access, needed, port)
     finally:
         if snmp.heard(device.address, access, port):
             speaks()
@@ -223,7 +223,7 @@ async def _snmp(device: _Asked, snmp: Snmp, answers: _Answers) -> None:
         for column in reading.columns:
             if column not in broken or column in reading.beside:
                 continue
-            if reading.reading in readings.numbers:  # of the rows that came: used, and told
+            if reading.reading in readings.numbers:  # of the rows that came: used, and remarked
                 readings.failed[reading.reading] = broken[column]
             else:
                 readings.lack(reading.reading, broken[column])
@@ -235,9 +235,9 @@ async def _onvif(device: _Asked, answers: _Answers) -> None:
     user, password = spec.onvif.get("user"), _secret(spec.onvif.get("password_file"))
     port, tls = _onvif_port(spec, profile)
     camera = Camera(address, port, user, password or "", tls, answers.speaks("onvif"))
-    wanted = [name for name in profile.onvif if name != "stream_up" or not spec.rtsp]
+    needed = [name for name in profile.onvif if name != "stream_up" or not spec.rtsp]
     zone = datetime.now(device.zone).utcoffset() or timedelta(0)
-    url = await read_camera(camera, wanted, answers.readings, zone)
+    url = await read_camera(camera, needed, answers.readings, zone)
     if url is None:
         return
     try:
@@ -305,7 +305,7 @@ async def _icmp(address: str, answers: _Answers) -> None:
 
 
 async def _tcp(address: str, port: int, answers: _Answers) -> None:
-    """A refused connection is an answer too: the machine lives."""
+    """A refused connection is an answer too: the machine runs."""
     with contextlib.suppress(ConnectionRefusedError):
         async with asyncio.timeout(TCP_SECONDS):
             _, writer = await asyncio.open_connection(address, port)

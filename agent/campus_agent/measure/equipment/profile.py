@@ -20,7 +20,7 @@ SHIPPED = Path(__file__).parent / "profiles"
 PROTOCOLS = ("snmp", "rtsp", "onvif", "http", "tcp", "icmp")
 FROM_STREAM = frozenset({"stream_up", "stream_bits_per_second", "stream_loss_ratio", "stream_jitter_seconds"})
 FROM_ONVIF = ("clock_offset_seconds", "firmware", "recording", "stream_up")
-"""What ONVIF can tell; `stream_up` stands for the whole stream, whose address the device tells."""
+"""The readings that ONVIF gives; `stream_up` stands for the whole stream, whose address the device gives."""
 COMPUTE = ("value", "text", "leading_number", "mean", "sum", "max", "worst_free_ratio", "sum_bytes", "date_and_time")
 OID_PATTERN = r"[012](\.[0-9]{1,10}){1,60}"
 _OID_HINT = message("an object identifier like 1.3.6.1.2.1.1.3.0")
@@ -67,7 +67,7 @@ class SnmpReading(msgspec.Struct, frozen=True):
 
     @property
     def beside(self) -> tuple[str, ...]:
-        """Columns that tell what a row is; without them all rows count."""
+        """Columns that say what a row is; without them all rows count."""
         return tuple(oid for oid in (self.name_oid, self.access_oid, self.row_oid) if oid)
 
 
@@ -111,7 +111,7 @@ class Profile(msgspec.Struct, frozen=True):
     limits: tuple[Limit, ...] = ()
     onvif: tuple[str, ...] = ()
     onvif_tls: bool = False
-    """Does it speak ONVIF by HTTPS only?"""
+    """Does it accept ONVIF by HTTPS only?"""
 
     @property
     def readings(self) -> tuple[str, ...]:
@@ -129,8 +129,8 @@ def find_profile(name: str, folder: Path | None = None) -> Profile:
     for directory in (folder, SHIPPED):
         if directory is not None and (directory / f"{name}.toml").is_file():
             return load_profile(directory / f"{name}.toml")
-    known = ", ".join(sorted(path.stem for path in profile_files(folder)))
-    text = message("no such profile; known: {known}", known=known)
+    names = ", ".join(sorted(path.stem for path in profile_files(folder)))
+    text = message("no such profile; known: {known}", known=names)
     raise ConfigurationError(name, [Mistake("profile", text)])
 
 

@@ -45,7 +45,7 @@ class Readings:
             self.failed[reading] = why
 
     def offer(self, reading: str, value: float | str) -> None:
-        """A reading that is taken unless another protocol has given it: which one tells must not depend on who is faster."""
+        """A reading that is taken unless another protocol has given it: which protocol gives it must not depend on which is faster."""
         if reading not in self.numbers and reading not in self.words:
             self.put(reading, value)
 
@@ -66,11 +66,11 @@ class Missing(Nonsense):
 
 
 class Unknown(Nonsense):
-    """The device has the object and does not know: no reading, and no failure."""
+    """The device has the object without a value: no reading, and no failure."""
 
 
 def read_snmp(
-    wanted: tuple[SnmpReading, ...],
+    definitions: tuple[SnmpReading, ...],
     objects: Mapping[str, Value | None],
     columns: Columns,
     now: datetime,
@@ -78,7 +78,7 @@ def read_snmp(
 ) -> None:
     """All readings of a profile's SNMP part from what was got. `now` is in the school's zone: a device that names none means that."""
     answers = _SnmpAnswers(objects, columns, now)
-    for reading in wanted:
+    for reading in definitions:
         try:
             value = _COMPUTE[reading.compute](reading, answers)
             into.put(
@@ -91,8 +91,8 @@ def read_snmp(
                 into.fail(reading.reading, f"{reading.object}: {error}")
 
 
-def read_json(wanted: tuple[HttpReading, ...], body: Any, into: Readings) -> None:
-    for reading in wanted:
+def read_json(definitions: tuple[HttpReading, ...], body: Any, into: Readings) -> None:
+    for reading in definitions:
         try:
             value = _at(body, reading.path)
             if isinstance(value, str) and not reading.map and reading.reading == "firmware":
@@ -104,7 +104,7 @@ def read_json(wanted: tuple[HttpReading, ...], body: Any, into: Readings) -> Non
 
 
 def remarks(limits: tuple[Limit, ...], readings: Readings) -> list[str]:
-    """Which readings lie outside their limits, as `reading value`."""
+    """Which readings are outside their limits, as `reading value`."""
     texts = []
     for limit in limits:
         value = readings.numbers.get(limit.reading)
@@ -286,10 +286,10 @@ def _mapped(value: Any, states: tuple[tuple[str, float], ...]) -> float:
         if isinstance(value, bool)
         else str(value)
     )
-    known = dict(states)
-    if name not in known:
-        raise Nonsense(f"'{_printable(name)}' is none of {', '.join(known)}")
-    return known[name]
+    codes = dict(states)
+    if name not in codes:
+        raise Nonsense(f"'{_printable(name)}' is none of {', '.join(codes)}")
+    return codes[name]
 
 
 def _at(body: Any, path: str) -> Any:

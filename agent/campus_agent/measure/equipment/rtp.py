@@ -14,7 +14,7 @@ class Listener:
 
     clock_rate: int
     packets: int = 0
-    octets: int = 0
+    received_bytes: int = 0
     lost: int = 0
     jitter_seconds: float = 0.0
     first_at: float | None = None
@@ -47,7 +47,7 @@ class Listener:
             self.first_at = at
         self.last_at = at
         self.packets += 1
-        self.octets += len(packet)
+        self.received_bytes += len(packet)
         return True
 
     @property
@@ -60,4 +60,4 @@ class Listener:
     def bits_per_second(self) -> float | None:
         """Mean rate between first and last packet, RTP headers included; None of fewer than two moments."""
         seconds = self.last_at - self.first_at if self.first_at is not None else 0.0
-        return self.octets * 8 / seconds if seconds > 0 else None
+        return self.received_bytes * 8 / seconds if seconds > 0 else None

@@ -1,6 +1,6 @@
-"""RTSP 1.0 without the socket (RFC 2326): requests to octets, octets to answers, the device's own requests and interleaved packets.
+"""RTSP 1.0 without the socket (RFC 2326): requests to bytes, bytes to answers, the device's own requests and interleaved packets.
 
-Every length is bounded. Octets that belong to no message are skipped up to the next one, as players do: cameras send blank lines after a
+Every length is bounded. Bytes that belong to no message are skipped up to the next one, as players do: cameras send blank lines after a
 description, packets longer than they say, and remains of another protocol between packets.
 """
 
@@ -40,7 +40,7 @@ class RtspError(ValueError):
 class Response:
     """An answer. Header names are in lower case, the first of a name counts; `challenges` are all WWW-Authenticate headers.
 
-    Octets that are no UTF-8 are kept as surrogate escapes: what a challenge says has to be sent back as it came.
+    Bytes that are no UTF-8 are kept as surrogate escapes: what a challenge says has to be sent back as it came.
     """
 
     status: int
@@ -78,7 +78,7 @@ def request(method: str, uri: str, sequence: int, headers: Mapping[str, str]) ->
 
 
 def reply(asked: DeviceRequest) -> bytes:
-    """The answer to a request of the device: what keeps a session alive is granted, anything else is not implemented here."""
+    """The answer to a request of the device: what keeps a session open is granted, anything else is not implemented here."""
     granted = asked.method in ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "ANNOUNCE", "REDIRECT", "TEARDOWN")
     lines = ["RTSP/1.0 200 OK" if granted else "RTSP/1.0 501 Not Implemented"]
     sequence = ascii_integer(asked.headers.get("cseq", ""), 2**32)
@@ -89,7 +89,7 @@ def reply(asked: DeviceRequest) -> bytes:
 
 @dataclass(slots=True)
 class Parser:
-    """Octets in, events out. `channels` are those in use within the connection: they tell a packet from a stray `$`."""
+    """Bytes in, events out. `channels` are those in use within the connection: they distinguish a packet from a stray `$`."""
 
     channels: set[int] = field(default_factory=set)
     _buffer: bytearray = field(default_factory=bytearray)
@@ -102,7 +102,7 @@ class Parser:
         return self._buffer.startswith(_VERSION) and HEAD_END.search(self._buffer) is not None
 
     def feed(self, data: bytes) -> Iterator[Event]:
-        """The events these octets complete. Raises RtspError."""
+        """The events these bytes complete. Raises RtspError."""
         self._buffer += data
         while self._buffer:
             if not self._at_a_start():
@@ -128,11 +128,11 @@ class Parser:
         return Response(status, reason, headers, challenges, body)
 
     def nonsense(self) -> str | None:
-        """How the octets begin of which nothing was understood; None when something was, or nothing came."""
+        """How the bytes begin of which nothing was understood; None when something was, or nothing came."""
         return None if self._understood or not self._buffer else repr(bytes(self._buffer[:60]))[1:]
 
     def _at_a_start(self) -> bool:
-        """Does a message begin here, as far as the octets so far can tell?"""
+        """Does a message begin here, by the bytes so far?"""
         if self._buffer[0] != _DOLLAR:
             begin = bytes(self._buffer[:_LONGEST_START])
             return any(begin.startswith(start) or start.startswith(begin) for start in _STARTS)
@@ -140,11 +140,11 @@ class Parser:
             return True
         if self._buffer[2:4] == b"\0\0":
             return not self._lost
-        known = not self._lost or self._buffer[1] in self.channels
-        return known and self._buffer[4] >> 6 == 2  # both RTP and RTCP begin with version 2
+        has_channel = not self._lost or self._buffer[1] in self.channels
+        return has_channel and self._buffer[4] >> 6 == 2  # both RTP and RTCP begin with version 2
 
     def _skip(self) -> bool:
-        """Go to where the next message may begin; False when that is not here yet. Raises RtspError for a peer that speaks another protocol."""
+        """Go to where the next message may begin; False when that is not here yet. Raises RtspError for a peer that uses another protocol."""
         self._lost = True
         next_start = _NEXT.search(self._buffer, 1)
         if next_start is not None:
@@ -191,9 +191,9 @@ class Parser:
         return Response(status, reason, headers, challenges, body)
 
 
-def _head(octets: bytes) -> MessageHead:
+def _head(head: bytes) -> MessageHead:
     try:
-        return parse_head(octets)
+        return parse_head(head)
     except ValueError as error:
         raise RtspError(str(error)) from None
 
@@ -208,5 +208,5 @@ def _status(first: str) -> tuple[int, str]:
 
 
 def _shown(text: str) -> str:
-    """Text that can be put into a message: octets that are no UTF-8 become a mark."""
+    """Text that can be put into a message: bytes that are no UTF-8 become a mark."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""No secret of a device leaves the worker, even if the device itself says it: it may repeat in an error what Basic has told it. Pure."""
+"""Removes a device's secrets from its answers before they leave the worker: a device may repeat a password in an error. Pure."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from campus_agent.measure.equipment.task import DeviceSeen
 from campus_wire.failures import Failure
 
 SHORTEST = 4
-"""A shorter secret cannot be told from ordinary text."""
+"""A shorter secret cannot be distinguished from ordinary text."""
 HIDDEN = "***"
 
 
@@ -22,7 +22,7 @@ def forms(logins: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(sorted(texts, key=len, reverse=True))
 
 
-def scrubbed(seen: DeviceSeen, secrets: Sequence[str]) -> DeviceSeen:
+def scrubbed(device: DeviceSeen, secrets: Sequence[str]) -> DeviceSeen:
     def clean(text: str) -> str:
         for secret in secrets:
             text = text.replace(secret, HIDDEN)
@@ -32,10 +32,10 @@ def scrubbed(seen: DeviceSeen, secrets: Sequence[str]) -> DeviceSeen:
         return msgspec.structs.replace(failure, detail=clean(failure.detail))
 
     if not secrets:
-        return seen
+        return device
     return msgspec.structs.replace(
-        seen,
-        failure=of(seen.failure) if seen.failure else None,
-        failed={name: of(why) for name, why in seen.failed.items()},
-        words={name: clean(text) for name, text in seen.words.items()},
+        device,
+        failure=of(device.failure) if device.failure else None,
+        failed={name: of(why) for name, why in device.failed.items()},
+        words={name: clean(text) for name, text in device.words.items()},
     )

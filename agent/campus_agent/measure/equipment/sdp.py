@@ -47,12 +47,12 @@ class Description:
     @property
     def heard(self) -> list[Media]:
         """What is listened to, pictures first: never a back channel, which would take the room's loudspeaker, nor metadata beside them."""
-        wanted = [media for media in self.media if media.direction != "inactive" and not self._back_channel(media)]
-        pictures, sounds = ([media for media in wanted if media.kind == kind] for kind in ("video", "audio"))
-        return pictures + sounds or wanted
+        active = [media for media in self.media if media.direction != "inactive" and not self._back_channel(media)]
+        pictures, sounds = ([media for media in active if media.kind == kind] for kind in ("video", "audio"))
+        return pictures + sounds or active
 
     def _back_channel(self, media: Media) -> bool:
-        """ONVIF marks the sound that a client may send `sendonly`; a device that marks everything so speaks of itself (RFC 3264)."""
+        """ONVIF marks the sound that a client may send `sendonly`; a device that marks everything so means its own side (RFC 3264)."""
         return (
             media.kind != "video"
             and media.direction == "sendonly"
@@ -165,8 +165,8 @@ def _is_host(authority: str) -> bool:
         port, host = parts.port, parts.hostname or ""
     except ValueError:
         return False
-    known = bool(re.fullmatch(r"[0-9a-z._:%-]+", host)) and ("." in host or ":" in host or host == "localhost")
-    return known and port != 0 and host not in ("0.0.0.0", "::")  # noqa: S104 - not bound, refused
+    valid = bool(re.fullmatch(r"[0-9a-z._:%-]+", host)) and ("." in host or ":" in host or host == "localhost")
+    return valid and port != 0 and host not in ("0.0.0.0", "::")  # noqa: S104 - not bound, refused
 
 
 def _on_host_of(asked: str, address: str) -> str | None:

@@ -45,7 +45,7 @@ PORT = 161
 TIMEOUT_SECONDS = 2.0
 RETRIES = 1
 GET_SECONDS, WALK_SECONDS = 11.0, 8.0
-"""Budgets of all requests together: what has not come by then is told as late."""
+"""Budgets of all requests together: what has not come by then is reported as late."""
 OBJECTS_A_REQUEST = 8
 VALUES_A_REQUEST = 30
 """Of all columns together. More saves round trips to long tables, but what comes of the next table is decoded in vain: of 30, 40, 60, the least CPU
@@ -82,7 +82,7 @@ _REFUSED = {
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to speak to one device. `version` 2c needs `community`; 3 needs `user`, and keys for what it protects."""
+    """Credentials for one device. `version` 2c needs `community`; 3 needs `user`, and keys for what it protects."""
 
     version: str
     community: str = field(default="", repr=False)
@@ -123,7 +123,7 @@ class _Part:
 
 
 class Snmp:
-    """A whole poll round: an engine for each set of credentials, because an engine knows a user by name only."""
+    """A whole poll round: an engine for each set of credentials, because an engine identifies a user by name only."""
 
     def __init__(self) -> None:
         self._engines: dict[Access, SnmpEngine] = {}
@@ -277,7 +277,7 @@ def _without_error(part: list[str], reply: _Reply, lost: dict[str, Failure]) -> 
     culprit = reply.culprit(part) if reply.status != _TOO_BIG else None
     if culprit is None:
         return [part[: len(part) // 2], part[len(part) // 2 :]]
-    return [[oid for oid in part if oid != culprit], [culprit]]  # alone, since some agents blame the wrong one
+    return [[oid for oid in part if oid != culprit], [culprit]]  # alone, since some agents name the wrong object
 
 
 class _Walk:
@@ -359,7 +359,7 @@ class _Walk:
         column = culprit or part.columns[0]
         if part.bulk:
             self.parts.append(_Part([column], 1, bulk=False, retries=part.retries))
-        elif reply.status != _NO_SUCH_NAME:  # that is how the end of everything is told to GETNEXT by SNMPv1
+        elif reply.status != _NO_SUCH_NAME:  # SNMPv1 answers GETNEXT so at the end of everything
             self.broken[column] = reply.failure
 
 

@@ -35,7 +35,7 @@ QUIET_SECONDS = 1.0
 """Nothing more of a body that has no length, or a wrong one, for so long: it is whole."""
 LISTEN_SECONDS = 2.0
 ENOUGH_PACKETS = 10
-"""Fewer in the time of listening is no live picture: even 5 frames a second make more."""
+"""Fewer in the time of listening are no live picture: even 5 frames a second make more."""
 ATTEMPTS = 3
 """Connections: as it is, after a hang-up with the password it asked for, and for the picture alone."""
 MAX_LOGIN_ATTEMPTS = 4
@@ -43,7 +43,7 @@ USER_AGENT = "CampusMeter"
 NO_SUCH_ADDRESS = (400, 404)
 INVALID_RANGE = 457
 OTHER_TRANSPORT = (400, 406, 455, 461, 500, 501)
-"""461 is the word for a transport that a device has not; not every device knows it."""
+"""461 means a transport that a device does not have; not every device uses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ async def listen(
     transport: str = "auto",
     answered: Callable[[], None] = lambda: None,
 ) -> LiveStream:
-    """Open, listen, close. `transport` is "auto", "tcp" or "udp"; `answered` is called when octets of the device arrive.
+    """Open, listen, close. `transport` is "auto", "tcp" or "udp"; `answered` is called when bytes of the device arrive.
 
     Raises ProbeFailed at the step that failed. A device that hangs up after asking for a password is asked once more with it; one that hangs
     up or falls silent at its sound, once more without.
@@ -173,7 +173,7 @@ class _RtspSession:
         return stream
 
     async def _set_up(self, media: sdp.Media, proposed: int, stream: LiveStream) -> None:
-        """One medium, by the first of its addresses that the device knows; a refusal is kept beside what was heard."""
+        """One medium, by the first of its addresses that the device accepts; a refusal is recorded beside what was received."""
         heard = Heard(media, Listener(media.clock_rate))
         refusal: ProbeFailed | None = None
         for address in media.addresses:
@@ -239,7 +239,7 @@ class _RtspSession:
         for address in wanted:
             last = (200,) if address == wanted[-1] else (200, *NO_SUCH_ADDRESS)
             answer = await self._ask("PLAY", address, (*last, INVALID_RANGE), Range="npt=0.000-")
-            if answer.status == INVALID_RANGE:  # some know no beginning of what is live
+            if answer.status == INVALID_RANGE:  # some have no beginning of a live stream
                 answer = await self._ask("PLAY", address, last)
             if answer.status == 200:
                 return

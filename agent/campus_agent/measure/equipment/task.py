@@ -17,7 +17,7 @@ class DeviceSpec(msgspec.Struct, frozen=True):
 
 
 class DevicesTask(msgspec.Struct, frozen=True):
-    """A poll round. `time_zone` is the school's: some devices tell local time without saying so."""
+    """A poll round. `time_zone` is the school's: some devices give local time without saying so."""
 
     devices: list[DeviceSpec]
     profile_folder: str | None = None

@@ -1,4 +1,4 @@
-"""Ask a device's own web page: the status it should give, and readings from its JSON. Bounded in time and octets; nothing is kept."""
+"""Ask a device's own web page: the status it should give, and readings from its JSON. Bounded in time and bytes; nothing is kept."""
 
 import asyncio
 import contextlib
@@ -36,19 +36,19 @@ async def ask(host: str, what: Http, answered: Callable[[], None] = lambda: None
 async def exchange(
     host: str,
     port: int,
-    octets: bytes,
+    request: bytes,
     tls: ssl.SSLContext | None = None,
     seconds: float = TIMEOUT_SECONDS,
     take: Callable[[bytes], bool] | None = None,
     answered: Callable[[], None] = lambda: None,
 ) -> HttpResponse:
-    """One request, one answer, one connection; all of it within `seconds`. `take` as in ResponseReader; `answered` is called when the device speaks.
+    """One request, one answer, one connection; all of it within `seconds`. `take` as in ResponseReader; `answered` is called when the device answers.
 
     Raises ProbeFailed. A body that `take` reads may be cut short: by time, by the end of the connection, by its own length.
     """
     connection = _Exchange(take, answered)
     try:
-        answer = await connection.run(host, port, octets, tls, seconds)
+        answer = await connection.run(host, port, request, tls, seconds)
     except HttpError as error:
         answered()
         raise ProbeFailed(Operation.READ, FailureKind.PROTOCOL_ERROR, str(error)) from None
@@ -56,7 +56,7 @@ async def exchange(
         answer = connection.cut_short()
     except OSError as error:
         if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            answered()  # it speaks, if not as was hoped
+            answered()  # it answers, though not in HTTP
         failure = failure_of(connection.step, error)
         raise ProbeFailed(failure.operation, failure.kind, failure.detail) from None
     if answer is None:
@@ -70,9 +70,9 @@ class _Exchange:
         self.step = Operation.CONNECT
 
     async def run(
-        self, host: str, port: int, octets: bytes, tls: ssl.SSLContext | None, seconds: float
+        self, host: str, port: int, request: bytes, tls: ssl.SSLContext | None, seconds: float
     ) -> HttpResponse | None:
-        """The answer, None without a single octet. Raises HttpError, TimeoutError, OSError."""
+        """The answer, None without a single byte. Raises HttpError, TimeoutError, OSError."""
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(seconds):
@@ -80,7 +80,7 @@ class _Exchange:
                 name = host if tls else None
                 source, writer = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=name)
                 self.step = Operation.READ
-                writer.write(octets)
+                writer.write(request)
                 with contextlib.suppress(ConnectionError):  # one that hangs up early may have answered before
                     await writer.drain()
                 return await self._answer(source)

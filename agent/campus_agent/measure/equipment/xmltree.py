@@ -1,6 +1,6 @@
 """XML from a device, as a small tree, as far as it is legible; read as it arrives. A reader of our own, because devices write what parsers refuse.
 
-Read all the same: octets in GBK under any declaration, prefixes that nobody declared, a bare `&`, NUL, blank lines before the declaration, end
+Read all the same: bytes in GBK under any declaration, prefixes that nobody declared, a bare `&`, NUL, blank lines before the declaration, end
 tags that do not match, a text that breaks off. Such oddities are named in `odd`. Refused: document types (and with them every entity but the
 five of XML), and too many levels or attributes. Nothing is ever fetched. Elements that nobody needs are counted, not kept, and beyond the
 bounds the rest is left unread.
@@ -69,12 +69,12 @@ class Element:
             yield from child.within(name)
 
 
-def parse(octets: bytes) -> Element:
+def parse(data: bytes) -> Element:
     """The root element of a whole text. Raises XmlRefused."""
-    if len(octets) > MAX_BYTES:
-        raise XmlRefused(f"{len(octets)} octets of XML")
+    if len(data) > MAX_BYTES:
+        raise XmlRefused(f"{len(data)} octets of XML")
     reader = TreeReader()
-    reader.feed(octets)
+    reader.feed(data)
     if reader.full:
         raise XmlRefused(f"more than {MAX_ELEMENTS} elements")
     return reader.tree()
@@ -82,9 +82,9 @@ def parse(octets: bytes) -> Element:
 
 @dataclass(slots=True)
 class TreeReader:
-    """Octets in, a tree out. `keep`: the local names of elements that are needed; what lies within any other is left out."""
+    """Makes a tree of the bytes it is fed. `needed`: the local names of the elements to read, None for all; what lies within any other is left out."""
 
-    keep: frozenset[str] | None = None
+    needed: frozenset[str] | None = None
     max_bytes: int = MAX_BYTES
     root: Element | None = None
     complete: bool = False
@@ -97,13 +97,13 @@ class TreeReader:
     _names: dict[bytes, str] = field(default_factory=dict)
     _wide: codecs.IncrementalDecoder | None = None
 
-    def feed(self, octets: bytes) -> bool:
+    def feed(self, data: bytes) -> bool:
         """Read on; True when nothing more is needed: the root has ended, or a bound is reached. Raises XmlRefused."""
         first = self._read == 0
-        self._read += len(octets)
+        self._read += len(data)
         if first:
-            self._wide = _wide_decoder(octets)
-        self._buffer += self._wide.decode(octets).encode() if self._wide is not None else octets
+            self._wide = _wide_decoder(data)
+        self._buffer += self._wide.decode(data).encode() if self._wide is not None else data
         start = 0
         while not (self.complete or self.full):
             after = self._step(start)
@@ -186,9 +186,9 @@ class TreeReader:
         if len(self._open) >= MAX_DEPTH:
             raise XmlRefused("more levels than an answer needs")
         parent = self._open[-1][1] if self._open else None
-        wanted = self.keep is None or name in self.keep
+        needed = self.needed is None or name in self.needed
         element: Element | None = None
-        if wanted and (parent is not None or not self._open):
+        if needed and (parent is not None or not self._open):
             self._elements += 1
             if self._elements > MAX_ELEMENTS:
                 self.full = True
@@ -229,25 +229,25 @@ class TreeReader:
                 attributes.setdefault(_local(key), self._resolved(self._decoded(value)))
         return attributes
 
-    def _text(self, octets: bytes, literal: bool = False) -> None:
+    def _text(self, data: bytes, literal: bool = False) -> None:
         if self._open:
             element = self._open[-1][1]
             if element is not None:
-                text = self._decoded(octets)
+                text = self._decoded(data)
                 element._parts.append(text if literal else self._resolved(text))
-        elif octets.strip(b"\xef\xbb\xbf\x00 \t\r\n"):
+        elif data.strip(b"\xef\xbb\xbf\x00 \t\r\n"):
             self.odd.add("text before the first element")
 
-    def _decoded(self, octets: bytes) -> str:
-        """A piece of text: UTF-8, else GB 18030, which holds GBK and GB 2312 (no octet of a character of theirs is markup)."""
+    def _decoded(self, data: bytes) -> str:
+        """A piece of text: UTF-8, else GB 18030, which holds GBK and GB 2312 (no byte of a character of theirs is markup)."""
         try:
-            text = octets.decode("utf-8")
+            text = data.decode("utf-8")
         except UnicodeDecodeError:
             self.odd.add("octets that are no UTF-8")
             try:
-                text = octets.decode("gb18030")
+                text = data.decode("gb18030")
             except UnicodeDecodeError:
-                text = octets.decode("utf-8", "replace")
+                text = data.decode("utf-8", "replace")
         if _CONTROLS.search(text):
             self.odd.add("control characters")
             text = _CONTROLS.sub("", text)
@@ -268,13 +268,13 @@ class TreeReader:
         return chr(number) if valid else ""
 
 
-def _wide_decoder(octets: bytes) -> codecs.IncrementalDecoder | None:
-    """A decoder for UTF-16, by its mark or by NUL beside the first `<`; None for anything that has ASCII's octets."""
-    if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
+def _wide_decoder(data: bytes) -> codecs.IncrementalDecoder | None:
+    """A decoder for UTF-16, by its mark or by NUL beside the first `<`; None for anything that has ASCII's bytes."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return codecs.getincrementaldecoder("utf-16")("replace")
-    if octets[:1] == b"<" and octets[1:4:2] == b"\0\0":
+    if data[:1] == b"<" and data[1:4:2] == b"\0\0":
         return codecs.getincrementaldecoder("utf-16-le")("replace")
-    if octets[1:2] == b"<" and octets[0:4:2] == b"\0\0":
+    if data[1:2] == b"<" and data[0:4:2] == b"\0\0":
         return codecs.getincrementaldecoder("utf-16-be")("replace")
     return None
 

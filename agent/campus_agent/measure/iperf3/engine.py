@@ -193,7 +193,7 @@ class _LineTest(msgspec.Struct, frozen=True):
     async def _watch(
         self, request: ThroughputRequest, direction: LineDirection, account: str, counter: "_PayloadCounter"
     ) -> Cut:
-        """Reports the live rate; returns when the test must end: others use the line, or its bytes are spent."""
+        """Reports the rate during the test; returns when the test must end: others use the line, or its bytes are spent."""
         began, sends = monotonic(), gateway_sends(request.segment, direction)
         guard = TrafficGuard(request)
         first = self._wire_counters()

@@ -214,11 +214,11 @@ def _timestamps(mss: int, link: Link | None, family: str) -> bool:
 
 
 def _intervals(slices: list[Mapping[str, Any]]) -> list[Interval]:
-    kept, start = [], 0.0
+    intervals, start = [], 0.0
     for slice_ in slices[:MAX_KEPT_INTERVALS]:
-        kept.append(Interval(start, float(slice_["seconds"]), int(slice_["bytes"])))
+        intervals.append(Interval(start, float(slice_["seconds"]), int(slice_["bytes"])))
         start += float(slice_["seconds"])
-    return kept
+    return intervals
 
 
 def _answered(echoes: Echoes) -> LatencyRecord | None:

@@ -149,14 +149,14 @@ def _metered(task: Iperf3Task, progress: Callable[[PayloadCount], None]) -> Iter
 
 def counts_on(port: int, *, reverse: bool) -> SocketCounts:
     """Sums over this process's TCP connections to a port: bytes sent, retransmissions included, and received; segments of the load."""
-    octets = segments = 0
+    payload_bytes = segments = 0
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError, struct.error):  # gone meanwhile, not connected, an older kernel
             number = int(name)
             if stat.S_ISSOCK(os.fstat(number).st_mode):
                 counts = _counts(number, port, reverse=reverse)
-                octets, segments = octets + counts.payload_bytes, segments + counts.segments
-    return SocketCounts(octets, segments)
+                payload_bytes, segments = payload_bytes + counts.payload_bytes, segments + counts.segments
+    return SocketCounts(payload_bytes, segments)
 
 
 def _counts(number: int, port: int, *, reverse: bool) -> SocketCounts:

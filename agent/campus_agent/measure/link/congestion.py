@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 
 
-def allowed_congestion_control(wanted: str) -> str | None:
+def allowed_congestion_control(name: str) -> str | None:
     """The TCP congestion control that our sockets get when they ask for `wanted`; None where the platform does not say.
 
     A user without CAP_NET_ADMIN gets only what net.ipv4.tcp_allowed_congestion_control lists (ip-sysctl of the kernel's documentation); on a machine
@@ -15,5 +15,5 @@ def allowed_congestion_control(wanted: str) -> str | None:
         return None
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         with suppress(OSError):
-            probe.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, wanted.encode())
+            probe.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name.encode())
         return probe.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode(errors="replace")

@@ -126,7 +126,7 @@ def in_turn(addresses: Sequence[Address]) -> list[Address]:
 
 
 def _most_telling(errors: Sequence[tuple[Address, OSError]]) -> OSError:
-    """One error for all: a refusal tells that the machine is there; the text names each address."""
+    """One error for all: a refusal shows that the machine is there; the text names each address."""
     if not errors:
         return OSError(errno.EADDRNOTAVAIL, "the name has no address")
     chosen = next((error for _, error in errors if isinstance(error, ConnectionRefusedError)), errors[0][1])

@@ -32,8 +32,8 @@ class CpuWait(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def ratio(self) -> float | None:
         """The longest of the waits, 0 to 1: for how much of the time a thread that carried the load may have lacked a processor."""
-        known = [ratio for ratio in (self.thread_ratio, self.pressure_ratio, self.steal_ratio) if ratio is not None]
-        return min(1.0, max(known)) if known else None
+        available = [ratio for ratio in (self.thread_ratio, self.pressure_ratio, self.steal_ratio) if ratio is not None]
+        return min(1.0, max(available)) if available else None
 
 
 class ProcessorCounts(NamedTuple):
@@ -98,8 +98,8 @@ def _process_run_delay_ns() -> int | None:
     delays = []
     with suppress(OSError):
         delays = [_run_delay_ns(f"/proc/self/task/{thread}/schedstat") for thread in os.listdir("/proc/self/task")]
-    known = [delay for delay in delays if delay is not None]
-    return sum(known) if known else None
+    available = [delay for delay in delays if delay is not None]
+    return sum(available) if available else None
 
 
 def _run_delay_ns(path: str) -> int | None:

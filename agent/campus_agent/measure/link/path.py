@@ -1,4 +1,4 @@
-"""The path to a host as this machine's kernel knows it, without a packet sent: which interface leads there, what it claims, the largest packet."""
+"""The path to a host from this machine's kernel, without sending a packet: the interface, its speed and duplex, the largest packet."""
 
 import contextlib
 import re
@@ -25,7 +25,7 @@ _PMTUDISC_DO = 2
 
 
 class Link(msgspec.Struct, frozen=True):
-    """An interface as the gateway sees it; speed and duplex are absent where the driver does not tell."""
+    """An interface of the gateway; speed and duplex are absent where the driver does not give them."""
 
     name: str
     speed_bits_per_second: float | None
@@ -79,7 +79,7 @@ def interface_to(peer: str, local: str | None = None) -> str | None:
 
 
 def interface_of(connected: socket.socket) -> str | None:
-    """The interface that leads to the other end of this connection, from the address it is bound to; None when it cannot be told."""
+    """The interface that leads to the other end of this connection, from the address it is bound to; None when it cannot be determined."""
     with contextlib.suppress(OSError):
         peer, local = connected.getpeername(), connected.getsockname()
         scoped = len(peer) > 3 and peer[3] and "%" not in peer[0]
@@ -88,7 +88,7 @@ def interface_of(connected: socket.socket) -> str | None:
 
 
 def counted_header_bytes(interface: str | None) -> int | None:
-    """What the interface's byte counters include of a frame beside the IP packet; None when it cannot be told."""
+    """What the interface's byte counters include of a frame beside the IP packet; None when it cannot be determined."""
     settings = nic_settings(interface) if interface is not None else None
     if settings is None:
         return None
@@ -107,13 +107,13 @@ def forbid_fragments(udp: socket.socket) -> None:
 
 
 def uses_timestamps(tcp: socket.socket) -> bool:
-    """Do this connection's segments carry timestamps, twelve octets each? Where the system does not tell: yes, nearly all do."""
+    """Do this connection's segments carry timestamps, twelve bytes each? Where the system does not say: yes, nearly all do."""
     info = tcp_info.read(tcp)
     return info is None or info.timestamps
 
 
 def mtu_towards(udp: socket.socket, peer: tuple[object, ...]) -> int | None:
-    """The largest IP packet the kernel knows to pass to `peer` (a socket's address); None: it does not tell."""
+    """The largest IP packet to `peer` (a socket's address) by the kernel's path MTU; None where it gives none."""
     level, option = (
         (socket.IPPROTO_IPV6, _IPV6_MTU)
         if udp.family == socket.AF_INET6 and not is_mapped(str(peer[0]))

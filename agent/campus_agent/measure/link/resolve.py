@@ -37,7 +37,7 @@ def without_mapping(address: str) -> str:
 
 
 def as_asked(host: str) -> str | bytes:
-    """As octets where it is ASCII: for a text `getaddrinfo` loads a megabyte of Unicode tables, which stays in the resident agent."""
+    """As bytes where it is ASCII: for a text `getaddrinfo` loads a megabyte of Unicode tables, which stays in the resident agent."""
     return host.encode() if host.isascii() else host
 
 

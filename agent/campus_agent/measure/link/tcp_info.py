@@ -1,4 +1,4 @@
-"""What the kernel knows of a TCP connection: struct tcp_info (linux/tcp.h) of Linux 5.4 or newer."""
+"""The kernel's state of a TCP connection: struct tcp_info (linux/tcp.h) of Linux 5.4 or newer."""
 
 import socket
 import struct
@@ -41,7 +41,7 @@ class TcpInfo(NamedTuple):
 
 
 def read(connection: socket.socket) -> TcpInfo | None:
-    """The state now; None when the connection is gone, or the system does not tell all of it."""
+    """The state now; None when the connection is gone, or the system does not give all of it."""
     raw = b""
     with suppress(OSError, AttributeError):
         raw = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAYOUT.size)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 
 _FIRST = -20
-"""The scheduler's weight at its most. Not a real-time class: that could starve the kernel's own network threads."""
+"""The scheduler's weight at its most. Not a real-time class: that could take all time from the kernel's network threads."""
 
 
 @contextlib.contextmanager

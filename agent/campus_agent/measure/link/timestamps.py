@@ -1,4 +1,4 @@
-"""When did a datagram arrive, by the kernel where it tells, on the monotonic clock?
+"""When did a datagram arrive, by the kernel's timestamp where there is one, on the monotonic clock?
 
 SO_TIMESTAMPNS stamps a packet when the kernel takes it from the interface: right to some microseconds even when this process did not
 run. It is wall-clock time, so it is moved to the monotonic clock; a step of the wall clock meanwhile shows. Elsewhere than on

@@ -67,7 +67,7 @@ class _Switch:
 
     def __init__(self, spec: SwitchSpec, snmp: Snmp) -> None:
         self.spec, self._snmp = spec, snmp
-        self._known: tuple[str, Access] | None = None
+        self._access: tuple[str, Access] | None = None
         self.failure: Failure | None = None
 
     async def tables(self, needed: bool, searched: bool) -> Tables:
@@ -108,12 +108,12 @@ class _Switch:
         return await self._snmp.walk(address, access, columns, self._port, MAX_ROWS, seconds)
 
     async def _who(self) -> tuple[str, Access]:
-        if self._known is None:
-            self._known = (
+        if self._access is None:
+            self._access = (
                 (await reachable(self.spec.host, None, RESOLVE_SECONDS, ECHO_SECONDS)).text,
                 access_of(self.spec.snmp),
             )
-        return self._known
+        return self._access
 
     @property
     def _port(self) -> int:
@@ -126,7 +126,9 @@ class _Round:
 
     async def run(self) -> list[PortSeen]:
         macs = await self._macs()
-        locations = {query.subject: self._known(query, macs.get(query.subject, "")) for query in self._task.queries}
+        locations = {
+            query.subject: self._location_of(query, macs.get(query.subject, "")) for query in self._task.queries
+        }
         lost = [query for query in self._task.queries if locations[query.subject] is None]
         if lost:
             named = {query.switch for query in lost if query.switch and query.port}
@@ -147,7 +149,7 @@ class _Round:
         return list(await asyncio.gather(*(read(query) for query in self._task.queries)))
 
     async def _macs(self) -> dict[str, str]:
-        """Each classroom's hardware address, as far as the gateway's kernel knows it."""
+        """Each classroom's hardware address, where the gateway's kernel has it."""
         try:
             neighbours = neighbours_of_gateway(self._arp.read_text(encoding="ascii", errors="replace"))
         except OSError:
@@ -163,7 +165,7 @@ class _Round:
                 macs[query.subject] = neighbours[known]
         return macs
 
-    def _known(self, query: PortQuery, mac: str) -> PortLocation | None:
+    def _location_of(self, query: PortQuery, mac: str) -> PortLocation | None:
         """The place of an earlier round, as long as the machine is the same and the switch still there."""
         location = self._task.locations.get(query.subject)
         if location is None or location.switch not in self._switches or (mac and location.mac and mac != location.mac):
@@ -192,7 +194,7 @@ class _Round:
         return PortSeen(query.subject, location, reading, failure, monotonic() - began)
 
     def _search_failure(self, query: PortQuery) -> Failure | None:
-        """Why the search may have missed its port: the first switch concerned that did not tell all. None when all did."""
+        """Why the search may have missed its port: the first switch concerned that did not answer everything. None when all did."""
         for name, switch in self._switches.items():
             if query.switch in ("", name) and switch.failure is not None:
                 why = switch.failure
@@ -240,7 +242,7 @@ def _tables(names: Mapping[str, Mapping[str, Value]], columns: Mapping[str, Mapp
 
 
 def _neighbours(columns: Mapping[str, Mapping[str, Value]]) -> list[tuple[str, int]]:
-    """Whom the switch has heard, where a neighbour calls itself by its hardware address, and at which local port number."""
+    """LLDP neighbours that are identified by hardware address, with the local port number of each."""
     heard = set()
     for column, subtypes, hardware in (
         (mibs.LLDP_REM_CHASSIS_ID, mibs.LLDP_REM_CHASSIS_ID_SUBTYPE, MAC_OF_CHASSIS),

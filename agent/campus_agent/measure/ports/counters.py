@@ -12,7 +12,7 @@ from campus_agent.measure.ports.reading import PortReading
 TICKS_PER_SECOND = 100
 UPTIME_BITS = 32
 WRAP_WITHIN_TICKS = 86_400 * TICKS_PER_SECOND
-"""Polls lie closer together than a day."""
+"""Polls are less than a day apart."""
 ROOM = 1.05
 """A counter may be read a little later than the clock."""
 LEAST_PACKET_BITS = 84 * 8

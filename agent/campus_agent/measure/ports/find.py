@@ -28,7 +28,7 @@ MOST_ADDRESSES = 4
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What one switch told: names by ifIndex, the bridge's ports, where it saw addresses, whom it heard."""
+    """One switch's tables: names by ifIndex, the bridge's ports, the ports of addresses, LLDP neighbours."""
 
     names: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     """ifIndex to (ifName, ifDescr)."""
@@ -39,7 +39,7 @@ class Tables:
     neighbours: Sequence[tuple[str, int]] = ()
     """(address a neighbour calls itself by, LLDP's local port number)."""
     lldp_ports: Mapping[int, str] = field(default_factory=dict)
-    """LLDP's local port number to the identifier the switch gives it, of the kind that `lldp_kinds` tells (LldpPortIdSubtype)."""
+    """LLDP's local port number to the identifier the switch gives it, whose kind stands in `lldp_kinds` (LldpPortIdSubtype)."""
     lldp_kinds: Mapping[int, int] = field(default_factory=dict)
     lldp_descriptions: Mapping[int, str] = field(default_factory=dict)
     hardware: Mapping[int, str] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def _long_form(name: str) -> str:
 
 
 def by_address(switches: Mapping[str, Tables], mac: str) -> PortLocation | None:
-    """The port that an address is connected to; None when no switch knows, or only lines between switches lead there."""
+    """The port that an address is connected to; None when no switch has it, or only on lines between switches."""
     heard = [
         (switch, index)
         for switch, tables in switches.items()
@@ -87,16 +87,16 @@ def by_address(switches: Mapping[str, Tables], mac: str) -> PortLocation | None:
     ]
     if len(heard) == 1:
         return PortLocation(heard[0][0], heard[0][1], "lldp", mac)
-    seen: list[tuple[int, str, int]] = []
+    candidates: list[tuple[int, str, int]] = []
     for switch, tables in switches.items():
         crowds = Counter(port for _, port in set(tables.addresses))
         for address, port in set(tables.addresses):
             index = tables.bridge_ports.get(port)
             if address == mac and index is not None and crowds[port] <= MOST_ADDRESSES:
-                seen.append((crowds[port], switch, index))
-    if not seen:
+                candidates.append((crowds[port], switch, index))
+    if not candidates:
         return None
-    _, switch, index = min(seen)
+    _, switch, index = min(candidates)
     return PortLocation(switch, index, "forwarding_table", mac)
 
 
@@ -147,16 +147,16 @@ def address_in(index: str) -> str:
     return ":".join(f"{octet:02x}" for octet in octets) if len(octets) == 6 else ""
 
 
-def address_of(octets: bytes) -> str:
+def address_of(data: bytes) -> str:
     """Six octets as an address, or the text of one; "" for anything else."""
-    if len(octets) == 6:
-        return ":".join(f"{octet:02x}" for octet in octets)
-    text = octets.decode("ascii", "replace").strip().lower().replace("-", ":")
+    if len(data) == 6:
+        return ":".join(f"{octet:02x}" for octet in data)
+    text = data.decode("ascii", "replace").strip().lower().replace("-", ":")
     return text if re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", text) else ""
 
 
 def neighbours_of_gateway(proc_net_arp: str) -> dict[str, str]:
-    """Addresses the gateway's kernel knows: IPv4 to hardware address, complete entries only (/proc/net/arp)."""
+    """Addresses in the gateway's kernel: IPv4 to hardware address, complete entries only (/proc/net/arp)."""
     addresses = {}
     for line in proc_net_arp.splitlines()[1:]:
         parts = line.split()

@@ -1,4 +1,4 @@
-"""What a worker is told and answers about ports, and what of it is remembered between polls."""
+"""A worker's task and answer about ports, and the part of it that is remembered between polls."""
 
 from typing import Literal
 
@@ -19,7 +19,7 @@ class PortQuery(msgspec.Struct, frozen=True):
 
 
 class PortLocation(msgspec.Struct, frozen=True):
-    """The port that a classroom is connected to: a switch's id, the port's ifIndex, and who says so. `mac` tells when it is another machine."""
+    """The port that a classroom is connected to: a switch's id, the port's ifIndex, and who says so. `mac` shows when it is another machine."""
 
     switch: str
     if_index: int
@@ -75,6 +75,6 @@ class PortSeen(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PortsAnswer(msgspec.Struct, frozen=True):
-    """All that was wanted, in that order; a classroom nobody knows the port of has neither place nor failure."""
+    """An answer for each query, in that order; a classroom whose port is not known has neither location nor failure."""
 
     seen: list[PortSeen]

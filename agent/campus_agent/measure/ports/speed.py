@@ -17,7 +17,7 @@ def speed_of(high: int | None, low: int | None) -> float | None:
     """
     by_high = high * 1e6 if high and LOWEST <= high * 1e6 <= HIGHEST else None
     by_low = float(low) if low and LOWEST <= low < SPEED_LIMIT else None
-    if low == SPEED_LIMIT and high in _LIMIT_IN_MEGABITS:  # worked out of ifSpeed: it is faster, nobody knows how much
+    if low == SPEED_LIMIT and high in _LIMIT_IN_MEGABITS:  # worked out of ifSpeed: it is faster, by an unknown amount
         return None
     if by_low is None:
         return by_high if by_high is not None else _misplaced(high, low)

@@ -61,7 +61,7 @@ async def measure(settings: PollSettings, run: Run) -> list[AnyFinding]:
 async def poll(
     devices: Sequence[Device], profile_dir: Path | None, time_zone: str = "Asia/Shanghai"
 ) -> list[DeviceSeen]:
-    """What each device answered, in order. A worker that dies or hangs costs this round: every device then has its failure."""
+    """What each device answered, in order. When the worker ends early or hangs, every device of this round has that failure."""
     specs = [
         DeviceSpec(device.id, device.host, device.profile, dict(device.snmp), dict(device.rtsp), dict(device.onvif))
         for device in devices
@@ -77,27 +77,27 @@ async def poll(
     return msgspec.json.decode(body, type=DevicesAnswer).seen
 
 
-def device_finding(device: Device, seen: DeviceSeen) -> AnyFinding:
+def device_finding(device: Device, polled: DeviceSeen) -> AnyFinding:
     """A failure on the gateway's side (a worker, a missing secret) is no failure of the device: not measured."""
-    ours = seen.failure is not None and (
-        seen.failure.operation is Operation.PREPARE or seen.failure.kind is FailureKind.WORKER_DIED
+    ours = polled.failure is not None and (
+        polled.failure.operation is Operation.PREPARE or polled.failure.kind is FailureKind.WORKER_DIED
     )
     record = DeviceRecord(
         room=device.room,
         profile=device.profile,
-        up=seen.up,
+        up=polled.up,
         required=device.required,
-        readings=seen.readings,
-        words=seen.words,
-        failed=seen.failed,
-        remarks=seen.remarks,
+        readings=polled.readings,
+        words=polled.words,
+        failed=polled.failed,
+        remarks=polled.remarks,
     )
     return Finding(
         None if ours else record,
         Validity.NOT_MEASURED if ours else Validity.OK,
-        seen.failure,
+        polled.failure,
         subject=device.id,
-        seconds=seen.seconds,
+        seconds=polled.seconds,
     )
 
 
@@ -109,18 +109,18 @@ def room_findings(devices: Sequence[Device], findings: Sequence[AnyFinding]) -> 
         of_room = [finding for device, finding in zip(devices, findings, strict=True) if device.room == room]
         counted = [finding for finding in of_room if finding.subject in required]
         down = [finding.subject for finding in counted if finding.record is not None and not finding.record.up]
-        known = bool(down) or all(finding.record is not None for finding in counted)
+        complete = bool(down) or all(finding.record is not None for finding in counted)
         record = RoomRecord(up=not down, devices=len(of_room), down=down)
-        rooms.append(_of_room(room, record if known else None))
+        rooms.append(_of_room(room, record if complete else None))
     return rooms
 
 
 def school_finding(rooms: Sequence[AnyFinding]) -> AnyFinding:
     """Has the school a recording room that works? Up when some room is; subject is `recording_room`, for the target of that name."""
-    known = {room.subject: room.record for room in rooms if room.record is not None}
-    down = [subject for subject, record in known.items() if not record.up]
-    up = len(down) < len(known)
-    sound = up or len(known) == len(rooms)
+    records = {room.subject: room.record for room in rooms if room.record is not None}
+    down = [subject for subject, record in records.items() if not record.up]
+    up = len(down) < len(records)
+    sound = up or len(records) == len(rooms)
     return _of_room(SCHOOL_SUBJECT, RoomRecord(up=up, devices=len(rooms), down=down) if sound else None)
 
 

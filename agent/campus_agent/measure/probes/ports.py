@@ -85,7 +85,7 @@ async def measure(task: PortsTask, run: Run) -> list[AnyFinding]:
 
 
 async def ask_ports(task: PortsTask) -> Sequence[PortSeen]:
-    """In a worker. One that dies or hangs costs this round: every port then has its failure."""
+    """Runs in a worker. When it ends early or hangs, every port of this round has that failure."""
     try:
         body = await run_worker("ports", task, ROUND_SECONDS)
     except ProbeFailed as failed:
@@ -96,14 +96,14 @@ async def ask_ports(task: PortsTask) -> Sequence[PortSeen]:
     return msgspec.json.decode(body, type=PortsAnswer).seen
 
 
-def finding_of(seen: PortSeen, before: PortReading | None) -> AnyFinding:
+def finding_of(port: PortSeen, before: PortReading | None) -> AnyFinding:
     """One port, with what passed since `before`. Pure."""
     return Finding(
-        record_of(seen.location, seen.reading, before) if seen.location and seen.reading else None,
-        Validity.OK if seen.reading else Validity.NOT_MEASURED,
-        seen.failure,
-        subject=seen.subject,
-        seconds=seen.seconds,
+        record_of(port.location, port.reading, before) if port.location and port.reading else None,
+        Validity.OK if port.reading else Validity.NOT_MEASURED,
+        port.failure,
+        subject=port.subject,
+        seconds=port.seconds,
     )
 
 

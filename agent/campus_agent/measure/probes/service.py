@@ -64,7 +64,7 @@ class ServiceSettings(msgspec.Struct, frozen=True):
 
 
 class Steps(msgspec.Struct):
-    """The duration of each step that was reached, and the failure that ended the request; `clock`: why the gateway's clock may be to blame."""
+    """The duration of each step that was reached, and the failure that ended the request; `clock`: why the gateway's clock may be the cause."""
 
     url: str
     address: Address | None = None
@@ -98,7 +98,7 @@ async def measure(settings: ServiceSettings, run: Run) -> list[AnyFinding]:
 
 
 async def request(settings: ServiceSettings, run: Run) -> Steps:
-    """Resolve and connect, then shake hands and request in a thread."""
+    """Resolve and connect, then do the TLS handshake and the request in a thread."""
     steps = Steps(settings.url)
     parts = urlsplit(settings.url)
     try:
@@ -226,7 +226,7 @@ def _shake_hands(settings: ServiceSettings, parts: SplitResult, plain: socket.so
 
 
 def _clock(settings: ServiceSettings, parts: SplitResult, error: OSError) -> str | None:
-    """Why the clock is to blame for a certificate that was refused for its dates; None for any other error."""
+    """Why the clock is the cause of a certificate that was refused for its dates; None for any other error."""
     if not isinstance(error, ssl.SSLCertVerificationError) or not refused_for_its_dates(error):
         return None
     theirs = None
@@ -241,7 +241,7 @@ def _port(parts: SplitResult) -> int:
 
 
 def _text(response: HTTPResponse) -> str:
-    """A bounded part of the body: enough to know that it really comes, and what it is. Raises BrokenAnswer, OSError."""
+    """A bounded part of the body: enough to see that it arrives, and what it is. Raises BrokenAnswer, OSError."""
     try:
         body = http_body.read_body(response, MAX_BODY_BYTES)
     except BrokenAnswer:

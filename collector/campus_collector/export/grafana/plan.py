@@ -40,12 +40,12 @@ class Step:
         return f"{WHAT_WORDS[self.what].in_(language)}: {KIND_WORDS[self.kind].in_(language)} {self.title}{keys}"
 
 
-def dashboard_step(wanted: dict[str, Any], existing: dict[str, Any] | None, overwrite: bool) -> Step:
+def dashboard_step(desired: dict[str, Any], existing: dict[str, Any] | None, overwrite: bool) -> Step:
     """`existing` is Grafana's `dashboard` object; one without our tag is somebody else's."""
-    uid, title = str(wanted["uid"]), str(wanted["title"])
+    uid, title = str(desired["uid"]), str(desired["title"])
     if existing is None:
         return Step("dashboard", uid, title, "created")
-    keys = differences(wanted, existing)
+    keys = differences(desired, existing)
     if not keys:
         return Step("dashboard", uid, title, "unchanged")
     if OURS not in existing.get("tags", []) and not overwrite:
@@ -53,20 +53,20 @@ def dashboard_step(wanted: dict[str, Any], existing: dict[str, Any] | None, over
     return Step("dashboard", uid, title, "changed", keys)
 
 
-def plain_step(kind: str, wanted: dict[str, Any], existing: dict[str, Any] | None) -> Step:
+def plain_step(kind: str, desired: dict[str, Any], existing: dict[str, Any] | None) -> Step:
     """A folder or a data source, by the keys that matter to us."""
-    uid, title = str(wanted["uid"]), str(wanted.get("title") or wanted["name"])
+    uid, title = str(desired["uid"]), str(desired.get("title") or desired["name"])
     if existing is None:
         return Step(kind, uid, title, "created")
-    keys = differences(wanted, existing)
+    keys = differences(desired, existing)
     return Step(kind, uid, title, "changed" if keys else "unchanged", keys)
 
 
-def differences(wanted: dict[str, Any], existing: dict[str, Any]) -> tuple[str, ...]:
+def differences(desired: dict[str, Any], existing: dict[str, Any]) -> tuple[str, ...]:
     """The keys we set that are otherwise there; what Grafana adds does not count."""
     return tuple(
         key
-        for key, value in wanted.items()
+        for key, value in desired.items()
         if key not in GRAFANA_S_OWN and _canonical(existing.get(key)) != _canonical(value)
     )
 

@@ -172,7 +172,7 @@ class SchoolAnswer(MonthAnswer, frozen=True, kw_only=True):
 
 
 class RawResultsAnswer(msgspec.Struct, frozen=True):
-    """GET /v1/results: results as they came, with fields that this version may not know."""
+    """GET /v1/results: results as they came, which may have fields that this version does not have."""
 
     results: list[dict[str, Any]]
 
@@ -189,7 +189,7 @@ def _month_fields(month: Month, status: DataStatus) -> dict[str, Any]:
 
 
 def area_answer(area: AreaVerdict) -> AreaAnswer:
-    """A line of `targets`."""
+    """A line of `targets` in the answer."""
     return AreaAnswer(**msgspec.structs.asdict(area), compliance_ratio=area.compliance_ratio)
 
 

@@ -1,4 +1,4 @@
-"""GET /ca.pem: the private authority's certificate, open to everybody: a gateway compares its fingerprint with the one it was told."""
+"""GET /ca.pem: the private authority's certificate, open to everybody: a gateway compares its fingerprint with the one that was typed at `enroll`."""
 
 from starlette.requests import Request
 from starlette.responses import Response

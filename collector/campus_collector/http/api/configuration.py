@@ -14,7 +14,7 @@ from campus_collector.http.auth.agents import principal_of
 from campus_collector.http.responses import in_thread
 from campus_collector.http.routes import Operation, Routes
 from campus_collector.http.service import Service
-from campus_wire.records import CentralConfig
+from campus_wire.records import FetchedConfig
 from campus_wire.version import VERSION
 
 
@@ -30,7 +30,7 @@ class ConfigurationRoutes(Routes):
         "GET",
         "/v1/config",
         "What the gateway of the token's school shall measure; ETag, 304",
-        answer=CentralConfig,
+        answer=FetchedConfig,
         token=True,
     )
     async def config(self, request: Request) -> Response:

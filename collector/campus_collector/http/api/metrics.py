@@ -40,7 +40,7 @@ class MetricsRoutes(Routes):
         try:
             blocks = await in_thread(_render, self.service.metrics, request, media_type)
         except UnknownSelection as error:
-            town = scope_of(request).town  # who reads one town is not told which others there are
+            town = scope_of(request).town  # a reader of one town must not learn which others there are
             detail = f"nothing of town {town} yet, or no such scope" if town else str(error)
             raise HttpProblem(400, "Unknown selection", detail) from None
         headers = {"Content-Type": media_type, "Vary": "Accept, Accept-Encoding"}

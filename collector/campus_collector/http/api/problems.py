@@ -89,12 +89,12 @@ class ProblemRoutes(Routes):
         answer=(CSV, MEDIA_TYPES["xlsx"]),
     )
     def exported(self, request: Request) -> Response:
-        wanted, scope, ending = requested_filter(request), scope_of(request), request.path_params["ending"]
+        selected, scope, ending = requested_filter(request), scope_of(request), request.path_params["ending"]
         language = document_language(request) or "zh"
         make = {"csv": as_csv, "xlsx": as_xlsx}.get(ending)
         if make is None:
             raise HttpProblem(404, "Not Found", "the ledger is there as .csv and .xlsx")
-        problems, names, today = select_problems(self.service, scope, wanted)
+        problems, names, today = select_problems(self.service, scope, selected)
         body = make(problems, names, today, language, status_words(self.service, language))
         return download(body, MEDIA_TYPES["xlsx"] if ending == "xlsx" else CSV, f"problems.{ending}")
 

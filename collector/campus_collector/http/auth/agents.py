@@ -111,11 +111,11 @@ def unpack_body(body: Body, max_bytes: int) -> bytes:
 def _unpack_zstd(body: bytes, max_bytes: int) -> bytes:
     """Decompress exactly one zstd frame, holding little more than the bound in memory. Raises WireError; TooLarge for a compressed bomb."""
     unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES).decompressobj()
-    parts, size, place = [], 0, 0
+    parts, size, offset = [], 0, 0
     try:
-        while place < len(body) and not unpacker.eof:
-            part = unpacker.decompress(body[place : place + ZSTD_STEP_BYTES])
-            place += ZSTD_STEP_BYTES
+        while offset < len(body) and not unpacker.eof:
+            part = unpacker.decompress(body[offset : offset + ZSTD_STEP_BYTES])
+            offset += ZSTD_STEP_BYTES
             size += len(part)
             if size > max_bytes:
                 raise TooLarge("body_too_large", f"body grows beyond {max_bytes} bytes when decompressed")
@@ -124,7 +124,7 @@ def _unpack_zstd(body: bytes, max_bytes: int) -> bytes:
         raise WireError("invalid_zstd", f"body is not valid zstd: {error}") from None
     if not unpacker.eof:
         raise WireError("invalid_zstd", "body is not valid zstd: it ends too early")
-    if unpacker.unused_data or place < len(body):
+    if unpacker.unused_data or offset < len(body):
         raise WireError("invalid_zstd", "body is not valid zstd: something follows its end")
     return b"".join(parts)
 

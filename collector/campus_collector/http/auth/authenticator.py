@@ -93,7 +93,7 @@ class Authenticator:
         self._store.people.failed(name, now, WRONG_PASSWORDS, LOCKED)
 
     def log_in_with_identity(self, identity: str) -> str | None:
-        """The same for somebody who has proved this identity to the OpenID provider; None for an identity that is nobody's here."""
+        """The same for a person whom the OpenID provider identified; None for an identity that belongs to no account here."""
         return self._log_in(self._store.people.of_identity(identity), "identity")
 
     def _log_in(self, account: Account | None, how: str, password: str | None = None) -> str | None:

@@ -151,8 +151,8 @@ def _authenticates_itself(method: str, path: str) -> bool:
     return any(method == verb and (path == root or path.startswith(f"{root}/")) for verb, root in SELF_AUTHENTICATED)
 
 
-def _same(kept: Secret | None, given: str) -> bool:
-    return kept is not None and bool(given) and hmac.compare_digest(given.encode(), kept.reveal().encode())
+def _same(expected: Secret | None, given: str) -> bool:
+    return expected is not None and bool(given) and hmac.compare_digest(given.encode(), expected.reveal().encode())
 
 
 def _token_of(request: HTTPConnection) -> str:

@@ -48,7 +48,7 @@ class IdentityRefused(Exception):
 
 
 class ProviderUnavailable(IdentityRefused):
-    """The provider cannot be asked now: nobody can say who it is."""
+    """The provider cannot be asked now: the person cannot be identified."""
 
 
 class SignIn(NamedTuple):

@@ -20,7 +20,7 @@ def hash_of(password: str) -> str:
 
 
 def verify(password: str, hashed: str | None) -> bool:
-    """Is this the password of a hash? Without a hash the same work is done: the time tells nobody whether a name is known."""
+    """Is this the password of a hash? Without a hash the same work is done: the duration does not show whether a name exists."""
     with _at_once:
         try:
             return _hasher.verify(hashed or _NOBODY, password) and hashed is not None

@@ -161,5 +161,5 @@ def set_session_cookie(request: Request, response: Response, session: str) -> No
 
 def path_after_login(text: str | None) -> str:
     """Where to go on after logging in: only within this site; the ledger for anything else."""
-    known = text is not None and any(text == path or text.startswith(f"{path}/") for path in PAGES_AFTER_LOGIN)
-    return text if known and text is not None and "\\" not in text else "/problems"
+    allowed = text is not None and any(text == path or text.startswith(f"{path}/") for path in PAGES_AFTER_LOGIN)
+    return text if allowed and text is not None and "\\" not in text else "/problems"

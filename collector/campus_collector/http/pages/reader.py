@@ -37,7 +37,7 @@ class Reader:
     now: datetime
 
     def words(self, key: str, **values: object) -> str:
-        """A sentence of the pages."""
+        """A sentence of the pages in the reader's language."""
         return WORDS[key].in_(self.language, **values)
 
     def text(self, text: Message) -> str:
@@ -62,7 +62,7 @@ class Reader:
         return self.badge(Verdict.MET, word=self.words("reporting"))
 
     def when(self, result: AnyResult | None) -> str:
-        """How long ago a result was measured; "" where nobody knows."""
+        """How long ago a result was measured; "" where it is not known."""
         if result is None or result.validity is Validity.CLOCK_UNTRUSTED:
             return ""
         return self.ago(result.started_at)

@@ -52,7 +52,7 @@ from campus_wire.records import (
 OTHER_TARGETS = ("recording_room", "live_class")
 """Targets of a school that have no row of a subject of their own."""
 DHCP_KNOWN_FOR = timedelta(days=3)
-"""It is looked for once a day; afterwards nobody knows any more."""
+"""It is looked for once a day; after that its state is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ WORDS: dict[str, Message] = {
     "in_force": message("in force"),
     "rule": message("Rule"),
     "formula": message(
-        "Line rate = goodput × octets of a full frame on the line / octets of payload in it; for"
+        "Line rate = goodput × bytes of a full frame on the line / bytes of payload in it; for"
         " Ethernet, IPv4, TCP with timestamps 1538/1448."
     ),
     "ledger_rule": message(
@@ -264,7 +264,7 @@ WORDS: dict[str, Message] = {
     "disk": message("Disk free"),
     "version": message("Agent version"),
     "identity": message("Identity"),
-    "config_problem": message("Refused the bureau's configuration"),
+    "config_problem": message("Refused the collector's configuration"),
     "all_well": message("nothing to do"),
     "not_met_count": message("{count} not met"),
     "insufficient_count": message("{count} with too little data"),

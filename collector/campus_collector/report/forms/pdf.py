@@ -19,7 +19,7 @@ __all__ = ["FontMissing", "as_pdf", "as_png", "fonts"]
 
 
 def as_pdf(document: Document) -> bytes:
-    """Raises FontMissing."""
+    """The document as a PDF file. Raises FontMissing."""
     serif, sans = fonts()
     year, month, day = (int(part) for part in document.issued_on.split("-"))
     data = {
@@ -42,7 +42,7 @@ def as_pdf(document: Document) -> bytes:
 
 
 def as_png(svg: str) -> bytes:
-    """A chart as a picture, for forms that know no SVG. Raises FontMissing."""
+    """A chart as a picture, for forms without SVG. Raises FontMissing."""
     fonts()
     page = '#set page(width: auto, height: auto, margin: 0pt)\n#image(bytes(sys.inputs.svg), format: "svg")\n'
     return _set(page.encode(), "png", {"svg": svg}, ppi=CHART_PPI)
@@ -50,9 +50,9 @@ def as_png(svg: str) -> bytes:
 
 def fonts() -> tuple[list[str], list[str]]:
     """The families that are there: for text, and for headings. Raises FontMissing."""
-    known = set(_fonts().families())
-    serif = [name for name in SERIF if name in known]
-    sans = [name for name in SANS if name in known]
+    installed = set(_fonts().families())
+    serif = [name for name in SERIF if name in installed]
+    sans = [name for name in SANS if name in installed]
     if not serif and not sans:
         raise FontMissing
     return serif or sans, sans or serif

@@ -36,14 +36,14 @@ def as_xlsx(document: Document) -> bytes:
     workbook.formats[0].set_font_name(FONT)
     words = _Words(workbook)
     _summary(workbook, document, words)
-    places: dict[str, tuple[str, Table]] = {}
+    sheets: dict[str, tuple[str, Table]] = {}
     for table in document.tables:
         if table.rows:
-            sheet = _unique(table.name, [name for name, _ in places.values()])
-            places[table.name] = (sheet, table)
+            sheet = _unique(table.name, [name for name, _ in sheets.values()])
+            sheets[table.name] = (sheet, table)
             _sheet(workbook, sheet, table, words)
     for chart in (block for block in document.blocks if isinstance(block, Chart)):
-        _chart(workbook, chart, places)
+        _chart(workbook, chart, sheets)
     workbook.close()
     return buffer.getvalue()
 
@@ -103,19 +103,19 @@ def _summary(workbook: Workbook, document: Document, words: _Words) -> None:
 
 def _sheet(workbook: Workbook, name: str, table: Table, words: _Words) -> None:
     sheet = workbook.add_worksheet(name)
-    for place, column in enumerate(table.columns):
-        sheet.write_string(0, place, column.title, words.head)
-        longest = max((len(str(row[place])) for row in table.rows if isinstance(row[place], str)), default=4)
-        sheet.set_column(place, place, min(WIDEST, max(9, 2 * len(column.title) + 2, 2 * longest + 2)))
+    for index, column in enumerate(table.columns):
+        sheet.write_string(0, index, column.title, words.head)
+        longest = max((len(str(row[index])) for row in table.rows if isinstance(row[index], str)), default=4)
+        sheet.set_column(index, index, min(WIDEST, max(9, 2 * len(column.title) + 2, 2 * longest + 2)))
     for number, row in enumerate(table.rows, start=1):
-        for place, (cell, column) in enumerate(zip(row, table.columns, strict=True)):
+        for index, (cell, column) in enumerate(zip(row, table.columns, strict=True)):
             if cell is None:
-                sheet.write_blank(number, place, None, words.of(column))
+                sheet.write_blank(number, index, None, words.of(column))
             elif isinstance(cell, str):
-                sheet.write_string(number, place, cell, words.text)
+                sheet.write_string(number, index, cell, words.text)
             else:
                 sheet.write_number(
-                    number, place, round(as_number(cell, column.kind) * SCALES.get(column.kind, 1), 9), words.of(column)
+                    number, index, round(as_number(cell, column.kind) * SCALES.get(column.kind, 1), 9), words.of(column)
                 )
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, len(table.rows), len(table.columns) - 1)
@@ -125,12 +125,12 @@ def _sheet(workbook: Workbook, name: str, table: Table, words: _Words) -> None:
     sheet.fit_to_pages(1, 0)
 
 
-def _chart(workbook: Workbook, chart: Chart, places: dict[str, tuple[str, Table]]) -> None:
+def _chart(workbook: Workbook, chart: Chart, sheets: dict[str, tuple[str, Table]]) -> None:
     """Drawn by the workbook from the cells of the table that has the same columns."""
     source = next(
         (
             (sheet, table)
-            for sheet, table in places.values()
+            for sheet, table in sheets.values()
             if all(part.values == _column(table, part.name) for part in chart.series)
         ),
         None,
@@ -139,15 +139,15 @@ def _chart(workbook: Workbook, chart: Chart, places: dict[str, tuple[str, Table]
         return
     name, table = source
     titles = [column.title for column in table.columns]
-    labels = next(place for place, column in enumerate(table.columns) if column.kind == "text")
+    labels = next(index for index, column in enumerate(table.columns) if column.kind == "text")
     drawn = workbook.add_chart({"type": "line" if chart.kind == "lines" else "bar"})
     dashes = ("solid", "dash", "round_dot", "long_dash", "dash_dot")
     for number, series in enumerate(chart.series):
-        place = titles.index(series.name)
+        index = titles.index(series.name)
         options: dict[str, Any] = {
             "name": series.name,
             "categories": [name, 1, labels, len(table.rows), labels],
-            "values": [name, 1, place, len(table.rows), place],
+            "values": [name, 1, index, len(table.rows), index],
         }
         if chart.kind == "lines":
             options |= {
@@ -166,8 +166,8 @@ def _chart(workbook: Workbook, chart: Chart, places: dict[str, tuple[str, Table]
 
 def _column(table: Table, title: str) -> tuple[Any, ...] | None:
     """What stands below a heading; None when there is no such."""
-    places = [place for place, column in enumerate(table.columns) if column.title == title]
-    return tuple(row[places[0]] for row in table.rows) if places else None
+    indexes = [index for index, column in enumerate(table.columns) if column.title == title]
+    return tuple(row[indexes[0]] for row in table.rows) if indexes else None
 
 
 def _unique(name: str, used: list[str]) -> str:

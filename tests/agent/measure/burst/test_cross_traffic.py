@@ -48,10 +48,10 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_attribution(case) -> None:
     *question, cross_traffic, unattributed, counts = case
-    found = ask(*question)
-    assert found.rate == pytest.approx(cross_traffic * M, abs=0.1 * M)
-    assert found.unattributed == pytest.approx(unattributed * M, abs=0.1 * M)
-    assert found.receiver_counts is counts
+    actual = ask(*question)
+    assert actual.rate == pytest.approx(cross_traffic * M, abs=0.1 * M)
+    assert actual.unattributed == pytest.approx(unattributed * M, abs=0.1 * M)
+    assert actual.receiver_counts is counts
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_attribution(case) -> None:
 )
 def test_losses_at_the_sender_are_not_other_traffic(sent: float, sent_and_arrived: float, cross_traffic: float) -> None:
     own = 970 if sent_and_arrived > 700 else 700
-    found = ask(own, 1150, own, sent, subscriber_receives=False, sent_and_arrived=sent_and_arrived)
-    assert found.rate == pytest.approx(cross_traffic * M, abs=0.1 * M)
+    actual = ask(own, 1150, own, sent, subscriber_receives=False, sent_and_arrived=sent_and_arrived)
+    assert actual.rate == pytest.approx(cross_traffic * M, abs=0.1 * M)
 
 
 @pytest.mark.parametrize("subscriber_receives", [True, False])

@@ -15,11 +15,11 @@ def even(points: int = 400) -> list[tuple[int, int]]:
 
 
 def test_an_even_curve() -> None:
-    found = slope(even())
-    assert found is not None
-    assert found.rate == pytest.approx(RATE, rel=1e-6)
-    assert found.mean == pytest.approx(RATE, rel=1e-6)
-    assert found.spread == pytest.approx(0.001 * RATE)
+    actual = slope(even())
+    assert actual is not None
+    assert actual.rate == pytest.approx(RATE, rel=1e-6)
+    assert actual.mean == pytest.approx(RATE, rel=1e-6)
+    assert actual.spread == pytest.approx(0.001 * RATE)
 
 
 @pytest.mark.parametrize("curve", [[], even(3), [(5, 1), (5, 2), (5, 3), (5, 4)], [(9, 1), (8, 2), (7, 3), (6, 4)]])
@@ -29,21 +29,21 @@ def test_too_little_to_tell(curve: list[tuple[int, int]]) -> None:
 
 def test_a_stall_moves_the_mean_not_the_rate() -> None:
     curve = [(now + (3_000_000 if index > 200 else 0), octets) for index, (now, octets) in enumerate(even())]
-    found = slope(curve)
-    assert found is not None
-    assert found.rate == pytest.approx(RATE, rel=0.001)
-    assert found.mean < 0.95 * RATE
+    actual = slope(curve)
+    assert actual is not None
+    assert actual.rate == pytest.approx(RATE, rel=0.001)
+    assert actual.mean < 0.95 * RATE
 
 
 def test_coalesced_stamps_do_not_bias_it() -> None:
     """Packets handed over together every 250 microseconds, as by a NIC that saves interrupts."""
     rng = Random(1)
     tick = 250_000
-    found = [
+    actual = [
         slope([(-(-(now + shift) // tick) * tick, octets) for now, octets in even()])
         for shift in (rng.randrange(tick) for _ in range(50))
     ]
-    rates = [each.rate for each in found if each is not None]
+    rates = [each.rate for each in actual if each is not None]
     assert max(rates) < 1.01 * RATE
     assert min(rates) > 0.99 * RATE
     assert sum(rates) / len(rates) == pytest.approx(RATE, rel=0.002)

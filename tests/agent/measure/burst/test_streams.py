@@ -196,9 +196,9 @@ def rates(seen: StreamArrivals, **more: bool) -> list[float]:
 
 @pytest.mark.parametrize("line", [10e6, 50e6, 100e6, 114e6])
 def test_windows_after_the_ramp_are_the_line(line: float) -> None:
-    found = rates(paper(line))
-    assert 3 <= len(found) <= 5
-    assert found == pytest.approx([line / 1e6] * len(found), rel=0.005)
+    actual = rates(paper(line))
+    assert 3 <= len(actual) <= 5
+    assert actual == pytest.approx([line / 1e6] * len(actual), rel=0.005)
 
 
 @pytest.mark.parametrize("ramp", [0.02, 0.1, 0.3])

@@ -40,20 +40,20 @@ def test_lines_for_the_inventory_are_harmless_in_a_spreadsheet() -> None:
 
 
 def test_two_dhcp_servers_on_one_link_are_a_problem_in_both_languages() -> None:
-    one, other = (
+    server, second = (
         DhcpServer("lan", "10.0.1.1", "m1", "10.0.1.100"),
         DhcpServer("lan", "192.168.1.1", "m2", "192.168.1.100"),
     )
-    assert problems(Discovery([], [], [one])) == []
-    assert problems(Discovery([], [], [one, DhcpServer("wan", "10.9.9.9", "m3", "10.9.9.10")])) == []
-    (problem,) = problems(Discovery([], [], [one, other]))
+    assert problems(Discovery([], [], [server])) == []
+    assert problems(Discovery([], [], [server, DhcpServer("wan", "10.9.9.9", "m3", "10.9.9.10")])) == []
+    (problem,) = problems(Discovery([], [], [server, second]))
     assert "2 DHCP servers answer: 10.0.1.1 (m1), 192.168.1.1 (m2)" in problem.en
     assert "2 台 DHCP 服务器" in problem.zh
 
 
 def test_words() -> None:
     found = Discovery([host(554)], [Neighbour("lan", "m", "sw-1", "port 3", "10.0.1.2")], [], ["10.0.0.0/8"])
-    said = in_words(found, "en")
+    text = in_words(found, "en")
     for part in (
         "1 host(s)",
         "10.0.1.9",
@@ -61,7 +61,7 @@ def test_words() -> None:
         "lan: sw-1 port port 3 10.0.1.2",
         "10.0.0.0/8 is too large",
     ):
-        assert part in said
+        assert part in text
 
 
 def test_only_links_that_are_there() -> None:

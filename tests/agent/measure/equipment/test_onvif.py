@@ -79,9 +79,9 @@ def test_xml_that_should_not_be_read(octets: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_octets_are_a_tree_or_refused(octets: bytes) -> None:
-    for one in (octets, b"<a>" + octets + b"</a>"):
+    for each in (octets, b"<a>" + octets + b"</a>"):
         try:
-            assert parse(one).name
+            assert parse(each).name
         except XmlRefused:
             pass
 
@@ -110,8 +110,12 @@ NAMES = st.sampled_from(
     )
 )
 def test_any_answer_is_read_or_refused(content: object) -> None:
-    def written(one: object) -> str:
-        return one if isinstance(one, str) else "".join(f"<{name}>{written(inner)}</{name}>" for name, inner in one)  # type: ignore[attr-defined]
+    def written(element: object) -> str:
+        return (
+            element
+            if isinstance(element, str)
+            else "".join(f"<{name}>{written(inner)}</{name}>" for name, inner in element)
+        )  # type: ignore[attr-defined]
 
     tree = parse(f"<r>{written(content)}</r>".encode())
     for read in READERS:
@@ -208,8 +212,8 @@ CHUNKED = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: c
 def test_an_http_answer_however_it_is_cut(octets: bytes, size: int) -> None:
     reader = ResponseReader()
     answers = [reader.feed(octets[start : start + size]) for start in range(0, len(octets), size)]
-    found = next(one for one in answers if one is not None)
-    assert (found.status, found.body) == (200, b"hello")
+    actual = next(answer for answer in answers if answer is not None)
+    assert (actual.status, actual.body) == (200, b"hello")
 
 
 @pytest.mark.parametrize(
@@ -233,10 +237,10 @@ def test_http_that_is_refused(octets: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_octets_are_an_http_answer_or_one_clear_error(octets: bytes) -> None:
-    for one in (octets, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + octets):
+    for each in (octets, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + octets):
         reader = ResponseReader()
         try:
-            if reader.feed(one) is None:
+            if reader.feed(each) is None:
                 reader.end()
         except HttpError:
             pass
@@ -294,7 +298,7 @@ def test_a_clock_nine_hours_off_is_one_remark_and_no_reason_to_be_refused(tmp_pa
     assert seen.up
     assert seen.failed == {}
     assert seen.readings["clock_offset_seconds"] == pytest.approx(32_400, abs=3)
-    assert [one.split()[0] for one in seen.remarks] == ["clock_offset_seconds"]
+    assert [remark.split()[0] for remark in seen.remarks] == ["clock_offset_seconds"]
 
 
 @pytest.mark.parametrize(
@@ -339,10 +343,10 @@ def test_one_bad_answer_is_one_failed_reading(
         (seen,) = polled(spec(tmp_path, port))
     assert time.monotonic() - began < 8
     assert seen.up
-    found = kinds(seen)
-    assert {name for name, one in found.items() if one is kind} == hit, found
+    actual = kinds(seen)
+    assert {name for name, each in actual.items() if each is kind} == hit, actual
     rest = {"stream_up": FailureKind.CONNECTION_REFUSED} if "stream_up" not in hit else {}
-    assert {name: one for name, one in found.items() if name not in hit} == rest, "the others came"
+    assert {name: each for name, each in actual.items() if name not in hit} == rest, "the others came"
 
 
 def endless(client: object) -> None:
@@ -372,8 +376,8 @@ def test_hostile_cameras_cost_bounded_time_and_no_other_device(
     assert healthy.up
     assert healthy.words["firmware"] == "LC-200 5.6.3 build 190923"
     assert broken.up is up
-    told = set(kinds(broken).values()) if up else {broken.failure.kind if broken.failure else None}
-    assert told == {kind}
+    actual = set(kinds(broken).values()) if up else {broken.failure.kind if broken.failure else None}
+    assert actual == {kind}
 
 
 @pytest.mark.parametrize("way", ["redirect", "service", "stream"])

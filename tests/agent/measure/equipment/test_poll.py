@@ -73,9 +73,9 @@ def test_a_real_agent_in_both_versions_and_every_way_to_be_refused(tmp_path: Pat
     assert not no_file.up
     assert no_file.failure is not None
     assert no_file.failure.kind is FailureKind.NOT_CONFIGURED
-    told = "".join(str(one) for one in (good2, good3, wrong2, wrong3, nobody, no_file))
+    text = "".join(str(each) for each in (good2, good3, wrong2, wrong3, nobody, no_file))
     assert not [
-        word for word in (COMMUNITY, AUTH_KEY, PRIV_KEY, "wrong-passphrase") if word in told.replace("community-", "")
+        word for word in (COMMUNITY, AUTH_KEY, PRIV_KEY, "wrong-passphrase") if word in text.replace("community-", "")
     ]
 
 
@@ -203,8 +203,8 @@ def test_octets_that_drip_cost_bounded_time_and_no_other_device(tmp_path: Path, 
     assert time.monotonic() - began < 8
     assert healthy.readings == {"temperature_celsius": 1.0}
     assert stream.readings["stream_up"] == 0.0
-    for one in (page, stream):
-        kind = one.failure.kind if one.failure else next(iter(one.failed.values())).kind
+    for each in (page, stream):
+        kind = each.failure.kind if each.failure else next(iter(each.failed.values())).kind
         assert kind in (FailureKind.TIMEOUT, FailureKind.PROTOCOL_ERROR)
 
 
@@ -257,8 +257,8 @@ def test_web_pages(
         (seen,) = polled(DeviceSpec("w", "127.0.0.1", "box"), folder=tmp_path)
     assert seen.up is up, seen
     assert seen.readings.get("temperature_celsius") == reading
-    found = seen.failed.get("temperature_celsius")
-    assert (found.kind if found else None) is failed
+    actual = seen.failed.get("temperature_celsius")
+    assert (actual.kind if actual else None) is failed
 
 
 @pytest.mark.parametrize(
@@ -289,10 +289,10 @@ def test_one_that_is_gone_a_name_nobody_knows_and_a_profile_nobody_wrote() -> No
         DeviceSpec("b", "nowhere.invalid", "web-http"),
         DeviceSpec("c", "127.0.0.1", "toaster"),
     )
-    kinds = [one.failure.kind if one.failure else None for one in (gone, nameless, odd)]
+    kinds = [each.failure.kind if each.failure else None for each in (gone, nameless, odd)]
     assert kinds[0] is FailureKind.CONNECTION_REFUSED
     assert kinds[1] in (FailureKind.NAME_NOT_FOUND, FailureKind.NAME_SERVER_FAILED)
-    assert not any(one.up for one in (gone, nameless, odd))
+    assert not any(each.up for each in (gone, nameless, odd))
     assert odd.failure is not None
     assert "no such profile; known:" in odd.failure.detail
 

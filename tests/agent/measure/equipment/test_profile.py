@@ -15,7 +15,7 @@ def test_a_shipped_profile(path: Path) -> None:
     assert profile.title.en
     assert profile.title.zh
     assert profile.sources
-    assert all("::" in one.object for one in profile.snmp), "an object is written with its MIB"
+    assert all("::" in each.object for each in profile.snmp), "an object is written with its MIB"
     assert set(profile.readings) <= set(READINGS)
     assert {limit.reading for limit in profile.limits} <= set(profile.readings)
 
@@ -65,7 +65,7 @@ def test_every_mistake_is_told(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(BROKEN)
     with pytest.raises(ConfigurationError) as raised:
         load_profile(tmp_path / "mine.toml")
-    said = raised.value.in_("en")
+    text = raised.value.in_("en")
     for part in (
         "title_zh: is missing",
         "up_when_any: 'carrier-pigeon' is none of snmp, rtsp, onvif, http, tcp",
@@ -77,4 +77,4 @@ def test_every_mistake_is_told(tmp_path: Path) -> None:
         "limit[0].minimum: must be a number",
         "onvif.readings: 'weight' is none of clock_offset_seconds, firmware, recording, stream_up",
     ):
-        assert part in said, said
+        assert part in text, text

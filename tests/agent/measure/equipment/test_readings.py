@@ -38,29 +38,29 @@ def snmp(profile: Any, objects: dict[str, Any], columns: dict[str, dict[str, Any
 
 def test_a_healthy_recorder_with_a_full_disk() -> None:
     date = b"\x07\xea\x0b\x18\x10\x00\x05\x00+\x08\x00"  # 2026-11-24 16:00:05 +08:00
-    found = snmp(HOST, {UPTIME: 360_000, DATE: date, DESCRIPTION: b"Recorder 7.1"}, COLUMNS)
-    assert found.numbers == {
+    actual = snmp(HOST, {UPTIME: 360_000, DATE: date, DESCRIPTION: b"Recorder 7.1"}, COLUMNS)
+    assert actual.numbers == {
         "uptime_seconds": 3600.0,
         "clock_offset_seconds": 5.0,
         "load_ratio": pytest.approx(0.2),
         "storage_free_ratio": pytest.approx(0.01),
         "storage_total_bytes": 1_500_000 * 4096.0,
     }
-    assert found.words == {"firmware": "Recorder 7.1"}
-    assert found.failed == {}
-    assert remarks(HOST.limits, found) == ["storage_free_ratio 0.01"]
+    assert actual.words == {"firmware": "Recorder 7.1"}
+    assert actual.failed == {}
+    assert remarks(HOST.limits, actual) == ["storage_free_ratio 0.01"]
 
 
 def test_nonsense_is_a_failed_reading() -> None:
     columns = COLUMNS | {LOAD: {"1": 900}, SIZE: {"31": b"big"}}
-    found = snmp(HOST, {UPTIME: b"long ago", DATE: b"\x07", DESCRIPTION: None}, columns)
-    assert found.numbers == {}
-    assert set(found.failed) == {
+    actual = snmp(HOST, {UPTIME: b"long ago", DATE: b"\x07", DESCRIPTION: None}, columns)
+    assert actual.numbers == {}
+    assert set(actual.failed) == {
         "uptime_seconds", "clock_offset_seconds", "load_ratio", "storage_free_ratio", "storage_total_bytes", "firmware",
     }  # fmt: skip
-    assert "9 is no load_ratio" in found.failed["load_ratio"].detail
+    assert "9 is no load_ratio" in actual.failed["load_ratio"].detail
     assert (
-        "HOST-RESOURCES-MIB::hrSystemDate.0: a DateAndTime of 1 octets" in found.failed["clock_offset_seconds"].detail
+        "HOST-RESOURCES-MIB::hrSystemDate.0: a DateAndTime of 1 octets" in actual.failed["clock_offset_seconds"].detail
     )
 
 
@@ -71,9 +71,9 @@ def test_a_disk_of_more_than_8_tb_comes_as_a_negative_size() -> None:
 
 @pytest.mark.parametrize(("source", "expected"), [(5, 1.0), (3, 0.0), (9, None)])
 def test_states_have_numbers(source: int, expected: float | None) -> None:
-    found = snmp(UPS, {"1.3.6.1.2.1.33.1.4.1.0": source}, {})
-    assert found.numbers.get("on_battery") == expected
-    assert ("on_battery" in found.failed) is (expected is None)
+    actual = snmp(UPS, {"1.3.6.1.2.1.33.1.4.1.0": source}, {})
+    assert actual.numbers.get("on_battery") == expected
+    assert ("on_battery" in actual.failed) is (expected is None)
 
 
 @pytest.mark.parametrize("offset", [b"+\x19\x00", b"-\xf8\x00", b"+\x08\x3c"])
@@ -99,10 +99,10 @@ values = st.none() | st.integers() | st.binary(max_size=30) | st.text(max_size=1
 def test_every_reading_is_had_or_failed_whatever_comes(
     objects: dict[str, Any], columns: dict[str, dict[str, Any]]
 ) -> None:
-    found = snmp(HOST, objects, columns)
-    for one in HOST.snmp:
-        had = one.reading in found.numbers or one.reading in found.words
-        assert had != (one.reading in found.failed)
+    actual = snmp(HOST, objects, columns)
+    for each in HOST.snmp:
+        had = each.reading in actual.numbers or each.reading in actual.words
+        assert had != (each.reading in actual.failed)
 
 
 WANTED = (
@@ -126,7 +126,7 @@ def test_json_readings(body: Any, numbers: dict[str, float], words: dict[str, st
     found = Readings()
     read_json(WANTED, body, found)
     assert (found.numbers, found.words) == (numbers, words)
-    assert set(found.failed) == {one.reading for one in WANTED} - set(numbers) - set(words)
+    assert set(found.failed) == {each.reading for each in WANTED} - set(numbers) - set(words)
 
 
 def test_limits() -> None:

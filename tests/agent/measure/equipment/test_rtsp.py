@@ -25,8 +25,8 @@ PACKET = b"$\x00\x00\x04abcd"
 
 
 def test_a_request() -> None:
-    said = request("SETUP", "rtsp://x/1", 3, {"Transport": "RTP/AVP/TCP"})
-    assert said == b"SETUP rtsp://x/1 RTSP/1.0\r\nCSeq: 3\r\nTransport: RTP/AVP/TCP\r\n\r\n"
+    actual = request("SETUP", "rtsp://x/1", 3, {"Transport": "RTP/AVP/TCP"})
+    assert actual == b"SETUP rtsp://x/1 RTSP/1.0\r\nCSeq: 3\r\nTransport: RTP/AVP/TCP\r\n\r\n"
     with pytest.raises(RtspError):
         request("PLAY", "rtsp://x/1\r\nX: y", 1, {})
 
@@ -39,7 +39,7 @@ def test_answers_and_packets_however_they_are_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(stream)]
     for start, end in pairwise(edges):
         events += parser.feed(stream[start:end])
-    assert [type(one).__name__ for one in events] == ["Response", "Interleaved", "Response"]
+    assert [type(event).__name__ for event in events] == ["Response", "Interleaved", "Response"]
     first, packet, _ = events
     assert isinstance(first, Response)
     assert (first.status, first.headers["session"], first.body) == (200, "12;timeout=60", b"hello")
@@ -76,19 +76,19 @@ def test_digest_as_in_rfc_7616_and_rfc_2617() -> None:
         'Digest realm="testrealm@host.com", qop="auth,auth-int", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093",'
         ' opaque="5ccc069c403ebaf9f0171e9517f40e41"'
     )
-    said = authorization([challenge], "GET", "/dir/index.html", "Mufasa", "Circle Of Life", "0a4f113b")
-    assert said is not None
-    assert 'response="6629fae49393a05397450978507c4ef1"' in said
-    assert 'opaque="5ccc069c403ebaf9f0171e9517f40e41"' in said
+    actual = authorization([challenge], "GET", "/dir/index.html", "Mufasa", "Circle Of Life", "0a4f113b")
+    assert actual is not None
+    assert 'response="6629fae49393a05397450978507c4ef1"' in actual
+    assert 'opaque="5ccc069c403ebaf9f0171e9517f40e41"' in actual
     sha = (
         'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256,'
         ' nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
     )
-    said = authorization(
+    actual = authorization(
         [sha], "GET", "/dir/index.html", "Mufasa", "Circle of Life", "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
     )
-    assert said is not None
-    assert 'response="753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"' in said
+    assert actual is not None
+    assert 'response="753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"' in actual
 
 
 def test_digest_without_quality_and_basic_as_a_last_resort() -> None:
@@ -169,8 +169,8 @@ def test_a_late_packet_is_not_lost_and_a_new_start_is_no_loss() -> None:
 @given(st.lists(st.binary(max_size=40), max_size=30))
 def test_any_packets(packets: list[bytes]) -> None:
     listener = Listener(90_000)
-    for n, one in enumerate(packets):
-        listener.take(one, n * 0.01)
+    for n, each in enumerate(packets):
+        listener.take(each, n * 0.01)
     assert listener.loss_ratio is None or 0 <= listener.loss_ratio <= 1
 
 

@@ -40,8 +40,8 @@ DAHUA_RECORDER = {
 
 def seen(folder: Path, profile: str, answer: Answer) -> DeviceSeen:
     with udp_server(agent(answer)) as port:
-        (one,) = polled(DeviceSpec("x", "127.0.0.1", profile, v2c(folder, port)))
-    return one
+        (device,) = polled(DeviceSpec("x", "127.0.0.1", profile, v2c(folder, port)))
+    return device
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,20 @@ def seen(folder: Path, profile: str, answer: Answer) -> DeviceSeen:
 def test_a_published_walk_of(
     tmp_path: Path, walk: dict[str, object], profile: str, readings: dict[str, float], words: dict[str, str]
 ) -> None:
-    one = seen(tmp_path, profile, objects(walk))
-    assert one.up
-    assert one.readings == {name: pytest.approx(value) for name, value in readings.items()}
-    assert one.words == words
-    assert one.failed == {}, "what a model has not is no failure"
+    device = seen(tmp_path, profile, objects(walk))
+    assert device.up
+    assert device.readings == {name: pytest.approx(value) for name, value in readings.items()}
+    assert device.words == words
+    assert device.failed == {}, "what a model has not is no failure"
 
 
 def test_a_text_that_is_no_number_is_a_failed_reading(tmp_path: Path) -> None:
     for odd in ("PERCENT 15", "", "1.2.3 PERCENT", "900 PERCENT"):
-        one = seen(
+        device = seen(
             tmp_path, "recorder-hikvision-like", objects(HIKVISION_CAMERA | {"1.3.6.1.4.1.39165.1.7.0": text(odd)})
         )
-        assert one.failed["load_ratio"].kind is FailureKind.PROTOCOL_ERROR, odd
-        assert "load_ratio" not in one.readings
+        assert device.failed["load_ratio"].kind is FailureKind.PROTOCOL_ERROR, odd
+        assert "load_ratio" not in device.readings
 
 
 HOST = {"1.3.6.1.2.1.25.1.1.0": ticks(100), "1.3.6.1.2.1.1.1.0": text("Host")}
@@ -111,13 +111,13 @@ def nothing(name: Oid, row: int) -> list[tuple[Oid, object]]:
 def test_a_walk_that_never_ends_ends(tmp_path: Path, walk: Callable[[Oid, int], list[tuple[Oid, object]]]) -> None:
     """Identifiers that stay, that fall, and that rise for ever: bounded by rows and by time."""
     began = time.monotonic()
-    one = seen(tmp_path, "host-resources", lying(walk))
+    device = seen(tmp_path, "host-resources", lying(walk))
     assert time.monotonic() - began < 60
-    assert one.up
-    assert one.readings["uptime_seconds"] == 1.0
-    assert one.words["firmware"] == "Host"
+    assert device.up
+    assert device.readings["uptime_seconds"] == 1.0
+    assert device.words["firmware"] == "Host"
     for reading in ("load_ratio", "storage_free_ratio", "storage_total_bytes"):
-        failure = one.failed[reading]
+        failure = device.failed[reading]
         if walk is for_ever and failure.kind is FailureKind.TIMEOUT:  # a busy machine comes to the time's bound first
             assert "not read within" in failure.detail
             continue
@@ -126,10 +126,10 @@ def test_a_walk_that_never_ends_ends(tmp_path: Path, walk: Callable[[Oid, int], 
 
 
 def test_empty_answers_are_failed_readings(tmp_path: Path) -> None:
-    one = seen(tmp_path, "host-resources", lying(nothing))
-    assert one.up
-    assert one.failed["load_ratio"].kind is FailureKind.PROTOCOL_ERROR
-    assert one.readings["uptime_seconds"] == 1.0
+    device = seen(tmp_path, "host-resources", lying(nothing))
+    assert device.up
+    assert device.failed["load_ratio"].kind is FailureKind.PROTOCOL_ERROR
+    assert device.readings["uptime_seconds"] == 1.0
 
 
 def test_one_endless_column_costs_only_what_needs_it(tmp_path: Path) -> None:
@@ -149,10 +149,10 @@ def test_one_endless_column_costs_only_what_needs_it(tmp_path: Path) -> None:
             return [((2, 1), number(0))]
         return [((*name, 1), disk[name[10]])]
 
-    one = seen(tmp_path, "host-resources", lying(walk))
-    assert one.readings["storage_free_ratio"] == 0.75
-    assert one.readings["storage_total_bytes"] == 4096 * 1_000_000
-    assert one.failed["load_ratio"].kind is FailureKind.PROTOCOL_ERROR
+    device = seen(tmp_path, "host-resources", lying(walk))
+    assert device.readings["storage_free_ratio"] == 0.75
+    assert device.readings["storage_total_bytes"] == 4096 * 1_000_000
+    assert device.failed["load_ratio"].kind is FailureKind.PROTOCOL_ERROR
 
 
 @pytest.mark.parametrize("share", [0.1, 0.6, 0.98])

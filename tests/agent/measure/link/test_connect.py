@@ -99,8 +99,8 @@ def test_the_error_of_several_tells_most() -> None:
 
 def test_the_families_take_turns() -> None:
     mixed = [v6("::1"), v6("::2"), v6("::3"), v4("10.0.0.1"), v4("10.0.0.2")]
-    assert [one.text for one in in_turn(mixed)] == ["::1", "10.0.0.1", "::2", "10.0.0.2", "::3"]
-    assert [one.text for one in in_turn([v4("10.0.0.1"), v6("::1")])] == ["10.0.0.1", "::1"]
+    assert [each.text for each in in_turn(mixed)] == ["::1", "10.0.0.1", "::2", "10.0.0.2", "::3"]
+    assert [each.text for each in in_turn([v4("10.0.0.1"), v6("::1")])] == ["10.0.0.1", "::1"]
 
 
 def test_a_thread_without_a_loop_gets_a_blocking_socket() -> None:

@@ -59,9 +59,9 @@ def test_this_machine_tells_and_half_of_nothing_is_nothing() -> None:
     ],
 )
 def test_shares_of_the_time_between(after: ProcessorCounts, expected: dict[str, float | None]) -> None:
-    found = between(ProcessorCounts(1.0, 0, 0, 1.0, CPU), after)
+    actual = between(ProcessorCounts(1.0, 0, 0, 1.0, CPU), after)
     for name, value in expected.items():
-        assert getattr(found, name) == (None if value is None else pytest.approx(value)), name
+        assert getattr(actual, name) == (None if value is None else pytest.approx(value)), name
 
 
 @pytest.mark.parametrize("line", [10e6, 90e6, 97e6, 100e6, 300e6])

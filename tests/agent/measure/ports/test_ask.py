@@ -37,17 +37,17 @@ def arp(folder: Path, mac: str = MAC) -> Path:
 
 def asked(folder: Path, fake: FakeSwitch, wanted: PortQuery, **known: PortLocation) -> PortSeen:
     with udp_server(agent(lambda *question: objects(fake.known())(*question))) as port:
-        (one,) = asyncio.run(ask(PortsTask([spec(folder, port)], [wanted], known), arp(folder)))
-    return one
+        (answer,) = asyncio.run(ask(PortsTask([spec(folder, port)], [wanted], known), arp(folder)))
+    return answer
 
 
 def test_the_port_the_inventory_names(tmp_path: Path) -> None:
-    one = asked(tmp_path, switch(), PortQuery("c101", "127.0.0.1", "sw-1", "Gi0/2"))
-    assert one.failure is None
-    assert one.location == PortLocation("sw-1", 2, "inventory", MAC)
-    assert one.reading is not None
-    assert (one.reading.name, one.reading.speed_bits_per_second, one.reading.duplex) == ("Gi0/2", 10e6, "half")
-    record = record_of(one.location, one.reading, None)
+    answer = asked(tmp_path, switch(), PortQuery("c101", "127.0.0.1", "sw-1", "Gi0/2"))
+    assert answer.failure is None
+    assert answer.location == PortLocation("sw-1", 2, "inventory", MAC)
+    assert answer.reading is not None
+    assert (answer.reading.name, answer.reading.speed_bits_per_second, answer.reading.duplex) == ("Gi0/2", 10e6, "half")
+    record = record_of(answer.location, answer.reading, None)
     assert (record.interval_seconds, record.last_change_seconds) == (None, 60.0)
     assert link_words(record).zh == "10 Mbit/s，半双工"
 
@@ -68,8 +68,8 @@ def test_the_port_where_it_was_heard(tmp_path: Path) -> None:
 
 
 def test_a_switch_without_lldp_and_bridge_tables_knows_nothing(tmp_path: Path) -> None:
-    one = asked(tmp_path, switch(), PortQuery("c101", "127.0.0.1"))
-    assert (one.location, one.reading, one.failure) == (None, None, None)
+    answer = asked(tmp_path, switch(), PortQuery("c101", "127.0.0.1"))
+    assert (answer.location, answer.reading, answer.failure) == (None, None, None)
 
 
 def test_a_known_place_is_not_looked_for_again_unless_the_machine_is_another(tmp_path: Path) -> None:
@@ -87,13 +87,13 @@ def test_many_ports_of_one_switch_at_once(tmp_path: Path) -> None:
     known = {query.subject: PortLocation("sw-1", 1, "inventory", MAC) for query in wanted}
     with udp_server(agent(objects(switch().known()))) as port:
         seen = asyncio.run(ask(PortsTask([spec(tmp_path, port)], wanted, known), arp(tmp_path)))
-    assert [one.failure for one in seen] == [None] * 40
+    assert [each.failure for each in seen] == [None] * 40
 
 
 def test_no_such_port(tmp_path: Path) -> None:
-    one = asked(tmp_path, switch(), PortQuery("c101", "127.0.0.1", "sw-1", "Gi9/9"))
-    assert one.failure is not None
-    assert (one.failure.kind, one.failure.detail) == (FailureKind.NOT_CONFIGURED, "sw-1 has no port Gi9/9")
+    answer = asked(tmp_path, switch(), PortQuery("c101", "127.0.0.1", "sw-1", "Gi9/9"))
+    assert answer.failure is not None
+    assert (answer.failure.kind, answer.failure.detail) == (FailureKind.NOT_CONFIGURED, "sw-1 has no port Gi9/9")
     gone = asked(tmp_path, switch(), PortQuery("c101", "127.0.0.1"), c101=PortLocation("sw-1", 77, "lldp", MAC))
     assert gone.failure is not None
     assert gone.failure.kind is FailureKind.PROTOCOL_ERROR
@@ -102,9 +102,9 @@ def test_no_such_port(tmp_path: Path) -> None:
 def test_a_port_without_a_link(tmp_path: Path) -> None:
     fake = switch()
     fake.ports[2].up = False
-    one = asked(tmp_path, fake, PortQuery("c101", "127.0.0.1", "sw-1", "Gi0/2"))
-    assert one.reading is not None
-    assert (one.reading.up, one.reading.speed_bits_per_second, one.reading.duplex) == (False, None, None)
+    answer = asked(tmp_path, fake, PortQuery("c101", "127.0.0.1", "sw-1", "Gi0/2"))
+    assert answer.reading is not None
+    assert (answer.reading.up, answer.reading.speed_bits_per_second, answer.reading.duplex) == (False, None, None)
 
 
 @pytest.mark.parametrize("wide", [True, False])
@@ -149,8 +149,8 @@ def test_a_forwarding_table_that_never_ends(tmp_path: Path) -> None:
 
     began = monotonic()
     with udp_server(agent(endless)) as port:
-        (one,) = asyncio.run(ask(PortsTask([spec(tmp_path, port)], [PortQuery("c101", "127.0.0.1")]), arp(tmp_path)))
-    assert one.location is None
+        (answer,) = asyncio.run(ask(PortsTask([spec(tmp_path, port)], [PortQuery("c101", "127.0.0.1")]), arp(tmp_path)))
+    assert answer.location is None
     assert monotonic() - began < 30
 
 

@@ -13,7 +13,7 @@ BRIDGE = {1: 1, 2: 2, 24: 24}
 
 
 def others(number: int, port: int) -> list[tuple[str, int]]:
-    return [(f"02:00:00:00:00:{one:02x}", port) for one in range(number)]
+    return [(f"02:00:00:00:00:{each:02x}", port) for each in range(number)]
 
 
 def test_by_the_forwarding_table() -> None:
@@ -31,9 +31,9 @@ def test_a_line_between_switches_is_no_classroom_s_port() -> None:
 def test_the_nearest_switch_wins() -> None:
     core = Tables(NAMES, BRIDGE, [(MAC, 24), *others(2, 24)])
     floor = Tables(NAMES, BRIDGE, [(MAC, 1)])
-    found = by_address({"core": core, "floor": floor}, MAC)
-    assert found is not None
-    assert found.switch == "floor"
+    actual = by_address({"core": core, "floor": floor}, MAC)
+    assert actual is not None
+    assert actual.switch == "floor"
 
 
 def test_an_address_in_two_vlans_counts_once() -> None:

@@ -14,15 +14,15 @@ from tests.collector.world import World, days, throughput
 
 def test_compliance_has_the_shape_of_design_section_10(world: World) -> None:
     world.send(*(throughput(at=at) for at in days(4, 2)))
-    said = world.get("/v1/compliance?month=2026-11&target=classroom_bandwidth&town=t01").json
-    assert said["month"] == "2026-11"
-    assert said["targets"] == [
+    answer = world.get("/v1/compliance?month=2026-11&target=classroom_bandwidth&town=t01").json
+    assert answer["month"] == "2026-11"
+    assert answer["targets"] == [
         {
             "target": "classroom_bandwidth", "town": "t01", "met": 1, "not_met": 0,
             "insufficient": 1, "exempt": 0, "compliance_ratio": 0.5,
         }
     ]  # fmt: skip
-    first = said["subjects"][0]
+    first = answer["subjects"][0]
     assert {name: first[name] for name in ("target", "town", "school", "subject", "verdict")} == {
         "target": "classroom_bandwidth", "town": "t01", "school": "s001", "subject": "c101", "verdict": "met",
     }  # fmt: skip
@@ -31,8 +31,8 @@ def test_compliance_has_the_shape_of_design_section_10(world: World) -> None:
 
 def test_a_school_shows_each_subject_with_its_latest_result(world: World) -> None:
     world.send(throughput(97e6, 100e6))
-    said = world.get("/v1/schools/s001?month=2026-11").json
-    room = next(one for one in said["subjects"] if one["subject"] == "c101")
+    answer = world.get("/v1/schools/s001?month=2026-11").json
+    room = next(subject for subject in answer["subjects"] if subject["subject"] == "c101")
     assert room["latest"]["verdict"] == "not_met"
     assert room["latest"]["down"]["line_rate_bits_per_second"] == 97_000_000
     assert room["month"]["verdict"] == "insufficient"
@@ -67,29 +67,29 @@ def test_health(world: World) -> None:
 
 
 def test_the_description_names_every_route_and_every_status(world: World) -> None:
-    said = document(operations())["paths"]
+    answer = document(operations())["paths"]
     made: list[Route] = [route for group in GROUPS for route in group(world.service).routes()]
     methods: dict[str, set[str]] = {}
     for route in made:
         methods.setdefault(route.path, set()).update(m.lower() for m in route.methods or () if m != "HEAD")
-    assert {path: set(one) for path, one in said.items()} == methods
+    assert {path: set(each) for path, each in answer.items()} == methods
     package = Path(__file__).parents[4] / "collector/campus_collector/http"
     source = "".join((package / name).read_text() for name in ("api/results.py", "auth/agents.py"))
     raised = set(re.findall(r"HttpProblem\((\d{3})", source)) | {"400", "422"}
-    assert raised <= set(said["/v1/results"]["post"]["responses"])
+    assert raised <= set(answer["/v1/results"]["post"]["responses"])
     assert world.get("/openapi.json").json == json.loads(json.dumps(document(operations())))
 
 
 def test_every_json_answer_and_body_has_a_schema_of_its_own() -> None:
-    said = document(operations())
-    for path, verbs in said["paths"].items():
+    answer = document(operations())
+    for path, verbs in answer["paths"].items():
         for operation in verbs.values():
             contents = [operation["responses"].get(status, {}).get("content", {}) for status in ("200", "201")]
             contents.append(operation.get("requestBody", {}).get("content", {}))
             for content in contents:
                 schema = content.get("application/json", {}).get("schema")
                 if schema is not None and path != "/openapi.json":
-                    assert schema["$ref"].rpartition("/")[2] in said["components"]["schemas"], path
+                    assert schema["$ref"].rpartition("/")[2] in answer["components"]["schemas"], path
 
 
 def test_every_answer_carries_security_headers(world: World) -> None:

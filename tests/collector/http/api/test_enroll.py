@@ -32,11 +32,11 @@ def issue(world: World, school: str = "s009", hours: float = 1, town: str | None
 def test_a_code_is_exchanged_for_a_token_that_works(world: World) -> None:
     answer = ask(world, issue(world), version="0.1.0", os="Debian")
     assert answer.status == 201
-    said = answer.json
-    assert (said["school"], said["town"], said["agent_id"]) == ("s009", "t09", "s009")
-    sent = world.post(envelope(throughput(school="s009"), agent_id="s009", announcement=None), said["token"])
+    actual = answer.json
+    assert (actual["school"], actual["town"], actual["agent_id"]) == ("s009", "t09", "s009")
+    sent = world.post(envelope(throughput(school="s009"), agent_id="s009", announcement=None), actual["token"])
     assert sent.status == 200
-    other = world.post(envelope(throughput(school="s001"), agent_id="s009", announcement=None), said["token"])
+    other = world.post(envelope(throughput(school="s001"), agent_id="s009", announcement=None), actual["token"])
     assert other.status != 200 or other.json["stored"] == 0, "another school's subject is refused"
 
 
@@ -132,18 +132,18 @@ def test_a_code_is_read_as_people_type_it(letters: str) -> None:
 
 @given(st.text(max_size=40))
 def test_what_is_no_code_is_none(text: str) -> None:
-    found = plain(text)
-    assert found is None or (len(found) == 12 and set(found) <= set(LETTERS))
+    actual = plain(text)
+    assert actual is None or (len(actual) == 12 and set(actual) <= set(LETTERS))
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAMPUS_LANG", "zh")
     assert main(["enroll-code", "s001", "--state-dir", str(tmp_path), "--url", "https://bureau.example:8443"]) == 0
-    said = capsys.readouterr()
-    code = said.out.strip()
+    captured = capsys.readouterr()
+    code = captured.out.strip()
     assert plain(code)
-    assert f"campus-agent enroll https://bureau.example:8443 {code}" in said.err
-    assert "仅可使用一次" in said.err
+    assert f"campus-agent enroll https://bureau.example:8443 {code}" in captured.err
+    assert "仅可使用一次" in captured.err
     assert main(["enroll-code", "S 1", "--state-dir", str(tmp_path)]) == 2
     with pytest.raises(SystemExit) as end:
         main(["enroll-code", "s001", "--hours", "0", "--state-dir", str(tmp_path)])

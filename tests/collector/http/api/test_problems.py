@@ -52,13 +52,13 @@ def patch(world: World, token: str | None, body: object, number: int = 1) -> tup
 
 
 def test_the_list_and_one_problem(ledger: World) -> None:
-    (one,) = ledger.get("/v1/problems").json["problems"]
-    assert (one["id"], one["state"], one["overdue"], one["subject"]) == (1, "open", True, "c101")
+    (row,) = ledger.get("/v1/problems").json["problems"]
+    assert (row["id"], row["state"], row["overdue"], row["subject"]) == (1, "open", True, "c101")
     assert (
-        one["text"]["zh"]
+        row["text"]["zh"]
         == "一年级1班“百兆进班”：未达要求的测量速率集中在 10 兆左右：端口可能协商为 10 兆（8 次中有 8 次）"
     )
-    assert one["measure"] == ""
+    assert row["measure"] == ""
     detail = ledger.get("/v1/problems/1").json
     assert [event["words"]["zh"] for event in detail["history"]] == ["立案"]
     assert ledger.get("/v1/problems/2").status == 404
@@ -94,10 +94,10 @@ def test_a_person_works_on_it(ledger: World) -> None:
     status, body = patch(ledger, token, {"action": "claim_fixed"})
     assert (status, body["title"]) == (409, "Not possible")
     history = ledger.get("/v1/problems/1", Authorization=f"Bearer {token}").json["history"]
-    assert [one["what"] for one in history] == [
+    assert [each["what"] for each in history] == [
         "opened", "acknowledged", "assigned", "due_changed", "measure_noted", "claimed_fixed",
     ]  # fmt: skip
-    assert {one["who"] for one in history[1:]} == {"张三"}
+    assert {each["who"] for each in history[1:]} == {"张三"}
     assert history[3]["values"] == {"due_on": due, "before": "2026-09-24"}
 
 

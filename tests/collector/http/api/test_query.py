@@ -46,9 +46,9 @@ def test_a_list_may_be_given_twice_and_an_unknown_key_of_the_metrics_is_named(wo
 
 def test_an_unknown_key_is_named_by_every_reading_route(world: World) -> None:
     world.send(throughput())
-    found = queries(world)
-    assert len(found) >= 7
-    for path, keys in found.items():
+    actual = queries(world)
+    assert len(actual) >= 7
+    for path, keys in actual.items():
         filled = filled_in(path)
         for key in ("scool", "Limit", "months"):
             answer = world.get(f"{filled}?{key}=x")
@@ -169,6 +169,6 @@ def test_commands_name_an_unknown_school_or_town(
     monkeypatch.setenv("CAMPUS_LANG", "zh")
     state = str(world.service.config.database.parent)
     assert main([*arguments, "--json", "--state-dir", state]) == 1
-    told = capsys.readouterr()
-    assert words in told.err
-    assert told.out == ""
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.out == ""

@@ -26,7 +26,7 @@ def admit(world: World, name: str = "王五", role: str = "operator", town: str 
 
 
 def what(world: World) -> list[str]:
-    return [one.what for one in reversed(world.service.store.ledger.events())]
+    return [event.what for event in reversed(world.service.store.ledger.events())]
 
 
 def test_the_hash_is_argon2id_with_the_parameters_of_rfc_9106() -> None:
@@ -100,18 +100,18 @@ def test_the_lock_ends_by_itself(world: World) -> None:
 
 def test_changing_the_password_ends_every_session(world: World) -> None:
     admit(world)
-    one, other = Browser(world), Browser(world)
-    for browser in (one, other):
+    first, second = Browser(world), Browser(world)
+    for browser in (first, second):
         assert browser.post("/login", name="王五", password=SENTENCE)[0] == 303
-    token = one.form_token("/account")
+    token = first.form_token("/account")
     new = "春风又绿江南岸明月何时照我还"
-    said = one.post("/account", form_token=token, old="not this one", new=new, again=new)
-    assert (said[0], "姓名或密码错误" in said[1]) == (401, True)
-    assert one.post("/account", form_token=token, old=SENTENCE, new=new, again=new + "x")[0] == 422
-    assert one.post("/account", form_token=token, old=SENTENCE, new="short", again="short")[0] == 422
-    assert one.post("/account", form_token="forged", old=SENTENCE, new=new, again=new)[0] == 403
-    assert one.post("/account", form_token=token, old=SENTENCE, new=new, again=new)[0] == 303
-    assert other.send("GET", "/account", Accept="text/html")[0] == 303
+    actual = first.post("/account", form_token=token, old="not this one", new=new, again=new)
+    assert (actual[0], "姓名或密码错误" in actual[1]) == (401, True)
+    assert first.post("/account", form_token=token, old=SENTENCE, new=new, again=new + "x")[0] == 422
+    assert first.post("/account", form_token=token, old=SENTENCE, new="short", again="short")[0] == 422
+    assert first.post("/account", form_token="forged", old=SENTENCE, new=new, again=new)[0] == 403
+    assert first.post("/account", form_token=token, old=SENTENCE, new=new, again=new)[0] == 303
+    assert second.send("GET", "/account", Accept="text/html")[0] == 303
     assert Browser(world).post("/login", name="王五", password=SENTENCE)[0] == 401
     assert Browser(world).post("/login", name="王五", password=new)[0] == 303
 
@@ -175,11 +175,11 @@ def test_the_commands(world: World, capsys: pytest.CaptureFixture[str], monkeypa
     before = len(world.service.store.people.all())
     capsys.readouterr()
     assert main(["person", "add", "孙八", "--identity", "qian@edu.example", *where]) == 1, "that identity is taken"
-    said = capsys.readouterr()
-    assert "钱七" in said.err, "whose it is"
-    assert "campus.db" not in said.err, "and no other error"
+    captured = capsys.readouterr()
+    assert "钱七" in captured.err, "whose it is"
+    assert "campus.db" not in captured.err, "and no other error"
     assert len(world.service.store.people.all()) == before
-    assert said.out == "", "no token was made"
+    assert captured.out == "", "no token was made"
     assert main(["person", "add", "measurements", *where]) == 2
     assert main(["person", "add", " x ", *where]) == 2
     assert main(["person", "list", *where]) == 0
@@ -286,8 +286,8 @@ def test_refusals_are_pages_in_the_reader_s_language(world: World) -> None:
         ("/explain/weather/s001/c101", 404, "没有此指标"),
         ("/problems/99", 404, "没有此问题"),
     ):
-        found, text, headers = browser.send("GET", path, Accept="text/html")
-        assert (found, words in text) == (status, True), path
+        actual, text, headers = browser.send("GET", path, Accept="text/html")
+        assert (actual, words in text) == (status, True), path
         assert headers["content-type"].startswith("text/html")
         assert "查看员" in text, "still logged in"
     assert browser.send("GET", "/people")[2]["content-type"] == "application/problem+json", "programs get the document"

@@ -50,9 +50,9 @@ class County:
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_somebody_who_is_known_here_arrives_where_they_wanted(county: County, pa
     log_in(page, county, "zhou")
     page.wait_for_url(f"{county.url}/fleet")
     assert "周老师" in page.inner_text("nav")
-    cookies = {one["name"]: one for one in page.context.cookies(county.url)}
+    cookies = {cookie["name"]: cookie for cookie in page.context.cookies(county.url)}
     assert cookies["campus_session"]["sameSite"] == "Strict"
     assert cookies["campus_session"]["httpOnly"] is True
     assert "campus_oidc" not in cookies
@@ -145,7 +145,7 @@ def test_somebody_else_does_not(county: County, page: Page, name: str, said: str
     log_in(page, county, name)
     page.wait_for_selector("[role=alert]")
     assert said in page.inner_text("[role=alert]")
-    assert "campus_session" not in {one["name"] for one in page.context.cookies(county.url)}
+    assert "campus_session" not in {cookie["name"] for cookie in page.context.cookies(county.url)}
 
 
 def test_a_state_that_is_not_this_browser_s_is_refused(county: County) -> None:
@@ -250,7 +250,7 @@ ODD_KEYS: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("by_certificate", [False, True])
-@pytest.mark.parametrize("odd", [*([one] for one in ODD_KEYS), list(ODD_KEYS)], ids=str)
+@pytest.mark.parametrize("odd", [*([key] for key in ODD_KEYS), list(ODD_KEYS)], ids=str)
 @pytest.mark.parametrize("named", [True, False])
 def test_keys_that_are_not_understood_are_skipped(odd: list[Any], by_certificate: bool, named: bool) -> None:
     good = _by_certificate() if by_certificate else json.loads(json.dumps(KEY.as_dict(private=False)))
@@ -320,7 +320,7 @@ def test_metrics_for_some_addresses(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"metrics\.allow"):
         load_config(file, None, {})
     file.write_text('[metrics]\nallow = ["10.0.0.0/8", "127.0.0.1"]\n')
-    assert [str(one) for one in load_config(file, None, {}).metrics_allow] == ["10.0.0.0/8", "127.0.0.1/32"]
+    assert [str(each) for each in load_config(file, None, {}).metrics_allow] == ["10.0.0.0/8", "127.0.0.1/32"]
 
 
 def test_a_provider_that_hangs_holds_one_thread_and_not_all() -> None:

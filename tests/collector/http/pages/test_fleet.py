@@ -47,13 +47,13 @@ def test_the_ones_that_need_a_hand_come_first() -> None:
     wrong = AgentState("9.0.0", "", 7, 3, 90.0, {}, "no such room", "没有这个房间")
     ill = Agent("s002", "s002", NOW - timedelta(days=2), "b", wrong)
     ends = {"s002": NOW + timedelta(days=3)}
-    found = gateways([school("s001"), school("s002"), school("s003")], [well, ill], ends, NOW, "zh")
-    assert [one.school for one in found] == ["s002", "s003", "s001"]
-    assert found[0].warnings == (
+    actual = gateways([school("s001"), school("s002"), school("s003")], [well, ill], ends, NOW, "zh")
+    assert [each.school for each in actual] == ["s002", "s003", "s001"]
+    assert actual[0].warnings == (
         "2 天未上报", "配置：没有这个房间", "令牌 2026-11-27 到期", "高于采集端版本，请升级采集端", "已丢弃 3 条结果", "时钟偏差 +90 秒",
     )  # fmt: skip
-    assert found[1].warnings == ("从未上报",)
-    assert (found[2].warnings, found[2].version_status, found[2].last_report) == ((), "最新", "1 分钟前")
+    assert actual[1].warnings == ("从未上报",)
+    assert (actual[2].warnings, actual[2].version_status, actual[2].last_report) == ((), "最新", "1 分钟前")
 
 
 def test_the_page(world: World) -> None:
@@ -67,11 +67,11 @@ def test_the_page(world: World) -> None:
 def test_an_agent_of_the_release_before_is_served(world: World) -> None:
     """The octets that 0.1.0 sent, as they were kept when it was the newest."""
     body = GOLDEN.read_bytes()
-    said = msgspec.json.decode(body)
-    assert said["agent"]["version"] == "0.1.0"
+    actual = msgspec.json.decode(body)
+    assert actual["agent"]["version"] == "0.1.0"
     answer = world.post(body)
     assert answer.status == 200, answer.body
-    assert answer.json["stored"] == len(said["results"])
+    assert answer.json["stored"] == len(actual["results"])
     assert answer.json["quarantined"] == []
 
 
@@ -83,7 +83,7 @@ def test_what_a_newer_agent_adds_is_kept(world: World) -> None:
     answer = world.post(msgspec.json.encode(said))
     assert (answer.status, answer.json["quarantined"]) == (200, [])
     kept = world.get(f"/v1/results?school=s001&from=2020-01-01&subject={said['results'][0]['subject']}").json["results"]
-    assert any(one.get("record", {}).get("colour") == "blue" for one in kept)
+    assert any(each.get("record", {}).get("colour") == "blue" for each in kept)
 
 
 def test_migrations_are_told(
@@ -96,7 +96,7 @@ def test_migrations_are_told(
     assert all(one["applied_at"] and one["known"] for one in said)
     monkeypatch.delenv("CAMPUS_STORE_URL", raising=False)
     assert main(["migrations", "--json", "--state-dir", str(tmp_path / "none")]) == 0
-    assert all(one["applied_at"] is None for one in msgspec.json.decode(capsys.readouterr().out))
+    assert all(each["applied_at"] is None for each in msgspec.json.decode(capsys.readouterr().out))
     assert not (tmp_path / "none").exists(), "it only looks"
 
 

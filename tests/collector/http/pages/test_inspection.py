@@ -30,8 +30,8 @@ def test_it_is_shown_and_not_judged(world: World) -> None:
     page = world.get("/schools/s001", Accept_Language="zh").body.decode()
     assert "现场浏览器检测（3 分钟前）：下行 50 Mbit/s，上行 49 Mbit/s，未达标（教室电脑；Edge 120 · Windows）" in page
     assert "<script>" not in page
-    subjects = [one for one in world.get("/v1/compliance").json["subjects"] if one["subject"] == "c101"]
-    assert [(one["verdict"], one["valid_results"]) for one in subjects] == [("insufficient", 0)]
+    subjects = [subject for subject in world.get("/v1/compliance").json["subjects"] if subject["subject"] == "c101"]
+    assert [(subject["verdict"], subject["valid_results"]) for subject in subjects] == [("insufficient", 0)]
     metrics = world.get("/metrics").body.decode()
     assert 'campus_measurements_total{kind="inspection",outcome="ok"}' in metrics or 'kind="inspection"' in metrics
     assert "campus_classroom_bandwidth_bits_per_second{" not in metrics

@@ -45,13 +45,13 @@ _MAX_CLOCK_STEP_NS = 200_000
 
 def estimate_burst(burst: BurstObservation, threshold: float, target: float) -> RateEstimate:
     """What does this burst say, for a verdict at `threshold` (bits per second)?"""
-    seen = burst.arrivals
-    if not seen.received_ns:
+    arrivals = burst.arrivals
+    if not arrivals.received_ns:
         return RateEstimate(0.0, 0.0, saturated=False, reject_reason=RejectReason.NOTHING_ARRIVED)
-    if len(seen.received_ns) < MIN_WINDOW_PACKETS or seen.received_ns[-1] <= seen.received_ns[0]:
+    if len(arrivals.received_ns) < MIN_WINDOW_PACKETS or arrivals.received_ns[-1] <= arrivals.received_ns[0]:
         return RateEstimate(0.0, 0.0, saturated=False, reject_reason=RejectReason.TOO_FEW)
-    first, limit = busy_from(seen)
-    if seen.received_ns[first] >= seen.received_ns[-1]:  # all of the window in one moment: a clock that stands still
+    first, limit = busy_from(arrivals)
+    if arrivals.received_ns[first] >= arrivals.received_ns[-1]:  # the clock stood still during the window
         return RateEstimate(0.0, 0.0, saturated=False, reject_reason=RejectReason.TOO_FEW)
     estimate = _checked(burst, first, limit, threshold, target)
     if estimate.reject_reason is RejectReason.UNSTEADY and limit == "queue" and estimate.mean > estimate.rate:
@@ -94,40 +94,44 @@ def _checked(burst: BurstObservation, first: int, limit: str | None, threshold: 
 
 def _after_fast_start(burst: BurstObservation, first: int) -> int | None:
     """Where does the even part begin, when a bucket still let packets through while something before it had a queue already?"""
-    seen = burst.arrivals
-    rows = zip(seen.received_ns[first:], (count * burst.wire_bytes for count in seen.count[first:]), strict=True)
+    arrivals = burst.arrivals
+    rows = zip(
+        arrivals.received_ns[first:], (count * burst.wire_bytes for count in arrivals.count[first:]), strict=True
+    )
     steady = steady_from(list(rows))
-    later = None if steady is None else bisect_left(seen.received_ns, steady[0], first)
-    return later if later is not None and _long_enough(seen, later) else None
+    later = None if steady is None else bisect_left(arrivals.received_ns, steady[0], first)
+    return later if later is not None and _long_enough(arrivals, later) else None
 
 
-def busy_from(seen: Arrivals) -> tuple[int, str | None]:
+def busy_from(arrivals: Arrivals) -> tuple[int, str | None]:
     """From which row to the last was the bottleneck never idle, and what limits it? None: it was not; then the second half."""
-    base = min(received - sent for received, sent in zip(seen.received_ns, seen.sent_ns, strict=True))
+    base = min(received - sent for received, sent in zip(arrivals.received_ns, arrivals.sent_ns, strict=True))
     first = 0
-    for row, (next_sent, received) in enumerate(zip(seen.sent_ns[1:], seen.received_ns, strict=False), 1):
+    for row, (next_sent, received) in enumerate(zip(arrivals.sent_ns[1:], arrivals.received_ns, strict=False), 1):
         if next_sent + base + _WAITING_NS > received:
             first = row
-    if _long_enough(seen, first):
+    if _long_enough(arrivals, first):
         return first, "queue"
-    middle = (seen.received_ns[0] + seen.received_ns[-1]) // 2
-    half = next(row for row, received in enumerate(seen.received_ns) if received >= middle)
-    offered = seen.sequence[-1] - seen.sequence[half]
-    lost = offered - (seen.count[-1] - seen.count[half]) - _overflow_since(seen, half)
-    if lost <= POLICED_LOSS_RATIO * offered or not _long_enough(seen, half):
+    middle = (arrivals.received_ns[0] + arrivals.received_ns[-1]) // 2
+    half = next(row for row, received in enumerate(arrivals.received_ns) if received >= middle)
+    offered = arrivals.sequence[-1] - arrivals.sequence[half]
+    lost = offered - (arrivals.count[-1] - arrivals.count[half]) - _overflow_since(arrivals, half)
+    if lost <= POLICED_LOSS_RATIO * offered or not _long_enough(arrivals, half):
         return half, None
-    return min(half, _first_loss(seen)), "loss"
+    return min(half, _first_loss(arrivals)), "loss"
 
 
-def even_rate(seen: Arrivals, first: int, wire_bytes: int) -> Slope | None:
+def even_rate(arrivals: Arrivals, first: int, wire_bytes: int) -> Slope | None:
     """What arrived, where no queue evened it out: from the first packet of one batch to the first of another.
 
     None when the window holds less than two batches.
     """
-    starts = [row for row in range(max(first, 1), len(seen.sent_ns)) if seen.sent_ns[row] != seen.sent_ns[row - 1]]
+    starts = [
+        row for row in range(max(first, 1), len(arrivals.sent_ns)) if arrivals.sent_ns[row] != arrivals.sent_ns[row - 1]
+    ]
     if len(starts) < 2:
         return None
-    points = [(seen.received_ns[row], seen.count[row] * wire_bytes) for row in (starts[0], starts[-1])]
+    points = [(arrivals.received_ns[row], arrivals.count[row] * wire_bytes) for row in (starts[0], starts[-1])]
     if points[1][0] <= points[0][0]:
         return None
     rate = rate_between(*points)
@@ -213,7 +217,7 @@ def _rates(burst: BurstObservation, received: Curve, first: int, test_rate: floa
 
 
 def _counted_slope(burst: BurstObservation, first: int, seconds: float) -> Slope | None:
-    """The slope of the receiver's counters; None where they do not tell."""
+    """The slope of the receiver's counters; None where they do not show it."""
     curve = received_curve(burst, first)
     total = slope(curve) if curve else None
     if curve and total and len(curve) * _USUAL_SAMPLE_SECONDS < seconds:
@@ -222,13 +226,13 @@ def _counted_slope(burst: BurstObservation, first: int, seconds: float) -> Slope
 
 
 def _counts_no_more(total: Slope, test: Slope) -> bool:
-    """Do the counters show our packets alone, as far as they can tell? A receiver that lags reads them late; stamps are never late."""
+    """Do the counters show our packets alone, as far as they can show it? A receiver that lags reads them late; stamps are never late."""
     return test.spread < total.spread / 2 and abs(total.rate - test.rate) <= _SAME_SIGMAS * total.spread
 
 
-def _reject_reason(estimate: RateEstimate, seen: Arrivals, overflow: int, threshold: float) -> RejectReason | None:
+def _reject_reason(estimate: RateEstimate, arrivals: Arrivals, overflow: int, threshold: float) -> RejectReason | None:
     """Why must this estimate not count, if it must not? `overflow`: packets the receive buffer threw away in the window."""
-    if seen.clock_step_ns > _MAX_CLOCK_STEP_NS:
+    if arrivals.clock_step_ns > _MAX_CLOCK_STEP_NS:
         return RejectReason.CLOCK
     if estimate.saturated:
         if estimate.limit == "queue" and not estimate.offered:  # one batch alone: its sender may have paused in it
@@ -245,35 +249,35 @@ def _reject_reason(estimate: RateEstimate, seen: Arrivals, overflow: int, thresh
     return RejectReason.STARVED if estimate.offered < STARVED_RATIO * threshold else RejectReason.UNSTEADY
 
 
-def _overflow_since(seen: Arrivals, first: int) -> int:
+def _overflow_since(arrivals: Arrivals, first: int) -> int:
     """Packets the receive buffer threw away, if any of them in the window: the fast start of a long burst does not matter."""
-    return seen.overflow if seen.overflow_ns >= seen.received_ns[first] else 0
+    return arrivals.overflow if arrivals.overflow_ns >= arrivals.received_ns[first] else 0
 
 
-def _until_loss(seen: Arrivals, first: int) -> int | None:
+def _until_loss(arrivals: Arrivals, first: int) -> int | None:
     """The last row before a packet is missing, counted from row `first` on; None: nothing is."""
-    lead = seen.sequence[first] - seen.count[first]
-    rows = range(first, len(seen.sequence))
-    return next((row - 1 for row in rows if seen.sequence[row] - seen.count[row] > lead), None)
+    lead = arrivals.sequence[first] - arrivals.count[first]
+    rows = range(first, len(arrivals.sequence))
+    return next((row - 1 for row in rows if arrivals.sequence[row] - arrivals.count[row] > lead), None)
 
 
-def _head(seen: Arrivals, rows: int) -> Arrivals:
+def _head(arrivals: Arrivals, rows: int) -> Arrivals:
     return replace(
-        seen,
-        received_ns=seen.received_ns[:rows],
-        sent_ns=seen.sent_ns[:rows],
-        sequence=seen.sequence[:rows],
-        count=seen.count[:rows],
+        arrivals,
+        received_ns=arrivals.received_ns[:rows],
+        sent_ns=arrivals.sent_ns[:rows],
+        sequence=arrivals.sequence[:rows],
+        count=arrivals.count[:rows],
     )
 
 
-def _first_loss(seen: Arrivals) -> int:
+def _first_loss(arrivals: Arrivals) -> int:
     """The row after which the first packet is missing."""
-    lead = seen.sequence[0] - seen.count[0]
-    rows = zip(seen.sequence, seen.count, strict=True)
+    lead = arrivals.sequence[0] - arrivals.count[0]
+    rows = zip(arrivals.sequence, arrivals.count, strict=True)
     return next((row for row, (sequence, count) in enumerate(rows) if sequence - count > lead), 0)
 
 
-def _long_enough(seen: Arrivals, first: int) -> bool:
-    packets = len(seen.received_ns) - first
-    return packets >= MIN_WINDOW_PACKETS and seen.received_ns[-1] - seen.received_ns[first] >= _MIN_WINDOW_NS
+def _long_enough(arrivals: Arrivals, first: int) -> bool:
+    packets = len(arrivals.received_ns) - first
+    return packets >= MIN_WINDOW_PACKETS and arrivals.received_ns[-1] - arrivals.received_ns[first] >= _MIN_WINDOW_NS

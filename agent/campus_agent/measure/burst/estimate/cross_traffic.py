@@ -59,19 +59,19 @@ def attribute(
     device behind the line. `trust` says whose count to believe where the two differ.
     """
     test_rate, _, _, received_total, sent_total = rates
-    seen = None if received_total is None else max(0.0, received_total - test_rate)
-    if sent_total is None or (trust is Trust.RECEIVER and seen is not None):
-        return CrossTraffic(seen or 0.0, 0.0, seen is not None)
+    extra = None if received_total is None else max(0.0, received_total - test_rate)
+    if sent_total is None or (trust is Trust.RECEIVER and extra is not None):
+        return CrossTraffic(extra or 0.0, 0.0, extra is not None)
     left = max(0.0, _counted_by_the_sender(rates, sent_total))
-    if seen is None:
+    if extra is None:
         return CrossTraffic(left if left > allowance else 0.0, 0.0, receiver_counts=False)
-    if abs(test_rate + seen - sent_total) <= allowance or abs(left - seen) <= allowance:
-        return CrossTraffic(seen, 0.0, receiver_counts=True)
+    if abs(test_rate + extra - sent_total) <= allowance or abs(left - extra) <= allowance:
+        return CrossTraffic(extra, 0.0, receiver_counts=True)
     if trust is Trust.LESSER:
-        return CrossTraffic(min(seen, left), abs(left - seen), receiver_counts=seen <= left)
+        return CrossTraffic(min(extra, left), abs(left - extra), receiver_counts=extra <= left)
     if subscriber_receives:
-        return CrossTraffic(seen, max(0.0, left - seen), receiver_counts=True)
-    return CrossTraffic(left, max(0.0, seen - left), receiver_counts=False)
+        return CrossTraffic(extra, max(0.0, left - extra), receiver_counts=True)
+    return CrossTraffic(left, max(0.0, extra - left), receiver_counts=False)
 
 
 def _counted_by_the_sender(rates: Rates, sent_total: float) -> float:
@@ -86,13 +86,13 @@ def _counted_by_the_sender(rates: Rates, sent_total: float) -> float:
 
 
 def received_rate(burst: BurstObservation, first: int, test_rate: float) -> float | None:
-    """The mean rate of all that passed the receiver's interface from the arrival in row `first` on; None when the counters do not tell.
+    """The mean rate of all that passed the receiver's interface from the arrival in row `first` on; None when the counters do not show it.
 
     Our own packets' rate, and what the counter has more than those that had arrived by then: so it matters little when it was read.
     """
-    overhead, seen = burst.receiver_frame_overhead_bytes, burst.arrivals
-    start_ns, end_ns = seen.received_ns[first], seen.received_ns[-1]
-    within = [sample for sample in seen.samples if start_ns <= sample.at_ns <= end_ns]
+    overhead, arrivals = burst.receiver_frame_overhead_bytes, burst.arrivals
+    start_ns, end_ns = arrivals.received_ns[first], arrivals.received_ns[-1]
+    within = [sample for sample in arrivals.samples if start_ns <= sample.at_ns <= end_ns]
     if overhead is None or len(within) < 2 or 2 * (within[-1].at_ns - within[0].at_ns) < end_ns - start_ns:
         return None
     start, end = within[0], within[-1]
@@ -104,13 +104,13 @@ def received_rate(burst: BurstObservation, first: int, test_rate: float) -> floa
 
 
 def received_curve(burst: BurstObservation, first: int) -> Curve | None:
-    """All bytes that passed the receiver's interface from the arrival in row `first` on; None when the counters do not tell.
+    """All bytes that passed the receiver's interface from the arrival in row `first` on; None when the counters do not show it.
 
     Counters that count fewer packets than ours tell nothing: some drivers renew them once a second, some count a block as one.
     """
-    overhead, seen = burst.receiver_frame_overhead_bytes, burst.arrivals
-    start_ns, end_ns = seen.received_ns[first], seen.received_ns[-1]
-    samples = [sample for sample in seen.samples if start_ns <= sample.at_ns <= end_ns]
+    overhead, arrivals = burst.receiver_frame_overhead_bytes, burst.arrivals
+    start_ns, end_ns = arrivals.received_ns[first], arrivals.received_ns[-1]
+    samples = [sample for sample in arrivals.samples if start_ns <= sample.at_ns <= end_ns]
     if overhead is None or len(samples) < 4:
         return None
     start, end = samples[0], samples[-1]
@@ -122,10 +122,10 @@ def received_curve(burst: BurstObservation, first: int) -> Curve | None:
 
 def _test_packets(burst: BurstObservation, first: int, start_ns: int, end_ns: int) -> int:
     """How many of our packets arrived between two moments?"""
-    seen = burst.arrivals
+    arrivals = burst.arrivals
     within = [
         count
-        for received, count in zip(seen.received_ns[first:], seen.count[first:], strict=True)
+        for received, count in zip(arrivals.received_ns[first:], arrivals.count[first:], strict=True)
         if start_ns <= received <= end_ns
     ]
     return within[-1] - within[0] if within else 0

@@ -23,39 +23,39 @@ from campus_agent.measure.burst.spec import (
 from campus_wire.encapsulation import line_rate_from_goodput
 
 COUNTERS_READ_RATIO = 0.9
-"""Counters that show less than the stream itself are renewed too seldom to tell anything of a window."""
+"""Counters that show less than the stream itself are renewed too seldom to say anything about a window."""
 _RAMP_NS = int(STREAM_RAMP_SECONDS * 1e9)
 _WINDOW_NS = int(STREAM_WINDOW_SECONDS * 1e9)
 
 
 def estimate_stream(stream: StreamObservation, target: float, offered: float) -> list[RateEstimate]:
     """One estimate for each whole window after the ramp. `offered` is the pace the sender was held to, as a line rate."""
-    seen = stream.arrivals
-    start = ramp_end(seen, max(STREAM_SLOT_SECONDS, STREAM_SLOT_ROUND_TRIPS * stream.round_trip_seconds))
+    arrivals = stream.arrivals
+    start = ramp_end(arrivals, max(STREAM_SLOT_SECONDS, STREAM_SLOT_ROUND_TRIPS * stream.round_trip_seconds))
     if start is None:
         return []
     estimates = []
-    while seen.at_ns[-1] >= start + _WINDOW_NS:
-        first, last = bisect_left(seen.at_ns, start), bisect_right(seen.at_ns, start + _WINDOW_NS) - 1
+    while arrivals.at_ns[-1] >= start + _WINDOW_NS:
+        first, last = bisect_left(arrivals.at_ns, start), bisect_right(arrivals.at_ns, start + _WINDOW_NS) - 1
         estimates.append(_estimate(stream, first, last, target, offered))
         start += _WINDOW_NS
     return estimates
 
 
-def ramp_end(seen: StreamArrivals, slot_seconds: float) -> int | None:
+def ramp_end(arrivals: StreamArrivals, slot_seconds: float) -> int | None:
     """When had slow start come to its end? After the first slot that was hardly faster than two before it; None: not yet."""
     slot_ns = int(slot_seconds * 1e9)
-    if not seen.at_ns:
+    if not arrivals.at_ns:
         return None
-    began = seen.at_ns[0] + _RAMP_NS
+    began = arrivals.at_ns[0] + _RAMP_NS
     rates: list[float] = []
-    while began + slot_ns <= seen.at_ns[-1]:
-        first, last = bisect_left(seen.at_ns, began), bisect_right(seen.at_ns, began + slot_ns) - 1
+    while began + slot_ns <= arrivals.at_ns[-1]:
+        first, last = bisect_left(arrivals.at_ns, began), bisect_right(arrivals.at_ns, began + slot_ns) - 1
         began += slot_ns
         if last <= first:
             rates.append(0.0)
             continue
-        rates.append(rate_between(*((seen.at_ns[row], seen.payload_bytes[row]) for row in (first, last))))
+        rates.append(rate_between(*((arrivals.at_ns[row], arrivals.payload_bytes[row]) for row in (first, last))))
         if len(rates) > 2 and 0 < rates[-1] <= STREAM_STILL_RATIO * max(rates[-3:-1]):
             return began
     return None
@@ -63,8 +63,8 @@ def ramp_end(seen: StreamArrivals, slot_seconds: float) -> int | None:
 
 def _estimate(stream: StreamObservation, first: int, last: int, target: float, offered: float) -> RateEstimate:
     """The window from row `first` to row `last`."""
-    seen, path = stream.arrivals, stream.path
-    points = list(zip(seen.at_ns[first : last + 1], seen.payload_bytes[first : last + 1], strict=True))
+    arrivals, path = stream.arrivals, stream.path
+    points = list(zip(arrivals.at_ns[first : last + 1], arrivals.payload_bytes[first : last + 1], strict=True))
     goodput = slope(points)
     if goodput is None:
         return RateEstimate(0.0, 0.0, saturated=False, offered=offered, reject_reason=RejectReason.TOO_FEW)
@@ -97,11 +97,11 @@ def _estimate(stream: StreamObservation, first: int, last: int, target: float, o
 
 def _counted_rate(stream: StreamObservation, first: int, last: int) -> float | None:
     """All that passed the receiver's interface in a window; None without counters."""
-    seen, overhead = stream.arrivals, stream.frame_overhead_bytes
-    if overhead is None or len(seen.samples) != len(seen.at_ns):
+    arrivals, overhead = stream.arrivals, stream.frame_overhead_bytes
+    if overhead is None or len(arrivals.samples) != len(arrivals.at_ns):
         return None
     points = [
         (at_ns, total_bytes + overhead * packets)
-        for at_ns, total_bytes, packets in (seen.samples[first], seen.samples[last])
+        for at_ns, total_bytes, packets in (arrivals.samples[first], arrivals.samples[last])
     ]
     return rate_between(*points)

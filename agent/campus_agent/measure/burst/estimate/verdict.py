@@ -61,7 +61,7 @@ def verdict_so_far(
 
 
 def _only_with_counters(verdict: DirectionVerdict, sound: Sequence[RateEstimate]) -> DirectionVerdict:
-    """A rate below the threshold proves nothing while nobody knows what else was on the line: it needs counters at one end at least."""
+    """A rate below the threshold proves nothing while the other traffic on the line is not known: it needs counters at one end at least."""
     if verdict.reached is not False or any(estimate.counters_read for estimate in sound):
         return verdict
     detail = (

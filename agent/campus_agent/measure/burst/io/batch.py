@@ -1,4 +1,4 @@
-"""Hand many datagrams to the kernel in one call: sendmmsg(2) on Linux, a loop of sendto elsewhere.
+"""Give many datagrams to the kernel in one call: sendmmsg(2) on Linux, a loop of sendto elsewhere.
 
 Measured on 2 cores: a loop of sendto ends at 865 Mbit/s and takes a whole core; sendmmsg offers 1 150 Mbit/s at half a core; UDP
 segmentation offload (UDP_SEGMENT, udp(7)) at a quarter. But to a shaper on the same machine such a block is one packet, which counts the
@@ -18,7 +18,7 @@ from campus_agent.measure.burst.spec import MAX_BATCH_PACKETS
 
 Buffer = bytearray | memoryview
 TOO_LARGE = errno.EMSGSIZE
-"""A narrower hop on the way has told the kernel of itself: packets of this size do not go."""
+"""The kernel knows of a hop with a smaller MTU: packets of this size do not pass."""
 _QUEUE_FULL = (errno.EAGAIN, errno.ENOBUFS)
 _NO_BLOCKS = (errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EOPNOTSUPP)
 _SOL_UDP, _UDP_SEGMENT = 17, 103  # linux/udp.h
@@ -75,7 +75,7 @@ class Blocks(Batch):
     """The same, in blocks that the kernel (or the interface) cuts up. Where it cannot, one by one."""
 
     def __init__(self, sock: socket.socket, address: Address, payload_bytes: int, block_packets: int) -> None:
-        """The buffers lie side by side: a block is a stretch of them."""
+        """The buffers are adjacent in memory: a block is a slice of them."""
         self._socket = sock
         self._address = address
         self._size = payload_bytes

@@ -26,8 +26,8 @@ _BATCH = 64
 _BUFFER_BYTES = 65_536
 _CONTROL_BYTES = 64
 _NOTHING = (errno.EAGAIN, errno.ECONNREFUSED, errno.EMSGSIZE)
-"""The last two are what became of packets sent before, not of what comes in; a sender hears of them by itself."""
-_DONT_WAIT_TRUNC = socket.MSG_DONTWAIT | socket.MSG_TRUNC  # MSG_TRUNC: tell the real length of what is cut
+"""The last two are what became of packets sent before, not of what comes in; a sender gets them by itself."""
+_DONT_WAIT_TRUNC = socket.MSG_DONTWAIT | socket.MSG_TRUNC  # MSG_TRUNC: return the real length of a datagram that is cut
 _RESULT = struct.Struct("@40xNi4xI4x")
 """Of a `MultiMessageHeader` after the call: bytes of control data, flags, bytes of the datagram."""
 _CONTROL = struct.Struct("@NiillNiiI12x")
@@ -36,7 +36,7 @@ _STAMPED_BYTES, _COUNTED_BYTES = 32, 52
 
 
 class Arrival(NamedTuple):
-    """One datagram of the protocol: from whom, and the wall clock's nanoseconds when the kernel took it in, if it tells."""
+    """One datagram of the protocol: from whom, and the wall clock's nanoseconds when the kernel received it, if given."""
 
     datagram: Datagram
     address: Address

@@ -56,7 +56,7 @@ class Receiver:
     def __init__(
         self, sock: socket.socket, host: str, token: bytes, counters: CounterReader | None, *, kernel_stamps: bool
     ) -> None:
-        """`sock` is non-blocking and prepared. Only packets from `host` (without zone) count: the first address of it that knows the token is `peer`."""
+        """`sock` is non-blocking and prepared. Only packets from `host` (without zone) count: the first address of it that sends the token is `peer`."""
         self.peer: Address | None = None
         self._host = host
         self.unauthenticated = 0

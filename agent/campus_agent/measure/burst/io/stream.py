@@ -40,7 +40,7 @@ def receive_stream(
     sock: socket.socket, counters: CounterReader | None, end_ns: int, max_bytes: int, tell: IsEnough
 ) -> StreamArrivals:
     """Read until the other side ends, the time or the bytes are over, or `tell`, called every some milliseconds, says that it is enough."""
-    seen = StreamArrivals()
+    arrivals = StreamArrivals()
     buffer = bytearray(STREAM_BUFFER_BYTES)
     sock.setblocking(False)
     taken_bytes = 0
@@ -48,13 +48,13 @@ def receive_stream(
     next_tell = monotonic_ns() + _TELL_NS
     while True:
         now = monotonic_ns()
-        seen.waited_ns = waited_ns(delay_ns)
+        arrivals.waited_ns = waited_ns(delay_ns)
         if now >= end_ns or taken_bytes >= max_bytes:
-            return seen
+            return arrivals
         if now >= next_tell:
             next_tell = now + _TELL_NS
-            if tell(seen):
-                return seen
+            if tell(arrivals):
+                return arrivals
         if not select.select([sock], [], [], _TURN_SECONDS)[0]:
             continue
         try:
@@ -62,16 +62,16 @@ def receive_stream(
         except BlockingIOError:
             continue
         except ConnectionError:
-            return seen
+            return arrivals
         if not got:
-            return seen
+            return arrivals
         taken_bytes += got
         moment = monotonic_ns()
-        seen.at_ns.append(moment)
-        seen.payload_bytes.append(taken_bytes)
+        arrivals.at_ns.append(moment)
+        arrivals.payload_bytes.append(taken_bytes)
         if counters is not None:
             passed = counters.read()
-            seen.samples.append(CounterSample(moment, passed.received_bytes, passed.received_packets))
+            arrivals.samples.append(CounterSample(moment, passed.received_bytes, passed.received_packets))
         sleep(SAMPLE_SECONDS)  # the kernel keeps what comes meanwhile
 
 

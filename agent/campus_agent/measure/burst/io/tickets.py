@@ -19,7 +19,7 @@ class Tickets:
             self._expected, self._came = (ticket, host), None
 
     def redeem(self, ticket: bytes, host: str, sock: socket.socket) -> bool:
-        """Hand over a connection that showed a ticket. False: it is not wanted, and stays the caller's to close."""
+        """Pass on a connection that showed a ticket. False: it is not expected, and the caller closes it."""
         with self._condition:
             if self._expected is None or host != self._expected[1]:
                 return False

@@ -46,10 +46,22 @@ class Datagram(NamedTuple):
 
 def pack_into(buffer: bytearray | memoryview, datagram: Datagram) -> None:
     """Write the header at the start of a buffer."""
-    kind, token, burst, sequence, sent_ns, answers_ns, held_ns, octets, packets = datagram
+    kind, token, burst, sequence, sent_ns, answers_ns, held_ns, counter_bytes, counter_packets = datagram
     held = min(held_ns, MAX_HELD_NS)
     _LAYOUT.pack_into(
-        buffer, 0, MAGIC, PROTOCOL_VERSION, kind, token, burst, sequence, sent_ns, answers_ns, held, octets, packets
+        buffer,
+        0,
+        MAGIC,
+        PROTOCOL_VERSION,
+        kind,
+        token,
+        burst,
+        sequence,
+        sent_ns,
+        answers_ns,
+        held,
+        counter_bytes,
+        counter_packets,
     )
 
 
@@ -60,13 +72,15 @@ def renew(
     sent_ns: int,
     answers_ns: int,
     held_ns: int,
-    octets: int,
-    packets: int,
+    counter_bytes: int,
+    counter_packets: int,
 ) -> None:
     """Rewrite what differs from packet to packet of one burst: a fifth of the cost of the whole header."""
     buffer[_KIND_OFFSET] = kind
     held = held_ns if held_ns <= MAX_HELD_NS else MAX_HELD_NS
-    _PER_PACKET.pack_into(buffer, _PER_PACKET_OFFSET, sequence, sent_ns, answers_ns, held, octets, packets)
+    _PER_PACKET.pack_into(
+        buffer, _PER_PACKET_OFFSET, sequence, sent_ns, answers_ns, held, counter_bytes, counter_packets
+    )
 
 
 def pack(datagram: Datagram, size: int = HEADER_BYTES) -> bytes:
@@ -77,7 +91,7 @@ def pack(datagram: Datagram, size: int = HEADER_BYTES) -> bytes:
 
 
 def unpack(buffer: bytes | bytearray | memoryview, size: int, start: int = 0) -> Datagram | None:
-    """The header of a received datagram of `size` octets that begins at `start`; None for anything that is not one of ours."""
+    """The header of a received datagram of `size` bytes that begins at `start`; None for anything that is not one of ours."""
     if size < HEADER_BYTES or len(buffer) < start + HEADER_BYTES:
         return None
     values = _LAYOUT.unpack_from(buffer, start)

@@ -34,7 +34,7 @@ class BadSeal(ProtocolError):
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """The client begins: which versions it speaks, and its nonce."""
+    """The client begins: the versions it supports, and its nonce."""
 
     nonce: Hex32
     versions: Annotated[list[Annotated[int, Meta(ge=1, le=1000)]], Meta(min_length=1, max_length=8)]
@@ -142,7 +142,7 @@ class Received(msgspec.Struct, frozen=True, tag="received"):
 
 class SentReport(msgspec.Struct, frozen=True, tag="sent"):
     """The responder has sent a burst or a stream towards the client that asked for an account: packets handed to the kernel (of a stream,
-    octets), and how long its thread was ready meanwhile but had no processor; absent where its kernel does not tell. `mtu_bytes`: the load
+    bytes), and how long its thread was ready meanwhile but had no processor; absent where its kernel does not tell. `mtu_bytes`: the load
     ended early, because a hop on the way takes no IP packets above this.
     """
 
@@ -153,7 +153,7 @@ class SentReport(msgspec.Struct, frozen=True, tag="sent"):
 
 
 class StreamOrder(msgspec.Struct, frozen=True, tag="stream"):
-    """The client orders one load by TCP, where UDP does not pass. Pace and octets are those of the payload; `account` as in `load`."""
+    """The client orders one load by TCP, where UDP does not pass. Pace and bytes are those of the payload; `account` as in `load`."""
 
     stream: BurstNumber
     direction: LoadDirection
@@ -171,7 +171,7 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
 
 
 class Flow(msgspec.Struct, frozen=True, tag="flow"):
-    """What has come of a stream towards the responder since its last `flow`: payload octets so far, at moments of its clock.
+    """What has come of a stream towards the responder since its last `flow`: payload bytes so far, at moments of its clock.
 
     `at_ns` and `octets` are differences as in `received`, the first row of each message to 0; the counters beside them likewise, or
     absent. `last`: the stream has ended. `waited_ns`: as in `received`, since the stream began.
@@ -210,8 +210,8 @@ def decode(body: bytes) -> Message:
         raise ProtocolError(f"not a message of this protocol: {str(error)[:200]}") from None
 
 
-def require(message: Message, wanted: type[MessageT]) -> MessageT:
+def require(message: Message, expected: type[MessageT]) -> MessageT:
     """The message. Raises ProtocolError for one that is not due now."""
-    if not isinstance(message, wanted):
-        raise ProtocolError(f"a {type(message).__name__} where a {wanted.__name__} was due")
+    if not isinstance(message, expected):
+        raise ProtocolError(f"a {type(message).__name__} where a {expected.__name__} was due")
     return message

@@ -8,24 +8,24 @@ from campus_agent.measure.burst.protocol.messages import Columns, Flow, Protocol
 from campus_agent.measure.burst.spec import MAX_REPORT_ROWS
 
 
-def to_message(burst: int, seen: Arrivals) -> Received:
-    """What the responder tells of a burst."""
-    rows = _rows(len(seen.received_ns))
+def to_message(burst: int, arrivals: Arrivals) -> Received:
+    """The responder's report of a burst."""
+    rows = _rows(len(arrivals.received_ns))
     return Received(
         burst=burst,
-        packets=seen.packets,
-        received_ns=_differences(seen.received_ns[i] for i in rows),
-        sent_ns=_differences(seen.sent_ns[i] for i in rows),
-        sequence=_differences(seen.sequence[i] for i in rows),
-        count=_differences(seen.count[i] for i in rows),
-        sample_ns=_differences(sample.at_ns for sample in seen.samples),
-        sample_bytes=_differences(sample.total_bytes for sample in seen.samples),
-        sample_packets=_differences(sample.packets for sample in seen.samples),
-        overflow=seen.overflow,
-        overflow_ns=seen.overflow_ns,
-        clock_step_ns=seen.clock_step_ns,
-        kernel_stamps=seen.kernel_stamps,
-        waited_ns=seen.waited_ns,
+        packets=arrivals.packets,
+        received_ns=_differences(arrivals.received_ns[i] for i in rows),
+        sent_ns=_differences(arrivals.sent_ns[i] for i in rows),
+        sequence=_differences(arrivals.sequence[i] for i in rows),
+        count=_differences(arrivals.count[i] for i in rows),
+        sample_ns=_differences(sample.at_ns for sample in arrivals.samples),
+        sample_bytes=_differences(sample.total_bytes for sample in arrivals.samples),
+        sample_packets=_differences(sample.packets for sample in arrivals.samples),
+        overflow=arrivals.overflow,
+        overflow_ns=arrivals.overflow_ns,
+        clock_step_ns=arrivals.clock_step_ns,
+        kernel_stamps=arrivals.kernel_stamps,
+        waited_ns=arrivals.waited_ns,
     )
 
 
@@ -53,21 +53,21 @@ def from_message(message: Received) -> Arrivals:
     )
 
 
-def flow_message(stream: int, seen: StreamArrivals, first: int, *, last: bool) -> Flow:
+def flow_message(stream: int, arrivals: StreamArrivals, first: int, *, last: bool) -> Flow:
     """What came of a stream from row `first` on."""
-    counted = len(seen.samples) == len(seen.at_ns)
+    counted = len(arrivals.samples) == len(arrivals.at_ns)
     return Flow(
         stream=stream,
-        at_ns=_differences(seen.at_ns[first:]),
-        octets=_differences(seen.payload_bytes[first:]),
-        sample_bytes=_differences(sample.total_bytes for sample in seen.samples[first:]) if counted else [],
-        sample_packets=_differences(sample.packets for sample in seen.samples[first:]) if counted else [],
+        at_ns=_differences(arrivals.at_ns[first:]),
+        octets=_differences(arrivals.payload_bytes[first:]),
+        sample_bytes=_differences(sample.total_bytes for sample in arrivals.samples[first:]) if counted else [],
+        sample_packets=_differences(sample.packets for sample in arrivals.samples[first:]) if counted else [],
         last=last,
-        waited_ns=seen.waited_ns,
+        waited_ns=arrivals.waited_ns,
     )
 
 
-def add_flow(seen: StreamArrivals, message: Flow) -> None:
+def add_flow(arrivals: StreamArrivals, message: Flow) -> None:
     """Put the rows of a message to those before. Raises ProtocolError for columns that cannot be."""
     if len(message.at_ns) != len(message.octets) or len(message.sample_bytes) != len(message.sample_packets):
         raise ProtocolError("columns of a flow differ in length")
@@ -76,17 +76,17 @@ def add_flow(seen: StreamArrivals, message: Flow) -> None:
     if any(step < 0 for column in (message.at_ns, message.octets) for step in column):
         raise ProtocolError("a flow that runs backwards")
     at_ns = list(accumulate(message.at_ns))
-    if seen.at_ns and at_ns and at_ns[0] < seen.at_ns[-1]:
+    if arrivals.at_ns and at_ns and at_ns[0] < arrivals.at_ns[-1]:
         raise ProtocolError("a flow that runs backwards")
-    seen.waited_ns = message.waited_ns
+    arrivals.waited_ns = message.waited_ns
     counters = zip(at_ns, accumulate(message.sample_bytes), accumulate(message.sample_packets), strict=False)
-    seen.samples += [CounterSample(*sample) for sample in counters]
-    seen.at_ns += at_ns
-    seen.payload_bytes += accumulate(message.octets)
+    arrivals.samples += [CounterSample(*sample) for sample in counters]
+    arrivals.at_ns += at_ns
+    arrivals.payload_bytes += accumulate(message.octets)
 
 
 def _rows(total: int) -> list[int]:
-    """Which arrivals are told: all of a short burst; of a long one an even choice, and the last."""
+    """The rows of arrivals to report: all of a short burst; of a long one evenly spaced rows, and the last."""
     every = -(-total // MAX_REPORT_ROWS)
     return sorted({*range(0, total, every), total - 1}) if every > 1 else list(range(total))
 

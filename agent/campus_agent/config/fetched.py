@@ -17,15 +17,15 @@ from campus_base.files import write_whole
 from campus_base.messages import Message, bilingual, message
 from campus_base.settings import ConfigurationError, Table, load
 from campus_base.typed_tables import read_table
-from campus_wire.records import CentralConfig
+from campus_wire.records import FetchedConfig
 
-CENTRAL_FILE = "central.json"
+FETCHED_FILE = "central.json"
 """In the state folder."""
 MAX_WORDS = 200
-_decode = msgspec.json.Decoder(CentralConfig).decode
+_decode = msgspec.json.Decoder(FetchedConfig).decode
 
 
-class CentralConfigRefused(Exception):
+class FetchedConfigRefused(Exception):
     """The collector's configuration cannot be used; says why in one line of either language, for the collector's page."""
 
     def __init__(self, text: Message) -> None:
@@ -34,41 +34,41 @@ class CentralConfigRefused(Exception):
 
 
 def check(body: bytes, config: AgentConfig, file: Path) -> None:
-    """Does it make a valid configuration with the gateway's own file? Raises CentralConfigRefused with the first mistake."""
+    """Does it make a valid configuration with the gateway's own file? Raises FetchedConfigRefused with the first mistake."""
     try:
-        central = _decode(body)
+        fetched = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise CentralConfigRefused(message("not understood: {error}", error=error)) from None
-    if central.agent.school != config.school:
-        raise CentralConfigRefused(
+        raise FetchedConfigRefused(message("not understood: {error}", error=error)) from None
+    if fetched.agent.school != config.school:
+        raise FetchedConfigRefused(
             message(
-                "it is for {school}, not for {config_school}", school=central.agent.school, config_school=config.school
+                "it is for {school}, not for {config_school}", school=fetched.agent.school, config_school=config.school
             ),
         )
     try:
         top = load(file, os.environ, ENVIRONMENT_TABLES)
-        read_table(AgentConfig, merged(top, central))
+        read_table(AgentConfig, merged(top, fetched))
         mistakes = top.mistakes
     except ConfigurationError as error:
         mistakes = error.mistakes
     if mistakes:
-        raise CentralConfigRefused(bilingual(mistakes[0].in_("en"), mistakes[0].in_("zh")))
+        raise FetchedConfigRefused(bilingual(mistakes[0].in_("en"), mistakes[0].in_("zh")))
 
 
-def merged(top: Table, central: CentralConfig) -> Table:
-    """The file with the central configuration over it: tables key by key, rows by their id, new rows at the end.
+def merged(top: Table, fetched: FetchedConfig) -> Table:
+    """The file with the fetched configuration over it: tables key by key, rows by their id, new rows at the end.
 
     Equipment only where the file has its row: what it is asked with are secrets of the school. [uplink] only where the file has it.
     """
     values = dict(top.values)
     for name in ("agent", "uplink", "timetable"):
-        table, over = values.get(name, {} if name == "timetable" else None), getattr(central, name)
+        table, over = values.get(name, {} if name == "timetable" else None), getattr(fetched, name)
         if isinstance(table, dict) and over is not None:
             values[name] = table | _given(over)
     for name in ("classroom", "service", "device"):
         rows = values.get(name, [])
         if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-            new = {record.id: _given(record) for record in getattr(central, name) or ()}
+            new = {record.id: _given(record) for record in getattr(fetched, name) or ()}
             merged_rows = [_merged_row(row, new) for row in rows]
             values[name] = merged_rows if name == "device" else [*merged_rows, *new.values()]
     return Table(values, "", top.mistakes, top.folder)
@@ -91,17 +91,17 @@ def _given(record: msgspec.Struct) -> dict[str, Any]:
 
 def store(body: bytes, state_dir: Path) -> None:
     """Durably: the gateway may restart a hundred times before it sees the collector again. Raises OSError."""
-    write_whole(state_dir / CENTRAL_FILE, body, 0o600)
+    write_whole(state_dir / FETCHED_FILE, body, 0o600)
 
 
 def stored_body(state_dir: Path) -> bytes | None:
     """The last valid one as it came; None without any."""
     with suppress(OSError):
-        return (state_dir / CENTRAL_FILE).read_bytes()
+        return (state_dir / FETCHED_FILE).read_bytes()
     return None
 
 
-def stored(state_dir: Path) -> CentralConfig | None:
+def stored(state_dir: Path) -> FetchedConfig | None:
     """The last valid one; None without any, or where its file is damaged."""
     body = stored_body(state_dir)
     with suppress(msgspec.MsgspecError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Keep one result from a process that does not own the spool: the command line, the classroom page."""
+"""Stores one result from a process that does not own the spool: the command line, the classroom page."""
 
 import logging
 
@@ -10,7 +10,7 @@ from campus_wire.records import AnyResult
 log = logging.getLogger(__name__)
 
 
-def keep(config: AgentConfig, result: AnyResult) -> None:
+def store_result(config: AgentConfig, result: AnyResult) -> None:
     """Spool a result for the collector. A spool that cannot be written costs the record, not the answer."""
     try:
         with open_spool(config.state_dir, config.spool, role="writer") as spool:

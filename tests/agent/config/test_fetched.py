@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from campus_agent.config import central
-from campus_agent.config.central import CENTRAL_FILE
+from campus_agent.config import fetched
+from campus_agent.config.fetched import FETCHED_FILE
 from campus_agent.config.model import AgentConfig, Expectation
 from campus_agent.config.read import load_config
 from campus_agent.daemon import run
@@ -55,7 +55,7 @@ def taken(file: Path) -> AgentConfig:
     config = load_config(file)
     body = configuration.fetch(config, file)
     assert body is not None
-    central.store(body, config.state_dir)
+    fetched.store(body, config.state_dir)
     return load_config(file)
 
 
@@ -71,7 +71,7 @@ def test_the_inventorys_rooms_are_measured_and_its_word_wins(world: World, file:
     assert config.town == "t01"
     assert config.uplink is not None
     assert (config.uplink.host, config.uplink.required_bits_per_second) == ("10.8.8.8", 1_000_000_000)
-    assert [one.id for one in config.services] == ["smartedu-cn"]
+    assert [service.id for service in config.services] == ["smartedu-cn"]
     assert configuration.fetch(config, file) is None, "304: nothing new"
     apply(world, inventory(ROOMS[1]))
     assert [room.id for room in taken(file).classrooms] == ["c101", "c102"]
@@ -81,13 +81,15 @@ def test_the_inventorys_rooms_are_measured_and_its_word_wins(world: World, file:
 
 def test_what_a_platform_answers_is_expected_as_the_bureau_says(world: World, file: Path) -> None:
     apply(world, inventory(services=(EDU,)))
-    assert [one.expected for one in taken(file).services] == [Expectation()]
+    assert [service.expected for service in taken(file).services] == [Expectation()]
     told = msgspec.structs.replace(EDU, expect_status=(200, 412), expect_text="智慧教育")
     apply(world, inventory(services=(told,)))
-    assert [one.expected for one in taken(file).services] == [Expectation((200, 412), "", "智慧教育")]
+    assert [service.expected for service in taken(file).services] == [Expectation((200, 412), "", "智慧教育")]
     row = f'[[service]]\nid = "{EDU.id}"\nurl = "{EDU.url}"\nexpect = {{ status = [403], host = "sso.example" }}\n'
     file.write_text(file.read_text() + row)
-    assert [one.expected for one in load_config(file).services] == [Expectation((200, 412), "sso.example", "智慧教育")]
+    assert [service.expected for service in load_config(file).services] == [
+        Expectation((200, 412), "sso.example", "智慧教育")
+    ]
 
 
 def test_the_timetable_of_the_bureau_wins(world: World, file: Path) -> None:
@@ -95,16 +97,19 @@ def test_the_timetable_of_the_bureau_wins(world: World, file: Path) -> None:
     own = Timetable("s001", ("09:00-09:40", "09:50-10:30"))
     apply(world, msgspec.structs.replace(inventory(*ROOMS), timetables=(everybody,)))
     table = taken(file).timetable
-    assert [(one.start.hour, one.end.minute) for one in table.periods] == [(8, 45)]
+    assert [(period.start.hour, period.end.minute) for period in table.periods] == [(8, 45)]
     assert date(2026, 6, 8) in table.blackout[0]
     apply(world, msgspec.structs.replace(inventory(*ROOMS), timetables=(everybody, own)))
     table = taken(file).timetable
-    assert [one.start.hour for one in table.periods] == [9, 9]
+    assert [period.start.hour for period in table.periods] == [9, 9]
     assert table.blackout == ()
     file.write_text(file.read_text() + '[timetable]\nperiods = ["07:00-07:30"]\nholidays_file = "terms.toml"\n')
     (file.parent / "terms.toml").write_text("")
     table = load_config(file).timetable
-    assert ([one.start.hour for one in table.periods], table.holidays_file) == ([9, 9], file.parent / "terms.toml")
+    assert ([period.start.hour for period in table.periods], table.holidays_file) == (
+        [9, 9],
+        file.parent / "terms.toml",
+    )
 
 
 def test_the_route(world: World) -> None:
@@ -144,15 +149,15 @@ def test_without_an_inventory_nothing_changes(world: World, file: Path) -> None:
     ],
 )
 def test_a_bad_one_is_refused_with_its_reason(world: World, file: Path, body: bytes, why: str) -> None:
-    with pytest.raises(central.CentralConfigRefused) as refused:
-        central.check(body, load_config(file), file)
+    with pytest.raises(fetched.FetchedConfigRefused) as refused:
+        fetched.check(body, load_config(file), file)
     assert why in str(refused.value)
     assert all(0 < len(words) <= 200 for words in (refused.value.words.en, refused.value.words.zh))
     assert refused.value.words.zh != refused.value.words.en
 
 
 def test_a_kept_one_that_no_longer_fits_or_is_damaged_is_left_out(world: World, file: Path) -> None:
-    kept = file.parent / "state" / CENTRAL_FILE
+    kept = file.parent / "state" / FETCHED_FILE
     for body in (
         b"garbage",
         json.dumps({"agent": {"school": "s001"}, "classroom": [{"id": "c9", "name": "x", "host": "?!"}]}).encode(),
@@ -186,7 +191,7 @@ def test_a_refusal_is_shown_to_the_bureau(world: World) -> None:
     )
     world.send(throughput(), agent=refused)
     page = world.get("/schools/s001?lang=zh").body.decode()
-    assert "未采用教育局下发的配置" in page
+    assert "教育局下发的配置未生效" in page
     assert "必须是主机名" in page
     assert "must be a host" in world.get("/schools/s001?lang=en").body.decode()
 
@@ -205,17 +210,17 @@ def test_equipment_is_corrected_where_the_file_has_it(world: World, file: Path) 
         Device("s001", "r1", "cam-1", "摄像机", "camera-onvif", "10.0.1.51"),
     )
     apply(world, Inventory((InventorySchool("t01", "柳河镇", "s001", "中心小学", True),), ROOMS, devices, ()))
-    (one,) = taken(file).devices
-    assert (one.id, one.room, one.host) == ("rec-1", "r1", "10.0.1.50")
+    (device,) = taken(file).devices
+    assert (device.id, device.room, device.host) == ("rec-1", "r1", "10.0.1.50")
 
 
 def test_what_is_kept_as_root_goes_nowhere_else(tmp_path: Path) -> None:
     """The folder belongs to the service's user: a link planted there must not lead root's pen to another file."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    for name in (f".{CENTRAL_FILE}.part", CENTRAL_FILE):
+    for name in (f".{FETCHED_FILE}.part", FETCHED_FILE):
         (tmp_path / name).symlink_to(victim)
-    central.store(b"{}", tmp_path)
+    fetched.store(b"{}", tmp_path)
     assert victim.read_text() == "precious"
-    assert not (tmp_path / CENTRAL_FILE).is_symlink()
-    assert central.stored_body(tmp_path) == b"{}"
+    assert not (tmp_path / FETCHED_FILE).is_symlink()
+    assert fetched.stored_body(tmp_path) == b"{}"
