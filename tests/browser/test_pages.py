@@ -198,7 +198,7 @@ def test_the_monthly_report_on_a_phone_and_on_paper(browser: Browser, tmp_path: 
 def test_the_page_of_months(browser: Browser, world: World) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
     page.goto(f"http://127.0.0.1:{world.port}/monthly?lang=zh")
-    assert page.get_by_text("未结").count() >= 1
+    assert page.get_by_text("进行中").count() >= 1
     assert page.get_by_role("link", name="PDF").count() >= 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()

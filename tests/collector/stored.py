@@ -26,11 +26,14 @@ def stored_results(database: Path) -> list[StoredResult]:
     """All packed results, by school and place in the chain."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
         rows = connection.execute(
-            "SELECT n.school, s.subject, s.kind, r.started_at, r.sequence, i.id, r.packed FROM result r"
+            "SELECT n.school, s.subject, s.kind, r.started_at, r.sequence, r.packed FROM result r"
             " JOIN numbered_school n ON n.number = r.school JOIN series s ON s.school = r.school AND s.number = r.series"
-            " LEFT JOIN seen i ON i.school = r.school AND i.sequence = r.sequence ORDER BY 1, r.sequence"
-        )
-        return [StoredResult(*row[:5], id_text(row[5] or b""), unpack(row[6])) for row in rows]
+            " ORDER BY 1, r.sequence"
+        ).fetchall()
+        # the ids have no index by place
+        ids = "SELECT n.school, i.sequence, i.id FROM seen i JOIN numbered_school n ON n.number = i.school"
+        by_place = {(school, sequence): id_text(octets) for school, sequence, octets in connection.execute(ids)}
+        return [StoredResult(*row[:5], by_place.get((row[0], row[4]), ""), unpack(row[5])) for row in rows]
 
 
 def place_of(connection: sqlite3.Connection, result_id: str) -> int:

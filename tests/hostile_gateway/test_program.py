@@ -99,7 +99,7 @@ def kept(spool: Spool) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-async def live(daemon: Daemon, enough: Callable[[], bool], seconds: float = 30.0) -> None:
+async def live(daemon: Daemon, enough: Callable[[], bool], seconds: float = 300.0) -> None:
     """Let the lanes run until something is true."""
     limit_lookup_threads()
     lanes = [asyncio.ensure_future(lane) for lane in daemon.lanes()]

@@ -16,6 +16,7 @@ from tests.packaging.conftest import NEWER
 from tests.packaging.machine import Machine, machine, needs_machine
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(4800)  # the first test waits for the packages and a booted machine
 KEPT = os.environ.get("CAMPUS_DEBIAN_ROOT")
 """A folder where the clean Debian is kept between runs."""
 

@@ -46,6 +46,8 @@ def install(gateway: Machine, packages: Path) -> list[str]:
     """Both packages, on a bureau that the script of 0.2.0 had set up; what dpkg printed."""
     root, srv = gateway.root, gateway.root / "srv"
     shutil.copytree(packages / "newer", srv / "newer")
+    # the machine is a copy of this one, on which a collector may have been tried
+    shutil.rmtree(root / "etc/campus-collector", ignore_errors=True)
     (root / "etc/campus-collector").mkdir()
     (root / "etc/campus-collector/collector.toml").write_text(BUREAU_TOML)
     shutil.copy(OLD_UNIT, root / "etc/systemd/system/campus-collector.service")

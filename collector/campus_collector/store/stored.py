@@ -15,8 +15,11 @@ log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=4096)
-def decode_latest(packed: bytes) -> AnyResult | None:
-    """A packed result, as `decode_stored`. They are remembered: /metrics and pages read them shortly after one another. Raises DamagedResult."""
+def decode_packed(packed: bytes) -> AnyResult | None:
+    """A packed result, as `decode_stored`; raises DamagedResult.
+
+    The newest are remembered: judge, /metrics and pages read them shortly after one another.
+    """
     return decode_stored(unpack(packed))
 
 

@@ -8,7 +8,7 @@ from campus_collector.domain.results import AcceptedResult, Latest
 from campus_collector.store.columns import bytes_of, id_octets, id_text, micros, where
 from campus_collector.store.database import Database
 from campus_collector.store.packing import DamagedResult, pack, unpack
-from campus_collector.store.stored import decode_latest, decode_stored
+from campus_collector.store.stored import decode_packed
 from campus_collector.store.tables.table import TableGroup, insert
 from campus_collector.store.tables.totals import totals
 from campus_collector.store.tables.unpacked import AFTER_UNPACKED, IS_UNPACKED, LEAST, UnpackedResults, stored_unpacked
@@ -63,7 +63,7 @@ class ResultTable(TableGroup):
         last, has_ties = None, False
         for started_at, packed, sequence in self._database.read(sql, key | {"least": LEAST}):
             try:
-                result = decode_stored(unpack(packed))
+                result = decode_packed(packed)
             except DamagedResult as error:
                 self._report_damage(school, sequence, error)
                 continue
@@ -108,7 +108,7 @@ class ResultTable(TableGroup):
 
     def _decoded_latest(self, school: str, packed: bytes) -> AnyResult | None:
         try:
-            return decode_latest(bytes_of(packed))
+            return decode_packed(bytes_of(packed))
         except DamagedResult as error:
             self._report_damage(school, 0, error)
             return None

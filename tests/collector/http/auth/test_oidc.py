@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -86,7 +87,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[County]:
         found = County(world, issuer)
         provider = world.service.provider
         assert provider is not None
-        object.__setattr__(provider.config, "url", found.url)
+        msgspec.structs.force_setattr(provider.config, "url", found.url)
         command = ["node", "provider.js", str(port), f"{found.url}/login/oidc/return", SECRET]
         process = subprocess.Popen(command, cwd=program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
