@@ -6,7 +6,6 @@ Relative paths are relative to the folder of the configuration file. Without a f
 import ipaddress
 import logging
 import os
-import ssl
 from collections.abc import Mapping
 from functools import partial
 from importlib.resources import files
@@ -22,6 +21,7 @@ from campus_base.messages import message
 from campus_base.settings import ConfigurationError, Secret, Table, UnusableFile, load, overridden, read_secret
 from campus_base.typed_tables import Bounds, By, Default, Key, Pattern, read_table, read_zone
 from campus_collector.domain.results import Quotas
+from campus_collector.domain.server_tls import UnusablePair, server_context
 from campus_wire.digits import ascii_integer
 
 log = logging.getLogger(__name__)
@@ -259,7 +259,9 @@ def _check_certificate(top: Table, cert: Path | None, key: Path | None, authorit
     if cert is None or key is None or "tls_cert" in missing or "tls_key" in missing:
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+        server_context(cert, key)
+    except UnusablePair as error:
+        top.wrong("server.tls_key", error.why)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         top.wrong(
