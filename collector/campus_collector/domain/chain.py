@@ -27,11 +27,15 @@ class ReceiptMismatch:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A place in a school's chain, and the bytes that are stored for it; None when the result is missing."""
+    """A place in a school's chain, and the bytes that are stored for it; None when the result is missing.
+
+    `filed`: under which subject, kind and time (microseconds since 1970) the result is found by everybody else.
+    """
 
     sequence: int
     id: str
     raw: bytes | None
+    filed: tuple[str, str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

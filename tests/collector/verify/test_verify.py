@@ -104,6 +104,27 @@ def test_a_result_that_never_came_through_ingest(world: World) -> None:
     assert said(found)[0] == "s001: 1 result(s) were put in that never came through ingest"
 
 
+@pytest.mark.parametrize(
+    "change", ["subject = 'c102'", "kind = 'latency'", "started_at = started_at - 86400000000", "started_at = 'x'"]
+)
+def test_a_result_that_is_filed_as_another(world: World, change: str) -> None:
+    fill(world)
+
+    def work(database: sqlite3.Connection) -> None:
+        database.execute(f"UPDATE result SET {change} WHERE id = 'r-1-1'")
+        database.execute("DELETE FROM day_evidence")  # whoever does so lets the evidence be judged anew
+
+    words = "s001: 1 result(s) are filed under another subject, kind or time than they say, the first is r-1-1"
+    assert words in said(tampered(world, work))
+
+
+def test_a_place_in_the_chain_that_is_no_number(world: World) -> None:
+    fill(world)
+    found = tampered(world, lambda database: database.execute("UPDATE seen SET sequence = 'abc' WHERE id = 'r-1-1'"))
+    assert any("does not fit" in one for one in said(found))
+    assert "s001: 1 result(s) have no place in the chain and are not older than it" in said(found)
+
+
 def test_evidence_that_does_not_follow(world: World) -> None:
     fill(world)
     found = tampered(

@@ -46,15 +46,18 @@ class ChainTable(TableGroup):
             "SELECT coalesce(sequence, 0), id FROM seen WHERE school = :school ORDER BY coalesce(sequence, 0), id", key
         )
         results = self._database.stream(
-            "SELECT coalesce(s.sequence, 0), s.id, r.raw FROM result r JOIN seen s ON s.school = r.school AND s.id = r.id"
+            "SELECT coalesce(s.sequence, 0), s.id, r.raw, r.subject, r.kind, r.started_at FROM result r JOIN seen s ON s.school = r.school AND s.id = r.id"
             " WHERE r.school = :school ORDER BY coalesce(s.sequence, 0), s.id, r.subject, r.kind, r.started_at",
             key,
         )
         # both in the same order, the places begun first: a result that arrives meanwhile is beyond the last place
         place, result = next(places, None), next(results, None)
         while place is not None:
-            raw = result[2] if result is not None and result[:2] == place else None
-            yield Leaf(place[0], place[1], None if raw is None else bytes_of(raw))
+            sequence = place[0] if isinstance(place[0], int) else 0  # an edit by hand may have left text
+            if result is not None and result[:2] == place:
+                yield Leaf(sequence, place[1], bytes_of(result[2]), result[3:6])
+            else:
+                yield Leaf(sequence, place[1], None)
             while result is not None and result[:2] == place:
                 result = next(results, None)
             place = next(places, None)
