@@ -6,7 +6,6 @@ Relative paths are relative to the folder of the configuration file. Without a f
 import ipaddress
 import logging
 import os
-import ssl
 from collections.abc import Mapping
 from functools import partial
 from importlib.resources import files
@@ -23,6 +22,7 @@ from campus_base.settings import ConfigurationError, Secret, Table, UnusableFile
 from campus_base.typed_tables import Bounds, By, Default, Key, Pattern, read_table, read_zone
 from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl, without_passwords
 from campus_collector.domain.results import Quotas
+from campus_collector.domain.server_tls import UnusablePair, server_context
 from campus_wire.digits import ascii_integer
 
 log = logging.getLogger(__name__)
@@ -267,7 +267,9 @@ def _check_certificate(top: Table, cert: Path | None, key: Path | None, authorit
     if cert is None or key is None or "tls_cert" in missing or "tls_key" in missing:
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+        server_context(cert, key)
+    except UnusablePair as error:
+        top.wrong("server.tls_key", error.why)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         top.wrong(

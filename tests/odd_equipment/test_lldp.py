@@ -58,6 +58,8 @@ PLAIN = {3: ("GE3", "Port 3"), 4: ("GE4", "Port 4")}
         (Tables(VLAN_AND_PORT, {3: 19}, neighbours=[(MAC, 3)]), 19),
         (Tables(VLAN_AND_PORT, {3: 19}, neighbours=[(MAC, 3)], lldp_ports={3: "3"}, lldp_kinds={3: LOCAL}), 19),
         (Tables(VLAN_AND_PORT, {}, neighbours=[(MAC, 3)], lldp_ports={3: "3"}, lldp_kinds={3: LOCAL}), None),
+        (Tables(PLAIN, {3: 3, 4: 4}, neighbours=[(MAC, 4)], lldp_ports={4: "3"}, lldp_kinds={4: LOCAL}), None),
+        (Tables(PLAIN, {3: 3, 4: 4}, neighbours=[(MAC, 4)], lldp_ports={4: "9"}, lldp_kinds={4: LOCAL}), 4),
         (Tables(PLAIN, {3: 4, 5: 3}, neighbours=[(MAC, 3)]), None),  # a bridge port and an ifIndex, of two ports
         (Tables(PLAIN, {3: 4, 5: 3}, neighbours=[(MAC, 3)], lldp_descriptions={3: "Port 3"}), 3),
         (Tables(PLAIN, {}, neighbours=[(MAC, 9)], lldp_ports={9: "ge4"}, lldp_kinds={9: INTERFACE_NAME}), 4),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campus_agent.measure.equipment import onvif
+from campus_agent.measure.equipment.camera import CALL_SECONDS
 from campus_agent.measure.equipment.task import DeviceSeen, DeviceSpec
 from campus_agent.measure.equipment.xmltree import TreeReader, XmlRefused, parse
 from tests.agent.measure.equipment.peers import server
@@ -140,6 +141,17 @@ def test_an_answer_ends_where_its_xml_ends(tmp_path: Path, head: bytes) -> None:
     device = of(Lingering(spoil={"GetDeviceInformation": stays(HONEST, head)}), tmp_path)
     assert device.words["firmware"] == "LC-200 5.6.3"
     assert time.monotonic() - began < 12
+
+
+def test_a_camera_that_is_silent_to_its_clock_is_asked_the_rest(tmp_path: Path) -> None:
+    def silent() -> bytes:
+        time.sleep(CALL_SECONDS + 2)
+        return b""
+
+    one = of(FakeCamera(spoil={"GetSystemDateAndTime": silent}), tmp_path)
+    assert one.up
+    assert one.words["firmware"] == FIRMWARE
+    assert one.failed["clock_offset_seconds"].kind == "timeout"
 
 
 def test_a_slow_camera_is_not_down(tmp_path: Path) -> None:

@@ -122,6 +122,18 @@ def test_a_table_that_does_not_come_costs_no_port(tmp_path: Path, answer: Answer
     assert (device.location.if_index, device.location.found_by) == (24, "forwarding_table")
 
 
+def test_a_switch_that_never_answers_getbulk_is_asked_by_getnext(tmp_path: Path) -> None:
+    fake = switch()
+    fake.addresses = {MAC: 24}
+
+    def answer(kind: str, names: list[Oid], rows: int) -> object:
+        return None if kind == "bulk" else objects(fake.known())(kind, names, rows)
+
+    one = port_of(tmp_path, answer, PortQuery("c101", "127.0.0.1"))  # type: ignore[arg-type]
+    assert one.location is not None
+    assert one.location.if_index == 24
+
+
 def test_a_table_that_was_needed_is_named(tmp_path: Path) -> None:
     def answer(kind: str, names: list[Oid], rows: int) -> object:
         if kind != "get" and any(name[:7] == (1, 3, 6, 1, 2, 1, 17) for name in names):

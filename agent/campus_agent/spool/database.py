@@ -122,6 +122,9 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         mode = "ro" if self._role == "reader" else "rw"
+        other = files.what_is_no_file(self.path)
+        if other is not None:  # opening a pipe would wait for ever
+            raise _damage(other)
         if mode == "rw":
             files.prepare_file(self.path)
         if self._role == "owner" and files.is_marked_read_only(self.path):

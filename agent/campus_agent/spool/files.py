@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from campus_agent.spool.errors import NoSpool, SpoolUnusable
+from campus_base.file_kind import why_no_file
 from campus_base.files import follow_owner, make_folder
 from campus_base.messages import message
 
@@ -90,6 +91,16 @@ def is_marked_read_only(path: Path) -> bool:
     except OSError:
         return False
     return len(header) == 20 and not {header[18], header[19]} <= {1, 2}
+
+
+def what_is_no_file(path: Path) -> str | None:
+    """Which of the spool's files is a folder, a pipe or a device instead, in words; None where all are files, or not there."""
+    for suffix in ("", *_SIDE_FILES):
+        with contextlib.suppress(OSError):  # links that lead nowhere are told by who opens them
+            why = why_no_file(path.with_name(path.name + suffix))
+            if why is not None:
+                return why.en
+    return None
 
 
 def has_orphaned_log(path: Path) -> bool:

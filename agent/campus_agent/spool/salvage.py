@@ -11,6 +11,7 @@ from random import getrandbits
 from urllib.parse import quote
 
 from campus_agent.spool.content import ROWS, Row
+from campus_base.file_kind import is_special
 
 _COPIED = {
     "INSERT OR REPLACE INTO remembered VALUES (?, ?)": "remembered",
@@ -54,7 +55,10 @@ def _leave_used_keys(connection: sqlite3.Connection) -> None:
 
 def _open(path: Path) -> sqlite3.Connection | None:
     """Read-only with its write-ahead log; without the log where that is what is broken; None where nothing helps."""
-    for mode in ("mode=ro", "mode=ro&immutable=1"):
+    if is_special(path):
+        return None
+    has_log = not is_special(path.with_name(path.name + "-wal"))
+    for mode in ("mode=ro", "mode=ro&immutable=1") if has_log else ("mode=ro&immutable=1",):
         try:
             connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, isolation_level=None)
         except sqlite3.Error:

@@ -27,12 +27,16 @@ class ReceiptMismatch:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A place in a school's chain, and the bytes that are stored for it; None when the result is missing, or `damage` says why it cannot be read."""
+    """A place in a school's chain, and the bytes that are stored for it; None when the result is missing, or `damage` says why it cannot be read.
+
+    `filed`: under which subject, kind and time (microseconds since 1970) the result is found by everybody else.
+    """
 
     sequence: int
     id: str
     raw: bytes | None
     damage: str = ""
+    filed: tuple[str, str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

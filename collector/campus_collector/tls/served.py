@@ -9,6 +9,8 @@ from time import monotonic
 
 from cryptography import x509
 
+from campus_collector.domain.server_tls import server_context
+
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 10.0
@@ -59,9 +61,7 @@ class ServedCertificate:
             log.info("renewed certificate is served", extra={"expires_at": self._expires_at.isoformat()})
 
     def _load(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._cert, self._key)
-        return context
+        return server_context(self._cert, self._key)
 
     def _read_end(self) -> datetime:
         return certificate_end(self._cert, self._ca)

@@ -4,6 +4,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from campus_base.messages import Message, message, verbatim
 from campus_collector.domain.chain import Checkpoint, Leaf, MissingLog
 from campus_collector.domain.days import day_of
+from campus_collector.store.columns import micros
 from campus_collector.store.store import Store
 from campus_collector.store.tables.chain import first_head, next_head
 from campus_collector.verify.difference import Difference
@@ -111,6 +113,24 @@ def closed_heads(store: Store, findings: list[Difference]) -> Iterator[KnownHead
             yield KnownHead(head.school, head.results, head.head, source)
 
 
+class _Says(msgspec.Struct):
+    """What a result says of itself, and is filed under."""
+
+    subject: str
+    kind: str
+    started_at: datetime
+
+
+def _says_so(raw: bytes, filed: tuple[str, str, int]) -> bool:
+    """Is a result filed as it says? The chain is of its bytes alone. True for one that cannot be read: nobody judges by it."""
+    try:
+        says = msgspec.json.decode(raw, type=_Says)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return True
+    started_at = says.started_at if says.started_at.tzinfo is not None else says.started_at.replace(tzinfo=UTC)
+    return (says.subject, says.kind, micros(started_at)) == tuple(filed)
+
+
 class ChainCheck:
     """Recomputes the chain of one school, compares it with its checkpoints and known heads, and collects the differences as `findings`."""
 
@@ -123,6 +143,7 @@ class ChainCheck:
         self._length = 0
         self._first_missing = ""
         self._is_damaged = False
+        self._misfiled: list[str] = []
         self._checkpoints = {checkpoint.last_sequence: checkpoint for checkpoint in store.chain.checkpoints(school)}
         self._checkpoints_fit = True
         self._waiting: dict[int, list[KnownHead]] = {}
@@ -145,6 +166,8 @@ class ChainCheck:
             self._is_damaged = True
             words = message("result {id} is damaged: {damage}", id=leaf.id, damage=leaf.damage)
             self._add(words)
+        if leaf.raw is not None and leaf.filed is not None and not _says_so(leaf.raw, leaf.filed):
+            self._misfiled.append(leaf.id)
         if leaf.sequence == 0:
             self.results_before += 1
             return head
@@ -189,6 +212,15 @@ class ChainCheck:
         if excess > 0:
             self._add(
                 message("{excess} result(s) have no place in the chain and are not older than it", excess=excess),
+            )
+        if self._misfiled:
+            first, number = self._misfiled[0], len(self._misfiled)
+            self._add(
+                message(
+                    "{number} result(s) are filed under another subject, kind or time than they say, the first is {first}",
+                    number=number,
+                    first=first,
+                ),
             )
         without_leaf = store.chain.results_without_leaf(self._school)
         if without_leaf:

@@ -130,13 +130,14 @@ def test_an_expected_status_is_success_and_the_status_is_kept() -> None:
         ("县教育资源平台".encode(), ("Content-Type: text/html; charset=utf-8",)),
         ("县教育资源平台".encode("gb18030"), ("Content-Type: text/html",)),
         ('<meta charset="gbk">县教育资源平台'.encode("gbk"), ()),
+        ("县教育资源平台".encode("utf-16"), ()),
         (PACKED, ("Content-Encoding: gzip",)),
         (PACKED, ("Content-Encoding: X-GZIP",)),
         (zlib.compress("县教育资源平台".encode()), ("Content-Encoding: deflate",)),
         (zlib.compress("县教育资源平台".encode(), wbits=-15), ("Content-Encoding: deflate",)),
         ("县教育资源平台".encode(), ("Content-Type: text/html; charset=no-such",)),
     ],
-    ids=["utf-8", "gb18030", "gbk by meta", "gzip", "x-gzip", "deflate", "raw deflate", "no such charset"],
+    ids=["utf-8", "gb18030", "gbk by meta", "utf-16", "gzip", "x-gzip", "deflate", "raw deflate", "no such charset"],
 )
 def test_the_expected_text_is_found_however_it_is_written(body: bytes, headers: tuple[str, ...]) -> None:
     with server(answer(http("200 OK", body, *headers))) as port:

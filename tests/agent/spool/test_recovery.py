@@ -119,6 +119,21 @@ def test_readers_and_writers_tell_damage_and_touch_nothing(tmp_path: Path) -> No
     assert [name for name in os.listdir(tmp_path) if "damaged" in name] == []
 
 
+@pytest.mark.parametrize("name", ["spool.db", "spool.db-wal"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_told_and_set_aside(tmp_path: Path, name: str, make: Callable[[Path], None]) -> None:
+    filled(tmp_path, 5)
+    (tmp_path / name).unlink(missing_ok=True)
+    make(tmp_path / name)
+    with pytest.raises(SpoolUnusable, match=r"not a file; start campus-agent run"):  # a pipe would be waited for
+        open_spool(tmp_path, role="reader")
+    with open_spool(tmp_path) as spool:
+        assert len(spool.status().damaged_files) == 1
+        spool.put(result(1000))
+        assert numbers(spool)[-1] == 1000
+        assert len(numbers(spool)) == (1 if name == "spool.db" else 5), "what stands beside the log is saved"
+
+
 def test_a_second_damage_gets_its_own_name(tmp_path: Path) -> None:
     for _ in range(3):
         filled(tmp_path, 1)

@@ -170,3 +170,15 @@ def test_a_database_that_an_older_version_made_beside_its_configuration_is_found
     former.touch()
     assert load_config(file, None, {}).database == former
     assert f"sqlite://{former}" in caplog.text
+
+
+def test_a_key_with_a_pass_phrase_is_named_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    certificate(tmp_path)
+    protect = ("openssl", "pkey", "-in", "key.pem", "-aes128", "-passout", "pass:secret", "-out", "protected.pem")
+    subprocess.run(protect, check=True, capture_output=True, cwd=tmp_path)
+    (tmp_path / "protected.pem").replace(tmp_path / "key.pem")
+    file = tmp_path / "collector.toml"
+    file.write_text('[server]\nlisten = "0.0.0.0:8443"\ntls_cert = "cert.pem"\ntls_key = "key.pem"\n')
+    with pytest.raises(ConfigurationError) as raised:
+        load_config(file, None, {})
+    assert f"server.tls_key: {tmp_path / 'key.pem'} 有口令" in raised.value.in_("zh")

@@ -128,6 +128,41 @@ def test_a_result_that_never_came_through_ingest(world: World, sequence: int) ->
     assert said(actual)[0] == "s001: 1 result(s) were put in that never came through ingest"
 
 
+@pytest.mark.sqlite_only("the database is changed by hand")
+@pytest.mark.parametrize(
+    "change",
+    [
+        "series = (SELECT number FROM series WHERE subject = 'elsewhere' AND kind = 'throughput')",
+        "series = (SELECT number FROM series WHERE subject = 'c101' AND kind = 'unheard')",
+        "started_at = started_at - 86400000000",
+        "started_at = 'x'",
+    ],
+)
+def test_a_result_that_is_filed_as_another(world: World, change: str) -> None:
+    fill(world)
+
+    def work(database: sqlite3.Connection) -> None:
+        for number, names in ((98, ("elsewhere", "throughput")), (99, ("c101", "unheard"))):
+            row = (1, number, *names)
+            database.execute("INSERT INTO series (school, number, subject, kind) VALUES (?, ?, ?, ?)", row)
+        database.execute(f"UPDATE result SET {change} WHERE sequence = ?", (place_of(database, "r-1-1"),))
+        database.execute("DELETE FROM day_evidence")  # whoever does so lets the evidence be judged anew
+
+    words = "s001: 1 result(s) are filed under another subject, kind or time than they say, the first is r-1-1"
+    assert words in said(tampered(world, work))
+
+
+@pytest.mark.sqlite_only("the database is changed by hand")
+def test_a_place_in_the_chain_that_is_no_number(world: World) -> None:
+    fill(world)
+    actual = tampered(
+        world,
+        lambda database: database.execute("UPDATE seen SET sequence = 'abc' WHERE id = ?", (id_octets("r-1-1"),)),
+    )
+    assert any("does not fit" in text or "is missing" in text for text in said(actual))
+    assert "s001: 1 result(s) have no place in the chain and are not older than it" in said(actual)
+
+
 def test_evidence_that_does_not_follow(world: World) -> None:
     fill(world)
     actual = tampered(

@@ -129,6 +129,7 @@ class Snmp:
         self._engines: dict[Access, SnmpEngine] = {}
         self._arrived: dict[Access, set[tuple[str, int]]] = {}
         self._extension: dict[tuple[str, int], str] = {}
+        self._without_bulk: set[tuple[str, int]] = set()
 
     def close(self) -> None:
         for engine in self._engines.values():
@@ -186,7 +187,7 @@ class Snmp:
         seconds: float = WALK_SECONDS,
     ) -> tuple[dict[str, Rows], dict[str, Failure]]:
         """Columns of tables, all at once: rows by index ("" for none) of each, and why a column is not to be had, or not whole."""
-        walk = _Walk(columns, max_rows)
+        walk = _Walk(columns, max_rows, (address, port) not in self._without_bulk)
         end = monotonic() + seconds
         while walk.parts:
             part = walk.parts[0]
@@ -202,6 +203,10 @@ class Snmp:
             except TimeoutError:
                 continue
             except ProbeFailed as failed:
+                if part.bulk and not self.heard(address, access, port) and failed.failure.kind is FailureKind.TIMEOUT:
+                    self._without_bulk.add((address, port))  # not there, or deaf to GETBULK
+                    walk.parts[0] = _Part(part.columns, 1, bulk=False, retries=0)
+                    continue
                 walk.parts.popleft()
                 if not self.heard(address, access, port):  # it is not there at all
                     walk.lose(columns, failed.failure)
@@ -283,11 +288,13 @@ def _without_error(part: list[str], reply: _Reply, lost: dict[str, Failure]) -> 
 class _Walk:
     """Where each column stands. `parts` are what is to be asked next, `rows` what came, `broken` why a column is not whole. No I/O."""
 
-    def __init__(self, columns: Sequence[str], max_rows: int) -> None:
+    def __init__(self, columns: Sequence[str], max_rows: int, bulk: bool) -> None:
         self.rows: dict[str, Rows] = {column: {} for column in columns}
         self.last = {column: column for column in columns}
         self.broken: dict[str, Failure] = {}
-        self.parts: deque[_Part] = deque([_part(list(self.rows))] if columns else [])
+        self.parts: deque[_Part] = deque()
+        if columns:
+            self.parts.append(_part(list(self.rows)) if bulk else _Part(list(self.rows), 1, bulk=False))
         self._max_rows = max_rows
         self._silent: set[str] = set()
 

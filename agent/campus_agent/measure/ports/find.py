@@ -120,7 +120,12 @@ def _lldp_index(tables: Tables, port: int) -> int | None:
             return index
     description = tables.lldp_descriptions.get(port, "")
     index = _named(tables, description) if description else None
-    return index if index is not None else _by_number(tables, port)
+    if index is not None:
+        return index
+    index = _by_number(tables, port)
+    number = ascii_integer(text, HIGHEST_INDEX)
+    named = _by_number(tables, number) if number is not None else None
+    return index if named in (None, index) else None  # two numbers that mean two ports: none rather than the wrong one
 
 
 def _only(column: Mapping[int, str], text: str) -> int | None:

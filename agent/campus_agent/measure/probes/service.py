@@ -11,6 +11,7 @@ import contextlib
 import re
 import socket
 import ssl
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPResponse
 from time import monotonic
@@ -257,6 +258,8 @@ def _text(response: HTTPResponse) -> str:
 
 def _charset_in(body: bytes) -> str:
     """The encoding that the page declares; without one UTF-8, or GB 18030 where it is not UTF-8."""
+    if body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "utf-16"
     named = re.search(rb"""charset\s*=\s*["']?([A-Za-z0-9_-]{2,20})""", body[:2048])
     if named:
         return named[1].decode("ascii")

@@ -14,7 +14,7 @@ from campus_collector.store.database import Database
 from campus_collector.store.packing import DamagedResult, unpack
 from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.tables.unpacked import AFTER_UNPACKED, IS_UNPACKED, LEAST, UnpackedResults
-from campus_collector.store.transport import Transaction
+from campus_collector.store.transport import Row, Transaction
 from campus_wire.records import ChainHead
 
 SECONDS_PER_DAY = 86_400
@@ -59,17 +59,19 @@ class ChainTable(TableGroup):
             key,
         )
         results = self._database.stream(
-            "SELECT r.sequence, r.packed FROM numbered_school n JOIN result r ON r.school = n.number"
+            "SELECT r.sequence, r.packed, s.subject, s.kind, r.started_at FROM numbered_school n"
+            " JOIN result r ON r.school = n.number JOIN series s ON s.school = r.school AND s.number = r.series"
             " WHERE n.school = :school AND r.sequence > :after ORDER BY r.sequence, r.series, r.started_at",
             key,
         )
         # both in the same order, the places begun first: a result that arrives meanwhile is beyond the last place
         place, result = next(places, None), next(results, None)
         while place is not None:
-            while result is not None and result[0] < place[0]:
+            sequence = _sequence(place[0])
+            while result is not None and result[0] < sequence:
                 result = next(results, None)
-            packed = result[1] if result is not None and result[0] == place[0] else None
-            yield _leaf(place[0], id_text(place[1]), packed)
+            row = result[1:] if result is not None and result[0] == place[0] else None
+            yield _leaf(sequence, id_text(place[1]), row)
             place = next(places, None)
 
     def _unpacked_leaves(self, school: str) -> Generator[Leaf, None, int | None]:
@@ -84,7 +86,7 @@ class ChainTable(TableGroup):
         )
         place = next(places, None)
         results = self._database.stream(
-            "SELECT coalesce(s.sequence, 0), s.id, r.raw FROM unpacked_result r"
+            "SELECT coalesce(s.sequence, 0), s.id, r.raw, r.subject, r.kind, r.started_at FROM unpacked_result r"
             " JOIN unpacked_seen s ON s.school = r.school AND s.id = r.id"
             " WHERE r.school = :school ORDER BY coalesce(s.sequence, 0), s.id, r.subject, r.kind, r.started_at",
             key,
@@ -93,8 +95,10 @@ class ChainTable(TableGroup):
         last = None
         while place is not None:
             last = int(place[2])
-            raw = result[2] if result is not None and result[:2] == place[:2] else None
-            yield Leaf(place[0], place[1], None if raw is None else bytes_of(raw))
+            if result is not None and result[:2] == place[:2]:
+                yield Leaf(_sequence(place[0]), place[1], bytes_of(result[2]), filed=result[3:6])
+            else:
+                yield Leaf(_sequence(place[0]), place[1], None)
             while result is not None and result[:2] == place[:2]:
                 result = next(results, None)
             place = next(places, None)
@@ -148,13 +152,19 @@ _RESULT_OF_SCHOOL = "FROM numbered_school n JOIN result r ON r.school = n.number
 _SEEN_OF_SCHOOL = "FROM numbered_school n JOIN seen r ON r.school = n.number WHERE n.school = :school"
 
 
-def _leaf(sequence: int, result_id: str, packed: bytes | None) -> Leaf:
-    """Of a place in the chain; below 0 it is older than the chain."""
+def _leaf(sequence: int, result_id: str, row: Row | None) -> Leaf:
+    """Of a place in the chain; below 0 it is older than the chain. `row`: packed bytes, subject, kind, time."""
+    if row is None:
+        return Leaf(max(sequence, 0), result_id, None)
     try:
-        raw, damage = None if packed is None else unpack(bytes_of(packed)), ""
+        return Leaf(max(sequence, 0), result_id, unpack(bytes_of(row[0])), filed=row[1:])
     except DamagedResult as error:
-        raw, damage = None, str(error)
-    return Leaf(max(sequence, 0), result_id, raw, damage)
+        return Leaf(max(sequence, 0), result_id, None, damage=str(error))
+
+
+def _sequence(stored: object) -> int:
+    """A place in the chain; 0 where an edit by hand has left text."""
+    return stored if isinstance(stored, int) else 0
 
 
 def first_head(school: str) -> bytes:
