@@ -20,8 +20,12 @@ ALONE := tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
   $(addprefix tests/hostile_gateway/,test_cpu.py test_busy_line.py) \
   $(addprefix tests/flow/,test_breaks.py test_lab_verdicts.py test_spine.py)
 
+# What stands on the store is tested on both databases: SQLite with the rest, PostgreSQL by itself.
+ON_POSTGRES := tests/collector tests/two_at_once
+
 test: system-test $(STAMP) lint ## linters and all tests
 	$(PY) -m pytest --durations=25 -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	$(PY) -m pytest --durations=10 -n 4 --dist loadfile --no-loadscope-reorder --store postgres $(ON_POSTGRES)
 	$(PY) -m pytest --durations=25 $(ALONE)
 
 bench: system-bench $(STAMP) ## measured figures: speed and memory

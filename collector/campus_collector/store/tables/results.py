@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 ASKED_AT_ONCE = 500
 """So many ids in one statement."""
+MOST_REMEMBERED = 200
+"""Of a read of more rows, such as a subject's month, the decoded results are not remembered: they would push out those of every other subject."""
 _OF_SCHOOL = (
     "FROM numbered_school n JOIN series s ON s.school = n.number JOIN result r ON r.school = s.school AND r.series = s.number"
     " WHERE n.school = :school"
@@ -61,9 +63,11 @@ class ResultTable(TableGroup):
         key = {"school": school, "subject": subject, "kind": kind, "start": micros(start), "end": micros(end)}
         results: list[AnyResult] = []
         last, has_ties = None, False
-        for started_at, packed, sequence in self._database.read(sql, key | {"least": LEAST}):
+        rows = self._database.read(sql, key | {"least": LEAST})
+        decode = decode_packed if len(rows) <= MOST_REMEMBERED else decode_packed.__wrapped__
+        for started_at, packed, sequence in rows:
             try:
-                result = decode_packed(packed)
+                result = decode(packed)
             except DamagedResult as error:
                 self._report_damage(school, sequence, error)
                 continue
