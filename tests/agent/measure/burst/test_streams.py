@@ -258,6 +258,7 @@ def test_flows_travel_and_come_together_again() -> None:
         Flow(1, [1, 1], [1, 1], [1], [1]),
         Flow(1, [5, -1], [1, 1]),
         Flow(1, [5, 1], [1, -1]),
+        Flow(1, [5, 2**62], [1, 1]),
     ],
 )
 def test_a_flow_that_cannot_be_is_refused(flow: Flow) -> None:

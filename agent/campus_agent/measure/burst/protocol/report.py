@@ -5,7 +5,7 @@ from itertools import accumulate, pairwise
 
 from campus_agent.measure.burst.observation import Arrivals, CounterSample, StreamArrivals
 from campus_agent.measure.burst.protocol.messages import Columns, Flow, ProtocolError, Received
-from campus_agent.measure.burst.spec import MAX_REPORT_ROWS
+from campus_agent.measure.burst.spec import MAX_REPORT_ROWS, SESSION_SECONDS
 
 
 def to_message(burst: int, arrivals: Arrivals) -> Received:
@@ -78,6 +78,8 @@ def add_flow(arrivals: StreamArrivals, message: Flow) -> None:
     at_ns = list(accumulate(message.at_ns))
     if arrivals.at_ns and at_ns and at_ns[0] < arrivals.at_ns[-1]:
         raise ProtocolError("a flow that runs backwards")
+    if at_ns and at_ns[-1] - (arrivals.at_ns or at_ns)[0] > SESSION_SECONDS * 1e9:
+        raise ProtocolError("a flow that is longer than its session")  # estimates go through it slot by slot
     arrivals.waited_ns = message.waited_ns
     counters = zip(at_ns, accumulate(message.sample_bytes), accumulate(message.sample_packets), strict=False)
     arrivals.samples += [CounterSample(*sample) for sample in counters]
