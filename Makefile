@@ -28,6 +28,12 @@ test: system-test $(STAMP) lint ## linters and all tests
 	$(PY) -m pytest --durations=10 -n 4 --dist loadfile --no-loadscope-reorder --store postgres $(ON_POSTGRES)
 	$(PY) -m pytest --durations=25 $(ALONE)
 
+lint: $(STAMP) ## formatter, linters, types, layers
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
 bench: system-bench $(STAMP) ## measured figures: speed and memory
 	@for bench in tests/bench/*.py; do echo "== $$bench"; PYTHONPATH=. $(PY) $$bench || exit 1; done
 
