@@ -1,4 +1,4 @@
-"""`campus-collector store`: a whole store copied to another database; results of before 0.3 brought into the packed form."""
+"""`campus-collector store`: a whole store copied to another database; results of older versions brought into the packed form."""
 
 import argparse
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def register(parser: CommandParser) -> None:
         metavar = "FROM" if name == "source" else "TO"
         action.add_argument(name, type=place, metavar=metavar, help=parser.words(words))
     json_option(action)
-    text = message("pack the results of before 0.3, and make the file smaller; a running collector does it too")
+    text = message("pack the results of older versions, and make the file smaller; a running collector does it too")
     data_options(parser.add_command("compact", text, _compact))
 
 

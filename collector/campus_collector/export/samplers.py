@@ -143,7 +143,7 @@ def of_space(space: Space) -> Iterator[Sample]:
 
 
 def of_compaction(status: CompactionStatus | None) -> Iterator[Sample]:
-    """What is still in the form of before 0.3."""
+    """What is still in the form of older versions."""
     set_aside = sum(school.results for school in status.set_aside) if status is not None else 0
     to_move = max(0, status.results - status.copied) if status is not None else 0
     yield "campus_store_unpacked_results", (), float(to_move + set_aside)

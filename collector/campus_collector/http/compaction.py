@@ -1,4 +1,4 @@
-"""While a collector serves, results of before 0.3 are brought into the packed form, and at night the file is made smaller."""
+"""While a collector serves, results of older versions are brought into the packed form, and at night the file is made smaller."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ class BackgroundCompaction:
             except StoreUnavailable as error:
                 log.error("store unavailable", extra={"error": str(error)})
             except Exception:
-                log.exception("results of before 0.3 are not moved; it is tried again")
+                log.exception("results of older versions are not moved; it is tried again")
             await asyncio.to_thread(self._stopped.wait, RETRY_SECONDS)
 
     def stop(self) -> None:
@@ -51,9 +51,9 @@ class BackgroundCompaction:
         status = store.compaction_status()
         if status is not None and not status.is_done:
             extra = {"results": status.results, "copied": status.copied, "schools": status.schools}
-            log.info("results of before 0.3 are being packed", extra=extra)
+            log.info("results of older versions are being packed", extra=extra)
             store.compaction(self._stopped.is_set, self._pause).run()
-            log.info("results of before 0.3 are packed")
+            log.info("results of older versions are packed")
         if not store.has_space_to_give_back():
             return True
         now = datetime.now(self._service.config.timezone)

@@ -1,4 +1,4 @@
-"""Brings results of before 0.3 into the packed form, school by school, beside the running collector.
+"""Brings results of older versions into the packed form, school by school, beside the running collector.
 
 Of each school: its results are examined as they are (do they fit their chain?), copied in small commits, and the copies are compared with them, octet
 for octet; in one more commit readers change over to the copies, and only then what was copied is removed. Where it was stopped or killed it goes on.

@@ -50,7 +50,7 @@ KEYS = {
 }
 """Each table's primary key: in its order the rows are copied and compared. There are no foreign keys."""
 UNPACKED = frozenset({"unpacked_result", "unpacked_school", "unpacked_seen"})
-"""Tables of results in the form of before 0.3. A store that has such is not copied: compaction.py brings it forward first."""
+"""Tables of results in the form of older versions. A store that has such is not copied: compaction.py brings it forward first."""
 ROWS_A_BATCH = 1000
 Progress = Callable[[int, int], None]
 
@@ -135,7 +135,7 @@ class _Copy:
             if connection.first("SELECT 1 FROM unpacked_school LIMIT 1") is not None:
                 raise StoreUnusable(
                     message(
-                        "{place}: has results in the form of before 0.3: run campus-collector store compact first",
+                        "{place}: has results in the form of older versions: run campus-collector store compact first",
                         place=place,
                     )
                 )

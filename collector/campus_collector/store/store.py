@@ -81,7 +81,7 @@ class Store:
         return missing_log(self._database)
 
     def compaction(self, is_stopped: Callable[[], bool], pause: Callable[[float], object]) -> Compaction:
-        """What brings results of before 0.3 into the packed form."""
+        """What brings results of older versions into the packed form."""
         return Compaction(self._database, is_stopped, pause)
 
     def compaction_status(self) -> CompactionStatus | None:

@@ -388,7 +388,7 @@ def test_a_collector_that_serves_does_it_by_itself(tmp_path: Path, monkeypatch: 
     with running(command, tmp_path / "log-2"):
         url = until(lambda: _address(tmp_path / "log-2"), 60, "it listens")
         until(lambda: "campus_store_unpacked_results 0.0" in _get(url + "metrics"), 300, "all are packed")
-        until(lambda: "results of before 0.3 are packed" in (tmp_path / "log-2").read_text(), 60, "the log says so")
+        until(lambda: "results of older versions are packed" in (tmp_path / "log-2").read_text(), 60, "the log says so")
         assert "older version" not in _get(url + "fleet?lang=en")
     assert {school: len(results) for school, results in stored.items()} == {
         school: sum(row.school == school for row in stored_results(tmp_path / "campus.db")) for school in stored

@@ -110,7 +110,7 @@ def space_facts(space: Space, language: Language) -> list[tuple[str, str]]:
 
 
 def compaction_words(status: CompactionStatus | None) -> Iterator[Message]:
-    """How far results of before 0.3 are packed, and which schools' do not fit their chain; nothing when all are packed."""
+    """How far results of older versions are packed, and which schools' do not fit their chain; nothing when all are packed."""
     if status is None:
         return
     if not status.is_done:

@@ -1,4 +1,4 @@
-"""Results in the form of before 0.3: JSON as it came, in the tables `unpacked_...`. They are read as long as they are there; nothing is added.
+"""Results in the form of older versions: JSON as it came, in the tables `unpacked_...`. They are read as long as they are there; nothing is added.
 
 Whether a school's are still read there is part of each statement: between two statements compaction.py may have moved them.
 """

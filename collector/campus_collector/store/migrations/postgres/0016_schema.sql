@@ -92,7 +92,7 @@ CREATE TABLE seen (
   PRIMARY KEY (school, id)
 );
 
--- Results in the form of before 0.3, which only SQLite's databases have: these three are always empty here.
+-- Results in the form of older versions, which only SQLite's databases have: these three are always empty here.
 CREATE TABLE unpacked_school (
   school TEXT COLLATE "C" PRIMARY KEY,
   last_sequence BIGINT NOT NULL,
