@@ -220,7 +220,7 @@ def test_it_is_killed_again_and_again(tmp_path: Path) -> None:
         )
         assert program.stdout is not None
         assert program.stdout.readline() == "begun\n"
-        time.sleep(random.uniform(0, 0.4) if number < 40 else 60)
+        time.sleep(random.uniform(0, 0.05) if number < 40 else 60)
         program.send_signal(signal.SIGKILL)
         done = program.stdout.read() == "done\n"
         kills += program.wait() == -signal.SIGKILL
