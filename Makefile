@@ -5,28 +5,31 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint bench lab messages packages clean system-run system-test system-bench
+.PHONY: help run test test-postgres lint bench lab messages packages clean system-run system-test system-bench
 
 help: ## what can be done
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: system-run $(STAMP) ## a school in network namespaces, measured for real: http://127.0.0.1:8080/
 	@$(PY) -m tests.lab.demo
 
-# What measures rates has the machine to itself. The rest runs four beside each other: much of it waits (booted machines, silent equipment);
+# What measures rates has the machine to itself. The rest runs five beside each other: much of it waits (booted machines, silent equipment);
 # the long files begin first (tests/conftest.py).
 ALONE := tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
   $(addprefix tests/agent/measure/burst/test_,attacks.py breaking_off.py client_and_server.py narrow_hop.py on_shaped_lines.py streams.py) \
   $(addprefix tests/hostile_gateway/,test_cpu.py test_busy_line.py) \
   $(addprefix tests/flow/,test_breaks.py test_lab_verdicts.py test_spine.py)
 
-# What stands on the store is tested on both databases: SQLite with the rest, PostgreSQL by itself.
-ON_POSTGRES := tests/collector tests/two_at_once
+# What stands on the store is tested on both databases. `make test` asks on PostgreSQL what works on the store itself; `make test-postgres` asks all of the collector's tests.
+ON_POSTGRES := $(addprefix tests/collector/,store ledger ingest inventory) tests/two_at_once
 
 test: system-test $(STAMP) lint ## linters and all tests
-	$(PY) -m pytest --durations=25 -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
-	$(PY) -m pytest --durations=10 -n 4 --dist loadfile --no-loadscope-reorder --store postgres $(ON_POSTGRES)
+	$(PY) -m pytest --durations=25 -n 5 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	$(PY) -m pytest --durations=10 -n 5 --dist loadfile --no-loadscope-reorder --store postgres $(ON_POSTGRES)
 	$(PY) -m pytest --durations=25 $(ALONE)
+
+test-postgres: system-test $(STAMP) ## the collector's tests on PostgreSQL instead of SQLite
+	$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --store postgres tests/collector tests/two_at_once
 
 lint: $(STAMP) ## formatter, linters, types, layers
 	$(VENV)/bin/ruff format --check .
