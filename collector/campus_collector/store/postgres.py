@@ -204,9 +204,9 @@ class PostgresTransport:
 
     def _require_usable(self, connection: "psycopg.Connection[Row]") -> None:
         if connection.info.server_version < LEAST_VERSION:
-            found = connection.info.parameter_status("server_version")
+            version = connection.info.parameter_status("server_version")
             raise StoreUnusable(
-                message("{url}: PostgreSQL 15 or newer is needed, this is {found}", url=self.name, found=found)
+                message("{url}: PostgreSQL 15 or newer is needed, this is {found}", url=self.name, found=version)
             )
         encoding = connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":
