@@ -13,7 +13,7 @@ help: ## what can be done
 run: system-run $(STAMP) ## a school in network namespaces, measured for real: http://127.0.0.1:8080/
 	@$(PY) -m tests.lab.demo
 
-# What measures rates has the machine to itself. The rest runs five beside each other: much of it waits (booted machines, silent equipment);
+# What measures rates has the machine to itself. The rest runs four beside each other: much of it waits (booted machines, silent equipment);
 # the long files begin first (tests/conftest.py).
 ALONE := tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
   $(addprefix tests/agent/measure/burst/test_,attacks.py breaking_off.py client_and_server.py narrow_hop.py on_shaped_lines.py streams.py) \
@@ -24,8 +24,8 @@ ALONE := tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
 ON_POSTGRES := $(addprefix tests/collector/,store ledger ingest inventory) tests/two_at_once
 
 test: system-test $(STAMP) lint ## linters and all tests
-	$(PY) -m pytest --durations=25 -n 5 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
-	$(PY) -m pytest --durations=10 -n 5 --dist loadfile --no-loadscope-reorder --store postgres $(ON_POSTGRES)
+	$(PY) -m pytest --durations=25 -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
+	$(PY) -m pytest --durations=10 -n 4 --dist loadfile --no-loadscope-reorder --store postgres $(ON_POSTGRES)
 	$(PY) -m pytest --durations=25 $(ALONE)
 
 test-postgres: system-test $(STAMP) ## the collector's tests on PostgreSQL instead of SQLite

@@ -34,6 +34,8 @@ WRITE_SECONDS = 60.0
 KEEP_ALIVE_SECONDS = 75
 SWEEP_SECONDS = 1.0
 ACCEPT_RETRY_SECONDS = 0.5
+SHORTAGE_LOG_SECONDS = 60.0
+"""A shortage of files is logged so often: while it lasts, connections are taken and refused in turn."""
 MAX_CONNECTIONS = 2000
 MAX_OF_ONE_ADDRESS = 256
 """A whole town may come through one address translation."""
@@ -162,7 +164,7 @@ class Server(uvicorn.Server):
         self._all: dict[AcceptedConnection, None] = {}
         self._by_address: dict[str, dict[AcceptedConnection, None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._short_of_files = False
+        self._shortage_logged_at = -SHORTAGE_LOG_SECONDS
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Take connections from listening sockets."""
@@ -191,13 +193,12 @@ class Server(uvicorn.Server):
             except ConnectionError:
                 continue
             except OSError as error:
-                if not self._short_of_files:  # once, not at each try
+                if monotonic() - self._shortage_logged_at >= SHORTAGE_LOG_SECONDS:
+                    self._shortage_logged_at = monotonic()
                     log.error("no more connections can be taken", extra={"error": error.strerror or str(error)})
-                self._short_of_files = True
                 self._close_longest_waiting(self._all)
                 await asyncio.sleep(ACCEPT_RETRY_SECONDS)
                 continue
-            self._short_of_files = False
             try:
                 self._admit(client, str(address[0]))
             except Exception:  # one connection must not end the taking of all others
