@@ -229,7 +229,7 @@ class CollectorConfig(msgspec.Struct, frozen=True):
 
     @property
     def store(self) -> Path | PostgresUrl:
-        """Where the results are."""
+        """What `open_store` opens: the address of a server, or SQLite's file."""
         return self.postgres or self.database
 
     @property

@@ -36,7 +36,7 @@ def measure(kind: str, raws: list[bytes]) -> None:
     began = time.process_time()
     packed = [pack(kind, raw) for raw in raws]
     between = time.process_time()
-    back = [unpack(one) for one in packed]
+    back = [unpack(row) for row in packed]
     ended = time.process_time()
     assert back == raws
     into, out = ((after - before) / len(raws) * 1e6 for before, after in ((began, between), (between, ended)))

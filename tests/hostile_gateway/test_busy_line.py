@@ -32,4 +32,4 @@ def test_a_busy_line_is_not_blamed_by_a_gateway_with_two_addresses(tmp_path: Pat
             return said
 
         # who sends the other traffic needs a processor too
-        first_usable(ask, lambda said: (said["cross_traffic_bits_per_second"] or 0.0) > 5e6)
+        first_usable(ask, lambda answer: (answer["cross_traffic_bits_per_second"] or 0.0) > 5e6)

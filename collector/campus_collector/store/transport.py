@@ -69,7 +69,7 @@ class TransportConnection(Transaction, Protocol):
         """All tables of the database, or of the schema that is used."""
 
     def column_names(self, table: str) -> list[str]:
-        """Of one of them."""
+        """The columns of one table, in their order."""
 
     def loading(self, table: str) -> AbstractContextManager[None]:
         """In a transaction: rows are put into a table as they were in another store, triggers or not, and new ones get higher numbers."""

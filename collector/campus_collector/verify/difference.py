@@ -1,4 +1,4 @@
-"""What verification finds."""
+"""A difference between what is stored and what follows from the results, with its words."""
 
 from dataclasses import dataclass
 

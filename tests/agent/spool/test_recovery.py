@@ -121,7 +121,7 @@ def test_readers_and_writers_tell_damage_and_touch_nothing(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["spool.db", "spool.db-wal"])
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-def test_what_is_no_file_is_told_and_set_aside(tmp_path: Path, name: str, make: Callable[[Path], None]) -> None:
+def test_what_is_no_file_is_named_and_set_aside(tmp_path: Path, name: str, make: Callable[[Path], None]) -> None:
     filled(tmp_path, 5)
     (tmp_path / name).unlink(missing_ok=True)
     make(tmp_path / name)

@@ -248,7 +248,7 @@ def test_databases_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
         open_database(PostgresUrl(server.url("postgres")))
 
 
-def test_a_user_who_may_not_make_tables_is_told_what_is_missing() -> None:
+def test_a_user_who_may_not_make_tables_reads_what_is_missing() -> None:
     server = shared_server()
     url = server.empty_database()
     with psycopg.connect(url, autocommit=True) as connection:

@@ -208,7 +208,7 @@ class ResultAppender:
         return packed
 
     def write(self) -> None:
-        """All that were added."""
+        """Insert all results that were added, and their ids; to be called once."""
         numbers = Numbers(self._transaction, self._school)
         school = numbers.school
         ids: list[dict[str, object]] = []

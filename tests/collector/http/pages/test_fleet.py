@@ -86,14 +86,14 @@ def test_what_a_newer_agent_adds_is_kept(world: World) -> None:
     assert any(each.get("record", {}).get("colour") == "blue" for each in kept)
 
 
-def test_migrations_are_told(
+def test_migrations_are_listed(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["migrations", "--json", "--state-dir", str(world.service.config.database.parent)]) == 0
-    said = msgspec.json.decode(capsys.readouterr().out)
+    steps = msgspec.json.decode(capsys.readouterr().out)
     dialect = "sqlite" if world.service.config.postgres is None else "postgres"
-    assert [one["name"] for one in said] == [step.name for step in shipped(dialect)]
-    assert all(one["applied_at"] and one["known"] for one in said)
+    assert [step["name"] for step in steps] == [step.name for step in shipped(dialect)]
+    assert all(step["applied_at"] and step["known"] for step in steps)
     monkeypatch.delenv("CAMPUS_STORE_URL", raising=False)
     assert main(["migrations", "--json", "--state-dir", str(tmp_path / "none")]) == 0
     assert all(each["applied_at"] is None for each in msgspec.json.decode(capsys.readouterr().out))
