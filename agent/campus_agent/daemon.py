@@ -386,7 +386,7 @@ class Daemon:
                 self._config_problem = NO_PROBLEM
                 if body is not None:
                     await self._on_disk(fetched.store, body, self.config.state_dir)
-                    log.info("configuration of the bureau", extra={"tag": fetched.tag_of(body)})
+                    log.info("configuration fetched", extra={"tag": fetched.tag_of(body)})
                     self.configuration_changed.set()
             except ShipFailed as failed:
                 log.info("configuration not fetched", extra={"reason": configuration.reason_of(failed)})

@@ -172,7 +172,7 @@ def test_a_full_spool_is_emptied_while_the_agent_begins_again_and_again(tmp_path
 
 
 def _begin_again(relay: Relay, agent: "subprocess.Popen[bytes]", log: Path) -> None:
-    """A new configuration of the bureau comes while the answer to a batch is under way: the same process begins again with it."""
+    """A new configuration from the collector comes while the answer to a batch is under way: the same process begins again with it."""
     answer = relay.held.get(timeout=PATIENCE_SECONDS)
     relay.configuration = b'{"agent": {"school": "s001"}, "policy_version": "another"}'
     relay.asked_for_configuration.get(timeout=PATIENCE_SECONDS).set()

@@ -234,7 +234,7 @@ def test_a_port_is_read_from_full_width_digits_and_from_no_other(tmp_path: Path,
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "224.0.0.1", "0x0a000008", "010.0.0.8", "10.0.1", "10.0.0.1:80"])
 def test_a_host_that_the_gateways_would_refuse_is_a_mistake(tmp_path: Path, host: str) -> None:
-    """One such row would make a gateway refuse the whole configuration of the bureau."""
+    """One such row would make a gateway refuse the whole configuration from the collector."""
     rooms = f"学校编号,班级编号,班级,地址,端口\ns001,c1,一班,{host},\n"
     services = f"service_id,service,url,town_id\nedu,平台,http://{host.partition(':')[0]}/,\n"
     _, mistakes, _ = read_file(folder(tmp_path / "i", schools=SCHOOLS, classrooms=rooms, services=services), EMPTY)
