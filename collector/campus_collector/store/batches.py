@@ -1,22 +1,27 @@
-"""Stores a batch of results in one piece, or nothing of it."""
+"""Stores batches of results, each in one piece or nothing of it; what several of one commit share is read and written once."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
+from itertools import groupby
 
 from campus_collector.domain.change import Change
 from campus_collector.domain.results import AcceptedResult, Batch, BatchOutcome, Quotas, RejectedResult
 from campus_collector.domain.schools import SubjectKind
-from campus_collector.store.columns import micros
-from campus_collector.store.tables.agents import note_agent, note_boot
-from campus_collector.store.tables.chain import ChainAppender
-from campus_collector.store.tables.evidence import MICROS_PER_HOUR, Arrivals, await_judgement
-from campus_collector.store.tables.missing_log import note_receipt
+from campus_collector.store.columns import id_octets, micros
+from campus_collector.store.packing import pack
+from campus_collector.store.tables.agents import AgentReports
+from campus_collector.store.tables.chain import ChainAppender, last_checkpoints, write_chains
+from campus_collector.store.tables.evidence import MICROS_PER_HOUR, await_judgement
+from campus_collector.store.tables.marks import mark_value
+from campus_collector.store.tables.missing_log import MISSING_LOG, note_receipt
 from campus_collector.store.tables.quarantine import quarantine
-from campus_collector.store.tables.quota import SchoolQuota
-from campus_collector.store.tables.results import LatestResults, ResultAppender
-from campus_collector.store.tables.subjects import announce, know_subjects, subject_kind
-from campus_collector.store.tables.totals import add_total
-from campus_collector.store.transport import Transaction
+from campus_collector.store.tables.quota import KnownCounts, SchoolQuota, write_intake
+from campus_collector.store.tables.results import KnownNumbers, LatestResults, Numbers, insert_results, stored_ids
+from campus_collector.store.tables.subjects import SubjectKeeper, announce, subject_kind
+from campus_collector.store.tables.totals import add_totals
+from campus_collector.store.transport import Row, Transaction
 from campus_wire.failures import Validity
 from campus_wire.records import Quarantined, kind_of, outcome_of
 
@@ -25,95 +30,162 @@ JUDGED_KINDS = frozenset({"throughput", "service", "room", "port"})
 """Results of other kinds are shown, and change no verdict."""
 
 
-def store_batch(transaction: Transaction, batch: Batch, quotas: Quotas) -> tuple[BatchOutcome, Change]:
-    """What became of the batch, and what it changed."""
-    school = batch.principal.school
-    chain = ChainAppender(transaction, school, batch.received_at)
-    chain_fits = chain.compare(batch.claimed, batch.received_at)
-    if batch.claimed is not None and chain_fits is not None:
-        note_receipt(transaction, school, batch.claimed.sequence, chain_fits)
-    stored = _store_results(transaction, batch, chain, SchoolQuota(transaction, school, batch.received_at, quotas))
-    rejected = [*batch.rejected, *stored.over_quota]
-    if rejected:
-        quarantine(transaction, school, batch.received_at, rejected)
-    counts = {"stored": stored.count, "duplicate": stored.duplicates, "quarantined": len(rejected)}
-    for label, amount in counts.items():
-        if amount:
-            add_total(transaction, "ingest", label, amount)
-    announced = know_subjects(transaction, school, stored.first_results)
-    note_agent(transaction, batch)
-    note_boot(transaction, batch)
-    if batch.announcement is not None:
-        announced |= announce(transaction, school, batch.announcement, micros(batch.received_at))
-    reporting = frozenset({school})
-    return (
-        BatchOutcome(
-            **counts,
-            chain=chain.receipt(),
-            chain_fits=chain_fits,
-            beyond_quota=[Quarantined(result.id, result.reason) for result in stored.over_quota],
-        ),
-        Change(frozenset(stored.subjects), reported=reporting, announced=reporting if announced else frozenset()),
-    )
+def store_batches(
+    transaction: Transaction, batches: Sequence[Batch], quotas: Quotas
+) -> list[tuple[BatchOutcome, Change]]:
+    """What became of each batch, and what it changed."""
+    outcomes: list[tuple[BatchOutcome, Change]] = []
+    # quotas and checkpoints are those of a day
+    for _, of_day in groupby(batches, key=lambda batch: batch.received_at.astimezone(UTC).date()):
+        writer = _BatchWriter(transaction, list(of_day), quotas)
+        outcomes += writer.store()
+    return outcomes
+
+
+@dataclass(slots=True)
+class _School:
+    """A school while batches are stored."""
+
+    chain: ChainAppender
+    quota: SchoolQuota
+    stored_ids: set[str]
+    added: list[tuple[AcceptedResult, str, int, int, bytes]] = field(default_factory=list)
+    """Result, kind, start, place in the chain and packed bytes of those to be written."""
 
 
 @dataclass(slots=True)
 class _Stored:
-    """What was stored of a batch, counted up so that each row is written once a batch."""
+    """What was stored of a batch."""
 
     count: int = 0
     duplicates: int = 0
     over_quota: list[RejectedResult] = field(default_factory=list)
     subjects: set[tuple[str, str, str]] = field(default_factory=set)
-    totals: Counter[str] = field(default_factory=Counter)
     first_results: dict[tuple[SubjectKind, str], int] = field(default_factory=dict)
     """When the earliest began, by kind of subject and subject."""
-    waiting: dict[tuple[str, str, int], Arrivals] = field(default_factory=dict)
-    """What the judge must look at, by subject, kind and hour."""
 
 
-def _store_results(transaction: Transaction, batch: Batch, chain: ChainAppender, quota: SchoolQuota) -> _Stored:
-    school = batch.principal.school
-    stored = _Stored()
-    results = ResultAppender(transaction, school, [accepted.result.id for accepted in batch.accepted])
-    latest = LatestResults()
-    for accepted in batch.accepted:
-        result = accepted.result
-        reason = quota.refusal(accepted)
-        if results.is_stored(result.id):
-            stored.duplicates += 1
-        elif reason is not None:
-            stored.over_quota.append(RejectedResult(result.id, reason, accepted.raw[:MAX_KEPT_OVER_QUOTA_BYTES]))
-        else:
-            chain.append(accepted.raw)
-            packed = results.add(accepted, chain.sequence)
-            quota.count(accepted)
-            # a start by an untrusted clock orders nothing: such a result counts from its arrival
-            trusted = result.validity is not Validity.CLOCK_UNTRUSTED
-            ordered_at_micros = micros(result.started_at if trusted else batch.received_at)
-            latest.keep(result, ordered_at_micros, packed)
-            _count(stored, school, accepted, ordered_at_micros, chain.sequence)
-    if stored.count:
-        results.write()
-        latest.write(transaction, school)
-        chain.write_checkpoint()
-        quota.write_counts()
-    for label, amount in stored.totals.items():
-        add_total(transaction, "measurement", label, amount)
-    await_judgement(transaction, school, stored.waiting)
-    return stored
+class _BatchWriter:
+    """Batches that arrived on one day."""
 
+    def __init__(self, transaction: Transaction, batches: Sequence[Batch], quotas: Quotas) -> None:
+        self._transaction, self._batches, self._quotas = transaction, batches, quotas
+        ids: dict[str, list[str]] = {}
+        subjects: set[str] = set()
+        for batch in batches:
+            ids.setdefault(batch.principal.school, []).extend(accepted.result.id for accepted in batch.accepted)
+            subjects.update(accepted.result.subject for accepted in batch.accepted)
+        schools, named = sorted(ids), sorted(subjects)
+        now = batches[0].received_at
+        self._numbers = KnownNumbers(transaction, schools, named)
+        self._subjects = SubjectKeeper(transaction, schools, named)
+        self._agents = AgentReports(transaction, schools)
+        self._log_is_missing = mark_value(transaction, MISSING_LOG) is not None
+        counts = KnownCounts(transaction, schools, named, now)
+        checkpoints = last_checkpoints(transaction, schools)
+        self._schools = {
+            school: _School(
+                ChainAppender(transaction, school, now, checkpoints.get(school)),
+                SchoolQuota(transaction, school, now, quotas, counts),
+                stored_ids(transaction, school, self._numbers.schools.get(school), ids[school]),
+            )
+            for school in schools
+        }
+        self._latest = LatestResults()
+        self._totals: Counter[tuple[str, str]] = Counter()
+        self._waiting: dict[tuple[str, str, str, int], int] = {}
+        """The place of the last result of what the judge must look at, by school, subject, kind and hour."""
 
-def _count(stored: _Stored, school: str, accepted: AcceptedResult, ordered_at_micros: int, sequence: int) -> None:
-    subject, kind = accepted.result.subject, kind_of(accepted.result)
-    stored.count += 1
-    stored.subjects.add((school, subject, kind))
-    stored.totals[f"{kind}/{outcome_of(accepted.result)}"] += 1
-    judged_as = subject_kind(subject, kind)
-    if judged_as is not None:
-        key = (judged_as, subject)
-        stored.first_results[key] = min(ordered_at_micros, stored.first_results.get(key, ordered_at_micros))
-    if kind in JUDGED_KINDS:
-        hour = (subject, kind, micros(accepted.result.started_at) // MICROS_PER_HOUR)
-        before = stored.waiting.get(hour)
-        stored.waiting[hour] = Arrivals(1 + (before.results if before else 0), sequence)
+    def store(self) -> list[tuple[BatchOutcome, Change]]:
+        """All batches, in the order in which they came."""
+        outcomes = [self._store_batch(batch) for batch in self._batches]
+        self._write_results()
+        self._latest.write(self._transaction)
+        schools = self._schools.values()
+        write_chains(self._transaction, [school.chain for school in schools])
+        write_intake(self._transaction, [school.quota.intake() for school in schools if school.added])
+        add_totals(self._transaction, self._totals)
+        await_judgement(self._transaction, self._waiting)
+        self._agents.write()
+        return outcomes
+
+    def _store_batch(self, batch: Batch) -> tuple[BatchOutcome, Change]:
+        school = batch.principal.school
+        chain = self._schools[school].chain
+        chain_fits = chain.compare(batch.claimed, batch.received_at)
+        if self._log_is_missing and batch.claimed is not None and chain_fits is not None:
+            note_receipt(self._transaction, school, batch.claimed.sequence, chain_fits)
+        stored = self._store_results(batch, self._schools[school])
+        rejected = [*batch.rejected, *stored.over_quota]
+        if rejected:
+            quarantine(self._transaction, school, batch.received_at, rejected)
+        counts = {"stored": stored.count, "duplicate": stored.duplicates, "quarantined": len(rejected)}
+        for label, amount in counts.items():
+            if amount:
+                self._totals["ingest", label] += amount
+        announced = self._subjects.know(school, stored.first_results)
+        self._agents.note(batch)
+        if batch.announcement is not None:
+            announced |= announce(self._transaction, school, batch.announcement, micros(batch.received_at))
+        reporting = frozenset({school})
+        return (
+            BatchOutcome(
+                **counts,
+                chain=chain.receipt(),
+                chain_fits=chain_fits,
+                beyond_quota=[Quarantined(result.id, result.reason) for result in stored.over_quota],
+            ),
+            Change(frozenset(stored.subjects), reported=reporting, announced=reporting if announced else frozenset()),
+        )
+
+    def _store_results(self, batch: Batch, school: _School) -> _Stored:
+        stored = _Stored()
+        for accepted in batch.accepted:
+            result_id = accepted.result.id
+            reason = school.quota.refusal(accepted)
+            if result_id in school.stored_ids:
+                stored.duplicates += 1
+            elif reason is not None:
+                stored.over_quota.append(RejectedResult(result_id, reason, accepted.raw[:MAX_KEPT_OVER_QUOTA_BYTES]))
+            else:
+                school.stored_ids.add(result_id)
+                school.chain.append(accepted.raw)
+                school.quota.count(accepted)
+                self._add(accepted, batch, school, stored)
+        return stored
+
+    def _add(self, accepted: AcceptedResult, batch: Batch, school: _School, stored: _Stored) -> None:
+        result, sequence = accepted.result, school.chain.sequence
+        kind, subject, outcome = kind_of(result), result.subject, outcome_of(result)
+        key = (batch.principal.school, subject, kind)
+        packed = pack(kind, accepted.raw)
+        started_at = micros(result.started_at)
+        school.added.append((accepted, kind, started_at, sequence, packed))
+        # a start by an untrusted clock orders nothing: such a result counts from its arrival
+        trusted = result.validity is not Validity.CLOCK_UNTRUSTED
+        ordered_at = started_at if trusted else micros(batch.received_at)
+        self._latest.keep(key, outcome, ordered_at, packed)
+        self._totals["measurement", f"{kind}/{outcome}"] += 1
+        stored.count += 1
+        stored.subjects.add(key)
+        judged_as = subject_kind(subject, kind)
+        if judged_as is not None:
+            first = stored.first_results.get((judged_as, subject), ordered_at)
+            stored.first_results[judged_as, subject] = min(ordered_at, first)
+        if kind in JUDGED_KINDS:
+            self._waiting[*key, started_at // MICROS_PER_HOUR] = sequence
+
+    def _write_results(self) -> None:
+        ids: list[Row] = []
+        results: list[Row] = []
+        for name, school in self._schools.items():
+            if not school.added:
+                continue
+            numbers = Numbers(self._transaction, name, self._numbers)
+            number = numbers.school
+            for accepted, kind, started_at, sequence, packed in school.added:
+                ids.append((number, id_octets(accepted.result.id), sequence))
+                series = numbers.series(accepted.result.subject, kind)
+                results.append((number, series, started_at, sequence, packed))
+        if results:
+            insert_results(self._transaction, ids, results)

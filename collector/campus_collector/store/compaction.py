@@ -321,14 +321,15 @@ def copy_some(transaction: Transaction, school: str) -> bool:
     if not rows:
         return False
     numbers = Numbers(transaction, school)
-    ids: list[dict[str, object]] = []
-    results: list[dict[str, object]] = []
+    school_number = numbers.school
+    ids: list[Row] = []
+    results: list[Row] = []
     for subject, kind, started_at, result_id, raw, place in rows:
         older += not place
-        key = {"school": numbers.school, "sequence": place or -older}
-        ids.append(key | {"id": id_octets(result_id)})
+        sequence = place or -older
+        ids.append((school_number, id_octets(result_id), sequence))
         series, packed = numbers.series(subject, kind), pack(kind, bytes_of(raw))
-        results.append(key | {"series": series, "started_at": started_at, "packed": packed})
+        results.append((school_number, series, started_at, sequence, packed))
     insert_results(transaction, ids, results)
     transaction.execute(
         "UPDATE unpacked_school SET subject = :subject, kind = :kind, started_at = :started_at, id = :id,"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
+from itertools import groupby
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -39,7 +40,18 @@ CHECK_SECONDS = 60.0
 CHECK_WRITE_SECONDS = 10.0
 Answer = TypeVar("Answer")
 Work = Callable[[Transaction], Answer]
-_Job = tuple[Work[Any], "Future[Any]"]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Joint:
+    """Work that is done for several items at once where several wait."""
+
+    together: Callable[[Transaction, Sequence[Any]], list[Any]]
+    item: Any
+
+
+_Job = tuple[Work[Any] | _Joint, "Future[Any]"]
 _CLOSE: Final = None
 """In the queue: nothing comes after this, the writer is to end."""
 
@@ -74,7 +86,19 @@ class Database:
 
     def submit(self, work: Work[Answer]) -> "Future[Answer]":
         """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable or Conflict."""
-        future: Future[Answer] = Future()
+        return self._queue(work)
+
+    def submit_joint(
+        self, together: Callable[[Transaction, Sequence[Item]], list[Answer]], item: Item
+    ) -> "Future[Answer]":
+        """The same for one item of many: `together` is called with those that wait, and gives an answer for each.
+
+        When it raises, nothing of it is written, and it is called for each of them alone.
+        """
+        return self._queue(_Joint(together, item))
+
+    def _queue(self, work: Work[Any] | _Joint) -> "Future[Any]":
+        future: Future[Any] = Future()
         with self._closing:
             if self._closed:
                 future.set_exception(StoreUnavailable("the store is closed"))
@@ -201,10 +225,20 @@ class Database:
         connection = self._begin()
         # nobody else commits from here on
         self._feed.follow(connection)
-        for work, _ in jobs:
-            connection.changes.clear()
-            answers.append(self._try(connection, work))
-            changes += connection.changes
+        for together, group in groupby(jobs, key=_together):
+            works = [work for work, _ in group]
+            if together is not None and len(works) > 1:
+                connection.changes.clear()
+                items = [work.item for work in works if isinstance(work, _Joint)]
+                joint = self._try(connection, _jointly(together, items))
+                if not isinstance(joint, _Failure):
+                    answers += joint
+                    changes += connection.changes
+                    continue
+            for work in works:
+                connection.changes.clear()
+                answers.append(self._try(connection, _alone(work)))
+                changes += connection.changes
         self._feed.commit(connection, changes)
         return answers, changes
 
@@ -254,6 +288,21 @@ class _Failure:
     """Work that could not be done."""
 
     error: BaseException
+
+
+def _together(job: _Job) -> Callable[[Transaction, Sequence[Any]], list[Any]] | None:
+    return job[0].together if isinstance(job[0], _Joint) else None
+
+
+def _alone(work: Work[Any] | _Joint) -> Work[Any]:
+    if not isinstance(work, _Joint):
+        return work
+    jointly = _jointly(work.together, [work.item])
+    return lambda transaction: jointly(transaction)[0]
+
+
+def _jointly(together: Callable[[Transaction, Sequence[Any]], list[Any]], items: Sequence[Any]) -> Work[list[Any]]:
+    return lambda transaction: together(transaction, items)
 
 
 def _count_check(transaction: Transaction) -> None:

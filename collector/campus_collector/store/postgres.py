@@ -6,7 +6,7 @@ The schema is the first one of the user's search path.
 import functools
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import psycopg
@@ -20,7 +20,7 @@ from campus_collector.domain.change import Change
 from campus_collector.domain.postgres_url import PostgresUrl
 from campus_collector.store.errors import NoDatabase, StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import MIGRATION_TABLE, applied_migrations, migrate, shipped
-from campus_collector.store.transport import NO_PARAMS, Params, Queryable, Row
+from campus_collector.store.transport import NO_PARAMS, Lists, Params, Queryable, Row
 
 LEAST_VERSION = 150_000
 """As the server counts: 15.0."""
@@ -40,6 +40,9 @@ _BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({W
 _ROWS_A_PIECE = 500 if psycopg.capabilities.has_stream_chunked() else 1
 # its warnings tell of each try; what came of them is an error of ours
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+_ROWS = re.compile(r"INSERT INTO (\w+) \(([\w, ]+)\) VALUES \((:\w+(?:, :\w+)*)\)((?:(?!:\w).)*)")
+"""An INSERT of nothing but parameters; what follows has none."""
+_IN = re.compile(r"\bIN \(:([a-z_]\w*)\)")
 _TOKEN = re.compile(r"'(?:[^']|'')*'|(?<!:):([a-z_]\w*)|%")
 
 
@@ -52,6 +55,7 @@ class PostgresConnection:
         """Of a connection without transactions of its own (`autocommit`)."""
         self._connection = connection
         self.changes: list[Change] = []
+        self._types: dict[str, dict[str, str]] = {}
 
     def note_change(self, change: Change) -> None:
         self.changes.append(change)
@@ -67,6 +71,10 @@ class PostgresConnection:
     def read(self, sql: str, params: Params = NO_PARAMS) -> list[Row]:
         return self._connection.execute(translated(sql), params).fetchall()
 
+    def read_in(self, sql: str, lists: Lists, params: Params = NO_PARAMS) -> list[Row]:
+        values = {name: list(listed) for name, listed in lists.items()}
+        return self.read(_IN.sub(r"= ANY(:\1)", sql), {**params, **values})
+
     def first(self, sql: str, params: Params = NO_PARAMS) -> Row | None:
         return self._connection.execute(translated(sql), params).fetchone()
 
@@ -78,9 +86,40 @@ class PostgresConnection:
         return self._connection.execute(translated(sql), params).rowcount
 
     def execute_many(self, sql: str, rows: Iterable[Params]) -> int:
+        rows = list(rows)
+        inserted = _ROWS.fullmatch(sql)
+        if inserted is not None and len(rows) > 1:
+            return self._insert_arrays(inserted, rows)
         with self._connection.cursor() as cursor:
             cursor.executemany(translated(sql), rows)
             return max(cursor.rowcount, 0)  # -1: there were no rows
+
+    def _insert_arrays(self, inserted: re.Match[str], rows: Sequence[Params]) -> int:
+        """One statement for all rows: an array for each column."""
+        table, columns, names, rest = inserted.groups()
+        types = self._column_types(table)
+        arrays = ", ".join(f"%s::{types[column]}[]" for column in columns.split(", "))
+        sql = f"INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}){rest.replace('%', '%%')}"  # noqa: S608
+        values = [[row[name[1:]] for row in rows] for name in names.split(", ")]
+        return self._connection.execute(sql.encode(), values).rowcount
+
+    def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        types = self._column_types(table)
+        sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
+        with self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
+            copy.set_types([types[column] for column in columns])
+            for row in rows:
+                copy.write_row(row)
+
+    def _column_types(self, table: str) -> dict[str, str]:
+        if table not in self._types:
+            rows = self.read(
+                "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+                " WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped",
+                {"table": table},
+            )
+            self._types[table] = dict(rows)
+        return self._types[table]
 
     def begin(self) -> None:
         self._connection.execute(_BEGIN)

@@ -1,5 +1,6 @@
 """SQLite: one file in WAL mode, synchronous=FULL; readers see the last commit while the writer works."""
 
+import json
 import logging
 import os
 import random
@@ -7,7 +8,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from campus_collector.store.files import (
 )
 from campus_collector.store.migrate import MIGRATION_TABLE, applied_migrations, migrate, shipped
 from campus_collector.store.tables.missing_log import note_missing_log
-from campus_collector.store.transport import NO_PARAMS, Params, Queryable, Row
+from campus_collector.store.transport import NO_PARAMS, Lists, Params, Queryable, Row
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,19 @@ class SqliteConnection:
     def read(self, sql: str, params: Params = NO_PARAMS) -> list[Row]:
         return self._connection.execute(sql, params).fetchall()
 
+    def read_in(self, sql: str, lists: Lists, params: Params = NO_PARAMS) -> list[Row]:
+        values = dict(params)
+        for name, listed in lists.items():
+            if listed and isinstance(listed[0], bytes):
+                each = {f"{name}_{index}": value for index, value in enumerate(listed)}
+                asked = ", ".join(f":{key}" for key in each)
+            else:
+                # the statement stays the same however many there are, and there is no bound
+                each, asked = {name: json.dumps(listed)}, f"SELECT value FROM json_each(:{name})"  # noqa: S608
+            sql = sql.replace(f"IN (:{name})", f"IN ({asked})")
+            values |= each
+        return self._connection.execute(sql, values).fetchall()
+
     def first(self, sql: str, params: Params = NO_PARAMS) -> Row | None:
         row: Row | None = self._connection.execute(sql, params).fetchone()
         return row
@@ -75,6 +89,10 @@ class SqliteConnection:
 
     def execute_many(self, sql: str, rows: Iterable[Params]) -> int:
         return self._connection.executemany(sql, rows).rowcount
+
+    def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        places = ", ".join("?" * len(columns))
+        self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)  # noqa: S608
 
     def begin(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")

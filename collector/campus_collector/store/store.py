@@ -1,13 +1,13 @@
 """The store: one object with the table groups as attributes, whatever database is under it. Plain records, no SQL; every key starts with the school."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 
 from campus_collector.domain.chain import MissingLog
 from campus_collector.domain.change import Change
 from campus_collector.domain.results import Batch, BatchOutcome, Quotas
-from campus_collector.store.batches import store_batch
+from campus_collector.store.batches import store_batches
 from campus_collector.store.compaction import (
     Compaction,
     CompactionStatus,
@@ -56,13 +56,13 @@ class Store:
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Store a batch; the future is done after the commit. It may raise StoreUnavailable."""
+        return self._database.submit_joint(self._store_batches, batch)
 
-        def work(transaction: Transaction) -> BatchOutcome:
-            outcome, change = store_batch(transaction, batch, self._quotas)
+    def _store_batches(self, transaction: Transaction, batches: Sequence[Batch]) -> list[BatchOutcome]:
+        stored = store_batches(transaction, batches, self._quotas)
+        for _, change in stored:
             transaction.note_change(change)
-            return outcome
-
-        return self._database.submit(work)
+        return [outcome for outcome, _ in stored]
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` after each commit with what it touched, from the writer's thread."""

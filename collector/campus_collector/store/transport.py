@@ -1,9 +1,9 @@
 """What a database program must offer so that `Database` and the tables run on it: `sqlite.py`, `postgres.py`.
 
-SQL is portable: named parameters (`:name`), ON CONFLICT with its columns, RETURNING, CASE; column names are qualified where an upsert reads the old row.
+SQL is portable: named parameters (`:name`), `IN (:names)` of several values in `read_in`, ON CONFLICT with its columns, RETURNING, CASE; column names are qualified where an upsert reads the old row.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from campus_collector.domain.change import Change
 
 Row = tuple[Any, ...]
 Params = Mapping[str, object]
+Lists = Mapping[str, Sequence[str] | Sequence[int] | Sequence[bytes]]
 NO_PARAMS: Params = {}
 
 
@@ -30,11 +31,17 @@ class Queryable(Protocol):
 class Transaction(Queryable, Protocol):
     """What work sees inside a commit. Statements with RETURNING go through `read` and `first`."""
 
+    def read_in(self, sql: str, lists: Lists, params: Params = NO_PARAMS) -> list[Row]:
+        """All rows; where the statement has `IN (:name)` stand the values of the list of that name. Of bytes a few hundred at most."""
+
     def execute(self, sql: str, params: Params = NO_PARAMS) -> int:
         """The number of rows that were inserted, changed or removed."""
 
     def execute_many(self, sql: str, rows: Iterable[Params]) -> int:
-        """The same statement for each of `rows`; the sum of the rows changed."""
+        """The same statement for each of `rows`; the sum of the rows changed. Of an upsert no two rows may have the same key."""
+
+    def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """The fastest way to add many rows of numbers and bytes; an error when one is there already."""
 
     def note_change(self, change: Change) -> None:
         """What this work changes: listeners are called with it when it was committed, and not when the work failed."""

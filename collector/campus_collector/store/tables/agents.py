@@ -7,6 +7,7 @@ running snapshot returns to an earlier boot once, so two returns within a day ar
 A second machine whose clock is behind is noticed so much later; agents go by the collector's time from its first answer on.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -48,25 +49,60 @@ class AgentTable(TableGroup):
         ]
 
 
-def note_agent(transaction: Transaction, batch: Batch) -> None:
-    """Keep when an agent reported last, and its state if the batch has one."""
-    transaction.execute(
-        insert("agent", "school", "agent_id", "last_report_at", "boot_id", "state")
-        + " ON CONFLICT (school, agent_id) DO UPDATE SET"
-        " last_report_at = excluded.last_report_at, state = coalesce(excluded.state, agent.state)",
-        fields(batch.principal, "school", "agent_id")
-        | {"last_report_at": micros(batch.received_at), "boot_id": batch.boot_id}
-        | {"state": msgspec.json.encode(batch.agent) if batch.agent else None},
-    )
+class AgentReports:
+    """What the batches of one commit say of their senders."""
+
+    def __init__(self, transaction: Transaction, schools: Sequence[str]) -> None:
+        self._transaction = transaction
+        listed = {"schools": schools}
+        present = transaction.read_in("SELECT school, agent_id, boot_id FROM agent WHERE school IN (:schools)", listed)
+        boots = transaction.read_in(
+            "SELECT school, agent_id, boot_id FROM agent_boot WHERE school IN (:schools)", listed
+        )
+        known = set(boots)
+        self._present = {(school, agent): boot for school, agent, boot in present if (school, agent, boot) in known}
+        """The boot that an agent reports from, and has reported from before."""
+        self._unwritten: dict[tuple[str, str], dict[str, object]] = {}
+
+    def note(self, batch: Batch) -> None:
+        """Keep when an agent reported last, its state if the batch has one, and the boot it reports from."""
+        key = (batch.principal.school, batch.principal.agent_id)
+        row = fields(batch.principal, "school", "agent_id") | {
+            "last_report_at": micros(batch.received_at),
+            "boot_id": batch.boot_id,
+            "state": msgspec.json.encode(batch.agent) if batch.agent else None,
+        }
+        before = self._unwritten.get(key)
+        if before is not None and row["state"] is None:
+            row["state"] = before["state"]
+        self._unwritten[key] = row
+        if self._present.get(key) != batch.boot_id:
+            self.write()
+            _note_boot(self._transaction, batch)
+            self._present[key] = _present_boot(self._transaction, fields(batch.principal, "school", "agent_id"))
+
+    def write(self) -> None:
+        """What was noted, at the latest with the commit's last batch."""
+        self._transaction.execute_many(
+            insert("agent", "school", "agent_id", "last_report_at", "boot_id", "state")
+            + " ON CONFLICT (school, agent_id) DO UPDATE SET"
+            " last_report_at = excluded.last_report_at, state = coalesce(excluded.state, agent.state)",
+            list(self._unwritten.values()),
+        )
+        self._unwritten.clear()
 
 
-def note_boot(transaction: Transaction, batch: Batch) -> None:
+def _present_boot(transaction: Transaction, key: dict[str, object]) -> str:
+    row = transaction.first(f"SELECT boot_id FROM agent {_OF_AGENT}", key)
+    assert row is not None
+    return str(row[0])
+
+
+def _note_boot(transaction: Transaction, batch: Batch) -> None:
     """Keep the boot that an agent reports from, and when its boots take turns. The agent's row exists."""
     key = fields(batch.principal, "school", "agent_id")
     first_at: dict[str, int] = dict(transaction.read(f"SELECT boot_id, first_at FROM agent_boot {_OF_AGENT}", key))
-    agent = transaction.first(f"SELECT boot_id FROM agent {_OF_AGENT}", key)
-    assert agent is not None
-    (present,) = agent
+    present = _present_boot(transaction, key)
     written = micros(_written_at(batch))
     if batch.boot_id not in first_at:
         transaction.execute(

@@ -4,7 +4,7 @@ head_n = SHA-256(head_(n-1) || SHA-256(bytes_n)), head_0 = SHA-256(school). Whoe
 every later head; a head that was printed in a report proves what was stored before it. The table of checkpoints is called `seal`.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -178,31 +178,27 @@ def next_head(head: bytes, raw: bytes) -> bytes:
 
 
 class ChainAppender:
-    """Appends to the chain of one school while a batch is stored."""
+    """Appends to the chain of one school while batches are stored."""
 
-    def __init__(self, transaction: Transaction, school: str, now: datetime) -> None:
-        """Continues from its last checkpoint."""
-        row = transaction.first(
-            "SELECT day, last_sequence, head FROM seal WHERE school = :school ORDER BY day DESC LIMIT 1",
-            {"school": school},
-        )
-        last_day, sequence, head = row or (0, 0, first_head(school))
+    def __init__(self, transaction: Transaction, school: str, now: datetime, checkpoint: Row | None) -> None:
+        """Continues from its last checkpoint: day, sequence and head."""
+        last_day, sequence, head = checkpoint or (0, 0, first_head(school))
         self.sequence: int = sequence
         self.head: bytes = head
         self._transaction, self._school = transaction, school
         # a clock that was set back adds to the last day instead of an earlier one
         self._day = max(int(last_day), int(now.timestamp()) // SECONDS_PER_DAY)
+        self._began_with = sequence
+        self._receipts: dict[int, bytes] = {}
+        """Given since, and not written yet."""
 
     def append(self, raw: bytes) -> None:
         self.sequence += 1
         self.head = next_head(self.head, raw)
 
-    def write_checkpoint(self) -> None:
-        self._transaction.execute(
-            "INSERT INTO seal (school, day, last_sequence, head) VALUES (:school, :day, :sequence, :head)"
-            " ON CONFLICT (school, day) DO UPDATE SET last_sequence = excluded.last_sequence, head = excluded.head",
-            self._place | {"day": self._day},
-        )
+    def checkpoint(self) -> dict[str, object] | None:
+        """The row of `seal`; None when nothing was appended."""
+        return self._place | {"day": self._day} if self.sequence != self._began_with else None
 
     def compare(self, claimed: ChainHead | None, now: datetime) -> bool | None:
         """Is the head of the gateway's last receipt part of the chain? One that is not is recorded. None: nothing to compare."""
@@ -216,13 +212,9 @@ class ChainAppender:
         elif claimed.sequence == 0:
             expected = first_head(self._school)
         else:
-            row = self._transaction.first(
-                "SELECT head FROM receipt WHERE school = :school AND sequence = :sequence",
-                {"school": self._school, "sequence": claimed.sequence},
-            )
-            if row is None:
+            expected = self._given(claimed.sequence)
+            if expected is None:
                 return None
-            (expected,) = row
         if expected == head:
             return True
         self._transaction.execute(
@@ -235,20 +227,56 @@ class ChainAppender:
         )
         return False
 
+    def _given(self, sequence: int) -> bytes | None:
+        if sequence in self._receipts:
+            return self._receipts[sequence]
+        row = self._transaction.first(
+            "SELECT head FROM receipt WHERE school = :school AND sequence = :sequence",
+            {"school": self._school, "sequence": sequence},
+        )
+        return row[0] if row is not None else None
+
     def receipt(self) -> ChainHead:
-        """What the gateway is given; the last ones are kept."""
-        self._transaction.execute(
-            "INSERT INTO receipt (school, sequence, head) VALUES (:school, :sequence, :head)"
-            " ON CONFLICT (school, sequence) DO UPDATE SET head = excluded.head",
-            self._place,
-        )
-        self._transaction.execute(
-            "DELETE FROM receipt WHERE school = :school AND sequence NOT IN"
-            " (SELECT sequence FROM receipt WHERE school = :school ORDER BY sequence DESC LIMIT :kept)",
-            {"school": self._school, "kept": KEPT_RECEIPTS},
-        )
+        """What the gateway is given."""
+        self._receipts[self.sequence] = self.head
         return ChainHead(self.sequence, self.head.hex())
+
+    def receipts(self) -> list[dict[str, object]]:
+        """The rows of `receipt`."""
+        return [
+            {"school": self._school, "sequence": sequence, "head": head} for sequence, head in self._receipts.items()
+        ]
 
     @property
     def _place(self) -> dict[str, object]:
         return {"school": self._school, "sequence": self.sequence, "head": self.head}
+
+
+def last_checkpoints(transaction: Transaction, schools: Sequence[str]) -> dict[str, Row]:
+    """Day, sequence and head of each school that has any."""
+    rows = transaction.read_in(
+        "SELECT s.school, s.day, s.last_sequence, s.head FROM seal s WHERE s.school IN (:schools)"
+        " AND s.day = (SELECT max(n.day) FROM seal n WHERE n.school = s.school)",
+        {"schools": schools},
+    )
+    return {row[0]: row[1:] for row in rows}
+
+
+def write_chains(transaction: Transaction, chains: Sequence[ChainAppender]) -> None:
+    """The checkpoints, and the receipts that were given; of a school the last ones are kept."""
+    transaction.execute_many(
+        "INSERT INTO seal (school, day, last_sequence, head) VALUES (:school, :day, :sequence, :head)"
+        " ON CONFLICT (school, day) DO UPDATE SET last_sequence = excluded.last_sequence, head = excluded.head",
+        [row for row in (chain.checkpoint() for chain in chains) if row is not None],
+    )
+    receipts = [row for chain in chains for row in chain.receipts()]
+    transaction.execute_many(
+        "INSERT INTO receipt (school, sequence, head) VALUES (:school, :sequence, :head)"
+        " ON CONFLICT (school, sequence) DO UPDATE SET head = excluded.head",
+        receipts,
+    )
+    transaction.execute_many(
+        "DELETE FROM receipt WHERE school = :school AND sequence <= (SELECT sequence FROM receipt"
+        " WHERE school = :school ORDER BY sequence DESC LIMIT 1 OFFSET :kept)",
+        [{"school": school, "kept": KEPT_RECEIPTS} for school in sorted({str(row["school"]) for row in receipts})],
+    )

@@ -1,7 +1,6 @@
 """What the judge keeps: the evidence of each day, and which hours have results that are not in it yet. Derived from results, never the other way."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from campus_collector.domain.change import Change
 from campus_collector.domain.evidence import DayRow, Unjudged
@@ -94,26 +93,18 @@ class EvidenceTable(TableGroup):
             self._database.write(lambda transaction: _put_days(transaction, rows, only_older_rules=True))
 
 
-class Arrivals(NamedTuple):
-    """Results of one hour in a batch: how many, and the place in the school's chain of the last one."""
+def await_judgement(transaction: Transaction, arrivals: Mapping[tuple[str, str, str, int], int]) -> None:
+    """Results have been stored: their hours, by school, subject, kind and hour, wait for the judge; with the place in the chain of the last one.
 
-    results: int
-    last_sequence: int
-
-
-def await_judgement(transaction: Transaction, school: str, arrivals: Mapping[tuple[str, str, int], Arrivals]) -> None:
-    """Results have been stored: their hours, by subject, kind and hour, wait for the judge.
-
-    The number of an hour grows with each result and is at least the last one's place in the chain, so that no number comes twice.
+    The number of an hour grows with each commit and is at least that place, so that no number comes twice.
     """
     transaction.execute_many(
         insert("unjudged", "school", "subject", "kind", "hour", "arrivals")
         + " ON CONFLICT (school, subject, kind, hour) DO UPDATE SET arrivals ="
-        " CASE WHEN unjudged.arrivals + :count > excluded.arrivals THEN unjudged.arrivals + :count"
-        " ELSE excluded.arrivals END",
+        " CASE WHEN unjudged.arrivals >= excluded.arrivals THEN unjudged.arrivals + 1 ELSE excluded.arrivals END",
         [
-            {"school": school, "subject": subject, "kind": kind, "hour": hour, "count": count, "arrivals": sequence}
-            for (subject, kind, hour), (count, sequence) in arrivals.items()
+            {"school": school, "subject": subject, "kind": kind, "hour": hour, "arrivals": sequence}
+            for (school, subject, kind, hour), sequence in sorted(arrivals.items())
         ],
     )
 

@@ -1,19 +1,19 @@
 """Results as they came, packed, each id once; and the newest of each subject and kind."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from campus_collector.domain.results import AcceptedResult, Latest
+from campus_collector.domain.results import Latest
 from campus_collector.store.columns import bytes_of, id_octets, id_text, micros, where
 from campus_collector.store.database import Database
-from campus_collector.store.packing import DamagedResult, pack, unpack
+from campus_collector.store.packing import DamagedResult, unpack
 from campus_collector.store.stored import decode_packed
-from campus_collector.store.tables.table import TableGroup, insert
+from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.tables.totals import totals
 from campus_collector.store.tables.unpacked import AFTER_UNPACKED, IS_UNPACKED, LEAST, UnpackedResults, stored_unpacked
-from campus_collector.store.transport import Queryable, Transaction
-from campus_wire.records import AnyResult, Outcome, kind_of, outcome_of
+from campus_collector.store.transport import Queryable, Row, Transaction
+from campus_wire.records import AnyResult, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _OF_SUBJECT = _OF_SCHOOL + " AND s.subject = :subject AND s.kind = :kind" + _IN_
 
 
 class ResultTable(TableGroup):
-    """Stored results, as bytes and decoded. What stores them: `ResultAppender`, `keep_latest`."""
+    """Stored results, as bytes and decoded. What stores them: `store.batches`."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -144,11 +144,15 @@ def id_at(reader: Queryable, school: str, sequence: int) -> str:
 class Numbers:
     """The numbers that stand for a school and its series, inside one transaction; what has none is given the next."""
 
-    def __init__(self, transaction: Transaction, school: str) -> None:
+    def __init__(self, transaction: Transaction, school: str, known: "KnownNumbers | None" = None) -> None:
         self._transaction = transaction
         self._series: dict[tuple[str, str], int] = {}
         key = {"school": school}
-        row = transaction.first("SELECT number FROM numbered_school WHERE school = :school", key)
+        row: Row | None = None
+        if known is not None and school in known.schools:
+            row = (known.schools[school],)
+            self._series = known.series.get(known.schools[school], {})
+        row = row or transaction.first("SELECT number FROM numbered_school WHERE school = :school", key)
         self.is_new = row is None
         row = row or transaction.first(
             "INSERT INTO numbered_school (number, school)"
@@ -175,98 +179,65 @@ class Numbers:
         return self._series[subject, kind]
 
 
-_INSERT_SEEN = insert("seen", "school", "id", "sequence")
-_INSERT_RESULT = insert("result", "school", "series", "started_at", "sequence", "packed")
+class KnownNumbers:
+    """The numbers of several schools, and of the series of some subjects, as far as there are."""
 
-
-def insert_results(
-    transaction: Transaction, ids: Iterable[dict[str, object]], results: Iterable[dict[str, object]]
-) -> None:
-    """Rows of `seen` and of `result`, by their columns' names."""
-    transaction.execute_many(_INSERT_SEEN, ids)
-    transaction.execute_many(_INSERT_RESULT, results)
-
-
-class ResultAppender:
-    """The results of one school that a batch adds: collected, and written at once."""
-
-    def __init__(self, transaction: Transaction, school: str, result_ids: Sequence[str]) -> None:
-        """`result_ids` are those that may be added."""
-        self._transaction, self._school = transaction, school
-        self._stored = stored_ids(transaction, school, result_ids)
-        self._added: list[tuple[AcceptedResult, int, bytes]] = []
-
-    def is_stored(self, result_id: str) -> bool:
-        """Is a result of this id stored already, or among those to be added?"""
-        return result_id in self._stored
-
-    def add(self, accepted: AcceptedResult, sequence: int) -> bytes:
-        """As the school's `sequence`th; the packed result."""
-        packed = pack(kind_of(accepted.result), accepted.raw)
-        self._stored.add(accepted.result.id)
-        self._added.append((accepted, sequence, packed))
-        return packed
-
-    def write(self) -> None:
-        """Insert all results that were added, and their ids; to be called once."""
-        numbers = Numbers(self._transaction, self._school)
-        school = numbers.school
-        ids: list[dict[str, object]] = []
-        rows: list[dict[str, object]] = []
-        for accepted, sequence, packed in self._added:
-            result = accepted.result
-            ids.append({"school": school, "id": id_octets(result.id), "sequence": sequence})
-            series = numbers.series(result.subject, kind_of(result))
-            started_at = micros(result.started_at)
-            rows.append(
-                {"school": school, "series": series, "started_at": started_at, "sequence": sequence, "packed": packed}
+    def __init__(self, transaction: Transaction, schools: Sequence[str], subjects: Sequence[str]) -> None:
+        self.schools: dict[str, int] = dict(
+            transaction.read_in(
+                "SELECT school, number FROM numbered_school WHERE school IN (:schools)", {"schools": schools}
             )
-        insert_results(self._transaction, ids, rows)
-
-
-def stored_ids(transaction: Transaction, school: str, result_ids: Sequence[str]) -> set[str]:
-    """Which of these are stored already, in whatever form?"""
-    stored = stored_unpacked(transaction, school, list(result_ids))
-    for first in range(0, len(result_ids), ASKED_AT_ONCE):
-        key = {f"id{n}": id_octets(text) for n, text in enumerate(result_ids[first : first + ASKED_AT_ONCE])}
-        asked = ", ".join(f":{name}" for name in key)
-        rows = transaction.read(
-            "SELECT id FROM seen WHERE school = (SELECT number FROM numbered_school WHERE school = :school)"
-            f" AND id IN ({asked})",
-            key | {"school": school},
         )
-        stored |= {id_text(octets) for (octets,) in rows}
+        self.series: dict[int, dict[tuple[str, str], int]] = {number: {} for number in self.schools.values()}
+        rows = transaction.read_in(
+            "SELECT school, subject, kind, number FROM series WHERE school IN (:numbers) AND subject IN (:subjects)",
+            {"numbers": list(self.series), "subjects": subjects},
+        )
+        for school, subject, kind, number in rows:
+            self.series[school][subject, kind] = number
+
+
+def insert_results(transaction: Transaction, ids: Sequence[Row], results: Sequence[Row]) -> None:
+    """(school, id, sequence) of each, and (school, series, started_at, sequence, packed)."""
+    transaction.insert_many("seen", ("school", "id", "sequence"), ids)
+    transaction.insert_many("result", ("school", "series", "started_at", "sequence", "packed"), results)
+
+
+def stored_ids(transaction: Transaction, school: str, number: int | None, result_ids: Sequence[str]) -> set[str]:
+    """Which of these are stored already, in whatever form? `number` is the school's, if it has one."""
+    stored = stored_unpacked(transaction, school, list(result_ids))
+    for first in range(0, len(result_ids) if number is not None else 0, ASKED_AT_ONCE):
+        octets = [id_octets(text) for text in result_ids[first : first + ASKED_AT_ONCE]]
+        rows = transaction.read_in(
+            "SELECT id FROM seen WHERE school = :school AND id IN (:ids)", {"ids": octets}, {"school": number}
+        )
+        stored |= {id_text(found_id) for (found_id,) in rows}
     return stored
 
 
 class LatestResults:
-    """The newest result of each subject and kind in a batch: collected, and written at once."""
+    """The newest result of each subject and kind in a commit: collected, and written at once."""
 
     def __init__(self) -> None:
-        self._any: dict[tuple[str, str], tuple[int, bytes]] = {}
-        self._ok: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self._any: dict[tuple[str, str, str], tuple[int, bytes]] = {}
+        self._ok: dict[tuple[str, str, str], tuple[int, bytes]] = {}
 
-    def keep(self, result: AnyResult, started_micros: int, packed: bytes) -> None:
-        """Unless a newer one is kept already."""
-        key = (result.subject, kind_of(result))
-        kept = [self._any, self._ok] if outcome_of(result) == "ok" else [self._any]
-        for newest in kept:
-            if key not in newest or started_micros >= newest[key][0]:
+    def keep(self, key: tuple[str, str, str], outcome: Outcome, started_micros: int, packed: bytes) -> None:
+        """Of a school, subject and kind; unless a newer one is kept already."""
+        for newest in (self._any, self._ok) if outcome == "ok" else (self._any,):
+            kept = newest.get(key)
+            if kept is None or started_micros >= kept[0]:
                 newest[key] = (started_micros, packed)
 
-    def write(self, transaction: Transaction, school: str) -> None:
+    def write(self, transaction: Transaction) -> None:
         """Replace those that are older."""
         rows = []
-        for (subject, kind), (any_started, any_packed) in self._any.items():
-            ok_started, ok_packed = self._ok.get((subject, kind), (None, None))
+        for key, (any_started, any_packed) in sorted(self._any.items()):
+            school, subject, kind = key
+            ok_started, ok_packed = self._ok.get(key, (None, None))
             rows.append(
-                {
-                    "school": school,
-                    "subject": subject,
-                    "kind": kind,
-                    "any_started": any_started,
-                    "any_packed": any_packed,
-                }
+                {"school": school, "subject": subject, "kind": kind}
+                | {"any_started": any_started, "any_packed": any_packed}
                 | {"ok_started": ok_started, "ok_packed": ok_packed}
             )
         transaction.execute_many(_KEEP_LATEST, rows)

@@ -1,6 +1,6 @@
 """Schools and their subjects: of an imported inventory, or as their agents announce them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from campus_collector.domain.schools import School, Subject, SubjectKind
@@ -81,30 +81,56 @@ def subject_kind(subject: str, result_kind: str) -> SubjectKind | None:
     return None
 
 
-def know_subjects(transaction: Transaction, school: str, first_results: Mapping[tuple[SubjectKind, str], int]) -> bool:
-    """A judged subject that nobody announced is known from its first result on (microseconds since 1970). True when the list of subjects changed."""
-    changed = 0
-    for (kind, subject), started in first_results.items():
-        row = {"school": school, "kind": kind, "id": subject, "started": started}
-        changed += transaction.execute(
-            "INSERT INTO subject (school, kind, id, name, source, added_at)"
-            f" SELECT :school, :kind, :id, :id, 'announced', :started {_NOT_OF_THE_INVENTORY}"
-            " ON CONFLICT (school, kind, id) DO NOTHING",
-            row,
-        )
-        changed += transaction.execute(
-            "UPDATE subject SET added_at = :started"
-            " WHERE school = :school AND kind = :kind AND id = :id AND added_at > :started",
-            row,
-        )
-    return changed > 0
+class SubjectKeeper:
+    """Makes known which subjects several schools have, inside one transaction; nothing is written of what is known already."""
+
+    def __init__(self, transaction: Transaction, schools: Sequence[str], subjects: Sequence[str]) -> None:
+        """`subjects` are those whose results are stored."""
+        self._transaction = transaction
+        self._added_at: dict[tuple[str, str, str], int] = {
+            (school, kind, subject): added_at
+            for school, kind, subject, added_at in transaction.read_in(
+                "SELECT school, kind, id, added_at FROM subject WHERE school IN (:schools) AND id IN (:subjects)",
+                {"schools": schools, "subjects": subjects},
+            )
+        }
+
+    def know(self, school: str, first_results: Mapping[tuple[SubjectKind, str], int]) -> bool:
+        """A judged subject that nobody announced is known from its first result on (microseconds since 1970). True when the list of subjects changed."""
+        changed = 0
+        for (kind, subject), started in first_results.items():
+            row = {"school": school, "kind": kind, "id": subject, "started": started}
+            added_at = self._added_at.get((school, kind, subject))
+            if added_at is None:
+                changed += self._transaction.execute(
+                    "INSERT INTO subject (school, kind, id, name, source, added_at)"
+                    f" SELECT :school, :kind, :id, :id, 'announced', :started {_NOT_OF_THE_INVENTORY}"
+                    " ON CONFLICT (school, kind, id) DO NOTHING",
+                    row,
+                )
+            if added_at is None or added_at > started:
+                changed += self._transaction.execute(
+                    "UPDATE subject SET added_at = :started"
+                    " WHERE school = :school AND kind = :kind AND id = :id AND added_at > :started",
+                    row,
+                )
+                self._added_at[school, kind, subject] = started
+        return changed > 0
 
 
 def announce(transaction: Transaction, school: str, announcement: Announcement, now: int) -> bool:
     """Make known what an agent announces, and remove what it announces no more. True when anything changed."""
     changed = announce_school(transaction, school, announcement.town)
     subjects = _announced_subjects(announcement)
+    rows = transaction.read(
+        "SELECT kind, id, name, required_bits_per_second FROM subject"
+        " WHERE school = :school AND source = 'announced' AND removed_at IS NULL",
+        {"school": school},
+    )
+    known = set(rows)
     for kind, subject, name, required in subjects:
+        if (kind, subject, name, required) in known:
+            continue
         changed += transaction.execute(
             "INSERT INTO subject (school, kind, id, name, required_bits_per_second, source, added_at)"
             f" SELECT :school, :kind, :id, :name, :required, 'announced', :now {_NOT_OF_THE_INVENTORY}"
@@ -114,16 +140,12 @@ def announce(transaction: Transaction, school: str, announcement: Announcement, 
             " OR subject.required_bits_per_second IS DISTINCT FROM excluded.required_bits_per_second)",
             {"school": school, "kind": kind, "id": subject, "name": name, "required": required, "now": now},
         )
-    known = transaction.read(
-        "SELECT kind, id FROM subject WHERE school = :school AND source = 'announced' AND removed_at IS NULL",
-        {"school": school},
-    )
     announced = {(kind, subject) for kind, subject, _, _ in subjects}
     changed += transaction.execute_many(
         "UPDATE subject SET removed_at = :now WHERE school = :school AND kind = :kind AND id = :id",
         [
             {"school": school, "kind": kind, "id": subject, "now": now}
-            for kind, subject in known
+            for kind, subject, _, _ in rows
             if (kind, subject) not in announced
         ],
     )
