@@ -86,13 +86,13 @@ def make_bodies(schools: int, rounds: int, batch: int) -> Bodies:
                 for index in range(count):
                     at += timedelta(seconds=7, microseconds=random.randrange(1_000_000))
                     result = random.choice(by_kind[kind])
-                    own = {
+                    changed = {
                         "id": result_id(at, random),
                         "subject": f"{kind}-{index}",
                         "started_at": at,
                         "school": school,
                     }
-                    raws.append(msgspec.Raw(msgspec.json.encode(result | own)))
+                    raws.append(msgspec.Raw(msgspec.json.encode(result | changed)))
         envelopes = [
             Envelope(
                 schema_version=1,

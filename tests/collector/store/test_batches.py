@@ -46,24 +46,24 @@ def of_school(each: Batch, school: str) -> Batch:
 
 def test_two_batches_of_a_school_in_one_commit_know_of_each_other(database: Database) -> None:
     store = Store(database, QUOTAS)
-    one, two, three = (throughput(at=AT + timedelta(minutes=n)) for n in range(3))
+    early, middle, late = (throughput(at=AT + timedelta(minutes=n)) for n in range(3))
     first, second, other = stored_together(
-        database, store, [batch(one, two), batch(two, three), of_school(batch(one), "s002")]
+        database, store, [batch(early, middle), batch(middle, late), of_school(batch(early), "s002")]
     )
     assert [(each.stored, each.duplicate) for each in (first, second, other)] == [(2, 0), (1, 1), (1, 0)]
     head = first_head("s001")
-    for result in (one, two):
+    for result in (early, middle):
         head = next_head(head, encode_result(result))
     assert first.chain is not None
     assert (first.chain.sequence, first.chain.head) == (2, head.hex())
     assert second.chain is not None
-    assert second.chain.head == next_head(head, encode_result(three)).hex()
+    assert second.chain.head == next_head(head, encode_result(late)).hex()
     # the receipt of the first is known although the second was given in the same commit
     claiming = replace(batch(), claimed=first.chain)
     assert stored_together(database, store, [claiming])[0].chain_fits is True
-    assert [leaf.raw for leaf in store.chain.leaves("s001")] == [encode_result(each) for each in (one, two, three)]
+    assert [leaf.raw for leaf in store.chain.leaves("s001")] == [encode_result(each) for each in (early, middle, late)]
     (latest,) = store.results.latest("s001")
-    assert latest.any == three
+    assert latest.any == late
     assert store.results.ingest_totals() == {"stored": 4, "duplicate": 1}
     assert store.results.measurement_totals() == {("throughput", "ok"): 4}
 

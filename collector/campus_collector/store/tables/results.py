@@ -207,11 +207,11 @@ def stored_ids(transaction: Transaction, school: str, number: int | None, result
     """Which of these are stored already, in whatever form? `number` is the school's, if it has one."""
     stored = stored_unpacked(transaction, school, list(result_ids))
     for first in range(0, len(result_ids) if number is not None else 0, ASKED_AT_ONCE):
-        octets = [id_octets(text) for text in result_ids[first : first + ASKED_AT_ONCE]]
+        asked = [id_octets(text) for text in result_ids[first : first + ASKED_AT_ONCE]]
         rows = transaction.read_in(
-            "SELECT id FROM seen WHERE school = :school AND id IN (:ids)", {"ids": octets}, {"school": number}
+            "SELECT id FROM seen WHERE school = :school AND id IN (:ids)", {"ids": asked}, {"school": number}
         )
-        stored |= {id_text(found_id) for (found_id,) in rows}
+        stored |= {id_text(octets) for (octets,) in rows}
     return stored
 
 
