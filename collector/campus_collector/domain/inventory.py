@@ -96,6 +96,34 @@ def within(inventory: Inventory, town: str | None) -> Inventory:
     )
 
 
+def parts_by_school(inventory: Inventory) -> tuple[dict[str, Inventory], Inventory]:
+    """The part of each school that has any row, and that of a school that has none; what is of all schools is in every part."""
+    schools = {row.id: (row,) for row in inventory.schools or ()}
+    rooms: dict[str, list[Classroom]] = {}
+    devices: dict[str, list[Device]] = {}
+    timetables: dict[str, list[Timetable]] = {}
+    for room in inventory.classrooms or ():
+        rooms.setdefault(room.school, []).append(room)
+    for device in inventory.devices or ():
+        devices.setdefault(device.school, []).append(device)
+    for timetable in inventory.timetables or ():
+        timetables.setdefault(timetable.school, []).append(timetable)
+
+    def part(school: str) -> Inventory:
+        return Inventory(
+            None if inventory.schools is None else schools.get(school, ()),
+            None if inventory.classrooms is None else tuple(rooms.get(school, ())),
+            None if inventory.devices is None else tuple(devices.get(school, ())),
+            inventory.services,
+            None
+            if inventory.timetables is None
+            else (*timetables.get("", ()), *(timetables.get(school, ()) if school else ())),
+        )
+
+    named = schools.keys() | rooms.keys() | devices.keys() | timetables.keys()
+    return {school: part(school) for school in named}, part("")
+
+
 class InventorySubject(msgspec.Struct, frozen=True):
     """What follows from the inventory to be judged."""
 

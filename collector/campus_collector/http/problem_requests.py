@@ -12,8 +12,7 @@ from campus_collector.http.query import choices, must_be_known, requested_target
 from campus_collector.http.responses import HttpProblem, bad_value
 from campus_collector.http.service import Service
 from campus_collector.ledger.actions import NotPossible, act
-from campus_collector.ledger.listing import MAX_AGE_DAYS, ProblemFilter, names_in, select
-from campus_collector.ledger.table import Names
+from campus_collector.ledger.listing import MAX_AGE_DAYS, ProblemFilter, select
 from campus_collector.store.errors import Conflict
 from campus_wire.digits import ascii_integer
 
@@ -43,11 +42,12 @@ def requested_number(request: Request) -> int:
     return int(text)
 
 
-def select_problems(service: Service, scope: ReadScope, selected: ProblemFilter) -> tuple[list[Problem], Names, date]:
-    """The problems a reader wants, what everything is called, and today. Raises HttpProblem 404 for an unknown school or town."""
+def select_problems(service: Service, scope: ReadScope, selected: ProblemFilter) -> tuple[list[Problem], date]:
+    """The problems a reader wants, and today. Raises HttpProblem 404 for an unknown school or town."""
     must_be_known(service, scope, selected.school, selected.town)
     today = service.today()
-    return select(service.store.ledger.problems(), selected, today), names_in(service.store), today
+    problems = service.store.ledger.problems(selected.school, open_only=selected.open_only)
+    return select(problems, selected, today), today
 
 
 def find_problem(service: Service, scope: ReadScope, number: int) -> Problem | None:

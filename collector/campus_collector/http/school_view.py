@@ -75,14 +75,6 @@ def school_view(service: Service, school: School, month: Month) -> SchoolView:
     return SchoolView(school, subjects, verdicts, standings, latest, service.verdicts.policy.tolerance_ratio)
 
 
-def verdicts_by_school(service: Service, month: Month) -> dict[str, list[SubjectVerdict]]:
-    """The verdicts of a month, of each school that has any."""
-    grouped: dict[str, list[SubjectVerdict]] = {}
-    for verdict in service.verdicts.subjects(month):
-        grouped.setdefault(verdict.school, []).append(verdict)
-    return grouped
-
-
 def agents_by_school(agents: Iterable[Agent]) -> dict[str, Agent]:
     """The agent of each school that reported last."""
     newest: dict[str, Agent] = {}

@@ -10,6 +10,7 @@ from campus_collector.export.metrics_cache import MetricsCache
 from campus_collector.export.table import BY_NAME
 from campus_collector.http.auth.authenticator import Authenticator
 from campus_collector.http.auth.oidc import Provider
+from campus_collector.http.newest import NewestVerdicts
 from campus_collector.judge.policy import load_policy
 from campus_collector.judge.service import Verdicts
 from campus_collector.ledger.service import Ledger
@@ -38,6 +39,7 @@ class Service:
     config: CollectorConfig
     store: Store
     verdicts: Verdicts
+    newest: NewestVerdicts
     slots: SlotScheduler
     ledger: Ledger
     reports: MonthlyReports
@@ -67,5 +69,16 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
     ledger, authenticator = Ledger(store, verdicts), Authenticator(store, config.database.parent)
     reports = MonthlyReports(store, verdicts, ledger, config.county, config.report_dir, config.report_hour)
     return Service(
-        config, store, verdicts, slots, ledger, reports, authenticator, provider, metrics, ingest, certificate
+        config,
+        store,
+        verdicts,
+        NewestVerdicts(store, policy),
+        slots,
+        ledger,
+        reports,
+        authenticator,
+        provider,
+        metrics,
+        ingest,
+        certificate,
     )

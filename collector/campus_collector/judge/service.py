@@ -7,10 +7,10 @@ lock's next holder takes it out.
 
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -24,8 +24,9 @@ import msgspec
 from campus_collector.domain.change import Change
 from campus_collector.domain.days import day_number, day_of
 from campus_collector.domain.evidence import DayRow, Unjudged
+from campus_collector.domain.pieces import pieces_of
 from campus_collector.domain.schools import Subject
-from campus_collector.judge.agreement import Agreement
+from campus_collector.judge.agreement import Agreement, total
 from campus_collector.judge.day import DayEvidence, evidence_by_day, runs_of
 from campus_collector.judge.month import Month, month_of, month_of_day, months_between, start_of_day
 from campus_collector.judge.policy import Policy, required_rate
@@ -33,11 +34,13 @@ from campus_collector.judge.rules import RULES, TARGETS_OF, has_trusted_time, ta
 from campus_collector.judge.verdict import (
     AreaVerdict,
     JudgedSubject,
+    SchoolVerdicts,
     SubjectVerdict,
+    Tally,
     agreement_by_segment,
     areas_of,
     judge_month,
-    tally_of,
+    school_verdicts,
 )
 from campus_collector.store.errors import StoreUnavailable
 from campus_collector.store.store import Store
@@ -47,6 +50,11 @@ LOCK_TIMEOUT_SECONDS = 0.2
 """A reader that has waited once (`catch_up_for_reader`) waits no longer than this for each list of verdicts."""
 KEPT_MONTHS = 3
 """So many months' verdicts are kept in memory; others are put together from their days when asked for."""
+MOST_SINGLE_SUBJECTS = 4
+"""Of a school that misses more verdicts all days are read."""
+SCHOOLS_AT_ONCE = 50
+"""So many schools are read in one statement: their days of a month are held in memory together."""
+SUBJECTS_AT_ONCE = 100
 EVIDENCE_VERSION = 1
 """Grows when the program reads evidence otherwise: everything is then judged again."""
 Progress = Callable[[int, int], None]
@@ -77,6 +85,31 @@ class DataStatus:
         return self.waiting_schools == 0
 
 
+@dataclass(slots=True)
+class _SchoolMonth:
+    """What is kept of one school's month: its subjects with their targets, and the verdicts that are put together."""
+
+    town: str
+    wanted: list[tuple[Subject, str]]
+    verdicts: dict[_Key, SubjectVerdict] = field(default_factory=dict)
+    _counted: SchoolVerdicts | None = None
+
+    def forget(self, target: str, subject: str) -> None:
+        self.verdicts.pop((target, subject), None)
+        self._counted = None
+
+    def missing(self) -> list[tuple[Subject, str]]:
+        if self._counted is not None:
+            return []
+        return [(subject, target) for subject, target in self.wanted if (target, subject.id) not in self.verdicts]
+
+    def counted(self) -> SchoolVerdicts:
+        """When nothing is missing."""
+        if self._counted is None:
+            self._counted = school_verdicts([self.verdicts[target, subject.id] for subject, target in self.wanted])
+        return self._counted
+
+
 class Verdicts:
     """Evidence and verdicts by policy. Every method may be called from any thread."""
 
@@ -89,8 +122,8 @@ class Verdicts:
         """So long a reader waits for what is being judged; None: until it is. The server sets it: a page then says that it is not complete."""
         self._lock = threading.RLock()
         self._changes: SimpleQueue[Change] = SimpleQueue()
-        self._cache: OrderedDict[Month, dict[str, dict[_Key, SubjectVerdict]]] = OrderedDict()
-        self._complete: OrderedDict[Month, dict[str, list[SubjectVerdict]]] = OrderedDict()
+        self._cache: OrderedDict[Month, dict[str, _SchoolMonth]] = OrderedDict()
+        self._complete: OrderedDict[Month, dict[str, SchoolVerdicts]] = OrderedDict()
         """The newest complete list of a month, by school: never changed, only replaced."""
         self._status = DataStatus(None, 0)
         self._inventory = store.inventory.version()
@@ -146,75 +179,116 @@ class Verdicts:
 
         While another thread judges for longer than a reader waits: the last complete list; before there was one, what is kept now.
         """
+        by_school = self._for_reader(month, school)
+        wanted = by_school.values() if school is None else [by_school[school]] if school in by_school else []
+        verdicts = [verdict for of_school in wanted for verdict in of_school.verdicts]
+        return sorted(verdicts, key=lambda verdict: (verdict.target, verdict.town, verdict.school, verdict.subject))
+
+    def by_school(self, month: Month) -> Mapping[str, SchoolVerdicts]:
+        """The same by school, counted: what a list of schools needs, without a look at each subject."""
+        return self._for_reader(month, None)
+
+    def of_school(self, month: Month, school: str, town: str) -> list[SubjectVerdict]:
+        """One school's verdicts by what has been judged so far; only what changed is put together again."""
+        with self._lock:
+            return list(self._put_together(month, {school: town})[school].verdicts)
+
+    def areas(self, month: Month) -> list[AreaVerdict]:
+        """Every target in the county ("") and in each town."""
+        tally: Tally = Counter()
+        for of_school in self.by_school(month).values():
+            tally.update(of_school.tally)
+        return areas_of(tally)
+
+    def agreement(self, month: Month) -> dict[Segment, Agreement]:
+        """Quick tests against references, by segment, all schools together."""
+        parts = [of_school.agreements for of_school in self.by_school(month).values()]
+        segments = agreement_by_segment(())
+        return {segment: total(part[segment] for part in parts) for segment in segments}
+
+    def _for_reader(self, month: Month, school: str | None) -> dict[str, SchoolVerdicts]:
         timeout = self.reader_timeout_seconds
         seconds = None if timeout is None else min(timeout, LOCK_TIMEOUT_SECONDS)
         with self.lock_held(seconds) as held:
             if held:
                 status = self.catch_up(seconds=seconds)
-                by_school = self._month(month, school)
+                by_school = self._put_together(month, self._towns(month, school))
                 if school is None and status.complete:
                     self._complete[month] = by_school
                     _keep_newest(self._complete, month)
+                return by_school
+        # waits for nobody: all days of a school are read at once, so that no half of its evidence is seen
+        return self._complete.get(month) or self._fill({}, month, self._towns(month, school), at_once=True)
+
+    def _towns(self, month: Month, school: str | None) -> dict[str, str]:
+        """The town of each school of a month, or of one school."""
+        return {each.id: each.town for each in self._store.schools.all(month.start) if school in (None, each.id)}
+
+    def _put_together(self, month: Month, towns: Mapping[str, str]) -> dict[str, SchoolVerdicts]:
+        """By the holder of the lock: the verdicts of these schools, from the cache where nothing changed."""
+        self._forget_changes()  # before anything is read: what changes from now on is forgotten next time
+        cached = self._cache.setdefault(month, {})
+        _keep_newest(self._cache, month)
+        return self._fill(cached, month, towns)
+
+    def _fill(
+        self, cached: dict[str, _SchoolMonth], month: Month, towns: Mapping[str, str], *, at_once: bool = False
+    ) -> dict[str, SchoolVerdicts]:
+        """Add what `cached` lacks; many schools are read in one statement. `at_once`: all days of a school, however little is missing."""
+        unlisted = [school for school, town in towns.items() if school not in cached or cached[school].town != town]
+        for schools in pieces_of(unlisted, SCHOOLS_AT_ONCE):
+            pairs = self._wanted(month, schools)
+            cached |= {school: _SchoolMonth(towns[school], pairs.get(school, [])) for school in schools}
+        few: list[tuple[Subject, str]] = []
+        many: list[str] = []
+        for school in towns:
+            missing = cached[school].missing()
+            if at_once or len(missing) > MOST_SINGLE_SUBJECTS:
+                many.append(school)
             else:
-                by_school = self._complete.get(month) or self._month(month, school, use_cache=False)
-        per_school = by_school.values() if school is None else [by_school.get(school, [])]
-        verdicts = [verdict for of_school in per_school for verdict in of_school]
-        return sorted(verdicts, key=lambda verdict: (verdict.target, verdict.town, verdict.school, verdict.subject))
+                few += missing
+        for schools in pieces_of(many, SCHOOLS_AT_ONCE):
+            rows = self._rows_of_schools(schools, month)
+            for school in schools:
+                self._judge_month(cached[school], month, cached[school].missing(), rows)
+        for pairs_read in pieces_of(few, SUBJECTS_AT_ONCE):
+            rows = self._rows_of_subjects(pairs_read, month)
+            for subject, target in pairs_read:
+                self._judge_month(cached[subject.school], month, [(subject, target)], rows)
+        return {school: cached[school].counted() for school in towns}
 
-    def of_school(self, month: Month, school: str, town: str, *, use_cache: bool = True) -> list[SubjectVerdict]:
-        """One school's verdicts by what has been judged so far; only what changed is put together again.
-
-        Without the cache it waits for nobody: all days are then read at once, so that no half of a school's evidence is seen.
-        """
-        if not use_cache:
-            return list(self._judge_month(self._wanted(month, school), month, town, at_once=True))
-        with self._lock:
-            self._forget_changes()  # before anything is read: what changes from now on is forgotten next time
-            pairs = self._wanted(month, school)
-            verdicts = self._cache.setdefault(month, {}).setdefault(school, {})
-            _keep_newest(self._cache, month)
-            missing = [
-                (subject, target)
-                for subject, target in pairs
-                if (cached := verdicts.get((target, subject.id))) is None or cached.town != town
-            ]
-            for verdict in self._judge_month(missing, month, town, at_once=len(missing) > 4):
-                verdicts[verdict.target, verdict.subject] = verdict
-            return [verdicts[target, subject.id] for subject, target in pairs]
-
-    def _wanted(self, month: Month, school: str) -> list[tuple[Subject, str]]:
-        """Also subjects that were removed since: whoever removes a room does not mend its month."""
-        subjects = self._store.subjects.all(school, month.start, month.end)
-        return [(subject, target) for subject in subjects for target in TARGETS_OF[subject.kind]]
-
-    def areas(self, month: Month) -> list[AreaVerdict]:
-        """Every target in the county ("") and in each town."""
-        return areas_of(tally_of(self.subjects(month)))
-
-    def agreement(self, month: Month) -> dict[Segment, Agreement]:
-        """Quick tests against references, by segment, all schools together."""
-        return agreement_by_segment(self.subjects(month))
-
-    def _month(self, month: Month, school: str | None, *, use_cache: bool = True) -> dict[str, list[SubjectVerdict]]:
-        return {
-            each.id: self.of_school(month, each.id, each.town, use_cache=use_cache)
-            for each in self._store.schools.all(month.start)
-            if school in (None, each.id)
-        }
+    def _wanted(self, month: Month, schools: Sequence[str]) -> dict[str, list[tuple[Subject, str]]]:
+        """Subjects with their targets by school. Also those that were removed since: whoever removes a room does not mend its month."""
+        wanted: dict[str, list[tuple[Subject, str]]] = {}
+        for subject in self._store.subjects.of_schools(schools, month.start, month.end):
+            wanted.setdefault(subject.school, []).extend((subject, target) for target in TARGETS_OF[subject.kind])
+        return wanted
 
     def _judge_month(
-        self, pairs: Sequence[tuple[Subject, str]], month: Month, town: str, *, at_once: bool
-    ) -> Iterator[SubjectVerdict]:
-        """A few are looked up one by one, many with all days of their school `at_once`."""
-        rows = self.evidence_rows(pairs[0][0].school, month.first_day, month.last_day) if at_once and pairs else {}
+        self,
+        of_school: _SchoolMonth,
+        month: Month,
+        pairs: Sequence[tuple[Subject, str]],
+        rows: Mapping[tuple[str, str, str], list[DayRow]],
+    ) -> None:
+        """From the rows of a month, by school, target and subject."""
         for subject, target in pairs:
             required = required_rate(subject, self.policy.in_force(target, month.first_day))
-            about = JudgedSubject(target, town, subject.school, subject.id, required, subject.exempt_reason)
-            if at_once:
-                days = self.evidence_from_rows(subject, target, month, rows.get((target, subject.id), []))
-            else:
-                days = self.evidence(subject, target, month)
-            yield judge_month(about, days, month, self.policy)
+            about = JudgedSubject(target, of_school.town, subject.school, subject.id, required, subject.exempt_reason)
+            of_subject = rows.get((subject.school, target, subject.id), [])
+            days = self.evidence_from_rows(subject, target, month, of_subject)
+            of_school.verdicts[target, subject.id] = judge_month(about, days, month, self.policy)
+
+    def _rows_of_schools(self, schools: Sequence[str], month: Month) -> dict[tuple[str, str, str], list[DayRow]]:
+        first, last = day_number(month.first_day), day_number(month.last_day)
+        return _by_subject(self._store.evidence.of_schools(schools, first, last))
+
+    def _rows_of_subjects(
+        self, pairs: Sequence[tuple[Subject, str]], month: Month
+    ) -> dict[tuple[str, str, str], list[DayRow]]:
+        first, last = day_number(month.first_day), day_number(month.last_day)
+        keys = [(subject.school, subject.id, target) for subject, target in pairs]
+        return _by_subject(self._store.evidence.of_subjects(keys, first, last))
 
     def _note(self, change: Change) -> None:
         """From the store's writer thread, which waits for no lock. A new inventory changes who is judged, by what and in which town; an
@@ -252,7 +326,7 @@ class Verdicts:
 
     def evidence(self, subject: Subject, target: str, month: Month) -> dict[date, DayEvidence]:
         first, last = day_number(month.first_day), day_number(month.last_day)
-        rows = self._store.evidence.of_subject(subject.school, subject.id, target, first, last)
+        rows = self._store.evidence.of_subjects([(subject.school, subject.id, target)], first, last)
         return self.evidence_from_rows(subject, target, month, rows)
 
     def evidence_rows(self, school: str, first: date, last: date) -> dict[_Key, list[DayRow]]:
@@ -364,8 +438,9 @@ class Verdicts:
             rows = self._judge_hours(school, waiting)
             stored = self._store.evidence.keep(school, rows, waiting)
             for row in rows:
-                month = month_of_day(day_of(row.day), self.zone)
-                self._cache.get(month, {}).get(school, {}).pop((row.target, row.subject), None)
+                of_school = self._cache.get(month_of_day(day_of(row.day), self.zone), {}).get(school)
+                if of_school is not None:
+                    of_school.forget(row.target, row.subject)
             if stored:
                 return
 
@@ -416,6 +491,14 @@ class Verdicts:
         """The local day, or two, that an hour (since 1970) belongs to."""
         start = _EPOCH + hour * _HOUR
         return {moment.astimezone(self.zone).date() for moment in (start, start + _HOUR - timedelta(microseconds=1))}
+
+
+def _by_subject(rows: Iterable[DayRow]) -> dict[tuple[str, str, str], list[DayRow]]:
+    """By school, target and subject."""
+    grouped: dict[tuple[str, str, str], list[DayRow]] = {}
+    for row in rows:
+        grouped.setdefault((row.school, row.target, row.subject), []).append(row)
+    return grouped
 
 
 def _keep_newest(months: OrderedDict[Month, Any], newest: Month) -> None:

@@ -1,7 +1,7 @@
 """The verdict of a subject's month with all it rests on, and what an area has achieved. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -175,3 +175,20 @@ def agreement_by_segment(verdicts: Iterable[SubjectVerdict]) -> dict[Segment, Ag
         if verdict.target in segments:
             parts[segments[verdict.target]].append(verdict.agreement)
     return {segment: total(agreements) for segment, agreements in parts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolVerdicts:
+    """A school's verdicts of a month, counted once: never changed, only replaced."""
+
+    verdicts: Sequence[SubjectVerdict]
+    tally: Tally
+    agreements: Mapping[Segment, Agreement]
+
+    def count(self, verdict: Verdict) -> int:
+        """How many subjects have it."""
+        return sum(number for (_, _, counted), number in self.tally.items() if counted is verdict)
+
+
+def school_verdicts(verdicts: Sequence[SubjectVerdict]) -> SchoolVerdicts:
+    return SchoolVerdicts(verdicts, tally_of(verdicts), agreement_by_segment(verdicts))

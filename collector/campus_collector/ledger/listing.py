@@ -1,12 +1,13 @@
 """Which problems does a reader want to see? By town, target, state, age; the worst first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
 from campus_base.language import Language
 from campus_base.messages import Message, message
 from campus_base.text import printable_line
+from campus_collector.domain.pieces import pieces_of
 from campus_collector.domain.problem import ACTOR_WORDS, WHAT_WORDS, Event, Problem
 from campus_collector.judge.explanations import CAUSE_WORDS as CAUSES
 from campus_collector.ledger.table import Names
@@ -14,6 +15,8 @@ from campus_collector.store.store import Store
 
 MAX_AGE_DAYS = 9999
 """Problems older than any of ours are asked for by no one."""
+SCHOOLS_AT_ONCE = 50
+"""The names of so many schools' subjects are read in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,11 @@ class ProblemFilter:
     state: str | None = None
     school: str | None = None
     older_than_days: int | None = None
+
+    @property
+    def open_only(self) -> bool:
+        """Can no problem that was struck off match?"""
+        return self.state not in ("closed", "all")
 
 
 def select(problems: Sequence[Problem], selected: ProblemFilter, today: date) -> list[Problem]:
@@ -49,13 +57,14 @@ def _matches(problem: Problem, selected: ProblemFilter, today: date) -> bool:
     return selected.state in ("all", problem.state)
 
 
-def names_in(store: Store) -> Names:
-    """What everything is called, removed things included."""
+def names_in(store: Store, of_schools: Collection[str]) -> Names:
+    """What schools and towns are called, and the subjects of some schools; removed things included."""
     since = datetime.fromtimestamp(0, UTC)
     schools = store.schools.all(since)
     subjects = {
         (subject.school, subject.id): printable_line(subject.name) or subject.id
-        for subject in store.subjects.all(since=since)
+        for group in pieces_of(sorted(of_schools), SCHOOLS_AT_ONCE)
+        for subject in store.subjects.of_schools(group, since)
         if subject.kind in ("classroom", "service")
     }
     return Names(

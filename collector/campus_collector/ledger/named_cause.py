@@ -22,9 +22,9 @@ def statuses_in(store: Store, verdicts: Verdicts, month: Month, school: str | No
     if month.first_day >= verdicts.this_month().first_day:
         return [status_now(problem) for problem in problems]
     due_days = verdicts.policy.ledger.due_days
+    events = store.ledger.events_by_problem(school)
     statuses = (
-        status_on(problem, store.ledger.events(problem.id), month.last_day, month.zone, due_days)
-        for problem in problems
+        status_on(problem, events.get(problem.id, []), month.last_day, month.zone, due_days) for problem in problems
     )
     return [status for status in statuses if status is not None]
 

@@ -1,6 +1,7 @@
 """How moments and bytes stand in columns, and clauses of the columns that are asked for."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from campus_collector.domain.days import EPOCH
@@ -39,6 +40,21 @@ def where(**columns: str | None) -> str:
     """
     asked = [f"{name} = :{name}" for name, value in columns.items() if value is not None]
     return f"WHERE {' AND '.join(asked)}" if asked else ""
+
+
+def among(name: str, values: Sequence[object]) -> tuple[str, dict[str, object]]:
+    """A list for `IN`, and its parameters; `name` is none of the statement's others. Never empty: nothing equals NULL."""
+    keys = {f"{name}{number}": value for number, value in enumerate(values)}
+    return f"({', '.join(f':{key}' for key in keys) or 'NULL'})", keys
+
+
+def rows_of(name: str, rows: Sequence[Sequence[object]]) -> tuple[str, dict[str, object]]:
+    """Rows for `VALUES`, at least one, and their parameters."""
+    keys = {f"{name}{row}_{column}": value for row, values in enumerate(rows) for column, value in enumerate(values)}
+    listed = (
+        f"({', '.join(f':{name}{row}_{column}' for column in range(len(values)))})" for row, values in enumerate(rows)
+    )
+    return ", ".join(listed), keys
 
 
 _UUID = re.compile(r"\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")

@@ -1,6 +1,7 @@
 """Store and judge together: only what changed is judged again, late results change the right month."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from campus_collector.domain.schools import Subject
@@ -37,9 +38,9 @@ def test_only_the_changed_subject_is_judged_again(world: World, monkeypatch) -> 
     judged: list[str] = []
     original = world.service.verdicts._judge_month
 
-    def spy(wanted: list[tuple[Subject, str]], month: Month, town: str, *, at_once: bool):
-        judged.extend(subject.id for subject, _ in wanted)
-        return original(wanted, month, town, at_once=at_once)
+    def spy(of_school: Any, month: Month, pairs: list[tuple[Subject, str]], rows: Any) -> None:
+        judged.extend(subject.id for subject, _ in pairs)
+        original(of_school, month, pairs, rows)
 
     monkeypatch.setattr(world.service.verdicts, "_judge_month", spy)
     world.service.verdicts.subjects(november)

@@ -4,7 +4,6 @@ Fields may be added; one that is renamed, lost or of another type breaks the Ope
 Python before 3.11 reads no "Z".
 """
 
-from collections import Counter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from campus_base.messages import Message
 from campus_collector.domain.schools import School
-from campus_collector.http.school_view import SchoolView, SubjectView, verdicts_by_school
+from campus_collector.http.school_view import SchoolView, SubjectView
 from campus_collector.http.service import Service
 from campus_collector.judge.causes import Cause
 from campus_collector.judge.derivation import deciding_words
@@ -246,13 +245,13 @@ def compliance_answer(
 
 def schools_answer(service: Service, schools: list[School], month: Month, status: DataStatus) -> SchoolsAnswer:
     """These schools with their counts of the month."""
-    verdicts = verdicts_by_school(service, month)
+    by_school = service.verdicts.by_school(month)
     listed = []
     for school in schools:
-        counts: dict[str, Counter[Verdict]] = {}
-        for verdict in verdicts.get(school.id, ()):
-            counts.setdefault(verdict.target, Counter())[verdict.verdict] += 1
-        by_target = {target: dict(counted) for target, counted in counts.items()}
+        by_target: dict[str, dict[Verdict, int]] = {}
+        if school.id in by_school:
+            for (target, _, verdict), count in by_school[school.id].tally.items():
+                by_target.setdefault(target, {})[verdict] = count
         listed.append(ListedSchool(school.id, school.name, school.town, school.town_name, by_target))
     return SchoolsAnswer(**_month_fields(month, status), schools=listed)
 

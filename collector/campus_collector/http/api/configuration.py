@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from campus_collector.domain.inventory import Inventory
+from campus_collector.domain.inventory import Inventory, parts_by_school
 from campus_collector.http.api.agent_config import config_for
 from campus_collector.http.auth.agents import principal_of
 from campus_collector.http.responses import in_thread
@@ -24,7 +24,8 @@ class ConfigurationRoutes(Routes):
     def __init__(self, service: Service) -> None:
         super().__init__(service)
         self._lock = threading.Lock()
-        self._inventory: tuple[int, Inventory] | None = None
+        self._inventory: tuple[int, dict[str, Inventory], Inventory] | None = None
+        """The version in force, each school's part of it, and the part of a school that it does not name."""
 
     @Operation(
         "GET",
@@ -44,11 +45,12 @@ class ConfigurationRoutes(Routes):
 
     def _encoded(self, school: str) -> bytes:
         month = self.service.today().replace(day=1)
-        return msgspec.json.encode(config_for(school, self._current(), self.service.verdicts.policy, month))
+        return msgspec.json.encode(config_for(school, self._part_of(school), self.service.verdicts.policy, month))
 
-    def _current(self) -> Inventory:
+    def _part_of(self, school: str) -> Inventory:
+        version = self.service.store.inventory.version()
         with self._lock:
-            version = self.service.store.inventory.version()
             if self._inventory is None or self._inventory[0] != version:
-                self._inventory = version, self.service.store.inventory.current()
-            return self._inventory[1]
+                self._inventory = version, *parts_by_school(self.service.store.inventory.current())
+            _, parts, others = self._inventory
+            return parts.get(school, others)

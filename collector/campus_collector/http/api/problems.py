@@ -77,7 +77,8 @@ class ProblemRoutes(Routes):
         refusals=(404, 503),
     )
     def problems(self, request: Request) -> ProblemsAnswer:
-        problems, names, today = select_problems(self.service, scope_of(request), requested_filter(request))
+        problems, today = select_problems(self.service, scope_of(request), requested_filter(request))
+        names = names_in(self.service.store, {problem.school for problem in problems})
         return problems_answer(self.service, problems, names, today)
 
     @Operation(
@@ -94,7 +95,8 @@ class ProblemRoutes(Routes):
         make = {"csv": as_csv, "xlsx": as_xlsx}.get(ending)
         if make is None:
             raise HttpProblem(404, "Not Found", "the ledger is there as .csv and .xlsx")
-        problems, names, today = select_problems(self.service, scope, selected)
+        problems, today = select_problems(self.service, scope, selected)
+        names = names_in(self.service.store, {problem.school for problem in problems})
         body = make(problems, names, today, language, status_words(self.service, language))
         return download(body, MEDIA_TYPES["xlsx"] if ending == "xlsx" else CSV, f"problems.{ending}")
 
@@ -105,7 +107,9 @@ class ProblemRoutes(Routes):
         problem = find_problem(self.service, scope_of(request), number)
         if problem is None:
             raise HttpProblem(404, "No such problem", str(number))
-        return problem_with_history(problem, store.ledger.events(number), names_in(store), self.service.today())
+        return problem_with_history(
+            problem, store.ledger.events(number), names_in(store, {problem.school}), self.service.today()
+        )
 
     @Operation(
         "PATCH",
@@ -130,4 +134,5 @@ class ProblemRoutes(Routes):
             changed = await in_thread(work_on, self.service, requested_number(request), asked.action, values, person)
         except NotPossible as refusal:
             raise HttpProblem(409, "Not possible", refusal.in_("en")) from None
-        return problem_answer(changed, await in_thread(names_in, self.service.store), self.service.today())
+        names = await in_thread(names_in, self.service.store, {changed.school})
+        return problem_answer(changed, names, self.service.today())

@@ -15,6 +15,7 @@ from campus_collector.domain.agents import Agent
 from campus_collector.domain.chain import ReceiptMismatch
 from campus_collector.domain.schools import School
 from campus_collector.domain.space import Space
+from campus_collector.http.pages.paging import page_of, requested_page
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import (
     IDENTITY_SHARED_WORDS,
@@ -66,6 +67,7 @@ class Gateway:
 class FleetPage(PageRoutes):
     @page_at("/fleet", "Every gateway with its version and state")
     async def fleet(self, request: Request) -> Response:
+        requested_page(request)
 
         def make(page: Page) -> Answer:
             store = self.service.store
@@ -80,7 +82,7 @@ class FleetPage(PageRoutes):
             versions = Counter(row.version or "—" for row in rows)
             return page.render(
                 "fleet.html",
-                gateways=rows,
+                shown=page_of(rows, request),
                 versions=sorted(versions.items(), reverse=True),
                 collector_version=VERSION,
                 space=() if page.scope.town else space_facts(store.sizes.space(self.service.today()), page.language),

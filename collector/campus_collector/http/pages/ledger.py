@@ -10,6 +10,7 @@ from campus_base.language import Language
 from campus_base.messages import Message, message
 from campus_collector.domain.problem import STATE_WORDS
 from campus_collector.http.pages.forms import read_form
+from campus_collector.http.pages.paging import page_of, requested_page
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import WORDS
 from campus_collector.http.problem_requests import (
@@ -35,9 +36,12 @@ class LedgerPages(PageRoutes):
     async def problems(self, request: Request) -> Response:
         """Those that were asked for, with links to the same list as a file."""
         wanted = requested_filter(request)
+        requested_page(request)
 
         def make(page: Page) -> Answer:
-            problems, names, today = select_problems(self.service, page.scope, wanted)
+            problems, today = select_problems(self.service, page.scope, wanted)
+            shown = page_of(problems, request)
+            names = names_in(self.service.store, {problem.school for problem in shown.rows})
             query = {
                 "town": wanted.town,
                 "target": wanted.target,
@@ -47,7 +51,8 @@ class LedgerPages(PageRoutes):
             }
             return page.render(
                 "problems.html",
-                rows=list(zip(problems, rows(problems, names, today, page.language), strict=True)),
+                shown=shown,
+                rows=list(zip(shown.rows, rows(shown.rows, names, today, page.language), strict=True)),
                 towns=sorted((town, name) for town, name in names.towns.items() if page.scope.covers(town)),
                 targets=[(name, text.in_(page.language)) for name, text in TARGET_WORDS.items()],
                 states=_states(page.language),
@@ -91,7 +96,7 @@ class LedgerPages(PageRoutes):
                 "problem.html",
                 409 if refusal else 200,
                 problem=problem,
-                cells=rows([problem], names_in(store), today, page.language)[0],
+                cells=rows([problem], names_in(store, {problem.school}), today, page.language)[0],
                 history=[event_words(event, zone, page.language) for event in events],
                 today=today,
                 need=self.service.verdicts.policy.ledger.close_passing_days,

@@ -1,33 +1,31 @@
 """What the first page shows, as plain values in one language: the targets of a month, and the schools."""
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from starlette.requests import Request
+
 from campus_base.wire_words import VERDICT_WORDS
 from campus_collector.domain.agents import Agent
-from campus_collector.domain.schools import School, Subject
+from campus_collector.domain.schools import School
 from campus_collector.http.pages.charts import share_chart
+from campus_collector.http.pages.paging import Listing, page_of
 from campus_collector.http.pages.reader import Badge, Reader
 from campus_collector.http.pages.school import SchoolModel, SchoolPage
 from campus_collector.http.school_view import (
     agents_by_school,
     schools_in,
-    verdict_of_pass,
-    verdicts_by_school,
 )
 from campus_collector.http.service import Service
 from campus_collector.judge.agreement import total
 from campus_collector.judge.month import Month
-from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS, required_rate
-from campus_collector.judge.rules import RULES
+from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
 from campus_collector.judge.table import area_ratio_words
-from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_collector.judge.verdict import AreaVerdict, SchoolVerdicts, school_verdicts
 from campus_collector.store.errors import StoreUnavailable
 from campus_wire.bandwidth import Verdict
-from campus_wire.records import AnyResult
 
 log = logging.getLogger(__name__)
 Row = TypeVar("Row")
@@ -70,12 +68,16 @@ class Overview:
     agreement: str
     cards: list[TargetCard]
     schools: list[SchoolPage]
-    lines: list[SchoolRow]
+    lines: Listing[SchoolRow] | None
+    """None with so few schools that all are shown in full."""
 
 
 class OverviewModel:
-    def __init__(self, service: Service, reader: Reader, month: Month, town: str | None = None) -> None:
+    def __init__(
+        self, service: Service, request: Request, reader: Reader, month: Month, town: str | None = None
+    ) -> None:
         """With a town only that town's schools."""
+        self._request = request
         self._service = service
         self._reader = reader
         self._month = month
@@ -87,21 +89,25 @@ class OverviewModel:
         schools = schools_in(self._service, self._town)
         school_model = SchoolModel(self._service, self._reader, self._month)
         full = list(self._each(schools, school_model.page)) if len(schools) <= SHOWN_IN_FULL else []
-        lines: list[SchoolRow] = []
-        if len(schools) > SHOWN_IN_FULL:
-            verdicts = verdicts_by_school(self._service, self._month)
-            agents = agents_by_school(self._service.store.agents.all())
-            ranked = sorted(schools, key=lambda school: _worst_first(verdicts.get(school.id, [])))
-
-            def line(school: School) -> SchoolRow:
-                return self._line(school, verdicts.get(school.id, []), agents.get(school.id))
-
-            lines = list(self._each(ranked, line))
+        lines = self._lines(schools) if len(schools) > SHOWN_IN_FULL else None
         updated = self._reader.updated(self._service.verdicts.zone)
         if self._left_out:
             updated = f"{updated} {self._reader.words('left_out', schools=self._reader.words('list_comma').join(self._left_out))}"
         month_words, judged_by = self._reader.month(self._month), self._reader.judged_by(self._policy, self._month)
-        return Overview(month_words, judged_by, updated, self._agreement(), self._cards(), full, lines)
+        return Overview(month_words, judged_by, updated, self._agreement(), self._cards(schools), full, lines)
+
+    def _lines(self, schools: Sequence[School]) -> Listing[SchoolRow]:
+        """The worst first; the words of those on this page only."""
+        verdicts = self._service.verdicts.by_school(self._month)
+        agents = agents_by_school(self._service.store.agents.all())
+        nothing = school_verdicts([])
+        counted = {school.id: verdicts.get(school.id, nothing) for school in schools}
+        shown = page_of(sorted(schools, key=lambda school: _worst_first(counted[school.id])), self._request)
+
+        def line(school: School) -> SchoolRow:
+            return self._line(school, counted[school.id], agents.get(school.id))
+
+        return shown.with_rows(list(self._each(shown.rows, line)))
 
     def _each(self, schools: Iterable[School], make: Callable[[School], Row]) -> Iterator[Row]:
         """A part of the page for each school. A school whose part cannot be made is left out and named; the others are shown."""
@@ -115,27 +121,18 @@ class OverviewModel:
                 shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
                 log.error("a school is left out of the page", extra={"school": school.id, "error": shown})
 
-    def _cards(self) -> list[TargetCard]:
-        store, verdicts = self._service.store, self._service.verdicts
-        areas = {area.target: area for area in verdicts.areas(self._month) if area.town == (self._town or "")}
-        newest = {(results.school, results.subject, results.kind): results.any for results in store.results.latest()}
-        subjects = store.subjects.all()
-        return [self._card(name, areas.get(name), self._by_latest(name, subjects, newest)) for name in TARGET_NAMES]
+    def _cards(self, schools: Sequence[School]) -> list[TargetCard]:
+        town = self._town or ""
+        areas = {area.target: area for area in self._service.verdicts.areas(self._month) if area.town == town}
+        newest = self._service.newest.counts([school.id for school in schools], self._month.first_day)
+        return [self._card(name, areas.get(name), self._by_latest(name, newest)) for name in TARGET_NAMES]
 
-    def _by_latest(self, target: str, subjects: list[Subject], newest: Mapping[tuple[str, str, str], AnyResult]) -> str:
+    def _by_latest(self, target: str, newest: Mapping[tuple[str, Verdict], int]) -> str:
         """How the newest result of each subject would be judged alone: a month in progress has no verdict yet."""
-        entry, rule = self._policy.in_force(target, self._month.first_day), RULES[target]
-        counts: Counter[Verdict] = Counter()
-        for subject in subjects:
-            if subject.kind != rule.subject_kind:
-                continue
-            result = newest.get((subject.school, subject.id, rule.result_kind))
-            passes = None
-            if result is not None and entry is not None:
-                passes = rule.passes(result, entry, self._policy, required_rate(subject, entry))
-            counts[verdict_of_pass(passes)] += 1
-        met, not_met = counts[Verdict.MET], counts[Verdict.NOT_MET]
-        return self._reader.words("by_latest", met=met, not_met=not_met, open=counts.total() - met - not_met)
+        met, not_met, unknown = (
+            newest.get((target, verdict), 0) for verdict in (Verdict.MET, Verdict.NOT_MET, Verdict.INSUFFICIENT)
+        )
+        return self._reader.words("by_latest", met=met, not_met=not_met, open=unknown)
 
     def _card(self, name: str, area: AreaVerdict | None, by_latest: str) -> TargetCard:
         title = self._reader.text(TARGET_WORDS[name])
@@ -155,13 +152,13 @@ class OverviewModel:
         total = self._reader.words("subjects_count", count=judged)
         return TargetCard(title, ratio, chart, shown, total, by_latest)
 
-    def _line(self, school: School, verdicts: list[SubjectVerdict], agent: Agent | None) -> SchoolRow:
-        counts = Counter(verdict.verdict for verdict in verdicts)
-        not_met, insufficient = counts[Verdict.NOT_MET], counts[Verdict.INSUFFICIENT]
-        worst = Verdict.NOT_MET if not_met else Verdict.INSUFFICIENT if insufficient or not verdicts else Verdict.MET
+    def _line(self, school: School, verdicts: SchoolVerdicts, agent: Agent | None) -> SchoolRow:
+        not_met, insufficient = verdicts.count(Verdict.NOT_MET), verdicts.count(Verdict.INSUFFICIENT)
+        judged = bool(verdicts.verdicts)
+        worst = Verdict.NOT_MET if not_met else Verdict.INSUFFICIENT if insufficient or not judged else Verdict.MET
         parts = [self._reader.words("not_met_count", count=not_met)] if not_met else []
         parts += [self._reader.words("insufficient_count", count=insufficient)] if insufficient else []
-        summary = self._reader.words("comma").join(parts) or self._reader.words("all_well" if verdicts else "never")
+        summary = self._reader.words("comma").join(parts) or self._reader.words("all_well" if judged else "never")
         return SchoolRow(
             school.id, school.name, school.town_name, self._reader.badge(worst), summary, self._reader.reporting(agent)
         )
@@ -174,6 +171,5 @@ class OverviewModel:
         return self._reader.words("agreement", agreeing=agreement.agreeing, compared=agreement.compared)
 
 
-def _worst_first(verdicts: Iterable[SubjectVerdict]) -> tuple[int, int]:
-    counts = Counter(verdict.verdict for verdict in verdicts)
-    return (-counts[Verdict.NOT_MET], -counts[Verdict.INSUFFICIENT])
+def _worst_first(verdicts: SchoolVerdicts) -> tuple[int, int]:
+    return (-verdicts.count(Verdict.NOT_MET), -verdicts.count(Verdict.INSUFFICIENT))

@@ -14,6 +14,7 @@ from campus_base.text import printable
 from campus_collector.http.auth.scope import ReadScope, scope_of
 from campus_collector.http.auth.sessions import Session
 from campus_collector.http.forwarding import origin_of
+from campus_collector.http.pages.paging import query_with
 from campus_collector.http.pages.words import REFUSALS, WORDS
 from campus_collector.http.query import LANGUAGE_COOKIE, language_of
 from campus_collector.http.routes import Routes
@@ -72,6 +73,7 @@ class Page:
         html = _TEMPLATES.get_template(name).render(
             w=self.words,
             lang=self.language,
+            other_language=query_with(self.request, lang="en" if self.language == "zh" else "zh"),
             other="en" if self.language == "zh" else "zh",
             session=self.session,
             root=self.service.config.root_path,

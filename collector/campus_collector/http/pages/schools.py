@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from campus_base.figures import percent
 from campus_collector.http.pages.overview import OverviewModel
+from campus_collector.http.pages.paging import requested_page
 from campus_collector.http.pages.reader import Reader
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.school import SchoolModel
@@ -24,10 +25,11 @@ class SchoolPages(PageRoutes):
     @page_at("/", "Overview page")
     async def overview(self, request: Request) -> Response:
         month, linked = self._month(request)
+        requested_page(request)  # refused at once, before the figures are read
 
         def make(page: Page) -> Answer:
             reader = Reader(page.language, datetime.now(UTC))
-            model = OverviewModel(self.service, reader, month, page.scope.town)
+            model = OverviewModel(self.service, request, reader, month, page.scope.town)
             return page.render("overview.html", month=linked, view=model.overview())
 
         return await self.answer(request, make)

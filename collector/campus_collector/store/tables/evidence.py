@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from campus_collector.domain.change import Change
 from campus_collector.domain.evidence import DayRow, Unjudged
+from campus_collector.store.columns import among, rows_of
 from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
 from campus_collector.store.transport import Transaction
 
@@ -57,13 +58,25 @@ class EvidenceTable(TableGroup):
         )
         return [(school, subject, target) for school, subject, target in rows]
 
-    def of_subject(self, school: str, subject: str, target: str, first: int, last: int) -> list[DayRow]:
-        """One subject's evidence, day by day: a look-up for each."""
+    def of_schools(self, schools: Sequence[str], first: int, last: int) -> list[DayRow]:
+        """The evidence of some schools from one day to another, both included."""
+        listed, key = among("school", schools)
         rows = self._database.read(
-            "WITH RECURSIVE d(day) AS (SELECT CAST(:first AS INTEGER) UNION ALL SELECT day + 1 FROM d WHERE day < :last)"
-            " SELECT e.school, e.day, e.subject, e.target, e.basis, e.body FROM d JOIN day_evidence e"
-            " ON e.school = :school AND e.day = d.day AND e.subject = :subject AND e.target = :target",
-            {"school": school, "subject": subject, "target": target, "first": first, "last": last},
+            "SELECT school, day, subject, target, basis, body FROM day_evidence"
+            f" WHERE school IN {listed} AND day BETWEEN :first AND :last",
+            key | {"first": first, "last": last},
+        )
+        return [DayRow(*row) for row in rows]
+
+    def of_subjects(self, subjects: Sequence[tuple[str, str, str]], first: int, last: int) -> list[DayRow]:
+        """The evidence of some (school, subject, target), day by day: a step of the index for each."""
+        listed, key = rows_of("s", subjects)
+        rows = self._database.read(
+            "WITH RECURSIVE d(day) AS (SELECT CAST(:first AS INTEGER) UNION ALL SELECT day + 1 FROM d WHERE day < :last),"
+            f" s(school, subject, target) AS (VALUES {listed})"
+            " SELECT e.school, e.day, e.subject, e.target, e.basis, e.body FROM s CROSS JOIN d CROSS JOIN day_evidence e"
+            " WHERE e.school = s.school AND e.day = d.day AND e.subject = s.subject AND e.target = s.target",
+            key | {"first": first, "last": last},
         )
         return [DayRow(*row) for row in rows]
 

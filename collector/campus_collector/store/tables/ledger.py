@@ -6,6 +6,7 @@ The trail is only added to (the database refuses the rest) and chained: head_n =
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from operator import itemgetter
 
 import msgspec
 
@@ -37,8 +38,9 @@ class LedgerTable(TableGroup):
         condition = where(school=school)
         if open_only:
             condition = f"{condition or 'WHERE 1 = 1'} AND state <> 'closed'"
-        rows = self._database.read(f"SELECT body FROM problem {condition} ORDER BY id", {"school": school})
-        return [_problem(body) for (body,) in rows]
+        # in order afterwards: for `ORDER BY id` SQLite would read all of them instead of the index of the open ones
+        rows = self._database.read(f"SELECT id, body FROM problem {condition}", {"school": school})
+        return [_problem(body) for _, body in sorted(rows, key=itemgetter(0))]
 
     def problem(self, number: int) -> Problem | None:
         """None for an unknown number."""
@@ -53,6 +55,18 @@ class LedgerTable(TableGroup):
                 "SELECT body FROM audit WHERE problem = :number ORDER BY sequence", {"number": number}
             )
         return [_event(body) for (body,) in rows]
+
+    def events_by_problem(self, school: str | None = None) -> dict[int, list[Event]]:
+        """The histories of all problems, or of one school's, oldest event first."""
+        rows = self._database.read(
+            "SELECT a.problem, a.body FROM problem p CROSS JOIN audit a"
+            f" {where(school=school) or 'WHERE 1 = 1'} AND a.problem = p.id ORDER BY a.sequence",
+            {"school": school},
+        )
+        events: dict[int, list[Event]] = {}
+        for number, body in rows:
+            events.setdefault(number, []).append(_event(body))
+        return events
 
     @in_commit
     def put(self, transaction: Transaction, problems: Sequence[tuple[Problem, Sequence[Event]]]) -> list[Problem]:

@@ -1,11 +1,11 @@
 """Results as they came, packed, each id once; and the newest of each subject and kind."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from campus_collector.domain.results import Latest
-from campus_collector.store.columns import bytes_of, id_octets, id_text, micros, where
+from campus_collector.store.columns import among, bytes_of, id_octets, id_text, micros, rows_of, where
 from campus_collector.store.database import Database
 from campus_collector.store.packing import DamagedResult, unpack
 from campus_collector.store.stored import decode_packed
@@ -50,6 +50,31 @@ class ResultTable(TableGroup):
                 ok = self._decoded_latest(school_id, ok_packed) if ok_packed else None
                 newest.append(Latest(school_id, subject_id, kind, anything, ok))
         return newest
+
+    def newest_of_schools(
+        self, schools: Sequence[str], kinds: Sequence[str]
+    ) -> Iterator[tuple[str, str, str, AnyResult]]:
+        """(school, subject, kind, newest result) of all subjects of some schools."""
+        listed, key = among("school", schools)
+        listed_kinds, kind_key = among("kind", kinds)
+        sql = f"SELECT school, subject, kind, any_raw FROM latest WHERE school IN {listed} AND kind IN {listed_kinds}"
+        return self._newest(sql, key | kind_key)
+
+    def newest_of_subjects(self, subjects: Sequence[tuple[str, str, str]]) -> Iterator[tuple[str, str, str, AnyResult]]:
+        """The same of some (school, subject, kind)."""
+        listed, key = rows_of("s", subjects)
+        return self._newest(
+            f"WITH s(school, subject, kind) AS (VALUES {listed})"
+            " SELECT l.school, l.subject, l.kind, l.any_raw FROM s CROSS JOIN latest l"
+            " WHERE l.school = s.school AND l.subject = s.subject AND l.kind = s.kind",
+            key,
+        )
+
+    def _newest(self, sql: str, key: dict[str, object]) -> Iterator[tuple[str, str, str, AnyResult]]:
+        for school, subject, kind, packed in self._database.read(sql, key):
+            result = self._decoded_latest(school, packed)
+            if result is not None:
+                yield school, subject, kind, result
 
     def of_subject(self, school: str, subject: str, kind: str, start: datetime, end: datetime) -> list[AnyResult]:
         """One subject's results with start <= started_at < end, oldest first; of those that began at once, by id."""

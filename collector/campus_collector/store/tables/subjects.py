@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from campus_collector.domain.schools import School, Subject, SubjectKind
-from campus_collector.store.columns import micros_or_none, moment, where
+from campus_collector.store.columns import among, micros_or_none, moment, where
 from campus_collector.store.tables.table import TableGroup
-from campus_collector.store.transport import Transaction
+from campus_collector.store.transport import Row, Transaction
 from campus_wire.records import Announcement
 
 
@@ -40,11 +40,30 @@ class SubjectTable(TableGroup):
         if until is not None:
             condition += " AND added_at < :until"
         rows = self._database.read(
-            "SELECT school, kind, id, name, required_bits_per_second, source, exempt_reason, added_at FROM subject"
-            f" {condition} AND (removed_at IS NULL OR removed_at > :since) ORDER BY school, kind, id",
+            f"SELECT {_COLUMNS} FROM subject {condition} AND (removed_at IS NULL OR removed_at > :since) ORDER BY school, kind, id",
             {"school": school, "since": micros_or_none(since), "until": micros_or_none(until)},
         )
-        return [Subject(*(*row[:7], moment(row[7]))) for row in rows]
+        return [_subject(row) for row in rows]
+
+    def of_schools(
+        self, schools: Sequence[str], since: datetime | None = None, until: datetime | None = None
+    ) -> list[Subject]:
+        """The same of some schools."""
+        listed, key = among("school", schools)
+        before = "" if until is None else " AND added_at < :until"
+        rows = self._database.read(
+            f"SELECT {_COLUMNS} FROM subject WHERE school IN {listed}{before}"
+            " AND (removed_at IS NULL OR removed_at > :since) ORDER BY school, kind, id",
+            key | {"since": micros_or_none(since), "until": micros_or_none(until)},
+        )
+        return [_subject(row) for row in rows]
+
+
+_COLUMNS = "school, kind, id, name, required_bits_per_second, source, exempt_reason, added_at"
+
+
+def _subject(row: Row) -> Subject:
+    return Subject(*(*row[:7], moment(row[7])))
 
 
 def announce_school(transaction: Transaction, school: str, town: str | None) -> int:
