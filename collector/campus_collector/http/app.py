@@ -140,6 +140,7 @@ async def _upkeep(service: Service) -> None:
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         ("verdicts", service.verdicts.catch_up),
         ("ledger", ledger),
+        ("what pages show", lambda: keep_at_hand(service)),
         ("metrics", service.metrics.refresh),
         ("monthly reports", service.reports.catch_up),
         ("size of the database", lambda: service.store.sizes.note(service.today())),
@@ -156,6 +157,13 @@ async def _upkeep(service: Service) -> None:
             except Exception:
                 log.exception("upkeep failed; it is tried again", extra={"step": name})
         await asyncio.sleep(UPKEEP_SECONDS)
+
+
+def keep_at_hand(service: Service) -> None:
+    """Read what pages keep in memory before somebody waits for it: a prefecture's month takes some seconds the first time."""
+    month = service.verdicts.this_month()
+    service.verdicts.by_school(month)
+    service.newest.counts([school.id for school in service.store.schools.all()], month.first_day)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -21,7 +21,8 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 class Operation:
     """One method of one path, as a decorator of its handler in a class of `Routes`.
 
-    A handler returns a struct, which is sent as JSON with `status`, or a Response; a plain function is called beside the event loop.
+    A handler returns a struct, which is sent as JSON with `status`, or a Response; a plain function is called, and what it returns is
+    encoded, beside the event loop.
     `query` and `parameters` (of the path) are structs with a field for each key; a query is checked under /v1 only; None: it is not looked at. `answer` is a tuple of
     media types, or the type that a handler with a Response sends. `refusals` are statuses of problem documents, beyond those that
     follow from the rest (see `openapi`). `token`: it needs a bearer token always.
@@ -65,12 +66,15 @@ class DescribedRoute(Route):
     def __init__(self, operation: Operation, handler: Callable[[Request], Any]) -> None:
         self.operation = operation
 
+        def response(answer: Any) -> Response:
+            return answer if isinstance(answer, Response) else json_response(answer, operation.status)
+
         async def endpoint(request: Request) -> Response:
             if operation.query is not None and operation.path.startswith("/v1/"):
                 check_query(request, operation.query)
-            is_async = inspect.iscoroutinefunction(handler)
-            answer = await handler(request) if is_async else await in_thread(handler, request)
-            return answer if isinstance(answer, Response) else json_response(answer, operation.status)
+            if inspect.iscoroutinefunction(handler):
+                return response(await handler(request))
+            return await in_thread(lambda: response(handler(request)))
 
         super().__init__(operation.path, endpoint, methods=[operation.method])
 
