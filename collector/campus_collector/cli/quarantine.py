@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     try:
         if not are_known(store, language, arguments.school):
             return EXIT_FAILED
-        counts, rows = store.quarantine.counts(), store.quarantine.newest(arguments.school, arguments.last)
+        schools = None if arguments.school is None else [arguments.school]
+        counts, rows = store.quarantine.counts(), store.quarantine.newest(schools, arguments.last)
     finally:
         store.close()
     if arguments.school is not None:

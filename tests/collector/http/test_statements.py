@@ -13,7 +13,7 @@ import pytest
 from campus_collector.domain.agents import Principal
 from campus_collector.domain.days import day_number
 from campus_collector.domain.problem import Event, Problem
-from campus_collector.domain.results import AcceptedResult, Batch
+from campus_collector.domain.results import AcceptedResult, Batch, RejectedResult
 from campus_collector.http.service import Service
 from campus_collector.store.sqlite import SqliteConnection
 from campus_wire.codec import encode_result
@@ -32,6 +32,8 @@ PAGES = (
     "/problems",
     "/problems?state=all",
     "/fleet",
+    "/quarantine",
+    "/monthly",
     "/v1/schools",
     "/v1/schools/s000",
     "/v1/results?school=s000",
@@ -95,6 +97,7 @@ def fill(service: Service, schools: range) -> None:
             for subject in ("uplink", *(room.id for room in ROOMS.classrooms))
         ]
         send(service, school, results)
+        reject(service, school)
         opened = (now - timedelta(days=40)).date()
         problem = Problem(
             school=school, town="t01", target="classroom_bandwidth", subject="c0", opened_on=opened, due_on=opened,
@@ -109,6 +112,11 @@ def send(service: Service, school: str, results: list[AnyResult]) -> None:
     state = AgentState("0.1.0", "Debian GNU/Linux 12", 3, 0, 0.5, {})
     batch = Batch(Principal(school, school), datetime.now(UTC), "boot", valid, (), state, ROOMS)
     service.store.submit(batch).result(30)
+
+
+def reject(service: Service, school: str) -> None:
+    rejected = (RejectedResult(None, "not understood", b"{"),)
+    service.store.submit(Batch(Principal(school, school), datetime.now(UTC), "boot", (), rejected)).result(30)
 
 
 def asked_by(world: World, monkeypatch: pytest.MonkeyPatch, path: str) -> Statements:

@@ -138,7 +138,7 @@ def test_bad_results_are_kept_apart_and_never_block_their_neighbours(world: Worl
     assert [each["index"] for each in receipt["quarantined"]] == list(range(1, len(bad) + 1))
     for entry, (_, reason) in zip(receipt["quarantined"], bad, strict=True):
         assert reason in entry["reason"]
-    kept = world.service.store.quarantine.newest("s001", 100)
+    kept = world.service.store.quarantine.newest(["s001"], 100)
     assert len(kept) == len(bad)
     assert {each.reason for each in kept} == {each["reason"] for each in receipt["quarantined"]}
 

@@ -158,8 +158,8 @@ def test_tokens_are_known_by_hash_until_revoked(store: Store) -> None:
 
 def test_what_was_kept_apart_can_be_read(store: Store) -> None:
     store.submit(batch(rejected=(RejectedResult(None, "not understood", b"{"),))).result(10)
-    assert store.quarantine.newest("s001", 10) == [QuarantinedResult("s001", AT, None, "not understood", b"{")]
-    assert store.quarantine.newest("s002", 10) == []
+    assert store.quarantine.newest(["s001"], 10) == [QuarantinedResult("s001", AT, None, "not understood", b"{")]
+    assert store.quarantine.newest(["s002"], 10) == []
 
 
 def test_everything_is_there_after_reopening(tmp_path: Path) -> None:

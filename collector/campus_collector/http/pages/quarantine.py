@@ -28,7 +28,7 @@ class QuarantinePage(PageRoutes):
                 if school in names or not scope.town
             }
             shown = [wanted] if wanted in counts else list(counts) if wanted is None else []
-            results = [result for school in shown for result in store.quarantine.newest(school, SHOWN_ROWS)]
+            results = store.quarantine.newest(shown, SHOWN_ROWS)
             results.sort(key=lambda result: result.received_at, reverse=True)
             rows = [
                 (
@@ -38,7 +38,7 @@ class QuarantinePage(PageRoutes):
                     escape_unprintable(reason_words(result.reason).in_(page.language)),
                     begin_of(result),
                 )
-                for result in results[:SHOWN_ROWS]
+                for result in results
             ]
             by_school = [(school, names.get(school, school), count) for school, count in counts.items()]
             return page.render("quarantine.html", counts=by_school, rows=rows, wanted=wanted)

@@ -1,10 +1,10 @@
 """Results that were kept apart, with the reason; of each school its newest."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from campus_collector.domain.results import QuarantinedResult, RejectedResult
-from campus_collector.store.columns import micros, moment, where
+from campus_collector.store.columns import among, micros, moment
 from campus_collector.store.tables.table import TableGroup, fields, insert
 from campus_collector.store.transport import Transaction
 
@@ -15,12 +15,13 @@ MAX_QUARANTINE_OF_SCHOOL = 500
 class QuarantineTable(TableGroup):
     """Readers of the quarantine."""
 
-    def newest(self, school: str | None, limit: int) -> list[QuarantinedResult]:
-        """Of one school or of all, newest first."""
+    def newest(self, schools: Sequence[str] | None, limit: int) -> list[QuarantinedResult]:
+        """Of some schools, together, or of all (None), newest first."""
+        listed, key = among("school", schools or ())
+        condition = "" if schools is None else f"WHERE school IN {listed}"
         rows = self._database.read(
-            f"SELECT school, received_at, id, reason, raw FROM quarantine {where(school=school)}"
-            " ORDER BY sequence DESC LIMIT :limit",
-            {"school": school, "limit": limit},
+            f"SELECT school, received_at, id, reason, raw FROM quarantine {condition} ORDER BY sequence DESC LIMIT :limit",
+            key | {"limit": limit},
         )
         return [QuarantinedResult(row[0], moment(row[1]), *row[2:]) for row in rows]
 
