@@ -24,7 +24,6 @@ from campus_collector.judge.agreement import Agreement, total
 from campus_collector.judge.month import Month
 from campus_collector.judge.service import Verdicts
 from campus_collector.judge.verdict import SubjectVerdict, Tally, agreement_by_segment, areas_of, tally_of
-from campus_collector.slots.scheduler import SlotScheduler
 from campus_collector.store.errors import StoreUnavailable
 from campus_collector.store.store import Store
 from campus_collector.tls.served import ServedCertificate
@@ -102,12 +101,11 @@ class MetricsCache:
         self,
         store: Store,
         verdicts: Verdicts,
-        slots: SlotScheduler,
         ingest_duration_seconds: Histogram,
         certificate: ServedCertificate | None = None,
     ) -> None:
         """Subscribes to changes; everything is written at the first refresh."""
-        self._store, self._verdicts, self._slots, self._histogram = store, verdicts, slots, ingest_duration_seconds
+        self._store, self._verdicts, self._histogram = store, verdicts, ingest_duration_seconds
         self._certificate = certificate
         self._stale_after = timedelta(seconds=verdicts.policy.present.stale_after_seconds)
         self._lines = StoredExposition()
@@ -233,7 +231,7 @@ class MetricsCache:
         self._put(("space",), "", samplers.of_space, self._store.sizes.space(today))
         status = self._store.compaction_status()
         self._put(("unpacked",), "", samplers.of_compaction, status)
-        slots = (self._slots.granted, self._slots.refused, len(self._slots.running(monotonic())))
+        slots = (self._store.slots.granted(), self._store.slots.refused(), self._store.slots.running())
         names = ("campus_slots_granted_total", "campus_slots_refused_total", "campus_slots_running")
         if self._certificate is not None:
             ends = self._certificate.expires_at().timestamp()

@@ -455,14 +455,14 @@ METRICS: tuple[Metric, ...] = (
         "campus_slots_granted_total",
         "counter",
         (),
-        "Reservations of the uplink test server given since the collector started.",
+        "Reservations of the uplink test server given, by all collectors on the database.",
         "rate(campus_slots_granted_total[1h])",
     ),
     Metric(
         "campus_slots_refused_total",
         "counter",
         (),
-        "Requests for the uplink test server that could not begin in time, since the collector started.",
+        "Requests for the uplink test server that could not begin in time, at all collectors on the database.",
         "rate(campus_slots_refused_total[1h])",
     ),
     Metric(

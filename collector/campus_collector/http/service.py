@@ -15,7 +15,6 @@ from campus_collector.judge.policy import load_policy
 from campus_collector.judge.service import Verdicts
 from campus_collector.ledger.service import Ledger
 from campus_collector.report.service import MonthlyReports
-from campus_collector.slots.restart import open_scheduler
 from campus_collector.slots.scheduler import SlotScheduler
 from campus_collector.store.open import open_store
 from campus_collector.store.store import Store
@@ -58,13 +57,13 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
     """Load the policy, open the store; a new one is begun unless it `must_exist`. Raises ConfigurationError, StoreUnusable, StoreUnavailable."""
     policy = load_policy(config.policy_file)
     store = open_store(config.store, config.quotas, must_exist=must_exist)
-    slots = open_scheduler(config.slot_bits_per_second, config.database)
+    slots = SlotScheduler(store, config.slot_bits_per_second)
     verdicts = Verdicts(store, policy, config.timezone)
     ingest = _ingest_histogram()
     certificate = None
     if config.tls_cert is not None and config.tls_key is not None:
         certificate = ServedCertificate(config.tls_cert, config.tls_key, config.ca_file)
-    metrics = MetricsCache(store, verdicts, slots, ingest, certificate)
+    metrics = MetricsCache(store, verdicts, ingest, certificate)
     provider = Provider(config.oidc) if config.oidc is not None else None
     ledger, authenticator = Ledger(store, verdicts), Authenticator(store, config.database.parent)
     reports = MonthlyReports(store, verdicts, ledger, config.county, config.report_dir, config.report_hour)

@@ -1,99 +1,82 @@
-"""Reservations of the uplink's test server: never more at once than it carries. Pure: time (monotonic seconds) is an argument.
+"""Reservations of the uplink's test server: never more at once than it carries, whichever collector is asked.
 
 A slot is given for the earliest moment at which the sum of the promised rates fits, in the order of asking. One school holds one slot at a
 time: a new request replaces what it held (an agent that was killed asks again).
 """
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from math import ceil
 from secrets import token_hex
 
+from campus_collector.domain.slots import Full, Reservation
+from campus_collector.store.store import Store
 from campus_wire.records import MAX_SLOT_SECONDS
 
-MAX_WAITING = 2000
+MAX_HELD = 2000
 """More reservations than a prefecture has schools: something is wrong, or somebody hostile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """A part of the server's rate is this school's from start to end (monotonic seconds)."""
-
-    id: str
-    school: str
-    bits_per_second: float
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Full:
-    """No slot begins in time; the school may ask again after so long."""
-
-    retry_seconds: float
-
-
 class SlotScheduler:
-    """All reservations of one test server."""
+    """All reservations of one test server. They are in the store: collectors on one database never give more than it carries."""
 
-    def __init__(self, capacity_bits_per_second: float, opens: float = 0.0) -> None:
-        """Empty; no slot begins before `opens`, when those of an earlier process have ended."""
-        self._capacity = capacity_bits_per_second
-        self._opens = opens
-        self._held: dict[str, Reservation] = {}
-        self.granted = 0
-        self.refused = 0
+    def __init__(self, store: Store, capacity_bits_per_second: float) -> None:
+        self._table = store.slots
+        self._capacity = int(capacity_bits_per_second)
 
     def reserve(
-        self, school: str, seconds: float, bits_per_second: float, latest_start_seconds: float, now: float
+        self, school: str, seconds: float, bits_per_second: float, latest_start_seconds: float
     ) -> Reservation | Full:
-        """A slot of so many seconds that begins within `latest_start_seconds`, or when to ask again.
+        """A slot of so many seconds that begins within `latest_start_seconds`, in seconds from now; or when to ask again.
 
-        A rate above the whole capacity gets the whole server: it bounds the rate by itself.
+        Raises StoreUnavailable.
         """
-        self._forget_past(now)
-        self._held.pop(school, None)
-        seconds = min(seconds, MAX_SLOT_SECONDS)
-        rate = min(bits_per_second, self._capacity)
-        start = self._earliest(seconds, rate, now)
-        if start - now > latest_start_seconds or len(self._held) >= MAX_WAITING:
-            self.refused += 1
-            return Full(max(1.0, start - now))
-        reservation = Reservation(token_hex(8), school, rate, start, start + seconds)
-        self._held[school] = reservation
-        self.granted += 1
-        return reservation
 
-    def release(self, school: str, slot_id: str, now: float) -> bool:
-        """End a school's own slot early. False when it has none of this name."""
-        self._forget_past(now)
-        held = self._held.get(school)
-        if held is None or held.id != slot_id:
-            return False
-        del self._held[school]
-        return True
+        def plan(held: Sequence[Reservation]) -> Reservation | Full:
+            return earliest_slot(held, self._capacity, school, seconds, bits_per_second, latest_start_seconds)
 
-    def running(self, now: float) -> list[Reservation]:
-        """The slots that have begun and not ended."""
-        return [held for held in list(self._held.values()) if held.start <= now < held.end]
+        return self._table.reserve(school, plan)
 
-    def waiting(self, now: float) -> int:
-        """How many slots are still to come?"""
-        return sum(held.start > now for held in self._held.values())
+    def release(self, school: str, slot_id: str) -> bool:
+        """End a school's own slot early. False when it has none of this id. Raises StoreUnavailable."""
+        return self._table.release(school, slot_id)
 
-    def _earliest(self, seconds: float, rate: float, now: float) -> float:
-        """The first moment from which on it fits for the whole time: now, or an end of another slot."""
-        begin = max(now, self._opens)
-        moments = sorted({begin, *(held.end for held in self._held.values() if held.end > begin)})
-        return next(moment for moment in moments if self._fits(moment, moment + seconds, rate))
 
-    def _fits(self, start: float, end: float, rate: float) -> bool:
-        """Is the sum of rates within the capacity at every moment? It rises only where a slot starts."""
-        overlapping = [held for held in self._held.values() if held.start < end and held.end > start]
-        moments = [start, *(held.start for held in overlapping if held.start > start)]
-        return all(
-            rate + sum(held.bits_per_second for held in overlapping if held.start <= moment < held.end)
-            <= self._capacity
-            for moment in moments
-        )
+def earliest_slot(
+    held: Sequence[Reservation],
+    capacity: int,
+    school: str,
+    seconds: float,
+    bits_per_second: float,
+    latest_start_seconds: float,
+) -> Reservation | Full:
+    """The slot that a school gets beside those of other schools; seconds are from now.
 
-    def _forget_past(self, now: float) -> None:
-        self._held = {school: held for school, held in self._held.items() if held.end > now}
+    A rate above the whole capacity gets the whole server: it bounds the rate by itself.
+    """
+    seconds = min(seconds, MAX_SLOT_SECONDS)
+    rate = min(ceil(bits_per_second), capacity)
+    start = _earliest(held, seconds, rate, capacity)
+    if start > latest_start_seconds or len(held) >= MAX_HELD:
+        return Full(max(1.0, start))
+    return Reservation(token_hex(8), school, rate, start, start + seconds)
+
+
+def _earliest(held: Sequence[Reservation], seconds: float, rate: int, capacity: int) -> float:
+    """The first moment from now (0) on from which it fits for the whole time. The load changes only where a slot starts or ends."""
+    steps: defaultdict[float, int] = defaultdict(int)
+    for slot in held:
+        steps[max(slot.start, 0.0)] += slot.bits_per_second
+        steps[max(slot.end, 0.0)] -= slot.bits_per_second
+    start: float | None = 0.0
+    load = 0
+    for moment in sorted(steps):
+        if start is not None and moment >= start + seconds:
+            return start
+        load += steps[moment]
+        if load + rate > capacity:
+            start = None
+        elif start is None:
+            start = moment
+    assert start is not None  # after the last end nothing is held
+    return start

@@ -19,6 +19,7 @@ from campus_collector.store.transport import Queryable, Row, TransportConnection
 KEYS = {
     "agent": "school, agent_id",
     "agent_boot": "school, agent_id, boot_id",
+    "attempt": "id",
     "audit": "sequence",
     "chain_mismatch": "school, sequence, head",
     "chain_start": "school",
@@ -41,12 +42,15 @@ KEYS = {
     "school": "id",
     "seal": "school, day",
     "seen": "school, id",
+    "shared_key": "name",
+    "slot": "school",
     "store_size": "day",
     "series": "school, number",
     "subject": "school, kind, id",
     "token": "hash",
     "total": "name, label",
     "unjudged": "school, subject, kind, hour",
+    "upload": "key",
 }
 """Each table's primary key: in its order the rows are copied and compared. There are no foreign keys."""
 UNPACKED = frozenset({"unpacked_result", "unpacked_school", "unpacked_seen"})

@@ -135,6 +135,11 @@ class Database:
         with self._reading() as connection:
             yield from connection.stream(sql, params)
 
+    def clock_micros(self) -> int:
+        """Microseconds since 1970, by the one clock that all processes on this database share."""
+        with self._reading() as connection:
+            return connection.clock_micros()
+
     def check(self) -> None:
         """Can it be read, and written at the last try, at most a minute ago? Raises StoreUnavailable.
 

@@ -82,6 +82,11 @@ class PostgresConnection:
         with self._connection.cursor() as cursor:
             yield from cursor.stream(translated(sql), params, size=_ROWS_A_PIECE)
 
+    def clock_micros(self) -> int:
+        row = self.first("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")
+        assert row is not None
+        return int(row[0])
+
     def execute(self, sql: str, params: Params = NO_PARAMS) -> int:
         return self._connection.execute(translated(sql), params).rowcount
 

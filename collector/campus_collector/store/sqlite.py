@@ -84,6 +84,9 @@ class SqliteConnection:
     def stream(self, sql: str, params: Params = NO_PARAMS) -> Iterator[Row]:
         return self._connection.execute(sql, params)
 
+    def clock_micros(self) -> int:
+        return time.time_ns() // 1000  # a file is of one machine
+
     def execute(self, sql: str, params: Params = NO_PARAMS) -> int:
         return self._connection.execute(sql, params).rowcount
 

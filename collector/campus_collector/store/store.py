@@ -28,6 +28,7 @@ from campus_collector.store.tables.people import PeopleTable
 from campus_collector.store.tables.quarantine import QuarantineTable
 from campus_collector.store.tables.results import ResultTable
 from campus_collector.store.tables.sizes import SizeTable
+from campus_collector.store.tables.slots import SlotTable
 from campus_collector.store.tables.subjects import SchoolTable, SubjectTable
 from campus_collector.store.tables.tokens import TokenTable
 from campus_collector.store.transport import Transaction
@@ -51,6 +52,7 @@ class Store:
         self.results = ResultTable(database)
         self.schools = SchoolTable(database)
         self.sizes = SizeTable(database)
+        self.slots = SlotTable(database)
         self.subjects = SubjectTable(database)
         self.tokens = TokenTable(database)
 

@@ -27,6 +27,9 @@ class Queryable(Protocol):
     def stream(self, sql: str, params: Params = NO_PARAMS) -> Iterator[Row]:
         """Row by row, for answers that are too large for memory."""
 
+    def clock_micros(self) -> int:
+        """Microseconds since 1970, by the one clock that all processes on this database share."""
+
 
 class Transaction(Queryable, Protocol):
     """What work sees inside a commit. Statements with RETURNING go through `read` and `first`."""

@@ -31,7 +31,7 @@ def lines(world: World, cache: MetricsCache | None = None, **how: object) -> lis
 def afresh(world: World) -> MetricsCache:
     """A page that knows nothing yet."""
     service = world.service
-    return MetricsCache(service.store, service.verdicts, service.slots, service.ingest_duration_seconds)
+    return MetricsCache(service.store, service.verdicts, service.ingest_duration_seconds)
 
 
 def test_a_kept_page_is_at_every_moment_what_a_new_one_would_be(world: World) -> None:

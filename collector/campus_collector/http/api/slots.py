@@ -4,20 +4,15 @@
 school's clock may be wrong.
 """
 
-import asyncio
-import threading
 from math import ceil
-from time import monotonic, time
 
 import msgspec
 from starlette.requests import Request
 
+from campus_collector.domain.slots import Full
 from campus_collector.http.auth.agents import decode_body, json_body, principal_of
-from campus_collector.http.responses import HttpProblem
+from campus_collector.http.responses import HttpProblem, in_thread
 from campus_collector.http.routes import Operation, Routes
-from campus_collector.http.service import Service
-from campus_collector.slots.restart import remember_end
-from campus_collector.slots.scheduler import Full
 from campus_wire.records import Slot, SlotRequest
 
 MAX_BODY_BYTES = 4096
@@ -30,12 +25,6 @@ class ReleasedAnswer(msgspec.Struct, frozen=True):
 
 
 class SlotRoutes(Routes):
-    """Both routes, with one lock around the scheduler."""
-
-    def __init__(self, service: Service) -> None:
-        super().__init__(service)
-        self._lock = threading.Lock()
-
     @Operation(
         "POST",
         "/v1/slots",
@@ -45,26 +34,25 @@ class SlotRoutes(Routes):
     )
     async def reserve(self, request: Request) -> Slot:
         """503 with Retry-After when it is full."""
-        principal = await asyncio.to_thread(principal_of, self.service.store, request)
+        principal = await in_thread(principal_of, self.service.store, request)
         asked = decode_body(await json_body(request, MAX_BODY_BYTES), SlotRequest, "Bad slot request")
-        with self._lock:
-            now = monotonic()
-            slot = self.service.slots.reserve(
-                principal.school, asked.seconds, asked.bits_per_second, asked.latest_start_seconds, now
-            )
-            if not isinstance(slot, Full):
-                remember_end(self.service.config.database, time() + slot.end - now)
+        slot = await in_thread(
+            self.service.slots.reserve,
+            principal.school,
+            asked.seconds,
+            asked.bits_per_second,
+            asked.latest_start_seconds,
+        )
         if isinstance(slot, Full):
             detail = f"the test server is taken for the next {slot.retry_seconds:.0f} s"
             raise HttpProblem(503, "No slot", detail, {"Retry-After": str(ceil(slot.retry_seconds))})
-        return Slot(slot.id, slot.start - now, slot.end - slot.start)
+        return Slot(slot.id, slot.start, slot.end - slot.start)
 
     @Operation("POST", "/v1/slots/{slot}/release", "Give a slot back early", token=True)
     async def release(self, request: Request) -> ReleasedAnswer:
         """404 when it has ended, or is another school's."""
-        principal = await asyncio.to_thread(principal_of, self.service.store, request)
-        with self._lock:
-            released = self.service.slots.release(principal.school, request.path_params["slot"], monotonic())
+        principal = await in_thread(principal_of, self.service.store, request)
+        released = await in_thread(self.service.slots.release, principal.school, request.path_params["slot"])
         if not released:
             raise HttpProblem(404, "No such slot", "it has ended, or is another school's")
         return ReleasedAnswer(True)

@@ -60,8 +60,9 @@ def test_a_collector_that_starts_again_honours_the_slots_of_its_earlier_life(tmp
     with collector(tmp_path) as first:
         assert ask(first, ASK).json["start_in_seconds"] == pytest.approx(0.0, abs=0.5)
     with collector(tmp_path) as second:
-        assert ask(second, ASK | {"latest_start_seconds": 0}).status == 503
-        later = ask(second, ASK | {"latest_start_seconds": 60}).json
+        other = second.issue_token("s002")
+        assert ask(second, ASK | {"latest_start_seconds": 0}, token=other).status == 503
+        later = ask(second, ASK | {"latest_start_seconds": 60}, token=other).json
         assert 20 <= later["start_in_seconds"] <= 30.1
 
 
