@@ -153,6 +153,17 @@ def subjects_of(inventory: Inventory) -> list[InventorySubject]:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """An inventory that was looked at and waits to be put in force by its person: only on top of the version it was compared with."""
+
+    inventory: Inventory
+    before_version: int
+    person: str
+    ignored: tuple[str, ...]
+    """What the file holds and nobody reads, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Import:
     """An inventory that was put in force: counts of changes by sheet."""
 

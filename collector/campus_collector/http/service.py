@@ -65,7 +65,9 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
         certificate = ServedCertificate(config.tls_cert, config.tls_key, config.ca_file)
     metrics = MetricsCache(store, verdicts, ingest, certificate)
     provider = Provider(config.oidc) if config.oidc is not None else None
-    ledger, authenticator = Ledger(store, verdicts), Authenticator(store, config.database.parent)
+    # collectors on a server are several machines, and have no folder in common
+    key_folder = config.database.parent if config.postgres is None else None
+    ledger, authenticator = Ledger(store, verdicts), Authenticator(store, key_folder)
     reports = MonthlyReports(store, verdicts, ledger, config.county, config.report_dir, config.report_hour)
     return Service(
         config,

@@ -29,11 +29,17 @@ def _whole(request: Request) -> tuple[Inventory, list[Mistake], list[str]]:
 
 
 def activate(
-    store: Store, whole: Inventory, changes: Sequence[RowChange], who: str, now: datetime, since: datetime
+    store: Store,
+    whole: Inventory,
+    changes: Sequence[RowChange],
+    who: str,
+    now: datetime,
+    since: datetime,
+    before_version: int | None = None,
 ) -> int:
-    """From the moment `since` on; returns the inventory's version. Written into the audit trail."""
+    """From the moment `since` on; returns the inventory's version. Written into the audit trail. Raises as `InventoryTable.apply`."""
     counts = counted(changes)
-    version = store.inventory.apply(whole, counts, who, now, since)
+    version = store.inventory.apply(whole, counts, who, now, since, before_version)
     values = {
         f"{sheet}_{what}": str(number) for sheet, each in counts.items() for what, number in each.items() if number
     }

@@ -18,6 +18,7 @@ from campus_collector.store.compaction import (
 from campus_collector.store.database import Database
 from campus_collector.store.leases import Lease, held_lease
 from campus_collector.store.tables.agents import AgentTable
+from campus_collector.store.tables.attempts import AttemptTable
 from campus_collector.store.tables.chain import ChainTable
 from campus_collector.store.tables.evidence import EvidenceTable
 from campus_collector.store.tables.inventory import InventoryTable
@@ -27,6 +28,7 @@ from campus_collector.store.tables.monthly import MonthlyTable
 from campus_collector.store.tables.people import PeopleTable
 from campus_collector.store.tables.quarantine import QuarantineTable
 from campus_collector.store.tables.results import ResultTable
+from campus_collector.store.tables.shared_keys import SharedKeyTable
 from campus_collector.store.tables.sizes import SizeTable
 from campus_collector.store.tables.slots import SlotTable
 from campus_collector.store.tables.subjects import SchoolTable, SubjectTable
@@ -42,6 +44,7 @@ class Store:
         self._database = database
         self._quotas = quotas
         self.agents = AgentTable(database)
+        self.attempts = AttemptTable(database)
         self.chain = ChainTable(database)
         self.evidence = EvidenceTable(database)
         self.inventory = InventoryTable(database)
@@ -51,6 +54,7 @@ class Store:
         self.quarantine = QuarantineTable(database)
         self.results = ResultTable(database)
         self.schools = SchoolTable(database)
+        self.shared_keys = SharedKeyTable(database)
         self.sizes = SizeTable(database)
         self.slots = SlotTable(database)
         self.subjects = SubjectTable(database)

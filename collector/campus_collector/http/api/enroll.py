@@ -29,7 +29,7 @@ WINDOW_SECONDS = 600.0
 class EnrolmentRoutes(Routes):
     def __init__(self, service: Service) -> None:
         super().__init__(service)
-        self._limiter = RateLimiter(MAX_TRIES, WINDOW_SECONDS)
+        self._limiter = RateLimiter(service.store.attempts, "enrolment", MAX_TRIES, WINDOW_SECONDS)
 
     @Operation(
         "POST",

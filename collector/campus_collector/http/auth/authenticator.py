@@ -24,11 +24,11 @@ LOCKED = timedelta(minutes=15)
 class Authenticator:
     """The people of one collector, as they are in the store now. `limiter` bounds log-ins by address, the store those by name."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
-        """`folder` holds the key of the sessions."""
+    def __init__(self, store: Store, folder: Path | None) -> None:
+        """`folder` holds the key of the sessions; without one the store does."""
         self._store = store
         self.sessions = Sessions(store, folder)
-        self.limiter = RateLimiter(MAX_ATTEMPTS, ATTEMPTS_SECONDS)
+        self.limiter = RateLimiter(store.attempts, "log-in", MAX_ATTEMPTS, ATTEMPTS_SECONDS)
         self._has_people = True
 
     def has_people(self) -> bool:

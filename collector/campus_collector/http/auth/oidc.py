@@ -1,14 +1,13 @@
 """Logging in at the county's own OpenID provider: authorization code with PKCE (OpenID Connect Core 1.0 section 3.1, RFC 7636, RFC 9700).
 
-The protocol is Authlib's and joserfc's; here is what is kept between the two requests of a browser, and which answers are accepted.
+The protocol is Authlib's and joserfc's; here is which answers are accepted. What belongs to a log-in between the two requests of a browser
+travels with the browser, so that any collector can finish it; the provider's code is good once.
 """
 
 import logging
 import secrets
 import threading
 from base64 import b64decode
-from collections import OrderedDict
-from dataclasses import dataclass
 from time import monotonic, time
 from typing import Any, NamedTuple
 
@@ -31,8 +30,6 @@ from campus_collector.config import ProviderConfig
 log = logging.getLogger(__name__)
 
 CALLBACK = "/login/oidc/return"
-PENDING_SECONDS = 600.0
-MAX_PENDING = 1000
 METADATA_SECONDS = 3600.0
 LEEWAY_SECONDS = 60
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
@@ -51,11 +48,20 @@ class ProviderUnavailable(IdentityRefused):
     """The provider cannot be asked now: the person cannot be identified."""
 
 
+class PendingLogin(NamedTuple):
+    """What the browser must bring back beside the provider's answer, as it was signed here."""
+
+    state: str
+    nonce: str
+    verifier: str
+    path: str
+
+
 class SignIn(NamedTuple):
-    """Where to send the browser, and the state it must bring back."""
+    """Where to send the browser, and what it must bring back."""
 
     url: str
-    state: str
+    pending: PendingLogin
 
 
 class Identified(NamedTuple):
@@ -63,14 +69,6 @@ class Identified(NamedTuple):
 
     identity: str
     path: str
-
-
-@dataclass(frozen=True, slots=True)
-class _PendingLogin:
-    nonce: str
-    verifier: str
-    path: str
-    ends_at: float
 
 
 def usable_keys(jwks: Any) -> list[tuple[str | None, RSAKey | ECKey]]:
@@ -125,35 +123,24 @@ class Provider:
         """It is asked for its endpoints when somebody logs in first."""
         self.config = config
         self._lock = threading.Lock()
-        self._pending: OrderedDict[str, _PendingLogin] = OrderedDict()
         self._metadata: tuple[float, dict[str, Any], dict[str, Any]] | None = None
         self._away_until = 0.0
 
     def begin(self, path: str) -> SignIn:
         """`path` is where the browser goes on afterwards. Raises IdentityRefused, ProviderUnavailable."""
         metadata, _ = self._discovered()
-        pending = _PendingLogin(
-            secrets.token_urlsafe(32), secrets.token_urlsafe(48), path, monotonic() + PENDING_SECONDS
-        )
+        nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         with self._session() as session:
             url, state = session.create_authorization_url(
                 metadata["authorization_endpoint"],
-                nonce=pending.nonce,
-                code_challenge=create_s256_code_challenge(pending.verifier),
+                nonce=nonce,
+                code_challenge=create_s256_code_challenge(verifier),
                 code_challenge_method="S256",
             )
-        with self._lock:
-            self._pending[state] = pending
-            while len(self._pending) > MAX_PENDING:
-                self._pending.popitem(last=False)
-        return SignIn(url, state)
+        return SignIn(url, PendingLogin(state, nonce, verifier, path))
 
-    def finish(self, state: str, code: str) -> Identified:
-        """Each state is good once. Raises IdentityRefused, ProviderUnavailable."""
-        with self._lock:
-            pending = self._pending.pop(state, None)
-        if pending is None or monotonic() > pending.ends_at:
-            raise IdentityRefused("the state is unknown, used or too old")
+    def finish(self, pending: PendingLogin, code: str) -> Identified:
+        """Whom the provider's code stands for. Raises IdentityRefused, ProviderUnavailable."""
         metadata, keys = self._discovered()
         try:
             with self._session(metadata) as session:

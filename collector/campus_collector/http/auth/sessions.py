@@ -42,16 +42,21 @@ class NewSession(NamedTuple):
 
 
 class Sessions:
-    """All of them. `folder` holds the key of the signatures; with it and the ids in the store cookies can be forged."""
+    """All of them. `folder` holds the key of the signatures, or the store does: all collectors on a server have the same.
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    With the key and the ids in the store cookies can be forged.
+    """
+
+    def __init__(self, store: Store, folder: Path | None) -> None:
         self._store = store
-        self._key_file = folder / KEY_FILE
+        self._key_file = None if folder is None else folder / KEY_FILE
         self._temporary_key = secrets.token_bytes(KEY_BYTES)
 
     @cached_property
     def _key(self) -> bytes:
-        """Read when it is first needed, so that only a process that serves makes the file."""
+        """Read when it is first needed, so that only a process that serves makes it. Raises StoreUnavailable."""
+        if self._key_file is None:
+            return self._store.shared_keys.get_or_add("session", secrets.token_bytes(KEY_BYTES))
         try:
             return _read_or_make_key(self._key_file)
         except (OSError, ValueError) as error:
@@ -68,7 +73,25 @@ class Sessions:
     def _forms(self) -> Signer:
         return Signer(self._key, salt="campus-form", key_derivation="hmac", digest_method=sha256)
 
+    @cached_property
+    def _sign_ins(self) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(
+            self._key, salt="campus-sign-in", signer_kwargs={"key_derivation": "hmac", "digest_method": sha256}
+        )
+
+    def sign_in_cookie(self, values: tuple[str, ...]) -> str:
+        """What a browser brings back from the OpenID provider, signed. Raises StoreUnavailable."""
+        return str(self._sign_ins.dumps(values))
+
+    def sign_in_values(self, cookie: str, max_age_seconds: int) -> tuple[str, ...] | None:
+        """What was signed, not longer ago than that. Raises StoreUnavailable."""
+        try:
+            return tuple(map(str, self._sign_ins.loads(cookie, max_age=max_age_seconds)))
+        except (BadSignature, ValueError):
+            return None
+
     def begin(self, account: Account) -> NewSession:
+        """Raises StoreUnavailable."""
         session_id = secrets.token_urlsafe(12)
         return NewSession(session_id, self._cookies.dumps([account.person.name, account.generation, session_id]))
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -14,7 +13,7 @@ from campus_base.dates import NotADay, parse_day
 from campus_base.language import Language
 from campus_base.messages import Message
 from campus_collector.domain.days import day_words, importable
-from campus_collector.domain.inventory import Inventory, within
+from campus_collector.domain.inventory import Inventory, Upload, within
 from campus_collector.http.auth.scope import require_county_admin, scope_of
 from campus_collector.http.pages.forms import MAX_FORM_BYTES, check_form, read_form
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
@@ -22,7 +21,6 @@ from campus_collector.http.pages.words import WORDS
 from campus_collector.http.query import language_of
 from campus_collector.http.responses import HttpProblem, download, in_thread
 from campus_collector.http.routes import Operation, form_at, page_at
-from campus_collector.http.service import Service
 from campus_collector.inventory.changes import RowChange, as_lines, changes, removals
 from campus_collector.inventory.errors import Unreadable
 from campus_collector.inventory.headings import SHEETS
@@ -30,28 +28,22 @@ from campus_collector.inventory.importer import activate, read_upload
 from campus_collector.inventory.sources import MAX_FILE_BYTES
 from campus_collector.inventory.write import as_xlsx
 from campus_collector.report.forms.render import MEDIA_TYPES
+from campus_collector.store.errors import Conflict
 
-MAX_PENDING = 4
 SHOWN_IMPORTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class PendingUpload:
-    """An upload that was looked at and waits to be put in force; only on top of the version it was compared with."""
+class Preview:
+    """An upload beside what is in force."""
 
-    inventory: Inventory
-    changes: list[RowChange]
+    upload: Upload
     before: Inventory
-    person: str
-    ignored: list[str]
+    changes: list[RowChange]
 
 
 class InventoryPages(PageRoutes):
-    """The page, with the uploads that wait."""
-
-    def __init__(self, service: Service) -> None:
-        super().__init__(service)
-        self._pending: OrderedDict[str, PendingUpload] = OrderedDict()
+    """The page. Uploads that wait are in the store: any collector shows them, and puts them in force."""
 
     @page_at("/inventory", "The inventory")
     async def inventory(self, request: Request) -> Response:
@@ -68,7 +60,7 @@ class InventoryPages(PageRoutes):
             if file is None or isinstance(file, str):
                 raise HttpProblem(400, "No file", "choose a file")
             name, content = file.filename or "", await file.read()
-        before = await in_thread(self.service.store.inventory.current)
+        before, version = await in_thread(self.service.store.inventory.current_with_version)
         try:
             inventory, mistakes, ignored = await asyncio.to_thread(read_upload, name, content, before)
         except Unreadable as error:
@@ -76,9 +68,8 @@ class InventoryPages(PageRoutes):
         if mistakes:
             return await self._page(request, mistakes=[mistake.in_(language) for mistake in mistakes], status=422)
         key = secrets.token_urlsafe(16)
-        self._pending[key] = PendingUpload(inventory, changes(before, inventory), before, person.name, ignored)
-        while len(self._pending) > MAX_PENDING:
-            self._pending.popitem(last=False)
+        kept = Upload(inventory, version, person.name, tuple(ignored))
+        await in_thread(self.service.store.inventory.keep_upload, key, kept, datetime.now(UTC))
         return await self._page(request, pending=key)
 
     @form_at("/inventory/apply", "Put it in force")
@@ -87,21 +78,25 @@ class InventoryPages(PageRoutes):
         person = self.service.authenticator.person_with_form(request, form.get("form_token", ""))
         require_county_admin(person)
         key = form.get("pending", "")
-        upload = self._pending.get(key)
-        current = await in_thread(self.service.store.inventory.current)
-        if upload is None or upload.before != current or upload.person != person.name:
+        preview = await in_thread(self._preview, key)
+        if preview is None or preview.upload.person != person.name:
             return await self._page(request, WORDS["form_old"].in_(language), status=409)
-        if removals(upload.before, upload.changes) and form.get("remove") != "yes":
+        upload = preview.upload
+        if removals(preview.before, preview.changes) and form.get("remove") != "yes":
             return await self._page(request, WORDS["confirm_removal"].in_(language), pending=key, status=409)
         day = self._valid_from(form.get("since", "").strip())
         if isinstance(day, Message):
             notice = f"{WORDS['valid_from'].in_(language)}: {day.in_(language)}"
             return await self._page(request, notice, pending=key, status=422)
-        self._pending.pop(key, None)
         moment, now = datetime.combine(day, time(), self.service.config.timezone), datetime.now(UTC)
-        version = await in_thread(
-            activate, self.service.store, upload.inventory, upload.changes, person.name, now, moment
-        )
+        store = self.service.store
+        try:
+            version = await in_thread(
+                activate, store, upload.inventory, preview.changes, person.name, now, moment, upload.before_version
+            )
+        except Conflict:  # somebody else was first, or the same form was sent twice
+            return await self._page(request, WORDS["form_old"].in_(language), status=409)
+        await in_thread(store.inventory.drop_upload, key)
         return await self._page(request, WORDS["imported"].in_(language, version=version))
 
     @Operation("GET", "/inventory.xlsx", "The inventory", answer=(MEDIA_TYPES["xlsx"],))
@@ -121,26 +116,33 @@ class InventoryPages(PageRoutes):
         pending: str = "",
         status: int = 200,
     ) -> Response:
-        upload = self._pending.get(pending)
-
         def make(page: Page) -> Answer:
             language, town = page.language, page.scope.town
+            shown = self._preview(pending) if pending else None
             current = within(self.service.store.inventory.current(), town)
             return page.render(
                 "inventory.html",
                 status,
                 notice=notice,
                 mistakes=mistakes or [],
-                pending=pending if upload is not None and upload.changes else "",
-                preview=as_lines(upload.changes, language) if upload is not None else [],
-                removed=[] if upload is None else _removal_words(upload, language),
-                ignored=[] if upload is None else upload.ignored,
+                pending=pending if shown is not None and shown.changes else "",
+                preview=as_lines(shown.changes, language) if shown is not None else [],
+                removed=[] if shown is None else _removal_words(shown, language),
+                ignored=[] if shown is None else list(shown.upload.ignored),
                 today=self.service.today(),
                 counts=[(sheet.words.in_(language), len(getattr(current, sheet.name) or ())) for sheet in SHEETS],
                 imports=[] if town else self._imports(language),
             )
 
         return await self.answer(request, make)
+
+    def _preview(self, key: str) -> Preview | None:
+        """None for an upload that is not kept, or was compared with what is not in force any more."""
+        upload = self.service.store.inventory.upload(key)
+        before, version = self.service.store.inventory.current_with_version()
+        if upload is None or upload.before_version != version:
+            return None
+        return Preview(upload, before, changes(before, upload.inventory))
 
     def _imports(self, language: Language) -> list[tuple[object, ...]]:
         """Version, when, by whom, valid from, and counts of the newest imports."""
@@ -167,11 +169,11 @@ class InventoryPages(PageRoutes):
         return day if first <= day <= last else day_words(first, last)
 
 
-def _removal_words(upload: PendingUpload, language: Language) -> list[str]:
+def _removal_words(preview: Preview, language: Language) -> list[str]:
     words = {sheet.name: sheet.words.in_(language) for sheet in SHEETS}
     return [
         WORDS["would_remove"].in_(language, sheet=words[sheet], gone=gone, had=had)
-        for sheet, gone, had in removals(upload.before, upload.changes)
+        for sheet, gone, had in removals(preview.before, preview.changes)
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from campus_collector.http.auth.oidc import IdentityRefused, Provider, ProviderUnavailable
+from campus_collector.http.auth.oidc import IdentityRefused, PendingLogin, Provider, ProviderUnavailable
 from campus_collector.http.auth.rate_limit import Attempt
 from campus_collector.http.auth.sessions import COOKIE, SESSION_SECONDS
 from campus_collector.http.forwarding import address_of, origin_of
@@ -78,11 +78,12 @@ class LoginPages(PageRoutes):
             log.error("OpenID provider", extra={"reason": str(why)})
             return await self._page(request, WORDS["provider_away"].in_(language_of(request)), 502)
         response = RedirectResponse(sign_in.url, 303)
+        cookie = await in_thread(self.service.authenticator.sessions.sign_in_cookie, sign_in.pending)
         origin = origin_of(request)
         path = f"{origin.root_path}/login"
         # lax: the browser brings it back when the provider sends it here
         response.set_cookie(
-            STATE_COOKIE, sign_in.state, STATE_SECONDS, path=path, httponly=True, samesite="lax", secure=origin.secure
+            STATE_COOKIE, cookie, STATE_SECONDS, path=path, httponly=True, samesite="lax", secure=origin.secure
         )
         return response
 
@@ -133,10 +134,13 @@ class LoginPages(PageRoutes):
         language, query = language_of(request), request.query_params
         extra = {"address": address_of(request), "by": "OpenID"}
         state, issuer = query.get("state", ""), query.get("iss", provider.config.issuer)  # `iss`: RFC 9207
-        if not state or state != request.cookies.get(STATE_COOKIE) or issuer != provider.config.issuer:
+        cookie = request.cookies.get(STATE_COOKIE, "")
+        values = await in_thread(self.service.authenticator.sessions.sign_in_values, cookie, STATE_SECONDS)
+        pending = PendingLogin._make(values) if values is not None else None
+        if pending is None or state != pending.state or issuer != provider.config.issuer:
             return LogIn(refusal=WORDS["form_old"].in_(language), status=403)
         try:
-            identified = await in_thread(provider.finish, state, query.get("code", ""))
+            identified = await in_thread(provider.finish, pending, query.get("code", ""))
         except ProviderUnavailable as why:
             attempt.counts = False
             log.error("OpenID provider", extra={"reason": str(why)})

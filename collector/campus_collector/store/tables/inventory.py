@@ -1,16 +1,21 @@
 """The inventory in the store: every import as it came, and what follows from it to be judged."""
 
-from datetime import datetime
+import zlib
+from datetime import datetime, timedelta
 
 import msgspec
 
 from campus_collector.domain.change import Change
-from campus_collector.domain.inventory import EMPTY, Import, Inventory, subjects_of
+from campus_collector.domain.inventory import EMPTY, Import, Inventory, Upload, subjects_of
 from campus_collector.store.columns import micros, moment
+from campus_collector.store.errors import Conflict
 from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
 from campus_collector.store.transport import Transaction
 
 _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Inventory).decode
+_decode_upload = msgspec.json.Decoder(tuple[Inventory, tuple[str, ...]]).decode
+MAX_UPLOADS = 4
+UPLOAD_LIFE = timedelta(days=1)
 
 
 class InventoryTable(TableGroup):
@@ -18,8 +23,12 @@ class InventoryTable(TableGroup):
 
     def current(self) -> Inventory:
         """What was imported last; empty before the first import."""
-        row = self._database.first("SELECT body FROM inventory ORDER BY version DESC LIMIT 1")
-        return _decode(row[0]) if row else EMPTY
+        return self.current_with_version()[0]
+
+    def current_with_version(self) -> tuple[Inventory, int]:
+        """The same, and its version."""
+        row = self._database.first("SELECT body, version FROM inventory ORDER BY version DESC LIMIT 1")
+        return (_decode(row[0]), int(row[1])) if row else (EMPTY, 0)
 
     def version(self) -> int:
         """Of what is in force; 0 before the first import. Another process may have imported."""
@@ -46,8 +55,13 @@ class InventoryTable(TableGroup):
         who: str,
         now: datetime,
         effective_from: datetime,
+        before_version: int | None = None,
     ) -> int:
-        """Put a whole inventory in force, all of it or nothing; its version."""
+        """Put a whole inventory in force, all of it or nothing; its version. Raises Conflict when `before_version` is not in force any more."""
+        if before_version is not None:
+            newest = transaction.first("SELECT max(version) FROM inventory")
+            if newest is not None and (newest[0] or 0) != before_version:
+                raise Conflict(f"version {before_version} of the inventory is not in force any more")
         since = micros(effective_from)
         row = transaction.first(
             insert("inventory", "imported_at", "effective_from", "imported_by", "changes", "body")
@@ -61,6 +75,33 @@ class InventoryTable(TableGroup):
         _put_subjects(transaction, whole, since)
         transaction.note_change(Change(inventory=True))
         return int(row[0])
+
+    @in_commit
+    def keep_upload(self, transaction: Transaction, key: str, upload: Upload, now: datetime) -> None:
+        """Keep it for a day; only the newest few are kept."""
+        transaction.execute(
+            insert("upload", "key", "person", "uploaded_at", "before_version", "body"),
+            {"key": key, "uploaded_at": micros(now)}
+            | fields(upload, "person", "before_version")
+            | {"body": zlib.compress(_encode([upload.inventory, upload.ignored]))},
+        )
+        transaction.execute(
+            "DELETE FROM upload WHERE uploaded_at <= :old OR key NOT IN"
+            " (SELECT key FROM upload ORDER BY uploaded_at DESC, key LIMIT :most)",
+            {"old": micros(now - UPLOAD_LIFE), "most": MAX_UPLOADS},
+        )
+
+    def upload(self, key: str) -> Upload | None:
+        """None when it is not kept, or not any more."""
+        row = self._database.first("SELECT before_version, person, body FROM upload WHERE key = :key", {"key": key})
+        if row is None:
+            return None
+        inventory, ignored = _decode_upload(zlib.decompress(row[2]))
+        return Upload(inventory, row[0], row[1], ignored)
+
+    @in_commit
+    def drop_upload(self, transaction: Transaction, key: str) -> None:
+        transaction.execute("DELETE FROM upload WHERE key = :key", {"key": key})
 
 
 def governed(whole: Inventory) -> list[str]:

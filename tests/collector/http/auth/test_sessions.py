@@ -16,6 +16,7 @@ from campus_collector.store.open import open_store
 from campus_collector.store.tables.people import MAX_SESSIONS
 from tests.collector.http.api.test_problems import Browser
 from tests.collector.world import World, collector
+from tests.stores import STORES
 
 
 def log_in(world: World, name: str = "王五", role: str = "operator") -> Browser:
@@ -51,6 +52,7 @@ def test_a_copied_cookie_ends_with_the_log_out_and_no_other_session_does(world: 
     assert is_logged_in(second)
 
 
+@pytest.mark.sqlite_only("the key is a file")
 def test_a_session_outlives_a_restart(tmp_path: Path) -> None:
     with collector(tmp_path) as world:
         cookie = log_in(world).cookies[COOKIE]
@@ -137,6 +139,7 @@ def test_a_form_of_another_session_is_refused(world: World) -> None:
     assert is_logged_in(second)
 
 
+@pytest.mark.sqlite_only("the key is a file")
 def test_a_damaged_key_refuses_old_sessions_and_begins_new_ones(world: World) -> None:
     folder = world.service.config.database.parent
     (folder / KEY_FILE).write_bytes(b"short")
@@ -159,3 +162,18 @@ def test_the_key_is_made_once(tmp_path: Path) -> None:
         assert len(list(tmp_path.glob(".session*"))) == 0
     finally:
         store.close()
+
+
+def test_collectors_on_a_server_have_one_key(tmp_path: Path) -> None:
+    place = STORES["postgres"](tmp_path)
+    stores = [open_store(place) for _ in range(2)]
+    try:
+        assert len({Sessions(stores[number % 2], None)._key for number in range(4)}) == 1
+        values = ("state", "nonce", "verifier", "/fleet")
+        cookie = Sessions(stores[0], None).sign_in_cookie(values)
+        assert Sessions(stores[1], None).sign_in_values(cookie, 600) == values
+        assert Sessions(stores[1], None).sign_in_values(cookie, -1) is None
+        assert Sessions(stores[1], None).sign_in_values(cookie + "x", 600) is None
+    finally:
+        for store in stores:
+            store.close()
