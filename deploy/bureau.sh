@@ -31,6 +31,7 @@ else
   ln -sfn /opt/campusmeter/bin/campus-collector /usr/bin/campus-collector
   # where the package would put it, so that the package can take its place later; before 0.2.1 it stood where nothing replaces it
   install -m 644 "$here/deploy/systemd/campus-collector.service" /lib/systemd/system/campus-collector.service
+  install -m 644 "$here/deploy/systemd/campus-collector@.service" /lib/systemd/system/campus-collector@.service
   rm -f /etc/systemd/system/campus-collector.service
 fi
 

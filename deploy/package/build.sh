@@ -70,6 +70,8 @@ build() {
   if [ "$name" = collector ]; then
     # no conffile: postinst puts it in place once, and no upgrade ever asks about what staff changed
     install -D -m 644 "$here/collector/collector.toml" "$tree/usr/share/campus-collector/collector.toml"
+    install -m 644 "$root/deploy/systemd/$package@.service" "$tree/lib/systemd/system/"
+    install -m 644 "$root"/deploy/nginx*.sample.conf "$tree/usr/share/doc/$package/"
   fi
   local size
   size=$(du -sk --apparent-size "$tree" | cut -f1)

@@ -28,7 +28,8 @@ if command -v systemctl >/dev/null; then
   [ -n "$2" ] || systemctl --quiet enable "$package.service" || true
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || true
-    systemctl restart "$package.service" || echo "$package does not run: journalctl -u $package  未能启动，请查看日志" >&2
+    systemctl try-restart "$package@*.service" || true  # several collectors of one machine, by their ports
+    [ "$(readlink "$unit" || true)" = /dev/null ] || systemctl restart "$package.service" || echo "$package does not run: journalctl -u $package  未能启动，请查看日志" >&2
   fi
 fi
 if [ "$package" = campus-agent ] && [ ! -e "$etc/agent.toml" ]; then

@@ -3,7 +3,7 @@
 set -e
 package=@PACKAGE@
 if [ "$1" = remove ] && command -v systemctl >/dev/null; then
-  [ ! -d /run/systemd/system ] || systemctl stop "$package.service" || true
+  [ ! -d /run/systemd/system ] || systemctl stop "$package.service" "$package@*.service" || true
   systemctl --quiet disable "$package.service" || true
 fi
 exit 0

@@ -1,10 +1,14 @@
 """Verdicts while somebody judges: a reader waits or is told, and what another program judged is seen at once."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import pytest
+
 from campus_collector.domain.agents import Principal
+from campus_collector.domain.evidence import DayRow, Unjudged
 from campus_collector.domain.results import AcceptedResult, Batch
 from campus_collector.http.service import Service
 from campus_collector.judge.month import Month
@@ -204,3 +208,30 @@ def test_an_hour_that_was_judged_by_another_program_is_not_overwritten(world: Wo
     assert not evidence.keep("s001", rows, waiting) or evidence.unjudged("s001")
     assert found(world.service.verdicts)[1] == 3
     assert verify(world.service.store, world.service.verdicts).findings == ()
+
+
+def test_what_another_process_judges_meanwhile_is_not_judged_again(
+    world: World, other: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts = world.service.verdicts
+    schools = [f"s{number:03d}" for number in range(1, 9)]
+    for school in schools:
+        world.issue_token(school)
+        result = throughput(school=school)
+        valid = (AcceptedResult(result, encode_result(result)),)
+        batch = Batch(Principal(school, school), datetime.now(UTC), "boot", valid, (), announcement=ROOMS)
+        world.service.store.submit(batch).result(30)
+    judged: list[str] = []
+    judge_hours = Verdicts._judge_hours
+
+    def counting(self: Verdicts, school: str, waiting: Sequence[Unjudged]) -> list[DayRow]:
+        judged.append(school)
+        return judge_hours(self, school, waiting)
+
+    monkeypatch.setattr(Verdicts, "_judge_hours", counting)
+    with Halted(verdicts, judged=2):
+        assert len(judged) == 2
+        assert other.verdicts.catch_up().complete
+    assert sorted(judged) == schools
+    assert len(judged_here := verdicts.subjects(november(verdicts))) >= 8
+    assert judged_here == other.verdicts.subjects(november(other.verdicts))

@@ -6,6 +6,7 @@ lock's next holder takes it out.
 """
 
 import logging
+import secrets
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -129,6 +130,8 @@ class Verdicts:
         self._inventory = store.inventory.version()
         self._fingerprints: dict[tuple[str, Month, float | None], str] = {}
         self._trusted_days: set[int] = set()
+        self._first_share = secrets.randbelow(1 << 30)
+        """Where in the queue this process begins: processes on one database that begin apart seldom judge the same school at once."""
         self._listeners: list[Callable[[frozenset[str] | None], None]] = []
         store.subscribe(self._note)
 
@@ -408,7 +411,9 @@ class Verdicts:
 
     def _judge_queue(self, progress: Progress | None, until: float | None) -> int:
         """How many schools still wait. What waits is read from the database each time: another process may have stored or judged something."""
-        schools = self._store.evidence.schools_unjudged()
+        waiting = self._store.evidence.schools_unjudged()
+        first = self._first_share % (len(waiting) or 1)
+        schools = waiting[first:] + waiting[:first]
         failed = 0
         judged: set[str] = set()
         try:

@@ -38,6 +38,8 @@ LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _LOCK = threading.Lock()
 """One report is made at a time in a process: each takes memory."""
 RECENT_SECONDS = 60.0
+LEASE = "months"
+"""The name of the lease of the collector that closes months."""
 MOST_MONTHS = 24
 """So many months back a collector that was away closes what it missed."""
 PROVISIONAL = "provisional"
@@ -142,11 +144,20 @@ class MonthlyReports:
     def recent(self, month: Month) -> Figures:
         """The figures as they are, or were a minute ago: whoever fetches four forms waits for them once. Raises as `figures`."""
         held = self._recent
-        if held is not None and held[0] == month and monotonic() - held[1] < RECENT_SECONDS and not held[2].closed:
+        if (
+            held is not None
+            and held[0] == month
+            and monotonic() - held[1] < RECENT_SECONDS
+            and not self._is_closed(month)
+        ):
             return held[2]
         figures = self.figures(month)
         self._recent = (month, monotonic(), figures)
         return figures
+
+    def _is_closed(self, month: Month) -> bool:
+        """Another process may have closed it."""
+        return str(month) in self._table.hashes()
 
     def document(
         self,
@@ -210,15 +221,15 @@ class MonthlyReports:
     def catch_up(self, now: datetime | None = None) -> list[str]:
         """What the calendar asks for: months whose day has come are closed, a month that has ended gets a provisional report.
 
-        Returns the months that were closed. Files go to the folder of reports. Raises StoreUnavailable, OSError.
+        Returns the months that were closed. Files go to the folder of reports. Raises StoreBusy, StoreUnavailable, OSError.
         """
         now = now or datetime.now(UTC)
         done = []
         for entry in reversed(self.months(now)[: MOST_MONTHS + 1]):
             if entry.state == "complete" and now >= self.closes_at(entry.month):
                 try:
-                    self.close(entry.month, now)
-                except Conflict:  # a command has closed it meanwhile
+                    self._close_once(entry.month, now)
+                except Conflict:  # another process has closed it meanwhile
                     continue
                 done.append(str(entry.month))
                 log.info("month closed", extra={"month": str(entry.month)})
@@ -227,6 +238,13 @@ class MonthlyReports:
             if entry.state == "closed" or str(entry.month) in done:
                 self._write(entry.month, now, "")
         return done
+
+    def _close_once(self, month: Month, now: datetime) -> None:
+        """Of several collectors one does the work. Raises as `close`, and StoreBusy."""
+        with self._sources.store.lease(LEASE, 0.0) as lease:
+            if self._is_closed(month):
+                raise Conflict(f"{month} is closed already")
+            self.close(month, now, lambda done, whole: lease.renew())
 
     def verify(self, month: str) -> Iterator[VerifiedPart]:
         """Do the kept figures carry their hash, and do they make the very documents that were issued?"""
