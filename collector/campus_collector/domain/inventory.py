@@ -7,13 +7,22 @@ import msgspec
 
 
 class InventorySchool(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One row of `schools`."""
+    """One row of `schools`; who carries its uplink by which contract, and who maintains its network and is to be called.
+
+    `contract_bits_per_second` is what the contract promises both ways; None: not known. The target is the policy's all the same.
+    """
 
     town: str
     town_name: str
     id: str
     name: str
     town_seat: bool
+    carrier: str = ""
+    contract: str = ""
+    contract_bits_per_second: int | None = None
+    unit: str = ""
+    contact: str = ""
+    phone: str = ""
 
 
 class Classroom(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,7 +6,9 @@ from typing import Literal
 
 from campus_base.messages import Message, message
 
-Kind = Literal["id", "text", "reason", "flag", "port", "host", "url", "periods", "days", "statuses", "passage"]
+Kind = Literal[
+    "id", "text", "reason", "flag", "port", "host", "url", "periods", "days", "statuses", "passage", "rate", "phone"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,12 @@ SHEETS: tuple[Sheet, ...] = (
             Column("school_id", "学校编号", "id"),
             Column("school", "学校", "text", alike=("学校名称",)),
             Column("town_seat", "镇驻地", "flag"),
+            Column("carrier", "运营商", "text", needed=False),
+            Column("contract", "合同编号", "text", needed=False),
+            Column("contract_bits_per_second", "合同速率", "rate", needed=False),
+            Column("unit", "运维单位", "text", needed=False),
+            Column("contact", "联系人", "text", needed=False),
+            Column("phone", "电话", "phone", needed=False, alike=("联系电话",)),
         ),
         ("school_id",),
     ),

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -39,11 +40,19 @@ MAX_MISTAKES = 1000
 MAX_SHOWN = 60
 """Characters of a wrong cell that a message repeats."""
 FORMULA_STARTS = ("=", "+", "-", "@")
-BY_VALUE: tuple[Kind, ...] = ("flag", "port", "days")
+BY_VALUE: tuple[Kind, ...] = ("flag", "port", "days", "rate")
 """Kinds of which the number behind a cell counts, not how it is shown."""
-IN_ANY_WIDTH: tuple[Kind, ...] = ("flag", "port", "host", "periods", "days", "statuses")
+IN_ANY_WIDTH: tuple[Kind, ...] = ("flag", "port", "host", "periods", "days", "statuses", "rate", "phone")
 """Kinds that are read alike from full-width letters and digits, as Chinese input methods type them."""
 _SEPARATORS = re.compile(r"[\s;；,，、]+")
+LEAST_RATE, MOST_RATE = 1_000_000, 1_000_000_000_000
+"""Bits per second that a contract can promise."""
+_RATE = re.compile(
+    r"([0-9]{1,13}(?:\.[0-9]{1,3})?)\s*(?:([gm兆])\s*(?:bit/s|bits/s|bps|b/s|b|比特每秒)?|bit/s|bps)?", re.IGNORECASE
+)
+_RATE_UNITS = {"": 1, "m": 1_000_000, "兆": 1_000_000, "g": 1_000_000_000}
+_RATE_IN_WORDS = {"百兆": "100M", "千兆": "1G", "万兆": "10G"}
+_PHONE = re.compile(r"(?=(?:[^0-9]*[0-9]){3})[0-9()（）\s/、,，;；转-]{3,60}")
 _SCIENTIFIC = re.compile(r"-?[0-9](\.[0-9]+)?E\+[0-9]+")
 
 
@@ -310,6 +319,27 @@ def _statuses(text: str) -> tuple[Message | None, tuple[int, ...]]:
     return None, tuple(dict.fromkeys(int(part) for part in parts))
 
 
+def _rate(text: str) -> tuple[Message | None, int | None]:
+    """Bits per second: of a number alone, or with a unit as contracts write it (1000M, 1 Gbit/s, 1000兆, 千兆)."""
+    if not text:
+        return None, None
+    match = _RATE.fullmatch(_RATE_IN_WORDS.get(text, text).replace(",", ""))
+    if match is not None:
+        rate = round(Decimal(match[1]) * _RATE_UNITS[(match[2] or "").lower()])
+        # a number alone that is this small was meant in another unit
+        if LEAST_RATE <= rate <= MOST_RATE:
+            return None, rate
+    return message("must be a rate with its unit, such as 1000M or 1G"), None
+
+
+def _phone(text: str) -> tuple[Message | None, str]:
+    """Numbers of telephones as people write them; a leading + would make a spreadsheet program calculate, and China's prefix is left out."""
+    text = re.sub(r"\A(?:\+|00)86[\s-]*(?=[0-9])", "", text)
+    if text and not _PHONE.fullmatch(text):
+        return message("must be a telephone number"), text
+    return None, text
+
+
 READERS: dict[str, Callable[[str], tuple[Message | None, Any]]] = {
     "id": _id,
     "text": _text,
@@ -322,6 +352,8 @@ READERS: dict[str, Callable[[str], tuple[Message | None, Any]]] = {
     "days": _days,
     "statuses": _statuses,
     "passage": partial(_text, most=MAX_PASSAGE),
+    "rate": _rate,
+    "phone": _phone,
 }
 
 
@@ -339,7 +371,19 @@ def _records_of(rows: _Rows | None) -> Any:
 
 
 def _school(row: dict[str, Any]) -> InventorySchool:
-    return InventorySchool(row["town_id"], row["town"], row["school_id"], row["school"], row["town_seat"])
+    return InventorySchool(
+        row["town_id"],
+        row["town"],
+        row["school_id"],
+        row["school"],
+        row["town_seat"],
+        row["carrier"],
+        row["contract"],
+        row["contract_bits_per_second"],
+        row["unit"],
+        row["contact"],
+        row["phone"],
+    )
 
 
 def _classroom(row: dict[str, Any]) -> Classroom:

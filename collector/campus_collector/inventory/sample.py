@@ -18,6 +18,9 @@ SERVICES = (
         "county", "县教育资源平台", "https://edu.county.example/", expect_status=(200,), expect_text="教育资源"
     ),
 )
+CARRIERS = ("甲通信公司", "乙通信公司", "丙通信公司")
+UNITS = ("甲网络服务公司", "乙网络服务公司")
+CONTACTS = ("王老师", "李老师", "张老师", "刘老师", "陈老师", "杨老师", "赵老师")
 TIMETABLES = (
     Timetable(
         "",
@@ -51,6 +54,12 @@ def sample(schools: int = 100, seed: int = 1, classrooms_per_school: float = CLA
                 f"s{number + 1:03d}",
                 _school_name(names[town], rank, seat, random),
                 seat,
+                CARRIERS[town % len(CARRIERS)],
+                f"JY-{2025 + number % 2}-{number + 1:04d}",
+                1_000_000_000,
+                UNITS[number % len(UNITS)],
+                CONTACTS[number % len(CONTACTS)],
+                f"000-0000{number + 1:04d}",
             )
         )
     sizes = _sizes(schools, classrooms_per_school, random)

@@ -67,7 +67,7 @@ def as_xlsx(inventory: Inventory, language: Language = "zh") -> bytes:
         for place, row in enumerate(rows_of(inventory, sheet.name), 2):
             for column, text in enumerate(row, 1):
                 page.cell(place, column, text).data_type = "s"
-        for letter, width in zip("ABCDEFG", (14, 22, 14, 26, 14, 18, 10), strict=True):
+        for letter, width in zip("ABCDEFGHIJK", (14, 22, 14, 26, 14, 18, 16, 16, 18, 12, 18), strict=True):
             page.column_dimensions[letter].width = width
     out = io.BytesIO()
     workbook.save(out)
@@ -75,7 +75,19 @@ def as_xlsx(inventory: Inventory, language: Language = "zh") -> bytes:
 
 
 def _school(school: Any) -> tuple[str, ...]:
-    return school.town, school.town_name, school.id, school.name, _flag(school.town_seat)
+    return (
+        school.town,
+        school.town_name,
+        school.id,
+        school.name,
+        _flag(school.town_seat),
+        school.carrier,
+        school.contract,
+        "" if school.contract_bits_per_second is None else str(school.contract_bits_per_second),
+        school.unit,
+        school.contact,
+        school.phone,
+    )
 
 
 def _classroom(classroom: Any) -> tuple[str, ...]:

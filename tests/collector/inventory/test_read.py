@@ -371,3 +371,81 @@ def test_a_sheet_that_may_be_left_out_is_not_written_empty(tmp_path: Path) -> No
     }  # fmt: skip
     assert len(write_folder(whole, tmp_path / "five")) == 5
     assert len(sheets_of_files([("x.xlsx", as_xlsx(four))])[0]) == 4
+
+
+CARRIED = "town_id,town,school_id,school,town_seat,运营商,合同编号,合同速率,运维单位,联系人,联系电话\n"
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        ("1000M", 1_000_000_000),
+        ("1 Gbit/s", 1_000_000_000),
+        ("1000兆", 1_000_000_000),
+        ("１０００Ｍｂｐｓ", 1_000_000_000),
+        ("千兆", 1_000_000_000),
+        ("1000000000", 1_000_000_000),
+        ("2.5G", 2_500_000_000),
+        ("", None),
+        ("1000", "rate"),
+        ("很快", "rate"),
+        ("9999G", "rate"),
+        ("1e9", "rate"),
+    ],
+)
+def test_what_the_contract_promises(tmp_path: Path, rate: str, expected: int | str | None) -> None:
+    row = f"t01,柳河镇,s001,中心小学,1,甲通信公司,JY-1,{rate},乙公司,王老师,000-0000 0001\n"
+    actual, mistakes, _ = read_file(folder(tmp_path / "i", schools=CARRIED + row), EMPTY)
+    if expected == "rate":
+        assert [(each.row, each.column) for each in mistakes] == [(2, "合同速率")]
+        return
+    assert mistakes == []
+    assert actual.schools is not None
+    school = actual.schools[0]
+    assert school.contract_bits_per_second == expected
+    assert (school.carrier, school.contract, school.unit, school.contact) == ("甲通信公司", "JY-1", "乙公司", "王老师")
+
+
+@pytest.mark.parametrize(
+    ("phone", "expected"),
+    [
+        ("13800001234", "13800001234"),
+        ("+86 138-0000-1234", "138-0000-1234"),
+        ("0086 531 8888 0000", "531 8888 0000"),
+        ("(0531)88880000转8012", "(0531)88880000转8012"),
+        ("88880000、88880001", "88880000、88880001"),
+        ("０５３１－８８８８", "0531-8888"),
+        ("", ""),
+        ("+1 555 0100", None),
+        ("=1+1", None),
+        ("没有", None),
+        ("12", None),
+    ],
+)
+def test_a_telephone_number(tmp_path: Path, phone: str, expected: str | None) -> None:
+    row = f"t01,柳河镇,s001,中心小学,1,,,,,,{phone}\n"
+    actual, mistakes, _ = read_file(folder(tmp_path / "i", schools=CARRIED + row), EMPTY)
+    if expected is None:
+        assert [(each.row, each.column) for each in mistakes] == [(2, "联系电话")]
+    else:
+        assert mistakes == []
+        assert actual.schools is not None
+        assert actual.schools[0].phone == expected
+
+
+def test_a_rate_as_a_spreadsheet_shows_a_large_number(tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    page = book.active
+    assert page is not None
+    page.title = "schools"
+    page.append(["town_id", "town", "school_id", "school", "town_seat", "contract_bits_per_second"])
+    page.append(["t01", "柳河镇", "s001", "中心小学", 1, 1_000_000_000])
+    page["F2"].number_format = "0.00E+00"
+    path = tmp_path / "i.xlsx"
+    book.save(path)
+    actual, mistakes, _ = read_file(path, EMPTY)
+    assert mistakes == []
+    assert actual.schools is not None
+    assert actual.schools[0].contract_bits_per_second == 1_000_000_000
