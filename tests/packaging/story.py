@@ -186,7 +186,7 @@ def sandboxed(unit: str, *argv: str) -> dict[str, Any]:
 
 def browse() -> dict[str, Any]:
     """The classroom's page by hand, from the classroom's own machine. FAKE browser: plain HTTP in the order of the page's script."""
-    done = inside("room1").run(sys.executable, "-m", "tests.packaging.browser", "10.77.0.1", "8090", timeout=300)
+    done = inside("room1").run(sys.executable, "-m", "tests.packaging.browser", "10.77.0.1", "8090", timeout=600)
     return {"code": done.returncode, "out": done.stdout, "error": done.stderr[-2000:]}
 
 
