@@ -10,6 +10,7 @@ from campus_collector.export.metrics_cache import MetricsCache
 from campus_collector.export.table import BY_NAME
 from campus_collector.http.auth.authenticator import Authenticator
 from campus_collector.http.auth.oidc import Provider
+from campus_collector.http.inventory_in_force import InventoryInForce
 from campus_collector.http.newest import NewestVerdicts
 from campus_collector.judge.policy import load_policy
 from campus_collector.judge.service import Verdicts
@@ -39,6 +40,7 @@ class Service:
     store: Store
     verdicts: Verdicts
     newest: NewestVerdicts
+    inventory: InventoryInForce
     slots: SlotScheduler
     ledger: Ledger
     reports: MonthlyReports
@@ -74,6 +76,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
         store,
         verdicts,
         NewestVerdicts(store, policy),
+        InventoryInForce(store),
         slots,
         ledger,
         reports,

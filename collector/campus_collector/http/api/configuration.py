@@ -1,32 +1,21 @@
 """GET /v1/config: what a school's gateway shall measure; 304 when it has that already (RFC 9110 13.1.2)."""
 
 import asyncio
-import threading
 from hashlib import sha256
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from campus_collector.domain.inventory import Inventory, parts_by_school
 from campus_collector.http.api.agent_config import config_for
 from campus_collector.http.auth.agents import principal_of
 from campus_collector.http.responses import in_thread
 from campus_collector.http.routes import Operation, Routes
-from campus_collector.http.service import Service
 from campus_wire.records import FetchedConfig
 from campus_wire.version import VERSION
 
 
 class ConfigurationRoutes(Routes):
-    """The one route; the inventory is read again only when another is in force."""
-
-    def __init__(self, service: Service) -> None:
-        super().__init__(service)
-        self._lock = threading.Lock()
-        self._inventory: tuple[int, dict[str, Inventory], Inventory] | None = None
-        """The version in force, each school's part of it, and the part of a school that it does not name."""
-
     @Operation(
         "GET",
         "/v1/config",
@@ -45,12 +34,5 @@ class ConfigurationRoutes(Routes):
 
     def _encoded(self, school: str) -> bytes:
         month = self.service.today().replace(day=1)
-        return msgspec.json.encode(config_for(school, self._part_of(school), self.service.verdicts.policy, month))
-
-    def _part_of(self, school: str) -> Inventory:
-        version = self.service.store.inventory.version()
-        with self._lock:
-            if self._inventory is None or self._inventory[0] != version:
-                self._inventory = version, *parts_by_school(self.service.store.inventory.current())
-            _, parts, others = self._inventory
-            return parts.get(school, others)
+        part = self.service.inventory.part_of(school)
+        return msgspec.json.encode(config_for(school, part, self.service.verdicts.policy, month))

@@ -25,6 +25,7 @@ from campus_collector.http.forwarding import origin_of
 from campus_collector.http.responses import problem_response
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem"})
+OPEN_FOLDER = "/static/"
 SELF_AUTHENTICATED = (
     ("GET", "/v1/config"),
     ("POST", "/v1/enroll"),
@@ -35,8 +36,8 @@ SELF_AUTHENTICATED = (
 )
 """Routes that check a token, or a code, of their own; their requests read nothing else."""
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self';"
-    " frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'"
 )
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -83,7 +84,9 @@ class AuthMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *headers]
+                given = message.get("headers", [])
+                names = {name for name, _ in given}
+                message["headers"] = [*given, *((name, value) for name, value in headers if name not in names)]
             await send(message)
 
         read_scope = self._read_scope(scope["method"], scope["path"], request)
@@ -102,7 +105,7 @@ class AuthMiddleware:
 
     def _read_scope(self, method: str, path: str, request: HTTPConnection) -> ReadScope | None:
         """What may this request read? None: it is refused."""
-        if path in OPEN_PATHS or _authenticates_itself(method, path):
+        if path in OPEN_PATHS or path.startswith(OPEN_FOLDER) or _authenticates_itself(method, path):
             return ReadScope.nothing()
         if self._loopback and origin_of(request).local and self._token is None and not self._authenticator.has_people():
             return ReadScope.of_county()

@@ -1,9 +1,12 @@
-"""A small chart of a line rate against the required one, as SVG: legible in black and white, and read out as text. Pure.
+"""The charts of the pages as SVG: legible in black and white, and read out as text. Their colours are the stylesheet's. Pure.
 
-The scale ends at 1.5 times the required rate; the solid tick is the required rate, the dotted one what the tolerance allows. A bar
-that reaches the dotted tick passes. A rate beyond the scale ends in an arrow.
+Scales of rates end at 1.5 times the required rate; the solid line is the required rate, the dotted one what the tolerance allows. What
+reaches the dotted line passes.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from html import escape
 
 WIDTH, BAR_HEIGHT, GAP = 240, 13, 4
@@ -16,7 +19,7 @@ def rate_chart(
     tolerance_ratio: float,
     title: str,
 ) -> str:
-    """One bar a direction, label at its left end; `title` says the same in words."""
+    """One bar a direction, label at its left end; `title` says the same in words. A rate beyond the scale ends in an arrow."""
     height = len(rates_bits_per_second) * (BAR_HEIGHT + GAP) + GAP
     end = required_bits_per_second * SCALE
     required_x, allowed_x = WIDTH / SCALE, WIDTH / SCALE * tolerance_ratio
@@ -61,3 +64,133 @@ def share_chart(counts: list[tuple[str, int]], title: str) -> str:
             parts.append(f'<rect x="{x:.2f}" y="0" width="{width:.2f}" height="14" class="{escape(name)}"/>')
         x += width
     return "".join(parts) + "</svg>"
+
+
+@dataclass(frozen=True, slots=True)
+class RatePoint:
+    """One test, or the middle one of a day: both ways in bit/s, None where it was not measured. `path` leads to it, `title` says it."""
+
+    at: datetime
+    down: float | None
+    up: float | None
+    path: str
+    title: str
+
+
+TREND_WIDTH, TREND_HEIGHT, TREND_LEFT, TREND_BOTTOM = 860, 240, 52, 26
+
+
+def trend_chart(
+    points: Sequence[RatePoint],
+    span: tuple[datetime, datetime],
+    required_bits_per_second: float,
+    tolerance_ratio: float,
+    title: str,
+) -> str:
+    """Rates both ways over time against the required one: discs are down, hollow squares up. What is beyond the scale (1.5 times the
+    required rate) stands at its upper edge."""
+    top = required_bits_per_second * SCALE
+    length = (span[1] - span[0]).total_seconds()
+
+    def x(at: datetime) -> float:
+        return TREND_LEFT + (TREND_WIDTH - TREND_LEFT - 8) * (at - span[0]).total_seconds() / length
+
+    def y(rate: float) -> float:
+        return 8 + (TREND_HEIGHT - 8 - TREND_BOTTOM) * (1 - min(1.0, rate / top))
+
+    parts = [_svg("trend", TREND_WIDTH, TREND_HEIGHT, title)]
+    right = TREND_WIDTH - 8
+    for share in (0.0, 0.5, 1.0, SCALE):
+        at = y(required_bits_per_second * share)
+        parts.append(f'<line x1="{TREND_LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}" class="grid"/>')
+        rate = f"{required_bits_per_second * share / 1e6:.0f}"
+        parts.append(f'<text x="{TREND_LEFT - 6}" y="{at + 4:.1f}" class="label" text-anchor="end">{rate}</text>')
+    for name, share in (("required", 1.0), ("allowed", tolerance_ratio)):
+        at = y(required_bits_per_second * share)
+        parts.append(f'<line x1="{TREND_LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}" class="{name}"/>')
+    parts += [
+        f'<text x="{x(at):.1f}" y="{TREND_HEIGHT - 8}" class="label" text-anchor="middle">{escape(words)}</text>'
+        for at, words in _ticks(span)
+    ]
+    least = required_bits_per_second * tolerance_ratio
+    for point in points:
+        marks = []
+        if point.down is not None:
+            tone = "good" if point.down >= least else "bad"
+            marks.append(f'<circle cx="{x(point.at):.1f}" cy="{y(point.down):.1f}" r="3.4" class="{tone}"/>')
+        if point.up is not None:
+            tone = "good" if point.up >= least else "bad"
+            marks.append(
+                f'<rect x="{x(point.at) - 3:.1f}" y="{y(point.up) - 3:.1f}" width="6" height="6" class="hollow {tone}"/>'
+            )
+        if marks:
+            parts.append(f'<a href="{escape(point.path)}"><title>{escape(point.title)}</title>{"".join(marks)}</a>')
+    return "".join(parts) + "</svg>"
+
+
+def _ticks(span: tuple[datetime, datetime]) -> list[tuple[datetime, str]]:
+    """Days of a month, or months of a longer span."""
+    days = (span[1] - span[0]).days
+    if days <= 62:
+        step = timedelta(days=5)
+        first = span[0]
+        return [(first + step * number, f"{first + step * number:%m-%d}") for number in range(max(1, days // 5))]
+    ticks, at = [], span[0]
+    while at < span[1]:
+        ticks.append((at, f"{at:%Y-%m}"))
+        at = (at.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return ticks
+
+
+MONTHS_WIDTH, MONTHS_HEIGHT = 240, 54
+
+
+def months_chart(values: Sequence[float | None], title: str, most: float = 1.0) -> str:
+    """A line over months, the newest at the right; `values` 0 to `most`, None leaves a gap. The newest has a mark."""
+    parts = [_svg("months", MONTHS_WIDTH, MONTHS_HEIGHT, title)]
+    parts.append(f'<rect x="0" y="0" width="{MONTHS_WIDTH}" height="{MONTHS_HEIGHT}" class="ground"/>')
+    runs: list[list[tuple[float, float]]] = [[]]
+    for number, value in enumerate(values):
+        if value is None:
+            runs.append([])
+            continue
+        across = 6 + (MONTHS_WIDTH - 12) * (number / (len(values) - 1) if len(values) > 1 else 1.0)
+        runs[-1].append((across, 6 + (MONTHS_HEIGHT - 12) * (1 - min(1.0, value / most if most else 0.0))))
+    for run in runs:
+        if len(run) == 1:
+            parts.append(f'<circle cx="{run[0][0]:.1f}" cy="{run[0][1]:.1f}" r="2" class="point"/>')
+        elif run:
+            corners = " ".join(f"{across:.1f},{down:.1f}" for across, down in run)
+            parts.append(f'<polyline points="{corners}" class="line"/>')
+    newest = next((run[-1] for run in reversed(runs) if run), None)
+    if newest is not None:
+        parts.append(f'<circle cx="{newest[0]:.1f}" cy="{newest[1]:.1f}" r="3.4" class="point"/>')
+    return "".join(parts) + "</svg>"
+
+
+CELL = 20
+MARKS = {"met": "✓", "not_met": "✗", "insufficient": "?", "exempt": "–", "none": ""}
+
+
+def day_strip(days: Sequence[tuple[str, str]], title: str) -> str:
+    """A cell for each day: its label and how it is judged ("met", "not_met", "insufficient", "exempt", "none"), by tone and by mark."""
+    parts = [_svg("days", CELL * max(1, len(days)), CELL + 14, title)]
+    for number, (label, judged) in enumerate(days):
+        left = number * CELL
+        parts.append(
+            f'<g><title>{escape(label)}</title><rect x="{left + 1}" y="1" width="{CELL - 2}" height="{CELL - 2}" class="cell {escape(judged)}"/>'
+            f'<text x="{left + CELL / 2}" y="{CELL - 5}" class="mark" text-anchor="middle">{MARKS[judged]}</text></g>'
+        )
+        if number % 5 == 0 or len(days) <= 7:
+            parts.append(
+                f'<text x="{left + CELL / 2}" y="{CELL + 11}" class="label" text-anchor="middle">{escape(label[-2:])}</text>'
+            )
+    return "".join(parts) + "</svg>"
+
+
+def _svg(name: str, width: int, height: int, title: str) -> str:
+    """The beginning of a picture that a screen reader reads out as its title."""
+    return (
+        f'<svg class="{name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
+        f' aria-label="{escape(title)}"><title>{escape(title)}</title>'
+    )

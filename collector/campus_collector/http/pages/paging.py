@@ -1,6 +1,6 @@
 """Long lists in pages: `?page=2`. Its links keep the rest of the query, so that no selection is lost."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
@@ -71,11 +71,15 @@ def page_of(items: Sequence[Row], request: Request) -> Listing[Row]:
     )
 
 
-def query_with(request: Request, **values: str) -> str:
-    """The request's query with some keys set otherwise, in front; without the question mark."""
-    kept = [
+def query_with(request: Request, *, drop: Collection[str] = (), **values: str) -> str:
+    """The request's query with some keys set otherwise, in front, and some left out; without the question mark."""
+    return urlencode([*values.items(), *kept_query(request, {*values, *drop})])
+
+
+def kept_query(request: Request, without: Collection[str]) -> list[tuple[str, str]]:
+    """The keys and values of a request that its links and forms send along."""
+    return [
         (key, value)
         for key, value in request.query_params.multi_items()
-        if key not in values and len(key) + len(value) <= MAX_KEPT_LETTERS
+        if key not in without and len(key) + len(value) <= MAX_KEPT_LETTERS
     ]
-    return urlencode([*values.items(), *kept])

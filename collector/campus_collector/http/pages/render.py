@@ -15,6 +15,7 @@ from campus_collector.http.auth.scope import ReadScope, scope_of
 from campus_collector.http.auth.sessions import Session
 from campus_collector.http.forwarding import origin_of
 from campus_collector.http.pages.paging import query_with
+from campus_collector.http.pages.static import static_path
 from campus_collector.http.pages.words import REFUSALS, WORDS
 from campus_collector.http.query import LANGUAGE_COOKIE, language_of
 from campus_collector.http.routes import Routes
@@ -77,6 +78,7 @@ class Page:
             other="en" if self.language == "zh" else "zh",
             session=self.session,
             root=self.service.config.root_path,
+            static=lambda name: self.service.config.root_path + static_path(name),
             month_query=f"?month={month}" if month is not None else "",
             simulated=self._simulated(),
             as_of=as_of,

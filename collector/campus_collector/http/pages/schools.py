@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from campus_base.figures import percent
+from campus_collector.http.pages.months import month_picker
 from campus_collector.http.pages.overview import OverviewModel
 from campus_collector.http.pages.paging import requested_page
 from campus_collector.http.pages.reader import Reader
@@ -30,7 +31,7 @@ class SchoolPages(PageRoutes):
         def make(page: Page) -> Answer:
             reader = Reader(page.language, datetime.now(UTC))
             model = OverviewModel(self.service, request, reader, month, page.scope.town)
-            return page.render("overview.html", month=linked, view=model.overview())
+            return page.render("overview.html", month=linked, picker=month_picker(page, month), view=model.overview())
 
         return await self.answer(request, make)
 
@@ -47,6 +48,7 @@ class SchoolPages(PageRoutes):
             return page.render(
                 "school.html",
                 month=linked,
+                picker=month_picker(page, month),
                 school=SchoolModel(self.service, reader, month).page(school),
                 month_words=reader.month(month),
                 judged_by=reader.judged_by(verdicts.policy, month),
@@ -73,7 +75,6 @@ class SchoolPages(PageRoutes):
                 values = {"target": title, "subject": f"{school_id}/{subject}", "month": month}
                 return page.message(404, page.words("no_such_subject", **values))
             rule = rule_words(derivation.rule, derivation.about.required_bits_per_second, derivation.tolerance_ratio)
-            following = month.next()
             return page.render(
                 "explain.html",
                 derivation=derivation,
@@ -84,8 +85,7 @@ class SchoolPages(PageRoutes):
                     (percent(cause.weight, decimals=0), cause_words(cause).in_(page.language))
                     for cause in derivation.verdict.causes
                 ],
-                earlier=str(month.before()),
-                later=str(following) if following.start <= self.service.verdicts.this_month().start else None,
+                picker=month_picker(page, month),
                 zone=month.zone,
             )
 

@@ -12,6 +12,16 @@ IDENTITY_SHARED_WORDS = message(
 WORDS: dict[str, Message] = {
     "problems": message("Problem ledger"),
     "problem": message("Problem"),
+    "search": message("Search"),
+    "search_hint": message(
+        "Name or number of a school, classroom, town, device or problem; an address; a carrier; a person."
+    ),
+    "nothing_fits": message("Nothing fits. Fewer words find more."),
+    "more_hits": message("… and {count} more: add a word"),
+    "devices": message("devices"),
+    "month_to_show": message("Month"),
+    "month_before": message("Month before"),
+    "month_after": message("Month after"),
     "problems_count": message("{count} shown"),
     "page_before": message("Previous page"),
     "page_after": message("Next page"),

@@ -93,3 +93,21 @@ def test_a_short_list_has_no_pages(tmp_path: Path) -> None:
     with collector(tmp_path) as world:
         assert 'class="pages"' not in page(world, "/fleet")
         assert "0 shown" in page(world, "/problems")
+
+
+def test_another_month_keeps_the_rest_of_the_query_but_not_the_page(large: World) -> None:
+    text = page(large, "/?month=2026-03&lang=en&page=2&town=t02")
+    form = re.search(r'<form class="filter months".*?</form>', text, re.DOTALL)
+    assert form is not None
+    assert "<option selected>2026-03</option>" in form[0]
+    assert set(re.findall(r'name="(\w+)" value="([^"]*)"', form[0])) == {("lang", "en"), ("town", "t02")}
+    links = re.findall(r'href="\?([^"]*)"', form[0])
+    assert all("month=" in link and "page=" not in link and "town=t02" in link for link in links)
+
+
+@pytest.mark.parametrize("path", ["/", "/schools/s001", "/explain/classroom_bandwidth/s001/c1"])
+def test_every_page_with_a_month_lets_another_be_chosen(large: World, path: str) -> None:
+    if path.startswith("/explain"):
+        large.send()
+        path = "/explain/uplink_bandwidth/s001/uplink"
+    assert '<select name="month">' in page(large, path)
