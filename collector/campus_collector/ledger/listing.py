@@ -1,8 +1,9 @@
 """Which problems does a reader want to see? By town, target, state, age; the worst first."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, tzinfo
+from typing import Literal
 
 from campus_base.language import Language
 from campus_base.messages import Message, message
@@ -10,7 +11,8 @@ from campus_base.text import printable_line
 from campus_collector.domain.pieces import pieces_of
 from campus_collector.domain.problem import ACTOR_WORDS, WHAT_WORDS, Event, Problem
 from campus_collector.judge.explanations import CAUSE_WORDS as CAUSES
-from campus_collector.ledger.table import Names
+from campus_collector.judge.explanations import UNIT_WORDS
+from campus_collector.ledger.table import NO_NAMES, Names
 from campus_collector.store.store import Store
 
 MAX_AGE_DAYS = 9999
@@ -19,29 +21,66 @@ SCHOOLS_AT_ONCE = 50
 """The names of so many schools' subjects are read in one statement."""
 
 
+Order = Literal["due", "opened", "failing", "school"]
+ORDERS: dict[Order, Message] = {
+    "due": message("most overdue first"),
+    "opened": message("oldest first"),
+    "failing": message("longest failing first"),
+    "school": message("by school"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ProblemFilter:
-    """A selection; None: whatever. `state` may also be `overdue`, `contradicted`, or `all`; without one: what is still open."""
+    """A selection; None: whatever. `state` may also be `overdue`, `contradicted`, or `all`; without one: what is still open.
+
+    `words` must all stand in what a problem says; `numbers` are problems picked one by one, whatever the rest says of their state.
+    """
 
     town: str | None = None
     target: str | None = None
     state: str | None = None
     school: str | None = None
     older_than_days: int | None = None
+    unit: str | None = None
+    cause: str | None = None
+    words: tuple[str, ...] = ()
+    numbers: frozenset[int] = frozenset()
+    order: Order = "due"
 
     @property
     def open_only(self) -> bool:
         """Can no problem that was struck off match?"""
-        return self.state not in ("closed", "all")
+        return not self.numbers and self.state not in ("closed", "all")
 
 
-def select(problems: Sequence[Problem], selected: ProblemFilter, today: date) -> list[Problem]:
-    """Overdue ones first, then by due date; struck off ones last."""
-    matching = [problem for problem in problems if _matches(problem, selected, today)]
-    return sorted(matching, key=lambda each: (not each.is_open, not each.overdue_on(today), each.due_on, each.id))
+def select(problems: Sequence[Problem], selected: ProblemFilter, today: date, names: Names = NO_NAMES) -> list[Problem]:
+    """In the order asked for; struck off ones last. `names` are needed for words only."""
+    matching = [problem for problem in problems if _matches(problem, selected, today, names)]
+    keys: dict[Order, Callable[[Problem], tuple[object, ...]]] = {
+        "due": lambda each: (not each.overdue_on(today), each.due_on, each.id),
+        "opened": lambda each: (each.opened_on, each.id),
+        "failing": lambda each: (-each.failing_days, each.id),
+        "school": lambda each: (each.town, each.school, each.target, each.subject, each.id),
+    }
+    return sorted(matching, key=lambda each: (not each.is_open, *keys[selected.order](each)))
 
 
-def _matches(problem: Problem, selected: ProblemFilter, today: date) -> bool:
+def counts(
+    problems: Sequence[Problem], selected: ProblemFilter, today: date, names: Names = NO_NAMES
+) -> dict[str, int]:
+    """How many of each state fit the rest of a selection, of those that are open; also `overdue` and `contradicted`."""
+    states = ("open", "acknowledged", "claimed_fixed", "overdue", "contradicted")
+    return {state: len(select(problems, replace(selected, state=state), today, names)) for state in states}
+
+
+def _matches(problem: Problem, selected: ProblemFilter, today: date, names: Names) -> bool:
+    if selected.numbers:
+        return problem.id in selected.numbers and selected.town in (None, problem.town)
+    if selected.unit not in (None, problem.unit) or selected.cause not in (None, problem.diagnosis):
+        return False
+    if selected.words and not _says(problem, selected.words, names):
+        return False
     if selected.town not in (None, problem.town) or selected.target not in (None, problem.target):
         return False
     if selected.school not in (None, problem.school):
@@ -55,6 +94,21 @@ def _matches(problem: Problem, selected: ProblemFilter, today: date) -> bool:
     if selected.state == "contradicted":
         return problem.is_open and problem.contradicted > 0
     return selected.state in ("all", problem.state)
+
+
+def _says(problem: Problem, words: Sequence[str], names: Names) -> bool:
+    """Does each word stand in the names, the cause (both languages), the unit or the measure of a problem, or is it its number?"""
+    cause = CAUSES[problem.diagnosis]
+    subjects = [problem.subject, *problem.covers]
+    texts = [
+        f"#{problem.id}",
+        *(names.schools.get(problem.school, ""), problem.school, names.towns.get(problem.town, ""), problem.town),
+        *(names.subjects.get((problem.school, subject), subject) for subject in subjects),
+        *(cause.zh, cause.en, problem.responsible, problem.measure),
+        *(UNIT_WORDS[problem.unit].zh, UNIT_WORDS[problem.unit].en),
+    ]
+    whole = "\n".join(texts).casefold()
+    return all(word in whole or word == str(problem.id) for word in words)
 
 
 def names_in(store: Store, of_schools: Collection[str]) -> Names:

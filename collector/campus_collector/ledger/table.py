@@ -48,6 +48,9 @@ class Names:
         return self.subjects.get((problem.school, problem.subject), problem.subject)
 
 
+NO_NAMES = Names({}, {}, {})
+
+
 def problem_words(problem: Problem, names: Names, language: Language) -> str:
     """The problem in one sentence: what of whom is not met, and the likeliest cause."""
     evidence = problem.evidence.in_(language)

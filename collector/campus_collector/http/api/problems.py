@@ -19,7 +19,9 @@ from campus_collector.http.api.problem_answers import (
 from campus_collector.http.auth.agents import json_body
 from campus_collector.http.auth.scope import scope_of
 from campus_collector.http.problem_requests import (
+    CAUSES,
     SELECTIONS,
+    UNITS,
     find_problem,
     requested_filter,
     requested_number,
@@ -31,7 +33,7 @@ from campus_collector.http.responses import HttpProblem, download, in_thread
 from campus_collector.http.routes import Operation, Routes
 from campus_collector.judge.policy import TARGET_NAMES
 from campus_collector.ledger.actions import ACTIONS, MAX_TEXT, NotPossible
-from campus_collector.ledger.listing import MAX_AGE_DAYS, names_in
+from campus_collector.ledger.listing import MAX_AGE_DAYS, ORDERS, names_in
 from campus_collector.ledger.table import as_csv, as_xlsx
 from campus_collector.report.forms.render import MEDIA_TYPES
 
@@ -45,6 +47,11 @@ class ProblemsQuery(msgspec.Struct):
     target: Annotated[str, one_of(TARGET_NAMES), Meta(description="one target only")] = ""
     state: Annotated[str, one_of(SELECTIONS), Meta(description="still open when absent")] = ""
     older_than: Annotated[int, Meta(ge=0, le=MAX_AGE_DAYS, description="open for so many days")] = 0
+    unit: Annotated[str, one_of(UNITS), Meta(description="one kind of responsible unit only")] = ""
+    cause: Annotated[str, one_of(CAUSES), Meta(description="one cause only")] = ""
+    q: Annotated[str, Meta(description="words that must all stand in names, cause, unit or measure")] = ""
+    number: Annotated[list[int], Meta(description="these problems, whatever the rest says")] = []
+    sort: Annotated[str, one_of(ORDERS), Meta(description="due when absent")] = "due"
 
 
 class ProblemsExportQuery(ProblemsQuery):

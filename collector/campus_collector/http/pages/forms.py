@@ -8,15 +8,21 @@ from starlette.requests import ClientDisconnect, Request
 from campus_collector.http.responses import HttpProblem
 
 MAX_FORM_BYTES = 64 * 1024
+MAX_FIELDS = 20
 FORM_SECONDS = 30.0
 
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a small form. Raises HttpProblem 400, 408, 411, 413."""
+    return dict(await read_fields(request))
+
+
+async def read_fields(request: Request, most: int = MAX_FIELDS) -> list[tuple[str, str]]:
+    """The same where a name may come several times, as of boxes that are ticked."""
     check_form(request, MAX_FORM_BYTES, "the form is too large")
     try:
-        async with asyncio.timeout(FORM_SECONDS), request.form(max_files=0, max_fields=20) as form:
-            return {name: value for name, value in form.items() if isinstance(value, str)}
+        async with asyncio.timeout(FORM_SECONDS), request.form(max_files=0, max_fields=most) as form:
+            return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
     except TimeoutError:
         raise HttpProblem(408, "Body too slow", f"not complete within {FORM_SECONDS:.0f} s") from None
     except ClientDisconnect:

@@ -26,13 +26,18 @@ def filled_in(path: str) -> str:
     )  # fmt: skip
 
 
+LISTS = {"number"}
+"""Keys that may be repeated."""
+
+
 def test_every_declared_key_is_read(world: World) -> None:
     """A value that none of them takes is refused, by its own name where it is a matter of its form."""
     world.send(throughput())
     for path, keys in queries(world).items():
         for key in keys:
             before = "school=s001&" if path == "/v1/results" and key != "school" else ""
-            answer = world.get(f"{filled_in(path)}?{before}{key}=no+such")
+            value = "x" * 101 if key == "q" else "no+such"  # words of people are bounded by their length only
+            answer = world.get(f"{filled_in(path)}?{before}{key}={value}")
             assert answer.status in (400, 404), f"{path}: {key}"
             assert answer.status == 404 or answer.json["detail"].startswith(f"{key} "), answer.json["detail"]
 
@@ -55,7 +60,7 @@ def test_an_unknown_key_is_named_by_every_reading_route(world: World) -> None:
             assert (answer.status, answer.json["title"]) == (400, "Bad query"), path
             assert f"'{key}'" in answer.json["detail"]
             assert all(known in answer.json["detail"] for known in keys), path
-        for key in keys:
+        for key in set(keys) - LISTS:
             answer = world.get(f"{filled}?{key}=x&{key}=y")
             assert (answer.status, f"{key} is given more than once") == (400, answer.json["detail"]), path
 
