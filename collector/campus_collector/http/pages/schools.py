@@ -12,9 +12,10 @@ from campus_collector.http.pages.paging import requested_page
 from campus_collector.http.pages.reader import Reader
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.school import SchoolModel
+from campus_collector.http.pages.today import TodayCard, today_cards
 from campus_collector.http.query import requested_month
 from campus_collector.http.routes import page_at
-from campus_collector.http.school_view import find_school
+from campus_collector.http.school_view import agents_by_school, find_school, schools_in
 from campus_collector.judge.derivation import cause_words, conclusion, rule_words
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
@@ -31,7 +32,14 @@ class SchoolPages(PageRoutes):
         def make(page: Page) -> Answer:
             reader = Reader(page.language, datetime.now(UTC))
             model = OverviewModel(self.service, request, reader, month, page.scope.town)
-            return page.render("overview.html", month=linked, picker=month_picker(page, month), view=model.overview())
+            shown_now = str(month) == str(self.service.verdicts.this_month())
+            return page.render(
+                "overview.html",
+                month=linked,
+                picker=month_picker(page, month),
+                today=self._today(page, reader) if shown_now else None,
+                view=model.overview(),
+            )
 
         return await self.answer(request, make)
 
@@ -90,6 +98,12 @@ class SchoolPages(PageRoutes):
             )
 
         return await self.answer(request, make)
+
+    def _today(self, page: Page, reader: Reader) -> tuple[list[TodayCard], int] | None:
+        """None while no school is known."""
+        schools = schools_in(self.service, page.scope.town)
+        agents = agents_by_school(self.service.store.agents.all())
+        return today_cards(self.service, schools, agents, reader) if schools else None
 
     def _month(self, request: Request) -> tuple[Month, Month | None]:
         """The month of a page, and the same when it was asked for: its links then keep it. Raises HttpProblem 400."""

@@ -38,7 +38,8 @@ def page(world: World, path: str, language: str = "en") -> str:
 
 
 def listed(text: str) -> list[str]:
-    return list(dict.fromkeys(re.findall(r'href="/schools/(s\d+)', text)))
+    """The schools of the page's list; what stands above it names schools too."""
+    return list(dict.fromkeys(re.findall(r'href="/schools/(s\d+)', text[text.rindex("<table") :])))
 
 
 @pytest.mark.parametrize("path", ["/", "/fleet", "/problems"])
