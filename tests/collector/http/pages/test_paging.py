@@ -39,7 +39,7 @@ def page(world: World, path: str, language: str = "en") -> str:
 
 def listed(text: str) -> list[str]:
     """The schools of the page's list; what stands above it names schools too."""
-    return list(dict.fromkeys(re.findall(r'href="/schools/(s\d+)', text[text.rindex("<table") :])))
+    return list(dict.fromkeys(re.findall(r'href="/schools/(s\d+)', text.rpartition("<table")[2])))
 
 
 @pytest.mark.parametrize("path", ["/", "/fleet", "/problems"])
