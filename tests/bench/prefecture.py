@@ -33,7 +33,7 @@ from campus_collector.domain.problem import Event, Problem
 from campus_collector.domain.results import AcceptedResult, Batch
 from campus_collector.domain.schools import Subject
 from campus_collector.domain.tokens import new_token, token_hash
-from campus_collector.http.app import build
+from campus_collector.http.app import build, keep_at_hand
 from campus_collector.http.service import Service, open_service
 from campus_collector.judge.day import DayEvidence
 from campus_collector.judge.month import Month, month_of_day
@@ -70,8 +70,24 @@ def main() -> None:
         database = (folder / "campus.db").stat().st_size / 1e6
         print(f"{len(service.store.schools.all())} schools, {ROOMS} classrooms each; {database:.0f} MB", end="; ")
         print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
+        count(service, arguments.months)
+        service.store.close()
+        service = open_service(load_config(None, folder, {}))  # nothing is in memory: as after a start
         measure(service)
         service.store.close()
+
+
+def count(service: Service, months: int) -> None:
+    """What upkeep keeps of each month, where it is not kept yet."""
+    month = service.verdicts.this_month()
+    for _ in range(months):
+        began = time.process_time()
+        service.verdicts.keep_tallies(month, 3600)
+        print(f"{month} counted in {time.process_time() - began:.1f} s of CPU", flush=True)
+        month = month.before()
+    began = time.process_time()
+    keep_at_hand(service)
+    print(f"newest results looked at in {time.process_time() - began:.1f} s of CPU", flush=True)
 
 
 def fill(service: Service, schools: int, months: int) -> None:

@@ -81,7 +81,7 @@ def read_for(service: Service, scope: ReadScope, selected: ProblemFilter) -> tup
     must_be_known(service, scope, selected.school, selected.town)
     problems = service.store.ledger.problems(selected.school, open_only=selected.open_only)
     # the names of all rooms are read only where somebody asks for words
-    names = names_in(service.store, {problem.school for problem in problems}) if selected.words else NO_NAMES
+    names = names_in(service.store, problems) if selected.words else NO_NAMES
     return problems, service.today(), names
 
 
