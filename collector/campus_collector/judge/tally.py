@@ -20,6 +20,8 @@ class ShortVerdict(msgspec.Struct, frozen=True, array_like=True, omit_defaults=T
     compared: int = 0
     agreeing: int = 0
     rate_ratios: tuple[float, ...] = ()
+    cause: str = ""
+    """Why it is not met, or insufficient."""
 
 
 ShortVerdicts = dict[str, dict[str, ShortVerdict]]
@@ -60,6 +62,7 @@ def short_verdicts(verdicts: Iterable[SubjectVerdict]) -> ShortVerdicts:
             agreement.compared,
             agreement.agreeing,
             agreement.rate_ratios,
+            verdict.diagnosis,
         )
     return short
 

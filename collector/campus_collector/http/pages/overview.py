@@ -1,4 +1,4 @@
-"""What the first page shows, as plain values in one language: the targets of a month, and the schools."""
+"""What the first page and the page of a town show, as plain values in one language: targets, what the month changed, towns, schools."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -7,24 +7,21 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from campus_base.wire_words import VERDICT_WORDS
 from campus_collector.domain.agents import Agent
+from campus_collector.domain.days import day_of
 from campus_collector.domain.schools import School
-from campus_collector.http.pages.charts import share_chart
+from campus_collector.http.pages.changes import ChangedSubject, changes_between
 from campus_collector.http.pages.paging import Listing, page_of
 from campus_collector.http.pages.reader import Badge, Reader
 from campus_collector.http.pages.school import SchoolModel, SchoolPage
-from campus_collector.http.school_view import (
-    agents_by_school,
-    schools_in,
-)
+from campus_collector.http.pages.school_list import SchoolFilter, selected, tally_of
+from campus_collector.http.pages.targets import HeatRow, TargetCard, areas_by_key, cards, heat, months_until
+from campus_collector.http.school_view import agents_by_school, schools_in
 from campus_collector.http.service import Service
 from campus_collector.judge.agreement import total
-from campus_collector.judge.month import Month
-from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
-from campus_collector.judge.table import area_ratio_words
-from campus_collector.judge.tally import NO_VERDICTS, SchoolTally, agreement_in, areas_in
-from campus_collector.judge.verdict import AreaVerdict
+from campus_collector.judge.month import Month, month_of_day
+from campus_collector.judge.policy import TARGET_WORDS
+from campus_collector.judge.tally import SchoolTally, ShortVerdicts, agreement_in
 from campus_collector.store.errors import StoreUnavailable
 from campus_wire.bandwidth import Verdict
 
@@ -33,18 +30,8 @@ Row = TypeVar("Row")
 
 SHOWN_IN_FULL = 2
 """With more schools than this the overview lists them, each with a page of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class TargetCard:
-    """One target in the county."""
-
-    name: str
-    ratio: str
-    chart: str
-    counts: list[tuple[Badge, int]]
-    total: str
-    latest: str
+MOST_CHANGES = 10
+"""Of each list; the total is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,55 +47,133 @@ class SchoolRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """A subject whose verdict has changed, in words, with the path of its page."""
+
+    path: str
+    name: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
-    """What the first page shows: the targets of the month, and the schools."""
+    """What the first page shows, or a town's page."""
 
     month: str
+    days_left: str
     judged_by: str
     updated: str
     agreement: str
     cards: list[TargetCard]
+    newly_not_met: tuple[list[ChangeRow], int]
+    """The first of them, and how many there are."""
+    repaired: tuple[list[ChangeRow], int]
+    towns: list[HeatRow]
     schools: list[SchoolPage]
     lines: Listing[SchoolRow] | None
     """None with so few schools that all are shown in full."""
+    carriers: list[str]
 
 
 class OverviewModel:
     def __init__(
         self, service: Service, request: Request, reader: Reader, month: Month, town: str | None = None
     ) -> None:
-        """With a town only that town's schools."""
+        """With a town only that town's schools. Raises StoreUnavailable."""
         self._request = request
         self._service = service
         self._reader = reader
         self._month = month
         self._town = town
-        self._policy = service.verdicts.policy
-        self._by_school = service.verdicts.by_school(month)
+        by_school = service.verdicts.by_school(month)
+        self._by_school = {key: value for key, value in by_school.items() if town in (None, value.town)}
+        self._schools = schools_in(service, town)
+        self._carriers = {row.id: row.carrier for row in service.inventory.whole().schools or () if row.carrier}
         self._left_out: list[str] = []
+        self._short: dict[Month, Mapping[str, ShortVerdicts]] = {}
 
-    def overview(self) -> Overview:
-        schools = schools_in(self._service, self._town)
+    def overview(self, selection: SchoolFilter) -> Overview:
+        few = len(self._schools) <= SHOWN_IN_FULL and selection.is_whole
         school_model = SchoolModel(self._service, self._reader, self._month)
-        full = list(self._each(schools, school_model.page)) if len(schools) <= SHOWN_IN_FULL else []
-        lines = self._lines(schools) if len(schools) > SHOWN_IN_FULL else None
+        full = list(self._each(self._schools, school_model.page)) if few else []
+        lines = None if few else self._lines(selection)
         updated = self._reader.updated(self._service.verdicts.zone)
         if self._left_out:
             updated = f"{updated} {self._reader.words('left_out', schools=self._reader.words('list_comma').join(self._left_out))}"
-        month_words, judged_by = self._reader.month(self._month), self._reader.judged_by(self._policy, self._month)
-        return Overview(month_words, judged_by, updated, self._agreement(), self._cards(schools), full, lines)
+        changed = changes_between(self._short_verdicts(self._month.before()), self._short_verdicts(self._month))
+        names = {school.town: school.town_name for school in self._schools}
+        return Overview(
+            self._reader.month(self._month),
+            self._days_left(),
+            self._reader.judged_by(self._service.verdicts.policy, self._month),
+            updated,
+            self._agreement(),
+            self._cards(),
+            (self._changed(changed.newly_not_met[:MOST_CHANGES]), len(changed.newly_not_met)),
+            (self._changed(changed.repaired[:MOST_CHANGES]), len(changed.repaired)),
+            heat(self._reader, self._by_school, names) if self._town is None else [],
+            full,
+            lines,
+            sorted({self._carriers[school.id] for school in self._schools if school.id in self._carriers}),
+        )
 
-    def _lines(self, schools: Sequence[School]) -> Listing[SchoolRow]:
-        """The worst first; the words of those on this page only."""
+    def _cards(self) -> list[TargetCard]:
+        first_day = self._service.store.evidence.first_day()
+        first = month_of_day(day_of(first_day), self._month.zone) if first_day is not None else self._month
+        months = months_until(self._month, first)
+        history = self._service.verdicts.history(months[:-1])
+        areas = [
+            (
+                month,
+                areas_by_key({key: value for key, value in history[month].items() if self._town in (None, value.town)}),
+            )
+            for month in months[:-1]
+        ]
+        newest = self._service.newest.counts([school.id for school in self._schools], self._month.first_day)
+        return cards(self._reader, self._town or "", [*areas, (self._month, areas_by_key(self._by_school))], newest)
+
+    def _days_left(self) -> str:
+        """Of the month in progress; "" of one that is over."""
+        today = self._service.today()
+        if str(self._month) != str(self._service.verdicts.this_month()):
+            return ""
+        return self._reader.words("days_left", count=(self._month.last_day - today).days)
+
+    def _short_verdicts(self, month: Month) -> Mapping[str, ShortVerdicts]:
+        if month not in self._short:
+            schools = None if self._town is None else [school.id for school in self._schools]
+            self._short[month] = self._service.verdicts.short_verdicts(month, schools)
+        return self._short[month]
+
+    def _changed(self, subjects: Sequence[ChangedSubject]) -> list[ChangeRow]:
+        """In words; the names of all are read at once."""
+        schools = {school.id: school.name for school in self._schools}
+        pairs = [(each.school, each.subject) for each in subjects]
+        rows = self._service.store.subjects.names(pairs) if pairs else []
+        names = {(school, subject): name for school, subject, name in rows}
+        return [
+            ChangeRow(
+                f"/explain/{each.target}/{each.school}/{each.subject}",
+                " ".join(
+                    part
+                    for part in (schools.get(each.school, each.school), names.get((each.school, each.subject), ""))
+                    if part
+                ),
+                self._reader.text(TARGET_WORDS[each.target]),
+            )
+            for each in subjects
+        ]
+
+    def _lines(self, selection: SchoolFilter) -> Listing[SchoolRow]:
+        """The words of those on this page only."""
         agents = agents_by_school(self._service.store.agents.all())
-        counted = {
-            school.id: self._by_school[school.id].tally if school.id in self._by_school else NO_VERDICTS
-            for school in schools
-        }
-        shown = page_of(sorted(schools, key=lambda school: _worst_first(counted[school.id])), self._request)
+        fitting = selected(
+            self._schools, self._by_school, selection, self._carriers, lambda: self._short_verdicts(self._month)
+        )
+        shown = page_of(fitting, self._request)
 
         def line(school: School) -> SchoolRow:
-            return self._line(school, counted[school.id], agents.get(school.id))
+            return self._line(school, tally_of(self._by_school, school), agents.get(school.id))
 
         return shown.with_rows(list(self._each(shown.rows, line)))
 
@@ -123,37 +188,6 @@ class OverviewModel:
                 self._left_out.append(school.name)
                 shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
                 log.error("a school is left out of the page", extra={"school": school.id, "error": shown})
-
-    def _cards(self, schools: Sequence[School]) -> list[TargetCard]:
-        town = self._town or ""
-        areas = {area.target: area for area in areas_in(self._by_school.values()) if area.town == town}
-        newest = self._service.newest.counts([school.id for school in schools], self._month.first_day)
-        return [self._card(name, areas.get(name), self._by_latest(name, newest)) for name in TARGET_NAMES]
-
-    def _by_latest(self, target: str, newest: Mapping[tuple[str, Verdict], int]) -> str:
-        """How the newest result of each subject would be judged alone: a month in progress has no verdict yet."""
-        met, not_met, unknown = (
-            newest.get((target, verdict), 0) for verdict in (Verdict.MET, Verdict.NOT_MET, Verdict.INSUFFICIENT)
-        )
-        return self._reader.words("by_latest", met=met, not_met=not_met, open=unknown)
-
-    def _card(self, name: str, area: AreaVerdict | None, by_latest: str) -> TargetCard:
-        title = self._reader.text(TARGET_WORDS[name])
-        if area is None:
-            return TargetCard(title, "—", "", [], self._reader.words("no_subjects"), "")
-        counts = [(verdict, int(getattr(area, verdict))) for verdict in Verdict]
-        spoken = self._reader.words("list_comma").join(
-            f"{self._reader.text(VERDICT_WORDS[verdict])} {count}" for verdict, count in counts
-        )
-        shares = [(verdict.value, count) for verdict, count in counts if verdict is not Verdict.EXEMPT]
-        chart = share_chart(shares, f"{title}{self._reader.words('colon')}{spoken}")
-        ratio = self._reader.text(area_ratio_words(area))
-        shown = [
-            (self._reader.badge(verdict), count) for verdict, count in counts if count or verdict is not Verdict.EXEMPT
-        ]
-        judged = area.met + area.not_met + area.insufficient
-        total = self._reader.words("subjects_count", count=judged)
-        return TargetCard(title, ratio, chart, shown, total, by_latest)
 
     def _line(self, school: School, verdicts: SchoolTally, agent: Agent | None) -> SchoolRow:
         not_met, insufficient = verdicts.count(Verdict.NOT_MET), verdicts.count(Verdict.INSUFFICIENT)
@@ -172,7 +206,3 @@ class OverviewModel:
         if not agreement.compared:
             return self._reader.words("no_agreement")
         return self._reader.words("agreement", agreeing=agreement.agreeing, compared=agreement.compared)
-
-
-def _worst_first(verdicts: SchoolTally) -> tuple[int, int]:
-    return (-verdicts.count(Verdict.NOT_MET), -verdicts.count(Verdict.INSUFFICIENT))

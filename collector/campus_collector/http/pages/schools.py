@@ -1,22 +1,27 @@
 """GET / and /schools/ID, the policy and how a verdict came about: Chinese unless the reader asks for English (?lang=, a cookie, or Accept-Language)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from campus_base.figures import percent
+from campus_base.wire_words import VERDICT_WORDS
 from campus_collector.http.pages.months import month_picker
-from campus_collector.http.pages.overview import OverviewModel
-from campus_collector.http.pages.paging import requested_page
+from campus_collector.http.pages.overview import Overview, OverviewModel
+from campus_collector.http.pages.paging import kept_query, requested_page
 from campus_collector.http.pages.reader import Reader
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.school import SchoolModel
+from campus_collector.http.pages.school_list import SORTS, VERDICTS, SchoolFilter, requested_schools
 from campus_collector.http.pages.today import TodayCard, today_cards
+from campus_collector.http.problem_requests import CAUSES
 from campus_collector.http.query import requested_month
 from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import agents_by_school, find_school, schools_in
 from campus_collector.judge.derivation import cause_words, conclusion, rule_words
+from campus_collector.judge.explanations import CAUSE_WORDS
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
 from campus_collector.judge.workdays import last_announced_day
@@ -28,20 +33,45 @@ class SchoolPages(PageRoutes):
     async def overview(self, request: Request) -> Response:
         month, linked = self._month(request)
         requested_page(request)  # refused at once, before the figures are read
+        selection = requested_schools(request)
 
         def make(page: Page) -> Answer:
-            reader = Reader(page.language, datetime.now(UTC))
-            model = OverviewModel(self.service, request, reader, month, page.scope.town)
-            shown_now = str(month) == str(self.service.verdicts.this_month())
-            return page.render(
-                "overview.html",
-                month=linked,
-                picker=month_picker(page, month),
-                today=self._today(page, reader) if shown_now else None,
-                view=model.overview(),
-            )
+            return self._overview(page, month, linked, selection, page.scope.town, "")
 
         return await self.answer(request, make)
+
+    @page_at("/towns/{town}", "Page of one town")
+    async def town(self, request: Request) -> Response:
+        """404 also for a town that the reader may not see."""
+        town_id, (month, linked) = request.path_params["town"], self._month(request)
+        requested_page(request)
+        selection = replace(requested_schools(request), town=None)
+
+        def make(page: Page) -> Answer:
+            schools = [school for school in schools_in(self.service, page.scope.town) if school.town == town_id]
+            if not schools:
+                return page.message(404, page.words("no_such_town", id=town_id))
+            return self._overview(page, month, linked, selection, town_id, schools[0].town_name or town_id)
+
+        return await self.answer(request, make)
+
+    def _overview(
+        self, page: Page, month: Month, linked: Month | None, selection: SchoolFilter, town: str | None, town_name: str
+    ) -> Answer:
+        """Of all schools that the reader may see, or of one town's. `town_name` is that of a town's own page."""
+        reader = Reader(page.language, datetime.now(UTC))
+        view = OverviewModel(self.service, page.request, reader, month, town).overview(selection)
+        shown_now = str(month) == str(self.service.verdicts.this_month())
+        return page.render(
+            "overview.html",
+            month=linked,
+            picker=month_picker(page, month),
+            today=self._today(page, reader) if shown_now and not town_name else None,
+            view=view,
+            town_name=town_name,
+            choices=_choices(page, view, selection),
+            kept=[pair for pair in kept_query(page.request, ("page",)) if pair[0] in ("month", "lang")],
+        )
 
     @page_at("/schools/{school}", "Page of one school")
     async def school(self, request: Request) -> Response:
@@ -128,3 +158,27 @@ class SchoolPages(PageRoutes):
             text=policy.text,
             calendar_known=last_announced_day(),
         )
+
+
+def _choices(
+    page: Page, view: Overview, selection: SchoolFilter
+) -> list[tuple[str, str, list[tuple[str, str]], str | None]]:
+    """The lists of the form above the schools: key, heading, values with their words, and which is chosen."""
+    language = page.language
+    choices: list[tuple[str, str, list[tuple[str, str]], str | None]] = []
+    if len(view.towns) > 1:
+        choices.append(("town", page.words("town"), [(row.town, row.name) for row in view.towns], selection.town))
+    targets = [(name, text.in_(language)) for name, text in TARGET_WORDS.items()]
+    verdicts = [(verdict.value, VERDICT_WORDS[verdict].in_(language)) for verdict in VERDICTS]
+    causes = [(cause, CAUSE_WORDS[cause].in_(language)) for cause in CAUSES]
+    choices += [
+        ("target", page.words("target"), targets, selection.target),
+        ("verdict", page.words("this_month"), verdicts, selection.verdict),
+        ("cause", page.words("cause"), causes, selection.cause),
+    ]
+    if view.carriers:
+        choices.append(("carrier", page.words("carrier"), [(name, name) for name in view.carriers], selection.carrier))
+    choices.append(
+        ("sort", page.words("sort"), [(sort, text.in_(language)) for sort, text in SORTS.items()], selection.sort)
+    )
+    return choices

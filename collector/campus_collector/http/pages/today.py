@@ -109,7 +109,9 @@ def card(call: Call, row: InventorySchool | None, reader: Reader) -> TodayCard:
 
 
 def _first_number(phone: str) -> str:
-    return re.sub(r"[^0-9]", "", re.split(r"[/、,，;；转]", phone)[0])
+    """Digits with what stands between the parts of one number."""
+    first = re.match(r"[^0-9]*[0-9](?:[0-9 ()-]|\N{FULLWIDTH LEFT PARENTHESIS}|\N{FULLWIDTH RIGHT PARENTHESIS})*", phone)
+    return re.sub(r"[^0-9]", "", first[0]) if first else ""
 
 
 def _unit(unit: str, row: InventorySchool | None, reader: Reader) -> str:

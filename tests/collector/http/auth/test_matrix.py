@@ -38,6 +38,7 @@ NOBODY: frozenset[str] = frozenset()
 EXPECTED = {
     ("GET", "/"): READERS,
     ("GET", "/schools/s001"): OF_T01,
+    ("GET", "/towns/t01"): OF_T01,
     ("GET", "/policy"): READERS,
     ("GET", "/search?q=c101"): READERS,
     ("GET", "/static/style.css"): EVERYBODY,
