@@ -30,6 +30,7 @@ from campus_collector.http.compaction import BackgroundCompaction
 from campus_collector.http.forwarding import Forwarding
 from campus_collector.http.listener import KEEP_ALIVE_SECONDS, Connection, Server, raise_file_limit
 from campus_collector.http.openapi import OpenApiRoutes
+from campus_collector.http.pages.carriers import CarrierPage
 from campus_collector.http.pages.fleet import FleetPage
 from campus_collector.http.pages.inventory import InventoryPages
 from campus_collector.http.pages.ledger import LedgerPages
@@ -41,6 +42,7 @@ from campus_collector.http.pages.render import refusal_pages
 from campus_collector.http.pages.schools import SchoolPages
 from campus_collector.http.pages.search import SearchPage
 from campus_collector.http.pages.static import StaticFiles
+from campus_collector.http.pages.unmeasured import UnmeasuredPage
 from campus_collector.http.responses import HttpProblem, on_problem, problem_response
 from campus_collector.http.routes import Operation, Routes
 from campus_collector.http.service import Service
@@ -62,7 +64,7 @@ GROUPS: tuple[type[Routes], ...] = (
     EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
     MetricsRoutes, AuthorityRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
-    SearchPage, StaticFiles,
+    SearchPage, StaticFiles, CarrierPage, UnmeasuredPage,
 )  # fmt: skip
 
 

@@ -64,6 +64,12 @@ def requested_month(request: Request, service: Service, *, blank_is_now: bool = 
         raise bad_value("month", text, MONTH_RULE) from None
 
 
+def page_month(request: Request, service: Service) -> tuple[Month, Month | None]:
+    """The month of a page, and the same when it was asked for: its links then keep it. Raises HttpProblem 400."""
+    month = requested_month(request, service, blank_is_now=True)
+    return month, month if request.query_params.get("month") else None
+
+
 def document_language(request: Request) -> Language | None:
     """`?lang=` of a document; None when it is not given. Raises HttpProblem 400."""
     text = request.query_params.get("lang")

@@ -17,7 +17,7 @@ from campus_collector.http.pages.school import SchoolModel
 from campus_collector.http.pages.school_list import SORTS, VERDICTS, SchoolFilter, requested_schools
 from campus_collector.http.pages.today import TodayCard, today_cards
 from campus_collector.http.problem_requests import CAUSES
-from campus_collector.http.query import requested_month
+from campus_collector.http.query import page_month
 from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import agents_by_school, find_school, schools_in
 from campus_collector.judge.derivation import cause_words, conclusion, rule_words
@@ -31,7 +31,7 @@ from campus_collector.ledger.explain import explain
 class SchoolPages(PageRoutes):
     @page_at("/", "Overview page")
     async def overview(self, request: Request) -> Response:
-        month, linked = self._month(request)
+        month, linked = page_month(request, self.service)
         requested_page(request)  # refused at once, before the figures are read
         selection = requested_schools(request)
 
@@ -43,7 +43,7 @@ class SchoolPages(PageRoutes):
     @page_at("/towns/{town}", "Page of one town")
     async def town(self, request: Request) -> Response:
         """404 also for a town that the reader may not see."""
-        town_id, (month, linked) = request.path_params["town"], self._month(request)
+        town_id, (month, linked) = request.path_params["town"], page_month(request, self.service)
         requested_page(request)
         selection = replace(requested_schools(request), town=None)
 
@@ -76,7 +76,7 @@ class SchoolPages(PageRoutes):
     @page_at("/schools/{school}", "Page of one school")
     async def school(self, request: Request) -> Response:
         """404 also for a school that the reader may not see."""
-        school_id, (month, linked) = request.path_params["school"], self._month(request)
+        school_id, (month, linked) = request.path_params["school"], page_month(request, self.service)
 
         def make(page: Page) -> Answer:
             school = find_school(self.service, school_id, page.scope.town)
@@ -102,7 +102,7 @@ class SchoolPages(PageRoutes):
     @page_at("/explain/{target}/{school}/{subject}", "How a verdict came about")
     async def derivation(self, request: Request) -> Response:
         target, school_id, subject = (request.path_params[key] for key in ("target", "school", "subject"))
-        month, _ = self._month(request)
+        month, _ = page_month(request, self.service)
 
         def make(page: Page) -> Answer:
             if target not in TARGET_NAMES:
@@ -134,11 +134,6 @@ class SchoolPages(PageRoutes):
         schools = schools_in(self.service, page.scope.town)
         agents = agents_by_school(self.service.store.agents.all())
         return today_cards(self.service, schools, agents, reader) if schools else None
-
-    def _month(self, request: Request) -> tuple[Month, Month | None]:
-        """The month of a page, and the same when it was asked for: its links then keep it. Raises HttpProblem 400."""
-        month = requested_month(request, self.service, blank_is_now=True)
-        return month, month if request.query_params.get("month") else None
 
     def _policy(self, page: Page) -> Answer:
         policy, today = self.service.verdicts.policy, self.service.verdicts.this_month().first_day

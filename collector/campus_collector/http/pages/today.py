@@ -110,7 +110,9 @@ def card(call: Call, row: InventorySchool | None, reader: Reader) -> TodayCard:
 
 def _first_number(phone: str) -> str:
     """Digits with what stands between the parts of one number."""
-    first = re.match(r"[^0-9]*[0-9](?:[0-9 ()-]|\N{FULLWIDTH LEFT PARENTHESIS}|\N{FULLWIDTH RIGHT PARENTHESIS})*", phone)
+    first = re.match(
+        r"[^0-9]*[0-9](?:[0-9 ()-]|\N{FULLWIDTH LEFT PARENTHESIS}|\N{FULLWIDTH RIGHT PARENTHESIS})*", phone
+    )
     return re.sub(r"[^0-9]", "", first[0]) if first else ""
 
 

@@ -60,12 +60,15 @@ class ResultTable(TableGroup):
         sql = f"SELECT school, subject, kind, any_raw FROM latest WHERE school IN {listed} AND kind IN {listed_kinds}"
         return self._newest(sql, key | kind_key)
 
-    def newest_of_subjects(self, subjects: Sequence[tuple[str, str, str]]) -> Iterator[tuple[str, str, str, AnyResult]]:
-        """The same of some (school, subject, kind)."""
+    def newest_of_subjects(
+        self, subjects: Sequence[tuple[str, str, str]], *, valid: bool = False
+    ) -> Iterator[tuple[str, str, str, AnyResult]]:
+        """The same of some (school, subject, kind); `valid`: the newest valid one, where there is any."""
+        column = "coalesce(l.ok_raw, l.any_raw)" if valid else "l.any_raw"
         listed, key = rows_of("s", subjects)
         return self._newest(
             f"WITH s(school, subject, kind) AS (VALUES {listed})"
-            " SELECT l.school, l.subject, l.kind, l.any_raw FROM s CROSS JOIN latest l"
+            f" SELECT l.school, l.subject, l.kind, {column} FROM s CROSS JOIN latest l"
             " WHERE l.school = s.school AND l.subject = s.subject AND l.kind = s.kind",
             key,
         )

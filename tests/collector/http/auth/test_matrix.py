@@ -39,6 +39,8 @@ EXPECTED = {
     ("GET", "/"): READERS,
     ("GET", "/schools/s001"): OF_T01,
     ("GET", "/towns/t01"): OF_T01,
+    ("GET", "/carriers"): READERS,
+    ("GET", "/unmeasured"): READERS,
     ("GET", "/policy"): READERS,
     ("GET", "/search?q=c101"): READERS,
     ("GET", "/static/style.css"): EVERYBODY,

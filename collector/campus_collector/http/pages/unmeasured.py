@@ -1,0 +1,128 @@
+"""GET /unmeasured: the classrooms without one valid test in a month, by why, with what to do about it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from campus_base.figures import percent
+from campus_collector.domain.schools import School
+from campus_collector.http.pages.months import month_picker
+from campus_collector.http.pages.paging import page_of, requested_page
+from campus_collector.http.pages.render import Answer, Page, PageRoutes
+from campus_collector.http.problem_requests import CAUSES
+from campus_collector.http.query import choices, page_month
+from campus_collector.http.responses import bad_value
+from campus_collector.http.routes import page_at
+from campus_collector.http.school_view import schools_in
+from campus_collector.judge.explanations import CAUSE_WORDS, EXPLANATIONS, UNIT_WORDS
+from campus_collector.judge.tally import ShortVerdicts
+from campus_wire.bandwidth import Verdict
+
+TARGET = "classroom_bandwidth"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A classroom without a valid test, and the code of the cause ("": none is known)."""
+
+    school: str
+    subject: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    """One reason in words, how many rooms it keeps from being measured, and who can do what about it."""
+
+    cause: str
+    words: str
+    count: int
+    schools: int
+    advice: str
+    unit: str
+
+
+class UnmeasuredPage(PageRoutes):
+    @page_at("/unmeasured", "Classrooms that were never measured in a month")
+    async def unmeasured(self, request: Request) -> Response:
+        """By reason; of one (`?cause=`) or all of them the rooms one by one."""
+        month, linked = page_month(request, self.service)
+        requested_page(request)
+        cause = request.query_params.get("cause", "")
+        if cause and cause not in CAUSES:
+            raise bad_value("cause", cause, choices(CAUSES))
+
+        def make(page: Page) -> Answer:
+            schools = schools_in(self.service, page.scope.town)
+            short = self.service.verdicts.short_verdicts(month, [school.id for school in schools])
+            rooms, judged = unmeasured_in(short)
+            wanted = [room for room in rooms if cause in ("", room.cause)]
+            shown = page_of(wanted, request)
+            return page.render(
+                "unmeasured.html",
+                month=linked,
+                picker=month_picker(page, month),
+                total=len(rooms),
+                judged=judged,
+                share=percent((judged - len(rooms)) / judged) if judged else "—",
+                reasons=_reasons(page, rooms),
+                cause=cause,
+                shown=shown,
+                rows=self._rows(page, schools, shown.rows),
+            )
+
+        return await self.answer(request, make)
+
+    def _rows(
+        self, page: Page, schools: Sequence[School], rooms: Sequence[Unmeasured]
+    ) -> list[tuple[School, str, str, str]]:
+        """School, room's id and name, why; the names of those on this page are read at once."""
+        by_id = {school.id: school for school in schools}
+        pairs = [(room.school, room.subject) for room in rooms]
+        names = (
+            {(school, subject): name for school, subject, name in self.service.store.subjects.names(pairs)}
+            if pairs
+            else {}
+        )
+        return [
+            (
+                by_id[room.school],
+                room.subject,
+                names.get((room.school, room.subject), room.subject),
+                CAUSE_WORDS[room.cause].in_(page.language),
+            )
+            for room in rooms
+        ]
+
+
+def unmeasured_in(short: Mapping[str, ShortVerdicts]) -> tuple[list[Unmeasured], int]:
+    """The classrooms without a valid test, by school, and how many are judged at all. Pure."""
+    rooms, judged = [], 0
+    for school, targets in sorted(short.items()):
+        for subject, verdict in sorted(targets.get(TARGET, {}).items()):
+            if verdict.verdict is Verdict.EXEMPT:
+                continue
+            judged += 1
+            if not verdict.valid_results:
+                rooms.append(Unmeasured(school, subject, verdict.cause))
+    return rooms, judged
+
+
+def _reasons(page: Page, rooms: Sequence[Unmeasured]) -> list[ReasonRow]:
+    """The most frequent first."""
+    groups: dict[str, list[Unmeasured]] = {}
+    for room in rooms:
+        groups.setdefault(room.cause, []).append(room)
+    return [
+        ReasonRow(
+            cause,
+            CAUSE_WORDS[cause].in_(page.language) or page.words("unknown_state"),
+            len(of_cause),
+            len({room.school for room in of_cause}),
+            EXPLANATIONS[cause].advice.in_(page.language),
+            UNIT_WORDS[EXPLANATIONS[cause].unit].in_(page.language),
+        )
+        for cause, of_cause in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    ]
