@@ -43,6 +43,7 @@ from campus_collector.http.pages.schools import SchoolPages
 from campus_collector.http.pages.search import SearchPage
 from campus_collector.http.pages.static import StaticFiles
 from campus_collector.http.pages.unmeasured import UnmeasuredPage
+from campus_collector.http.pages.wall import WallPage
 from campus_collector.http.responses import HttpProblem, on_problem, problem_response
 from campus_collector.http.routes import Operation, Routes
 from campus_collector.http.service import Service
@@ -64,7 +65,7 @@ GROUPS: tuple[type[Routes], ...] = (
     EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
     MetricsRoutes, AuthorityRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
-    SearchPage, StaticFiles, CarrierPage, UnmeasuredPage,
+    SearchPage, StaticFiles, CarrierPage, UnmeasuredPage, WallPage,
 )  # fmt: skip
 
 

@@ -26,6 +26,9 @@ from campus_collector.http.responses import problem_response
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem"})
 OPEN_FOLDER = "/static/"
+WALL = "/wall"
+WALL_COOKIE = "campus_wall"
+"""The token of a wall's link: it opens that one page."""
 SELF_AUTHENTICATED = (
     ("GET", "/v1/config"),
     ("POST", "/v1/enroll"),
@@ -114,7 +117,7 @@ class AuthMiddleware:
         session = self._authenticator.session(request)
         if session is not None:
             return ReadScope.of_person(session.person)
-        given = _token_of(request)
+        given = _token_of(request) or (_wall_token(request) if path == WALL else "")
         if given:
             if _same(self._token, given):
                 return ReadScope.of_county()
@@ -162,6 +165,11 @@ def _token_of(request: HTTPConnection) -> str:
     """The token of a request: Bearer, or the password of Basic (RFC 7617), which is how a browser brings one."""
     header = request.headers.get("authorization", "")
     return bearer(header) or _password(header) or ""
+
+
+def _wall_token(request: HTTPConnection) -> str:
+    """Of the link, or of the cookie that it left."""
+    return request.query_params.get("token", "") or request.cookies.get(WALL_COOKIE, "")
 
 
 def _password(header: str) -> str | None:

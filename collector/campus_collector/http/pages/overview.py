@@ -75,6 +75,22 @@ class Overview:
     carriers: list[str]
 
 
+def target_cards(
+    service: Service, reader: Reader, schools: Sequence[School], month: Month, town: str | None
+) -> list[TargetCard]:
+    """The targets of all schools, or of a town's (`schools` are those), with the months before. Raises StoreUnavailable."""
+    first_day = service.store.evidence.first_day()
+    first = month_of_day(day_of(first_day), month.zone) if first_day is not None else month
+    months = months_until(month, first)
+    history = service.verdicts.history(months[:-1]) | {month: service.verdicts.by_school(month)}
+    areas = [
+        (each, areas_by_key({key: value for key, value in history[each].items() if town in (None, value.town)}))
+        for each in months
+    ]
+    newest = service.newest.counts([school.id for school in schools], month.first_day)
+    return cards(reader, town or "", areas, newest)
+
+
 class OverviewModel:
     def __init__(
         self, service: Service, request: Request, reader: Reader, month: Month, town: str | None = None
@@ -108,7 +124,7 @@ class OverviewModel:
             self._reader.judged_by(self._service.verdicts.policy, self._month),
             updated,
             self._agreement(),
-            self._cards(),
+            target_cards(self._service, self._reader, self._schools, self._month, self._town),
             (self._changed(changed.newly_not_met[:MOST_CHANGES]), len(changed.newly_not_met)),
             (self._changed(changed.repaired[:MOST_CHANGES]), len(changed.repaired)),
             heat(self._reader, self._by_school, names) if self._town is None else [],
@@ -116,21 +132,6 @@ class OverviewModel:
             lines,
             sorted({self._carriers[school.id] for school in self._schools if school.id in self._carriers}),
         )
-
-    def _cards(self) -> list[TargetCard]:
-        first_day = self._service.store.evidence.first_day()
-        first = month_of_day(day_of(first_day), self._month.zone) if first_day is not None else self._month
-        months = months_until(self._month, first)
-        history = self._service.verdicts.history(months[:-1])
-        areas = [
-            (
-                month,
-                areas_by_key({key: value for key, value in history[month].items() if self._town in (None, value.town)}),
-            )
-            for month in months[:-1]
-        ]
-        newest = self._service.newest.counts([school.id for school in self._schools], self._month.first_day)
-        return cards(self._reader, self._town or "", [*areas, (self._month, areas_by_key(self._by_school))], newest)
 
     def _days_left(self) -> str:
         """Of the month in progress; "" of one that is over."""

@@ -68,6 +68,7 @@ WORDS: dict[str, Message] = {
     "all_measured": message("Every classroom has at least one valid test this month."),
     "all_reasons": message("all reasons"),
     "schools_count_rooms": message("{count} classrooms"),
+    "wall_gateways": message("Gateways silent for a day: {silent} of {count}"),
     "none_ticked": message("Tick at least one problem first."),
     "changed_many": message("Done for {count} problem(s)."),
     "not_done": message("Not done:"),

@@ -40,6 +40,7 @@ EXPECTED = {
     ("GET", "/schools/s001"): OF_T01,
     ("GET", "/towns/t01"): OF_T01,
     ("GET", "/carriers"): READERS,
+    ("GET", "/wall"): READERS,
     ("GET", "/unmeasured"): READERS,
     ("GET", "/policy"): READERS,
     ("GET", "/search?q=c101"): READERS,
