@@ -19,7 +19,7 @@ WORDS: dict[str, Message] = {
     "nothing_fits": message("Nothing fits. Fewer words find more."),
     "more_hits": message("… and {count} more: add a word"),
     "devices": message("devices"),
-    "month_to_show": message("Month"),
+    "month_to_show": pmessage("of a page", "Month"),
     "month_before": message("Month before"),
     "month_after": message("Month after"),
     "problems_count": message("{count} shown"),
@@ -354,7 +354,7 @@ WORDS: dict[str, Message] = {
         "Solid line: required rate. Dotted line: required rate less the tolerance. A bar that reaches"
         " the dotted line passes."
     ),
-    "updated": message("As of {time}; the page renews itself every 30 seconds."),
+    "updated": message("As of {time}; the page renews itself every minute."),
     "unavailable": message("The database cannot be read at the moment. The page tries again by itself."),
 }
 
