@@ -135,7 +135,7 @@ class Ledger:
             except OutdatedProblem:
                 continue
             return
-        raise StoreBusy(f"the ledger of {school.id} was changed again and again")
+        raise StoreBusy(message("the ledger of {school} was changed again and again", school=school.id))
 
     def _first_day(self, last: date) -> date | None:
         first = self._verdicts.first_trusted_day(last - timedelta(days=MOST_DAYS_AT_FIRST))
