@@ -36,8 +36,8 @@ class Link(msgspec.Struct, frozen=True):
 
 
 def link_to(address: str) -> Link | None:
-    """The interface the kernel routes to this address through. None when there is no route."""
-    name = interface_to(address)
+    """The interface the kernel routes to this address through, from the address it would send from. None when there is no route."""
+    name = interface_to(address, _source_towards(address))
     settings = nic_settings(name) if name is not None else None
     return link_of(name, settings) if name is not None and settings is not None else None
 
@@ -139,6 +139,18 @@ def path_mtu_bytes(udp: socket.socket, tcp: socket.socket, family: AddressFamily
         mss = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
         candidates.append(mtu_from_mss(mss, family, uses_timestamps(tcp)))
     return max(MIN_MTU_BYTES, min(candidates))
+
+
+def _source_towards(address: str) -> str | None:
+    """The address that packets to this one are sent from: rules by source may lead them another way than the target's own route."""
+    host, zone = _without_zone(address)
+    if zone:
+        return None
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.suppress(OSError, ValueError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, 9))  # sends nothing
+        return str(probe.getsockname()[0])
+    return None
 
 
 def _without_zone(address: str) -> tuple[str, str]:
