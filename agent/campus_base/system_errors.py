@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 
-from campus_base.messages import Message, message, verbatim
+from campus_base.messages import Message, bilingual, message, verbatim
 
 _BY_NUMBER = {
     errno.EPERM: message("Operation not permitted"),
@@ -80,11 +80,16 @@ def error_words(error: BaseException) -> Message:
     if isinstance(error, OSError):
         if error.errno is None and isinstance(error, TimeoutError):
             return _TIMED_OUT
-        shown = error.strerror or str(error)
-        number = error.errno or 0
-        # a library's numbers are its own: OpenSSL's 1 is not EPERM
-        return _BY_NUMBER.get(number, verbatim(shown)) if shown == os.strerror(number) else verbatim(shown)
+        return _numbered(error.errno or 0, error.strerror or str(error))
     return _BY_TEXT.get(str(error), verbatim(str(error)))
+
+
+def _numbered(number: int, shown: str) -> Message:
+    """A library's numbers are its own (OpenSSL's 1 is not EPERM), and some add to the system's words: an address, a port."""
+    words, system = _BY_NUMBER.get(number), os.strerror(number)
+    if words is None or system.lower() not in shown.lower():
+        return verbatim(shown)
+    return words if shown == system else bilingual(shown, f"{words.zh} ({shown})")
 
 
 def errno_words(number: int) -> Message:

@@ -46,6 +46,13 @@ def test_an_error_that_is_not_common_keeps_the_system_s_words() -> None:
     assert errno_words(errno.EOVERFLOW).zh == os.strerror(errno.EOVERFLOW)
 
 
+def test_what_a_library_adds_to_the_system_s_words_is_kept() -> None:
+    shown = "error while attempting to bind on address ('127.0.0.1', 5301): address already in use"
+    words = error_words(OSError(errno.EADDRINUSE, shown))
+    assert words.en == shown
+    assert words.zh == f"地址已被占用 ({shown})"
+
+
 def test_a_number_of_another_library_is_not_the_system_s() -> None:
     assert error_words(ssl.SSLError(1, "wrong version number")).zh == "wrong version number"
 

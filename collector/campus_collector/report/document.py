@@ -140,10 +140,10 @@ def shown(cell: Cell, kind: Kind) -> str:
 
 
 def as_number(cell: float, kind: Kind) -> float:
-    """A cell of a workbook, which rounds what it shows: what `shown` writes otherwise is rounded here already."""
-    if kind == "rate":
+    """A cell of a workbook, which rounds what it shows: changed only where it would show something else than `shown` writes."""
+    if kind == "rate" and f"{cell / 1e6:.1f}" != megabits_short(cell):
         return float(megabits_short(cell)) * 1e6
-    if kind == "seconds":
+    if kind == "seconds" and round(cell * 1000) != _milliseconds(cell):
         return _milliseconds(cell) / 1000
     return float(rounded(cell * 100, 1, [100])) / 100 if kind == "share" and not 0.0005 < cell < 0.9995 else cell
 
