@@ -15,9 +15,10 @@ from itertools import groupby
 from time import monotonic
 from typing import Any, Final, TypeVar
 
+from campus_base.messages import message
 from campus_collector.domain.change import Change
 from campus_collector.store.changes import ChangeFeed, last_change
-from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable
+from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable, unavailable
 from campus_collector.store.tables.totals import add_total
 from campus_collector.store.transport import (
     NO_PARAMS,
@@ -118,7 +119,9 @@ class Database:
         except FutureTimeout:
             if not future.cancel() and finish_begun:
                 return future.result()
-            raise StoreBusy(f"{self._transport.name}: not written within {seconds:.0f} s") from None
+            raise StoreBusy(
+                message("{path}: not written within {seconds:.0f} s", path=self._transport.name, seconds=seconds)
+            ) from None
 
     def read(self, sql: str, params: Params = NO_PARAMS) -> list[Row]:
         """All rows. Raises StoreUnavailable, as all readers do."""
@@ -183,7 +186,7 @@ class Database:
             with self._transport.reader() as connection:
                 yield connection
         except self._transport.error as error:
-            raise StoreUnavailable(f"{self._transport.name}: {error}") from None
+            raise unavailable(self._transport.name, error) from None
 
     def _write_until_closed(self) -> None:
         """The writer's thread: take what waits, commit it once, answer all. Nothing that work or a listener raises ends it."""
@@ -206,9 +209,7 @@ class Database:
             answers, changes = self._commit_all(jobs)
         except BaseException as error:
             self._disconnect()
-            failure = (
-                error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"{self._transport.name}: {error}")
-            )
+            failure = error if isinstance(error, StoreUnavailable) else unavailable(self._transport.name, error)
             self.commit_error = str(failure)
             for _, future in jobs:
                 future.set_exception(failure)

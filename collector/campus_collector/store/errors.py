@@ -6,6 +6,7 @@ from pathlib import Path
 
 from campus_base.language import Language
 from campus_base.messages import Message, message, verbatim
+from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
 
 
@@ -33,6 +34,11 @@ class NoDatabase(StoreUnavailable):
     def __init__(self, place: object) -> None:
         """`place` is where the database was looked for: a path, or a URL."""
         super().__init__(message("{path}: there is no database; are --state-dir and --config right?", path=place))
+
+
+def unavailable(place: object, error: BaseException) -> StoreUnavailable:
+    """The database at `place`, in the words of SQLite, of the server or of the system."""
+    return StoreUnavailable(message("{path}: {reason}", path=place, reason=error_words(error)))
 
 
 class StoreBusy(StoreUnavailable):

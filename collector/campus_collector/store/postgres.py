@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from campus_base.messages import message
 from campus_collector.domain.change import Change
 from campus_collector.domain.postgres_url import PostgresUrl
-from campus_collector.store.errors import NoDatabase, StoreUnavailable, StoreUnusable
+from campus_collector.store.errors import NoDatabase, StoreUnusable, unavailable
 from campus_collector.store.migrate import MIGRATION_TABLE, applied_migrations, migrate, shipped
 from campus_collector.store.transport import NO_PARAMS, Lists, Params, Queryable, Row
 
@@ -198,7 +198,7 @@ class PostgresTransport:
         try:
             connection = self.connect()
         except psycopg.Error as error:
-            raise StoreUnavailable(f"{self.name}: {error}") from None
+            raise unavailable(self.name, error) from None
         try:
             self._migrate(connection)
             self._pool.open()
@@ -221,14 +221,14 @@ class PostgresTransport:
                 )
             ) from None
         except psycopg.Error as error:
-            raise StoreUnavailable(f"{self.name}: {error}") from None
+            raise unavailable(self.name, error) from None
 
     def applied(self) -> dict[str, str] | None:
         try:
             with closing(self.connect()) as connection:
                 return applied_migrations(connection) if MIGRATION_TABLE in connection.table_names() else None
         except psycopg.Error as error:
-            raise StoreUnavailable(f"{self.name}: {error}") from None
+            raise unavailable(self.name, error) from None
 
     def connect(self) -> PostgresConnection:
         connection = psycopg.connect(self._address, autocommit=True)
