@@ -21,7 +21,7 @@ from tests.collector.world import AT, throughput
 from tests.postgres_server import shared_server
 from tests.stores import STORES
 
-SCHOOLS, SERIES, DAYS, RESULTS_A_DAY = 10, 10, 20, 15
+SCHOOLS, SERIES, DAYS, RESULTS_A_DAY = 2, 50, 20, 15
 RESULTS = SCHOOLS * SERIES * DAYS * RESULTS_A_DAY
 """As a gateway's reach a collector: a school's day after day, with ids of their moment."""
 ADD_DAY = f"""
@@ -64,16 +64,16 @@ def test_an_entry_is_small(county: "psycopg.Connection[tuple[object, ...]]", tab
 
 def test_what_reads_uses_them(county: "psycopg.Connection[tuple[object, ...]]") -> None:
     start = 1780000000000000 + 3 * 86_400_000_000
-    of_a_day = {"school": "s3", "subject": "c4", "kind": "port", "start": start, "end": start + 86_400_000_000}
+    of_a_day = {"school": "s2", "subject": "c4", "kind": "port", "start": start, "end": start + 86_400_000_000}
     statement = f"SELECT r.packed {results._OF_SUBJECT}"
     plan, read = explained(county, statement, of_a_day)
     assert "result_by_day" in plan
     assert read <= 3 * RESULTS_A_DAY, "only rows of the days around"
-    ids = [row[0] for row in county.execute("SELECT id FROM seen WHERE school = 4 LIMIT 100")]
+    ids = [row[0] for row in county.execute("SELECT id FROM seen WHERE school = 2 LIMIT 100")]
     statement = postgres.PostgresConnection.stored_ids_statement
-    plan, read = explained(county, statement, {"school": 4, "ids": ids})
+    plan, read = explained(county, statement, {"school": 2, "ids": ids})
     assert "seen_by_bucket" in plan
-    assert read < 2 * len(ids)
+    assert read < 10 * len(ids), "only those of their buckets"
 
 
 def explained(county: "psycopg.Connection[tuple[object, ...]]", sql: str, key: dict[str, object]) -> tuple[str, int]:
