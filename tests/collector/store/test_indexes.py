@@ -16,6 +16,7 @@ from campus_collector.store.migrate import Migration, migrate, shipped
 from campus_collector.store.open import open_store, transport_to
 from campus_collector.store.store import Store
 from campus_collector.store.tables import results
+from campus_collector.verify.chain import ChainCheck
 from tests.collector.store.test_store import batch
 from tests.collector.world import AT, throughput
 from tests.postgres_server import shared_server
@@ -153,6 +154,31 @@ def test_a_database_of_before_is_brought_forward_with_what_is_in_it() -> None:
             "SELECT indexname FROM pg_indexes WHERE tablename IN ('result', 'seen') ORDER BY 1"
         ).fetchall()
     assert names == [("result_by_day",), ("seen_by_bucket",)]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("DELETE FROM result WHERE sequence = 3", "s001: result r-2 is missing; seal of"),
+        ("DELETE FROM seen WHERE sequence = 3", "s001: result #3 is missing; seal of"),
+        ("INSERT INTO seen SELECT * FROM seen WHERE sequence = 3", "s001: result #4 is missing; seal of"),
+        ("INSERT INTO result SELECT * FROM result WHERE sequence = 3", "s001: 1 result(s) were put in that never came"),
+        (
+            "UPDATE result SET started_at = started_at + 1 WHERE sequence = 3",
+            "s001: 1 result(s) are filed under another",
+        ),
+    ],
+)
+def test_what_the_indexes_would_let_pass_is_named(damage: str, words: str) -> None:
+    url = PostgresUrl(shared_server().new_database())
+    store = open_store(url)
+    store.submit(batch(*(throughput(at=AT + timedelta(days=n), id=f"r-{n}") for n in range(5)))).result(30)
+    assert ChainCheck(store, "s001", ()).findings == []
+    with psycopg.connect(url.reveal(), autocommit=True) as connection:
+        connection.execute("ALTER TABLE result DISABLE TRIGGER USER")
+        connection.execute(damage.encode())
+    assert ChainCheck(store, "s001", ()).findings[0].text.en.startswith(words)
+    store.close()
 
 
 def apply(place: PostgresUrl, steps: Sequence[Migration]) -> None:
