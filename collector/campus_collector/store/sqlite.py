@@ -47,6 +47,7 @@ class SqliteConnection:
     """See `transport.TransportConnection`."""
 
     error: type[Exception] = sqlite3.Error
+    stored_ids_statement = "SELECT id FROM seen WHERE school = :school AND id IN (:ids)"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Of a connection without transactions of its own (`isolation_level=None`)."""
