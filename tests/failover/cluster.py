@@ -137,8 +137,8 @@ class Cluster:
         return [program for program in self.programs if program.name == "collector"]
 
     def program(self, node: str, name: str) -> Program:
-        (found,) = [each for each in self.programs if each.machine is self.machines[node] and each.name == name]
-        return found
+        (program,) = [each for each in self.programs if each.machine is self.machines[node] and each.name == name]
+        return program
 
     def inside(self, work: Callable[..., Answer], *values: Any) -> Answer:
         """Do it on the collectors' machine."""

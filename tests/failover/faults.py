@@ -128,9 +128,11 @@ def switchover(cluster: Cluster, random: Random) -> Iterator[Fault]:
 
 
 FAULTS: tuple[Callable[[Cluster, Random], Iterator[Fault]], ...] = (
-    collector, primary, etcd_leader, connections, patroni, database_cable,
+    etcd_leader, connections, collector, primary, patroni, database_cable,
     commits, standby, machine, collectors_cable, frozen_collector, switchover,
 )  # fmt: skip
+NEED_BOTH = (primary, patroni, database_cable)
+"""After these nobody takes over unless the second server was in step."""
 SHORT = 6
 """So many of them are in the run of the suite."""
 

@@ -90,9 +90,9 @@ def test_a_copy(tmp_path: Path, random: Random, way: tuple[str, str]) -> None:
     target, killed = new_place(way[1], tmp_path, next(numbers)), 0
     for _ in range(KILLS):
         killed += kill(partial(copy, source, target), random, seconds)
-        found = rows(target)
-        assert found in (expected, dict.fromkeys(expected, 0))
-        if found == expected:
+        counts = rows(target)
+        assert counts in (expected, dict.fromkeys(expected, 0))
+        if counts == expected:
             target = new_place(way[1], tmp_path, next(numbers))
     print(f"copy {'->'.join(way)}: killed {killed} times within {seconds:.1f} s")
     if rows(target) != expected:

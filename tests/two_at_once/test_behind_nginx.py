@@ -213,9 +213,9 @@ class Visitor:
         assert answer.status_code == 303
 
     def form_token(self, path: str) -> str:
-        found = re.search(r'name="form_token" value="([^"]+)"', self.get(path).text)
-        assert found is not None
-        return found[1]
+        match = re.search(r'name="form_token" value="([^"]+)"', self.get(path).text)
+        assert match is not None
+        return match[1]
 
 
 @pytest.fixture
@@ -302,9 +302,9 @@ def preview(visitor: Visitor, token: str, workbook: bytes) -> str | None:
     answer = visitor.post("/inventory", data={"form_token": token}, files={"file": ("县.xlsx", workbook)})
     if answer is None:
         return None
-    found = re.search(r'name="pending" value="([^"]+)"', answer.text)
-    assert found is not None, answer.text
-    return found[1]
+    match = re.search(r'name="pending" value="([^"]+)"', answer.text)
+    assert match is not None, answer.text
+    return match[1]
 
 
 def repeated(work: Callable[[], "str | requests.Response | None"]) -> "str | requests.Response":
