@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 from campus_base.messages import message
 from campus_collector.domain.change import Change
 from campus_collector.store.changes import ChangeFeed, last_change
-from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable, unavailable
+from campus_collector.store.errors import CommitUncertain, Conflict, StoreBusy, StoreUnavailable, unavailable
 from campus_collector.store.tables.totals import add_total
 from campus_collector.store.transport import (
     NO_PARAMS,
@@ -86,7 +86,7 @@ class Database:
             self._feed.follow(connection)
 
     def submit(self, work: Work[Answer]) -> "Future[Answer]":
-        """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable or Conflict."""
+        """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable, of which CommitUncertain, or Conflict."""
         return self._queue(work)
 
     def submit_joint(
@@ -111,7 +111,7 @@ class Database:
         """Do it and wait for the commit. Raises StoreBusy when it had not begun within `seconds`, and then it never will.
 
         Work that has begun is waited for however long; with `finish_begun=False` it is not, and may still be written after StoreBusy.
-        Raises StoreUnavailable and Conflict too: nothing was written.
+        Raises StoreUnavailable and Conflict too: nothing was written, unless it is CommitUncertain.
         """
         future = self.submit(work)
         try:
@@ -245,7 +245,12 @@ class Database:
                 connection.changes.clear()
                 answers.append(self._try(connection, _alone(work)))
                 changes += connection.changes
-        self._feed.commit(connection, changes)
+        try:
+            self._feed.commit(connection, changes)
+        except self._transport.error as error:
+            if connection.is_open:
+                raise
+            raise CommitUncertain(f"{self._transport.name}: {error}") from None
         return answers, changes
 
     def _begin(self) -> TransportConnection:

@@ -28,6 +28,10 @@ class StoreUnavailable(StoreError):
     """The database cannot be used now: locked, full, gone. Nothing was stored."""
 
 
+class CommitUncertain(StoreUnavailable):
+    """The connection broke while a commit was under way: it is not known whether anything was stored."""
+
+
 class NoDatabase(StoreUnavailable):
     """There is no database at this place, and the work needs one."""
 
