@@ -60,14 +60,14 @@ def main() -> None:
 
 
 def prepare(folder: Path, schools: int) -> tuple[list[str], str]:
-    """Each school's token, and the month before."""
+    """Each school's token, and this month."""
     service = open_service(load_config(None, folder, {}))
     if not service.store.schools.all():
         fill(service, schools, 2)
     tokens = [new_token() for _ in service.store.schools.all()]
     for number, token in enumerate(tokens):
         service.store.tokens.issue(token_hash(token), Principal(name_of(number), "bench"), None, datetime.now(UTC))
-    month = str(service.verdicts.this_month().before())
+    month = str(service.verdicts.this_month())
     service.store.close()
     return tokens, month
 
