@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,9 @@ from campus_collector.domain.days import day_number
 from campus_collector.http.service import Service
 from campus_collector.judge.month import Month
 from campus_collector.report import service as reports
+from campus_collector.report.figures import encoded_figures
 from campus_collector.report.service import LEASE, MonthlyReports
+from campus_collector.report.worker import recent_figures
 from campus_collector.store.errors import StoreBusy
 from campus_collector.store.tables.chain import ChainTable
 from tests.collector.world import AT, World, days, throughput
@@ -53,11 +56,12 @@ def test_a_month_is_closed_once(world: World, other: Service, november: Month, m
 
 
 def test_figures_of_a_moment_ago_are_not_shown_of_a_month_that_another_closed(
-    world: World, other: Service, november: Month
+    world: World, other: Service, november: Month, tmp_path: Path
 ) -> None:
     here, there = world.service.reports, other.reports
-    before = here.figures(november, DAY)
-    here._recent = (november, float("inf"), before)
-    assert not here.recent(november).closed
+    recent = tmp_path / "recent"
+    recent.mkdir()
+    (recent / str(november)).write_bytes(encoded_figures(here.figures(november, DAY)))
+    assert not recent_figures(here, november, recent).closed
     there.close(november, DAY)
-    assert here.recent(november).closed
+    assert recent_figures(here, november, recent).closed

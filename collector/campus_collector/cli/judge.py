@@ -13,6 +13,7 @@ from campus_collector.config import CollectorConfig
 from campus_collector.http.api.answers import compliance_answer
 from campus_collector.http.service import open_service
 from campus_collector.judge.table import as_table
+from campus_collector.judge.tally import areas_in
 from campus_collector.ledger.named_cause import with_named_causes
 
 
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         else:
             verdicts = service.verdicts
             judged = with_named_causes(service.store, service.verdicts, month, verdicts.subjects(month))
-            print(as_table(str(month), verdicts.areas(month), judged, language))
+            print(as_table(str(month), areas_in(verdicts.by_school(month).values()), judged, language))
             if compliance.subjects:
                 text = message("Data as of {time}")
                 print(text.in_(language, time=datetime.now(config.timezone).strftime("%Y-%m-%d %H:%M")))

@@ -20,14 +20,13 @@ from campus_collector.domain.schools import School, Subject
 from campus_collector.export import samplers
 from campus_collector.export.exposition import Owner, Sample, StoredExposition
 from campus_collector.export.table import METRICS, Metric, scope_of
-from campus_collector.judge.agreement import Agreement, total
 from campus_collector.judge.month import Month
 from campus_collector.judge.service import Verdicts
-from campus_collector.judge.verdict import SubjectVerdict, Tally, agreement_by_segment, areas_of, tally_of
+from campus_collector.judge.tally import SchoolTally, ShortVerdicts, agreement_in, school_tally, tally_in
+from campus_collector.judge.verdict import Tally, areas_of
 from campus_collector.store.errors import StoreUnavailable
 from campus_collector.store.store import Store
 from campus_collector.tls.served import ServedCertificate
-from campus_wire.records import Segment
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +84,7 @@ class _Written:
     tally: Tally = field(default_factory=Counter)
     """Of the county."""
     tallies: dict[str, Tally] = field(default_factory=dict)
-    agreements: dict[str, dict[Segment, Agreement]] = field(default_factory=dict)
+    agreements: dict[str, SchoolTally] = field(default_factory=dict)
     towns_with_areas: set[str] = field(default_factory=set)
     pending: set[str] = field(default_factory=set)
     """Schools whose verdicts must be written again once they are judged."""
@@ -128,7 +127,7 @@ class MetricsCache:
         openmetrics: bool = False,
         now: datetime | None = None,
     ) -> list[bytes]:
-        """The page as it is now, metric by metric; all of it, or some scopes and towns ("": the county's and collector's own).
+        """The page as it is now, in parts of one line or more; all of it, or some scopes and towns ("": the county's and collector's own).
 
         Raises UnknownSelection, StoreUnavailable.
         """
@@ -142,19 +141,19 @@ class MetricsCache:
                 known = ", ".join(sorted({*self._written.towns.values()} - {""}))
                 raise UnknownSelection(f"no such town: {', '.join(unknown)}; there are: {known}")
             only = set(towns) or None
-            blocks = [self._text_of(metric, only, openmetrics, began) for metric in wanted]
-        return [*blocks, END_OF_OPENMETRICS] if openmetrics else blocks
+            parts = [part for metric in wanted for part in self._parts_of(metric, only, openmetrics, began)]
+        return [*parts, END_OF_OPENMETRICS] if openmetrics else parts
 
-    def _text_of(self, metric: Metric, towns: Collection[str] | None, openmetrics: bool, began: float) -> bytes:
+    def _parts_of(self, metric: Metric, towns: Collection[str] | None, openmetrics: bool, began: float) -> list[bytes]:
         county = towns is None or "" in towns
         if metric.name == HISTOGRAM and county:
             if openmetrics:
                 text: bytes = generate_openmetrics(self._histogram)  # type: ignore[no-untyped-call]
-                return text.removesuffix(END_OF_OPENMETRICS)
-            return generate_latest(self._histogram)
+                return [text.removesuffix(END_OF_OPENMETRICS)]
+            return [generate_latest(self._histogram)]
         if metric.name == SCRAPE_DURATION and county:
             self._lines.put((SCRAPE_DURATION,), "", [(SCRAPE_DURATION, (), perf_counter() - began)])
-        return self._lines.text_of(metric, towns, openmetrics)
+        return self._lines.parts_of(metric, towns, openmetrics)
 
     def _put(self, owner: Owner, town: str, sampler: Callable[..., Iterable[Sample]], *values: Any) -> None:
         """Write an owner's lines. When they cannot be made it has none, the log says so once; all other owners keep theirs."""
@@ -365,14 +364,15 @@ class MetricsCache:
 
     def _write_verdicts(self, month: Month, schools: Iterable[str]) -> None:
         for school in schools:
-            town = self._written.towns.get(school)
-            verdicts = self._verdicts_of(month, school, town)
-            self._put(("verdicts", school), town or "", samplers.of_verdicts, verdicts)
+            town = self._written.towns.get(school, "")
+            verdicts = self._verdicts_of(month, school)
+            self._put(("verdicts", school), town, samplers.of_verdicts, verdicts, town, school)
             self._written.tally.subtract(self._written.tallies.pop(school, Counter()))
+            tally = school_tally(verdicts)
             if verdicts:
-                self._written.tallies[school] = tally_of(verdicts)
+                self._written.tallies[school] = tally_in(town, tally)
                 self._written.tally.update(self._written.tallies[school])
-            self._written.agreements[school] = agreement_by_segment(verdicts)
+            self._written.agreements[school] = tally
         areas = (
             areas_of(self._written.tally)
             if self._written.tallies.keys() >= self._written.pending & self._written.towns.keys()
@@ -384,25 +384,21 @@ class MetricsCache:
         self._written.towns_with_areas = towns
         policy = self._verdicts.policy
         self._put(("policy",), "", samplers.of_policy, policy, month.first_day)
-        segments: tuple[Segment, ...] = ("classroom", "uplink")
-        agreement = {
-            segment: total(of_school[segment] for of_school in self._written.agreements.values())
-            for segment in segments
-        }
+        agreement = agreement_in(self._written.agreements.values())
         self._put(("agreement",), "", samplers.of_agreement, agreement)
 
-    def _verdicts_of(self, month: Month, school: str, town: str | None) -> list[SubjectVerdict]:
-        if town is None:
-            return []
+    def _verdicts_of(self, month: Month, school: str) -> ShortVerdicts:
+        if school not in self._written.towns:
+            return {}
         try:
-            verdicts = self._verdicts.of_school(month, school, town)
+            verdicts = self._verdicts.short_verdicts(month, [school])[school]
             self._written.failed.discard(("verdicts of", school))
             return verdicts
         except StoreUnavailable:
             raise
         except Exception as error:
             self._leave_out(("verdicts of", school), error)
-            return []
+            return {}
 
     def _update_ledger(self, now: datetime) -> None:
         self._written.ledger_read_at = monotonic()

@@ -20,7 +20,8 @@ from campus_collector.export.table import BY_NAME
 from campus_collector.judge.agreement import Agreement
 from campus_collector.judge.policy import TARGET_NAMES, Policy
 from campus_collector.judge.rules import has_trusted_time
-from campus_collector.judge.verdict import AreaVerdict, SubjectVerdict
+from campus_collector.judge.tally import ShortVerdicts
+from campus_collector.judge.verdict import AreaVerdict
 from campus_collector.judge.workdays import last_announced_day
 from campus_collector.store.compaction import CompactionStatus
 from campus_wire.bandwidth import Verdict, line_rate_of
@@ -64,11 +65,14 @@ def of_agent(agent: Agent, now: datetime, token_expires: datetime | None) -> Ite
         yield "campus_agent_token_expiry_timestamp_seconds", (agent.school,), token_expires.timestamp()
 
 
-def of_verdicts(verdicts: Iterable[SubjectVerdict]) -> Iterator[Sample]:
-    """Which subjects meet their target; what is insufficient or exempt is absent."""
-    for verdict in verdicts:
+def of_verdicts(verdicts: ShortVerdicts, town: str, school: str) -> Iterator[Sample]:
+    """Which subjects of a school meet their target; what is insufficient or exempt is absent."""
+    for labels, verdict in (
+        ((target, town, school, subject), verdict)
+        for target, of_target in verdicts.items()
+        for subject, verdict in of_target.items()
+    ):
         if verdict.verdict in (Verdict.MET, Verdict.NOT_MET):
-            labels = (verdict.target, verdict.town, verdict.school, verdict.subject)
             yield "campus_subject_met", labels, 1.0 if verdict.verdict is Verdict.MET else 0.0
 
 

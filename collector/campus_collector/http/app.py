@@ -1,10 +1,12 @@
 """The collector as one ASGI application, and the server that runs it."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import uvicorn
@@ -47,6 +49,10 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 20
 UPKEEP_SECONDS = 60.0
+COUNTED_MONTHS = 13
+"""This month, and what it is compared with."""
+COUNT_SECONDS = 20.0
+"""So long upkeep counts earlier months each time."""
 READER_SECONDS = 3.0
 """A page waits so long for results that are being judged; after that it says that its figures will change."""
 
@@ -123,6 +129,7 @@ async def serve(service: Service, ready: Any = None) -> None:
     with listener:
         await server._serve([listener])  # serve() would take the signals for itself
     upkeep.cancel()
+    service.separate_reports.stop()
     compaction.stop()
     await moving
     service.store.close()
@@ -141,10 +148,12 @@ async def _upkeep(service: Service) -> None:
         ("verdicts", service.verdicts.catch_up),
         ("ledger", ledger),
         ("what pages show", lambda: keep_at_hand(service)),
+        ("earlier months", lambda: count_earlier_months(service)),
         ("metrics", service.metrics.refresh),
-        ("monthly reports", service.reports.catch_up),
+        ("monthly reports", service.separate_reports.catch_up),
         ("size of the database", lambda: service.store.sizes.note(service.today())),
     )
+    frozen = False
     while True:
         for name, work in steps:  # each on its own: what one of them meets must not keep the others from their work
             try:
@@ -156,14 +165,35 @@ async def _upkeep(service: Service) -> None:
                 break
             except Exception:
                 log.exception("upkeep failed; it is tried again", extra={"step": name})
+        if not frozen:
+            frozen = True
+            await asyncio.to_thread(freeze_kept)
         await asyncio.sleep(UPKEEP_SECONDS)
+
+
+def freeze_kept() -> None:
+    """What has been read to be kept is not looked through for garbage any more: of a prefecture that holds every thread for 0.1 s each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def keep_at_hand(service: Service) -> None:
     """Read what pages keep in memory before somebody waits for it: a prefecture's month takes some seconds the first time."""
     month = service.verdicts.this_month()
     service.verdicts.by_school(month)
-    service.newest.counts([school.id for school in service.store.schools.all()], month.first_day)
+    service.newest.keep(month.first_day)
+
+
+def count_earlier_months(service: Service) -> None:
+    """A part of what an older database lacks, or a new version of the program counts anew: the tallies of a year and a month, newest first."""
+    verdicts, until = service.verdicts, monotonic() + COUNT_SECONDS
+    month = verdicts.this_month()
+    for _ in range(COUNTED_MONTHS):
+        schools = verdicts.keep_tallies(month, max(0.0, until - monotonic()))
+        if schools:
+            log.info("the verdicts of a month are being counted", extra={"month": str(month), "schools": schools})
+            return
+        month = month.before()
 
 
 def listen(host: str, port: int) -> socket.socket:

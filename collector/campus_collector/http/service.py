@@ -14,7 +14,9 @@ from campus_collector.http.newest import NewestVerdicts
 from campus_collector.judge.policy import load_policy
 from campus_collector.judge.service import Verdicts
 from campus_collector.ledger.service import Ledger
+from campus_collector.report.separate import SeparateReports
 from campus_collector.report.service import MonthlyReports
+from campus_collector.report.worker import CollectorPlace
 from campus_collector.slots.scheduler import SlotScheduler
 from campus_collector.store.open import open_store
 from campus_collector.store.store import Store
@@ -42,6 +44,7 @@ class Service:
     slots: SlotScheduler
     ledger: Ledger
     reports: MonthlyReports
+    separate_reports: SeparateReports
     authenticator: Authenticator
     provider: Provider | None
     metrics: MetricsCache
@@ -77,9 +80,23 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
         slots,
         ledger,
         reports,
+        SeparateReports(lambda: _place(config, verdicts), reports),
         authenticator,
         provider,
         metrics,
         ingest,
         certificate,
+    )
+
+
+def _place(config: CollectorConfig, verdicts: Verdicts) -> CollectorPlace:
+    """What a process needs that makes reports of this collector."""
+    return CollectorPlace(
+        config.postgres.reveal() if config.postgres is not None else str(config.database),
+        str(config.policy_file),
+        config.timezone.key,
+        config.county,
+        str(config.report_dir),
+        config.report_hour,
+        verdicts.reader_timeout_seconds,
     )

@@ -1,21 +1,19 @@
 """The evidence of days and the verdicts of months, kept up to date with the results in the store.
 
-One lock and one queue. Whoever judges, or puts a month together, holds the lock: no reader sees a month that another thread is still
-judging. The queue is the store's list of results that are not judged yet; what a commit changed otherwise waits in `_changes` until the
-lock's next holder takes it out.
+One lock and one queue. Whoever judges, or counts a month, holds the lock: no reader sees a month that another thread is still judging.
+The queue is the store's list of results that are not judged yet. What a month's verdicts add up to is kept in the store beside its evidence.
 """
 
 import logging
 import secrets
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from hashlib import sha256
-from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,35 +25,26 @@ from campus_collector.domain.days import day_number, day_of
 from campus_collector.domain.evidence import DayRow, Unjudged
 from campus_collector.domain.pieces import pieces_of
 from campus_collector.domain.schools import Subject
-from campus_collector.judge.agreement import Agreement, total
+from campus_collector.domain.tallies import KeptTally
 from campus_collector.judge.day import DayEvidence, evidence_by_day, runs_of
 from campus_collector.judge.month import Month, month_of, month_of_day, months_between, start_of_day
-from campus_collector.judge.policy import Policy, required_rate
+from campus_collector.judge.policy import TARGET_NAMES, Policy, required_rate
 from campus_collector.judge.rules import RULES, TARGETS_OF, has_trusted_time, targets_changed_by
-from campus_collector.judge.verdict import (
-    AreaVerdict,
-    JudgedSubject,
-    SchoolVerdicts,
-    SubjectVerdict,
-    Tally,
-    agreement_by_segment,
-    areas_of,
-    judge_month,
-    school_verdicts,
-)
+from campus_collector.judge.tally import SchoolInTown, SchoolTally, ShortVerdicts, school_tally, short_verdicts
+from campus_collector.judge.verdict import JudgedSubject, SubjectVerdict, judge_month
 from campus_collector.store.errors import StoreUnavailable
 from campus_collector.store.store import Store
-from campus_wire.records import AnyResult, RoomResult, Segment
+from campus_wire.records import AnyResult, RoomResult
+from campus_wire.version import VERSION
 
 LOCK_TIMEOUT_SECONDS = 0.2
 """A reader that has waited once (`catch_up_for_reader`) waits no longer than this for each list of verdicts."""
 KEPT_MONTHS = 3
-"""So many months' verdicts are kept in memory; others are put together from their days when asked for."""
+"""So many months' last complete lists are kept in memory, for readers who do not wait for the judge."""
 MOST_SINGLE_SUBJECTS = 4
-"""Of a school that misses more verdicts all days are read."""
+"""Where more subjects of a school were judged, its month is counted from all its days, when it is asked for."""
 SCHOOLS_AT_ONCE = 50
 """So many schools are read in one statement: their days of a month are held in memory together."""
-SUBJECTS_AT_ONCE = 100
 EVIDENCE_VERSION = 1
 """Grows when the program reads evidence otherwise: everything is then judged again."""
 Progress = Callable[[int, int], None]
@@ -64,6 +53,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(DayEvidence).decode
+_decode_tally = msgspec.msgpack.Decoder(SchoolTally).decode
+_decode_verdicts = msgspec.msgpack.Decoder(ShortVerdicts).decode
 _Key = tuple[str, str]
 """Target and subject."""
 _ReadResults = Callable[[str, str, datetime, datetime], list[AnyResult]]
@@ -86,31 +77,6 @@ class DataStatus:
         return self.waiting_schools == 0
 
 
-@dataclass(slots=True)
-class _SchoolMonth:
-    """What is kept of one school's month: its subjects with their targets, and the verdicts that are put together."""
-
-    town: str
-    wanted: list[tuple[Subject, str]]
-    verdicts: dict[_Key, SubjectVerdict] = field(default_factory=dict)
-    _counted: SchoolVerdicts | None = None
-
-    def forget(self, target: str, subject: str) -> None:
-        self.verdicts.pop((target, subject), None)
-        self._counted = None
-
-    def missing(self) -> list[tuple[Subject, str]]:
-        if self._counted is not None:
-            return []
-        return [(subject, target) for subject, target in self.wanted if (target, subject.id) not in self.verdicts]
-
-    def counted(self) -> SchoolVerdicts:
-        """When nothing is missing."""
-        if self._counted is None:
-            self._counted = school_verdicts([self.verdicts[target, subject.id] for subject, target in self.wanted])
-        return self._counted
-
-
 class Verdicts:
     """Evidence and verdicts by policy. Every method may be called from any thread."""
 
@@ -122,12 +88,10 @@ class Verdicts:
         self.reader_timeout_seconds: float | None = None
         """So long a reader waits for what is being judged; None: until it is. The server sets it: a page then says that it is not complete."""
         self._lock = threading.RLock()
-        self._changes: SimpleQueue[Change] = SimpleQueue()
-        self._cache: OrderedDict[Month, dict[str, _SchoolMonth]] = OrderedDict()
-        self._complete: OrderedDict[Month, dict[str, SchoolVerdicts]] = OrderedDict()
+        self._complete: OrderedDict[Month, dict[str, SchoolInTown]] = OrderedDict()
         """The newest complete list of a month, by school: never changed, only replaced."""
         self._status = DataStatus(None, 0)
-        self._inventory = store.inventory.version()
+        self._bases: dict[Month, str] = {}
         self._fingerprints: dict[tuple[str, Month, float | None], str] = {}
         self._trusted_days: set[int] = set()
         self._first_share = secrets.randbelow(1 << 30)
@@ -167,8 +131,6 @@ class Verdicts:
                 return DataStatus(self._status.as_of, waiting)
             begun = datetime.now(UTC)
             self._store.follow()
-            self._note_inventory()
-            self._forget_changes()
             waiting = self._judge_queue(progress, until)
             self._status = DataStatus(self._status.as_of if waiting else begun, waiting)
             return self._status
@@ -177,88 +139,113 @@ class Verdicts:
         """`catch_up` for a reader, who waits at most `reader_timeout_seconds`."""
         return self.catch_up(seconds=self.reader_timeout_seconds)
 
-    def subjects(self, month: Month, school: str | None = None) -> list[SubjectVerdict]:
-        """Every subject's verdict for a month, by target, town, school, subject.
+    def by_school(self, month: Month) -> dict[str, SchoolInTown]:
+        """What each school's verdicts of a month add up to: what a list of schools and a rate need, without a look at each subject.
 
-        While another thread judges for longer than a reader waits: the last complete list; before there was one, what is kept now.
+        While another thread judges for longer than a reader waits: the last complete list; before there was one, what is known now.
         """
-        by_school = self._for_reader(month, school)
-        wanted = by_school.values() if school is None else [by_school[school]] if school in by_school else []
-        verdicts = [verdict for of_school in wanted for verdict in of_school.verdicts]
-        return sorted(verdicts, key=lambda verdict: (verdict.target, verdict.town, verdict.school, verdict.subject))
-
-    def by_school(self, month: Month) -> Mapping[str, SchoolVerdicts]:
-        """The same by school, counted: what a list of schools needs, without a look at each subject."""
-        return self._for_reader(month, None)
-
-    def of_school(self, month: Month, school: str, town: str) -> list[SubjectVerdict]:
-        """One school's verdicts by what has been judged so far; only what changed is put together again."""
-        with self._lock:
-            return list(self._put_together(month, {school: town})[school].verdicts)
-
-    def areas(self, month: Month) -> list[AreaVerdict]:
-        """Every target in the county ("") and in each town."""
-        tally: Tally = Counter()
-        for of_school in self.by_school(month).values():
-            tally.update(of_school.tally)
-        return areas_of(tally)
-
-    def agreement(self, month: Month) -> dict[Segment, Agreement]:
-        """Quick tests against references, by segment, all schools together."""
-        parts = [of_school.agreements for of_school in self.by_school(month).values()]
-        segments = agreement_by_segment(())
-        return {segment: total(part[segment] for part in parts) for segment in segments}
-
-    def _for_reader(self, month: Month, school: str | None) -> dict[str, SchoolVerdicts]:
-        timeout = self.reader_timeout_seconds
-        seconds = None if timeout is None else min(timeout, LOCK_TIMEOUT_SECONDS)
-        with self.lock_held(seconds) as held:
+        with self.lock_held(self._list_seconds) as held:
             if held:
-                status = self.catch_up(seconds=seconds)
-                by_school = self._put_together(month, self._towns(month, school))
-                if school is None and status.complete:
+                status = self.catch_up(seconds=self._list_seconds)
+                by_school = self.history([month])[month]
+                if status.complete:
                     self._complete[month] = by_school
                     _keep_newest(self._complete, month)
                 return by_school
-        # waits for nobody: all days of a school are read at once, so that no half of its evidence is seen
-        return self._complete.get(month) or self._fill({}, month, self._towns(month, school), at_once=True)
+        return self._complete.get(month) or self.history([month])[month]
+
+    def history(self, months: Sequence[Month], school: str | None = None) -> dict[Month, dict[str, SchoolInTown]]:
+        """The same of several months, or of one school, by what has been judged: one read of the tallies, where they are kept."""
+        numbers = {day_number(month.first_day): month for month in months}
+        bases = {number: self._basis(month) for number, month in numbers.items()}
+        kept: dict[Month, dict[str, SchoolTally]] = {month: {} for month in months}
+        for row in self._store.tallies.of_months(list(numbers), None if school is None else [school]):
+            if row.basis == bases[row.month]:
+                kept[numbers[row.month]][row.school] = _decode_tally(row.tally)
+        by_month: dict[Month, dict[str, SchoolInTown]] = {}
+        oldest, newest = (self._towns(end(months, key=str), school) for end in (min, max))
+        for month, tallies in kept.items():
+            # a month has the schools of the later ones, and those removed since
+            towns = newest if len(oldest) == len(newest) else self._towns(month, school)
+            missing = [school_id for school_id in towns if school_id not in tallies]
+            tallies |= {school_id: school_tally(of_school) for school_id, of_school in self._count(month, missing)}
+            by_month[month] = {school_id: SchoolInTown(town, tallies[school_id]) for school_id, town in towns.items()}
+        return by_month
+
+    def short_verdicts(self, month: Month, schools: Sequence[str] | None = None) -> dict[str, ShortVerdicts]:
+        """Each subject's verdict of a month, by school, by what has been judged; of all schools, or of some."""
+        basis = self._basis(month)
+        wanted = list(self._towns(month, None)) if schools is None else schools
+        rows = self._store.tallies.with_verdicts(day_number(month.first_day), schools)
+        kept = {row.school: _decode_verdicts(row.verdicts) for row in rows if row.basis == basis}
+        return kept | dict(self._count(month, [school for school in wanted if school not in kept]))
+
+    def first_wrong_tally(self, school: str) -> Month | None:
+        """The first month whose kept tally is not what the evidence of its days says; None when all are."""
+        for number in self._store.tallies.months(school):
+            month = month_of_day(day_of(number), self.zone)
+            for kept in self._store.tallies.with_verdicts(number, [school]):
+                if kept.basis == self._basis(month):
+                    ((_, verdicts),) = self._from_days(month, {school: ""})
+                    counted = short_verdicts(verdicts)
+                    if _decode_verdicts(kept.verdicts) != counted or _decode_tally(kept.tally) != school_tally(counted):
+                        return month
+        return None
+
+    def keep_tallies(self, month: Month, seconds: float) -> int:
+        """Count what no tally is kept of, as many schools as can be begun in so many seconds; how many still lack one. Raises StoreUnavailable."""
+        until = monotonic() + seconds
+        lacking = self._store.tallies.lacking(day_number(month.first_day), self._basis(month))
+        for done in range(0, len(lacking), SCHOOLS_AT_ONCE):
+            if monotonic() >= until:
+                return len(lacking) - done
+            for _ in self._count(month, lacking[done : done + SCHOOLS_AT_ONCE]):
+                pass
+        return 0
+
+    def subjects(self, month: Month, school: str | None = None) -> list[SubjectVerdict]:
+        """Every subject's verdict for a month with all it rests on, by target, town, school, subject.
+
+        While another thread judges for longer than a reader waits: of what has been judged, each school before or after it.
+        """
+        with self.lock_held(self._list_seconds) as held:
+            if held:
+                self.catch_up(seconds=self._list_seconds)
+            towns = self._towns(month, school)
+            verdicts = [verdict for _, of_school in self._from_days(month, towns) for verdict in of_school]
+        return sorted(verdicts, key=lambda verdict: (verdict.target, verdict.town, verdict.school, verdict.subject))
+
+    @property
+    def _list_seconds(self) -> float | None:
+        """So long a reader waits for one list of verdicts."""
+        return None if self.reader_timeout_seconds is None else min(self.reader_timeout_seconds, LOCK_TIMEOUT_SECONDS)
 
     def _towns(self, month: Month, school: str | None) -> dict[str, str]:
         """The town of each school of a month, or of one school."""
         return {each.id: each.town for each in self._store.schools.all(month.start) if school in (None, each.id)}
 
-    def _put_together(self, month: Month, towns: Mapping[str, str]) -> dict[str, SchoolVerdicts]:
-        """By the holder of the lock: the verdicts of these schools, from the cache where nothing changed."""
-        self._forget_changes()  # before anything is read: what changes from now on is forgotten next time
-        cached = self._cache.setdefault(month, {})
-        _keep_newest(self._cache, month)
-        return self._fill(cached, month, towns)
+    def _count(self, month: Month, schools: Sequence[str]) -> Iterator[tuple[str, ShortVerdicts]]:
+        """From the days of some schools, and keep it: what changes meanwhile has raised the revision, and makes it hold no more."""
+        number, basis = day_number(month.first_day), self._basis(month)
+        for group in pieces_of(schools, SCHOOLS_AT_ONCE):
+            revisions = self._store.tallies.revisions(number, group)  # before anything is read
+            counted = {
+                school: short_verdicts(verdicts)
+                for school, verdicts in self._from_days(month, dict.fromkeys(group, ""))
+            }
+            with suppress(StoreUnavailable):  # whoever reads need not be able to write
+                self._store.tallies.keep(
+                    [_kept(school, number, revisions[school], basis, verdicts) for school, verdicts in counted.items()]
+                )
+            yield from counted.items()
 
-    def _fill(
-        self, cached: dict[str, _SchoolMonth], month: Month, towns: Mapping[str, str], *, at_once: bool = False
-    ) -> dict[str, SchoolVerdicts]:
-        """Add what `cached` lacks; many schools are read in one statement. `at_once`: all days of a school, however little is missing."""
-        unlisted = [school for school, town in towns.items() if school not in cached or cached[school].town != town]
-        for schools in pieces_of(unlisted, SCHOOLS_AT_ONCE):
-            pairs = self._wanted(month, schools)
-            cached |= {school: _SchoolMonth(towns[school], pairs.get(school, [])) for school in schools}
-        few: list[tuple[Subject, str]] = []
-        many: list[str] = []
-        for school in towns:
-            missing = cached[school].missing()
-            if at_once or len(missing) > MOST_SINGLE_SUBJECTS:
-                many.append(school)
-            else:
-                few += missing
-        for schools in pieces_of(many, SCHOOLS_AT_ONCE):
+    def _from_days(self, month: Month, towns: Mapping[str, str]) -> Iterator[tuple[str, list[SubjectVerdict]]]:
+        """The verdicts of each school, from the evidence of its days; all days of a school are read at once."""
+        for schools in pieces_of(list(towns), SCHOOLS_AT_ONCE):
+            wanted = self._wanted(month, schools)
             rows = self._rows_of_schools(schools, month)
             for school in schools:
-                self._judge_month(cached[school], month, cached[school].missing(), rows)
-        for pairs_read in pieces_of(few, SUBJECTS_AT_ONCE):
-            rows = self._rows_of_subjects(pairs_read, month)
-            for subject, target in pairs_read:
-                self._judge_month(cached[subject.school], month, [(subject, target)], rows)
-        return {school: cached[school].counted() for school in towns}
+                yield school, self._judge_month(month, towns[school], wanted.get(school, []), rows)
 
     def _wanted(self, month: Month, schools: Sequence[str]) -> dict[str, list[tuple[Subject, str]]]:
         """Subjects with their targets by school. Also those that were removed since: whoever removes a room does not mend its month."""
@@ -269,57 +256,51 @@ class Verdicts:
 
     def _judge_month(
         self,
-        of_school: _SchoolMonth,
         month: Month,
+        town: str,
         pairs: Sequence[tuple[Subject, str]],
-        rows: Mapping[tuple[str, str, str], list[DayRow]],
-    ) -> None:
+        rows: Mapping[tuple[str, str, str], Sequence[DayRow]],
+    ) -> list[SubjectVerdict]:
         """From the rows of a month, by school, target and subject."""
+        verdicts = []
         for subject, target in pairs:
             required = required_rate(subject, self.policy.in_force(target, month.first_day))
-            about = JudgedSubject(target, of_school.town, subject.school, subject.id, required, subject.exempt_reason)
+            about = JudgedSubject(target, town, subject.school, subject.id, required, subject.exempt_reason)
             of_subject = rows.get((subject.school, target, subject.id), [])
             days = self.evidence_from_rows(subject, target, month, of_subject)
-            of_school.verdicts[target, subject.id] = judge_month(about, days, month, self.policy)
+            verdicts.append(judge_month(about, days, month, self.policy))
+        return verdicts
 
     def _rows_of_schools(self, schools: Sequence[str], month: Month) -> dict[tuple[str, str, str], list[DayRow]]:
         first, last = day_number(month.first_day), day_number(month.last_day)
         return _by_subject(self._store.evidence.of_schools(schools, first, last))
 
-    def _rows_of_subjects(
-        self, pairs: Sequence[tuple[Subject, str]], month: Month
-    ) -> dict[tuple[str, str, str], list[DayRow]]:
+    def _rows_of_subjects(self, keys: Iterable[tuple[str, str, str]], month: Month) -> list[DayRow]:
+        """By school, subject and target."""
         first, last = day_number(month.first_day), day_number(month.last_day)
-        keys = [(subject.school, subject.id, target) for subject, target in pairs]
-        return _by_subject(self._store.evidence.of_subjects(keys, first, last))
+        return self._store.evidence.of_subjects(sorted(keys), first, last)
+
+    def _basis(self, month: Month) -> str:
+        """A short name of all that a month's verdicts depend on beside evidence and subjects; each version of the program counts anew."""
+        policy = self.policy
+        if month not in self._bases:
+            rules = [policy.in_force(target, month.first_day) for target in TARGET_NAMES]
+            exemptions = [
+                each for each in policy.exemptions if each.first <= month.last_day and each.last >= month.first_day
+            ]
+            text = (
+                f"{rules}{exemptions}{policy.tolerance_ratio}{policy.school_hours}{policy.maintenance}{month.zone.key}"
+                f"{EVIDENCE_VERSION}{VERSION}"
+            )
+            self._bases[month] = sha256(text.encode()).hexdigest()[:12]
+        return self._bases[month]
 
     def _note(self, change: Change) -> None:
         """From the store's writer thread, which waits for no lock. A new inventory changes who is judged, by what and in which town; an
         agent's announcement, in its school; `judged` are schools that some process judged."""
         schools = change.announced | change.judged
         if change.inventory or schools:
-            self._changes.put(change)
             self._tell(None if change.inventory else schools)
-
-    def _note_inventory(self) -> None:
-        """A database that an older program opens at the same time numbers no changes: its imports are seen by their version."""
-        version = self._store.inventory.version()
-        if version != self._inventory:
-            self._inventory = version
-            self._note(Change(inventory=True))
-
-    def _forget_changes(self) -> None:
-        """By the holder of the lock: take out of the cache what changes since last time have made wrong."""
-        while True:
-            try:
-                change = self._changes.get_nowait()
-            except Empty:
-                return
-            if change.inventory:
-                self._cache.clear()
-            for schools in self._cache.values():
-                for school in change.announced | change.judged:
-                    schools.pop(school, None)
 
     def _tell(self, schools: frozenset[str] | None) -> None:
         for listener in self._listeners:
@@ -441,13 +422,38 @@ class Verdicts:
         """Once more when another process judged some of it meanwhile."""
         while waiting := self._store.evidence.unjudged(school):
             rows = self._judge_hours(school, waiting)
-            stored = self._store.evidence.keep(school, rows, waiting)
-            for row in rows:
-                of_school = self._cache.get(month_of_day(day_of(row.day), self.zone), {}).get(school)
-                if of_school is not None:
-                    of_school.forget(row.target, row.subject)
-            if stored:
+            if self._store.evidence.keep(school, rows, waiting, self._renewed(school, rows)):
                 return
+
+    def _renewed(self, school: str, rows: Sequence[DayRow]) -> list[KeptTally]:
+        """A school's tallies, where they hold and few subjects were judged, with these days; the others are counted when they are asked for."""
+        by_month: dict[Month, list[DayRow]] = {}
+        for row in rows:
+            by_month.setdefault(month_of_day(day_of(row.day), self.zone), []).append(row)
+        renewed = []
+        for month, judged in by_month.items():
+            keys = {(school, row.subject, row.target) for row in judged}
+            number, basis = day_number(month.first_day), self._basis(month)
+            if len({subject for _, subject, _ in keys}) > MOST_SINGLE_SUBJECTS:
+                continue
+            for kept in self._store.tallies.with_verdicts(number, [school]):
+                if kept.basis == basis:
+                    verdicts = self._with_days(month, school, _decode_verdicts(kept.verdicts), judged)
+                    renewed.append(_kept(school, number, kept.rests_on + 1, basis, verdicts))
+        return renewed
+
+    def _with_days(self, month: Month, school: str, verdicts: ShortVerdicts, judged: Sequence[DayRow]) -> ShortVerdicts:
+        """The same verdicts, those of the judged subjects with these days in place of what is stored of them."""
+        keys = {(school, row.subject, row.target) for row in judged}
+        days = {(row.subject, row.target, row.day): row for row in self._rows_of_subjects(keys, month)}
+        days |= {(row.subject, row.target, row.day): row for row in judged}
+        pairs = [
+            (subject, target)
+            for subject, target in self._wanted(month, [school]).get(school, [])
+            if (school, subject.id, target) in keys
+        ]
+        changed = short_verdicts(self._judge_month(month, "", pairs, _by_subject(days.values())))
+        return verdicts | {target: verdicts.get(target, {}) | of_target for target, of_target in changed.items()}
 
     def _judge_hours(self, school: str, waiting: Sequence[Unjudged]) -> list[DayRow]:
         """The days of these hours, judged again; each of a subject's results is read once, however many targets it serves."""
@@ -496,6 +502,10 @@ class Verdicts:
         """The local day, or two, that an hour (since 1970) belongs to."""
         start = _EPOCH + hour * _HOUR
         return {moment.astimezone(self.zone).date() for moment in (start, start + _HOUR - timedelta(microseconds=1))}
+
+
+def _kept(school: str, month: int, rests_on: int, basis: str, verdicts: ShortVerdicts) -> KeptTally:
+    return KeptTally(school, month, rests_on, basis, _encode(school_tally(verdicts)), _encode(verdicts))
 
 
 def _by_subject(rows: Iterable[DayRow]) -> dict[tuple[str, str, str], list[DayRow]]:

@@ -1,7 +1,7 @@
 """The verdict of a subject's month with all it rests on, and what an area has achieved. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from statistics import median
@@ -141,12 +141,7 @@ def judge_month(about: JudgedSubject, days: Mapping[date, DayEvidence], month: M
 
 NOT_JUDGED = ("invalid:", "failed:", "skipped:")
 Tally = Counter[tuple[str, str, Verdict]]
-"""How many subjects have a verdict, by (target, town, verdict)."""
-
-
-def tally_of(verdicts: Iterable[SubjectVerdict]) -> Tally:
-    """Count them; tallies of several schools can be added up."""
-    return Counter((verdict.target, verdict.town, verdict.verdict) for verdict in verdicts)
+"""How many subjects have a verdict, by (target, town, verdict); those of several schools can be added up."""
 
 
 def areas_of(tally: Tally) -> list[AreaVerdict]:
@@ -168,28 +163,14 @@ def areas_of(tally: Tally) -> list[AreaVerdict]:
     ]
 
 
+SEGMENT_OF: Mapping[str, Segment] = {"classroom_bandwidth": "classroom", "uplink_bandwidth": "uplink"}
+"""Where quick tests are compared with references, by target."""
+
+
 def agreement_by_segment(verdicts: Iterable[SubjectVerdict]) -> dict[Segment, Agreement]:
     """Quick tests against references in some verdicts."""
-    segments: dict[str, Segment] = {"classroom_bandwidth": "classroom", "uplink_bandwidth": "uplink"}
-    parts: dict[Segment, list[Agreement]] = {segment: [] for segment in segments.values()}
+    parts: dict[Segment, list[Agreement]] = {segment: [] for segment in SEGMENT_OF.values()}
     for verdict in verdicts:
-        if verdict.target in segments:
-            parts[segments[verdict.target]].append(verdict.agreement)
+        if verdict.target in SEGMENT_OF:
+            parts[SEGMENT_OF[verdict.target]].append(verdict.agreement)
     return {segment: total(agreements) for segment, agreements in parts.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class SchoolVerdicts:
-    """A school's verdicts of a month, counted once: never changed, only replaced."""
-
-    verdicts: Sequence[SubjectVerdict]
-    tally: Tally
-    agreements: Mapping[Segment, Agreement]
-
-    def count(self, verdict: Verdict) -> int:
-        """How many subjects have it."""
-        return sum(number for (_, _, counted), number in self.tally.items() if counted is verdict)
-
-
-def school_verdicts(verdicts: Sequence[SubjectVerdict]) -> SchoolVerdicts:
-    return SchoolVerdicts(verdicts, tally_of(verdicts), agreement_by_segment(verdicts))

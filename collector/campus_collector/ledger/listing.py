@@ -1,6 +1,6 @@
 """Which problems does a reader want to see? By town, target, state, age; the worst first."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
@@ -15,8 +15,8 @@ from campus_collector.store.store import Store
 
 MAX_AGE_DAYS = 9999
 """Problems older than any of ours are asked for by no one."""
-SCHOOLS_AT_ONCE = 50
-"""The names of so many schools' subjects are read in one statement."""
+SUBJECTS_AT_ONCE = 100
+"""The names of so many are read in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +57,17 @@ def _matches(problem: Problem, selected: ProblemFilter, today: date) -> bool:
     return selected.state in ("all", problem.state)
 
 
-def names_in(store: Store, of_schools: Collection[str]) -> Names:
-    """What schools and towns are called, and the subjects of some schools; removed things included."""
-    since = datetime.fromtimestamp(0, UTC)
-    schools = store.schools.all(since)
-    subjects = {
-        (subject.school, subject.id): printable_line(subject.name) or subject.id
-        for group in pieces_of(sorted(of_schools), SCHOOLS_AT_ONCE)
-        for subject in store.subjects.of_schools(group, since)
-        if subject.kind in ("classroom", "service")
+def names_in(store: Store, problems: Iterable[Problem]) -> Names:
+    """What schools and towns are called, and the subjects of some problems; removed things included."""
+    schools = store.schools.all(datetime.fromtimestamp(0, UTC))
+    subjects = sorted({(problem.school, problem.subject) for problem in problems if problem.subject})
+    names = {
+        (school, subject): printable_line(name) or subject
+        for group in pieces_of(subjects, SUBJECTS_AT_ONCE)
+        for school, subject, name in store.subjects.names(group)
     }
     return Names(
-        {school.id: school.name for school in schools}, {school.town: school.town_name for school in schools}, subjects
+        {school.id: school.name for school in schools}, {school.town: school.town_name for school in schools}, names
     )
 
 

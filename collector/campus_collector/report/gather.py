@@ -1,7 +1,7 @@
 """From the store, the judge and the ledger to the figures of a month."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -16,6 +16,7 @@ from campus_collector.judge.derivation import rule_words
 from campus_collector.judge.month import Month, month_of_day, parse_month
 from campus_collector.judge.policy import TARGET_NAMES, Policy
 from campus_collector.judge.service import Progress, Verdicts
+from campus_collector.judge.tally import SchoolTally
 from campus_collector.judge.verdict import UNMET, SubjectVerdict, agreement_by_segment
 from campus_collector.judge.workdays import is_provisional
 from campus_collector.ledger.named_cause import statuses_in, with_named_causes
@@ -157,10 +158,13 @@ def _counts_of(
             by_month[str(month)] = {target.target: target.count for target in figures.targets}
             towns[month] = {town.id: town.counts for town in figures.towns}
         else:
-            verdicts = sources.verdicts.subjects(month)
-            measured = any(verdict.evidence.valid_results for verdict in verdicts)
-            by_month[str(month)] = _counts(verdicts) if measured else {}
-            towns[month] = _by_town(verdicts) if measured else {}
+            schools = sources.verdicts.history([month])[month].values()
+            measured = [*schools] if any(school.tally.valid_results for school in schools) else []
+            by_month[str(month)] = _counted(school.tally for school in measured)
+            towns[month] = {
+                town: _counted(school.tally for school in measured if school.town == town)
+                for town in {school.town for school in measured}
+            }
         advance()
     return _Counts(by_month, towns[months[1]])
 
@@ -260,6 +264,15 @@ def _counts(verdicts: Sequence[SubjectVerdict]) -> dict[str, Count]:
     for verdict in verdicts:
         by_target[verdict.target].append(verdict.verdict)
     return {target: count_of(verdicts_of) for target, verdicts_of in by_target.items()}
+
+
+def _counted(tallies: Iterable[SchoolTally]) -> dict[str, Count]:
+    """By target."""
+    counts: dict[str, Counter[Verdict]] = defaultdict(Counter)
+    for tally in tallies:
+        for target, of_target in tally.counts.items():
+            counts[target].update(of_target)
+    return {target: count_of(of_target.elements()) for target, of_target in counts.items()}
 
 
 def _ratio(counts: Mapping[str, Count], target: str) -> float | None:
@@ -541,18 +554,22 @@ def _corrections(
             for correction in later.corrections:
                 if correction.month == past:
                     known[correction.target, correction.school, correction.subject] = correction.now
-        for verdict in sources.verdicts.subjects(parse_month(past, month.zone)):
-            was = known.get((verdict.target, verdict.school, verdict.subject))
-            if was is not None and was is not verdict.verdict:
-                school = schools.get(verdict.school)
+        past_month = parse_month(past, month.zone)
+        verdicts = sources.verdicts.short_verdicts(past_month)
+        towns = {school.id: school.town for school in sources.store.schools.all(past_month.start)}
+        for target, school_id, subject in sorted(known, key=lambda key: (key[0], towns.get(key[1], ""), *key[1:])):
+            verdict = verdicts.get(school_id, {}).get(target, {}).get(subject)
+            was = known[target, school_id, subject]
+            if verdict is not None and verdict.verdict is not was:
+                school = schools.get(school_id)
                 corrections.append(
                     Correction(
                         past,
-                        verdict.target,
-                        verdict.school,
-                        school.name if school else verdict.school,
-                        verdict.subject,
-                        names.get((verdict.school, verdict.subject), verdict.subject),
+                        target,
+                        school_id,
+                        school.name if school else school_id,
+                        subject,
+                        names.get((school_id, subject), subject),
                         was,
                         verdict.verdict,
                     )

@@ -4,14 +4,12 @@ A closed month never changes: its report is made of the figures that were kept, 
 """
 
 import logging
-import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic
 
 import msgspec
 
@@ -35,14 +33,13 @@ from campus_wire.version import VERSION
 
 log = logging.getLogger(__name__)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
-_LOCK = threading.Lock()
-"""One report is made at a time in a process: each takes memory."""
-RECENT_SECONDS = 60.0
 LEASE = "months"
 """The name of the lease of the collector that closes months."""
 MOST_MONTHS = 24
 """So many months back a collector that was away closes what it missed."""
 PROVISIONAL = "provisional"
+CLOSE = "close"
+"""Not a mark of files: the month is to be closed."""
 
 
 class NoReport(Exception):
@@ -79,9 +76,8 @@ class MonthlyReports:
         self._sources = Sources(store, verdicts, ledger, county)
         self._folder, self._hour = folder, hour
         self._table = store.monthly
-        self._failed_forms: set[Form] = set()
+        self.failed_forms: set[Form] = set()
         """Forms that lacked a font: not tried again every minute, but after the next start, or when somebody asks."""
-        self._recent: tuple[Month, float, Figures] | None = None
 
     def months(self, now: datetime | None = None) -> list[MonthEntry]:
         """The months that have a report, newest first: each since the collector began, and those of before that have results or are closed."""
@@ -133,29 +129,14 @@ class MonthlyReports:
         if closed_month is not None:
             return figures_of(zlib.decompress(closed_month.figures))
         self._must_exist(month, now)
-        with _LOCK:
-            return gather(self._sources, month, now, *self._closed(), progress=progress)[0]
+        return gather(self._sources, month, now, *self._closed(), progress=progress)[0]
 
     def issued(self, month: Month, form: Form, language: Language) -> bytes | None:
         """A document as it was issued; None when it was not."""
         issued = self._table.issued(str(month), form, language)
         return None if issued is None else issued.body
 
-    def recent(self, month: Month) -> Figures:
-        """The figures as they are, or were a minute ago: whoever fetches four forms waits for them once. Raises as `figures`."""
-        held = self._recent
-        if (
-            held is not None
-            and held[0] == month
-            and monotonic() - held[1] < RECENT_SECONDS
-            and not self._is_closed(month)
-        ):
-            return held[2]
-        figures = self.figures(month)
-        self._recent = (month, monotonic(), figures)
-        return figures
-
-    def _is_closed(self, month: Month) -> bool:
+    def is_closed(self, month: Month) -> bool:
         """Another process may have closed it."""
         return str(month) in self._table.hashes()
 
@@ -174,11 +155,10 @@ class MonthlyReports:
         whole = town is None and school is None
         if whole and (issued := self.issued(month, form, language)) is not None:
             return issued
-        figures = figures or (self.recent(month) if now is None else self.figures(month, now))
+        figures = figures or self.figures(month, now)
         if not whole:
             figures = excerpt(figures, town=town, school=school)
-        with _LOCK:
-            document = render_apart(figures, language, form)
+        document = render_apart(figures, language, form)
         if whole and figures.closed:
             return self._table.issue(str(month), form, language, document, now or datetime.now(UTC)).body
         return document
@@ -196,8 +176,7 @@ class MonthlyReports:
             self._sources.ledger.catch_up()  # what is closed counts every day of the month
         except StoreBusy:
             raise NoReport(message("the ledger is being brought up to date by another process: try again")) from None
-        with _LOCK:
-            figures, verdicts = gather(self._sources, month, now, *self._closed(), closing=True, progress=progress)
+        figures, verdicts = gather(self._sources, month, now, *self._closed(), closing=True, progress=progress)
         published = [[*key, verdict] for key, verdict in sorted(published_of(verdicts).items())]
         self._table.close(
             ClosedMonth(
@@ -225,24 +204,35 @@ class MonthlyReports:
         """
         now = now or datetime.now(UTC)
         done = []
-        for entry in reversed(self.months(now)[: MOST_MONTHS + 1]):
-            if entry.state == "complete" and now >= self.closes_at(entry.month):
+        for month, what in self.due(now):
+            if what == CLOSE:
                 try:
-                    self._close_once(entry.month, now)
+                    self._close_once(month, now)
                 except Conflict:  # another process has closed it meanwhile
                     continue
-                done.append(str(entry.month))
-                log.info("month closed", extra={"month": str(entry.month)})
-            elif entry.state == "complete" and now >= self._local(entry.month.next().first_day):
-                self._write(entry.month, now, PROVISIONAL)
-            if entry.state == "closed" or str(entry.month) in done:
-                self._write(entry.month, now, "")
+                done.append(str(month))
+                log.info("month closed", extra={"month": str(month)})
+            self._write(month, now, "" if what == CLOSE else what)
         return done
+
+    def due(self, now: datetime | None = None) -> list[tuple[Month, str]]:
+        """What the calendar asks for, oldest first: months to close, and months whose files are missing, with the mark of these files."""
+        now = now or datetime.now(UTC)
+        due: list[tuple[Month, str]] = []
+        for entry in reversed(self.months(now)[: MOST_MONTHS + 1]):
+            month = entry.month
+            if entry.state == "complete" and now >= self.closes_at(month):
+                due.append((month, CLOSE))
+            elif entry.state == "closed" and self._missing(month, ""):
+                due.append((month, ""))
+            elif entry.state == "complete" and now >= self._local(month.next().first_day):
+                due += [(month, PROVISIONAL)] if self._missing(month, PROVISIONAL) else []
+        return due
 
     def _close_once(self, month: Month, now: datetime) -> None:
         """Of several collectors one does the work. Raises as `close`, and StoreBusy."""
         with self._sources.store.lease(LEASE, 0.0) as lease:
-            if self._is_closed(month):
+            if self.is_closed(month):
                 raise Conflict(f"{month} is closed already")
             self.close(month, now, lambda done, whole: lease.renew())
 
@@ -305,20 +295,28 @@ class MonthlyReports:
 
     def _write(self, month: Month, now: datetime, mark: str) -> None:
         """Files for people who look into folders; what is there stays."""
-        folder = self._folder / str(month)
         figures: Figures | None = None
-        for form in FORMS:
-            for language in LANGUAGES:
-                path = folder / file_name(str(month), form, language, mark=mark)
-                if form in self._failed_forms or path.exists():
-                    continue
-                make_folder(folder)  # before the work: a folder that cannot be made is reported before the work
-                try:
-                    figures = figures or self.figures(month, now)
-                    write_file(path, self.document(month, form, language, now=now, figures=figures))
-                except (FontMissing, FormFailed) as reason:
-                    log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
-                    self._failed_forms.add(form)
+        for form, language, path in self._missing(month, mark):
+            if form in self.failed_forms:  # in the other language
+                continue
+            make_folder(path.parent)  # before the work: a folder that cannot be made is reported before the work
+            try:
+                figures = figures or self.figures(month, now)
+                write_file(path, self.document(month, form, language, now=now, figures=figures))
+            except (FontMissing, FormFailed) as reason:
+                log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
+                self.failed_forms.add(form)
+
+    def _missing(self, month: Month, mark: str) -> list[tuple[Form, Language, Path]]:
+        """The files that are not there, without forms that cannot be made."""
+        folder = self._folder / str(month)
+        wanted = [
+            (form, language, folder / file_name(str(month), form, language, mark=mark))
+            for form in FORMS
+            if form not in self.failed_forms
+            for language in LANGUAGES
+        ]
+        return [(form, language, path) for form, language, path in wanted if not path.exists()]
 
 
 def _other_rendering(issued_by: str) -> tuple[bool, Message]:

@@ -20,6 +20,7 @@ from campus_collector.store.tables.quarantine import quarantine
 from campus_collector.store.tables.quota import KnownCounts, SchoolQuota, write_intake
 from campus_collector.store.tables.results import KnownNumbers, LatestResults, Numbers, insert_results, stored_ids
 from campus_collector.store.tables.subjects import SubjectKeeper, announce, subject_kind
+from campus_collector.store.tables.tallies import outdate_subjects
 from campus_collector.store.tables.totals import add_totals
 from campus_collector.store.transport import Row, Transaction
 from campus_wire.failures import Validity
@@ -128,6 +129,8 @@ class _BatchWriter:
         if batch.announcement is not None:
             announced |= announce(self._transaction, school, batch.announcement, micros(batch.received_at))
         reporting = frozenset({school})
+        if announced:
+            outdate_subjects(self._transaction, [school])
         return (
             BatchOutcome(
                 **counts,
@@ -135,7 +138,12 @@ class _BatchWriter:
                 chain_fits=chain_fits,
                 beyond_quota=[Quarantined(result.id, result.reason) for result in stored.over_quota],
             ),
-            Change(frozenset(stored.subjects), reported=reporting, announced=reporting if announced else frozenset()),
+            Change(
+                frozenset(stored.subjects),
+                reported=reporting,
+                announced=reporting if announced else frozenset(),
+                sequences=frozenset({(school, chain.sequence)}),
+            ),
         )
 
     def _store_results(self, batch: Batch, school: _School) -> _Stored:

@@ -40,6 +40,7 @@ KEYS = {
     "receipt": "school, sequence",
     "result": "school, series, started_at, sequence",
     "school": "id",
+    "school_tally": "school, month",
     "seal": "school, day",
     "seen": "school, id",
     "shared_key": "name",

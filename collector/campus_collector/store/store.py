@@ -32,6 +32,7 @@ from campus_collector.store.tables.shared_keys import SharedKeyTable
 from campus_collector.store.tables.sizes import SizeTable
 from campus_collector.store.tables.slots import SlotTable
 from campus_collector.store.tables.subjects import SchoolTable, SubjectTable
+from campus_collector.store.tables.tallies import TallyTable
 from campus_collector.store.tables.tokens import TokenTable
 from campus_collector.store.transport import Transaction
 
@@ -58,6 +59,7 @@ class Store:
         self.sizes = SizeTable(database)
         self.slots = SlotTable(database)
         self.subjects = SubjectTable(database)
+        self.tallies = TallyTable(database)
         self.tokens = TokenTable(database)
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":

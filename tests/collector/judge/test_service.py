@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from campus_collector.domain.schools import Subject
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import required_rate
+from campus_collector.judge.verdict import SubjectVerdict
 from campus_wire.bandwidth import Verdict
 from campus_wire.records import AnnouncedClassroom, Announcement
 from tests.collector.world import World, days, throughput
@@ -34,19 +35,19 @@ def test_results_change_the_verdict_of_their_month_only(world: World) -> None:
 def test_only_the_changed_subject_is_judged_again(world: World, monkeypatch) -> None:
     november = Month(2026, 11, ZONE)
     world.send(throughput(), throughput(subject="c102"))
-    world.service.verdicts.subjects(november)
+    world.service.verdicts.by_school(november)
     judged: list[str] = []
     original = world.service.verdicts._judge_month
 
-    def spy(of_school: Any, month: Month, pairs: list[tuple[Subject, str]], rows: Any) -> None:
+    def spy(month: Month, town: str, pairs: list[tuple[Subject, str]], rows: Any) -> list[SubjectVerdict]:
         judged.extend(subject.id for subject, _ in pairs)
-        original(of_school, month, pairs, rows)
+        return original(month, town, pairs, rows)
 
     monkeypatch.setattr(world.service.verdicts, "_judge_month", spy)
-    world.service.verdicts.subjects(november)
+    world.service.verdicts.by_school(november)
     assert judged == []
     world.send(throughput(subject="c102"))
-    world.service.verdicts.subjects(november)
+    world.service.verdicts.by_school(november)
     assert judged == ["c102"]
 
 

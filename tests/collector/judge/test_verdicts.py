@@ -17,7 +17,8 @@ from campus_collector.judge.explanations import CAUSE_WORDS
 from campus_collector.judge.month import Month, month_of, parse_month
 from campus_collector.judge.policy import Policy, load_policy, read_policy
 from campus_collector.judge.rules import observe
-from campus_collector.judge.verdict import AreaVerdict, JudgedSubject, SubjectVerdict, areas_of, judge_month, tally_of
+from campus_collector.judge.tally import SchoolInTown, areas_in, school_tally, short_verdicts
+from campus_collector.judge.verdict import AreaVerdict, JudgedSubject, SubjectVerdict, judge_month
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.ids import new_result_id
@@ -208,12 +209,18 @@ def test_every_mistake_of_a_policy_is_told_at_once() -> None:
     ]
 
 
+def in_town(verdict: SubjectVerdict) -> SchoolInTown:
+    """A school of one subject."""
+    return SchoolInTown(verdict.town, school_tally(short_verdicts([verdict])))
+
+
 def test_areas_count_insufficient_as_not_met_and_exempt_not_at_all() -> None:
     def subject(town: str, verdict: Verdict) -> SubjectVerdict:
         return SubjectVerdict("classroom_bandwidth", town, "s", "c", verdict, evidence_of([]), None, "v")
 
-    actual = areas_of(
-        tally_of(
+    actual = areas_in(
+        in_town(verdict)
+        for verdict in (
             [
                 subject("t01", Verdict.MET),
                 subject("t01", Verdict.INSUFFICIENT),
@@ -234,7 +241,7 @@ def test_areas_count_insufficient_as_not_met_and_exempt_not_at_all() -> None:
 
 def test_a_subject_without_a_town_is_counted_once() -> None:
     verdict = SubjectVerdict("classroom_bandwidth", "", "s", "c", Verdict.MET, evidence_of([]), None, "v")
-    assert areas_of(tally_of([verdict])) == [AreaVerdict("classroom_bandwidth", "", 1, 0, 0, 0)]
+    assert areas_in([in_town(verdict)]) == [AreaVerdict("classroom_bandwidth", "", 1, 0, 0, 0)]
 
 
 @pytest.mark.parametrize(

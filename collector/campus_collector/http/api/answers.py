@@ -19,6 +19,7 @@ from campus_collector.judge.evidence import MonthEvidence
 from campus_collector.judge.explanations import CAUSE_WORDS, EXPLANATIONS
 from campus_collector.judge.month import Month
 from campus_collector.judge.service import DataStatus
+from campus_collector.judge.tally import areas_in
 from campus_collector.judge.verdict import AreaCounts, AreaVerdict, SubjectVerdict
 from campus_collector.ledger.named_cause import with_named_causes
 from campus_wire.bandwidth import Verdict, line_rate_of, verdict_of
@@ -232,7 +233,7 @@ def compliance_answer(
         tolerance_ratio=verdicts.policy.tolerance_ratio,
         targets=[
             area_answer(area)
-            for area in verdicts.areas(month)
+            for area in areas_in(verdicts.by_school(month).values())
             if target in (None, area.target) and town in (None, area.town)
         ],
         subjects=[
@@ -250,8 +251,7 @@ def schools_answer(service: Service, schools: list[School], month: Month, status
     for school in schools:
         by_target: dict[str, dict[Verdict, int]] = {}
         if school.id in by_school:
-            for (target, _, verdict), count in by_school[school.id].tally.items():
-                by_target.setdefault(target, {})[verdict] = count
+            by_target = by_school[school.id].tally.counts
         listed.append(ListedSchool(school.id, school.name, school.town, school.town_name, by_target))
     return SchoolsAnswer(**_month_fields(month, status), schools=listed)
 

@@ -26,7 +26,8 @@ from campus_collector.judge.month import Month
 from campus_collector.report.forms.pdf_fonts import FontMissing
 from campus_collector.report.forms.process import FormFailed
 from campus_collector.report.forms.render import FORMS, MEDIA_TYPES, Form
-from campus_collector.report.service import MonthlyReports, NoReport, file_name
+from campus_collector.report.separate import SeparateReports
+from campus_collector.report.service import NoReport, file_name
 
 
 class DocumentPath(msgspec.Struct):
@@ -56,7 +57,7 @@ class MonthlyRoutes(Routes):
         if town is not None and school is not None:
             raise HttpProblem(400, "Bad query", "town or school, not both")
         await _must_be_readable(scope_of(request), self.service, town, school)
-        body = await in_thread(_document, self.service.reports, month, form, language, town, school)
+        body = await in_thread(_document, self.service.separate_reports, month, form, language, town, school)
         name = file_name(str(month), form, language, scope=town or school or "")
         return download(body, MEDIA_TYPES[form], name, inline=form in ("html", "pdf"), language=language)
 
@@ -73,7 +74,7 @@ async def _must_be_readable(scope: ReadScope, service: Service, town: str | None
 
 
 def _document(
-    reports: MonthlyReports, month: Month, form: Form, language: Language, town: str | None, school: str | None
+    reports: SeparateReports, month: Month, form: Form, language: Language, town: str | None, school: str | None
 ) -> bytes:
     try:
         return reports.document(month, form, language, town=town, school=school)

@@ -78,7 +78,7 @@ class ProblemRoutes(Routes):
     )
     def problems(self, request: Request) -> ProblemsAnswer:
         problems, today = select_problems(self.service, scope_of(request), requested_filter(request))
-        names = names_in(self.service.store, {problem.school for problem in problems})
+        names = names_in(self.service.store, problems)
         return problems_answer(self.service, problems, names, today)
 
     @Operation(
@@ -96,7 +96,7 @@ class ProblemRoutes(Routes):
         if make is None:
             raise HttpProblem(404, "Not Found", "the ledger is there as .csv and .xlsx")
         problems, today = select_problems(self.service, scope, selected)
-        names = names_in(self.service.store, {problem.school for problem in problems})
+        names = names_in(self.service.store, problems)
         body = make(problems, names, today, language, status_words(self.service, language))
         return download(body, MEDIA_TYPES["xlsx"] if ending == "xlsx" else CSV, f"problems.{ending}")
 
@@ -108,7 +108,7 @@ class ProblemRoutes(Routes):
         if problem is None:
             raise HttpProblem(404, "No such problem", str(number))
         return problem_with_history(
-            problem, store.ledger.events(number), names_in(store, {problem.school}), self.service.today()
+            problem, store.ledger.events(number), names_in(store, [problem]), self.service.today()
         )
 
     @Operation(
@@ -134,5 +134,5 @@ class ProblemRoutes(Routes):
             changed = await in_thread(work_on, self.service, requested_number(request), asked.action, values, person)
         except NotPossible as refusal:
             raise HttpProblem(409, "Not possible", refusal.in_("en")) from None
-        names = await in_thread(names_in, self.service.store, {changed.school})
+        names = await in_thread(names_in, self.service.store, [changed])
         return problem_answer(changed, names, self.service.today())

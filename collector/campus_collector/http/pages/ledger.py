@@ -41,7 +41,7 @@ class LedgerPages(PageRoutes):
         def make(page: Page) -> Answer:
             problems, today = select_problems(self.service, page.scope, wanted)
             shown = page_of(problems, request)
-            names = names_in(self.service.store, {problem.school for problem in shown.rows})
+            names = names_in(self.service.store, shown.rows)
             query = {
                 "town": wanted.town,
                 "target": wanted.target,
@@ -96,7 +96,7 @@ class LedgerPages(PageRoutes):
                 "problem.html",
                 409 if refusal else 200,
                 problem=problem,
-                cells=rows([problem], names_in(store, {problem.school}), today, page.language)[0],
+                cells=rows([problem], names_in(store, [problem]), today, page.language)[0],
                 history=[event_words(event, zone, page.language) for event in events],
                 today=today,
                 need=self.service.verdicts.policy.ledger.close_passing_days,

@@ -23,7 +23,8 @@ from campus_collector.judge.agreement import total
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
 from campus_collector.judge.table import area_ratio_words
-from campus_collector.judge.verdict import AreaVerdict, SchoolVerdicts, school_verdicts
+from campus_collector.judge.tally import NO_VERDICTS, SchoolTally, agreement_in, areas_in
+from campus_collector.judge.verdict import AreaVerdict
 from campus_collector.store.errors import StoreUnavailable
 from campus_wire.bandwidth import Verdict
 
@@ -83,6 +84,7 @@ class OverviewModel:
         self._month = month
         self._town = town
         self._policy = service.verdicts.policy
+        self._by_school = service.verdicts.by_school(month)
         self._left_out: list[str] = []
 
     def overview(self) -> Overview:
@@ -98,10 +100,11 @@ class OverviewModel:
 
     def _lines(self, schools: Sequence[School]) -> Listing[SchoolRow]:
         """The worst first; the words of those on this page only."""
-        verdicts = self._service.verdicts.by_school(self._month)
         agents = agents_by_school(self._service.store.agents.all())
-        nothing = school_verdicts([])
-        counted = {school.id: verdicts.get(school.id, nothing) for school in schools}
+        counted = {
+            school.id: self._by_school[school.id].tally if school.id in self._by_school else NO_VERDICTS
+            for school in schools
+        }
         shown = page_of(sorted(schools, key=lambda school: _worst_first(counted[school.id])), self._request)
 
         def line(school: School) -> SchoolRow:
@@ -123,7 +126,7 @@ class OverviewModel:
 
     def _cards(self, schools: Sequence[School]) -> list[TargetCard]:
         town = self._town or ""
-        areas = {area.target: area for area in self._service.verdicts.areas(self._month) if area.town == town}
+        areas = {area.target: area for area in areas_in(self._by_school.values()) if area.town == town}
         newest = self._service.newest.counts([school.id for school in schools], self._month.first_day)
         return [self._card(name, areas.get(name), self._by_latest(name, newest)) for name in TARGET_NAMES]
 
@@ -152,9 +155,9 @@ class OverviewModel:
         total = self._reader.words("subjects_count", count=judged)
         return TargetCard(title, ratio, chart, shown, total, by_latest)
 
-    def _line(self, school: School, verdicts: SchoolVerdicts, agent: Agent | None) -> SchoolRow:
+    def _line(self, school: School, verdicts: SchoolTally, agent: Agent | None) -> SchoolRow:
         not_met, insufficient = verdicts.count(Verdict.NOT_MET), verdicts.count(Verdict.INSUFFICIENT)
-        judged = bool(verdicts.verdicts)
+        judged = bool(verdicts.counts)
         worst = Verdict.NOT_MET if not_met else Verdict.INSUFFICIENT if insufficient or not judged else Verdict.MET
         parts = [self._reader.words("not_met_count", count=not_met)] if not_met else []
         parts += [self._reader.words("insufficient_count", count=insufficient)] if insufficient else []
@@ -165,11 +168,11 @@ class OverviewModel:
 
     def _agreement(self) -> str:
         """How often quick tests and iperf3 agreed this month."""
-        agreement = total(self._service.verdicts.agreement(self._month).values())
+        agreement = total(agreement_in(each.tally for each in self._by_school.values()).values())
         if not agreement.compared:
             return self._reader.words("no_agreement")
         return self._reader.words("agreement", agreeing=agreement.agreeing, compared=agreement.compared)
 
 
-def _worst_first(verdicts: SchoolVerdicts) -> tuple[int, int]:
+def _worst_first(verdicts: SchoolTally) -> tuple[int, int]:
     return (-verdicts.count(Verdict.NOT_MET), -verdicts.count(Verdict.INSUFFICIENT))

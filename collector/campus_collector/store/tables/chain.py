@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from campus_collector.domain.chain import Checkpoint, Leaf, ReceiptMismatch
-from campus_collector.store.columns import bytes_of, id_text, micros, moment
+from campus_collector.store.columns import among, bytes_of, id_text, micros, moment
 from campus_collector.store.database import Database
 from campus_collector.store.packing import DamagedResult, unpack
 from campus_collector.store.tables.table import TableGroup
@@ -42,6 +42,16 @@ class ChainTable(TableGroup):
         """The day (UTC, since 1970) on which the first result of all came in; None of none."""
         row = self._database.first("SELECT min((SELECT min(day) FROM seal WHERE seal.school = school.id)) FROM school")
         return row[0] if row else None
+
+    def last_sequences(self, schools: Sequence[str] | None = None) -> dict[str, int]:
+        """The place of the newest result of each school that has any, or of some schools."""
+        listed, key = among("school", schools or ())
+        rows = self._database.read(
+            "SELECT id, (SELECT last_sequence FROM seal WHERE seal.school = school.id ORDER BY day DESC LIMIT 1)"
+            " FROM school" + ("" if schools is None else f" WHERE id IN {listed}"),
+            key,
+        )
+        return {school: int(sequence) for school, sequence in rows if sequence is not None}
 
     def leaves(self, school: str) -> Iterator[Leaf]:
         """Every place of the chain with the bytes that are stored for it, in order; None: the result is not there any more, or damaged.

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from campus_collector.domain.change import Change
 from campus_collector.domain.evidence import DayRow, Unjudged
+from campus_collector.domain.tallies import KeptTally
 from campus_collector.store.columns import among, rows_of
 from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
+from campus_collector.store.tables.tallies import keep_tallies, outdate_months
 from campus_collector.store.transport import Transaction
 
 MICROS_PER_HOUR = 3_600_000_000
@@ -81,9 +83,17 @@ class EvidenceTable(TableGroup):
         return [DayRow(*row) for row in rows]
 
     @in_commit
-    def keep(self, transaction: Transaction, school: str, rows: Sequence[DayRow], judged: Sequence[Unjudged]) -> bool:
+    def keep(
+        self,
+        transaction: Transaction,
+        school: str,
+        rows: Sequence[DayRow],
+        judged: Sequence[Unjudged],
+        tallies: Sequence[KeptTally] = (),
+    ) -> bool:
         """Keep days of a school, and take hours off the list, unless more of them has arrived meanwhile.
 
+        `tallies` are those of the same months with these days; each rests on the revision that this commit makes.
         False, and nothing is kept, when another process has judged some of these hours since: it may have known more.
         """
         waiting = set(
@@ -92,6 +102,7 @@ class EvidenceTable(TableGroup):
         if any((row.subject, row.kind, row.hour) not in waiting for row in judged):
             return False
         _put_days(transaction, rows)
+        keep_tallies(transaction, tallies)
         transaction.execute_many(
             "DELETE FROM unjudged WHERE school = :school AND subject = :subject AND kind = :kind AND hour = :hour"
             " AND arrivals = :arrivals",
@@ -130,3 +141,4 @@ def _put_days(transaction: Transaction, rows: Sequence[DayRow], *, only_older_ru
         f" DO UPDATE SET basis = excluded.basis, body = excluded.body{condition}",
         [fields(row, "school", "day", "subject", "target", "rule_fingerprint", "body") for row in rows],
     )
+    outdate_months(transaction, {(row.school, row.day) for row in rows})

@@ -10,7 +10,8 @@ from campus_collector.domain.inventory import EMPTY, Import, Inventory, Upload, 
 from campus_collector.store.columns import micros, moment
 from campus_collector.store.errors import Conflict
 from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
-from campus_collector.store.transport import Transaction
+from campus_collector.store.tables.tallies import outdate_subjects
+from campus_collector.store.transport import Row, Transaction
 
 _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Inventory).decode
 _decode_upload = msgspec.json.Decoder(tuple[Inventory, tuple[str, ...]]).decode
@@ -70,9 +71,12 @@ class InventoryTable(TableGroup):
             | {"changes": _encode(changes).decode(), "body": _encode(whole)},
         )
         assert row is not None
+        before = _subjects_by_school(transaction)
         _put_schools(transaction, whole, since)
         _remove_subjects(transaction, whole, since)
         _put_subjects(transaction, whole, since)
+        after = _subjects_by_school(transaction)
+        outdate_subjects(transaction, (school for school in before | after if before.get(school) != after.get(school)))
         transaction.note_change(Change(inventory=True))
         return int(row[0])
 
@@ -102,6 +106,17 @@ class InventoryTable(TableGroup):
     @in_commit
     def drop_upload(self, transaction: Transaction, key: str) -> None:
         transaction.execute("DELETE FROM upload WHERE key = :key", {"key": key})
+
+
+def _subjects_by_school(transaction: Transaction) -> dict[str, list[Row]]:
+    """All that a verdict depends on of each school's subjects: what a school is called, and its town, change none."""
+    by_school: dict[str, list[Row]] = {}
+    for row in transaction.read(
+        "SELECT school, kind, id, required_bits_per_second, source, exempt_reason, added_at, removed_at FROM subject"
+        " ORDER BY school, kind, id"
+    ):
+        by_school.setdefault(row[0], []).append(row)
+    return by_school
 
 
 def governed(whole: Inventory) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from campus_collector.domain.schools import School, Subject, SubjectKind
-from campus_collector.store.columns import among, micros_or_none, moment, where
+from campus_collector.store.columns import among, micros_or_none, moment, rows_of, where
 from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.transport import Row, Transaction
 from campus_wire.records import Announcement
@@ -57,6 +57,16 @@ class SubjectTable(TableGroup):
             key | {"since": micros_or_none(since), "until": micros_or_none(until)},
         )
         return [_subject(row) for row in rows]
+
+    def names(self, subjects: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
+        """(school, id, name) of some classrooms and services, by school and id; removed ones included."""
+        listed, key = rows_of("s", subjects)
+        rows = self._database.read(
+            f"WITH s(school, id) AS (VALUES {listed}) SELECT n.school, n.id, n.name FROM s CROSS JOIN subject n"
+            " WHERE n.school = s.school AND n.id = s.id AND n.kind IN ('classroom', 'service')",
+            key,
+        )
+        return [(school, subject, name) for school, subject, name in rows]
 
 
 _COLUMNS = "school, kind, id, name, required_bits_per_second, source, exempt_reason, added_at"
