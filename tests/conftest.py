@@ -22,6 +22,8 @@ LONGEST_FIRST = (
     "packaging/test_packages.py",
     "dashboards/test_dashboards.py",
     "hostile_gateway/test_program.py",
+    "failover/test_faults.py",
+    "two_at_once/test_behind_nginx.py",
 )
 """Files of a minute and more. With `--dist loadfile --no-loadscope-reorder` files are begun in the order of collection: a long one begun last would keep
 one worker busy while the others have nothing left."""

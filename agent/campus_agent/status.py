@@ -18,7 +18,7 @@ from campus_agent.spool.spool import open_spool
 from campus_base.files import follow_owner
 from campus_base.language import Language
 from campus_base.messages import Message, message
-from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
+from campus_base.wire_words import FAILURE_WORDS, RESULT_WORDS, SKIP_WORDS, VALIDITY_WORDS
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import Failure, SkipReason, Validity
 from campus_wire.records import AnyResult, Outcome, ServiceResult, ThroughputResult, outcome_of
@@ -214,7 +214,7 @@ def _last_words(last: dict[str, Any], language: Language) -> str:
         return FAILURE_WORDS[msgspec.convert(last["failure"], Failure).kind].in_(language)
     if last["validity"] != Validity.OK:
         return f"{VALIDITY_WORDS[Validity(last['validity'])].in_(language)} {last.get('detail', '')}".strip()
-    return VERDICT_WORDS[Verdict(last["verdict"])].in_(language) if last.get("verdict") else "✓"
+    return RESULT_WORDS[Verdict(last["verdict"])].in_(language) if last.get("verdict") else "✓"
 
 
 def _problem(text: Message, **values: object) -> dict[str, str]:

@@ -104,7 +104,7 @@ def run_command(
             code = EXIT_FAILED
             with suppress(OutputError, BrokenPipeError):
                 words = message("what is printed cannot be written: {reason}")
-                print(words.in_(language, reason=str(error)), file=sys.stderr, flush=True)
+                print(words.in_(language, reason=error.text), file=sys.stderr, flush=True)
         return code
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from campus_base.language import from_environment
 from campus_base.messages import message
+from campus_base.system_errors import error_words
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def follow_owner(path: Path) -> bool:
     try:
         os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
     except OSError as error:
-        values = {"uid": status.st_uid, "owner": folder.st_uid, "reason": error.strerror or error}
+        values = {"uid": status.st_uid, "owner": folder.st_uid, "reason": error_words(error)}
         log.warning(_NOT_GIVEN.in_(from_environment(), path=path, folder=path.parent, **values))
         return False
     return True

@@ -43,6 +43,7 @@ def extras(record: logging.LogRecord) -> dict[str, object]:
 def configure_logging(out: TextIO | None = None, level: int = logging.INFO) -> None:
     """Log to standard error (or `out`), in the form that fits who reads it."""
     stream = sys.stderr if out is None else out
+    logging.raiseExceptions = False  # a line that cannot be written (full disk) is lost, without a traceback for each
     handler = logging.StreamHandler(stream)
     handler.setFormatter(PlainLines() if stream.isatty() else JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -18,6 +18,7 @@ from campus_base.encoding import UTF16_MARKS, wide_encoding
 from campus_base.file_kind import NOT_A_FILE, is_special
 from campus_base.language import Language
 from campus_base.messages import Message, message
+from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
 
 REQUIRED: Any = object()
@@ -281,8 +282,7 @@ def read_text(path: Path) -> str:
     try:
         return _decoded(read_file(path, MAX_FILE_BYTES))
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UnusableFile(message("cannot be read: {reason}", reason=reason)) from None
+        raise UnusableFile(message("cannot be read: {reason}", reason=error_words(error))) from None
 
 
 def read_file(path: Path, max_bytes: int, too_large: Message = _TOO_LARGE) -> bytes:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO, cast
 
+from campus_base.messages import Message
+from campus_base.system_errors import error_words
+
 _CONTROL = re.compile(
     r"\r(?!\n)"
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
@@ -30,7 +33,12 @@ def escape_cell(text: str) -> str:
 
 
 class OutputError(Exception):
-    """What a command prints cannot be written, for example because the disk is full. The text is the system's reason."""
+    """What a command prints cannot be written, for example because the disk is full."""
+
+    def __init__(self, text: Message) -> None:
+        """`text` is the system's reason."""
+        super().__init__(text.en)
+        self.text = text
 
 
 class EscapedStream:
@@ -63,7 +71,7 @@ def _output_errors() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(error.strerror or str(error)) from error
+        raise OutputError(error_words(error)) from error
 
 
 @contextmanager

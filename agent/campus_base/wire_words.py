@@ -1,6 +1,6 @@
 """What the closed vocabularies of campus_wire are called, in both languages."""
 
-from campus_base.messages import Message, message
+from campus_base.messages import Message, message, pmessage
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import FailureKind, Operation, SkipReason, Validity
 
@@ -75,3 +75,11 @@ VERDICT_WORDS: dict[Verdict, Message] = {
     Verdict.INSUFFICIENT: message("insufficient data"),
     Verdict.EXEMPT: message("exempt"),
 }
+
+RESULT_WORDS: dict[Verdict, Message] = {
+    Verdict.MET: pmessage("result", "met"),
+    Verdict.NOT_MET: pmessage("result", "not met"),
+    Verdict.INSUFFICIENT: pmessage("result", "insufficient data"),
+    Verdict.EXEMPT: message("exempt"),
+}
+"""Of one result: in Chinese a result is 合格, a subject in a month is 达标."""

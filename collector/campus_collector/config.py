@@ -18,7 +18,8 @@ import msgspec
 
 from campus_base.language import from_environment
 from campus_base.messages import message
-from campus_base.settings import ConfigurationError, Secret, Table, UnusableFile, load, overridden, read_secret
+from campus_base.settings import ConfigurationError, Secret, Table, load, overridden, read_secret
+from campus_base.system_errors import error_words
 from campus_base.typed_tables import Bounds, By, Default, Key, Pattern, read_table, read_zone
 from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl, without_passwords
 from campus_collector.domain.results import Quotas
@@ -112,11 +113,8 @@ def _read_secret(table: Table, key: str, default: Any) -> Secret | None:
 def _secret_in(table: Table, key: str, file: Path) -> Secret | None:
     try:
         return read_secret(file)
-    except UnusableFile as error:
-        words = error.text
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        words = message("{reason}", reason=reason)
+        words = error_words(error)
     table.wrong(key, message("{file}: {words}", file=file, words=words))
     return None
 
@@ -271,7 +269,7 @@ def _check_certificate(top: Table, cert: Path | None, key: Path | None, authorit
     except UnusablePair as error:
         top.wrong("server.tls_key", error.why)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = error_words(error)
         top.wrong(
             "server.tls_cert",
             message(

@@ -72,6 +72,7 @@ build() {
     install -D -m 644 "$here/collector/collector.toml" "$tree/usr/share/campus-collector/collector.toml"
     install -m 644 "$root/deploy/systemd/$package@.service" "$tree/lib/systemd/system/"
     install -m 644 "$root"/deploy/nginx*.sample.conf "$tree/usr/share/doc/$package/"
+    install -D -m 644 -t "$tree/usr/share/doc/$package/postgres" "$root"/deploy/postgres/*
   fi
   local size
   size=$(du -sk --apparent-size "$tree" | cut -f1)

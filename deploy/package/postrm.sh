@@ -4,6 +4,8 @@ set -e
 package=@PACKAGE@
 if [ "$1" = purge ]; then
   rm -rf "/etc/$package" "/var/lib/$package" "/opt/$package"
+  unit=/etc/systemd/system/$package.service
+  [ "$(readlink "$unit" || true)" != /dev/null ] || rm -f "$unit"  # masked in favour of several collectors
   ! getent passwd "$package" >/dev/null || userdel "$package" || true
   ! getent group "$package" >/dev/null || groupdel "$package" || true
 fi

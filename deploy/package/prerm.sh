@@ -5,5 +5,9 @@ package=@PACKAGE@
 if [ "$1" = remove ] && command -v systemctl >/dev/null; then
   [ ! -d /run/systemd/system ] || systemctl stop "$package.service" "$package@*.service" || true
   systemctl --quiet disable "$package.service" || true
+  rm -f "/etc/systemd/system/multi-user.target.wants/$package.service"  # that of a masked service is not disabled
+  for instance in /etc/systemd/system/multi-user.target.wants/"$package"@*.service; do
+    [ ! -L "$instance" ] || systemctl --quiet disable "${instance##*/}" || true
+  done
 fi
 exit 0

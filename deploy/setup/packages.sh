@@ -18,6 +18,10 @@ declare -A why=(
   [fonts-noto-cjk]="Chinese text in that browser"
   [openssl]="certificates of the tests"
   [postgresql]="the tests keep results on a real server too"
+  [patroni]="the tests lose one of two servers"
+  [etcd-server]="which decides who takes over"
+  [etcd-client]="and says so"
+  [nginx-light]="the tests reach several collectors through it"
   [snmpd]="the tests ask a real SNMP agent"
   [gir1.2-gst-rtsp-server-1.0]="the tests listen to a real RTSP server"
   [python3-gi]="that RTSP server"
@@ -36,6 +40,7 @@ declare -A why=(
 wanted=(iperf3 libiperf0 iproute2 ethtool procps)
 [ "$purpose" = test ] && wanted+=(prometheus prometheus-alertmanager chromium fonts-noto-cjk openssl snmpd dnsmasq-base lldpd
   systemd-container debootstrap faketime libreoffice-writer-nogui postgresql
+  patroni etcd-server etcd-client nginx-light
   gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
   gstreamer1.0-plugins-bad)
 [ "$purpose" = bench ] && wanted+=(snmpd prometheus-snmp-exporter)

@@ -76,7 +76,7 @@ def main() -> None:
         print(f"{schools} schools, {schools * ROOMS} classrooms; resident at start {resident():.0f} MB", flush=True)
         page, took = timed(service.metrics.render)
         octets = sum(map(len, page))
-        series = sum(block.count(b"\n") - 2 for block in page)
+        series = sum(part.count(b"\n") - 2 * part.startswith(b"# HELP") for part in page)
         print(
             f"first page: {series} series, {octets / 1e6:.1f} MB, {took:.2f} s CPU; resident {resident():.0f} MB",
             flush=True,

@@ -11,7 +11,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from campus_base.wire_words import VERDICT_WORDS
+from campus_base.wire_words import RESULT_WORDS, VERDICT_WORDS
 from campus_wire.verdicts import Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -41,9 +41,12 @@ def test_the_verdicts_are_those_of_the_glossary() -> None:
 def test_a_verdict_has_one_form_in_each_language(verdict: Verdict) -> None:
     """Pages, report, tables and spreadsheets take their words from the catalogues."""
     words = VERDICT_WORDS[verdict]
-    forms = {(str(entry.id).lower(), str(entry.string)) for path in CATALOGUES for entry in catalogue(path)} - {
-        A_HEADING
-    }
+    forms = {
+        (str(entry.id).lower(), str(entry.string))
+        for path in CATALOGUES
+        for entry in catalogue(path)
+        if entry.context != "result"
+    } - {A_HEADING}
     assert {form for form in forms if words.en == form[0] or words.zh == form[1]} == {(words.en, words.zh)}
 
 
@@ -83,6 +86,13 @@ def test_one_result_passes_and_a_subject_is_met() -> None:
     """合格 is said of results, 达标 of subjects: never of the same thing in one message."""
     for verdict in Verdict:
         assert "合格" not in VERDICT_WORDS[verdict].zh
+        assert "达标" not in RESULT_WORDS[verdict].zh
+
+
+def test_rates_have_one_unit() -> None:
+    """百兆进班 and 千兆进校 are names; a figure is in Mbit/s."""
+    programs = [(file, text) for file, text in chinese_texts() if not file.endswith(".md")]
+    assert [(file, text) for file, text in programs if re.search("(?<![百千])兆", text)] == []
 
 
 def chinese_texts() -> Iterator[tuple[str, str]]:

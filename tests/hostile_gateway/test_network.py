@@ -165,6 +165,35 @@ def test_counters_are_read_among_sixty_interfaces() -> None:
     assert all(others)
 
 
+@lab
+@pytest.mark.parametrize("family", ["", "-6"])
+def test_the_interface_is_that_of_the_rule_for_the_source(family: str) -> None:
+    """Two lines, and what is sent from the address of the second one leaves by it, by a rule of its own."""
+    local, peer, default = ("2001:db8:9::1", "2001:db8:7::1", "::/0") if family else ("10.9.1.1", "10.7.0.1", "default")
+    length = 64 if family else 24
+    with two_hosts((f"{local}/{length}",), (f"{local[:-1]}2/{length}",)) as (gw, _):
+        gw.ip("link", "add", "second", "type", "veth", "peer", "name", "other")
+        for name in ("second", "other"):
+            gw.ip("link", "set", name, "up")
+        arguments = [family] if family else []
+        gw.ip(*arguments, "route", "add", default, "via", f"{local[:-1]}2", "dev", "lan", "src", local)
+        gw.ip(*arguments, "route", "add", default, "dev", "second", "table", "100")
+        gw.ip(*arguments, "rule", "add", "from", local, "lookup", "100")
+        done = gw.run(sys.executable, "-c", LINK_TO, peer)
+    assert done.stdout.split() == ["second", "second"], done.stderr
+
+
+LINK_TO = textwrap.dedent(
+    """
+    import socket, sys
+    from campus_agent.measure.link.path import interface_of, link_to
+    with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect((sys.argv[1], 9))
+        print(interface_of(sock), link_to(sys.argv[1]).name)
+    """
+)
+
+
 def listening(host: Namespace, port: int) -> None:
     for _ in range(200):
         if host.run("ss", "-Hltn", f"sport = :{port}").stdout.strip():

@@ -21,7 +21,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from campus_base.language import Language, from_environment
 from campus_base.messages import bilingual
-from campus_base.wire_words import FAILURE_WORDS, VALIDITY_WORDS, VERDICT_WORDS
+from campus_base.wire_words import FAILURE_WORDS, RESULT_WORDS, VALIDITY_WORDS
 from campus_wire.bandwidth import Verdict
 from campus_wire.failures import FailureKind, Validity
 from tests.lab.namespaces import permitted
@@ -72,7 +72,7 @@ T = {
     "stopped": bilingual("Stopped; nothing is left running.", "已全部停止。"),
     "died": bilingual("{what} ended unexpectedly; see {log}", "{what} 意外退出，请查看 {log}"),
     "required": bilingual(
-        "required {required:g} Mbit/s, tolerance {tolerance:.0%}", "要求 {required:g} 兆，允许误差 {tolerance:.0%}"
+        "required {required:g} Mbit/s, tolerance {tolerance:.0%}", "要求 {required:g} Mbit/s，允许误差 {tolerance:.0%}"
     ),
 }
 HEADINGS = (
@@ -192,11 +192,11 @@ def _row(room: Room, subject: dict[str, Any] | None, language: Language) -> list
         verdict = Verdict(latest["verdict"])
         slowest = min(rate["line_rate_bits_per_second"] for rate in rates if rate)
         if verdict is Verdict.NOT_MET:
-            reason = bilingual("{rate:.1f} Mbit/s is below 98", "{rate:.1f} 兆，低于 98 兆").in_(
+            reason = bilingual("{rate:.1f} Mbit/s is below 98", "{rate:.1f} Mbit/s，低于 98 Mbit/s").in_(
                 language, rate=slowest / 1e6
             )
     mark = {"met": "✓", "not_met": "✗"}.get(verdict, "?")
-    return [f"{room.id} {room.name}", truth, *shown, f"{mark} {VERDICT_WORDS[verdict].in_(language)}", reason]
+    return [f"{room.id} {room.name}", truth, *shown, f"{mark} {RESULT_WORDS[verdict].in_(language)}", reason]
 
 
 def _loopback_rooms(stack: ExitStack, gateway: Path, port: int) -> None:

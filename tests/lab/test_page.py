@@ -79,7 +79,7 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
         for way in ("down", "up"):
             assert is_near(found, way, truth), (room.id, way, found)
         assert found["own_machine"] is True
-        assert ("达标" in actual[room.id]["verdict"]) is True
+        assert ("合格" in actual[room.id]["verdict"]) is True
         assert actual[room.id]["width"] <= 420
         assert 0 < found["rtt_seconds"] < 0.5
     assert elsewhere["result"]["own_machine"] is False

@@ -65,6 +65,12 @@ print(len(json.load(urllib.request.urlopen('http://127.0.0.1:8080/v1/results?sch
 say copies; stat -c '%a %U' /var/lib/campus-collector/before-*.db
 say downgrade; dpkg -i /srv/older/*.deb >/srv/downgrade.log 2>&1; echo $?; cat /srv/downgrade.log
 campus-agent --version; systemctl is-active campus-collector campus-agent
+say template; ready() { python3 -c "import urllib.request as u; u.urlopen('http://127.0.0.1:8081/readyz')"; }
+systemctl --quiet mask --now campus-collector; systemctl --quiet enable --now campus-collector@8081; wait_for ready; systemctl is-active campus-collector@8081
+before=$(systemctl show -P MainPID campus-collector@8081); stat -c %U /proc/$before
+dpkg -i /srv/newer/campus-collector_*.deb >/dev/null 2>&1; echo $?; wait_for ready; systemctl is-active campus-collector@8081
+[ "$before" != "$(systemctl show -P MainPID campus-collector@8081)" ] && echo restarted; systemctl is-active campus-collector
+kill -9 $(systemctl show -P MainPID campus-collector@8081); sleep 1; wait_for ready; systemctl is-active campus-collector@8081
 say remove; dpkg --remove campus-agent campus-collector >/dev/null 2>&1; echo $?; ls /var/lib/campus-agent/token /var/lib/campus-collector/campus.db /etc/campus-agent/agent.toml; systemctl is-active campus-agent
 say purge; dpkg --purge campus-agent campus-collector >/dev/null 2>&1; echo $?; getent passwd campus-agent campus-collector
 find / -xdev -iname '*campus*' -not -path '/proc/*' -not -path '/srv/*' -not -path '/sys/*' -not -path '/var/log/*' -not -name 'campus-check*' -not -path '/check*'
@@ -202,6 +208,10 @@ def test_a_downgrade_is_refused(story: dict[str, str]) -> None:
     assert f"已安装 campus-agent {NEWER}，而 {VERSION} 较旧" in story["downgrade"]
     assert "nothing was changed" in story["downgrade"]
     assert lines[-3:] == [f"campus-agent {NEWER}", "active", "active"]
+
+
+def test_a_collector_of_several_is_restarted_by_an_upgrade_and_when_it_was_killed(story: dict[str, str]) -> None:
+    assert story["template"].split() == ["active", "campus-collector", "0", "active", "restarted", "inactive", "active"]
 
 
 def test_remove_keeps_and_purge_does_not(story: dict[str, str]) -> None:

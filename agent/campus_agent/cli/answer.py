@@ -11,7 +11,7 @@ from campus_base.messages import message, pmessage, verbatim
 from campus_base.port_words import FOUND_BY_WORDS, link_words
 from campus_base.readings import READINGS
 from campus_base.readings import in_words as in_words_of_reading
-from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
+from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS, RESULT_WORDS, SKIP_WORDS, VALIDITY_WORDS
 from campus_wire.access import DEFAULT_MAX_FIRST_BYTE_SECONDS
 from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, Verdict, line_rate_of
 from campus_wire.encapsulation import Encapsulation
@@ -177,7 +177,7 @@ def in_words(
     result: ThroughputResult | ServiceResult, language: Language, required_bits_per_second: float | None = None
 ) -> str:
     """The same for a person at a terminal, a few lines."""
-    lines = [f"{result.subject}: {VERDICT_WORDS[verdict_of_measurement(result)].in_(language)}"]
+    lines = [f"{result.subject}: {RESULT_WORDS[verdict_of_measurement(result)].in_(language)}"]
     if isinstance(result, ThroughputResult):
         lines += _throughput_lines(result.record, required_bits_per_second, language)
     elif isinstance(result, ServiceResult):

@@ -11,6 +11,7 @@ from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed
 from campus_base.language import Language
 from campus_base.logs import configure_logging
 from campus_base.messages import message
+from campus_base.system_errors import error_words
 
 
 def register(parser: CommandParser) -> None:
@@ -28,6 +29,6 @@ def run(arguments: argparse.Namespace, language: Language) -> int:
         serve(config)
     except OSError as error:
         text = message("cannot listen on {listen}:{port}: {reason}")
-        values = {"listen": config.page.listen, "port": config.page.port, "reason": error.strerror or error}
+        values = {"listen": config.page.listen, "port": config.page.port, "reason": error_words(error)}
         return failed(EXIT_USAGE, f"campus-agent page: {text.in_(language, **values)}")
     return EXIT_OK

@@ -11,7 +11,7 @@ from campus_base.command_line import EXIT_OK, EXIT_USAGE, CommandParser, failed
 from campus_base.language import Language
 from campus_base.logs import configure_logging
 from campus_base.messages import Message, message
-from campus_base.settings import UnusableFile
+from campus_base.system_errors import error_words
 from campus_wire.digits import ascii_integer
 
 LISTEN = message("address to listen on (default: all; our engine without a key: loopback)")
@@ -70,11 +70,11 @@ def run(arguments: argparse.Namespace, language: Language) -> int:
     try:
         asyncio.run(respond(settings))
     except ValueError as error:
-        reason = error.text.in_(language) if isinstance(error, UnusableFile) else str(error)
+        reason = error_words(error).in_(language)
         text = message("the test key cannot be used: {error}")
         return _refused(text, language, error=reason)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = error_words(error).in_(language)
         if error.filename:
             text = message("{file} cannot be read: {reason}")
             return _refused(text, language, file=error.filename, reason=reason)

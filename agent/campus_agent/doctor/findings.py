@@ -8,7 +8,8 @@ from typing import Any
 
 from campus_base.language import Language
 from campus_base.messages import Message, message, verbatim
-from campus_base.settings import Secret, UnusableFile, read_secret
+from campus_base.settings import Secret, read_secret
+from campus_base.system_errors import error_words
 
 CLOCK_REMEDY = message("set the clock: timedatectl set-ntp true, or date -s '2026-01-31 08:00'")
 
@@ -54,9 +55,7 @@ def check_secret(
         read(file)
         mode = stat.S_IMODE(file.stat().st_mode)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        text = error.text if isinstance(error, UnusableFile) else verbatim(reason)
-        return CheckResult(check, False, message("{file}: {text}", file=file, text=text), remedy)
+        return CheckResult(check, False, message("{file}: {text}", file=file, text=error_words(error)), remedy)
     if mode & 0o077:
         what = message("{file} can be read by others (mode {mode:o})", file=file, mode=mode)
         return CheckResult(check, False, what, verbatim(f"chmod 600 {file}"))

@@ -22,6 +22,7 @@ from campus_agent.spool.schema import VERSION as SPOOL_VERSION
 from campus_agent.spool.spool import open_spool
 from campus_base.files import make_folder
 from campus_base.messages import joined, message, verbatim
+from campus_base.system_errors import error_words
 from campus_wire.version import VERSION
 
 MINIMUM_FREE_BYTES = 200_000_000
@@ -133,7 +134,7 @@ def _page(config: AgentConfig) -> Iterator[CheckResult]:
     try:
         socket.create_connection((host, config.page.port), 2.0).close()
     except OSError as error:
-        what = message("port {port}: {strerror}", port=config.page.port, strerror=error.strerror)
+        what = message("port {port}: {reason}", port=config.page.port, reason=error_words(error))
         remedy = message("start the service; is another program on that port?")
         yield CheckResult(check, False, what, remedy)
         return
@@ -173,7 +174,7 @@ def _state_dir(folder: Path) -> CheckResult:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
     except OSError as error:
-        what = message("{folder} cannot be written: {strerror}", folder=folder, strerror=error.strerror)
+        what = message("{folder} cannot be written: {reason}", folder=folder, reason=error_words(error))
         user = os.geteuid()
         remedy = message("give user {user} the folder: chown {user} {folder}", user=user, folder=folder)
         return CheckResult(check, False, what, remedy)

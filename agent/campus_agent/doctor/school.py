@@ -12,6 +12,7 @@ from campus_agent.measure.probe import ProbeFailed, Run
 from campus_agent.measure.probes import service as request
 from campus_agent.measure.probes.devices import poll
 from campus_base.messages import Message, bilingual, message
+from campus_base.system_errors import error_words
 from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS, VALIDITY_WORDS
 from campus_wire.failures import Validity
 
@@ -65,7 +66,7 @@ def _port(check: Message, address: str, port: int) -> CheckResult:
     try:
         socket.create_connection((address, port), 3.0).close()
     except OSError as error:
-        what = message("{address}:{port}: {error}", address=address, port=port, error=error)
+        what = message("{address}:{port}: {error}", address=address, port=port, error=error_words(error))
         remedy = message("start `campus-agent respond` (or `iperf3 -s`) there; open its port in the firewall")
         return CheckResult(check, False, what, remedy)
     return CheckResult(check, True, message("{address}:{port} answers", address=address, port=port))

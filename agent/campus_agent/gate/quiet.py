@@ -7,7 +7,7 @@ from campus_agent.gate.rules import NoPermit
 from campus_agent.measure.link.connect import reachable
 from campus_agent.measure.link.interface_counters import wire_counters
 from campus_agent.measure.link.path import link_to
-from campus_agent.measure.machine import QUIET_CHECK_SECONDS, cpu_ratio, cpu_time
+from campus_agent.measure.machine import QUIET_CHECK_SECONDS, cpu_over_limit, cpu_ratio, cpu_time
 from campus_agent.measure.probe import ProbeFailed
 from campus_wire.failures import SkipReason
 
@@ -25,7 +25,7 @@ async def disturbance(host: str, required_bits_per_second: float, limits: LoadLi
     await asyncio.sleep(QUIET_CHECK_SECONDS)
     cpu = cpu_ratio(cpu_before, cpu_time())
     if cpu is not None and cpu > limits.max_cpu_ratio:
-        return NoPermit(SkipReason.GATEWAY_CPU, f"CPU {cpu:.0%}, limit {limits.max_cpu_ratio:.0%}")
+        return NoPermit(SkipReason.GATEWAY_CPU, cpu_over_limit(cpu, limits.max_cpu_ratio))
     after = wire_counters(link.name) if link else None
     if not before or not after:
         return None

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from campus_agent.measure.link.cpu_wait import CpuWait
+from campus_agent.measure.machine import cpu_over_limit
 from campus_agent.measure.reason import SOUND, ValidityReason
 from campus_agent.measure.request import ThroughputRequest
 from campus_wire.bandwidth import line_rate_of
@@ -39,7 +40,7 @@ def soundness(
     met = len(measured) == len(both) and all(request.reached_by(rate) for rate in rates.values())
     waits_known = all(direction is not None and direction.cpu_waited_ratio is not None for direction in both.values())
     if not met and not waits_known and record.cpu_ratio is not None and record.cpu_ratio > request.max_cpu_ratio:
-        return ValidityReason(Validity.GATEWAY_CPU, f"CPU {record.cpu_ratio:.0%}, limit {request.max_cpu_ratio:.0%}")
+        return ValidityReason(Validity.GATEWAY_CPU, cpu_over_limit(record.cpu_ratio, request.max_cpu_ratio))
     speed = record.link_speed_bits_per_second
     if speed is not None and not request.reached_by(speed):
         return ValidityReason(Validity.GATEWAY_LIMIT, f"the gateway's own port runs at {speed / 1e6:.0f} Mbit/s")

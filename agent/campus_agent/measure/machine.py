@@ -36,6 +36,12 @@ def cpu_ratio(before: CpuTime | None, after: CpuTime | None) -> float | None:
     return min(1.0, max(0.0, 1 - (after.idle - before.idle) / (after.total - before.total)))
 
 
+def cpu_over_limit(ratio: float, limit: float) -> str:
+    """A load above its limit in words, with as many decimals as show that it is above."""
+    decimals = next((n for n in range(6) if float(f"{ratio * 100:.{n}f}") > limit * 100), 6)
+    return f"CPU {ratio:.{decimals}%}, limit {limit * 100:g}%"
+
+
 def memory_bytes() -> tuple[int, int]:
     """Total and available. Raises OSError or LookupError where the system gives none."""
     with open("/proc/meminfo", encoding="ascii", errors="replace") as file:

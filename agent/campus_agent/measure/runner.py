@@ -14,6 +14,7 @@ from campus_agent.measure.clock_check import TOLERATED_SECONDS
 from campus_agent.measure.errors import failure_of, validity_of
 from campus_agent.measure.probe import AnyFinding, AnyProbe, Finding, ProbeFailed, Progress, Run, ignore
 from campus_agent.measure.stamp import Stamp
+from campus_wire.codec import decode_result, encode_result
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
 from campus_wire.records import AnyResult, bytes_of_record
 
@@ -89,7 +90,7 @@ class Runner(msgspec.Struct, frozen=True):
         seconds = run_seconds if finding.seconds is None else finding.seconds
         stamp = self.stamp(seconds)
         make = _RESULT_OF_KIND[finding.kind or probe.kind]
-        return make(
+        result = make(
             **stamp._asdict(),
             subject=finding.subject or subject,
             school=self.config.school,
@@ -100,6 +101,20 @@ class Runner(msgspec.Struct, frozen=True):
             skipped=finding.skipped,
             record=finding.record,
         )
+        try:
+            decode_result(encode_result(result))
+        except ValueError as error:  # WireError, or text that is no Unicode
+            # the collector would refuse it: whoever looks would see no result at all
+            log.error(
+                "a result breaks the bounds of the wire", extra={"job": f"{probe.name}/{subject}", "error": str(error)}
+            )
+            failure = Failure(
+                Operation.UNKNOWN, FailureKind.UNKNOWN, f"internal error: this result cannot be sent: {error}"[:300]
+            )
+            result = msgspec.structs.replace(
+                result, record=None, failure=failure, validity=Validity.NOT_MEASURED, detail=""
+            )
+        return result
 
 
 def single(results: Sequence[AnyResult], expected: type[ResultT]) -> ResultT:

@@ -30,7 +30,7 @@ from campus_agent.page.browser_test import LOAD_SECONDS, WHOLE_SECONDS, BrowserT
 from campus_agent.page.view import classroom_page, codes_page
 from campus_base.language import Language
 from campus_base.messages import message
-from campus_wire.bandwidth import line_rate_of, verdict_of_record
+from campus_wire.bandwidth import DEFAULT_TOLERANCE_RATIO, line_rate_of, verdict_of_record
 from campus_wire.digits import ascii_integer
 from campus_wire.failures import Validity
 from campus_wire.records import InspectionResult, ThroughputRecord
@@ -380,6 +380,7 @@ def shown(result: InspectionResult) -> dict[str, Any]:
         "validity": str(result.validity),
         "verdict": str(verdict),
         "required_bits_per_second": record.required_bits_per_second,
+        "threshold_bits_per_second": record.required_bits_per_second * DEFAULT_TOLERANCE_RATIO,
         "down_bits_per_second": rate("down"),
         "up_bits_per_second": rate("up"),
         "down_at_least": record.down is not None and record.down.lower_bound,

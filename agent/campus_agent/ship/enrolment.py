@@ -25,6 +25,7 @@ from campus_agent.ship.connection import CollectorAnswer, CollectorConnection, S
 from campus_base.files import check_writable, make_folder, write_whole
 from campus_base.messages import Message, bilingual, message, verbatim
 from campus_base.settings import ConfigurationError
+from campus_base.system_errors import error_words
 from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS
 from campus_wire.records import Enrolled, EnrollRequest, Problem
 from campus_wire.version import VERSION
@@ -82,9 +83,9 @@ def _write_token(token_file: Path, token: str, owner: tuple[int, int] | None) ->
     except OSError as error:
         raise EnrolFailed(
             message(
-                "{token_file}: {strerror}: the code is used; ask the bureau for a new one",
+                "{token_file}: {reason}: the code is used; ask the bureau for a new one",
                 token_file=token_file,
-                strerror=error.strerror,
+                reason=error_words(error),
             )
         ) from None
 
@@ -100,12 +101,12 @@ def _write_configuration(
     except OSError as error:
         raise EnrolFailed(
             message(
-                "{filename}: {strerror}: the token is in place ({token_file}), the code is used; write"
+                "{filename}: {reason}: the token is in place ({token_file}), the code is used; write"
                 " {config_file} by hand:\n"
                 "\n"
                 "{whole}",
                 filename=error.filename,
-                strerror=error.strerror,
+                reason=error_words(error),
                 token_file=token_file,
                 config_file=config_file,
                 whole=whole,
@@ -158,7 +159,7 @@ def _pin(url: str, expected: str, ca_file: Path) -> Path:
         write_whole(ca_file, pem.encode(), 0o644)
     except OSError as error:
         raise EnrolFailed(
-            message("{ca_file}: {strerror}; the code was not used", ca_file=ca_file, strerror=error.strerror)
+            message("{ca_file}: {reason}; the code was not used", ca_file=ca_file, reason=error_words(error))
         ) from None
     return ca_file
 
@@ -171,9 +172,9 @@ def _check_writable(folder: Path, token_file: Path) -> None:
     except OSError as error:
         raise EnrolFailed(
             message(
-                "{folder}: {strerror}: run as root, or give another folder with --dir; the code was not used",
+                "{folder}: {reason}: run as root, or give another folder with --dir; the code was not used",
                 folder=folder,
-                strerror=error.strerror,
+                reason=error_words(error),
             )
         ) from None
 

@@ -2,43 +2,35 @@
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from campus_agent.spool import counters
 from campus_wire.records import Segment
 
 Spending = tuple[Segment, date, int]
 KEPT_DAYS = 40
-LEAP_DAYS = 100
-"""No school is without a test for longer; the next day booked after such a gap may be a wrong clock's."""
 SEGMENTS: tuple[Segment, ...] = ("classroom", "uplink")
 
 
 def add(connection: sqlite3.Connection, spendings: Sequence[Spending]) -> None:
     """Note bytes by segment and day; days long past are forgotten."""
     for segment, day, test_bytes in spendings:
-        _forget(connection, day)
         connection.execute(
             "INSERT INTO test_bytes VALUES (?, ?, ?) "
             "ON CONFLICT (day, segment) DO UPDATE SET octets = octets + excluded.octets",
             (day.isoformat(), segment, test_bytes),
         )
+        _forget(connection, day)
         counters.count(connection, _total(segment), test_bytes)
 
 
 def _forget(connection: sqlite3.Connection, day: date) -> None:
-    """Days before this one by more than is kept; after a leap the newest days stay: a clock gone wrong must not remove today's bytes."""
-    (newest,) = connection.execute("SELECT max(day) FROM test_bytes").fetchone()
-    if newest is None:
-        return
-    first = day - min(timedelta(KEPT_DAYS), day - date.min)
-    if abs(day - date.fromisoformat(newest)) <= timedelta(LEAP_DAYS):
-        connection.execute("DELETE FROM test_bytes WHERE day < ?", (first.isoformat(),))
-    else:
-        connection.execute(
-            "DELETE FROM test_bytes WHERE day NOT IN (SELECT DISTINCT day FROM test_bytes ORDER BY day DESC LIMIT ?)",
-            (KEPT_DAYS,),
-        )
+    """Of more days than are kept, those farthest from this one: the day of a clock gone wrong must not remove today's bytes."""
+    connection.execute(
+        "DELETE FROM test_bytes WHERE day NOT IN (SELECT day FROM (SELECT DISTINCT day FROM test_bytes)"
+        " ORDER BY abs(julianday(day) - julianday(?)) LIMIT ?)",
+        (day.isoformat(), KEPT_DAYS),
+    )
 
 
 def of_day(connection: sqlite3.Connection, day: date) -> dict[Segment, int]:

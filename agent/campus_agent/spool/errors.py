@@ -5,6 +5,7 @@ from pathlib import Path
 
 from campus_base.language import Language
 from campus_base.messages import Message, message
+from campus_base.system_errors import error_words
 
 _FULL = message("{place}: the disk is full; free some space: new results cannot be kept, spooled ones are safe")
 _FAILED = message("{place}: cannot be used: {reason}")
@@ -43,8 +44,7 @@ def explained(error: sqlite3.Error | OSError, place: Path) -> SpoolError:
     """An error of SQLite or the system in the words of this file."""
     if _primary_code(error) == sqlite3.SQLITE_FULL:
         return SpoolFull(_FULL, place=place)
-    reason = getattr(error, "strerror", None) or str(error)
-    return SpoolUnusable(_FAILED, place=place, reason=reason)
+    return SpoolUnusable(_FAILED, place=place, reason=error_words(error))
 
 
 _OUT_OF_REACH = frozenset(

@@ -10,6 +10,7 @@ from campus_agent.spool.errors import NoSpool, SpoolUnusable
 from campus_base.file_kind import why_no_file
 from campus_base.files import follow_owner, make_folder
 from campus_base.messages import message
+from campus_base.system_errors import errno_words, error_words
 
 NAME = "spool.db"
 _DAMAGED = f"{NAME}.damaged-"
@@ -27,7 +28,7 @@ def prepare_folder(state_dir: Path) -> None:
     try:
         make_folder(state_dir, 0o700)
     except OSError as error:
-        raise SpoolUnusable(_NO_FOLDER, place=state_dir, reason=error.strerror or error) from None
+        raise SpoolUnusable(_NO_FOLDER, place=state_dir, reason=error_words(error)) from None
 
 
 def prepare_file(path: Path) -> None:
@@ -45,9 +46,9 @@ def prepare_file(path: Path) -> None:
             with contextlib.suppress(PermissionError):  # FAT has no modes
                 path.chmod(0o600)
     except OSError as error:
-        raise SpoolUnusable(_NO_FOLDER, place=path.parent, reason=error.strerror or error) from None
+        raise SpoolUnusable(_NO_FOLDER, place=path.parent, reason=error_words(error)) from None
     if not os.access(path, os.R_OK | os.W_OK):
-        raise SpoolUnusable(_NO_FILE, place=path, reason=os.strerror(errno.EACCES))
+        raise SpoolUnusable(_NO_FILE, place=path, reason=errno_words(errno.EACCES))
 
 
 def require_file(path: Path) -> None:
@@ -57,9 +58,9 @@ def require_file(path: Path) -> None:
     except FileNotFoundError:
         raise no_spool(path) from None
     except OSError as error:
-        raise SpoolUnusable(_NO_FILE, place=path, reason=error.strerror or error) from None
+        raise SpoolUnusable(_NO_FILE, place=path, reason=error_words(error)) from None
     if not os.access(path, os.R_OK):
-        raise SpoolUnusable(_NO_FILE, place=path, reason=os.strerror(errno.EACCES))
+        raise SpoolUnusable(_NO_FILE, place=path, reason=errno_words(errno.EACCES))
 
 
 def no_spool(path: Path) -> NoSpool:

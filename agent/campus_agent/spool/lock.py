@@ -7,6 +7,7 @@ from pathlib import Path
 from campus_agent.spool.errors import AlreadyRunning, SpoolUnusable
 from campus_agent.spool.files import prepare_file
 from campus_base.messages import message
+from campus_base.system_errors import error_words
 
 NAME = "agent.lock"
 
@@ -32,7 +33,7 @@ def take(state_dir: Path) -> int:
         raise AlreadyRunning(_RUNNING, place=state_dir, pid=pid) from None
     except OSError as error:
         os.close(handle)
-        raise SpoolUnusable(_NO_LOCK, place=path, reason=error.strerror or error) from None
+        raise SpoolUnusable(_NO_LOCK, place=path, reason=error_words(error)) from None
     os.truncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle

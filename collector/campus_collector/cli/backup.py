@@ -7,6 +7,7 @@ from pathlib import Path
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, CommandParser, failed
 from campus_base.language import Language
 from campus_base.messages import message
+from campus_base.system_errors import error_words
 from campus_collector.cli.common import ProgressBar, data_options
 from campus_collector.config import CollectorConfig
 from campus_collector.store.backup import TooSlow, backup
@@ -72,7 +73,7 @@ def copy(work: Callable[[ProgressBar], int], target: Path, language: Language) -
         text = message("{file}: not finished in time: given up, nothing was left")
         return failed(EXIT_FAILED, text.in_(language, file=target))
     except OSError as error:
-        return failed(EXIT_FAILED, f"{error.filename or target}: {error.strerror or error}")
+        return failed(EXIT_FAILED, f"{error.filename or target}: {error_words(error).in_(language)}")
     finally:
         progress.done()
     text = message("{target}: {size:.1f} MB, checked")

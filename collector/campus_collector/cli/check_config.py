@@ -8,6 +8,7 @@ from pathlib import Path
 from campus_base.command_line import EXIT_OK, CommandParser
 from campus_base.language import Language
 from campus_base.messages import message
+from campus_base.system_errors import error_words
 from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.policy import load_policy
@@ -36,7 +37,7 @@ def _print_certificate(cert: Path, ca: Path | None, zone: tzinfo, language: Lang
         ends = certificate_end(cert, ca)
     except (OSError, ValueError) as error:
         text = message("{cert}: its end cannot be read: {error}")
-        print(text.in_(language, cert=cert, error=error), file=sys.stderr)
+        print(text.in_(language, cert=cert, error=error_words(error)), file=sys.stderr)
         return
     soon = ends_soon(ends)
     text = (

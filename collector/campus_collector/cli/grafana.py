@@ -10,6 +10,7 @@ from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandPa
 from campus_base.language import Language
 from campus_base.messages import message, pmessage
 from campus_base.settings import read_secret
+from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
 from campus_collector.cli.common import data_options, json_option, language_option
 from campus_collector.config import CollectorConfig
@@ -73,7 +74,7 @@ def _provision(arguments: argparse.Namespace, config: CollectorConfig, language:
     try:
         token = read_secret(arguments.token_file)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is empty"
+        reason = error_words(error).in_(language)
         text = message("--token-file: {file}: {reason}")
         return failed(EXIT_USAGE, text.in_(language, file=arguments.token_file, reason=reason))
     if arguments.token_file.stat().st_mode & 0o077:
@@ -100,7 +101,7 @@ def _export(arguments: argparse.Namespace, config: CollectorConfig, language: La
     try:
         written = write_tree(arguments.path, arguments.prometheus_url, arguments.lang)
     except OSError as error:
-        return failed(EXIT_FAILED, f"{arguments.path}: {error.strerror or error}")
+        return failed(EXIT_FAILED, f"{arguments.path}: {error_words(error).in_(language)}")
     print("\n".join(str(path) for path in written))
     return EXIT_OK
 

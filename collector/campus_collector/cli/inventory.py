@@ -20,6 +20,7 @@ from campus_base.command_line import (
 )
 from campus_base.language import Language
 from campus_base.messages import message, pmessage
+from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
 from campus_collector.cli.common import MOST_SEED, data_options, json_option, language_option
 from campus_collector.config import CollectorConfig
@@ -184,17 +185,17 @@ def _export(arguments: argparse.Namespace, config: CollectorConfig, language: La
 
     store = open_store(config.store, must_exist=True)
     try:
-        return _write(store.inventory.current(), arguments)
+        return _write(store.inventory.current(), arguments, language)
     finally:
         store.close()
 
 
 def _sample(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
 
-    return _write(sample(arguments.schools, arguments.seed), arguments)
+    return _write(sample(arguments.schools, arguments.seed), arguments, language)
 
 
-def _write(inventory: Inventory, arguments: argparse.Namespace) -> int:
+def _write(inventory: Inventory, arguments: argparse.Namespace, language: Language) -> int:
     path = arguments.path
     try:
         if path.suffix.lower() == ".xlsx":
@@ -203,7 +204,7 @@ def _write(inventory: Inventory, arguments: argparse.Namespace) -> int:
         else:
             written = write_folder(inventory, path, arguments.lang)
     except OSError as error:
-        return failed(EXIT_FAILED, f"{path}: {error.strerror or error}")
+        return failed(EXIT_FAILED, f"{path}: {error_words(error).in_(language)}")
     for file in written:
         print(file)
     return EXIT_OK

@@ -11,6 +11,7 @@ from campus_base.command_line import EXIT_FAILED, EXIT_OK, CommandParser, day_ar
 from campus_base.files import write_whole
 from campus_base.language import Language
 from campus_base.messages import message
+from campus_base.system_errors import error_words
 from campus_collector.cli.common import ProgressBar, are_known, data_options, json_option
 from campus_collector.config import CollectorConfig
 from campus_collector.domain.problem import STATES
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
             try:
                 write_whole(arguments.out, make(problems, names, today, language, status_words(service, language)))
             except OSError as error:
-                return failed(EXIT_FAILED, f"{arguments.out}: {error.strerror or error}")
+                return failed(EXIT_FAILED, f"{arguments.out}: {error_words(error).in_(language)}")
             print(arguments.out)
         elif arguments.json:
             print(json_line(msgspec.to_builtins(problems_answer(service, problems, names, today))))

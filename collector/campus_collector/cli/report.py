@@ -9,6 +9,7 @@ from pathlib import Path
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, failed
 from campus_base.language import Language
 from campus_base.messages import message, pmessage
+from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
 from campus_collector.cli.common import ProgressBar, data_options, language_option, month_from, month_option
 from campus_collector.config import CollectorConfig
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         text = message("there is no {id} in the report of {month}")
         reason = text.in_(language, id=error.args[0], month=month)
     except OSError as error:
-        reason = f"{error.filename}: {error.strerror}"
+        reason = f"{error.filename}: {error_words(error).in_(language)}"
     finally:
         service.store.close()
     return failed(EXIT_FAILED, reason)

@@ -8,6 +8,7 @@ from campus_base.command_line import EXIT_FAILED, EXIT_OK, CommandParser, failed
 from campus_base.language import Language
 from campus_base.logs import configure_logging
 from campus_base.messages import message
+from campus_base.system_errors import error_words
 from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
 from campus_collector.http.app import serve
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         asyncio.run(serve(service, ready))
     except OSError as error:
         text = message("cannot listen on {host}:{port}: {reason}")
-        reason = error.strerror or error
+        reason = error_words(error)
         service.store.close()
         return failed(EXIT_FAILED, text.in_(language, host=config.host, port=config.port, reason=reason))
     return EXIT_OK

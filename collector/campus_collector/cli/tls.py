@@ -8,6 +8,7 @@ from pathlib import Path
 from campus_base.command_line import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandParser, failed
 from campus_base.language import Language
 from campus_base.messages import message, pmessage
+from campus_base.system_errors import error_words
 from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
 from campus_collector.tls.authority import IssuedCertificate, make_authority, renew
@@ -68,7 +69,7 @@ def _make(
         text = message("{file} is there already: nothing was written; see `tls renew`")
         return failed(EXIT_FAILED, text.in_(language, file=error.filename))
     except OSError as error:
-        return failed(EXIT_FAILED, f"{error.filename}: {error.strerror}")
+        return failed(EXIT_FAILED, f"{error.filename}: {error_words(error).in_(language)}")
     except ValueError as error:
         text = message("NAME: {error}")
         return failed(EXIT_USAGE, text.in_(language, error=error))

@@ -40,13 +40,13 @@ class StoredExposition:
         else:
             self._places.pop(owner, None)
 
-    def text_of(self, metric: Metric, towns: Collection[str] | None, openmetrics: bool) -> bytes:
-        """A metric with all its lines, or with those of some towns."""
+    def parts_of(self, metric: Metric, towns: Collection[str] | None, openmetrics: bool) -> list[bytes]:
+        """A metric with all its lines, or with those of some towns: as they are kept, none of them copied."""
         parts = [head(metric, openmetrics)]
         for town, lines in self._lines[metric.name].items():
             if towns is None or town in towns:
                 parts.extend(lines.values())
-        return b"".join(parts)
+        return parts
 
 
 def line(name: str, labels: tuple[str, ...], value: float) -> str:

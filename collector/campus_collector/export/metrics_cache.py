@@ -127,7 +127,7 @@ class MetricsCache:
         openmetrics: bool = False,
         now: datetime | None = None,
     ) -> list[bytes]:
-        """The page as it is now, metric by metric; all of it, or some scopes and towns ("": the county's and collector's own).
+        """The page as it is now, in parts of one line or more; all of it, or some scopes and towns ("": the county's and collector's own).
 
         Raises UnknownSelection, StoreUnavailable.
         """
@@ -141,19 +141,19 @@ class MetricsCache:
                 known = ", ".join(sorted({*self._written.towns.values()} - {""}))
                 raise UnknownSelection(f"no such town: {', '.join(unknown)}; there are: {known}")
             only = set(towns) or None
-            blocks = [self._text_of(metric, only, openmetrics, began) for metric in wanted]
-        return [*blocks, END_OF_OPENMETRICS] if openmetrics else blocks
+            parts = [part for metric in wanted for part in self._parts_of(metric, only, openmetrics, began)]
+        return [*parts, END_OF_OPENMETRICS] if openmetrics else parts
 
-    def _text_of(self, metric: Metric, towns: Collection[str] | None, openmetrics: bool, began: float) -> bytes:
+    def _parts_of(self, metric: Metric, towns: Collection[str] | None, openmetrics: bool, began: float) -> list[bytes]:
         county = towns is None or "" in towns
         if metric.name == HISTOGRAM and county:
             if openmetrics:
                 text: bytes = generate_openmetrics(self._histogram)  # type: ignore[no-untyped-call]
-                return text.removesuffix(END_OF_OPENMETRICS)
-            return generate_latest(self._histogram)
+                return [text.removesuffix(END_OF_OPENMETRICS)]
+            return [generate_latest(self._histogram)]
         if metric.name == SCRAPE_DURATION and county:
             self._lines.put((SCRAPE_DURATION,), "", [(SCRAPE_DURATION, (), perf_counter() - began)])
-        return self._lines.text_of(metric, towns, openmetrics)
+        return self._lines.parts_of(metric, towns, openmetrics)
 
     def _put(self, owner: Owner, town: str, sampler: Callable[..., Iterable[Sample]], *values: Any) -> None:
         """Write an owner's lines. When they cannot be made it has none, the log says so once; all other owners keep theirs."""

@@ -64,6 +64,7 @@ class NewestVerdicts:
         self._sequences: dict[str, int] = {}
         self._inventory = -1
         self._rules: tuple[Target | None, ...] = ()
+        self._rules_name = ""
         self._kept: dict[str, _OfSchool] = {}
         store.subscribe(self._note)
 
@@ -115,6 +116,9 @@ class NewestVerdicts:
                 self._kept.clear()
             changed_schools, changed_subjects, sequences = self._schools, self._subjects, self._sequences
             self._everything, self._schools, self._subjects, self._sequences = False, set(), set(), {}
+        if rules != self._rules or not self._rules_name:
+            text = f"{rules}{self._policy.tolerance_ratio}{self._policy.maintenance}{VERSION}"
+            self._rules_name = sha256(text.encode()).hexdigest()[:12]
         self._rules, self._inventory = rules, inventory
         for school in changed_schools:
             self._kept.pop(school, None)
@@ -141,8 +145,7 @@ class NewestVerdicts:
 
     def _basis(self, sequence: int) -> str:
         """A short name of the rules, and up to where results are counted."""
-        rules = f"{self._rules}{self._policy.tolerance_ratio}{self._policy.maintenance}{VERSION}"
-        return f"{sha256(rules.encode()).hexdigest()[:12]}:{sequence}"
+        return f"{self._rules_name}:{sequence}"
 
     def _read(self, schools: Sequence[str]) -> None:
         """All of these schools. A subject without a result has insufficient data."""

@@ -10,10 +10,13 @@ from starlette.responses import Response
 
 from campus_base.messages import Message, message
 from campus_base.text import printable_line
-from campus_collector.store.errors import StoreUnavailable
+from campus_collector.store.errors import CommitUncertain, StoreUnavailable
 from campus_wire.records import Problem
 
 MOST_SHOWN_LETTERS = 60
+_UNCERTAIN = message(
+    "The connection to the database broke in the middle: it is not known whether this was kept. Look before you do it again."
+)
 Answer = TypeVar("Answer")
 Given = ParamSpec("Given")
 _encode = msgspec.json.Encoder().encode
@@ -88,8 +91,10 @@ async def on_problem(request: Request, error: Exception) -> Response:
 
 
 async def in_thread(work: Callable[Given, Answer], *values: Given.args, **named: Given.kwargs) -> Answer:
-    """Beside the event loop. Raises HttpProblem 503 when the store is away."""
+    """Beside the event loop. Raises HttpProblem 503 when the store is away, or went away in the middle of a commit."""
     try:
         return await asyncio.to_thread(work, *values, **named)
+    except CommitUncertain:
+        raise HttpProblem(503, "Not known", _UNCERTAIN.en, words=_UNCERTAIN) from None
     except StoreUnavailable:
         raise HttpProblem(503, "Not now", "the store cannot be read", {"Retry-After": "15"}) from None

@@ -17,7 +17,7 @@ from campus_collector.judge.service import Verdicts
 from campus_collector.ledger.service import Ledger
 from campus_collector.report.separate import SeparateReports
 from campus_collector.report.service import MonthlyReports
-from campus_collector.report.worker import Place
+from campus_collector.report.worker import CollectorPlace
 from campus_collector.slots.scheduler import SlotScheduler
 from campus_collector.store.open import open_store
 from campus_collector.store.store import Store
@@ -92,9 +92,9 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
     )
 
 
-def _place(config: CollectorConfig, verdicts: Verdicts) -> Place:
+def _place(config: CollectorConfig, verdicts: Verdicts) -> CollectorPlace:
     """What a process needs that makes reports of this collector."""
-    return Place(
+    return CollectorPlace(
         config.postgres.reveal() if config.postgres is not None else str(config.database),
         str(config.policy_file),
         config.timezone.key,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from campus_base.file_kind import why_no_file
 from campus_base.messages import Message, bilingual, message
+from campus_base.system_errors import error_words
 from campus_collector.inventory.cells import is_empty, text_of
 from campus_collector.inventory.csv_text import csv_rows, is_text
 from campus_collector.inventory.errors import Unreadable
@@ -202,5 +203,4 @@ def _content_of(path: Path) -> bytes:
             raise too_large(path.name, MAX_FILE_BYTES)
         return path.read_bytes()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise Unreadable(message("{path}: {reason}", path=path, reason=reason)) from None
+        raise Unreadable(message("{path}: {reason}", path=path, reason=error_words(error))) from None

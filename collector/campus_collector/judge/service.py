@@ -163,8 +163,10 @@ class Verdicts:
             if row.basis == bases[row.month]:
                 kept[numbers[row.month]][row.school] = _decode_tally(row.tally)
         by_month: dict[Month, dict[str, SchoolInTown]] = {}
+        oldest, newest = (self._towns(end(months, key=str), school) for end in (min, max))
         for month, tallies in kept.items():
-            towns = self._towns(month, school)
+            # a month has the schools of the later ones, and those removed since
+            towns = newest if len(oldest) == len(newest) else self._towns(month, school)
             missing = [school_id for school_id in towns if school_id not in tallies]
             tallies |= {school_id: school_tally(of_school) for school_id, of_school in self._count(month, missing)}
             by_month[month] = {school_id: SchoolInTown(town, tallies[school_id]) for school_id, town in towns.items()}
@@ -177,6 +179,18 @@ class Verdicts:
         rows = self._store.tallies.with_verdicts(day_number(month.first_day), schools)
         kept = {row.school: _decode_verdicts(row.verdicts) for row in rows if row.basis == basis}
         return kept | dict(self._count(month, [school for school in wanted if school not in kept]))
+
+    def first_wrong_tally(self, school: str) -> Month | None:
+        """The first month whose kept tally is not what the evidence of its days says; None when all are."""
+        for number in self._store.tallies.months(school):
+            month = month_of_day(day_of(number), self.zone)
+            for kept in self._store.tallies.with_verdicts(number, [school]):
+                if kept.basis == self._basis(month):
+                    ((_, verdicts),) = self._from_days(month, {school: ""})
+                    counted = short_verdicts(verdicts)
+                    if _decode_verdicts(kept.verdicts) != counted or _decode_tally(kept.tally) != school_tally(counted):
+                        return month
+        return None
 
     def keep_tallies(self, month: Month, seconds: float) -> int:
         """Count what no tally is kept of, as many schools as can be begun in so many seconds; how many still lack one. Raises StoreUnavailable."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from statistics import median
 
 import msgspec
 
@@ -49,7 +50,7 @@ class SubjectVerdict:
     exempt_reason: str = ""
     exempt_days: int = 0
     failing_median: float | None = field(default=None)
-    """The middle of what fell short: what classrooms of a school are compared by."""
+    """The median of what fell short: what classrooms of a school are compared by."""
     not_judged: Mapping[str, int] = field(default_factory=dict)
     """Why results could not be judged, counted: `invalid:...`, `failed:...`, `skipped:...`."""
     responsible: str = ""
@@ -133,7 +134,7 @@ def judge_month(about: JudgedSubject, days: Mapping[date, DayEvidence], month: M
         ),
         exempt_reason=reason if free or verdict is Verdict.EXEMPT else "",
         exempt_days=len(free),
-        failing_median=failing[len(failing) // 2] if failing else None,
+        failing_median=median(failing) if failing else None,
         not_judged={symptom: number for symptom, number in symptoms.items() if symptom.startswith(NOT_JUDGED)},
     )
 

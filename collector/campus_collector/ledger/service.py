@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from statistics import median
 
 import msgspec
 
@@ -135,7 +136,7 @@ class Ledger:
             except OutdatedProblem:
                 continue
             return
-        raise StoreBusy(f"the ledger of {school.id} was changed again and again")
+        raise StoreBusy(message("the ledger of {school} was changed again and again", school=school.id))
 
     def _first_day(self, last: date) -> date | None:
         first = self._verdicts.first_trusted_day(last - timedelta(days=MOST_DAYS_AT_FIRST))
@@ -284,7 +285,6 @@ class Ledger:
     def _as_verdict(self, subject: _LedgerSubject, snapshot: _Snapshot, day: date) -> SubjectVerdict:
         verdict = {"failing": Verdict.NOT_MET, "silent": Verdict.INSUFFICIENT}.get(snapshot.severity, Verdict.MET)
         case = self._case(subject, day, verdict)
-        failing = sorted(case.failing_values)
         return SubjectVerdict(
             target=subject.target,
             town=snapshot.history.town,
@@ -295,7 +295,7 @@ class Ledger:
             rule=subject.rule,
             policy_version=self._policy.version,
             causes=tuple(snapshot.history.causes),
-            failing_median=failing[len(failing) // 2] if failing else None,
+            failing_median=median(case.failing_values) if case.failing_values else None,
         )
 
     def _whole_school(

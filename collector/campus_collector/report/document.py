@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from campus_base.figures import percent, rounded
+from campus_base.figures import megabits_short, percent, rounded
 from campus_base.language import Language
 from campus_base.text import printable
 
@@ -131,14 +131,27 @@ def shown(cell: Cell, kind: Kind) -> str:
         points = round(cell * 100 + 0.0, 1) + 0.0
         return "0.0" if points == 0 else f"{points:+.1f}"
     if kind == "rate":
-        return f"{cell / 1e6:.1f}"
+        return megabits_short(cell)
     if kind == "seconds":
-        return f"{cell * 1000:.0f}"
+        return f"{_milliseconds(cell)}"
     if kind == "ratio":
         return f"{cell:.3f}"
     return f"{cell:d}" if isinstance(cell, int) else f"{cell:g}"
 
 
 def as_number(cell: float, kind: Kind) -> float:
-    """A cell of a workbook, which rounds what it shows: a share that is nearly all, or nearly nothing, is kept from being shown as that."""
+    """A cell of a workbook, which rounds what it shows: changed only where it would show something else than `shown` writes."""
+    if kind == "rate" and f"{cell / 1e6:.1f}" != megabits_short(cell):
+        return float(megabits_short(cell)) * 1e6
+    if kind == "seconds" and round(cell * 1000) != _milliseconds(cell):
+        return _milliseconds(cell) / 1000
     return float(rounded(cell * 100, 1, [100])) / 100 if kind == "share" and not 0.0005 < cell < 0.9995 else cell
+
+
+def _milliseconds(seconds: float) -> int:
+    """Whole milliseconds, but never a round figure that it is not: limits are round."""
+    exact = seconds * 1000
+    whole = round(exact)
+    if whole % 100 or abs(whole - exact) < 1e-6:
+        return whole
+    return whole + 1 if exact > whole else whole - 1

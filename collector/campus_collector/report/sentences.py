@@ -1,5 +1,7 @@
 """Two or three sentences that say what changed and where, from the figures by rules: every number in them is one of the figures'. Pure."""
 
+from msgspec import UNSET
+
 from campus_base.figures import percent
 from campus_base.language import Language
 from campus_base.messages import Message, bilingual, joined, message, pmessage, verbatim
@@ -113,14 +115,29 @@ def _last(town: TownFigures, *, again: bool) -> Message:
 
 def _ledger(figures: Figures, language: Language) -> str:
     ledger = figures.ledger
-    if not (ledger.opened or ledger.struck_off or ledger.open):
+    opening = 0 if ledger.opening is UNSET else ledger.opening
+    ended = 0 if ledger.ended_otherwise is UNSET else ledger.ended_otherwise
+    if not (opening or ledger.opened or ledger.struck_off or ledger.open):
         return ""
-    text = message(
-        "The ledger gained {opened} problems and lost {struck_off}; {open} were open at the month's end",
-        opened=ledger.opened,
-        struck_off=ledger.struck_off,
-        open=ledger.open,
-    )
+    if ledger.opening is UNSET:  # closed by an earlier version
+        text = message(
+            "The ledger gained {opened} problems and lost {struck_off}; {open} were open at the month's end",
+            opened=ledger.opened,
+            struck_off=ledger.struck_off,
+            open=ledger.open,
+        )
+    else:
+        moved = message(
+            "{opening} problems of the ledger were open before the month; {opened} were opened and {struck_off} struck off",
+            opening=opening,
+            opened=ledger.opened,
+            struck_off=ledger.struck_off,
+        )
+        if ended:
+            moved = message(
+                "{text}, {ended} merged into one of the school or no longer judged", text=moved, ended=ended
+            )
+        text = message("{text}; {open} were open at the month's end", text=moved, open=ledger.open)
     if ledger.overdue:
         text = message("{text}, {overdue} of them overdue", text=text, overdue=ledger.overdue)
     if ledger.contradicted:

@@ -15,7 +15,7 @@ from campus_collector.report.forms.pdf_fonts import FontMissing
 from campus_collector.report.forms.process import FormFailed
 from campus_collector.report.forms.render import Form
 from campus_collector.report.service import MonthlyReports, NoReport
-from campus_collector.report.worker import Answer, CalendarWanted, DocumentWanted, Place
+from campus_collector.report.worker import CalendarWanted, CollectorPlace, DocumentWanted, ReportAnswer
 from campus_collector.store.errors import StoreBusy, StoreUnavailable
 
 WALL_SECONDS = 3600
@@ -32,7 +32,7 @@ _RAISED: Mapping[str, Callable[[Message], Exception]] = {
 class SeparateReports:
     """One report is made at a time: each takes memory. Every method may be called from any thread."""
 
-    def __init__(self, place: Callable[[], Place], reports: MonthlyReports) -> None:
+    def __init__(self, place: Callable[[], CollectorPlace], reports: MonthlyReports) -> None:
         """`reports` gives what was issued, and says when there is anything to do."""
         self._place, self._reports = place, reports
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class SeparateReports:
         if (process := self._process) is not None:
             process.kill()
 
-    def _run(self, wanted: DocumentWanted | CalendarWanted) -> Answer:
+    def _run(self, wanted: DocumentWanted | CalendarWanted) -> ReportAnswer:
         """Raises what the process refused for, and FormFailed when it ended without an answer."""
         if self._stopped:
             raise StoreUnavailable(message("the collector is being stopped"))
@@ -89,7 +89,7 @@ class SeparateReports:
         if process.returncode != 0:
             how = f"exit {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
             raise FormFailed(message("the report could not be made ({how}): see the collector's log", how=how))
-        answer = msgspec.msgpack.decode(output, type=Answer)
+        answer = msgspec.msgpack.decode(output, type=ReportAnswer)
         if answer.refusal:
             raise _RAISED[answer.refusal](answer.words or Message(answer.refusal))
         return answer

@@ -1,6 +1,6 @@
 """The process in which a serving collector has its reports made: a county's evidence and figures take memory that a resident program never gives back.
 
-`python -m campus_collector.report.worker` reads what to do on standard input and writes an `Answer`; it logs as the collector does.
+`python -m campus_collector.report.worker` reads what to do on standard input and writes a `ReportAnswer`; it logs as the collector does.
 """
 
 import logging
@@ -39,7 +39,7 @@ RECENT_SECONDS = 60.0
 PROGRESS_SECONDS = 10.0
 
 
-class Place(msgspec.Struct, frozen=True):
+class CollectorPlace(msgspec.Struct, frozen=True):
     """Where a collector's store and policy are, and what its reports need beside them."""
 
     store: str
@@ -54,7 +54,7 @@ class Place(msgspec.Struct, frozen=True):
 class DocumentWanted(msgspec.Struct, frozen=True, tag="document"):
     """A document of a month, whole or of a town or school. Figures that are not closed are kept for a minute in the folder `recent`."""
 
-    place: Place
+    place: CollectorPlace
     month: str
     form: Form
     language: Language
@@ -66,11 +66,11 @@ class DocumentWanted(msgspec.Struct, frozen=True, tag="document"):
 class CalendarWanted(msgspec.Struct, frozen=True, tag="calendar"):
     """What the calendar asks for, without these forms."""
 
-    place: Place
+    place: CollectorPlace
     failed_forms: list[Form]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ReportAnswer(msgspec.Struct, frozen=True):
     """The document, or why there is none; the months that were closed, and the forms that could not be made."""
 
     document: bytes = b""
@@ -94,7 +94,7 @@ def main() -> int:
     return 0
 
 
-def answer(wanted: DocumentWanted | CalendarWanted) -> Answer:
+def answer(wanted: DocumentWanted | CalendarWanted) -> ReportAnswer:
     """Made, or refused for a reason that whoever asked is to read. Raises OSError, and what is a mistake of the program."""
     try:
         place = wanted.place
@@ -105,19 +105,21 @@ def answer(wanted: DocumentWanted | CalendarWanted) -> Answer:
             ledger = Ledger(store, verdicts)
             reports = MonthlyReports(store, verdicts, ledger, place.county, Path(place.folder), place.hour)
             if isinstance(wanted, DocumentWanted):
-                return Answer(_document(reports, wanted))
+                return ReportAnswer(_document(reports, wanted))
             reports.failed_forms |= set(wanted.failed_forms)
             closed = reports.catch_up()
-            return Answer(closed=closed, failed_forms=sorted(reports.failed_forms))
+            return ReportAnswer(closed=closed, failed_forms=sorted(reports.failed_forms))
     except (NoReport, FormFailed, FontMissing) as error:
-        return Answer(refusal=type(error).__name__, words=error.words)
+        return ReportAnswer(refusal=type(error).__name__, words=error.words)
     except KeyError as error:
-        return Answer(refusal="KeyError", words=Message(str(error.args[0])))
+        return ReportAnswer(refusal="KeyError", words=Message(str(error.args[0])))
     except StoreError as error:
-        return Answer(refusal="StoreBusy" if isinstance(error, StoreBusy) else "StoreUnavailable", words=error.text)
+        return ReportAnswer(
+            refusal="StoreBusy" if isinstance(error, StoreBusy) else "StoreUnavailable", words=error.text
+        )
 
 
-def _store_of(place: Place) -> Path | PostgresUrl:
+def _store_of(place: CollectorPlace) -> Path | PostgresUrl:
     return PostgresUrl(place.store) if place.store.startswith(SCHEMES) else Path(place.store)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from campus_base.files import file_mode_of, follow_owner, make_folder, publish
 from campus_base.messages import message
-from campus_collector.store.errors import NoDatabase, NotEnoughSpace, StoreUnavailable, StoreUnusable
+from campus_collector.store.errors import NoDatabase, NotEnoughSpace, StoreUnusable, unavailable
 from campus_collector.store.files import (
     holds_something,
     must_be_a_file,
@@ -96,7 +96,7 @@ def _copy(source: Path, target: Path, step: Step | None, seconds: float | None, 
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorname", "") in _FULL:
             raise NotEnoughSpace(target.parent, _size(source), shutil.disk_usage(target.parent).free) from None
-        raise StoreUnavailable(f"{source}: {error}") from None
+        raise unavailable(source, error) from None
     finally:
         for name in (beside, beside.with_name(beside.name + "-journal")):
             with suppress(OSError):

@@ -7,8 +7,10 @@ made since it looked last; a reader looks before it uses what it keeps.
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 from campus_collector.domain.change import Change
+from campus_collector.store.columns import micros
 from campus_collector.store.transport import Queryable, Transaction
 
 log = logging.getLogger(__name__)
@@ -90,7 +92,11 @@ def changes_after(reader: Queryable, number: int) -> tuple[int, Change | None]:
 
 
 def record_changes(transaction: Transaction, changes: Iterable[Change]) -> int:
-    """Within a commit: number what it changes; the newest number."""
+    """Within a commit: number what it changes; the newest number.
+
+    The number is the time in microseconds where that is higher than the last. A server that takes over may not have the last commits of
+    the one that failed: their numbers, which other processes may have seen, must not come again for something else.
+    """
     changed: set[tuple[str, str]] = set()
     for change in changes:
         changed |= {("results", school) for school, _, _ in change.subjects} | {
@@ -101,12 +107,13 @@ def record_changes(transaction: Transaction, changes: Iterable[Change]) -> int:
         }
         changed |= {("inventory", EVERY)} if change.inventory else set()
         changed |= {("ledger", EVERY)} if change.ledger else set()
-    number = last_change(transaction)
+    last = last_change(transaction)
     if not changed:
-        return number
+        return last
+    number = max(last + 1, micros(datetime.now(UTC)))
     transaction.execute_many(
         "INSERT INTO change (what, school, number) VALUES (:what, :school, :number)"
         " ON CONFLICT (what, school) DO UPDATE SET number = excluded.number",
-        [{"what": what, "school": school, "number": number + 1} for what, school in sorted(changed)],
+        [{"what": what, "school": school, "number": number} for what, school in sorted(changed)],
     )
-    return number + 1
+    return number

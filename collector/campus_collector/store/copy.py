@@ -108,11 +108,12 @@ class _Copy:
     def run(self) -> Copied:
         """Everything in one transaction of the target, and one moment of the source."""
         self._read.begin_snapshot()
-        self._write.begin()
         self._require_tables()
+        self._whole = 2 * sum(_count(self._read, table) for table in KEYS)
+        # last: the server ends a connection that does nothing in a transaction for long
+        self._write.begin()
         self._require_packed()
         self._require_empty()
-        self._whole = 2 * sum(_count(self._read, table) for table in KEYS)
         tables = {table: self._copy(table) for table in KEYS}
         for table, copied in tables.items():
             self._compare(table, copied)

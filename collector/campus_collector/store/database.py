@@ -15,9 +15,10 @@ from itertools import groupby
 from time import monotonic
 from typing import Any, Final, TypeVar
 
+from campus_base.messages import message
 from campus_collector.domain.change import Change
 from campus_collector.store.changes import ChangeFeed, last_change
-from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable
+from campus_collector.store.errors import CommitUncertain, Conflict, StoreBusy, StoreUnavailable, unavailable
 from campus_collector.store.tables.totals import add_total
 from campus_collector.store.transport import (
     NO_PARAMS,
@@ -85,7 +86,7 @@ class Database:
             self._feed.follow(connection)
 
     def submit(self, work: Work[Answer]) -> "Future[Answer]":
-        """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable or Conflict."""
+        """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable, of which CommitUncertain, or Conflict."""
         return self._queue(work)
 
     def submit_joint(
@@ -110,7 +111,7 @@ class Database:
         """Do it and wait for the commit. Raises StoreBusy when it had not begun within `seconds`, and then it never will.
 
         Work that has begun is waited for however long; with `finish_begun=False` it is not, and may still be written after StoreBusy.
-        Raises StoreUnavailable and Conflict too: nothing was written.
+        Raises StoreUnavailable and Conflict too: nothing was written, unless it is CommitUncertain.
         """
         future = self.submit(work)
         try:
@@ -118,7 +119,9 @@ class Database:
         except FutureTimeout:
             if not future.cancel() and finish_begun:
                 return future.result()
-            raise StoreBusy(f"{self._transport.name}: not written within {seconds:.0f} s") from None
+            raise StoreBusy(
+                message("{path}: not written within {seconds:.0f} s", path=self._transport.name, seconds=seconds)
+            ) from None
 
     def read(self, sql: str, params: Params = NO_PARAMS) -> list[Row]:
         """All rows. Raises StoreUnavailable, as all readers do."""
@@ -183,7 +186,7 @@ class Database:
             with self._transport.reader() as connection:
                 yield connection
         except self._transport.error as error:
-            raise StoreUnavailable(f"{self._transport.name}: {error}") from None
+            raise unavailable(self._transport.name, error) from None
 
     def _write_until_closed(self) -> None:
         """The writer's thread: take what waits, commit it once, answer all. Nothing that work or a listener raises ends it."""
@@ -206,9 +209,7 @@ class Database:
             answers, changes = self._commit_all(jobs)
         except BaseException as error:
             self._disconnect()
-            failure = (
-                error if isinstance(error, StoreUnavailable) else StoreUnavailable(f"{self._transport.name}: {error}")
-            )
+            failure = error if isinstance(error, StoreUnavailable) else unavailable(self._transport.name, error)
             self.commit_error = str(failure)
             for _, future in jobs:
                 future.set_exception(failure)
@@ -244,7 +245,12 @@ class Database:
                 connection.changes.clear()
                 answers.append(self._try(connection, _alone(work)))
                 changes += connection.changes
-        self._feed.commit(connection, changes)
+        try:
+            self._feed.commit(connection, changes)
+        except self._transport.error as error:
+            if connection.is_open:
+                raise
+            raise CommitUncertain(f"{self._transport.name}: {error}") from None
         return answers, changes
 
     def _begin(self) -> TransportConnection:

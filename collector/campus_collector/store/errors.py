@@ -6,6 +6,7 @@ from pathlib import Path
 
 from campus_base.language import Language
 from campus_base.messages import Message, message, verbatim
+from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
 
 
@@ -27,12 +28,21 @@ class StoreUnavailable(StoreError):
     """The database cannot be used now: locked, full, gone. Nothing was stored."""
 
 
+class CommitUncertain(StoreUnavailable):
+    """The connection broke while a commit was under way: it is not known whether anything was stored."""
+
+
 class NoDatabase(StoreUnavailable):
     """There is no database at this place, and the work needs one."""
 
     def __init__(self, place: object) -> None:
         """`place` is where the database was looked for: a path, or a URL."""
         super().__init__(message("{path}: there is no database; are --state-dir and --config right?", path=place))
+
+
+def unavailable(place: object, error: BaseException) -> StoreUnavailable:
+    """The database at `place`, in the words of SQLite, of the server or of the system."""
+    return StoreUnavailable(message("{path}: {reason}", path=place, reason=error_words(error)))
 
 
 class StoreBusy(StoreUnavailable):

@@ -8,18 +8,22 @@ from pathlib import Path
 from urllib.parse import quote
 
 from campus_base.file_kind import why_no_file
-from campus_base.files import file_mode_of, follow_owner, make_folder
-from campus_base.messages import message
+from campus_base.files import file_mode_of, follow_owner, make_folder, sync_folder
+from campus_base.messages import Message, message
+from campus_base.system_errors import error_words
 from campus_collector.store.errors import StoreUnavailable, StoreUnusable
 
 WAL_CHECKS, WAL_CHECK_SECONDS = 4, 0.1
 SIDE_FILES = ("-wal", "-shm")
+_OPENING = "-opening"
+"""Behind the name of the database: that of an empty file which is there while this program opens or closes it."""
 _WAL_VERSIONS = b"\x02\x02"
 """Bytes 18 and 19 of a database in WAL mode (https://www.sqlite.org/fileformat.html, 1.3)."""
 
 
-def not_ours(path: Path, reason: object) -> StoreUnusable:
-    """The refusal of a file that is no database of this program; `reason` is in SQLite's own words."""
+def not_ours(path: Path, reason: Message | Exception) -> StoreUnusable:
+    """The refusal of a file that is no database of this program; an exception stands for SQLite's words."""
+    reason = reason if isinstance(reason, Message) else error_words(reason)
     return StoreUnusable(message("{path}: {reason}: it is no database of the collector", path=path, reason=reason))
 
 
@@ -33,7 +37,7 @@ def must_be_a_file(path: Path) -> None:
     try:
         why = why_no_file(path)
     except OSError as error:
-        raise StoreUnavailable(f"{path}: {why_not_usable(path) or error.strerror or error}") from None
+        raise not_usable(path, error) from None
     if why is not None:
         raise StoreUnusable(why)
 
@@ -59,6 +63,26 @@ def prepare_file(path: Path) -> None:
             follow_owner(name)
 
 
+def note_opening(path: Path) -> None:
+    """Before the mode of the database changes, or its last connection is closed: whoever is killed now may leave WAL mode without a -wal,
+    which nobody may take for a copy."""
+    with suppress(OSError):  # a full disk: a warning too many is better than no collector
+        _opening_file(path).touch(0o600)
+        sync_folder(path.parent)
+
+
+def note_opened(path: Path) -> None:
+    """Take back `note_opening`, if the log is where the mode of the database says."""
+    if not lacks_its_log(path):
+        sync_folder(path.parent)  # the -wal has its name on the disk before this name leaves it
+        with suppress(OSError):
+            _opening_file(path).unlink()
+
+
+def _opening_file(path: Path) -> Path:
+    return path.with_name(path.name + _OPENING)
+
+
 def lacks_its_log(path: Path) -> bool:
     """Is it in WAL mode, and no -wal beside it?
 
@@ -78,7 +102,7 @@ def was_copied_without_log(path: Path) -> bool:
     because for a moment it looks so too when another process opens or closes the file.
     """
     for _ in range(WAL_CHECKS):
-        if not lacks_its_log(path) or _is_older(path):
+        if not lacks_its_log(path) or _opening_file(path).exists() or _is_older(path):
             return False
         time.sleep(WAL_CHECK_SECONDS)
     return True
@@ -99,9 +123,19 @@ def _is_older(path: Path) -> bool:
     return bool(names) and "change" not in names
 
 
-def why_not_usable(path: Path) -> str:
-    """What a person must do about a file that this user may not read or write; "" when that is not what is wrong."""
+def not_usable(path: Path, error: Exception) -> StoreUnavailable:
+    """What the system or SQLite says of the file; what a person must do, where this user may not read or write it."""
+    reason = _why_not_ours(path) or error_words(error)
+    return StoreUnavailable(message("{path}: {reason}", path=path, reason=reason))
+
+
+def _why_not_ours(path: Path) -> Message | None:
     for name in (path.parent, path, *(path.with_name(path.name + suffix) for suffix in SIDE_FILES)):
         if os.path.exists(name) and not os.access(name, os.R_OK | os.W_OK):
-            return f"{name} belongs to user {name.stat().st_uid}, this is user {os.geteuid()}: give it to the service's user (chown)"
-    return ""
+            return message(
+                "{name} belongs to user {owner}, this is user {user}: give it to the service's user (chown)",
+                name=name,
+                owner=name.stat().st_uid,
+                user=os.geteuid(),
+            )
+    return None

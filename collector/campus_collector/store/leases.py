@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any, Protocol
 
+from campus_base.messages import message
 from campus_collector.store.columns import micros
 from campus_collector.store.errors import StoreBusy, StoreUnavailable
 from campus_collector.store.transport import Transaction
@@ -37,13 +38,13 @@ class Lease:
         end = monotonic() + timeout_seconds
         while not self._try_to_acquire():
             if monotonic() >= end:
-                raise StoreBusy(f"another process is at work on this: {self._name}")
+                raise StoreBusy(message("another process is at work on this: {name}", name=self._name))
             sleep(RETRY_SECONDS)
 
     def renew(self) -> None:
         """Called between the parts of long work. Raises StoreBusy when it took so long that another process has the lease now."""
         if monotonic() >= self._renew_at and not self._try_to_acquire():
-            raise StoreBusy(f"another process is at work on this: {self._name}")
+            raise StoreBusy(message("another process is at work on this: {name}", name=self._name))
 
     def release(self) -> None:
         """Let others have it at once."""

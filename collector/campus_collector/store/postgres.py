@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from campus_base.messages import message
 from campus_collector.domain.change import Change
 from campus_collector.domain.postgres_url import PostgresUrl
-from campus_collector.store.errors import NoDatabase, StoreUnavailable, StoreUnusable
+from campus_collector.store.errors import NoDatabase, StoreUnusable, unavailable
 from campus_collector.store.migrate import MIGRATION_TABLE, applied_migrations, migrate, shipped
 from campus_collector.store.transport import NO_PARAMS, Lists, Params, Queryable, Row
 
@@ -31,10 +31,22 @@ MAX_READERS = 16
 DEFAULTS = {
     "target_session_attrs": "read-write",  # of several hosts the one that takes writes
     "connect_timeout": "5",
-    "tcp_user_timeout": "30000",  # ms: a server that vanished is noticed before senders give up
+    # a server that vanished is noticed within 15 s: by data that is not acknowledged (ms), and while an answer is waited for
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
     "application_name": "campus-collector",
 }
 """For what the URL does not say."""
+_WRITER_SETTINGS = (
+    f"SET lock_timeout = {WAIT_SECONDS * 1000:.0f};"
+    # a collector that hangs or vanished within a transaction would keep all others from writing
+    " SET idle_in_transaction_session_timeout = 25000; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
+    " SET tcp_keepalives_count = 3;"
+    # a commit that is not on the second server says so in a warning, which no setting may hide
+    " SET client_min_messages = warning"
+)
 WRITER_LOCK = int.from_bytes(b"campus", "big")
 _BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})"
 _ROWS_A_PIECE = 500 if psycopg.capabilities.has_stream_chunked() else 1
@@ -50,12 +62,23 @@ class PostgresConnection:
     """See `transport.TransportConnection`."""
 
     error: type[Exception] = psycopg.Error
+    # one id after the other: also before there are statistics of the table the server takes the index for each
+    stored_ids_statement = (
+        "SELECT known.id FROM unnest(:ids::bytea[]) AS asked(id) CROSS JOIN LATERAL (SELECT s.id FROM seen s WHERE"
+        " s.school = :school AND id_bucket(s.id) = id_bucket(asked.id) AND s.id = asked.id LIMIT 1) AS known"
+    )
 
     def __init__(self, connection: "psycopg.Connection[Row]") -> None:
         """Of a connection without transactions of its own (`autocommit`)."""
         self._connection = connection
         self.changes: list[Change] = []
         self._types: dict[str, dict[str, str]] = {}
+        self._warnings: list[str] = []
+        connection.add_notice_handler(self._on_notice)
+
+    def _on_notice(self, notice: psycopg.errors.Diagnostic) -> None:
+        if notice.severity_nonlocalized == "WARNING":
+            self._warnings.append(notice.message_primary or "")
 
     def note_change(self, change: Change) -> None:
         self.changes.append(change)
@@ -88,7 +111,21 @@ class PostgresConnection:
         return int(row[0])
 
     def execute(self, sql: str, params: Params = NO_PARAMS) -> int:
+        if sql == "COMMIT":
+            self._commit()
+            return 0
         return self._connection.execute(translated(sql), params).rowcount
+
+    def _commit(self) -> None:
+        """Raises OperationalError, and closes the connection, when the server stopped waiting for the second server.
+
+        Then it is committed on the first alone, and would be lost with it. The server says so in a warning and reports success.
+        """
+        self._warnings.clear()
+        self._connection.execute("COMMIT")
+        if self._warnings:
+            self.close()
+            raise psycopg.OperationalError(f"the commit may not last: {'; '.join(self._warnings)}")
 
     def execute_many(self, sql: str, rows: Iterable[Params]) -> int:
         rows = list(rows)
@@ -198,7 +235,7 @@ class PostgresTransport:
         try:
             connection = self.connect()
         except psycopg.Error as error:
-            raise StoreUnavailable(f"{self.name}: {error}") from None
+            raise unavailable(self.name, error) from None
         try:
             self._migrate(connection)
             self._pool.open()
@@ -221,21 +258,21 @@ class PostgresTransport:
                 )
             ) from None
         except psycopg.Error as error:
-            raise StoreUnavailable(f"{self.name}: {error}") from None
+            raise unavailable(self.name, error) from None
 
     def applied(self) -> dict[str, str] | None:
         try:
             with closing(self.connect()) as connection:
                 return applied_migrations(connection) if MIGRATION_TABLE in connection.table_names() else None
         except psycopg.Error as error:
-            raise StoreUnavailable(f"{self.name}: {error}") from None
+            raise unavailable(self.name, error) from None
 
     def connect(self) -> PostgresConnection:
         connection = psycopg.connect(self._address, autocommit=True)
         try:
             self._require_usable(connection)
             connection.adapters.register_dumper(str, _TextDumper)
-            connection.execute(f"SET lock_timeout = {WAIT_SECONDS * 1000:.0f}")
+            connection.execute(_WRITER_SETTINGS)
             # what is acknowledged is on the disk; an administrator may ask for more than that, not for less
             connection.execute(
                 "SELECT set_config('synchronous_commit', 'on', false)"

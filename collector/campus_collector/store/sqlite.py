@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from campus_base.messages import message
+from campus_base.system_errors import error_words
 from campus_collector.domain.change import Change
 from campus_collector.store.columns import micros
 from campus_collector.store.errors import NoDatabase, NotEnoughSpace, StoreBusy, StoreUnavailable, StoreUnusable
@@ -22,10 +23,12 @@ from campus_collector.store.files import (
     lacks_its_log,
     must_be_a_file,
     not_ours,
+    not_usable,
+    note_opened,
+    note_opening,
     prepare_file,
     read_only,
     was_copied_without_log,
-    why_not_usable,
 )
 from campus_collector.store.migrate import MIGRATION_TABLE, applied_migrations, migrate, shipped
 from campus_collector.store.tables.missing_log import note_missing_log
@@ -44,10 +47,13 @@ class SqliteConnection:
     """See `transport.TransportConnection`."""
 
     error: type[Exception] = sqlite3.Error
+    stored_ids_statement = "SELECT id FROM seen WHERE school = :school AND id IN (:ids)"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Of a connection without transactions of its own (`isolation_level=None`)."""
         self._connection = connection
+        self.writes_to: Path | None = None
+        """The file, if closing this connection may remove its log."""
         self.changes: list[Change] = []
 
     def note_change(self, change: Change) -> None:
@@ -133,7 +139,11 @@ class SqliteConnection:
             self._connection.execute(sql)
 
     def close(self) -> None:
+        if self.writes_to is not None:
+            note_opening(self.writes_to)  # SQLite removes the log when the last connection is closed
         self._connection.close()
+        if self.writes_to is not None:
+            note_opened(self.writes_to)
 
 
 class SqliteTransport:
@@ -157,9 +167,9 @@ class SqliteTransport:
         except sqlite3.DatabaseError as error:
             if not isinstance(error, sqlite3.OperationalError):
                 raise not_ours(self._path, error) from None
-            raise StoreUnavailable(f"{self._path}: {why_not_usable(self._path) or error}") from None
+            raise not_usable(self._path, error) from None
         except OSError as error:
-            raise StoreUnavailable(f"{self._path}: {why_not_usable(self._path) or error.strerror or error}") from None
+            raise not_usable(self._path, error) from None
 
     def _open(self) -> SqliteConnection:
         prepare_file(self._path)
@@ -206,8 +216,12 @@ class SqliteTransport:
             # before anything in the file is changed
             names = connection.table_names()
             if names and MIGRATION_TABLE not in names:
-                raise not_ours(self._path, "a database of another program")
+                raise not_ours(self._path, message("a database of another program"))
+            connection.writes_to = self._path
+            note_opening(self._path)
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.table_names()  # SQLite makes the log when the database is next read
+            note_opened(self._path)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
             # Debian's SQLite overwrites what is removed with zeros, page for page: moving an old database would write all of it once more
@@ -236,13 +250,15 @@ class SqliteTransport:
 
     def require_present(self) -> None:
         if not self._path.exists():
-            raise StoreUnavailable(f"{self._path} is gone")
+            raise StoreUnavailable(message("{path} is gone", path=self._path))
 
     def check(self) -> None:
         self.require_present()
         free = shutil.disk_usage(self._path.parent).free
         if free < LEAST_FREE_BYTES:
-            raise StoreUnavailable(f"only {free} bytes are free in {self._path.parent}")
+            raise StoreUnavailable(
+                message("only {free} bytes are free in {folder}", free=free, folder=self._path.parent)
+            )
 
     def space(self, _: Queryable) -> tuple[int, int | None]:
         try:
@@ -250,7 +266,7 @@ class SqliteTransport:
             log_bytes = log_file.stat().st_size if log_file.exists() else 0
             return self._path.stat().st_size + log_bytes, shutil.disk_usage(self._path.parent).free
         except OSError as error:
-            raise StoreUnavailable(f"{self._path}: {error.strerror or error}") from None
+            raise not_usable(self._path, error) from None
 
     def give_space_back(self) -> tuple[int, int]:
         """SQLite writes the database anew into a temporary file, and that back through the write-ahead log: in one transaction."""
@@ -261,7 +277,7 @@ class SqliteTransport:
                 connection.execute("VACUUM")
                 connection.first("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
-            raise StoreBusy(f"{self._path}: {error}") from None
+            raise StoreBusy(message("{path}: {reason}", path=self._path, reason=error_words(error))) from None
         return before, self._path.stat().st_size
 
     def close(self) -> None:
@@ -275,8 +291,10 @@ class SqliteTransport:
         for _ in range(5):
             with suppress(sqlite3.Error, OSError):
                 if self._path.exists():
+                    note_opening(self._path)
                     with closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as connection:
                         connection.execute("PRAGMA journal_mode = DELETE")
+                    note_opened(self._path)
             if not lacks_its_log(self._path):
                 return
             time.sleep(random.uniform(0, 0.05))

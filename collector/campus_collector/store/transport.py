@@ -34,6 +34,9 @@ class Queryable(Protocol):
 class Transaction(Queryable, Protocol):
     """What work sees inside a commit. Statements with RETURNING go through `read` and `first`."""
 
+    stored_ids_statement: str
+    """Which of `:ids` does the school with the number `:school` have? As the database's index finds them; for `read_in`."""
+
     def read_in(self, sql: str, lists: Lists, params: Params = NO_PARAMS) -> list[Row]:
         """All rows; where the statement has `IN (:name)` stand the values of the list of that name. Of bytes a few hundred at most."""
 

@@ -59,6 +59,19 @@ def verify(
                 findings.append(finding)
                 break
             days += 1
+        else:
+            findings += _tally_findings(verdicts, school_id)
     if progress is not None:
         progress(len(schools), len(schools))
     return Checked(len(schools), results, unsealed, days, tuple(findings), heads)
+
+
+def _tally_findings(verdicts: Verdicts, school: str) -> list[Difference]:
+    """What a school's verdicts were counted to, against the evidence of its days."""
+    month = verdicts.first_wrong_tally(school)
+    if month is None:
+        return []
+    words = message(
+        "{school}: what is kept of {month} does not follow from the evidence of its days", school=school, month=month
+    )
+    return [Difference(school, words)]

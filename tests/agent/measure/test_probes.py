@@ -17,9 +17,10 @@ from campus_agent.measure.probe import Finding, Probe, ProbeFailed, Run
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.runner import Runner
 from campus_agent.spool.spool import open_spool
+from campus_wire.codec import decode_result, encode_result
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
-from campus_wire.records import KINDS, ServiceRecord
-from tests.agent.measure.runs import CONFIG, stamp
+from campus_wire.records import KINDS, DeviceRecord, ServiceRecord
+from tests.agent.measure.runs import CONFIG, run, stamp
 from tests.flow.programs import ENVIRONMENT, logged, python, until
 
 NEW_PROBE = '''
@@ -157,3 +158,21 @@ def test_a_skip_is_a_result_of_each_subject_that_would_have_had_one() -> None:
     assert {(result.skipped, result.validity, result.detail, result.record) for result in results} == {
         (SkipReason.LESSON, Validity.NOT_MEASURED, "why", None)
     }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"model": "x" * 5000}, {f"reading{n}": "x" for n in range(40)}, {"firmware": "\ud800"}],
+    ids=["long", "many", "surrogate"],
+)
+def test_a_record_that_breaks_the_bounds_of_the_wire_is_a_result_that_says_so(words: dict[str, str]) -> None:
+    async def measure(*_: object) -> list[Finding[DeviceRecord]]:
+        return [Finding(DeviceRecord(room="r1", profile="switch-generic", up=True, words=words), kind="device")]
+
+    probe = msgspec.structs.replace(PROBES["devices"], measure=measure, deadline_seconds=lambda _: 10.0)
+    result = run(probe, None, "rec-1")
+    assert result.record is None
+    assert result.validity is Validity.NOT_MEASURED
+    assert result.failure is not None
+    assert "cannot be sent" in result.failure.detail
+    assert decode_result(encode_result(result)) == result

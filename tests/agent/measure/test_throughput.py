@@ -119,6 +119,7 @@ def test_the_encapsulation_follows_from_the_segment_size(mss: int, link_mtu: int
         ({"cpu_ratio": 0.81}, Validity.OK, ""),  # it reached the target all the same: a busy CPU makes no line faster
         ({"cpu_ratio": 0.81, "down": SLOW}, Validity.GATEWAY_CPU, "CPU 81%, limit 80%"),
         ({"cpu_ratio": 0.81, "up": None}, Validity.GATEWAY_CPU, "CPU 81%, limit 80%"),
+        ({"cpu_ratio": 0.8004, "up": None}, Validity.GATEWAY_CPU, "CPU 80.04%, limit 80%"),
         ({"link_speed_bits_per_second": 10e6}, Validity.GATEWAY_LIMIT, "the gateway's own port runs at 10 Mbit/s"),
     ],
 )

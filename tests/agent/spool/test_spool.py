@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,25 @@ def test_what_is_remembered_is_forgotten_with_none_and_unreadable_reads_as_none(
     assert spool.recall("offset", float) is None
 
 
+@pytest.mark.parametrize("days", [1, 39, 41, 60, 99, 100, 101, 400, 20_000])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_clock_that_is_wrong_for_a_while_does_not_forget_today_s_bytes(spool: Spool, days: int, sign: int) -> None:
+    today = date(2026, 11, 28)
+    spool.add_test_bytes("classroom", today, 1000)
+    for n in range(30):
+        spool.add_test_bytes("classroom", today + timedelta(sign * days + n), 1)
+    spool.add_test_bytes("classroom", today, 10)
+    assert spool.test_bytes_of_day(today)["classroom"] >= 1010
+
+
+def test_test_bytes_of_days_long_past_are_forgotten(spool: Spool) -> None:
+    for n in range(100):
+        spool.add_test_bytes("uplink", date(2026, 1, 1) + timedelta(n), 1)
+    kept = [n for n in range(100) if spool.test_bytes_of_day(date(2026, 1, 1) + timedelta(n))]
+    assert kept == list(range(60, 100))
+    assert spool.test_bytes_total()["uplink"] == 100
+
+
 def test_test_bytes_by_day_and_for_ever(spool: Spool) -> None:
     today = date(2026, 11, 23)
     spool.add_test_bytes("classroom", today, 100)
@@ -153,10 +172,10 @@ def test_test_bytes_by_day_and_for_ever(spool: Spool) -> None:
     spool.add_test_bytes("classroom", date(2026, 11, 24), 1)
     assert spool.test_bytes_of_day(today) == {"classroom": 150, "uplink": 7}
     assert spool.test_bytes_of_day(date(2020, 1, 1)) == {}
-    spool.add_test_bytes("uplink", date(2027, 2, 1), 1)  # old days are forgotten, totals are not
-    assert spool.test_bytes_of_day(today) == {}
-    assert spool.test_bytes_total() == {"classroom": 151, "uplink": 8}
+    spool.add_test_bytes("uplink", date.max, 1)
     spool.add_test_bytes("uplink", date.min, 1)
+    assert spool.test_bytes_of_day(today) == {"classroom": 150, "uplink": 7}
+    assert spool.test_bytes_total() == {"classroom": 151, "uplink": 9}
 
 
 def test_status_tells_the_oldest_and_reads_beside_the_owner(spool: Spool) -> None:

@@ -177,10 +177,10 @@ def test_an_owner_that_moves_leaves_nothing_behind() -> None:
     kept, metric = StoredExposition(), next(metric for metric in METRICS if metric.name == "campus_agent_up")
     kept.put(("agent", "s1"), "t01", [("campus_agent_up", ("s1",), 1.0)])
     kept.put(("agent", "s1"), "t02", [("campus_agent_up", ("s1",), 0.0)])
-    assert b"} 1.0" not in kept.text_of(metric, None, False)
-    assert b"campus_agent_up{" not in kept.text_of(metric, ["t01"], False)
+    assert b"} 1.0" not in b"".join(kept.parts_of(metric, None, False))
+    assert b"campus_agent_up{" not in b"".join(kept.parts_of(metric, ["t01"], False))
     kept.put(("agent", "s1"), "t02", ())
-    assert b"campus_agent_up{" not in kept.text_of(metric, None, False)
+    assert b"campus_agent_up{" not in b"".join(kept.parts_of(metric, None, False))
 
 
 def test_trouble_with_the_store_loses_no_news(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,19 @@ from campus_wire.records import AgentState, AnnouncedClassroom, Announcement, An
 from tests.collector.world import World, collector, throughput
 
 pytestmark = pytest.mark.sqlite_only("its plans are of SQLite")
-LARGE = ("result", "seen", "day_evidence", "audit", "latest", "subject", "problem", "intake", "receipt", "unjudged")
+LARGE = (
+    "result",
+    "seen",
+    "day_evidence",
+    "audit",
+    "latest",
+    "subject",
+    "problem",
+    "intake",
+    "receipt",
+    "unjudged",
+    "school_tally",
+)
 ROOMS = Announcement("t01", [AnnouncedClassroom(f"c{room}", f"{room}班", 1e8) for room in range(6)], [], True, 1e9)
 PAGES = (
     "/",

@@ -53,6 +53,27 @@ def test_measure_words(target: str, words: str) -> None:
     assert words in chinese(figures(targets=[TargetFigures(target, Count(3, 2), None, None)]))
 
 
+@pytest.mark.parametrize(
+    ("ended", "chinese_words", "english"),
+    [
+        (
+            8,
+            "问题台账月初未销号3个，本月新立案17个、销号0个、并入全校问题或不再考核8个，月末尚有12个未销号。",
+            "8 merged into one of",
+        ),
+        (0, "问题台账月初未销号3个，本月新立案17个、销号0个，月末尚有20个未销号。", "20 were open at the month's end"),
+    ],
+)
+def test_the_ledger_s_sentence_balances(ended: int, chinese_words: str, english: str) -> None:
+    ledger = LedgerFigures(opening=3, opened=17, struck_off=0, ended_otherwise=ended, open=20 - ended)
+    assert chinese_words in chinese(figures(ledger=ledger))
+    assert english in " ".join(sentences(figures(ledger=ledger), "en"))
+
+
+def test_a_ledger_whose_problems_all_ended_otherwise_has_its_sentence() -> None:
+    assert "月初未销号3个" in chinese(figures(ledger=LedgerFigures(opening=3, ended_otherwise=3)))
+
+
 def test_towns_that_stand_alike_and_an_empty_ledger() -> None:
     towns = [type(town)(town.id, town.name, 1, town.counts, 0.8, 1, 0.8) for town in figures().towns]
     text = chinese(figures(towns=towns, ledger=LedgerFigures()))

@@ -14,10 +14,11 @@ import psycopg
 import pytest
 
 from campus_collector.cli.main import main
+from campus_collector.domain.change import Change
 from campus_collector.domain.postgres_url import PostgresUrl, without_passwords
 from campus_collector.store import open as opening
 from campus_collector.store.database import Database
-from campus_collector.store.errors import NoDatabase, StoreUnavailable, StoreUnusable
+from campus_collector.store.errors import CommitUncertain, NoDatabase, StoreUnavailable, StoreUnusable
 from campus_collector.store.open import open_database, open_store
 from campus_collector.store.postgres import LEAST_VERSION, PostgresTransport, translated
 from campus_collector.store.transport import Transaction
@@ -135,6 +136,65 @@ def test_a_connection_that_is_ended_between_two_commits_costs_none() -> None:
     database.write(put("b"))  # type: ignore[arg-type]
     assert names(database) == ["a", "b"]
     database.close()
+
+
+STOP_WAITING = {
+    "cancelled": "SELECT pg_cancel_backend(pid)",  # a warning, and success
+    "ended": "SELECT pg_terminate_backend(pid)",
+}
+
+
+@pytest.mark.parametrize("how", STOP_WAITING)
+def test_a_commit_that_the_second_server_does_not_have_is_not_acknowledged(server: PostgresServer, how: str) -> None:
+    database = open_database(PostgresUrl(server.new_database()))
+    with server.administrator() as connection:
+        connection.execute("ALTER ROLE campus SET client_min_messages = error")
+        connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'away'")
+        connection.execute("SET synchronous_commit = local")
+        connection.execute("SELECT pg_reload_conf()")
+        future = database.submit(put("a"))  # type: ignore[arg-type]
+        waiting = f"{STOP_WAITING[how]} FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        end = time.monotonic() + 120
+        while not connection.execute(waiting).fetchall():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        with pytest.raises(CommitUncertain):
+            future.result(120)
+        assert names(database) == ["a"], "nobody knows whether it stays"
+        connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        connection.execute("SELECT pg_reload_conf()")
+    database.write(put("b"))  # type: ignore[arg-type]
+    assert names(database) == ["a", "b"]
+    database.close()
+
+
+def test_work_that_fails_before_the_commit_is_not_uncertain(server: PostgresServer) -> None:
+    database = open_database(PostgresUrl(server.new_database()))
+
+    def end_server(transaction: Transaction) -> None:
+        server.stop(signal.SIGQUIT)
+        transaction.execute("SELECT 1")
+
+    with pytest.raises(StoreUnavailable) as raised:
+        database.write(end_server)
+    assert not isinstance(raised.value, CommitUncertain)
+    database.close()
+
+
+def test_what_a_server_lost_when_another_took_over_is_not_taken_for_what_comes_after_it() -> None:
+    """Changes are numbered; a number that one collector has seen is never that of another change."""
+    url = PostgresUrl(shared_server().new_database())
+    first, second = open_database(url), open_database(url)
+    changes: list[Change] = []
+    second.subscribe(changes.append)
+    first.write(lambda work: work.note_change(Change(inventory=True)))
+    second.follow()
+    first.write(lambda work: work.execute("DELETE FROM change"))
+    first.write(lambda work: work.note_change(Change(ledger=True)))
+    second.follow()
+    assert [(change.inventory, change.ledger) for change in changes] == [(True, False), (False, True)]
+    first.close()
+    second.close()
 
 
 def test_another_process_that_writes_is_waited_for_and_no_longer_than_it_may() -> None:

@@ -176,6 +176,18 @@ def test_evidence_that_does_not_follow(world: World) -> None:
     ]
 
 
+def test_a_tally_that_does_not_follow(world: World) -> None:
+    fill(world)
+    assert world.service.verdicts.by_school(Month(2026, 11, world.service.config.timezone))
+    assert verify(world.service.store, world.service.verdicts).findings == ()
+    actual = tampered(
+        world,
+        # of no target any subject
+        lambda database: database.execute("UPDATE school_tally SET verdicts = X'80' WHERE verdicts IS NOT NULL"),
+    )
+    assert said(actual) == ["s001: what is kept of 2026-11 does not follow from the evidence of its days"]
+
+
 def test_the_command_says_so(world: World, capsys, monkeypatch) -> None:
     monkeypatch.setenv("CAMPUS_LANG", "zh")
     fill(world)

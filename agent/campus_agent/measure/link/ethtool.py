@@ -15,7 +15,7 @@ except ImportError:  # not a Unix
 
 _GET_FLAGS, _GET_MTU, _GET_HARDWARE, _ETHTOOL = 0x8913, 0x8921, 0x8927, 0x8946  # linux/sockios.h
 LOOPBACK, POINT_TO_POINT, RUNNING, NO_ARP = 0x8, 0x10, 0x40, 0x80  # IFF_..., linux/if.h
-ETHERNET = 1  # ARPHRD_ETHER, linux/if_arp.h
+ETHERNET, PPP = 1, 512  # ARPHRD_..., linux/if_arp.h
 _NAME_BYTES = 16  # IFNAMSIZ; the name, then a union of 24 bytes: struct ifreq
 _GET_SETTINGS = 1  # ETHTOOL_GSET
 _ETHTOOL_COMMAND = struct.Struct("=I8xHB13xH14x")  # ethtool_cmd: cmd, speed (low half), duplex, speed (high half)

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from campus_agent.measure.link import tcp_info
-from campus_agent.measure.link.ethtool import ETHERNET, NicSettings, nic_settings
+from campus_agent.measure.link.ethtool import ETHERNET, PPP, NicSettings, nic_settings
 from campus_agent.measure.link.resolve import is_mapped, without_mapping
 from campus_agent.measure.link.rtnetlink import route_interface
 from campus_wire.encapsulation import MAX_MTU_BYTES, MIN_MTU_BYTES, AddressFamily, Encapsulation, mtu_from_mss
@@ -36,19 +36,24 @@ class Link(msgspec.Struct, frozen=True):
 
 
 def link_to(address: str) -> Link | None:
-    """The interface the kernel routes to this address through. None when there is no route."""
-    name = interface_to(address)
+    """The interface the kernel routes to this address through, from the address it would send from. None when there is no route."""
+    name = interface_to(address, _source_towards(address))
     settings = nic_settings(name) if name is not None else None
     return link_of(name, settings) if name is not None and settings is not None else None
 
 
-def link_of(name: str, settings: NicSettings) -> Link:
-    """An interface whose settings are known already."""
+def link_of(name: str, settings: NicSettings, proc_net: Path = Path("/proc/net")) -> Link:
+    """An interface whose settings are known already.
+
+    A PPP interface may have any name (pppd's `ifname`). VLAN tags are those of the interface itself and of what its PPPoE session uses.
+    """
+    pppoe = settings.hardware == PPP
+    below = _pppoe_device(proc_net) if pppoe else name
     duplex: Literal["full", "half"] | None = None
     if settings.full_duplex is not None:
         duplex = "full" if settings.full_duplex else "half"
     mtu = settings.mtu_bytes or None
-    return Link(name, settings.speed_bits_per_second, duplex, mtu, _vlan_tags(name), name.startswith("ppp"))
+    return Link(name, settings.speed_bits_per_second, duplex, mtu, _vlan_tags(below, proc_net) if below else 0, pppoe)
 
 
 def encapsulation_through(link: Link | None) -> Encapsulation:
@@ -141,24 +146,44 @@ def path_mtu_bytes(udp: socket.socket, tcp: socket.socket, family: AddressFamily
     return max(MIN_MTU_BYTES, min(candidates))
 
 
+def _source_towards(address: str) -> str | None:
+    """The address that packets to this one are sent from: rules by source may lead them another way than the target's own route."""
+    host, zone = _without_zone(address)
+    if zone:
+        return None
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.suppress(OSError, ValueError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, 9))  # sends nothing
+        return str(probe.getsockname()[0])
+    return None
+
+
 def _without_zone(address: str) -> tuple[str, str]:
     """An address as the kernel takes it, and its zone or ""."""
     host, _, zone = without_mapping(address).partition("%")
     return host, zone
 
 
-def _vlan_tags(interface: str) -> int:
+def _pppoe_device(proc_net: Path) -> str | None:
+    """The interface that this gateway's PPPoE sessions use ("Id Address Device" in /proc/net/pppoe); None: none, or several."""
+    with contextlib.suppress(OSError), (proc_net / "pppoe").open(encoding="utf-8", errors="replace") as file:
+        devices = {fields[2] for line in file.read(4096).splitlines()[1:] if len(fields := line.split(None, 2)) == 3}
+        return devices.pop().strip() if len(devices) == 1 else None
+    return None
+
+
+def _vlan_tags(interface: str, proc_net: Path) -> int:
     """How many 802.1Q tags an interface adds to a frame: its own and those of the one below it (Linux: /proc/net/vlan/NAME)."""
     tags = 0
-    while tags < MAX_VLAN_TAGS and (below := _interface_below(interface)) is not None:
+    while tags < MAX_VLAN_TAGS and (below := _interface_below(interface, proc_net)) is not None:
         tags, interface = tags + 1, below
     return tags
 
 
-def _interface_below(vlan: str) -> str | None:
+def _interface_below(vlan: str, proc_net: Path) -> str | None:
     """What a VLAN interface stands on ("Device: eth0"); None: it is none."""
     try:
-        with (Path("/proc/net/vlan") / vlan).open(encoding="utf-8", errors="replace") as file:
+        with (proc_net / "vlan" / vlan).open(encoding="utf-8", errors="replace") as file:
             device = re.search(r"^Device: *(\S+)", file.read(4096), re.MULTILINE)
     except OSError:
         return None

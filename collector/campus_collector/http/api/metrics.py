@@ -1,7 +1,7 @@
 """GET /metrics: what Prometheus reads, as text or OpenMetrics, whole or in part (`?scope=`, `?town=`), packed when it asks."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import msgspec
@@ -10,6 +10,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from campus_collector.domain.pieces import pieces_of
 from campus_collector.export.metrics_cache import MetricsCache, UnknownSelection
 from campus_collector.http.auth.scope import scope_of
 from campus_collector.http.responses import HttpProblem, check_query, in_thread
@@ -17,6 +18,7 @@ from campus_collector.http.routes import Operation, Routes
 
 GZIP_LEVEL = 1
 """Lines repeat so much that better packing costs three times the CPU for a tenth of the size."""
+PARTS_AT_ONCE = 2000
 GZIP = zlib.MAX_WBITS | 16
 
 
@@ -38,15 +40,15 @@ class MetricsRoutes(Routes):
         check_query(request, MetricsQuery)
         _, media_type = choose_encoder(request.headers.get("accept", ""))
         try:
-            blocks = await in_thread(_render, self.service.metrics, request, media_type)
+            parts = await in_thread(_render, self.service.metrics, request, media_type)
         except UnknownSelection as error:
             town = scope_of(request).town  # a reader of one town must not learn which others there are
             detail = f"nothing of town {town} yet, or no such scope" if town else str(error)
             raise HttpProblem(400, "Unknown selection", detail) from None
         headers = {"Content-Type": media_type, "Vary": "Accept, Accept-Encoding"}
         if "gzip" not in request.headers.get("accept-encoding", ""):
-            return StreamingResponse(iter(blocks), headers=headers)
-        return StreamingResponse(_packed(blocks), headers=headers | {"Content-Encoding": "gzip"})
+            return StreamingResponse(_pieces(parts), headers=headers)
+        return StreamingResponse(_packed(parts), headers=headers | {"Content-Encoding": "gzip"})
 
 
 def _render(metrics: MetricsCache, request: Request, media_type: str) -> list[bytes]:
@@ -59,8 +61,14 @@ def _render(metrics: MetricsCache, request: Request, media_type: str) -> list[by
     return metrics.render(scopes, towns, openmetrics=media_type.startswith("application/openmetrics-text"))
 
 
-def _packed(blocks: list[bytes]) -> Iterator[bytes]:
+def _pieces(parts: Sequence[bytes]) -> Iterator[bytes]:
+    """Some hundred kB each: a prefecture's page is 70 MB, and none of it is put together at once."""
+    for group in pieces_of(parts, PARTS_AT_ONCE):
+        yield b"".join(group)
+
+
+def _packed(parts: Sequence[bytes]) -> Iterator[bytes]:
     packer = zlib.compressobj(GZIP_LEVEL, wbits=GZIP)
-    for block in blocks:
-        yield packer.compress(block)
+    for piece in _pieces(parts):
+        yield packer.compress(piece)
     yield packer.flush()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from campus_base.figures import percent
 from campus_base.messages import message
 from campus_base.port_words import ERROR_RATIO, FOUND_BY_WORDS, GRADE_WORDS, error_ratio, link_words
-from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS, VERDICT_WORDS
+from campus_base.wire_words import FAILURE_WORDS, RESULT_WORDS, SKIP_WORDS, VALIDITY_WORDS
 from campus_collector.domain.agents import Agent
 from campus_collector.domain.results import Latest
 from campus_collector.domain.schools import School
@@ -223,7 +223,7 @@ class SchoolModel:
             when=self._reader.when(result),
             down=self._inspected(record, "down", required),
             up=self._inspected(record, "up", required),
-            verdict=self._reader.text(VERDICT_WORDS[verdict]),
+            verdict=self._reader.text(RESULT_WORDS[verdict]),
             machine=self._reader.words("own_machine" if result.record.own_machine else "other_machine"),
             browser=browser_words(result.record.browser),
         )
@@ -298,7 +298,7 @@ class SchoolModel:
     def _latest_badge(self, result: AnyResult | None, required: float | None) -> Badge:
         """The verdict of the newest result alone; its note says why it is so if it is not plain."""
         if result is None:
-            return self._reader.badge(Verdict.INSUFFICIENT, self._reader.words("never"))
+            return self._reader.badge(Verdict.INSUFFICIENT, word=self._reader.words("never"))
         verdict = verdict_of_result(result, required, self._policy.tolerance_ratio)
         note = ""
         if result.skipped is not None:
@@ -315,7 +315,7 @@ class SchoolModel:
                 rate=self._reader.text(rate_words(min(rates), required * self._policy.tolerance_ratio)),
                 least=least,
             )
-        return self._reader.badge(verdict, note)
+        return self._reader.badge(verdict, note, word=self._reader.text(RESULT_WORDS[verdict]))
 
     def _latency(self, record: ThroughputRecord | None, latest: AnyResult | None) -> str:
         idle = record.idle if record else None

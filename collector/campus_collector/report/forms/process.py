@@ -12,6 +12,7 @@ from typing import get_args
 
 from campus_base.language import Language
 from campus_base.messages import Message, message
+from campus_base.system_errors import error_words
 from campus_collector.report.compose import compose
 from campus_collector.report.figures import Figures, encoded_figures, figures_of
 from campus_collector.report.forms.pdf_fonts import FontMissing
@@ -45,8 +46,7 @@ def render_apart(figures: Figures, language: Language, form: Form) -> bytes:
             message("{form}: not made within {wall_seconds} s", form=form, wall_seconds=WALL_SECONDS)
         ) from None
     except OSError as error:
-        why = error.strerror or str(error)
-        raise FormFailed(message("{form}: cannot be made: {why}", form=form, why=why)) from None
+        raise FormFailed(message("{form}: cannot be made: {why}", form=form, why=error_words(error))) from None
     if done.returncode == NO_FONT:
         raise FontMissing
     if done.returncode != 0 or not done.stdout:

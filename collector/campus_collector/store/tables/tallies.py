@@ -28,6 +28,14 @@ class TallyTable(TableGroup):
         """The same of one month, with all they have."""
         return self._read("t.verdicts", [month], schools)
 
+    def months(self, school: str) -> list[int]:
+        """The months of a school that a tally was ever kept of."""
+        rows = self._database.read(
+            "SELECT month FROM school_tally WHERE school = :school AND month <> -1 AND rests_on IS NOT NULL ORDER BY month",
+            {"school": school},
+        )
+        return [month for (month,) in rows]
+
     def _read(self, verdicts: str, months: Sequence[int], schools: Sequence[str] | None) -> list[KeptTally]:
         listed, key = among("month", months)
         of_schools = ""
