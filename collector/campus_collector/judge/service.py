@@ -156,6 +156,8 @@ class Verdicts:
 
     def history(self, months: Sequence[Month], school: str | None = None) -> dict[Month, dict[str, SchoolInTown]]:
         """The same of several months, or of one school, by what has been judged: one read of the tallies, where they are kept."""
+        if not months:
+            return {}
         numbers = {day_number(month.first_day): month for month in months}
         bases = {number: self._basis(month) for number, month in numbers.items()}
         kept: dict[Month, dict[str, SchoolTally]] = {month: {} for month in months}
@@ -166,7 +168,7 @@ class Verdicts:
         oldest, newest = (self._towns(end(months, key=str), school) for end in (min, max))
         for month, tallies in kept.items():
             # a month has the schools of the later ones, and those removed since
-            towns = newest if len(oldest) == len(newest) else self._towns(month, school)
+            towns = newest if oldest.keys() == newest.keys() else self._towns(month, school)
             missing = [school_id for school_id in towns if school_id not in tallies]
             tallies |= {school_id: school_tally(of_school) for school_id, of_school in self._count(month, missing)}
             by_month[month] = {school_id: SchoolInTown(town, tallies[school_id]) for school_id, town in towns.items()}
