@@ -30,6 +30,7 @@ from campus_collector.http.forwarding import Forwarding
 from campus_collector.http.listener import KEEP_ALIVE_SECONDS, Connection, Server, raise_file_limit
 from campus_collector.http.openapi import OpenApiRoutes
 from campus_collector.http.pages.fleet import FleetPage
+from campus_collector.http.pages.help import HelpPages
 from campus_collector.http.pages.inventory import InventoryPages
 from campus_collector.http.pages.ledger import LedgerPages
 from campus_collector.http.pages.login import LoginPages
@@ -55,6 +56,7 @@ GROUPS: tuple[type[Routes], ...] = (
     EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
     MetricsRoutes, AuthorityRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
+    HelpPages,
 )  # fmt: skip
 
 
