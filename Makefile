@@ -24,7 +24,7 @@ ALONE := tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
 # What stands on the store is tested on both databases. `make test` asks on PostgreSQL what works on the store itself; `make test-postgres` asks all of the collector's tests.
 ON_POSTGRES := $(addprefix tests/collector/,store ledger ingest inventory) tests/two_at_once
 
-test: system-test $(STAMP) lint ## linters and all tests
+test: system-test $(STAMP) $(MANUAL)/index.html lint ## linters and all tests
 	$(PY) -m pytest --durations=25 -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
 	$(PY) -m pytest --durations=10 -n 4 --dist loadfile --no-loadscope-reorder --store postgres $(ON_POSTGRES)
 	$(PY) -m pytest --durations=25 $(ALONE)

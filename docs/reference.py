@@ -1,6 +1,7 @@
 """Writes the reference pages of the manual from the programs: `python -m docs.reference`; `make docs` does it. A test compares.
 
-Commands come from their parsers, routes from their declarations, metrics from the export table, sheets from the headings, keys from the samples.
+Commands come from their parsers, routes from their declarations, metrics from the export table, sheets from the headings, keys from the samples;
+in the page "Trouble", what the pages of the collector say of each reason.
 """
 
 import argparse
@@ -13,11 +14,14 @@ from typing import Any
 from campus_agent.cli.main import build_parser as agent_parser
 from campus_base.command_line import CommandParser
 from campus_base.language import Language
+from campus_base.messages import Message
+from campus_base.wire_words import FAILURE_WORDS, SKIP_WORDS, VALIDITY_WORDS
 from campus_collector.cli.main import build_parser as collector_parser
 from campus_collector.export.table import METRICS, scope_of
 from campus_collector.http.app import operations
 from campus_collector.http.openapi import document
 from campus_collector.inventory.headings import SHEETS, Column
+from campus_collector.judge.explanations import EXPLANATIONS
 from tests.collector.export import metrics_doc
 
 PAGES = Path(__file__).parent / "pages"
@@ -94,7 +98,33 @@ def pages() -> dict[Path, str]:
         text = page.read_text(encoding="utf-8")
         before, rest = text.split(BEGIN)
         written[page] = before + BEGIN + "\n\n" + columns(language) + "\n" + END + rest.split(END)[1]
+    for page, language in ((PAGES / "trouble.md", "zh"), (PAGES / "en/trouble.md", "en")):
+        written[page] = reasons(page.read_text(encoding="utf-8"), language)
     return written
+
+
+def reasons(text: str, language: Language) -> str:
+    """The page "Trouble" with the headings of causes, and the second column of the tables, as the collector's pages say them."""
+
+    def heading(found: re.Match[str]) -> str:
+        words = EXPLANATIONS[found[1]].what.in_(language)
+        return f"### {words[0].upper()}{words[1:]} {{#{found[1]}}}"
+
+    text = re.sub(r"^### .* \{#(\w+)\}$", heading, text, flags=re.MULTILINE)
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    tables: dict[str, dict[Any, Message]] = {
+        "无效的原因": VALIDITY_WORDS, "Why results are not valid": VALIDITY_WORDS,
+        "测量失败的原因": FAILURE_WORDS, "Why tests failed": FAILURE_WORDS,
+        "未执行测速的原因": SKIP_WORDS, "Why tests were not made": SKIP_WORDS,
+    }  # fmt: skip
+    for index, part in enumerate(parts):
+        vocabulary = tables.get(part.partition("\n")[0].removeprefix("## "), {})
+        for word, words in vocabulary.items():
+            part = re.sub(
+                rf"^(\| `{word}` \| )[^|]*( \|)", rf"\g<1>{words.in_(language)}\g<2>", part, flags=re.MULTILINE
+            )
+        parts[index] = part
+    return "".join(parts)
 
 
 def commands(language: Language) -> str:

@@ -43,9 +43,9 @@ class HelpPath(msgspec.Struct):
 class HelpPages(Routes):
     """The files of the manual, by a list that is made once: a path that is not on it leads nowhere."""
 
-    def __init__(self, service: Service, site: Path = SITE) -> None:
+    def __init__(self, service: Service) -> None:
         super().__init__(service)
-        self._files = {file.relative_to(site).as_posix(): file for file in site.rglob("*") if _is_served(file)}
+        self._files = {file.relative_to(SITE).as_posix(): file for file in SITE.rglob("*") if _is_served(file)}
 
     @Operation("GET", "/help", "The manual in the reader's language", answer=(HTML,), refusals=(303, 404))
     async def contents(self, request: Request) -> Response:
