@@ -189,13 +189,13 @@ def _cell(text: str) -> str:
 
 def metrics_zh() -> str:
     """The Chinese page of the metrics."""
-    lines = ["| 指标 | 类型 | 标签 | 单位 | 含义 | 来源 | 示例 | 范围 |", "| --- " * 8 + "|"]
+    lines = ["| 指标 | 含义 | 单位 | 标签 | 类型 | 来源 | 示例 | 范围 |", "| --- " * 8 + "|"]
     for metric in METRICS:
         labels, scope = ", ".join(metric.labels) or "—", scope_of(metric)
         example = metric.example.replace("|", "\\|")
         meaning, source = CHINESE["metrics"][metric.name], CHINESE["sources"][scope]
         lines.append(
-            f"| `{metric.name}` | {metric.kind} | {labels} | {metric.unit} | {meaning} | {source} | `{example}` | {scope} |"
+            f"| `{metric.name}` | {meaning} | {metric.unit} | {labels} | {metric.kind} | {source} | `{example}` | {scope} |"
         )
     foot = "\n下一步：现成的仪表板和告警见 [Prometheus 与 Grafana](grafana.md)。\n"
     return METRICS_HEAD_ZH + "\n".join(lines) + "\n" + foot

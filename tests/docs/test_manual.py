@@ -119,6 +119,15 @@ def test_no_link_is_dead(built: Path) -> None:
     assert dead == []
 
 
+def test_every_alert_leads_to_its_section(built: Path) -> None:
+    """The anchors are those of the former runbooks, which rules in use name."""
+    rules = (ROOT / "deploy/prometheus/alerts.rules.yml").read_text(encoding="utf-8")
+    alerts = re.findall(r"- alert: (\w+)", rules)
+    assert alerts
+    for page in ("alerts.html", "en/alerts.html"):
+        assert {alert.lower() for alert in alerts} <= parsed(built / page).places
+
+
 def test_nothing_is_inline_and_nothing_comes_from_elsewhere(built: Path) -> None:
     """The collector's content security policy allows neither."""
     for page in built.rglob("*.html"):

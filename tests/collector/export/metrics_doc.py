@@ -40,12 +40,12 @@ SOURCES = {
 
 def text() -> str:
     """The whole document."""
-    lines = ["| metric | type | labels | unit | meaning | source | example | scope |", "| --- " * 8 + "|"]
+    lines = ["| metric | meaning | unit | labels | type | source | example | scope |", "| --- " * 8 + "|"]
     for metric in METRICS:
         labels = ", ".join(metric.labels) or "—"
         scope = scope_of(metric)
         example = metric.example.replace("|", "\\|")
         lines.append(
-            f"| `{metric.name}` | {metric.kind} | {labels} | {metric.unit} | {metric.help} | {SOURCES[scope]} | `{example}` | {scope} |"
+            f"| `{metric.name}` | {metric.help} | {metric.unit} | {labels} | {metric.kind} | {SOURCES[scope]} | `{example}` | {scope} |"
         )
     return HEAD + "\n".join(lines) + "\n" + FOOT
