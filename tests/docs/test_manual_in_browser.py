@@ -92,6 +92,6 @@ def test_no_page_is_wider_than_its_screen(browser: Browser, address: str, width:
 def test_without_script_the_contents_serve(browser: Browser, address: str) -> None:
     page = opened(browser, address, javascript=False)
     assert not page.locator("form.search").is_visible()
-    page.click("nav a >> text=疑难解答")
+    page.click("#contents a >> text=疑难解答")
     page.wait_for_url("**/help/trouble.html")
     page.context.close()
