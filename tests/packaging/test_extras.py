@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 AGENT_ONLY = {"campusmeter", "chinesecalendar", "iperf3", "msgspec", "psutil", "tzdata"}
 AGENT_ONLY |= {"pysnmp", "pyasn1", "cryptography", "cffi", "pycparser", "scapy", "segno"}  # in workers only
-MANUAL = "collector/campus_collector/http/pages/manual"
+SITE = "campus_collector/http/pages/manual"
 HEADERS = ("x-content-type-options", "x-frame-options", "referrer-policy", "content-security-policy", "etag")
 COLLECTOR_ONLY = {"starlette", "uvicorn", "jinja2", "prometheus-client", "prometheus_client"}
 
@@ -24,7 +24,7 @@ COLLECTOR_ONLY = {"starlette", "uvicorn", "jinja2", "prometheus-client", "promet
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built as a user builds it, with the manual."""
-    if not (ROOT / MANUAL / "index.html").exists():
+    if not (ROOT / "collector" / SITE / "index.html").exists():
         subprocess.run([sys.executable, "-m", "mkdocs", "build", "-q", "-f", str(ROOT / "docs/mkdocs.yml")], check=True)
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)], check=True)
@@ -39,7 +39,7 @@ def test_the_wheel_holds_what_the_programs_read(wheel: Path) -> None:
         "campus_collector/store/migrations/sqlite/0001_spine.sql",
         "campus_collector/http/pages/templates/overview.html",
         "campus_agent/measure/equipment/profiles/recorder-generic.toml",
-        "campus_collector/http/pages/manual/index.html",
+        f"{SITE}/index.html",
         "campus_wire/py.typed",
     } <= names
     assert not [name for name in names if name.startswith(("tests/", "deploy/"))]
@@ -71,11 +71,17 @@ def test_the_agent_alone_brings_nothing_of_the_collector(wheel: Path, tmp_path: 
 
 
 @pytest.fixture(scope="module")
-def port(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A collector of the program that the wheel holds."""
-    program = tmp_path_factory.mktemp("installed")
+def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the wheel holds."""
+    folder = tmp_path_factory.mktemp("installed")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(program)
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def port(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A collector of that program."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]
@@ -116,17 +122,17 @@ def read(port: int, path: str) -> tuple[int, dict[str, str], bytes]:
         ("images/architecture.svg", "image/svg+xml"),
     ],
 )
-def test_the_installed_collector_serves_the_manual(port: int, path: str, media_type: str) -> None:
+def test_the_installed_collector_serves_the_manual(port: int, program: Path, path: str, media_type: str) -> None:
     status, headers, body = read(port, f"/help/{path}")
     assert status == 200
-    assert body == (ROOT / MANUAL / path).read_bytes()
+    assert body == (program / SITE / path).read_bytes()
     assert headers["content-type"] == media_type
     assert [name for name in HEADERS if name not in headers] == []
     assert "no-store" not in headers["cache-control"]
 
 
-def test_every_page_of_the_manual_is_served(port: int) -> None:
-    site = ROOT / MANUAL
+def test_every_page_of_the_manual_is_served(port: int, program: Path) -> None:
+    site = program / SITE
     pages = [file.relative_to(site).as_posix() for file in site.rglob("*.html")]
     assert len(pages) > 40
     assert [page for page in pages if read(port, f"/help/{page}")[0] != 200] == []
