@@ -75,18 +75,12 @@ def test_the_other_language_is_the_same_page(browser: Browser, address: str) -> 
     page.context.close()
 
 
-@pytest.mark.parametrize("width", [360, 768])
-def test_no_page_is_wider_than_its_screen(browser: Browser, address: str, width: int) -> None:
-    for path in (
-        "index.html",
-        "reference-commands.html",
-        "reference-metrics.html",
-        "en/protocol.html",
-        "inventory.html",
-    ):
-        page = opened(browser, f"{address}/{path}", width)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        page.context.close()
+def test_no_page_is_wider_than_a_phone(browser: Browser, address: str) -> None:
+    page = opened(browser, address, 360)
+    for path in ("reference-commands.html", "reference-metrics.html", "inventory.html"):
+        page.goto(f"{address}/{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+    page.context.close()
 
 
 def test_without_script_the_contents_serve(browser: Browser, address: str) -> None:

@@ -14,9 +14,10 @@ from tests.collector.world import World, collector
 PAGE = "<!DOCTYPE html><p>手册</p>"
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A manual of four files, beside a file that is none of it."""
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A manual of three files, beside others that are none of it."""
+    tmp_path = tmp_path_factory.mktemp("help")
     folder = tmp_path / "manual"
     (folder / "en").mkdir(parents=True)
     (folder / "assets").mkdir()
@@ -26,13 +27,14 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "notes.txt").write_text("not served", encoding="utf-8")
     (tmp_path / "secret.html").write_text("secret", encoding="utf-8")
     (folder / "link.html").symlink_to(tmp_path / "secret.html")
-    monkeypatch.setattr(help, "SITE", folder)
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(help, "SITE", folder)
+        yield folder
 
 
-@pytest.fixture
-def world(tmp_path: Path, site: Path) -> Iterator[World]:
-    with collector(tmp_path / "state") as running:
+@pytest.fixture(scope="module")
+def world(site: Path) -> Iterator[World]:
+    with collector(site.parent / "state") as running:
         yield running
 
 
@@ -73,6 +75,7 @@ def test_a_page_is_kept_by_the_browser_until_it_changes(world: World, site: Path
     assert (again.status, again.body) == (304, b"")
     (site / "index.html").write_text("changed", encoding="utf-8")
     assert world.get("/help/index.html", If_None_Match=first.headers["etag"]).status == 200
+    (site / "index.html").write_text(PAGE, encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -89,12 +92,14 @@ def test_nothing_else_is_given(world: World, path: str) -> None:
     assert b"secret" not in answer.body.replace(b"secret.html", b"")
 
 
-def test_who_cannot_log_in_can_read_it(world: World) -> None:
-    world.service.store.people.put(Person("张老师", "viewer", ""), datetime.now(UTC), "console", token_hash("token"))
-    assert world.get("/").status == 401
-    assert world.get("/help/index.html").status == 200
-    assert world.get("/help").status == 303
-    assert world.get("/helpless").status == 401
+def test_who_cannot_log_in_can_read_it(tmp_path: Path, site: Path) -> None:
+    with collector(tmp_path / "state") as running:
+        person = Person("张老师", "viewer", "")
+        running.service.store.people.put(person, datetime.now(UTC), "console", token_hash("token"))
+        assert running.get("/").status == 401
+        assert running.get("/help/index.html").status == 200
+        assert running.get("/help").status == 303
+        assert running.get("/helpless").status == 401
 
 
 @pytest.mark.parametrize(("language", "link"), [("zh-CN", "/help/index.html"), ("en", "/help/en/index.html")])
