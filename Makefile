@@ -3,14 +3,15 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+MANUAL := collector/campus_collector/http/pages/manual
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-postgres lint bench lab messages packages clean system-run system-test system-bench
+.PHONY: help run test test-postgres lint bench lab messages docs pictures packages clean system-run system-test system-bench
 
 help: ## what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: system-run $(STAMP) ## a school in network namespaces, measured for real: http://127.0.0.1:8080/
+run: system-run $(STAMP) $(MANUAL)/index.html ## a school in network namespaces, measured for real: http://127.0.0.1:8080/
 	@$(PY) -m tests.lab.demo
 
 # What measures rates has the machine to itself. The rest runs four beside each other: much of it waits (booted machines, silent equipment);
@@ -23,7 +24,7 @@ ALONE := tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
 # What stands on the store is tested on both databases. `make test` asks on PostgreSQL what works on the store itself; `make test-postgres` asks all of the collector's tests.
 ON_POSTGRES := $(addprefix tests/collector/,store ledger ingest inventory) tests/two_at_once
 
-test: system-test $(STAMP) lint ## linters and all tests
+test: system-test $(STAMP) $(MANUAL)/index.html lint ## linters and all tests
 	$(PY) -m pytest --durations=25 -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
 	$(PY) -m pytest --durations=10 -n 4 --dist loadfile --no-loadscope-reorder --store postgres $(ON_POSTGRES)
 	$(PY) -m pytest --durations=25 $(ALONE)
@@ -46,12 +47,19 @@ lab: system-run $(STAMP) ## the school alone, in the foreground
 messages: $(STAMP) ## the catalogues of messages brought up to date with the sources: extracted, merged, compiled
 	$(PY) -m tests.messages
 
-packages: system-run $(STAMP) ## Debian packages of agent and collector, and the bundle for gateways without Internet, into dist/
+docs: $(STAMP) ## the manual as a site, which the collector serves at /help
+	$(PY) -m docs.reference
+	$(PY) -m mkdocs build --quiet --config-file docs/mkdocs.yml
+
+pictures: $(STAMP) ## the README's pictures, taken from an invented county
+	@$(PY) -m docs.pictures
+
+packages: system-run $(STAMP) $(MANUAL)/index.html ## Debian packages of agent and collector, and the bundle for gateways without Internet, into dist/
 	@deploy/package/build.sh
 	@deploy/package/bundle.sh
 
 clean: ## remove what these targets made
-	rm -rf $(VENV) .run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(MANUAL) .run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 system-run:
 	@deploy/setup/packages.sh run
@@ -61,6 +69,9 @@ system-test:
 
 system-bench:
 	@deploy/setup/packages.sh bench
+
+$(MANUAL)/index.html: $(shell find docs -type f -not -name '*.pyc') | $(STAMP)
+	@$(PY) -m mkdocs build --quiet --config-file docs/mkdocs.yml
 
 $(STAMP): pyproject.toml
 	@deploy/setup/venv.sh $(VENV)

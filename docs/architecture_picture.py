@@ -1,4 +1,4 @@
-"""Draws docs/images/architecture.svg from the imports, and writes the table of folders into docs/architecture.md.
+"""Draws docs/pages/images/architecture.svg from the imports, and writes the table of folders into docs/pages/en/architecture.md.
 
 Run after a folder or an import between folders changed: `python docs/architecture_picture.py`. A test compares both with the sources.
 """
@@ -10,8 +10,8 @@ from html import escape
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PICTURE = ROOT / "docs/images/architecture.svg"
-PAGE = ROOT / "docs/architecture.md"
+PICTURE = ROOT / "docs/pages/images/architecture.svg"
+PAGE = ROOT / "docs/pages/en/architecture.md"
 BEGIN, END = "<!-- folders: written by architecture_picture.py -->", "<!-- end of folders -->"
 PACKAGES = {
     "campus_agent": ROOT / "agent/campus_agent",

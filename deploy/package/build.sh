@@ -32,6 +32,10 @@ trap 'rm -rf "$work"' EXIT
 umask 022
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || stat -c %Y "$root/pyproject.toml")}
 
+manual=$root/collector/campus_collector/http/pages/manual
+if [ ! -e "$manual/index.html" ] || [ -n "$(find "$root/docs" -name '*.md' -newer "$manual/index.html")" ]; then
+  "$python" -m mkdocs build --quiet --config-file "$root/docs/mkdocs.yml" || echo "the manual was not built: make docs" >&2
+fi
 mkdir "$work/source"
 (cd "$root" && tar cf - --exclude='__pycache__' agent collector dashboards pyproject.toml README.md LICENSE) | tar xf - -C "$work/source"
 version=$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' "$work/source/agent/campus_wire/version.py")

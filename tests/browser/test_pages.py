@@ -1,7 +1,4 @@
-"""The pages in a real Chromium: on a phone, on a desk, in both languages, without colour, with hostile names.
-
-`CAMPUS_REWRITE_GOLDEN=1 pytest tests/browser` renews docs/images/overview-zh.png.
-"""
+"""The pages in a real Chromium: on a phone, on a desk, in both languages, without colour, with hostile names."""
 
 import os
 import shutil
@@ -17,7 +14,6 @@ from campus_wire.records import AnnouncedClassroom, AnnouncedService, Announceme
 from tests.collector.world import World, collector, service, throughput
 
 pytestmark = pytest.mark.browser
-IMAGE = Path(__file__).parents[2] / "docs" / "images" / "overview-zh.png"
 OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -162,16 +158,6 @@ def test_an_empty_collector_says_what_to_do(browser: Browser, tmp_path: Path) ->
         page = open_page(browser, empty, 390)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.context.close()
-
-
-def test_the_picture_for_the_readme(browser: Browser, world: World, tmp_path: Path) -> None:
-    page = open_page(browser, world, 1100)
-    target = IMAGE if os.environ.get("CAMPUS_REWRITE_GOLDEN") else tmp_path / "overview.png"
-    target.parent.mkdir(exist_ok=True)
-    page.screenshot(path=str(target), full_page=True)
-    assert target.stat().st_size > 20_000
-    assert IMAGE.exists()
-    page.context.close()
 
 
 @pytest.mark.parametrize("width", [390, 794])

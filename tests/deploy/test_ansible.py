@@ -1,4 +1,4 @@
-"""The playbook for a hundred gateways: whole, only Ansible's own modules, the code never logged. (Ansible itself runs it by hand: docs/packages.md.)"""
+"""The playbook for a hundred gateways: whole, only Ansible's own modules, the code never logged. (Ansible itself runs it by hand: docs/pages/en/packages.md.)"""
 
 from pathlib import Path
 

@@ -12,6 +12,7 @@ import pytest
 from campus_collector.export.table import METRICS
 
 ROOT = Path(__file__).parents[2]
+COLLECTOR = "https://collector.example:8443"
 FOLDER = ROOT / "deploy" / "prometheus"
 RULES = [FOLDER / "recording.rules.yml", FOLDER / "alerts.rules.yml"]
 ALERTS = re.findall(r"- alert: (\w+)", RULES[1].read_text(encoding="utf-8"))
@@ -315,16 +316,20 @@ def test_alerts_name_what_they_are_about_beside_its_id(
     if not named:  # a collector that does not tell names
         words = re.sub(r"\S+?（(s001|c101|t01)）", r"\1", words)
     text = RULES[1].read_text(encoding="utf-8").split(f"- alert: {alert}\n")[1]
-    (url,) = re.findall(r"runbook_url: (.*)", text)[:1]
+    (url,) = re.findall(r"runbook_url: '(.*)'", text)[:1]
     step = step_of(minute)
     test = {
         "interval": f"{step}m",
         "input_series": spaced(series | (NAMED if named else {}), step),
+        "external_labels": {"collector": COLLECTOR},
         "alert_rule_test": [{"alertname": alert, "eval_time": f"{minute}m"}],
     }
     expected = {
         "exp_labels": labels | {"severity": severity},
-        "exp_annotations": {"summary_zh": words, "runbook_url": url},
+        "exp_annotations": {
+            "summary_zh": words,
+            "runbook_url": url.replace("{{ $externalLabels.collector }}", COLLECTOR),
+        },
     }
     test["alert_rule_test"][0]["exp_alerts"] = [expected]  # type: ignore[index]
     rules = tmp_path / "alerts.yml"
@@ -338,12 +343,13 @@ def test_alerts_name_what_they_are_about_beside_its_id(
 
 
 def test_every_alert_has_its_page_and_both_languages() -> None:
-    runbooks = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
-    assert re.findall(r"^## (\w+)$", runbooks, re.MULTILINE) == ALERTS
+    for page in ("alerts.md", "en/alerts.md"):
+        text = (ROOT / "docs/pages" / page).read_text(encoding="utf-8")
+        assert re.findall(r"^## (Campus\w+)", text, re.MULTILINE) == ALERTS
     text = RULES[1].read_text(encoding="utf-8")
     for block in text.split("- alert: ")[1:]:
         name = block.split()[0]
-        assert f"runbook_url: docs/runbooks.md#{name.lower()}" in block
+        assert f"runbook_url: '{{{{ $externalLabels.collector }}}}/help/alerts.html#{name.lower()}'" in block
         assert re.search(r"summary_zh: '.*[\u4e00-\u9fff].*'", block), name
         assert re.search(r"summary_en: '[ -~]+'", block), name
 

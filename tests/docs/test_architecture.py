@@ -7,7 +7,7 @@ from types import ModuleType
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/architecture.md"
+PAGE = ROOT / "docs/pages/en/architecture.md"
 
 
 def drawing() -> ModuleType:

@@ -15,7 +15,7 @@ from campus_base.wire_words import RESULT_WORDS, VERDICT_WORDS
 from campus_wire.verdicts import Verdict
 
 ROOT = Path(__file__).parents[2]
-GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+GLOSSARY = (ROOT / "docs/pages/en/glossary.md").read_text(encoding="utf-8")
 CATALOGUES = sorted(ROOT.glob("*/*/locale/zh/LC_MESSAGES/*.po"))
 ONLY_IN_DOCUMENTS = {
     "单向时延", "时延变化", "最大容量", "服务质量等级", "局域网验收", "宽带接入速率测试", "公文",
@@ -103,7 +103,7 @@ def chinese_texts() -> Iterator[tuple[str, str]]:
         yield from ((path.name, text) for text in strings(json.loads(path.read_text(encoding="utf-8"))))
     for path in sorted((ROOT / "deploy").rglob("*.yml")):
         yield from ((path.name, line) for line in path.read_text(encoding="utf-8").splitlines())
-    for path in [ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("*.zh-CN.md"))]:
+    for path in [ROOT / "README.zh-CN.md", *sorted((ROOT / "docs/pages").glob("*.md"))]:
         yield from ((path.name, line) for line in path.read_text(encoding="utf-8").splitlines())
     headings = ROOT / "collector/campus_collector/inventory/headings.py"
     for node in ast.walk(ast.parse(headings.read_text(encoding="utf-8"))):

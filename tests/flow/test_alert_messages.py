@@ -153,7 +153,7 @@ def alerts(
             "labels": {"alertname": cause, "severity": "critical", "school": f"s{number:03}"} | labels,
             "annotations": {
                 "summary_zh": f"学校 {name}（s{number:03}） 的网关未上报",
-                "runbook_url": "docs/runbooks.md",
+                "runbook_url": "https://collector.example/help/alerts.html",
             },
         }
         | {"endsAt" if ended else "startsAt": now}

@@ -33,6 +33,7 @@ from campus_collector.http.listener import KEEP_ALIVE_SECONDS, Connection, Serve
 from campus_collector.http.openapi import OpenApiRoutes
 from campus_collector.http.pages.carriers import CarrierPage
 from campus_collector.http.pages.fleet import FleetPage
+from campus_collector.http.pages.help import HelpPages
 from campus_collector.http.pages.inventory import InventoryPages
 from campus_collector.http.pages.ledger import LedgerPages
 from campus_collector.http.pages.login import LoginPages
@@ -67,6 +68,7 @@ GROUPS: tuple[type[Routes], ...] = (
     MetricsRoutes, AuthorityRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
     SearchPage, StaticFiles, CarrierPage, UnmeasuredPage, WallPage,
+    HelpPages,
 )  # fmt: skip
 
 

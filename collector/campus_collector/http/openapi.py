@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
-from campus_collector.http.auth.middleware import OPEN_PATHS
+from campus_collector.http.auth.middleware import is_open
 from campus_collector.http.routes import HTML, DescribedRoute, Operation, Routes
 from campus_wire.records import Problem
 
@@ -59,7 +59,9 @@ def document(operations: tuple[Operation, ...]) -> dict[str, Any]:
     schemas = dict(zip(types, in_order, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for described in operations:
-        paths.setdefault(described.path, {})[described.method.lower()] = _operation(described, schemas)
+        paths.setdefault(described.path.replace(":path}", "}"), {})[described.method.lower()] = _operation(
+            described, schemas
+        )
     whole = {
         "openapi": "3.1.0",
         "info": {"title": "CampusMeter collector", "version": "1"},
@@ -92,7 +94,7 @@ def _path_parameters(described: Operation) -> list[dict[str, Any]]:
         if described.parameters is None
         else {field.name: field for field in msgspec.structs.fields(described.parameters)}
     )
-    names = [part.partition("}")[0] for part in described.path.split("{")[1:]]
+    names = [part.partition("}")[0].partition(":")[0] for part in described.path.split("{")[1:]]
     return [
         {
             "name": name,
@@ -127,15 +129,15 @@ def _responses(described: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
 
     Refusals are problem documents; a browser gets them as pages, but for /v1.
     """
-    refused = {405, *described.refusals}
+    refused = {405, *(status for status in described.refusals if status >= 400)}
     if described.query is not None:
         refused.add(400)
     if "{" in described.path:
         refused.add(404)
-    redirected = set()
+    redirected = {status for status in described.refusals if status < 400}
     if described.body is not None:
         refused.update(_JSON_BODY_REFUSALS)
-    if described.path not in OPEN_PATHS or described.path.startswith("/login"):
+    if not is_open(described.path) or described.path.startswith("/login"):
         refused.update((401, 403))
         redirected.add(303)
     if described.path == "/v1/config":

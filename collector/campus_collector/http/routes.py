@@ -24,7 +24,7 @@ class Operation:
     A handler returns a struct, which is sent as JSON with `status`, or a Response; a plain function is called, and what it returns is
     encoded, beside the event loop.
     `query` and `parameters` (of the path) are structs with a field for each key; a query is checked under /v1 only; None: it is not looked at. `answer` is a tuple of
-    media types, or the type that a handler with a Response sends. `refusals` are statuses of problem documents, beyond those that
+    media types, or the type that a handler with a Response sends. `refusals` are statuses of problem documents and redirects, beyond those that
     follow from the rest (see `openapi`). `token`: it needs a bearer token always.
     """
 

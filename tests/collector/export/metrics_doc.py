@@ -1,11 +1,13 @@
-"""docs/metrics.md from the export table. Rewrite it with `CAMPUS_REWRITE_GOLDEN=1 pytest tests/collector/export`."""
+"""The page of the metrics (docs/pages/en/reference-metrics.md) from the export table. `make docs` writes it."""
 
 from pathlib import Path
 
 from campus_collector.export.table import METRICS, scope_of
 
-FILE = Path(__file__).parents[3] / "docs" / "metrics.md"
-HEAD = """# Metrics of the collector
+FILE = Path(__file__).parents[3] / "docs/pages/en/reference-metrics.md"
+HEAD = """# Metrics
+
+For operators of Prometheus who look something up: every metric of the collector.
 
 `GET /metrics`, in the Prometheus text format or OpenMetrics 1.0 as the scraper asks, gzip when it takes it. Generated from
 `collector/campus_collector/export/table.py`; a test keeps it true.
@@ -20,6 +22,8 @@ silent for the policy's `[present] stale_after_seconds`, a day. A verdict that h
 
 """
 
+FOOT = "\nNext: dashboards and alerts that use them are in [Prometheus and Grafana](grafana.md).\n"
+
 SOURCES = {
     "names": "inventory, or what the agent announces",
     "compliance": "verdicts of the current month",
@@ -31,17 +35,17 @@ SOURCES = {
     "ledger": "problem ledger",
     "collector": "collector itself",
 }
-"""Where the values of a scope come from: kinds of results (docs/protocol.md), or what the collector makes of them."""
+"""Where the values of a scope come from: kinds of results (docs/pages/en/protocol.md), or what the collector makes of them."""
 
 
 def text() -> str:
     """The whole document."""
-    lines = ["| metric | type | labels | unit | meaning | source | example | scope |", "| --- " * 8 + "|"]
+    lines = ["| metric | meaning | unit | labels | type | source | example | scope |", "| --- " * 8 + "|"]
     for metric in METRICS:
         labels = ", ".join(metric.labels) or "—"
         scope = scope_of(metric)
         example = metric.example.replace("|", "\\|")
         lines.append(
-            f"| `{metric.name}` | {metric.kind} | {labels} | {metric.unit} | {metric.help} | {SOURCES[scope]} | `{example}` | {scope} |"
+            f"| `{metric.name}` | {metric.help} | {metric.unit} | {labels} | {metric.kind} | {SOURCES[scope]} | `{example}` | {scope} |"
         )
-    return HEAD + "\n".join(lines) + "\n"
+    return HEAD + "\n".join(lines) + "\n" + FOOT

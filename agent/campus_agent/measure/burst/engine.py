@@ -1,4 +1,4 @@
-"""Throughput by our own engine: paced UDP bursts, sequential, verdict in a fraction of a second (docs/protocol.md)."""
+"""Throughput by our own engine: paced UDP bursts, sequential, verdict in a fraction of a second (docs/pages/en/protocol.md)."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Every constant of the protocol and of the method, each with its reason (docs/protocol.md)."""
+"""Every constant of the protocol and of the method, each with its reason (docs/pages/en/protocol.md)."""
 
 from typing import Literal
 

@@ -24,8 +24,9 @@ from campus_collector.http.auth.scope import ReadScope, set_scope
 from campus_collector.http.forwarding import origin_of
 from campus_collector.http.responses import problem_response
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem"})
-OPEN_FOLDER = "/static/"
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem", "/help"})
+OPEN_FOLDERS = ("/help/", "/static/")
+"""The manual, stylesheet and scripts: files of the program, the same everywhere."""
 WALL = "/wall"
 WALL_COOKIE = "campus_wall"
 """The token of a wall's link: it opens that one page."""
@@ -88,8 +89,8 @@ class AuthMiddleware:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = message.get("headers", [])
-                names = {name for name, _ in given}
-                message["headers"] = [*given, *((name, value) for name, value in headers if name not in names)]
+                chosen = {name.lower() for name, _ in given}  # the manual may be kept, and has a policy of its own
+                message["headers"] = [*given, *(header for header in headers if header[0] not in chosen)]
             await send(message)
 
         read_scope = self._read_scope(scope["method"], scope["path"], request)
@@ -108,7 +109,7 @@ class AuthMiddleware:
 
     def _read_scope(self, method: str, path: str, request: HTTPConnection) -> ReadScope | None:
         """What may this request read? None: it is refused."""
-        if path in OPEN_PATHS or path.startswith(OPEN_FOLDER) or _authenticates_itself(method, path):
+        if is_open(path) or _authenticates_itself(method, path):
             return ReadScope.nothing()
         if self._loopback and origin_of(request).local and self._token is None and not self._authenticator.has_people():
             return ReadScope.of_county()
@@ -136,6 +137,11 @@ class AuthMiddleware:
         except ValueError:
             return False
         return any(address in network for network in self._metrics_allow)
+
+
+def is_open(path: str) -> bool:
+    """Does everybody get this? Health, the log-in page, the authority's certificate, and the manual: nothing of this collector's own."""
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
 def _log_in_page(request: HTTPConnection) -> str:

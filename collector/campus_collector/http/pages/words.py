@@ -205,6 +205,7 @@ WORDS: dict[str, Message] = {
     "monthly_form": message("form"),
     "monthly_get": message("get it"),
     "policy": message("Policy"),
+    "help": message("Help"),
     "policy_version": message("version {version}"),
     "policy_text": message("The whole text"),
     "source": message("Source"),

@@ -1,4 +1,4 @@
-"""Two hosts joined by a line of known rate: namespaces, a veth pair, tbf on both ends as docs/protocol.md describes; delay on demand."""
+"""Two hosts joined by a line of known rate: namespaces, a veth pair, tbf on both ends as docs/pages/en/protocol.md describes; delay on demand."""
 
 import os
 import subprocess

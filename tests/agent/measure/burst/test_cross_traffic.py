@@ -1,4 +1,4 @@
-"""Whose was the other traffic? The cases of docs/protocol.md, section 6.3, in Mbit/s."""
+"""Whose was the other traffic? The cases of docs/pages/en/protocol.md, section 6.3, in Mbit/s."""
 
 import pytest
 

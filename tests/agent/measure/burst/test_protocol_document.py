@@ -1,4 +1,4 @@
-"""docs/protocol.md says what the code does."""
+"""docs/pages/en/protocol.md says what the code does."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from campus_agent.measure.burst.protocol.control import proof
 from campus_agent.measure.burst.protocol.messages import Challenge, Hello, Prove, decode, encode
 
 ROOT = Path(__file__).parents[4]
-DOCUMENT = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs/pages/en/protocol.md").read_text(encoding="utf-8")
 
 
 def _examples() -> list[str]:

@@ -1,4 +1,4 @@
-"""What does one burst say about the line? Pure arithmetic on arrival times and counters (docs/protocol.md, section 6).
+"""What does one burst say about the line? Pure arithmetic on arrival times and counters (docs/pages/en/protocol.md, section 6).
 
 The idea: while a packet waits behind another one, the bottleneck works without a pause, and what leaves it then is its capacity. A packet
 waited if it was sent (plus the shortest delay seen) before the previous packet arrived. Whatever else passed the receiver's interface between

@@ -1,4 +1,4 @@
-"""What does a stream of TCP say about the line? Pure: windows of its goodput after the ramp, each read like a burst (docs/protocol.md, 6.4).
+"""What does a stream of TCP say about the line? Pure: windows of its goodput after the ramp, each read like a burst (docs/pages/en/protocol.md, 6.4).
 
 TCP reports what it delivered in order. What one window lacks because a packet was lost and repeated the next one has too much; the chunks
 of a window that lie near their median are the line.

@@ -1,1 +1,1 @@
-"""The burst protocol without sockets: control messages, datagram headers, reports (docs/protocol.md)."""
+"""The burst protocol without sockets: control messages, datagram headers, reports (docs/pages/en/protocol.md)."""

@@ -1,4 +1,4 @@
-"""The control connection without the socket: bytes in, messages out; messages in, bytes out (docs/protocol.md, section 2).
+"""The control connection without the socket: bytes in, messages out; messages in, bytes out (docs/pages/en/protocol.md, section 2).
 
 A frame is the body's length (4 octets, big-endian), the body (JSON), and, after the client's `prove`, a seal: the first 16 octets
 of HMAC-SHA256 under the session's key over sender, frame number and body. So nothing can be inserted, changed, dropped or

@@ -1,4 +1,4 @@
-"""The header of every test datagram, bytes <-> values (docs/protocol.md, section 4).
+"""The header of every test datagram, bytes <-> values (docs/pages/en/protocol.md, section 4).
 
     0  magic "CM"   2  version   3  kind   4  token (16)   20  burst (4)   24  sequence (4)   28  sent_ns (8)
     36 answers_ns (8)   44 held_ns (4)   48 counter_bytes (8)   56 counter_packets (8)   64 filler

@@ -1,4 +1,4 @@
-"""The messages of the control connection: one frozen type each, JSON on the wire (docs/protocol.md, section 2).
+"""The messages of the control connection: one frozen type each, JSON on the wire (docs/pages/en/protocol.md, section 2).
 
 A reader ignores fields it does not know, so later versions may add some. Every field is bounded here; what breaks a bound is a
 `ProtocolError`, never anything else.
