@@ -41,6 +41,8 @@ CELLS_EN = {
     "days": "`2026-06-07/2026-06-09 ...`; one day: `2026-06-07`",
     "statuses": "HTTP statuses: `200` or `200,412`",
     "passage": "a text of at most 200 letters that the page must hold",
+    "rate": "a rate with its unit (`1000M`, `1G`, `千兆`) or in bit/s (`1000000000`); empty: not known",
+    "phone": "a telephone number, or several with `/` between them",
 }
 BEGIN, END = "<!-- columns: written by docs/reference.py -->", "<!-- end of columns -->"
 COMMANDS_HEAD = {
