@@ -98,7 +98,7 @@ def test_a_process_that_ends_is_told_in_words(
 
     monkeypatch.setattr(separate.subprocess, "Popen", popen)
     monkeypatch.setattr(separate, "WALL_SECONDS", 0.5)
-    answer = world.get(f"/v1/monthly/{month}.html")
+    answer = world.get(f"/v1/monthly/{month}.html?lang=en")
     assert answer.status == 503
     assert words in answer.body.decode() or words in str(answer.json)
     assert world.service.separate_reports._process is None

@@ -141,6 +141,8 @@ def test_a_database_of_before_is_brought_forward_with_what_is_in_it() -> None:
     apply(older, steps[:smaller])
     with psycopg.connect(filled.reveal()) as source, psycopg.connect(older.reveal()) as target:
         for table in KEYS:
+            if target.execute("SELECT to_regclass(%s)", [table]).fetchone() == (None,):
+                continue  # came later
             rows = source.execute(f"SELECT * FROM {table}").fetchall()
             for row in rows:
                 target.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)

@@ -56,7 +56,7 @@ def test_the_list_and_one_problem(ledger: World) -> None:
     assert (row["id"], row["state"], row["overdue"], row["subject"]) == (1, "open", True, "c101")
     assert (
         row["text"]["zh"]
-        == "一年级1班“百兆进班”：未达要求的测量速率集中在 10 兆左右：端口可能协商为 10 兆（8 次中有 8 次）"
+        == "一年级1班“百兆进班”：未达要求的测量速率集中在 10 Mbit/s 左右：端口可能协商为 10 Mbit/s（8 次中有 8 次）"
     )
     assert row["measure"] == ""
     detail = ledger.get("/v1/problems/1").json
