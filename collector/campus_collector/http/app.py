@@ -40,6 +40,7 @@ from campus_collector.http.pages.render import refusal_pages
 from campus_collector.http.pages.schools import SchoolPages
 from campus_collector.http.pages.search import SearchPage
 from campus_collector.http.pages.static import StaticFiles
+from campus_collector.http.pages.subjects import SubjectPages
 from campus_collector.http.responses import HttpProblem, on_problem, problem_response
 from campus_collector.http.routes import Operation, Routes
 from campus_collector.http.service import Service
@@ -57,7 +58,7 @@ GROUPS: tuple[type[Routes], ...] = (
     EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
     MetricsRoutes, AuthorityRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
-    SearchPage, StaticFiles,
+    SearchPage, StaticFiles, SubjectPages,
 )  # fmt: skip
 
 

@@ -10,8 +10,9 @@ import pytest
 from campus_collector.domain.people import Person
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.app import GROUPS
+from tests.collector.export.test_devices import device
 from tests.collector.http.api.test_problems import PROBLEM
-from tests.collector.world import ANNOUNCEMENT, World, collector, envelope, throughput
+from tests.collector.world import ANNOUNCEMENT, AT, World, collector, envelope, throughput
 
 EVERYBODY = frozenset(
     {
@@ -38,6 +39,13 @@ NOBODY: frozenset[str] = frozenset()
 EXPECTED = {
     ("GET", "/"): READERS,
     ("GET", "/schools/s001"): OF_T01,
+    ("GET", "/schools/s001/subjects/c101"): OF_T01,
+    ("GET", "/schools/s001/services/smartedu-cn"): OF_T01,
+    ("GET", "/schools/s001/devices/rec-1"): OF_T01,
+    ("GET", "/schools/s001/subjects/c101/results/r-1?kind=throughput&at=2026-11-09T02:00:00Z"): OF_T01,
+    ("GET", "/evidence/classroom_bandwidth/s001/c101"): OF_T01,
+    ("GET", "/search?q=c101"): READERS,
+    ("GET", "/static/style.css"): EVERYBODY,
     ("GET", "/policy"): READERS,
     ("GET", "/explain/classroom_bandwidth/s001/c101"): OF_T01,
     ("GET", "/fleet"): READERS,
@@ -62,6 +70,7 @@ EXPECTED = {
     ("GET", "/v1/compliance"): READERS,
     ("GET", "/v1/compliance?town=t01"): OF_T01,
     ("GET", "/v1/results?school=s001"): OF_T01,
+    ("GET", "/v1/results.csv?school=s001"): OF_T01,
     ("GET", "/v1/problems"): READERS,
     ("GET", "/v1/problems?town=t01"): OF_T01,
     ("GET", "/v1/problems.csv"): READERS,
@@ -105,7 +114,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, di
         "CAMPUS_METRICS_TOKEN_FILE": str(folder / "metrics"),
     }
     with collector(folder / "state", environ) as world:
-        world.send(throughput(), announcement=ANNOUNCEMENT)
+        world.send(throughput(id="r-1"), device(AT), announcement=ANNOUNCEMENT)
         world.issue_token("s002")
         world.service.store.ledger.put([(PROBLEM, [])])
         world.service.verdicts.catch_up()
@@ -158,7 +167,7 @@ def test_who_gets_an_answer(county: tuple[World, dict[str, str]], method: str, p
     assert refused <= ({200, 404} if path in OPEN and method == "GET" else {401, 403, 404, 429}), answers
 
 
-OPEN = {"/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem"}
+OPEN = {"/static/style.css", "/healthz", "/readyz", "/login", "/login/oidc", "/login/oidc/return", "/ca.pem"}
 
 
 @pytest.mark.parametrize(
