@@ -48,6 +48,7 @@ class EvidenceSheet:
     town: str
     subject: str
     subject_path: str
+    is_uplink: bool
     month: str
     verdict: Badge
     rule: str
@@ -89,6 +90,7 @@ def evidence_sheet(
         town=school.town_name or school.town,
         subject=subject_name(reader, subject),
         subject_path=f"{subject.kind}/{subject.id}",
+        is_uplink=subject.kind == "uplink",
         month=reader.words("sheet_month", month=str(month), year=month.year, number=month.number),
         verdict=reader.badge(verdict.verdict),
         rule=reader.text(rule_words(rule, required, derivation.tolerance_ratio)),

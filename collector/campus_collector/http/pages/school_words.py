@@ -9,6 +9,7 @@ SCHOOL_WORDS: dict[str, Message] = {
     "closed_problems": message("Problems that were struck off"),
     "since": message("Since"),
     "since_days": message("{day} ({days} days)"),
+    "days_count": message("for {days} days"),
     "until": message("Until"),
     "days_open": message("Days"),
     "contact": message("Contact"),

@@ -53,6 +53,7 @@ def test_a_month_without_results_has_a_sheet(world: World) -> None:
     world.send(throughput(at=days(1)[0]))
     text = words_of(page_of(world, "/evidence/uplink_bandwidth/s001/uplink"))
     assert "数据不足" in text
+    assert "测速服务器 未记录" in text
 
 
 def test_the_address_keeps_a_root_path(tmp_path) -> None:  # type: ignore[no-untyped-def]

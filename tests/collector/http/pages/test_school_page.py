@@ -83,8 +83,8 @@ def test_who_is_to_be_called_stands_beside_what_is_wrong(world: World) -> None:
     )
     text = words_of(page_of(world))
     since = (today_here() - timedelta(days=9)).isoformat()
-    assert f"{since}（9 天） 乙网络公司" in text
-    assert f"{since}（9 天） 甲通信公司" in text
+    assert f"{since} 已 9 天 乙网络公司" in text
+    assert f"{since} 已 9 天 甲通信公司" in text
     assert "运维单位 乙网络公司 联系人 王老师 电话 0531-777 运营商 甲通信公司 合同编号 JY-7 合同速率 500 Mbit/s" in text
     assert re.search(rf"已销号问题 1 .* {ended - timedelta(days=12)} {ended} 12 ", text)
     assert 'href="/problems/1"' in page_of(world)
