@@ -211,7 +211,7 @@ def _number(reader: Reader, name: str, value: float) -> str:
         return reader.text(duration_words(abs(value))) if value >= 0 else f"−{reader.text(duration_words(-value))}"
     if name.endswith("_ratio"):
         return percent(value, decimals=2)
-    if name.endswith("bytes") and value >= 10_000:
+    if name.endswith("bytes") and value >= 1_000_000:
         return f"{reader.text(size_words(value))} ({value:.0f} B)"
     if name.endswith("bytes"):
         return f"{value:.0f} B"

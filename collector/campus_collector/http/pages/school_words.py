@@ -90,7 +90,7 @@ SCHOOL_WORDS: dict[str, Message] = {
     "one_result": message("One result"),
     "result_id": message("Number of the result"),
     "rates_of_result": message("Rates of this test"),
-    "what_it_says": message("What it says"),
+    "all_recorded": message("Everything that was recorded"),
     "octets": message("As it was stored"),
     "octets_hash": message("SHA-256 of these bytes"),
     "place_in_chain": message("Place in the school's chain"),
