@@ -57,7 +57,7 @@ def red(port: int, language: str = "en") -> dict[str, list[str]]:
     """What the page has to say against each device: that it does not work, and its remarks. Devices that are well are left out."""
     found = {}
     for row in re.findall(r'<tr>\s*<th scope="row">(?:(?!</tr>).)*</tr>', page(port, language), re.DOTALL):
-        name = re.search(r'<th scope="row">([\w-]+) <span', row)
+        name = re.search(r'<th scope="row"><a [^>]*>([\w-]+)</a> <span', row)
         if name:
             broken = [word for word in ("does not work", "异常") if word in row]
             notes = broken + [
