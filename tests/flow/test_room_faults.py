@@ -46,9 +46,11 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _STORAGE = "1.3.6.1.2.1.25.2.3.1"
 
 
-def page(port: int, language: str) -> str:
-    """The school's page."""
-    asked = urllib.request.Request(f"http://127.0.0.1:{port}/schools/s001", headers={"Accept-Language": language})
+def page(port: int, language: str, below: str = "") -> str:
+    """The school's page, or one below it."""
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{port}/schools/s001{below}", headers={"Accept-Language": language}
+    )
     with _DIRECT.open(asked, timeout=10) as answer:
         return html.unescape(answer.read().decode())
 
