@@ -46,9 +46,11 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _STORAGE = "1.3.6.1.2.1.25.2.3.1"
 
 
-def page(port: int, language: str) -> str:
-    """The school's page."""
-    asked = urllib.request.Request(f"http://127.0.0.1:{port}/schools/s001", headers={"Accept-Language": language})
+def page(port: int, language: str, below: str = "") -> str:
+    """The school's page, or one below it."""
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{port}/schools/s001{below}", headers={"Accept-Language": language}
+    )
     with _DIRECT.open(asked, timeout=10) as answer:
         return html.unescape(answer.read().decode())
 
@@ -57,7 +59,7 @@ def red(port: int, language: str = "en") -> dict[str, list[str]]:
     """What the page has to say against each device: that it does not work, and its remarks. Devices that are well are left out."""
     found = {}
     for row in re.findall(r'<tr>\s*<th scope="row">(?:(?!</tr>).)*</tr>', page(port, language), re.DOTALL):
-        name = re.search(r'<th scope="row">([\w-]+) <span', row)
+        name = re.search(r'<th scope="row"><a [^>]*>([\w-]+)</a> <span', row)
         if name:
             broken = [word for word in ("does not work", "异常") if word in row]
             notes = broken + [

@@ -69,17 +69,17 @@ def test_each_fault_of_a_port_shows_as_itself(tmp_path: Path) -> None:
     ):
         until(lambda: shows(port, "c101", **WELL) and shows(port, "c102", **WELL), 120, "both ports are well")
         assert "campus_room_up" not in gauges(port, "c101"), "a switch is no recording room"
-        text = page(port, "zh")
+        text = page(port, "zh", "/subjects/c101")
         assert "端口 sw-1 Gi0/1：1000 Mbit/s，全双工（依据基础信息）" in text
         assert "证据：协商" in text
-        assert "录播室" not in text.split("<main>")[1].split("百兆进班")[0]
+        assert "录播室" not in page(port, "zh").split("<main>")[1]
 
         fake.ports[1].speed_mbit, fake.ports[1].duplex = 10, 2
         slow = {"port_full_duplex": 0.0, "link_speed_bits_per_second": 1e7}
         until(lambda: shows(port, "c101", **slow), TWO_ROUNDS_SECONDS, "10 Mbit/s, half duplex")
         assert shows(port, "c102", **WELL)
-        assert "端口 sw-1 Gi0/1：10 Mbit/s，半双工" in page(port, "zh")
-        assert "port sw-1 Gi0/1: 10 Mbit/s, half duplex (by the inventory)" in page(port, "en")
+        assert "端口 sw-1 Gi0/1：10 Mbit/s，半双工" in page(port, "zh", "/subjects/c101")
+        assert "port sw-1 Gi0/1: 10 Mbit/s, half duplex (by the inventory)" in page(port, "en", "/subjects/c101")
         done = subprocess.run(
             python("campus_agent", "measure", "port", "c101", "--config", str(config)),
             capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=180,
@@ -91,12 +91,12 @@ def test_each_fault_of_a_port_shows_as_itself(tmp_path: Path) -> None:
         until(lambda: shows(port, "c101", **WELL), TWO_ROUNDS_SECONDS, "mended")
         fake.ports[2].fcs, fake.ports[2].packets = 300, 9_700
         until(lambda: gauges(port, "c102").get("port_error_ratio", 0) == 0.03, TWO_ROUNDS_SECONDS, "frames with errors")
-        assert "错误帧 3.00%：网线或水晶头存在故障" in page(port, "zh")
+        assert "错误帧 3.00%：网线或水晶头存在故障" in page(port, "zh", "/subjects/c102")
         assert gauges(port, "c101").get("port_error_ratio", 0) == 0
 
         fake.ports[2].up = False
         until(lambda: shows(port, "c102", port_up=0.0), TWO_ROUNDS_SECONDS, "no link")
-        assert "端口 sw-1 Gi0/2：无连接" in page(port, "zh")
+        assert "端口 sw-1 Gi0/2：无连接" in page(port, "zh", "/subjects/c102")
         assert shows(port, "c101", **WELL)
     actual = (tmp_path / "agent.log").read_text() + (tmp_path / "collector.log").read_text()
     assert COMMUNITY not in actual

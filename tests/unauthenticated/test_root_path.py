@@ -12,13 +12,13 @@ from campus_collector.http.auth.passwords import hash_of
 from tests.collector.world import World, collector, throughput
 
 ROOT = "/campus"
-PAGES = ("/", "/problems", "/inventory", "/fleet", "/monthly", "/policy", "/quarantine", "/login", "/account", "/people", "/schools/s001", "/explain/classroom_bandwidth/s001/c101", "/nowhere")  # fmt: skip
+PAGES = ("/", "/problems", "/inventory", "/fleet", "/monthly", "/policy", "/quarantine", "/login", "/account", "/people", "/schools/s001", "/explain/classroom_bandwidth/s001/c101", "/schools/s001/subjects/c101?month=2026-11", "/schools/s001/subjects/c101/results/r-1?kind=throughput&at=2026-11-09T02:00:00Z", "/evidence/classroom_bandwidth/s001/c101?month=2026-11", "/schools/s001/services/smartedu-cn", "/nowhere")  # fmt: skip
 
 
 @pytest.fixture
 def below(tmp_path: Path) -> Iterator[World]:
     with collector(tmp_path, {"CAMPUS_SERVER_ROOT_PATH": f"{ROOT}/"}) as running:
-        running.send(throughput())
+        running.send(throughput(id="r-1"))
         person, now = Person("王五", "admin", ""), datetime.now(UTC)
         running.service.store.people.put(person, now, "console", password=hash_of("correct horse battery"))
         yield running

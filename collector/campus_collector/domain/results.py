@@ -83,3 +83,12 @@ class Latest:
     kind: str
     any: AnyResult
     ok: AnyResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """A result with its bytes as they came, and its place in the school's chain; 0: it was stored before there was one."""
+
+    result: AnyResult
+    raw: bytes
+    sequence: int

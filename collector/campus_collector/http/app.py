@@ -44,6 +44,7 @@ from campus_collector.http.pages.render import refusal_pages
 from campus_collector.http.pages.schools import SchoolPages
 from campus_collector.http.pages.search import SearchPage
 from campus_collector.http.pages.static import StaticFiles
+from campus_collector.http.pages.subjects import SubjectPages
 from campus_collector.http.pages.unmeasured import UnmeasuredPage
 from campus_collector.http.pages.wall import WallPage
 from campus_collector.http.responses import HttpProblem, on_problem, problem_response
@@ -67,7 +68,7 @@ GROUPS: tuple[type[Routes], ...] = (
     EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
     MetricsRoutes, AuthorityRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
-    SearchPage, StaticFiles, CarrierPage, UnmeasuredPage, WallPage,
+    SearchPage, StaticFiles, SubjectPages, CarrierPage, UnmeasuredPage, WallPage,
     HelpPages,
 )  # fmt: skip
 

@@ -66,6 +66,24 @@ def derive(
     verdict: SubjectVerdict,
 ) -> Derivation:
     rule = policy.in_force(about.target, month.first_day)
+    lines = derived_results(about, month, policy, results)
+    free, _ = exempt_days(policy, about.target, about.school, about.subject, month)
+    return Derivation(
+        about,
+        month,
+        rule,
+        policy.tolerance_ratio,
+        verdict,
+        tuple(lines),
+        tuple(DerivedDay(day, evidence, day in free) for day, evidence in sorted(days.items())),
+    )
+
+
+def derived_results(
+    about: JudgedSubject, month: Month, policy: Policy, results: Sequence[AnyResult]
+) -> list[DerivedResult]:
+    """What the rule of a month makes of each of some results of it, in order of time."""
+    rule = policy.in_force(about.target, month.first_day)
     by_id = {result.id: result for result in results}
     observations = observe(results, rule, policy, month, about.required_bits_per_second) if rule else []
     judged = {observation.id for observation in observations}
@@ -77,16 +95,7 @@ def derive(
         for result in by_id.values()
         if result.id not in judged
     ]
-    free, _ = exempt_days(policy, about.target, about.school, about.subject, month)
-    return Derivation(
-        about,
-        month,
-        rule,
-        policy.tolerance_ratio,
-        verdict,
-        tuple(sorted(lines, key=lambda line: (line.at, line.id))),
-        tuple(DerivedDay(day, evidence, day in free) for day, evidence in sorted(days.items())),
-    )
+    return sorted(lines, key=lambda line: (line.at, line.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +299,8 @@ def deciding_words(passing: int, valid: int, rule: Target | None) -> Message:
     )
 
 
-def conclusion(verdict: SubjectVerdict) -> list[Message]:
-    """How the counts lead to the verdict, sentence by sentence."""
+def conclusion(verdict: SubjectVerdict, *, with_interval: bool = True) -> list[Message]:
+    """How the counts lead to the verdict, sentence by sentence; `with_interval`: also how sure the share is."""
     evidence, rule = verdict.evidence, verdict.rule
     sentences = [_counted(evidence)]
     if verdict.exempt_days:
@@ -310,7 +319,7 @@ def conclusion(verdict: SubjectVerdict) -> list[Message]:
         sign = "≥" if verdict.verdict is Verdict.MET else "<"
         share, needed = percent(evidence.passing_share, rule.passing_share), percent_as_written(rule.passing_share)
         sentences.append(message("share {share} {sign} {needed}", share=share, sign=sign, needed=needed))
-    if evidence.interval is not None:
+    if with_interval and evidence.interval is not None:
         low, high = evidence.interval
         sentences.append(
             message(

@@ -11,20 +11,20 @@ from tests.collector.world import World
 LABELS = 'device="rec-1",profile="recorder-generic",room="r1",school="s001",town="t01"'
 
 
-def common(at: datetime) -> dict[str, Any]:
+def common(at: datetime, school: str = "s001") -> dict[str, Any]:
     return {
         "id": new_result_id(int(at.timestamp() * 1000)), "started_at": at, "boot_id": "b", "monotonic_seconds": 1.0,
-        "duration_seconds": 1.0, "validity": Validity.OK, "school": "s001",
+        "duration_seconds": 1.0, "validity": Validity.OK, "school": school,
     }  # fmt: skip
 
 
-def device(at: datetime, name: str = "rec-1", up: bool = True, **readings: float) -> DeviceResult:
+def device(at: datetime, name: str = "rec-1", up: bool = True, school: str = "s001", **readings: float) -> DeviceResult:
     failed = {} if up else {"load_ratio": Failure(Operation.READ, FailureKind.PROTOCOL_ERROR)}
     record = DeviceRecord(
         "r1", "recorder-generic", up, True, readings, {"firmware": "<b>7.1</b>"}, failed, ["storage_free_ratio 0.01"]
     )
     failure = None if up else Failure(Operation.CONNECT, FailureKind.TIMEOUT)
-    return DeviceResult(subject=name, record=record, failure=failure, **common(at))
+    return DeviceResult(subject=name, record=record, failure=failure, **common(at, school))
 
 
 def room(at: datetime, up: bool) -> RoomResult:

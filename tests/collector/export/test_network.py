@@ -32,9 +32,10 @@ def test_a_port_and_its_grade(world: World) -> None:
         f"campus_classroom_link_speed_bits_per_second{{{LABELS}}} 1e+07",
     ):
         assert line in page, line
-    html = world.get("/schools/s001", Accept_Language="zh").body.decode()
-    for words in ("端口 sw-1 Gi0/1：10 Mbit/s，半双工（依据 LLDP）；错误帧 3.00%", "证据：协商", "证据：登记（未测）"):
+    html = world.get("/schools/s001/subjects/c101", Accept_Language="zh").body.decode()
+    for words in ("端口 sw-1 Gi0/1：10 Mbit/s，半双工（依据 LLDP）；错误帧 3.00%", "证据：协商"):
         assert words in html, words
+    assert "证据：登记（未测）" in world.get("/schools/s001/subjects/c102", Accept_Language="zh").body.decode()
 
 
 def test_only_what_was_measured_meets_a_target(world: World) -> None:
@@ -62,7 +63,7 @@ def test_a_port_that_was_not_read_says_why(world: World) -> None:
     failure = Failure(Operation.READ, FailureKind.NOT_AUTHORISED, "wrongDigest")
     values = common(now) | {"validity": Validity.NOT_MEASURED}
     world.send(PortResult(subject="c101", failure=failure, **values))
-    assert "未能读取交换机端口" in world.get("/schools/s001", Accept_Language="zh").body.decode()
+    assert "未能读取交换机端口" in world.get("/schools/s001/subjects/c101", Accept_Language="zh").body.decode()
     assert "campus_classroom_port_up{" not in world.get("/metrics").body.decode()
 
 

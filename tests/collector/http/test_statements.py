@@ -18,6 +18,7 @@ from campus_collector.http.service import Service
 from campus_collector.store.sqlite import SqliteConnection
 from campus_wire.codec import encode_result
 from campus_wire.records import AgentState, AnnouncedClassroom, Announcement, AnyResult
+from tests.collector.export.test_devices import device
 from tests.collector.world import World, collector, throughput
 
 pytestmark = pytest.mark.sqlite_only("its plans are of SQLite")
@@ -41,6 +42,12 @@ PAGES = (
     "/?month={before}",
     "/schools/s000",
     "/schools/s000?month={before}",
+    "/schools/s000/subjects/c1",
+    "/schools/s000/subjects/c1?month={before}&span=year",
+    "/schools/s000/subjects/uplink?span=term",
+    "/schools/s000/devices/rec-1",
+    "/schools/s000/subjects/c1/results/r-1?kind=throughput&at=2026-11-09T02:00:00Z",
+    "/evidence/classroom_bandwidth/s000/c1",
     "/problems",
     "/problems?state=all",
     "/fleet",
@@ -49,6 +56,7 @@ PAGES = (
     "/v1/schools",
     "/v1/schools/s000",
     "/v1/results?school=s000",
+    "/v1/results.csv?school=s000",
     "/v1/problems",
     "/v1/config",
 )
@@ -108,6 +116,7 @@ def fill(service: Service, schools: range) -> None:
             for at in (now, now - timedelta(days=35))
             for subject in ("uplink", *(room.id for room in ROOMS.classrooms))
         ]
+        results += [throughput(id="r-1", subject="c1", school=school), device(now, school=school)]
         send(service, school, results)
         reject(service, school)
         opened = (now - timedelta(days=40)).date()

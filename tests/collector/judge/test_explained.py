@@ -90,7 +90,7 @@ def test_the_deciding_figure_names_its_rule(world: World) -> None:
     (subject,) = [each for each in answer if each["subject"] == "c101"]
     assert (subject["verdict"], subject["decided_by"]["en"]) == ("not_met", "passed 7 of 10 tests; 80 % needed")
     assert subject["failing_median_value"] == pytest.approx(60e6)
-    page = world.get("/schools/s001?lang=zh").body.decode()
+    page = world.get("/schools/s001/subjects/c101?month=2026-11&lang=zh").body.decode()
     assert "有效测量 10 次，合格 7 次，合格率要求不低于 80%" in page
     assert page.index("要求不低于 80%") < page.index("疑似被限速")
 

@@ -108,6 +108,12 @@ def content(store: Store, school: str) -> tuple[object, ...]:
         sorted((leaf.id, leaf.raw, leaf.sequence) for leaf in store.chain.leaves(school)),
         sorted(store.results.raw(school, None, None, since, until, 100_000)),
         [list(store.results.of_subject(school, f"c{n}", "throughput", since, until)) for n in range(7)],
+        [
+            store.results.stored(school, "c1", "throughput", result.started_at, result.id)
+            for result in store.results.of_subject(school, "c1", "throughput", since, until)
+        ],
+        store.results.sampled(school, "c1", "throughput", since, until, 600),
+        store.results.newest(school, "c1", "throughput", since, until, 3),
         store.results.latest(school),
         store.chain.results_without_leaf(school),
         last_head(store, school),

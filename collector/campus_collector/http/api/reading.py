@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from campus_base.messages import message
 from campus_collector.domain.days import parse_moment
@@ -21,11 +21,14 @@ from campus_collector.http.api.answers import (
     school_answer,
     schools_answer,
 )
+from campus_collector.http.api.results_csv import csv_lines
 from campus_collector.http.auth.scope import scope_of
 from campus_collector.http.query import (
     ID_RULE,
+    DocumentLanguage,
     MonthQuery,
     choices,
+    document_language,
     must_be_known,
     one_of,
     requested_month,
@@ -44,6 +47,7 @@ MAX_LISTED_RESULTS = 5000
 DEFAULT_LISTED_RESULTS = 500
 DEFAULT_WINDOW = timedelta(days=31)
 MOMENT_RULE = message("must be a time like 2026-11-23T00:00:00Z")
+CSV = "text/csv; charset=utf-8"
 _MOMENT = {"format": "date-time"}
 
 
@@ -61,6 +65,10 @@ class ResultsQuery(msgspec.Struct):
     )
     to: Annotated[str, Meta(description="now when absent", extra_json_schema=_MOMENT)] = ""
     limit: Annotated[int, Meta(ge=1, le=MAX_LISTED_RESULTS, description="500 when absent")] = DEFAULT_LISTED_RESULTS
+
+
+class ResultsTableQuery(ResultsQuery):
+    lang: DocumentLanguage = "zh"
 
 
 class QueryRoutes(Routes):
@@ -105,6 +113,25 @@ class QueryRoutes(Routes):
     )
     def results(self, request: Request) -> Response:
         """The bytes as they came, with the fields of newer agents."""
+        return Response(b'{"results":[' + b",".join(self._raws(request)) + b"]}", media_type="application/json")
+
+    @Operation(
+        "GET",
+        "/v1/results.csv",
+        "The same as a table: one row a result, units in the headings",
+        query=ResultsTableQuery,
+        answer=(CSV,),
+        refusals=(404, 503),
+    )
+    def table(self, request: Request) -> Response:
+        language = document_language(request) or "zh"
+        raws, query = self._raws(request), request.query_params
+        name = "-".join(query[key] for key in ("school", "subject", "kind") if query.get(key))
+        headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Content-Language": language}
+        return StreamingResponse(csv_lines(raws, language), media_type=CSV, headers=headers)
+
+    def _raws(self, request: Request) -> list[bytes]:
+        """The results that are asked for, at most `limit`. Raises HttpProblem 400, 404."""
         query = request.query_params
         school, subject, kind = query.get("school", ""), query.get("subject"), query.get("kind")
         if not school:
@@ -117,8 +144,7 @@ class QueryRoutes(Routes):
         start, end = _window(query.get("from"), query.get("to"))
         limit = _limit(query.get("limit"))
         must_be_known(self.service, scope_of(request), school, None)
-        raws = self.service.store.results.raw(school, subject, kind, start, end, limit)
-        return Response(b'{"results":[' + b",".join(raws) + b"]}", media_type="application/json")
+        return self.service.store.results.raw(school, subject, kind, start, end, limit)
 
 
 class HealthRoutes(Routes):

@@ -194,3 +194,71 @@ def _svg(name: str, width: int, height: int, title: str) -> str:
         f'<svg class="{name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
         f' aria-label="{escape(title)}"><title>{escape(title)}</title>'
     )
+
+
+QUARTERS_OF_A_DAY = 96
+QUARTER_WIDTH, STRIP_HEIGHT = 4, 24
+STRIP_HEIGHTS = {"up": 10, "down": STRIP_HEIGHT - 2}
+"""A state is told by the height of its bar too, so that it is seen without colour; what is not known has no bar."""
+
+
+def state_strip(runs: Sequence[tuple[int, int, str, str]], title: str) -> str:
+    """The states of one day: (first quarter of an hour, the one after the last, "up" or "down", in words) of each run."""
+    width = QUARTERS_OF_A_DAY * QUARTER_WIDTH
+    parts = [_svg("states", width, STRIP_HEIGHT + 14, title)]
+    parts.append(f'<rect x="0" y="0" width="{width}" height="{STRIP_HEIGHT}" class="ground"/>')
+    for first, after, state, words in runs:
+        height = STRIP_HEIGHTS[state]
+        parts.append(
+            f'<rect x="{first * QUARTER_WIDTH}" y="{STRIP_HEIGHT - height}" width="{(after - first) * QUARTER_WIDTH}"'
+            f' height="{height}" class="{"good" if state == "up" else "bad"}"><title>{escape(words)}</title></rect>'
+        )
+    for hour, anchor in ((0, "start"), (6, "middle"), (12, "middle"), (18, "middle"), (24, "end")):
+        across = hour * 4 * QUARTER_WIDTH
+        parts.append(f'<line x1="{across}" x2="{across}" y1="0" y2="{STRIP_HEIGHT}" class="grid"/>')
+        parts.append(
+            f'<text x="{across}" y="{STRIP_HEIGHT + 11}" class="label" text-anchor="{anchor}">{hour}:00</text>'
+        )
+    return "".join(parts) + "</svg>"
+
+
+DELAY_HEIGHT = 170
+
+
+def delay_chart(
+    points: Sequence[tuple[datetime, float | None, float | None]],
+    span: tuple[datetime, datetime],
+    limits_seconds: Sequence[float],
+    title: str,
+) -> str:
+    """Round trips in ms over time: (when, idle, under load) in seconds; discs are idle, crosses under load. A dotted line is a limit."""
+    values = [value for _, *pair in points for value in pair if value is not None]
+    top = max([*values, *limits_seconds, 0.001]) * 1.1
+    length = (span[1] - span[0]).total_seconds()
+    right = TREND_WIDTH - 8
+
+    def x(at: datetime) -> float:
+        return TREND_LEFT + (right - TREND_LEFT) * (at - span[0]).total_seconds() / length
+
+    def y(seconds: float) -> float:
+        return 8 + (DELAY_HEIGHT - 8 - TREND_BOTTOM) * (1 - seconds / top)
+
+    parts = [_svg("trend delays", TREND_WIDTH, DELAY_HEIGHT, title)]
+    for share in (0.0, 0.5, 1.0):
+        at = y(top * share)
+        parts.append(f'<line x1="{TREND_LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}" class="grid"/>')
+        parts.append(
+            f'<text x="{TREND_LEFT - 6}" y="{at + 4:.1f}" class="label" text-anchor="end">{top * share * 1000:.3g}</text>'
+        )
+    for limit in limits_seconds:
+        parts.append(f'<line x1="{TREND_LEFT}" x2="{right}" y1="{y(limit):.1f}" y2="{y(limit):.1f}" class="allowed"/>')
+    parts += [
+        f'<text x="{x(at):.1f}" y="{DELAY_HEIGHT - 8}" class="label" text-anchor="middle">{escape(words)}</text>'
+        for at, words in _ticks(span)
+    ]
+    discs = "".join(f"M{x(at):.0f} {y(idle):.1f}h0" for at, idle, _ in points if idle is not None)
+    crosses = "".join(
+        f"M{x(at) - 3:.0f} {y(loaded) - 3:.1f}l6 6m0-6l-6 6" for at, _, loaded in points if loaded is not None
+    )
+    parts.append(f'<path d="{discs}" class="idle"/><path d="{crosses}" class="loaded"/></svg>')
+    return "".join(parts)

@@ -31,6 +31,9 @@ class RoomBlock:
     badge: Badge
     when: str
     devices: list[DeviceRow]
+    strip: str = ""
+    """The states of today, as a picture."""
+    outages: str = ""
 
 
 def rooms_of(reader: Reader, newest: list[AnyResult]) -> list[RoomBlock]:
@@ -40,7 +43,7 @@ def rooms_of(reader: Reader, newest: list[AnyResult]) -> list[RoomBlock]:
     devices: dict[str, list[DeviceRow]] = {}
     for result in fresh:
         if isinstance(result, DeviceResult) and result.record is not None:
-            devices.setdefault(result.record.room, []).append(_device_row(reader, result, result.record))
+            devices.setdefault(result.record.room, []).append(device_row(reader, result, result.record))
     rooms = [
         RoomBlock(
             result.subject,
@@ -54,7 +57,7 @@ def rooms_of(reader: Reader, newest: list[AnyResult]) -> list[RoomBlock]:
     return sorted(rooms, key=lambda room: room.id)
 
 
-def _device_row(reader: Reader, result: DeviceResult, record: DeviceRecord) -> DeviceRow:
+def device_row(reader: Reader, result: DeviceResult, record: DeviceRecord) -> DeviceRow:
     readings: dict[str, float | str] = {**record.readings, **record.words}
     order = [name for name in READINGS if name in readings]
     notes = [reader.text(FAILURE_WORDS[result.failure.kind])] if result.failure else []

@@ -1,49 +1,46 @@
-"""What the page of one school shows, as plain values in one language."""
+"""What the page of one school shows, as plain values in one language: each room in few words; the rest is on the room's own page."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from campus_base.figures import percent
+from campus_base.figures import megabits, percent
 from campus_base.messages import message
-from campus_base.port_words import ERROR_RATIO, FOUND_BY_WORDS, GRADE_WORDS, error_ratio, link_words
-from campus_base.wire_words import FAILURE_WORDS, RESULT_WORDS, SKIP_WORDS, VALIDITY_WORDS
+from campus_base.port_words import link_words
+from campus_base.wire_words import VALIDITY_WORDS
 from campus_collector.domain.agents import Agent
 from campus_collector.domain.results import Latest
 from campus_collector.domain.schools import School
-from campus_collector.http.pages.charts import rate_chart
+from campus_collector.http.pages.charts import state_strip
+from campus_collector.http.pages.history import runs_of_day
+from campus_collector.http.pages.paths import subject_path
+from campus_collector.http.pages.present import PORT_KNOWN_FOR, PresentModel, factor_of, rate_of
+from campus_collector.http.pages.problem_rows import Contact, ProblemRow, ProblemRows, contact_of, contract_rate
 from campus_collector.http.pages.reader import Badge, Reader
 from campus_collector.http.pages.rooms import RoomBlock, rooms_of
 from campus_collector.http.pages.words import (
     IDENTITY_SHARED_WORDS,
-    browser_words,
     config_problem_words,
     duration_words,
     rate_words,
     size_words,
 )
-from campus_collector.http.school_view import (
-    SchoolView,
-    SubjectView,
-    agents_by_school,
-    school_view,
-    verdict_of_result,
-)
+from campus_collector.http.school_view import SchoolView, SubjectView, agents_by_school, school_view
 from campus_collector.http.service import Service
-from campus_collector.judge.derivation import cause_words, deciding_words
+from campus_collector.judge.derivation import cause_words
 from campus_collector.judge.explanations import CAUSE_WORDS as CAUSES
-from campus_collector.judge.month import Month
+from campus_collector.judge.month import Month, start_of_day
 from campus_collector.judge.policy import TARGET_WORDS
 from campus_collector.judge.shared_causes import shared_causes
 from campus_collector.judge.verdict import SubjectVerdict
-from campus_wire.bandwidth import Verdict, line_rate_of, verdict_of_record
+from campus_collector.ledger.listing import names_in
+from campus_wire.bandwidth import Verdict
 from campus_wire.failures import Validity
 from campus_wire.records import (
     AnyResult,
     HostResult,
-    InspectionResult,
-    LatencyResult,
     NetworkResult,
     PortResult,
+    RoomResult,
     ServiceResult,
     ThroughputRecord,
     ThroughputResult,
@@ -53,26 +50,25 @@ OTHER_TARGETS = ("recording_room", "live_class")
 """Targets of a school that have no row of a subject of their own."""
 DHCP_KNOWN_FOR = timedelta(days=3)
 """It is looked for once a day; after that its state is not known."""
+MOST_POLLS_OF_A_DAY = 5000
+"""Of all recording rooms of a school; with a poll every five minutes those of 17 rooms."""
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentRow:
-    """A classroom or an uplink."""
+class Tile:
+    """A classroom or an uplink in few words; `path` leads to its page."""
 
     id: str
+    path: str
     name: str
-    chart: str
-    rates: list[tuple[str, str]]
-    required: str
-    latency: str
-    latest: Badge
-    latest_when: str
     month: Badge
-    cause: str
+    rates: str
+    payload: str
+    required: str
     port: str
-    grade: str
-    inspection: str
-    """A person's test from a browser in the classroom; it never counts for a verdict."""
+    latest: str
+    latest_when: str
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +76,7 @@ class ServiceRow:
     """A cloud platform as seen from a school."""
 
     id: str
+    path: str
     name: str
     latest: Badge
     latest_when: str
@@ -106,11 +103,16 @@ class SchoolPage:
     town: str
     shared: str
     dhcp: str
-    classrooms: list[SegmentRow]
-    uplinks: list[SegmentRow]
+    open_problems: list[ProblemRow]
+    contact: Contact
+    contract_rate: str
+    classrooms: list[Tile]
+    counted: list[tuple[Badge, int]]
+    uplinks: list[Tile]
     services: list[ServiceRow]
     rooms: list[RoomBlock]
     others: list[TargetRow]
+    closed_problems: list[ProblemRow]
     facts: list[tuple[str, str]]
     reporting: Badge
 
@@ -121,38 +123,48 @@ class SchoolModel:
         self._reader = reader
         self._month = month
         self._policy = service.verdicts.policy
+        self._present = PresentModel(reader, self._policy.tolerance_ratio)
 
     def page(self, school: School) -> SchoolPage:
         view = school_view(self._service, school, self._month)
-        rows: dict[str, list[SegmentRow]] = {"classroom": [], "uplink": []}
-        services = []
-        for subject in view.subjects:
-            if subject.verdict is None or subject.subject.kind == "recording_room":
-                continue  # without a verdict it became known only now: on the next page
-            if subject.subject.kind == "service":
-                services.append(self._service_row(subject, subject.verdict))
-            else:
-                rows[subject.subject.kind].append(self._segment_row(subject, subject.verdict))
+        judged = [(subject, subject.verdict) for subject in view.subjects if subject.verdict is not None]
+        tiles = {
+            kind: [self._tile(each, verdict) for each, verdict in judged if each.subject.kind == kind]
+            for kind in ("classroom", "uplink")
+        }
+        services = [self._service_row(each, verdict) for each, verdict in judged if each.subject.kind == "service"]
         agent = agents_by_school(self._service.store.agents.all(school.id)).get(school.id)
         newest = {(results.subject, results.kind): results for results in view.latest}
         others = sorted(
             (verdict for verdict in view.verdicts if verdict.target in OTHER_TARGETS),
             key=lambda verdict: (verdict.target, verdict.subject),
         )
+        contact = contact_of(self._service.inventory.school(school.id))
+        names = names_in(self._service.store, [standing.problem for standing in view.standings])
+        problems = ProblemRows(self._reader, school, contact, names, self._service.today())
         return SchoolPage(
             school.id,
             school.name,
             school.town_name,
             self._shared(view),
             self._dhcp(newest.get(("lan", "network"))),
-            rows["classroom"],
-            rows["uplink"],
+            problems.open(view.standings),
+            contact,
+            contract_rate(self._reader, contact),
+            tiles["classroom"],
+            self._counted([verdict.verdict for each, verdict in judged if each.subject.kind == "classroom"]),
+            tiles["uplink"],
             services,
-            rooms_of(self._reader, [results.any for results in view.latest]),
+            self._rooms(school, [results.any for results in view.latest]),
             [self._target_row(verdict) for verdict in others],
+            problems.closed(view.standings),
             self._facts(agent, newest.get(("gateway", "host"))),
             self._reader.reporting(agent),
         )
+
+    def _counted(self, verdicts: list[Verdict]) -> list[tuple[Badge, int]]:
+        counts = ((verdict, verdicts.count(verdict)) for verdict in Verdict)
+        return [(self._reader.badge(verdict), count) for verdict, count in counts if count]
 
     def _shared(self, view: SchoolView) -> str:
         """What all classrooms have in common, if they do: as the ledger's open problem of the whole school says it, when there is one."""
@@ -181,88 +193,85 @@ class SchoolModel:
             "dhcp", count=result.record.most_dhcp_servers, listed=listed, when=self._reader.when(result)
         )
 
-    def _segment_row(self, view: SubjectView, verdict: SubjectVerdict) -> SegmentRow:
+    def _tile(self, view: SubjectView, verdict: SubjectVerdict) -> Tile:
         subject, required = view.subject, view.required_bits_per_second or 0.0
-        throughput, latency, port = (view.latest.get(kind) for kind in ("throughput", "latency", "port"))
-        record = _record(throughput.ok if throughput else None)
+        throughput = view.latest.get("throughput")
         newest = throughput.any if throughput else None
-        rates = [(name, _rate(record, name)) for name in ("down", "up")]
-        limits = (required * self._policy.tolerance_ratio, required)
-        written = [(self._reader.words(name), self._reader.text(rate_words(rate, *limits))) for name, rate in rates]
-        spoken = self._reader.words("semicolon").join(f"{name} {rate}" for name, rate in written)
-        wanted = self._reader.words("required", rate=self._reader.text(rate_words(required)))
-        chart = ""
-        if record is not None and required:
-            labelled = [(self._reader.words(name), rate) for name, rate in rates]
-            title = f"{subject.name}{self._reader.words('colon')}{spoken}{self._reader.words('semicolon')}{wanted}"
-            chart = rate_chart(labelled, required, self._policy.tolerance_ratio, title)
-        return SegmentRow(
-            id=subject.id,
-            name=self._reader.words("uplink") if subject.kind == "uplink" else subject.name,
-            chart=chart,
-            rates=written if record else [],
-            required=wanted,
-            latency=self._latency(record, latency.ok if latency else None),
-            latest=self._latest_badge(newest, required),
-            latest_when=self._reader.when(newest),
-            month=self._reader.badge(verdict.verdict, self._progress(verdict)),
-            cause=self._reader.text(CAUSES[verdict.diagnosis]),
-            port=self._port(port),
-            grade=self._reader.words("grade", grade=self._reader.text(GRADE_WORDS[_grade(record, port)])),
-            inspection=self._inspection(view.latest.get("inspection"), required),
+        valid = throughput.ok if throughput else None
+        record = valid.record if isinstance(valid, ThroughputResult) else None
+        return Tile(
+            subject.id,
+            subject_path(subject.school, subject.kind, subject.id),
+            self._reader.words("uplink") if subject.kind == "uplink" else subject.name,
+            self._reader.badge(verdict.verdict),
+            self._rates(record, required),
+            self._payload(record),
+            self._reader.words("required", rate=self._reader.text(rate_words(required))),
+            self._port(view.latest.get("port")),
+            self._latest(newest, required),
+            self._reader.when(newest),
+            self._reader.text(CAUSES[verdict.diagnosis]),
         )
 
-    def _inspection(self, latest: Latest | None, required: float) -> str:
-        result = latest.ok if latest else None
-        if not isinstance(result, InspectionResult) or result.record is None:
+    def _latest(self, newest: AnyResult | None, required: float) -> str:
+        """What came of the newest test, valid or not."""
+        badge = self._present.latest_badge(newest, required)
+        if badge.verdict == Verdict.INSUFFICIENT:
+            return f"{badge.mark} {badge.note or badge.word}"
+        return f"{badge.mark} {self._reader.words('result_passes' if badge.verdict == Verdict.MET else 'result_fails')}"
+
+    def _rates(self, record: ThroughputRecord | None, required: float) -> str:
+        """Line rates both ways of the newest valid test, in Mbit/s."""
+        if record is None:
             return ""
-        record = result.record.measured
-        verdict = verdict_of_record(record, required or None, self._policy.tolerance_ratio)
+        limits = (required * self._policy.tolerance_ratio, required)
         return self._reader.words(
-            "inspection",
-            when=self._reader.when(result),
-            down=self._inspected(record, "down", required),
-            up=self._inspected(record, "up", required),
-            verdict=self._reader.text(RESULT_WORDS[verdict]),
-            machine=self._reader.words("own_machine" if result.record.own_machine else "other_machine"),
-            browser=browser_words(result.record.browser),
+            "both_ways", **{way: _figure(rate_of(record, way), *limits) for way in ("down", "up")}
         )
 
-    def _inspected(self, record: ThroughputRecord, name: str, required: float) -> str:
-        direction = getattr(record, name)
-        text = self._reader.text(rate_words(_rate(record, name), required * self._policy.tolerance_ratio, required))
-        return ("≥ " if direction and direction.lower_bound else "") + text
+    def _payload(self, record: ThroughputRecord | None) -> str:
+        """Payload rates both ways of the same test, and the factor between them."""
+        if record is None:
+            return ""
+        rates = {
+            way: _figure(direction.goodput_bits_per_second if direction is not None else None)
+            for way, direction in (("down", record.down), ("up", record.up))
+        }
+        return self._reader.words("payload_both_ways", **rates, factor=factor_of(record).partition("=")[2])
 
     def _port(self, latest: Latest | None) -> str:
-        """What the switch says of the port; nothing when it has not for a day."""
         result = latest.any if latest else None
-        if not isinstance(result, PortResult) or self._reader.now - result.started_at > timedelta(days=1):
+        if not isinstance(result, PortResult) or self._reader.now - result.started_at > PORT_KNOWN_FOR:
             return ""
-        record = result.record
-        if record is None:
-            return (
-                self._reader.words("port_unknown", why=self._reader.text(FAILURE_WORDS[result.failure.kind]))
-                if result.failure
-                else ""
-            )
-        errors = error_ratio(record)
-        words = self._reader.words(
-            "port",
-            switch=record.switch,
-            port=record.port,
-            link=self._reader.text(link_words(record)),
-            found_by=self._reader.text(FOUND_BY_WORDS[record.found_by]),
-        )
-        return (
-            words
-            if not errors or errors < ERROR_RATIO
-            else words + self._reader.words("port_errors", ratio=percent(errors, decimals=2))
-        )
+        if result.record is None:
+            return ""
+        return self._reader.words("port_short", link=self._reader.text(link_words(result.record)))
+
+    def _rooms(self, school: School, newest: list[AnyResult]) -> list[RoomBlock]:
+        """Recording rooms as they are now, each with the states of today."""
+        rooms = rooms_of(self._reader, newest)
+        if not rooms:
+            return rooms
+        zone, today = self._month.zone, self._service.today()
+        polls: dict[str, list[tuple[datetime, bool | None]]] = {}
+        for result in self._service.store.results.newest(
+            school.id,
+            None,
+            "room",
+            start_of_day(today, zone),
+            start_of_day(today + timedelta(days=1), zone),
+            MOST_POLLS_OF_A_DAY,
+        ):
+            if isinstance(result, RoomResult):
+                up = result.record.up if result.record is not None else None
+                polls.setdefault(result.subject, []).append((result.started_at.astimezone(zone), up))
+        today_of = {room.id: strip_of_today(self._reader, room.id, polls.get(room.id, [])) for room in rooms}
+        return [replace(room, strip=today_of[room.id][0], outages=today_of[room.id][1]) for room in rooms]
 
     def _service_row(self, view: SubjectView, verdict: SubjectVerdict) -> ServiceRow:
         subject, newest = view.subject, view.newest.any if view.newest else None
         record = newest.record if isinstance(newest, ServiceResult) else None
-        badge = self._latest_badge(newest, None)
+        badge = self._present.latest_badge(newest, None)
         note = badge.note
         if record is not None and record.http_status is not None and not record.success:
             note = self._reader.words("with_status", note=note, status=record.http_status)
@@ -273,73 +282,22 @@ class SchoolModel:
             word, note = self._reader.words("never"), self._reader.text(VALIDITY_WORDS[newest.validity])
         return ServiceRow(
             id=subject.id,
+            path=subject_path(subject.school, subject.kind, subject.id),
             name=subject.name,
             latest=replace(badge, word=word, note=note),
             latest_when=self._reader.when(newest),
             first_byte=self._reader.text(
-                duration_words(record.first_byte_seconds if record else None, *self._slowest(verdict))
+                duration_words(record.first_byte_seconds if record else None, *_slowest(verdict))
             ),
-            month=self._reader.badge(verdict.verdict, self._progress(verdict)),
+            month=self._reader.badge(verdict.verdict, self._present.progress(verdict)),
         )
-
-    def _slowest(self, verdict: SubjectVerdict) -> tuple[float, ...]:
-        """The longest time to the first byte that the policy allows."""
-        limit = verdict.rule.max_first_byte_seconds if verdict.rule is not None else None
-        return () if limit is None else (limit,)
 
     def _target_row(self, verdict: SubjectVerdict) -> TargetRow:
         return TargetRow(
             f"{verdict.target}/{verdict.school}/{verdict.subject}",
             self._reader.text(TARGET_WORDS[verdict.target]),
-            self._reader.badge(verdict.verdict, self._progress(verdict)),
+            self._reader.badge(verdict.verdict, self._present.progress(verdict)),
             self._reader.text(CAUSES[verdict.diagnosis]),
-        )
-
-    def _latest_badge(self, result: AnyResult | None, required: float | None) -> Badge:
-        """The verdict of the newest result alone; its note says why it is so if it is not plain."""
-        if result is None:
-            return self._reader.badge(Verdict.INSUFFICIENT, word=self._reader.words("never"))
-        verdict = verdict_of_result(result, required, self._policy.tolerance_ratio)
-        note = ""
-        if result.skipped is not None:
-            note = self._reader.words("skipped", reason=self._reader.text(SKIP_WORDS[result.skipped]))
-        elif result.failure is not None:
-            note = self._reader.text(FAILURE_WORDS[result.failure.kind])
-        elif result.validity is not Validity.OK:
-            note = self._reader.text(VALIDITY_WORDS[result.validity])
-        elif verdict is Verdict.NOT_MET and isinstance(result, ThroughputResult) and required is not None:
-            rates = [rate for rate in (_rate(result.record, "down"), _rate(result.record, "up")) if rate is not None]
-            least = self._reader.text(rate_words(required * self._policy.tolerance_ratio))
-            note = self._reader.words(
-                "below",
-                rate=self._reader.text(rate_words(min(rates), required * self._policy.tolerance_ratio)),
-                least=least,
-            )
-        return self._reader.badge(verdict, note, word=self._reader.text(RESULT_WORDS[verdict]))
-
-    def _latency(self, record: ThroughputRecord | None, latest: AnyResult | None) -> str:
-        idle = record.idle if record else None
-        if isinstance(latest, LatencyResult) and latest.record is not None:
-            idle = latest.record.idle
-        if idle is None or idle.rtt_median_seconds is None:
-            return ""
-        text = self._reader.text(duration_words(idle.rtt_median_seconds))
-        working = record.working.rtt_p95_seconds if record and record.working else None
-        if working is None:
-            return self._reader.words("rtt_idle", idle=text)
-        return self._reader.words("rtt", idle=text, working=self._reader.text(duration_words(working)))
-
-    def _progress(self, verdict: SubjectVerdict) -> str:
-        rule, evidence = verdict.rule, verdict.evidence
-        if rule is None:
-            return self._reader.words("not_judged")
-        return self._reader.words(
-            "progress",
-            decided=self._reader.text(deciding_words(evidence.passing_results, evidence.valid_results, rule)),
-            valid=evidence.valid_results,
-            need=rule.min_valid_results,
-            days=evidence.days,
-            need_days=rule.min_days,
         )
 
     def _facts(self, agent: Agent | None, host: Latest | None) -> list[tuple[str, str]]:
@@ -376,20 +334,37 @@ class SchoolModel:
         return facts
 
 
-def _record(result: AnyResult | None) -> ThroughputRecord | None:
-    return result.record if isinstance(result, ThroughputResult) else None
+def _figure(bits_per_second: float | None, *limits: float) -> str:
+    """A rate in Mbit/s, without the unit."""
+    return "—" if bits_per_second is None else megabits(bits_per_second, *limits)
 
 
-def _rate(record: ThroughputRecord | None, name: str) -> float | None:
-    direction = getattr(record, name) if record else None
-    return line_rate_of(direction, record.encapsulation) if record and direction else None
+def _slowest(verdict: SubjectVerdict) -> tuple[float, ...]:
+    """The longest time to the first byte that the policy allows."""
+    limit = verdict.rule.max_first_byte_seconds if verdict.rule is not None else None
+    return () if limit is None else (limit,)
 
 
-def _grade(record: ThroughputRecord | None, port: Latest | None) -> str:
-    """The best evidence there is: only what was measured can make a target met."""
-    if record is not None:
-        return "measured"
-    negotiated = port.ok if port else None
-    if isinstance(negotiated, PortResult) and negotiated.record and negotiated.record.speed_bits_per_second:
-        return "negotiated"
-    return "declared"
+def strip_of_today(reader: Reader, name: str, polls: list[tuple[datetime, bool | None]]) -> tuple[str, str]:
+    """The states of today as a picture, and when it did not work, in words. Both "" without a poll."""
+    runs = runs_of_day(polls)
+    if not runs:
+        return "", ""
+    shown = [
+        (
+            run.first,
+            run.after,
+            "up" if run.up else "down",
+            f"{_clock(run.first)}–{_clock(run.after)} {reader.words('works' if run.up else 'broken')}",
+        )
+        for run in runs
+    ]
+    spoken = reader.words("semicolon").join(words for *_, words in shown)
+    down = [f"{_clock(run.first)}–{_clock(run.after)}" for run in runs if not run.up]
+    outages = reader.words("today_outages", times=reader.words("list_comma").join(down)) if down else ""
+    title = f"{name} {reader.words('today')}{reader.words('colon')}{spoken}"
+    return state_strip(shown, title), outages or reader.words("today_no_outage")
+
+
+def _clock(quarter: int) -> str:
+    return f"{quarter // 4:02d}:{quarter % 4 * 15:02d}"

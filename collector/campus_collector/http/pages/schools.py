@@ -11,6 +11,7 @@ from campus_base.wire_words import VERDICT_WORDS
 from campus_collector.http.pages.months import month_picker
 from campus_collector.http.pages.overview import Overview, OverviewModel
 from campus_collector.http.pages.paging import kept_query, requested_page
+from campus_collector.http.pages.paths import subject_path
 from campus_collector.http.pages.reader import Reader
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.school import SchoolModel
@@ -24,6 +25,7 @@ from campus_collector.judge.derivation import cause_words, conclusion, rule_word
 from campus_collector.judge.explanations import CAUSE_WORDS
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
+from campus_collector.judge.rules import RULES
 from campus_collector.judge.workdays import last_announced_day
 from campus_collector.ledger.explain import explain
 
@@ -125,6 +127,7 @@ class SchoolPages(PageRoutes):
                 ],
                 picker=month_picker(page, month),
                 zone=month.zone,
+                subject_path=subject_path(school_id, RULES[target].subject_kind, subject),
             )
 
         return await self.answer(request, make)

@@ -4,6 +4,7 @@ import re
 
 from campus_base.figures import megabits, milliseconds, rounded
 from campus_base.messages import Message, bilingual, message, pmessage, verbatim
+from campus_collector.http.pages.school_words import SCHOOL_WORDS
 from campus_wire.records import AgentState
 
 IDENTITY_SHARED_WORDS = message(
@@ -356,6 +357,7 @@ WORDS: dict[str, Message] = {
         " the dotted line passes."
     ),
     "updated": message("As of {time}; the page renews itself every minute."),
+    **SCHOOL_WORDS,
     "unavailable": message("The database cannot be read at the moment. The page tries again by itself."),
 }
 

@@ -38,6 +38,25 @@ class ChainTable(TableGroup):
         )
         return [Checkpoint(*row) for row in rows]
 
+    def checkpoint_after(self, school: str, sequence: int) -> Checkpoint | None:
+        """The first checkpoint that stands behind a place of a school's chain; None: the place is not reached yet."""
+        return self._checkpoint(
+            "SELECT school, day, last_sequence, head FROM seal WHERE school = :school AND last_sequence >= :sequence"
+            " ORDER BY day LIMIT 1",
+            {"school": school, "sequence": sequence},
+        )
+
+    def last_checkpoint(self, school: str) -> Checkpoint | None:
+        """The head of a school's chain now; None: it has no result."""
+        return self._checkpoint(
+            "SELECT school, day, last_sequence, head FROM seal WHERE school = :school ORDER BY day DESC LIMIT 1",
+            {"school": school},
+        )
+
+    def _checkpoint(self, sql: str, key: dict[str, object]) -> Checkpoint | None:
+        row = self._database.first(sql, key)
+        return Checkpoint(*row) if row else None
+
     def first_day(self) -> int | None:
         """The day (UTC, since 1970) on which the first result of all came in; None of none."""
         row = self._database.first("SELECT min((SELECT min(day) FROM seal WHERE seal.school = school.id)) FROM school")

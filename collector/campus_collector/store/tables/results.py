@@ -4,11 +4,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from campus_collector.domain.results import Latest
+from campus_collector.domain.results import Latest, StoredResult
 from campus_collector.store.columns import among, bytes_of, id_octets, id_text, micros, rows_of, where
 from campus_collector.store.database import Database
 from campus_collector.store.packing import DamagedResult, unpack
-from campus_collector.store.stored import decode_packed
+from campus_collector.store.stored import decode_packed, decode_stored
 from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.tables.totals import totals
 from campus_collector.store.tables.unpacked import AFTER_UNPACKED, IS_UNPACKED, LEAST, UnpackedResults, stored_unpacked
@@ -133,6 +133,55 @@ class ResultTable(TableGroup):
         raws = (self._raw(school, packed, sequence) for _, sequence, packed in rows)
         return [raw for raw in raws if raw is not None]
 
+    def newest(
+        self, school: str, subject: str | None, kind: str, start: datetime, end: datetime, limit: int
+    ) -> list[AnyResult]:
+        """The newest `limit` results of a kind, of one subject or all, with start <= started_at < end; newest first."""
+        results = map(decode_stored, self.raw(school, subject, kind, start, end, limit))
+        return [result for result in results if result is not None]
+
+    def sampled(
+        self, school: str, subject: str, kind: str, start: datetime, end: datetime, every_seconds: int
+    ) -> list[AnyResult]:
+        """The first result of each `every_seconds` from start on, oldest first: what is polled often, over a long time."""
+        if self._unpacked.any():
+            return _first_of_each(self.of_subject(school, subject, kind, start, end), start, every_seconds)
+        key = {"school": school, "subject": subject, "kind": kind, "start": micros(start), "end": micros(end)}
+        rows = self._database.read(
+            # one step of the index for each sample: the results between them are not read
+            "WITH RECURSIVE step(at) AS (SELECT CAST(:start AS BIGINT) UNION ALL"
+            " SELECT at + :every FROM step WHERE at + :every < :end)"
+            " SELECT r.started_at, r.sequence, r.packed FROM numbered_school n"
+            " JOIN series s ON s.school = n.number AND s.subject = :subject AND s.kind = :kind CROSS JOIN step"
+            " CROSS JOIN result r WHERE n.school = :school AND r.school = s.school AND r.series = s.number AND r.started_at ="
+            " (SELECT min(m.started_at) FROM result m WHERE m.school = s.school AND m.series = s.number"
+            " AND m.started_at >= step.at AND m.started_at < step.at + :every AND m.started_at < :end)"
+            " ORDER BY r.started_at, r.sequence",
+            key | {"every": every_seconds * 1_000_000},
+        )
+        raws = (self._raw(school, packed, sequence) for _, sequence, packed in rows)
+        results = (decode_stored(raw) for raw in raws if raw is not None)
+        return _first_of_each([result for result in results if result is not None], start, every_seconds)
+
+    def stored(self, school: str, subject: str, kind: str, started_at: datetime, result_id: str) -> StoredResult | None:
+        """One result of a subject and kind by its time and id; None of an unknown one."""
+        sql = f"SELECT r.sequence, r.packed {_OF_SUBJECT}"
+        if self._unpacked.any():
+            sql += (
+                f"{AFTER_UNPACKED} UNION ALL SELECT coalesce((SELECT p.sequence FROM unpacked_seen p"
+                " WHERE p.school = o.school AND p.id = o.id), 0), o.raw FROM unpacked_result o"
+                " WHERE o.school = :school AND o.subject = :subject AND o.kind = :kind"
+                f" AND o.started_at >= :start AND o.started_at < :end AND o.id = :id AND {IS_UNPACKED}"
+            )
+        start = micros(started_at)
+        key = {"school": school, "subject": subject, "kind": kind, "start": start, "end": start + 1, "id": result_id}
+        for sequence, packed in self._database.read(sql, key | {"least": LEAST}):
+            raw = self._raw(school, packed, sequence)
+            result = None if raw is None else decode_stored(raw)
+            if raw is not None and result is not None and result.id == result_id:
+                return StoredResult(result, raw, max(0, int(sequence)))
+        return None
+
     def measurement_totals(self) -> dict[tuple[str, Outcome], int]:
         """How many results were ever stored, by kind and outcome."""
         counts = totals(self._database, "measurement")
@@ -161,6 +210,14 @@ class ResultTable(TableGroup):
         result_id = id_at(self._database, school, sequence) if sequence else "among the newest"
         extra = {"school": school, "result": result_id, "error": str(error)[:200]}
         log.error("a stored result is damaged: run campus-collector verify", extra=extra)
+
+
+def _first_of_each(results: Sequence[AnyResult], start: datetime, every_seconds: int) -> list[AnyResult]:
+    """Of results in order of time, the first of each `every_seconds` from start on."""
+    first: dict[int, AnyResult] = {}
+    for result in results:
+        first.setdefault(int((result.started_at - start).total_seconds()) // every_seconds, result)
+    return list(first.values())
 
 
 def id_at(reader: Queryable, school: str, sequence: int) -> str:

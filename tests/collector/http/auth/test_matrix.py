@@ -10,8 +10,9 @@ import pytest
 from campus_collector.domain.people import Person
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.app import GROUPS
+from tests.collector.export.test_devices import device
 from tests.collector.http.api.test_problems import PROBLEM
-from tests.collector.world import ANNOUNCEMENT, World, collector, envelope, throughput
+from tests.collector.world import ANNOUNCEMENT, AT, World, collector, envelope, throughput
 
 EVERYBODY = frozenset(
     {
@@ -42,6 +43,11 @@ EXPECTED = {
     ("GET", "/carriers"): READERS,
     ("GET", "/wall"): READERS,
     ("GET", "/unmeasured"): READERS,
+    ("GET", "/schools/s001/subjects/c101"): OF_T01,
+    ("GET", "/schools/s001/services/smartedu-cn"): OF_T01,
+    ("GET", "/schools/s001/devices/rec-1"): OF_T01,
+    ("GET", "/schools/s001/subjects/c101/results/r-1?kind=throughput&at=2026-11-09T02:00:00Z"): OF_T01,
+    ("GET", "/evidence/classroom_bandwidth/s001/c101"): OF_T01,
     ("GET", "/policy"): READERS,
     ("GET", "/search?q=c101"): READERS,
     ("GET", "/static/style.css"): EVERYBODY,
@@ -70,6 +76,7 @@ EXPECTED = {
     ("GET", "/v1/compliance"): READERS,
     ("GET", "/v1/compliance?town=t01"): OF_T01,
     ("GET", "/v1/results?school=s001"): OF_T01,
+    ("GET", "/v1/results.csv?school=s001"): OF_T01,
     ("GET", "/v1/problems"): READERS,
     ("GET", "/v1/problems?town=t01"): OF_T01,
     ("GET", "/v1/problems.csv"): READERS,
@@ -115,7 +122,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, di
         "CAMPUS_METRICS_TOKEN_FILE": str(folder / "metrics"),
     }
     with collector(folder / "state", environ) as world:
-        world.send(throughput(), announcement=ANNOUNCEMENT)
+        world.send(throughput(id="r-1"), device(AT), announcement=ANNOUNCEMENT)
         world.issue_token("s002")
         world.service.store.ledger.put([(PROBLEM, [])])
         world.service.verdicts.catch_up()

@@ -4,15 +4,18 @@ import re
 
 import pytest
 
-from tests.collector.world import World, throughput
+from tests.collector.export.test_devices import device
+from tests.collector.world import AT, World, throughput
 
 PAGES = ("/", "/schools/s001", "/problems", "/inventory", "/fleet", "/monthly", "/policy", "/login", "/search?q=c101",
-         "/explain/classroom_bandwidth/s001/c101", "/quarantine", "/no-such-page")  # fmt: skip
+         "/explain/classroom_bandwidth/s001/c101", "/quarantine", "/no-such-page",
+         "/schools/s001/subjects/c101", "/schools/s001/subjects/uplink", "/schools/s001/services/smartedu-cn", "/schools/s001/devices/rec-1",
+         "/schools/s001/subjects/c101/results/r-1?kind=throughput&at=2026-11-09T02:00:00Z", "/evidence/classroom_bandwidth/s001/c101")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_has_no_style_and_no_script_of_its_own(world: World, path: str) -> None:
-    world.send(throughput())
+    world.send(throughput(id="r-1"), device(AT))
     answer = world.get(path, Accept="text/html")
     text = answer.body.decode()
     assert "<html" in text
