@@ -16,8 +16,8 @@ run: system-run $(STAMP) $(MANUAL)/index.html ## a school in network namespaces,
 
 # What measures rates has the machine to itself. The rest runs four beside each other: much of it waits (booted machines, silent equipment);
 # the long files begin first (tests/conftest.py).
-ALONE := tests/agent/measure/test_throughput.py tests/agent/page tests/lab \
-  $(addprefix tests/agent/measure/burst/test_,attacks.py breaking_off.py client_and_server.py narrow_hop.py on_shaped_lines.py streams.py) \
+ALONE := tests/agent/measure/test_throughput.py $(addprefix tests/lab/test_,demo.py page.py) \
+  $(addprefix tests/agent/measure/burst/test_,attacks.py client_and_server.py narrow_hop.py on_shaped_lines.py) \
   $(addprefix tests/hostile_gateway/,test_cpu.py test_busy_line.py) \
   $(addprefix tests/flow/,test_breaks.py test_lab_verdicts.py test_spine.py)
 
