@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,11 +50,11 @@ def _from_october_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ChainTable, "first_day", lambda self: day_number(FIRST.date()))
 
 
-def without_fonts(figures: Figures, language: Language, form: Form) -> bytes:
+def without_fonts(figures: Figures, language: Language, form: Form, font_files: Sequence[Path] = ()) -> bytes:
     """A machine on which no Chinese font is installed."""
     if form in ("pdf", "docx"):
         raise FontMissing
-    return render_apart(figures, language, form)
+    return render_apart(figures, language, form, font_files)
 
 
 def at(month: int, day: int, hour: int = 0) -> datetime:
@@ -158,7 +159,7 @@ def test_the_calendar_closes_what_it_missed_and_writes_files(tmp_path: Path) -> 
         assert book.catch_up(at(11, 1, 6)) == []
         names = {path.name for path in (folder / "2026-10").iterdir()}
         assert names == {f"campusmeter-2026-10-{lang}-provisional.{form}" for form in FORMS for lang in ("zh", "en")}
-        assert "未结" in (folder / "2026-10" / "campusmeter-2026-10-zh-provisional.html").read_text()
+        assert "未定稿" in (folder / "2026-10" / "campusmeter-2026-10-zh-provisional.html").read_text()
         assert book.catch_up(at(13, 9)) == ["2026-10", "2026-11", "2026-12"], "away for two months"
         final = folder / "2026-10" / "campusmeter-2026-10-zh.pdf"
         assert final.read_bytes() == book.document(OCTOBER, "pdf", "zh")
@@ -233,7 +234,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert (tmp_path / "out" / "campusmeter-2026-10-zh-provisional.html").exists()
     code, actual = run("--month", "2026-10", "--close", "--out", out, "--format", "pdf", "--lang", "en")
     assert (code, (tmp_path / "out" / "campusmeter-2026-10-en.pdf").exists()) == (0, True)
-    assert run("--month", "2026-10", "--close") == (1, "2026-10 已结账；可用 --verify 核验\n")
+    assert run("--month", "2026-10", "--close") == (1, "2026-10 已定稿；可用 --verify 核验\n")
     code, actual = run("--month", "2026-10", "--verify")
     assert code == 0
     assert "逐字节一致" in actual
