@@ -166,8 +166,8 @@ class ReportTables:
     def failing(self) -> Table:
         """Classrooms and lines, those of one school with one cause in one row."""
         columns: list[Column] = [
-            ("c_town", "text", 1), ("c_school", "text", 1.75), ("c_object", "text", 1.2), ("c_verdict", "text", 1),
-            ("c_decided", "text", 1), ("c_measured", "text", 1.4), ("c_required", "rate", 1.05), ("c_cause", "text", 3.2),
+            ("c_town", "text", 1.1), ("c_school", "text", 1.75), ("c_object", "text", 1.4), ("c_verdict", "text", 1.1),
+            ("c_decided", "text", 1.1), ("c_measured", "text", 1.2), ("c_required", "rate", 1.05), ("c_cause", "text", 2.9),
             ("c_unit", "text", 1.25), ("c_since", "text", 1.15),
         ]  # fmt: skip
         rows = [self._group(group) for group in self._bandwidth_groups()]
