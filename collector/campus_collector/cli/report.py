@@ -103,7 +103,7 @@ def _write(
     language: Language,
 ) -> int:
     scope = arguments.town or arguments.school or ""
-    made = [form for form in forms if scope or reports.issued(month, form, arguments.lang) is None]
+    made = [form for form in forms if scope or arguments.close or reports.issued(month, form, arguments.lang) is None]
     progress = ProgressBar(message("progress the forms"), language)
     for done, form in enumerate(forms):
         progress(done, len(forms))

@@ -18,6 +18,7 @@ from campus_collector.judge.month import Month
 from campus_collector.judge.policy import read_policy
 from campus_collector.report import service as book_module
 from campus_collector.report.figures import Figures, content_hash
+from campus_collector.report.forms.pdf import fonts
 from campus_collector.report.forms.pdf_fonts import FontMissing
 from campus_collector.report.forms.process import render_apart
 from campus_collector.report.forms.render import FORMS, Form
@@ -238,7 +239,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     code, actual = run("--month", "2026-10", "--verify")
     assert code == 0
     assert "逐字节一致" in actual
-    assert run("--month", "2026-10", "--school", "s001", "--format", "pdf", "--out", out)[0] == 0
+    code, actual = run("--month", "2026-10", "--school", "s001", "--format", "pdf", "--out", out)
+    assert code == 0
+    assert ("字体说明：" in actual) == bool(fonts().substitutes), "a substitute is never silent"
     assert (tmp_path / "out" / "campusmeter-2026-10-s001-zh.pdf").exists()
     assert run("--month", "2026-10", "--school", "s999", "--format", "pdf") == (1, "2026-10 通报中没有 s999\n")
     assert run("--month", "2020-01") == (1, "2020-01 没有数据：最早的测量结果在 2026-10\n")
