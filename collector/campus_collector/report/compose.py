@@ -131,7 +131,7 @@ class _Report(_Writer):
             Paragraph(sentences.opening(f, language)),
             Heading(self._w("h_state")),
             *self._targets(),
-            *self._section("h_towns", sentences.towns(f, language)),
+            *self._section("h_towns", sentences.towns(f, language) or self._w("see_table")),
             self._tables.towns(short=True),
             Paragraph(self._score_note(), note=True),
             *self._section("h_changes", *sentences.changes(f, language)),

@@ -237,6 +237,7 @@ WORDS: dict[str, Message] = {
     "score_note_all": message(
         "“All targets” is the mean of the town's rates of its targets; equal means share a rank."
     ),
+    "see_table": message("The rates are in the table."),
     "no_data": message("no data"),
     "not_ranked": message("not ranked"),
     "provisional": message(

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec import UNSET
 
 from campus_base.language import Language
 from campus_collector.cli.main import main
@@ -16,6 +17,7 @@ from campus_collector.domain.days import day_number
 from campus_collector.http.service import open_service
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import read_policy
+from campus_collector.report import gather as gather_module
 from campus_collector.report import service as book_module
 from campus_collector.report.figures import Figures, content_hash
 from campus_collector.report.forms.pdf import fonts
@@ -231,7 +233,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     out = str(tmp_path / "out")
     code, actual = run("--month", "2026-10", "--out", out, "--format", "html,xlsx")
     assert code == 0
-    assert "本月未结" in actual
+    assert "本月通报未定稿" in actual
     assert (tmp_path / "out" / "campusmeter-2026-10-zh-provisional.html").exists()
     code, actual = run("--month", "2026-10", "--close", "--out", out, "--format", "pdf", "--lang", "en")
     assert (code, (tmp_path / "out" / "campusmeter-2026-10-en.pdf").exists()) == (0, True)
@@ -327,3 +329,18 @@ def test_a_missing_font_or_folder_costs_no_work_every_minute(tmp_path: Path, mon
         restarted.reports.catch_up(at(11, 1, 6))
         restarted.store.close()
         assert len(list((tmp_path / "reports" / "2026-10").iterdir())) == 8
+
+
+def test_a_report_of_another_arrangement_is_well_as_it_was_issued(world: World) -> None:
+    """What an earlier version issued stays: verifying says that this one sets it otherwise, not that it was changed."""
+    seed(world)
+    book = world.service.reports
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(gather_module, "LAYOUT", UNSET)
+        patched.setattr(book_module, "FORMS", ("html",))
+        book.close(OCTOBER, at(11, 5, 6))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(book_module, "render_apart", lambda *_: b"set otherwise")
+        parts = list(book.verify("2026-10"))
+    assert [part.well for part in parts] == [True, True, True]
+    assert "sets it otherwise" in parts[-1].words.en
