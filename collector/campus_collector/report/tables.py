@@ -17,7 +17,7 @@ MOST_TOWNS = 12
 """So many rows has the body's table of towns; of more, the first `FIRST_TOWNS` and the last ones are shown, and all in the annex."""
 FIRST_TOWNS = 5
 MOST_WORST = 5
-MOST_CARRIERS = 4
+MOST_CARRIERS = 6
 MOST_UNITS = 6
 Column = tuple[str, Kind, float]
 LIMITS = {
@@ -39,7 +39,7 @@ class ReportTables:
 
     def targets(self) -> Table:
         columns: list[Column] = [
-            ("c_target", "text", 1.6), ("c_counted", "text", 0.7), ("c_subjects", "count", 1), ("c_met", "count", 0.9),
+            ("c_target", "text", 1.6), ("c_counted", "text", 0.7 if self._language == "zh" else 1.3), ("c_subjects", "count", 1), ("c_met", "count", 0.9),
             ("c_not_met", "count", 0.9), ("c_insufficient", "count", 1), ("c_exempt", "count", 0.9), ("c_ratio", "share", 1),
         ]  # fmt: skip
         if not self._f.scope:
