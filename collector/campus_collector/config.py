@@ -16,11 +16,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from campus_base.dates import NotADay, parse_day
 from campus_base.language import from_environment
 from campus_base.messages import message
 from campus_base.settings import ConfigurationError, Secret, Table, load, overridden, read_secret
 from campus_base.system_errors import error_words
 from campus_base.typed_tables import Bounds, By, Default, Key, Pattern, read_table, read_zone
+from campus_collector.domain.official import Official, number_of
 from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl, without_passwords
 from campus_collector.domain.results import Quotas
 from campus_collector.domain.server_tls import UnusablePair, server_context
@@ -130,6 +132,34 @@ def _read_web_address(table: Table, key: str, default: Any) -> str:
     return text
 
 
+def _read_document_number(table: Table, key: str, default: Any) -> str:
+    """A text in which {year} and {month} may stand."""
+    text: str = table.string(key, default)
+    try:
+        number_of(text, 2026, 1)
+    except (KeyError, ValueError, IndexError):
+        table.wrong(key, message("may hold {{year}} and {{month}}, and no other braces: {text!r}", text=text))
+        return ""
+    return text
+
+
+def _read_day(table: Table, key: str, default: Any) -> str:
+    """A day as YYYY-MM-DD."""
+    text: str = table.string(key, default)
+    if not text:
+        return ""
+    try:
+        return parse_day(text).isoformat()
+    except NotADay as error:
+        table.wrong(key, error.text)
+        return ""
+
+
+def _read_existing_files(table: Table, key: str, default: Any) -> tuple[Path, ...]:
+    files = tuple(table.folder / name for name in table.strings(key, default))
+    return tuple(file for file in files if _exists(table, key, file))
+
+
 def _read_root_path(table: Table, key: str, default: Any) -> str:
     path: str = table.string(key, default, pattern=_ROOT_PATH.expression, hint=_ROOT_PATH.hint)
     return path.rstrip("/")
@@ -213,6 +243,19 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     ca_file: Annotated[Path | None, Key("server.ca_file")] = None
     """The private authority that signed `tls_cert`, for gateways to fetch; None when it is a public one."""
     max_batches_at_once: Annotated[int, Key("server.max_batches_at_once"), Bounds(1, 10_000)] = 64
+    public_url: Annotated[str, Key("server.public_url"), By(_read_web_address)] = ""
+    """This collector as browsers reach it; reports name its pages. Without it: `[oidc] url`, or none."""
+    report_heading: Annotated[str, Key("report.heading")] = ""
+    report_issuer: Annotated[str, Key("report.issuer")] = ""
+    report_number: Annotated[str, Key("report.number"), By(_read_document_number)] = ""
+    report_signer: Annotated[str, Key("report.signer")] = ""
+    report_addressees: Annotated[tuple[str, ...], Key("report.addressees")] = ()
+    report_copies_to: Annotated[tuple[str, ...], Key("report.copies_to")] = ()
+    report_printed_by: Annotated[str, Key("report.printed_by")] = ""
+    report_print_date: Annotated[str, Key("report.print_date"), By(_read_day)] = ""
+    """YYYY-MM-DD; empty: the day of issue."""
+    report_font_files: Annotated[tuple[Path, ...], Key("report.font_files"), By(_read_existing_files)] = ()
+    """Fonts beside those that are installed on the machine."""
     report_hour: Annotated[int, Key("report.hour"), Bounds(0, 23)] = 6
     """The local hour at which reports are made."""
     slot_bits_per_second: Annotated[float, Key("slots.capacity_bits_per_second"), Bounds(1e6, 1e12)] = 1e9
@@ -224,6 +267,21 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     oidc: ProviderConfig | None = None
     """Where people of the county log in."""
     quotas: Quotas = Quotas()
+
+    @property
+    def official(self) -> Official:
+        """What reports say of the office that issues them."""
+        return Official(
+            heading=self.report_heading,
+            issuer=self.report_issuer,
+            number=self.report_number,
+            signer=self.report_signer,
+            addressees=self.report_addressees,
+            copies_to=self.report_copies_to,
+            printed_by=self.report_printed_by,
+            print_date=self.report_print_date,
+            address=(self.public_url or (self.oidc.url if self.oidc else "")).rstrip("/"),
+        )
 
     @property
     def store(self) -> Path | PostgresUrl:

@@ -174,8 +174,8 @@ def test_the_monthly_report_on_a_phone_and_on_paper(browser: Browser, tmp_path: 
     page = browser.new_page(viewport={"width": width, "height": 1123})
     page.goto(file.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("figure svg").count() == 3
-    assert page.locator("h1").inner_text() == "示例县学校网络达标情况月通报"
+    assert page.locator("figure svg").count() == 2
+    assert page.locator("h1").inner_text() == "关于2026年10月全县农村学校网络达标情况的通报"
     page.emulate_media(media="print")
     assert page.evaluate("Math.max(...[...document.querySelectorAll('table')].map(one => one.scrollWidth))") <= max(
         width, 794

@@ -28,7 +28,9 @@ NOT_IN_A_CATALOGUE = {
     "campus_collector/inventory/read.py": "what people write into cells",
     "campus_collector/inventory/sample.py": "invented names of a sample county",
     "campus_collector/inventory/sources.py": "words of rows below a table",
-    "campus_collector/report/forms/docx.py": "names of fonts; the ideographic space between facts",
+    "campus_collector/report/forms/pdf_fonts.py": "names of fonts",
+    "campus_collector/report/forms/docx.py": "the ideographic space between issuer and date",
+    "campus_collector/report/templates/report.html": "names of fonts",
     "campus_collector/simulate/county.py": "an invented reason of an exemption",
     "campus_collector/report/templates/report.typ": "names of fonts",
 }

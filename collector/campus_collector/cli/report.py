@@ -104,6 +104,7 @@ def _write(
     language: Language,
 ) -> int:
     scope = arguments.town or arguments.school or ""
+    made = [form for form in forms if scope or arguments.close or reports.issued(month, form, arguments.lang) is None]
     progress = ProgressBar(message("progress the forms"), language)
     for done, form in enumerate(forms):
         progress(done, len(forms))
@@ -115,6 +116,8 @@ def _write(
         write_file(path, body)
         progress.done()
         print(path)
+    for words in reports.font_notes(made, language):
+        print(words, file=sys.stderr)
     if not figures.closed:
         text = message("The month is not closed: the report says so, and its figures may still change.")
         print(text.in_(language), file=sys.stderr)

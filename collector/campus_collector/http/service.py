@@ -73,7 +73,16 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
     # collectors on a server are several machines, and have no folder in common
     key_folder = config.database.parent if config.postgres is None else None
     ledger, authenticator = Ledger(store, verdicts), Authenticator(store, key_folder)
-    reports = MonthlyReports(store, verdicts, ledger, config.county, config.report_dir, config.report_hour)
+    reports = MonthlyReports(
+        store,
+        verdicts,
+        ledger,
+        config.county,
+        config.report_dir,
+        config.report_hour,
+        config.official,
+        config.report_font_files,
+    )
     return Service(
         config,
         store,

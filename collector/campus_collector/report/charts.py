@@ -22,11 +22,12 @@ FONT = 'font-family="Noto Sans CJK SC, Microsoft YaHei, SimHei, sans-serif"'
 
 @dataclass(frozen=True, slots=True)
 class _Axes:
-    """Where a label's place and a share are drawn; the vertical axis ends at the share `top`."""
+    """Where a label's place and a share are drawn; the vertical axis ends at the share `top`. The picture's height is in pixels."""
 
     labels: int
     top: float
     right: float
+    height: int = HEIGHT
 
     def x(self, position: int) -> float:
         """The distance from the left, in pixels."""
@@ -35,7 +36,7 @@ class _Axes:
 
     def y(self, share: float) -> float:
         """The distance from the top, in pixels."""
-        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share / self.top)
+        return TOP + (self.height - TOP - BOTTOM) * (1 - share / self.top)
 
 
 def lines(
@@ -44,17 +45,18 @@ def lines(
     title: str,
     until_zero: tuple[int, int | None] | None = None,
     top: float = 1.0,
+    height: int = HEIGHT,
 ) -> str:
-    """A line for each series over the labels; gaps stay gaps. The axis ends at the share `top`.
+    """A line for each series over the labels; gaps stay gaps. The axis ends at the share `top`. `height` is in pixels.
 
     `until_zero` are the places of the labels where the only series is foretold to reach 0, at the earliest and at the latest (None: not to be
     said): what lies between is hatched.
     """
-    axes = _Axes(len(labels), top, _right_margin(series))
-    parts = [_open(WIDTH, HEIGHT, title), _grid(axes)]
+    axes = _Axes(len(labels), top, _right_margin(series), height)
+    parts = [_open(WIDTH, height, title), _grid(axes)]
     step = max(1, -(-len(labels) // 12))
     for position in range(0, len(labels), step):
-        parts.append(_text(axes.x(position), HEIGHT - 10, labels[position], "middle"))
+        parts.append(_text(axes.x(position), height - 10, labels[position], "middle"))
     if until_zero is not None:
         parts.append(_cone(axes, series[0], until_zero))
     for number, part in enumerate(series):

@@ -1,7 +1,8 @@
-"""A report as a document without a file format: headings, paragraphs, tables with typed columns, charts. Every form writes the same cells. Pure."""
+"""A report as a document without a file format: headings, paragraphs, numbered tables with typed columns, charts, annexes. Every form writes the same cells. Pure."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
 
 from campus_base.figures import megabits_short, percent, rounded
 from campus_base.language import Language
@@ -25,23 +26,26 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """Level 1 or 2."""
+    """Of the first level; the text begins with its number."""
 
     text: str
-    level: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Words; a `note` is smaller."""
+    """Words; a `note` is smaller. `lead` is a heading of the second level, with its number, that the words follow on the same line."""
 
     text: str
     note: bool = False
+    lead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells; `name` is short and names a sheet, `title` stands above it. `total` rows at the end are sums."""
+    """Rows of cells; `name` is short and names a sheet, `title` (which begins with the number) stands above it with the `unit`.
+
+    `source` says where the figures can be looked up.
+    """
 
     name: str
     title: str
@@ -49,11 +53,13 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     empty: str = ""
     """What is said instead of a table without rows."""
+    unit: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line or a set of bars; None is a gap. `band` marks the two limits of what is foretold."""
+    """A line or a set of bars; None is a gap."""
 
     name: str
     values: tuple[float | None, ...]
@@ -61,7 +67,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines over months or bars over towns, shares 0-1; `svg` is drawn by `charts`. `table` names the sheet its numbers stand in."""
+    """Lines over months or bars over towns, shares 0-1; `svg` is drawn by `charts`."""
 
     title: str
     kind: Literal["lines", "bars"]
@@ -74,62 +80,139 @@ Block = Heading | Paragraph | Table | Chart
 
 
 @dataclass(frozen=True, slots=True)
+class Annex:
+    """Begins on a page of its own. `label` is 附件1, Annex 1."""
+
+    label: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """What stands above the red line of the first page; without a heading there is none."""
+
+    heading: str = ""
+    number: str = ""
+    signer: str = ""
+    """With its label: 签发人：张三."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What ends the body: the list of annexes with its label, who issues the report, and the date in words."""
+
+    label: str
+    annexes: tuple[str, ...]
+    issuer: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imprint:
+    """The last lines of the last page: copies with their label, who printed it and when. Empty without a printing office and copies."""
+
+    copies: str = ""
+    printed_by: str = ""
+    print_date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """The whole report in one language. `banner` warns of what is not closed, or invented."""
+    """The whole report in one language. `banner` warns of what is not closed, or invented. An excerpt is `one_page`."""
 
     language: Language
     title: str
-    subtitle: str
-    facts: tuple[tuple[str, str], ...]
     banner: str
     blocks: tuple[Block, ...]
     footer: str
     issued_on: str
     hash: str
+    annexes: tuple[Annex, ...] = ()
+    letterhead: Letterhead = Letterhead()
+    salutation: str = ""
+    closing: Closing | None = None
+    imprint: Imprint = Imprint()
+    one_page: bool = False
+    workbook: tuple[Table, ...] = field(default=())
+    """Tables that only the workbook holds."""
+
+    @property
+    def all_blocks(self) -> list[Block]:
+        """Of body and annexes, in their order."""
+        return [*self.blocks, *(block for annex in self.annexes for block in annex.blocks)]
 
     @property
     def tables(self) -> list[Table]:
-        return [block for block in self.blocks if isinstance(block, Table)]
+        """Of body and annexes, in their order, without those of the workbook."""
+        return [block for block in self.all_blocks if isinstance(block, Table)]
 
 
 def writable(document: Document) -> Document:
     """The same with texts that every form can hold, whatever schools, classrooms and devices are called."""
+    closing = document.closing
+    if closing is not None:
+        annexes = tuple(map(printable, closing.annexes))
+        closing = replace(_with_texts(closing, ("label", "issuer", "date")), annexes=annexes)
     return replace(
-        document,
-        title=printable(document.title),
-        subtitle=printable(document.subtitle),
-        facts=tuple((printable(name), printable(value)) for name, value in document.facts),
-        banner=printable(document.banner),
-        blocks=tuple(_writable_block(block) for block in document.blocks),
-        footer=printable(document.footer),
+        _with_texts(document, ("title", "banner", "footer", "salutation")),
+        blocks=_writable_blocks(document.blocks),
+        annexes=tuple(
+            replace(_with_texts(annex, ("label", "title")), blocks=_writable_blocks(annex.blocks))
+            for annex in document.annexes
+        ),
+        letterhead=_with_texts(document.letterhead, ("heading", "number", "signer")),
+        closing=closing,
+        imprint=_with_texts(document.imprint, ("copies", "printed_by", "print_date")),
+        workbook=tuple(_writable_table(table) for table in document.workbook),
     )
+
+
+Part = TypeVar("Part", Document, Annex, Letterhead, Closing, Imprint)
+
+
+def _with_texts(part: Part, names: Iterable[str]) -> Part:
+    changed: dict[str, str] = {name: printable(getattr(part, name)) for name in names}
+    return replace(part, **changed)  # type: ignore[arg-type]
+
+
+def _writable_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    return tuple(_writable_block(block) for block in blocks)
 
 
 def _writable_block(block: Block) -> Block:
     if isinstance(block, Table):
-        return replace(
-            block,
-            title=printable(block.title),
-            columns=tuple(replace(column, title=printable(column.title)) for column in block.columns),
-            rows=tuple(tuple(printable(cell) if isinstance(cell, str) else cell for cell in row) for row in block.rows),
-            empty=printable(block.empty),
-        )
+        return _writable_table(block)
     if isinstance(block, Chart):  # its picture is drawn from such texts already
         series = tuple(replace(line, name=printable(line.name)) for line in block.series)
         return replace(block, title=printable(block.title), labels=tuple(map(printable, block.labels)), series=series)
+    if isinstance(block, Paragraph):
+        return replace(block, text=printable(block.text), lead=printable(block.lead))
     return replace(block, text=printable(block.text))
 
 
+def _writable_table(table: Table) -> Table:
+    return replace(
+        table,
+        title=printable(table.title),
+        columns=tuple(replace(column, title=printable(column.title)) for column in table.columns),
+        rows=tuple(tuple(printable(cell) if isinstance(cell, str) else cell for cell in row) for row in table.rows),
+        empty=printable(table.empty),
+        source=printable(table.source),
+    )
+
+
 def shown(cell: Cell, kind: Kind) -> str:
+    """A cell as people read it, without the unit that its heading names (a share has its %)."""
     if cell is None:
         return NOTHING
     if isinstance(cell, str):
         return cell
     if kind == "share":
-        return percent(cell)
+        return "100%" if cell == 1 else percent(cell)
     if kind == "points":
         points = round(cell * 100 + 0.0, 1) + 0.0
-        return "0.0" if points == 0 else f"{points:+.1f}"
+        return "0.0" if points == 0 else f"{'↑' if points > 0 else '↓'}{abs(points):.1f}"
     if kind == "rate":
         return megabits_short(cell)
     if kind == "seconds":

@@ -6,6 +6,7 @@ from hashlib import sha256
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from campus_collector.domain.official import Official
 from campus_wire.bandwidth import Verdict
 
 
@@ -112,6 +113,8 @@ class Failing(msgspec.Struct, frozen=True):
     """Which share of the valid results has to pass: the figure that decides, with `passing_results` and `valid_results`."""
     fell_short_bits_per_second: float | UnsetType = UNSET
     """The middle of the tests that fell short, where the target is not met: what stands beside the verdict."""
+    since: str | UnsetType = UNSET
+    """The day on which the ledger's open problem was registered."""
 
 
 class RoomFigures(msgspec.Struct, frozen=True):
@@ -233,6 +236,39 @@ class Head(msgspec.Struct, frozen=True):
     head: str
 
 
+class TargetChange(msgspec.Struct, frozen=True):
+    """Subjects whose verdict changed between met and not met (or insufficient) since the month before; the schools with most of them, most first."""
+
+    target: str
+    repaired: int
+    worse: int
+    repaired_schools: list[tuple[str, int]] = []
+    worse_schools: list[tuple[str, int]] = []
+
+
+class CarrierLine(msgspec.Struct, frozen=True):
+    """A school's access line as the inventory names it; rates in bits per second, measured in the slower direction.
+
+    `kept` says whether the measured rate keeps the promise, within the tolerance; None where one of them is not known. `since` is the first
+    day of the first month in a row in which it did not, or the day on which the ledger's open problem of the line was registered.
+    """
+
+    school: str
+    school_name: str
+    town: str
+    town_name: str
+    carrier: str
+    contract: str
+    promised_bits_per_second: int | None
+    measured_bits_per_second: float | None
+    kept: bool | None
+    since: str = ""
+
+
+LAYOUT = 2
+"""Which arrangement of the document the figures are closed with: reports of another one stay as they were issued."""
+
+
 class Figures(msgspec.Struct, frozen=True):
     """Everything; `scope` is "" for the county, else `town:ID` or `school:ID`. `issued_on` and `first_day` are YYYY-MM-DD."""
 
@@ -274,6 +310,14 @@ class Figures(msgspec.Struct, frozen=True):
     nothing, in months closed by 0.2.0: their hash stays what it was."""
     working: bool | msgspec.UnsetType = msgspec.UNSET
     """True while results or days of the ledger were not all worked out yet."""
+    layout: int | UnsetType = UNSET
+    """The `LAYOUT` of the program that made these figures. It and what follows are absent in months that version 0.2 closed."""
+    changes: list[TargetChange] | UnsetType = UNSET
+    lines: list[CarrierLine] | UnsetType = UNSET
+    """Of every school of the inventory that names a carrier, a contract or a promised rate."""
+    area_trends: dict[str, dict[str, list[float | None]]] | UnsetType = UNSET
+    """The ratios of each month of `trend` by area (`town:ID`, `school:ID`) and target; None of a month without data."""
+    official: Official | UnsetType = UNSET
 
     @property
     def is_empty(self) -> bool:
@@ -332,11 +376,20 @@ def excerpt(whole: Figures, *, town: str | None = None, school: str | None = Non
         platforms=[],
         ledger=LedgerFigures(),
         ledger_lines=[ledger_line for ledger_line in whole.ledger_lines if ledger_line.school in school_ids],
-        trend=[],
         forecasts=[],
         corrections=[correction for correction in whole.corrections if correction.school in school_ids],
         heads=[head for head in whole.heads if head.school in school_ids],
+        changes=UNSET,
+        lines=UNSET if whole.lines is UNSET else [line for line in whole.lines if line.school in school_ids],
+        area_trends=_trend_of(whole, f"school:{school}" if school is not None else f"town:{town}"),
     )
+
+
+def _trend_of(whole: Figures, scope: str) -> dict[str, dict[str, list[float | None]]] | UnsetType:
+    """The trend of one area only."""
+    if whole.area_trends is UNSET:
+        return UNSET
+    return {scope: whole.area_trends.get(scope, {})}
 
 
 def total(counts: Iterable[Count]) -> Count:

@@ -11,19 +11,22 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from campus_collector.domain.days import day_of
+from campus_collector.domain.official import Official
 from campus_collector.domain.schools import School
 from campus_collector.judge.derivation import rule_words
 from campus_collector.judge.month import Month, month_of_day, parse_month
 from campus_collector.judge.policy import TARGET_NAMES, Policy
 from campus_collector.judge.service import Progress, Verdicts
-from campus_collector.judge.tally import SchoolTally
+from campus_collector.judge.tally import SchoolTally, ShortVerdicts
 from campus_collector.judge.verdict import UNMET, SubjectVerdict, agreement_by_segment
 from campus_collector.judge.workdays import is_provisional
 from campus_collector.ledger.named_cause import statuses_in, with_named_causes
 from campus_collector.ledger.service import Ledger
 from campus_collector.ledger.status import Balance, ProblemStatus, balance_of, day_of_event
 from campus_collector.report.figures import (
+    LAYOUT,
     AgreementFigures,
+    CarrierLine,
     Correction,
     Count,
     DataFigures,
@@ -43,6 +46,7 @@ from campus_collector.report.figures import (
     count_of,
 )
 from campus_collector.report.forecast import forecast
+from campus_collector.report.history import Areas, area_trends, carrier_lines, changes_since
 from campus_collector.store.store import Store
 from campus_wire.bandwidth import Verdict
 from campus_wire.version import VERSION
@@ -63,6 +67,7 @@ class Sources:
     verdicts: Verdicts
     ledger: Ledger
     county: str
+    official: Official
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,13 @@ class _MonthData:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Subjects by verdict: of the month and of those before it, by target; of the month before it, also by town."""
+    """Subjects by verdict: of the month and of those before it, by target; of the month before it, also by town and by subject."""
 
     by_month: dict[str, Mapping[str, Count]]
     towns_before: Mapping[str, Mapping[str, Count]]
+    areas: Mapping[str, Areas]
+    """By month, then by town and school."""
+    before: Published
 
     def trend(self, months: Sequence[Month]) -> list[TrendPoint]:
         """Of these months, newest first; the oldest comes first."""
@@ -115,16 +123,22 @@ def gather(
 
     data = _read_month(sources, month, now, closing=closing)
     advance()
-    counts = _counts_of(sources, data, months, closed, advance)
+    counts = _counts_of(sources, data, months, closed, published, advance)
     trend = counts.trend(months[:TREND_MONTHS])
+    issued_on = now.astimezone(month.zone).date().isoformat()
     figures = msgspec.structs.replace(
         _results(sources, data, counts, months),
-        issued_on=now.astimezone(month.zone).date().isoformat(),
+        issued_on=issued_on,
         closed=closing,
         complete=now >= month.end,
         trend=trend,
         forecasts=_forecasts(month, trend),
         corrections=_corrections(sources, month, closed, published, data.names, data.schools),
+        layout=LAYOUT,
+        official=sources.official.of_month(month.year, month.number, issued_on),
+        lines=_lines(sources, data, closed.get(str(months[1]))),
+        changes=changes_since(counts.before, data.verdicts, data.schools) if counts.before else UNSET,
+        area_trends=area_trends([counts.areas.get(point.month, {}) for point in trend], list(counts.areas[str(month)])),
     )
     advance()
     return canonical(figures), data.verdicts
@@ -147,26 +161,69 @@ def _read_month(sources: Sources, month: Month, now: datetime, *, closing: bool)
 
 
 def _counts_of(
-    sources: Sources, data: _MonthData, months: Sequence[Month], closed: Closed, advance: Callable[[], None]
+    sources: Sources,
+    data: _MonthData,
+    months: Sequence[Month],
+    closed: Closed,
+    published: Mapping[str, Published],
+    advance: Callable[[], None],
 ) -> _Counts:
     """Of the month and those before it; of a month without results: nothing."""
     by_month: dict[str, Mapping[str, Count]] = {str(data.month): _counts(data.verdicts)}
+    areas: dict[str, Areas] = {str(data.month): _by_area(data.verdicts)}
     towns: dict[Month, Mapping[str, Mapping[str, Count]]] = {}
+    before: Published = published.get(str(months[1]), {})
     for month in months[1:]:
         if str(month) in closed:
             figures = closed[str(month)]
             by_month[str(month)] = {target.target: target.count for target in figures.targets}
             towns[month] = {town.id: town.counts for town in figures.towns}
+            areas[str(month)] = _areas_of(figures)
         else:
-            schools = sources.verdicts.history([month])[month].values()
-            measured = [*schools] if any(school.tally.valid_results for school in schools) else []
-            by_month[str(month)] = _counted(school.tally for school in measured)
+            schools = sources.verdicts.history([month])[month]
+            measured = schools if any(school.tally.valid_results for school in schools.values()) else {}
+            by_month[str(month)] = _counted(school.tally for school in measured.values())
             towns[month] = {
-                town: _counted(school.tally for school in measured if school.town == town)
-                for town in {school.town for school in measured}
+                town: _counted(school.tally for school in measured.values() if school.town == town)
+                for town in {school.town for school in measured.values()}
             }
+            areas[str(month)] = {
+                **{f"school:{school}": _counted([each.tally]) for school, each in measured.items()},
+                **{f"town:{town}": counts for town, counts in towns[month].items()},
+            }
+            if month == months[1]:
+                before = _published_before(sources.verdicts.short_verdicts(month)) if measured else {}
         advance()
-    return _Counts(by_month, towns[months[1]])
+    return _Counts(by_month, towns[months[1]], areas, before)
+
+
+def _by_area(verdicts: Sequence[SubjectVerdict]) -> Areas:
+    by_school: dict[str, list[SubjectVerdict]] = defaultdict(list)
+    for verdict in verdicts:
+        by_school[verdict.school].append(verdict)
+    of_schools = {f"school:{school}": _counts(of_school) for school, of_school in by_school.items()}
+    return of_schools | {f"town:{town}": counts for town, counts in _by_town(verdicts).items()}
+
+
+def _areas_of(figures: Figures) -> Areas:
+    of_schools = {f"school:{school.id}": school.counts for school in figures.schools}
+    return of_schools | {f"town:{town.id}": town.counts for town in figures.towns}
+
+
+def _lines(sources: Sources, data: _MonthData, before: Figures | None) -> list[CarrierLine]:
+    opened = {
+        status.problem.school: status.problem.opened_on.isoformat()
+        for status in data.statuses
+        if status.is_open and status.problem.target == "uplink_bandwidth"
+    }
+    return carrier_lines(
+        [row for row in sources.store.inventory.current().schools or () if row.id in data.schools],
+        data.verdicts,
+        sources.verdicts.policy.tolerance_ratio,
+        data.month.first_day.isoformat(),
+        opened,
+        before.lines if before is not None and before.lines is not UNSET else [],
+    )
 
 
 def _results(sources: Sources, data: _MonthData, counts: _Counts, months: Sequence[Month]) -> Figures:
@@ -192,7 +249,7 @@ def _results(sources: Sources, data: _MonthData, counts: _Counts, months: Sequen
         targets=_targets(policy, counts, months),
         towns=_towns(schools, by_town, counts.towns_before, compared, ranked),
         schools=_schools(schools, verdicts),
-        failing=_failing(verdicts, schools, names),
+        failing=_failing(verdicts, schools, names, _opened(data.statuses)),
         rooms=_rooms(verdicts, schools),
         platforms=_platforms(verdicts, names),
         ledger=ledger,
@@ -257,6 +314,16 @@ def first_month(sources: Sources) -> Month | None:
 def published_of(verdicts: Sequence[SubjectVerdict]) -> dict[tuple[str, str, str], Verdict]:
     """What a closed month is remembered by."""
     return {(verdict.target, verdict.school, verdict.subject): verdict.verdict for verdict in verdicts}
+
+
+def _published_before(short: Mapping[str, ShortVerdicts]) -> Published:
+    """The same from what is kept of a month."""
+    return {
+        (target, school, subject): verdict.verdict
+        for school, targets in short.items()
+        for target, subjects in targets.items()
+        for subject, verdict in subjects.items()
+    }
 
 
 def _counts(verdicts: Sequence[SubjectVerdict]) -> dict[str, Count]:
@@ -380,7 +447,14 @@ def _results_of(verdicts: Sequence[SubjectVerdict]) -> int:
     return sum(verdict.evidence.valid_results for verdict in verdicts if verdict.target != "live_class")
 
 
-def _failing(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School], names: Names) -> list[Failing]:
+def _opened(statuses: Sequence[ProblemStatus]) -> dict[int, str]:
+    """The day on which each open problem was registered, by its number."""
+    return {status.problem.id: status.problem.opened_on.isoformat() for status in statuses if status.is_open}
+
+
+def _failing(
+    verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School], names: Names, opened: Mapping[int, str]
+) -> list[Failing]:
     failing = []
     for verdict in verdicts:
         if verdict.verdict not in UNMET or verdict.target == "platform_access":
@@ -405,6 +479,7 @@ def _failing(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School], 
                 verdict.unit,
                 verdict.rule.passing_share if verdict.rule else UNSET,
                 _fell_short(verdict) if bandwidth else UNSET,
+                opened.get(verdict.problem, UNSET) if verdict.problem is not None else UNSET,
             )
         )
     return failing

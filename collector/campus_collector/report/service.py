@@ -5,24 +5,26 @@ A closed month never changes: its report is made of the figures that were kept, 
 
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
+from msgspec import UnsetType
 
 from campus_base.files import make_folder, write_whole
 from campus_base.language import Language
 from campus_base.messages import Message, message
 from campus_collector.domain.days import day_of
 from campus_collector.domain.monthly import ClosedMonth
+from campus_collector.domain.official import Official
 from campus_collector.judge.month import Month, month_of, month_of_day, parse_month
 from campus_collector.judge.service import Progress, Verdicts
 from campus_collector.ledger.service import Ledger
-from campus_collector.report.figures import Figures, content_hash, encoded_figures, excerpt, figures_of
-from campus_collector.report.forms.pdf_fonts import FontMissing
+from campus_collector.report.figures import LAYOUT, Figures, content_hash, encoded_figures, excerpt, figures_of
+from campus_collector.report.forms.pdf_fonts import FontMissing, colophon, docx_fonts
 from campus_collector.report.forms.process import FormFailed, render_apart
 from campus_collector.report.forms.render import FORMS, Form
 from campus_collector.report.gather import Published, Sources, first_month, gather, published_of
@@ -71,9 +73,20 @@ class VerifiedPart:
 class MonthlyReports:
     """The monthly reports of one collector: figures, closed months, documents as they were issued."""
 
-    def __init__(self, store: Store, verdicts: Verdicts, ledger: Ledger, county: str, folder: Path, hour: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        verdicts: Verdicts,
+        ledger: Ledger,
+        county: str,
+        folder: Path,
+        hour: int,
+        official: Official = Official(),  # noqa: B008  frozen
+        font_files: tuple[Path, ...] = (),
+    ) -> None:
         """Documents are written below `folder`, at the local `hour` of the day a month is closed. Reads nothing yet."""
-        self._sources = Sources(store, verdicts, ledger, county)
+        self._sources = Sources(store, verdicts, ledger, county, official)
+        self._font_files = font_files
         self._folder, self._hour = folder, hour
         self._table = store.monthly
         self.failed_forms: set[Form] = set()
@@ -158,10 +171,22 @@ class MonthlyReports:
         figures = figures or self.figures(month, now)
         if not whole:
             figures = excerpt(figures, town=town, school=school)
-        document = render_apart(figures, language, form)
+        document = render_apart(figures, language, form, self._font_files)
         if whole and figures.closed:
             return self._table.issue(str(month), form, language, document, now or datetime.now(UTC)).body
         return document
+
+    def font_notes(self, forms: Sequence[Form], language: Language) -> list[str]:
+        """What is to be known of the fonts of documents in these forms that are made on this machine; nothing where all are the proper ones.
+
+        Loads the typesetter: for commands, not for the resident collector.
+        """
+        from campus_collector.report.forms.pdf import fonts
+
+        notes = [colophon(fonts(self._font_files).substitutes, language)] if "pdf" in forms else []
+        if "docx" in forms:
+            notes.append(docx_fonts(language))
+        return [note for note in notes if note]
 
     def close(self, month: Month, now: datetime | None = None, progress: Progress | None = None) -> Figures:
         """Close a month and issue its documents. Raises NoReport when it may not be closed yet, Conflict when it is."""
@@ -257,8 +282,8 @@ class MonthlyReports:
             well, words = True, message("made again, byte for byte")
             if sha256(issued.body).hexdigest() != issued.sha256:
                 well, words = False, message("is not what was issued: it was changed")
-            elif render_apart(figures, language, form) != issued.body:  # type: ignore[arg-type]
-                well, words = _other_rendering(closed_month.program_version)
+            elif render_apart(figures, language, form, self._font_files) != issued.body:  # type: ignore[arg-type]
+                well, words = _other_rendering(closed_month.program_version, figures.layout)
             yield VerifiedPart(f"{month} {form} {language}", well, words)
 
     def _closed(self) -> tuple[dict[str, Figures], dict[str, Published]]:
@@ -319,9 +344,9 @@ class MonthlyReports:
         return [(form, language, path) for form, language, path in wanted if not path.exists()]
 
 
-def _other_rendering(issued_by: str) -> tuple[bool, Message]:
-    """Is it well that a document is rendered otherwise than it was issued by that version of the program?"""
-    if issued_by != VERSION:
+def _other_rendering(issued_by: str, layout: int | UnsetType) -> tuple[bool, Message]:
+    """Is it well that a document is rendered otherwise than it was issued by that version of the program, in that arrangement?"""
+    if issued_by != VERSION or layout != LAYOUT:
         return True, message(
             "as it was issued; version {version} sets it otherwise than {issued_by}",
             version=VERSION,

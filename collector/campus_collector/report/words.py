@@ -1,91 +1,159 @@
 """What the report says beside its numbers, in both languages side by side."""
 
+from collections.abc import Mapping
+
 from campus_base.language import Language
 from campus_base.messages import Message, message, pmessage
 from campus_base.wire_words import FAILURE_WORDS, OPERATION_WORDS, SKIP_WORDS, VALIDITY_WORDS
 
 WORDS: dict[str, Message] = {
-    "title": message("Monthly report on school network compliance"),
-    "title_county": message("{county}: monthly report on school network compliance"),
-    "title_excerpt": message("{name}: school network compliance"),
+    "title": message("Circular on the network compliance of the county's rural schools in {month}"),
+    "title_issuer": message("{issuer}: circular on the network compliance of the county's rural schools in {month}"),
+    "title_excerpt": message("{name}: school network compliance in {month}"),
+    "footer": message("{title} · issued on {date}"),
     "month": message("{month}"),
-    "fact_month": message("Month"),
-    "fact_issued": message("Issued on"),
-    "fact_made": message("Made on"),
-    "fact_policy": message("Policy version"),
-    "fact_as_of": message("Data as of"),
-    "working": message("still being worked out: not all results are judged, figures will change"),
-    "fact_schools": pmessage("number of", "Schools"),
-    "schools_value": message("{n}"),
     "date": message("{year}-{number:02d}-{day:02d}"),
-    "not_closed": message("NOT CLOSED: figures may still change"),
-    "in_progress": message("NOT CLOSED: the month is in progress, figures will change"),
+    "signer": message("Signed by: {signer}"),
+    "salutation": message("{addressees}:"),
+    "annexes": message("Annexes:"),
+    "annex": message("Annex {number}"),
+    "copies": message("Copies to: {copies}."),
+    "printed_on": message("Printed on {date}"),
+    "working": message("still being worked out: not all results are judged, figures will change"),
+    "not_closed": message("DRAFT: figures may still change"),
+    "in_progress": message("DRAFT: the month is in progress, figures will change"),
     "simulated": message("INVENTED DATA for demonstration and checks"),
     "empty": message("No subject was to be judged and no result is on record for this month."),
-    "summary": message("1. Summary"),
-    "towns": message("2. Towns"),
-    "schools": message("3. Schools"),
-    "failing": message("4. What does not meet its target"),
-    "rooms": message("5. Recording rooms"),
-    "live": message("6. Ready for live lessons (line tested outside lessons)"),
-    "platforms": message("7. Cloud platforms"),
-    "ledger": message("8. Problem ledger"),
-    "data": message("9. How complete the data are"),
-    "trend": message("10. Trend and outlook"),
-    "corrections": message("11. Corrections of earlier months"),
-    "method": message("Appendix: method"),
-    "proof": message("Appendix: proof"),
+    "source": message("Look up: {address}"),
+    # headings
+    "h_state": message("1. Overall"),
+    "h_problems": message("2. Problems"),
+    "h_required": message("3. What is required"),
+    "h_targets": message("1.1 The targets."),
+    "h_towns": message("1.2 The towns."),
+    "h_changes": message("1.3 Changes since last month."),
+    "h_forecast": message("1.4 Forecast."),
+    "h_schools": message("2.1 Schools with most unmet classrooms."),
+    "h_carriers": message("2.2 Access lines and their contracts."),
+    "h_equipment": message("2.3 Lessons, recording rooms and platforms"),
+    "h_ledger": message("2.4 The problem ledger."),
+    "h_silent": message("2.5 Schools without data."),
+    "h_mend": message("3.1 Repair in time."),
+    "h_overdue": message("3.2 Overdue problems."),
+    "h_report": message("3.3 Keep reporting."),
+    # annexes
+    "a_schools": pmessage("annex", "All schools"),
+    "a_failing": message("What does not meet its target"),
+    "a_carriers": message("Access lines by carrier"),
+    "a_equipment": message("Recording rooms, live lessons and cloud platforms"),
+    "a_ledger": message("Overdue problems and problems that failed the new test"),
+    "a_data": message("Completeness of the data, trend and corrections"),
+    "a_method": message("How it is judged, and how the figures can be checked"),
+    # tables
+    "table": message("Table {number}. {title}"),
     "t_targets": message("Targets"),
-    "t_towns": message("Ranking of towns"),
-    "t_schools": message("Schools"),
-    "t_failing": message("Not met"),
+    "t_towns": message("Rates of the towns"),
+    "t_towns_shown": message("Rates of the towns (the first {first} and the last {last} of {all})"),
+    "t_worst": message("Schools with most unmet classrooms"),
+    "t_carriers": message("Lines by carrier"),
+    "t_units": message("Open problems by responsible unit"),
+    "t_schools": pmessage("table", "Schools"),
+    "t_failing": message("What does not meet its target"),
+    "t_lines": message("Lines by school"),
     "t_rooms": message("Recording rooms"),
-    "t_live": message("Live lessons"),
+    "t_live": message("Schools that are not ready for live lessons"),
     "t_platforms": message("Platforms"),
-    "t_ledger": message("Ledger"),
-    "t_units": message("By unit"),
-    "t_ledger_lines": message("Overdue or contradicted"),
+    "t_ledger": message("The ledger in the month"),
+    "t_ledger_lines": message("Overdue problems and problems that failed the new test"),
     "t_data": message("Results"),
     "t_reasons": pmessage("sheet", "Not judged"),
-    "t_agreement": message("Agreement"),
-    "t_trend": message("Trend"),
-    "t_forecast": message("Outlook"),
+    "t_agreement": message("Quick test against reference test"),
+    "t_trend": message("Rates by month"),
     "t_corrections": message("Corrections"),
     "t_rules": message("Rules"),
-    "t_heads": message("Chain heads"),
+    "t_heads": message("Check sums of the schools' results"),
+    "t_failing_rooms": message("Unmet classrooms and lines, each"),
+    "t_problems": message("What does not meet its target"),
+    # short names, of the workbook's sheets
+    "n_targets": pmessage("sheet", "Targets"),
+    "n_towns": pmessage("sheet", "Towns"),
+    "n_worst": pmessage("sheet", "Worst schools"),
+    "n_carriers": pmessage("sheet", "Carriers"),
+    "n_units": pmessage("sheet", "Units"),
+    "n_schools": pmessage("sheet", "Schools"),
+    "n_failing": pmessage("sheet", "Unmet list"),
+    "n_lines": pmessage("sheet", "Lines"),
+    "n_rooms": pmessage("sheet", "Recording rooms"),
+    "n_live": pmessage("sheet", "Live lessons"),
+    "n_platforms": pmessage("sheet", "Platforms"),
+    "n_ledger": pmessage("sheet", "Ledger"),
+    "n_ledger_lines": pmessage("sheet", "Overdue"),
+    "n_data": pmessage("sheet", "Results"),
+    "n_reasons": pmessage("sheet", "Not judged"),
+    "n_agreement": pmessage("sheet", "Agreement"),
+    "n_trend": pmessage("sheet", "Trend"),
+    "n_corrections": pmessage("sheet", "Corrections"),
+    "n_rules": pmessage("sheet", "Rules"),
+    "n_heads": pmessage("sheet", "Check sums"),
+    "n_failing_rooms": pmessage("sheet", "Each classroom"),
+    "n_problems": pmessage("sheet", "Unmet list"),
+    "sheet": message("{number} {name}"),
+    # units
+    "u_targets": message("Rates in %, changes in percentage points"),
+    "u_share_of": message("Rates in %"),
+    "u_share": message("Unit: %"),
+    "u_towns": message("Unit: schools; rates in %, changes in percentage points"),
+    "u_rooms": message("Unit: classrooms"),
+    "u_lines": message("Unit: lines"),
+    "u_rates": message("Unit: Mbit/s"),
+    "u_problems": message("Unit: problems"),
+    "u_results": message("Unit: results"),
+    "u_reasons": message("Unit: results; one may have several reasons"),
+    "u_schools": message("Unit: met/judged"),
+    "u_polls": message("Unit: polls, %"),
+    "u_requests": message("Unit: schools, requests, %, ms"),
+    "u_directions": message("Unit: directions, %"),
+    "u_verdicts": message("Unit: verdicts"),
+    "u_rules": message("Unit: as in the text"),
+    # columns
     "c_target": message("target"),
+    "c_counted": message("counted in"),
     "c_subjects": message("judged"),
     "c_met": message("met"),
     "c_not_met": message("not met"),
     "c_insufficient": message("insufficient data"),
     "c_exempt": message("exempt"),
     "c_ratio": message("rate"),
-    "c_vs_month": message("points on last month"),
-    "c_vs_year": message("points on last year"),
+    "c_vs_month": message("on last month"),
+    "c_vs_year": message("on last year"),
     "c_rank": message("rank"),
+    "c_place": message("place"),
     "c_town": message("town"),
     "c_school": message("school"),
+    "c_school_id": message("school's code"),
+    "c_town_id": message("town's code"),
     "c_schools": pmessage("number of", "schools"),
     "c_score": message("all targets"),
     "c_seat": message("town seat"),
     "c_results": message("valid results"),
+    "c_object": message("what"),
     "c_classroom": message("classroom or subject"),
     "c_verdict": message("verdict"),
-    "c_decided": message("passed of valid"),
-    "decided": message("{passing} of {valid}; {share} needed"),
-    "decided_of": message("{passing} of {valid}"),
-    "c_measured": message("measured where short, Mbit/s"),
+    "c_decided": message("passed/valid"),
+    "decided": message("{passing}/{valid}"),
+    "c_measured": message("measured, Mbit/s"),
     "c_required": message("required, Mbit/s"),
     "c_cause": message("likeliest cause"),
-    "c_unit": message("who has to act"),
+    "c_unit": message("responsible unit"),
+    "c_since": message("registered on"),
     "c_polls": message("polls in school hours"),
     "c_availability": message("available"),
     "c_platform": message("platform"),
     "c_requests": message("requests"),
     "c_success": message("passing"),
-    "c_first_byte": message("first byte, ms"),
+    "c_first_byte": message("answer time, ms"),
     "c_number": message("no."),
-    "c_due": message("due"),
+    "c_due": message("to be repaired by"),
     "c_state": pmessage("of a problem", "state"),
     "c_item": message("item"),
     "c_count": message("number"),
@@ -96,21 +164,39 @@ WORDS: dict[str, Message] = {
     "c_agreement": message("agreement"),
     "c_rate_ratio": message("rate, quick / reference"),
     "c_month": message("month"),
-    "c_outlook": message("met everywhere"),
     "c_was": message("published"),
     "c_now": message("now"),
     "c_rule": message("how it is judged"),
+    "c_limits": message("where the limits come from"),
     "c_stored": message("results stored"),
-    "c_head": message("SHA-256 of the chain's head"),
+    "c_head": message("check sum (SHA-256) of the last result stored"),
+    "c_carrier": message("carrier"),
+    "c_contract": message("contract"),
+    "c_promised": message("promised, Mbit/s"),
+    "c_lines": pmessage("number of", "lines"),
+    "c_kept": message("promise kept"),
+    "c_broken": message("promise not kept"),
+    "c_unknown": message("cannot be said"),
+    "c_broken_since": message("not kept since"),
+    "c_page": message("page"),
     "yes": message("yes"),
+    "rooms_one": message("1 classroom: {name}"),
+    "rooms_many": message("{number} classrooms"),
+    "object_uplink": message("the school's line"),
+    "verdicts_mixed": message("not met {not_met}, insufficient data {insufficient}"),
+    "cause_of": message("{cause} ({number})"),
+    "span": message("{low} to {high}"),
     "overdue": message("overdue"),
-    "contradicted": message("measurements contradict the claim"),
-    "both": message("overdue; measurements contradict the claim"),
+    "contradicted": message("failed the new test"),
+    "both": message("overdue; failed the new test"),
+    "kept": message("kept"),
+    "broken": message("not kept"),
+    "carrier_unknown": message("carrier not given"),
     "l_opening": message("open before the month"),
     "l_ended": message("joined to a school's problem, or no longer judged"),
     "l_opened": message("opened in the month"),
     "l_struck": message("struck off in the month"),
-    "l_contradicted": message("claims contradicted by measurements"),
+    "l_contradicted": message("failed the new test"),
     "l_open": message("open at the month's end"),
     "l_overdue": message("of these overdue"),
     "d_valid": message("valid"),
@@ -120,24 +206,23 @@ WORDS: dict[str, Message] = {
     "d_skipped": message("not made, with a reason"),
     "s_classroom": message("gateway to classroom"),
     "s_uplink": message("school to bureau"),
-    "n_failing": message("nothing: every subject meets its target"),
-    "n_rooms": message("no school must have a recording room this month"),
-    "n_live": message("the line of every judged school is ready"),
-    "n_platforms": message("no platform is judged this month"),
-    "n_ledger_lines": message("none is overdue or contradicted"),
-    "n_units": message("nothing is open"),
-    "n_reasons": message("every result could be judged"),
-    "n_agreement": message("nothing was compared this month"),
-    "n_towns": message("no town is known"),
-    "n_schools": message("no school is known"),
-    "silent": message("Schools without any valid result this month ({n}): {names}."),
-    "none_silent": message("Every school has valid results."),
+    # instead of a table without rows
+    "e_failing": message("nothing: every subject meets its target"),
+    "e_rooms": message("no school must have a recording room this month"),
+    "e_live": message("the line of every judged school is ready"),
+    "e_platforms": message("no platform is judged this month"),
+    "e_ledger_lines": message("No problem is overdue or failed the new test."),
+    "e_reasons": message("every result could be judged"),
+    "e_agreement": message("nothing was compared this month"),
+    "e_towns": message("no town is known"),
+    "e_schools": message("no school is known"),
+    # charts
     "chart_trend": message("Share met by month"),
-    "chart_towns": message("All targets by town"),
     "chart_burn": message("Classrooms below 100 Mbit/s by month (share)"),
-    "chart_burn_told": message(
-        "Classrooms below 100 Mbit/s by month (share); hatched: where it leads, with 95 % confidence"
+    "chart_forecast": message(
+        "Classrooms below 100 Mbit/s by month (share); hatched: where it leads by the progress so far"
     ),
+    # notes
     "rules_changed": message(
         "The rule of {names} changes inside this month; a month is judged by the rule in force on its first day."
     ),
@@ -152,6 +237,7 @@ WORDS: dict[str, Message] = {
     "score_note_all": message(
         "“All targets” is the mean of the town's rates of its targets; equal means share a rank."
     ),
+    "see_table": message("The rates are in the table."),
     "no_data": message("no data"),
     "not_ranked": message("not ranked"),
     "provisional": message(
@@ -164,6 +250,24 @@ WORDS: dict[str, Message] = {
         "Judged on tests of the school's line to the bureau that are made outside lessons: delay, jitter"
         " and loss, idle and under load. It says whether the line could bear a live lesson, not how any"
         " lesson went."
+    ),
+    "failing_note": message(
+        "Classrooms of one school with one cause are one row; the workbook (Excel) names each of them on the sheet"
+        " “{sheet}”. “Passed/valid” are the tests of the month; “measured” is the median of the tests that fell short."
+    ),
+    "lines_note": message(
+        "The promised rates are those of the inventory; measured is the slower direction, between the school and the"
+        " bureau's test server. Where the promise is above the target and the target is met, the test ends before"
+        " the promise is reached: it cannot be said."
+    ),
+    "excerpt_more": message("{number} more are listed in the county's report."),
+    "limits_rate": message("rate: asked for from above; all other limits: this county's rules"),
+    "limits_room": message("a room in each town seat: asked for from above; all other limits: this county's rules"),
+    "limits_own": message("all limits: this county's rules"),
+    "method_limits": message(
+        "100 Mbit/s, 1 Gbit/s and the recording rooms are asked for from above. How many results must pass, how many"
+        " results and days are needed, the tolerance, and the limits of delay, jitter, loss and answer time are set by"
+        " this county's rules of assessment (version {version}); they are not the values of a national standard."
     ),
     "method_1": message(
         "Line rate = measured payload rate × (payload + all headers, preamble and gap) / payload; both"
@@ -188,14 +292,26 @@ WORDS: dict[str, Message] = {
         " confidence of its slope; from six months on, and only while it surely falls."
     ),
     "proof_text": message(
-        "Content hash (SHA-256) of these figures: {hash}. Program {version}. Whoever keeps this page can"
-        " show that nothing stored before was changed."
+        "Check sum (SHA-256) of this report's figures: {hash}. Program {version}. Each school's results are joined"
+        " to a chain that cannot be changed unseen; table {table} gives its end. Whoever keeps this page can show that"
+        " nothing stored before was changed."
     ),
+    "proof_short": message("Check sum (SHA-256) of the figures: {hash}. Program {version}."),
+    "proof_pages": message(
+        "Pages: {address}/schools/CODE?month={month} shows a school with every verdict and its derivation; CODE is the"
+        " school's code of table {table}."
+    ),
+    "proof_head": message("The school's chain: {results} results, check sum {head}."),
     "no_corrections": message("No verdict of a closed month has changed."),
     "corrections_text": message(
         "Results that arrived after closing change {n} verdicts; the reports of those months stay as they were issued."
     ),
     "no_trend": message("There are no earlier months with data."),
+    "fonts_pdf": message("Fonts: this machine has no {missing}; {substitutes} stand for them in this file."),
+    "fonts_docx": message(
+        "Fonts: this file names {fonts}; a computer that lacks one of them shows another in its place."
+    ),
+    "font_for": message("{substitute} for {font}"),
 }
 UNITS: dict[str, Message] = {
     "classroom_bandwidth": pmessage("counted", "classrooms"),
@@ -205,6 +321,21 @@ UNITS: dict[str, Message] = {
     "platform_access": message("pairs of school and platform"),
 }
 """What is counted by a target, with its measure word."""
+TARGETS: dict[str, Message] = {
+    "classroom_bandwidth": pmessage("target", "100 Mbit/s per class"),
+    "uplink_bandwidth": pmessage("target", "Gigabit per school"),
+    "recording_room": pmessage("target", "Recording room"),
+    "live_class": pmessage("target", "Live lessons"),
+    "platform_access": pmessage("target", "Cloud platforms"),
+}
+"""What the report calls each target, in tables and sentences."""
+COUNTED_IN: dict[str, Message] = {
+    "classroom_bandwidth": pmessage("counted in", "classrooms"),
+    "uplink_bandwidth": pmessage("counted in", "schools"),
+    "recording_room": pmessage("counted in", "schools"),
+    "live_class": pmessage("counted in", "schools"),
+    "platform_access": pmessage("counted in", "school × platform"),
+}
 FORECASTS: dict[str, Message] = {
     "reached": message("reached"),
     "too_few_months": message("cannot be said: data of {months} months, six are needed"),
@@ -248,7 +379,7 @@ def reason_words(symptom: str, language: Language) -> str:
     return _in(VALIDITY_WORDS if kind == "invalid" else SKIP_WORDS, what, language)
 
 
-def _in(words: dict, key: str, language: Language) -> str:  # type: ignore[type-arg]
+def _in(words: Mapping, key: str, language: Language) -> str:  # type: ignore[type-arg]
     for known, text in words.items():
         if str(known) == key:
             return str(text.in_(language))

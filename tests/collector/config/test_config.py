@@ -182,3 +182,44 @@ def test_a_key_with_a_pass_phrase_is_named_and_nobody_is_asked_for_it(tmp_path: 
     with pytest.raises(ConfigurationError) as raised:
         load_config(file, None, {})
     assert f"server.tls_key: {tmp_path / 'key.pem'} 有口令" in raised.value.in_("zh")
+
+
+def test_what_an_office_says_of_itself_in_its_reports(tmp_path: Path) -> None:
+    file, font = tmp_path / "collector.toml", tmp_path / "xbs.ttf"
+    font.write_bytes(b"")
+    file.write_text(
+        '[server]\npublic_url = "https://campus.example/"\n[report]\nheading = "示例县教育局文件"\nissuer = "示例县教育局"\n'
+        'number = "示教电〔{year}〕{month}号"\nsigner = "张三"\naddressees = ["各镇街中心校", "县直各学校"]\n'
+        'copies_to = ["市教育局"]\nprinted_by = "办公室"\nprint_date = "2026年11月6日"\nfont_files = ["xbs.ttf"]\n'
+    )
+    config = load_config(file, None, {})
+    official = config.official
+    assert (official.address, official.signer, official.print_date) == ("https://campus.example", "张三", "2026-11-06")
+    assert official.addressees == ("各镇街中心校", "县直各学校")
+    assert config.report_font_files == (font,)
+    october = official.of_month(2026, 10, "2026-11-05")
+    assert (october.number, october.print_date) == ("示教电〔2026〕10号", "2026-11-06")
+    assert official.of_month(2026, 11, "2026-12-05").print_date == "2026-12-05", (
+        "a date of before the issue is not used"
+    )
+    assert load_config(None, tmp_path, {}).official == type(official)()
+
+
+def test_mistakes_in_what_an_office_says_are_reported_together(tmp_path: Path) -> None:
+    file = tmp_path / "collector.toml"
+    file.write_text(
+        '[server]\npublic_url = "http://campus.example"\n[report]\nnumber = "示教电〔{jahr}〕"\nprint_date = "soon"\n'
+        'addressees = "各镇街中心校"\nfont_files = ["nowhere.ttf"]\nissuers = "x"\n'
+    )
+    with pytest.raises(ConfigurationError) as raised:
+        load_config(file, None, {})
+    text = str(raised.value)
+    for words in (
+        "server.public_url",
+        "report.number",
+        "report.print_date",
+        "report.addressees",
+        "report.font_files",
+        "issuers",
+    ):
+        assert words in text

@@ -12,13 +12,13 @@ from campus_collector.report.document import Cell, Kind, as_number, shown
     ("cell", "kind", "words"),
     [
         (None, "share", "—"),
-        (1.0, "share", "100.0%"),
+        (1.0, "share", "100%"),
         (0.99999, "share", "99.9%"),  # never rounded up to all
         (0.00001, "share", "0.1%"),  # nor down to nothing
         (0.0, "share", "0.0%"),
         (0.7458, "share", "74.6%"),
-        (0.0171, "points", "+1.7"),
-        (-0.0171, "points", "-1.7"),
+        (0.0171, "points", "↑1.7"),
+        (-0.0171, "points", "↓1.7"),
         (-0.0001, "points", "0.0"),
         (0.0, "points", "0.0"),
         (49.94e6, "rate", "49.9"),

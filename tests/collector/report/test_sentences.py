@@ -1,56 +1,65 @@
-"""The sentences of the summary: right numbers, right measure words, what changed and where."""
+"""The sentences of the report: right numbers, right measure words, what changed and where."""
 
 import re
 
 import pytest
 
 from campus_base.figures import percent
-from campus_collector.report.figures import Count, Figures, LedgerFigures, TargetFigures, excerpt
-from campus_collector.report.sentences import sentences
+from campus_collector.report import sentences
+from campus_collector.report.figures import (
+    CarrierLine,
+    Count,
+    Figures,
+    Forecast,
+    LedgerFigures,
+    TargetChange,
+    TargetFigures,
+    excerpt,
+)
 from tests.collector.report.county import figures, nothing
 
 
 def chinese(whole: Figures) -> str:
-    return "".join(sentences(whole, "zh"))
+    """What the first two sections say."""
+    return sentences.state(whole, "zh") + sentences.towns(whole, "zh") + sentences.ledger(whole, "zh")
 
 
 def test_the_whole_in_chinese() -> None:
     assert chinese(figures()) == (
-        "2026年10月，全县应考核的40个班级中，38个达到百兆进班要求，达标率95.0%，比上月提高2.5个百分点；"
-        "千兆进校100.0%，录播室覆盖0.0%，三个课堂就绪（课外测线路）50.0%，云平台可达66.7%。"
-        "从综合达标率看，青石镇进步最大（提高5.0个百分点），柳河镇下降最多（2.0个百分点），且为全县最低（80.0%），有2个班级未达标。"
-        "问题台账本月新立案3个、销号2个，月末尚有5个未销号，其中1个逾期；1个已报整改完成但实测不符。"
+        "2026年10月，全县应考核的40个班级中，38个达到百兆进班要求，达标率95.0%，较上月上升2.5个百分点；"
+        "千兆进校100%，录播室0.0%，“三个课堂”50.0%，云平台66.7%。"
+        "与上月相比，青石镇提升最快，综合达标率上升5.0个百分点；柳河镇降幅最大，下降2.0个百分点，综合达标率80.0%，居全县末位，有2个班级未达标。"
+        "问题台账本月新增3个、销号2个，月末未销号5个，其中逾期1个，复测未通过1个。"
     )
 
 
 def test_the_whole_in_english() -> None:
-    text = " ".join(sentences(figures(), "en"))
-    assert text.startswith(
-        "In 2026-10, 38 of 40 classrooms in the county met “100 Mbit/s to every class”: 95.0%, 2.5 points more"
+    assert sentences.state(figures(), "en").startswith(
+        "In 2026-10, 38 of 40 classrooms in the county met “100 Mbit/s per class”: 95.0%, 2.5 points more"
     )
-    assert "it is also last with 80.0% and 2 classrooms to mend" in text
-    assert "measurements contradicted 1 claims" in text
+    assert "it is also last with 80.0% and 2 classrooms to mend" in sentences.towns(figures(), "en")
+    assert "1 failed the new test" in sentences.ledger(figures(), "en")
 
 
 @pytest.mark.parametrize(
     ("last", "words"),
-    [(None, "达标率95.0%；"), (0.95, "与上月持平"), (0.97, "比上月下降2.0个百分点"), (0.9497, "与上月持平")],
+    [(None, "达标率95.0%；"), (0.95, "与上月持平"), (0.97, "较上月下降2.0个百分点"), (0.9497, "与上月持平")],
 )
 def test_the_change(last: float | None, words: str) -> None:
     first = TargetFigures("classroom_bandwidth", Count(38, 2), last, None)
-    assert words in chinese(figures(targets=[first, *figures().targets[1:]]))
+    assert words in sentences.state(figures(targets=[first, *figures().targets[1:]]), "zh")
 
 
 @pytest.mark.parametrize(
     ("target", "words"),
     [
         ("uplink_bandwidth", "应考核的5所学校中，3所达到千兆进校要求"),
-        ("recording_room", "应考核的5所中心校中，3所达到录播室覆盖要求"),
-        ("platform_access", "应考核的5项学校访问平台任务中，3项达到云平台可达要求"),
+        ("recording_room", "应考核的5所镇中心校中，3所达到录播室要求"),
+        ("platform_access", "应考核的5项（学校×平台）中，3项达到云平台要求"),
     ],
 )
 def test_measure_words(target: str, words: str) -> None:
-    assert words in chinese(figures(targets=[TargetFigures(target, Count(3, 2), None, None)]))
+    assert words in sentences.state(figures(targets=[TargetFigures(target, Count(3, 2), None, None)]), "zh")
 
 
 @pytest.mark.parametrize(
@@ -76,26 +85,77 @@ def test_a_ledger_whose_problems_all_ended_otherwise_has_its_sentence() -> None:
 
 def test_towns_that_stand_alike_and_an_empty_ledger() -> None:
     towns = [type(town)(town.id, town.name, 1, town.counts, 0.8, 1, 0.8) for town in figures().towns]
-    text = chinese(figures(towns=towns, ledger=LedgerFigures()))
-    assert "各镇街综合达标率相同。" in text
-    assert "台账" not in text
+    assert sentences.towns(figures(towns=towns), "zh") == "各镇街综合达标率相同。"
+    assert sentences.ledger(figures(ledger=LedgerFigures()), "zh") == "问题台账没有未销号的问题。"
+
+
+def test_the_last_town_is_another_than_the_one_that_lost_most() -> None:
+    first, second = figures().towns
+    towns = [type(first)(first.id, first.name, 1, first.counts, 0.9, 1, 0.95), second]
+    towns[1] = type(second)(second.id, second.name, 1, second.counts, 0.8, 2, 0.79)
+    assert sentences.towns(figures(towns=towns), "zh") == (
+        "与上月相比，柳河镇提升最快，综合达标率上升1.0个百分点；青石镇降幅最大，下降5.0个百分点。"
+        "柳河镇综合达标率80.0%，居全县末位，有2个班级未达标。"
+    )
 
 
 def test_nothing_and_all_exempt() -> None:
-    assert sentences(nothing(), "zh") == []
+    assert sentences.state(nothing(), "zh") == ""
     exempt = [TargetFigures("classroom_bandwidth", Count(0, 0, 0, 4), None, None)]
-    assert chinese(figures(targets=exempt)).startswith("本月全部对象免考核。")
+    assert sentences.state(figures(targets=exempt), "zh") == "本月全部对象免考核。"
 
 
 def test_an_excerpt_speaks_of_its_school() -> None:
     whole = excerpt(figures(), school="s001")
-    assert chinese(whole).startswith("2026年10月，柳河镇中心小学应考核的32个班级中，30个达到百兆进班要求，达标率93.8%")
-    assert "尚有2项未达标" in chinese(whole)
+    assert sentences.state(whole, "zh").startswith(
+        "2026年10月，柳河镇中心小学应考核的32个班级中，30个达到百兆进班要求，达标率93.8%"
+    )
+    assert sentences.failing(whole, "zh") == "尚有2项未达标，原因和责任单位见下表。"
+
+
+def test_what_changed_since_last_month() -> None:
+    changes = [
+        TargetChange("classroom_bandwidth", 12, 5, [("青石镇小学", 12)], [("柳河镇中心小学", 5)]),
+        TargetChange("uplink_bandwidth", 0, 1),
+        TargetChange("live_class", 0, 0),
+    ]
+    assert sentences.changes(figures(changes=changes), "zh") == [
+        "与上月相比，百兆进班新增达标12个、新增未达标5个；千兆进校新增达标0所、新增未达标1所。"
+        "新增未达标班级较多的学校：柳河镇中心小学（5个）。整改见效、新增达标班级较多的学校：青石镇小学（12个）。"
+    ]
+    assert sentences.changes(figures(changes=[]), "zh") == ["与上月相比，各项判定没有变化。"]
+    assert sentences.changes(figures(), "zh") == ["没有上月数据，暂不比较。"]
+
+
+def test_targets_of_which_the_same_is_foretold_stand_together() -> None:
+    forecasts = [
+        Forecast("classroom_bandwidth", "given", 12, "2026-11", "2027-01"),
+        Forecast("uplink_bandwidth", "reached", 12),
+        Forecast("live_class", "too_few_months", 3),
+        Forecast("platform_access", "too_few_months", 3),
+    ]
+    assert sentences.forecasts(figures(forecasts=forecasts), "zh") == (
+        "按近期进度推算全部达标的时间，仅供参考：百兆进班预计2026年11月至2027年1月；千兆进校已全部达标；"
+        "“三个课堂”、云平台数据仅3个月，暂不推算。"
+    )
+
+
+def line(school: str, kept: bool | None, since: str = "") -> CarrierLine:
+    return CarrierLine(school, school, "t1", "青石镇", "中国电信", "HT-1", 1_000_000_000, 5e8, kept, since)
+
+
+def test_lines_that_do_not_keep_their_promise() -> None:
+    assert "未登记运营商" in sentences.carriers(figures(lines=[]), "zh")
+    assert "均不低于合同速率" in sentences.carriers(figures(lines=[line("s1", True), line("s2", None)]), "zh")
+    lines = [line("s1", False, "2026-09-01"), line("s2", False, "2026-03-05"), line("s3", True)]
+    assert sentences.carriers(figures(lines=lines), "zh") == (
+        "基础信息已登记运营商或合同的线路3条，其中登记合同速率的3条。实测低于合同速率的2条，时间最长的自2026年3月5日起。"
+    )
 
 
 def test_every_number_is_one_of_the_figures() -> None:
     whole = figures()
-    known = {f"{whole.targets[0].count.judged}", "2026", "10", f"{whole.targets[0].count.met}"}
+    known = {f"{whole.targets[0].count.judged}", "2026", "10", f"{whole.targets[0].count.met}", "100"}
     known |= {percent(target.count.ratio or 0).rstrip("%") for target in whole.targets}
     known |= {f"{abs((whole.targets[0].count.ratio or 0) - (whole.targets[0].last_month or 0)) * 100:.1f}"}
     for town in whole.towns:

@@ -2,12 +2,14 @@
 
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec import UNSET
 
 from campus_base.language import Language
 from campus_collector.cli.main import main
@@ -15,8 +17,10 @@ from campus_collector.domain.days import day_number
 from campus_collector.http.service import open_service
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import read_policy
+from campus_collector.report import gather as gather_module
 from campus_collector.report import service as book_module
 from campus_collector.report.figures import Figures, content_hash
+from campus_collector.report.forms.pdf import fonts
 from campus_collector.report.forms.pdf_fonts import FontMissing
 from campus_collector.report.forms.process import render_apart
 from campus_collector.report.forms.render import FORMS, Form
@@ -49,11 +53,11 @@ def _from_october_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ChainTable, "first_day", lambda self: day_number(FIRST.date()))
 
 
-def without_fonts(figures: Figures, language: Language, form: Form) -> bytes:
+def without_fonts(figures: Figures, language: Language, form: Form, font_files: Sequence[Path] = ()) -> bytes:
     """A machine on which no Chinese font is installed."""
     if form in ("pdf", "docx"):
         raise FontMissing
-    return render_apart(figures, language, form)
+    return render_apart(figures, language, form, font_files)
 
 
 def at(month: int, day: int, hour: int = 0) -> datetime:
@@ -158,7 +162,7 @@ def test_the_calendar_closes_what_it_missed_and_writes_files(tmp_path: Path) -> 
         assert book.catch_up(at(11, 1, 6)) == []
         names = {path.name for path in (folder / "2026-10").iterdir()}
         assert names == {f"campusmeter-2026-10-{lang}-provisional.{form}" for form in FORMS for lang in ("zh", "en")}
-        assert "未结" in (folder / "2026-10" / "campusmeter-2026-10-zh-provisional.html").read_text()
+        assert "未定稿" in (folder / "2026-10" / "campusmeter-2026-10-zh-provisional.html").read_text()
         assert book.catch_up(at(13, 9)) == ["2026-10", "2026-11", "2026-12"], "away for two months"
         final = folder / "2026-10" / "campusmeter-2026-10-zh.pdf"
         assert final.read_bytes() == book.document(OCTOBER, "pdf", "zh")
@@ -229,15 +233,17 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     out = str(tmp_path / "out")
     code, actual = run("--month", "2026-10", "--out", out, "--format", "html,xlsx")
     assert code == 0
-    assert "本月未结" in actual
+    assert "本月通报未定稿" in actual
     assert (tmp_path / "out" / "campusmeter-2026-10-zh-provisional.html").exists()
     code, actual = run("--month", "2026-10", "--close", "--out", out, "--format", "pdf", "--lang", "en")
     assert (code, (tmp_path / "out" / "campusmeter-2026-10-en.pdf").exists()) == (0, True)
-    assert run("--month", "2026-10", "--close") == (1, "2026-10 已结账；可用 --verify 核验\n")
+    assert run("--month", "2026-10", "--close") == (1, "2026-10 已定稿；可用 --verify 核验\n")
     code, actual = run("--month", "2026-10", "--verify")
     assert code == 0
     assert "逐字节一致" in actual
-    assert run("--month", "2026-10", "--school", "s001", "--format", "pdf", "--out", out)[0] == 0
+    code, actual = run("--month", "2026-10", "--school", "s001", "--format", "pdf", "--out", out)
+    assert code == 0
+    assert ("字体说明：" in actual) == bool(fonts().substitutes), "a substitute is never silent"
     assert (tmp_path / "out" / "campusmeter-2026-10-s001-zh.pdf").exists()
     assert run("--month", "2026-10", "--school", "s999", "--format", "pdf") == (1, "2026-10 通报中没有 s999\n")
     assert run("--month", "2020-01") == (1, "2020-01 没有数据：最早的测量结果在 2026-10\n")
@@ -323,3 +329,18 @@ def test_a_missing_font_or_folder_costs_no_work_every_minute(tmp_path: Path, mon
         restarted.reports.catch_up(at(11, 1, 6))
         restarted.store.close()
         assert len(list((tmp_path / "reports" / "2026-10").iterdir())) == 8
+
+
+def test_a_report_of_another_arrangement_is_well_as_it_was_issued(world: World) -> None:
+    """What an earlier version issued stays: verifying says that this one sets it otherwise, not that it was changed."""
+    seed(world)
+    book = world.service.reports
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(gather_module, "LAYOUT", UNSET)
+        patched.setattr(book_module, "FORMS", ("html",))
+        book.close(OCTOBER, at(11, 5, 6))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(book_module, "render_apart", lambda *_: b"set otherwise")
+        parts = list(book.verify("2026-10"))
+    assert [part.well for part in parts] == [True, True, True]
+    assert "sets it otherwise" in parts[-1].words.en

@@ -10,21 +10,22 @@ from campus_collector.report.document import Block, Document, Heading, Paragraph
 
 def as_html(document: Document) -> bytes:
     """One HTML page without scripts, as UTF-8."""
-    blocks = [plain(block) for block in document.blocks]
-    text = _environment().get_template("report.html").render(document=document, blocks=blocks)
+    text = _environment().get_template("report.html").render(document=document, plain=plain)
     return text.encode("utf-8")
 
 
 def plain(block: Block) -> dict[str, Any]:
     """A block with its cells as people read them: (text, is it a number)."""
     if isinstance(block, Heading):
-        return {"kind": "heading", "text": block.text, "level": block.level}
+        return {"kind": "heading", "text": block.text}
     if isinstance(block, Paragraph):
-        return {"kind": "paragraph", "text": block.text, "note": block.note}
+        return {"kind": "paragraph", "text": block.text, "note": block.note, "lead": block.lead}
     if isinstance(block, Table):
         return {
             "kind": "table",
             "title": block.title,
+            "unit": block.unit,
+            "source": block.source,
             "columns": [column.title for column in block.columns],
             "widths": [column.width for column in block.columns],
             "rows": [

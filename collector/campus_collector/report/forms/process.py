@@ -1,6 +1,6 @@
 """A report's forms made in a process of their own: typesetting, fonts and office libraries take hundreds of megabytes that a resident collector never gives back.
 
-`python -m campus_collector.report.forms.process FORM LANGUAGE` reads figures (JSON) and writes the document; exit code 3 and words on standard error say
+`python -m campus_collector.report.forms.process FORM LANGUAGE [FONT_FILE...]` reads figures (JSON) and writes the document; exit code 3 and words on standard error say
 why it could not.
 """
 
@@ -8,6 +8,8 @@ import json
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
 from campus_base.language import Language
@@ -34,9 +36,9 @@ class FormFailed(Exception):
         super().__init__(words.en)
 
 
-def render_apart(figures: Figures, language: Language, form: Form) -> bytes:
-    """One form of one report. Raises FontMissing, FormFailed."""
-    command = [sys.executable, "-m", "campus_collector.report.forms.process", form, language]
+def render_apart(figures: Figures, language: Language, form: Form, font_files: Sequence[Path] = ()) -> bytes:
+    """One form of one report; `font_files` are used beside the fonts that are installed. Raises FontMissing, FormFailed."""
+    command = [sys.executable, "-m", "campus_collector.report.forms.process", form, language, *map(str, font_files)]
     try:
         done = subprocess.run(
             command, input=encoded_figures(figures), capture_output=True, timeout=WALL_SECONDS, check=False
@@ -58,9 +60,9 @@ def render_apart(figures: Figures, language: Language, form: Form) -> bytes:
 
 def main(arguments: list[str]) -> int:
     form = next((form for form in FORMS if [form] == arguments[:1]), None)
-    language = next((language for language in get_args(Language) if [language] == arguments[1:]), None)
+    language = next((language for language in get_args(Language) if [language] == arguments[1:2]), None)
     if form is None or language is None:
-        print(json.dumps({"usage": "FORM LANGUAGE"}), file=sys.stderr)
+        print(json.dumps({"usage": "FORM LANGUAGE [FONT_FILE...]"}), file=sys.stderr)
         return 2
     for limit, most in (
         (resource.RLIMIT_CPU, CPU_SECONDS),
@@ -69,7 +71,9 @@ def main(arguments: list[str]) -> int:
     ):
         resource.setrlimit(limit, (most, most))
     try:
-        document = render(compose(figures_of(sys.stdin.buffer.read()), language), form)
+        document = render(
+            compose(figures_of(sys.stdin.buffer.read()), language), form, [Path(file) for file in arguments[2:]]
+        )
     except FontMissing as missing:
         print(missing, file=sys.stderr)
         return NO_FONT

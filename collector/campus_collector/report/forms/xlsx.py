@@ -1,6 +1,7 @@
 """The report as a workbook: a sheet a table with numbers that can be computed with, headings frozen, filters, charts from the sheets' own cells."""
 
 import io
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 
 from campus_base.messages import message
-from campus_collector.report.document import Chart, Document, Heading, Paragraph, Table, TableColumn, as_number
+from campus_collector.report.document import Block, Chart, Document, Heading, Paragraph, Table, TableColumn, as_number
 
 FORMATS = {
     "count": "#,##0",
@@ -30,19 +31,17 @@ def as_xlsx(document: Document) -> bytes:
     workbook = Workbook(buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     year, month, day = (int(part) for part in document.issued_on.split("-"))
     created = datetime(year, month, day)  # noqa: DTZ001  the format has no time zones
-    workbook.set_properties(
-        {"title": f"{document.title} {document.subtitle}", "author": "CampusMeter", "created": created}
-    )
+    workbook.set_properties({"title": document.title, "author": "CampusMeter", "created": created})
     workbook.formats[0].set_font_name(FONT)
     words = _Words(workbook)
     _summary(workbook, document, words)
     sheets: dict[str, tuple[str, Table]] = {}
-    for table in document.tables:
+    for table in (*document.tables, *document.workbook):
         if table.rows:
             sheet = _unique(table.name, [name for name, _ in sheets.values()])
             sheets[table.name] = (sheet, table)
             _sheet(workbook, sheet, table, words)
-    for chart in (block for block in document.blocks if isinstance(block, Chart)):
+    for chart in (block for block in document.all_blocks if isinstance(block, Chart)):
         _chart(workbook, chart, sheets)
     workbook.close()
     return buffer.getvalue()
@@ -78,27 +77,47 @@ class _Words:
 
 def _summary(workbook: Workbook, document: Document, words: _Words) -> None:
     sheet = workbook.add_worksheet(message("Summary").in_(document.language))
-    sheet.set_column(0, 0, 16)
+    sheet.set_column(0, 0, 30)
     sheet.set_column(1, 1, 90)
-    sheet.write_string(0, 0, f"{document.title} {document.subtitle}", words.title)
+    sheet.write_string(0, 0, document.title, words.title)
     row = 1
     if document.banner:
         sheet.write_string(row, 0, document.banner, words.bold)
         row += 1
-    for name, value in document.facts:
-        sheet.write_string(row, 0, name, words.bold)
-        sheet.write_string(row, 1, value, words.wrapped)
+    for heading, text in _texts(document):
+        sheet.write_string(row, 0, heading, words.bold)
+        sheet.write_string(row, 1, text, words.wrapped)
         row += 1
-    heading = ""
-    for block in document.blocks:
-        if isinstance(block, Heading):
-            heading = block.text
-        elif isinstance(block, Paragraph):
-            sheet.write_string(row, 0, heading, words.bold)
-            sheet.write_string(row, 1, block.text, words.wrapped)
-            heading = ""
-            row += 1
     sheet.fit_to_pages(1, 0)
+
+
+def _texts(document: Document) -> Iterator[tuple[str, str]]:
+    """What is no table, in the document's order: a heading, and the words beside it. At the end which sheet holds which table."""
+    head, closing = document.letterhead, document.closing
+    yield from (("", text) for text in (head.heading, head.number, head.signer, document.salutation) if text)
+    yield from _blocks(document.blocks)
+    if closing is not None:
+        for place, title in enumerate(closing.annexes, start=1):
+            yield closing.label if place == 1 else "", f"{place}. {title}"
+        yield from (("", text) for text in (closing.issuer, closing.date) if text)
+    for annex in document.annexes:
+        yield annex.label, annex.title
+        yield from _blocks(annex.blocks)
+    imprint = document.imprint
+    yield from (("", text) for text in (imprint.copies, f"{imprint.printed_by} {imprint.print_date}".strip()) if text)
+    for table in (*document.tables, *document.workbook):
+        if table.rows:
+            yield table.name, " ".join(part for part in (table.title, table.unit, table.source) if part)
+
+
+def _blocks(blocks: Sequence[Block]) -> Iterator[tuple[str, str]]:
+    for block in blocks:
+        if isinstance(block, Heading):
+            yield block.text, ""
+        elif isinstance(block, Paragraph):
+            yield block.lead, block.text
+        elif isinstance(block, Table) and not block.rows and block.empty:
+            yield "", block.empty
 
 
 def _sheet(workbook: Workbook, name: str, table: Table, words: _Words) -> None:
