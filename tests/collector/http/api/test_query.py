@@ -150,9 +150,7 @@ def test_the_first_page_shows_the_month_asked_for_and_its_links_keep_it(world: W
     this = str(world.service.verdicts.this_month())
     earlier = world.get("/?month=2026-10").body.decode()
     assert "2026 年 10 月" in earlier or "2026-10" in earlier
-    assert (
-        f"/schools/s001/subjects/c101?month={this}" in world.get(f"/schools/s001?month={this}").body.decode()
-    )
+    assert f"/schools/s001/subjects/c101?month={this}" in world.get(f"/schools/s001?month={this}").body.decode()
     assert "?month=" not in world.get("/schools/s001").body.decode()
 
 
