@@ -1,5 +1,6 @@
 """A collector that is killed while it opens or closes its database: the next one finds nothing wrong."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +71,18 @@ def test_a_start_or_an_end_that_is_killed_at_any_moment_is_harmless(tmp_path: Pa
     assert set(blamed.values()) == {None}, blamed
     left = {file.name for file in (tmp_path / "killed").rglob("*") if file.is_file()}
     assert left == {"campus.db"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_leaves_beside_the_database_belongs_to_its_folder_s_owner(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    os.chown(folder, 12_345, 12_345)
+    open_store(folder / "campus.db").close()
+    assert {file.stat().st_uid for file in folder.iterdir()} == {12_345}
+
+
+def test_a_link_in_the_mark_s_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "campus.db-opening").symlink_to(tmp_path / "elsewhere")
+    open_store(tmp_path / "campus.db").close()
+    assert not (tmp_path / "elsewhere").exists()

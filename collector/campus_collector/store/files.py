@@ -67,7 +67,9 @@ def note_opening(path: Path) -> None:
     """Before the mode of the database changes, or its last connection is closed: whoever is killed now may leave WAL mode without a -wal,
     which nobody may take for a copy."""
     with suppress(OSError):  # a full disk: a warning too many is better than no collector
-        _opening_file(path).touch(0o600)
+        name = _opening_file(path)
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600))
+        follow_owner(name)
         sync_folder(path.parent)
 
 

@@ -13,7 +13,7 @@ from tests.collector.world import World
 SLOW = {
     "/": "campus_collector.http.pages.schools.OverviewModel.overview",
     "/fleet": "campus_collector.http.pages.fleet.gateways",
-    "/problems": "campus_collector.http.pages.ledger.select_problems",
+    "/problems": "campus_collector.http.pages.ledger.read_for",
     "/v1/schools": "campus_collector.http.api.reading.schools_answer",
     "/v1/compliance": "campus_collector.http.api.reading.compliance_answer",
     "/v1/problems": "campus_collector.http.api.problems.select_problems",

@@ -72,7 +72,7 @@ def test_what_is_not_there_is_named_by_its_kind(world: World, address: str, stat
     assert (answer.status, words in answer.body.decode()) == (status, True)
 
 
-def test_what_fell_short_is_told_by_its_median(world: World) -> None:
+def test_what_fell_short_is_given_by_its_median(world: World) -> None:
     rates = [40e6, 50e6, 60e6, 70e6, *[100e6] * 6]
     world.send(*(throughput(rates[n], 100e6, at=at) for n, at in enumerate(days(5, 2))))
     answer = world.get("/v1/compliance?month=2026-11&target=classroom_bandwidth").json["subjects"]

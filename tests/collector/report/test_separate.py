@@ -87,7 +87,7 @@ def test_a_month_is_closed_by_the_other_process(world: World, monkeypatch: pytes
         ("import time; time.sleep(60)", "not made within"),
     ],
 )
-def test_a_process_that_ends_is_told_in_words(
+def test_a_process_that_ends_is_reported_in_words(
     world: World, monkeypatch: pytest.MonkeyPatch, code: str, words: str
 ) -> None:
     month = seed(world)

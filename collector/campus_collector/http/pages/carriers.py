@@ -13,6 +13,7 @@ from campus_collector.domain.problem import Problem
 from campus_collector.domain.schools import School
 from campus_collector.http.pages.months import month_picker
 from campus_collector.http.pages.paging import page_of, requested_page
+from campus_collector.http.pages.present import rate_of
 from campus_collector.http.pages.reader import Badge, Reader
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import rate_words
@@ -21,8 +22,8 @@ from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import schools_in
 from campus_collector.http.service import Service
 from campus_collector.judge.month import Month
-from campus_wire.bandwidth import Verdict, line_rate_of
-from campus_wire.records import ThroughputRecord, ThroughputResult
+from campus_wire.bandwidth import Verdict
+from campus_wire.records import ThroughputResult
 
 TARGET, SUBJECT = "uplink_bandwidth", "uplink"
 SUBJECTS_AT_ONCE = 200
@@ -153,15 +154,10 @@ def _line(
         row.contract if row is not None else "",
         row.contract_bits_per_second if row is not None else None,
         verdict,
-        (_rate(record, "down"), _rate(record, "up")),
+        (rate_of(record, "down"), rate_of(record, "up")),
         result.started_at if result is not None else None,
         problem,
     )
-
-
-def _rate(record: ThroughputRecord | None, name: str) -> float | None:
-    direction = getattr(record, name) if record else None
-    return line_rate_of(direction, record.encapsulation) if record and direction else None
 
 
 def _worst_first(line: Line, tolerance_ratio: float) -> tuple[int, int]:

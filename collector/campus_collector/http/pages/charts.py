@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 
+from campus_collector.http.pages.reader import MARKS
+
 WIDTH, BAR_HEIGHT, GAP = 240, 13, 4
 SCALE = 1.5
 
@@ -169,7 +171,7 @@ def months_chart(values: Sequence[float | None], title: str, most: float = 1.0) 
 
 
 CELL = 20
-MARKS = {"met": "✓", "not_met": "✗", "insufficient": "?", "exempt": "–", "none": ""}
+_MARKS = {"none": ""} | {verdict.value: mark for verdict, mark in MARKS.items()}
 
 
 def day_strip(days: Sequence[tuple[str, str]], title: str) -> str:
@@ -179,7 +181,7 @@ def day_strip(days: Sequence[tuple[str, str]], title: str) -> str:
         left = number * CELL
         parts.append(
             f'<g><title>{escape(label)}</title><rect x="{left + 1}" y="1" width="{CELL - 2}" height="{CELL - 2}" class="cell {escape(judged)}"/>'
-            f'<text x="{left + CELL / 2}" y="{CELL - 5}" class="mark" text-anchor="middle">{MARKS[judged]}</text></g>'
+            f'<text x="{left + CELL / 2}" y="{CELL - 5}" class="mark" text-anchor="middle">{_MARKS[judged]}</text></g>'
         )
         if number % 5 == 0 or len(days) <= 7:
             parts.append(

@@ -58,7 +58,7 @@ def test_only_sound_tests_are_drawn_in_order_of_time() -> None:
     assert (tests[0].idle, tests[0].loaded) == (0.001, 0.009)
 
 
-def test_more_than_can_be_told_apart_are_thinned_to_the_middle_one_of_each_day() -> None:
+def test_many_tests_are_drawn_as_the_middle_one_of_each_day() -> None:
     rates = (10e6, 90e6, 50e6)
     results = [
         throughput(rate, rate, at=AT + timedelta(days=day, hours=hour))

@@ -39,7 +39,7 @@ def test_figures_and_bytes_are_those_that_were_sent(world: World) -> None:
     assert 'href="/explain/classroom_bandwidth/s001/c101?month=2026-11"' in page
 
 
-def test_why_a_result_does_not_count_is_told(world: World) -> None:
+def test_the_page_says_why_a_result_does_not_count(world: World) -> None:
     failed = throughput(failure=FailureKind.HOST_UNREACHABLE)
     invalid = throughput(validity=Validity.CROSS_TRAFFIC)
     world.send(failed, invalid)

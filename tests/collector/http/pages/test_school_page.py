@@ -96,7 +96,7 @@ def test_an_inventory_without_contacts_says_so(world: World) -> None:
     assert "The inventory has no contact" in words_of(page_of(world, language="en"))
 
 
-def test_today_s_outages_of_a_recording_room_are_told(world: World) -> None:
+def test_today_s_outages_of_a_recording_room_are_shown(world: World) -> None:
     zone = world.service.verdicts.zone
     now = datetime.now(zone)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)

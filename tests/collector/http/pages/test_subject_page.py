@@ -169,7 +169,7 @@ def test_names_are_only_text(world: World) -> None:
         "/schools/%00/subjects/%00",
     ],
 )
-def test_what_is_not_known_is_told_in_a_sentence(slow: World, path: str) -> None:
+def test_what_is_not_known_is_named_in_a_sentence(slow: World, path: str) -> None:
     answer = slow.get(path, Accept="text/html", Accept_Language="zh")
     assert answer.status == 404
     assert re.search(r"没有|未列入", words_of(answer.body.decode()))
