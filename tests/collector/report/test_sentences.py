@@ -67,16 +67,20 @@ def test_measure_words(target: str, words: str) -> None:
     [
         (
             8,
-            "问题台账月初未销号3个，本月新立案17个、销号0个、并入全校问题或不再考核8个，月末尚有12个未销号。",
-            "8 merged into one of",
+            "问题台账月初未销号3个，本月新增17个、销号0个，并入全校问题或不再考核8个，月末未销号12个。",
+            "8 joined to a school's problem or no longer judged, 12 are open at its end",
         ),
-        (0, "问题台账月初未销号3个，本月新立案17个、销号0个，月末尚有20个未销号。", "20 were open at the month's end"),
+        (
+            0,
+            "问题台账月初未销号3个，本月新增17个、销号0个，月末未销号20个。",
+            "17 were opened, 0 struck off, 20 are open at its end",
+        ),
     ],
 )
 def test_the_ledger_s_sentence_balances(ended: int, chinese_words: str, english: str) -> None:
     ledger = LedgerFigures(opening=3, opened=17, struck_off=0, ended_otherwise=ended, open=20 - ended)
     assert chinese_words in chinese(figures(ledger=ledger))
-    assert english in " ".join(sentences(figures(ledger=ledger), "en"))
+    assert english in sentences.ledger(figures(ledger=ledger), "en")
 
 
 def test_a_ledger_whose_problems_all_ended_otherwise_has_its_sentence() -> None:
