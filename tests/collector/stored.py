@@ -22,17 +22,20 @@ class StoredResult(NamedTuple):
     raw: bytes
 
 
-def stored_results(database: Path) -> list[StoredResult]:
-    """All packed results, by school and place in the chain."""
+def stored_results(database: Path, school: str | None = None) -> list[StoredResult]:
+    """All packed results, or one school's, by school and place in the chain."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
         rows = connection.execute(
             "SELECT n.school, s.subject, s.kind, r.started_at, r.sequence, r.packed FROM result r"
             " JOIN numbered_school n ON n.number = r.school JOIN series s ON s.school = r.school AND s.number = r.series"
-            " ORDER BY 1, r.sequence"
+            " WHERE n.school = ?1 OR ?1 IS NULL ORDER BY 1, r.sequence",
+            (school,),
         ).fetchall()
         # the ids have no index by place
-        ids = "SELECT n.school, i.sequence, i.id FROM seen i JOIN numbered_school n ON n.number = i.school"
-        by_place = {(school, sequence): id_text(octets) for school, sequence, octets in connection.execute(ids)}
+        ids = "SELECT n.school, i.sequence, i.id FROM seen i JOIN numbered_school n ON n.number = i.school WHERE n.school = ?1 OR ?1 IS NULL"
+        by_place = {
+            (school, sequence): id_text(octets) for school, sequence, octets in connection.execute(ids, (school,))
+        }
         return [StoredResult(*row[:5], by_place.get((row[0], row[4]), ""), unpack(row[5])) for row in rows]
 
 

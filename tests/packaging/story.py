@@ -17,11 +17,14 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from campus_collector.simulate.feed import BatchRefused, Sender
 from tests.collector.stored import stored_results
+from tests.collector.world import throughput
 from tests.packaging.gateway_lab import (
     BOX,
     COMMUNITY,
@@ -35,6 +38,7 @@ from tests.packaging.gateway_lab import (
     inside,
 )  # fmt: skip
 
+SCHOOL, SECOND_SCHOOL = "s001", "s002"
 STATE, COLLECTOR_STATE = Path("/var/lib/campus-agent"), Path("/var/lib/campus-collector")
 CONFIG = "/etc/campus-agent/agent.toml"
 CLOCK = Path("/var/lib/clock")
@@ -127,7 +131,7 @@ def ready() -> bool:
 def outcomes() -> Counter[str]:
     """How many results of each kind and subject the collector has that measured something: `kind/subject`."""
     counts: Counter[str] = Counter()
-    for row in stored_results(COLLECTOR_STATE / "campus.db"):
+    for row in stored_results(COLLECTOR_STATE / "campus.db", SCHOOL):
         result = json.loads(row.raw)
         counts[f"{row.kind}/{row.subject}"] += result.get("failure") is None and result.get("record") is not None
     return counts
@@ -190,17 +194,50 @@ def browse() -> dict[str, Any]:
     return {"code": done.returncode, "out": done.stdout, "error": done.stderr[-2000:]}
 
 
-@contextlib.contextmanager
-def writing() -> Iterator[dict[str, Any]]:
-    """A simulated fleet that sends results for the length of a block; what the command said."""
-    said: dict[str, Any] = {}
-    command = ("campus-collector", "simulate", "--schools", "4", "--month", "2026-10", *COLLECTOR)
-    thread = threading.Thread(target=lambda: said.update(run("runuser", "-u", "campus-collector", "--", *command)))
-    thread.start()
+class Writer:
+    """Another school's gateway, which sends batches one after another until it is ended. FAKE gateway: invented results, real requests."""
+
+    def __init__(self) -> None:
+        token = must("campus-collector", "agent-token", SECOND_SCHOOL, *COLLECTOR).strip()
+        self._sender = Sender("127.0.0.1", 8080, SECOND_SCHOOL, token, seed=1)
+        self.error = ""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+        self._thread.start()
+
+    @property
+    def stored(self) -> int:
+        """So many results were acknowledged until now."""
+        return self._sender.stored
+
+    def _write(self) -> None:
+        while not self._ended.wait(0.05):
+            results = [throughput(at=datetime.now(UTC), school=SECOND_SCHOOL) for _ in range(20)]
+            try:
+                for _ in self._sender.send(results, late=False):
+                    pass
+            except (BatchRefused, OSError) as error:
+                self.error = repr(error)
+                return
+
+    def end(self) -> int:
+        """How many results were acknowledged."""
+        self._ended.set()
+        self._thread.join()
+        self._sender.close()
+        return self.stored
+
+
+def backup_while_written() -> dict[str, Any]:
+    """A backup, and how many results the collector acknowledged meanwhile."""
+    writer = Writer()
     try:
-        yield said
+        until(lambda: writer.stored or writer.error, "a result of the second school")
+        before = writer.stored
+        done = run("campus-collector", "backup", str(COLLECTOR_STATE / "during.db"), *COLLECTOR)
+        return done | {"meanwhile": writer.stored - before, "writer": writer.error}
     finally:
-        thread.join()
+        writer.end()
 
 
 def fill(folder: Path, seconds: float) -> dict[str, Any]:
@@ -229,7 +266,7 @@ def enrol() -> None:
     inventory = Path("/srv/inventory")
     must("campus-collector", "inventory", "import", str(inventory), *COLLECTOR)
     must("campus-collector", "inventory", "export", "/srv/inventory.xlsx", *COLLECTOR)
-    code = must("campus-collector", "enroll-code", "s001", "--url", "http://127.0.0.1:8080", *COLLECTOR).strip()
+    code = must("campus-collector", "enroll-code", SCHOOL, "--url", "http://127.0.0.1:8080", *COLLECTOR).strip()
     CLOCK.write_text("+0\n")
     folder = Path("/etc/systemd/system/campus-agent.service.d")
     folder.mkdir()
@@ -276,9 +313,7 @@ def first() -> dict[str, Any]:
                 f"a result of each of {EXPECTED}, only {outcomes()}",
             )
             said["page"] = browse()
-            with writing() as said["simulate"]:
-                said["backup"] = run("campus-collector", "backup", str(COLLECTOR_STATE / "during.db"), *COLLECTOR)
-                said["still_writing"] = not said["simulate"]
+            said["backup"] = backup_while_written()
             for step in (TWO_WEEKS_SECONDS, -TWO_WEEKS_SECONDS, 0):
                 CLOCK.write_text(f"{step:+d}\n")
                 time.sleep(15)
@@ -360,7 +395,7 @@ def second() -> dict[str, Any]:
         finally:
             said["units"] = watch.end()
             # before the spool's counts: what the agent sends between the two is in the counts alone
-            said["results"] = [json.loads(row.raw) for row in stored_results(COLLECTOR_STATE / "campus.db")]
+            said["results"] = [json.loads(row.raw) for row in stored_results(COLLECTOR_STATE / "campus.db", SCHOOL)]
             said["status"] = spool()
             said["journal"] = run(
                 "journalctl", "-b", "--no-pager", "-o", "cat", "-u", "campus-agent", "-u", "campus-collector"
@@ -380,7 +415,9 @@ def main(part: str, out: str) -> None:
     except Exception as error:  # the answer must reach the test, with what was seen
         said["error"] = repr(error)
         with contextlib.suppress(sqlite3.Error):
-            failed = [row.raw for row in stored_results(COLLECTOR_STATE / "campus.db") if b'"failure"' in row.raw]
+            failed = [
+                row.raw for row in stored_results(COLLECTOR_STATE / "campus.db", SCHOOL) if b'"failure"' in row.raw
+            ]
             said["failures"] = [json.loads(raw) for raw in failed[-10:]]
         said["journal"] = run(
             "journalctl", "-b", "--no-pager", "-o", "cat", "-u", "campus-agent", "-u", "campus-collector"
