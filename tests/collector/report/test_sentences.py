@@ -67,10 +67,10 @@ def test_measure_words(target: str, words: str) -> None:
     [
         (
             8,
-            "问题台账月初未销号3个，本月新立案17个、销号0个、并入全校问题或不再考核8个，月末尚有12个未销号。",
+            "问题台账月初未销号3个，本月新登记17个、销号0个、并入全校问题或不再考核8个，月末尚有12个未销号。",
             "8 merged into one of",
         ),
-        (0, "问题台账月初未销号3个，本月新立案17个、销号0个，月末尚有20个未销号。", "20 were open at the month's end"),
+        (0, "问题台账月初未销号3个，本月新登记17个、销号0个，月末尚有20个未销号。", "20 were open at the month's end"),
     ],
 )
 def test_the_ledger_s_sentence_balances(ended: int, chinese_words: str, english: str) -> None:
