@@ -1,6 +1,7 @@
 """Chinese words that officials and clerks stumble over stand nowhere; each has its better word, and one idea has one word."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -70,6 +71,7 @@ CODE_FILES = {"reference.py", "pictures.py", "hooks.py", "architecture_picture.p
 """Files in which a line may hold both languages: the English unit is no Chinese text."""
 
 
+@cache
 def lines_to_read() -> list[tuple[str, str]]:
     texts = []
     for file, text in chinese_texts():
