@@ -25,9 +25,9 @@ GREEN, RED, ORANGE, GREY, BLUE = "#1b7f4b", "#b3261e", "#8a6100", "#808080", "#1
 TARGETS = {
     "classroom_bandwidth": Text("100 Mbit/s to every class", "百兆进班"),
     "uplink_bandwidth": Text("Gigabit to every school", "千兆进校"),
-    "recording_room": Text("Recording room works", "录播室覆盖"),
-    "live_class": Text("Ready for live lessons (line tested outside lessons)", "三个课堂就绪（课外测线路）"),
-    "platform_access": Text("Cloud platforms reachable", "云平台可达"),
+    "recording_room": Text("Recording room works", "录播室可用"),
+    "live_class": Text("Ready for live lessons (line tested outside lessons)", "三个课堂线路（非上课时段测试）"),
+    "platform_access": Text("Cloud platforms reachable", "云平台可访问"),
 }
 TOWNS_CLASSROOMS = 'target="classroom_bandwidth",town!=""'
 NO_DATA = Text("not measured yet", "尚无数据")
@@ -155,7 +155,7 @@ TITLES = {
     "campus-town": Text("CampusMeter: town", "校园测：镇街"),
     "campus-school": Text("CampusMeter: school", "校园测：学校"),
     "campus-rooms": Text("CampusMeter: recording rooms", "校园测：录播室"),
-    "campus-agents": Text("CampusMeter: gateways", "校园测：网关"),
+    "campus-agents": Text("CampusMeter: gateways", "校园测：测速网关"),
     "campus-problems": Text("CampusMeter: problems", "校园测：问题台账"),
 }
 MEASURED = '{__name__=~"campus_classroom_line_rate_bits_per_second|campus_uplink_line_rate_bits_per_second|campus_service_success|campus_room_up"'
@@ -305,10 +305,10 @@ def town(language: str) -> dict[str, Any]:
     slowest = 'sort(min by (school) (campus_classroom_line_rate_bits_per_second{town="$town"}))'
     board.add("bargauge", Text("Slowest classroom of each school", "各校最慢班级"), Text("Line rate, both directions.", "线路速率，取双向较小值。"), BITS,
               [(slowest, "{{school}}"), _required("classroom_bandwidth")], 12, 12, defaults={"min": 0, "links": [to_school]})  # fmt: skip
-    board.add("timeseries", Text("Uplinks", "各校出口"), Text("Line rate, both directions.", "线路速率，取双向较小值。"), BITS,
+    board.add("timeseries", Text("Uplinks", "各校出口速率"), Text("Line rate, both directions.", "线路速率，取双向较小值。"), BITS,
               [('min by (school) (campus_uplink_line_rate_bits_per_second{town="$town"})', "{{school}}"), _required("uplink_bandwidth")], 12, 12,
               defaults={"min": 0}, overrides=_target_line(REQUIRED, board))  # fmt: skip
-    board.add("timeseries", Text("Platforms reached", "云平台可达比例"), Text("Share of the town's schools.", "可访问学校的比例。"), RATIO,
+    board.add("timeseries", Text("Platforms reached", "云平台可访问比例"), Text("Share of the town's schools.", "可访问学校的比例。"), RATIO,
               [('avg by (service) (campus_service_success{town="$town"})', "{{service}}")], 12, 9, defaults={"min": 0, "max": 1})  # fmt: skip
     board.add("timeseries", Text("Compliance", "达标率走势"), Text("This month so far.", "当月累计。"), RATIO,
               [(compliance('town="$town",target=~"$target"'), "{{target}}")], 12, 9, defaults={"min": 0, "max": 1})  # fmt: skip
@@ -329,9 +329,9 @@ def school(language: str) -> dict[str, Any]:
               defaults={"mappings": UP_DOWN, "thresholds": UP_STEPS})  # fmt: skip
     board.add("stat", Text("Classrooms below target", "低于要求的班级"), Text("Latest valid test.", "按最近一次有效测量。"), COUNT,
               [(f'count(campus:classroom_line_rate_bits_per_second:min{where} < on () group_left () campus:target_required_bits_per_second:tolerated{{target="classroom_bandwidth"}}) or vector(0)', "")], 5, 5)  # fmt: skip
-    board.add("stat", Text("Uplink, smaller direction", "出口速率（较小方向）"), Text("Latest valid test.", "最近一次有效测量。"), BITS,
+    board.add("stat", Text("Uplink, smaller direction", "学校出口速率（较小方向）"), Text("Latest valid test.", "最近一次有效测量。"), BITS,
               [(f"min(campus_uplink_line_rate_bits_per_second{where})", "")], 5, 5)  # fmt: skip
-    board.add("stat", Text("Platforms reached", "云平台可达"), Text("Of all that are asked.", "占所测平台的比例。"), RATIO,
+    board.add("stat", Text("Platforms reached", "云平台可访问"), Text("Of all that are asked.", "占所测平台的比例。"), RATIO,
               [(f"avg(campus_service_success{where})", "")], 5, 5)  # fmt: skip
     board.add("stat", Text("DHCP servers", "DHCP 服务器"), Text("More than one is a fault.", "多于一台即为故障。"), COUNT,
               [(f"campus_school_dhcp_servers{where} unless on (town, school) time() - campus_school_dhcp_measured_timestamp_seconds{where} > 3 * 86400", "")], 5, 5,
@@ -339,15 +339,15 @@ def school(language: str) -> dict[str, Any]:
     board.add("timeseries", Text("Classrooms", "各班级线路速率"), Text("Smaller direction; the dashed line is what is required.", "取双向较小值；虚线为要求。"), BITS,
               [(f"min by (classroom) (campus_classroom_line_rate_bits_per_second{where})", "{{classroom}}"), _required("classroom_bandwidth")], 24, 11,
               defaults={"min": 0}, overrides=_target_line(REQUIRED, board))  # fmt: skip
-    board.add("timeseries", Text("Uplink", "上联线路速率"), Text("Both directions.", "上下行。"), BITS,
+    board.add("timeseries", Text("Uplink", "学校出口速率"), Text("Both directions.", "上下行。"), BITS,
               [(f"campus_uplink_line_rate_bits_per_second{where}", "{{direction}}"), _required("uplink_bandwidth")], 12, 9,
               defaults={"min": 0}, overrides=_target_line(REQUIRED, board))  # fmt: skip
-    board.add("timeseries", Text("Round trips under load", "负载时延"), Text("95 % while the line is full; 150 ms is the limit for live lessons at the uplink.",
-              "线路繁忙时的 95% 分位；出口超过 150 毫秒将影响直播课。"), SECONDS,
-              [(f"campus_classroom_working_rtt_seconds{where}", "{{classroom}}"), (f"campus_uplink_working_rtt_seconds{where}", Text("uplink", "出口"))], 12, 9,
+    board.add("timeseries", Text("Round trips under load", "满载时延"), Text("95 % while the line is full; 150 ms is the limit for live lessons at the uplink.",
+              "线路满载时的 95% 分位；学校出口超过 150 毫秒将影响直播课。"), SECONDS,
+              [(f"campus_classroom_working_rtt_seconds{where}", "{{classroom}}"), (f"campus_uplink_working_rtt_seconds{where}", Text("uplink", "学校出口"))], 12, 9,
               defaults={"min": 0})  # fmt: skip
-    board.add("timeseries", Text("Loss, idle", "空闲丢包率"), Text("Share of echoes that were lost.", "丢失的探测包比例。"), RATIO,
-              [(f"campus_classroom_loss_ratio{where}", "{{classroom}}"), (f"campus_uplink_loss_ratio{where}", Text("uplink", "出口"))], 12, 8, defaults={"min": 0})  # fmt: skip
+    board.add("timeseries", Text("Loss, idle", "空载丢包率"), Text("Share of echoes that were lost.", "丢失的探测包比例。"), RATIO,
+              [(f"campus_classroom_loss_ratio{where}", "{{classroom}}"), (f"campus_uplink_loss_ratio{where}", Text("uplink", "学校出口"))], 12, 8, defaults={"min": 0})  # fmt: skip
     board.add("timeseries", Text("Switch ports: frames with errors", "交换机端口错误帧"), Text("Above 0.01 %: cable or plug.", "超过 0.01%：网线或水晶头故障。"), RATIO,
               [(f"campus_classroom_port_error_ratio{where}", "{{classroom}}")], 12, 8, defaults={"min": 0})  # fmt: skip
     return board.json()
@@ -435,7 +435,7 @@ def agents(language: str) -> dict[str, Any]:
     )
     board.add(
         "stat",
-        Text("Results lost", "丢弃的结果"),
+        Text("Results lost", "已丢失的结果"),
         Text("Since the state folders were made.", "自启用以来。"),
         COUNT,
         [("sum(campus_agent_spool_dropped_results_total)", "")],
@@ -467,7 +467,7 @@ def agents(language: str) -> dict[str, Any]:
               [("campus_agent_up", "{{school}}")], 24, 12, defaults={"mappings": UP_DOWN, "thresholds": UP_STEPS})  # fmt: skip
     board.add("timeseries", Text("Octets of tests", "测试流量"), Text("Per second, by segment.", "每秒，按网段。"), "Bps",
               [("sum by (segment) (rate(campus_agent_test_bytes_total[15m]))", "{{segment}}")], 12, 8)  # fmt: skip
-    board.add("timeseries", Text("The collector itself", "采集端自身"), Text("How long a scrape takes.", "生成指标用时。"), SECONDS,
+    board.add("timeseries", Text("The collector itself", "采集平台自身"), Text("How long a scrape takes.", "生成指标用时。"), SECONDS,
               [("campus_scrape_duration_seconds", Text("scrape", "采集"))], 12, 8, defaults={"min": 0})  # fmt: skip
     return board.json()
 
@@ -491,7 +491,7 @@ def problems(language: str) -> dict[str, Any]:
         8,
         5,
     )
-    board.add("stat", Text("Overdue", "逾期"), Text("Past their due date.", "超过完成时限。"), COUNT, [(f"sum(campus_problems_overdue{where}) or vector(0)", "")], 8, 5,
+    board.add("stat", Text("Overdue", "逾期"), Text("Past their due date.", "超过整改期限。"), COUNT, [(f"sum(campus_problems_overdue{where}) or vector(0)", "")], 8, 5,
               defaults={"thresholds": {"mode": "absolute", "steps": [{"color": GREEN, "value": None}, {"color": RED, "value": 1}]}})  # fmt: skip
     board.add("stat", Text("Without any measurement", "无有效测量"), Text("Silent ones among the open.", "其中无任何有效结果的。"), COUNT,
               [('sum(campus_problems_open{severity="silent",town=~"$town",target=~"$target"}) or vector(0)', "")], 8, 5)  # fmt: skip

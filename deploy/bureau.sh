@@ -88,6 +88,6 @@ cat <<'END'
 The collector answers at http://127.0.0.1:8080/, Prometheus at http://127.0.0.1:9090/, Alertmanager at http://127.0.0.1:9093/.
 Next: a certificate for other machines (deploy/collector.sample.toml), the receivers in /etc/prometheus/campusmeter/alertmanager.yml,
 the inventory (campus-collector inventory sample), the dashboards (dashboards/README.md). The manual: http://127.0.0.1:8080/help
-采集端：http://127.0.0.1:8080/ ，Prometheus：http://127.0.0.1:9090/ ，Alertmanager：http://127.0.0.1:9093/ 。
+采集平台：http://127.0.0.1:8080/ ，Prometheus：http://127.0.0.1:9090/ ，Alertmanager：http://127.0.0.1:9093/ 。
 下一步：为其他机器配置证书，在 /etc/prometheus/campusmeter/alertmanager.yml 填写接收人，导入学校清单，导入仪表盘。使用手册：http://127.0.0.1:8080/help
 END

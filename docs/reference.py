@@ -55,17 +55,17 @@ COMMANDS_FOOT = {
 }
 METRICS_HEAD_ZH = """# 指标
 
-供使用 Prometheus 的运维人员查阅：采集端 `/metrics` 的全部指标，由程序生成。
+供使用 Prometheus 的运维人员查阅：采集平台 `/metrics` 的全部指标，由程序生成。
 
-`GET /metrics` 按采集方要求返回 Prometheus 文本格式或 OpenMetrics 1.0，支持 gzip。`?scope=名称` 只取一部分（表中最后一列），`?town=编号` 只取某镇街，`?town=`（空）取全县和采集端自身的行；
+`GET /metrics` 按采集方要求返回 Prometheus 文本格式或 OpenMetrics 1.0，支持 gzip。`?scope=名称` 只取一部分（表中最后一列），`?town=编号` 只取某镇街，`?town=`（空）取全县和采集平台自身的行；
 二者可重复使用。各部分合起来就是全部内容，数据量大时可分给多个采集任务。
 
 一律使用基本单位，唯一的例外是速率用比特每秒，因为考核要求就是这样写的；`promtool check metrics` 因此对 `*_bits_per_second` 提示 `use base unit "bytes"`，别无其他提示。
-没有某一行表示没有测量，绝不表示 0。班级的数值取最近一次有效结果，网关失联超过政策 `[present] stale_after_seconds`（一天）后消失。结论改变后最多一分钟才显示。迟到的结果只改变历史和当月结论，不改变当前数值。
+没有某一行表示没有测量，绝不表示 0。班级的数值取最近一次有效结果，网关失联超过规则文件 `[present] stale_after_seconds`（一天）后消失。结论改变后最多一分钟才显示。迟到的结果只改变历史和当月结论，不改变当前数值。
 
 """
 API_HEAD = {
-    "zh": "# 接口\n\n供开发人员查阅：采集端应答的全部地址。参数、字段和错误的完整说明见运行中的采集端的 `/openapi.json`（OpenAPI 3.1），本页由同一来源生成。\n\n以 `/v1` 开头的供程序使用，其余为网页。字段只增加，不删除、不改作他用。错误以 RFC 9457 的 JSON 文档返回。“令牌”列为“必须”的，任何时候都要带 `Authorization: Bearer 令牌`；其余的在授权人员之后需要登录或令牌。\n\n",
+    "zh": "# 接口\n\n供开发人员查阅：采集平台应答的全部地址。参数、字段和错误的完整说明见运行中的采集平台的 `/openapi.json`（OpenAPI 3.1），本页由同一来源生成。\n\n以 `/v1` 开头的供程序使用，其余为网页。字段只增加，不删除、不改作他用。错误以 RFC 9457 的 JSON 文档返回。“令牌”列为“必须”的，任何时候都要带 `Authorization: Bearer 令牌`；其余的在授权人员之后需要登录或令牌。\n\n",
     "en": '# API\n\nFor developers: everything that a collector answers. The whole description of parameters, fields and errors is `/openapi.json` of a running collector (OpenAPI 3.1); this page comes from the same source.\n\nWhat begins with `/v1` is for programs, the rest are pages. Fields are added, never removed or used for something else. Errors are problem documents (RFC 9457). Where the column says "always", a request needs `Authorization: Bearer TOKEN` at all times; elsewhere a log-in or a token is needed once people were let in.\n\n',
 }
 API_FOOT = {

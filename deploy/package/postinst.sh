@@ -34,6 +34,6 @@ if command -v systemctl >/dev/null; then
 fi
 if [ "$package" = campus-agent ] && [ ! -e "$etc/agent.toml" ]; then
   echo "Next, with the bureau's code:  campus-agent enroll https://COLLECTOR:8443 CODE"
-  echo "下一步（使用教育局提供的注册码）：campus-agent enroll https://采集端:8443 注册码"
+  echo "下一步（使用教育局提供的注册码）：campus-agent enroll https://采集服务器:8443 注册码"
 fi
 exit 0

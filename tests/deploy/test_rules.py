@@ -300,11 +300,11 @@ NAMED = {
             {f'campus_classroom_line_rate_bits_per_second{{{ROOM},direction="up"}}': "97999999x3000",
              'campus_target_required_bits_per_second{target="classroom_bandwidth"}': "100000000x3000"},
             {"town": "t01", "school": "s001", "classroom": "c101"},
-            "学校 柳河小学（s001） 班级 一年级1班（c101） 连续两天仅 97.9Mbit/s",
+            "学校 柳河小学（s001） 班级 一年级1班（c101） 连续两天实测仅 97.9 Mbps",
         ),
         ("CampusProblemOverdue", 70, {'campus_problems_overdue{town="t01",target="uplink_bandwidth"}': "2x90"},
          {"town": "t01", "target": "uplink_bandwidth"}, "镇街 柳河镇（t01） 有 2 个问题逾期未销号（千兆进校）"),
-        ("CampusCertificateExpires", 70, {"campus_certificate_expires_timestamp_seconds": "2500000x90"}, {}, "采集端证书将于 28 天后到期"),
+        ("CampusCertificateExpires", 70, {"campus_certificate_expires_timestamp_seconds": "2500000x90"}, {}, "采集平台证书将于 28 天后到期"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("named", [True, False])

@@ -1,22 +1,15 @@
 """One word for one idea: what the programs print are the words of the glossary."""
 
-import ast
-import json
 import re
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po
 
 from campus_base.wire_words import RESULT_WORDS, VERDICT_WORDS
 from campus_wire.verdicts import Verdict
+from tests.messages.catalogues import ROOT
+from tests.messages.chinese_texts import CATALOGUES, catalogue, chinese_texts
 
-ROOT = Path(__file__).parents[2]
 GLOSSARY = (ROOT / "docs/pages/en/glossary.md").read_text(encoding="utf-8")
-CATALOGUES = sorted(ROOT.glob("*/*/locale/zh/LC_MESSAGES/*.po"))
 ONLY_IN_DOCUMENTS = {
     "单向时延", "时延变化", "最大容量", "服务质量等级", "局域网验收", "宽带接入速率测试", "公文",
 }  # fmt: skip
@@ -90,39 +83,6 @@ def test_one_result_passes_and_a_subject_is_met() -> None:
 
 
 def test_rates_have_one_unit() -> None:
-    """百兆进班 and 千兆进校 are names; a figure is in Mbit/s."""
+    """百兆进班 and 千兆进校 are names; a figure is in Mbps."""
     programs = [(file, text) for file, text in chinese_texts() if not file.endswith(".md")]
     assert [(file, text) for file, text in programs if re.search("(?<![百千])兆", text)] == []
-
-
-def chinese_texts() -> Iterator[tuple[str, str]]:
-    """What people read in Chinese: catalogues, dashboards, alerts, documents; and the headings of the inventory."""
-    for path in CATALOGUES:
-        yield from ((path.name, str(entry.string)) for entry in catalogue(path) if entry.id)
-    for path in sorted((ROOT / "dashboards/zh").glob("*.json")):
-        yield from ((path.name, text) for text in strings(json.loads(path.read_text(encoding="utf-8"))))
-    for path in sorted((ROOT / "deploy").rglob("*.yml")):
-        yield from ((path.name, line) for line in path.read_text(encoding="utf-8").splitlines())
-    for path in [ROOT / "README.zh-CN.md", *sorted((ROOT / "docs/pages").glob("*.md"))]:
-        yield from ((path.name, line) for line in path.read_text(encoding="utf-8").splitlines())
-    headings = ROOT / "collector/campus_collector/inventory/headings.py"
-    for node in ast.walk(ast.parse(headings.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield headings.name, node.value
-
-
-@cache
-def catalogue(path: Path) -> Catalog:
-    with path.open("rb") as stream:
-        return read_po(stream, "zh")
-
-
-def strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from strings(item)

@@ -183,7 +183,7 @@ def test_a_hundred_schools_with_one_cause_are_one_message(name: str, tmp_path: P
     assert lines[0] == "[校园测] CampusAgentSilent：告警 100 条，恢复 0 条"
     assert len(lines) == 12
     assert all(line.startswith("学校 ") for line in lines[1:11])
-    assert lines[11] == "……共 100 条，以上为前 10 条，其余请看采集端网页"
+    assert lines[11] == "……共 100 条，以上为前 10 条，其余请看采集平台网页"
     assert all(line.startswith("已恢复：学校 ") for line in texts[-1].splitlines()[1:11])
     assert running_manager.mail.subjects[0] == "[校园测] CampusAgentSilent：告警 100 条，恢复 0 条"
     assert running_manager.mail.bodies[0] == texts[0]

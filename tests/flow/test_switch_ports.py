@@ -70,15 +70,15 @@ def test_each_fault_of_a_port_shows_as_itself(tmp_path: Path) -> None:
         until(lambda: shows(port, "c101", **WELL) and shows(port, "c102", **WELL), 120, "both ports are well")
         assert "campus_room_up" not in gauges(port, "c101"), "a switch is no recording room"
         text = page(port, "zh", "/subjects/c101")
-        assert "端口 sw-1 Gi0/1：1000 Mbit/s，全双工（依据基础信息）" in text
-        assert "证据：协商" in text
+        assert "端口 sw-1 Gi0/1：1000 Mbps，全双工（依据基础信息）" in text
+        assert "依据：交换机端口速率" in text
         assert "录播室" not in page(port, "zh").split("<main>")[1]
 
         fake.ports[1].speed_mbit, fake.ports[1].duplex = 10, 2
         slow = {"port_full_duplex": 0.0, "link_speed_bits_per_second": 1e7}
         until(lambda: shows(port, "c101", **slow), TWO_ROUNDS_SECONDS, "10 Mbit/s, half duplex")
         assert shows(port, "c102", **WELL)
-        assert "端口 sw-1 Gi0/1：10 Mbit/s，半双工" in page(port, "zh", "/subjects/c101")
+        assert "端口 sw-1 Gi0/1：10 Mbps，半双工" in page(port, "zh", "/subjects/c101")
         assert "port sw-1 Gi0/1: 10 Mbit/s, half duplex (by the inventory)" in page(port, "en", "/subjects/c101")
         done = subprocess.run(
             python("campus_agent", "measure", "port", "c101", "--config", str(config)),

@@ -95,13 +95,13 @@ def test_both_sides_say_that_the_chain_does_not_fit(
     status = read_status(config)
     assert status["chain_mismatch"]["known"]["sequence"] == 4
     assert "the receipt was for 4 results" in " ".join(problem["en"] for problem in status["problems"])
-    assert "结果链与回执不符" in in_words(status, "zh")
+    assert "校验链与回执不符" in in_words(status, "zh")
     assert any(
         "its gateway holds a receipt for result 4" in finding.text.en
         for finding in verify(world.service.store, world.service.verdicts).findings
     )
     assert 'campus_chain_mismatch_timestamp_seconds{school="s001"}' in world.get("/metrics").body.decode()
-    assert "与本端结果链" in world.get("/fleet?lang=zh").body.decode()
+    assert "与本端校验链" in world.get("/fleet?lang=zh").body.decode()
 
 
 def test_lost_answers_and_another_collector_are_no_mismatch(world: World, tmp_path: Path) -> None:

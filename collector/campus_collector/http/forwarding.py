@@ -48,6 +48,11 @@ def origin_of(request: HTTPConnection) -> Origin:
     return origin
 
 
+def base_address(request: HTTPConnection, root_path: str) -> str:
+    """The address before every path, as the reader of this request has it: https://collector.example:8443/campus."""
+    return f"{'https' if origin_of(request).secure else 'http'}://{request.url.netloc}{root_path}"
+
+
 def address_of(request: HTTPConnection) -> str:
     """The address of a request's client; "" for a socket without one."""
     return request.client.host if request.client else ""

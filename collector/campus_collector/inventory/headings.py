@@ -51,7 +51,7 @@ SHEETS: tuple[Sheet, ...] = (
             Column("town", "镇街", "text"),
             Column("school_id", "学校编号", "id"),
             Column("school", "学校", "text", alike=("学校名称",)),
-            Column("town_seat", "镇驻地", "flag"),
+            Column("town_seat", "是否镇中心校", "flag", alike=("镇中心校", "镇驻地")),
             Column("carrier", "运营商", "text", needed=False),
             Column("contract", "合同编号", "text", needed=False),
             Column("contract_bits_per_second", "合同速率", "rate", needed=False),

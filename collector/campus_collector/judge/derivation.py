@@ -367,6 +367,13 @@ def cause_words(cause: Cause) -> Message:
     )
 
 
+def _cause_lines(cause: Cause, language: Language) -> Iterator[str]:
+    yield f"  {percent(cause.weight, decimals=0)}  {cause_words(cause).in_(language)}"
+    technical = EXPLANATIONS[cause.code].technical
+    if technical is not None:
+        yield "      " + message("For IT staff: {technical}", technical=technical).in_(language)
+
+
 def as_text(derivation: Derivation, language: Language) -> str:
     verdict, results, days = derivation.verdict, derivation.lines, derivation.days
     lines = [*_heading(derivation, language), ""]
@@ -376,7 +383,7 @@ def as_text(derivation: Derivation, language: Language) -> str:
     lines += [f"  {sentence.in_(language)}" for sentence in conclusion(verdict)]
     if verdict.causes:
         lines.append(message("likely causes:").in_(language))
-        lines += [f"  {percent(each.weight, decimals=0)}  {cause_words(each).in_(language)}" for each in verdict.causes]
+        lines += [line for each in verdict.causes for line in _cause_lines(each, language)]
     return "\n".join(map(escape_cell, lines))
 
 

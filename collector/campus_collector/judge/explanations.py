@@ -1,8 +1,10 @@
 """What each cause means, what to do about it, and who has to: in both languages, for pages, ledger and reports."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from campus_base.language import Language
 from campus_base.messages import Message, message, verbatim
 
 Unit = Literal["school", "carrier", "integrator", "platform", "bureau"]
@@ -18,13 +20,20 @@ UNIT_WORDS: dict[str, Message] = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
+    """`advice` can be followed without a command; `technical` is for IT staff."""
+
     what: Message
     advice: Message
     unit: Unit | Literal[""]
+    technical: Message | None = None
 
 
-def _e(unit: Unit | Literal[""], text: Message, advice: Message) -> Explanation:
-    return Explanation(text, advice, unit)
+def _e(unit: Unit | Literal[""], text: Message, advice: Message, technical: Message | None = None) -> Explanation:
+    return Explanation(text, advice, unit, technical)
+
+
+_CHECK_GATEWAY = message("check power and network cable of the gateway; if that does not help, call the bureau")
+_ASK_GATEWAY = message("on the gateway run `campus-agent doctor`, and do what it says")
 
 
 EXPLANATIONS: dict[str, Explanation] = {
@@ -32,7 +41,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "no_report": _e(
         "school",
         message("no result has arrived"),
-        message("check that the gateway is powered and online, then run `campus-agent doctor` on it"),
+        _CHECK_GATEWAY,
+        _ASK_GATEWAY,
     ),
     "endpoint_off": _e(
         "school",
@@ -52,7 +62,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "endpoint_not_running": _e(
         "school",
         message("the machine is on, but its test service is not running"),
-        message("start the test service (`campus-agent respond` or `iperf3 -s`) and let it start by itself"),
+        message("ask who maintains the campus network to start the test service, and to let it start by itself"),
+        message("on the classroom machine run `campus-agent respond` or `iperf3 -s` as a service"),
     ),
     "endpoint_weak": _e(
         "school",
@@ -132,7 +143,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "agent_silent": _e(
         "school",
         message("no results of the classrooms have arrived from the school's gateway"),
-        message("check that the gateway is powered and online, then run `campus-agent doctor` on it"),
+        _CHECK_GATEWAY,
+        _ASK_GATEWAY,
     ),
     "all_endpoints_off": _e(
         "school",
@@ -208,4 +220,12 @@ EXPLANATIONS: dict[str, Explanation] = {
         message("look at the results one by one"),
     ),
 }
+
+
+def technical_words(codes: Iterable[str], language: Language) -> list[str]:
+    """What IT staff do about these causes, each sentence once."""
+    hints = (EXPLANATIONS[code].technical for code in codes)
+    return list(dict.fromkeys(hint.in_(language) for hint in hints if hint is not None))
+
+
 CAUSE_WORDS: dict[str, Message] = {code: explanation.what for code, explanation in EXPLANATIONS.items()}

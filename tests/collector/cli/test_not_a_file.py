@@ -92,9 +92,9 @@ def test_a_pipe_in_a_folder_of_csv_files_is_named(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("content", "zh"),
     [
-        (b"not a database at all, only some text" * 100, "不是采集端的数据库"),
-        (b"PK\x03\x04" + bytes(5000), "不是采集端的数据库"),
-        ("foreign", "不是采集端的数据库"),
+        (b"not a database at all, only some text" * 100, "不是采集平台的数据库"),
+        (b"PK\x03\x04" + bytes(5000), "不是采集平台的数据库"),
+        ("foreign", "不是采集平台的数据库"),
         ("newer", "版本"),
     ],
 )

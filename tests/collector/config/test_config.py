@@ -121,8 +121,8 @@ def test_what_only_the_limits_of_the_reader_refuse_is_a_mistake_in_every_file(tm
 @pytest.mark.parametrize(
     ("octets", "mistake"),
     [
-        ("# 政策\ntolerance_ratio = 0.98\n# 考核\n".encode("gbk"), "file: 第 1 行不是 UTF-8 编码，而是 GBK"),
-        ("# 政策".encode("utf-16"), "file: 第 1 行不是 UTF-8 编码，而是 UTF-16"),
+        ("# 考核规则\ntolerance_ratio = 0.98\n# 考核\n".encode("gbk"), "file: 第 1 行不是 UTF-8 编码，而是 GBK"),
+        ("# 考核规则".encode("utf-16"), "file: 第 1 行不是 UTF-8 编码，而是 UTF-16"),
         (b"tolerance_ratio = 0.98\n\xff\xff", "file: 第 2 行不是 UTF-8 编码"),
         (bytes(16_000_001), "file: 超过 16 MB"),
         (None, "file: 无法读取"),

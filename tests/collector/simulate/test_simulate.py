@@ -136,7 +136,7 @@ def test_never_beside_real_schools(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setenv("CAMPUS_LANG", "zh")
     assert run(capsys, "agent-token", "s001", "--state-dir", tmp_path)[0] == 0
     code, _, err = run(capsys, "simulate", *COUNTY, "--state-dir", tmp_path)
-    assert (code, "此采集端已有真实学校" in err) == (2, True)
+    assert (code, "此采集平台已有真实学校" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ TLS_HEADERS = ((b"strict-transport-security", b"max-age=31536000"),)
 MOST_SHOWN_LETTERS = 100
 LOG_IN_NEEDED = "reading needs a log-in at /login, or a token: Bearer, or Basic with it as the password"
 NOT_LOCAL = message(
-    "Until a person is let in (campus-collector person add NAME), only this machine itself reads:"
+    "Nobody may read from another machine yet: tell IT staff. For IT staff: until a person is let in"
+    " (campus-collector person add NAME), only this machine itself reads:"
     " under the Host localhost or a loopback address such as 127.0.0.1, and not through a proxy."
     " This request came with Host {host}, or was forwarded. Behind a proxy: let people in, and name"
     " the proxy in [server] trusted_proxies."

@@ -79,7 +79,7 @@ class FleetPage(PageRoutes):
                 page.language,
                 {mismatch.school: mismatch for mismatch in store.chain.mismatches()},
             )
-            versions = Counter(row.version or "—" for row in rows)
+            versions = Counter(row.version or message("never reported").in_(page.language) for row in rows)
             return page.render(
                 "fleet.html",
                 shown=page_of(rows, request),
@@ -205,7 +205,7 @@ def _mismatch_warnings(mismatch: ReceiptMismatch | None, now: datetime) -> Itera
     if mismatch is not None and now - mismatch.noticed_at < MISMATCH_SHOWN:
         day, count, ours = mismatch.noticed_at.date(), mismatch.sequence, mismatch.our_sequence
         yield message(
-            "{day}: its receipt for {count} results does not fit the chain here ({ours}): run campus-collector verify",
+            "{day}: its receipt for {count} results does not fit the chain here ({ours}): ask IT staff to verify it",
             day=day,
             count=count,
             ours=ours,

@@ -32,7 +32,8 @@ CONTENT_SECURITY_POLICY = (
 """Scripts, styles and the index of the search as files of this collector; nothing inline, nothing from elsewhere."""
 CACHE_SECONDS = 300
 NOT_BUILT = message(
-    "The manual has not been built here. In the program's folder: make docs. Then start the collector again."
+    "The manual has not been built here. For IT staff: run make docs in the program's folder, then start the"
+    " collector again."
 )
 
 

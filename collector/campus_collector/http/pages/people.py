@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from campus_collector.http.auth.passwords import hash_of, policy_violation, verify
 from campus_collector.http.auth.scope import require_county_admin
-from campus_collector.http.forwarding import address_of
+from campus_collector.http.forwarding import address_of, base_address
 from campus_collector.http.pages.forms import read_form
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import WORDS
@@ -53,12 +53,15 @@ class PeoplePages(PageRoutes):
         require_county_admin(session.person)
         store, zone, now = self.service.store, self.service.config.timezone, datetime.now(UTC)
 
+        address = base_address(request, self.service.config.root_path)
+
         def make(page: Page) -> Answer:
             events = store.ledger.events(limit=SHOWN_EVENTS)
             return page.render(
                 "people.html",
                 accounts=[(account, account.locked(now)) for account in store.people.all()],
                 towns={school.town: school.town_name or school.town for school in store.schools.all()},
+                address=address,
                 events=[event_words(event, zone, page.language, numbered=True) for event in events],
             )
 

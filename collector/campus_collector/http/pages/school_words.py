@@ -98,8 +98,9 @@ SCHOOL_WORDS: dict[str, Message] = {
     "place_unknown": message("before the chain was begun"),
     "head_after": message("Head of the chain at no. {sequence} ({day}, UTC)"),
     "chain_hint": message(
-        "Each head follows from the one before and the bytes of the next result: whoever changes one result changes all later heads. campus-collector verify repeats it."
+        "Each head follows from the one before and the bytes of the next result: whoever changes one result changes all later heads."
     ),
+    "chain_commands": message("campus-collector verify works all heads out again and names the first that differs."),
     "never_judged": message("Results of this kind are shown and not judged."),
     "yes": message("yes"),
     "no": message("no"),

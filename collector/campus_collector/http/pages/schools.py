@@ -22,7 +22,7 @@ from campus_collector.http.query import page_month
 from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import agents_by_school, find_school, schools_in
 from campus_collector.judge.derivation import cause_words, conclusion, rule_words
-from campus_collector.judge.explanations import CAUSE_WORDS
+from campus_collector.judge.explanations import CAUSE_WORDS, technical_words
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
 from campus_collector.judge.rules import RULES
@@ -122,7 +122,11 @@ class SchoolPages(PageRoutes):
                 rule=rule.in_(page.language),
                 conclusion=[sentence.in_(page.language) for sentence in conclusion(derivation.verdict)],
                 causes=[
-                    (percent(cause.weight, decimals=0), cause_words(cause).in_(page.language))
+                    (
+                        percent(cause.weight, decimals=0),
+                        cause_words(cause).in_(page.language),
+                        technical_words([cause.code], page.language),
+                    )
                     for cause in derivation.verdict.causes
                 ],
                 picker=month_picker(page, month),

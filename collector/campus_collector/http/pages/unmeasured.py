@@ -16,7 +16,7 @@ from campus_collector.http.query import choices, page_month
 from campus_collector.http.responses import bad_value
 from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import schools_in
-from campus_collector.judge.explanations import CAUSE_WORDS, EXPLANATIONS, UNIT_WORDS
+from campus_collector.judge.explanations import CAUSE_WORDS, EXPLANATIONS, UNIT_WORDS, technical_words
 from campus_collector.judge.tally import ShortVerdicts
 from campus_wire.bandwidth import Verdict
 
@@ -68,6 +68,7 @@ class UnmeasuredPage(PageRoutes):
                 judged=judged,
                 share=percent((judged - len(rooms)) / judged) if judged else "—",
                 reasons=_reasons(page, rooms),
+                technical=technical_words({room.cause: None for room in rooms}, page.language),
                 cause=cause,
                 shown=shown,
                 rows=self._rows(page, schools, shown.rows),

@@ -125,7 +125,7 @@ WORDS: dict[str, Message] = {
     "log_in_to_import": message("Log in to import"),
     "logged_in_as": message("Logged in as {name}."),
     "token": message("Personal token"),
-    "token_hint": message("The administrator of this collector prints one:"),
+    "token_hint": message("No account yet, or a forgotten password: ask the administrator."),
     "your_name": message("NAME"),
     "person_name": message("Name"),
     "password": message("Password"),
@@ -161,7 +161,29 @@ WORDS: dict[str, Message] = {
     "person_locked": message("locked for now"),
     "person_revoked": message("access withdrawn"),
     "person_active": message("active"),
-    "people_hint": message("People are let in and refused on the collector's machine:"),
+    "people_hint": message("Who is to be let in, or has left: tell IT staff."),
+    "people_commands": message("On the collector's machine:"),
+    "for_staff": message("For IT staff"),
+    "wall": message("A screen for the office"),
+    "wall_hint": message(
+        "A large screen shows targets and what is to be done today, and renews itself. IT staff make its link."
+    ),
+    "wall_token": message("On the collector's machine make a token that may only read:"),
+    "wall_name": pmessage("a person's name", "wall"),
+    "wall_open": message(
+        "Open this address once in the screen's browser, with that token; it is kept there, and later /wall is enough:"
+    ),
+    "wall_token_here": pmessage("placeholder", "TOKEN"),
+    "collector_address": message("https://collector.example:8443"),
+    "enrolment_code": pmessage("placeholder", "CODE"),
+    "fleet_commands": message(
+        "Receipts that do not fit: campus-collector verify. A copied disk or token: campus-collector agent-token"
+        " SCHOOL --revoke, then campus-collector enroll-code SCHOOL."
+    ),
+    "form_html": pmessage("form of a report", "Web page"),
+    "form_pdf": message("PDF"),
+    "form_xlsx": message("Excel"),
+    "form_docx": message("Word"),
     "fleet": message("Gateways"),
     "test_server": message(
         "Test server of the uplinks: turns for {rate} Gbit/s are given out ([slots]"
@@ -254,8 +276,7 @@ WORDS: dict[str, Message] = {
     "received": message("Received"),
     "content": message("Content"),
     "certificate_ends": message(
-        "The collector's certificate ends on {day}: renew it (campus-collector tls renew), or gateways"
-        " and browsers will refuse it."
+        "The collector's certificate ends on {day}: ask IT staff to renew it, or gateways and browsers will refuse it."
     ),
     "simulated": message("Invented schools: simulated data."),
     "data_as_of": message("Data as of {time}."),
@@ -342,8 +363,8 @@ WORDS: dict[str, Message] = {
     "not_met_count": message("{count} not met"),
     "insufficient_count": message("{count} with too little data"),
     "empty_title": message("No school has reported yet"),
-    "empty_1": message("1. Make a token for the school's gateway, here at the bureau:"),
-    "empty_2": message("2. Put it into the gateway's token file and start the agent there:"),
+    "empty_1": message("1. Import the list of schools and classrooms:"),
+    "empty_2": message("2. IT staff make a code for each school, and enrol its gateway with it."),
     "empty_3": message("3. The first results appear here within a few minutes."),
     "no_such_school": message("No such school: {id}"),
     "no_such_problem": message("No such problem: {number}"),

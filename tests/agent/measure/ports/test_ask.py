@@ -49,7 +49,7 @@ def test_the_port_the_inventory_names(tmp_path: Path) -> None:
     assert (answer.reading.name, answer.reading.speed_bits_per_second, answer.reading.duplex) == ("Gi0/2", 10e6, "half")
     record = record_of(answer.location, answer.reading, None)
     assert (record.interval_seconds, record.last_change_seconds) == (None, 60.0)
-    assert link_words(record).zh == "10 Mbit/s，半双工"
+    assert link_words(record).zh == "10 Mbps，半双工"
 
 
 @pytest.mark.parametrize("bridge", ["q", "d"])

@@ -56,11 +56,11 @@ def test_the_list_and_one_problem(ledger: World) -> None:
     assert (row["id"], row["state"], row["overdue"], row["subject"]) == (1, "open", True, "c101")
     assert (
         row["text"]["zh"]
-        == "一年级1班“百兆进班”：未达要求的测量速率集中在 10 Mbit/s 左右：端口可能协商为 10 Mbit/s（8 次中有 8 次）"
+        == "一年级1班“百兆进班”：未达要求的测量速率集中在 10 Mbps 左右：端口可能协商为 10 Mbps（8 次中有 8 次）"
     )
     assert row["measure"] == ""
     detail = ledger.get("/v1/problems/1").json
-    assert [event["words"]["zh"] for event in detail["history"]] == ["立案"]
+    assert [event["words"]["zh"] for event in detail["history"]] == ["列入台账"]
     assert ledger.get("/v1/problems/2").status == 404
     assert ledger.get("/v1/problems/x").status == 404
 
@@ -136,7 +136,7 @@ def test_who_may_not(ledger: World) -> None:
 
 def test_as_a_supervision_list(ledger: World) -> None:
     text = ledger.get("/v1/problems.csv").body.decode("utf-8-sig").splitlines()
-    assert text[0].startswith("编号,镇街,学校,问题,责任单位,整改措施,完成时限,状态")
+    assert text[0].startswith("编号,镇街,学校,问题,责任单位,整改措施,整改期限,状态")
     assert text[1].split(",")[:3] == ["1", "t01", "s001"]
     assert "待整改；逾期" in text[1]
     import io
@@ -205,10 +205,10 @@ def test_log_in_work_and_log_out(ledger: World) -> None:
     status, _, headers = browser.post("/problems/1", form_token=token, action="claim_fixed", text="已修复 <b>")
     assert (status, headers["location"]) == (303, "/problems/1")
     page = browser.send("GET", "/problems/1")[1]
-    assert "已报整改完成，核验中" in page
+    assert "已申请销号，核验中" in page
     assert "已修复 &lt;b&gt;" in page
     status, text, _ = browser.post("/problems/1", form_token=token, action="claim_fixed")
-    assert (status, "已报整改完成，等待实测核验" in text) == (409, True)
+    assert (status, "已申请销号，等待实测核验" in text) == (409, True)
     browser.post("/logout", form_token=token)
     status, _, headers = browser.send("GET", "/problems/1", Accept="text/html")
     assert (status, headers["location"]) == (303, "/login?next=/problems/1"), "with people, reading needs a log-in"
@@ -262,7 +262,7 @@ def test_the_inventory_by_upload(ledger: World) -> None:
         status, text, _ = browser.post("/inventory/apply", form_token=token, pending=pending[1], since=slip)
         assert (status, "生效日期" in text, ledger.service.store.inventory.imports()) == (422, True, [])
     status, text, _ = browser.post("/inventory/apply", form_token=token, pending=pending[1], since="２０２６年9月1日")
-    assert (status, "已生效：第 1 版" in text) == (200, True)
+    assert (status, "自生效日期起执行（第 1 版）" in text) == (200, True)
     began = ledger.service.store.inventory.imports()[0].effective_from
     assert began is not None
     assert began.astimezone(ledger.service.config.timezone).date() == date(2026, 9, 1)
@@ -297,8 +297,8 @@ def test_only_an_admin_imports(ledger: World) -> None:
 
 def test_pages_of_policy_and_derivation(ledger: World) -> None:
     policy = ledger.get("/policy", Accept_Language="zh").body.decode()
-    assert "双向线路速率均不低于 100×0.98＝98 Mbit/s 的为合格" in policy
-    assert "连续 3 天达标即销号" in policy
+    assert "上行、下行线路速率均不低于 98 Mbps（要求 100 Mbps，允许误差后×0.98）的为合格" in policy
+    assert "连续 3 个测量日达标的，自动销号" in policy
     assert "tolerance_ratio = 0.98" in policy, "the whole text is there"
     page = ledger.get("/explain/classroom_bandwidth/s001/c101", Accept_Language="zh").body.decode()
     assert "数据不足" in page

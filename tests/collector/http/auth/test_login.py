@@ -281,10 +281,10 @@ def test_refusals_are_pages_in_the_reader_s_language(world: World) -> None:
         ("/people", 403, "您没有此项权限"),
         ("/nowhere", 404, "没有找到您要的内容"),
         ("/problems?state=x", 400, "无法识别该请求"),
-        ("/schools/nope", 404, "没有此学校：nope"),
+        ("/schools/nope", 404, "没有编号为 nope 的学校"),
         ("/explain/classroom_bandwidth/s001/nope", 404, "没有考核对象"),
-        ("/explain/weather/s001/c101", 404, "没有此指标"),
-        ("/problems/99", 404, "没有此问题"),
+        ("/explain/weather/s001/c101", 404, "没有这项指标"),
+        ("/problems/99", 404, "没有编号为 99 的问题"),
     ):
         actual, text, headers = browser.send("GET", path, Accept="text/html")
         assert (actual, words in text) == (status, True), path

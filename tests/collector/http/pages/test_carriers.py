@@ -112,7 +112,7 @@ def test_carriers_add_up(county: World) -> None:
 def test_one_carrier_s_lines(county: World) -> None:
     text = text_of(county, f"/carriers?month=2026-10&carrier={quote('乙<b>公司')}", "zh")
     assert re.findall(r'<th scope="row"><a href="/schools/(s\d+)', text) == ["s003"]
-    assert "没有符合条件的上联线路" in text_of(county, "/carriers?carrier=none", "zh")
+    assert "没有符合条件的学校出口" in text_of(county, "/carriers?carrier=none", "zh")
 
 
 def test_a_line_below_its_contract_is_named(county: World) -> None:

@@ -26,8 +26,8 @@ def test_a_sheet_has_everything_of_a_verdict(world: World) -> None:
     for words in (
         "学校网络达标情况证据单", "2026年11月", "柳河镇 · 柳河镇中心小学 · 一年级1班", "百兆进班 — ✗ 未达标",
         "依据文件 百兆进班 ；自 2023-01-01 起执行", "允许测量误差 2%", "未达标 5 天、无测量 25 天",
-        "有效结果（次） 10 其中合格（次） 0 有有效结果的天数 5", "线路速率中位（上下行取小） 54.5 Mbit/s", "最低线路速率 50 Mbit/s",
-        "47.1 Mbit/s / 93.2 Mbit/s 1538/1448=1.0622 50 Mbit/s / 99 Mbit/s", "甲通信公司", "学校（盖章）", "教育主管部门（盖章）", "运营商（盖章）",
+        "有效结果（次） 10 其中合格（次） 0 有效结果天数 5", "线路速率中位（上下行取小） 54.5 Mbps", "最低线路速率 50 Mbps",
+        "47.1 Mbps / 93.2 Mbps 1538/1448=1.0622 50 Mbps / 99 Mbps", "甲通信公司", "学校（盖章）", "教育主管部门（盖章）", "运营商（盖章）",
     ):  # fmt: skip
         assert words in text, words
     assert [result.id in page for result in sent] == [True] * 6 + [False] * 4, "the lowest results are listed"

@@ -50,7 +50,7 @@ def test_the_ones_that_need_a_hand_come_first() -> None:
     actual = gateways([school("s001"), school("s002"), school("s003")], [well, ill], ends, NOW, "zh")
     assert [each.school for each in actual] == ["s002", "s003", "s001"]
     assert actual[0].warnings == (
-        "2 天未上报", "配置：没有这个房间", "令牌 2026-11-27 到期", "高于采集端版本，请升级采集端", "已丢弃 3 条结果", "时钟偏差 +90 秒",
+        "2 天未上报", "配置：没有这个房间", "令牌 2026-11-27 到期", "高于采集平台版本，请升级采集平台", "已丢失 3 条结果", "时钟偏差 +90 秒",
     )  # fmt: skip
     assert actual[1].warnings == ("从未上报",)
     assert (actual[2].warnings, actual[2].version_status, actual[2].last_report) == ((), "最新", "1 分钟前")

@@ -28,7 +28,7 @@ def test_it_is_shown_and_not_judged(world: World) -> None:
     world.send(inspection(50e6, 49e6, browser=EDGE + " <script>"))
     world.service.verdicts.catch_up()
     page = world.get("/schools/s001/subjects/c101", Accept_Language="zh").body.decode()
-    assert "现场浏览器检测（3 分钟前）：下行 50 Mbit/s，上行 49 Mbit/s，不合格（教室电脑；Edge 120 · Windows）" in page
+    assert "现场浏览器检测（3 分钟前）：下行 50 Mbps，上行 49 Mbps，不合格（教室电脑；Edge 120 · Windows）" in page
     assert "<script>" not in page
     subjects = [subject for subject in world.get("/v1/compliance").json["subjects"] if subject["subject"] == "c101"]
     assert [(subject["verdict"], subject["valid_results"]) for subject in subjects] == [("insufficient", 0)]
@@ -49,7 +49,7 @@ def test_a_machine_that_could_not_fill_the_line_is_told_as_at_least(world: World
     record = msgspec.structs.replace(slow.record, measured=msgspec.structs.replace(measured, **bounded))
     world.send(msgspec.structs.replace(slow, record=record))
     page = world.get("/schools/s001/subjects/c101", Accept_Language="zh").body.decode()
-    assert "下行 ≥ 50 Mbit/s，上行 ≥ 49 Mbit/s，无结论" in page
+    assert "下行 ≥ 50 Mbps，上行 ≥ 49 Mbps，无结论" in page
 
 
 def test_a_phone_is_told_as_one(world: World) -> None:

@@ -31,7 +31,7 @@ def test_figures_and_bytes_are_those_that_were_sent(world: World) -> None:
     checkpoint = world.service.store.chain.last_checkpoint("s001")
     assert checkpoint is not None
     assert checkpoint.head.hex() in text
-    assert "下行 56.4 Mbit/s 1538/1448=1.0622 59.9 Mbit/s" in text
+    assert "下行 56.4 Mbps 1538/1448=1.0622 59.9 Mbps" in text
     assert "✗ 不合格" in text
     assert "往返时延（中位） 1.0 毫秒" in text
     assert "丢包率 0.00%" in text

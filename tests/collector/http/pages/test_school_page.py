@@ -59,7 +59,7 @@ def test_a_tile_says_how_a_room_is_and_leads_to_its_page(world: World) -> None:
     text = words_of(page)
     assert "↓ 59.9 ↑ 88.0 有效数据 56.4／82.9 ×1.0622" in text
     assert "最近一次测量 ✗ 不合格 5 分钟前" in text
-    assert "要求 100 Mbit/s" in text
+    assert "要求 100 Mbps" in text
     assert "测速服务器：未记录" in text
     english = words_of(page_of(world, language="en"))
     assert "↓ 59.9 ↑ 88.0 payload 56.4/82.9 ×1.0622" in english
@@ -85,7 +85,7 @@ def test_who_is_to_be_called_stands_beside_what_is_wrong(world: World) -> None:
     since = (today_here() - timedelta(days=9)).isoformat()
     assert f"{since} 已 9 天 乙网络公司" in text
     assert f"{since} 已 9 天 甲通信公司" in text
-    assert "运维单位 乙网络公司 联系人 王老师 电话 0531-777 运营商 甲通信公司 合同编号 JY-7 合同速率 500 Mbit/s" in text
+    assert "运维单位 乙网络公司 联系人 王老师 电话 0531-777 运营商 甲通信公司 合同编号 JY-7 合同速率 500 Mbps" in text
     assert re.search(rf"已销号问题 1 .* {ended - timedelta(days=12)} {ended} 12 ", text)
     assert 'href="/problems/1"' in page_of(world)
 

@@ -42,7 +42,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def test_payload_rate_factor_and_line_rate_stand_beside_each_other(slow: World) -> None:
     text = words_of(page_of(slow, ROOM))
     assert (
-        f"下行 {59.93 / FACTOR:.1f} Mbit/s 上行 {88.01 / FACTOR:.1f} Mbit/s 1538/1448=1.0622 下行 59.9 Mbit/s 上行 88.0 Mbit/s 1.0 毫秒 / 9.0 毫秒 ✗ 不合格"
+        f"下行 {59.93 / FACTOR:.1f} Mbps 上行 {88.01 / FACTOR:.1f} Mbps 1538/1448=1.0622 下行 59.9 Mbps 上行 88.0 Mbps 1.0 毫秒 / 9.0 毫秒 ✗ 不合格"
         in text
     )
     assert "测量失败，不计入" in text
@@ -53,20 +53,20 @@ def test_each_point_of_the_chart_opens_its_result(slow: World) -> None:
     chart = page[page.index('<svg class="trend"') : page.index("</svg>", page.index('<svg class="trend"'))]
     links = re.findall(r'<a href="([^"]+)"><title>([^<]+)</title>', chart)
     assert len(links) == 10
-    assert links[0][1] == "11-09 10:00 ↓59.9 Mbit/s ↑88.0 Mbit/s"
+    assert links[0][1] == "11-09 10:00 ↓59.9 Mbps ↑88.0 Mbps"
     for path, _ in links[:2]:
         assert slow.get(path, Accept="text/html").status == 200
     assert chart.count('class="bad"') == 6
-    assert "11-09 2 0 59.9 Mbit/s 59.9 Mbit/s 88.0 Mbit/s" in words_of(page), "the same as a table"
+    assert "11-09 2 0 59.9 Mbps 59.9 Mbps 88.0 Mbps" in words_of(page), "the same as a table"
 
 
 def test_a_longer_span_reaches_back_to_its_beginning(slow: World) -> None:
     for span, tests in (("month", 10), ("term", 11), ("year", 11)):
         page = page_of(slow, f"{ROOM}&span={span}")
-        assert f"：{tests} 次测量的线路速率，要求 100 Mbit/s" in page, span
+        assert f"：{tests} 次测量的线路速率，要求 100 Mbps" in page, span
     text = words_of(page_of(slow, f"{ROOM}&span=term"))
-    assert "2026-11 10 4 59.9 Mbit/s" in text
-    assert "2026-10 1 1 99.9 Mbit/s" in text
+    assert "2026-11 10 4 59.9 Mbps" in text
+    assert "2026-10 1 1 99.9 Mbps" in text
     assert slow.get(f"{ROOM}&span=week", Accept="text/html").status == 400
 
 
@@ -97,7 +97,7 @@ def test_the_uplink_has_both_its_targets_and_says_what_is_not_recorded(slow: Wor
 def test_a_platform_has_a_page_too(slow: World) -> None:
     text = words_of(page_of(slow, "/schools/s001/services/smartedu-cn?month=2026-11"))
     assert "国家智慧教育平台" in text
-    assert "首字节 0.250 秒" in text or "0.250" in text
+    assert "响应时间 0.250 秒" in text or "0.250" in text
 
 
 def test_the_links_to_raw_results_give_those_of_the_span(slow: World) -> None:
@@ -134,7 +134,7 @@ def test_port_inspection_and_problems_of_a_room(world: World) -> None:
     assert "sw-1" in text
     assert "半双工" in text
     assert "现场浏览器检测（不计入考核）" in text
-    assert "下行 50 Mbit/s" in text
+    assert "下行 50 Mbps" in text
     assert text.count("已 9 天") >= 2
     assert "王老师" in text
     assert "一年级2班" not in text, "another room's problem is on its own page"

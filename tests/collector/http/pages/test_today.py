@@ -85,11 +85,11 @@ def test_the_cards_on_the_first_page(world: World) -> None:
     assert "4 所学校" in text
     assert "甲&lt;b&gt;通信" in text
     assert '<a class="num" href="tel:0000123">0000-123/0000-456</a>' in text
-    assert "移交" not in text, "only who is logged in hands over"
+    assert "交办：" not in text, "only who is logged in hands over"
     browser = Browser(world)
     browser.post("/login", token=person(world))
     text = browser.send("GET", "/")[1]
-    assert "移交甲&lt;b&gt;通信" in text
+    assert "交办：甲&lt;b&gt;通信" in text
     token = browser.form_token("/")
     status, _, headers = browser.post(
         "/problems/1", action="assign", back="/", responsible="甲<b>通信", form_token=token
@@ -97,7 +97,7 @@ def test_the_cards_on_the_first_page(world: World) -> None:
     assert status == 303
     assert {key.lower(): value for key, value in headers.items()}["location"] == "/"
     assert world.service.store.ledger.problem(1).responsible == "甲<b>通信"  # type: ignore[union-attr]
-    assert "移交甲" not in browser.send("GET", "/")[1], "it is handed over now"
+    assert "交办：甲" not in browser.send("GET", "/")[1], "it is handed over now"
     assert "今日需联系" not in world.get("/?month=2026-01").body.decode(), "an earlier month has nobody to be called"
 
 
