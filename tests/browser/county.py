@@ -94,7 +94,7 @@ def results() -> list[AnyResult]:
         rate = (100e6, 60e6, 99.9e6)[number % 3]
         failure = FailureKind.HOST_UNREACHABLE if number % 7 == 0 else None
         found += [throughput(rate, rate, at=at, subject=room_id, failure=failure) for at in MOMENTS]
-    found += [throughput(938e6, 941e6, at=at, subject="uplink") for at in MOMENTS]
+    found += [throughput(938e6, 941e6, at=at, subject="uplink", server="198.51.100.10") for at in MOMENTS]
     found += [service(0.18, at=at) for at in MOMENTS]
     found += [device(at, load_ratio=0.5, storage_free_ratio=0.2) for at in MOMENTS]
     return [*found, device(NOW, up=False), room(NOW, False)]

@@ -1,6 +1,6 @@
 """The derivation of a month's verdict from its results, step by step, so that a reader can repeat it by hand. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -55,6 +55,8 @@ class Derivation:
     verdict: SubjectVerdict
     lines: tuple[DerivedResult, ...]
     days: tuple[DerivedDay, ...]
+    servers: tuple[str, ...] = ()
+    """The test servers of an uplink's tests, as their results name them."""
 
 
 def derive(
@@ -76,7 +78,14 @@ def derive(
         verdict,
         tuple(lines),
         tuple(DerivedDay(day, evidence, day in free) for day, evidence in sorted(days.items())),
+        servers_in(results),
     )
+
+
+def servers_in(results: Iterable[AnyResult]) -> tuple[str, ...]:
+    """The test servers of throughput tests, each once, in the order of the results."""
+    tests = (result.record for result in results if isinstance(result, ThroughputResult))
+    return tuple(dict.fromkeys(record.server for record in tests if record is not None and record.server))
 
 
 def derived_results(

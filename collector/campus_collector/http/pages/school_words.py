@@ -82,6 +82,11 @@ SCHOOL_WORDS: dict[str, Message] = {
     "result_fails": message("fails"),
     "raw_results": message("Results of this time as they came (at most 5000)"),
     "test_server_of_uplink": message("Test server"),
+    "server_named": message("{name} ({host})"),
+    "server_placed": message("{name}, {place} ({host})"),
+    "server_unnamed": message(
+        "{host} (what it is called and where it stands: [[test_server]] of the collector's file)"
+    ),
     "test_server_unrecorded": message(
         "not recorded: the results do not say which server answered, nor where it stands; the gateway's own file names it ([uplink] host)"
     ),

@@ -12,10 +12,11 @@ from campus_collector.http.pages.paths import raw_results_path, result_path, sub
 from campus_collector.http.pages.present import Present, PresentModel, RateRow
 from campus_collector.http.pages.problem_rows import Contact, ProblemRow, ProblemRows, contact_of, contract_rate
 from campus_collector.http.pages.reader import Badge, Reader
+from campus_collector.http.pages.test_servers import server_words
 from campus_collector.http.pages.words import duration_words, rate_words
 from campus_collector.http.school_view import SchoolView, SubjectView, school_view
 from campus_collector.http.service import Service
-from campus_collector.judge.derivation import DerivedResult, cause_words, derived_results
+from campus_collector.judge.derivation import DerivedResult, cause_words, derived_results, servers_in
 from campus_collector.judge.month import Month, month_of
 from campus_collector.judge.policy import TARGET_WORDS, required_rate
 from campus_collector.judge.rules import RULES, TARGET_OF, TARGETS_OF
@@ -95,6 +96,8 @@ class SubjectPage:
     csv: str
     json: str
     exempt: str = ""
+    test_server: str = ""
+    """Of an uplink: against which it was tested."""
     has_rates: bool = field(default=False)
 
 
@@ -147,6 +150,9 @@ class SubjectModel:
             raw_results_path(*export, ending=".csv", lang=self._reader.language),
             raw_results_path(*export),
             subject.exempt_reason,
+            server_words(self._reader, servers_in(results), self._service.config.test_servers)
+            if subject.kind == "uplink"
+            else "",
             has_rates,
         )
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -92,6 +93,25 @@ def test_the_uplink_has_both_its_targets_and_says_what_is_not_recorded(slow: Wor
     assert "测速服务器 未记录" in text
     assert 'class="trend delays"' in page
     assert "虚线为“三个课堂”的限值" in text
+
+
+def test_every_page_of_an_uplink_s_verdict_names_its_test_server(tmp_path: Path) -> None:
+    config = tmp_path / "collector.toml"
+    config.write_text(
+        '[[test_server]]\nhost = "198.51.100.10"\nname = "县教育局测速服务器"\nplace = "信息中心机房"\n',
+        encoding="utf-8",
+    )
+    with collector(tmp_path, config=config) as world:
+        tests = [throughput(940e6, 990e6, at=at, subject="uplink", server="198.51.100.10") for at in days(2, 2)]
+        world.send(*tests, throughput(at=days(1)[0]))
+        paths = ("/schools/s001/subjects/uplink", "/explain/uplink_bandwidth/s001/uplink",
+                 "/explain/live_class/s001/uplink", "/evidence/uplink_bandwidth/s001/uplink", "/schools/s001")  # fmt: skip
+        for path in paths:
+            text = words_of(page_of(world, f"{path}?month=2026-11"))
+            assert "县教育局测速服务器，信息中心机房（198.51.100.10）" in text, path
+        assert "测速服务器" not in words_of(page_of(world, "/explain/classroom_bandwidth/s001/c101?month=2026-11"))
+        world.send(*(throughput(940e6, 990e6, at=at, subject="uplink", server="other.example") for at in days(1)))
+        assert "other.example（其名称" in words_of(page_of(world, f"{paths[0]}?month=2026-11"))
 
 
 def test_a_platform_has_a_page_too(slow: World) -> None:
