@@ -237,12 +237,13 @@ def _answer(record: ServiceRecord, first_byte_limits: tuple[float, ...]) -> Mess
 
 
 def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int, limits: tuple[float, ...]) -> str:
+    """Payload rate, factor and line rate; an arrow stands where a line rate that was measured itself is not their product."""
     bound = "≥" if direction.lower_bound else ""
-    if direction.line_rate_bits_per_second is not None:
-        return f"{bound}{megabits(direction.line_rate_bits_per_second, *limits, decimals=2)}"
-    goodput = direction.goodput_bits_per_second
-    line = megabits(goodput * wire_bytes / mss_bytes, *limits, decimals=2)
-    return f"{bound}{goodput / 1e6:.2f}×{wire_bytes}/{mss_bytes}={line}"
+    goodput, measured = direction.goodput_bits_per_second, direction.line_rate_bits_per_second
+    product = goodput * wire_bytes / mss_bytes
+    line = product if measured is None else measured
+    equals = "=" if f"{product / 1e6:.2f}" == f"{line / 1e6:.2f}" else "→"
+    return f"{bound}{goodput / 1e6:.2f}×{wire_bytes}/{mss_bytes}{equals}{megabits(line, *limits, decimals=2)}"
 
 
 SECCOMP_DEATH = "exit -31"

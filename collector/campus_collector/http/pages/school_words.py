@@ -163,6 +163,9 @@ SCHOOL_WORDS: dict[str, Message] = {
     "sheet_sign_date": message("Date:"),
     "sheet_rates_heading": message("{rate}, down / up"),
     "sheet_print_hint": message("Print: your browser's menu, A4 upright; it fits on one page."),
+    "derivation_legend": message(
+        "Rates in Mbit/s: payload rate × factor (frame on the line / payload in it) = line rate, which is judged; → stands where the line rate was measured itself."
+    ),
     "sheet_line_factor": message(
         "Line rate = payload rate × factor (frame on the line / payload in it): all headers, preamble and gap are counted, as in the contract."
     ),

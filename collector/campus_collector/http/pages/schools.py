@@ -129,6 +129,7 @@ class SchoolPages(PageRoutes):
                 picker=month_picker(page, month),
                 zone=month.zone,
                 subject_path=subject_path(school_id, RULES[target].subject_kind, subject),
+                has_rates=RULES[target].result_kind == "throughput",
                 test_server=self._test_server(page, derivation),
             )
 
