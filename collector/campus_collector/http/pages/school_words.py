@@ -51,6 +51,7 @@ SCHOOL_WORDS: dict[str, Message] = {
         "Mbit/s. ● down, □ up. Solid line: required rate; dotted line: what the tolerance allows. Each point opens its result."
     ),
     "thinned": message("Of {count} tests the middle one of each day is drawn."),
+    "thinned_more": message("Of {count} tests the middle one of each {days} days is drawn."),
     "delays_title": message("{name}: round trips of {count} tests"),
     "delays_legend": message("Milliseconds. ● idle (median), × under load (95 % are shorter)."),
     "delays_legend_limits": message(
