@@ -29,6 +29,7 @@ def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
     """The page's HTML; a line break between two Chinese letters would be shown as a blank."""
     parts = re.split(r"(<pre>.*?</pre>)", html, flags=re.DOTALL)
     html = "".join(part if part.startswith("<pre>") else BETWEEN_LINES.sub("", part) for part in parts)
+    html = re.sub("<(pre|table)>", r'<\1 tabindex="0">', html)  # wide ones scroll; so they do by the keyboard
     cut = HEADING.split(html)
     title = plain(page.title)
     added = [{"url": page.url, "page": title, "heading": "", "text": plain(cut[0])}]

@@ -85,7 +85,10 @@ class DirectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ThroughputRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A throughput test of one segment in both directions, with all that a later verdict needs."""
+    """A throughput test of one segment in both directions, with all that a later verdict needs.
+
+    `server` is the test server of an uplink, by the name or address that the gateway was given; a classroom's machine is not named.
+    """
 
     segment: Segment
     engine: Annotated[str, Meta(max_length=32)]
@@ -103,6 +106,7 @@ class ThroughputRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     link_speed_bits_per_second: Rate | None = None
     link_duplex: Literal["full", "half"] | None = None
     transport: Literal["udp", "tcp"] | None = None
+    server: Annotated[str, Meta(max_length=255)] | None = None
 
 
 class LatencyProbeRecord(msgspec.Struct, frozen=True, omit_defaults=True):

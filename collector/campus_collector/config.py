@@ -219,6 +219,14 @@ class ProviderConfig(msgspec.Struct, frozen=True):
     ca_file: Annotated[Path | None, By(_read_existing_file)] = None
 
 
+class TestServer(msgspec.Struct, frozen=True):
+    """The name of an uplinks' test server, and where it stands; `host` as the gateways' `[uplink] host` has it."""
+
+    host: Annotated[str, Pattern(r".+", message("the host in the gateways' [uplink]"))]
+    name: str
+    place: str = ""
+
+
 class CollectorConfig(msgspec.Struct, frozen=True):
     """The whole configuration. `state_dir` is where things are kept that the file gives no place."""
 
@@ -264,6 +272,8 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     """A bearer token that reads /metrics and nothing else."""
     metrics_allow: Annotated[tuple[Network, ...], Key("metrics.allow"), By(_read_networks)] = ()
     """Addresses that read /metrics without any token."""
+    test_servers: Annotated[tuple[TestServer, ...], Key("test_server")] = ()
+    """What gateways test their uplinks against."""
     oidc: ProviderConfig | None = None
     """Where people of the county log in."""
     quotas: Quotas = Quotas()
@@ -281,6 +291,7 @@ class CollectorConfig(msgspec.Struct, frozen=True):
             printed_by=self.report_printed_by,
             print_date=self.report_print_date,
             address=(self.public_url or (self.oidc.url if self.oidc else "")).rstrip("/"),
+            test_servers=tuple((server.name, server.place) for server in self.test_servers),
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,14 +10,38 @@ import msgspec
 
 from campus_collector.domain.inventory import Classroom, Device, Inventory, InventorySchool, InventoryService
 from campus_collector.domain.problem import Event, Problem
+from campus_collector.http.auth.sessions import COOKIE
+from campus_collector.http.pages.help import SITE
+from campus_collector.http.pages.paths import result_path
 from campus_wire.failures import FailureKind
+from campus_wire.records import AnyResult
+from tests.collector.export.test_devices import device, room
+from tests.collector.http.api.test_problems import Browser, person
 from tests.collector.world import World, collector, service, throughput
 
-MONTH = datetime.now(UTC).strftime("%Y-%m")
+NOW = datetime.now(UTC)
+MONTH = NOW.strftime("%Y-%m")
+START = NOW.replace(day=1, hour=0, minute=0)
+MOMENTS = [moment for day in range(6) if (moment := START + timedelta(days=day, hours=2)) < NOW] or [NOW]
+RESULT = throughput(99.9e6, 60e6, at=MOMENTS[-1], subject="c101", id="result-of-c101")
+MANUAL = (
+    ("/help/index.html", "/help/trouble.html", "/help/en/collector.html", "/help/reference-configuration.html")
+    if (SITE / "index.html").exists()
+    else ()
+)
+"""Of its pages one of each kind; none where `make docs` has not been run."""
+SIGNED_OUT = ("/login", *MANUAL)
+"""Pages that are looked at without a session; all others with that of an administrator, who sees every form."""
 PAGES = (
     "/", "/?sort=town&verdict=not_met", "/towns/t01", "/schools/s001", "/carriers", "/unmeasured", "/problems", "/problems?state=all&q=c1",
-    "/problems/1", "/search?q=c1", "/search", "/inventory", "/fleet", "/monthly", "/policy", "/quarantine", "/login", "/wall",
-    "/explain/classroom_bandwidth/s001/c101", "/explain/uplink_bandwidth/s001/uplink",
+    "/problems/1", "/search?q=c1", "/search", "/inventory", "/fleet", "/monthly", "/policy", "/quarantine", "/wall", "/people", "/account",
+    "/schools/s001/subjects/c101", "/schools/s001/subjects/c101?span=year", "/schools/s001/subjects/c102", "/schools/s001/subjects/uplink",
+    "/schools/s001/subjects/recording_room", "/schools/s001/services/smartedu-cn", "/schools/s001/devices/rec-1", result_path("s001", RESULT),
+    *(f"/explain/{target}" for target in ("classroom_bandwidth/s001/c101", "uplink_bandwidth/s001/uplink", "live_class/s001/uplink")),
+    *(f"/evidence/{target}" for target in ("classroom_bandwidth/s001/c101", "uplink_bandwidth/s001/uplink", "live_class/s001/uplink",
+                                           "recording_room/s001/recording_room", "platform_access/s001/smartedu-cn")),
+    f"/v1/monthly/{MONTH}.html", f"/v1/monthly/{MONTH}.html?town=t01", f"/v1/monthly/{MONTH}.html?school=s001",
+    *SIGNED_OUT,
 )  # fmt: skip
 ROOMS = [f"c{grade}{number:02d}" for grade in range(1, 6) for number in range(1, 9)]
 COUNTY = Inventory(
@@ -36,39 +61,56 @@ COUNTY = Inventory(
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class County:
+    """The running collector, and the session of its administrator."""
+
+    world: World
+    session: str
+
+    def address(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.world.port}{path}"
+
+    def cookies(self, path: str) -> str:
+        return "" if path in SIGNED_OUT else f"{COOKIE}={self.session}"
+
+
 @contextmanager
-def county(folder: Path) -> Iterator[World]:
+def county(folder: Path) -> Iterator[County]:
     """Measured on several days of this month."""
     with collector(folder, {"CAMPUS_COUNTY_NAME": "示例县"}) as world:
-        now = datetime.now(UTC)
-        start = now.replace(day=1, hour=0, minute=0)
-        world.service.store.inventory.apply(COUNTY, {}, "test", start, start)
-        moments = [moment for day in range(6) if (moment := start + timedelta(days=day, hours=2)) < now] or [now]
-        results = []
-        for number, room in enumerate(ROOMS):
-            rate = (100e6, 60e6, 99.9e6)[number % 3]
-            failure = FailureKind.HOST_UNREACHABLE if number % 7 == 0 else None
-            results += [throughput(rate, rate, at=at, subject=room, failure=failure) for at in moments]
-        results += [throughput(938e6, 941e6, at=at, subject="uplink") for at in moments]
-        results += [service(0.18, at=at) for at in moments]
-        world.send(*results, announcement=None)
-        today = now.date()
-        problem = {
-            "school": "s001", "town": "t01", "target": "classroom_bandwidth", "subject": "", "state": "open", "diagnosis": "shared_bottleneck",
-            "opened_on": today - timedelta(days=40), "due_on": today - timedelta(days=10), "unit": "integrator", "failing_days": 9,
-            "covers": ["c102", "c105"],
-        }  # fmt: skip
-        other = problem | {
-            "subject": "c101",
-            "covers": [],
-            "diagnosis": "endpoint_off",
-            "unit": "school",
-            "state": "acknowledged",
-        }
-        closed = other | {"state": "closed", "subject": "c103", "closed_on": today}
-        opened = Event(at=now, who="measurements", what="opened", values={"cause": "endpoint_off"})
-        world.service.store.ledger.put(
-            [(msgspec.convert(each, Problem), [opened]) for each in (problem, other, closed)]
-        )
+        world.service.store.inventory.apply(COUNTY, {}, "test", START, START)
+        world.send(*results(), announcement=None)
+        world.service.store.ledger.put([(each, [OPENED]) for each in problems()])
         world.service.verdicts.catch_up()
-        yield world
+        browser = Browser(world)
+        browser.post("/login", token=person(world, "李四", "admin"))
+        yield County(world, browser.cookies[COOKIE])
+
+
+def results() -> list[AnyResult]:
+    found: list[AnyResult] = [RESULT]
+    for number, room_id in enumerate(ROOMS):
+        rate = (100e6, 60e6, 99.9e6)[number % 3]
+        failure = FailureKind.HOST_UNREACHABLE if number % 7 == 0 else None
+        found += [throughput(rate, rate, at=at, subject=room_id, failure=failure) for at in MOMENTS]
+    found += [throughput(938e6, 941e6, at=at, subject="uplink", server="198.51.100.10") for at in MOMENTS]
+    found += [service(0.18, at=at) for at in MOMENTS]
+    found += [device(at, load_ratio=0.5, storage_free_ratio=0.2) for at in MOMENTS]
+    return [*found, device(NOW, up=False), room(NOW, False)]
+
+
+OPENED = Event(at=NOW, who="measurements", what="opened", values={"cause": "endpoint_off"})
+
+
+def problems() -> list[Problem]:
+    """One of a whole school, one of a room, and one that is closed."""
+    today = NOW.date()
+    whole = {
+        "school": "s001", "town": "t01", "target": "classroom_bandwidth", "subject": "", "state": "open", "diagnosis": "shared_bottleneck",
+        "opened_on": today - timedelta(days=40), "due_on": today - timedelta(days=10), "unit": "integrator", "failing_days": 9,
+        "covers": ["c102", "c105"],
+    }  # fmt: skip
+    of_room = {"subject": "c101", "covers": [], "diagnosis": "endpoint_off", "unit": "school", "state": "acknowledged"}
+    closed = {"state": "closed", "subject": "c103", "closed_on": today}
+    return [msgspec.convert(whole | more, Problem) for more in ({}, of_room, of_room | closed)]

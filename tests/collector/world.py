@@ -51,6 +51,7 @@ def throughput(
     subject: str = "c101",
     validity: Validity = Validity.OK,
     failure: FailureKind | None = None,
+    server: str | None = None,
     **more: Any,
 ) -> ThroughputResult:
     """A throughput result of these line rates."""
@@ -70,6 +71,7 @@ def throughput(
         idle=LatencyRecord("icmp", 20, 20, 0.001, 0.001, 0.002, 0.003, 0.0001, 0.0),
         working=LatencyRecord("icmp", 20, 20, 0.004, 0.005, 0.009, 0.01, 0.001, 0.0),
         link_speed_bits_per_second=1e9,
+        server=server,
     )
     broken = Failure(Operation.CONNECT, failure) if failure else None
     return ThroughputResult(
@@ -192,9 +194,9 @@ class World:
 
 
 @contextmanager
-def collector(state_dir: Path, environ: dict[str, str] | None = None) -> Iterator[World]:
+def collector(state_dir: Path, environ: dict[str, str] | None = None, config: Path | None = None) -> Iterator[World]:
     """A collector on a free loopback port, in a thread."""
-    service_ = open_service(load_config(None, state_dir, environment(state_dir) | (environ or {})))
+    service_ = open_service(load_config(config, state_dir, environment(state_dir) | (environ or {})))
     server = make_server(service_)
     listener = listen("127.0.0.1", 0)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)

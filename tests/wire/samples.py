@@ -126,6 +126,11 @@ RESULTS: list[AnyResult] = [
         record=ServiceRecord("https://basic.smartedu.cn/", False),
         **COMMON,
     ),
+    throughput(
+        id="0192f000-0000-7000-8000-000000000008",
+        subject="uplink",
+        record=ThroughputRecord("uplink", "campus", "1", 1e9, Encapsulation(), transport="udp", server="198.51.100.10"),
+    ),
 ]
 
 ENVELOPE = Envelope(

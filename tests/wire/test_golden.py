@@ -36,4 +36,5 @@ def test_each_sample_is_counted_in_one_heap() -> None:
         ("host", "ok"),
         ("service", "ok"),
         ("service", "failed"),
+        ("throughput", "ok"),
     ]

@@ -20,6 +20,8 @@ class Official(msgspec.Struct, frozen=True, omit_defaults=True):
     printed_by: str = ""
     print_date: str = ""
     address: str = ""
+    test_servers: tuple[tuple[str, str], ...] = ()
+    """Name and place of each server that uplinks are tested against."""
 
     def of_month(self, year: int, month: int, issued_on: str) -> "Official":
         """The parts of one month's report: `{year}` and `{month}` of the number filled in; printed on the day of issue unless a later one is given."""

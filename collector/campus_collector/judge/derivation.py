@@ -1,6 +1,6 @@
 """The derivation of a month's verdict from its results, step by step, so that a reader can repeat it by hand. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -55,6 +55,8 @@ class Derivation:
     verdict: SubjectVerdict
     lines: tuple[DerivedResult, ...]
     days: tuple[DerivedDay, ...]
+    servers: tuple[str, ...] = ()
+    """The test servers of an uplink's tests, as their results name them."""
 
 
 def derive(
@@ -76,7 +78,14 @@ def derive(
         verdict,
         tuple(lines),
         tuple(DerivedDay(day, evidence, day in free) for day, evidence in sorted(days.items())),
+        servers_in(results),
     )
+
+
+def servers_in(results: Iterable[AnyResult]) -> tuple[str, ...]:
+    """The test servers of throughput tests, each once, in the order of the results."""
+    tests = (result.record for result in results if isinstance(result, ThroughputResult))
+    return tuple(dict.fromkeys(record.server for record in tests if record is not None and record.server))
 
 
 def derived_results(
@@ -228,12 +237,13 @@ def _answer(record: ServiceRecord, first_byte_limits: tuple[float, ...]) -> Mess
 
 
 def _rate(direction: DirectionRecord, wire_bytes: int, mss_bytes: int, limits: tuple[float, ...]) -> str:
+    """Payload rate, factor and line rate; an arrow stands where a line rate that was measured itself is not their product."""
     bound = "≥" if direction.lower_bound else ""
-    if direction.line_rate_bits_per_second is not None:
-        return f"{bound}{megabits(direction.line_rate_bits_per_second, *limits, decimals=2)}"
-    goodput = direction.goodput_bits_per_second
-    line = megabits(goodput * wire_bytes / mss_bytes, *limits, decimals=2)
-    return f"{bound}{goodput / 1e6:.2f}×{wire_bytes}/{mss_bytes}={line}"
+    goodput, measured = direction.goodput_bits_per_second, direction.line_rate_bits_per_second
+    product = goodput * wire_bytes / mss_bytes
+    line = product if measured is None else measured
+    equals = "=" if f"{product / 1e6:.2f}" == f"{line / 1e6:.2f}" else "→"
+    return f"{bound}{goodput / 1e6:.2f}×{wire_bytes}/{mss_bytes}{equals}{megabits(line, *limits, decimals=2)}"
 
 
 SECCOMP_DEATH = "exit -31"

@@ -168,7 +168,14 @@ class _Report(_Writer):
             *([worst] if worst.rows else []),
             *self._section(
                 "h_carriers",
-                sentences.together([sentences.uplinks(f, language), sentences.carriers(f, language)], language),
+                sentences.together(
+                    [
+                        sentences.uplinks(f, language),
+                        sentences.test_servers(f, language),
+                        sentences.carriers(f, language),
+                    ],
+                    language,
+                ),
             ),
             *lines,
             Paragraph("", lead=self._w("h_equipment")),

@@ -204,6 +204,17 @@ def uplinks(figures: Figures, language: Language) -> str:
     return message("{parts}.", parts=joined(parts, CLAUSE)).in_(language)
 
 
+def test_servers(figures: Figures, language: Language) -> str:
+    """What the uplinks are tested against; "" where the configuration does not say it."""
+    servers = () if figures.official is UNSET else figures.official.test_servers
+    if not servers:
+        return ""
+    named = [
+        message("{name} ({place})", name=name, place=place) if place else verbatim(name) for name, place in servers
+    ]
+    return message("Lines are tested against {servers}.", servers=joined(named, NAMES)).in_(language)
+
+
 def carriers(figures: Figures, language: Language) -> str:
     """Lines that do not keep the promise of their contract."""
     lines = [] if figures.lines is UNSET else figures.lines

@@ -33,6 +33,8 @@ from campus_wire.records import (
 )
 
 PATH = Encapsulation()
+TEST_SERVER = "test-server.example"
+"""What the simulated uplinks are tested against."""
 HEALTHY_FAILS = 0.02
 CLASSROOM_TESTS, PORT_READINGS, UPLINK_TESTS = 12, 4, 6
 SERVICE_MINUTES, ROOM_MINUTES, HOST_MINUTES = 15, 5, 10
@@ -145,6 +147,7 @@ class Generator:
             link_speed_bits_per_second=1e9,
             link_duplex="full",
             transport="udp",
+            server=TEST_SERVER if segment == "uplink" else None,
         )
         validity = Validity.GATEWAY_CPU if fault == "gateway_busy" else Validity.OK
         return ThroughputResult(**stamp, validity=validity, record=record)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import msgspec
 
 from campus_collector.store.packing import unpack
 from campus_wire.codec import WireError, decode_result
-from campus_wire.records import AnyResult
+from campus_wire.records import AnyResult, DirectionRecord, ThroughputRecord, ThroughputResult
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,31 @@ def decode_stored(raw: bytes) -> AnyResult | None:
     except (WireError, msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         log.warning("a stored result is not read", extra={"error": str(error)[:200], "begins": ascii(raw[:80])})
         return None
+
+
+class _DirectionWithoutSlices(DirectionRecord, frozen=True, omit_defaults=True):
+    intervals: msgspec.Raw = msgspec.Raw(b"[]")  # type: ignore[assignment]
+
+
+class _RecordWithoutSlices(ThroughputRecord, frozen=True, omit_defaults=True):
+    down: _DirectionWithoutSlices | None = None
+    up: _DirectionWithoutSlices | None = None
+
+
+class _TestWithoutSlices(ThroughputResult, frozen=True, kw_only=True, tag="throughput"):
+    record: _RecordWithoutSlices | None = None
+
+
+_test_decoder = msgspec.json.Decoder(_TestWithoutSlices)
+
+
+def decode_test(raw: bytes) -> ThroughputResult | None:
+    """A stored throughput result whose `intervals` are not read, which takes less than half the time; nothing may look at them."""
+    try:
+        return _test_decoder.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        result = decode_stored(raw)
+        return result if isinstance(result, ThroughputResult) else None
 
 
 def _with_zones(value: Any) -> Any:

@@ -401,6 +401,7 @@ def test_a_real_test_both_ways() -> None:
         result = run(PROBES["throughput"], request, "c1", watch=steps.append)
     assert verdict_of(result) is Verdict.MET
     assert result.record.congestion_control == "cubic"
+    assert result.record.server is None, "a classroom's machine is not named"
     assert result.record.working.packets_received > 0
     assert {step.phase for step in steps} >= {"resolve", "latency", "down", "up"}
 
@@ -410,6 +411,7 @@ def test_the_uplink_s_down_is_towards_the_school() -> None:
         request = ThroughputRequest("127.0.0.1", port, "iperf3", "uplink", 1e9, 0.98, 2, 0, 1.0, 1.0)
         result = run(PROBES["throughput"], request, "uplink")
     assert result.record.segment == "uplink"
+    assert result.record.server == "127.0.0.1"
     assert (result.record.down.intervals_seen_by, result.record.up.intervals_seen_by) == ("receiver", "sender")
 
 

@@ -1,5 +1,7 @@
 """GET /monthly and the documents."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -53,6 +55,18 @@ def test_documents_are_what_was_issued(issued: tuple[World, str]) -> None:
     english = world.get(f"/v1/monthly/{month}.html?lang=en")
     assert english.headers["content-language"] == "en"
     assert "circular on the network" in english.body.decode().lower()
+
+
+def test_the_html_s_policy_allows_its_own_style_and_nothing_else(issued: tuple[World, str]) -> None:
+    world, month = issued
+    answer = world.get(f"/v1/monthly/{month}.html")
+    style = re.search(rb"<style>(.*?)</style>", answer.body, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1]).digest()).decode()
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert policy[:2] == ["default-src 'none'", f"style-src 'sha256-{digest}'"]
+    assert b" style=" not in answer.body
+    assert "sha256" not in world.get(f"/v1/monthly/{month}.pdf").headers["content-security-policy"]
 
 
 def test_excerpts(issued: tuple[World, str]) -> None:

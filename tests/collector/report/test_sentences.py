@@ -2,9 +2,11 @@
 
 import re
 
+import msgspec
 import pytest
 
 from campus_base.figures import percent
+from campus_collector.domain.official import Official
 from campus_collector.report import sentences
 from campus_collector.report.figures import (
     CarrierLine,
@@ -39,6 +41,15 @@ def test_the_whole_in_english() -> None:
     )
     assert "it is also last with 80.0% and 2 classrooms to mend" in sentences.towns(figures(), "en")
     assert "1 failed the new test" in sentences.ledger(figures(), "en")
+
+
+def test_what_uplinks_are_tested_against_is_said_where_it_is_configured() -> None:
+    whole = figures()
+    assert sentences.test_servers(whole, "zh") == ""
+    official = Official(test_servers=(("甲服务器", "机房"), ("乙服务器", "")))
+    named = msgspec.structs.replace(whole, official=official)
+    assert sentences.test_servers(named, "zh") == "上联线路的测速服务器：甲服务器（机房）、乙服务器。"
+    assert sentences.test_servers(named, "en") == "Lines are tested against 甲服务器 (机房), 乙服务器."
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,14 @@ def test_the_newest_and_one_of_each_hour(store: Store) -> None:
     end = AT + timedelta(minutes=200)
     assert store.results.newest("s001", "c101", "throughput", AT, end, 2) == [results[4], results[3]]
     assert len(store.results.newest("s001", None, "throughput", AT, end, 100)) == 6
+    tests = store.results.newest_tests("s001", "c101", AT, end, 2)
+    assert [
+        (test.id, test.record.down.line_rate_bits_per_second) for test in tests if test.record and test.record.down
+    ] == [
+        (result.id, result.record.down.line_rate_bits_per_second)
+        for result in (results[4], results[3])
+        if result.record and result.record.down
+    ]
     sampled = store.results.sampled("s001", "c101", "throughput", AT, end, 3600)
     assert sampled == [results[0], results[3]], "the last one is not before the end"
     assert store.results.sampled("s001", "c101", "throughput", AT, end + timedelta(hours=9), 3600)[-1] == results[5]

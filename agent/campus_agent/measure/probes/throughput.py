@@ -6,6 +6,8 @@ The engines differ in method, bytes and time; what they answer is the same recor
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+import msgspec
+
 from campus_agent.config.model import AgentConfig
 from campus_agent.measure.burst import engine as burst_engine
 from campus_agent.measure.burst.spec import BUCKET_COST_RATIO, BURST_SECONDS, OFFERED_RATIO, bucket_bytes
@@ -60,7 +62,11 @@ def request_of(config: AgentConfig, subject: str, max_bytes: int | None) -> Thro
 
 
 async def measure(request: ThroughputRequest, run: Run) -> list[AnyFinding]:
-    return [await ENGINES[request.engine].measure(request, run)]
+    finding = await ENGINES[request.engine].measure(request, run)
+    if finding.record is None or request.segment != "uplink":
+        return [finding]
+    record = msgspec.structs.replace(finding.record, server=request.host)  # as configured: the engine knows its address
+    return [msgspec.structs.replace(finding, record=record)]
 
 
 def deadline_seconds(request: ThroughputRequest) -> float:

@@ -1,32 +1,48 @@
-"""What a month has changed: subjects that are newly not met, and those that were repaired. Pure."""
+"""What a month has changed: subjects that are newly not met, and those that were repaired; what is still to do. Pure.
 
-from collections.abc import Mapping
+Subjects of one school and target that have one cause are folded into one row.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from campus_collector.judge.tally import ShortVerdicts
 from campus_wire.bandwidth import Verdict
 
+STILL_TO_DO = (Verdict.NOT_MET, Verdict.INSUFFICIENT)
+
 
 @dataclass(frozen=True, slots=True, order=True)
-class ChangedSubject:
-    """A subject by school, target and id."""
+class SubjectToShow:
+    """A subject by school, target and id, and the cause of its being not met or insufficient ("": none is known)."""
 
     school: str
     target: str
     subject: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MonthChanges:
     """What was met the month before and is not now, and the reverse."""
 
-    newly_not_met: list[ChangedSubject]
-    repaired: list[ChangedSubject]
+    newly_not_met: list[SubjectToShow]
+    repaired: list[SubjectToShow]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Subjects of one school that have the same target and cause."""
+
+    school: str
+    target: str
+    cause: str
+    subjects: tuple[str, ...]
 
 
 def changes_between(before: Mapping[str, ShortVerdicts], now: Mapping[str, ShortVerdicts]) -> MonthChanges:
-    """By school, target and subject. What has no verdict in either month has not changed."""
-    lists: dict[tuple[Verdict, Verdict], list[ChangedSubject]] = {
+    """By school, target and subject. What has no verdict in either month has not changed. What was repaired has the cause of before."""
+    lists: dict[tuple[Verdict, Verdict], list[SubjectToShow]] = {
         (Verdict.MET, Verdict.NOT_MET): [],
         (Verdict.NOT_MET, Verdict.MET): [],
     }
@@ -36,5 +52,26 @@ def changes_between(before: Mapping[str, ShortVerdicts], now: Mapping[str, Short
             for subject, verdict in subjects.items():
                 previous = earlier.get(subject)
                 if previous is not None and (previous.verdict, verdict.verdict) in lists:
-                    lists[previous.verdict, verdict.verdict].append(ChangedSubject(school, target, subject))
+                    shown = SubjectToShow(school, target, subject, verdict.cause or previous.cause)
+                    lists[previous.verdict, verdict.verdict].append(shown)
     return MonthChanges(sorted(lists[Verdict.MET, Verdict.NOT_MET]), sorted(lists[Verdict.NOT_MET, Verdict.MET]))
+
+
+def still_to_do(now: Mapping[str, ShortVerdicts]) -> list[SubjectToShow]:
+    """What is not met or has too few data, by school, target and subject."""
+    return sorted(
+        SubjectToShow(school, target, subject, verdict.cause)
+        for school, targets in now.items()
+        for target, subjects in targets.items()
+        for subject, verdict in subjects.items()
+        if verdict.verdict in STILL_TO_DO
+    )
+
+
+def folded(subjects: Iterable[SubjectToShow]) -> list[Fold]:
+    """Those with most subjects first. Subjects without a known cause are folded too: what they need is the same, a look at the school."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for each in subjects:
+        groups.setdefault((each.school, each.target, each.cause), []).append(each.subject)
+    folds = [Fold(*key, tuple(of_group)) for key, of_group in groups.items()]
+    return sorted(folds, key=lambda fold: (-len(fold.subjects), fold.school, fold.target, fold.cause))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
+from typing import Literal
 
 from campus_collector.http.pages.reader import MARKS
 
@@ -100,7 +101,7 @@ def trend_chart(
     def y(rate: float) -> float:
         return 8 + (TREND_HEIGHT - 8 - TREND_BOTTOM) * (1 - min(1.0, rate / top))
 
-    parts = [_svg("trend", TREND_WIDTH, TREND_HEIGHT, title)]
+    parts = [_svg("trend", TREND_WIDTH, TREND_HEIGHT, title, "group")]
     right = TREND_WIDTH - 8
     for share in (0.0, 0.5, 1.0, SCALE):
         at = y(required_bits_per_second * share)
@@ -190,10 +191,10 @@ def day_strip(days: Sequence[tuple[str, str]], title: str) -> str:
     return "".join(parts) + "</svg>"
 
 
-def _svg(name: str, width: int, height: int, title: str) -> str:
-    """The beginning of a picture that a screen reader reads out as its title."""
+def _svg(name: str, width: int, height: int, title: str, role: Literal["img", "group"] = "img") -> str:
+    """The beginning of a picture that a screen reader reads out as its title; a "group" has links in it, an "img" has not."""
     return (
-        f'<svg class="{name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
+        f'<svg class="{name}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="{role}"'
         f' aria-label="{escape(title)}"><title>{escape(title)}</title>'
     )
 

@@ -13,6 +13,7 @@ from campus_collector.http.pages.present import PresentModel, RateRow
 from campus_collector.http.pages.problem_rows import Contact, ProblemRows, contact_of
 from campus_collector.http.pages.reader import Badge, Reader
 from campus_collector.http.pages.subject import subject_name
+from campus_collector.http.pages.test_servers import server_words
 from campus_collector.http.pages.words import duration_words, rate_words
 from campus_collector.http.service import Service
 from campus_collector.judge.derivation import Derivation, conclusion, rule_words
@@ -48,7 +49,8 @@ class EvidenceSheet:
     town: str
     subject: str
     subject_path: str
-    is_uplink: bool
+    test_server: str
+    """Of an uplink."""
     month: str
     verdict: Badge
     rule: str
@@ -90,7 +92,9 @@ def evidence_sheet(
         town=school.town_name or school.town,
         subject=subject_name(reader, subject),
         subject_path=f"{subject.kind}/{subject.id}",
-        is_uplink=subject.kind == "uplink",
+        test_server=server_words(reader, derivation.servers, service.config.test_servers)
+        if subject.kind == "uplink"
+        else "",
         month=reader.words("sheet_month", month=str(month), year=month.year, number=month.number),
         verdict=reader.badge(verdict.verdict),
         rule=reader.text(rule_words(rule, required, derivation.tolerance_ratio)),

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
+from itertools import count
 from statistics import median
 
 from starlette.requests import Request
@@ -14,8 +15,8 @@ from campus_wire.bandwidth import Verdict, line_rate_of, verdict_of
 from campus_wire.records import ThroughputRecord, ThroughputResult, outcome_of
 
 SPANS = ("month", "term", "year")
-MOST_POINTS = 250
-"""More tests than these are not drawn one by one: the middle one of each day is."""
+MOST_POINTS = 200
+"""More tests than these are not drawn one by one: the middle one of each day is, or of several days."""
 TERM_BEGINS = (9, 2)
 """A term begins on the first of September, or of February."""
 
@@ -72,11 +73,8 @@ class Test:
     up: float | None
     idle: float | None
     loaded: float | None
-
-    @property
-    def smaller(self) -> float:
-        """Of both line rates: what decides."""
-        return min(rate for rate in (self.down, self.up) if rate is not None)
+    smaller: float
+    """Of both line rates: what decides."""
 
 
 def sound_tests(results: Sequence[object], month: Month) -> list[Test]:
@@ -87,10 +85,11 @@ def sound_tests(results: Sequence[object], month: Month) -> list[Test]:
             continue
         record = result.record
         down, up = rates_of(record)
-        if down is None and up is None:
+        rates = [rate for rate in (down, up) if rate is not None]
+        if not rates:
             continue
         idle, loaded = delays_of(record)
-        tests.append(Test(result.started_at.astimezone(month.zone), result, down, up, idle, loaded))
+        tests.append(Test(result.started_at.astimezone(month.zone), result, down, up, idle, loaded, min(rates)))
     return sorted(tests, key=lambda test: (test.at, test.result.id))
 
 
@@ -109,14 +108,16 @@ def delays_of(record: ThroughputRecord) -> tuple[float | None, float | None]:
     return idle, record.working.rtt_p95_seconds if record.working else None
 
 
-def drawn(tests: Sequence[Test]) -> tuple[list[Test], bool]:
-    """The tests to draw; True: of each day only the middle one, by its smaller line rate."""
+def drawn(tests: Sequence[Test]) -> tuple[list[Test], int]:
+    """The tests to draw, and of how many days each is the middle one by its smaller line rate; 0: all are drawn."""
     if len(tests) <= MOST_POINTS:
-        return list(tests), False
-    by_day: dict[date, list[Test]] = {}
+        return list(tests), 0
+    days = {test.at.date().toordinal() for test in tests}
+    step = next(step for step in count(1) if len({day // step for day in days}) <= MOST_POINTS)
+    grouped: dict[int, list[Test]] = {}
     for test in tests:
-        by_day.setdefault(test.at.date(), []).append(test)
-    return [_middle(of_day) for _, of_day in sorted(by_day.items())], True
+        grouped.setdefault(test.at.date().toordinal() // step, []).append(test)
+    return [_middle(group) for _, group in sorted(grouped.items())], step
 
 
 def _middle(tests: Sequence[Test]) -> Test:
@@ -126,7 +127,7 @@ def _middle(tests: Sequence[Test]) -> Test:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A day, or a month, of tests: how many reached the target, the lowest and the middle rates (bit/s), the middle round trips (seconds).
+    """A day, or a month, of tests: how many reached the target (0 where none is given), the lowest and the middle rates (bit/s), the middle round trips (seconds).
 
     `middle` is the test in the middle, `label` the day or month.
     """
@@ -152,7 +153,7 @@ def buckets(tests: Sequence[Test], span: Span, required: float | None, tolerance
         Bucket(
             label,
             len(group),
-            sum(verdict_of(test.result, required, tolerance_ratio) is Verdict.MET for test in group),
+            sum(verdict_of(test.result, required, tolerance_ratio) is Verdict.MET for test in group) if required else 0,
             min(test.smaller for test in group),
             _median([test.down for test in group]),
             _median([test.up for test in group]),

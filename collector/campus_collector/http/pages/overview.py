@@ -7,11 +7,13 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
+from campus_base.figures import percent
 from campus_collector.domain.agents import Agent
 from campus_collector.domain.days import day_of
 from campus_collector.domain.schools import School
-from campus_collector.http.pages.changes import ChangedSubject, changes_between
+from campus_collector.http.pages.changes import Fold, SubjectToShow, changes_between, folded, still_to_do
 from campus_collector.http.pages.paging import Listing, page_of
+from campus_collector.http.pages.paths import subject_path
 from campus_collector.http.pages.reader import Badge, Reader
 from campus_collector.http.pages.school import SchoolModel, SchoolPage
 from campus_collector.http.pages.school_list import SchoolFilter, selected, tally_of
@@ -19,8 +21,10 @@ from campus_collector.http.pages.targets import HeatRow, TargetCard, areas_by_ke
 from campus_collector.http.school_view import agents_by_school, schools_in
 from campus_collector.http.service import Service
 from campus_collector.judge.agreement import total
+from campus_collector.judge.explanations import CAUSE_WORDS
 from campus_collector.judge.month import Month, month_of_day
 from campus_collector.judge.policy import TARGET_WORDS
+from campus_collector.judge.rules import RULES
 from campus_collector.judge.tally import SchoolTally, ShortVerdicts, agreement_in
 from campus_collector.store.errors import StoreUnavailable
 from campus_wire.bandwidth import Verdict
@@ -30,8 +34,11 @@ Row = TypeVar("Row")
 
 SHOWN_IN_FULL = 2
 """With more schools than this the overview lists them, each with a page of its own."""
-MOST_CHANGES = 10
-"""Of each list; the total is told."""
+MOST_FOLDS = 5
+"""Rows of a list of subjects; how many there are in all stands above it."""
+MOST_IN_FOLD = 40
+"""Subjects that one row opens to; all of them are on the school's page."""
+CLASSROOMS = "classroom_bandwidth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +54,27 @@ class SchoolRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeRow:
-    """A subject whose verdict has changed, in words, with the path of its page."""
+class FoldRow:
+    """Subjects of a school with one cause, in words. `subjects` are path and name of each; `more` are not listed. `path` leads to the
+    school, or to how the verdict came about where the row is of one subject."""
 
     path: str
     name: str
     target: str
+    cause: str
+    count: int
+    subjects: list[tuple[str, str]]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldList:
+    """The first rows of a list, how many subjects it has, and how many of them are in no row."""
+
+    title: str
+    rows: list[FoldRow]
+    count: int
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +87,12 @@ class Overview:
     updated: str
     agreement: str
     cards: list[TargetCard]
-    newly_not_met: tuple[list[ChangeRow], int]
-    """The first of them, and how many there are."""
-    repaired: tuple[list[ChangeRow], int]
+    to_go: str
+    """How many classrooms are not met or have too few tests."""
+    coverage: str
+    """How many classrooms have enough valid tests."""
+    changes: list[FoldList]
+    """What is still to do; what is newly not met; what was repaired."""
     towns: list[HeatRow]
     schools: list[SchoolPage]
     lines: Listing[SchoolRow] | None
@@ -116,7 +141,6 @@ class OverviewModel:
         updated = self._reader.updated(self._service.verdicts.zone)
         if self._left_out:
             updated = f"{updated} {self._reader.words('left_out', schools=self._reader.words('list_comma').join(self._left_out))}"
-        changed = changes_between(self._short_verdicts(self._month.before()), self._short_verdicts(self._month))
         names = {school.town: school.town_name for school in self._schools}
         return Overview(
             self._reader.month(self._month),
@@ -125,8 +149,8 @@ class OverviewModel:
             updated,
             self._agreement(),
             target_cards(self._service, self._reader, self._schools, self._month, self._town),
-            (self._changed(changed.newly_not_met[:MOST_CHANGES]), len(changed.newly_not_met)),
-            (self._changed(changed.repaired[:MOST_CHANGES]), len(changed.repaired)),
+            *self._rooms(),
+            self._changes(),
             heat(self._reader, self._by_school, names) if self._town is None else [],
             full,
             lines,
@@ -146,24 +170,54 @@ class OverviewModel:
             self._short[month] = self._service.verdicts.short_verdicts(month, schools)
         return self._short[month]
 
-    def _changed(self, subjects: Sequence[ChangedSubject]) -> list[ChangeRow]:
+    def _rooms(self) -> tuple[str, str]:
+        """How many classrooms are still to do, and how many are covered; "" where none are judged."""
+        rooms = areas_by_key(self._by_school).get((self._town or "", CLASSROOMS))
+        judged = rooms.met + rooms.not_met + rooms.insufficient if rooms is not None else 0
+        if rooms is None or not judged:
+            return "", ""
+        left, covered = rooms.not_met + rooms.insufficient, rooms.met + rooms.not_met
+        words = self._reader.words
+        return (
+            words("rooms_to_go", count=left) if left else words("no_rooms_to_go"),
+            words("coverage", share=percent(covered / judged), count=covered, judged=judged),
+        )
+
+    def _changes(self) -> list[FoldList]:
+        """Those lists that are not empty; both of what changed where either is not."""
+        now = self._short_verdicts(self._month)
+        changed = changes_between(self._short_verdicts(self._month.before()), now)
+        lists = [("to_do_by_cause", still_to_do(now))]
+        lists = lists if lists[0][1] else []
+        if changed.newly_not_met or changed.repaired:
+            lists += [("newly_not_met", changed.newly_not_met), ("repaired", changed.repaired)]
+        return [self._fold_list(self._reader.words(key), subjects) for key, subjects in lists]
+
+    def _fold_list(self, title: str, subjects: Sequence[SubjectToShow]) -> FoldList:
         """In words; the names of all are read at once."""
+        folds = folded(subjects)[:MOST_FOLDS]
         schools = {school.id: school.name for school in self._schools}
-        pairs = [(each.school, each.subject) for each in subjects]
+        pairs = [(fold.school, subject) for fold in folds for subject in fold.subjects[:MOST_IN_FOLD]]
         rows = self._service.store.subjects.names(pairs) if pairs else []
         names = {(school, subject): name for school, subject, name in rows}
-        return [
-            ChangeRow(
-                f"/explain/{each.target}/{each.school}/{each.subject}",
-                " ".join(
-                    part
-                    for part in (schools.get(each.school, each.school), names.get((each.school, each.subject), ""))
-                    if part
-                ),
-                self._reader.text(TARGET_WORDS[each.target]),
-            )
-            for each in subjects
+        shown = [self._fold_row(fold, schools.get(fold.school, fold.school), names) for fold in folds]
+        return FoldList(title, shown, len(subjects), len(subjects) - sum(row.count for row in shown))
+
+    def _fold_row(self, fold: Fold, school: str, names: Mapping[tuple[str, str], str]) -> FoldRow:
+        first, count = fold.subjects[0], len(fold.subjects)
+        cause = self._reader.text(CAUSE_WORDS[fold.cause])
+        target = self._reader.text(TARGET_WORDS[fold.target])
+        kind = RULES[fold.target].subject_kind
+        if count == 1:
+            name = " ".join(part for part in (school, names.get((fold.school, first), "")) if part)
+            return FoldRow(f"/explain/{fold.target}/{fold.school}/{first}", name, target, cause, 1, [], 0)
+        key = "same_cause" if cause else "same_school"
+        name = self._reader.words(f"{key}_{'rooms' if kind == 'classroom' else 'others'}", school=school, count=count)
+        listed = [
+            (subject_path(fold.school, kind, subject), names.get((fold.school, subject), subject))
+            for subject in fold.subjects[:MOST_IN_FOLD]
         ]
+        return FoldRow(f"/schools/{fold.school}", name, target, cause, count, listed, count - len(listed))
 
     def _lines(self, selection: SchoolFilter) -> Listing[SchoolRow]:
         """The words of those on this page only."""

@@ -100,6 +100,7 @@ FIELD_WORDS: dict[str, Message] = {
     "segment": message("segment"),
     "send_errors": message("sent with errors"),
     "sent_bytes": message("sent"),
+    "server": message("test server"),
     "skipped": message("not tested"),
     "speed_bits_per_second": message("speed"),
     "success": message("succeeded"),

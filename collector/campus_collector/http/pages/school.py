@@ -17,6 +17,7 @@ from campus_collector.http.pages.present import PORT_KNOWN_FOR, PresentModel, fa
 from campus_collector.http.pages.problem_rows import Contact, ProblemRow, ProblemRows, contact_of, contract_rate
 from campus_collector.http.pages.reader import Badge, Reader
 from campus_collector.http.pages.rooms import RoomBlock, rooms_of
+from campus_collector.http.pages.test_servers import server_words
 from campus_collector.http.pages.words import (
     IDENTITY_SHARED_WORDS,
     config_problem_words,
@@ -26,7 +27,7 @@ from campus_collector.http.pages.words import (
 )
 from campus_collector.http.school_view import SchoolView, SubjectView, agents_by_school, school_view
 from campus_collector.http.service import Service
-from campus_collector.judge.derivation import cause_words
+from campus_collector.judge.derivation import cause_words, servers_in
 from campus_collector.judge.explanations import CAUSE_WORDS as CAUSES
 from campus_collector.judge.month import Month, start_of_day
 from campus_collector.judge.policy import TARGET_WORDS
@@ -115,6 +116,8 @@ class SchoolPage:
     closed_problems: list[ProblemRow]
     facts: list[tuple[str, str]]
     reporting: Badge
+    test_server: str
+    """Of its uplinks' newest tests."""
 
 
 class SchoolModel:
@@ -140,6 +143,7 @@ class SchoolModel:
             key=lambda verdict: (verdict.target, verdict.subject),
         )
         contact = contact_of(self._service.inventory.school(school.id))
+        uplink_tests = [results.ok or results.any for results in view.latest if results.subject == "uplink"]
         names = names_in(self._service.store, [standing.problem for standing in view.standings])
         problems = ProblemRows(self._reader, school, contact, names, self._service.today())
         return SchoolPage(
@@ -160,6 +164,7 @@ class SchoolModel:
             problems.closed(view.standings),
             self._facts(agent, newest.get(("gateway", "host"))),
             self._reader.reporting(agent),
+            server_words(self._reader, servers_in(uplink_tests), self._service.config.test_servers),
         )
 
     def _counted(self, verdicts: list[Verdict]) -> list[tuple[Badge, int]]:

@@ -51,6 +51,7 @@ SCHOOL_WORDS: dict[str, Message] = {
         "Mbit/s. ● down, □ up. Solid line: required rate; dotted line: what the tolerance allows. Each point opens its result."
     ),
     "thinned": message("Of {count} tests the middle one of each day is drawn."),
+    "thinned_more": message("Of {count} tests the middle one of each {days} days is drawn."),
     "delays_title": message("{name}: round trips of {count} tests"),
     "delays_legend": message("Milliseconds. ● idle (median), × under load (95 % are shorter)."),
     "delays_legend_limits": message(
@@ -82,6 +83,11 @@ SCHOOL_WORDS: dict[str, Message] = {
     "result_fails": message("fails"),
     "raw_results": message("Results of this time as they came (at most 5000)"),
     "test_server_of_uplink": message("Test server"),
+    "server_named": message("{name} ({host})"),
+    "server_placed": message("{name}, {place} ({host})"),
+    "server_unnamed": message(
+        "{host} (what it is called and where it stands: [[test_server]] of the collector's file)"
+    ),
     "test_server_unrecorded": message(
         "not recorded: the results do not say which server answered, nor where it stands; the gateway's own file names it ([uplink] host)"
     ),
@@ -159,6 +165,9 @@ SCHOOL_WORDS: dict[str, Message] = {
     "sheet_sign_date": message("Date:"),
     "sheet_rates_heading": message("{rate}, down / up"),
     "sheet_print_hint": message("Print: your browser's menu, A4 upright; it fits on one page."),
+    "derivation_legend": message(
+        "Rates in Mbit/s: payload rate × factor (frame on the line / payload in it) = line rate, which is judged; → stands where the line rate was measured itself."
+    ),
     "sheet_line_factor": message(
         "Line rate = payload rate × factor (frame on the line / payload in it): all headers, preamble and gap are counted, as in the contract."
     ),

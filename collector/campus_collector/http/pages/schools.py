@@ -16,12 +16,13 @@ from campus_collector.http.pages.reader import Reader
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.school import SchoolModel
 from campus_collector.http.pages.school_list import SORTS, VERDICTS, SchoolFilter, requested_schools
+from campus_collector.http.pages.test_servers import server_words
 from campus_collector.http.pages.today import TodayCard, today_cards
 from campus_collector.http.problem_requests import CAUSES
 from campus_collector.http.query import page_month
 from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import agents_by_school, find_school, schools_in
-from campus_collector.judge.derivation import cause_words, conclusion, rule_words
+from campus_collector.judge.derivation import Derivation, cause_words, conclusion, rule_words
 from campus_collector.judge.explanations import CAUSE_WORDS, technical_words
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
@@ -132,9 +133,18 @@ class SchoolPages(PageRoutes):
                 picker=month_picker(page, month),
                 zone=month.zone,
                 subject_path=subject_path(school_id, RULES[target].subject_kind, subject),
+                has_rates=RULES[target].result_kind == "throughput",
+                test_server=self._test_server(page, derivation),
             )
 
         return await self.answer(request, make)
+
+    def _test_server(self, page: Page, derivation: Derivation) -> str:
+        """Of an uplink's tests; "" for other subjects."""
+        if RULES[derivation.about.target].subject_kind != "uplink":
+            return ""
+        reader = Reader(page.language, datetime.now(UTC))
+        return server_words(reader, derivation.servers, self.service.config.test_servers)
 
     def _today(self, page: Page, reader: Reader) -> tuple[list[TodayCard], int] | None:
         """None while no school is known."""

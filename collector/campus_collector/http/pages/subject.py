@@ -12,10 +12,11 @@ from campus_collector.http.pages.paths import raw_results_path, result_path, sub
 from campus_collector.http.pages.present import Present, PresentModel, RateRow
 from campus_collector.http.pages.problem_rows import Contact, ProblemRow, ProblemRows, contact_of, contract_rate
 from campus_collector.http.pages.reader import Badge, Reader
+from campus_collector.http.pages.test_servers import server_words
 from campus_collector.http.pages.words import duration_words, rate_words
 from campus_collector.http.school_view import SchoolView, SubjectView, school_view
 from campus_collector.http.service import Service
-from campus_collector.judge.derivation import DerivedResult, cause_words, derived_results
+from campus_collector.judge.derivation import DerivedResult, cause_words, derived_results, servers_in
 from campus_collector.judge.month import Month, month_of
 from campus_collector.judge.policy import TARGET_WORDS, required_rate
 from campus_collector.judge.rules import RULES, TARGET_OF, TARGETS_OF
@@ -95,6 +96,8 @@ class SubjectPage:
     csv: str
     json: str
     exempt: str = ""
+    test_server: str = ""
+    """Of an uplink: against which it was tested."""
     has_rates: bool = field(default=False)
 
 
@@ -114,9 +117,11 @@ class SubjectModel:
         required = subject_view.required_bits_per_second
         kind = RULES[TARGET_OF[subject.kind]].result_kind
         has_rates = subject.kind in ("classroom", "uplink")
-        results = self._service.store.results.newest(
-            school.id, subject.id, kind, self._span.start, self._span.end, MOST_TESTS if has_rates else SHOWN_RESULTS
-        )
+        reading = self._service.store.results
+        shown = reading.newest(school.id, subject.id, kind, self._span.start, self._span.end, SHOWN_RESULTS)
+        results: Sequence[AnyResult] = shown
+        if has_rates:
+            results = reading.newest_tests(school.id, subject.id, self._span.start, self._span.end, MOST_TESTS)
         contact = contact_of(self._service.inventory.school(school.id))
         names = Names(
             {school.id: school.name}, {school.town: school.town_name}, {(school.id, subject.id): subject.name}
@@ -143,10 +148,13 @@ class SubjectModel:
             problems.open(standings),
             problems.closed(standings),
             self._inspections(school, subject, required or 0.0) if subject.kind == "classroom" else [],
-            self.result_rows(school, subject, results[:SHOWN_RESULTS]),
+            self.result_rows(school, subject, shown),
             raw_results_path(*export, ending=".csv", lang=self._reader.language),
             raw_results_path(*export),
             subject.exempt_reason,
+            server_words(self._reader, servers_in(results), self._service.config.test_servers)
+            if subject.kind == "uplink"
+            else "",
             has_rates,
         )
 
@@ -188,7 +196,7 @@ class SubjectModel:
     def _trend(self, school: School, tests: Sequence[Test], required: float, name: str) -> Picture | None:
         if not tests or not required:
             return None
-        shown, thinned = drawn(tests)
+        shown, days = drawn(tests)
         limits = (required * self._policy.tolerance_ratio, required)
 
         def rate(value: float | None) -> str:
@@ -204,8 +212,10 @@ class SubjectModel:
         title = self._reader.words("trend_title", name=name, count=len(tests), required=rate(required))
         svg = trend_chart(points, self._span.local, required, self._policy.tolerance_ratio, title)
         note = self._reader.words("trend_legend")
-        if thinned:
-            note = f"{note} {self._reader.words('thinned', count=len(tests))}"
+        if days:
+            note = (
+                f"{note} {self._reader.words('thinned' if days == 1 else 'thinned_more', count=len(tests), days=days)}"
+            )
         headings = [self._reader.words(key) for key in (self._bucket_key, "tests", "reached", "lowest", "down", "up")]
         rows = [
             (

@@ -8,12 +8,12 @@ from campus_collector.domain.results import Latest, StoredResult
 from campus_collector.store.columns import among, bytes_of, id_octets, id_text, micros, rows_of, where
 from campus_collector.store.database import Database
 from campus_collector.store.packing import DamagedResult, unpack
-from campus_collector.store.stored import decode_packed, decode_stored
+from campus_collector.store.stored import decode_packed, decode_stored, decode_test
 from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.tables.totals import totals
 from campus_collector.store.tables.unpacked import AFTER_UNPACKED, IS_UNPACKED, LEAST, UnpackedResults, stored_unpacked
 from campus_collector.store.transport import Queryable, Row, Transaction
-from campus_wire.records import AnyResult, Outcome
+from campus_wire.records import AnyResult, Outcome, ThroughputResult
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +139,13 @@ class ResultTable(TableGroup):
         """The newest `limit` results of a kind, of one subject or all, with start <= started_at < end; newest first."""
         results = map(decode_stored, self.raw(school, subject, kind, start, end, limit))
         return [result for result in results if result is not None]
+
+    def newest_tests(
+        self, school: str, subject: str, start: datetime, end: datetime, limit: int
+    ) -> list[ThroughputResult]:
+        """The newest `limit` throughput results of a subject, newest first, without the slices of the tests: for charts of a long time."""
+        tests = map(decode_test, self.raw(school, subject, "throughput", start, end, limit))
+        return [test for test in tests if test is not None]
 
     def sampled(
         self, school: str, subject: str, kind: str, start: datetime, end: datetime, every_seconds: int

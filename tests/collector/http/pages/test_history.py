@@ -67,11 +67,18 @@ def test_many_tests_are_drawn_as_the_middle_one_of_each_day() -> None:
     ]
     tests = sound_tests(results, NOVEMBER)
     assert len(tests) == 300 > MOST_POINTS
-    shown, thinned = drawn(tests)
-    assert thinned
+    shown, days = drawn(tests)
+    assert days == 1
     assert [round(test.smaller) for test in shown] == [50_000_000] * 100
-    few, thinned = drawn(tests[:MOST_POINTS])
-    assert (len(few), thinned) == (MOST_POINTS, False)
+    few, days = drawn(tests[:MOST_POINTS])
+    assert (len(few), days) == (MOST_POINTS, 0)
+
+
+def test_of_a_year_the_middle_one_of_every_other_day_is_drawn() -> None:
+    results = [throughput(at=AT + timedelta(days=day)) for day in range(365)]
+    shown, days = drawn(sound_tests(results, NOVEMBER))
+    assert days == 2
+    assert 182 <= len(shown) <= 184
 
 
 def test_days_and_months_add_up() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from campus_collector.domain.inventory import Classroom, Inventory, InventorySchool
-from campus_collector.http.pages.changes import ChangedSubject, changes_between
+from campus_collector.http.pages.changes import Fold, SubjectToShow, changes_between, folded, still_to_do
 from campus_collector.http.pages.reader import Reader
 from campus_collector.http.pages.targets import HeatCell, heat, months_chart
 from campus_collector.judge.month import month_of
@@ -70,17 +70,59 @@ def listed(text: str) -> list[str]:
     return re.findall(r'<th scope="row"><a href="/schools/(s\d+)', text)
 
 
-def test_what_the_month_changed(county: World) -> None:
-    text = text_of(county, "/?month=2026-10")
-    newly, repaired = re.findall(
-        r'<section class="card"><h3>[^<]*<span class="num">(\d+)</span></h3>\s*(.*?)</section>', text, re.DOTALL
+def lists(text: str) -> dict[str, tuple[int, str]]:
+    """The lists of subjects: heading, how many there are, and the HTML of the rows."""
+    found = re.findall(
+        r'<section class="card"><h3>([^<]*) <span class="num">(\d+)</span></h3>\s*(.*?)</section>', text, re.DOTALL
     )
-    assert newly[0] == repaired[0] == "1"
+    return {title: (int(count), rows) for title, count, rows in found}
+
+
+def test_what_the_month_changed(county: World) -> None:
+    shown = lists(text_of(county, "/?month=2026-10"))
+    newly, repaired = shown["Newly not met"], shown["Repaired this month"]
+    assert newly[0] == repaired[0] == 1
     assert "/explain/classroom_bandwidth/s001/c101?month=2026-10" in newly[1]
     assert "/explain/classroom_bandwidth/s001/c102?month=2026-10" in repaired[1]
     assert "柳河镇中心小学 1年级1班" in newly[1]
     first = text_of(county, "/?month=2026-09")
     assert "Newly not met" not in first, "nothing is known of the month before"
+
+
+def test_rooms_of_one_cause_are_one_row_that_opens_to_them(county: World) -> None:
+    count, rows = lists(text_of(county, "/?month=2026-10"))["Still to do, by school and cause"]
+    assert count == 9, "with the lines that nobody has tested"
+    items = rows.split("<details>")
+    assert len(items) == 2, "both rooms of s003 have one cause, the one of s001 is alone"
+    assert "松山镇小学: 2 classrooms, one cause" in items[1]
+    for room in ("c101", "c102"):
+        assert f'<a href="/schools/s003/subjects/{room}?month=2026-10">' in items[1]
+    assert "/explain/classroom_bandwidth/s001/c101?month=2026-10" in items[1], "after the row of most rooms"
+    of_town = lists(text_of(county, "/towns/t01?month=2026-10"))["Still to do, by school and cause"]
+    assert of_town[0] == 5
+    assert "s003" not in of_town[1]
+    assert "2 个班级，同一原因" in text_of(county, "/?month=2026-10", "zh")
+
+
+def test_how_many_rooms_are_to_go_and_how_many_are_covered(county: World) -> None:
+    text = text_of(county, "/?month=2026-10")
+    assert "<strong>still 3 classrooms to go</strong>" in text
+    assert '<a href="/unmeasured?month=2026-10">enough valid tests: 100.0% of classrooms (6 of 6)</a>' in text
+    assert "<strong>still 1 classrooms to go</strong>" in text_of(county, "/towns/t01?month=2026-10")
+    nothing = text_of(county, "/?month=2026-08")
+    assert "enough valid tests: 0.0% of classrooms (0 of" in nothing or "enough valid tests" not in nothing
+
+
+def test_a_row_for_each_school_target_and_cause() -> None:
+    cut, slow = ShortVerdict(Verdict.NOT_MET, cause="half_duplex"), ShortVerdict(Verdict.NOT_MET, cause="flat_rate")
+    now = {"s1": {"t": {"c1": cut, "c2": slow, "c3": MET}, "u": {"c1": cut}}, "s2": {"t": {"c1": OPEN, "c2": OPEN}}}
+    rows = folded(still_to_do(now))
+    assert rows == [
+        Fold("s2", "t", "", ("c1", "c2")),
+        Fold("s1", "t", "flat_rate", ("c2",)),
+        Fold("s1", "t", "half_duplex", ("c1",)),
+        Fold("s1", "u", "half_duplex", ("c1",)),
+    ]
 
 
 def test_the_line_of_months_and_what_is_left(county: World) -> None:
@@ -183,7 +225,7 @@ MET, NOT_MET, OPEN = ShortVerdict(Verdict.MET), ShortVerdict(Verdict.NOT_MET), S
 def test_what_counts_as_a_change(before: ShortVerdict | None, now: ShortVerdict, newly: int, repaired: int) -> None:
     earlier = {} if before is None else {"s1": {"t": {"c1": before}}}
     changes = changes_between(earlier, {"s1": {"t": {"c1": now}}})
-    expected = [ChangedSubject("s1", "t", "c1")]
+    expected = [SubjectToShow("s1", "t", "c1")]
     assert changes.newly_not_met == expected[:newly]
     assert changes.repaired == expected[:repaired]
 

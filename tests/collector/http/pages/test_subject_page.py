@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from campus_collector.domain.inventory import EMPTY
 from campus_collector.domain.people import Person
 from campus_collector.domain.tokens import new_token, token_hash
+from campus_collector.http.pages.paths import result_path
 from campus_wire.encapsulation import Encapsulation
-from campus_wire.failures import FailureKind
+from campus_wire.failures import FailureKind, Validity
 from campus_wire.ids import new_result_id
 from campus_wire.records import AnnouncedClassroom, Announcement, PortRecord, PortResult
 from tests.collector.http.pages.test_inspection import inspection
@@ -92,6 +94,25 @@ def test_the_uplink_has_both_its_targets_and_says_what_is_not_recorded(slow: Wor
     assert "测速服务器 未记录" in text
     assert 'class="trend delays"' in page
     assert "虚线为“三个课堂”的限值" in text
+
+
+def test_every_page_of_an_uplink_s_verdict_names_its_test_server(tmp_path: Path) -> None:
+    config = tmp_path / "collector.toml"
+    config.write_text(
+        '[[test_server]]\nhost = "198.51.100.10"\nname = "县教育局测速服务器"\nplace = "信息中心机房"\n',
+        encoding="utf-8",
+    )
+    with collector(tmp_path, config=config) as world:
+        tests = [throughput(940e6, 990e6, at=at, subject="uplink", server="198.51.100.10") for at in days(2, 2)]
+        world.send(*tests, throughput(at=days(1)[0]))
+        paths = ("/schools/s001/subjects/uplink", "/explain/uplink_bandwidth/s001/uplink",
+                 "/explain/live_class/s001/uplink", "/evidence/uplink_bandwidth/s001/uplink", "/schools/s001")  # fmt: skip
+        for path in paths:
+            text = words_of(page_of(world, f"{path}?month=2026-11"))
+            assert "县教育局测速服务器，信息中心机房（198.51.100.10）" in text, path
+        assert "测速服务器" not in words_of(page_of(world, "/explain/classroom_bandwidth/s001/c101?month=2026-11"))
+        world.send(*(throughput(940e6, 990e6, at=at, subject="uplink", server="other.example") for at in days(1)))
+        assert "other.example（其名称" in words_of(page_of(world, f"{paths[0]}?month=2026-11"))
 
 
 def test_a_platform_has_a_page_too(slow: World) -> None:
@@ -191,3 +212,30 @@ def test_a_town_s_reader_sees_its_own_only(world: World) -> None:
     ):
         statuses = {town: world.get(path, Authorization=f"Bearer {token}").status for town, token in tokens.items()}
         assert statuses == {"t01": 200, "t02": 404}, path
+
+
+@pytest.mark.parametrize(
+    ("measured", "shown"), [(None, "56.42×1538/1448=59.93"), (59.93e6, "56.42×1538/1448=59.93"), (61.24e6, "56.42×1538/1448→61.24")]
+)  # fmt: skip
+def test_everything_that_shows_a_judged_rate_shows_payload_factor_and_line_rate(
+    world: World, measured: float | None, shown: str
+) -> None:
+    test = throughput(59.93e6, 88.01e6, at=AT, validity=Validity.OK)
+    assert test.record is not None
+    assert test.record.down is not None
+    down = msgspec.structs.replace(test.record.down, line_rate_bits_per_second=measured)
+    test = msgspec.structs.replace(test, record=msgspec.structs.replace(test.record, down=down))
+    world.send(test, announcement=Announcement(town="t01", classrooms=[AnnouncedClassroom("c101", "班", 1e8)]))
+    payload, line = "56.4", shown[-5:-1]
+    explained = words_of(page_of(world, "/explain/classroom_bandwidth/s001/c101?month=2026-11"))
+    assert f"↓ {shown} " in explained
+    assert "有效数据速率 × 系数" in explained
+    for path in (
+        "/schools/s001/subjects/c101?month=2026-11",
+        "/evidence/classroom_bandwidth/s001/c101?month=2026-11",
+        result_path("s001", test),
+    ):
+        text = words_of(page_of(world, path))
+        assert payload in text, path
+        assert line in text, path
+        assert "1538/1448=1.0622" in text, path
