@@ -36,7 +36,8 @@ from campus_wire.version import VERSION
 MONTHS = 13
 SEED = 18
 LATER_SHARE = 0.7
-"""Of the faults: so many begin in the course of the year."""
+MENDED_SHARE = 0.75
+"""Of the faults: so many begin in the course of the year, and are mended in it."""
 FREQUENCY = Frequency(
     classroom_tests=1,
     port_readings=1,
@@ -49,14 +50,18 @@ FREQUENCY = Frequency(
     healthy_ports_share=0.1,
 )
 """Just enough for every verdict: an agent measures ten times as often."""
-WEEKDAYS = (1, 2)
-"""Tests on Tuesdays and Wednesdays: at least eight days a month, and never five school days without."""
+WEEKDAYS = (1, 2, 3, 0, 4)
+"""Tests on Tuesdays and Wednesdays; where holidays leave too few of them, on the next of these too. Never five school days without."""
+FIRST_WEEKDAYS = WEEKDAYS[:2]
+LEAST_DAYS = 9
 EVERY_DAY_LATELY = 14
 """In the last days every school day has tests."""
 BATCH = 1000
 CLERK, TOWN_CLERK = "clerk", "town"
 WORKED_ON_SHARE = 0.6
 """Of the open problems, each month."""
+WRONG_CLAIM_SHARE = 0.1
+EXTENSION = timedelta(days=30)
 RESPONSIBLE = (*UNITS, "学校信息员")
 MEASURES = ("更换网线并重做水晶头", "更换交换机端口", "联系运营商核查线路")
 ROLES = (("admin", "admin", ""), (CLERK, "operator", ""), (TOWN_CLERK, "operator", "t01"), ("leader", "viewer", ""))
@@ -93,7 +98,7 @@ class Gateways:
         zone, first = service.config.timezone, months_until(now, service.config.timezone)[0]
         self._today = now.astimezone(zone).date()
         inventory = sample(schools, SEED, classrooms_per_school)
-        county = deal(inventory, first.first_day, self._today, SEED, LATER_SHARE)
+        county = deal(inventory, first.first_day, self._today, SEED, LATER_SHARE, MENDED_SHARE)
         change_list = changes(service.store.inventory.current(), county.inventory)
         activate(service.store, county.inventory, change_list, CONSOLE, first.start, first.start)
         self._generators = [
@@ -103,7 +108,7 @@ class Gateways:
 
     def send(self, month: Month) -> None:
         """A month's results, and their evidence."""
-        days = [day for day in month.every_day() if day <= self._today and self._is_test_day(day, self._today)]
+        days = self._test_days(month)
         for generator in self._generators:
             measured = (result for day in days for result in generator.day(day))
             self._store(generator.school.id, (result for result in measured if result.started_at <= self._now))
@@ -115,11 +120,15 @@ class Gateways:
             if not generator.is_silent(self._today):
                 self._store(generator.school.id, iter([generator.host_at(moment)]))
 
-    def _is_test_day(self, day: date, today: date) -> bool:
-        lately = (today - day).days < EVERY_DAY_LATELY
-        return day == today or (
-            self._service.verdicts.policy.is_school_day(day) and (lately or day.weekday() in WEEKDAYS)
-        )
+    def _test_days(self, month: Month) -> list[date]:
+        school_days = [day for day in month.every_day() if self._service.verdicts.policy.is_school_day(day)]
+        chosen = {day for day in school_days if day.weekday() in FIRST_WEEKDAYS}
+        for day in sorted(school_days, key=lambda day: WEEKDAYS.index(day.weekday()) if day.weekday() < 5 else 9):
+            if len(chosen) < LEAST_DAYS:
+                chosen.add(day)
+        chosen |= {day for day in school_days if (self._today - day).days < EVERY_DAY_LATELY}
+        chosen |= {self._today} & set(month.every_day())
+        return sorted(day for day in chosen if day <= self._today)
 
     def _store(self, school: str, results: Iterator[AnyResult]) -> None:
         """As a gateway would have sent them: the last of a batch has just been measured."""
@@ -174,15 +183,20 @@ class Office:
         for problem in self._service.store.ledger.problems(open_only=True):
             if self._random.random() < WORKED_ON_SHARE:
                 who = TOWN_CLERK if problem.town == "t01" else CLERK
-                for action, values in self._steps(problem):
+                for action, values in self._steps(problem, today):
                     self._act(problem.id, action, values, who, at, today)
 
-    def _steps(self, problem: Problem) -> list[tuple[str, dict[str, str]]]:
+    def _steps(self, problem: Problem, today: date) -> list[tuple[str, dict[str, str]]]:
+        """From open to repaired, a step each time; a claim is seldom wrong."""
         if problem.state == "open":
             return [("acknowledge", {}), ("assign", {"responsible": self._random.choice(RESPONSIBLE)})]
-        if problem.state == "acknowledged" and not problem.measure:
+        if problem.state != "acknowledged":
+            return []
+        if not problem.measure:
             return [("measure", {"text": self._random.choice(MEASURES)})]
-        return [("claim_fixed", {"text": "已处理，请复测"})] if problem.state == "acknowledged" else []
+        if problem.passing_days or self._random.random() < WRONG_CLAIM_SHARE:
+            return [("claim_fixed", {"text": "已处理，请复测"})]
+        return [("due", {"due_on": str(today + EXTENSION), "text": "备件未到，延期处理"})]
 
     def _act(self, number: int, action: str, values: dict[str, str], who: str, at: datetime, today: date) -> None:
         self._service.store.ledger.change(number, lambda newest: act(newest, action, values, who, at, today))

@@ -90,8 +90,15 @@ class County:
         return fault.name if fault.on(day) else ""
 
 
-def deal(inventory: Inventory, first: date, last: date, seed: int, later_share: float = 0.0) -> County:
-    """Faults for a county, from the first day on; some are mended before the last, and `later_share` of them begin after the first."""
+def deal(
+    inventory: Inventory,
+    first: date,
+    last: date,
+    seed: int,
+    later_share: float = 0.0,
+    mended_share: float = MENDED_SHARE,
+) -> County:
+    """Faults for a county, from the first day on. Of them `later_share` begin after it, and `mended_share` are mended before the last day."""
     random = Random(seed)
     county = County(inventory)
 
@@ -99,7 +106,7 @@ def deal(inventory: Inventory, first: date, last: date, seed: int, later_share: 
         began = None
         if name and later_share and random.random() < later_share:
             began = first + timedelta(days=random.randrange((last - first).days + 1))
-        if not name or random.random() >= MENDED_SHARE:
+        if not name or random.random() >= mended_share:
             return Fault(name, None, began)
         earliest = began or first
         return Fault(name, earliest + timedelta(days=random.randrange((last - earliest).days + 1)), began)
