@@ -6,13 +6,16 @@ STAMP := $(VENV)/.installed
 MANUAL := collector/campus_collector/http/pages/manual
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-postgres lint bench lab messages docs pictures packages clean system-run system-test system-bench
+.PHONY: help run demo test test-postgres lint bench lab messages docs pictures packages clean system-run system-test system-bench
 
 help: ## what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: system-run $(STAMP) $(MANUAL)/index.html ## a school in network namespaces, measured for real: http://127.0.0.1:8080/
+run: system-run $(STAMP) $(MANUAL)/index.html ## a school with its equipment in network namespaces, measured for real: http://127.0.0.1:8080/
 	@$(PY) -m tests.lab.demo
+
+demo: $(STAMP) $(MANUAL)/index.html ## an invented county with thirteen months behind it: http://127.0.0.1:8100/
+	@$(PY) -m tests.county
 
 # What measures rates has the machine to itself. The rest runs four beside each other: much of it waits (booted machines, silent equipment);
 # the long files begin first (tests/conftest.py).

@@ -22,9 +22,9 @@ declare -A why=(
   [etcd-server]="which decides who takes over"
   [etcd-client]="and says so"
   [nginx-light]="the tests reach several collectors through it"
-  [snmpd]="the tests ask a real SNMP agent"
-  [gir1.2-gst-rtsp-server-1.0]="the tests listen to a real RTSP server"
-  [python3-gi]="that RTSP server"
+  [snmpd]="recorder and switch of the demonstration answer by SNMP"
+  [gir1.2-gst-rtsp-server-1.0]="its camera streams by RTSP"
+  [python3-gi]="that stream"
   [dnsmasq-base]="the tests look for a second DHCP server"
   [libreoffice-writer-nogui]="the tests open the report as staff do"
   [systemd-container]="the tests boot a Debian with systemd"
@@ -34,16 +34,16 @@ declare -A why=(
   [gstreamer1.0-plugins-base]="its test picture and tone"
   [gstreamer1.0-plugins-good]="its packets"
   [gstreamer1.0-plugins-ugly]="its H.264"
-  [gstreamer1.0-plugins-bad]="its AAC"
+  [gstreamer1.0-plugins-bad]="its AAC in the tests"
   [prometheus-snmp-exporter]="a bench asks the same devices with it"
 )
-wanted=(iperf3 libiperf0 iproute2 ethtool procps)
-[ "$purpose" = test ] && wanted+=(prometheus prometheus-alertmanager chromium fonts-noto-cjk openssl snmpd dnsmasq-base lldpd
+wanted=(iperf3 libiperf0 iproute2 ethtool procps snmpd gir1.2-gst-rtsp-server-1.0 python3-gi
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly)
+[ "$purpose" = test ] && wanted+=(prometheus prometheus-alertmanager chromium fonts-noto-cjk openssl dnsmasq-base lldpd
   systemd-container debootstrap faketime libreoffice-writer-nogui postgresql
   patroni etcd-server etcd-client nginx-light
-  gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
   gstreamer1.0-plugins-bad)
-[ "$purpose" = bench ] && wanted+=(snmpd prometheus-snmp-exporter)
+[ "$purpose" = bench ] && wanted+=(prometheus-snmp-exporter)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "This is not Debian or Ubuntu; please install by hand: ${wanted[*]}" >&2

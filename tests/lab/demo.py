@@ -1,43 +1,44 @@
-"""`make run`: collector, one agent and a school whose lines are known, for real; a table of what was measured; until Ctrl-C.
+"""`make run`: a collector, a gateway's agent and a school whose lines and equipment are known, for real; what was measured; until Ctrl-C.
 
 Where network namespaces are not permitted, the "classrooms" are iperf3 servers on loopback: everything works, no rate is shaped.
 """
 
-import json
 import os
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-import unicodedata
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
 
 from campus_base.language import Language, from_environment
 from campus_base.messages import bilingual
-from campus_base.wire_words import FAILURE_WORDS, RESULT_WORDS, VALIDITY_WORDS
-from campus_wire.bandwidth import Verdict
-from campus_wire.failures import FailureKind, Validity
+from tests.lab import first_round
+from tests.lab.equipment import COMMUNITY, SWITCH, SWITCH_DEVICE, Ports, bureau_platform, missing, platform
+from tests.lab.equipment import recording_room as start_recording_room
+from tests.lab.equipment import switch as start_switch
 from tests.lab.namespaces import permitted
+from tests.lab.programs import free_port, has_ended, python, running, wait_until_ready
 from tests.lab.school import LabSchool, Room
 
-FOLDER = Path(".run")
+FOLDER = Path(".run/school")
+PORT = 8080
+UPLINK_BITS_PER_SECOND = 300e6
 PATIENCE_SECONDS = 240.0
 CYCLES = """
 [throughput]
-duration_seconds = 3
+duration_seconds = 2
 warmup_seconds = 1
 [cycle]
 throughput_seconds = 180
 latency_seconds = 120
 service_seconds = 30
 host_seconds = 30
+device_seconds = 20
 ship_seconds = 1
 reference_days = 0
 """
@@ -46,6 +47,30 @@ LOOPBACK_ROOMS = (
     Room("c102", "一年级2班", 0.0),
     Room("c103", "一年级3班", 0.0, on=False),
 )
+LOOPBACK_AGENT = """[agent]
+school = "s001"
+town = "t01"
+state_dir = "state"
+[collector]
+url = "http://127.0.0.1:{port}"
+[limits]
+daily_test_bytes = 1_000_000_000_000
+max_cpu_ratio = 1.0
+max_cross_traffic_ratio = 1.0
+"""
+LOOPBACK_CLASSROOM = """[[classroom]]
+id = "{id}"
+name = "{name}"
+host = "127.0.0.1"
+port = {port}
+engine = "iperf3"
+"""
+SERVICE = """[[service]]
+id = "platform"
+name = "县教育资源平台"
+url = "{url}"
+"""
+FAULT, MENDED = "pull-cable", "plug-in"
 
 T = {
     "no_lab": bilingual(
@@ -53,36 +78,59 @@ T = {
         "此处无法使用网络命名空间（{why}）：教室以本机回环上的 iperf3 代替，速率不受限制。",
     ),
     "lab": bilingual(
-        "Building a school in network namespaces: 8 classrooms at known line rates, one switched off.",
-        "正在用网络命名空间搭建一所学校：8 间教室的线路速率已知，另有 1 间未开机。",
+        "Building a school in network namespaces: 8 classrooms at known line rates and one switched off, an uplink, a switch,"
+        " a recording room, a platform.",
+        "正在用网络命名空间搭建一所学校：8 间教室的线路速率已知，另有 1 间未开机；还有上联线路、交换机、录播室和平台。",
     ),
-    "port": bilingual("Port 8080 is taken; using {port}.", "8080 端口已被占用，改用 {port}。"),
+    "no_room": bilingual(
+        "There is no recording room and no switch: '{package}' is not installed.",
+        "没有录播室和交换机：未安装 {package}。",
+    ),
     "page": bilingual("Page: {url}   Metrics: {url}metrics", "网页：{url}   指标：{url}metrics"),
     "waiting": bilingual(
-        "measured {done} of {all} classrooms … {seconds:.0f} s", "已测量 {done}/{all} 间教室 … {seconds:.0f} 秒"
+        "measured {done} of {all} classrooms{parts} … {seconds:.0f} s",
+        "已测量 {done}/{all} 间教室{parts} … {seconds:.0f} 秒",
     ),
     "late": bilingual(
-        "Not every classroom was measured within {seconds:.0f} s; the table shows what is there.",
-        "{seconds:.0f} 秒内未能测完所有教室，以下为已有结果。",
+        "Not everything was measured within {seconds:.0f} s; the table shows what is there.",
+        "{seconds:.0f} 秒内未能测完，以下为已有结果。",
     ),
-    "stay": bilingual(
-        "Everything keeps running and the page renews itself. Ctrl-C stops all of it.",
-        "系统继续运行，网页会自动更新。按 Ctrl-C 全部停止。",
-    ),
-    "stopped": bilingual("Stopped; nothing is left running.", "已全部停止。"),
-    "died": bilingual("{what} ended unexpectedly; see {log}", "{what} 意外退出，请查看 {log}"),
     "required": bilingual(
         "required {required:g} Mbit/s, tolerance {tolerance:.0%}", "要求 {required:g} Mbit/s，允许误差 {tolerance:.0%}"
     ),
+    "try": bilingual(
+        "\nEverything keeps running and the page renews itself. Try:", "\n系统继续运行，网页会自动更新。可以试试："
+    ),
+    "try_school": bilingual(
+        "  The school with all its parts:      {url}schools/s001", "  查看这所学校的全部内容：  {url}schools/s001"
+    ),
+    "try_why": bilingual(
+        "  Why a classroom is not met:         {url}schools/s001/subjects/{room}",
+        "  某个班级为何未达标：      {url}schools/s001/subjects/{room}",
+    ),
+    "try_fault": bilingual(
+        "  Pull the recording room's cable:    {fault}   (half a minute later the page says so)\n"
+        "  ... and plug it in again:           {mended}",
+        "  拔掉录播室的网线：        {fault}   （半分钟后网页会显示异常）\n  再把网线插回：            {mended}",
+    ),
+    "try_demo": bilingual(
+        "  A county of 100 schools, 13 months: make demo, in another terminal",
+        "  100 所学校、13 个月的县：  在另一个终端运行 make demo",
+    ),
+    "stay": bilingual("Ctrl-C stops all of it.", "按 Ctrl-C 全部停止。"),
+    "stopped": bilingual("Stopped; nothing is left running.", "已全部停止。"),
 }
-HEADINGS = (
-    bilingual("classroom", "班级"),
-    bilingual("true line", "真实线路"),
-    bilingual("down", "下行"),
-    bilingual("up", "上行"),
-    bilingual("verdict", "结论"),
-    bilingual("reason", "原因"),
-)
+
+
+@dataclass(slots=True)
+class Demonstration:
+    """What there is to be measured: `parts` beside the classrooms, and how to cause a fault."""
+
+    rooms: tuple[Room, ...]
+    run_agent: list[str]
+    uplink_bits_per_second: float | None = None
+    parts: tuple[str, ...] = ("platform",)
+    has_fault: bool = False
 
 
 def main() -> int:
@@ -92,7 +140,7 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     if FOLDER.exists():
         shutil.rmtree(FOLDER)
-    FOLDER.mkdir(mode=0o700)
+    FOLDER.mkdir(mode=0o700, parents=True)
     try:
         with ExitStack() as stack:
             return _demonstrate(stack, language)
@@ -102,212 +150,152 @@ def main() -> int:
 
 
 def _demonstrate(stack: ExitStack, language: Language) -> int:
-    port = _free_port(language)
+    port = free_port(PORT, language)
     url = f"http://127.0.0.1:{port}/"
     obstacle = permitted()
     print(T["no_lab"].in_(language, why=obstacle) if obstacle else T["lab"].in_(language), flush=True)
-    state = ("--state-dir", str(FOLDER / "collector"))
-    environment = os.environ | {"CAMPUS_SERVER_LISTEN": f"127.0.0.1:{port}"}
-    collector = stack.enter_context(_process("collector", _python("campus_collector", "serve", *state), environment))
-    token = subprocess.run(
-        _python("campus_collector", "agent-token", "s001", "--town", "t01", *state),
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    collector = _collector(stack, port)
+    gateway = _gateway()
+    if obstacle is None:
+        demonstration = _in_namespaces(stack, gateway, port, language)
+    else:
+        demonstration = _on_loopback(stack, gateway, port, language)
+    wait_until_ready(url, collector, FOLDER, language)
+    agent = stack.enter_context(running(FOLDER, "agent", demonstration.run_agent))
+    programs = {"collector": collector, "agent": agent}
+    print(T["page"].in_(language, url=url), flush=True)
+    _watch(url, demonstration, programs, language)
+    _say_what_to_try(url, demonstration, language)
+    while not (ended := has_ended(programs, FOLDER, language)):
+        time.sleep(1)
+    print(ended, file=sys.stderr)
+    return 1
+
+
+def _collector(stack: ExitStack, port: int) -> "subprocess.Popen[bytes]":
+    command = python("campus_collector", "serve", "--state-dir", str(FOLDER / "collector"))
+    listen = {"CAMPUS_SERVER_LISTEN": f"127.0.0.1:{port}"}
+    return stack.enter_context(running(FOLDER, "collector", command, listen))
+
+
+def _gateway() -> Path:
+    """The gateway's folder, with its token and the community of the equipment."""
     gateway = FOLDER / "gateway"
     gateway.mkdir(mode=0o700)
-    (gateway / "token").write_text(token)
-    (gateway / "token").chmod(0o600)
-    run = _python("campus_agent", "run", "--config", str(gateway / "agent.toml"))
-    if obstacle is None:
-        school = stack.enter_context(LabSchool())
-        rooms: tuple[Room, ...] = school.rooms
-        school.agent_toml(
-            gateway,
-            collector_url=f"http://127.0.0.1:{port}",
-            uplink=False,
-            services={"collector": f"{url}healthz"},
-            more=CYCLES,
-        )
-        path = str((FOLDER / "bridge").resolve())
-        stack.enter_context(_process("bridge-outside", _python("tests.lab.bridge", "outside", path, str(port))))
-        inside = school.gateway.argv(*_python("tests.lab.bridge", "inside", path, str(port)))
-        stack.enter_context(_process("bridge-inside", inside))
-        run = school.gateway.argv(*run)
+    command = python(
+        "campus_collector", "agent-token", "s001", "--town", "t01", "--state-dir", str(FOLDER / "collector")
+    )
+    token = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    for name, text in (("token", token), ("community", COMMUNITY)):
+        (gateway / name).write_text(text)
+        (gateway / name).chmod(0o600)
+    return gateway
+
+
+def _in_namespaces(stack: ExitStack, gateway: Path, port: int, language: Language) -> Demonstration:
+    school = stack.enter_context(LabSchool(wan_bits_per_second=UPLINK_BITS_PER_SECOND))
+    parts, devices, package = ("uplink", "platform"), "", missing()
+    if package:
+        print(T["no_room"].in_(language, package=package), flush=True)
     else:
-        rooms = LOOPBACK_ROOMS
-        _loopback_rooms(stack, gateway, port)
-    _wait_until_ready(url, collector, language)
-    agent = stack.enter_context(_process("agent", run))
-    print(T["page"].in_(language, url=url), flush=True)
-    _watch(url, rooms, {"collector": collector, "agent": agent}, language)
-    print(T["stay"].in_(language), flush=True)
-    while True:
-        time.sleep(1)
-        for what, process in (("collector", collector), ("agent", agent)):
-            if process.poll() is not None:
-                print(T["died"].in_(language, what=what, log=FOLDER / f"{what}.log"), file=sys.stderr)
-                return 1
+        start_switch(stack, FOLDER, school)
+        ports = Ports()
+        room = school.connect("rec", ports.host)
+        start_recording_room(stack, FOLDER, ports, room.argv)
+        devices, parts = ports.devices + SWITCH_DEVICE.format(host=SWITCH), (*parts, "recording_room", "switch")
+        for name, state in ((FAULT, "down"), (MENDED, "up")):
+            _script(name, [*room.argv("ip", "link", "set", "eth0"), state])
+    address = bureau_platform(stack, FOLDER, school)
+    school.agent_toml(
+        gateway,
+        collector_url=f"http://127.0.0.1:{port}",
+        uplink=True,
+        more=CYCLES + devices + SERVICE.format(url=address),
+        switch=None if package else "sw-1",
+    )
+    path = str((FOLDER / "bridge").resolve())
+    stack.enter_context(running(FOLDER, "bridge-outside", python("tests.lab.bridge", "outside", path, str(port))))
+    inside = school.gateway.argv(*python("tests.lab.bridge", "inside", path, str(port)))
+    stack.enter_context(running(FOLDER, "bridge-inside", inside))
+    run = school.gateway.argv(*_agent_command(gateway))
+    return Demonstration(school.rooms, run, UPLINK_BITS_PER_SECOND, parts, not package)
 
 
-def _watch(url: str, rooms: tuple[Room, ...], processes: dict[str, Any], language: Language) -> None:
-    """Wait for the first round with a line of progress, then print the table."""
-    began = time.monotonic()
-    measured: dict[str, Any] = {}
-    while time.monotonic() - began < PATIENCE_SECONDS:
-        measured = {each["subject"]: each for each in _school(url) if each["kind"] == "classroom" and each["latest"]}
-        seconds = time.monotonic() - began
-        text = T["waiting"].in_(language, done=len(measured), all=len(rooms), seconds=seconds)
-        print(f"\r\x1b[K{text}" if sys.stdout.isatty() else text, end="" if sys.stdout.isatty() else "\n", flush=True)
-        if len(measured) == len(rooms):
-            break
-        for what, process in processes.items():
-            if process.poll() is not None:
-                raise SystemExit("\n" + T["died"].in_(language, what=what, log=FOLDER / f"{what}.log"))
-        time.sleep(0.5 if sys.stdout.isatty() else 5)
-    if sys.stdout.isatty():
-        print("\r\x1b[K", end="")
-    if len(measured) < len(rooms):
-        print(T["late"].in_(language, seconds=time.monotonic() - began), file=sys.stderr)
-    rows = [[heading.in_(language) for heading in HEADINGS]]
-    rows += [_row(room, measured.get(room.id), language) for room in rooms]
-    print(_aligned(rows))
-    print(T["required"].in_(language, required=100, tolerance=0.02), flush=True)
-
-
-def _row(room: Room, subject: dict[str, Any] | None, language: Language) -> list[str]:
-    off, unshaped = bilingual("switched off", "未开机"), bilingual("not shaped", "未限速")
-    rate = room.line_rate_bits_per_second / 1e6
-    truth = off.in_(language) if not room.on else f"{rate:g}" if rate else unshaped.in_(language)
-    latest = subject["latest"] if subject else {}
-    rates = [latest.get(name) for name in ("down", "up")]
-    shown = [f"{rate['line_rate_bits_per_second'] / 1e6:.2f}" if rate else "—" for rate in rates]
-    verdict, reason = Verdict.INSUFFICIENT, ""
-    if latest.get("failure"):
-        reason = FAILURE_WORDS[FailureKind(latest["failure"]["kind"])].in_(language)
-    elif latest and latest["validity"] != Validity.OK:
-        reason = f"{VALIDITY_WORDS[Validity(latest['validity'])].in_(language)} {latest['detail']}"
-    elif all(rates):
-        verdict = Verdict(latest["verdict"])
-        slowest = min(rate["line_rate_bits_per_second"] for rate in rates if rate)
-        if verdict is Verdict.NOT_MET:
-            reason = bilingual("{rate:.1f} Mbit/s is below 98", "{rate:.1f} Mbit/s，低于 98 Mbit/s").in_(
-                language, rate=slowest / 1e6
-            )
-    mark = {"met": "✓", "not_met": "✗"}.get(verdict, "?")
-    return [f"{room.id} {room.name}", truth, *shown, f"{mark} {RESULT_WORDS[verdict].in_(language)}", reason]
-
-
-def _loopback_rooms(stack: ExitStack, gateway: Path, port: int) -> None:
-    lines = [
-        "[agent]",
-        'school = "s001"',
-        'town = "t01"',
-        'state_dir = "state"',
-        "[collector]",
-        f'url = "http://127.0.0.1:{port}"',
-    ]
-    lines += [
-        "[limits]",
-        "daily_test_bytes = 1_000_000_000_000",
-        "max_cpu_ratio = 1.0",
-        "max_cross_traffic_ratio = 1.0",
-        CYCLES,
-    ]
+def _on_loopback(stack: ExitStack, gateway: Path, port: int, language: Language) -> Demonstration:
+    lines = LOOPBACK_AGENT.format(port=port) + CYCLES
+    parts, package = ("platform",), missing()
+    if package:
+        print(T["no_room"].in_(language, package=package), flush=True)
+    else:
+        ports = Ports("127.0.0.1", _any_port(socket.SOCK_DGRAM), _any_port())
+        programs = start_recording_room(stack, FOLDER, ports, lambda *command: list(command))
+        lines, parts = lines + ports.devices, (*parts, "recording_room")
+        for name, number in ((FAULT, "STOP"), (MENDED, "CONT")):
+            _script(name, ["kill", f"-{number}", *(str(program.pid) for program in programs)])
+    address = platform(stack, FOLDER, "127.0.0.1", _any_port(), lambda *command: list(command))
+    lines += SERVICE.format(url=address)
     for number, room in enumerate(LOOPBACK_ROOMS):
-        own = _any_port()
+        answers_at = _any_port()
         if room.on:
-            stack.enter_context(_process(f"iperf3-{number}", ["iperf3", "-s", "-B", "127.0.0.1", "-p", str(own)]))
-        lines += [
-            "[[classroom]]",
-            f'id = "{room.id}"',
-            f'name = "{room.name}"',
-            'host = "127.0.0.1"',
-            f"port = {own}",
-            'engine = "iperf3"',
-        ]
-    (gateway / "agent.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            server = ["iperf3", "-s", "-B", "127.0.0.1", "-p", str(answers_at)]
+            stack.enter_context(running(FOLDER, f"iperf3-{number}", server))
+        lines += LOOPBACK_CLASSROOM.format(id=room.id, name=room.name, port=answers_at)
+    (gateway / "agent.toml").write_text(lines, encoding="utf-8")
+    return Demonstration(LOOPBACK_ROOMS, _agent_command(gateway), None, parts, not package)
 
 
-@contextmanager
-def _process(
-    name: str, argv: list[str], environment: dict[str, str] | None = None
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """A child with its log in .run, ended with SIGTERM, then by force, by its pid."""
-    with (FOLDER / f"{name}.log").open("wb") as log:
-        child = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
-        )
-        try:
-            yield child
-        finally:
-            child.terminate()
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+def _agent_command(gateway: Path) -> list[str]:
+    return python("campus_agent", "run", "--config", str(gateway / "agent.toml"))
 
 
-def _python(module: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", module, *arguments]
+def _script(name: str, command: list[str]) -> None:
+    """A command of many words under a short name."""
+    path = FOLDER / name
+    path.write_text(f"#!/bin/sh\nexec {shlex.join(command)}\n")
+    path.chmod(0o700)
 
 
-_DIRECT = build_opener(ProxyHandler({}))
+def _watch(
+    url: str, demonstration: Demonstration, programs: dict[str, "subprocess.Popen[bytes]"], language: Language
+) -> None:
+    """Wait for the first round with a line of progress, then print what was measured. Raises SystemExit when a program ends."""
+    began, rooms, parts = time.monotonic(), demonstration.rooms, demonstration.parts
+    measured, is_terminal = first_round.Round(), sys.stdout.isatty()
+    while time.monotonic() - began < PATIENCE_SECONDS:
+        measured = first_round.read(url)
+        done = sum(room.id in measured.throughput for room in rooms)
+        listed = "".join(f", {first_round.PARTS[part].in_(language)}" for part in parts if measured.has(part))
+        values = {"done": done, "all": len(rooms), "parts": listed, "seconds": time.monotonic() - began}
+        text = T["waiting"].in_(language, **values)
+        print(f"\r\x1b[K{text}" if is_terminal else text, end="" if is_terminal else "\n", flush=True)
+        if not measured.waits_for(rooms, parts):
+            break
+        if ended := has_ended(programs, FOLDER, language):
+            raise SystemExit("\n" + ended)
+        time.sleep(0.5 if is_terminal else 5)
+    if is_terminal:
+        print("\r\x1b[K", end="")
+    if measured.waits_for(rooms, parts):
+        print(T["late"].in_(language, seconds=time.monotonic() - began), file=sys.stderr)
+    print(first_round.table(measured, rooms, demonstration.uplink_bits_per_second, language))
+    print(T["required"].in_(language, required=100, tolerance=0.02))
+    print("\n".join(first_round.equipment(measured, language)), flush=True)
 
 
-def _school(url: str) -> list[dict[str, Any]]:
-    try:
-        with _DIRECT.open(f"{url}v1/schools/s001", timeout=5) as answer:
-            subjects: list[dict[str, Any]] = json.load(answer)["subjects"]
-            return subjects
-    except (URLError, OSError):
-        return []
+def _say_what_to_try(url: str, demonstration: Demonstration, language: Language) -> None:
+    values = {"url": url, "room": demonstration.rooms[0].id, "fault": FOLDER / FAULT, "mended": FOLDER / MENDED}
+    wanted = ["try", "try_school", "try_why", *(["try_fault"] if demonstration.has_fault else []), "try_demo", "stay"]
+    for key in wanted:
+        print(T[key].in_(language, **values), flush=True)
 
 
-def _wait_until_ready(url: str, collector: "subprocess.Popen[bytes]", language: Language) -> None:
-    for _ in range(150):
-        try:
-            _DIRECT.open(f"{url}readyz", timeout=5).close()
-            return
-        except (URLError, OSError):
-            if collector.poll() is not None:
-                break
-            time.sleep(0.2)
-    print(T["died"].in_(language, what="collector", log=FOLDER / "collector.log"), file=sys.stderr)
-    raise SystemExit(1)
-
-
-def _free_port(language: Language) -> int:
-    for port in range(8080, 8100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port != 8080:
-            print(T["port"].in_(language, port=port), flush=True)
-        return port
-    raise SystemExit("no free port between 8080 and 8099")
-
-
-def _any_port() -> int:
-    with socket.socket() as probe:
+def _any_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(type=kind) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _aligned(rows: list[list[str]]) -> str:
-    def width(text: str) -> int:
-        return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-
-    widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ("  ".join(cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
-
-
 if __name__ == "__main__":
+    os.umask(0o077)
     sys.exit(main())

@@ -129,6 +129,15 @@ class LabSchool:
         self._processes.append(process)
         return process
 
+    def connect(self, role: str, address: str) -> Namespace:
+        """One more host on the school's network, on a cable that is not shaped."""
+        inside = self._namespace(role)
+        self._create(inside)
+        self._cable(inside, "eth0", self.switch, f"port-{role}", None)
+        inside.ip("addr", "add", f"{address}/24", "dev", "eth0")
+        inside.ip("route", "add", "default", "via", f"{LAN}1")
+        return inside
+
     def serve(self, where: Namespace, endpoint: str) -> None:
         """Start a test endpoint in a namespace."""
         if endpoint == "iperf3":
@@ -157,8 +166,9 @@ class LabSchool:
         required_uplink_bits_per_second: int = 1_000_000_000,
         services: Mapping[str, str] | None = None,
         more: str = "",
+        switch: str | None = None,
     ) -> Path:
-        """A configuration of the gateway's agent that fits this school."""
+        """A configuration of the gateway's agent that fits this school. `switch`: the id of the device whose ports the classrooms hang on."""
         port = CAMPUS_PORT if engine == "campus" else IPERF3_PORT
         (folder / "test.key").write_text(TEST_KEY + "\n")
         (folder / "test.key").chmod(0o600)
@@ -170,9 +180,10 @@ class LabSchool:
         # The rooms share this machine's processors with the gateway: the CPU guard would measure the lab, not the gateway.
         lines += ["[limits]", "daily_test_bytes = 20_000_000_000", "max_cpu_ratio = 1.0"]
         lines += [more]
-        for room in self.rooms:
+        for number, room in enumerate(self.rooms, 1):
             lines += ["[[classroom]]", f'id = "{room.id}"', f'name = "{room.name}"', f'host = "{room.host}"']
             lines += [f'engine = "{engine}"', f"port = {port}"]
+            lines += [f'switch = "{switch}"', f'switch_port = "port{number}"'] if switch else []
         if uplink:
             lines += ["[uplink]", f'host = "{BUREAU}"', f'engine = "{engine}"', f"port = {port}"]
             lines += [f"required_bits_per_second = {required_uplink_bits_per_second}"]

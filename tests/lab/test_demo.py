@@ -1,35 +1,79 @@
-"""`make run` as it is started: a school is built and measured, and nothing is left when it is ended."""
+"""`make run` as it is started: a school with all its parts is built and measured, a fault is caused, and nothing is left when it is ended."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.flow.programs import until
+from tests.lab.programs import DIRECT
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextlib.contextmanager
+def demonstration(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """In a folder of its own; one that goes on for too long is ended, and the test fails by what it has printed."""
+    environment = os.environ | {"CAMPUS_LANG": "en", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "tests.lab.demo"]
+    demo = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=folder
+    )
+    limit = threading.Timer(900, demo.kill)
+    limit.start()
+    try:
+        yield demo
+    finally:
+        limit.cancel()
+        demo.kill()
+        demo.wait(60)
+
+
+def page(url: str) -> str:
+    with contextlib.suppress(OSError), DIRECT.open(f"{url}schools/s001?lang=zh", timeout=30) as answer:
+        return str(answer.read().decode())
+    return ""
+
 
 @pytest.mark.lab
-def test_the_demonstration_measures_and_leaves_nothing() -> None:
-    environment = os.environ | {"CAMPUS_LANG": "en", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "tests.lab.demo"]
-    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-    assert demo.stdout is not None
-    lines: list[str] = []
-    # a demonstration that measures nothing is ended, and the test fails by what it has printed
-    limit = threading.Timer(600, demo.kill)
-    limit.start()
-    for line in demo.stdout:
-        lines.append(line)
-        if line.startswith("measured") and not line.startswith("measured 0"):
-            demo.send_signal(signal.SIGTERM)
-            break
-    limit.cancel()
-    rest = demo.communicate(timeout=300)[0]
-    assert demo.returncode == 0, "".join(lines) + rest
-    assert lines[0].startswith("Building a school"), lines
-    assert re.match(r"measured [1-9] of 9", lines[-1]), lines
-    assert "nothing is left running" in rest
-    kept = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
-    assert f"cm-{demo.pid}-" not in kept
+def test_the_demonstration_shows_the_whole_school_and_leaves_nothing(tmp_path: Path) -> None:
+    with demonstration(tmp_path) as demo:
+        assert demo.stdout is not None
+        lines = []
+        for line in demo.stdout:
+            lines.append(line)
+            if line.startswith("Ctrl-C"):
+                break
+        said = "".join(lines)
+        assert lines[0].startswith("Building a school"), said
+        url = re.search(r"Page: (\S+)", said)
+        assert url is not None, said
+        assert re.search(r"^uplink +300 ", said, re.MULTILINE), said
+        assert re.search(r"^recording room: every required device works", said, re.MULTILINE), said
+        assert re.search(r"^platform: answers", said, re.MULTILINE), said
+        assert "switch: 8 of 9 ports have a link" in said
+        shown = page(url[1])
+        for words in ("一年级1班", "上联线路", "录播室", "县教育资源平台", "sw-1 port1：10 Mbit/s，半双工"):
+            assert words in shown, words
+        assert "异常" not in shown.split("录播室")[1].split("云平台")[0], "the recording room is well"
+
+        fault, mended = (tmp_path / ".run/school" / name for name in ("pull-cable", "plug-in"))
+        assert str(fault.relative_to(tmp_path)) in said
+        subprocess.run([fault], check=True, cwd=tmp_path)
+        until(lambda: "异常" in page(url[1]), 240, "the recording room is down")
+        subprocess.run([mended], check=True, cwd=tmp_path)
+        until(lambda: "异常" not in page(url[1]).split("录播室")[1], 240, "and up again")
+
+        demo.send_signal(signal.SIGTERM)
+        rest = demo.communicate(timeout=300)[0]
+        assert demo.returncode == 0, said + rest
+        assert "nothing is left running" in rest
+        kept = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+        assert f"cm-{demo.pid}-" not in kept

@@ -27,7 +27,7 @@ from campus_collector.judge.month import Month
 from campus_collector.judge.shared_causes import shared_causes
 from campus_collector.simulate.county import deal
 from campus_collector.simulate.feed import BatchRefused, Sender
-from campus_collector.simulate.results import Generator
+from campus_collector.simulate.results import Frequency, Generator
 from campus_collector.simulate.truth import compare
 
 MORE = message(
@@ -156,14 +156,14 @@ class _Simulation:
         schools = self._county.inventory.schools or ()
         progress = ProgressBar(message("sending results"), self._language)
         stored = duplicate = done = 0
-        seed = self._arguments.seed
+        seed, frequency = self._arguments.seed, Frequency().thinned(self._arguments.density)
         with _serving(self._service) as port:
             for school in schools:
                 token = new_token()
                 store = self._service.store
                 store.tokens.issue(token_hash(token), Principal(school.id, school.id), school.town, datetime.now(UTC))
                 policy, zone = self._service.verdicts.policy, self._config.timezone
-                results = Generator(self._county, school, policy, zone, seed, self._arguments.density)
+                results = Generator(self._county, school, policy, zone, seed, frequency)
                 sender = Sender("127.0.0.1", port, school.id, token, seed)
                 late = self._county.schools[school.id].name == "late_batches"
                 for month in self._months:

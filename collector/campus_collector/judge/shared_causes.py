@@ -36,11 +36,16 @@ class SharedCause:
     subjects: tuple[str, ...]
 
 
+def may_share(failing: int, judged: int) -> bool:
+    """Do so many of a school's classrooms fail that one cause can be the school's?"""
+    return failing >= LEAST_SUBJECTS and failing >= SHARE * judged
+
+
 def shared_cause(classrooms: Sequence[SubjectVerdict], uplink: SubjectVerdict | None) -> SharedCause | None:
     """What the classrooms of one school have in common, if they do; `uplink` is the school's own verdict."""
     judged = [classroom for classroom in classrooms if classroom.verdict is not Verdict.EXEMPT]
     failing = [verdict for verdict in judged if verdict.verdict is not Verdict.MET]
-    if len(failing) < LEAST_SUBJECTS or len(failing) < SHARE * len(judged):
+    if not may_share(len(failing), len(judged)):
         return None
     leading = Counter(verdict.diagnosis for verdict in failing)
     silent, off = leading["no_report"], leading["endpoint_off"]

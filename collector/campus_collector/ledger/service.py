@@ -24,7 +24,7 @@ from campus_collector.judge.month import Month, month_of_day
 from campus_collector.judge.policy import Target, required_rate
 from campus_collector.judge.rules import TARGETS_OF
 from campus_collector.judge.service import Progress, Verdicts
-from campus_collector.judge.shared_causes import OF_ALL, SharedCause, shared_cause
+from campus_collector.judge.shared_causes import OF_ALL, SharedCause, may_share, shared_cause
 from campus_collector.judge.verdict import SubjectVerdict
 from campus_collector.ledger.transitions import (
     SubjectHistory,
@@ -66,6 +66,8 @@ class _LedgerSubject:
     target: str
     rule: Target
     days: dict[date, DayEvidence]
+    since: date
+    """Since when it could have been measured."""
     outcomes: dict[date, bool] = field(default_factory=dict)
 
 
@@ -115,6 +117,10 @@ class Ledger:
 
     def yesterday(self) -> date:
         return datetime.now(UTC).astimezone(self._verdicts.zone).date() - timedelta(days=1)
+
+    def noted_at(self, day: date) -> datetime:
+        """The time of the events of a day that is being evaluated: now."""
+        return datetime.now(UTC)
 
     def is_behind(self, last: date) -> bool:
         """Are there complete days with evidence, up to this one, that the ledger has not evaluated?"""
@@ -166,7 +172,7 @@ class Ledger:
         judged = {(subject.target, subject.subject.id) for subject in subjects} | {(CLASSROOMS, "")}
         for key, problem in list(problems.items()):
             if problem.is_open and key not in judged:
-                note(*withdrawn(problem, days[-1], datetime.now(UTC)))
+                note(*withdrawn(problem, days[-1], self.noted_at(days[-1])))
         return touched
 
     def _judged_subjects(self, school: School, days: Sequence[date]) -> list[_LedgerSubject]:
@@ -181,7 +187,9 @@ class Ledger:
                     evidence = self._evidence(subject, target, rows.get((target, subject.id), []))
                     outcomes = {day: of_day.passes(rule.passing_share) for day, of_day in evidence.items()}
                     valid = {day: passed for day, passed in outcomes.items() if passed is not None}
-                    judged.append(_LedgerSubject(subject, target, rule, evidence, valid))
+                    judged.append(
+                        _LedgerSubject(subject, target, rule, evidence, self._since(subject, evidence), valid)
+                    )
         return judged
 
     def _evidence(self, subject: Subject, target: str, rows: Sequence[DayRow]) -> dict[date, DayEvidence]:
@@ -199,7 +207,7 @@ class Ledger:
     def _day_of_school(
         self, school: School, subjects: Sequence[_LedgerSubject], problems: Mapping[_Key, Problem], day: date
     ) -> Iterable[tuple[Problem, list[Event]]]:
-        at = datetime.now(UTC)
+        at = self.noted_at(day)
         snapshots = {(subject.target, subject.subject.id): self._snapshot(school, subject, day) for subject in subjects}
         shared = self._shared(school, subjects, snapshots, day)
         whole = problems.get((CLASSROOMS, ""))
@@ -241,7 +249,7 @@ class Ledger:
             subject.target,
             subject.subject.id,
             subject.outcomes,
-            self._since(subject),
+            subject.since,
             causes=(),
         )
         severity = severity_on(history, day, self._policy.ledger, self._policy.is_school_day)
@@ -259,11 +267,10 @@ class Ledger:
         required = required_rate(subject.subject, subject.rule)
         return Case(verdict, subject.rule, required, evidence_of(window), symptoms_in(window), failing)
 
-    def _since(self, subject: _LedgerSubject) -> date:
-        """Since when it could have been measured."""
-        since = subject.subject.since
+    def _since(self, subject: Subject, days: Iterable[date]) -> date:
+        since = subject.since
         listed = since.astimezone(self._verdicts.zone).date() if since is not None else date.max
-        return min(listed, min(subject.days, default=date.max))
+        return min(listed, min(days, default=date.max))
 
     def _shared(
         self, school: School, subjects: Sequence[_LedgerSubject], snapshots: Mapping[_Key, _Snapshot], day: date
@@ -273,6 +280,9 @@ class Ledger:
             rooms = tuple(name for target, name in snapshots if target == CLASSROOMS)
             evidence = message("nothing has come from this school")
             return SharedCause(school.id, CLASSROOMS, Cause(OF_ALL["no_report"], 1.0, evidence), rooms)
+        severities = [snapshot.severity for (target, _), snapshot in snapshots.items() if target == CLASSROOMS]
+        if not may_share(sum(map(bool, severities)), len(severities)):
+            return None
         verdicts: dict[_Key, SubjectVerdict] = {}
         for subject in subjects:
             if subject.target in (CLASSROOMS, "uplink_bandwidth"):

@@ -38,9 +38,10 @@ Step = tuple[Problem, list[Event]]
 
 def severity_on(history: SubjectHistory, day: date, rule: LedgerRule, is_school_day: Callable[[date], bool]) -> str:
     """`failing`, `silent`, or "" at the end of a day."""
-    last = sorted(earlier for earlier in history.days if earlier <= day)[-rule.open_window_days :]
-    if sum(not history.days[earlier] for earlier in last) >= rule.open_failing_days and not history.days[last[-1]]:
-        return "failing"
+    if False in history.days.values():  # most subjects never fail
+        last = sorted(earlier for earlier in history.days if earlier <= day)[-rule.open_window_days :]
+        if sum(not history.days[earlier] for earlier in last) >= rule.open_failing_days and not history.days[last[-1]]:
+            return "failing"
     silent = 0
     while silent < rule.silent_days:
         if day < history.first_day or day in history.days:

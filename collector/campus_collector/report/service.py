@@ -191,6 +191,18 @@ class MonthlyReports:
     def close(self, month: Month, now: datetime | None = None, progress: Progress | None = None) -> Figures:
         """Close a month and issue its documents. Raises NoReport when it may not be closed yet, Conflict when it is."""
         now = now or datetime.now(UTC)
+        figures = self.close_figures(month, now, progress)
+        for form in FORMS:
+            for language in LANGUAGES:
+                try:
+                    self.document(month, form, language, now=now, figures=figures)
+                except (FontMissing, FormFailed) as reason:
+                    # the figures are closed; the form follows when it can be made
+                    log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
+        return figures
+
+    def close_figures(self, month: Month, now: datetime, progress: Progress | None = None) -> Figures:
+        """Close a month; each document is issued when it is asked for first. Raises as `close`."""
         self._must_exist(month, now)
         if now < month.end:
             raise NoReport(message("{month} has not ended: it cannot be closed", month=month))
@@ -213,13 +225,6 @@ class MonthlyReports:
                 zlib.compress(msgspec.json.encode(published)),
             )
         )
-        for form in FORMS:
-            for language in LANGUAGES:
-                try:
-                    self.document(month, form, language, now=now, figures=figures)
-                except (FontMissing, FormFailed) as reason:
-                    # the figures are closed; the form follows when it can be made
-                    log.error("a form could not be made", extra={"form": form, "month": str(month), "why": str(reason)})
         return figures
 
     def catch_up(self, now: datetime | None = None) -> list[str]:

@@ -58,13 +58,15 @@ OF_CLASSROOMS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong, and the day it was mended (None: not yet)."""
+    """What is wrong, since which day (None: always), and the day it was mended (None: not yet)."""
 
     name: str
     mended_on: date | None = None
+    began_on: date | None = None
 
     def on(self, day: date) -> bool:
-        return bool(self.name) and (self.mended_on is None or day < self.mended_on)
+        began = self.began_on is None or self.began_on <= day
+        return bool(self.name) and began and (self.mended_on is None or day < self.mended_on)
 
 
 NO_FAULT = Fault("")
@@ -88,15 +90,26 @@ class County:
         return fault.name if fault.on(day) else ""
 
 
-def deal(inventory: Inventory, first: date, last: date, seed: int) -> County:
-    """Faults for a county, from the first day on; some are mended before the last."""
+def deal(
+    inventory: Inventory,
+    first: date,
+    last: date,
+    seed: int,
+    later_share: float = 0.0,
+    mended_share: float = MENDED_SHARE,
+) -> County:
+    """Faults for a county, from the first day on. Of them `later_share` begin after it, and `mended_share` are mended before the last day."""
     random = Random(seed)
     county = County(inventory)
 
     def fault(name: str) -> Fault:
-        if not name or random.random() >= MENDED_SHARE:
-            return Fault(name)
-        return Fault(name, first + timedelta(days=random.randrange((last - first).days + 1)))
+        began = None
+        if name and later_share and random.random() < later_share:
+            began = first + timedelta(days=random.randrange((last - first).days + 1))
+        if not name or random.random() >= mended_share:
+            return Fault(name, None, began)
+        earliest = began or first
+        return Fault(name, earliest + timedelta(days=random.randrange((last - earliest).days + 1)), began)
 
     for number, school in enumerate(inventory.schools or ()):
         county.schools[school.id] = fault(SCHOOL_FAULTS[number % len(SCHOOL_FAULTS)])

@@ -4,7 +4,7 @@ Healthy tests fail 2 % of the time; `noise` classrooms pass four of five, so tha
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import count
 from random import Random
@@ -36,10 +36,50 @@ PATH = Encapsulation()
 TEST_SERVER = "test-server.example"
 """What the simulated uplinks are tested against."""
 HEALTHY_FAILS = 0.02
-CLASSROOM_TESTS, PORT_READINGS, UPLINK_TESTS = 12, 4, 6
-SERVICE_MINUTES, ROOM_MINUTES, HOST_MINUTES = 15, 5, 10
+DAY_MINUTES = 24 * 60
+FAULTS_OF_PORTS = ("port_speed_10", "half_duplex", "cable_errors")
 BREAKS = (time(7, 40), time(9, 45), time(10, 40), time(12, 10), time(15, 20), time(16, 15))
 BUCKET_RATIO = 1.6
+HOST = HostRecord(0.1, 4, 0.2, 2_000_000_000, 1_200_000_000, 16_000_000_000, 9_000_000_000, 1e6, 34_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """So many tests of each subject on a school day; so many minutes between what is asked all day. The defaults are those of agents."""
+
+    classroom_tests: int = 12
+    port_readings: int = 4
+    uplink_tests: int = 6
+    service_minutes: int = 15
+    room_minutes: int = 5
+    host_minutes: int = 10
+    first_minute: int = 0
+    last_minute: int = DAY_MINUTES
+    healthy_ports_share: float = 1.0
+    """Of the readings of ports that have no fault."""
+
+    def thinned(self, density: float) -> "Frequency":
+        """So large a share of it, and at least one of each a day."""
+
+        def tests(number: int) -> int:
+            return max(1, round(number * density))
+
+        def minutes(number: int) -> int:
+            return max(1, round(number / density))
+
+        return replace(
+            self,
+            classroom_tests=tests(self.classroom_tests),
+            port_readings=tests(self.port_readings),
+            uplink_tests=tests(self.uplink_tests),
+            service_minutes=minutes(self.service_minutes),
+            room_minutes=minutes(self.room_minutes),
+            host_minutes=minutes(self.host_minutes),
+        )
+
+    def minutes(self, between: int) -> range:
+        """Of a day, at which something is asked."""
+        return range(self.first_minute, self.last_minute, between)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +104,23 @@ class Generator:
     """The results of one school."""
 
     def __init__(
-        self, county: County, school: InventorySchool, policy: Policy, zone: ZoneInfo, seed: int, density: float
+        self, county: County, school: InventorySchool, policy: Policy, zone: ZoneInfo, seed: int, frequency: Frequency
     ) -> None:
-        """`density` 1: as often as agents measure; less: fewer tests a day."""
-        self._county, self._school, self._policy, self._zone = county, school, policy, zone
+        self._county, self.school, self._policy, self._zone = county, school, policy, zone
         self._random = Random(f"{seed}/{school.id}")
-        self._density = density
+        self._frequency = frequency
         self._numbers = count(1)
         self._prefix = f"sim-{seed}-{school.id}"
         self._rooms = [room for room in county.inventory.classrooms or () if room.school == school.id]
 
+    def is_silent(self, day: date) -> bool:
+        """Does the gateway report nothing on this day?"""
+        fault = self._county.schools.get(self.school.id, NO_FAULT)
+        return fault.name == "agent_silent" and fault.on(day)
+
     def day(self, day: date) -> Iterator[AnyResult]:
-        fault = self._county.schools.get(self._school.id, NO_FAULT)
-        if fault.name == "agent_silent" and fault.on(day):
+        fault = self._county.schools.get(self.school.id, NO_FAULT)
+        if self.is_silent(day):
             return
         prefix = f"{self._prefix}-{day:%Y%m%d}"
         self._numbers = count(1)
@@ -86,15 +130,14 @@ class Generator:
                 yield from self._classroom(room, day)
             yield from self._uplink(day, fault.name if fault.on(day) else "")
         for service in self._county.inventory.services or ():
-            if service.town in ("", self._school.town):
+            if service.town in ("", self.school.town):
                 yield from self._service(service, day, fault.name if fault.on(day) else "")
-        if self._school.town_seat:
+        if self.school.town_seat:
             yield from self._recording_room(day)
         yield from self._host(day)
 
-    def _times(self, number: float) -> list[time]:
-        whole = max(1, round(number * self._density))
-        return [BREAKS[n % len(BREAKS)] for n in range(whole)]
+    def _times(self, number: int) -> list[time]:
+        return [BREAKS[n % len(BREAKS)] for n in range(number)]
 
     def _stamp(self, day: date, at: time, subject: str, seconds: float) -> dict[str, object]:
         local = datetime.combine(day, at, self._zone) + timedelta(seconds=self._random.uniform(0, 550))
@@ -102,7 +145,7 @@ class Generator:
         return {
             "id": f"{self._day_prefix}-{number}",
             "subject": subject,
-            "school": self._school.id,
+            "school": self.school.id,
             "started_at": local.astimezone(ZoneInfo("UTC")),
             "boot_id": LABEL,
             "monotonic_seconds": float(number),
@@ -115,13 +158,15 @@ class Generator:
         fault = self._county.of_classroom(room, day)
         if fault == "too_few" and day.day > 2:
             return
-        for at in self._times(CLASSROOM_TESTS):
+        for at in self._times(self._frequency.classroom_tests):
             yield self._test(room.id, "classroom", 100e6, fault, day, at)
-        for at in self._times(PORT_READINGS):
-            yield self._port(room.id, fault, day, at)
+        share = 1.0 if fault in FAULTS_OF_PORTS else self._frequency.healthy_ports_share
+        for at in self._times(self._frequency.port_readings):
+            if share == 1.0 or self._random.random() < share:
+                yield self._port(room.id, fault, day, at)
 
     def _uplink(self, day: date, fault: str) -> Iterator[AnyResult]:
-        for at in self._times(UPLINK_TESTS):
+        for at in self._times(self._frequency.uplink_tests):
             yield self._test("uplink", "uplink", 1e9, fault if fault.startswith("uplink") else "", day, at)
 
     def _test(self, subject: str, segment: str, required: float, fault: str, day: date, at: time) -> ThroughputResult:
@@ -221,9 +266,8 @@ class Generator:
         return PortResult(**self._stamp(day, at, subject, 0.1), validity=Validity.OK, record=record)  # type: ignore[arg-type]
 
     def _service(self, service: InventoryService, day: date, fault: str) -> Iterator[ServiceResult]:
-        minutes = max(1, round(SERVICE_MINUTES / self._density))
         slow = fault == "platform_slow" and service.id == "county"
-        for minute in range(0, 24 * 60, minutes):
+        for minute in self._frequency.minutes(self._frequency.service_minutes):
             stamp = self._stamp(day, time(minute // 60, minute % 60), service.id, 0.2)
             if fault == "dns":
                 failure = Failure(Operation.RESOLVE, FailureKind.NAME_NOT_FOUND)
@@ -235,12 +279,11 @@ class Generator:
             yield ServiceResult(**stamp, validity=Validity.OK, failure=failure, record=record)  # type: ignore[arg-type]
 
     def _recording_room(self, day: date) -> Iterator[RoomResult]:
-        fault = self._county.rooms.get(self._school.id, NO_FAULT)
+        fault = self._county.rooms.get(self.school.id, NO_FAULT)
         name = fault.name if fault.on(day) else ""
         if name == "no_reports":
             return
-        minutes = max(1, round(ROOM_MINUTES / self._density))
-        for minute in range(0, 24 * 60, minutes):
+        for minute in self._frequency.minutes(self._frequency.room_minutes):
             up = not (name == "recorder_down" and self._random.random() < 0.4)
             at = time(minute // 60, minute % 60)
             for subject, down in (("r1", "rec-1"), ("recording_room", "r1")):
@@ -248,10 +291,20 @@ class Generator:
                 yield RoomResult(**self._stamp(day, at, subject, 0.0), validity=Validity.OK, record=record)  # type: ignore[arg-type]
 
     def _host(self, day: date) -> Iterator[HostResult]:
-        minutes = max(1, round(HOST_MINUTES / self._density))
-        for minute in range(0, 24 * 60, minutes):
-            record = HostRecord(
-                0.1, 4, 0.2, 2_000_000_000, 1_200_000_000, 16_000_000_000, 9_000_000_000, 1e6, 34_000_000
-            )
+        for minute in self._frequency.minutes(self._frequency.host_minutes):
             stamp = self._stamp(day, time(minute // 60, minute % 60), "gateway", 0.0)
-            yield HostResult(**stamp, validity=Validity.OK, record=record)  # type: ignore[arg-type]
+            yield HostResult(**stamp, validity=Validity.OK, record=HOST)  # type: ignore[arg-type]
+
+    def host_at(self, moment: datetime) -> HostResult:
+        """What the gateway says of itself at any moment."""
+        return HostResult(
+            id=f"{self._prefix}-host-{moment:%Y%m%d%H%M%S}",
+            subject="gateway",
+            school=self.school.id,
+            started_at=moment,
+            boot_id=LABEL,
+            monotonic_seconds=moment.timestamp(),
+            duration_seconds=0.0,
+            validity=Validity.OK,
+            record=HOST,
+        )

@@ -1,0 +1,1 @@
+"""An invented county that has been measured for thirteen months: `make demo`."""
