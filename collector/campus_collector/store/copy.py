@@ -10,7 +10,7 @@ from hashlib import sha256
 from itertools import islice
 
 from campus_base.messages import message
-from campus_collector.store.changes import last_change
+from campus_collector.store.changes import changes_now
 from campus_collector.store.errors import StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import MIGRATION_TABLE
 from campus_collector.store.open import Place, transport_to
@@ -48,7 +48,7 @@ KEYS = {
     "series": "school, number",
     "subject": "school, kind, id",
     "token": "hash",
-    "total": "name, label",
+    "total": "school, name, label",
     "unjudged": "school, subject, kind, hour",
     "upload": "key",
 }
@@ -120,10 +120,10 @@ class _Copy:
             raise StoreUnusable(
                 message("{target}: the heads of the chains differ: nothing was kept", target=self._target)
             )
-        before = last_change(self._read)
+        following, before = changes_now(self._read)
         self._write.execute("COMMIT")
         self._read.execute("COMMIT")
-        return Copied(tables, len(heads), last_change(self._read) != before)
+        return Copied(tables, len(heads), self._read.changes_from(following)[1] != before)
 
     def _require_tables(self) -> None:
         for place, connection in ((self._source, self._read), (self._target, self._write)):

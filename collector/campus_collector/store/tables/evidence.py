@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from campus_collector.domain.change import Change
 from campus_collector.domain.evidence import DayRow, Unjudged
 from campus_collector.store.columns import among, rows_of
-from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
+from campus_collector.store.tables.table import TableGroup, fields, in_commit_of_school, insert
 from campus_collector.store.transport import Transaction
 
 MICROS_PER_HOUR = 3_600_000_000
@@ -80,7 +80,7 @@ class EvidenceTable(TableGroup):
         )
         return [DayRow(*row) for row in rows]
 
-    @in_commit
+    @in_commit_of_school
     def keep(self, transaction: Transaction, school: str, rows: Sequence[DayRow], judged: Sequence[Unjudged]) -> bool:
         """Keep days of a school, and take hours off the list, unless more of them has arrived meanwhile.
 
@@ -100,10 +100,10 @@ class EvidenceTable(TableGroup):
         transaction.note_change(Change(judged=frozenset({school})))
         return True
 
-    def replace(self, rows: Sequence[DayRow]) -> None:
-        """Keep days that were judged by an older rule; one that another process has judged by the new rule meanwhile stays."""
-        if rows:
-            self._database.write(lambda transaction: _put_days(transaction, rows, only_older_rules=True))
+    @in_commit_of_school
+    def replace(self, transaction: Transaction, school: str, rows: Sequence[DayRow]) -> None:
+        """Keep days of a school that were judged by an older rule; one that another process has judged by the new rule meanwhile stays."""
+        _put_days(transaction, rows, only_older_rules=True)
 
 
 def await_judgement(transaction: Transaction, arrivals: Mapping[tuple[str, str, str, int], int]) -> None:
