@@ -133,6 +133,23 @@ def test_a_listener_may_look_for_changes_itself(tmp_path: Path, database: Databa
     other.close()
 
 
+def test_numbers_that_go_back_hide_no_change(tmp_path: Path, database: Database) -> None:
+    """A server that took over may not have got as far as the one before."""
+    heard: list[Change] = []
+    for school in ("s1", "s2", "s3"):
+        database.write(lambda work, school=school: work.note_change(Change(judged=frozenset({school}))))
+    database.follow()
+    other = open_database(tmp_path / "campus.db")
+    other.write(lambda work: work.execute("DELETE FROM change"))
+    other.write(lambda work: work.note_change(Change(judged=frozenset({"s4"}))))
+    database.subscribe(heard.append)
+    database.follow()
+    assert [change.judged for change in heard] == [{"s4"}]
+    database.follow()
+    assert len(heard) == 1
+    other.close()
+
+
 def test_a_future_that_was_cancelled_is_not_done(database: Database) -> None:
     go_on = held(database)
     cancelled, kept = database.submit(put("cancelled")), database.submit(put("kept"))

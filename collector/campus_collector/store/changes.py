@@ -47,6 +47,11 @@ class ChangeFeed:
         """
         with self._looking:
             following, rows = reader.changes_from(self._next)
+            if following < self._next:
+                # another server took over, which had not got as far: any change may be one that it numbered anew
+                with self._lock:
+                    self._next, self._passed = following, set()
+                following, rows = reader.changes_from(0)
             with self._lock:
                 unknown = [row for row in rows if row[2] not in self._passed]
         if unknown:

@@ -163,6 +163,7 @@ class StoreWriter:
                 return answers, changes
             if len(jobs) == 1:
                 return [answers], []
+            groups = [[work] for work in groups[0]]
         return self._commit_one_by_one(lane, groups)
 
     def _commit_one_by_one(
