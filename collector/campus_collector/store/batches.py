@@ -17,7 +17,7 @@ from campus_collector.store.tables.evidence import MICROS_PER_HOUR, await_judgem
 from campus_collector.store.tables.marks import mark_value
 from campus_collector.store.tables.missing_log import MISSING_LOG, note_receipt
 from campus_collector.store.tables.quarantine import quarantine
-from campus_collector.store.tables.quota import KnownCounts, SchoolQuota, write_intake
+from campus_collector.store.tables.quota import SchoolQuota, intake_of, write_intake
 from campus_collector.store.tables.results import KnownNumbers, LatestResults, Numbers, insert_results, stored_ids
 from campus_collector.store.tables.subjects import SubjectKeeper, announce, subject_kind
 from campus_collector.store.tables.tallies import outdate_subjects
@@ -32,13 +32,13 @@ JUDGED_KINDS = frozenset({"throughput", "service", "room", "port"})
 
 
 def store_batches(
-    transaction: Transaction, batches: Sequence[Batch], quotas: Quotas
+    transaction: Transaction, batches: Sequence[Batch], quotas: Quotas, *, has_unpacked: bool
 ) -> list[tuple[BatchOutcome, Change]]:
-    """What became of each batch, and what it changed."""
+    """What became of each batch, and what it changed. `has_unpacked`: may there be results in the form of older versions?"""
     outcomes: list[tuple[BatchOutcome, Change]] = []
     # quotas and checkpoints are those of a day
     for _, of_day in groupby(batches, key=lambda batch: batch.received_at.astimezone(UTC).date()):
-        writer = _BatchWriter(transaction, list(of_day), quotas)
+        writer = _BatchWriter(transaction, list(of_day), quotas, has_unpacked)
         outcomes += writer.store()
     return outcomes
 
@@ -69,7 +69,7 @@ class _Stored:
 class _BatchWriter:
     """Batches that arrived on one day."""
 
-    def __init__(self, transaction: Transaction, batches: Sequence[Batch], quotas: Quotas) -> None:
+    def __init__(self, transaction: Transaction, batches: Sequence[Batch], quotas: Quotas, has_unpacked: bool) -> None:
         self._transaction, self._batches, self._quotas = transaction, batches, quotas
         ids: dict[str, list[str]] = {}
         subjects: set[str] = set()
@@ -82,32 +82,34 @@ class _BatchWriter:
         self._subjects = SubjectKeeper(transaction, schools, named)
         self._agents = AgentReports(transaction, schools)
         self._log_is_missing = mark_value(transaction, MISSING_LOG) is not None
-        counts = KnownCounts(transaction, schools, named, now)
+        intake = intake_of(transaction, schools, now)
         checkpoints = last_checkpoints(transaction, schools)
         self._schools = {
             school: _School(
                 ChainAppender(transaction, school, now, checkpoints.get(school)),
-                SchoolQuota(transaction, school, now, quotas, counts),
-                stored_ids(transaction, school, self._numbers.schools.get(school), ids[school]),
+                SchoolQuota(transaction, school, now, quotas, intake.get(school), self._numbers.known_series(school)),
+                stored_ids(transaction, school, self._numbers.schools.get(school), ids[school], has_unpacked),
             )
             for school in schools
         }
         self._latest = LatestResults()
-        self._totals: Counter[tuple[str, str]] = Counter()
+        self._totals: Counter[tuple[str, str, str]] = Counter()
         self._waiting: dict[tuple[str, str, str, int], int] = {}
         """The place of the last result of what the judge must look at, by school, subject, kind and hour."""
 
     def store(self) -> list[tuple[BatchOutcome, Change]]:
         """All batches, in the order in which they came."""
         outcomes = [self._store_batch(batch) for batch in self._batches]
-        self._write_results()
-        self._latest.write(self._transaction)
         schools = self._schools.values()
-        write_chains(self._transaction, [school.chain for school in schools])
-        write_intake(self._transaction, [school.quota.intake() for school in schools if school.added])
-        add_totals(self._transaction, self._totals)
-        await_judgement(self._transaction, self._waiting)
-        self._agents.write()
+        added = self._numbered_results()
+        with self._transaction.sent_together():
+            insert_results(self._transaction, *added)
+            self._latest.write(self._transaction)
+            write_chains(self._transaction, [school.chain for school in schools])
+            write_intake(self._transaction, [school.quota for school in schools if school.added])
+            add_totals(self._transaction, self._totals)
+            await_judgement(self._transaction, self._waiting)
+            self._agents.write()
         return outcomes
 
     def _store_batch(self, batch: Batch) -> tuple[BatchOutcome, Change]:
@@ -123,7 +125,7 @@ class _BatchWriter:
         counts = {"stored": stored.count, "duplicate": stored.duplicates, "quarantined": len(rejected)}
         for label, amount in counts.items():
             if amount:
-                self._totals["ingest", label] += amount
+                self._totals[school, "ingest", label] += amount
         announced = self._subjects.know(school, stored.first_results)
         self._agents.note(batch)
         if batch.announcement is not None:
@@ -173,7 +175,7 @@ class _BatchWriter:
         trusted = result.validity is not Validity.CLOCK_UNTRUSTED
         ordered_at = started_at if trusted else micros(batch.received_at)
         self._latest.keep(key, outcome, ordered_at, packed)
-        self._totals["measurement", f"{kind}/{outcome}"] += 1
+        self._totals[key[0], "measurement", f"{kind}/{outcome}"] += 1
         stored.count += 1
         stored.subjects.add(key)
         judged_as = subject_kind(subject, kind)
@@ -183,7 +185,8 @@ class _BatchWriter:
         if kind in JUDGED_KINDS:
             self._waiting[*key, started_at // MICROS_PER_HOUR] = sequence
 
-    def _write_results(self) -> None:
+    def _numbered_results(self) -> tuple[list[Row], list[Row]]:
+        """The rows of ids, and of results."""
         ids: list[Row] = []
         results: list[Row] = []
         for name, school in self._schools.items():
@@ -195,5 +198,4 @@ class _BatchWriter:
                 ids.append((number, id_octets(accepted.result.id), sequence))
                 series = numbers.series(accepted.result.subject, kind)
                 results.append((number, series, started_at, sequence, packed))
-        if results:
-            insert_results(self._transaction, ids, results)
+        return ids, results

@@ -55,12 +55,12 @@ class AgentReports:
     def __init__(self, transaction: Transaction, schools: Sequence[str]) -> None:
         self._transaction = transaction
         listed = {"schools": schools}
-        present = transaction.read_in("SELECT school, agent_id, boot_id FROM agent WHERE school IN (:schools)", listed)
-        boots = transaction.read_in(
-            "SELECT school, agent_id, boot_id FROM agent_boot WHERE school IN (:schools)", listed
+        rows = transaction.read_in(
+            "SELECT a.school, a.agent_id, a.boot_id FROM agent a JOIN agent_boot b"
+            " ON b.school = a.school AND b.agent_id = a.agent_id AND b.boot_id = a.boot_id WHERE a.school IN (:schools)",
+            listed,
         )
-        known = set(boots)
-        self._present = {(school, agent): boot for school, agent, boot in present if (school, agent, boot) in known}
+        self._present = {(school, agent): boot for school, agent, boot in rows}
         """The boot that an agent reports from, and has reported from before."""
         self._unwritten: dict[tuple[str, str], dict[str, object]] = {}
 

@@ -1,7 +1,7 @@
 """Results as they came, packed, each id once; and the newest of each subject and kind."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from campus_collector.domain.results import Latest, StoredResult
@@ -243,11 +243,7 @@ class Numbers:
             self._series = known.series.get(known.schools[school], {})
         row = row or transaction.first("SELECT number FROM numbered_school WHERE school = :school", key)
         self.is_new = row is None
-        row = row or transaction.first(
-            "INSERT INTO numbered_school (number, school)"
-            " SELECT coalesce(max(number), 0) + 1, :school FROM numbered_school WHERE 1 = 1 RETURNING number",
-            key,
-        )
+        row = row or transaction.first("INSERT INTO numbered_school (school) VALUES (:school) RETURNING number", key)
         assert row is not None
         self.school: int = row[0]
 
@@ -272,29 +268,35 @@ class KnownNumbers:
     """The numbers of several schools, and of the series of some subjects, as far as there are."""
 
     def __init__(self, transaction: Transaction, schools: Sequence[str], subjects: Sequence[str]) -> None:
-        self.schools: dict[str, int] = dict(
-            transaction.read_in(
-                "SELECT school, number FROM numbered_school WHERE school IN (:schools)", {"schools": schools}
-            )
-        )
-        self.series: dict[int, dict[tuple[str, str], int]] = {number: {} for number in self.schools.values()}
         rows = transaction.read_in(
-            "SELECT school, subject, kind, number FROM series WHERE school IN (:numbers) AND subject IN (:subjects)",
-            {"numbers": list(self.series), "subjects": subjects},
+            "SELECT n.school, n.number, s.subject, s.kind, s.number FROM numbered_school n"
+            " LEFT JOIN series s ON s.school = n.number AND s.subject IN (:subjects) WHERE n.school IN (:schools)",
+            {"schools": schools, "subjects": subjects},
         )
-        for school, subject, kind, number in rows:
-            self.series[school][subject, kind] = number
+        self.schools: dict[str, int] = {school: number for school, number, *_ in rows}
+        self.series: dict[int, dict[tuple[str, str], int]] = {number: {} for number in self.schools.values()}
+        for _, number, subject, kind, series in rows:
+            if series is not None:
+                self.series[number][subject, kind] = series
+
+    def known_series(self, school: str) -> Iterable[tuple[str, str]]:
+        """(subject, kind) of a school's series; each has a result."""
+        return self.series.get(self.schools.get(school, 0), ())
 
 
 def insert_results(transaction: Transaction, ids: Sequence[Row], results: Sequence[Row]) -> None:
     """(school, id, sequence) of each, and (school, series, started_at, sequence, packed)."""
+    if not results:
+        return
     transaction.insert_many("seen", ("school", "id", "sequence"), ids)
     transaction.insert_many("result", ("school", "series", "started_at", "sequence", "packed"), results)
 
 
-def stored_ids(transaction: Transaction, school: str, number: int | None, result_ids: Sequence[str]) -> set[str]:
+def stored_ids(
+    transaction: Transaction, school: str, number: int | None, result_ids: Sequence[str], has_unpacked: bool
+) -> set[str]:
     """Which of these are stored already, in whatever form? `number` is the school's, if it has one."""
-    stored = stored_unpacked(transaction, school, list(result_ids))
+    stored = stored_unpacked(transaction, school, list(result_ids)) if has_unpacked else set()
     for first in range(0, len(result_ids) if number is not None else 0, ASKED_AT_ONCE):
         asked = [id_octets(text) for text in result_ids[first : first + ASKED_AT_ONCE]]
         rows = transaction.read_in(transaction.stored_ids_statement, {"ids": asked}, {"school": number})
