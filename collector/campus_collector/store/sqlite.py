@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import random
+import re
 import shutil
 import sqlite3
 import threading
@@ -48,6 +49,8 @@ log = logging.getLogger(__name__)
 BUSY_TIMEOUT_SECONDS = 5.0
 WAL_KEPT_BYTES = 64_000_000
 """A write-ahead log that a backup let grow is cut back to this."""
+_NAME = re.compile(r":([a-z_]+)")
+"""A parameter in a statement."""
 LEAST_FREE_BYTES = 10_000_000
 """With less than this a commit may fail any moment: the collector is not ready."""
 
@@ -80,17 +83,22 @@ class SqliteConnection:
         return self._connection.execute(sql, params).fetchall()
 
     def read_in(self, sql: str, lists: Lists, params: Params = NO_PARAMS) -> list[Row]:
-        values = dict(params)
-        for name, listed in lists.items():
+        # by position: of a name SQLite looks through all that a statement has
+        values: list[object] = []
+
+        def place(name: re.Match[str]) -> str:
+            listed = lists.get(name[1])
+            if listed is None:
+                values.append(params[name[1]])
+                return "?"
             if listed and isinstance(listed[0], bytes):
-                each = {f"{name}_{index}": value for index, value in enumerate(listed)}
-                asked = ", ".join(f":{key}" for key in each)
-            else:
-                # the statement stays the same however many there are, and there is no bound
-                each, asked = {name: json.dumps(listed)}, f"SELECT value FROM json_each(:{name})"  # noqa: S608
-            sql = sql.replace(f"IN (:{name})", f"IN ({asked})")
-            values |= each
-        return self._connection.execute(sql, values).fetchall()
+                values.extend(listed)
+                return ", ".join("?" * len(listed))
+            # the statement stays the same however many there are, and there is no bound
+            values.append(json.dumps(listed))
+            return "SELECT value FROM json_each(?)"
+
+        return self._connection.execute(_NAME.sub(place, sql), values).fetchall()
 
     def first(self, sql: str, params: Params = NO_PARAMS) -> Row | None:
         row: Row | None = self._connection.execute(sql, params).fetchone()
