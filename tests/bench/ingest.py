@@ -31,6 +31,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from campus_agent.ship.shipper import MAX_BATCH_RESULTS
 from campus_collector.http.auth.agents import Body, unpack_body
 from campus_collector.ingest.examine import examine
 from campus_collector.store.packing import pack
@@ -57,8 +58,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", choices=STORES, action="append")
     parser.add_argument("--schools", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--batch", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument(
+        "--batch", type=int, default=MAX_BATCH_RESULTS, help="as many as a gateway sends that catches up"
+    )
     parser.add_argument("--collectors", type=int, nargs="+", default=[1])
     parser.add_argument("--against", type=Path)
     arguments = parser.parse_args()
