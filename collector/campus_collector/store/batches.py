@@ -12,13 +12,13 @@ from campus_collector.domain.schools import SubjectKind
 from campus_collector.store.columns import id_octets, micros
 from campus_collector.store.packing import pack
 from campus_collector.store.tables.agents import AgentReports
-from campus_collector.store.tables.chain import ChainAppender, last_checkpoints, write_chains
+from campus_collector.store.tables.chain import ChainAppender, write_chains
 from campus_collector.store.tables.evidence import MICROS_PER_HOUR, await_judgement
-from campus_collector.store.tables.marks import mark_value
-from campus_collector.store.tables.missing_log import MISSING_LOG, note_receipt
+from campus_collector.store.tables.missing_log import note_receipt
 from campus_collector.store.tables.quarantine import quarantine
-from campus_collector.store.tables.quota import SchoolQuota, intake_of, write_intake
-from campus_collector.store.tables.results import KnownNumbers, LatestResults, Numbers, insert_results, stored_ids
+from campus_collector.store.tables.quota import SchoolQuota, arrival_day, write_intake
+from campus_collector.store.tables.results import LatestResults, Numbers, insert_results, stored_ids
+from campus_collector.store.tables.standing import standing_of
 from campus_collector.store.tables.subjects import SubjectKeeper, announce, subject_kind
 from campus_collector.store.tables.tallies import outdate_subjects
 from campus_collector.store.tables.totals import add_totals
@@ -78,17 +78,14 @@ class _BatchWriter:
             subjects.update(accepted.result.subject for accepted in batch.accepted)
         schools, named = sorted(ids), sorted(subjects)
         now = batches[0].received_at
-        self._numbers = KnownNumbers(transaction, schools, named)
-        self._subjects = SubjectKeeper(transaction, schools, named)
-        self._agents = AgentReports(transaction, schools)
-        self._log_is_missing = mark_value(transaction, MISSING_LOG) is not None
-        intake = intake_of(transaction, schools, now)
-        checkpoints = last_checkpoints(transaction, schools)
+        self._standing = known = standing_of(transaction, schools, named, arrival_day(now))
+        self._subjects = SubjectKeeper(transaction, known.added_at)
+        self._agents = AgentReports(transaction, known.boots)
         self._schools = {
             school: _School(
-                ChainAppender(transaction, school, now, checkpoints.get(school)),
-                SchoolQuota(transaction, school, now, quotas, intake.get(school), self._numbers.known_series(school)),
-                stored_ids(transaction, school, self._numbers.schools.get(school), ids[school], has_unpacked),
+                ChainAppender(transaction, school, now, known.checkpoints.get(school)),
+                SchoolQuota(transaction, school, now, quotas, known.intake.get(school), known.series.get(school, ())),
+                stored_ids(transaction, school, known.numbers.get(school), ids[school], has_unpacked),
             )
             for school in schools
         }
@@ -116,7 +113,7 @@ class _BatchWriter:
         school = batch.principal.school
         chain = self._schools[school].chain
         chain_fits = chain.compare(batch.claimed, batch.received_at)
-        if self._log_is_missing and batch.claimed is not None and chain_fits is not None:
+        if self._standing.log_is_missing and batch.claimed is not None and chain_fits is not None:
             note_receipt(self._transaction, school, batch.claimed.sequence, chain_fits)
         stored = self._store_results(batch, self._schools[school])
         rejected = [*batch.rejected, *stored.over_quota]
@@ -192,7 +189,7 @@ class _BatchWriter:
         for name, school in self._schools.items():
             if not school.added:
                 continue
-            numbers = Numbers(self._transaction, name, self._numbers)
+            numbers = Numbers(self._transaction, name, self._standing)
             number = numbers.school
             for accepted, kind, started_at, sequence, packed in school.added:
                 ids.append((number, id_octets(accepted.result.id), sequence))

@@ -61,7 +61,10 @@ _WRITER_SETTINGS = (
     " SET idle_in_transaction_session_timeout = 25000; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
     " SET tcp_keepalives_count = 3;"
     # a commit that is not on the second server says so in a warning, which no setting may hide
-    " SET client_min_messages = warning"
+    " SET client_min_messages = warning;"
+    # Statements are the same each time, and what they name is much alike. For lists the server would plan anew each time, which takes longer than the
+    # statement itself.
+    " SET plan_cache_mode = force_generic_plan"
 )
 WRITERS = 4
 """Of a process: while one waits for the server's disk, others work."""
@@ -69,7 +72,7 @@ COORDINATION_LOCK = int.from_bytes(b"campus", "big")
 """Of work that is no school's. Locks are taken in this order: this one, that of all schools, a school's."""
 SCHOOLS_LOCK = COORDINATION_LOCK + 1
 """Shared by those who work for one school; exclusive for work that concerns all."""
-_LOCK = "SELECT pg_advisory_xact_lock"
+_LOCK = "pg_advisory_xact_lock"
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; "
 _CHANGES = (
     "SELECT s.system_identifier, s.timeline, s.running, c.what, c.school, c.number FROM"
@@ -394,11 +397,11 @@ class PostgresTransport:
 @functools.lru_cache(maxsize=4096)
 def _locks(whose: str) -> str:
     if whose == NO_SCHOOL:
-        return f"{_LOCK}({COORDINATION_LOCK})"
+        return f"SELECT {_LOCK}({COORDINATION_LOCK})"
     if whose == ALL_SCHOOLS:
-        return f"{_LOCK}({COORDINATION_LOCK}); {_LOCK}({SCHOOLS_LOCK})"
+        return f"SELECT {_LOCK}({COORDINATION_LOCK}); SELECT {_LOCK}({SCHOOLS_LOCK})"
     number = int.from_bytes(sha256(whose.encode()).digest()[:8], "big", signed=True)
-    return f"{_LOCK}_shared({SCHOOLS_LOCK}); {_LOCK}({number})"
+    return f"SELECT {_LOCK}_shared({SCHOOLS_LOCK}), {_LOCK}({number})"
 
 
 def _defaults_for(url: PostgresUrl) -> dict[str, str]:

@@ -27,7 +27,7 @@ class SchoolQuota:
     ) -> None:
         """With what the school has sent on this day, and some (subject, kind) that have a result."""
         self._transaction, self._school, self._quotas = transaction, school, quotas
-        self._day = _day(received_at)
+        self._day = arrival_day(received_at)
         self.begins_day = intake is None
         self._results, self._bytes = intake or (0, 0)
         self._recent_since = micros(received_at - COUNTED_FOR)
@@ -86,16 +86,6 @@ class SchoolQuota:
         return self._subject_counts[kind, since]
 
 
-def intake_of(transaction: Transaction, schools: Sequence[str], received_at: datetime) -> dict[str, tuple[int, int]]:
-    """Results and bytes that several schools have sent on one day, of those that have sent any."""
-    rows = transaction.read_in(
-        "SELECT school, results, bytes FROM intake WHERE school IN (:schools) AND day = :day",
-        {"schools": schools},
-        {"day": _day(received_at)},
-    )
-    return {school: (results, bytes_) for school, results, bytes_ in rows}
-
-
 def write_intake(transaction: Transaction, quotas: Sequence[SchoolQuota]) -> None:
     """After the batches. With the first of a day, days before yesterday are removed."""
     transaction.execute_many(
@@ -109,5 +99,6 @@ def write_intake(transaction: Transaction, quotas: Sequence[SchoolQuota]) -> Non
     )
 
 
-def _day(moment: datetime) -> int:
+def arrival_day(moment: datetime) -> int:
+    """The day of the intake, in days since 1970 (UTC)."""
     return int(moment.timestamp()) // 86_400

@@ -1,7 +1,7 @@
 """Results as they came, packed, each id once; and the newest of each subject and kind."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from campus_collector.domain.results import Latest, StoredResult
@@ -9,6 +9,7 @@ from campus_collector.store.columns import among, bytes_of, id_octets, id_text, 
 from campus_collector.store.database import Database
 from campus_collector.store.packing import DamagedResult, unpack
 from campus_collector.store.stored import decode_packed, decode_stored
+from campus_collector.store.tables.standing import Standing
 from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.tables.totals import totals
 from campus_collector.store.tables.unpacked import AFTER_UNPACKED, IS_UNPACKED, LEAST, UnpackedResults, stored_unpacked
@@ -233,14 +234,14 @@ def id_at(reader: Queryable, school: str, sequence: int) -> str:
 class Numbers:
     """The numbers that stand for a school and its series, inside one transaction; what has none is given the next."""
 
-    def __init__(self, transaction: Transaction, school: str, known: "KnownNumbers | None" = None) -> None:
+    def __init__(self, transaction: Transaction, school: str, known: Standing | None = None) -> None:
         self._transaction = transaction
         self._series: dict[tuple[str, str], int] = {}
         key = {"school": school}
         row: Row | None = None
-        if known is not None and school in known.schools:
-            row = (known.schools[school],)
-            self._series = known.series.get(known.schools[school], {})
+        if known is not None and school in known.numbers:
+            row = (known.numbers[school],)
+            self._series = known.series.get(school, {})
         row = row or transaction.first("SELECT number FROM numbered_school WHERE school = :school", key)
         self.is_new = row is None
         row = row or transaction.first("INSERT INTO numbered_school (school) VALUES (:school) RETURNING number", key)
@@ -262,26 +263,6 @@ class Numbers:
             assert row is not None
             self._series[subject, kind] = row[0]
         return self._series[subject, kind]
-
-
-class KnownNumbers:
-    """The numbers of several schools, and of the series of some subjects, as far as there are."""
-
-    def __init__(self, transaction: Transaction, schools: Sequence[str], subjects: Sequence[str]) -> None:
-        rows = transaction.read_in(
-            "SELECT n.school, n.number, s.subject, s.kind, s.number FROM numbered_school n"
-            " LEFT JOIN series s ON s.school = n.number AND s.subject IN (:subjects) WHERE n.school IN (:schools)",
-            {"schools": schools, "subjects": subjects},
-        )
-        self.schools: dict[str, int] = {school: number for school, number, *_ in rows}
-        self.series: dict[int, dict[tuple[str, str], int]] = {number: {} for number in self.schools.values()}
-        for _, number, subject, kind, series in rows:
-            if series is not None:
-                self.series[number][subject, kind] = series
-
-    def known_series(self, school: str) -> Iterable[tuple[str, str]]:
-        """(subject, kind) of a school's series; each has a result."""
-        return self.series.get(self.schools.get(school, 0), ())
 
 
 def insert_results(transaction: Transaction, ids: Sequence[Row], results: Sequence[Row]) -> None:
