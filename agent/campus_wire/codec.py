@@ -44,15 +44,6 @@ class _Version(msgspec.Struct):
     schema_version: int
 
 
-class _Parts(msgspec.Struct):
-    """The parts of an envelope that hold lists of their own, as they came."""
-
-    agent: msgspec.Raw = msgspec.Raw()
-    announcement: msgspec.Raw = msgspec.Raw()
-
-
-_parts_decoder = msgspec.json.Decoder(_Parts)
-
 _version_decoder = msgspec.json.Decoder(_Version)
 _result_decoder: msgspec.json.Decoder[AnyResult] = msgspec.json.Decoder(AnyResult)
 _receipt_decoder = msgspec.json.Decoder(Receipt)
@@ -77,37 +68,44 @@ def decode_envelope(body: bytes) -> Envelope:
     """The envelope of a batch, its results still raw. Raises WireError: TooLarge, or with code `schema_version`."""
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge("body_too_large", f"body of {len(body)} bytes is larger than {MAX_BODY_BYTES} bytes")
-    version = _decode(_version_decoder, body, "invalid_envelope").schema_version
-    if version != SCHEMA_VERSION:  # first of all: another version may differ in every other field
-        text = f"schema_version {version} is not supported; this side speaks {SCHEMA_VERSION}"
-        raise WireError("schema_version", text)
-    _check_counts(body)
+    _check_bounds(body)
     return _decode(_envelope_decoder, body, "invalid_envelope")
 
 
-def _check_counts(body: bytes) -> None:
-    """Raises TooLarge before anything is decoded that grows with the number of its elements; WireError."""
+def _check_bounds(body: bytes) -> None:
+    """Raises WireError for another version, TooLarge before anything is decoded that grows with the number of its elements."""
     try:
-        _decode(_counting_decoder(), body, "invalid_envelope")
+        bounds = _decode(_bounds_decoder(), body, "invalid_envelope")
     except WireError as error:
+        # another version may differ in every other field
+        _check_version(_decode(_version_decoder, body, "invalid_envelope").schema_version)
         if "at most length" in str(error):
             raise TooLarge("too_many_results", f"more than {MAX_BATCH_RESULTS} results in one batch") from None
         raise
-    parts = _decode(_parts_decoder, body, "invalid_envelope")
-    for name, part in (("agent", parts.agent), ("announcement", parts.announcement)):
+    _check_version(bounds.schema_version)
+    for name, part in (("agent", bounds.agent), ("announcement", bounds.announcement)):
         if len(memoryview(part)) > MAX_PART_BYTES:
             raise TooLarge("body_too_large", f"{name} is larger than {MAX_PART_BYTES} bytes")
 
 
-@cache
-def _counting_decoder() -> msgspec.json.Decoder[Any]:
-    """Reads `results` as an array of so many at most: it stops at the first that is too much, before millions of small ones are in memory.
+def _check_version(version: int) -> None:
+    if version != SCHEMA_VERSION:
+        text = f"schema_version {version} is not supported; this side speaks {SCHEMA_VERSION}"
+        raise WireError("schema_version", text)
 
-    Made when first used: an agent never does.
+
+@cache
+def _bounds_decoder() -> msgspec.json.Decoder[Any]:
+    """Reads the version, the parts that hold lists of their own as they came, and `results` as an array of so many at most.
+
+    It stops at the first result that is too much, before millions of small ones are in memory. Made when first used: an agent never does.
     """
-    fields = [(f"at_{index}", msgspec.Raw, msgspec.Raw()) for index in range(MAX_BATCH_RESULTS)]
-    bounded = msgspec.defstruct("_Bounded", fields, array_like=True, forbid_unknown_fields=True)
-    return msgspec.json.Decoder(msgspec.defstruct("_Counted", [("results", bounded, None)]))
+    results = [(f"at_{index}", msgspec.Raw, msgspec.Raw()) for index in range(MAX_BATCH_RESULTS)]
+    bounded = msgspec.defstruct("_BoundedResults", results, array_like=True, forbid_unknown_fields=True)
+    parts = [(name, msgspec.Raw, msgspec.Raw()) for name in ("agent", "announcement")]
+    return msgspec.json.Decoder(
+        msgspec.defstruct("_Bounds", [("schema_version", int), ("results", bounded, None), *parts])
+    )
 
 
 def encode_receipt(receipt: Receipt) -> bytes:

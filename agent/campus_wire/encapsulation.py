@@ -26,7 +26,7 @@ IP_HEADER_BYTES: dict[str, int] = {"ipv4": 20, "ipv6": 40}
 AddressFamily = Literal["ipv4", "ipv6"]
 
 
-class Encapsulation(msgspec.Struct, frozen=True):
+class Encapsulation(msgspec.Struct, frozen=True, gc=False):
     """What the formula needs of the path. `mtu_bytes` is the largest IP packet, after any PPPoE."""
 
     mtu_bytes: int = 1500

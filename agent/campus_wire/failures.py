@@ -98,7 +98,7 @@ class SkipReason(Vocabulary):
     UNKNOWN = "unknown"
 
 
-class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A failed step: which, how, and a short detail for a technician (scrubbed of secrets, at most 300 characters)."""
 
     operation: Operation

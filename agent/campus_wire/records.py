@@ -3,6 +3,8 @@
 Rules: a field keeps its name and meaning once released; unit is the suffix; absent (`null`) means not measured, never zero;
 counts stand beside ratios so that a figure can be worked out again later. Rates are bits per second, sizes bytes, times
 seconds. `down` is towards the classroom, or towards the school on the uplink.
+
+`gc=False`: a record holds nothing that leads back to it, so Python's search for cycles need not look through the many that there are at once.
 """
 
 from collections.abc import Sequence
@@ -34,7 +36,7 @@ MAX_INTERVALS = 1000
 Segment = Literal["classroom", "uplink"]
 
 
-class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
+class Interval(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One slice of a throughput test; `start_seconds` counts from the start of the load."""
 
     start_seconds: Seconds
@@ -42,7 +44,7 @@ class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
     payload_bytes: Count
 
 
-class LatencyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class LatencyRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Round trips of small probes. RTT is RFC 2681; loss is round trip (RFC 6673).
 
     `jitter_seconds` is the smoothed interarrival jitter of RFC 3550 A.8, computed on round-trip times (the two clocks are one).
@@ -59,7 +61,7 @@ class LatencyRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     loss_ratio: Ratio | None = None
 
 
-class DirectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class DirectionRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One direction of a throughput test, as the receiver counted it.
 
     `goodput_bits_per_second` is application bytes x 8 / elapsed (RFC 2647 section 3.17), without warm-up.
@@ -84,7 +86,7 @@ class DirectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     intervals_seen_by: Literal["receiver", "sender"] = "receiver"
 
 
-class ThroughputRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class ThroughputRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A throughput test of one segment in both directions, with all that a later verdict needs.
 
     `server` is the test server of an uplink, by the name or address that the gateway was given; a classroom's machine is not named.
@@ -109,14 +111,14 @@ class ThroughputRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     server: Annotated[str, Meta(max_length=255)] | None = None
 
 
-class LatencyProbeRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class LatencyProbeRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A latency measurement on its own, nothing else running."""
 
     segment: Segment
     idle: LatencyRecord
 
 
-class InterfaceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class InterfaceRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One network interface of the gateway; counters since boot as the kernel gives them (RFC 2863 ifHC* in meaning)."""
 
     name: Annotated[str, Meta(max_length=64)]
@@ -132,7 +134,7 @@ class InterfaceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     send_drops: Count = 0
 
 
-class HostRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class HostRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The gateway's own state. Ratios are of the whole machine; `disk` is the file system of the state folder."""
 
     cpu_ratio: Ratio
@@ -148,7 +150,7 @@ class HostRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     interfaces: Annotated[list[InterfaceRecord], Meta(max_length=64)] = []
 
 
-class ServiceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class ServiceRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One request to a cloud platform, step by step; a step that was not reached is absent, not zero.
 
     Success means that every step worked and the answer was the platform's: its status is below 400, or one that the inventory expects;
@@ -175,7 +177,7 @@ Reading = Annotated[str, Meta(pattern=READING_PATTERN)]
 ShortText = Annotated[str, Meta(max_length=120)]
 
 
-class DeviceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class DeviceRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What a device of a recording room said, in base units; a reading that it does not give is absent, not zero.
 
     `failed` names the readings that did not come, and why: such a device is up all the same. `remarks` are readings beyond the limits of
@@ -192,7 +194,7 @@ class DeviceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     remarks: Annotated[list[ShortText], Meta(max_length=32)] = []
 
 
-class RoomRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class RoomRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A recording room in one poll round: up when every required device of it is. `down` names those that are not."""
 
     up: bool
@@ -200,7 +202,7 @@ class RoomRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     down: Annotated[list[Id], Meta(max_length=200)] = []
 
 
-class PortRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class PortRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The switch port a classroom hangs on, in the switch's own words (IF-MIB RFC 2863, EtherLike-MIB RFC 3635).
 
     Counts lie between two polls, `interval_seconds` apart; None: first poll, restart, discontinuity. `received` is by the switch from the classroom.
@@ -224,7 +226,7 @@ class PortRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     last_change_seconds: Seconds | None = None
 
 
-class DhcpOffer(msgspec.Struct, frozen=True, omit_defaults=True):
+class DhcpOffer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A server that offered an address on one of the gateway's links."""
 
     interface: Annotated[str, Meta(max_length=64)]
@@ -233,7 +235,7 @@ class DhcpOffer(msgspec.Struct, frozen=True, omit_defaults=True):
     router: Annotated[str, Meta(max_length=64)] = ""
 
 
-class NetworkRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class NetworkRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What answers on the school's own links: every DHCP server that offered an address to one DHCPDISCOVER a link."""
 
     dhcp: Annotated[list[DhcpOffer], Meta(max_length=64)] = []
@@ -247,7 +249,7 @@ class NetworkRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         return max((len(servers) for servers in by_link.values()), default=0)
 
 
-class InspectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class InspectionRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A test that a person began on the classroom's page: what the gateway measured of that browser's line, and whose it was.
 
     `measured` is the gateway's own measurement (TCP_INFO of its sockets), its engine is `browser`. What the browser itself counted stands beside it
@@ -263,7 +265,7 @@ class InspectionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     browser_rtt_median_seconds: Seconds | None = None
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="kind"):
     """One measurement of one subject at one time, success or failure; immutable.
 
     `started_at` is UTC by the agent's clock at sending, corrected by the agent when it learnt the collector's time; `boot_id` and

@@ -2,9 +2,10 @@
 
 .venv/bin/python -m tests.bench.ingest
 .venv/bin/python -m tests.bench.ingest --rounds 40 --store postgres
+.venv/bin/python -m tests.bench.ingest --store postgres --collectors 1 2    # first with one, then with two on one database
 .venv/bin/python -m tests.bench.ingest --against FOLDER    # a checkout of another commit, in turns with this one
 
-The CPU seconds are those of the collector and of the database's server; the senders' are not counted. They say more than the rate where the
+The CPU seconds are those of the collectors and of the database's server; the senders' are not counted. They say more than the rate where the
 machine does other work as well.
 """
 
@@ -18,21 +19,25 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import psycopg
 
+from campus_agent.ship.shipper import MAX_BATCH_RESULTS
 from campus_collector.http.auth.agents import Body, unpack_body
 from campus_collector.ingest.examine import examine
 from campus_collector.store.packing import pack
 from campus_wire.codec import MAX_BODY_BYTES, compress, decode_envelope, encode_envelope
 from campus_wire.records import Envelope, kind_of
-from tests.collector.world import World, collector
+from tests.collector.world import collector
 from tests.dictionaries.samples import invented, result_id
 from tests.postgres_server import shared_server
 from tests.stores import STORES, URL
@@ -42,6 +47,8 @@ SUBJECTS = {"throughput": 8, "service": 3, "port": 10, "device": 6, "host": 1}
 """Of one school; a round is one result of each."""
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 ROUND = timedelta(minutes=15)
+Doors = list[tuple[int, str]]
+"""Port and token, by school."""
 Bodies = list[list[bytes]]
 """Compressed, by school, in the order in which its gateway sends them."""
 
@@ -51,14 +58,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", choices=STORES, action="append")
     parser.add_argument("--schools", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--batch", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument(
+        "--batch", type=int, default=MAX_BATCH_RESULTS, help="as many as a gateway sends that catches up"
+    )
+    parser.add_argument("--collectors", type=int, nargs="+", default=[1])
     parser.add_argument("--against", type=Path)
     arguments = parser.parse_args()
     for store in arguments.store or list(STORES):
         if arguments.against is not None:
             _run_other(arguments, store)
-        measure(store, make_bodies(arguments.schools, arguments.rounds, arguments.batch))
+        for collectors in arguments.collectors if store == "postgres" else [1]:
+            measure(store, make_bodies(arguments.schools, arguments.rounds, arguments.batch), collectors)
 
 
 def _run_other(arguments: argparse.Namespace, store: str) -> None:
@@ -66,6 +77,7 @@ def _run_other(arguments: argparse.Namespace, store: str) -> None:
     paths = [arguments.against / "collector", arguments.against / "agent", Path.cwd()]
     command = [sys.executable, "-m", "tests.bench.ingest", "--store", store]
     command += [f"--{name}={getattr(arguments, name)}" for name in ("schools", "rounds", "batch")]
+    command += ["--collectors", *map(str, arguments.collectors)]
     subprocess.run(command, env=os.environ | {"PYTHONPATH": ":".join(map(str, paths))}, check=True)
     print("this one:", flush=True)
 
@@ -107,26 +119,61 @@ def make_bodies(schools: int, rounds: int, batch: int) -> Bodies:
     return bodies
 
 
-def measure(store: str, bodies: Bodies) -> None:
-    """Print the figures of one store."""
+def measure(store: str, bodies: Bodies, collectors: int) -> None:
+    """Print the figures of one store; of several collectors each school's gateway sends to one."""
     with tempfile.TemporaryDirectory() as folder:
         if store == "postgres":
             os.environ[URL] = shared_server().new_database()
-        with collector(Path(folder)) as world:
-            tokens = [world.issue_token(f"s{number:03}") for number in range(len(bodies))]
-            before, wall = _cpu(store), time.perf_counter()
-            stored = _sent(world, tokens, bodies)
+        with ExitStack() as stack:
+            running = [stack.enter_context(Collector(Path(folder, str(number)))) for number in range(collectors)]
+            of_school = [running[number % collectors] for number in range(len(bodies))]
+            doors = [(collector.port, collector.token(f"s{number:03}")) for number, collector in enumerate(of_school)]
+            before, wall = _cpu(store, running), time.perf_counter()
+            stored = _sent(doors, bodies)
             wall = time.perf_counter() - wall
-            of_collector, of_server = (after - first for after, first in zip(_cpu(store), before, strict=True))
-            size = _sizes(store, Path(folder), stored)
+            of_collector, of_server = (after - first for after, first in zip(_cpu(store, running), before, strict=True))
+            size = _sizes(store, Path(folder, "0"), stored)
         os.environ.pop(URL, None)
     print(
-        f"{store}: {stored} results, {stored / wall:.0f} a second; CPU a result:"
-        f" collector {of_collector / stored * 1e6:.1f} us, database's server {of_server / stored * 1e6:.1f} us"
+        f"{store}, collectors: {collectors}: {stored} results, {stored / wall:.0f} a second; CPU a result:"
+        f" collectors {of_collector / stored * 1e6:.1f} us, database's server {of_server / stored * 1e6:.1f} us"
     )
-    print(f"  octets a result: {size}")
+    print(f"  octets a result: {size}", flush=True)
     if store == "sqlite":
         _print_stages([body for of_school in bodies for body in of_school])
+
+
+class Collector:
+    """One in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        context = get_context("spawn")
+        self._pipe, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(folder, there), daemon=True)
+
+    def __enter__(self) -> "Collector":
+        self._process.start()
+        self.port: int = self._pipe.recv()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.send(None)
+        self._process.join(60)
+
+    def token(self, school: str) -> str:
+        self._pipe.send(school)
+        return str(self._pipe.recv())
+
+    def cpu_seconds(self) -> float:
+        self._pipe.send("")
+        return float(self._pipe.recv())
+
+
+def _serve(folder: Path, pipe: "Connection[Any, Any]") -> None:
+    with collector(folder) as world:
+        pipe.send(world.port)
+        while (school := pipe.recv()) is not None:
+            pipe.send(world.issue_token(school) if school else time.process_time())
 
 
 def _print_stages(bodies: Iterable[bytes]) -> None:
@@ -150,16 +197,16 @@ def _print_stages(bodies: Iterable[bytes]) -> None:
     print("  of it, us:", ", ".join(f"{stage} {spent / count * 1e6:.1f}" for stage, spent in seconds.items()))
 
 
-def _sent(world: World, tokens: list[str], bodies: Bodies) -> int:
+def _sent(doors: Doors, bodies: Bodies) -> int:
     """How many results were stored, when all are."""
     with get_context("spawn").Pool(1) as pool:
-        return pool.apply(send_all, (world.port, tokens, bodies))
+        return pool.apply(send_all, (doors, bodies))
 
 
-def send_all(port: int, tokens: list[str], bodies: Bodies) -> int:
+def send_all(doors: Doors, bodies: Bodies) -> int:
     """Every school's batches, one after the other, several schools at once; in a process of its own."""
     with ThreadPoolExecutor(SENDERS) as pool:
-        return sum(pool.map(lambda pair: _send_school(port, *pair), zip(tokens, bodies, strict=True)))
+        return sum(pool.map(lambda pair: _send_school(*pair[0], pair[1]), zip(doors, bodies, strict=True)))
 
 
 def _send_school(port: int, token: str, bodies: list[bytes]) -> int:
@@ -176,9 +223,10 @@ def _send_school(port: int, token: str, bodies: list[bytes]) -> int:
     return stored
 
 
-def _cpu(store: str) -> tuple[float, float]:
-    """Seconds of this process, and of the processes of the database's server."""
-    return time.process_time(), _server_cpu() if store == "postgres" else 0.0
+def _cpu(store: str, collectors: list[Collector]) -> tuple[float, float]:
+    """Seconds of the collectors, and of the processes of the database's server."""
+    spent = sum(collector.cpu_seconds() for collector in collectors)
+    return spent, _server_cpu() if store == "postgres" else 0.0
 
 
 def _server_cpu() -> float:

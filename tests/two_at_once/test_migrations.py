@@ -89,6 +89,23 @@ def test_the_sentences_of_an_older_problem_are_read_as_before(tmp_path: Path) ->
         assert sentences.items() <= answer.items()
 
 
+def test_what_was_counted_before_it_was_by_school_is_counted_on(tmp_path: Path) -> None:
+    older(tmp_path / "campus.db", "0020_z")
+    with closing(sqlite3.connect(tmp_path / "campus.db", isolation_level=None)) as database:
+        database.execute("INSERT INTO total VALUES ('ingest', 'stored', 10), ('audit_archive', '', 2)")
+    with collector(tmp_path) as world:
+        world.send(throughput())
+        assert world.service.store.results.ingest_totals() == {"stored": 11}
+    with closing(sqlite3.connect(tmp_path / "campus.db")) as database:
+        rows = database.execute("SELECT * FROM total WHERE name <> 'check' ORDER BY 1, 2, 3").fetchall()
+    assert rows == [
+        ("", "audit_archive", "", 2),
+        ("", "ingest", "stored", 10),
+        ("s001", "ingest", "stored", 1),
+        ("s001", "measurement", "throughput/ok", 1),
+    ]
+
+
 def test_a_program_that_is_killed_leaves_a_file_that_says_so(tmp_path: Path, world: World) -> None:
     """Its log is beside it: nothing is missing, and nobody says so."""
     database = open_database(tmp_path / "b" / "campus.db")

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from campus_collector.domain.agents import Principal
 from campus_wire.records import AgentState, Announcement, AnyResult, ChainHead, Quarantined
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedResult:
+class AcceptedResult(msgspec.Struct, frozen=True, gc=False):
     """A result that may be stored: decoded, and the bytes as they came."""
 
     result: AnyResult

@@ -331,7 +331,8 @@ class Verdicts:
         evidence = {day_of(row.day): _decode(row.body) for row in rows if row.rule_fingerprint == fingerprint}
         if stale:
             fresh = self._rows(subject, target, stale, self.reader_of(subject.school))
-            self._store.evidence.replace(fresh)
+            if fresh:
+                self._store.evidence.replace(subject.school, fresh)
             evidence |= {day_of(row.day): _decode(row.body) for row in fresh}
         return evidence
 

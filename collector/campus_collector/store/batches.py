@@ -12,13 +12,13 @@ from campus_collector.domain.schools import SubjectKind
 from campus_collector.store.columns import id_octets, micros
 from campus_collector.store.packing import pack
 from campus_collector.store.tables.agents import AgentReports
-from campus_collector.store.tables.chain import ChainAppender, last_checkpoints, write_chains
+from campus_collector.store.tables.chain import ChainAppender, write_chains
 from campus_collector.store.tables.evidence import MICROS_PER_HOUR, await_judgement
-from campus_collector.store.tables.marks import mark_value
-from campus_collector.store.tables.missing_log import MISSING_LOG, note_receipt
+from campus_collector.store.tables.missing_log import note_receipt
 from campus_collector.store.tables.quarantine import quarantine
-from campus_collector.store.tables.quota import KnownCounts, SchoolQuota, write_intake
-from campus_collector.store.tables.results import KnownNumbers, LatestResults, Numbers, insert_results, stored_ids
+from campus_collector.store.tables.quota import SchoolQuota, arrival_day, write_intake
+from campus_collector.store.tables.results import LatestResults, Numbers, insert_results, stored_ids
+from campus_collector.store.tables.standing import standing_of
 from campus_collector.store.tables.subjects import SubjectKeeper, announce, subject_kind
 from campus_collector.store.tables.tallies import outdate_subjects
 from campus_collector.store.tables.totals import add_totals
@@ -32,13 +32,13 @@ JUDGED_KINDS = frozenset({"throughput", "service", "room", "port"})
 
 
 def store_batches(
-    transaction: Transaction, batches: Sequence[Batch], quotas: Quotas
+    transaction: Transaction, batches: Sequence[Batch], quotas: Quotas, *, has_unpacked: bool
 ) -> list[tuple[BatchOutcome, Change]]:
-    """What became of each batch, and what it changed."""
+    """What became of each batch, and what it changed. `has_unpacked`: may there be results in the form of older versions?"""
     outcomes: list[tuple[BatchOutcome, Change]] = []
     # quotas and checkpoints are those of a day
     for _, of_day in groupby(batches, key=lambda batch: batch.received_at.astimezone(UTC).date()):
-        writer = _BatchWriter(transaction, list(of_day), quotas)
+        writer = _BatchWriter(transaction, list(of_day), quotas, has_unpacked)
         outcomes += writer.store()
     return outcomes
 
@@ -69,7 +69,7 @@ class _Stored:
 class _BatchWriter:
     """Batches that arrived on one day."""
 
-    def __init__(self, transaction: Transaction, batches: Sequence[Batch], quotas: Quotas) -> None:
+    def __init__(self, transaction: Transaction, batches: Sequence[Batch], quotas: Quotas, has_unpacked: bool) -> None:
         self._transaction, self._batches, self._quotas = transaction, batches, quotas
         ids: dict[str, list[str]] = {}
         subjects: set[str] = set()
@@ -78,43 +78,42 @@ class _BatchWriter:
             subjects.update(accepted.result.subject for accepted in batch.accepted)
         schools, named = sorted(ids), sorted(subjects)
         now = batches[0].received_at
-        self._numbers = KnownNumbers(transaction, schools, named)
-        self._subjects = SubjectKeeper(transaction, schools, named)
-        self._agents = AgentReports(transaction, schools)
-        self._log_is_missing = mark_value(transaction, MISSING_LOG) is not None
-        counts = KnownCounts(transaction, schools, named, now)
-        checkpoints = last_checkpoints(transaction, schools)
+        self._standing = known = standing_of(transaction, schools, named, arrival_day(now))
+        self._subjects = SubjectKeeper(transaction, known.added_at)
+        self._agents = AgentReports(transaction, known.boots)
         self._schools = {
             school: _School(
-                ChainAppender(transaction, school, now, checkpoints.get(school)),
-                SchoolQuota(transaction, school, now, quotas, counts),
-                stored_ids(transaction, school, self._numbers.schools.get(school), ids[school]),
+                ChainAppender(transaction, school, now, known.checkpoints.get(school)),
+                SchoolQuota(transaction, school, now, quotas, known.intake.get(school), known.series.get(school, ())),
+                stored_ids(transaction, school, known.numbers.get(school), ids[school], has_unpacked),
             )
             for school in schools
         }
         self._latest = LatestResults()
-        self._totals: Counter[tuple[str, str]] = Counter()
+        self._totals: Counter[tuple[str, str, str]] = Counter()
         self._waiting: dict[tuple[str, str, str, int], int] = {}
         """The place of the last result of what the judge must look at, by school, subject, kind and hour."""
 
     def store(self) -> list[tuple[BatchOutcome, Change]]:
         """All batches, in the order in which they came."""
         outcomes = [self._store_batch(batch) for batch in self._batches]
-        self._write_results()
-        self._latest.write(self._transaction)
         schools = self._schools.values()
-        write_chains(self._transaction, [school.chain for school in schools])
-        write_intake(self._transaction, [school.quota.intake() for school in schools if school.added])
-        add_totals(self._transaction, self._totals)
-        await_judgement(self._transaction, self._waiting)
-        self._agents.write()
+        added = self._numbered_results()
+        with self._transaction.sent_together():
+            insert_results(self._transaction, *added)
+            self._latest.write(self._transaction)
+            write_chains(self._transaction, [school.chain for school in schools])
+            write_intake(self._transaction, [school.quota for school in schools if school.added])
+            add_totals(self._transaction, self._totals)
+            await_judgement(self._transaction, self._waiting)
+            self._agents.write()
         return outcomes
 
     def _store_batch(self, batch: Batch) -> tuple[BatchOutcome, Change]:
         school = batch.principal.school
         chain = self._schools[school].chain
         chain_fits = chain.compare(batch.claimed, batch.received_at)
-        if self._log_is_missing and batch.claimed is not None and chain_fits is not None:
+        if self._standing.log_is_missing and batch.claimed is not None and chain_fits is not None:
             note_receipt(self._transaction, school, batch.claimed.sequence, chain_fits)
         stored = self._store_results(batch, self._schools[school])
         rejected = [*batch.rejected, *stored.over_quota]
@@ -123,7 +122,7 @@ class _BatchWriter:
         counts = {"stored": stored.count, "duplicate": stored.duplicates, "quarantined": len(rejected)}
         for label, amount in counts.items():
             if amount:
-                self._totals["ingest", label] += amount
+                self._totals[school, "ingest", label] += amount
         announced = self._subjects.know(school, stored.first_results)
         self._agents.note(batch)
         if batch.announcement is not None:
@@ -173,7 +172,7 @@ class _BatchWriter:
         trusted = result.validity is not Validity.CLOCK_UNTRUSTED
         ordered_at = started_at if trusted else micros(batch.received_at)
         self._latest.keep(key, outcome, ordered_at, packed)
-        self._totals["measurement", f"{kind}/{outcome}"] += 1
+        self._totals[key[0], "measurement", f"{kind}/{outcome}"] += 1
         stored.count += 1
         stored.subjects.add(key)
         judged_as = subject_kind(subject, kind)
@@ -183,17 +182,17 @@ class _BatchWriter:
         if kind in JUDGED_KINDS:
             self._waiting[*key, started_at // MICROS_PER_HOUR] = sequence
 
-    def _write_results(self) -> None:
+    def _numbered_results(self) -> tuple[list[Row], list[Row]]:
+        """The rows of ids, and of results."""
         ids: list[Row] = []
         results: list[Row] = []
         for name, school in self._schools.items():
             if not school.added:
                 continue
-            numbers = Numbers(self._transaction, name, self._numbers)
+            numbers = Numbers(self._transaction, name, self._standing)
             number = numbers.school
             for accepted, kind, started_at, sequence, packed in school.added:
                 ids.append((number, id_octets(accepted.result.id), sequence))
                 series = numbers.series(accepted.result.subject, kind)
                 results.append((number, series, started_at, sequence, packed))
-        if results:
-            insert_results(self._transaction, ids, results)
+        return ids, results

@@ -1,6 +1,5 @@
 """How moments and bytes stand in columns, and clauses of the columns that are asked for."""
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -57,15 +56,19 @@ def rows_of(name: str, rows: Sequence[Sequence[object]]) -> tuple[str, dict[str,
     return ", ".join(listed), keys
 
 
-_UUID = re.compile(r"\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _BEHIND_A_TEXT = b"\xff"
 """No text in UTF-8 has this octet."""
 
 
 def id_octets(result_id: str) -> bytes:
     """A result's id as it is stored: the 16 octets of a UUID in its usual form; else its text, marked so that it never is 16 octets long."""
-    if len(result_id) == 36 and _UUID.match(result_id):
-        return bytes.fromhex(result_id.replace("-", ""))
+    if len(result_id) == 36 and result_id[8] == result_id[13] == result_id[18] == result_id[23] == "-":
+        try:
+            octets = bytes.fromhex(result_id.replace("-", ""))
+        except ValueError:
+            octets = b""
+        if len(octets) == 16 and result_id == result_id.lower():
+            return octets
     octets = result_id.encode(errors="surrogatepass") + _BEHIND_A_TEXT
     return octets if len(octets) != 16 else octets + _BEHIND_A_TEXT
 

@@ -92,7 +92,9 @@ class Compaction:
             if retry:
                 self._database.write(_take_up_again)
             for school in unpacked_schools(self._database):
-                self._move(school, _Steps(self._database, lease, self._is_stopped, self._pause, progress))
+                self._move(
+                    school, _Steps(self._database, school.school, lease, self._is_stopped, self._pause, progress)
+                )
             self._database.write(_forget_removed)
         return compaction_status(self._database)
 
@@ -127,9 +129,10 @@ class Compaction:
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """Small pieces of work with what belongs between them."""
+    """Small pieces of work on one school with what belongs between them."""
 
     database: Database
+    school: str
     lease: Lease
     is_stopped: Callable[[], bool]
     pause: Callable[[float], object]
@@ -145,7 +148,7 @@ class _Steps:
         """One commit. Raises as `between`, and StoreUnavailable."""
         self.between()
         began = monotonic()
-        answer = self.database.write(work)
+        answer = self.database.write(work, whose=self.school)
         self.pause(monotonic() - began)
         return answer
 

@@ -10,7 +10,6 @@ from hashlib import sha256
 from itertools import islice
 
 from campus_base.messages import message
-from campus_collector.store.changes import last_change
 from campus_collector.store.errors import StoreUnavailable, StoreUnusable
 from campus_collector.store.migrate import MIGRATION_TABLE
 from campus_collector.store.open import Place, transport_to
@@ -49,7 +48,7 @@ KEYS = {
     "series": "school, number",
     "subject": "school, kind, id",
     "token": "hash",
-    "total": "name, label",
+    "total": "school, name, label",
     "unjudged": "school, subject, kind, hour",
     "upload": "key",
 }
@@ -122,10 +121,10 @@ class _Copy:
             raise StoreUnusable(
                 message("{target}: the heads of the chains differ: nothing was kept", target=self._target)
             )
-        before = last_change(self._read)
+        before = _changes(self._read)
         self._write.execute("COMMIT")
         self._read.execute("COMMIT")
-        return Copied(tables, len(heads), last_change(self._read) != before)
+        return Copied(tables, len(heads), _changes(self._read) != before)
 
     def _require_tables(self) -> None:
         for place, connection in ((self._source, self._read), (self._target, self._write)):
@@ -208,6 +207,10 @@ def _encoded(row: Row) -> bytes:
 def _count(reader: Queryable, table: str) -> int:
     row = reader.first(f"SELECT count(*) FROM {table}")  # noqa: S608
     return int(row[0]) if row else 0
+
+
+def _changes(reader: Queryable) -> list[Row]:
+    return reader.read("SELECT what, school, number FROM change ORDER BY what, school")
 
 
 def _last_heads(reader: Queryable) -> list[Row]:

@@ -1,83 +1,59 @@
-"""Reads from any thread, and one writer thread that commits many pieces of work at once, on any transport.
+"""Reads from any thread; writers commit what waits together, on any transport.
 
 Nothing is answered before the commit that holds it.
 """
 
 import contextlib
-import logging
-import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, replace
-from itertools import groupby
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from campus_base.messages import message
 from campus_collector.domain.change import Change
-from campus_collector.store.changes import ChangeFeed, last_change
-from campus_collector.store.errors import CommitUncertain, Conflict, StoreBusy, StoreUnavailable, unavailable
+from campus_collector.store.changes import ChangeFeed
+from campus_collector.store.errors import StoreBusy, StoreUnavailable, unavailable
 from campus_collector.store.tables.totals import add_total
-from campus_collector.store.transport import (
-    NO_PARAMS,
-    Params,
-    Queryable,
-    Row,
-    Transaction,
-    Transport,
-    TransportConnection,
-)
+from campus_collector.store.transport import NO_PARAMS, NO_SCHOOL, Params, ReaderConnection, Row, Transaction, Transport
+from campus_collector.store.writer import Joint, LastCommit, StoreWriter, Work, WorkQueue
 
-log = logging.getLogger(__name__)
-
-MAX_GROUP = 64
-"""At most so many pieces of work share a commit: bounds how long the first of them waits."""
 WRITE_SECONDS = 60.0
 """So long `write` waits for its turn."""
 CHECK_SECONDS = 60.0
 """`check` writes when nothing was written for so long."""
 CHECK_WRITE_SECONDS = 10.0
 Answer = TypeVar("Answer")
-Work = Callable[[Transaction], Answer]
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Joint:
-    """Work that is done for several items at once where several wait."""
-
-    together: Callable[[Transaction, Sequence[Any]], list[Any]]
-    item: Any
-
-
-_Job = tuple[Work[Any] | _Joint, "Future[Any]"]
-_CLOSE: Final = None
-"""In the queue: nothing comes after this, the writer is to end."""
-
-
 class Database:
-    """Read from any thread, write by handing in work."""
+    """Read from any thread, write by handing in work.
+
+    `whose` says whose work it is: a school's id, NO_SCHOOL, or ALL_SCHOOLS. What is of one of them is done one after the other, whatever
+    process does it; schools go on side by side where the transport has several writers.
+    """
 
     def __init__(self, transport: Transport) -> None:
-        """Open the database and start the writer. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
+        """Open the database and start the writers. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
         self._transport = transport
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._closing = threading.Lock()
-        self._closed = False
         self._checking = threading.Lock()
-        self._last_attempt_at = float("-inf")
-        """When the writer tried last (monotonic), whatever came of it."""
-        self.commit_error = ""
+        self._last = LastCommit()
+        self._queue = WorkQueue()
+        connection = transport.open()
+        self._feed = ChangeFeed(connection)
+        first = StoreWriter(transport, self._queue, self._feed, self._last, connection)
+        others = (StoreWriter(transport, self._queue, self._feed, self._last) for _ in range(1, transport.writers))
+        self._writers = [first, *others]
+
+    @property
+    def commit_error(self) -> str:
         """Why the last commit failed; "" when it did not."""
-        self._connection: TransportConnection | None = transport.open()
-        self._feed = ChangeFeed(last_change(self._connection))
-        self._writer = threading.Thread(target=self._write_until_closed, name="store-writer", daemon=True)
-        self._writer.start()
+        return self._last.error
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
-        """Called after each commit, from the writer's thread; for other processes' commits from whatever thread found them (`follow`)."""
+        """Called after each commit, from the thread that made it; for other processes' commits from whatever thread found them (`follow`)."""
         self._feed.subscribe(listener)
 
     def follow(self) -> None:
@@ -85,35 +61,43 @@ class Database:
         with self._reading() as connection:
             self._feed.follow(connection)
 
-    def submit(self, work: Work[Answer]) -> "Future[Answer]":
+    def submit(self, work: Work[Answer], whose: str = NO_SCHOOL) -> "Future[Answer]":
         """Queue work for the next commit; the future is done after it. It may raise StoreUnavailable, of which CommitUncertain, or Conflict."""
-        return self._queue(work)
+        return self._submit(work, whose)
 
     def submit_joint(
-        self, together: Callable[[Transaction, Sequence[Item]], list[Answer]], item: Item
+        self,
+        together: Callable[[Transaction, Sequence[Item]], list[Answer]],
+        item: Item,
+        whose: str = NO_SCHOOL,
     ) -> "Future[Answer]":
         """The same for one item of many: `together` is called with those that wait, and gives an answer for each.
 
         When it raises, nothing of it is written, and it is called for each of them alone.
         """
-        return self._queue(_Joint(together, item))
+        return self._submit(Joint(together, item), whose)
 
-    def _queue(self, work: Work[Any] | _Joint) -> "Future[Any]":
+    def _submit(self, work: Work[Any] | Joint, whose: str) -> "Future[Any]":
         future: Future[Any] = Future()
-        with self._closing:
-            if self._closed:
-                future.set_exception(StoreUnavailable("the store is closed"))
-            else:
-                self._jobs.put((work, future))
+        lane = whose if self._transport.writers > 1 else NO_SCHOOL
+        if not self._queue.put(lane, (work, future)):
+            future.set_exception(StoreUnavailable("the store is closed"))
         return future
 
-    def write(self, work: Work[Answer], seconds: float | None = WRITE_SECONDS, *, finish_begun: bool = True) -> Answer:
+    def write(
+        self,
+        work: Work[Answer],
+        seconds: float | None = WRITE_SECONDS,
+        *,
+        whose: str = NO_SCHOOL,
+        finish_begun: bool = True,
+    ) -> Answer:
         """Do it and wait for the commit. Raises StoreBusy when it had not begun within `seconds`, and then it never will.
 
         Work that has begun is waited for however long; with `finish_begun=False` it is not, and may still be written after StoreBusy.
         Raises StoreUnavailable and Conflict too: nothing was written, unless it is CommitUncertain.
         """
-        future = self.submit(work)
+        future = self.submit(work, whose)
         try:
             return future.result(seconds)
         except FutureTimeout:
@@ -150,7 +134,7 @@ class Database:
         """
         self._transport.check()
         self.first("SELECT count(*) FROM migration")
-        if monotonic() - self._last_attempt_at >= CHECK_SECONDS and self._checking.acquire(blocking=False):
+        if monotonic() - self._last.begun_at >= CHECK_SECONDS and self._checking.acquire(blocking=False):
             try:
                 self.write(_count_check, CHECK_WRITE_SECONDS, finish_begun=False)
             finally:
@@ -172,148 +156,18 @@ class Database:
 
     def close(self) -> None:
         """Commit what is queued, then close all connections."""
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-            self._jobs.put(_CLOSE)
-        self._writer.join()
+        self._queue.close()
+        for writer in self._writers:
+            writer.join()
         self._transport.close()
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[Queryable]:
+    def _reading(self) -> Iterator[ReaderConnection]:
         try:
             with self._transport.reader() as connection:
                 yield connection
         except self._transport.error as error:
             raise unavailable(self._transport.name, error) from None
-
-    def _write_until_closed(self) -> None:
-        """The writer's thread: take what waits, commit it once, answer all. Nothing that work or a listener raises ends it."""
-        closing = False
-        while not closing:
-            jobs = [self._jobs.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(jobs) < MAX_GROUP:
-                    jobs.append(self._jobs.get_nowait())
-            closing = _CLOSE in jobs
-            # a future that was cancelled while it waited is not done, one that runs cannot be cancelled any more
-            waiting = [job for job in jobs if job is not _CLOSE and job[1].set_running_or_notify_cancel()]
-            if waiting:
-                self._commit(waiting)
-        self._disconnect()
-
-    def _commit(self, jobs: Sequence[_Job]) -> None:
-        self._last_attempt_at = monotonic()
-        try:
-            answers, changes = self._commit_all(jobs)
-        except BaseException as error:
-            self._disconnect()
-            failure = error if isinstance(error, StoreUnavailable) else unavailable(self._transport.name, error)
-            self.commit_error = str(failure)
-            for _, future in jobs:
-                future.set_exception(failure)
-            return
-        self.commit_error = ""
-        # Invalidate caches before resolving futures, so that a client reads its own writes. What this process judged it knows already.
-        self._feed.notify([replace(change, judged=frozenset()) for change in changes])
-        for (_, future), answer in zip(jobs, answers, strict=True):
-            if isinstance(answer, _Failure):
-                future.set_exception(answer.error)
-            else:
-                future.set_result(answer)
-
-    def _commit_all(self, jobs: Sequence[_Job]) -> tuple[list[Any], list[Change]]:
-        """Each job's answer or _Failure, and what the commit changed. Raises when the whole commit is lost."""
-        answers: list[Any] = []
-        changes: list[Change] = []
-        self._transport.require_present()
-        connection = self._begin()
-        # nobody else commits from here on
-        self._feed.follow(connection)
-        for together, group in groupby(jobs, key=_together):
-            works = [work for work, _ in group]
-            if together is not None and len(works) > 1:
-                connection.changes.clear()
-                items = [work.item for work in works if isinstance(work, _Joint)]
-                joint = self._try(connection, _jointly(together, items))
-                if not isinstance(joint, _Failure):
-                    answers += joint
-                    changes += connection.changes
-                    continue
-            for work in works:
-                connection.changes.clear()
-                answers.append(self._try(connection, _alone(work)))
-                changes += connection.changes
-        try:
-            self._feed.commit(connection, changes)
-        except self._transport.error as error:
-            if connection.is_open:
-                raise
-            raise CommitUncertain(f"{self._transport.name}: {error}") from None
-        return answers, changes
-
-    def _begin(self) -> TransportConnection:
-        """In a transaction. A connection that ended while nothing was written is replaced."""
-        if self._connection is not None:
-            try:
-                self._connection.begin()
-                return self._connection
-            except self._transport.error:
-                if self._connection.is_open:
-                    raise
-                self._disconnect()
-        self._connection = self._transport.connect()
-        self._connection.begin()
-        return self._connection
-
-    def _try(self, connection: TransportConnection, work: Work[Any]) -> Any:
-        """Do one piece of work: what it returned, or _Failure, and then nothing of it is written. Raises when the whole commit is lost."""
-        connection.execute("SAVEPOINT work")
-        try:
-            answer = work(connection)
-        except BaseException as error:
-            # a full or failing disk: the database gave up the whole transaction
-            if not connection.in_transaction:
-                raise
-            connection.execute("ROLLBACK TO work")
-            connection.execute("RELEASE work")
-            connection.changes.clear()
-            if isinstance(error, Conflict | StoreUnavailable):
-                return _Failure(error)
-            if not isinstance(error, self._transport.error):
-                log.error("work for the database failed", exc_info=error)
-            return _Failure(StoreUnavailable(f"{self._transport.name}: {type(error).__name__}: {error}"))
-        connection.execute("RELEASE work")
-        return answer
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(self._transport.error):
-                self._connection.close()
-            self._connection = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Work that could not be done."""
-
-    error: BaseException
-
-
-def _together(job: _Job) -> Callable[[Transaction, Sequence[Any]], list[Any]] | None:
-    return job[0].together if isinstance(job[0], _Joint) else None
-
-
-def _alone(work: Work[Any] | _Joint) -> Work[Any]:
-    if not isinstance(work, _Joint):
-        return work
-    jointly = _jointly(work.together, [work.item])
-    return lambda transaction: jointly(transaction)[0]
-
-
-def _jointly(together: Callable[[Transaction, Sequence[Any]], list[Any]], items: Sequence[Any]) -> Work[list[Any]]:
-    return lambda transaction: together(transaction, items)
 
 
 def _count_check(transaction: Transaction) -> None:

@@ -1,4 +1,4 @@
-"""PostgreSQL 15 or newer: readers from a pool, one writer of all processes at a time (an advisory lock), several hosts in the URL.
+"""PostgreSQL 15 or newer: readers from a pool, one writer of each school at a time (advisory locks), several hosts in the URL.
 
 The schema is the first one of the user's search path.
 """
@@ -6,12 +6,18 @@ The schema is the first one of the user's search path.
 import functools
 import logging
 import re
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import chain, repeat
+from typing import Any
 
 import psycopg
+from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import TransactionStatus
+from psycopg.pq import Format, TransactionStatus
 from psycopg.types.string import StrDumperUnknown
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -20,14 +26,24 @@ from campus_collector.domain.change import Change
 from campus_collector.domain.postgres_url import PostgresUrl
 from campus_collector.store.errors import NoDatabase, StoreUnusable, unavailable
 from campus_collector.store.migrate import MIGRATION_TABLE, applied_migrations, migrate, shipped
-from campus_collector.store.transport import NO_PARAMS, Lists, Params, Queryable, Row
+from campus_collector.store.transport import (
+    ALL_SCHOOLS,
+    KEEP_NEWEST,
+    NO_PARAMS,
+    NO_SCHOOL,
+    Lists,
+    Params,
+    Queryable,
+    Row,
+    SeenChanges,
+)
 
 LEAST_VERSION = 150_000
 """As the server counts: 15.0."""
 WAIT_SECONDS = 5.0
-"""For a connection, and for the writer of another process."""
+"""For a connection, and for a writer of the same school, or of none, in another process."""
 MAX_READERS = 16
-"""Connections of a process besides the writer's; a stream of rows has its own until its end."""
+"""Connections of a process besides the writers'; a stream of rows has its own until its end."""
 DEFAULTS = {
     "target_session_attrs": "read-write",  # of several hosts the one that takes writes
     "connect_timeout": "5",
@@ -41,20 +57,37 @@ DEFAULTS = {
 """For what the URL does not say."""
 _WRITER_SETTINGS = (
     f"SET lock_timeout = {WAIT_SECONDS * 1000:.0f};"
-    # a collector that hangs or vanished within a transaction would keep all others from writing
+    # a collector that hangs or vanished within a transaction would keep others from writing
     " SET idle_in_transaction_session_timeout = 25000; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
     " SET tcp_keepalives_count = 3;"
     # a commit that is not on the second server says so in a warning, which no setting may hide
-    " SET client_min_messages = warning"
+    " SET client_min_messages = warning;"
+    # Statements are the same each time, and what they name is much alike. For lists the server would plan anew each time, which takes longer than the
+    # statement itself.
+    " SET plan_cache_mode = force_generic_plan"
 )
-WRITER_LOCK = int.from_bytes(b"campus", "big")
-_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})"
+WRITERS = 4
+"""Of a process: while one waits for the server's disk, others work."""
+COORDINATION_LOCK = int.from_bytes(b"campus", "big")
+"""Of work that is no school's. Locks are taken in this order: this one, that of all schools, a school's."""
+SCHOOLS_LOCK = COORDINATION_LOCK + 1
+"""Shared by those who work for one school; exclusive for work that concerns all."""
+_LOCK = "pg_advisory_xact_lock"
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; "
+_CHANGES = (
+    "SELECT s.system_identifier, s.timeline, s.running, c.what, c.school, c.number FROM"
+    " (SELECT system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline,"
+    " CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS running,"
+    " CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint) AS beyond FROM pg_control_system()) s"
+    " LEFT JOIN change c ON c.number >= :number AND c.number < s.beyond"
+)
 _ROWS_A_PIECE = 500 if psycopg.capabilities.has_stream_chunked() else 1
 # its warnings tell of each try; what came of them is an error of ours
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 _ROWS = re.compile(r"INSERT INTO (\w+) \(([\w, ]+)\) VALUES \((:\w+(?:, :\w+)*)\)((?:(?!:\w).)*)")
 """An INSERT of nothing but parameters; what follows has none."""
-_IN = re.compile(r"\bIN \(:([a-z_]\w*)\)")
+_OID_OF = {"text": 25, "bytea": 17, "integer": 23, "bigint": 20}
+_TYPE_OF: dict[type, str] = {str: "text", bytes: "bytea", int: "bigint"}
 _TOKEN = re.compile(r"'(?:[^']|'')*'|(?<!:):([a-z_]\w*)|%")
 
 
@@ -95,8 +128,13 @@ class PostgresConnection:
         return self._connection.execute(translated(sql), params).fetchall()
 
     def read_in(self, sql: str, lists: Lists, params: Params = NO_PARAMS) -> list[Row]:
-        values = {name: list(listed) for name, listed in lists.items()}
-        return self.read(_IN.sub(r"= ANY(:\1)", sql), {**params, **values})
+        values: dict[str, object] = {}
+        for name, listed in lists.items():
+            type_ = _TYPE_OF[type(listed[0])] if listed else "text"
+            values[name] = _array(type_, listed) if listed else []
+            array = f":{name}::{type_}[]" if listed else f":{name}"
+            sql = sql.replace(f"IN (:{name})", f"= ANY({array})")
+        return self.read(sql, {**params, **values})
 
     def first(self, sql: str, params: Params = NO_PARAMS) -> Row | None:
         return self._connection.execute(translated(sql), params).fetchone()
@@ -109,6 +147,18 @@ class PostgresConnection:
         row = self.first("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")
         assert row is not None
         return int(row[0])
+
+    def changes_from(self, number: int) -> SeenChanges:
+        """Every transaction that is running, or will begin, has an id from the snapshot's least on: https://www.postgresql.org/docs/15/functions-info.html
+
+        Ids that a server gave and lost when it failed, it gives again: none of them is at most that of a commit which is visible here. Another server
+        takes over on a timeline of its own. Numbers beyond the snapshot are of a server from which the database was brought here.
+        """
+        rows = self.read(_CHANGES, {"number": number})
+        visible = [row[3:] for row in rows if row[5] is not None]
+        server, identifier, running = rows[0][:3]
+        following = min(running, max((row[2] + 1 for row in visible), default=number))
+        return SeenChanges(f"{server}/{identifier}", following, visible)
 
     def execute(self, sql: str, params: Params = NO_PARAMS) -> int:
         if sql == "COMMIT":
@@ -131,27 +181,29 @@ class PostgresConnection:
         rows = list(rows)
         inserted = _ROWS.fullmatch(sql)
         if inserted is not None and len(rows) > 1:
-            return self._insert_arrays(inserted, rows)
+            table, columns, names, rest = inserted.groups()
+            values = [[row[name[1:]] for row in rows] for name in names.split(", ")]
+            return self._insert_arrays(table, columns.split(", "), values, rest)
+        if len(rows) < 2:
+            return sum(self.execute(sql, row) for row in rows)
         with self._connection.cursor() as cursor:
             cursor.executemany(translated(sql), rows)
-            return max(cursor.rowcount, 0)  # -1: there were no rows
+            return cursor.rowcount
 
-    def _insert_arrays(self, inserted: re.Match[str], rows: Sequence[Params]) -> int:
+    def _insert_arrays(self, table: str, columns: Sequence[str], values: Sequence[Sequence[object]], rest: str) -> int:
         """One statement for all rows: an array for each column."""
-        table, columns, names, rest = inserted.groups()
-        types = self._column_types(table)
-        arrays = ", ".join(f"%s::{types[column]}[]" for column in columns.split(", "))
-        sql = f"INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}){rest.replace('%', '%%')}"  # noqa: S608
-        values = [[row[name[1:]] for row in rows] for name in names.split(", ")]
-        return self._connection.execute(sql.encode(), values).rowcount
+        types = [self._column_types(table)[column] for column in columns]
+        arrays = ", ".join(f"%s::{type_}[]" for type_ in types)
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays}){rest.replace('%', '%%')}"  # noqa: S608
+        return self._connection.execute(sql.encode(), list(map(_array, types, values))).rowcount
+
+    @contextmanager
+    def sent_together(self) -> Iterator[None]:
+        with self._connection.pipeline():
+            yield
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        types = self._column_types(table)
-        sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
-        with self._connection.cursor() as cursor, cursor.copy(sql.encode()) as copy:
-            copy.set_types([types[column] for column in columns])
-            for row in rows:
-                copy.write_row(row)
+        self._insert_arrays(table, columns, list(zip(*rows, strict=True)), "")
 
     def _column_types(self, table: str) -> dict[str, str]:
         if table not in self._types:
@@ -163,8 +215,16 @@ class PostgresConnection:
             self._types[table] = dict(rows)
         return self._types[table]
 
-    def begin(self) -> None:
-        self._connection.execute(_BEGIN)
+    def begin(self, whose: str = ALL_SCHOOLS) -> None:
+        self._connection.execute((_BEGIN + _locks(whose)).encode())
+
+    def number_changes(self, changes: Sequence[tuple[str, str]]) -> int:
+        """By the transaction's own id, which no other has on this server."""
+        places = ", ".join(["(%s, %s, CAST(CAST(pg_current_xact_id() AS text) AS bigint))"] * len(changes))
+        sql = f"INSERT INTO change (what, school, number) VALUES {places}{KEEP_NEWEST} RETURNING number"  # noqa: S608
+        row = self._connection.execute(sql.encode(), [text for change in changes for text in change]).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def begin_snapshot(self) -> None:
         self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -209,6 +269,7 @@ class PostgresTransport:
 
     error = PostgresConnection.error
     dialect = "postgres"
+    writers = WRITERS
 
     def __init__(self, url: PostgresUrl, *, must_exist: bool = False) -> None:
         """Raises StoreUnusable for what is no address."""
@@ -271,7 +332,7 @@ class PostgresTransport:
         connection = psycopg.connect(self._address, autocommit=True)
         try:
             self._require_usable(connection)
-            connection.adapters.register_dumper(str, _TextDumper)
+            _register(connection)
             connection.execute(_WRITER_SETTINGS)
             # what is acknowledged is on the disk; an administrator may ask for more than that, not for less
             connection.execute(
@@ -333,6 +394,16 @@ class PostgresTransport:
         self._pool.close()
 
 
+@functools.lru_cache(maxsize=4096)
+def _locks(whose: str) -> str:
+    if whose == NO_SCHOOL:
+        return f"SELECT {_LOCK}({COORDINATION_LOCK})"
+    if whose == ALL_SCHOOLS:
+        return f"SELECT {_LOCK}({COORDINATION_LOCK}); SELECT {_LOCK}({SCHOOLS_LOCK})"
+    number = int.from_bytes(sha256(whose.encode()).digest()[:8], "big", signed=True)
+    return f"SELECT {_LOCK}_shared({SCHOOLS_LOCK}), {_LOCK}({number})"
+
+
 def _defaults_for(url: PostgresUrl) -> dict[str, str]:
     given = conninfo_to_dict(url.reveal())
     return {name: value for name, value in DEFAULTS.items() if name not in given}
@@ -349,8 +420,13 @@ def _replacement(match: re.Match[str]) -> str:
     return f"%({name})s" if name else match[0].replace("%", "%%")
 
 
-def _prepare_reader(connection: "psycopg.Connection[Row]") -> None:
+def _register(connection: "psycopg.Connection[Row]") -> None:
     connection.adapters.register_dumper(str, _TextDumper)
+    connection.adapters.register_dumper(_Array, _ArrayDumper)
+
+
+def _prepare_reader(connection: "psycopg.Connection[Row]") -> None:
+    _register(connection)
     connection.execute("SET default_transaction_read_only = on")
 
 
@@ -358,4 +434,52 @@ class _TextDumper(StrDumperUnknown):
     """PostgreSQL's text knows no NUL; a name that holds one is kept with the sign for an unknown character."""
 
     def dump(self, obj: str) -> "bytes | bytearray | memoryview | None":
-        return super().dump(obj.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in obj else obj)
+        return super().dump(_without_nul(obj))
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in text else text
+
+
+@dataclass(frozen=True, slots=True)
+class _Array:
+    """Of one dimension, as the server reads it (array_recv in its array_userfuncs.c): many times faster to write than as text."""
+
+    octets: bytes
+
+
+class _ArrayDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: _Array) -> bytes:
+        return obj.octets
+
+
+_HEAD, _LENGTH = struct.Struct("!iiIii"), struct.Struct("!i")
+_NULL = _LENGTH.pack(-1)
+_NUMBER = {"integer": ("ii", 4), "bigint": ("iq", 8)}
+"""How an item with its length is packed, and the length."""
+
+
+def _array(type_: str, values: Sequence[Any]) -> "_Array | list[Any]":
+    """Of a type that is not among `_OID_OF` the driver's own, as text."""
+    if type_ not in _OID_OF:
+        return list(values)
+    parts = [_HEAD.pack(1, 1, _OID_OF[type_], len(values), 1)]
+    if type_ in _NUMBER and None not in values:
+        code, length = _NUMBER[type_]
+        sized = chain.from_iterable(zip(repeat(length), values))
+        parts.append(struct.pack("!" + code * len(values), *sized))
+        return _Array(b"".join(parts))
+    for value in values:
+        if value is None:
+            parts.append(_NULL)
+            continue
+        if type_ == "text":
+            value = _without_nul(value).encode()
+        elif type_ != "bytea":
+            code, length = _NUMBER[type_]
+            value = struct.pack("!" + code[1:], value)
+        parts.append(_LENGTH.pack(len(value)))
+        parts.append(value)
+    return _Array(b"".join(parts))

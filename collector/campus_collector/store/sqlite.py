@@ -4,12 +4,13 @@ import json
 import logging
 import os
 import random
+import re
 import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,13 +33,24 @@ from campus_collector.store.files import (
 )
 from campus_collector.store.migrate import MIGRATION_TABLE, applied_migrations, migrate, shipped
 from campus_collector.store.tables.missing_log import note_missing_log
-from campus_collector.store.transport import NO_PARAMS, Lists, Params, Queryable, Row
+from campus_collector.store.transport import (
+    ALL_SCHOOLS,
+    KEEP_NEWEST,
+    NO_PARAMS,
+    Lists,
+    Params,
+    Queryable,
+    Row,
+    SeenChanges,
+)
 
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_SECONDS = 5.0
 WAL_KEPT_BYTES = 64_000_000
 """A write-ahead log that a backup let grow is cut back to this."""
+_NAME = re.compile(r":([a-z_]+)")
+"""A parameter in a statement."""
 LEAST_FREE_BYTES = 10_000_000
 """With less than this a commit may fail any moment: the collector is not ready."""
 
@@ -71,17 +83,22 @@ class SqliteConnection:
         return self._connection.execute(sql, params).fetchall()
 
     def read_in(self, sql: str, lists: Lists, params: Params = NO_PARAMS) -> list[Row]:
-        values = dict(params)
-        for name, listed in lists.items():
+        # by position: of a name SQLite looks through all that a statement has
+        values: list[object] = []
+
+        def place(name: re.Match[str]) -> str:
+            listed = lists.get(name[1])
+            if listed is None:
+                values.append(params[name[1]])
+                return "?"
             if listed and isinstance(listed[0], bytes):
-                each = {f"{name}_{index}": value for index, value in enumerate(listed)}
-                asked = ", ".join(f":{key}" for key in each)
-            else:
-                # the statement stays the same however many there are, and there is no bound
-                each, asked = {name: json.dumps(listed)}, f"SELECT value FROM json_each(:{name})"  # noqa: S608
-            sql = sql.replace(f"IN (:{name})", f"IN ({asked})")
-            values |= each
-        return self._connection.execute(sql, values).fetchall()
+                values.extend(listed)
+                return ", ".join("?" * len(listed))
+            # the statement stays the same however many there are, and there is no bound
+            values.append(json.dumps(listed))
+            return "SELECT value FROM json_each(?)"
+
+        return self._connection.execute(_NAME.sub(place, sql), values).fetchall()
 
     def first(self, sql: str, params: Params = NO_PARAMS) -> Row | None:
         row: Row | None = self._connection.execute(sql, params).fetchone()
@@ -93,17 +110,33 @@ class SqliteConnection:
     def clock_micros(self) -> int:
         return time.time_ns() // 1000  # a file is of one machine
 
+    def changes_from(self, number: int) -> SeenChanges:
+        rows = self.read("SELECT what, school, number FROM change WHERE number >= :number", {"number": number})
+        return SeenChanges("", max((row[2] + 1 for row in rows), default=number), rows)
+
+    def number_changes(self, changes: Sequence[tuple[str, str]]) -> int:
+        ((number,),) = self.read("SELECT coalesce(max(number), 0) + 1 FROM change")
+        self.execute_many(
+            f"INSERT INTO change (what, school, number) VALUES (:what, :school, :number){KEEP_NEWEST}",  # noqa: S608
+            [{"what": what, "school": school, "number": number} for what, school in changes],
+        )
+        return int(number)
+
     def execute(self, sql: str, params: Params = NO_PARAMS) -> int:
         return self._connection.execute(sql, params).rowcount
 
     def execute_many(self, sql: str, rows: Iterable[Params]) -> int:
         return self._connection.executemany(sql, rows).rowcount
 
+    def sent_together(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         places = ", ".join("?" * len(columns))
         self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)  # noqa: S608
 
-    def begin(self) -> None:
+    def begin(self, whose: str = ALL_SCHOOLS) -> None:
+        """One writer at a time, whoever's work it is."""
         self._connection.execute("BEGIN IMMEDIATE")
 
     def begin_snapshot(self) -> None:
@@ -151,6 +184,7 @@ class SqliteTransport:
 
     error = SqliteConnection.error
     dialect = "sqlite"
+    writers = 1
 
     def __init__(self, path: Path, *, must_exist: bool = False) -> None:
         self.name = str(path)

@@ -34,6 +34,7 @@ from campus_collector.store.tables.slots import SlotTable
 from campus_collector.store.tables.subjects import SchoolTable, SubjectTable
 from campus_collector.store.tables.tallies import TallyTable
 from campus_collector.store.tables.tokens import TokenTable
+from campus_collector.store.tables.unpacked import UnpackedResults
 from campus_collector.store.transport import Transaction
 
 
@@ -44,6 +45,7 @@ class Store:
         """`quotas` bound what one school may send."""
         self._database = database
         self._quotas = quotas
+        self._unpacked = UnpackedResults(database)
         self.agents = AgentTable(database)
         self.attempts = AttemptTable(database)
         self.chain = ChainTable(database)
@@ -64,16 +66,16 @@ class Store:
 
     def submit(self, batch: Batch) -> "Future[BatchOutcome]":
         """Store a batch; the future is done after the commit. It may raise StoreUnavailable."""
-        return self._database.submit_joint(self._store_batches, batch)
+        return self._database.submit_joint(self._store_batches, batch, batch.principal.school)
 
     def _store_batches(self, transaction: Transaction, batches: Sequence[Batch]) -> list[BatchOutcome]:
-        stored = store_batches(transaction, batches, self._quotas)
+        stored = store_batches(transaction, batches, self._quotas, has_unpacked=self._unpacked.any())
         for _, change in stored:
             transaction.note_change(change)
         return [outcome for outcome, _ in stored]
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
-        """Call `listener` after each commit with what it touched, from the writer's thread."""
+        """Call `listener` after each commit with what it touched, from the thread that made it."""
         self._database.subscribe(listener)
 
     def follow(self) -> None:

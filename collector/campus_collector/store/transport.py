@@ -5,6 +5,7 @@ SQL is portable: named parameters (`:name`), `IN (:names)` of several values in 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from campus_collector.domain.change import Change
@@ -13,6 +14,24 @@ Row = tuple[Any, ...]
 Params = Mapping[str, object]
 Lists = Mapping[str, Sequence[str] | Sequence[int] | Sequence[bytes]]
 NO_PARAMS: Params = {}
+NO_SCHOOL = ""
+"""Whose work is no school's: people, the ledger with its audit trail, leases, closed months."""
+ALL_SCHOOLS = "*"
+"""Whose work changes what belongs to many schools: an inventory, a migration. Nothing else is written meanwhile."""
+KEEP_NEWEST = " ON CONFLICT (what, school) DO UPDATE SET number = excluded.number"
+"""Of a change that is noted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenChanges:
+    """Changes that are visible at one moment."""
+
+    server: str
+    """Whose numbers they are: they compare with no other server's."""
+    following: int
+    """What is not visible yet has this number or a higher one, also after the server has failed and begun again."""
+    rows: list[Row]
+    """(what, school, number) of each."""
 
 
 class Queryable(Protocol):
@@ -49,11 +68,21 @@ class Transaction(Queryable, Protocol):
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """The fastest way to add many rows of numbers and bytes; an error when one is there already."""
 
+    def sent_together(self) -> AbstractContextManager[None]:
+        """In the block statements do not wait for each other's answers: how many rows they change is not known, and what fails may show at its end."""
+
     def note_change(self, change: Change) -> None:
         """What this work changes: listeners are called with it when it was committed, and not when the work failed."""
 
 
-class TransportConnection(Transaction, Protocol):
+class ReaderConnection(Queryable, Protocol):
+    """A connection that cannot write."""
+
+    def changes_from(self, number: int) -> SeenChanges:
+        """What was changed with this number or a higher one, as far as it is visible."""
+
+
+class TransportConnection(Transaction, ReaderConnection, Protocol):
     """A connection. Every method may raise `error`."""
 
     error: type[Exception]
@@ -69,8 +98,14 @@ class TransportConnection(Transaction, Protocol):
     def in_transaction(self) -> bool:
         """False when an error has ended the transaction as a whole."""
 
-    def begin(self) -> None:
-        """Begin a transaction; at most one connection of all processes is in one that may write."""
+    def begin(self, whose: str = ALL_SCHOOLS) -> None:
+        """Begin a transaction that may write; at most one connection of all processes is in one of the same school, or of NO_SCHOOL.
+
+        One of ALL_SCHOOLS is alone.
+        """
+
+    def number_changes(self, changes: Sequence[tuple[str, str]]) -> int:
+        """Note what this transaction changes, (what, school) of each; the number they get."""
 
     def begin_snapshot(self) -> None:
         """Begin a transaction that reads one moment, and writes nothing."""
@@ -100,9 +135,11 @@ class Transport(Protocol):
     """Under which name its migrations are shipped."""
     error: type[Exception]
     """As that of its connections."""
+    writers: int
+    """So many connections of a process may be in transactions of different schools at once."""
 
     def open(self) -> TransportConnection:
-        """The first connection of the writer, with all migrations applied. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
+        """The first connection of a writer, with all migrations applied. Raises StoreUnusable, StoreUnavailable, of which NoDatabase."""
 
     def applied(self) -> dict[str, str] | None:
         """The migrations that the database has taken, by name, with the moment; nothing is changed. None when there is no database.
@@ -111,9 +148,9 @@ class Transport(Protocol):
         """
 
     def connect(self) -> TransportConnection:
-        """Another connection for the writer, when the last one failed. Raises `error`, StoreUnusable."""
+        """Another connection for a writer. Raises `error`, StoreUnusable."""
 
-    def reader(self) -> AbstractContextManager[Queryable]:
+    def reader(self) -> AbstractContextManager[ReaderConnection]:
         """A connection that cannot write, for the length of the block; one whose block raised `error` is not used again. Raises `error`."""
 
     def require_present(self) -> None:

@@ -129,25 +129,30 @@ def test_what_two_collectors_are_sent_at_once_is_stored_once() -> None:
         store.close()
 
 
-def test_a_database_of_before_is_brought_forward_with_what_is_in_it() -> None:
+@pytest.mark.parametrize("first", ["0018_smaller_indexes.sql", "0021_by_school.sql"])
+def test_a_database_of_before_is_brought_forward_with_what_is_in_it(first: str) -> None:
+    """Of before the step `first`."""
     filled = PostgresUrl(shared_server().new_database())
     store = open_store(filled)
     store.submit(batch(*(throughput(at=AT + timedelta(days=n), id=name) for n, name in enumerate(ODD_IDS)))).result(30)
     before = contents(store)
+    totals = (store.results.ingest_totals(), store.results.measurement_totals())
     store.close()
     older = PostgresUrl(shared_server().empty_database())
     steps = shipped("postgres")
-    smaller = [step.name for step in steps].index("0018_smaller_indexes.sql")
-    apply(older, steps[:smaller])
+    apply(older, steps[: [step.name for step in steps].index(first)])
     with psycopg.connect(filled.reveal()) as source, psycopg.connect(older.reveal()) as target:
         for table in KEYS:
             if target.execute("SELECT to_regclass(%s)", [table]).fetchone() == (None,):
                 continue  # came later
-            rows = source.execute(f"SELECT * FROM {table}").fetchall()
+            columns = [column.name for column in target.execute(f"SELECT * FROM {table}").description or ()]
+            rows = source.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
+            insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
             for row in rows:
-                target.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
+                target.execute(insert, row)
     store = open_store(older)
     assert contents(store) == before
+    assert (store.results.ingest_totals(), store.results.measurement_totals()) == totals
     again = store.submit(batch(*(throughput(id=name) for name in ODD_IDS), throughput(at=AT))).result(30)
     assert (again.stored, again.duplicate, again.chain.sequence) == (1, len(ODD_IDS), len(ODD_IDS) + 1)
     store.close()

@@ -133,7 +133,21 @@ def test_a_dictionary_that_was_changed_is_refused(monkeypatch: pytest.MonkeyPatc
     packing._content.cache_clear()
 
 
-@given(st.one_of(st.uuids().map(str), st.text(max_size=40), st.sampled_from(["x" * 15, "x" * 16, "", "A" * 36])))
+NEARLY_UUIDS = (
+    *(character * 8 + ("-" + character * 4) * 3 + "-" + character * 12 for character in "1aAg -\u0661"),
+    "01234567-89ab-cdef-0123- 456789abcd ",
+    "01234567-89ab-cdef-0123-456789-abcde",
+)
+
+
+@given(
+    st.one_of(
+        st.uuids().map(str),
+        st.text(max_size=40),
+        st.sampled_from(["x" * 15, "x" * 16, "", "A" * 36, *NEARLY_UUIDS]),
+        st.text("0aA- ", min_size=36, max_size=36),
+    )
+)
 def test_ids_come_back_and_no_text_is_taken_for_a_uuid(result_id: str) -> None:
     assert id_text(id_octets(result_id)) == result_id
     is_uuid = re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", result_id) is not None

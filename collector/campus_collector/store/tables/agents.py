@@ -7,7 +7,6 @@ running snapshot returns to an earlier boot once, so two returns within a day ar
 A second machine whose clock is behind is noticed so much later; agents go by the collector's time from its first answer on.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -52,16 +51,10 @@ class AgentTable(TableGroup):
 class AgentReports:
     """What the batches of one commit say of their senders."""
 
-    def __init__(self, transaction: Transaction, schools: Sequence[str]) -> None:
+    def __init__(self, transaction: Transaction, boots: dict[tuple[str, str], str]) -> None:
+        """`boots` are those that agents report from, and have reported from before, by school and agent."""
         self._transaction = transaction
-        listed = {"schools": schools}
-        present = transaction.read_in("SELECT school, agent_id, boot_id FROM agent WHERE school IN (:schools)", listed)
-        boots = transaction.read_in(
-            "SELECT school, agent_id, boot_id FROM agent_boot WHERE school IN (:schools)", listed
-        )
-        known = set(boots)
-        self._present = {(school, agent): boot for school, agent, boot in present if (school, agent, boot) in known}
-        """The boot that an agent reports from, and has reported from before."""
+        self._present = boots
         self._unwritten: dict[tuple[str, str], dict[str, object]] = {}
 
     def note(self, batch: Batch) -> None:

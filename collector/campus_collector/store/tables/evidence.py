@@ -6,7 +6,7 @@ from campus_collector.domain.change import Change
 from campus_collector.domain.evidence import DayRow, Unjudged
 from campus_collector.domain.tallies import KeptTally
 from campus_collector.store.columns import among, rows_of
-from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
+from campus_collector.store.tables.table import TableGroup, fields, in_commit_of_school, insert
 from campus_collector.store.tables.tallies import keep_tallies, outdate_months
 from campus_collector.store.transport import Transaction
 
@@ -82,7 +82,7 @@ class EvidenceTable(TableGroup):
         )
         return [DayRow(*row) for row in rows]
 
-    @in_commit
+    @in_commit_of_school
     def keep(
         self,
         transaction: Transaction,
@@ -111,10 +111,10 @@ class EvidenceTable(TableGroup):
         transaction.note_change(Change(judged=frozenset({school})))
         return True
 
-    def replace(self, rows: Sequence[DayRow]) -> None:
-        """Keep days that were judged by an older rule; one that another process has judged by the new rule meanwhile stays."""
-        if rows:
-            self._database.write(lambda transaction: _put_days(transaction, rows, only_older_rules=True))
+    @in_commit_of_school
+    def replace(self, transaction: Transaction, school: str, rows: Sequence[DayRow]) -> None:
+        """Keep days of a school that were judged by an older rule; one that another process has judged by the new rule meanwhile stays."""
+        _put_days(transaction, rows, only_older_rules=True)
 
 
 def await_judgement(transaction: Transaction, arrivals: Mapping[tuple[str, str, str, int], int]) -> None:

@@ -9,7 +9,7 @@ from campus_collector.domain.change import Change
 from campus_collector.domain.inventory import EMPTY, Import, Inventory, Upload, subjects_of
 from campus_collector.store.columns import micros, moment
 from campus_collector.store.errors import Conflict
-from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
+from campus_collector.store.tables.table import TableGroup, fields, in_commit, in_commit_of_all_schools, insert
 from campus_collector.store.tables.tallies import outdate_subjects
 from campus_collector.store.transport import Row, Transaction
 
@@ -47,7 +47,7 @@ class InventoryTable(TableGroup):
             for version, imported_at, effective_from, imported_by, changes in rows
         ]
 
-    @in_commit
+    @in_commit_of_all_schools
     def apply(
         self,
         transaction: Transaction,

@@ -1,6 +1,6 @@
 """How much one school may send in a day, and of how many subjects. Checked inside the commit that stores, so that two batches at once count both."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from campus_collector.domain.results import AcceptedResult, Quotas
@@ -17,16 +17,23 @@ class SchoolQuota:
     """The counts of one school today (UTC, by arrival) while batches are stored."""
 
     def __init__(
-        self, transaction: Transaction, school: str, received_at: datetime, quotas: Quotas, known: "KnownCounts"
+        self,
+        transaction: Transaction,
+        school: str,
+        received_at: datetime,
+        quotas: Quotas,
+        intake: tuple[int, int] | None,
+        known: Iterable[tuple[str, str]],
     ) -> None:
+        """With what the school has sent on this day, and some (subject, kind) that have a result."""
         self._transaction, self._school, self._quotas = transaction, school, quotas
-        self._day = _day(received_at)
-        self._results, self._bytes = known.intake.get(school, (0, 0))
+        self._day = arrival_day(received_at)
+        self.begins_day = intake is None
+        self._results, self._bytes = intake or (0, 0)
         self._recent_since = micros(received_at - COUNTED_FOR)
         self._subject_counts: dict[tuple[str, int], int] = {}
         """Subjects of a kind with a result since then; new ones are counted in."""
-        self._known = known.subjects.get(school, set())
-        """(subject, kind) that have a result."""
+        self._known = set(known)
 
     def refusal(self, accepted: AcceptedResult) -> str | None:
         """Why this result is too much, in words; None when it may be stored."""
@@ -35,7 +42,7 @@ class SchoolQuota:
         if self._bytes + len(accepted.raw) > self._quotas.bytes_per_day:
             return f"quota: more than {self._quotas.bytes_per_day} bytes of one school in a day"
         kind = kind_of(accepted.result)
-        if (accepted.result.subject, kind) in self._known:
+        if self._is_known(accepted.result.subject, kind):
             return None
         late = (
             micros(accepted.result.started_at) < self._recent_since
@@ -57,6 +64,17 @@ class SchoolQuota:
         """The row of `intake`."""
         return {"school": self._school, "day": self._day, "results": self._results, "bytes": self._bytes}
 
+    def _is_known(self, subject: str, kind: str) -> bool:
+        if (subject, kind) not in self._known:
+            row = self._transaction.first(
+                "SELECT 1 FROM latest WHERE school = :school AND subject = :subject AND kind = :kind",
+                {"school": self._school, "subject": subject, "kind": kind},
+            )
+            if row is None:
+                return False
+            self._known.add((subject, kind))
+        return True
+
     def _subjects(self, kind: str, since: int) -> int:
         if (kind, since) not in self._subject_counts:
             row = self._transaction.first(
@@ -68,35 +86,19 @@ class SchoolQuota:
         return self._subject_counts[kind, since]
 
 
-class KnownCounts:
-    """What several schools have sent on one day, and which of some subjects have a result."""
-
-    def __init__(
-        self, transaction: Transaction, schools: Sequence[str], subjects: Sequence[str], received_at: datetime
-    ) -> None:
-        rows = transaction.read_in(
-            "SELECT school, results, bytes FROM intake WHERE school IN (:schools) AND day = :day",
-            {"schools": schools},
-            {"day": _day(received_at)},
-        )
-        self.intake: dict[str, tuple[int, int]] = {school: (results, bytes_) for school, results, bytes_ in rows}
-        self.subjects: dict[str, set[tuple[str, str]]] = {}
-        for school, subject, kind in transaction.read_in(
-            "SELECT school, subject, kind FROM latest WHERE school IN (:schools) AND subject IN (:subjects)",
-            {"schools": schools, "subjects": subjects},
-        ):
-            self.subjects.setdefault(school, set()).add((subject, kind))
-
-
-def write_intake(transaction: Transaction, rows: Sequence[dict[str, object]]) -> None:
-    """After the batches; days before yesterday are removed."""
+def write_intake(transaction: Transaction, quotas: Sequence[SchoolQuota]) -> None:
+    """After the batches. With the first of a day, days before yesterday are removed."""
     transaction.execute_many(
         "INSERT INTO intake (school, day, results, bytes) VALUES (:school, :day, :results, :bytes)"
         " ON CONFLICT (school, day) DO UPDATE SET results = excluded.results, bytes = excluded.bytes",
-        rows,
+        [quota.intake() for quota in quotas],
     )
-    transaction.execute_many("DELETE FROM intake WHERE school = :school AND day < :day - 1", rows)
+    transaction.execute_many(
+        "DELETE FROM intake WHERE school = :school AND day < :day - 1",
+        [quota.intake() for quota in quotas if quota.begins_day],
+    )
 
 
-def _day(moment: datetime) -> int:
+def arrival_day(moment: datetime) -> int:
+    """The day of the intake, in days since 1970 (UTC)."""
     return int(moment.timestamp()) // 86_400

@@ -9,6 +9,7 @@ from campus_collector.store.columns import among, bytes_of, id_octets, id_text, 
 from campus_collector.store.database import Database
 from campus_collector.store.packing import DamagedResult, unpack
 from campus_collector.store.stored import decode_packed, decode_stored, decode_test
+from campus_collector.store.tables.standing import Standing
 from campus_collector.store.tables.table import TableGroup
 from campus_collector.store.tables.totals import totals
 from campus_collector.store.tables.unpacked import AFTER_UNPACKED, IS_UNPACKED, LEAST, UnpackedResults, stored_unpacked
@@ -240,21 +241,17 @@ def id_at(reader: Queryable, school: str, sequence: int) -> str:
 class Numbers:
     """The numbers that stand for a school and its series, inside one transaction; what has none is given the next."""
 
-    def __init__(self, transaction: Transaction, school: str, known: "KnownNumbers | None" = None) -> None:
+    def __init__(self, transaction: Transaction, school: str, known: Standing | None = None) -> None:
         self._transaction = transaction
         self._series: dict[tuple[str, str], int] = {}
         key = {"school": school}
         row: Row | None = None
-        if known is not None and school in known.schools:
-            row = (known.schools[school],)
-            self._series = known.series.get(known.schools[school], {})
+        if known is not None and school in known.numbers:
+            row = (known.numbers[school],)
+            self._series = known.series.get(school, {})
         row = row or transaction.first("SELECT number FROM numbered_school WHERE school = :school", key)
         self.is_new = row is None
-        row = row or transaction.first(
-            "INSERT INTO numbered_school (number, school)"
-            " SELECT coalesce(max(number), 0) + 1, :school FROM numbered_school WHERE 1 = 1 RETURNING number",
-            key,
-        )
+        row = row or transaction.first("INSERT INTO numbered_school (school) VALUES (:school) RETURNING number", key)
         assert row is not None
         self.school: int = row[0]
 
@@ -275,33 +272,19 @@ class Numbers:
         return self._series[subject, kind]
 
 
-class KnownNumbers:
-    """The numbers of several schools, and of the series of some subjects, as far as there are."""
-
-    def __init__(self, transaction: Transaction, schools: Sequence[str], subjects: Sequence[str]) -> None:
-        self.schools: dict[str, int] = dict(
-            transaction.read_in(
-                "SELECT school, number FROM numbered_school WHERE school IN (:schools)", {"schools": schools}
-            )
-        )
-        self.series: dict[int, dict[tuple[str, str], int]] = {number: {} for number in self.schools.values()}
-        rows = transaction.read_in(
-            "SELECT school, subject, kind, number FROM series WHERE school IN (:numbers) AND subject IN (:subjects)",
-            {"numbers": list(self.series), "subjects": subjects},
-        )
-        for school, subject, kind, number in rows:
-            self.series[school][subject, kind] = number
-
-
 def insert_results(transaction: Transaction, ids: Sequence[Row], results: Sequence[Row]) -> None:
     """(school, id, sequence) of each, and (school, series, started_at, sequence, packed)."""
+    if not results:
+        return
     transaction.insert_many("seen", ("school", "id", "sequence"), ids)
     transaction.insert_many("result", ("school", "series", "started_at", "sequence", "packed"), results)
 
 
-def stored_ids(transaction: Transaction, school: str, number: int | None, result_ids: Sequence[str]) -> set[str]:
+def stored_ids(
+    transaction: Transaction, school: str, number: int | None, result_ids: Sequence[str], has_unpacked: bool
+) -> set[str]:
     """Which of these are stored already, in whatever form? `number` is the school's, if it has one."""
-    stored = stored_unpacked(transaction, school, list(result_ids))
+    stored = stored_unpacked(transaction, school, list(result_ids)) if has_unpacked else set()
     for first in range(0, len(result_ids) if number is not None else 0, ASKED_AT_ONCE):
         asked = [id_octets(text) for text in result_ids[first : first + ASKED_AT_ONCE]]
         rows = transaction.read_in(transaction.stored_ids_statement, {"ids": asked}, {"school": number})

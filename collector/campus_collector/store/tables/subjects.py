@@ -113,16 +113,9 @@ def subject_kind(subject: str, result_kind: str) -> SubjectKind | None:
 class SubjectKeeper:
     """Makes known which subjects several schools have, inside one transaction; nothing is written of what is known already."""
 
-    def __init__(self, transaction: Transaction, schools: Sequence[str], subjects: Sequence[str]) -> None:
-        """`subjects` are those whose results are stored."""
-        self._transaction = transaction
-        self._added_at: dict[tuple[str, str, str], int] = {
-            (school, kind, subject): added_at
-            for school, kind, subject, added_at in transaction.read_in(
-                "SELECT school, kind, id, added_at FROM subject WHERE school IN (:schools) AND id IN (:subjects)",
-                {"schools": schools, "subjects": subjects},
-            )
-        }
+    def __init__(self, transaction: Transaction, added_at: dict[tuple[str, str, str], int]) -> None:
+        """`added_at` is since when the subjects whose results are stored are known, by school, kind and subject."""
+        self._transaction, self._added_at = transaction, added_at
 
     def know(self, school: str, first_results: Mapping[tuple[SubjectKind, str], int]) -> bool:
         """A judged subject that nobody announced is known from its first result on (microseconds since 1970). True when the list of subjects changed."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from campus_collector.store.database import Database
-from campus_collector.store.transport import Transaction
+from campus_collector.store.transport import ALL_SCHOOLS, Transaction
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -22,11 +22,37 @@ class TableGroup:
 def in_commit(
     method: Callable[Concatenate[AnyTable, Transaction, P], Answer],
 ) -> Callable[Concatenate[AnyTable, P], Answer]:
-    """Run a method inside one commit, all or nothing: callers leave its `transaction` out. It may raise StoreUnavailable too."""
+    """Run a method inside one commit that is no school's, all or nothing: callers leave its `transaction` out. It may raise StoreUnavailable too."""
 
     @functools.wraps(method)
     def call(self: AnyTable, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
         return self._database.write(lambda transaction: method(self, transaction, *args, **kwargs))
+
+    return call
+
+
+def in_commit_of_school(
+    method: Callable[Concatenate[AnyTable, Transaction, str, P], Answer],
+) -> Callable[Concatenate[AnyTable, str, P], Answer]:
+    """The same inside a commit of one school, which the method's next argument names."""
+
+    @functools.wraps(method)
+    def call(self: AnyTable, school: str, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
+        return self._database.write(
+            lambda transaction: method(self, transaction, school, *args, **kwargs), whose=school
+        )
+
+    return call
+
+
+def in_commit_of_all_schools(
+    method: Callable[Concatenate[AnyTable, Transaction, P], Answer],
+) -> Callable[Concatenate[AnyTable, P], Answer]:
+    """The same inside a commit beside which nothing else is written."""
+
+    @functools.wraps(method)
+    def call(self: AnyTable, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
+        return self._database.write(lambda transaction: method(self, transaction, *args, **kwargs), whose=ALL_SCHOOLS)
 
     return call
 

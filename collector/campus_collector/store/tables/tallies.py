@@ -41,12 +41,12 @@ class TallyTable(TableGroup):
         of_schools = ""
         if schools is not None:
             listed_schools, school_key = among("school", schools)
-            of_schools, key = f" AND s.id IN {listed_schools}", key | school_key
+            of_schools, key = f" AND t.school IN {listed_schools}", key | school_key
         # a tally of the newest results has the revision of the subjects itself
         rows = self._database.read(
             f"SELECT t.school, t.month, t.rests_on, t.basis, t.tally, {verdicts} FROM school s"
             " JOIN school_tally t ON t.school = s.id"
-            " LEFT JOIN school_tally o ON o.school = s.id AND o.month = -1 AND t.month <> -1"
+            " LEFT JOIN school_tally o ON o.school = t.school AND o.month = -1 AND t.month <> -1"
             f" WHERE t.rests_on = t.revision + coalesce(o.revision, 0) AND t.month IN {listed}{of_schools}",
             key,
         )
