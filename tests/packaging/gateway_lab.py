@@ -8,6 +8,7 @@ root (gateway, bureau) 10.77.0.1 === br0 === room1 10.77.0.11 (our responder, 11
 import contextlib
 import http.server
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -82,7 +83,7 @@ def _equipment(folder: Path, box: Namespace) -> list["subprocess.Popen[str]"]:
     return [
         box.popen("snmpd", "-f", "-C", "-c", str(folder / "snmpd.conf"), "-p", str(folder / "snmpd.pid"), env=state),
         box.popen("/usr/bin/python3", str(ROOT / "tests/fakes/rtsp_source.py"), str(STREAM_PORT), "digest", BOX, env=state),
-        box.popen(sys.executable, "-m", "tests.packaging.gateway_lab", cwd=ROOT),
+        box.popen(sys.executable, "-m", "tests.packaging.gateway_lab", "box", cwd=ROOT),
     ]  # fmt: skip
 
 
@@ -99,7 +100,7 @@ class _Platform(http.server.BaseHTTPRequestHandler):
         return
 
 
-def main() -> None:
+def serve_box() -> None:
     """In the box: a platform's page and a FAKE switch, until ended."""
     platform = http.server.ThreadingHTTPServer((BOX, PLATFORM_PORT), _Platform)
     threading.Thread(target=platform.serve_forever, daemon=True).start()
@@ -111,5 +112,15 @@ def main() -> None:
             listener.sendto(reply(data), address)
 
 
+def serve_lab(folder: Path, key: Path) -> None:
+    """As a unit of type notify: until it is ended."""
+    with gateway_lab(folder, key):
+        subprocess.run(["systemd-notify", "--ready"], check=True)
+        signal.pause()
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["box"]:
+        serve_box()
+    else:
+        serve_lab(*map(Path, sys.argv[1:]))
