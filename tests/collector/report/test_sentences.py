@@ -27,7 +27,7 @@ def chinese(whole: Figures) -> str:
 def test_the_whole_in_chinese() -> None:
     assert chinese(figures()) == (
         "2026年10月，全县应考核的40个班级中，38个达到百兆进班要求，达标率95.0%，较上月上升2.5个百分点；"
-        "千兆进校100%，录播室0.0%，“三个课堂”50.0%，云平台66.7%。"
+        "千兆进校100%，录播室可用0.0%，三个课堂线路50.0%，云平台可访问66.7%。"
         "与上月相比，青石镇提升最快，综合达标率上升5.0个百分点；柳河镇降幅最大，下降2.0个百分点，综合达标率80.0%，居全县末位，有2个班级未达标。"
         "问题台账本月新增3个、销号2个，月末未销号5个，其中逾期1个，复测未通过1个。"
     )
@@ -54,8 +54,8 @@ def test_the_change(last: float | None, words: str) -> None:
     ("target", "words"),
     [
         ("uplink_bandwidth", "应考核的5所学校中，3所达到千兆进校要求"),
-        ("recording_room", "应考核的5所镇中心校中，3所达到录播室要求"),
-        ("platform_access", "应考核的5项（学校×平台）中，3项达到云平台要求"),
+        ("recording_room", "应考核的5所镇中心校中，3所达到录播室可用要求"),
+        ("platform_access", "应考核的5项（学校×平台）中，3项达到云平台可访问要求"),
     ],
 )
 def test_measure_words(target: str, words: str) -> None:
@@ -67,10 +67,10 @@ def test_measure_words(target: str, words: str) -> None:
     [
         (
             8,
-            "问题台账月初未销号3个，本月新登记17个、销号0个、并入全校问题或不再考核8个，月末尚有12个未销号。",
+            "问题台账月初未销号3个，本月新立案17个、销号0个、并入全校问题或不再考核8个，月末尚有12个未销号。",
             "8 merged into one of",
         ),
-        (0, "问题台账月初未销号3个，本月新登记17个、销号0个，月末尚有20个未销号。", "20 were open at the month's end"),
+        (0, "问题台账月初未销号3个，本月新立案17个、销号0个，月末尚有20个未销号。", "20 were open at the month's end"),
     ],
 )
 def test_the_ledger_s_sentence_balances(ended: int, chinese_words: str, english: str) -> None:
@@ -136,7 +136,7 @@ def test_targets_of_which_the_same_is_foretold_stand_together() -> None:
     ]
     assert sentences.forecasts(figures(forecasts=forecasts), "zh") == (
         "按近期进度推算全部达标的时间，仅供参考：百兆进班预计2026年11月至2027年1月；千兆进校已全部达标；"
-        "“三个课堂”、云平台数据仅3个月，暂不推算。"
+        "三个课堂线路、云平台可访问数据仅3个月，暂不推算。"
     )
 
 
