@@ -54,7 +54,7 @@ docs: $(STAMP) ## the manual as a site, which the collector serves at /help
 	$(PY) -m docs.reference
 	$(PY) -m mkdocs build --quiet --config-file docs/mkdocs.yml
 
-pictures: $(STAMP) ## the README's pictures, taken from an invented county
+pictures: $(STAMP) ## a picture of every page, taken from an invented county
 	@$(PY) -m docs.pictures
 
 packages: system-run $(STAMP) $(MANUAL)/index.html ## Debian packages of agent and collector, and the bundle for gateways without Internet, into dist/

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +26,8 @@ FOLDER = ROOT / "docs/pages/images"
 STATE = Path(".run/pictures")
 ALL = STATE / "pages"
 WIDTH, HEIGHT = 1180, 860
+SCREEN = 1920, 1080
+"""A screen for the office; its picture is made as wide as the others."""
 MOST_BYTES = 150_000
 SIZE = ["--schools", "12", "--months", "5", "--density", "0.12"]
 
@@ -57,16 +58,18 @@ def let_in(running: World, name: str, role: str) -> str:
 
 def pages(running: World, tokens: dict[str, str]) -> dict[str, str]:
     """The name of each picture and its page: of a school with a classroom that is not met, and a school with a recording room."""
-    read: Callable[[str], dict[str, list[dict[str, str]]]] = lambda path: (
-        running.get(path, Authorization=f"Bearer {tokens['admin']}").json
-    )
+
+    def read(path: str) -> dict[str, list[dict[str, str]]]:
+        return running.get(path, Authorization=f"Bearer {tokens['admin']}").json
+
     subjects = read("/v1/compliance?target=classroom_bandwidth")["subjects"]
     school, subject = next((each["school"], each["subject"]) for each in subjects if each["verdict"] == "not_met")
     problem = read("/v1/problems")["problems"][0]["id"]
-    device = next(device for device in running.service.store.subjects.all() if device.kind == "device")
-    result = read(f"/v1/results?school={school}&subject={subject}&limit=1")["results"][0]["id"]
+    device = (running.service.store.inventory.current().devices or ())[0]
     town = running.service.store.schools.all()[0].town
     room = f"/schools/{school}/subjects/{subject}"
+    listed = running.get(room, Authorization=f"Bearer {tokens['admin']}").body.decode()
+    result = re.findall(rf'href="({room}/results/[^"]+)"', listed)[0].replace("&amp;", "&")
     return {
         "login": "/login",
         "overview": "/",
@@ -75,7 +78,7 @@ def pages(running: World, tokens: dict[str, str]) -> dict[str, str]:
         "classroom": room,
         "uplink": f"/schools/{school}/subjects/uplink",
         "device": f"/schools/{device.school}/devices/{device.id}",
-        "result": f"{room}/results/{result}",
+        "result": result,
         "derivation": f"/explain/classroom_bandwidth/{school}/{subject}",
         "evidence": f"/evidence/classroom_bandwidth/{school}/{subject}",
         "ledger": "/problems",
@@ -99,11 +102,12 @@ def take(address: str, paths: dict[str, str], token: str, home: str) -> None:
     chromium = shutil.which("chromium")
     with sync_playwright() as playwright:
         environment = {**os.environ, "HOME": home}
-        options = ["--no-sandbox", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=options, env=environment)
         for language, locale in (("zh", "zh-CN"), ("en", "en")):
+            options = ["--no-sandbox", "--disable-gpu", f"--lang={locale}"]
+            local = environment | {"LANGUAGE": locale.replace("-", "_")}
+            browser = playwright.chromium.launch(executable_path=chromium, args=options, env=local)
             take_in(browser, address, paths, token, language, locale)
-        browser.close()
+            browser.close()
 
 
 def take_in(browser: Browser, address: str, paths: dict[str, str], token: str, language: str, locale: str) -> None:
@@ -111,6 +115,8 @@ def take_in(browser: Browser, address: str, paths: dict[str, str], token: str, l
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, locale=locale)
     page = context.new_page()
     for name, path in paths.items():
+        width, height = SCREEN if name == "wall" else (WIDTH, HEIGHT)
+        page.set_viewport_size({"width": width, "height": height})
         page.goto(f"{address}{path}")
         write(f"{name}-{language}.webp", page.screenshot())
         if name == "login":
@@ -122,9 +128,11 @@ def take_in(browser: Browser, address: str, paths: dict[str, str], token: str, l
 
 def write(name: str, png: bytes) -> None:
     """As WebP, the best that is small enough; beside the manual when README or manual show it."""
+    picture = Image.open(BytesIO(png)).convert("RGB")
+    picture = picture.resize((WIDTH, picture.height * WIDTH // picture.width))
     for quality in (90, 80, 70, 60, 50):
         buffer = BytesIO()
-        Image.open(BytesIO(png)).convert("RGB").save(buffer, "WEBP", quality=quality, method=6)
+        picture.save(buffer, "WEBP", quality=quality, method=6)
         if buffer.tell() <= MOST_BYTES:
             break
     for folder in [ALL] + [FOLDER] * (name in shown()):

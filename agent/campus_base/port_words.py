@@ -31,6 +31,6 @@ def link_words(record: PortRecord) -> Message:
     if not record.up:
         return message("no link")
     speed = record.speed_bits_per_second
-    rate = f"{speed / 1e6:.0f} Mbit/s" if speed else "—"
+    rate = message("{rate} Mbit/s", rate=f"{speed / 1e6:.0f}") if speed else verbatim("—")
     duplex = {"full": message("full duplex"), "half": message("half duplex")}.get(record.duplex or "")
-    return message("{rate}, {duplex}", rate=rate, duplex=duplex) if duplex else verbatim(rate)
+    return message("{rate}, {duplex}", rate=rate, duplex=duplex) if duplex else rate

@@ -66,5 +66,5 @@ def test_names_that_do_not_exist_and_time_that_is_over() -> None:
 def test_a_file_that_cannot_be_read_is_explained_in_chinese(tmp_path: Path) -> None:
     with pytest.raises(UnusableFile) as caught:
         read_text(tmp_path / "nothing")
-    assert caught.value.text.zh == "无法读取：没有此文件或目录"
+    assert caught.value.text.zh == "无法读取：文件或目录不存在"
     assert error_words(caught.value) == caught.value.text

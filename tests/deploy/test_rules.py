@@ -293,7 +293,7 @@ NAMED = {
 @pytest.mark.parametrize(
     ("alert", "minute", "series", "labels", "words"),
     [
-        ("CampusAgentSilent", 40, {'campus_agent_up{school="s001"}': "0x60"}, {"school": "s001"}, "学校 柳河小学（s001） 的网关未上报"),
+        ("CampusAgentSilent", 40, {'campus_agent_up{school="s001"}': "0x60"}, {"school": "s001"}, "学校 柳河小学（s001） 的网关 30 分钟以上未上报，请联系学校检查电源和线路"),
         (
             "CampusClassroomFailing",
             2900,

@@ -125,4 +125,4 @@ def test_each_fault_is_told_once_and_an_offline_school_once_in_all(tmp_path: Pat
     inbox.server.shutdown()
     assert inbox.told == dict.fromkeys(expected, 1)
     summaries = {alert["annotations"]["summary_zh"] for message in inbox.messages for alert in message["alerts"]}
-    assert "学校 s001（s001） 的网关未上报" in summaries
+    assert "学校 s001（s001） 的网关 30 分钟以上未上报，请联系学校检查电源和线路" in summaries

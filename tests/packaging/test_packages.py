@@ -42,7 +42,7 @@ echo $(( ($(date +%s%N) - began) / 1000000 ))
 say classroom; python3 -c "
 import urllib.request
 page = urllib.request.urlopen('http://127.0.0.1:8080/schools/s001/subjects/c101').read().decode()
-print('一年级1班' in page and '证据：实测' in page or page)"
+print('一年级1班' in page and '依据：实测' in page or page)"
 say classroom_page; wait_for 'python3 -c "import urllib.request as u; u.urlopen(\\"http://127.0.0.1:8090/\\")"'; python3 -c "
 import urllib.request; print('班级网络测速' in urllib.request.urlopen('http://127.0.0.1:8090/?room=c101').read().decode())"
 say doctor; campus-agent doctor --json

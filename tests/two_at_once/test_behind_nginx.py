@@ -359,7 +359,7 @@ def test_in_a_real_browser(site: Site, tmp_path: Path) -> None:
         if page.locator("input[name=remove]").count():
             page.check("input[name=remove]")
         page.click("form[action$='/inventory/apply'] button")
-        page.get_by_text(f"已生效：第 {before + 1} 版").wait_for()
+        page.get_by_text(f"自生效日期起执行（第 {before + 1} 版）").wait_for()
         answer = page.request.get(f"{site.url}/v1/monthly/2026-11.xlsx")
         assert (answer.status, answer.body()[:2]) == (200, b"PK")
         running.close()

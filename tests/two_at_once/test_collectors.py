@@ -158,7 +158,7 @@ def test_an_inventory_is_looked_at_here_and_put_in_force_there(collectors: Colle
         assert browser.post("/inventory/apply", form_token=token, pending=pending[1], since="x", remove="yes")[0] == 422
         fields = {"form_token": token, "pending": pending[1], "remove": "yes"}
         status, text, _ = browser.post("/inventory/apply", **fields)
-        assert (status, f"已生效：第 {version} 版" in text) == (200, True)
+        assert (status, f"自生效日期起执行（第 {version} 版）" in text) == (200, True)
         assert browser.post("/inventory/apply", **fields)[0] == 409, "once"
         assert collectors.store.inventory.version() == version
 

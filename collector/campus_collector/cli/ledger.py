@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
         _catch_up(service, arguments.until, language)
         selected = ProblemFilter(arguments.town, arguments.target, arguments.state, None, arguments.older_than)
         problems = select(service.store.ledger.problems(), selected, today)
-        names = names_in(service.store, problems)
+        names = names_in(service.store, problems, service.store.inventory.current().schools or ())
         if arguments.out is not None:
             make = as_xlsx if arguments.out.suffix.lower() == ".xlsx" else as_csv
             try:

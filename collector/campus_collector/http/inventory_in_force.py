@@ -1,8 +1,10 @@
 """The inventory in force as routes and pages read it: kept in memory, and read again when another version is in force."""
 
 import threading
+from collections.abc import Iterable
 
 from campus_collector.domain.inventory import EMPTY, Inventory, InventorySchool, parts_by_school
+from campus_collector.domain.problem import Problem
 from campus_collector.store.store import Store
 
 
@@ -30,6 +32,10 @@ class InventoryInForce:
     def school(self, school: str) -> InventorySchool | None:
         """The school's row; None when the inventory has none."""
         return next(iter(self.part_of(school).schools or ()), None)
+
+    def rows_of(self, problems: Iterable[Problem]) -> list[InventorySchool | None]:
+        """The rows of the schools that have these problems."""
+        return [self.school(school) for school in dict.fromkeys(problem.school for problem in problems)]
 
     def _follow(self) -> None:
         version = self._store.inventory.version()

@@ -23,7 +23,10 @@ FLAT_SPREAD = 0.03
 """Line rates that differ less than this look like a shaper or a port speed, not like random variation."""
 PORT_SPEEDS = ((10e6, "port_speed_10"), (100e6, "port_speed_100"))
 NEAR_SPEED = 0.02
-RETIRED: tuple[Message, ...] = ()
+RETIRED: tuple[Message, ...] = (
+    message("{part} of {whole} slow tests began faster than {rate}"),
+    message("{near} of {values} slow tests at {rate}"),
+)
 """Sentences of evidence that are not written any more; problems of older months are stored with them."""
 
 
@@ -71,10 +74,6 @@ def causes_of(case: Case) -> tuple[Cause, ...]:
 def _share(part: int, whole: int, text: Message) -> Message:
     """The text with its two counts."""
     return text.with_(part=part, whole=whole)
-
-
-def _rate(bits_per_second: float) -> str:
-    return f"{megabits_short(bits_per_second)} Mbit/s"
 
 
 def _insufficient(case: Case) -> Iterator[Cause]:
@@ -170,7 +169,7 @@ def _shape(case: Case) -> Iterator[Cause]:
     middle = median(values)
     near = sum(abs(value - middle) <= FLAT_SPREAD / 2 * middle for value in values)
     flat = len(values) >= 2 and near >= 0.8 * len(values)
-    rate = _rate(middle)
+    rate = megabits_short(middle)
     burst = max(case.symptoms["burst_down"], case.symptoms["burst_up"])
     if slow and 2 * burst >= slow:
         yield Cause(
@@ -179,12 +178,12 @@ def _shape(case: Case) -> Iterator[Cause]:
             _share(
                 burst,
                 slow,
-                message("{part} of {whole} slow tests began faster than {rate}", rate=rate),
+                message("{part} of {whole} slow tests began faster than {rate} Mbit/s", rate=rate),
             ),
         )
     if flat or len(values) == 1:
         text = message(
-            "{near} of {values} slow tests at {rate}",
+            "{near} of {values} slow tests at {rate} Mbit/s",
             near=near,
             values=len(values),
             rate=rate,

@@ -201,7 +201,7 @@ def _figures(result: AnyResult, limits: Limits) -> Message:
         for name, direction in (("↓", result.record.down), ("↑", result.record.up)):
             if direction is not None:
                 rates.append(f"{name} {_rate(direction, path.wire_bytes, path.mss_bytes, limits.rates)}")
-        parts = [verbatim(f"{'  '.join(rates)} Mbit/s")] if rates else []
+        parts = [message("{rates} Mbit/s", rates="  ".join(rates))] if rates else []
         idle, working = result.record.idle, result.record.working
         if idle is not None and idle.rtt_median_seconds is not None:
             loaded = working.rtt_p95_seconds if working is not None else None

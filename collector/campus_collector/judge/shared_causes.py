@@ -62,14 +62,17 @@ def shared_cause(classrooms: Sequence[SubjectVerdict], uplink: SubjectVerdict | 
     alike = sum(abs(value - middle) <= ALIKE * middle for value in medians)
     if alike < SHARE * len(medians):
         return None
-    rate = f"{megabits_short(middle)} Mbit/s"
+    rate = megabits_short(middle)
     narrow = uplink.failing_median if uplink is not None and uplink.verdict is Verdict.NOT_MET else None
     if narrow is not None and abs(narrow - middle) <= NEAR_UPLINK * middle:
         words = message(
-            "{alike} of {judged} classrooms and the uplink at about {rate}", alike=alike, judged=len(judged), rate=rate
+            "{alike} of {judged} classrooms and the uplink at about {rate} Mbit/s",
+            alike=alike,
+            judged=len(judged),
+            rate=rate,
         )
         return _shared(failing, Cause("uplink_bottleneck", 0.9, words))
-    words = message("{alike} of {judged} classrooms at about {rate}", alike=alike, judged=len(judged), rate=rate)
+    words = message("{alike} of {judged} classrooms at about {rate} Mbit/s", alike=alike, judged=len(judged), rate=rate)
     return _shared(failing, Cause("shared_bottleneck", 0.8, words))
 
 

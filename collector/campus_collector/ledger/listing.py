@@ -8,6 +8,7 @@ from typing import Literal
 from campus_base.language import Language
 from campus_base.messages import Message, message
 from campus_base.text import printable_line
+from campus_collector.domain.inventory import InventorySchool
 from campus_collector.domain.pieces import pieces_of
 from campus_collector.domain.problem import ACTOR_WORDS, WHAT_WORDS, Event, Problem
 from campus_collector.judge.explanations import CAUSE_WORDS as CAUSES
@@ -111,8 +112,11 @@ def _says(problem: Problem, words: Sequence[str], names: Names) -> bool:
     return all(word in whole or word == str(problem.id) for word in words)
 
 
-def names_in(store: Store, problems: Iterable[Problem]) -> Names:
-    """What schools and towns are called, and the subjects of some problems; removed things included."""
+def names_in(store: Store, problems: Iterable[Problem], rows: Iterable[InventorySchool | None] = ()) -> Names:
+    """What schools and towns are called, and the subjects of some problems; removed things included.
+
+    `rows` are the schools' rows of the inventory, which name carriers and maintenance units.
+    """
     schools = store.schools.all(datetime.fromtimestamp(0, UTC))
     subjects = sorted({(problem.school, problem.subject) for problem in problems if problem.subject})
     names = {
@@ -120,8 +124,18 @@ def names_in(store: Store, problems: Iterable[Problem]) -> Names:
         for group in pieces_of(subjects, SUBJECTS_AT_ONCE)
         for school, subject, name in store.subjects.names(group)
     }
+    units = {
+        (row.id, unit): printable_line(name)
+        for row in rows
+        if row is not None
+        for unit, name in (("carrier", row.carrier), ("integrator", row.unit))
+        if name
+    }
     return Names(
-        {school.id: school.name for school in schools}, {school.town: school.town_name for school in schools}, names
+        {school.id: school.name for school in schools},
+        {school.town: school.town_name for school in schools},
+        names,
+        units,
     )
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from campus_base.language import Language
@@ -32,11 +32,17 @@ CONTRADICTED = message("claim contradicted by measurements")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What ids are called: schools, towns, and (school, subject)."""
+    """What ids are called: schools, towns, and (school, subject); and the units of a school that the inventory names."""
 
     schools: Mapping[str, str]
     towns: Mapping[str, str]
     subjects: Mapping[tuple[str, str], str]
+    units: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def unit(self, problem: Problem, language: Language) -> str:
+        """Who has to act, by name where it is known."""
+        named = self.schools.get(problem.school) if problem.unit == "school" else None
+        return named or self.units.get((problem.school, problem.unit)) or UNIT_WORDS[problem.unit].in_(language)
 
     def subject(self, problem: Problem, language: Language) -> str:
         if not problem.subject:
@@ -78,7 +84,7 @@ def rows(problems: Sequence[Problem], names: Names, today: date, language: Langu
     """One row a problem, under the number that every page, list and report gives it; a workbook can hold each cell."""
     cells: list[tuple[str, ...]] = []
     for problem in problems:
-        unit = problem.responsible or UNIT_WORDS[problem.unit].in_(language)
+        unit = problem.responsible or names.unit(problem, language)
         measure = problem.measure or EXPLANATIONS[problem.diagnosis].advice.in_(language)
         cells.append(
             (

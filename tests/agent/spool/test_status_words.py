@@ -49,4 +49,4 @@ def test_a_damaged_spool_is_told_in_both_languages(agent: AgentConfig) -> None:
     assert "spool.db: damaged: file is not a database; start campus-agent run" in in_words(read_status(agent), "en")
     open_spool(agent.state_dir).close()
     assert "the spool was damaged once and set aside as spool.db.damaged-" in in_words(read_status(agent), "en")
-    assert "留存库曾损坏，已另存为 spool.db.damaged-" in in_words(read_status(agent), "zh")
+    assert "缓存库曾损坏，已另存为 spool.db.damaged-" in in_words(read_status(agent), "zh")

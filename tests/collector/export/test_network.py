@@ -35,7 +35,7 @@ def test_a_port_and_its_grade(world: World) -> None:
     html = world.get("/schools/s001/subjects/c101", Accept_Language="zh").body.decode()
     for words in ("端口 sw-1 Gi0/1：10 Mbps，半双工（依据 LLDP）；错误帧 3.00%", "依据：交换机端口速率"):
         assert words in html, words
-    assert "证据：登记（未测）" in world.get("/schools/s001/subjects/c102", Accept_Language="zh").body.decode()
+    assert "依据：仅登记，未测" in world.get("/schools/s001/subjects/c102", Accept_Language="zh").body.decode()
 
 
 def test_only_what_was_measured_meets_a_target(world: World) -> None:

@@ -141,7 +141,7 @@ def test_thirty_planted_mistakes_are_told_at_once(tmp_path: Path) -> None:
 def test_a_missing_column_is_one_mistake_not_one_for_each_row(tmp_path: Path) -> None:
     text = "town_id,town,school_id,school\n" + "t01,柳河镇,s001,中心小学\n" * 50
     _, mistakes, _ = read_file(folder(tmp_path / "i", schools=text), EMPTY)
-    assert [mistake.in_("zh") for mistake in mistakes] == ["schools.csv 第 1 行“镇驻地(town_seat)”列：缺少此列"]
+    assert [mistake.in_("zh") for mistake in mistakes] == ["schools.csv 第 1 行“是否镇中心校(town_seat)”列：缺少此列"]
 
 
 def test_a_sheet_that_is_not_given_stays(tmp_path: Path) -> None:

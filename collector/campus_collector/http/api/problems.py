@@ -85,7 +85,7 @@ class ProblemRoutes(Routes):
     )
     def problems(self, request: Request) -> ProblemsAnswer:
         problems, today = select_problems(self.service, scope_of(request), requested_filter(request))
-        names = names_in(self.service.store, problems)
+        names = names_in(self.service.store, problems, self.service.inventory.rows_of(problems))
         return problems_answer(self.service, problems, names, today)
 
     @Operation(
@@ -103,7 +103,7 @@ class ProblemRoutes(Routes):
         if make is None:
             raise HttpProblem(404, "Not Found", "the ledger is there as .csv and .xlsx")
         problems, today = select_problems(self.service, scope, selected)
-        names = names_in(self.service.store, problems)
+        names = names_in(self.service.store, problems, self.service.inventory.rows_of(problems))
         body = make(problems, names, today, language, status_words(self.service, language))
         return download(body, MEDIA_TYPES["xlsx"] if ending == "xlsx" else CSV, f"problems.{ending}")
 

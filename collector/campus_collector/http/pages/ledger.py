@@ -114,7 +114,7 @@ class LedgerPages(PageRoutes):
         def make(page: Page) -> Answer:
             problems, today, all_names = read_for(self.service, page.scope, wanted)
             shown = page_of(select(problems, wanted, today, all_names), request)
-            names = names_in(self.service.store, shown.rows)
+            names = names_in(self.service.store, shown.rows, self.service.inventory.rows_of(shown.rows))
             return page.render(
                 "problems.html",
                 409 if refusals else 200,
@@ -175,7 +175,12 @@ class LedgerPages(PageRoutes):
                 "problem.html",
                 409 if refusal else 200,
                 problem=problem,
-                cells=rows([problem], names_in(store, [problem]), today, page.language)[0],
+                cells=rows(
+                    [problem],
+                    names_in(store, [problem], self.service.inventory.rows_of([problem])),
+                    today,
+                    page.language,
+                )[0],
                 history=[event_words(event, zone, page.language) for event in events],
                 today=today,
                 need=self.service.verdicts.policy.ledger.close_passing_days,

@@ -120,6 +120,7 @@ class SchoolPages(PageRoutes):
                 "explain.html",
                 derivation=derivation,
                 title=title,
+                place=self._place(page, school_id, subject),
                 rule=rule.in_(page.language),
                 conclusion=[sentence.in_(page.language) for sentence in conclusion(derivation.verdict)],
                 causes=[
@@ -145,6 +146,13 @@ class SchoolPages(PageRoutes):
             return ""
         reader = Reader(page.language, datetime.now(UTC))
         return server_words(reader, derivation.servers, self.service.config.test_servers)
+
+    def _place(self, page: Page, school: str, subject: str) -> str:
+        """School and subject by their names, where they are known."""
+        row = self.service.inventory.school(school)
+        names = self.service.store.subjects.names([(school, subject)])
+        name = page.words("uplink") if subject == "uplink" else names[0][2] if names else subject
+        return f"{row.name if row is not None else school} {name}"
 
     def _today(self, page: Page, reader: Reader) -> tuple[list[TodayCard], int] | None:
         """None while no school is known."""

@@ -118,7 +118,7 @@ def _first_number(phone: str) -> str:
 
 def _unit(unit: str, row: InventorySchool | None, reader: Reader) -> str:
     """The unit by its name where the inventory has it, else what kind of unit it is."""
-    named = {"carrier": row.carrier, "integrator": row.unit} if row is not None else {}
+    named = {"school": row.name, "carrier": row.carrier, "integrator": row.unit} if row is not None else {}
     return named.get(unit) or reader.text(UNIT_WORDS[unit])
 
 

@@ -173,6 +173,7 @@ WORDS: dict[str, Message] = {
     "people_hint": message("Who is to be let in, or has left: tell IT staff."),
     "people_commands": message("On the collector's machine:"),
     "for_staff": message("For IT staff"),
+    "show_month": pmessage("month", "Show"),
     "wall": message("A screen for the office"),
     "wall_hint": message(
         "A large screen shows targets and what is to be done today, and renews itself. IT staff make its link."
