@@ -61,6 +61,7 @@ CLERK, TOWN_CLERK = "clerk", "town"
 WORKED_ON_SHARE = 0.6
 """Of the open problems, each month."""
 WRONG_CLAIM_SHARE = 0.1
+EXTENDED_SHARE = 0.3
 EXTENSION = timedelta(days=30)
 RESPONSIBLE = (*UNITS, "学校信息员")
 MEASURES = ("更换网线并重做水晶头", "更换交换机端口", "联系运营商核查线路")
@@ -196,7 +197,9 @@ class Office:
             return [("measure", {"text": self._random.choice(MEASURES)})]
         if problem.passing_days or self._random.random() < WRONG_CLAIM_SHARE:
             return [("claim_fixed", {"text": "已处理，请复测"})]
-        return [("due", {"due_on": str(today + EXTENSION), "text": "备件未到，延期处理"})]
+        if problem.overdue_on(today) and self._random.random() < EXTENDED_SHARE:
+            return [("due", {"due_on": str(today + EXTENSION), "text": "备件未到，延期处理"})]
+        return []
 
     def _act(self, number: int, action: str, values: dict[str, str], who: str, at: datetime, today: date) -> None:
         self._service.store.ledger.change(number, lambda newest: act(newest, action, values, who, at, today))
