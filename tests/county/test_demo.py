@@ -82,6 +82,7 @@ def look_at(url: str, passwords: dict[str, str]) -> None:
             return str(answer.read().decode())
 
     overview = page("")
+    assert "banner" in overview, "it says that all of it is invented"
     assert re.search(r"联系人：\S+老师", overview), "whom to call today"
     assert overview.count("<polyline") + overview.count("<path") >= 4, "a line of twelve months for each target"
     ledger = page("problems?state=all&lang=zh")

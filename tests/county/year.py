@@ -35,6 +35,8 @@ from campus_wire.version import VERSION
 
 MONTHS = 13
 SEED = 18
+SIMULATED = "simulate"
+"""Who imports the inventory: every page then says that it is invented."""
 LATER_SHARE = 0.7
 MENDED_SHARE = 0.75
 """Of the faults: so many begin in the course of the year, and are mended in it."""
@@ -101,7 +103,7 @@ class Gateways:
         inventory = sample(schools, SEED, classrooms_per_school)
         county = deal(inventory, first.first_day, self._today, SEED, LATER_SHARE, MENDED_SHARE)
         change_list = changes(service.store.inventory.current(), county.inventory)
-        activate(service.store, county.inventory, change_list, CONSOLE, first.start, first.start)
+        activate(service.store, county.inventory, change_list, SIMULATED, first.start, first.start)
         self._generators = [
             Generator(county, school, service.verdicts.policy, zone, SEED, FREQUENCY)
             for school in county.inventory.schools or ()
