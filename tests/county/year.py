@@ -35,6 +35,8 @@ from campus_wire.version import VERSION
 
 MONTHS = 13
 SEED = 18
+SIMULATED = "simulate"
+"""Who imports the inventory: every page then says that it is invented."""
 LATER_SHARE = 0.7
 MENDED_SHARE = 0.75
 """Of the faults: so many begin in the course of the year, and are mended in it."""
@@ -61,6 +63,7 @@ CLERK, TOWN_CLERK = "clerk", "town"
 WORKED_ON_SHARE = 0.6
 """Of the open problems, each month."""
 WRONG_CLAIM_SHARE = 0.1
+EXTENDED_SHARE = 0.3
 EXTENSION = timedelta(days=30)
 RESPONSIBLE = (*UNITS, "学校信息员")
 MEASURES = ("更换网线并重做水晶头", "更换交换机端口", "联系运营商核查线路")
@@ -100,7 +103,7 @@ class Gateways:
         inventory = sample(schools, SEED, classrooms_per_school)
         county = deal(inventory, first.first_day, self._today, SEED, LATER_SHARE, MENDED_SHARE)
         change_list = changes(service.store.inventory.current(), county.inventory)
-        activate(service.store, county.inventory, change_list, CONSOLE, first.start, first.start)
+        activate(service.store, county.inventory, change_list, SIMULATED, first.start, first.start)
         self._generators = [
             Generator(county, school, service.verdicts.policy, zone, SEED, FREQUENCY)
             for school in county.inventory.schools or ()
@@ -196,7 +199,9 @@ class Office:
             return [("measure", {"text": self._random.choice(MEASURES)})]
         if problem.passing_days or self._random.random() < WRONG_CLAIM_SHARE:
             return [("claim_fixed", {"text": "已处理，请复测"})]
-        return [("due", {"due_on": str(today + EXTENSION), "text": "备件未到，延期处理"})]
+        if problem.overdue_on(today) and self._random.random() < EXTENDED_SHARE:
+            return [("due", {"due_on": str(today + EXTENSION), "text": "备件未到，延期处理"})]
+        return []
 
     def _act(self, number: int, action: str, values: dict[str, str], who: str, at: datetime, today: date) -> None:
         self._service.store.ledger.change(number, lambda newest: act(newest, action, values, who, at, today))

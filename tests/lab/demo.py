@@ -283,7 +283,9 @@ def _watch(
 
 
 def _say_what_to_try(url: str, demonstration: Demonstration, language: Language) -> None:
-    values = {"url": url, "room": demonstration.rooms[0].id, "fault": FOLDER / FAULT, "mended": FOLDER / MENDED}
+    is_shaped = demonstration.uplink_bits_per_second is not None
+    not_met = demonstration.rooms[0 if is_shaped else -1]
+    values = {"url": url, "room": not_met.id, "fault": FOLDER / FAULT, "mended": FOLDER / MENDED}
     wanted = ["try", "try_school", "try_why", *(["try_fault"] if demonstration.has_fault else []), "try_demo", "stay"]
     for key in wanted:
         print(T[key].in_(language, **values), flush=True)

@@ -1,6 +1,7 @@
 """Programs that a demonstration starts and ends, and the collector's address."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def running(
             yield child
         finally:
             child.terminate()
+            child.send_signal(signal.SIGCONT)  # one that was stopped ends too
             try:
                 child.wait(10)
             except subprocess.TimeoutExpired:

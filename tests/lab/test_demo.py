@@ -26,20 +26,44 @@ def demonstration(folder: Path) -> Iterator["subprocess.Popen[str]"]:
     demo = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=folder
     )
-    limit = threading.Timer(900, demo.kill)
+    limit = threading.Timer(900, demo.terminate)
     limit.start()
     try:
         yield demo
     finally:
         limit.cancel()
-        demo.kill()
-        demo.wait(60)
+        end(demo)
+
+
+def end(demo: "subprocess.Popen[str]") -> None:
+    """With all that it started, also when the test has failed."""
+    if demo.poll() is None:
+        demo.terminate()
+        try:
+            demo.wait(60)
+        except subprocess.TimeoutExpired:
+            demo.kill()
+            demo.wait()
 
 
 def page(url: str) -> str:
     with contextlib.suppress(OSError), DIRECT.open(f"{url}schools/s001?lang=zh", timeout=30) as answer:
         return str(answer.read().decode())
     return ""
+
+
+def room(url: str) -> str:
+    """What the page says of the recording room, as text."""
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page(url)))
+    return text.partition("录播室 r1")[2].partition("云平台")[0]
+
+
+def is_well(url: str) -> bool:
+    return room(url).strip().startswith("✓ 正常")
+
+
+def is_down(url: str) -> bool:
+    return room(url).strip().startswith("✗ 异常")
 
 
 @pytest.mark.lab
@@ -52,24 +76,24 @@ def test_the_demonstration_shows_the_whole_school_and_leaves_nothing(tmp_path: P
             if line.startswith("Ctrl-C"):
                 break
         said = "".join(lines)
-        assert lines[0].startswith("Building a school"), said
+        assert any(line.startswith("Building a school") for line in lines), said
         url = re.search(r"Page: (\S+)", said)
         assert url is not None, said
         assert re.search(r"^uplink +300 ", said, re.MULTILINE), said
-        assert re.search(r"^recording room: every required device works", said, re.MULTILINE), said
+        assert re.search(r"^recording room: ", said, re.MULTILINE), said
         assert re.search(r"^platform: answers", said, re.MULTILINE), said
         assert "switch: 8 of 9 ports have a link" in said
         shown = page(url[1])
-        for words in ("一年级1班", "上联线路", "录播室", "县教育资源平台", "sw-1 port1：10 Mbit/s，半双工"):
+        for words in ("一年级1班", "上联线路", "录播室", "县教育资源平台", "端口 10 Mbit/s，半双工"):
             assert words in shown, words
-        assert "异常" not in shown.split("录播室")[1].split("云平台")[0], "the recording room is well"
+        until(lambda: is_well(url[1]), 120, "the recording room is well")
 
         fault, mended = (tmp_path / ".run/school" / name for name in ("pull-cable", "plug-in"))
         assert str(fault.relative_to(tmp_path)) in said
         subprocess.run([fault], check=True, cwd=tmp_path)
-        until(lambda: "异常" in page(url[1]), 240, "the recording room is down")
+        until(lambda: is_down(url[1]), 240, "the recording room is down")
         subprocess.run([mended], check=True, cwd=tmp_path)
-        until(lambda: "异常" not in page(url[1]).split("录播室")[1], 240, "and up again")
+        until(lambda: is_well(url[1]), 240, "and up again")
 
         demo.send_signal(signal.SIGTERM)
         rest = demo.communicate(timeout=300)[0]

@@ -1,6 +1,7 @@
 """A simulated county through the real ingest API: judged, diagnosed and booked as it was dealt out."""
 
 import json
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from campus_collector.cli.main import main
 from campus_collector.config import load_config
 from campus_collector.http.service import open_service
+from campus_collector.inventory.sample import sample
+from campus_collector.simulate.county import deal
 
 pytestmark = pytest.mark.sqlite_only("40,000 results, made once for all tests, take too long elsewhere")
 COUNTY = ("--schools", "20", "--month", "2026-10", "--density", "0.17", "--classrooms", "10")
@@ -150,3 +153,15 @@ def test_bad_wishes(tmp_path: Path, capsys, wrong: tuple[str, str]) -> None:
     except SystemExit as end:  # what the parser itself refuses
         code = end.code
     assert code == 2
+
+
+def test_faults_may_begin_in_the_course_of_the_year() -> None:
+    first, last = date(2025, 11, 1), date(2026, 11, 28)
+    always = deal(sample(20, 1, 10), first, last, 1)
+    later = deal(sample(20, 1, 10), first, last, 1, later_share=1.0, mended_share=0.5)
+    assert all(fault.began_on is None for fault in always.classrooms.values())
+    faults = [fault for fault in later.classrooms.values() if fault.name]
+    assert all(fault.began_on is not None and first <= fault.began_on <= last for fault in faults)
+    assert all(fault.mended_on is None or fault.mended_on >= fault.began_on for fault in faults)
+    some = next(fault for fault in faults if fault.mended_on is None and fault.began_on > first)
+    assert [some.on(some.began_on - timedelta(days=1)), some.on(some.began_on), some.on(last)] == [False, True, True]
