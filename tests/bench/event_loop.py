@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from campus_agent.ship.shipper import MAX_BATCH_RESULTS
 from campus_collector.config import load_config
@@ -90,11 +91,14 @@ def timed_callbacks() -> Iterator[dict[str, list[float]]]:
 
 
 def _name(handle: asyncio.Handle) -> str:
-    """Of a task's step the coroutine, else the function."""
+    """Of a task's step the coroutine, with the path of a request; else the function."""
     callback = handle._callback  # type: ignore[attr-defined]
     task = getattr(callback, "__self__", None)
     if isinstance(task, asyncio.Task):
-        return str(getattr(task.get_coro(), "__qualname__", task))
+        coroutine: Any = task.get_coro()
+        cycle = coroutine.cr_frame.f_locals.get("self") if coroutine.cr_frame is not None else None
+        path = getattr(cycle, "scope", {}).get("path", "")
+        return f"{coroutine.__qualname__} {path}"
     return str(getattr(callback, "__qualname__", callback))
 
 

@@ -1,5 +1,6 @@
 """Round trips, unknown fields, and input from somebody who means harm: one clear error, never a traceback of another kind."""
 
+import gc
 import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -178,3 +179,22 @@ def test_broken_compression_is_named(body: bytes, message: str) -> None:
 
 def test_the_common_fields_are_complete() -> None:
     assert set(COMMON) < set(json.loads(encode_result(RESULTS[0])))
+
+
+def test_no_record_takes_part_in_the_search_for_cycles() -> None:
+    """A collector that holds many of them would look through all, again and again."""
+    for result in RESULTS:
+        decoded = decode_result(encode_result(result))
+        tracked = [type(each).__name__ for each in records_in(decoded) if gc.is_tracked(each)]
+        assert not tracked
+
+
+def records_in(value: Any) -> list[msgspec.Struct]:
+    """All structs that a value consists of."""
+    if isinstance(value, dict):
+        return [record for each in value.values() for record in records_in(each)]
+    if isinstance(value, list | tuple):
+        return [record for each in value for record in records_in(each)]
+    if isinstance(value, msgspec.Struct):
+        return [value, *records_in(msgspec.structs.astuple(value))]
+    return []

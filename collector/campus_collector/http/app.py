@@ -60,8 +60,9 @@ COUNTED_MONTHS = 13
 """This month, and what it is compared with."""
 COUNT_SECONDS = 20.0
 """So long upkeep counts earlier months each time."""
-GARBAGE_THRESHOLD = 20_000
-"""So many objects are made before Python looks for cycles among them: a batch of results, which holds none, is mostly gone by then."""
+GARBAGE_THRESHOLDS = (20_000, 2, 2)
+"""So many objects are made before Python looks for cycles among the newest: a batch of results, which holds none, is mostly gone by then.
+All objects are looked at about as often as by default (700, 10, 10), so that what is in a cycle stays no longer."""
 READER_SECONDS = 3.0
 """A page waits so long for results that are being judged; after that it says that its figures will change."""
 
@@ -120,7 +121,7 @@ def make_server(service: Service) -> Server:
 async def serve(service: Service, ready: Any = None) -> None:
     """Until SIGTERM or SIGINT: what is being answered is finished first. `ready(host, port)` when it listens. Raises OSError."""
     config = service.config
-    gc.set_threshold(GARBAGE_THRESHOLD)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     listener = listen(config.host, config.port)
     server = make_server(service)
 

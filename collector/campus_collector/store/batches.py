@@ -59,6 +59,8 @@ class _Stored:
     """What was stored of a batch."""
 
     count: int = 0
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many, by kind and outcome."""
     duplicates: int = 0
     over_quota: list[RejectedResult] = field(default_factory=list)
     subjects: set[tuple[str, str, str]] = field(default_factory=set)
@@ -123,6 +125,8 @@ class _BatchWriter:
         for label, amount in counts.items():
             if amount:
                 self._totals[school, "ingest", label] += amount
+        for (kind, outcome), amount in stored.outcomes.items():
+            self._totals[school, "measurement", f"{kind}/{outcome}"] += amount
         announced = self._subjects.know(school, stored.first_results)
         self._agents.note(batch)
         if batch.announcement is not None:
@@ -148,8 +152,8 @@ class _BatchWriter:
     def _store_results(self, batch: Batch, school: _School) -> _Stored:
         stored = _Stored()
         for accepted in batch.accepted:
-            result_id = accepted.result.id
-            reason = school.quota.refusal(accepted)
+            result_id, kind = accepted.result.id, kind_of(accepted.result)
+            reason = school.quota.refusal(accepted, kind)
             if result_id in school.stored_ids:
                 stored.duplicates += 1
             elif reason is not None:
@@ -157,13 +161,13 @@ class _BatchWriter:
             else:
                 school.stored_ids.add(result_id)
                 school.chain.append(accepted.raw)
-                school.quota.count(accepted)
-                self._add(accepted, batch, school, stored)
+                school.quota.count(accepted, kind)
+                self._add(accepted, kind, batch, school, stored)
         return stored
 
-    def _add(self, accepted: AcceptedResult, batch: Batch, school: _School, stored: _Stored) -> None:
+    def _add(self, accepted: AcceptedResult, kind: str, batch: Batch, school: _School, stored: _Stored) -> None:
         result, sequence = accepted.result, school.chain.sequence
-        kind, subject, outcome = kind_of(result), result.subject, outcome_of(result)
+        subject, outcome = result.subject, outcome_of(result)
         key = (batch.principal.school, subject, kind)
         packed = pack(kind, accepted.raw)
         started_at = micros(result.started_at)
@@ -172,7 +176,7 @@ class _BatchWriter:
         trusted = result.validity is not Validity.CLOCK_UNTRUSTED
         ordered_at = started_at if trusted else micros(batch.received_at)
         self._latest.keep(key, outcome, ordered_at, packed)
-        self._totals[key[0], "measurement", f"{kind}/{outcome}"] += 1
+        stored.outcomes[kind, outcome] += 1
         stored.count += 1
         stored.subjects.add(key)
         judged_as = subject_kind(subject, kind)

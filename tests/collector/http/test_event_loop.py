@@ -11,6 +11,7 @@ from campus_collector.http.pages.render import Page
 from tests.collector.world import World
 
 SLOW = {
+    "/quarantine": "campus_collector.http.auth.authenticator.Authenticator.has_people",
     "/": "campus_collector.http.pages.schools.OverviewModel.overview",
     "/fleet": "campus_collector.http.pages.fleet.gateways",
     "/problems": "campus_collector.http.pages.ledger.read_for",

@@ -129,7 +129,7 @@ class ProblemRoutes(Routes):
     )
     async def change(self, request: Request) -> ProblemAnswer:
         """The problem as it is afterwards."""
-        person = self.service.authenticator.person_with_token(request)
+        person = await in_thread(self.service.authenticator.person_with_token, request)
         body = await json_body(request, MAX_BODY_BYTES)
         try:
             asked = msgspec.json.decode(body, type=ProblemChange)

@@ -4,6 +4,7 @@ Who asks from this machine itself (`forwarding`) reads as long as no person is k
 token; /metrics also with its own token or from its own addresses. Routes of agents and for changes check a token of their own. Health answers always.
 """
 
+import asyncio
 import hmac
 import ipaddress
 from base64 import b64decode
@@ -94,24 +95,26 @@ class AuthMiddleware:
                 message["headers"] = [*given, *(header for header in headers if header[0] not in chosen)]
             await send(message)
 
-        read_scope = self._read_scope(scope["method"], scope["path"], request)
+        if is_open(scope["path"]) or _authenticates_itself(scope["method"], scope["path"]):
+            read_scope: ReadScope | None = ReadScope.nothing()
+        else:
+            read_scope = await asyncio.to_thread(self._read_scope, scope["path"], request)
         if read_scope is not None:
             set_scope(scope, read_scope)
             await self._app(scope, receive, send_with_headers)
             return
-        if "text/html" in request.headers.get("accept", "") and self._authenticator.has_people():
+        has_people = await asyncio.to_thread(self._authenticator.has_people)
+        if "text/html" in request.headers.get("accept", "") and has_people:
             await RedirectResponse(_log_in_page(request), 303)(scope, receive, send_with_headers)
             return
         challenge = {"WWW-Authenticate": 'Basic realm="CampusMeter", charset="UTF-8"'}
         detail = LOG_IN_NEEDED
-        if self._loopback and self._token is None and not self._authenticator.has_people():
+        if self._loopback and self._token is None and not has_people:
             detail = _why_not_local(request)
         await problem_response(401, "No token", detail, challenge)(scope, receive, send_with_headers)
 
-    def _read_scope(self, method: str, path: str, request: HTTPConnection) -> ReadScope | None:
-        """What may this request read? None: it is refused."""
-        if is_open(path) or _authenticates_itself(method, path):
-            return ReadScope.nothing()
+    def _read_scope(self, path: str, request: HTTPConnection) -> ReadScope | None:
+        """What may this request read? None: it is refused. Asks the store: beside the event loop."""
         if self._loopback and origin_of(request).local and self._token is None and not self._authenticator.has_people():
             return ReadScope.of_county()
         if path == "/metrics" and self._is_scraper(request):

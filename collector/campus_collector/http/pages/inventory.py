@@ -55,7 +55,7 @@ class InventoryPages(PageRoutes):
         check_form(request, MAX_FILE_BYTES + MAX_FORM_BYTES, f"a file is at most {MAX_FILE_BYTES} bytes")
         async with request.form(max_files=1, max_fields=4) as form:
             file, form_token = form.get("file"), str(form.get("form_token", ""))
-            person = self.service.authenticator.person_with_form(request, form_token)
+            person = await in_thread(self.service.authenticator.person_with_form, request, form_token)
             require_county_admin(person)
             if file is None or isinstance(file, str):
                 raise HttpProblem(400, "No file", "choose a file")
@@ -75,7 +75,7 @@ class InventoryPages(PageRoutes):
     @form_at("/inventory/apply", "Put it in force")
     async def apply(self, request: Request) -> Response:
         form, language = await read_form(request), language_of(request)
-        person = self.service.authenticator.person_with_form(request, form.get("form_token", ""))
+        person = await in_thread(self.service.authenticator.person_with_form, request, form.get("form_token", ""))
         require_county_admin(person)
         key = form.get("pending", "")
         preview = await in_thread(self._preview, key)

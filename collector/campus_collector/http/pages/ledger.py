@@ -64,7 +64,7 @@ class LedgerPages(PageRoutes):
         if form.get("action") == "export":
             listed = urlencode([("number", number) for number in numbers] + [("lang", language)])
             return RedirectResponse(f"/v1/problems.xlsx?{listed}", 303)
-        person = self.service.authenticator.person_with_form(request, form.get("form_token", ""))
+        person = await in_thread(self.service.authenticator.person_with_form, request, form.get("form_token", ""))
 
         def work() -> tuple[int, list[str]]:
             done, refusals = 0, []
@@ -150,7 +150,7 @@ class LedgerPages(PageRoutes):
         number, language = requested_number(request), language_of(request)
         form = await read_form(request)
         try:
-            person = self.service.authenticator.person_with_form(request, form.get("form_token", ""))
+            person = await in_thread(self.service.authenticator.person_with_form, request, form.get("form_token", ""))
             await in_thread(work_on, self.service, number, form.get("action", ""), form, person)
         except NotPossible as refusal:
             return await self._problem(request, refusal.in_(language))

@@ -109,7 +109,7 @@ class LoginPages(PageRoutes):
     async def logout(self, request: Request) -> Response:
         """Its cookie, and every copy of it, is refused from now on."""
         form = await read_form(request)
-        self.service.authenticator.person_with_form(request, form.get("form_token", ""))
+        await in_thread(self.service.authenticator.person_with_form, request, form.get("form_token", ""))
         await in_thread(self.service.authenticator.sessions.end, request.cookies.get(COOKIE, ""))
         response = RedirectResponse("/login", 303)
         response.delete_cookie(COOKIE, path=origin_of(request).root_path or "/")

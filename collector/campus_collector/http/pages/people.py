@@ -31,7 +31,7 @@ class PeoplePages(PageRoutes):
         """Every session of the person ends, this one too."""
         form, language = await read_form(request), language_of(request)
         authenticator = self.service.authenticator
-        person = authenticator.person_with_form(request, form.get("form_token", ""))
+        person = await in_thread(authenticator.person_with_form, request, form.get("form_token", ""))
         new, again, old = form.get("new", ""), form.get("again", ""), form.get("old", "")
         if new != again:
             return await self._account(request, WORDS["passwords_differ"].in_(language), 422)
@@ -47,7 +47,7 @@ class PeoplePages(PageRoutes):
 
     @page_at("/people", "Who may do what; for an admin")
     async def people(self, request: Request) -> Response:
-        session = self.service.authenticator.session(request)
+        session = await in_thread(self.service.authenticator.session, request)
         if session is None:
             return RedirectResponse("/login?next=/people", 303)
         require_county_admin(session.person)
@@ -68,7 +68,7 @@ class PeoplePages(PageRoutes):
         return await self.answer(request, make)
 
     async def _account(self, request: Request, refusal: str, status: int) -> Response:
-        session = self.service.authenticator.session(request)
+        session = await in_thread(self.service.authenticator.session, request)
         if session is None:
             return RedirectResponse("/login?next=/account", 303)
 

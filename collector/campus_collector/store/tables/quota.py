@@ -7,7 +7,6 @@ from campus_collector.domain.results import AcceptedResult, Quotas
 from campus_collector.store.columns import micros
 from campus_collector.store.transport import Transaction
 from campus_wire.failures import Validity
-from campus_wire.records import kind_of
 
 COUNTED_FOR = timedelta(days=92)
 """A subject without a result for so long is not counted: classrooms are renamed and devices replaced over the years."""
@@ -35,13 +34,12 @@ class SchoolQuota:
         """Subjects of a kind with a result since then; new ones are counted in."""
         self._known = set(known)
 
-    def refusal(self, accepted: AcceptedResult) -> str | None:
-        """Why this result is too much, in words; None when it may be stored."""
+    def refusal(self, accepted: AcceptedResult, kind: str) -> str | None:
+        """Why this result of a kind is too much, in words; None when it may be stored."""
         if self._results >= self._quotas.results_per_day:
             return f"quota: more than {self._quotas.results_per_day} results of one school in a day"
         if self._bytes + len(accepted.raw) > self._quotas.bytes_per_day:
             return f"quota: more than {self._quotas.bytes_per_day} bytes of one school in a day"
-        kind = kind_of(accepted.result)
         if self._is_known(accepted.result.subject, kind):
             return None
         late = (
@@ -55,8 +53,8 @@ class SchoolQuota:
             self._subject_counts[kind, since] = self._subjects(kind, since) + 1
         return None
 
-    def count(self, accepted: AcceptedResult) -> None:
-        self._known.add((accepted.result.subject, kind_of(accepted.result)))
+    def count(self, accepted: AcceptedResult, kind: str) -> None:
+        self._known.add((accepted.result.subject, kind))
         self._results += 1
         self._bytes += len(accepted.raw)
 
