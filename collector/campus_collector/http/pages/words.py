@@ -76,6 +76,14 @@ WORDS: dict[str, Message] = {
     "all_measured": message("Every classroom has at least one valid test this month."),
     "all_reasons": message("all reasons"),
     "schools_count_rooms": message("{count} classrooms"),
+    "wall": message("The office's screen"),
+    "wall_hint": message(
+        "A link opens the screen without a log-in, on any browser; it shows what a viewer sees. A new link ends the one before."
+    ),
+    "wall_make": message("Make a link"),
+    "wall_made": message(
+        "Open this on the screen. It is shown only now. To end it: campus-collector person revoke {name}"
+    ),
     "wall_gateways": message("Gateways silent for a day: {silent} of {count}"),
     "none_ticked": message("Tick at least one problem first."),
     "changed_many": message("Done for {count} problem(s)."),
