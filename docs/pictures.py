@@ -1,9 +1,10 @@
 """Takes the README's pictures from an invented county in a real Chromium: `make pictures`.
 
-The county stays in .run/pictures, so that a second time is quick; delete the folder for a new one.
+With `python -m docs.pictures all` every page that the browser tests look at, whole, in both languages, into .run/pictures/pages. The county stays in .run/pictures, so that a second time is quick; delete the folder for a new one.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,16 +16,22 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from campus_collector.http.auth.sessions import COOKIE
+from tests.browser.county import PAGES, SIGNED_OUT, county
 from tests.collector.world import World, collector
 
 FOLDER = Path(__file__).parent / "pages/images"
 STATE = Path(".run/pictures")
 WIDTH, HEIGHT = 1180, 860
 MOST_BYTES = 150_000
+OPTIONS = ["--no-sandbox", "--disable-gpu"]
 
 
 def main() -> None:
     """Simulate, serve, photograph."""
+    if sys.argv[1:] == ["all"]:
+        take_all(STATE / "pages")
+        return
     if not (STATE / "campus.db").exists():
         simulate = [sys.executable, "-m", "campus_collector", "simulate", "--schools", "8", "--density", "0.2"]
         month = ["--month", f"{datetime.now(UTC):%Y-%m}", "--state-dir", str(STATE)]
@@ -34,6 +41,28 @@ def main() -> None:
             pass
         running.service.ledger.catch_up()
         take(f"http://127.0.0.1:{running.port}", pages(running), home)
+
+
+def take_all(folder: Path) -> None:
+    """Each page of the county of the browser tests, as a wide screen and as a phone show it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, county(Path(home)) as place, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=OPTIONS, env={**os.environ, "HOME": home}
+        )
+        for language, locale, width in (("zh", "zh-CN", WIDTH), ("en", "en", WIDTH), ("zh-phone", "zh-CN", 360)):
+            context = browser.new_context(viewport={"width": width, "height": HEIGHT}, locale=locale)
+            page = context.new_page()
+            for path in PAGES:
+                cookie = {"name": COOKIE, "value": place.session, "url": place.address("/")}
+                context.clear_cookies()
+                context.add_cookies([] if path in SIGNED_OUT else [cookie])
+                page.goto(place.address(path))
+                name = re.sub("[^a-z0-9]+", "-", path.lower()).strip("-") or "overview"
+                page.screenshot(path=str(folder / f"{name}-{language}.png"), full_page=True)
+            context.close()
+        browser.close()
+    print(f"{folder}: {len(list(folder.iterdir()))} pictures")
 
 
 def pages(running: World) -> dict[str, str]:
@@ -53,8 +82,7 @@ def take(address: str, paths: dict[str, str], home: str) -> None:
     chromium = shutil.which("chromium")
     with sync_playwright() as playwright:
         environment = {**os.environ, "HOME": home}
-        options = ["--no-sandbox", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=options, env=environment)
+        browser = playwright.chromium.launch(executable_path=chromium, args=OPTIONS, env=environment)
         for language, locale in (("zh", "zh-CN"), ("en", "en")):
             context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, locale=locale)
             page = context.new_page()
