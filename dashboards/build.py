@@ -36,8 +36,8 @@ BITS, SECONDS, RATIO, COUNT = "bps", "s", "percentunit", "none"
 
 def compliance(selector: str) -> str:
     """The compliance rate, absent where no subject has enough data (nobody knows, which is not 0 %), cut to 0.1 % so that it never reads as all."""
-    known = f'sum by (target, town) (campus_target_subjects{{{selector},verdict=~"met|not_met"}}) > 0'
-    return f"floor(1000 * campus_target_compliance_ratio{{{selector}}} + 1e-9) / 1000 and on (target, town) ({known})"
+    known = f'sum by (county, target, town) (campus_target_subjects{{{selector},verdict=~"met|not_met"}}) > 0'
+    return f"floor(1000 * campus_target_compliance_ratio{{{selector}}} + 1e-9) / 1000 and on (county, target, town) ({known})"
 
 
 class Board:
@@ -151,6 +151,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "table": {"showHeader": True, "cellHeight": "sm"},
 }  # fmt: skip
 TITLES = {
+    "campus-prefecture": Text("CampusMeter: prefecture", "校园测：全市总览"),
     "campus-county": Text("CampusMeter: county", "校园测：全县总览"),
     "campus-town": Text("CampusMeter: town", "校园测：镇街"),
     "campus-school": Text("CampusMeter: school", "校园测：学校"),
@@ -196,6 +197,12 @@ ONE_SCHOOL = _variable(
     "school", Text("School", "学校"), f'label_values({MEASURED},town=~"$town"}}, school)', multi=False
 )
 TARGET = _variable("target", Text("Target", "指标"), "label_values(campus_target_subjects, target)")
+
+COUNTY = _variable("county", Text("County", "区县"), 'label_values(campus_target_subjects{town=""}, county)')
+"""Prometheus gives the label to what it scrapes of a county; where there is none, "all" is what there is."""
+CARRIER = _variable("carrier", Text("Carrier", "运营商"), 'label_values(campus_school_info{carrier!=""}, carrier)')
+IN_COUNTY = 'county=~"$county"'
+OF_CARRIER = f'* on (county, town, school) group_left (carrier) campus_school_info{{{IN_COUNTY},carrier!="",carrier=~"$carrier"}}'
 
 SHARE_STEPS = {
     "mode": "absolute",
@@ -267,6 +274,46 @@ def county(language: str) -> dict[str, Any]:
               defaults={"links": [to_school]}, transformations=_columns(board))  # fmt: skip
     board.add("timeseries", Text("Gateways that report", "在线网关"), Text("Silent ones are not counted.", "未上报的不计。"), COUNT,
               [("sum(campus_agent_up)", Text("reporting", "在线")), ("count(campus_agent_up)", Text("all", "全部"))], 12, 10)  # fmt: skip
+    return board.json()
+
+
+def prefecture(language: str) -> dict[str, Any]:
+    """Counties beside each other, and their carriers."""
+    title = TITLES["campus-prefecture"]
+    about = Text(
+        "Several counties in one Prometheus, each with the label county",
+        "一个 Prometheus 中的多个区县，以标签 county 区分",
+    )
+    board = Board("campus-prefecture", title, about, language, [DATASOURCE, COUNTY, CARRIER, TARGET])
+    for target in ("classroom_bandwidth", "uplink_bandwidth"):
+        words, selector = TARGETS[target], f'target="{target}",town="",{IN_COUNTY}'
+        board.add("bargauge", Text(f"Counties: {words.en}", f"各区县{words.zh}达标率"), Text("This month.", "本月。"), RATIO,
+                  [(f"sort_desc({compliance(selector)})", "{{county}}")], 12, 9,
+                  defaults={"min": 0, "max": 1, "decimals": 1, "thresholds": SHARE_STEPS})  # fmt: skip
+    trend = compliance(f'town="",target=~"$target",{IN_COUNTY}')
+    board.add("timeseries", Text("Trend by county", "各区县达标率走势"), Text("Falls on the first of a month, when counting begins anew.",
+              "每月一日重新累计，曲线会回落。"), RATIO, [(trend, "{{county}} {{target}}")], 24, 9, defaults={"min": 0, "max": 1})  # fmt: skip
+    board.add("bargauge", Text("Open problems by county", "各区县未销号问题"), Text("Problems of the ledger.", "台账中尚未销号的问题。"), COUNT,
+              [(f"sort_desc(sum by (county) (campus_problems_open{{{IN_COUNTY}}}))", "{{county}}")], 12, 9, defaults={"min": 0})  # fmt: skip
+    board.add("bargauge", Text("Silent gateways by county", "各区县未上报网关"), Text("They have not reported for a while.", "一段时间未上报的网关。"), COUNT,
+              [(f"sort_desc(sum by (county) (campus_agent_up{{{IN_COUNTY}}} == bool 0))", "{{county}}")], 12, 9, defaults={"min": 0})  # fmt: skip
+    met = f'campus_subject_met{{target="uplink_bandwidth",{IN_COUNTY}}}'
+    board.add("bargauge", Text("Carriers: share of lines that reach the gigabit", "各运营商千兆线路达标比例"),
+              Text("Lines with enough tests this month; carriers as in the inventory.", "本月数据充足的线路；运营商以基础信息为准。"), RATIO,
+              [(f"sort_desc(avg by (carrier) ({met} {OF_CARRIER}))", "{{carrier}}")], 12, 9,
+              defaults={"min": 0, "max": 1, "decimals": 1, "thresholds": SHARE_STEPS})  # fmt: skip
+    board.add("bargauge", Text("Carriers: lines not met", "各运营商未达标线路数"), Text("By county, this month.", "按区县，本月。"), COUNT,
+              [(f"sort_desc(sum by (county, carrier) (({met} == bool 0) {OF_CARRIER}))", "{{carrier}} {{county}}")], 12, 9,
+              defaults={"min": 0})  # fmt: skip
+    required, legend = _required("uplink_bandwidth")
+    rate = f"campus_uplink_line_rate_bits_per_second{{{IN_COUNTY}}} {OF_CARRIER}"
+    board.add("timeseries", Text("Carriers: slowest line", "各运营商最慢线路"), Text("The newest test of each school, the lower direction.",
+              "各校最近一次测量，取较慢的方向。"), BITS, [(f"min by (carrier) ({rate})", "{{carrier}}"), (f"max({required})", legend)], 12, 9,
+              defaults={"min": 0}, overrides=_target_line(REQUIRED, board))  # fmt: skip
+    board.add("timeseries", Text("Carriers: round trip to the test server", "各运营商到测速服务器的时延"), Text("Median of the schools, idle.",
+              "各校空闲时延的中位数。"), SECONDS,
+              [(f"quantile by (carrier) (0.5, campus_uplink_rtt_seconds{{{IN_COUNTY}}} {OF_CARRIER})", "{{carrier}}")], 12, 9,
+              defaults={"min": 0})  # fmt: skip
     return board.json()
 
 
@@ -513,7 +560,15 @@ def problems(language: str) -> dict[str, Any]:
     return board.json()
 
 
-BUILDERS = {"county": county, "town": town, "school": school, "rooms": rooms, "agents": agents, "problems": problems}
+BUILDERS = {
+    "prefecture": prefecture,
+    "county": county,
+    "town": town,
+    "school": school,
+    "rooms": rooms,
+    "agents": agents,
+    "problems": problems,
+}
 
 
 def text_of(name: str, language: str) -> str:

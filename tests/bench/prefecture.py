@@ -46,7 +46,7 @@ from campus_collector.judge.month import Month, month_of_day
 from campus_collector.judge.rules import TARGETS_OF
 from campus_collector.store.tables.evidence import _put_days
 from campus_wire.codec import encode_result
-from campus_wire.records import AgentState, AnnouncedClassroom, Announcement
+from campus_wire.records import AgentState, AnnouncedClassroom, Announcement, Interval
 from tests.collector.world import throughput
 
 ROOMS = 40
@@ -186,6 +186,26 @@ def new_results(
     return Batch(Principal(school, school), at, "bench", valid, (), state, announcement)
 
 
+def add_year(service: Service, school: str, room: str) -> None:
+    """Four tests a day of one room, each with 30 slices both ways, as our engine records them."""
+    slices = [Interval(number * 0.1, 0.1, 1_187_500 + number) for number in range(30)]
+    now = datetime.now(UTC)
+    for day in range(365):
+        results = []
+        for hour in range(4):
+            test = throughput(9.5e7, 9.5e7, at=now - timedelta(days=day, hours=hour), subject=room, school=school)
+            assert test.record is not None
+            assert test.record.down is not None
+            direction = msgspec.structs.replace(test.record.down, intervals=slices)
+            results.append(
+                msgspec.structs.replace(test, record=msgspec.structs.replace(test.record, down=direction, up=direction))
+            )
+        valid = tuple(AcceptedResult(result, encode_result(result)) for result in results)
+        state = AgentState("0.3.0", "Debian GNU/Linux 12", 3, 0, 0.5, {})
+        service.store.submit(Batch(Principal(school, school), now, "bench", valid, (), state, None)).result()
+    service.verdicts.catch_up()
+
+
 def name_of(number: int) -> str:
     """A school's id."""
     return f"s{number:04d}"
@@ -200,8 +220,11 @@ def measure(service: Service, only_load: bool) -> None:
     paths = [
         "/", f"/?month={before}", "/?page=2&lang=en", f"/schools/{name_of(1)}", f"/schools/{name_of(1)}?month={before}",
         "/problems", "/problems?page=5", "/problems?state=all", "/fleet", "/v1/schools", f"/v1/schools/{name_of(1)}",
-        f"/v1/results?school={name_of(1)}", "/v1/config", "/v1/problems",
+        f"/v1/results?school={name_of(1)}", "/v1/config", "/v1/problems", f"/towns/{service.store.schools.all()[1].town}", "/carriers", "/unmeasured", "/wall", "/search?q=c001",
+        *(f"/schools/{name_of(1)}/subjects/c000?span={span}" for span in ("month", "term", "year")),
+        f"/explain/classroom_bandwidth/{name_of(1)}/c000", f"/evidence/classroom_bandwidth/{name_of(1)}/c000",
     ]  # fmt: skip
+    add_year(service, name_of(1), "c000")
     with served(service) as (port, looks):
         print(f"{'':44} {'first':>8} {'again':>8} {'changed':>8} {'kB':>8}", flush=True)
         chance = Random(1)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import pypdfium2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -126,6 +127,23 @@ def test_the_html_is_valid_and_small(place: County, checks: Path, tmp_path: Path
     broken = {each for each in found if each.startswith("broken.html")}
     assert broken, "the checker sees mistakes"
     assert sorted(found - broken)[:20] == [], dict(enumerate(PAGES))
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/towns/t01", "/problems", "/unmeasured", "/carriers", "/schools/s001/subjects/c101"]
+)
+def test_a_page_prints_without_an_empty_first_page(place: County, browser: Browser, tmp_path: Path, path: str) -> None:
+    """The first sheet has the page's heading and more than that; none is empty."""
+    context = context_for(browser, place, path, locale="zh-CN")
+    page = context.new_page()
+    page.goto(place.address(path))
+    heading = page.locator("main h2").first.evaluate("heading => heading.firstChild.textContent").strip()
+    page.pdf(path=str(tmp_path / "page.pdf"), format="A4")
+    context.close()
+    sheets = [sheet.get_textpage().get_text_bounded() for sheet in pypdfium2.PdfDocument(tmp_path / "page.pdf")]
+    assert heading in sheets[0]
+    assert min(len(text.split()) for text in sheets) > 0
+    assert len(sheets[0]) > 100, "not the head of the page alone"
 
 
 def test_the_manual_is_among_the_pages() -> None:

@@ -13,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from campus_collector.domain.inventory import InventorySchool
 from campus_collector.export.table import BY_NAME
 from campus_wire.failures import Validity
 from campus_wire.records import (
@@ -56,7 +58,7 @@ def expressions() -> Iterator[tuple[str, str, str]]:
 
 
 def test_the_files_are_what_the_source_says() -> None:
-    assert len(FILES) == 12
+    assert len(FILES) == 14
     for language in build.LANGUAGES:
         for name in build.BUILDERS:
             text = (FOLDER / language / f"{name}.json").read_text(encoding="utf-8")
@@ -138,7 +140,7 @@ def test_every_metric_and_label_exists() -> None:
         assert set(re.findall(r"\bcampus:[\w:]+", expression)) <= RECORDED, title
         for metric, labels in re.findall(r"\b(campus_[a-z_]+)\{([^}]*)\}", expression):
             for label in re.findall(r"(\w+)(?:=~|!=|=)", labels):
-                assert label in BY_NAME[metric].labels, f"{name}: {title}: {metric} has no label {label}"
+                assert label in (*BY_NAME[metric].labels, "county"), f"{name}: {title}: {metric} has no label {label}"
 
 
 def simulate(state: Path) -> None:
@@ -194,6 +196,19 @@ def feed(world: World) -> None:
         )
 
 
+def name_carriers(world: World) -> None:
+    """In the inventory, beside what is simulated."""
+    inventory = world.service.store.inventory
+    whole = inventory.current()
+    known = {school.id: school.town for school in world.service.store.schools.all()}
+    schools = whole.schools or tuple(
+        InventorySchool(town, town, school, school, False) for school, town in known.items()
+    )
+    named = tuple(msgspec.structs.replace(school, carrier="甲通信公司") for school in schools)
+    now = datetime.now(UTC)
+    inventory.apply(msgspec.structs.replace(whole, schools=named), {}, "test", now, now)
+
+
 def ask(port: int, expression: str) -> list[Any]:
     """What Prometheus answers now."""
     query = urllib.parse.urlencode({"query": expression})
@@ -214,8 +229,9 @@ def test_no_panel_is_empty(tmp_path: Path) -> None:
         feed(world)
         config = (ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8").replace("30s", "2s")
         config = config.replace("scrape_timeout: 20s", "scrape_timeout: 2s").replace(
-            "127.0.0.1:8080", f"127.0.0.1:{world.port}"
+            '["127.0.0.1:8080"]', f'["127.0.0.1:{world.port}"]\n        labels: {{ county: "示例县" }}'
         )
+        name_carriers(world)
         (tmp_path / "prometheus.yml").write_text(config)
         for name in ("recording.rules.yml", "alerts.rules.yml"):
             shutil.copy(ROOT / "deploy/prometheus" / name, tmp_path)
@@ -232,7 +248,8 @@ def test_no_panel_is_empty(tmp_path: Path) -> None:
             until(well, 180, "a few scrapes")
             empty = []
             for name, title, expression in expressions():
-                asked = expression.replace("$town", "t01").replace("$school", "s001").replace('=~"$target"', '=~".*"')
+                asked = expression.replace("$town", "t01").replace("$school", "s001")
+                asked = re.sub(r'=~"\$(target|county|carrier)"', '=~".*"', asked)
                 if not ask(port, asked):
                     empty.append(f"{name}: {title}: {asked}")
             variables = [

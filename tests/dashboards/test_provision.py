@@ -35,9 +35,9 @@ def test_once_twice_and_after_a_change(grafana: FakeGrafana, tmp_path: Path, cap
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "create: folder 校园测 CampusMeter"
     assert printed[-1] == "Nothing was changed (--dry-run)."
-    assert (len(printed), grafana.writes) == (9, [])
+    assert (len(printed), grafana.writes) == (10, [])
     assert provision(grafana, tmp_path) == 0
-    assert len(grafana.dashboards) == 6
+    assert len(grafana.dashboards) == 7
     assert grafana.datasources["CampusMeter"]["url"] == "http://127.0.0.1:9090"
     first = list(grafana.writes)
     capsys.readouterr()
@@ -57,7 +57,7 @@ def test_once_twice_and_after_a_change(grafana: FakeGrafana, tmp_path: Path, cap
 def test_english_dashboards_stand_beside_the_chinese(grafana: FakeGrafana, tmp_path: Path) -> None:
     assert provision(grafana, tmp_path) == 0
     assert provision(grafana, tmp_path, "--lang", "en") == 0
-    assert len(grafana.dashboards) == 12
+    assert len(grafana.dashboards) == 14
 
 
 def test_somebody_else_s_dashboard_is_left_alone(grafana: FakeGrafana, tmp_path: Path, capsys) -> None:
@@ -137,7 +137,7 @@ def test_a_race_is_told(grafana: FakeGrafana, tmp_path: Path, capsys, monkeypatc
 
 def test_as_files(tmp_path: Path, capsys) -> None:
     assert main(["grafana", "export", str(tmp_path / "out"), "--state-dir", str(tmp_path)]) == 0
-    assert len(list((tmp_path / "out/dashboards/campusmeter").iterdir())) == 6
+    assert len(list((tmp_path / "out/dashboards/campusmeter").iterdir())) == 7
     source = (tmp_path / "out/provisioning/datasources/campusmeter.yaml").read_text()
     assert '    url: "http://127.0.0.1:9090"' in source
     assert (

@@ -73,6 +73,7 @@ class _Written:
     subjects: dict[str, frozenset[str]] = field(default_factory=dict)
     devices: Mapping[str, frozenset[str]] | None = None
     """Devices and rooms of each school of the inventory; None without a sheet of devices: then they come and go with their results."""
+    carriers: dict[str, str] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
     agents: dict[str, Agent] = field(default_factory=dict)
     agents_up: set[str] = field(default_factory=set)
@@ -243,7 +244,9 @@ class MetricsCache:
         if changes.everything:
             schools = {school.id: school for school in self._store.schools.all()}
             self._written.towns = {school.id: school.town for school in schools.values()}
-            self._written.devices = _devices_of(self._store.inventory.current())
+            inventory = self._store.inventory.current()
+            self._written.devices = _devices_of(inventory)
+            self._written.carriers = {school.id: school.carrier for school in inventory.schools or ()}
             subjects: dict[str, list[Subject]] = {}
             for subject in self._store.subjects.all():
                 subjects.setdefault(subject.school, []).append(subject)
@@ -264,7 +267,8 @@ class MetricsCache:
 
     def _write_names(self, school: str, row: School | None, subjects: Iterable[Subject]) -> None:
         """What it and its subjects are called; no lines for a school that is gone."""
-        samples = samplers.of_names(row, subjects) if row is not None else iter(())
+        carrier = self._written.carriers.get(school, "")
+        samples = samplers.of_names(row, carrier, subjects) if row is not None else iter(())
         self._lines.put(("names", school), row.town if row is not None else "", samples)
         (self._written.named.discard if row is None else self._written.named.add)(school)
 

@@ -115,10 +115,10 @@ def of_problems(problems: Sequence[Problem], today: date) -> Iterator[Sample]:
         yield "campus_problems_overdue", area, float(overdue[area])
 
 
-def of_names(school: School, subjects: Iterable[Subject]) -> Iterator[Sample]:
-    """What a school, its classrooms and platforms are called: for alerts and dashboards, whose labels are ids."""
+def of_names(school: School, carrier: str, subjects: Iterable[Subject]) -> Iterator[Sample]:
+    """What a school, its classrooms and platforms are called, and its line's carrier: for alerts and dashboards, whose labels are ids."""
     labels = (school.town, school.id)
-    yield "campus_school_info", (*labels, school.name or school.id, school.town_name or school.town), 1.0
+    yield "campus_school_info", (*labels, school.name or school.id, school.town_name or school.town, carrier), 1.0
     for subject in subjects:
         if subject.kind in ("classroom", "service"):
             yield "campus_subject_info", (*labels, subject.id, subject.kind, subject.name or subject.id), 1.0

@@ -90,8 +90,8 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "campus_school_info",
         "gauge",
-        ("town", "school", "name", "town_name"),
-        "Always 1; what a school and its town are called.",
+        ("town", "school", "name", "town_name", "carrier"),
+        "Always 1; what a school and its town are called, and the carrier of its line where the inventory names it.",
         "campus_agent_up * on (school) group_left (name) campus_school_info",
     ),
     Metric(

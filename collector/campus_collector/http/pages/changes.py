@@ -5,15 +5,13 @@ Subjects of one school and target that have one cause are folded into one row.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from campus_collector.judge.tally import ShortVerdicts
 from campus_wire.bandwidth import Verdict
 
-STILL_TO_DO = (Verdict.NOT_MET, Verdict.INSUFFICIENT)
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class SubjectToShow:
+class SubjectToShow(NamedTuple):
     """A subject by school, target and id, and the cause of its being not met or insufficient ("": none is known)."""
 
     school: str
@@ -58,20 +56,20 @@ def changes_between(before: Mapping[str, ShortVerdicts], now: Mapping[str, Short
 
 
 def still_to_do(now: Mapping[str, ShortVerdicts]) -> list[SubjectToShow]:
-    """What is not met or has too few data, by school, target and subject."""
-    return sorted(
+    """What is not met or has too few data."""
+    return [
         SubjectToShow(school, target, subject, verdict.cause)
         for school, targets in now.items()
         for target, subjects in targets.items()
         for subject, verdict in subjects.items()
-        if verdict.verdict in STILL_TO_DO
-    )
+        if verdict.verdict is Verdict.NOT_MET or verdict.verdict is Verdict.INSUFFICIENT
+    ]
 
 
 def folded(subjects: Iterable[SubjectToShow]) -> list[Fold]:
     """Those with most subjects first. Subjects without a known cause are folded too: what they need is the same, a look at the school."""
     groups: dict[tuple[str, str, str], list[str]] = {}
-    for each in subjects:
-        groups.setdefault((each.school, each.target, each.cause), []).append(each.subject)
-    folds = [Fold(*key, tuple(of_group)) for key, of_group in groups.items()]
-    return sorted(folds, key=lambda fold: (-len(fold.subjects), fold.school, fold.target, fold.cause))
+    for school, target, subject, cause in subjects:
+        groups.setdefault((school, target, cause), []).append(subject)
+    ranked = sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    return [Fold(*key, tuple(sorted(of_group))) for key, of_group in ranked]

@@ -145,13 +145,14 @@ class Bucket:
 
 def buckets(tests: Sequence[Test], span: Span, required: float | None, tolerance_ratio: float) -> list[Bucket]:
     """By day within a month, by month within a longer span; the newest first."""
-    pattern = "%m-%d" if span.name == "month" else "%Y-%m"
-    grouped: dict[str, list[Test]] = {}
+    by_day = span.name == "month"
+    grouped: dict[tuple[int, int, int], list[Test]] = {}
     for test in tests:
-        grouped.setdefault(test.at.strftime(pattern), []).append(test)
+        at = test.at
+        grouped.setdefault((at.year, at.month, at.day if by_day else 0), []).append(test)
     return [
         Bucket(
-            label,
+            f"{month:02d}-{day:02d}" if by_day else f"{year}-{month:02d}",
             len(group),
             sum(verdict_of(test.result, required, tolerance_ratio) is Verdict.MET for test in group) if required else 0,
             min(test.smaller for test in group),
@@ -161,7 +162,7 @@ def buckets(tests: Sequence[Test], span: Span, required: float | None, tolerance
             _median([test.loaded for test in group]),
             _middle(group),
         )
-        for label, group in sorted(grouped.items(), reverse=True)
+        for (year, month, day), group in sorted(grouped.items(), reverse=True)
     ]
 
 

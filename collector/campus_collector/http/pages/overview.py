@@ -58,6 +58,7 @@ class FoldRow:
     """Subjects of a school with one cause, in words. `subjects` are path and name of each; `more` are not listed. `path` leads to the
     school, or to how the verdict came about where the row is of one subject."""
 
+    key: str
     path: str
     name: str
     target: str
@@ -208,16 +209,17 @@ class OverviewModel:
         cause = self._reader.text(CAUSE_WORDS[fold.cause])
         target = self._reader.text(TARGET_WORDS[fold.target])
         kind = RULES[fold.target].subject_kind
+        row = f"{fold.school}-{fold.target}-{fold.cause}"
         if count == 1:
             name = " ".join(part for part in (school, names.get((fold.school, first), "")) if part)
-            return FoldRow(f"/explain/{fold.target}/{fold.school}/{first}", name, target, cause, 1, [], 0)
+            return FoldRow(row, f"/explain/{fold.target}/{fold.school}/{first}", name, target, cause, 1, [], 0)
         key = "same_cause" if cause else "same_school"
         name = self._reader.words(f"{key}_{'rooms' if kind == 'classroom' else 'others'}", school=school, count=count)
         listed = [
             (subject_path(fold.school, kind, subject), names.get((fold.school, subject), subject))
             for subject in fold.subjects[:MOST_IN_FOLD]
         ]
-        return FoldRow(f"/schools/{fold.school}", name, target, cause, count, listed, count - len(listed))
+        return FoldRow(row, f"/schools/{fold.school}", name, target, cause, count, listed, count - len(listed))
 
     def _lines(self, selection: SchoolFilter) -> Listing[SchoolRow]:
         """The words of those on this page only."""

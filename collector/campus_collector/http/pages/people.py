@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from campus_collector.domain.people import Person
+from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.auth.passwords import hash_of, policy_violation, verify
 from campus_collector.http.auth.scope import require_county_admin
 from campus_collector.http.forwarding import address_of, base_address
@@ -12,11 +14,13 @@ from campus_collector.http.pages.forms import read_form
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import WORDS
 from campus_collector.http.query import language_of
-from campus_collector.http.responses import in_thread
+from campus_collector.http.responses import MOST_SHOWN_LETTERS, HttpProblem, in_thread
 from campus_collector.http.routes import form_at, page_at
 from campus_collector.ledger.listing import event_words
 
 SHOWN_EVENTS = 200
+WALL_NAME = "wall"
+"""The person whose token opens the office's screen; of a town: with its id."""
 
 
 class PeoplePages(PageRoutes):
@@ -51,9 +55,36 @@ class PeoplePages(PageRoutes):
         if session is None:
             return RedirectResponse("/login?next=/people", 303)
         require_county_admin(session.person)
-        store, zone, now = self.service.store, self.service.config.timezone, datetime.now(UTC)
+        return await self._people(request)
 
-        address = base_address(request, self.service.config.root_path)
+    @form_at("/people", "Make a link that opens the office's screen")
+    async def wall_link(self, request: Request) -> Response:
+        """Of the whole county or a town; the link of before stops. Its token is that of a viewer of its own, whom `person revoke` refuses."""
+        form = await read_form(request)
+        admin = self.service.authenticator.person_with_form(request, form.get("form_token", ""))
+        require_county_admin(admin)
+        town = form.get("town", "")
+        person = Person(f"{WALL_NAME}-{town}" if town else WALL_NAME, "viewer", town)
+        token = await in_thread(self._new_wall_token, person, admin.name)
+        return await self._people(
+            request, f"{base_address(request, self.service.config.root_path)}/wall?token={token}", person.name
+        )
+
+    def _new_wall_token(self, person: Person, by: str) -> str:
+        """Raises HttpProblem 404 for an unknown town, 409 where somebody else has the name."""
+        store, now = self.service.store, datetime.now(UTC)
+        if person.town and person.town not in {school.town for school in store.schools.all()}:
+            raise HttpProblem(404, "No such town", person.town[:MOST_SHOWN_LETTERS])
+        account = store.people.named(person.name)
+        if account is not None and (account.password or account.identity or account.person.role != "viewer"):
+            raise HttpProblem(409, "Name taken", f"{person.name} is a person who logs in")
+        token = new_token()
+        store.people.put(person, now, by, token_hash(token))
+        return token
+
+    async def _people(self, request: Request, wall_link: str = "", wall_name: str = "") -> Response:
+        """`wall_link` is a link that was just made: it is shown only once."""
+        store, zone, now = self.service.store, self.service.config.timezone, datetime.now(UTC)
 
         def make(page: Page) -> Answer:
             events = store.ledger.events(limit=SHOWN_EVENTS)
@@ -61,7 +92,8 @@ class PeoplePages(PageRoutes):
                 "people.html",
                 accounts=[(account, account.locked(now)) for account in store.people.all()],
                 towns={school.town: school.town_name or school.town for school in store.schools.all()},
-                address=address,
+                wall_link=wall_link,
+                wall_name=wall_name,
                 events=[event_words(event, zone, page.language, numbered=True) for event in events],
             )
 

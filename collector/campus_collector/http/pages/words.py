@@ -76,6 +76,14 @@ WORDS: dict[str, Message] = {
     "all_measured": message("Every classroom has at least one valid test this month."),
     "all_reasons": message("all reasons"),
     "schools_count_rooms": message("{count} classrooms"),
+    "wall": message("The office's screen"),
+    "wall_hint": message(
+        "A link opens the screen without a log-in, on any browser; it shows what a viewer sees. A new link ends the one before."
+    ),
+    "wall_make": message("Make a link"),
+    "wall_made": message(
+        "Open this on the screen. It is shown only now. To end it: campus-collector person revoke {name}"
+    ),
     "wall_gateways": message("Gateways silent for a day: {silent} of {count}"),
     "none_ticked": message("Tick at least one problem first."),
     "changed_many": message("Done for {count} problem(s)."),
@@ -174,16 +182,6 @@ WORDS: dict[str, Message] = {
     "people_commands": message("On the collector's machine:"),
     "for_staff": message("For IT staff"),
     "show_month": pmessage("month", "Show"),
-    "wall": message("A screen for the office"),
-    "wall_hint": message(
-        "A large screen shows targets and what is to be done today, and renews itself. IT staff make its link."
-    ),
-    "wall_token": message("On the collector's machine make a token that may only read:"),
-    "wall_name": pmessage("a person's name", "wall"),
-    "wall_open": message(
-        "Open this address once in the screen's browser, with that token; it is kept there, and later /wall is enough:"
-    ),
-    "wall_token_here": pmessage("placeholder", "TOKEN"),
     "collector_address": message("https://collector.example:8443"),
     "enrolment_code": pmessage("placeholder", "CODE"),
     "fleet_commands": message(

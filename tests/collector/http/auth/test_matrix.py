@@ -55,6 +55,7 @@ EXPECTED = {
     ("GET", "/fleet"): READERS,
     ("GET", "/quarantine"): READERS,
     ("GET", "/people"): frozenset(),  # a session of a county admin only: asked below
+    ("POST", "/people"): NOBODY,
     ("GET", "/account"): frozenset(),  # a session only
     ("POST", "/account"): NOBODY,
     ("GET", "/problems"): READERS,

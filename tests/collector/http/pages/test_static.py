@@ -7,7 +7,7 @@ import pytest
 from tests.collector.export.test_devices import device
 from tests.collector.world import AT, World, throughput
 
-PAGES = ("/", "/schools/s001", "/problems", "/inventory", "/fleet", "/monthly", "/policy", "/login", "/search?q=c101",
+PAGES = ("/", "/towns/t01", "/carriers", "/unmeasured", "/wall", "/schools/s001", "/problems", "/inventory", "/fleet", "/monthly", "/policy", "/login", "/search?q=c101",
          "/explain/classroom_bandwidth/s001/c101", "/quarantine", "/no-such-page",
          "/schools/s001/subjects/c101", "/schools/s001/subjects/uplink", "/schools/s001/services/smartedu-cn", "/schools/s001/devices/rec-1",
          "/schools/s001/subjects/c101/results/r-1?kind=throughput&at=2026-11-09T02:00:00Z", "/evidence/classroom_bandwidth/s001/c101")  # fmt: skip

@@ -1,5 +1,7 @@
 """The office's screen: opened by a viewer's token, which leaves the address at once; one page and no other."""
 
+import re
+
 import pytest
 
 from tests.collector.http.api.test_problems import Browser, person
@@ -44,6 +46,47 @@ def test_a_revoked_token_closes_it(world: World) -> None:
 @pytest.mark.parametrize("role", ["operator", "admin"])
 def test_a_wall_is_for_viewers(world: World, role: str) -> None:
     assert Browser(world).send("GET", f"/wall?token={person(world, role, role)}")[0] == 403
+
+
+def test_an_admin_gets_a_link_on_the_page_of_people(world: World) -> None:
+    world.send(throughput())
+    admin = Browser(world)
+    admin.post("/login", token=person(world, "李四", "admin"))
+    form_token = admin.form_token("/people")
+    links = []
+    for town in ("", "", "t01"):
+        status, text, _ = admin.post("/people", form_token=form_token, town=town)
+        assert status == 200
+        link = re.search(r"<code>http://127\.0\.0\.1:\d+(/wall\?token=[^<]+)</code>", text)
+        assert link is not None
+        links.append(link[1])
+    assert Browser(world).send("GET", links[0])[0] == 401, "a new link ends the one before"
+    for link, words in ((links[1], "全县"), (links[2], "")):
+        screen = Browser(world)
+        assert screen.send("GET", link)[0] == 303
+        status, text, _ = screen.send("GET", "/wall")
+        assert status == 200, words
+    assert {each.person.name: each.person.town for each in world.service.store.people.all()} == {
+        "李四": "", "wall": "", "wall-t01": "t01",
+    }  # fmt: skip
+    event = world.service.store.ledger.events()[0]
+    assert (event.who, event.what) == ("李四", "person_admitted")
+
+
+def test_a_link_is_made_by_an_admin_of_the_county_with_the_form_of_the_page(world: World) -> None:
+    world.send(throughput())
+    for name, role, town in (("甲", "admin", "t01"), ("乙", "operator", ""), ("丙", "viewer", "")):
+        browser = Browser(world)
+        browser.post("/login", token=person(world, name, role, town))
+        assert browser.post("/people", form_token=browser.form_token("/account"), town="")[0] == 403
+    admin = Browser(world)
+    admin.post("/login", token=person(world, "李四", "admin"))
+    assert admin.post("/people", form_token="wrong", town="")[0] == 403
+    form_token = admin.form_token("/people")
+    assert admin.post("/people", form_token=form_token, town="t99")[0] == 404
+    person(world, "wall", "operator")
+    assert admin.post("/people", form_token=form_token, town="")[0] == 409, "somebody has this name"
+    assert Browser(world).post("/people", form_token="", town="")[0] in (303, 401)
 
 
 def test_a_wrong_token_is_refused(world: World) -> None:
