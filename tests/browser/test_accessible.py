@@ -67,7 +67,7 @@ def too_wide(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
-@pytest.mark.parametrize(("number", "path"), enumerate(PAGES))
+@pytest.mark.parametrize(("number", "path"), list(enumerate(PAGES)))
 def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(
     place: County, checks: Path, browser: Browser, number: int, path: str
 ) -> None:
@@ -126,7 +126,7 @@ def test_the_html_is_valid_and_small(place: County, checks: Path, tmp_path: Path
     }
     broken = {each for each in found if each.startswith("broken.html")}
     assert broken, "the checker sees mistakes"
-    assert sorted(found - broken)[:20] == [], dict(enumerate(PAGES))
+    assert sorted(found - broken)[:20] == [], dict(list(enumerate(PAGES)))
 
 
 @pytest.mark.parametrize(
