@@ -54,13 +54,13 @@ def test_every_page_of_the_county_is_alive(tmp_path: Path, capsys: pytest.Captur
             lines.append(line)
             if line.startswith("Ctrl-C"):
                 break
-        said = "".join(lines)
-        assert "(13/13" in said, said
-        address = re.search(r"Ready after \d+ s: (\S+)", said)
-        assert address is not None, said
-        look_at(address[1], dict(re.findall(r"^  (admin|clerk|town|leader) +(\S+)", said, re.MULTILINE)))
-        token = re.search(r"wall\?token=\S+", said)
-        assert token is not None, said
+        printed = "".join(lines)
+        assert "(13/13" in printed, printed
+        address = re.search(r"Ready after \d+ s: (\S+)", printed)
+        assert address is not None, printed
+        look_at(address[1], dict(re.findall(r"^  (admin|clerk|town|leader) +(\S+)", printed, re.MULTILINE)))
+        token = re.search(r"wall\?token=\S+", printed)
+        assert token is not None, printed
         with browser().open(f"{address[1]}{token[0]}", timeout=60) as wall:
             assert "示例县" in wall.read().decode()
         demo.send_signal(signal.SIGINT)

@@ -75,21 +75,21 @@ def test_the_demonstration_shows_the_whole_school_and_leaves_nothing(tmp_path: P
             lines.append(line)
             if line.startswith("Ctrl-C"):
                 break
-        said = "".join(lines)
-        assert any(line.startswith("Building a school") for line in lines), said
-        url = re.search(r"Page: (\S+)", said)
-        assert url is not None, said
-        assert re.search(r"^uplink +300 ", said, re.MULTILINE), said
-        assert re.search(r"^recording room: ", said, re.MULTILINE), said
-        assert re.search(r"^platform: answers", said, re.MULTILINE), said
-        assert "switch: 8 of 9 ports have a link" in said
+        printed = "".join(lines)
+        assert any(line.startswith("Building a school") for line in lines), printed
+        url = re.search(r"Page: (\S+)", printed)
+        assert url is not None, printed
+        assert re.search(r"^uplink +300 ", printed, re.MULTILINE), printed
+        assert re.search(r"^recording room: ", printed, re.MULTILINE), printed
+        assert re.search(r"^platform: answers", printed, re.MULTILINE), printed
+        assert "switch: 8 of 9 ports have a link" in printed
         shown = page(url[1])
         for words in ("一年级1班", "上联线路", "录播室", "县教育资源平台", "端口 10 Mbit/s，半双工"):
             assert words in shown, words
         until(lambda: is_well(url[1]), 120, "the recording room is well")
 
         fault, mended = (tmp_path / ".run/school" / name for name in ("pull-cable", "plug-in"))
-        assert str(fault.relative_to(tmp_path)) in said
+        assert str(fault.relative_to(tmp_path)) in printed
         subprocess.run([fault], check=True, cwd=tmp_path)
         until(lambda: is_down(url[1]), 240, "the recording room is down")
         subprocess.run([mended], check=True, cwd=tmp_path)
@@ -97,7 +97,7 @@ def test_the_demonstration_shows_the_whole_school_and_leaves_nothing(tmp_path: P
 
         demo.send_signal(signal.SIGTERM)
         rest = demo.communicate(timeout=300)[0]
-        assert demo.returncode == 0, said + rest
+        assert demo.returncode == 0, printed + rest
         assert "nothing is left running" in rest
         kept = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
         assert f"cm-{demo.pid}-" not in kept
