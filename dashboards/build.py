@@ -311,7 +311,7 @@ def prefecture(language: str) -> dict[str, Any]:
               "各校最近一次测量，取较慢的方向。"), BITS, [(f"min by (carrier) ({rate})", "{{carrier}}"), (f"max({required})", legend)], 12, 9,
               defaults={"min": 0}, overrides=_target_line(REQUIRED, board))  # fmt: skip
     board.add("timeseries", Text("Carriers: round trip to the test server", "各运营商到测速服务器的时延"), Text("Median of the schools, idle.",
-              "各校空闲时延的中位数。"), SECONDS,
+              "各校空载时延的中位数。"), SECONDS,
               [(f"quantile by (carrier) (0.5, campus_uplink_rtt_seconds{{{IN_COUNTY}}} {OF_CARRIER})", "{{carrier}}")], 12, 9,
               defaults={"min": 0})  # fmt: skip
     return board.json()

@@ -81,9 +81,8 @@ WORDS: dict[str, Message] = {
         "A link opens the screen without a log-in, on any browser; it shows what a viewer sees. A new link ends the one before."
     ),
     "wall_make": message("Make a link"),
-    "wall_made": message(
-        "Open this on the screen. It is shown only now. To end it: campus-collector person revoke {name}"
-    ),
+    "wall_made": message("Open this on the screen. It is shown only now."),
+    "wall_end": message("To end it without making another:"),
     "wall_gateways": message("Gateways silent for a day: {silent} of {count}"),
     "none_ticked": message("Tick at least one problem first."),
     "changed_many": message("Done for {count} problem(s)."),
