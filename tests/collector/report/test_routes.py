@@ -32,7 +32,7 @@ def test_all_months_with_their_documents(world: World) -> None:
     assert "尚无测量结果" in world.get("/monthly").body.decode()
     month = seed(world)
     page = world.get("/monthly").body.decode()
-    assert "已结" in page
+    assert "已定稿" in page
     assert "进行中，" in page
     links = re.findall(r'href="(/v1/monthly/[^"]+)"', page)
     assert len(links) == 8
