@@ -48,7 +48,7 @@ def test_what_uplinks_are_tested_against_is_said_where_it_is_configured() -> Non
     assert sentences.test_servers(whole, "zh") == ""
     official = Official(test_servers=(("甲服务器", "机房"), ("乙服务器", "")))
     named = msgspec.structs.replace(whole, official=official)
-    assert sentences.test_servers(named, "zh") == "上联线路的测速服务器：甲服务器（机房）、乙服务器。"
+    assert sentences.test_servers(named, "zh") == "学校出口的测速服务器：甲服务器（机房）、乙服务器。"
     assert sentences.test_servers(named, "en") == "Lines are tested against 甲服务器 (机房), 乙服务器."
 
 
