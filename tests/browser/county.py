@@ -21,7 +21,7 @@ from tests.collector.world import World, collector, service, throughput
 
 NOW = datetime.now(UTC)
 MONTH = NOW.strftime("%Y-%m")
-START = NOW.replace(day=1, hour=0, minute=0)
+START = NOW.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 MOMENTS = [moment for day in range(6) if (moment := START + timedelta(days=day, hours=2)) < NOW] or [NOW]
 RESULT = throughput(99.9e6, 60e6, at=MOMENTS[-1], subject="c101", id="result-of-c101")
 MANUAL = (
@@ -43,6 +43,8 @@ PAGES = (
     f"/v1/monthly/{MONTH}.html", f"/v1/monthly/{MONTH}.html?town=t01", f"/v1/monthly/{MONTH}.html?school=s001",
     *SIGNED_OUT,
 )  # fmt: skip
+PAGE_NAMES = [f"{number}-{path.partition('?')[0].replace(MONTH, 'month')}" for number, path in enumerate(PAGES)]
+"""For tests: the addresses hold moments, which differ between the workers of a run."""
 ROOMS = [f"c{grade}{number:02d}" for grade in range(1, 6) for number in range(1, 9)]
 COUNTY = Inventory(
     (

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from campus_collector.http.auth.sessions import COOKIE
-from tests.browser.county import MANUAL, PAGES, SIGNED_OUT, County, county
+from tests.browser.county import MANUAL, PAGE_NAMES, PAGES, SIGNED_OUT, County, county
 from tests.browser.test_pages import browser
 
 __all__ = ["browser"]
@@ -89,7 +89,7 @@ def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(
     assert problems == []
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", PAGES, ids=PAGE_NAMES)
 def test_a_page_says_the_same_without_script(place: County, browser: Browser, path: str) -> None:
     """The manual's search is a script: its results are what a reader without scripts does not have."""
     texts = []
