@@ -90,7 +90,7 @@ def look_at(url: str, passwords: dict[str, str]) -> None:
         assert state in ledger, state
     assert "班级网络" in page("schools/s001")
     assert "甲通信公司" in page("carriers")
-    assert page("monthly").count("已结账") == 12
+    assert page("monthly").count("已定稿") == 12
     assert "s001" in page("fleet") or "正常" in page("fleet")
     for path in ("unmeasured", "policy", "inventory", "help/"):
         assert page(path), path

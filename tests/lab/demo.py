@@ -80,7 +80,7 @@ T = {
     "lab": bilingual(
         "Building a school in network namespaces: 8 classrooms at known line rates and one switched off, an uplink, a switch,"
         " a recording room, a platform.",
-        "正在用网络命名空间搭建一所学校：8 间教室的线路速率已知，另有 1 间未开机；还有上联线路、交换机、录播室和平台。",
+        "正在用网络命名空间搭建一所学校：8 间教室的线路速率已知，另有 1 间未开机；还有学校出口、交换机、录播室和平台。",
     ),
     "no_room": bilingual(
         "There is no recording room and no switch: '{package}' is not installed.",
@@ -96,7 +96,7 @@ T = {
         "{seconds:.0f} 秒内未能测完，以下为已有结果。",
     ),
     "required": bilingual(
-        "required {required:g} Mbit/s, tolerance {tolerance:.0%}", "要求 {required:g} Mbit/s，允许误差 {tolerance:.0%}"
+        "required {required:g} Mbit/s, tolerance {tolerance:.0%}", "要求 {required:g} Mbps，允许误差 {tolerance:.0%}"
     ),
     "try": bilingual(
         "\nEverything keeps running and the page renews itself. Try:", "\n系统继续运行，网页会自动更新。可以试试："

@@ -15,12 +15,12 @@ from tests.lab.programs import DIRECT
 from tests.lab.school import Room
 
 PARTS = {
-    "uplink": bilingual("uplink", "上联线路"),
+    "uplink": bilingual("uplink", "学校出口"),
     "platform": bilingual("platform", "平台"),
     "recording_room": bilingual("recording room", "录播室"),
     "switch": bilingual("switch", "交换机"),
 }
-UPLINK = bilingual("uplink", "上联线路")
+UPLINK = bilingual("uplink", "学校出口")
 PLATFORM = bilingual(
     "platform: answers, first byte after {milliseconds:.0f} ms",
     "平台：可访问，首字节 {milliseconds:.0f} 毫秒",
@@ -32,7 +32,7 @@ ROOM_UP = bilingual(
 )
 ROOM_DOWN = bilingual("recording room: down: {devices}", "录播室：异常设备：{devices}")
 SWITCH = bilingual("switch: {up} of {all} ports have a link", "交换机：{all} 个端口中 {up} 个已连接")
-BELOW = bilingual("{rate:.1f} Mbit/s is below {limit:g}", "{rate:.1f} Mbit/s，低于 {limit:g} Mbit/s")
+BELOW = bilingual("{rate:.1f} Mbit/s is below {limit:g}", "{rate:.1f} Mbps，低于 {limit:g} Mbps")
 HEADINGS = (
     bilingual("classroom", "班级"),
     bilingual("true line", "真实线路"),

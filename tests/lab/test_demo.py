@@ -84,7 +84,7 @@ def test_the_demonstration_shows_the_whole_school_and_leaves_nothing(tmp_path: P
         assert re.search(r"^platform: answers", printed, re.MULTILINE), printed
         assert "switch: 8 of 9 ports have a link" in printed
         shown = page(url[1])
-        for words in ("一年级1班", "上联线路", "录播室", "县教育资源平台", "端口 10 Mbit/s，半双工"):
+        for words in ("一年级1班", "学校出口", "录播室", "县教育资源平台", "端口 10 Mbps，半双工"):
             assert words in shown, words
         until(lambda: is_well(url[1]), 120, "the recording room is well")
 
