@@ -137,7 +137,7 @@ def _read_document_number(table: Table, key: str, default: Any) -> str:
     text: str = table.string(key, default)
     try:
         number_of(text, 2026, 1)
-    except (KeyError, ValueError, IndexError):
+    except (KeyError, ValueError, IndexError, AttributeError, TypeError):
         table.wrong(key, message("may hold {{year}} and {{month}}, and no other braces: {text!r}", text=text))
         return ""
     return text

@@ -3,7 +3,6 @@
 import argparse
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from campus_collector.config import load_config
 from campus_collector.http.service import open_service
 from campus_collector.judge.month import parse_month
 from tests.county.year import ROLES, Office
-from tests.lab.programs import free_port, has_ended, python, running, wait_until_ready
+from tests.lab.programs import free_port, fresh_folder, has_ended, python, running, wait_until_ready
 
 FOLDER = Path(".run/demo")
 PORT = 8100
@@ -91,11 +90,8 @@ def main() -> int:
     language = from_environment()
     for number in (signal.SIGINT, signal.SIGTERM):  # a background job of a shell inherits SIGINT ignored
         signal.signal(number, signal.default_int_handler)
-    if FOLDER.exists():
-        shutil.rmtree(FOLDER)
-    FOLDER.mkdir(mode=0o700, parents=True)
     try:
-        with ExitStack() as stack:
+        with fresh_folder(FOLDER, language), ExitStack() as stack:
             return _demonstrate(stack, arguments.schools, arguments.classrooms, language)
     except KeyboardInterrupt:
         print("\n" + T["stopped"].in_(language))

@@ -160,6 +160,7 @@ class Office:
             config.report_dir,
             config.report_hour,
             config.official,
+            config.report_font_files,
         )
 
     def let_people_in(self, passwords: Mapping[str, str]) -> str:

@@ -5,7 +5,6 @@ Where network namespaces are not permitted, the "classrooms" are iperf3 servers 
 
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +21,7 @@ from tests.lab.equipment import COMMUNITY, SWITCH, SWITCH_DEVICE, Ports, bureau_
 from tests.lab.equipment import recording_room as start_recording_room
 from tests.lab.equipment import switch as start_switch
 from tests.lab.namespaces import permitted
-from tests.lab.programs import free_port, has_ended, python, running, wait_until_ready
+from tests.lab.programs import free_port, fresh_folder, has_ended, python, running, wait_until_ready
 from tests.lab.school import LabSchool, Room
 
 FOLDER = Path(".run/school")
@@ -138,11 +137,8 @@ def main() -> int:
     language = from_environment()
     for number in (signal.SIGINT, signal.SIGTERM):  # a background job of a shell inherits SIGINT ignored
         signal.signal(number, signal.default_int_handler)
-    if FOLDER.exists():
-        shutil.rmtree(FOLDER)
-    FOLDER.mkdir(mode=0o700, parents=True)
     try:
-        with ExitStack() as stack:
+        with fresh_folder(FOLDER, language), ExitStack() as stack:
             return _demonstrate(stack, language)
     except KeyboardInterrupt:
         print("\n" + T["stopped"].in_(language))

@@ -1,6 +1,8 @@
 """Programs that a demonstration starts and ends, and the collector's address."""
 
+import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +20,10 @@ from campus_base.messages import bilingual
 DIRECT = build_opener(ProxyHandler({}))
 PORTS = 20
 """So many ports are tried."""
+IN_USE = bilingual(
+    "{folder} is in use: the same command still runs from this folder. End it first.",
+    "{folder} 正在使用：本目录中的同一命令仍在运行，请先将其结束。",
+)
 PORT_TAKEN = bilingual("Port {first} is taken; using {port}.", "{first} 端口已被占用，改用 {port}。")
 NO_PORT = bilingual("No free port from {first} to {last}.", "{first} 到 {last} 之间没有空闲端口。")
 DIED = bilingual("{what} ended unexpectedly; see {log}", "{what} 意外退出，请查看 {log}")
@@ -77,6 +83,21 @@ def wait_until_ready(url: str, collector: "subprocess.Popen[bytes]", folder: Pat
         except (URLError, OSError):
             time.sleep(0.2)
     raise SystemExit(ended)
+
+
+@contextmanager
+def fresh_folder(folder: Path, language: Language) -> Iterator[None]:
+    """An empty folder that is this program's for the length of a block. Raises SystemExit where it is another's that still runs."""
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit(IN_USE.in_(language, folder=folder)) from None
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(mode=0o700, parents=True)
+        yield
 
 
 def free_port(first: int, language: Language) -> int:

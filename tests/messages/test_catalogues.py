@@ -36,7 +36,11 @@ NOT_IN_A_CATALOGUE = {
 }
 """Files with Chinese text that is no message, and why."""
 STORED = Path(__file__).with_name("stored_evidence.txt")
-EVIDENCE = (("campus_collector", "campus_collector/judge/causes.py"), ("campus_base", "campus_base/wire_words.py"))
+EVIDENCE = (
+    ("campus_collector", "campus_collector/judge/causes.py"),
+    ("campus_collector", "campus_collector/judge/shared_causes.py"),
+    ("campus_base", "campus_base/wire_words.py"),
+)
 """Where the sentences of a problem's evidence come from."""
 OF_A_DATE = {"year", "month", "number", "day"}
 ENGLISH_WITH_CHINESE = frozenset({"中文"})

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from campus_collector.domain.change import Change
 from campus_collector.store.database import Database
 from campus_collector.store.errors import Conflict, StoreBusy, StoreUnavailable
 from campus_collector.store.open import open_database
-from campus_collector.store.transport import Transaction
+from campus_collector.store.transport import ALL_SCHOOLS, Transaction
+from campus_collector.store.writer import WorkQueue
 from tests.collector.world import World, throughput
 
 
@@ -204,3 +206,26 @@ def test_readiness_is_asked_often_and_costs_no_write(world: World) -> None:
         store.check()
     assert store._database.first("PRAGMA data_version") == before
     assert world.get("/readyz").status == 200
+
+
+def test_work_of_all_schools_waits_for_what_is_before_it_and_holds_what_comes_after() -> None:
+    queue = WorkQueue()
+    for lane in ("s001", "s002", ALL_SCHOOLS, "s003"):
+        queue.put(lane, (lambda _: None, Future()))
+    taken: list[str] = []
+    assert [queue.take()[0], queue.take()[0]] == ["s001", "s002"]  # type: ignore[index]
+
+    def take_the_rest() -> None:
+        while (piece := queue.take()) is not None:
+            taken.append(piece[0])
+            queue.done(piece[0])
+
+    thread = threading.Thread(target=take_the_rest)
+    thread.start()
+    queue.done("s001")
+    time.sleep(0.1)
+    assert taken == [], "s002 is not done"
+    queue.done("s002")
+    queue.close()
+    thread.join(30)
+    assert taken == [ALL_SCHOOLS, "s003"]

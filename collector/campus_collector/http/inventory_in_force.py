@@ -35,7 +35,11 @@ class InventoryInForce:
 
     def rows_of(self, problems: Iterable[Problem]) -> list[InventorySchool | None]:
         """The rows of the schools that have these problems."""
-        return [self.school(school) for school in dict.fromkeys(problem.school for problem in problems)]
+        schools = dict.fromkeys(problem.school for problem in problems)
+        with self._lock:
+            self._follow()
+            parts = [self._parts.get(school, self._others) for school in schools]
+        return [next(iter(part.schools or ()), None) for part in parts]
 
     def _follow(self) -> None:
         version = self._store.inventory.version()

@@ -110,5 +110,7 @@ def _place(config: CollectorConfig, verdicts: Verdicts) -> CollectorPlace:
         config.county,
         str(config.report_dir),
         config.report_hour,
+        config.official,
+        tuple(str(file) for file in config.report_font_files),
         verdicts.reader_timeout_seconds,
     )

@@ -26,6 +26,8 @@ NEAR_SPEED = 0.02
 RETIRED: tuple[Message, ...] = (
     message("{part} of {whole} slow tests began faster than {rate}"),
     message("{near} of {values} slow tests at {rate}"),
+    message("{alike} of {judged} classrooms at about {rate}"),
+    message("{alike} of {judged} classrooms and the uplink at about {rate}"),
 )
 """Sentences of evidence that are not written any more; problems of older months are stored with them."""
 

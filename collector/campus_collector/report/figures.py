@@ -379,6 +379,7 @@ def excerpt(whole: Figures, *, town: str | None = None, school: str | None = Non
         forecasts=[],
         corrections=[correction for correction in whole.corrections if correction.school in school_ids],
         heads=[head for head in whole.heads if head.school in school_ids],
+        trend=[] if whole.area_trends is UNSET else whole.trend,
         changes=UNSET,
         lines=UNSET if whole.lines is UNSET else [line for line in whole.lines if line.school in school_ids],
         area_trends=_trend_of(whole, f"school:{school}" if school is not None else f"town:{town}"),

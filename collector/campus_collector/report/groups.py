@@ -1,7 +1,6 @@
 """What does not meet its target, put together: the rooms of a school with one cause are one row, however many they are. Pure."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -83,11 +82,3 @@ def worst_schools(figures: Figures, most: int) -> list[WorstSchool]:
         worst.append(WorstSchool(judged.get(school, len(of_school)), len(of_school), main))
     worst.sort(key=lambda each: (-each.unmet, each.main.first.school))
     return worst[:most]
-
-
-def causes_by_number(groups: Sequence[FailingGroup]) -> list[tuple[str, int]]:
-    """Cause codes with the number of their subjects, most first."""
-    counted: Counter[str] = Counter()
-    for group in groups:
-        counted[group.first.cause] += len(group.members)
-    return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))

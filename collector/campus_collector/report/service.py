@@ -81,8 +81,8 @@ class MonthlyReports:
         county: str,
         folder: Path,
         hour: int,
-        official: Official = Official(),  # noqa: B008  frozen
-        font_files: tuple[Path, ...] = (),
+        official: Official,
+        font_files: tuple[Path, ...],
     ) -> None:
         """Documents are written below `folder`, at the local `hour` of the day a month is closed. Reads nothing yet."""
         self._sources = Sources(store, verdicts, ledger, county, official)

@@ -1,6 +1,6 @@
 """Every table of the report: its columns, rows, unit, and where its figures can be looked up. Tables are numbered in the order in which they are asked for. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import UNSET
 
@@ -123,7 +123,7 @@ class ReportTables:
                 sum(line.kept is None for line in lines),
                 self._day(min((line.since for line in lines if line.kept is False), default="")),
             )
-            for carrier, lines in ordered[:MOST_CARRIERS]
+            for carrier, lines in _largest(ordered, self.words)
         ]
         return self._table("carriers", columns, rows, unit="u_lines", path="/carriers")
 
@@ -536,6 +536,17 @@ class ReportTables:
         page = f"{path}{inside}"
         month = "" if path.startswith("/problems") else f"?month={self._f.month}"
         return self.words("source", address=f"{self._address}{page}{month}")
+
+
+def _largest(
+    carriers: Sequence[tuple[str, list[CarrierLine]]], words: Callable[..., str]
+) -> list[tuple[str, list[CarrierLine]]]:
+    """The first ones, and all others as one row."""
+    if len(carriers) <= MOST_CARRIERS:
+        return list(carriers)
+    others = carriers[MOST_CARRIERS - 1 :]
+    lines = [line for _, of_carrier in others for line in of_carrier]
+    return [*carriers[: MOST_CARRIERS - 1], (words("other_carriers", count=len(others)), lines)]
 
 
 def _broken(lines: Sequence[CarrierLine]) -> int:

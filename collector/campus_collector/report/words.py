@@ -171,6 +171,7 @@ WORDS: dict[str, Message] = {
     "c_stored": message("results stored"),
     "c_head": message("check sum (SHA-256) of the last result stored"),
     "c_carrier": message("carrier"),
+    "other_carriers": message("{count} other carriers"),
     "c_contract": message("contract"),
     "c_promised": message("promised, Mbit/s"),
     "c_lines": pmessage("number of", "lines"),
@@ -180,7 +181,6 @@ WORDS: dict[str, Message] = {
     "c_broken_since": message("not kept since"),
     "c_page": message("page"),
     "yes": message("yes"),
-    "rooms_one": message("1 classroom: {name}"),
     "rooms_many": message("{number} classrooms"),
     "object_uplink": message("the school's line"),
     "verdicts_mixed": message("not met {not_met}, insufficient data {insufficient}"),
@@ -311,7 +311,6 @@ WORDS: dict[str, Message] = {
     "fonts_docx": message(
         "Fonts: this file names {fonts}; a computer that lacks one of them shows another in its place."
     ),
-    "font_for": message("{substitute} for {font}"),
 }
 UNITS: dict[str, Message] = {
     "classroom_bandwidth": pmessage("counted", "classrooms"),

@@ -19,6 +19,7 @@ from campus_base.files import write_whole
 from campus_base.language import Language
 from campus_base.logs import configure_logging
 from campus_base.messages import Message
+from campus_collector.domain.official import Official
 from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl
 from campus_collector.judge.month import Month, parse_month
 from campus_collector.judge.policy import load_policy
@@ -48,6 +49,8 @@ class CollectorPlace(msgspec.Struct, frozen=True):
     county: str
     folder: str
     hour: int
+    official: Official
+    font_files: tuple[str, ...]
     reader_timeout_seconds: float | None = None
 
 
@@ -103,7 +106,9 @@ def answer(wanted: DocumentWanted | CalendarWanted) -> ReportAnswer:
             verdicts = Verdicts(store, load_policy(Path(place.policy_file)), ZoneInfo(place.timezone))
             verdicts.reader_timeout_seconds = place.reader_timeout_seconds
             ledger = Ledger(store, verdicts)
-            reports = MonthlyReports(store, verdicts, ledger, place.county, Path(place.folder), place.hour)
+            fonts = tuple(Path(file) for file in place.font_files)
+            folder = Path(place.folder)
+            reports = MonthlyReports(store, verdicts, ledger, place.county, folder, place.hour, place.official, fonts)
             if isinstance(wanted, DocumentWanted):
                 return ReportAnswer(_document(reports, wanted))
             reports.failed_forms |= set(wanted.failed_forms)

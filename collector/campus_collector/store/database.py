@@ -42,7 +42,12 @@ class Database:
         self._last = LastCommit()
         self._queue = WorkQueue()
         connection = transport.open()
-        self._feed = ChangeFeed(connection)
+        try:
+            self._feed = ChangeFeed(connection)
+        except transport.error as error:
+            connection.close()
+            transport.close()
+            raise unavailable(transport.name, error) from None
         first = StoreWriter(transport, self._queue, self._feed, self._last, connection)
         others = (StoreWriter(transport, self._queue, self._feed, self._last) for _ in range(1, transport.writers))
         self._writers = [first, *others]

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from campus_collector.domain.change import Change
 from campus_collector.store.changes import ChangeFeed
 from campus_collector.store.errors import CommitUncertain, Conflict, StoreUnavailable, unavailable
-from campus_collector.store.transport import Transaction, Transport, TransportConnection
+from campus_collector.store.transport import ALL_SCHOOLS, Transaction, Transport, TransportConnection
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class WorkQueue:
         """The lane that has waited longest, with its jobs; `done` is called with it. None: the queue is closed, and empty."""
         with self._changed:
             while True:
-                lane = next((lane for lane in self._waiting if lane not in self._busy), None)
+                lane = self._next()
                 if lane is not None:
                     break
                 if self._closed and not self._waiting:
@@ -71,6 +71,18 @@ class WorkQueue:
                 self._waiting[lane] = waiting
             self._busy.add(lane)
             return lane, jobs
+
+    def _next(self) -> str | None:
+        """What is of all schools waits until everything before it is done, and what came later waits for it: in the server it would wait too,
+        and give up after some seconds."""
+        if ALL_SCHOOLS in self._busy:
+            return None
+        for lane in self._waiting:
+            if lane == ALL_SCHOOLS:
+                return None if self._busy else lane
+            if lane not in self._busy:
+                return lane
+        return None
 
     def done(self, lane: str) -> None:
         with self._changed:

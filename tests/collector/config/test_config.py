@@ -205,6 +205,14 @@ def test_what_an_office_says_of_itself_in_its_reports(tmp_path: Path) -> None:
     assert load_config(None, tmp_path, {}).official == type(official)()
 
 
+@pytest.mark.parametrize("number", ["{jahr}", "{year.x}", "{year[0]}", "{0}", "{"])
+def test_a_number_with_other_braces_is_a_mistake(tmp_path: Path, number: str) -> None:
+    file = tmp_path / "collector.toml"
+    file.write_text(f'[report]\nnumber = "{number}"\n')
+    with pytest.raises(ConfigurationError, match=r"report\.number"):
+        load_config(file, None, {})
+
+
 def test_mistakes_in_what_an_office_says_are_reported_together(tmp_path: Path) -> None:
     file = tmp_path / "collector.toml"
     file.write_text(

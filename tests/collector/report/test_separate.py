@@ -13,7 +13,7 @@ import pytest
 from campus_collector.judge.month import Month, month_of
 from campus_collector.report import separate
 from campus_collector.report.service import MonthlyReports
-from tests.collector.world import World, days, throughput
+from tests.collector.world import World, collector, days, throughput
 
 
 def last_month(world: World) -> Month:
@@ -38,6 +38,26 @@ def test_it_is_the_document_that_this_process_would_make(world: World) -> None:
     before = world.service.reports.document(month, "xlsx", "zh")
     fetched = world.get(f"/v1/monthly/{month}.xlsx").body
     assert fetched in (before, world.service.reports.document(month, "xlsx", "zh"))
+
+
+def test_the_other_process_knows_what_the_office_says(tmp_path: Path) -> None:
+    """Letterhead, number, address and test servers are of the configuration: the figures that are closed come from the same process."""
+    file = tmp_path / "collector.toml"
+    file.write_text(
+        f'[server]\nlisten = "127.0.0.1:0"\npublic_url = "https://campus.example"\n[store]\nurl = "sqlite://{tmp_path}/campus.db"\n'
+        '[county]\nname = "示例县"\n[report]\nheading = "示例县教育局文件"\nissuer = "示例县教育局"\nnumber = "示教电〔{year}〕{month}号"\n'
+        '[[test_server]]\nhost = "192.0.2.1"\nname = "一号测速服务器"\nplace = "县教育局机房"\n'
+    )
+    with collector(tmp_path, config=file) as world:
+        month = seed(world)
+        shown = world.get(f"/v1/monthly/{month}.html").body.decode()
+        for words in (
+            "示例县教育局文件",
+            f"示教电〔{month.year}〕{month.number}号",
+            "https://campus.example/",
+            "一号测速服务器",
+        ):
+            assert words in shown, words
 
 
 def test_nothing_is_gathered_in_the_process_that_serves(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from campus_collector.domain.people import Person
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.auth.passwords import hash_of, policy_violation, verify
 from campus_collector.http.auth.scope import require_county_admin
-from campus_collector.http.forwarding import address_of, base_address
+from campus_collector.http.forwarding import address_of
 from campus_collector.http.pages.forms import read_form
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.words import WORDS
@@ -61,14 +61,12 @@ class PeoplePages(PageRoutes):
     async def wall_link(self, request: Request) -> Response:
         """Of the whole county or a town; the link of before stops. Its token is that of a viewer of its own, whom `person revoke` refuses."""
         form = await read_form(request)
-        admin = self.service.authenticator.person_with_form(request, form.get("form_token", ""))
+        admin = await in_thread(self.service.authenticator.person_with_form, request, form.get("form_token", ""))
         require_county_admin(admin)
         town = form.get("town", "")
         person = Person(f"{WALL_NAME}-{town}" if town else WALL_NAME, "viewer", town)
         token = await in_thread(self._new_wall_token, person, admin.name)
-        return await self._people(
-            request, f"{base_address(request, self.service.config.root_path)}/wall?token={token}", person.name
-        )
+        return await self._people(request, f"{self.public_address(request)}/wall?token={token}", person.name)
 
     def _new_wall_token(self, person: Person, by: str) -> str:
         """Raises HttpProblem 404 for an unknown town, 409 where somebody else has the name."""
@@ -76,8 +74,8 @@ class PeoplePages(PageRoutes):
         if person.town and person.town not in {school.town for school in store.schools.all()}:
             raise HttpProblem(404, "No such town", person.town[:MOST_SHOWN_LETTERS])
         account = store.people.named(person.name)
-        if account is not None and (account.password or account.identity or account.person.role != "viewer"):
-            raise HttpProblem(409, "Name taken", f"{person.name} is a person who logs in")
+        if account is not None and (account.password or account.identity or account.person != person):
+            raise HttpProblem(409, "Name taken", f"{person.name} is another person, who logs in or has other rights")
         token = new_token()
         store.people.put(person, now, by, token_hash(token))
         return token

@@ -13,7 +13,7 @@ from campus_base.language import Language
 from campus_base.text import printable
 from campus_collector.http.auth.scope import ReadScope, scope_of
 from campus_collector.http.auth.sessions import Session
-from campus_collector.http.forwarding import origin_of
+from campus_collector.http.forwarding import base_address, origin_of
 from campus_collector.http.pages.paging import query_with
 from campus_collector.http.pages.static import static_path
 from campus_collector.http.pages.words import REFUSALS, WORDS
@@ -117,6 +117,11 @@ class Page:
 
 class PageRoutes(Routes):
     """Routes that answer with pages."""
+
+    def public_address(self, request: Request) -> str:
+        """This collector as browsers reach it, without a path: as configured, else as the reader of this request does."""
+        config = self.service.config
+        return config.official.address or base_address(request, config.root_path)
 
     async def answer(self, request: Request, make: Callable[[Page], Answer]) -> Response:
         """A page, made beside the event loop. 503 and a sentence while the store is away."""

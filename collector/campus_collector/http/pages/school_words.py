@@ -85,12 +85,11 @@ SCHOOL_WORDS: dict[str, Message] = {
     "test_server_of_uplink": message("Test server"),
     "server_named": message("{name} ({host})"),
     "server_placed": message("{name}, {place} ({host})"),
-    "server_unnamed": message(
-        "{host} (what it is called and where it stands: [[test_server]] of the collector's file)"
+    "server_unnamed": message("{host} (name and place are not known yet)"),
+    "server_hint": message(
+        "Name and place of a test server: [[test_server]] with host, name and place in the collector's configuration."
     ),
-    "test_server_unrecorded": message(
-        "not recorded: the results do not say which server answered, nor where it stands; the gateway's own file names it ([uplink] host)"
-    ),
+    "test_server_unrecorded": message("not recorded: gateways of older versions do not name it in their results"),
     "no_such_thing": message("{school} has no {id}."),
     "no_such_result": message("No such result: {id}. Open it from the list of its classroom's results."),
     "one_result": message("One result"),

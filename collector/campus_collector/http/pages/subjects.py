@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from campus_collector.domain.days import EPOCH, parse_moment
 from campus_collector.domain.schools import School, Subject
-from campus_collector.http.forwarding import base_address
 from campus_collector.http.pages.device import DeviceModel
 from campus_collector.http.pages.evidence_sheet import evidence_sheet
 from campus_collector.http.pages.history import Span, requested_span
@@ -103,8 +102,7 @@ class SubjectPages(PageRoutes):
             if derivation is None or subject is None:
                 values = {"target": TARGET_WORDS[target].in_(page.language), "subject": subject_id, "month": month}
                 return page.message(404, page.words("no_such_subject", **values))
-            base = base_address(request, self.service.config.root_path)
-            address = f"{base}/evidence/{target}/{school.id}/{subject_id}?month={month}"
+            address = f"{self.public_address(request)}/evidence/{target}/{school.id}/{subject_id}?month={month}"
             return page.render(
                 "evidence.html",
                 month=month,

@@ -9,11 +9,11 @@ from campus_collector.http.pages.reader import Reader
 def server_words(reader: Reader, hosts: Iterable[str], known: Sequence[TestServer]) -> str:
     """Each by its name and place; that nothing was recorded where no result names one, as those of older gateways."""
     by_host = {server.host.casefold(): server for server in known}
-    words = [_one_server(reader, host, by_host.get(host.casefold())) for host in hosts]
+    words = [_server_text(reader, host, by_host.get(host.casefold())) for host in hosts]
     return reader.words("semicolon").join(words) if words else reader.words("test_server_unrecorded")
 
 
-def _one_server(reader: Reader, host: str, server: TestServer | None) -> str:
+def _server_text(reader: Reader, host: str, server: TestServer | None) -> str:
     if server is None:
         return reader.words("server_unnamed", host=host)
     key = "server_placed" if server.place else "server_named"

@@ -18,9 +18,9 @@ from campus_collector.store.transport import Row, Transaction
 from campus_wire.records import ChainHead
 
 SECONDS_PER_DAY = 86_400
-KEPT_RECEIPTS = 32
 REMOVED_EACH = 16
 """After about so many receipts the older ones are removed."""
+KEPT_RECEIPTS = 32
 """A gateway whose last receipts were lost shows an older one; so many batches back it can still be compared."""
 MAX_MISMATCHES = 10
 """Of a school: the first ones show what happened."""
