@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from campus_collector.domain.agents import Principal
-from campus_collector.domain.people import Person
+from campus_collector.domain.people import Person, screen_of
 from campus_collector.domain.problem import CONSOLE, Problem
 from campus_collector.domain.results import Batch
 from campus_collector.domain.tokens import new_token, token_hash
@@ -168,7 +168,7 @@ class Office:
         people, token = self._service.store.people, new_token()
         for name, role, town in ROLES:
             people.put(Person(name, role, town), self._now, CONSOLE, password=hash_of(passwords[name]))
-        people.put(Person("screen", "viewer", ""), self._now, CONSOLE, token_hash(token))
+        people.put(screen_of(""), self._now, CONSOLE, token_hash(token))
         return token
 
     def keep(self, month: Month) -> None:

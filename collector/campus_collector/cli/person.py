@@ -12,7 +12,7 @@ from campus_base.messages import message
 from campus_base.terminal import escape_cell
 from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
-from campus_collector.domain.people import Person
+from campus_collector.domain.people import SCREEN_PREFIX, Person
 from campus_collector.domain.problem import ACTOR_WORDS, CONSOLE
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.auth.passwords import hash_of, policy_violation
@@ -103,6 +103,7 @@ def _is_name(name: str) -> bool:
         and len(name) <= MOST_LETTERS
         and name.isprintable()
         and name not in ACTOR_WORDS
+        and not name.startswith(SCREEN_PREFIX)
     )
 
 

@@ -36,6 +36,9 @@ MORE = message(
     "results a month and takes some minutes; --density 0.1 sends a tenth."
 )
 
+FIRST_YEAR = 2020
+"""The collector takes no older results; a month's first evening is in the UTC month before."""
+
 
 def register(parser: CommandParser) -> None:
     words = parser.words
@@ -91,6 +94,8 @@ def _mistake(arguments: argparse.Namespace, last: Month) -> Message | None:
         return message("--density: 0.01 to 1; --classrooms: 1 to 200")
     if last.start > datetime.now(UTC):
         return message("--month lies in the future")
+    if 12 * last.year + last.number - arguments.months < 12 * FIRST_YEAR + 1:
+        return message("results begin with {year}: --month and --months lie before it", year=FIRST_YEAR)
     return None
 
 

@@ -33,5 +33,5 @@ class Official(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def number_of(template: str, year: int, month: int) -> str:
-    """Raises KeyError, ValueError, IndexError, AttributeError, TypeError for a text with other braces."""
-    return template.format_map({"year": year, "month": month})
+    """With `{year}` and `{month}` filled in."""
+    return template.replace("{year}", str(year)).replace("{month}", str(month))

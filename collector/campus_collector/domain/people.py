@@ -13,6 +13,20 @@ class Person:
     town: str
 
 
+SCREEN_PREFIX = "wall:"
+"""Names of the office's screens begin with it, and no person's does."""
+
+
+def screen_of(town: str) -> Person:
+    """Who the screen of a town is, or of the county (""): a viewer whose token opens /wall and nothing else."""
+    return Person(f"{SCREEN_PREFIX}{town or 'county'}", "viewer", town)
+
+
+def is_screen(person: Person) -> bool:
+    """Is this the link of a screen, and nobody who logs in?"""
+    return person.name.startswith(SCREEN_PREFIX)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A person with what proves them. `generation` grows with every change: sessions of an earlier one have ended."""

@@ -233,8 +233,19 @@ def carriers(figures: Figures, language: Language) -> str:
     ).in_(language)
     if not promised:
         return text
+    unknown = sum(line.kept is None for line in promised)
+    if unknown:
+        words = message(
+            "Of {unknown} it cannot be said, for want of tests or because they end at the target.", unknown=unknown
+        )
+        text = _beside(text, words.in_(language), language)
     if not broken:
-        return _beside(text, message("None is measured below its promise.").in_(language), language)
+        none = (
+            message("None of the others is measured below its promise.")
+            if unknown
+            else message("None is measured below its promise.")
+        )
+        return text if unknown == len(promised) else _beside(text, none.in_(language), language)
     below = message(
         "{broken} are measured below their promise, the longest since {since}.",
         broken=len(broken),

@@ -213,6 +213,38 @@ def test_a_number_with_other_braces_is_a_mistake(tmp_path: Path, number: str) ->
         load_config(file, None, {})
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://[", "https://a℀b.example", "https://a\\nb.example", "https://u:secret@a.example", "https://a.example:99999",
+        "https://a.example/?q=1", "https://a.example/#x", "https://a.example/\\\"><script>", "https://a b.example", "http://a.example",
+    ],
+)  # fmt: skip
+def test_an_address_that_no_browser_can_use_is_a_mistake(tmp_path: Path, address: str) -> None:
+    file = tmp_path / "collector.toml"
+    file.write_text(f'[server]\npublic_url = "{address}"\n')
+    with pytest.raises(ConfigurationError, match=r"server\.public_url"):
+        load_config(file, None, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('host = "a.example"\nname = " "', r"test_server\[0\]\.name"),
+        ('host = " "\nname = "x"', r"test_server\[0\]\.host"),
+        (
+            'host = "a.example"\nname = "x"\n[[test_server]]\nhost = "A.example"\nname = "y"',
+            r"test_server\[1\]\.host: .*twice",
+        ),
+    ],
+)
+def test_mistakes_of_test_servers_name_their_place(tmp_path: Path, text: str, place: str) -> None:
+    file = tmp_path / "collector.toml"
+    file.write_text(f"[[test_server]]\n{text}\n")
+    with pytest.raises(ConfigurationError, match=place):
+        load_config(file, None, {})
+
+
 def test_mistakes_in_what_an_office_says_are_reported_together(tmp_path: Path) -> None:
     file = tmp_path / "collector.toml"
     file.write_text(

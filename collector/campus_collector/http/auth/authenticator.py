@@ -6,7 +6,7 @@ from pathlib import Path
 
 from starlette.requests import HTTPConnection, Request
 
-from campus_collector.domain.people import Account, Person
+from campus_collector.domain.people import Account, Person, is_screen
 from campus_collector.domain.tokens import bearer, token_hash
 from campus_collector.http.auth.passwords import rehash_if_needed, verify
 from campus_collector.http.auth.rate_limit import RateLimiter
@@ -67,14 +67,15 @@ class Authenticator:
         """Whose bearer token came with a request? Raises HttpProblem 401."""
         token = bearer(request.headers.get("authorization"))
         person = self.person_of_token(token) if token else None
-        if person is None:
+        if person is None or is_screen(person):
             detail = "send Authorization: Bearer TOKEN; `campus-collector person add NAME` prints one"
             raise HttpProblem(401, "Token refused", detail, {"WWW-Authenticate": "Bearer"})
         return person
 
     def log_in_with_token(self, token: str) -> str | None:
         """A new session's cookie; None for a token that is refused. Raises StoreUnavailable."""
-        return self._log_in(self._store.people.of_token(token_hash(token)), "token")
+        account = self._store.people.of_token(token_hash(token))
+        return None if account is not None and is_screen(account.person) else self._log_in(account, "token")
 
     def log_in_with_password(self, name: str, password: str) -> str | None:
         """The same. A name that is locked, unknown or has no password is refused like a wrong password."""

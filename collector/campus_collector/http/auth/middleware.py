@@ -19,6 +19,7 @@ from campus_base.messages import message
 from campus_base.settings import Secret, read_secret
 from campus_base.text import printable_line
 from campus_collector.config import CollectorConfig
+from campus_collector.domain.people import is_screen
 from campus_collector.domain.tokens import bearer
 from campus_collector.http.auth.authenticator import Authenticator
 from campus_collector.http.auth.scope import ReadScope, set_scope
@@ -119,15 +120,18 @@ class AuthMiddleware:
             return ReadScope.of_county()
         if path == "/metrics" and self._is_scraper(request):
             return ReadScope.of_county()
+        screen = self._authenticator.person_of_token(_wall_token(request)) if path == WALL else None
+        if screen is not None:  # also beside a session: the screen shows what its link is for
+            return ReadScope.of_person(screen)
         session = self._authenticator.session(request)
         if session is not None:
             return ReadScope.of_person(session.person)
-        given = _token_of(request) or (_wall_token(request) if path == WALL else "")
+        given = _token_of(request)
         if given:
             if _same(self._token, given):
                 return ReadScope.of_county()
             person = self._authenticator.person_of_token(given)
-            if person is not None:
+            if person is not None and (path == WALL or not is_screen(person)):
                 return ReadScope.of_person(person)
         return None
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from campus_collector.domain.people import Person
+from campus_collector.domain.people import Person, screen_of
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.http.auth.passwords import hash_of, policy_violation, verify
 from campus_collector.http.auth.scope import require_county_admin
@@ -19,7 +19,6 @@ from campus_collector.http.routes import form_at, page_at
 from campus_collector.ledger.listing import event_words
 
 SHOWN_EVENTS = 200
-WALL_NAME = "wall"
 """The person whose token opens the office's screen; of a town: with its id."""
 
 
@@ -64,18 +63,15 @@ class PeoplePages(PageRoutes):
         admin = await in_thread(self.service.authenticator.person_with_form, request, form.get("form_token", ""))
         require_county_admin(admin)
         town = form.get("town", "")
-        person = Person(f"{WALL_NAME}-{town}" if town else WALL_NAME, "viewer", town)
+        person = screen_of(town)
         token = await in_thread(self._new_wall_token, person, admin.name)
         return await self._people(request, f"{self.public_address(request)}/wall?token={token}", person.name)
 
     def _new_wall_token(self, person: Person, by: str) -> str:
-        """Raises HttpProblem 404 for an unknown town, 409 where somebody else has the name."""
+        """The token of before is refused from now on. Raises HttpProblem 404 for an unknown town."""
         store, now = self.service.store, datetime.now(UTC)
         if person.town and person.town not in {school.town for school in store.schools.all()}:
             raise HttpProblem(404, "No such town", person.town[:MOST_SHOWN_LETTERS])
-        account = store.people.named(person.name)
-        if account is not None and (account.password or account.identity or account.person != person):
-            raise HttpProblem(409, "Name taken", f"{person.name} is another person, who logs in or has other rights")
         token = new_token()
         store.people.put(person, now, by, token_hash(token))
         return token

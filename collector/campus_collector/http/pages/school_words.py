@@ -86,6 +86,7 @@ SCHOOL_WORDS: dict[str, Message] = {
     "server_named": message("{name} ({host})"),
     "server_placed": message("{name}, {place} ({host})"),
     "server_unnamed": message("{host} (name and place are not known yet)"),
+    "more_servers": message("and {count} more"),
     "server_hint": message(
         "Name and place of a test server: [[test_server]] with host, name and place in the collector's configuration."
     ),

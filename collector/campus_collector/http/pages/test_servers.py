@@ -5,11 +5,17 @@ from collections.abc import Iterable, Sequence
 from campus_collector.config import TestServer
 from campus_collector.http.pages.reader import Reader
 
+MOST_SERVERS = 5
+"""So many are named: a gateway that means harm can name another one in each result."""
+
 
 def server_words(reader: Reader, hosts: Iterable[str], known: Sequence[TestServer]) -> str:
     """Each by its name and place; that nothing was recorded where no result names one, as those of older gateways."""
     by_host = {server.host.casefold(): server for server in known}
-    words = [_server_text(reader, host, by_host.get(host.casefold())) for host in hosts]
+    named = {host.casefold(): host for host in hosts}
+    words = [_server_text(reader, host, by_host.get(key)) for key, host in list(named.items())[:MOST_SERVERS]]
+    if len(named) > MOST_SERVERS:
+        words.append(reader.words("more_servers", count=len(named) - MOST_SERVERS))
     return reader.words("semicolon").join(words) if words else reader.words("test_server_unrecorded")
 
 

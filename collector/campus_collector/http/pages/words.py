@@ -78,8 +78,7 @@ WORDS: dict[str, Message] = {
     "schools_count_rooms": message("{count} classrooms"),
     "wall": message("The office's screen"),
     "wall_hint": message(
-        "A link opens the screen without a log-in, on any browser. Whoever has it can read everything that a viewer may read. A new link ends the one"
-        " before."
+        "A link opens the screen without a log-in, on any browser, and no other page. A new link ends the one before."
     ),
     "wall_make": message("Make a link"),
     "wall_made": message("Open this on the screen. It is shown only now."),
