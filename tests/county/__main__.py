@@ -61,9 +61,9 @@ T = {
         "  the screen of the office: {wall}\n"
         "Ctrl-C stops it; the next start invents it anew.",
         "\n建议查看：\n"
-        "  {url}                    今天先联系谁；五项指标及十二个月走势；各镇街\n"
-        "  {url}problems            问题台账：转办、延期、报告已修复、导出\n"
-        "  {url}schools/s001        单所学校：班级、校园出口、录播室\n"
+        "  {url}                    今日需联系；五项指标及十二个月走势；各镇街\n"
+        "  {url}problems            问题台账：交办、调整整改期限、申请销号、导出\n"
+        "  {url}schools/s001        单所学校：班级、学校出口、录播室\n"
         "  {url}carriers            按运营商和合同查看线路\n"
         "  {url}unmeasured          未测到的班级及原因\n"
         "  {url}monthly             已定稿月份的报告（文件在后台生成，需几分钟）\n"

@@ -80,10 +80,10 @@ class ProblemRows:
 
     def responsible(self, unit: str, assigned: str = "") -> str:
         """Who has to act: whom the ledger names, else the unit by its name, where the inventory has it."""
-        words = self._reader.text(UNIT_WORDS[unit])
+        if assigned:
+            return assigned
         names = {"school": self._school.name, "carrier": self._contact.carrier, "integrator": self._contact.unit}
-        name = assigned or names.get(unit, "")
-        return name or words
+        return names.get(unit) or self._reader.text(UNIT_WORDS[unit])
 
     def _row(self, problem: Problem) -> ProblemRow:
         language = self._reader.language

@@ -112,7 +112,7 @@ def test_every_page_of_an_uplink_s_verdict_names_its_test_server(tmp_path: Path)
             assert "县教育局测速服务器，信息中心机房（198.51.100.10）" in text, path
         assert "测速服务器" not in words_of(page_of(world, "/explain/classroom_bandwidth/s001/c101?month=2026-11"))
         world.send(*(throughput(940e6, 990e6, at=at, subject="uplink", server="other.example") for at in days(1)))
-        assert "other.example（其名称" in words_of(page_of(world, f"{paths[0]}?month=2026-11"))
+        assert "other.example（名称和位置尚未登记" in words_of(page_of(world, f"{paths[0]}?month=2026-11"))
 
 
 def test_a_platform_has_a_page_too(slow: World) -> None:
@@ -239,3 +239,19 @@ def test_everything_that_shows_a_judged_rate_shows_payload_factor_and_line_rate(
         assert payload in text, path
         assert line in text, path
         assert "1538/1448=1.0622" in text, path
+
+
+def test_whom_somebody_named_has_to_act(world: World) -> None:
+    """A name that is no unit of ours: the classroom's page, its sheet and its derivation show it."""
+    world.send(*(throughput(59.93e6, 88.01e6, at=at) for at in days(5, 2)))
+    world.service.verdicts.catch_up()
+    named = problem(opened_on="2026-11-20", due_on="2027-11-20", responsible="甲<b>网络公司", id=0)
+    world.service.store.ledger.put([(named, [])])
+    for path in (
+        ROOM,
+        "/evidence/classroom_bandwidth/s001/c101?month=2026-11",
+        "/explain/classroom_bandwidth/s001/c101?month=2026-11",
+    ):
+        answer = world.get(path, Accept="text/html")
+        assert answer.status == 200, path
+        assert "甲&lt;b&gt;网络公司" in answer.body.decode() or "explain" in path, path
