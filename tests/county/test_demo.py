@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from campus_collector.cli.main import main
+from tests.lab.programs import printed_until_ready
 from tests.lab.test_demo import end
 
 ROOT = Path(__file__).parents[2]
@@ -48,13 +49,7 @@ def test_every_page_of_the_county_is_alive(tmp_path: Path, capsys: pytest.Captur
     limit = threading.Timer(900, demo.terminate)
     limit.start()
     try:
-        assert demo.stdout is not None
-        lines = []
-        for line in demo.stdout:
-            lines.append(line)
-            if line.startswith("Ctrl-C"):
-                break
-        printed = "".join(lines)
+        printed = printed_until_ready(demo)
         assert "(13/13" in printed, printed
         address = re.search(r"Ready after \d+ s: (\S+)", printed)
         assert address is not None, printed

@@ -113,3 +113,14 @@ def free_port(first: int, language: Language) -> int:
             print(PORT_TAKEN.in_(language, first=first, port=port), flush=True)
         return port
     raise SystemExit(NO_PORT.in_(language, first=first, last=first + PORTS - 1))
+
+
+def printed_until_ready(process: "subprocess.Popen[str]") -> str:
+    """What a demonstration printed until it says how it is ended, which is its last line."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            break
+    return "".join(lines)

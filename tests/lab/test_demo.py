@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.flow.programs import until
-from tests.lab.programs import DIRECT
+from tests.lab.programs import DIRECT, printed_until_ready
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,14 +69,8 @@ def is_down(url: str) -> bool:
 @pytest.mark.lab
 def test_the_demonstration_shows_the_whole_school_and_leaves_nothing(tmp_path: Path) -> None:
     with demonstration(tmp_path) as demo:
-        assert demo.stdout is not None
-        lines = []
-        for line in demo.stdout:
-            lines.append(line)
-            if line.startswith("Ctrl-C"):
-                break
-        printed = "".join(lines)
-        assert any(line.startswith("Building a school") for line in lines), printed
+        printed = printed_until_ready(demo)
+        assert re.search(r"^Building a school", printed, re.MULTILINE), printed
         url = re.search(r"Page: (\S+)", printed)
         assert url is not None, printed
         assert re.search(r"^uplink +300 ", printed, re.MULTILINE), printed

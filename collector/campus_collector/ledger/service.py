@@ -119,7 +119,7 @@ class Ledger:
         return datetime.now(UTC).astimezone(self._verdicts.zone).date() - timedelta(days=1)
 
     def noted_at(self, day: date) -> datetime:
-        """The time of the events of a day that is being evaluated: now."""
+        """The time of the events of a day that is being evaluated: now. Overridden where days of the past are evaluated as they were then."""
         return datetime.now(UTC)
 
     def is_behind(self, last: date) -> bool:

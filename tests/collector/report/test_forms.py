@@ -20,7 +20,7 @@ from campus_collector.report.document import Chart, Document, Paragraph, shown
 from campus_collector.report.figures import Count, Figures, Forecast, TargetFigures, excerpt
 from campus_collector.report.forms import pdf
 from campus_collector.report.forms.html import as_html
-from campus_collector.report.forms.pdf import FontMissing, as_pdf, fonts
+from campus_collector.report.forms.pdf import FontMissing, as_pdf
 from campus_collector.report.forms.render import FORMS, render
 from campus_collector.report.forms.xlsx import SCALES
 from tests.collector.report.county import failing, figures, nothing, school
@@ -32,14 +32,7 @@ ALLOWED = {"iperf", "SHA", "Mbit", "Mbps", "s", "Excel", "CampusMeter"}
 """Names and units; everything else in Chinese documents is Chinese."""
 
 
-@pytest.fixture(autouse=True)
-def _fonts() -> None:
-    """PDF and DOCX need a Chinese font."""
-    try:
-        fonts()
-    except FontMissing:
-        assert not os.environ.get("CI"), "fonts-noto-cjk must be there under CI"
-        pytest.skip("NO FONT: install the package fonts-noto-cjk")
+pytestmark = pytest.mark.usefixtures("chinese_fonts")
 
 
 class _Cells(HTMLParser):

@@ -3,7 +3,6 @@
 import ctypes
 import io
 import itertools
-import os
 import re
 from dataclasses import replace
 from functools import cache
@@ -19,7 +18,7 @@ from campus_base.language import Language
 from campus_collector.report.compose import compose
 from campus_collector.report.document import Document, Heading, Paragraph, Table
 from campus_collector.report.figures import Figures, excerpt
-from campus_collector.report.forms.pdf import FontMissing, fonts
+from campus_collector.report.forms.pdf import fonts
 from campus_collector.report.forms.pdf_fonts import ROLES, colophon, typefaces
 from campus_collector.report.forms.render import render
 from tests.collector.report.county import OFFICE, figures, large, nothing
@@ -29,13 +28,7 @@ MM = 72 / 25.4
 NOTO = ("Noto Serif CJK SC", "Noto Sans CJK SC")
 
 
-@pytest.fixture(autouse=True)
-def _fonts() -> None:
-    try:
-        fonts()
-    except FontMissing:
-        assert not os.environ.get("CI"), "fonts-noto-cjk must be there under CI"
-        pytest.skip("NO FONT: install the package fonts-noto-cjk")
+pytestmark = pytest.mark.usefixtures("chinese_fonts")
 
 
 @cache

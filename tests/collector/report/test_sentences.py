@@ -142,7 +142,7 @@ def test_what_changed_since_last_month() -> None:
     assert sentences.changes(figures(), "zh") == ["没有上月数据，暂不比较。"]
 
 
-def test_targets_of_which_the_same_is_foretold_stand_together() -> None:
+def test_targets_with_the_same_forecast_share_a_sentence() -> None:
     forecasts = [
         Forecast("classroom_bandwidth", "given", 12, "2026-11", "2027-01"),
         Forecast("uplink_bandwidth", "reached", 12),
