@@ -22,7 +22,7 @@ OPTIONS = """
 duration_seconds = 2
 warmup_seconds = 1
 [cycle]
-throughput_seconds = 600
+throughput_seconds = 60
 latency_seconds = 30
 host_seconds = 20
 service_seconds = 10
@@ -120,8 +120,8 @@ def test_from_a_classroom_s_wire_to_a_query(tmp_path: Path) -> None:
                 rooms = {line["subject"] for line in logged(logs["agent"], "measured") if line["kind"] == "throughput"}
                 return rooms == {room.id for room in ROOMS}
 
-            until(measured, 90, f"every classroom measured: {logs['agent'].read_text()[-2000:]}")
-            until(lambda: len(query("campus_classroom_line_rate_bits_per_second")) == 6, 60, "the rates in Prometheus")
+            until(measured, 240, f"every classroom measured: {logs['agent'].read_text()[-2000:]}")
+            until(lambda: len(query("campus_classroom_line_rate_bits_per_second")) == 6, 300, "the rates in Prometheus")
             time.sleep(3)
             for room in ROOMS:
                 rates = query(f'campus_classroom_line_rate_bits_per_second{{classroom="{room.id}"}}')
@@ -157,5 +157,5 @@ def test_from_a_classroom_s_wire_to_a_query(tmp_path: Path) -> None:
             assert query("campus_service_success")[0]["value"][1] == "0"
             assert float(query("campus_classroom_working_rtt_seconds")[0]["value"][1]) > 0
             outcome = query('campus_measurements_total{kind="throughput",outcome="skipped"}')
-            assert outcome[0]["value"][1] == "1"
+            assert float(outcome[0]["value"][1]) >= 1
         assert "Traceback" not in logs["agent"].read_text() + logs["collector"].read_text()
