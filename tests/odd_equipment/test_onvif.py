@@ -130,7 +130,7 @@ class Lingering(FakeCamera):
     def serve(self, client: object) -> None:  # type: ignore[override]
         """As a camera does that expects the next request there."""
         super().serve(client)  # type: ignore[arg-type]
-        client.settimeout(3)  # type: ignore[attr-defined]
+        client.settimeout(120)  # type: ignore[attr-defined]
         client.recv(1)  # type: ignore[attr-defined]
 
 
@@ -140,7 +140,7 @@ def test_an_answer_ends_where_its_xml_ends(tmp_path: Path, head: bytes) -> None:
     began = time.monotonic()
     device = of(Lingering(spoil={"GetDeviceInformation": stays(HONEST, head)}), tmp_path)
     assert device.words["firmware"] == "LC-200 5.6.3"
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 60
 
 
 def test_a_camera_that_is_silent_to_its_clock_is_asked_the_rest(tmp_path: Path) -> None:

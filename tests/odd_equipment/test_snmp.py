@@ -243,7 +243,7 @@ def test_a_short_passphrase_is_our_mistake_and_silence_is_told_in_words_of_v3(tm
     mistake, nobody = polled(
         DeviceSpec("a", "127.0.0.1", "switch-generic", given), DeviceSpec("b", "127.0.0.1", "switch-generic", silent)
     )
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert not mistake.up
     assert mistake.failure is not None
     assert mistake.failure.kind is FailureKind.NOT_CONFIGURED

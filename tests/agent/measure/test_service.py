@@ -330,7 +330,7 @@ def test_an_answer_that_drips_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     def drip(connection: socket.socket) -> None:
         connection.recv(4096)
         connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-        for _ in range(200):
+        for _ in range(1200):
             connection.sendall(b"y")
             time.sleep(0.1)
 
@@ -338,7 +338,7 @@ def test_an_answer_that_drips_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         began = time.monotonic()
         result = request(f"http://127.0.0.1:{port}/")
     assert (result.failure.operation, result.failure.kind) == (Operation.READ, FailureKind.TIMEOUT)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("asyncio_")]
 
 

@@ -18,7 +18,7 @@ from campus_collector.http.service import open_service
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import read_policy
 from campus_collector.report import gather as gather_module
-from campus_collector.report import service as book_module
+from campus_collector.report import service as service_module
 from campus_collector.report.figures import Figures, content_hash
 from campus_collector.report.forms.pdf import fonts
 from campus_collector.report.forms.pdf_fonts import FontMissing
@@ -45,6 +45,12 @@ ZONE = ZoneInfo("Asia/Shanghai")
 OCTOBER, NOVEMBER, DECEMBER = (Month(2026, number, ZONE) for number in (10, 11, 12))
 FIRST = datetime(2026, 10, 12, 2, tzinfo=UTC)
 SECOND = datetime(2026, 11, 9, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def two_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTML and PDF alone, where it is about months and not about forms."""
+    monkeypatch.setattr(service_module, "FORMS", ("html", "pdf"))
 
 
 @pytest.fixture(autouse=True)
@@ -129,11 +135,12 @@ def test_one_old_result_makes_no_list_of_empty_months(world: World) -> None:
     assert months == ["2026-12", "2026-11", "2026-10", "2024-05"]
 
 
+@pytest.mark.usefixtures("two_forms")
 def test_late_results_are_corrections_and_change_nothing_that_was_issued(world: World) -> None:
     seed(world)
     book = world.service.reports
     closed = book.close(OCTOBER, at(11, 5, 6))
-    issued = {(form, lang): book.document(OCTOBER, form, lang) for form in FORMS for lang in ("zh", "en")}
+    issued = {(form, lang): book.document(OCTOBER, form, lang) for form in ("html", "pdf") for lang in ("zh", "en")}
     world.send(*(throughput(at=day + timedelta(days=3), subject="c102") for day in days(1, 2, FIRST)))
     assert content_hash(book.figures(OCTOBER)) == content_hash(closed)
     assert {key: book.document(OCTOBER, *key) for key in issued} == issued
@@ -153,6 +160,7 @@ def test_late_results_are_corrections_and_change_nothing_that_was_issued(world: 
     assert all(finding.well for month in ("2026-10", "2026-11") for finding in book.verify(month))
 
 
+@pytest.mark.usefixtures("two_forms")
 def test_the_calendar_closes_what_it_missed_and_writes_files(tmp_path: Path) -> None:
     with collector(tmp_path) as world:
         seed(world)
@@ -161,7 +169,7 @@ def test_the_calendar_closes_what_it_missed_and_writes_files(tmp_path: Path) -> 
         assert not folder.exists()
         assert book.catch_up(at(11, 1, 6)) == []
         names = {path.name for path in (folder / "2026-10").iterdir()}
-        assert names == {f"campusmeter-2026-10-{lang}-provisional.{form}" for form in FORMS for lang in ("zh", "en")}
+        assert names == {f"campusmeter-2026-10-{lang}-provisional.{form}" for form in ("html", "pdf") for lang in ("zh", "en")}
         assert "未定稿" in (folder / "2026-10" / "campusmeter-2026-10-zh-provisional.html").read_text()
         assert book.catch_up(at(13, 9)) == ["2026-10", "2026-11", "2026-12"], "away for two months"
         final = folder / "2026-10" / "campusmeter-2026-10-zh.pdf"
@@ -176,7 +184,7 @@ def test_without_a_font_the_figures_are_closed_all_the_same(world: World, monkey
 
     book = world.service.reports
     with monkeypatch.context() as patched:
-        patched.setattr(book_module, "render_apart", without_fonts)
+        patched.setattr(service_module, "render_apart", without_fonts)
         book.close(OCTOBER, at(11, 5, 6))
         forms = {form for form, _ in world.service.store.monthly.documents("2026-10")}
         assert "pdf" not in forms
@@ -265,6 +273,7 @@ def test_a_rule_that_changes_inside_the_month_is_said(world: World) -> None:
     assert "百兆进班的判定规则在本月内调整" in page
 
 
+@pytest.mark.usefixtures("two_forms")
 def test_months_of_before_the_collector_are_closed_with_the_month_it_began_in(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +293,7 @@ def test_the_first_day_is_when_the_first_result_came(world: World, monkeypatch: 
     assert world.service.store.chain.first_day() == day_number(datetime.now(UTC).date())
 
 
+@pytest.mark.usefixtures("two_forms")
 def test_killed_between_closing_and_issuing_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The figures are closed in one piece; documents that were not made then are made of those figures, not of later results."""
     with collector(tmp_path) as world:
@@ -298,7 +308,7 @@ def test_killed_between_closing_and_issuing_it_goes_on(tmp_path: Path, monkeypat
         world.send(*(throughput(at=day + timedelta(days=3), subject="c102") for day in days(1, 2, FIRST)))
         book = world.service.reports
         assert book.catch_up(at(11, 5, 7)) == []
-        assert len(world.service.store.monthly.documents("2026-10")) == 8
+        assert len(world.service.store.monthly.documents("2026-10")) == 4
         assert book.figures(OCTOBER).targets[0].count.insufficient == 1, "as it was closed"
         assert all(finding.well for finding in book.verify("2026-10"))
 
@@ -310,7 +320,7 @@ def test_a_missing_font_or_folder_costs_no_work_every_minute(tmp_path: Path, mon
         gathered.append(arguments[1])
         return gather(*arguments, **more)
 
-    monkeypatch.setattr(book_module, "gather", counting)
+    monkeypatch.setattr(service_module, "gather", counting)
     with collector(tmp_path) as world:
         seed(world)
         (tmp_path / "reports").write_text("in the way")
@@ -321,7 +331,7 @@ def test_a_missing_font_or_folder_costs_no_work_every_minute(tmp_path: Path, mon
         (tmp_path / "reports").unlink()
         book = world.service.reports
         with monkeypatch.context() as patched:
-            patched.setattr(book_module, "render_apart", without_fonts)
+            patched.setattr(service_module, "render_apart", without_fonts)
             for _ in range(3):
                 book.catch_up(at(11, 1, 6))
             assert len(gathered) == 1
@@ -337,10 +347,10 @@ def test_a_report_of_another_arrangement_is_well_as_it_was_issued(world: World) 
     book = world.service.reports
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(gather_module, "LAYOUT", UNSET)
-        patched.setattr(book_module, "FORMS", ("html",))
+        patched.setattr(service_module, "FORMS", ("html",))
         book.close(OCTOBER, at(11, 5, 6))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(book_module, "render_apart", lambda *_: b"set otherwise")
+        patched.setattr(service_module, "render_apart", lambda *_: b"set otherwise")
         parts = list(book.verify("2026-10"))
     assert [part.well for part in parts] == [True, True, True]
     assert "sets it otherwise" in parts[-1].words.en

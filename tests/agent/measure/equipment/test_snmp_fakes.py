@@ -171,7 +171,7 @@ def test_messages_that_are_cut_never_hold_up_a_healthy_agent(tmp_path: Path, sha
             DeviceSpec("bad", "127.0.0.1", "recorder-hikvision-like", v2c(tmp_path, bad)),
             DeviceSpec("good", "127.0.0.1", "switch-generic", v2c(tmp_path, good)),
         )
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert healthy.up
     assert healthy.failed == {}
     assert "storage_free_ratio" not in broken.readings
