@@ -24,6 +24,10 @@ LONGEST_FIRST = (
     "hostile_gateway/test_program.py",
     "failover/test_faults.py",
     "two_at_once/test_behind_nginx.py",
+    "browser/test_accessible.py",
+    "lab/test_page.py",
+    "lab/test_demo.py",
+    "flow/test_lab_verdicts.py",
 )
 """Files of a minute and more. With `--dist loadfile --no-loadscope-reorder` files are begun in the order of collection: a long one begun last would keep
 one worker busy while the others have nothing left."""

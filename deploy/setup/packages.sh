@@ -28,7 +28,7 @@ declare -A why=(
   [dnsmasq-base]="the tests look for a second DHCP server"
   [libreoffice-writer-nogui]="the tests open the report as staff do"
   [systemd-container]="the tests boot a Debian with systemd"
-  [debootstrap]="and install the packages in a clean one"
+  [mmdebstrap]="and install the packages in a clean one"
   [faketime]="whose gateway's clock jumps by two weeks"
   [lldpd]="the tests listen to a switch"
   [gstreamer1.0-plugins-base]="its test picture and tone"
@@ -40,7 +40,7 @@ declare -A why=(
 wanted=(iperf3 libiperf0 iproute2 ethtool procps snmpd gir1.2-gst-rtsp-server-1.0 python3-gi
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly)
 [ "$purpose" = test ] && wanted+=(prometheus prometheus-alertmanager chromium fonts-noto-cjk openssl dnsmasq-base lldpd
-  systemd-container debootstrap faketime libreoffice-writer-nogui postgresql
+  systemd-container mmdebstrap faketime libreoffice-writer-nogui postgresql
   patroni etcd-server etcd-client nginx-light
   gstreamer1.0-plugins-bad)
 [ "$purpose" = bench ] && wanted+=(prometheus-snmp-exporter)

@@ -81,17 +81,18 @@ say end
 
 @pytest.fixture(scope="module")
 def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A minimal Debian 12 with systemd, by debootstrap from the mirror this machine itself uses."""
+    """A minimal Debian 12 with systemd, by mmdebstrap from the mirror this machine itself uses."""
     needs_machine()
-    if shutil.which("debootstrap") is None:
-        assert not os.environ.get("CI"), "debootstrap must be there under CI"
-        pytest.skip("NO DEBOOTSTRAP: deploy/setup/packages.sh test")
+    if shutil.which("mmdebstrap") is None:
+        assert not os.environ.get("CI"), "mmdebstrap must be there under CI"
+        pytest.skip("NO MMDEBSTRAP: deploy/setup/packages.sh test")
     root = Path(KEPT) if KEPT else tmp_path_factory.mktemp("debian") / "root"
     if not (root / "usr/bin/systemctl").exists():
         found = re.search(r"^URIs:\s*(\S+)", Path("/etc/apt/sources.list.d/debian.sources").read_text(), re.MULTILINE)
         assert found is not None
         command = [
-            "debootstrap",
+            "mmdebstrap",
+            "--quiet",
             "--variant=minbase",
             "--include=systemd,systemd-sysv,dbus",
             "bookworm",
