@@ -169,7 +169,9 @@ def test_the_calendar_closes_what_it_missed_and_writes_files(tmp_path: Path) -> 
         assert not folder.exists()
         assert book.catch_up(at(11, 1, 6)) == []
         names = {path.name for path in (folder / "2026-10").iterdir()}
-        assert names == {f"campusmeter-2026-10-{lang}-provisional.{form}" for form in ("html", "pdf") for lang in ("zh", "en")}
+        assert names == {
+            f"campusmeter-2026-10-{lang}-provisional.{form}" for form in ("html", "pdf") for lang in ("zh", "en")
+        }
         assert "未定稿" in (folder / "2026-10" / "campusmeter-2026-10-zh-provisional.html").read_text()
         assert book.catch_up(at(13, 9)) == ["2026-10", "2026-11", "2026-12"], "away for two months"
         final = folder / "2026-10" / "campusmeter-2026-10-zh.pdf"
