@@ -3,7 +3,7 @@
 .venv/bin/python -m tests.bench.ingest
 .venv/bin/python -m tests.bench.ingest --rounds 40 --store postgres
 .venv/bin/python -m tests.bench.ingest --store postgres --collectors 1 2    # first with one, then with two on one database
-.venv/bin/python -m tests.bench.ingest --against FOLDER    # a checkout of another commit, in turns with this one
+.venv/bin/python -m tests.bench.ingest --against FOLDER    # a checkout of another version, before this one
 
 The CPU seconds are those of the collectors and of the database's server; the senders' are not counted. They say more than the rate where the
 machine does other work as well.
@@ -23,12 +23,11 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import msgspec
+import psutil
 import psycopg
 
 from campus_agent.ship.shipper import MAX_BATCH_RESULTS
@@ -37,8 +36,9 @@ from campus_collector.ingest.examine import examine
 from campus_collector.store.packing import pack
 from campus_wire.codec import MAX_BODY_BYTES, compress, decode_envelope, encode_envelope
 from campus_wire.records import Envelope, kind_of
-from tests.collector.world import collector
+from tests.agent.measure.equipment.peers import free_port
 from tests.dictionaries.samples import invented, result_id
+from tests.flow.programs import get_json, stop, until
 from tests.postgres_server import shared_server
 from tests.stores import STORES, URL
 
@@ -66,20 +66,9 @@ def main() -> None:
     parser.add_argument("--against", type=Path)
     arguments = parser.parse_args()
     for store in arguments.store or list(STORES):
-        if arguments.against is not None:
-            _run_other(arguments, store)
         for collectors in arguments.collectors if store == "postgres" else [1]:
-            measure(store, make_bodies(arguments.schools, arguments.rounds, arguments.batch), collectors)
-
-
-def _run_other(arguments: argparse.Namespace, store: str) -> None:
-    print(f"{arguments.against}:", flush=True)
-    paths = [arguments.against / "collector", arguments.against / "agent", Path.cwd()]
-    command = [sys.executable, "-m", "tests.bench.ingest", "--store", store]
-    command += [f"--{name}={getattr(arguments, name)}" for name in ("schools", "rounds", "batch")]
-    command += ["--collectors", *map(str, arguments.collectors)]
-    subprocess.run(command, env=os.environ | {"PYTHONPATH": ":".join(map(str, paths))}, check=True)
-    print("this one:", flush=True)
+            for code in [None] if arguments.against is None else [arguments.against.resolve(), None]:
+                measure(store, make_bodies(arguments.schools, arguments.rounds, arguments.batch), collectors, code)
 
 
 def make_bodies(schools: int, rounds: int, batch: int) -> Bodies:
@@ -119,13 +108,14 @@ def make_bodies(schools: int, rounds: int, batch: int) -> Bodies:
     return bodies
 
 
-def measure(store: str, bodies: Bodies, collectors: int) -> None:
-    """Print the figures of one store; of several collectors each school's gateway sends to one."""
+def measure(store: str, bodies: Bodies, collectors: int, code: Path | None) -> None:
+    """Print the figures of one store; of several collectors each school's gateway sends to one. `code` None: this checkout's."""
+    print("this one:" if code is None else f"{code}:", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         if store == "postgres":
             os.environ[URL] = shared_server().new_database()
         with ExitStack() as stack:
-            running = [stack.enter_context(Collector(Path(folder, str(number)))) for number in range(collectors)]
+            running = [stack.enter_context(Collector(Path(folder, str(number)), code)) for number in range(collectors)]
             of_school = [running[number % collectors] for number in range(len(bodies))]
             doors = [(collector.port, collector.token(f"s{number:03}")) for number, collector in enumerate(of_school)]
             before, wall = _cpu(store, running), time.perf_counter()
@@ -139,41 +129,54 @@ def measure(store: str, bodies: Bodies, collectors: int) -> None:
         f" collectors {of_collector / stored * 1e6:.1f} us, database's server {of_server / stored * 1e6:.1f} us"
     )
     print(f"  octets a result: {size}", flush=True)
-    if store == "sqlite":
+    if store == "sqlite" and code is None:
         _print_stages([body for of_school in bodies for body in of_school])
 
 
 class Collector:
-    """One in a process of its own."""
+    """One as its command starts it, of this code or of another checkout."""
 
-    def __init__(self, folder: Path) -> None:
-        context = get_context("spawn")
-        self._pipe, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(folder, there), daemon=True)
+    def __init__(self, folder: Path, code: Path | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self.port = free_port()
+        settings = f'[server]\nlisten = "127.0.0.1:{self.port}"\n'
+        if URL not in os.environ:
+            settings += f'[store]\nurl = "sqlite://{folder / "campus.db"}"\n'
+        (folder / "collector.toml").write_text(settings, encoding="utf-8")
+        paths = [] if code is None else [code / "collector", code / "agent"]
+        self._environment = os.environ | {"PYTHONPATH": ":".join(map(str, paths)), "CAMPUS_LANG": "en"}
+        self._where = ("--config", str(folder / "collector.toml"))
 
     def __enter__(self) -> "Collector":
-        self._process.start()
-        self.port: int = self._pipe.recv()
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command("serve"), env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        until(lambda: get_json(f"http://127.0.0.1:{self.port}/readyz"), 120, "the collector is ready")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pipe.send(None)
-        self._process.join(60)
+        stop(self._process)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "campus_collector", *arguments, *self._where]
 
     def token(self, school: str) -> str:
-        self._pipe.send(school)
-        return str(self._pipe.recv())
+        """A new one of a school's gateway."""
+        done = subprocess.run(
+            self._command("agent-token", school, "--town", "t01"),
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
 
     def cpu_seconds(self) -> float:
-        self._pipe.send("")
-        return float(self._pipe.recv())
-
-
-def _serve(folder: Path, pipe: "Connection[Any, Any]") -> None:
-    with collector(folder) as world:
-        pipe.send(world.port)
-        while (school := pipe.recv()) is not None:
-            pipe.send(world.issue_token(school) if school else time.process_time())
+        """Used since its start."""
+        spent = psutil.Process(self._process.pid).cpu_times()
+        return float(spent.user + spent.system)
 
 
 def _print_stages(bodies: Iterable[bytes]) -> None:
@@ -245,7 +248,7 @@ def _server_cpu() -> float:
 
 def _sizes(store: str, folder: Path, results: int) -> str:
     if store == "sqlite":
-        return f"{sum(file.stat().st_size for file in folder.glob('campus.db')) / results:.0f}"
+        return f"{sum(file.stat().st_size for file in folder.glob('campus.db*')) / results:.0f}"
     with psycopg.connect(os.environ[URL], autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")

@@ -28,7 +28,7 @@ from campus_collector.domain.agents import Principal
 from campus_collector.domain.tokens import new_token, token_hash
 from campus_collector.store.open import open_store
 from campus_wire.records import AgentState, Announcement
-from tests.agent.ship.test_against_the_collector import free_port
+from tests.agent.measure.equipment.peers import free_port
 from tests.agent.spool.things import measured
 from tests.flow.programs import ENVIRONMENT, python, running, until
 

@@ -3,24 +3,18 @@
 import os
 import random
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import psutil
 
+from tests.agent.measure.equipment.peers import free_port
 from tests.collector.stored import stored_results
 from tests.flow.programs import ENVIRONMENT, agent_status, get_json, logged, python, start, stop, until
 
 KILLS = 50
 SEED = 20261123
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def configuration(folder: Path, collector: int, iperf3: int) -> Path:

@@ -16,10 +16,11 @@ from typing import Any
 
 from campus_agent.config.read import load_config
 from campus_agent.spool.spool import open_spool
+from tests.agent.measure.equipment.peers import free_port
 from tests.agent.spool.things import measured
 from tests.collector.stored import stored_results
 from tests.flow.programs import agent_status, get_json, logged, python, start, stop, until
-from tests.flow.test_chaos import ENVIRONMENT, free_port
+from tests.flow.test_chaos import ENVIRONMENT
 
 WAITING = 3000
 """Results: six batches, in a spool for a hundred more."""

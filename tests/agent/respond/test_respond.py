@@ -16,12 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from campus_agent.respond.iperf3_server import peers_on
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.agent.measure.equipment.peers import free_port
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from campus_agent.spool.spool import open_spool
+from tests.agent.measure.equipment.peers import free_port
 from tests.agent.spool.things import measured, result_id
 from tests.collector.stored import stored_results
 from tests.flow.programs import ENVIRONMENT, get_json, python, running, until
@@ -38,14 +39,6 @@ while True:
         print("all sent", flush=True)
         break
 """
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_twenty_kills_of_the_shipping_process(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -32,6 +31,7 @@ from campus_base.settings import ConfigurationError, Secret
 from campus_collector.config import load_config
 from campus_collector.domain.people import Person
 from campus_collector.http.auth.oidc import IdentityRefused, Provider, ProviderConfig
+from tests.agent.measure.equipment.peers import free_port
 from tests.collector.world import World, collector
 
 PROVIDER = Path(__file__).parent / "provider"
@@ -48,12 +48,6 @@ class County:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.world.port}"
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
