@@ -257,6 +257,8 @@ class StreamObserver:
             if minute.start <= at < minute.end:
                 return minute
         start = self._minute_start(at)
+        if self._minutes and abs(start - self._minutes[-1].start) < MINUTE / 2:
+            return self._minutes[-1]
         if self._minutes:
             between = self._minutes[-1].end
             while start - between > MINUTE / 2 and len(self._minutes) < MAX_MINUTES:
@@ -327,7 +329,7 @@ class StreamObserver:
     def next_record_at(self) -> float:
         """When the record that is being gathered can be taken."""
         begin = self._record_begin + self._wall_at_zero
-        return (begin // RECORD_SECONDS + 1) * RECORD_SECONDS - self._wall_at_zero + SETTLE_SECONDS
+        return ((begin + 1.0) // RECORD_SECONDS + 1) * RECORD_SECONDS - self._wall_at_zero + SETTLE_SECONDS
 
     def take_record(self, now: float, *, ends: bool = False) -> Observed | None:
         """The record up to `next_record_at`, or, when the run `ends`, up to now; None where nothing was observed."""
@@ -335,8 +337,8 @@ class StreamObserver:
         self.tick(now + (SETTLE_SECONDS + MINUTE if ends else 0.0))
         if now - self._arrived_at > HOLE_SECONDS:
             self._note_gap(self._arrived_at, min(until, self._last_sent_at))
-        taken = [minute for minute in self._minutes if minute.start < until]
-        self._minutes = [] if ends else [minute for minute in self._minutes if minute.start >= until]
+        taken = [minute for minute in self._minutes if minute.start < until - 1.0]
+        self._minutes = [] if ends else [minute for minute in self._minutes if minute.start >= until - 1.0]
         rows = [minute.row(self._wall_at_zero, self._unknown_seconds(minute, now)) for minute in taken]
         interruptions = [silence.record(self._wall_at_zero) for silence in self._take_silences(now, ends=ends)]
         begin, self._record_begin = self._record_begin, until
