@@ -43,6 +43,8 @@ MAX_RECORDERS = 10
 FRAME_BYTES = 66
 """UDP, IPv4 and Ethernet with all that a frame takes on the line (design: 38 octets)."""
 HOURS_WITHOUT_TIMETABLE = (time(8), time(18))
+UPLINK_LOADS = ("throughput uplink", "reference uplink")
+"""Jobs of the daemon's load lane, as the snapshot names them."""
 _PROBE = PROBES["lesson_stream"]
 
 
@@ -161,11 +163,16 @@ class StreamLane:
             recorders = await self._recorders(stack)
             observer = self._new_observer(list(recorders))
             host = await self._host_echo(stack, sock.address, observer)
-            run = StreamRun(sock, recorders, host, observer, self._clock, 1.0 / self._options.packets_per_second)
+            interval = 1.0 / self._options.packets_per_second
+            run = StreamRun(sock, recorders, host, observer, self._clock, interval, self._is_loaded)
             wall_at_zero = self._time.now().timestamp() - self._clock.monotonic()
             await run.until_over(
                 partial(self._report, observer, sock), partial(self._may_go_on, observer, sock, wall_at_zero)
             )
+
+    def _is_loaded(self) -> bool:
+        """Does a throughput test load the uplink now?"""
+        return self._running.get("load", "") in UPLINK_LOADS
 
     async def _failed(self, failure: Failure, began: float) -> None:
         if began >= self._report_failure_at:

@@ -30,7 +30,10 @@ class StreamRun:
         observer: StreamObserver,
         clock: Clock,
         interval_seconds: float,
+        is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
+        """While `is_paused` nothing is sent: a load test of the same line would be taken for its fault. The time is unknown."""
+        self._is_paused = is_paused
         self._sock, self._recorders, self._host, self._observer = sock, recorders, host, observer
         self._clock, self._interval = clock, interval_seconds
         self._background: asyncio.Future[Any] | None = None
@@ -69,7 +72,7 @@ class StreamRun:
         if self._over.done():
             return
         try:
-            now = self._send()
+            now = self._wait_for_load() if self._is_paused() else self._send()
             if now >= self._beside_at:
                 self._beside_at = now + BESIDE_SECONDS
                 self._beside(now)
@@ -82,6 +85,13 @@ class StreamRun:
             return
         wait = max(0.0, self._next_at - self._clock.monotonic())
         self._timer = asyncio.get_running_loop().call_later(wait, self._step)
+
+    def _wait_for_load(self) -> float:
+        """What still comes; nothing is sent."""
+        self._sock.receive()
+        now = self._clock.monotonic()
+        self._next_at = now + BESIDE_SECONDS
+        return now
 
     def _send(self) -> float:
         """What came since the last packet, then the next one; when it was sent."""
@@ -114,6 +124,8 @@ class StreamRun:
         """Echoes that are due, and what is late."""
         self._observer.tick(now)
         self._sock.forget_old()
+        if self._is_paused():
+            return
         for device, recorder in self._observer.recorders.items():
             if now >= recorder.due(now):
                 number, at = self._recorders[device].send()

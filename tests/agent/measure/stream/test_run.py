@@ -1,5 +1,6 @@
 """The stream with real sockets on loopback: the daemon as it is started, `campus-agent respond`'s reflector, and a relay between them that drops."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -7,12 +8,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from campus_agent.clock.clock import system_clock
+from campus_agent.measure.link.resolve import Address
+from campus_agent.measure.stream.observer import Observed, StreamObserver
 from campus_agent.measure.stream.reflector import Reflector
+from campus_agent.measure.stream.run import StreamRun
+from campus_agent.measure.stream.sender import StreamSocket
 from campus_agent.respond.stream_reflector import open_socket, serve
 from campus_agent.spool.spool import open_spool
 from tests.flow.programs import ENVIRONMENT, python, until
@@ -115,3 +121,41 @@ def test_the_daemon_streams_and_an_interruption_goes_on_over_its_restart(tmp_pat
 
 def _seconds(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
+
+
+def test_a_load_on_the_same_line_makes_the_time_unknown() -> None:
+    """Nothing is sent while a throughput test of the uplink runs: its own loss is not the line's."""
+
+    async def streamed() -> Observed:
+        clock, reports, is_paused = system_clock(), list[Observed](), False
+        now = clock.monotonic()
+        observer = StreamObserver(0.05, (), lambda begin: "id", now, time.time() - now)
+        address = Address("127.0.0.1", socket.AF_INET, 0.0)
+        with (
+            reflector() as (_, relay),
+            closing(StreamSocket(address, relay.port, KEY.encode(), 112, clock, time.time)) as sock,
+        ):
+            run = StreamRun(sock, {}, None, observer, clock, 0.05, lambda: is_paused)
+
+            async def report(observed: Observed | None) -> None:
+                if observed is not None:
+                    reports.append(observed)
+
+            async def may_go_on() -> bool:
+                return True
+
+            running = asyncio.ensure_future(run.until_over(report, may_go_on))
+            for state in (False, True, False):
+                is_paused = state
+                await asyncio.sleep(1.5)
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+        return reports[-1]
+
+    observed = asyncio.run(streamed())
+    assert observed.interruptions == []
+    assert sum(row.lost_up + row.lost_down for row in observed.minutes) == 0
+    longest = max(row.longest_gap_seconds or 0 for row in observed.minutes)
+    assert longest < 1.0
+    assert sum(row.sent for row in observed.minutes) < 75
