@@ -1,6 +1,6 @@
 """`campus-agent run`: measure by the timetable, spool, ship, until stopped. The resident part, kept small.
 
-Lanes: `load` (throughput and latency, one at a time), `light` (host, services), `ship`. Every opportunity that is not used is a
+Lanes: `load` (throughput and latency, one at a time), `light` (host, services), `stream` (the lesson stream), `ship`. Every opportunity that is not used is a
 counted result with its reason. SIGTERM ends what runs (its worker is killed, nothing half-measured is kept) and leaves.
 """
 
@@ -162,7 +162,7 @@ class Daemon:
             note_behind(spool, self._floor)
         self._floor_kept_at = -REMEMBER_SECONDS
         self._costs = costs(config)
-        calendar = calendar_of(config)
+        calendar = self._calendar = calendar_of(config)
         history, last_ended, now = spool.recall(RECALL_KEY, History), self._last_ended(), clock.monotonic()
         self.planner = Planner(jobs_of(config), calendar, self._costs, config.school, history, last_ended, now)
         self.runner = Runner(config, self._stamp, self.rng)
@@ -188,6 +188,8 @@ class Daemon:
             "page": self._page_lane,
             "watchdog": self._watchdog,
         }
+        if self.config.lesson_stream.enabled:
+            lanes["stream"] = self._stream_lane
         return [supervised(name, lane) for name, lane in lanes.items()]
 
     def close(self) -> None:
@@ -412,6 +414,27 @@ class Daemon:
             log.info("token replaced")
         except (NotRotated, ShipFailed) as why:
             log.info("token not replaced", extra={"reason": str(why)})
+
+    async def _stream_lane(self) -> None:
+        """Loaded here: a gateway without the stream does without its memory."""
+        from campus_agent.stream_lane import StreamLane
+
+        if self.gate.needs_time and self._shipper is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked_for_time.wait(), FIRST_CONTACT_SECONDS)
+        lane = StreamLane(
+            self.config,
+            self.clock,
+            self.gate,
+            self._time,
+            self._calendar,
+            runner=self.runner,
+            spool=self.spool,
+            store=self._store,
+            on_disk=self._on_disk,
+            running=self.snapshot.running,
+        )
+        await lane.run()
 
     async def _page_lane(self) -> None:
         """The classroom's page in a process of its own, begun again when it ends: this one stays small, and out of the network's reach."""

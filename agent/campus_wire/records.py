@@ -265,6 +265,69 @@ class InspectionRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False
     browser_rtt_median_seconds: Seconds | None = None
 
 
+class LessonMinute(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One minute of the lesson stream, UTC; on the wire an array in this order, so a later field is added at the end, with a default.
+
+    Each packet counts in the minute in which it was sent. `lost_up` did not reach the server and `lost_down` left it, by its sequence numbers
+    (RFC 8762); packets of which nothing was known when the record was closed count as `lost_up`. A packet whose answer comes after a second
+    is lost. `reordered`: answers that came after a later one (RFC 4737). RTT without the server's own time; None: no answer.
+    `jitter_seconds` is that of RFC 3550 A.8, on round-trip times. `longest_gap_seconds`: the longest time between two answers, also one that
+    began in an earlier minute. `unknown_seconds`: the gateway did not send, because it was off or busy; nothing is said of them.
+    `lan_sent` and `lan_lost` are the echoes to required recorders.
+    """
+
+    minute: Moment
+    sent: Count
+    lost_up: Count = 0
+    lost_down: Count = 0
+    reordered: Count = 0
+    unknown_seconds: Seconds = 0.0
+    rtt_min_seconds: Seconds | None = None
+    rtt_median_seconds: Seconds | None = None
+    rtt_p95_seconds: Seconds | None = None
+    rtt_p99_seconds: Seconds | None = None
+    rtt_max_seconds: Seconds | None = None
+    jitter_seconds: Seconds | None = None
+    longest_gap_seconds: Seconds | None = None
+    lan_sent: Count = 0
+    lan_lost: Count = 0
+
+
+class Interruption(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A second or more without an answer, by the times of sending; of several records with one `id` the latest holds.
+
+    `ended_at` None: it was still going on. `direction` `both`: packets were lost in both, or nobody can know (an echo has one number only).
+    When nothing reaches the server, it sends nothing: then `up` says nothing about the way down.
+    `where`: one `recorder`, the whole `lan` (all required recorders), the `uplink`, the `collector` (its machine answers, the test server does not,
+    or began again), the `gateway` (it could not send). `lost`: packets, or echoes. `device`: the recorder.
+    """
+
+    id: ResultId
+    began_at: Moment
+    ended_at: Moment | None
+    direction: Literal["up", "down", "both"]
+    where: Literal["recorder", "lan", "uplink", "collector", "gateway"]
+    lost: Count
+    device: Id | None = None
+
+
+MAX_MINUTES, MAX_INTERRUPTIONS = 10, 200
+
+
+class LessonStreamRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Some minutes of the small continuous stream (STAMP, RFC 8762) between the gateway and the uplink's test server, and their interruptions.
+
+    `packet_bytes`: what is sent each way, without IP and UDP. An interruption that began earlier and ended here stands here.
+    """
+
+    server: Annotated[str, Meta(max_length=255)]
+    packets_per_second: Count
+    packet_bytes: Count
+    authenticated: bool
+    minutes: Annotated[list[LessonMinute], Meta(max_length=MAX_MINUTES)] = []
+    interruptions: Annotated[list[Interruption], Meta(max_length=MAX_INTERRUPTIONS)] = []
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="kind"):
     """One measurement of one subject at one time, success or failure; immutable.
 
@@ -342,6 +405,18 @@ class InspectionResult(Result, frozen=True, kw_only=True, tag="inspection"):
     record: InspectionRecord | None = None
 
 
+class LessonStreamResult(Result, frozen=True, kw_only=True, tag="lesson_stream"):
+    """Five minutes of the lesson stream: subject is `uplink`."""
+
+    record: LessonStreamRecord | None = None
+
+
+class InterruptionResult(Result, frozen=True, kw_only=True, tag="interruption"):
+    """An interruption that became complete after its record had gone out, such as over a restart: subject is `uplink`."""
+
+    record: Interruption | None = None
+
+
 AnyResult = (
     ThroughputResult
     | LatencyResult
@@ -352,9 +427,23 @@ AnyResult = (
     | PortResult
     | NetworkResult
     | InspectionResult
+    | LessonStreamResult
+    | InterruptionResult
 )
 Outcome = Literal["ok", "failed", "invalid", "skipped"]
-KINDS = ("throughput", "latency", "host", "service", "device", "room", "port", "network", "inspection")
+KINDS = (
+    "throughput",
+    "latency",
+    "host",
+    "service",
+    "device",
+    "room",
+    "port",
+    "network",
+    "inspection",
+    "lesson_stream",
+    "interruption",
+)
 
 
 def kind_of(result: Result) -> str:

@@ -28,9 +28,14 @@ from campus_wire.records import (
     InspectionRecord,
     InspectionResult,
     InterfaceRecord,
+    Interruption,
+    InterruptionResult,
     LatencyProbeRecord,
     LatencyRecord,
     LatencyResult,
+    LessonMinute,
+    LessonStreamRecord,
+    LessonStreamResult,
     NetworkRecord,
     NetworkResult,
     PortRecord,
@@ -103,6 +108,8 @@ def invented(random: Random, number: int) -> Iterator[tuple[str, bytes]]:
         "port": _port,
         "network": _network,
         "inspection": _inspection,
+        "lesson_stream": _lesson_stream,
+        "interruption": _interruption,
     }
     for kind, make in makers.items():
         for _ in range(number):
@@ -315,3 +322,61 @@ def _inspection(random: Random) -> AnyResult:
         round(random.expovariate(300), 6),
     )
     return InspectionResult(**_common(random, subject), record=record)
+
+
+def _lesson_stream(random: Random) -> AnyResult:
+    at = BEGIN + timedelta(minutes=5 * random.randrange(200 * 288))
+    line = random.choice([0.003, 0.008, 0.02, 0.045]) * random.uniform(0.8, 1.2)
+    broken = [] if random.random() < 0.9 else [interruption(random, at) for _ in range(random.choice([1, 1, 2, 5]))]
+    server = random.choice(["198.51.100.10", "10.8.0.5", "measure.edu.example.cn"])
+    minutes = [lesson_minute(random, at + timedelta(minutes=index), line) for index in range(5)]
+    record = LessonStreamRecord(server, 20, 100, random.random() < 0.8, minutes, broken)
+    common = _common(random, "uplink")
+    common |= {"duration_seconds": 300.0, "started_at": at + timedelta(microseconds=random.randrange(1_000_000))}
+    return LessonStreamResult(**common, record=record)
+
+
+def lesson_minute(random: Random, at: datetime, rtt_seconds: float) -> LessonMinute:
+    """A minute of 20 packets a second on a line of this usual round trip; some of them lossy, some hardly observed."""
+    if random.random() < 0.01:
+        return LessonMinute(at, 0, unknown_seconds=60.0)
+    shortest = rtt_seconds * random.uniform(1, 1.02)
+    median = shortest * random.uniform(1.03, 1.2)
+    p95 = median * random.uniform(1.05, 1.6)
+    p99 = p95 * random.uniform(1.05, 2)
+    longest = p99 * random.uniform(1.1, 4)
+    lossy = random.random() < 0.15
+    return LessonMinute(
+        at,
+        1200 if random.random() < 0.95 else random.randrange(900, 1202),
+        random.choice([1, 1, 2, 5, random.randrange(1200)]) if lossy else 0,
+        random.choice([1, 1, 2, 5, random.randrange(100)]) if lossy else 0,
+        random.randrange(9) if random.random() < 0.03 else 0,
+        round(random.uniform(0, 60), 1) if random.random() < 0.03 else 0,
+        *(float(f"{value:.3g}") for value in (shortest, median, p95, p99, longest)),
+        float(f"{shortest * random.uniform(0.01, 0.2):.2g}"),
+        round(0.05 * random.choice([2, 3, 21]) if lossy else 0.05 + longest - shortest, 3),
+        lan_sent=random.choice([60, 60, 120, 180, 0]),
+        lan_lost=random.randrange(60) if random.random() < 0.03 else 0,
+    )
+
+
+def interruption(random: Random, at: datetime) -> Interruption:
+    """One of 1 to 300 s near a moment; one in ten still going on."""
+    began = at + timedelta(milliseconds=random.randrange(300_000))
+    seconds = random.choice([random.uniform(1, 10), random.uniform(1, 300)])
+    where = random.choices(["recorder", "lan", "uplink", "collector", "gateway"], [2, 1, 6, 1, 1])[0]
+    return Interruption(
+        result_id(began, random),
+        began,
+        None if random.random() < 0.1 else began + timedelta(milliseconds=int(seconds * 1000)),
+        random.choice(["up", "down", "both"]),
+        where,  # type: ignore[arg-type]
+        int(seconds * (20 if where != "recorder" else 1)),
+        random.choice(["rec-1", "rec-2", "r1-camera"]) if where == "recorder" else None,
+    )
+
+
+def _interruption(random: Random) -> AnyResult:
+    common = _common(random, "uplink")
+    return InterruptionResult(**common, record=interruption(random, common["started_at"]))

@@ -1,6 +1,6 @@
 """One envelope with one result of every kind and outcome, fixed for ever: what version 1 looks like on the wire."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -18,10 +18,15 @@ from campus_wire.records import (
     HostRecord,
     HostResult,
     InterfaceRecord,
+    Interruption,
+    InterruptionResult,
     Interval,
     LatencyProbeRecord,
     LatencyRecord,
     LatencyResult,
+    LessonMinute,
+    LessonStreamRecord,
+    LessonStreamResult,
     ServiceRecord,
     ServiceResult,
     ThroughputRecord,
@@ -69,6 +74,12 @@ def throughput(**changes: object) -> ThroughputResult:
     )
     values = {"id": "0192f000-0000-7000-8000-000000000001", "subject": "c101", "record": record}
     return ThroughputResult(**(COMMON | values | changes))
+
+
+MINUTE = datetime(2026, 11, 23, 1, 2, tzinfo=UTC)
+INTERRUPTION = Interruption(
+    "0192f000-0000-7000-8000-0000000000aa", AT, AT + timedelta(seconds=20.05), "both", "uplink", 401
+)
 
 
 RESULTS: list[AnyResult] = [
@@ -130,6 +141,33 @@ RESULTS: list[AnyResult] = [
         id="0192f000-0000-7000-8000-000000000008",
         subject="uplink",
         record=ThroughputRecord("uplink", "campus", "1", 1e9, Encapsulation(), transport="udp", server="198.51.100.10"),
+    ),
+    LessonStreamResult(
+        id="0192f000-0000-7000-8000-000000000009",
+        subject="uplink",
+        record=LessonStreamRecord(
+            "198.51.100.10",
+            20,
+            100,
+            True,
+            [
+                LessonMinute(
+                    MINUTE, 1200, 0, 1, 2, 0, 0.00412, 0.0045, 0.00531, 0.0093, 0.0312, 0.00021, 0.101, 120, 1
+                ),
+                LessonMinute(MINUTE + timedelta(minutes=1), 0, unknown_seconds=60.0),
+            ],
+            [
+                INTERRUPTION,
+                Interruption("0192f000-0000-7000-8000-0000000000ab", AT, None, "both", "recorder", 3, "rec-1"),
+            ],
+        ),
+        **COMMON,
+    ),
+    InterruptionResult(
+        id="0192f000-0000-7000-8000-00000000000a",
+        subject="uplink",
+        record=INTERRUPTION,
+        **COMMON,
     ),
 ]
 

@@ -37,4 +37,6 @@ def test_each_sample_is_counted_in_one_heap() -> None:
         ("service", "ok"),
         ("service", "failed"),
         ("throughput", "ok"),
+        ("lesson_stream", "ok"),
+        ("interruption", "ok"),
     ]

@@ -39,4 +39,12 @@ def run(arguments: argparse.Namespace, language: Language) -> int:
             uplink=yes_no.in_(language),
         )
     )
+    stream = config.lesson_stream
+    if stream.enabled and config.uplink is not None:
+        words = message("Lesson stream: {rate} packets a second to {host}, UDP port {port}, {protection}.")
+        protection = (
+            message("authenticated") if config.test_key_file else message("not authenticated (no test_key_file)")
+        )
+        host, port = config.uplink.host, config.stream_port
+        print(words.in_(language, rate=stream.packets_per_second, host=host, port=port, protection=protection))
     return EXIT_OK

@@ -1,4 +1,4 @@
-"""`campus-agent respond`: answers throughput tests, of our engine and of iperf3."""
+"""`campus-agent respond`: answers throughput tests, of our engine and of iperf3, and the lesson stream."""
 
 import argparse
 import asyncio
@@ -19,6 +19,9 @@ CAPACITY = message(
     "a test server of uplinks: bit/s, as [slots] capacity_bits_per_second of the collector; it"
     " serves an hour's bytes of it (default: 10 GB an hour)"
 )
+STREAM_PORT = message(
+    "port of the lesson stream's reflector (STAMP, UDP), 0 = off (default: with --capacity the port after --port, else off)"
+)
 
 
 def register(parser: CommandParser) -> None:
@@ -35,6 +38,7 @@ def register(parser: CommandParser) -> None:
         default=5201,
         help=words(message("stock iperf3 port, 0 = off")),
     )
+    parser.add_argument("--stream-port", type=port_number, metavar="PORT", help=words(STREAM_PORT))
     parser.add_argument("--listen", default="", metavar="ADDRESS", help=words(LISTEN))
     parser.add_argument("--capacity", type=_capacity, metavar="BITS", help=words(CAPACITY))
     parser.add_argument(
@@ -53,9 +57,17 @@ def _capacity(text: str) -> int:
     return rate
 
 
+def stream_port_of(arguments: argparse.Namespace) -> int:
+    """Where the reflector listens: as said, else beside our engine on a test server of uplinks; 0: nowhere."""
+    if arguments.stream_port is not None:
+        return int(arguments.stream_port)
+    return arguments.port + 1 if arguments.capacity and 0 < arguments.port < 65_535 else 0
+
+
 def run(arguments: argparse.Namespace, language: Language) -> int:
-    if not arguments.port and not arguments.iperf3_port:
-        return _refused(message("both ports are off: there is nothing to answer"), language)
+    stream_port = stream_port_of(arguments)
+    if not arguments.port and not arguments.iperf3_port and not stream_port:
+        return _refused(message("all ports are off: there is nothing to answer"), language)
     configure_logging()
     listen = arguments.listen or "::"
     engine_listen = listen if arguments.listen or arguments.test_key_file else "127.0.0.1"
@@ -65,7 +77,13 @@ def run(arguments: argparse.Namespace, language: Language) -> int:
         )
         print(text.in_(language, port=arguments.port), file=sys.stderr)
     settings = RespondSettings(
-        arguments.port, engine_listen, arguments.iperf3_port, listen, arguments.test_key_file, arguments.capacity
+        arguments.port,
+        engine_listen,
+        arguments.iperf3_port,
+        listen,
+        arguments.test_key_file,
+        arguments.capacity,
+        stream_port,
     )
     try:
         asyncio.run(respond(settings))

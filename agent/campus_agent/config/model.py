@@ -34,7 +34,17 @@ DEFAULT_IPERF3_PORT = 5201
 DEFAULT_PORTS = {"campus": 5301, "iperf3": DEFAULT_IPERF3_PORT}
 DEFAULT_STATE_DIR = "/var/lib/campus-agent"
 MAX_EXPECTED_TEXT = 200
-ENVIRONMENT_TABLES = ("agent", "collector", "timetable", "limits", "throughput", "cycle", "uplink", "page")
+ENVIRONMENT_TABLES = (
+    "agent",
+    "collector",
+    "timetable",
+    "limits",
+    "throughput",
+    "cycle",
+    "uplink",
+    "page",
+    "lesson_stream",
+)
 """Whose keys CAMPUS_<TABLE>_<KEY> overrides."""
 NETWORK_ROOM = "network"
 """What belongs to no recording room, such as a switch."""
@@ -245,6 +255,21 @@ class Page(msgspec.Struct, frozen=True):
     tests_per_hour: Annotated[int, Bounds(1, 1000)] = 60
 
 
+class LessonStream(msgspec.Struct, frozen=True):
+    """The small continuous stream to the uplink's test server in school hours: STAMP (RFC 8762), authenticated where there is a test key.
+
+    `always`: on every hour of every day. `in_blackout`: also on blackout days. `port` 0: the one after the uplink's. `packet_bytes`: what is sent
+    each way, without IP and UDP; authenticated at least 112.
+    """
+
+    enabled: bool = False
+    packets_per_second: Annotated[int, Bounds(5, 50)] = 20
+    packet_bytes: Annotated[int, Bounds(44, 1200)] = 100
+    always: bool = False
+    in_blackout: bool = False
+    port: Annotated[int, Bounds(0, 65_535)] = 0
+
+
 def _read_collector_url(table: Table, key: str, default: Any) -> str:
     return read_url(("https", "http"), table, key, default).rstrip("/")
 
@@ -287,6 +312,7 @@ class AgentConfig(msgspec.Struct, frozen=True):
     cycle: Cycle = msgspec.field(default_factory=Cycle)
     spool: SpoolLimits = msgspec.field(default_factory=SpoolLimits)
     page: Page = msgspec.field(default_factory=Page)
+    lesson_stream: LessonStream = msgspec.field(default_factory=LessonStream)
     classrooms: Annotated[tuple[Endpoint, ...], Key("classroom")] = ()
     uplink: Annotated[Endpoint | None, Given({"id": "uplink", "name": "uplink"})] = None
     services: Annotated[tuple[Service, ...], Key("service")] = ()
@@ -299,6 +325,15 @@ class AgentConfig(msgspec.Struct, frozen=True):
         devices = {device.id for device in self.devices}
         for endpoint in (*self.classrooms, *((self.uplink,) if self.uplink else ())):
             _refuse_unknown_switch(top, endpoint, devices)
+        if self.lesson_stream.enabled and self.uplink is None:
+            top.wrong("lesson_stream.enabled", message("needs [uplink]: the stream goes to its test server"))
+
+    @property
+    def stream_port(self) -> int:
+        """Where the uplink's test server answers the lesson stream; 0 without an uplink."""
+        if self.uplink is None:
+            return 0
+        return self.lesson_stream.port or min(self.uplink.port + 1, 65_535)
 
 
 def _refuse_reserved_ids(top: Table, classrooms: tuple[Endpoint, ...]) -> None:

@@ -6,6 +6,7 @@ from campus_agent.config.model import AgentConfig
 from campus_agent.doctor.collector import check_collector
 from campus_agent.doctor.findings import CheckResult, in_words
 from campus_agent.doctor.gateway import check_gateway
+from campus_agent.doctor.lesson_stream import lesson_stream
 from campus_agent.doctor.school import devices, endpoint, endpoints, service
 
 __all__ = ["CheckResult", "examine", "in_words"]
@@ -17,6 +18,7 @@ async def examine(config: AgentConfig) -> list[CheckResult]:
     remote = await asyncio.gather(
         asyncio.to_thread(check_collector, config),
         *(endpoint(each) for each in endpoints(config)),
+        lesson_stream(config),
         devices(config),
         *(service(each) for each in config.services),
     )

@@ -1,4 +1,4 @@
-"""Run the classroom's end: our engine in this process, the iperf3 server in a child that is replaced when it ends."""
+"""Run the classroom's end: our engine in this process; the iperf3 server and the stream's reflector in children that are replaced when they end."""
 
 import asyncio
 import contextlib
@@ -29,6 +29,7 @@ class RespondSettings:
     listen: str
     test_key_file: Path | None
     capacity_bits_per_second: float | None = None
+    stream_port: int = 0
 
 
 async def respond(settings: RespondSettings) -> None:
@@ -47,6 +48,8 @@ async def respond(settings: RespondSettings) -> None:
         jobs.append(asyncio.ensure_future(serve(engine, lambda port: log.info("engine listens", extra={"port": port}))))
     if settings.iperf3_port:
         jobs.append(asyncio.ensure_future(keep_iperf3(settings.iperf3_port, settings.listen)))
+    if settings.stream_port:
+        jobs.append(asyncio.ensure_future(keep_reflector(settings)))
     try:
         done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
         for job in done:
@@ -58,16 +61,27 @@ async def respond(settings: RespondSettings) -> None:
 
 
 async def keep_iperf3(port: int, listen: str) -> None:
-    """Keep one iperf3 server process running; wait longer each time it fails at once."""
+    await _keep("iperf3", port, "campus_agent.respond.iperf3_server", str(port), _any(listen))
+
+
+async def keep_reflector(settings: RespondSettings) -> None:
+    """The reflector of the lesson stream, where our engine listens: beyond loopback both need the key."""
+    port, key_file = settings.stream_port, settings.test_key_file
+    arguments = (str(port), settings.engine_listen, str(key_file or ""))
+    await _keep("stream reflector", port, "campus_agent.respond.stream_reflector", *arguments)
+
+
+async def _keep(name: str, port: int, module: str, *arguments: str) -> None:
+    """Keep one process of a module running; wait longer each time it fails at once."""
     failures = 0
     while True:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "campus_agent.respond.iperf3_server", str(port), _any(listen), str(os.getpid())),
+            *(sys.executable, "-m", module, *arguments, str(os.getpid())),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
-        log.info("iperf3 listens", extra={"port": port, "pid": process.pid})
+        log.info("%s listens", name, extra={"port": port, "pid": process.pid})
         try:
             _, complaint = await process.communicate()
         finally:
@@ -76,7 +90,7 @@ async def keep_iperf3(port: int, listen: str) -> None:
         failures = failures + 1 if process.returncode else 0
         if process.returncode:
             word = "cannot serve" if process.returncode == EXIT_BROKEN else "ended"
-            log.error("iperf3 %s", word, extra={"code": process.returncode, "reason": last_line(complaint)})
+            log.error("%s %s", name, word, extra={"code": process.returncode, "reason": last_line(complaint)})
         await asyncio.sleep(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)] if failures else 0)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -49,7 +50,7 @@ def corrected(entry: Entry, known: ClockKnowledge, last_monotonic_seconds: Calla
             return entry.body
         truth = _truth(label, entry, known, last_monotonic_seconds)
         return _relabelled(entry.body, label, truth)
-    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, OSError, ValueError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, OSError, ValueError, TypeError, LookupError):
         return entry.body
 
 
@@ -76,9 +77,23 @@ def _relabelled(body: bytes, label: _Label, truth: CorrectedStart) -> bytes:
         return body
     fields = msgspec.json.decode(body)
     fields["started_at"] = truth.started_at
+    _shift_moments(fields, truth.started_at - label.started_at)
     fields["clock_offset_seconds"] = truth.clock_offset_seconds
     if not truth.trusted:
         if label.validity not in (Validity.OK, Validity.CLOCK_UNTRUSTED):
             fields["detail"] = f"{label.validity}; {label.detail}"[:_MAX_DETAIL]
         fields["validity"] = Validity.CLOCK_UNTRUSTED
     return msgspec.json.encode(fields)
+
+
+def _shift_moments(fields: dict[str, Any], by: timedelta) -> None:
+    """The moments within the record of a lesson stream or an interruption, which are of the same clock; minutes stay whole minutes."""
+    record, kind = fields.get("record"), fields.get("kind")
+    if not isinstance(record, dict) or kind not in ("lesson_stream", "interruption"):
+        return
+    for row in record.get("minutes", []):
+        row[0] = datetime.fromisoformat(row[0]) + timedelta(minutes=round(by.total_seconds() / 60))
+    for interruption in [record] if kind == "interruption" else record.get("interruptions", []):
+        for name in ("began_at", "ended_at"):
+            if interruption.get(name) is not None:
+                interruption[name] = datetime.fromisoformat(interruption[name]) + by

@@ -51,6 +51,8 @@ DICTIONARIES = (
     Dictionary(8, "service", "496d293a3065de53af507aa51edf5ac8b7608ce3c7ee9177437447fc70d2fc80"),
     Dictionary(9, "throughput", "e997b9a0c3db1c27f489a028127c2be2929dac501b8625f4243cfd6556891e50"),
     Dictionary(10, "any", "32184ace1a9bff1e6cba89f3b8d10a7b8b9581edc22b81ce3f676cdf30a9d15e"),
+    Dictionary(11, "lesson_stream", "6a36ec606171a3045949111d56e8233908bcabddc6ff25faffe36f88d9b04dd9"),
+    Dictionary(12, "interruption", "aa86746429fa6ec4a746252b712e989220d6f8176c0d7aaf15aaba43c69dae1b"),
 )
 """Of several of one kind the last one packs; all of them unpack."""
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from campus_agent.clock.clock import ClockEstimate
@@ -11,6 +12,13 @@ from campus_agent.ship.correct import ClockKnowledge, corrected
 from campus_agent.spool.spool import Entry
 from campus_wire.codec import decode_result, encode_result
 from campus_wire.failures import Failure, FailureKind, Operation, Validity
+from campus_wire.records import (
+    Interruption,
+    InterruptionResult,
+    LessonMinute,
+    LessonStreamRecord,
+    LessonStreamResult,
+)
 from tests.agent.spool.things import AT, BOOT, result
 
 EPOCH = AT.timestamp()
@@ -40,6 +48,31 @@ def test_the_same_boot_is_corrected_by_monotonic_time() -> None:
     assert sent.started_at == AT
     assert sent.clock_offset_seconds == round((AT - NO_CLOCK).total_seconds(), 3)
     assert sent.validity is Validity.OK
+
+
+def test_the_moments_of_a_lesson_stream_follow_its_label() -> None:
+    """Interruptions exactly, minutes as whole minutes."""
+    known = ClockKnowledge((ClockEstimate(BOOT, 400.0, EPOCH - 300.0, 0.01),))
+    broken = Interruption("i", NO_CLOCK, NO_CLOCK + timedelta(seconds=20), "up", "uplink", 400)
+    common = {
+        name: getattr(result(300, at=NO_CLOCK), name) for name in ("id", "started_at", "boot_id", "monotonic_seconds")
+    }
+    common |= {"subject": "uplink", "duration_seconds": 300.0, "validity": Validity.OK}
+    alone = send(InterruptionResult(record=broken, **common), known)
+    assert (alone.record.began_at, alone.record.ended_at) == (AT, AT + timedelta(seconds=20))
+    record = LessonStreamRecord(
+        "h",
+        20,
+        112,
+        True,
+        [LessonMinute(NO_CLOCK.replace(second=0), 1200)],
+        [msgspec.structs.replace(broken, ended_at=None)],
+    )
+    stream = send(LessonStreamResult(record=record, **common), known)
+    (minute,), (open_one,) = stream.record.minutes, stream.record.interruptions
+    assert minute.minute.second == 0
+    assert abs(minute.minute - AT) < timedelta(minutes=1)
+    assert (open_one.began_at, open_one.ended_at) == (AT, None)
 
 
 def test_an_earlier_boot_that_learnt_is_corrected_by_its_own_estimate() -> None:

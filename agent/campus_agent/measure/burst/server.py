@@ -84,7 +84,7 @@ class ResponderSettings:
 
     def __post_init__(self) -> None:
         """Refuse to be open to the network without a key."""
-        if not self.key and not _is_loopback(self.listen):
+        if not self.key and not is_loopback(self.listen):
             raise ValueError(f"listening on {self.listen} needs a test key; without one only loopback is allowed")
 
 
@@ -344,7 +344,7 @@ def _shut(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_RDWR)
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
     if address == "localhost":
         return True
     try:

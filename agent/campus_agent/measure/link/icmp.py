@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 import struct
+from collections.abc import Callable
 from time import monotonic
 
 from campus_agent.measure.link import timestamps
@@ -24,8 +25,12 @@ _PROTOCOL = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROT
 class Pinger:
     """Echoes to one address on one socket. Raises ProbeFailed(permission_denied) when no socket can be had."""
 
-    def __init__(self, address: str, family: socket.AddressFamily) -> None:
+    def __init__(
+        self, address: str, family: socket.AddressFamily, answered: Callable[[int], None] | None = None
+    ) -> None:
+        """`answered` is given the number of each answer, for whoever sends for hours; without it the round trips are kept in `echoes`."""
         self._family = family
+        self._answered = answered
         self._address = address
         self._socket, self._raw = _open(family)
         self._socket.setblocking(False)
@@ -45,13 +50,18 @@ class Pinger:
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
 
-    def send(self) -> None:
-        """One echo request now. A refusal by the local stack (no route, full queue) counts as sent and lost."""
+    def send(self) -> int:
+        """One echo request now: its number. A refusal by the local stack (no route, full queue) counts as sent and lost."""
         number = self.echoes.sent & 0xFFFF
         self.echoes.sent += 1
         self._sent_at[number] = monotonic()
         with contextlib.suppress(OSError):
             self._socket.sendto(self._packet(number), (self._address, 0))
+        return number
+
+    def forget(self, number: int) -> None:
+        """No answer to this one is waited for any more."""
+        self._sent_at.pop(number, None)
 
     async def send_every(self, interval_seconds: float, count: int) -> None:
         """`count` requests, one every interval by the clock, not by the answers."""
@@ -83,7 +93,9 @@ class Pinger:
                 if number is None or str(source[0]).partition("%")[0] != self._address:
                     continue
                 sent_at = self._sent_at.pop(number, None)  # a duplicate answer finds nothing and changes nothing
-                if sent_at is not None:
+                if sent_at is not None and self._answered is not None:
+                    self._answered(number)
+                elif sent_at is not None:
                     self.echoes.rtt_seconds[number] = max(0.0, arrived - sent_at)
                     if not self._sent_at:
                         self._all_answered.set()

@@ -14,5 +14,6 @@ _MODULES = (
     "latency",
     "reference",
     "browser",
+    "lesson_stream",
 )
 PROBES: Probes = {probe.name: probe for probe in (import_module(f"{__name__}.{name}").PROBE for name in _MODULES)}

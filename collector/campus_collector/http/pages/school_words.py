@@ -122,6 +122,8 @@ SCHOOL_WORDS: dict[str, Message] = {
     "kind_port": message("reading of a switch port"),
     "kind_network": message("look for DHCP servers"),
     "kind_inspection": message("test from a browser"),
+    "kind_lesson_stream": message("five minutes of the lesson stream"),
+    "kind_interruption": message("interruption"),
     "profile": message("Kind of equipment"),
     "address": message("Address"),
     "device_month": message("{name} {month}: polled on {days} days, down at times on {down} of them"),
