@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -117,6 +118,18 @@ def publish(beside: Path, path: Path) -> None:
         _sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The content of a file that only its owner reads; where there is none, what `make` gives, which all processes then find. Raises OSError."""
+    if not path.exists():
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+        write_whole(beside, make(), 0o600)
+        try:
+            publish(beside, path)
+        except FileExistsError:  # another process was first
+            beside.unlink()
+    return path.read_bytes()
 
 
 def sync_folder(folder: Path) -> None:

@@ -22,7 +22,8 @@ from campus_base.language import from_environment
 from campus_base.messages import message
 from campus_base.settings import ConfigurationError, Secret, Table, load, overridden, read_secret
 from campus_base.system_errors import error_words
-from campus_base.typed_tables import Bounds, By, Default, Key, Pattern, read_table, read_zone
+from campus_base.typed_tables import Bounds, By, Default, Key, OneOf, Pattern, read_table, read_zone
+from campus_collector.domain.area import DETAILS, LEVELS, Level, SchoolDetail
 from campus_collector.domain.official import Official
 from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl, without_passwords
 from campus_collector.domain.results import Quotas
@@ -32,7 +33,19 @@ from campus_wire.digits import ascii_integer
 log = logging.getLogger(__name__)
 DEFAULT_LISTEN = "127.0.0.1:8080"
 DEFAULT_STATE_DIR = Path("/var/lib/campus-collector")
-_ENVIRONMENT_TABLES = ("server", "store", "policy", "report", "county", "slots", "metrics", "oidc", "quotas")
+_ENVIRONMENT_TABLES = (
+    "server",
+    "store",
+    "policy",
+    "report",
+    "county",
+    "slots",
+    "metrics",
+    "oidc",
+    "quotas",
+    "area",
+    "upstream",
+)
 MOST_ADDRESS_LETTERS = 300
 MOST_SHOWN_LETTERS = 100
 _ADDRESS = re.compile(r"[^\s\x00-\x20\x7f\"'<>?#\\]+")
@@ -238,6 +251,18 @@ class ProviderConfig(msgspec.Struct, frozen=True):
     ca_file: Annotated[Path | None, By(_read_existing_file)] = None
 
 
+class UpstreamConfig(msgspec.Struct, frozen=True):
+    """`[upstream]` of collector.toml: the level above, which gets each closed month."""
+
+    url: Annotated[str, By(_read_web_address)]
+    token_file: Path
+    """Written by `area enroll`."""
+    ca_file: Annotated[Path | None, By(_read_existing_file)] = None
+    """The only authority that is believed; without it the system's are."""
+    schools: Annotated[SchoolDetail, OneOf(DETAILS)] = "summary"
+    """What the level above sees of a school."""
+
+
 class TestServer(msgspec.Struct, frozen=True):
     """The name of an uplinks' test server, and where it stands; `host` as the gateways' `[uplink] host` has it."""
 
@@ -295,6 +320,10 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     """What gateways test their uplinks against."""
     oidc: ProviderConfig | None = None
     """Where people of the county log in."""
+    area_level: Annotated[Level, Key("area.level"), OneOf(LEVELS)] = "county"
+    area_name: Annotated[str, Key("area.name")] = ""
+    upstream: UpstreamConfig | None = None
+    """Where closed months go."""
     quotas: Quotas = Quotas()
 
     @property
@@ -312,6 +341,21 @@ class CollectorConfig(msgspec.Struct, frozen=True):
             address=(self.public_url or (self.oidc.url if self.oidc else "")).rstrip("/"),
             test_servers=tuple((server.name, server.place) for server in self.test_servers),
         )
+
+    @property
+    def takes_months(self) -> bool:
+        """Is this a collector above others, which takes their months and measures nothing itself?"""
+        return self.area_level != "county"
+
+    @property
+    def name(self) -> str:
+        """What the county, prefecture or province is called."""
+        return self.area_name or self.county
+
+    @property
+    def key_folder(self) -> Path | None:
+        """Where this collector's keys are files; None on a server, whose collectors have no folder in common: the store keeps them."""
+        return self.database.parent if self.postgres is None else None
 
     @property
     def store(self) -> Path | PostgresUrl:
@@ -343,6 +387,8 @@ class CollectorConfig(msgspec.Struct, frozen=True):
                 ),
             )
         _exists(top, "policy.file", self.policy_file)
+        if self.upstream is not None and self.area_level == "province":
+            top.wrong("upstream.url", message("a province sends its months to nobody: leave out [upstream]"))
 
 
 def _check_certificate(top: Table, cert: Path | None, key: Path | None, authority: Path | None) -> None:

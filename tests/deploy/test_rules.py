@@ -41,6 +41,14 @@ CASES: dict[str, list[Case]] = {
         ({"campus_store_full_in_days": "30x500"}, 400, {}),
         ({"campus_store_full_in_days": "400x500", "campus_store_free_bytes": "50000000000x500"}, 400, {}),
     ],
+    "CampusMonthNotAcknowledged": [
+        ({"campus_upstream_waiting_since_timestamp_seconds": "-345600x200"}, 120, {}),
+        ({"campus_upstream_waiting_since_timestamp_seconds": "-86400x200"}, 120, {}),
+    ],
+    "CampusCountyMissing": [
+        ({'campus_area_missing_since_timestamp_seconds{county="c01"}': "-691200x200"}, 120, {"county": "c01"}),
+        ({'campus_area_missing_since_timestamp_seconds{county="c01"}': "-86400x200"}, 120, {}),
+    ],
     "CampusLinesLeftOut": [
         ({"campus_scrape_left_out_owners": "2x90"}, 30, {}),
         ({"campus_scrape_left_out_owners": "0x90"}, 30, {}),
@@ -187,6 +195,7 @@ SLOW_IS_WITHOUT_LABELS = (
     "CampusCalendarEnds",
     "CampusCertificateExpires",
     "CampusLinesLeftOut",
+    "CampusMonthNotAcknowledged",
     "CampusStoreNearlyFull",
 )
 

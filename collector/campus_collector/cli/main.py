@@ -21,6 +21,7 @@ COMMANDS = {
     "agent-token": message("print a new token for a school's agent"),
     "judge": message("the verdicts of a month"),
     "enroll-code": message("a one-time code by which a school's gateway enrols"),
+    "area": message("upward reporting: months that go up, and counties that hand them in"),
     "tls": message("a private authority, for bureaus without one"),
     "inventory": message("which schools, classrooms, devices and platforms there are"),
     "backup": message("copy the database while the collector runs"),

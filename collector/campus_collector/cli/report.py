@@ -11,6 +11,7 @@ from campus_base.language import Language
 from campus_base.messages import message, pmessage
 from campus_base.system_errors import error_words
 from campus_base.terminal import escape_cell
+from campus_collector.area.report import AreaReports
 from campus_collector.cli.common import ProgressBar, data_options, language_option, month_from, month_option
 from campus_collector.config import CollectorConfig
 from campus_collector.http.service import Service, open_service
@@ -64,6 +65,8 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     month = month_from(arguments.month, config)
     service = open_service(config, must_exist=True)
     try:
+        if config.takes_months:
+            return _write_of_area(service.area, month, forms, arguments, language)
         if arguments.verify:
             return _verify(service.reports, str(month), language)
         figures = _figures(service, month, language, close=arguments.close)
@@ -81,6 +84,23 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
     finally:
         service.store.close()
     return failed(EXIT_FAILED, reason)
+
+
+def _write_of_area(
+    reports: AreaReports, month: Month, forms: Sequence[Form], arguments: argparse.Namespace, language: Language
+) -> int:
+    """By what is here of the counties: they close their months, and there is no excerpt."""
+    if arguments.close or arguments.verify or arguments.town or arguments.school:
+        text = message(
+            "the report of an area is made of what its counties closed: no --close, --verify, --town, --school"
+        )
+        return failed(EXIT_USAGE, text.in_(language))
+    figures = reports.figures(month)
+    for form in forms:
+        path = arguments.out / file_name(str(month), form, arguments.lang)
+        write_file(path, reports.document(month, form, arguments.lang, figures))
+        print(path)
+    return EXIT_OK
 
 
 def _figures(service: Service, month: Month, language: Language, *, close: bool) -> Figures:

@@ -22,7 +22,7 @@ def register(parser: CommandParser) -> None:
 
 def run(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
     configure_logging()
-    service = open_service(config)
+    service = open_service(config, make_key=True)
 
     def ready(host: str, port: int) -> None:
         scheme = "https" if config.tls_cert else "http"

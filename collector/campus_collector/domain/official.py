@@ -20,6 +20,8 @@ class Official(msgspec.Struct, frozen=True, omit_defaults=True):
     printed_by: str = ""
     print_date: str = ""
     address: str = ""
+    fingerprint: str = ""
+    """SHA-256 (hex) of the public key by which the collector signs what goes up; "" where it has none."""
     test_servers: tuple[tuple[str, str], ...] = ()
     """Name and place of each server that uplinks are tested against."""
 

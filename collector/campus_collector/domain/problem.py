@@ -40,6 +40,10 @@ What = Literal[
     "tokens_revoked",
     "code_issued",
     "agent_enrolled",
+    "member_code_issued",
+    "member_enrolled",
+    "member_revoked",
+    "enrolled_above",
 ]
 WHAT_WORDS: dict[str, Message] = {
     "opened": pmessage("event", "opened"),
@@ -66,6 +70,10 @@ WHAT_WORDS: dict[str, Message] = {
     "tokens_revoked": message("agent tokens revoked"),
     "code_issued": message("enrolment code issued"),
     "agent_enrolled": message("gateway enrolled"),
+    "member_code_issued": message("enrolment code for a county issued"),
+    "member_enrolled": message("county enrolled for upward reporting"),
+    "member_revoked": message("county's token revoked"),
+    "enrolled_above": message("enrolled at the level above"),
 }
 MEASUREMENTS = "measurements"
 """Who acts when no person does."""

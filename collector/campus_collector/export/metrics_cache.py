@@ -5,14 +5,15 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from time import monotonic, perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import Histogram, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from campus_collector.domain.agents import UP_WITHIN, Agent
+from campus_collector.domain.area_standing import standings
 from campus_collector.domain.change import Change
 from campus_collector.domain.inventory import Inventory
 from campus_collector.domain.results import Latest
@@ -42,6 +43,13 @@ END_OF_OPENMETRICS = b"# EOF\n"
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class UpwardLines(NamedTuple):
+    """Which lines of upward reporting this collector has: of what it sends, of what it receives."""
+
+    sends: bool = False
+    receives: bool = False
 
 
 class UnknownSelection(ValueError):
@@ -103,10 +111,12 @@ class MetricsCache:
         verdicts: Verdicts,
         ingest_duration_seconds: Histogram,
         certificate: ServedCertificate | None = None,
+        upward: UpwardLines | None = None,
     ) -> None:
         """Subscribes to changes; everything is written at the first refresh."""
         self._store, self._verdicts, self._histogram = store, verdicts, ingest_duration_seconds
         self._certificate = certificate
+        self._upward = upward or UpwardLines()
         self._stale_after = timedelta(seconds=verdicts.policy.present.stale_after_seconds)
         self._lines = StoredExposition()
         self._written = _Written()
@@ -236,6 +246,7 @@ class MetricsCache:
         if self._certificate is not None:
             ends = self._certificate.expires_at().timestamp()
             self._lines.put(("certificate",), "", [("campus_certificate_expires_timestamp_seconds", (), ends)])
+        self._update_upward(today)
         self._lines.put(("left out",), "", [("campus_scrape_left_out_owners", (), float(len(self._written.failed)))])
         self._lines.put(("slots",), "", [(name, (), float(value)) for name, value in zip(names, slots, strict=True)])
 
@@ -403,6 +414,17 @@ class MetricsCache:
         except Exception as error:
             self._leave_out(("verdicts of", school), error)
             return {}
+
+    def _update_upward(self, today: date) -> None:
+        """What goes up, and what has come from below; neither without its part of the configuration."""
+        if self._upward.sends:
+            self._put(("upstream",), "", samplers.of_outgoing, self._store.outgoing.waiting())
+        if not self._upward.receives:
+            return
+        close_day = self._verdicts.policy.report.close_day
+        months, members = self._store.area.months(), self._store.area.members()
+        for county in standings(members, months, today, close_day, self._verdicts.zone):
+            self._put(("area", county.label), "", samplers.of_county, county, self._verdicts.zone)
 
     def _update_ledger(self, now: datetime) -> None:
         self._written.ledger_read_at = monotonic()

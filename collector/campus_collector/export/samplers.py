@@ -6,11 +6,13 @@ nobody knows any more. `campus_agent_up` is 0 after 15 minutes of silence; equip
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from statistics import median
 
 from campus_base.port_words import error_ratio
 from campus_collector.domain.agents import Agent
+from campus_collector.domain.area import OutgoingMonth
+from campus_collector.domain.area_standing import CountyStanding
 from campus_collector.domain.problem import Problem
 from campus_collector.domain.results import Latest
 from campus_collector.domain.schools import School, Subject
@@ -144,6 +146,36 @@ def of_space(space: Space) -> Iterator[Sample]:
             ("campus_store_full_in_days", space.full_in_days),
         )
     )
+
+
+def of_outgoing(waiting: Sequence[OutgoingMonth]) -> Iterator[Sample]:
+    """What waits for the level above."""
+    yield "campus_upstream_waiting_months", (), float(len(waiting))
+    if waiting:
+        oldest = min(month.made_at for month in waiting)
+        yield "campus_upstream_waiting_since_timestamp_seconds", (), oldest.timestamp()
+
+
+def of_county(county: CountyStanding, zone: tzinfo) -> Iterator[Sample]:
+    """What has come from a county, by its newest month, and what is missing."""
+    labels, newest = (county.label,), county.newest
+    yield "campus_area_info", (county.label, county.name), 1.0
+    yield "campus_area_missing_months", labels, float(len(county.missing))
+    yield "campus_area_received_corrections", labels, float(county.corrections)
+    if county.missing_since is not None:
+        since = datetime.combine(county.missing_since, time(), zone)
+        yield "campus_area_missing_since_timestamp_seconds", labels, since.timestamp()
+    if newest is None:
+        return
+    first = datetime(int(newest.month[:4]), int(newest.month[5:]), 1, tzinfo=zone)
+    yield "campus_area_month_timestamp_seconds", labels, first.timestamp()
+    received = max(month.received_at for month in county.received)
+    yield "campus_area_received_timestamp_seconds", labels, received.timestamp()
+    for target, totals in newest.summary.totals.items():
+        for verdict in Verdict:
+            yield "campus_area_target_subjects", (*labels, target, verdict), float(getattr(totals, verdict))
+        if totals.ratio is not None:
+            yield "campus_area_compliance_ratio", (*labels, target), totals.ratio
 
 
 def of_compaction(status: CompactionStatus | None) -> Iterator[Sample]:

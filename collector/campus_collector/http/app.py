@@ -17,11 +17,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from campus_base import sd_notify
+from campus_collector.area.key import NoSigningKey
 from campus_collector.http.api.authority import AuthorityRoutes
 from campus_collector.http.api.configuration import ConfigurationRoutes
 from campus_collector.http.api.enroll import EnrolmentRoutes
 from campus_collector.http.api.metrics import MetricsRoutes
 from campus_collector.http.api.monthly import MonthlyRoutes
+from campus_collector.http.api.months import MonthRoutes
 from campus_collector.http.api.problems import ProblemRoutes
 from campus_collector.http.api.reading import HealthRoutes, QueryRoutes
 from campus_collector.http.api.results import ResultRoutes
@@ -31,6 +33,7 @@ from campus_collector.http.compaction import BackgroundCompaction
 from campus_collector.http.forwarding import Forwarding
 from campus_collector.http.listener import KEEP_ALIVE_SECONDS, Connection, Server, raise_file_limit
 from campus_collector.http.openapi import OpenApiRoutes
+from campus_collector.http.pages.area import AreaPages
 from campus_collector.http.pages.carriers import CarrierPage
 from campus_collector.http.pages.fleet import FleetPage
 from campus_collector.http.pages.help import HelpPages
@@ -46,6 +49,7 @@ from campus_collector.http.pages.search import SearchPage
 from campus_collector.http.pages.static import StaticFiles
 from campus_collector.http.pages.subjects import SubjectPages
 from campus_collector.http.pages.unmeasured import UnmeasuredPage
+from campus_collector.http.pages.upward import UpwardPage
 from campus_collector.http.pages.wall import WallPage
 from campus_collector.http.responses import HttpProblem, on_problem, problem_response
 from campus_collector.http.routes import Operation, Routes
@@ -72,7 +76,7 @@ GROUPS: tuple[type[Routes], ...] = (
     MetricsRoutes, AuthorityRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
     SearchPage, StaticFiles, SubjectPages, CarrierPage, UnmeasuredPage, WallPage,
-    HelpPages,
+    HelpPages, MonthRoutes, AreaPages, UpwardPage,
 )  # fmt: skip
 
 
@@ -139,9 +143,11 @@ async def serve(service: Service, ready: Any = None) -> None:
     upkeep = asyncio.create_task(_upkeep(service))
     compaction = BackgroundCompaction(service)
     moving = asyncio.create_task(compaction.run())
+    upward = asyncio.create_task(_report_upward(service))
     with listener:
         await server._serve([listener])  # serve() would take the signals for itself
     upkeep.cancel()
+    upward.cancel()
     service.separate_reports.stop()
     compaction.stop()
     await moving
@@ -181,6 +187,20 @@ async def _upkeep(service: Service) -> None:
         if not frozen:
             frozen = True
             await asyncio.to_thread(freeze_kept)
+        await asyncio.sleep(UPKEEP_SECONDS)
+
+
+async def _report_upward(service: Service) -> None:
+    """Closed months are prepared and sent, beside everything else: the level above may not answer for long."""
+    while service.upward.is_configured:
+        try:
+            await asyncio.to_thread(service.upward.run)
+        except StoreBusy as error:
+            log.info("another process is at work on this", extra={"what": str(error)})
+        except (StoreUnavailable, NoSigningKey) as error:
+            log.error("months are not sent up", extra={"error": str(error)})
+        except Exception:
+            log.exception("months are not sent up; it is tried again")
         await asyncio.sleep(UPKEEP_SECONDS)
 
 

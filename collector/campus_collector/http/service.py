@@ -1,12 +1,18 @@
 """What the routes share: configuration, store, verdicts, the collector's own figures."""
 
+import logging
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Histogram
 
+from campus_collector.area.key import NoSigningKey, SigningKey
+from campus_collector.area.report import AreaReports
+from campus_collector.area.upward import UpwardReporting
 from campus_collector.config import CollectorConfig
-from campus_collector.export.metrics_cache import MetricsCache
+from campus_collector.domain.official import Official
+from campus_collector.export.metrics_cache import MetricsCache, UpwardLines
 from campus_collector.export.table import BY_NAME
 from campus_collector.http.auth.authenticator import Authenticator
 from campus_collector.http.auth.oidc import Provider
@@ -19,9 +25,12 @@ from campus_collector.report.separate import SeparateReports
 from campus_collector.report.service import MonthlyReports
 from campus_collector.report.worker import CollectorPlace
 from campus_collector.slots.scheduler import SlotScheduler
+from campus_collector.store.errors import StoreUnavailable
 from campus_collector.store.open import open_store
 from campus_collector.store.store import Store
 from campus_collector.tls.served import ServedCertificate
+
+log = logging.getLogger(__name__)
 
 
 def _ingest_histogram() -> Histogram:
@@ -52,14 +61,20 @@ class Service:
     metrics: MetricsCache
     ingest_duration_seconds: Histogram
     certificate: ServedCertificate | None
+    signing_key: SigningKey
+    upward: UpwardReporting
+    area: AreaReports
 
     def today(self) -> date:
         """The day it is in the county."""
         return datetime.now(self.config.timezone).date()
 
 
-def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Service:
-    """Load the policy, open the store; a new one is begun unless it `must_exist`. Raises ConfigurationError, StoreUnusable, StoreUnavailable."""
+def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key: bool = False) -> Service:
+    """Load the policy, open the store; a new one is begun unless it `must_exist`. `make_key`: it is to serve, and needs a key to sign with.
+
+    Raises ConfigurationError, StoreUnusable, StoreUnavailable.
+    """
     policy = load_policy(config.policy_file)
     store = open_store(config.store, config.quotas, must_exist=must_exist)
     slots = SlotScheduler(store, config.slot_bits_per_second)
@@ -68,11 +83,14 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
     certificate = None
     if config.tls_cert is not None and config.tls_key is not None:
         certificate = ServedCertificate(config.tls_cert, config.tls_key, config.ca_file)
-    metrics = MetricsCache(store, verdicts, ingest, certificate)
+    key = SigningKey(store, config.key_folder)
+    if make_key:
+        _make_key(key)
+    official = replace(config.official, fingerprint=key.fingerprint())
+    upward_lines = UpwardLines(config.upstream is not None, config.takes_months)
+    metrics = MetricsCache(store, verdicts, ingest, certificate, upward_lines)
     provider = Provider(config.oidc) if config.oidc is not None else None
-    # collectors on a server are several machines, and have no folder in common
-    key_folder = config.database.parent if config.postgres is None else None
-    ledger, authenticator = Ledger(store, verdicts), Authenticator(store, key_folder)
+    ledger, authenticator = Ledger(store, verdicts), Authenticator(store, config.key_folder)
     reports = MonthlyReports(
         store,
         verdicts,
@@ -80,7 +98,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
         config.county,
         config.report_dir,
         config.report_hour,
-        config.official,
+        official,
         config.report_font_files,
     )
     return Service(
@@ -92,25 +110,42 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
         slots,
         ledger,
         reports,
-        SeparateReports(lambda: _place(config, verdicts), reports),
+        SeparateReports(lambda: _place(config, official, verdicts), reports),
         authenticator,
         provider,
         metrics,
         ingest,
         certificate,
+        key,
+        UpwardReporting(
+            store, key, config.area_level, config.name, config.upstream, _store_place(config), config.key_folder
+        ),
+        AreaReports(store, config.name, official, config.timezone, policy.report.close_day, config.report_font_files),
     )
 
 
-def _place(config: CollectorConfig, verdicts: Verdicts) -> CollectorPlace:
+def _make_key(key: SigningKey) -> None:
+    """A collector without a key serves all the same; what it sends up then waits."""
+    try:
+        key.make()
+    except (NoSigningKey, StoreUnavailable) as error:
+        log.error("no key to sign months with", extra={"error": str(error)})
+
+
+def _store_place(config: CollectorConfig) -> str:
+    return config.postgres.reveal() if config.postgres is not None else str(config.database)
+
+
+def _place(config: CollectorConfig, official: Official, verdicts: Verdicts) -> CollectorPlace:
     """What a process needs that makes reports of this collector."""
     return CollectorPlace(
-        config.postgres.reveal() if config.postgres is not None else str(config.database),
+        _store_place(config),
         str(config.policy_file),
         config.timezone.key,
         config.county,
         str(config.report_dir),
         config.report_hour,
-        config.official,
+        official,
         tuple(str(file) for file in config.report_font_files),
         verdicts.reader_timeout_seconds,
     )

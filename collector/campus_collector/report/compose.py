@@ -258,6 +258,8 @@ class _Report(_Writer):
                 table=self._tables.number_of_next(),
             ),
         )
+        if self._official.fingerprint:
+            proof += self._paragraphs(self._w("proof_key", fingerprint=self._official.fingerprint))
         heads = self._tables.heads()
         if self._official.address and heads.rows:
             table = self._tables.number_of_next() - 1

@@ -297,6 +297,10 @@ WORDS: dict[str, Message] = {
         " nothing stored before was changed."
     ),
     "proof_short": message("Check sum (SHA-256) of the figures: {hash}. Program {version}."),
+    "proof_key": message(
+        "What this collector reports to the level above is signed with its key (Ed25519), whose fingerprint (SHA-256) is"
+        " {fingerprint}."
+    ),
     "proof_pages": message(
         "Pages: {address}/schools/CODE?month={month} shows a school with every verdict and its derivation; CODE is the"
         " school's code of table {table}."

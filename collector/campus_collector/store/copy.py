@@ -18,6 +18,9 @@ from campus_collector.store.transport import Queryable, Row, TransportConnection
 KEYS = {
     "agent": "school, agent_id",
     "agent_boot": "school, agent_id, boot_id",
+    "area_code": "hash",
+    "area_member": "id",
+    "area_month": "sender, county, series, month, number",
     "attempt": "id",
     "audit": "sequence",
     "chain_mismatch": "school, sequence, head",
@@ -33,6 +36,7 @@ KEYS = {
     "monthly": "month",
     "monthly_document": "month, form, language",
     "numbered_school": "number",
+    "outgoing_month": "county, series, month, number",
     "person": "name",
     "problem": "id",
     "quarantine": "sequence",
@@ -51,6 +55,7 @@ KEYS = {
     "total": "school, name, label",
     "unjudged": "school, subject, kind, hour",
     "upload": "key",
+    "upstream": "name",
 }
 """Each table's primary key: in its order the rows are copied and compared. There are no foreign keys."""
 UNPACKED = frozenset({"unpacked_result", "unpacked_school", "unpacked_seen"})

@@ -18,6 +18,7 @@ from campus_collector.store.compaction import (
 from campus_collector.store.database import Database
 from campus_collector.store.leases import Lease, held_lease
 from campus_collector.store.tables.agents import AgentTable
+from campus_collector.store.tables.area import AreaTable
 from campus_collector.store.tables.attempts import AttemptTable
 from campus_collector.store.tables.chain import ChainTable
 from campus_collector.store.tables.evidence import EvidenceTable
@@ -25,6 +26,7 @@ from campus_collector.store.tables.inventory import InventoryTable
 from campus_collector.store.tables.ledger import LedgerTable
 from campus_collector.store.tables.missing_log import missing_log
 from campus_collector.store.tables.monthly import MonthlyTable
+from campus_collector.store.tables.outgoing import OutgoingTable
 from campus_collector.store.tables.people import PeopleTable
 from campus_collector.store.tables.quarantine import QuarantineTable
 from campus_collector.store.tables.results import ResultTable
@@ -47,12 +49,14 @@ class Store:
         self._quotas = quotas
         self._unpacked = UnpackedResults(database)
         self.agents = AgentTable(database)
+        self.area = AreaTable(database)
         self.attempts = AttemptTable(database)
         self.chain = ChainTable(database)
         self.evidence = EvidenceTable(database)
         self.inventory = InventoryTable(database)
         self.ledger = LedgerTable(database)
         self.monthly = MonthlyTable(database)
+        self.outgoing = OutgoingTable(database)
         self.people = PeopleTable(database)
         self.quarantine = QuarantineTable(database)
         self.results = ResultTable(database)

@@ -33,6 +33,7 @@ SOURCES = {
     "rooms": "device and room results",
     "agents": "agent's report, host results",
     "ledger": "problem ledger",
+    "area": "months from the counties",
     "collector": "collector itself",
 }
 """Where the values of a scope come from: kinds of results (docs/pages/en/protocol.md), or what the collector makes of them."""

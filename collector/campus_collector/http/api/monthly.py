@@ -1,6 +1,7 @@
 """GET /v1/monthly/YYYY-MM.pdf: a monthly report, whole, or `?town=` and `?school=` of it."""
 
 from base64 import b64encode
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from campus_base.language import Language
+from campus_collector.area.report import AreaReports
 from campus_collector.http.auth.scope import ReadScope, scope_of
 from campus_collector.http.query import (
     MONTH_PATTERN,
@@ -59,7 +61,10 @@ class MonthlyRoutes(Routes):
         if town is not None and school is not None:
             raise HttpProblem(400, "Bad query", "town or school, not both")
         await _must_be_readable(scope_of(request), self.service, town, school)
-        body = await in_thread(_document, self.service.separate_reports, month, form, language, town, school)
+        if self.service.config.takes_months:
+            body = await in_thread(_area_document, self.service.area, month, form, language, town or school)
+        else:
+            body = await in_thread(_document, self.service.separate_reports, month, form, language, town, school)
         name = file_name(str(month), form, language, scope=town or school or "")
         response = download(body, MEDIA_TYPES[form], name, inline=form in ("html", "pdf"), language=language)
         if form == "html":
@@ -87,11 +92,26 @@ async def _must_be_readable(scope: ReadScope, service: Service, town: str | None
     raise HttpProblem(403, "Not yours", f"you read town {scope.town} only: ask with ?town={scope.town}")
 
 
+def _area_document(reports: AreaReports, month: Month, form: Form, language: Language, excerpt: str | None) -> bytes:
+    """Of all counties: there is no excerpt."""
+    if excerpt is not None:
+        raise HttpProblem(404, "No such town or school", excerpt[:64])
+    return _refused_in_words(lambda: reports.document(month, form, language), language)
+
+
 def _document(
     reports: SeparateReports, month: Month, form: Form, language: Language, town: str | None, school: str | None
 ) -> bytes:
-    try:
+    def document() -> bytes:
         return reports.document(month, form, language, town=town, school=school)
+
+    return _refused_in_words(document, language)
+
+
+def _refused_in_words(make: Callable[[], bytes], language: Language) -> bytes:
+    """What `make` gives. Raises HttpProblem 404, 503 where there is no document."""
+    try:
+        return make()
     except NoReport as none:
         raise HttpProblem(404, "No report", none.words.in_(language)) from None
     except KeyError as key:

@@ -38,6 +38,7 @@ SELF_AUTHENTICATED = (
     ("POST", "/v1/token"),
     ("POST", "/v1/results"),
     ("POST", "/v1/slots"),
+    ("POST", "/v1/months"),
     ("PATCH", "/v1/problems"),
 )
 """Routes that check a token, or a code, of their own; their requests read nothing else."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
 
-from campus_base.files import publish, write_whole
+from campus_base.files import read_or_make
 from campus_collector.domain.people import Account, Person
 from campus_collector.store.store import Store
 
@@ -124,14 +124,7 @@ class Sessions:
 
 def _read_or_make_key(path: Path) -> bytes:
     """Raises OSError; ValueError for a file that is no key."""
-    if not path.exists():
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-        write_whole(beside, secrets.token_bytes(KEY_BYTES), 0o600)
-        try:
-            publish(beside, path)
-        except FileExistsError:  # another process was first
-            beside.unlink()
-    key = path.read_bytes()
+    key = read_or_make(path, lambda: secrets.token_bytes(KEY_BYTES))
     if len(key) != KEY_BYTES:
         raise ValueError(f"{path} holds {len(key)} bytes, not {KEY_BYTES}")
     return key

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from campus_base.messages import message
+from campus_collector.http.pages.area import area_months_page
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.query import language_of, report_form, report_month
 from campus_collector.http.responses import HttpProblem, bad_value
@@ -21,6 +22,8 @@ class MonthlyPages(PageRoutes):
     async def monthly(self, request: Request) -> Response:
 
         def make(page: Page) -> Answer:
+            if self.service.config.takes_months:
+                return area_months_page(page)
             reports, schools = self.service.reports, schools_in(self.service, page.scope.town)
             months = [
                 (

@@ -78,6 +78,8 @@ class Page:
             other="en" if self.language == "zh" else "zh",
             session=self.session,
             root=self.service.config.root_path,
+            takes_months=self.service.config.takes_months,
+            sends_months=self.service.upward.is_configured,
             static=lambda name: self.service.config.root_path + static_path(name),
             month_query=f"?month={month}" if month is not None else "",
             simulated=self._simulated(),

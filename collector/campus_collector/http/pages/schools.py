@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from campus_base.figures import percent
 from campus_base.wire_words import VERDICT_WORDS
+from campus_collector.area.key import shown_fingerprint
+from campus_collector.http.pages.area import area_overview_page, requested_area_month
 from campus_collector.http.pages.months import month_picker
 from campus_collector.http.pages.overview import Overview, OverviewModel
 from campus_collector.http.pages.paging import kept_query, requested_page
@@ -34,6 +36,9 @@ from campus_collector.ledger.explain import explain
 class SchoolPages(PageRoutes):
     @page_at("/", "Overview page")
     async def overview(self, request: Request) -> Response:
+        if self.service.config.takes_months:
+            asked = requested_area_month(request, self.service)
+            return await self.answer(request, lambda page: area_overview_page(page, asked))
         month, linked = page_month(request, self.service)
         requested_page(request)  # refused at once, before the figures are read
         selection = requested_schools(request)
@@ -177,6 +182,7 @@ class SchoolPages(PageRoutes):
             ledger=policy.ledger,
             text=policy.text,
             calendar_known=last_announced_day(),
+            fingerprint=shown_fingerprint(self.service.signing_key.fingerprint()),
         )
 
 

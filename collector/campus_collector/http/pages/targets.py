@@ -147,7 +147,7 @@ def heat(reader: Reader, schools: Mapping[str, SchoolInTown], towns: Mapping[str
     rows = []
     for town in sizes:
         if town:
-            cells = [_cell(reader, name, areas.get((town, name))) for name in TARGET_NAMES]
+            cells = [heat_cell(reader, name, areas.get((town, name))) for name in TARGET_NAMES]
             rows.append((_worst(areas, town), HeatRow(town, towns.get(town) or town, sizes[town], cells)))
     return [row for _, row in sorted(rows, key=lambda pair: (pair[0], pair[1].town))]
 
@@ -159,7 +159,8 @@ def _worst(areas: Areas, town: str) -> float:
     return sum(area.met for area in of_town) / judged if judged else 1.0
 
 
-def _cell(reader: Reader, name: str, area: AreaVerdict | None) -> HeatCell:
+def heat_cell(reader: Reader, name: str, area: AreaVerdict | None) -> HeatCell:
+    """Of one target in an area; None: nothing is judged there."""
     rate = _rate(area)
     if area is None or rate is None:
         text = "—" if area is None else reader.text(area_ratio_words(area))

@@ -8,7 +8,7 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -16,6 +16,7 @@ from campus_base.language import Language
 from campus_base.messages import Message, message
 from campus_base.system_errors import error_words
 from campus_collector.report.compose import compose
+from campus_collector.report.document import Document
 from campus_collector.report.figures import Figures, encoded_figures, figures_of
 from campus_collector.report.forms.pdf_fonts import FontMissing
 from campus_collector.report.forms.render import FORMS, Form, render
@@ -26,6 +27,7 @@ MEMORY_BYTES = 4 * 2**30
 """Of address space: a province's workbook takes 0.6 GB, fonts are mapped beside it."""
 NO_FONT = 3
 MAX_WORDS = 500
+PROCESS = "campus_collector.report.forms.process"
 
 
 class FormFailed(Exception):
@@ -38,11 +40,14 @@ class FormFailed(Exception):
 
 def render_apart(figures: Figures, language: Language, form: Form, font_files: Sequence[Path] = ()) -> bytes:
     """One form of one report; `font_files` are used beside the fonts that are installed. Raises FontMissing, FormFailed."""
-    command = [sys.executable, "-m", "campus_collector.report.forms.process", form, language, *map(str, font_files)]
+    return render_content(encoded_figures(figures), language, form, font_files, PROCESS)
+
+
+def render_content(content: bytes, language: Language, form: Form, font_files: Sequence[Path], process: str) -> bytes:
+    """The same of figures that the module `process` reads and composes. Raises as `render_apart`."""
+    command = [sys.executable, "-m", process, form, language, *map(str, font_files)]
     try:
-        done = subprocess.run(
-            command, input=encoded_figures(figures), capture_output=True, timeout=WALL_SECONDS, check=False
-        )
+        done = subprocess.run(command, input=content, capture_output=True, timeout=WALL_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise FormFailed(
             message("{form}: not made within {wall_seconds} s", form=form, wall_seconds=WALL_SECONDS)
@@ -58,7 +63,13 @@ def render_apart(figures: Figures, language: Language, form: Form, font_files: S
     return done.stdout
 
 
-def main(arguments: list[str]) -> int:
+def compose_content(content: bytes, language: Language) -> Document:
+    """The document of encoded figures."""
+    return compose(figures_of(content), language)
+
+
+def main(arguments: list[str], composer: Callable[[bytes, Language], Document] = compose_content) -> int:
+    """Write the form that the arguments name, of what `composer` makes of standard input."""
     form = next((form for form in FORMS if [form] == arguments[:1]), None)
     language = next((language for language in get_args(Language) if [language] == arguments[1:2]), None)
     if form is None or language is None:
@@ -71,9 +82,7 @@ def main(arguments: list[str]) -> int:
     ):
         resource.setrlimit(limit, (most, most))
     try:
-        document = render(
-            compose(figures_of(sys.stdin.buffer.read()), language), form, [Path(file) for file in arguments[2:]]
-        )
+        document = render(composer(sys.stdin.buffer.read(), language), form, [Path(file) for file in arguments[2:]])
     except FontMissing as missing:
         print(missing, file=sys.stderr)
         return NO_FONT

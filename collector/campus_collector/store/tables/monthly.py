@@ -17,6 +17,10 @@ class MonthlyTable(TableGroup):
         """All closed months, oldest first, with the hash of their figures."""
         return dict(self._database.read("SELECT month, hash FROM monthly ORDER BY month"))
 
+    def closing_order(self) -> list[str]:
+        """All closed months, the first that was closed first."""
+        return [month for (month,) in self._database.read("SELECT month FROM monthly ORDER BY closed_at, month")]
+
     def closed(self, month: str) -> ClosedMonth | None:
         """None when it is not closed."""
         row = self._database.first(
@@ -60,10 +64,14 @@ class MonthlyTable(TableGroup):
         )
         return IssuedDocument(row[0], row[1], row[2], moment(row[3]), row[4], row[5]) if row else None
 
-    def documents(self, month: str) -> list[tuple[str, str]]:
-        """(form, language) of all that was issued of a month."""
+    def document_hashes(self, month: str) -> list[tuple[str, str, str]]:
+        """(form, language, SHA-256) of all that was issued of a month."""
         rows = self._database.read(
-            "SELECT form, language FROM monthly_document WHERE month = :month ORDER BY form, language",
+            "SELECT form, language, sha256 FROM monthly_document WHERE month = :month ORDER BY form, language",
             {"month": month},
         )
-        return [(form, language) for form, language in rows]
+        return [(form, language, sha256) for form, language, sha256 in rows]
+
+    def documents(self, month: str) -> list[tuple[str, str]]:
+        """(form, language) of all that was issued of a month."""
+        return [(form, language) for form, language, _ in self.document_hashes(month)]

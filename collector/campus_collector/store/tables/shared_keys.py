@@ -7,10 +7,15 @@ from campus_collector.store.transport import Transaction
 class SharedKeyTable(TableGroup):
     """Keys by name; one that is there is never replaced."""
 
+    def get(self, name: str) -> bytes | None:
+        """The key of this name; None of none."""
+        row = self._database.first("SELECT value FROM shared_key WHERE name = :name", {"name": name})
+        return bytes(row[0]) if row else None
+
     def get_or_add(self, name: str, new: bytes) -> bytes:
         """The key of this name, which is `new` where there was none. Raises StoreUnavailable."""
-        row = self._database.first("SELECT value FROM shared_key WHERE name = :name", {"name": name})
-        return bytes(row[0]) if row else self._add(name, new)
+        kept = self.get(name)
+        return kept if kept is not None else self._add(name, new)
 
     @in_commit
     def _add(self, transaction: Transaction, name: str, new: bytes) -> bytes:

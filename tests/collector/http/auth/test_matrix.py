@@ -68,6 +68,11 @@ EXPECTED = {
     ("POST", "/inventory/apply"): NOBODY,
     ("GET", "/inventory.xlsx"): READERS,
     ("GET", "/monthly"): READERS,
+    ("GET", "/counties"): NOBODY,  # 404: this collector takes no months (tests/collector/http/test_area.py)
+    ("GET", "/counties/c01"): NOBODY,
+    ("GET", "/upward"): NOBODY,  # 404: it sends none either
+    ("POST", "/v1/months"): NOBODY,
+    ("POST", "/v1/months/enroll"): NOBODY,
     ("GET", "/monthly/excerpt?month=2026-11&form=html&area=town:t01"): READERS,  # to the document, which asks again
     ("GET", "/v1/monthly/2026-11.html"): COUNTY,
     ("GET", "/v1/monthly/2026-11.html?town=t01"): OF_T01,

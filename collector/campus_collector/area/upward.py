@@ -1,0 +1,94 @@
+"""Upward reporting of one collector: prepares what is due, sends what waits, says how far it is."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from campus_collector.area.key import SigningKey
+from campus_collector.area.outbox import Outbox
+from campus_collector.area.sender import LEASE, MonthSender, SentMonths
+from campus_collector.area.worker import MonthsWanted, prepare_apart
+from campus_collector.config import UpstreamConfig
+from campus_collector.domain.area import Level, OutgoingMonth, Upstream
+from campus_collector.store.store import Store
+
+DOCUMENTS_WITHIN = timedelta(minutes=10)
+"""So long a month that was just closed waits for its documents, whose hashes the bundle names."""
+DOCUMENTS = 8
+"""Four forms in two languages."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class UpwardReporting:
+    """Every method may be called from any thread; of several collectors on a database one works at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        key: SigningKey,
+        level: Level,
+        name: str,
+        config: UpstreamConfig | None,
+        store_place: str,
+        key_folder: Path | None,
+    ) -> None:
+        """Nothing is read yet. Without a configuration nothing goes up. `store_place` and `key_folder` are for a process of its own."""
+        self._store, self._key, self._level, self._name = store, key, level, name
+        self._config, self._place, self._key_folder = config, store_place, key_folder
+        self._outbox = Outbox(store, key)
+
+    @property
+    def is_configured(self) -> bool:
+        return self._config is not None
+
+    def upstream(self) -> Upstream | None:
+        """Where this collector is enrolled; None where nothing goes up, or not yet."""
+        return self._store.outgoing.upstream() if self._config is not None else None
+
+    def run(self, now: Callable[[], datetime] = utc_now, *, at_once: bool = False) -> SentMonths:
+        """Prepare and send; `at_once` waits neither for documents nor for the next attempt. Raises NoSigningKey, StoreBusy, StoreUnavailable."""
+        upstream = self.upstream()
+        if upstream is None or self._config is None:
+            return SentMonths(0, 0, 0)
+        if not self._store.outgoing.waiting() and not self._is_due(now(), at_once=at_once):
+            return SentMonths(0, 0, 0)
+        with self._store.lease(LEASE, 0.0) as lease:
+            if self._is_due(now(), at_once=at_once):
+                self._prepare(upstream, self._config, now())
+            sender = MonthSender(self._store, self._config.url, self._config.token_file, self._config.ca_file)
+            return sender.send(now, lease.renew, at_once=at_once)
+
+    def months(self) -> list[OutgoingMonth]:
+        """What was prepared, the newest first."""
+        return self._store.outgoing.all()[::-1]
+
+    def _is_due(self, now: datetime, *, at_once: bool) -> bool:
+        if self._level != "county":
+            return bool(self._store.area.not_handed_on(1))
+        due = self._outbox.months_due()
+        return bool(due) and (at_once or all(self._has_documents(month, now) for month in due))
+
+    def _has_documents(self, month: str, now: datetime) -> bool:
+        if len(self._store.monthly.documents(month)) >= DOCUMENTS:
+            return True
+        closed = self._store.monthly.closed(month)
+        return closed is not None and now - closed.closed_at > DOCUMENTS_WITHIN
+
+    def _prepare(self, upstream: Upstream, config: UpstreamConfig, now: datetime) -> None:
+        if self._level != "county":
+            while self._outbox.prepare_handed_on(upstream.id, now):
+                pass
+            return
+        folder = self._key_folder
+        prepare_apart(
+            MonthsWanted(
+                self._place,
+                str(folder) if folder is not None else None,
+                upstream.id,
+                self._name or upstream.id,
+                config.schools,
+            )
+        )
