@@ -57,6 +57,7 @@ def serious(page: Page, axe: str) -> list[str]:
 def context_for(browser: Browser, place: County, path: str, **options: Any) -> BrowserContext:
     """Of an administrator, or of nobody where the page is one for that."""
     context = browser.new_context(**options)
+    context.set_default_timeout(120_000)
     if path not in SIGNED_OUT:
         context.add_cookies([{"name": COOKIE, "value": place.session, "url": place.address("/")}])
     return context

@@ -79,6 +79,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def open_page(browser: Browser, world: World, width: int, path: str = "/", locale: str = "zh-CN") -> Page:
     page = browser.new_context(viewport={"width": width, "height": 900}, locale=locale).new_page()
+    page.set_default_timeout(120_000)
     page.goto(f"http://127.0.0.1:{world.port}{path}")
     return page
 
@@ -127,6 +128,7 @@ def test_the_language_can_be_changed_and_is_remembered(browser: Browser, world: 
 def test_the_page_needs_no_colour_no_script_and_nothing_from_elsewhere(browser: Browser, world: World) -> None:
     context = browser.new_context(java_script_enabled=False, locale="zh-CN")
     page = context.new_page()
+    page.set_default_timeout(120_000)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"http://127.0.0.1:{world.port}/")
@@ -172,6 +174,7 @@ def test_the_monthly_report_on_a_phone_and_on_paper(browser: Browser, tmp_path: 
     file = tmp_path / "report.html"
     file.write_bytes(as_html(compose(figures(), "zh")))
     page = browser.new_page(viewport={"width": width, "height": 1123})
+    page.set_default_timeout(120_000)
     page.goto(file.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("figure svg").count() == 2
@@ -185,6 +188,7 @@ def test_the_monthly_report_on_a_phone_and_on_paper(browser: Browser, tmp_path: 
 
 def test_the_page_of_months(browser: Browser, world: World) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.set_default_timeout(120_000)
     page.goto(f"http://127.0.0.1:{world.port}/monthly?lang=zh")
     assert page.get_by_text("进行中").count() >= 1
     assert page.get_by_role("link", name="PDF").count() >= 1

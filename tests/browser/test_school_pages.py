@@ -92,6 +92,7 @@ def test_a_clerk_finds_the_cause_without_script(browser: Browser, world: World) 
     """From the school to the room, to one result and to the sheet: links only."""
     context = browser.new_context(java_script_enabled=False, locale="zh-CN", viewport={"width": 360, "height": 800})
     page = context.new_page()
+    page.set_default_timeout(120_000)
     page.goto(f"http://127.0.0.1:{world.port}/schools/s001")
     page.get_by_role("link", name=LONG).first.click()
     assert "未达标" in page.inner_text("main")
@@ -109,6 +110,7 @@ def test_a_clerk_finds_the_cause_without_script(browser: Browser, world: World) 
 def test_pages_need_nothing_that_their_policy_forbids(browser: Browser, world: World) -> None:
     context = browser.new_context(locale="zh-CN")
     page = context.new_page()
+    page.set_default_timeout(120_000)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     for path in pages(world):

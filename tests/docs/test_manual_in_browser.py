@@ -41,6 +41,7 @@ def opened(browser: Browser, url: str, width: int = 1280, javascript: bool = Tru
         viewport={"width": width, "height": 800}, locale="zh-CN", java_script_enabled=javascript
     )
     page = context.new_page()
+    page.set_default_timeout(120_000)
     page.goto(url)
     return page
 

@@ -17,6 +17,7 @@ def main(url: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS)
         page = browser.new_page(locale="zh-CN", viewport={"width": 420, "height": 800})
+        page.set_default_timeout(120_000)
         page.goto(url)
         page.click("#begin")
         page.wait_for_selector("body[data-result], body[data-broken], #begin:not([disabled])", timeout=60_000)

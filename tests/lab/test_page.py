@@ -97,7 +97,7 @@ def test_what_a_browser_is_told_is_the_truth_of_its_line(tmp_path: Path) -> None
 def browse(school: LabSchool, machine: str, room: str | None = None) -> dict:
     """From a classroom's machine, its own page or another's."""
     command = [sys.executable, "-m", "tests.lab.browse", f"http://{GATEWAY}:8090/?room={room or machine}"]
-    done = school.inside(machine).run(*command, timeout=90.0)
+    done = school.inside(machine).run(*command, timeout=240.0)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 

@@ -345,6 +345,7 @@ def test_in_a_real_browser(site: Site, tmp_path: Path) -> None:
         running = playwright.chromium.launch(executable_path=chromium, args=OPTIONS, env=home)
         page = running.new_context(ignore_https_errors=True, locale="zh-CN", accept_downloads=True).new_page()
         page.set_default_timeout(120_000)
+        page.set_default_timeout(120_000)
         page.goto(f"{site.url}/login?next=/problems/{number}")
         page.fill("input[name=token]", token)
         page.click("form:has(input[name=token]) button")

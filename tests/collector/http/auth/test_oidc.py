@@ -105,7 +105,9 @@ def page() -> Iterator[Page]:
     with sync_playwright() as driver:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
-        yield browser.new_page(locale="zh-CN")
+        first = browser.new_page(locale="zh-CN")
+        first.set_default_timeout(120_000)
+        yield first
         browser.close()
 
 
