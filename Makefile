@@ -17,7 +17,7 @@ run: system-run $(STAMP) $(MANUAL)/index.html ## a school with its equipment in 
 demo: $(STAMP) $(MANUAL)/index.html ## an invented county with thirteen months behind it: http://127.0.0.1:8100/
 	@$(PY) -m tests.county
 
-# What measures rates runs two beside each other: each is at work for a part of the time. The rest runs four beside each other: much of it waits (booted machines,
+# What measures rates runs two beside each other: each is at work for a part of the time. The rest runs six beside each other: much of it waits (booted machines,
 # silent equipment). The long files begin first (tests/conftest.py).
 RATES := tests/agent/measure/test_throughput.py $(addprefix tests/lab/test_,demo.py page.py) \
   $(addprefix tests/agent/measure/burst/test_,attacks.py client_and_server.py narrow_hop.py on_shaped_lines.py) \
@@ -28,12 +28,12 @@ RATES := tests/agent/measure/test_throughput.py $(addprefix tests/lab/test_,demo
 ON_POSTGRES := $(addprefix tests/collector/,store ledger ingest inventory/test_importer.py) tests/two_at_once
 
 test: system-test $(STAMP) $(MANUAL)/index.html lint ## linters and all tests
-	$(PY) -m pytest --durations=25 -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(RATES))
-	$(PY) -m pytest --durations=10 -n 4 --dist loadfile --no-loadscope-reorder --store postgres $(ON_POSTGRES)
+	$(PY) -m pytest --durations=25 -n 6 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(RATES))
+	$(PY) -m pytest --durations=10 -n 6 --dist loadfile --no-loadscope-reorder --store postgres $(ON_POSTGRES)
 	$(PY) -m pytest --durations=25 -n 2 --dist loadfile --no-loadscope-reorder $(RATES)
 
 test-postgres: system-test $(STAMP) ## the collector's tests on PostgreSQL instead of SQLite
-	$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --store postgres tests/collector tests/two_at_once
+	$(PY) -m pytest -n 6 --dist loadfile --no-loadscope-reorder --store postgres tests/collector tests/two_at_once
 
 lint: $(STAMP) ## formatter, linters, types, layers
 	$(VENV)/bin/ruff format --check .
