@@ -47,7 +47,7 @@ def test_every_classroom_s_verdict_is_the_truth_of_its_line(tmp_path: Path) -> N
             code, answer = measure(school, config, room)
             if not room.on:
                 assert (answer["verdict"], answer["validity"], code) == ("insufficient", "endpoint_off", 3)
-                assert answer["failure"]["kind"] == "host_unreachable"
+                assert answer["failure"]["kind"] in ("host_unreachable", "timeout")
                 continue
             for _ in range(ATTEMPTS - 1):
                 assert answer["verdict"] in (room.truth, "insufficient"), answer

@@ -127,7 +127,7 @@ def test_a_faster_line_gets_a_lower_bound(link: ShapedLink) -> None:
     link.shape(300)
     answer = measure(link, "met")
     assert all(answer["record"][way]["lower_bound"] for way in ("down", "up"))
-    assert min(rates(answer)) > 110
+    assert min(rates(answer)) > 100, "above what is asked of the line"
 
 
 @pytest.mark.parametrize(("capacity", "verdict"), [(90, "not_met"), (100, "met")])
