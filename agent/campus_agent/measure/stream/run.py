@@ -10,7 +10,7 @@ from campus_agent.clock.clock import Clock
 from campus_agent.measure.stream.observer import Observed, StreamObserver
 from campus_agent.measure.stream.sender import Echo, StreamSocket
 
-BESIDE_SECONDS = 0.1
+BESIDE_SECONDS, TICK_SECONDS = 0.1, 0.5
 LOOK_SECONDS = 15.0
 MOST_BEHIND_PACKETS = 4
 """A sender that is further behind begins anew from now: a burst of packets would measure itself."""
@@ -38,7 +38,7 @@ class StreamRun:
         self._clock, self._interval = clock, interval_seconds
         self._background: asyncio.Future[Any] | None = None
         self._number = 0
-        self._next_at = self._beside_at = self._look_at = 0.0
+        self._next_at = self._beside_at = self._tick_at = self._look_at = 0.0
         self._over: asyncio.Future[None]
         self._timer: asyncio.Handle
         self._report: _Report
@@ -121,9 +121,11 @@ class StreamRun:
         return answer is False
 
     def _beside(self, now: float) -> None:
-        """Echoes that are due, and what is late."""
-        self._observer.tick(now)
-        self._sock.forget_old()
+        """Echoes that are due, and now and then what is late."""
+        if now >= self._tick_at:
+            self._tick_at = now + TICK_SECONDS
+            self._observer.tick(now)
+            self._sock.forget_old()
         if self._is_paused():
             return
         for device, recorder in self._observer.recorders.items():

@@ -33,16 +33,17 @@ class StreamSocket:
     """One session to one address: `answered` is called for each answer, `refused` when nobody listens there. Raises OSError."""
 
     def __init__(
-        self, address: Address, port: int, key: bytes | None, size: int, clock: Clock, wall: Callable[[], float]
+        self, address: Address, port: int, key: bytes | None, size: int, clock: Clock, wall_at_zero: float
     ) -> None:
-        """`wall` is the time for the packets, as right as it is known."""
+        """`wall_at_zero`: Unix time at 0 of the clock, as right as it is known; for the packets only."""
         self.address = address
         self.answered: Callable[[Answer], None] = lambda _: None
         self.refused: Callable[[], None] = lambda: None
         self.received_bytes = self.sent_bytes = 0
-        self._key, self._size, self._clock, self._wall = key, size, clock, wall
+        self._key, self._size, self._clock, self._wall_at_zero = key, size, clock, wall_at_zero
         self._session = int.from_bytes(os.urandom(2)) or 1
         self._sent: dict[int, float] = {}
+        self._newest = -1
         self._offset = clock.wall() - clock.monotonic()
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
@@ -58,10 +59,12 @@ class StreamSocket:
 
     def send(self, number: int) -> tuple[float, bool]:
         """One packet now: when, and whether the gateway's own network took it."""
-        packet = SenderPacket(number & 0xFFFFFFFF, to_timestamp(int(self._wall() * 1e9)), _CLOCK_ERROR, self._session)
+        sent_ns = int((self._clock.monotonic() + self._wall_at_zero) * 1e9)
+        packet = SenderPacket(number & 0xFFFFFFFF, to_timestamp(sent_ns), _CLOCK_ERROR, self._session)
         content = pack_sender(packet, self._key, self._size)
         at = self._clock.monotonic()
-        self._sent[number & 0xFFFFFFFF] = at
+        self._sent[packet.sequence] = at
+        self._newest = packet.sequence
         try:
             self._socket.send(content)
         except ConnectionRefusedError:  # of an earlier packet; this one was not sent
@@ -85,7 +88,10 @@ class StreamSocket:
 
     def receive(self) -> None:
         """All answers that are here. The kernel's stamps tell when they came, so nobody needs to wake up for each."""
-        while True:
+        newest = None
+        while (
+            newest != self._newest
+        ):  # after the answer to the newest packet there is nothing: not worth a call that fails
             try:
                 packet, ancillary, _, _ = self._socket.recvmsg(_MAX_PACKET_BYTES, timestamps.ANCILLARY_BYTES)
             except ConnectionRefusedError:
@@ -93,22 +99,24 @@ class StreamSocket:
             except OSError:
                 return
             else:
-                self._take(packet, ancillary)
+                newest = self._take(packet, ancillary)
 
-    def _take(self, packet: bytes, ancillary: timestamps.Ancillary) -> None:
+    def _take(self, packet: bytes, ancillary: timestamps.Ancillary) -> int | None:
+        """The number of the packet that this answers; None for what is no answer of this session."""
         arrived = self._arrived(ancillary)
         reflected = unpack_reflected(packet, self._key)
         if reflected is None or reflected.session not in (self._session, 0):
-            return
+            return None
         sent_at = self._sent.get(reflected.sender_sequence)
         if sent_at is None:
-            return
+            return None
         self.received_bytes += len(packet)
         whole = max(0.0, arrived - sent_at)
         held = min(max(0.0, (reflected.sent_ns - reflected.received_ns) / 1e9), whole)
         up, down = reflected.received_ns / 1e9 - sent_at, arrived - reflected.sent_ns / 1e9
         number = reflected.sender_sequence
         self.answered(Answer(number, reflected.sequence, arrived, whole - held, up, down))
+        return number
 
     def _arrived(self, ancillary: timestamps.Ancillary) -> float:
         """By the kernel's stamp, also of a packet that lay there long; the moment of reading where the wall clock was set meanwhile."""
