@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from time import time_ns
 
 from campus_agent.clock.clock import Clock
 from campus_agent.measure.link import timestamps
@@ -43,8 +42,7 @@ class StreamSocket:
         self._key, self._size, self._clock, self._wall_at_zero = key, size, clock, wall_at_zero
         self._session = int.from_bytes(os.urandom(2)) or 1
         self._sent: dict[int, float] = {}
-        self._newest = -1
-        self._offset = clock.wall() - clock.monotonic()
+        self._offset, self._has_stepped = clock.wall() - clock.monotonic(), False
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
@@ -64,7 +62,6 @@ class StreamSocket:
         content = pack_sender(packet, self._key, self._size)
         at = self._clock.monotonic()
         self._sent[packet.sequence] = at
-        self._newest = packet.sequence
         try:
             self._socket.send(content)
         except ConnectionRefusedError:  # of an earlier packet; this one was not sent
@@ -77,21 +74,18 @@ class StreamSocket:
         return at, True
 
     def forget_old(self) -> None:
-        """What is older than any answer of use; also learn where the wall clock is now."""
+        """What is older than any answer of use."""
         now = self._clock.monotonic()
         while self._sent:
             oldest = next(iter(self._sent))
             if now - self._sent[oldest] < _REMEMBERED_SECONDS:
                 break
             del self._sent[oldest]
-        self._offset = self._clock.wall() - now
 
     def receive(self) -> None:
         """All answers that are here. The kernel's stamps tell when they came, so nobody needs to wake up for each."""
-        newest = None
-        while (
-            newest != self._newest
-        ):  # after the answer to the newest packet there is nothing: not worth a call that fails
+        self._compare_clocks()
+        while True:
             try:
                 packet, ancillary, _, _ = self._socket.recvmsg(_MAX_PACKET_BYTES, timestamps.ANCILLARY_BYTES)
             except ConnectionRefusedError:
@@ -99,32 +93,43 @@ class StreamSocket:
             except OSError:
                 return
             else:
-                newest = self._take(packet, ancillary)
+                self._take(packet, ancillary)
 
-    def _take(self, packet: bytes, ancillary: timestamps.Ancillary) -> int | None:
-        """The number of the packet that this answers; None for what is no answer of this session."""
+    def _take(self, packet: bytes, ancillary: timestamps.Ancillary) -> None:
         arrived = self._arrived(ancillary)
         reflected = unpack_reflected(packet, self._key)
         if reflected is None or reflected.session not in (self._session, 0):
-            return None
+            return
         sent_at = self._sent.get(reflected.sender_sequence)
         if sent_at is None:
-            return None
+            return
         self.received_bytes += len(packet)
         whole = max(0.0, arrived - sent_at)
         held = min(max(0.0, (reflected.sent_ns - reflected.received_ns) / 1e9), whole)
         up, down = reflected.received_ns / 1e9 - sent_at, arrived - reflected.sent_ns / 1e9
         number = reflected.sender_sequence
         self.answered(Answer(number, reflected.sequence, arrived, whole - held, up, down))
-        return number
 
     def _arrived(self, ancillary: timestamps.Ancillary) -> float:
         """By the kernel's stamp, also of a packet that lay there long; the moment of reading where the wall clock was set meanwhile."""
         now = self._clock.monotonic()
         stamp, _ = timestamps.read(ancillary)
-        waited = 0.0 if stamp is None else (time_ns() - stamp) / 1e9
-        stepped = abs(self._clock.wall() - now - self._offset) > _STEP_SECONDS
-        return now - (waited if 0 <= waited < _REMEMBERED_SECONDS and not stepped else 0.0)
+        if stamp is None or self._has_stepped:
+            return now
+        arrived = stamp / 1e9 - self._offset
+        return arrived if 0 <= now - arrived < _REMEMBERED_SECONDS else now
+
+    def _compare_clocks(self) -> None:
+        """How far is the wall clock ahead of ours, and was it set since the last time? The tightest of three readings."""
+        readings = []
+        for _ in range(3):
+            before = self._clock.monotonic()
+            wall = self._clock.wall()
+            after = self._clock.monotonic()
+            readings.append((after - before, wall - (before + after) / 2))
+        offset = min(readings)[1]
+        self._has_stepped = abs(offset - self._offset) > _STEP_SECONDS
+        self._offset = offset
 
 
 class Echo:
