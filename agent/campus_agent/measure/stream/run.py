@@ -121,7 +121,7 @@ class StreamRun:
         return answer is False
 
     def _beside(self, now: float) -> None:
-        """Answers, several at once: their times are the kernel's, and five together cost half of what they cost one by one. Echoes that are due."""
+        """Answers, several at once: their times are the kernel's, so nobody has to wake up for each. Echoes that are due; what is late."""
         if now >= self._receive_at:
             self._receive_at = now + RECEIVE_SECONDS
             self._sock.receive()
