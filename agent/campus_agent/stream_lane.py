@@ -142,14 +142,9 @@ class StreamLane:
         began = self._clock.monotonic()
         try:
             address = await self._address()
-            sock = StreamSocket(
-                address,
-                self._config.stream_port,
-                self._key,
-                self._size,
-                self._clock,
-                lambda: self._time.now().timestamp(),
-            )
+            wall_at_zero = self._time.now().timestamp() - self._clock.monotonic()
+            port = self._config.stream_port
+            sock = StreamSocket(address, port, self._key, self._size, self._clock, wall_at_zero)
         except ProbeFailed as failed:
             await self._failed(failed.failure, began)
             return
@@ -161,11 +156,10 @@ class StreamLane:
             self._running["stream"] = "lesson_stream uplink"
             stack.callback(self._running.pop, "stream", None)
             recorders = await self._recorders(stack)
-            observer = self._new_observer(list(recorders))
+            observer = self._new_observer(list(recorders), wall_at_zero)
             host = await self._host_echo(stack, sock.address, observer)
             interval = 1.0 / self._options.packets_per_second
             run = StreamRun(sock, recorders, host, observer, self._clock, interval, self._is_loaded)
-            wall_at_zero = self._time.now().timestamp() - self._clock.monotonic()
             await run.until_over(
                 partial(self._report, observer, sock), partial(self._may_go_on, observer, sock, wall_at_zero)
             )
@@ -290,10 +284,9 @@ class StreamLane:
         with contextlib.suppress(SpoolError):
             await self._on_disk(self._spool.remember, STATE_KEY, self._state)
 
-    def _new_observer(self, devices: Sequence[str]) -> StreamObserver:
+    def _new_observer(self, devices: Sequence[str], wall_at_zero: float) -> StreamObserver:
         """For a run that begins now."""
         now = self._clock.monotonic()
-        wall_at_zero = self._time.now().timestamp() - now
         return StreamObserver(
             1.0 / self._options.packets_per_second,
             devices,

@@ -84,6 +84,10 @@ class MinuteCounts:
         self.packets = [packet for packet in lost if not packet.down and not packet.answered]
         self.is_settled = True
 
+    def leave_out_after(self, at: float) -> None:
+        """Packets that were sent after this and are not answered: nobody waits for them any more."""
+        self.packets = [packet for packet in self.packets if packet.answered or packet.at <= at]
+
     def found_down(self, first: int, last: int) -> None:
         """Of the packets that nothing was known of, these numbers were lost on the way down."""
         known = [packet for packet in self.packets if first <= packet.number <= last]

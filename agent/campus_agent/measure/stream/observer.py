@@ -334,6 +334,9 @@ class StreamObserver:
     def take_record(self, now: float, *, ends: bool = False) -> Observed | None:
         """The record up to `next_record_at`, or, when the run `ends`, up to now; None where nothing was observed."""
         until = now if ends else self.next_record_at() - SETTLE_SECONDS
+        if ends and self.open(now) is None:
+            for minute in self._minutes[-2:]:
+                minute.leave_out_after(now - LATE_SECONDS)
         self.tick(now + (SETTLE_SECONDS + MINUTE if ends else 0.0))
         if now - self._arrived_at > HOLE_SECONDS:
             self._note_gap(self._arrived_at, min(until, self._last_sent_at))

@@ -47,14 +47,14 @@ class SenderPacket(NamedTuple):
 
 
 class ReflectedPacket(NamedTuple):
-    """What a Session-Reflector answered; timestamps in nanoseconds since 1970, of the reflector's clock, or of the sender's where it says so."""
+    """What a Session-Reflector answered; its times in nanoseconds since 1970, of the reflector's clock; the sender's timestamp as it was sent."""
 
     sequence: int
     sent_ns: int
     received_ns: int
     session: int
     sender_sequence: int
-    sender_sent_ns: int
+    sender_timestamp: int
     sender_ttl: int
 
 
@@ -194,13 +194,13 @@ def unpack_reflected(packet: bytes | memoryview, key: bytes | None) -> Reflected
         if not hmac.compare_digest(tag_of(key, packet[:_HMAC_AT]), packet[_HMAC_AT:AUTHENTICATED_BYTES]):
             return None
         values = _AUTHENTICATED_REFLECTOR.unpack_from(packet)
-    sequence, sent, error, session, received, sender_sequence, sender_sent, sender_error, ttl = values
+    sequence, sent, error, session, received, sender_sequence, sender_timestamp, _, ttl = values
     return ReflectedPacket(
         sequence,
         from_timestamp(sent, error),
         from_timestamp(received, error),
         session,
         sender_sequence,
-        from_timestamp(sender_sent, sender_error),
+        sender_timestamp,
         ttl,
     )

@@ -10,7 +10,7 @@ from campus_agent.clock.clock import Clock
 from campus_agent.measure.stream.observer import Observed, StreamObserver
 from campus_agent.measure.stream.sender import Echo, StreamSocket
 
-BESIDE_SECONDS = 0.1
+BESIDE_SECONDS, RECEIVE_SECONDS, TICK_SECONDS = 0.1, 0.25, 0.5
 LOOK_SECONDS = 15.0
 MOST_BEHIND_PACKETS = 4
 """A sender that is further behind begins anew from now: a burst of packets would measure itself."""
@@ -38,7 +38,7 @@ class StreamRun:
         self._clock, self._interval = clock, interval_seconds
         self._background: asyncio.Future[Any] | None = None
         self._number = 0
-        self._next_at = self._beside_at = self._look_at = 0.0
+        self._next_at = self._beside_at = self._receive_at = self._tick_at = self._look_at = 0.0
         self._over: asyncio.Future[None]
         self._timer: asyncio.Handle
         self._report: _Report
@@ -87,15 +87,13 @@ class StreamRun:
         self._timer = asyncio.get_running_loop().call_later(wait, self._step)
 
     def _wait_for_load(self) -> float:
-        """What still comes; nothing is sent."""
-        self._sock.receive()
+        """Nothing is sent; what still comes is read as always."""
         now = self._clock.monotonic()
         self._next_at = now + BESIDE_SECONDS
         return now
 
     def _send(self) -> float:
-        """What came since the last packet, then the next one; when it was sent."""
-        self._sock.receive()
+        """The next packet; when it was sent."""
         at, taken = self._sock.send(self._number)
         self._observer.sent(self._number, at, failed=not taken)
         self._number += 1
@@ -108,9 +106,11 @@ class StreamRun:
         if self._background is not None:
             return
         if now >= self._observer.next_record_at():
+            self._sock.receive()
             self._background = asyncio.ensure_future(self._report(self._observer.take_record(now)))
         elif now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
+            self._sock.receive()
             self._background = asyncio.ensure_future(self._may_go_on())
 
     def _is_over(self) -> bool:
@@ -121,9 +121,14 @@ class StreamRun:
         return answer is False
 
     def _beside(self, now: float) -> None:
-        """Echoes that are due, and what is late."""
-        self._observer.tick(now)
-        self._sock.forget_old()
+        """Answers, several at once: their times are the kernel's, so nobody has to wake up for each. Echoes that are due; what is late."""
+        if now >= self._receive_at:
+            self._receive_at = now + RECEIVE_SECONDS
+            self._sock.receive()
+        if now >= self._tick_at:
+            self._tick_at = now + TICK_SECONDS
+            self._observer.tick(now)
+            self._sock.forget_old()
         if self._is_paused():
             return
         for device, recorder in self._observer.recorders.items():

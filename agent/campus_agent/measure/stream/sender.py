@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from time import time_ns
 
 from campus_agent.clock.clock import Clock
 from campus_agent.measure.link import timestamps
@@ -33,17 +32,17 @@ class StreamSocket:
     """One session to one address: `answered` is called for each answer, `refused` when nobody listens there. Raises OSError."""
 
     def __init__(
-        self, address: Address, port: int, key: bytes | None, size: int, clock: Clock, wall: Callable[[], float]
+        self, address: Address, port: int, key: bytes | None, size: int, clock: Clock, wall_at_zero: float
     ) -> None:
-        """`wall` is the time for the packets, as right as it is known."""
+        """`wall_at_zero`: Unix time at 0 of the clock, as right as it is known; for the packets only."""
         self.address = address
         self.answered: Callable[[Answer], None] = lambda _: None
         self.refused: Callable[[], None] = lambda: None
         self.received_bytes = self.sent_bytes = 0
-        self._key, self._size, self._clock, self._wall = key, size, clock, wall
+        self._key, self._size, self._clock, self._wall_at_zero = key, size, clock, wall_at_zero
         self._session = int.from_bytes(os.urandom(2)) or 1
         self._sent: dict[int, float] = {}
-        self._offset = clock.wall() - clock.monotonic()
+        self._offset, self._has_stepped = clock.wall() - clock.monotonic(), False
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
@@ -58,10 +57,11 @@ class StreamSocket:
 
     def send(self, number: int) -> tuple[float, bool]:
         """One packet now: when, and whether the gateway's own network took it."""
-        packet = SenderPacket(number & 0xFFFFFFFF, to_timestamp(int(self._wall() * 1e9)), _CLOCK_ERROR, self._session)
+        sent_ns = int((self._clock.monotonic() + self._wall_at_zero) * 1e9)
+        packet = SenderPacket(number & 0xFFFFFFFF, to_timestamp(sent_ns), _CLOCK_ERROR, self._session)
         content = pack_sender(packet, self._key, self._size)
         at = self._clock.monotonic()
-        self._sent[number & 0xFFFFFFFF] = at
+        self._sent[packet.sequence] = at
         try:
             self._socket.send(content)
         except ConnectionRefusedError:  # of an earlier packet; this one was not sent
@@ -74,17 +74,17 @@ class StreamSocket:
         return at, True
 
     def forget_old(self) -> None:
-        """What is older than any answer of use; also learn where the wall clock is now."""
+        """What is older than any answer of use."""
         now = self._clock.monotonic()
         while self._sent:
             oldest = next(iter(self._sent))
             if now - self._sent[oldest] < _REMEMBERED_SECONDS:
                 break
             del self._sent[oldest]
-        self._offset = self._clock.wall() - now
 
     def receive(self) -> None:
         """All answers that are here. The kernel's stamps tell when they came, so nobody needs to wake up for each."""
+        self._compare_clocks()
         while True:
             try:
                 packet, ancillary, _, _ = self._socket.recvmsg(_MAX_PACKET_BYTES, timestamps.ANCILLARY_BYTES)
@@ -114,9 +114,22 @@ class StreamSocket:
         """By the kernel's stamp, also of a packet that lay there long; the moment of reading where the wall clock was set meanwhile."""
         now = self._clock.monotonic()
         stamp, _ = timestamps.read(ancillary)
-        waited = 0.0 if stamp is None else (time_ns() - stamp) / 1e9
-        stepped = abs(self._clock.wall() - now - self._offset) > _STEP_SECONDS
-        return now - (waited if 0 <= waited < _REMEMBERED_SECONDS and not stepped else 0.0)
+        if stamp is None or self._has_stepped:
+            return now
+        arrived = stamp / 1e9 - self._offset
+        return arrived if 0 <= now - arrived < _REMEMBERED_SECONDS else now
+
+    def _compare_clocks(self) -> None:
+        """How far is the wall clock ahead of ours, and was it set since the last time? The tightest of three readings."""
+        readings = []
+        for _ in range(3):
+            before = self._clock.monotonic()
+            wall = self._clock.wall()
+            after = self._clock.monotonic()
+            readings.append((after - before, wall - (before + after) / 2))
+        offset = min(readings)[1]
+        self._has_stepped = abs(offset - self._offset) > _STEP_SECONDS
+        self._offset = offset
 
 
 class Echo:

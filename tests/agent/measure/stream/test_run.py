@@ -133,7 +133,7 @@ def test_a_load_on_the_same_line_makes_the_time_unknown() -> None:
         address = Address("127.0.0.1", socket.AF_INET, 0.0)
         with (
             reflector() as (_, relay),
-            closing(StreamSocket(address, relay.port, KEY.encode(), 112, clock, time.time)) as sock,
+            closing(StreamSocket(address, relay.port, KEY.encode(), 112, clock, time.time() - now)) as sock,
         ):
             run = StreamRun(sock, {}, None, observer, clock, 0.05, lambda: is_paused)
 
