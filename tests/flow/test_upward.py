@@ -7,14 +7,17 @@ import subprocess
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from campus_collector.config import load_config
+from campus_collector.domain.area import OutgoingMonth
 from campus_collector.http.service import open_service
 from campus_collector.judge.month import Month
+from campus_collector.report.forms.render import FORMS
+from campus_collector.report.service import file_name, write_file
+from campus_collector.store.open import open_store
 from tests.collector.world import World, collector, days, envelope, throughput
 from tests.flow.programs import ENVIRONMENT, get_json, python, start, stop, until
 
@@ -50,23 +53,33 @@ class Site:
             capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=SECONDS,
         )  # fmt: skip
 
-    def status(self) -> Any:
-        return json.loads(self.command("area", "status", "--json").stdout)
+    def outgoing(self) -> list[OutgoingMonth]:
+        """What it has prepared, as its database has it now."""
+        store = open_store(self.folder / "campus.db")
+        try:
+            return store.outgoing.all()
+        finally:
+            store.close()
+
+    def received(self, county: str) -> list[tuple[str, int]]:
+        """Month and number of what has come of a county."""
+        store = open_store(self.folder / "campus.db")
+        try:
+            return [(month.month, month.number) for month in store.area.months() if month.county == county]
+        finally:
+            store.close()
 
     def close(self, month: Month, hours_ago: int) -> None:
-        """So long ago that nobody waits for its documents any more."""
+        """So long ago that nobody waits for its documents any more; none is made, which would take longer than all the rest."""
+        for form in FORMS:
+            for language in ("zh", "en"):
+                path = self.folder / "reports" / str(month) / file_name(str(month), form, language)
+                write_file(path, b"")
         service = open_service(load_config(self.file, None))
         try:
             service.reports.close_figures(month, datetime.now(UTC) - timedelta(hours=hours_ago))
         finally:
             service.store.close()
-
-
-def here(area: Site) -> dict[str, list[tuple[str, int]]]:
-    return {
-        county["county"]: [(month["month"], month["number"]) for month in county["months"]]
-        for county in area.status()["counties"]
-    }
 
 
 @pytest.fixture
@@ -113,12 +126,12 @@ def test_a_prefecture_has_what_its_counties_closed(sites: tuple[Site, list[Site]
         (three.folder / "signing-key.pem").unlink()  # its disk was replaced
         one.serve(stack)
         three.serve(stack)
-        until(lambda: here(area)["c01"] == [("2026-08", 0)], SECONDS, "the first county's month")
-        until(lambda: three.status()["outgoing"][0]["attempts"] > 0, SECONDS, "the third county has tried")
-        (refused,) = three.status()["outgoing"]
+        until(lambda: area.received("c01") == [("2026-08", 0)], SECONDS, "the first county's month")
+        until(lambda: any(month.attempts for month in three.outgoing()), SECONDS, "the third county has tried")
+        (refused,) = json.loads(three.command("area", "status", "--json").stdout)["outgoing"]
         assert refused["answer"].startswith("signed with another key")
         assert refused["acknowledged_at"] is None
-        assert here(area)["c03"] == []
+        assert area.received("c03") == []
 
         assert area.process is not None
         area.process.kill()
@@ -127,18 +140,18 @@ def test_a_prefecture_has_what_its_counties_closed(sites: tuple[Site, list[Site]
         one.close(SEPTEMBER, 1)
         two.close(SEPTEMBER, 1)
         assert one.command("area", "send").returncode == 1, "nobody answers"
-        waiting = [month for month in one.status()["outgoing"] if month["acknowledged_at"] is None]
-        assert [(month["month"], month["number"]) for month in waiting] == [("2026-09", 0), ("2026-08", 1)]
+        waiting = [month for month in one.outgoing() if month.acknowledged_at is None]
+        assert [(month.month, month.number) for month in waiting] == [("2026-09", 0), ("2026-08", 1)]
 
         area.serve(stack)
         assert one.command("area", "send").returncode == 0
-        assert here(area)["c01"] == [("2026-08", 0), ("2026-09", 0), ("2026-08", 1)]
-        assert here(area)["c02"] == []
+        assert area.received("c01") == [("2026-08", 0), ("2026-09", 0), ("2026-08", 1)]
+        assert area.received("c02") == []
         two.serve(stack)  # it was off for a month
-        until(lambda: here(area)["c02"] == [("2026-08", 0), ("2026-09", 0)], SECONDS, "the second county's months")
+        until(lambda: area.received("c02") == [("2026-08", 0), ("2026-09", 0)], SECONDS, "the second county's months")
         enrol(area, three)
         assert three.command("area", "send").returncode == 0
-        assert here(area)["c03"] == [("2026-08", 0)]
+        assert area.received("c03") == [("2026-08", 0)]
         out = area.folder / "reports"
         done = area.command("report", "--month", "2026-09", "--format", "html,xlsx", "--lang", "en", "--out", str(out))
         assert done.returncode == 0, done.stderr

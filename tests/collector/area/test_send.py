@@ -31,6 +31,7 @@ NOWHERE = "http://127.0.0.1:9"
 @contextmanager
 def lower(folder: Path, url: str, **environ: str) -> Iterator[World]:
     """A collector that sends what it has to this address."""
+    folder.mkdir(exist_ok=True)
     values = {
         "CAMPUS_UPSTREAM_URL": url,
         "CAMPUS_UPSTREAM_TOKEN_FILE": str(folder / "token"),
@@ -106,6 +107,7 @@ def test_months_that_were_closed_before_go_up_in_their_order(tmp_path: Path, are
         assert second.heads_before == first.heads != []
 
 
+@pytest.mark.sqlite_only("on the server a test's second store is a new one each time it is opened")
 def test_a_county_that_is_cut_off_catches_up(tmp_path: Path, area: World) -> None:
     folder = tmp_path / "c01"
     with lower(folder, address(area)) as county:
