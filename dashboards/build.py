@@ -26,7 +26,7 @@ TARGETS = {
     "classroom_bandwidth": Text("100 Mbit/s to every class", "百兆进班"),
     "uplink_bandwidth": Text("Gigabit to every school", "千兆进校"),
     "recording_room": Text("Recording room works", "录播室可用"),
-    "live_class": Text("Ready for live lessons (line tested outside lessons)", "三个课堂线路（非上课时段测试）"),
+    "live_class": Text("Ready for live lessons", "三个课堂线路"),
     "platform_access": Text("Cloud platforms reachable", "云平台可访问"),
 }
 TOWNS_CLASSROOMS = 'target="classroom_bandwidth",town!=""'

@@ -309,7 +309,8 @@ def derived_result(
     """What a month's rule makes of one result, and the rate that it asks for."""
     policy = service.verdicts.policy
     required = required_rate(subject, policy.in_force(target, month.first_day))
-    about = JudgedSubject(target, school.town, school.id, subject.id, required, subject.exempt_reason)
+    lessons = service.verdicts.lessons(school.id, month)
+    about = JudgedSubject(target, school.town, school.id, subject.id, required, subject.exempt_reason, lessons)
     return derived_results(about, month, policy, [result])[0], required
 
 
