@@ -4,8 +4,9 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,10 +16,13 @@ from campus_collector.judge.workdays import is_workday
 from campus_wire.records import Interruption, LessonMinute, LessonStreamRecord
 
 MINUTE = timedelta(minutes=1)
+Quality = Literal["good", "bad", "unknown"]
 BROKEN = ("loss", "rtt", "jitter", "gap")
 """The limits a minute can break, in the order in which they are named."""
 ELSEWHERE = ("collector", "gateway")
 """Where an interruption says nothing of the school's line: the bureau's side, and the gateway itself."""
+PLACES = ("uplink", "lan", "recorder", "gateway", "collector")
+"""Where an interruption can be."""
 INSIDE = ("lan", "recorder")
 """Where an interruption disturbs a lesson behind the gateway: the line to the bureau may be in order."""
 
@@ -51,7 +55,7 @@ class MinuteCounts:
     def add(self, lesson: tuple[int, int], minute: LessonMinute, limits: MinuteLimits, places: Iterable[str]) -> None:
         """Count one minute of this lesson; `places` are those of the interruptions in it."""
         before = self.lessons.get(lesson, LessonCount(*lesson, 0, 0))
-        if not says_something(minute, limits) or any(place in ELSEWHERE for place in places):
+        if quality_of(minute, limits, places) == "unknown":
             self.unknown += 1
             self.symptoms["minute:collector" if "collector" in places else "minute:unknown"] += 1
             self.lessons[lesson] = before
@@ -130,6 +134,27 @@ def count_minutes(
             places = places_in(going, moment) if going else frozenset()
             counts.setdefault(result_id, MinuteCounts()).add(lesson, minute, limits, places)
     return counts
+
+
+def quality_of(minute: LessonMinute, limits: MinuteLimits, places: Iterable[str] = ()) -> Quality:
+    """Of one minute; `places` are those of the interruptions in it."""
+    if not says_something(minute, limits) or any(place in ELSEWHERE for place in places):
+        return "unknown"
+    return "bad" if broken_limits(minute, limits) else "good"
+
+
+def lessons_by_day(
+    records: Mapping[str, LessonStreamRecord], limits: MinuteLimits, hours: Sequence[HoursOfDay], zone: ZoneInfo
+) -> dict[date, list[LessonCount]]:
+    """The lessons of each day that has any, by what was observed of them."""
+    going = list(interruptions_in(records.values()).values())
+    counts: dict[date, MinuteCounts] = {}
+    for moment, (_, minute) in chosen_minutes(records).items():
+        local = moment.astimezone(zone)
+        if (lesson := lesson_at(local, hours)) is not None:
+            places = places_in(going, moment) if going else frozenset()
+            counts.setdefault(local.date(), MinuteCounts()).add(lesson, minute, limits, places)
+    return {day: [of_day.lessons[span] for span in sorted(of_day.lessons)] for day, of_day in sorted(counts.items())}
 
 
 def places_in(interruptions: Iterable[Interruption], moment: datetime) -> frozenset[str]:

@@ -16,6 +16,7 @@ from campus_collector.judge.lesson_minutes import (
     broken_limits,
     count_minutes,
     lesson_at,
+    newest_forms,
     says_something,
 )
 from campus_collector.judge.month import Month
@@ -25,6 +26,8 @@ from campus_wire.bandwidth import Verdict, line_rate_of, verdict_of
 from campus_wire.failures import Validity
 from campus_wire.records import (
     AnyResult,
+    Interruption,
+    InterruptionResult,
     LessonStreamRecord,
     LessonStreamResult,
     Outcome,
@@ -117,7 +120,7 @@ def _observe_lessons(
     def is_planned(local: datetime) -> bool:
         return bool(policy.maintenance) and policy.under_maintenance(target.name, school, local)
 
-    records = {result_id: record for result_id, result in within.items() if (record := _stream_record(result))}
+    records = {result_id: record for result_id, result in within.items() if (record := stream_record(result))}
     counts = count_minutes(records, limits, hours, month.zone, is_planned)
     observations = []
     for result_id, result in within.items():
@@ -203,18 +206,29 @@ def _working_rtt(result: AnyResult) -> float | None:
     return record.working.rtt_p95_seconds if record and record.working else None
 
 
-def _stream_record(result: AnyResult) -> LessonStreamRecord | None:
+def stream_record(result: AnyResult) -> LessonStreamRecord | None:
     """The record whose minutes count; None where the result says nothing of when, or of the line."""
     if isinstance(result, LessonStreamResult) and outcome_of(result) == "ok" and has_trusted_time(result):
         return result.record
     return None
 
 
+def interruptions_of(results: Iterable[AnyResult]) -> list[Interruption]:
+    """Those that results of the lesson stream list and those that came alone, each once, in order of time."""
+    listed: list[Interruption] = []
+    for result in results:
+        if isinstance(result, InterruptionResult) and result.record is not None and has_trusted_time(result):
+            listed.append(result.record)
+        elif (record := stream_record(result)) is not None:
+            listed += record.interruptions
+    return sorted(newest_forms(listed).values(), key=lambda each: (each.began_at, each.id))
+
+
 def _stream_passes(
     result: AnyResult, target: Target, policy: Policy, required_bits_per_second: float | None
 ) -> bool | None:
     """Are all observed minutes of one result good? Whether they lie in lessons is not looked at."""
-    record, limits = _stream_record(result), target.minutes
+    record, limits = stream_record(result), target.minutes
     if record is None or limits is None:
         return None
     observed = [minute for minute in record.minutes if says_something(minute, limits)]

@@ -240,9 +240,9 @@ class SubjectModel:
         shown, _ = drawn(timed)
         title = self._reader.words("delays_title", name=name, count=len(timed))
         svg = delay_chart([(test.at, test.idle, test.loaded) for test in shown], self._span.local, limits, title)
-        headings = [
-            self._reader.words(key) for key in (self._bucket_key, "tests", "rtt_idle_short", "rtt_loaded_short")
-        ]
+        keys = [self._bucket_key, "tests", "rtt_idle_short", "rtt_loaded_short"]
+        with_rpm = subject.kind == "uplink"
+        headings = [self._reader.words(key) for key in (*keys, *(["rpm"] if with_rpm else []))]
         rows = [
             (
                 bucket.label,
@@ -250,6 +250,7 @@ class SubjectModel:
                 [
                     str(bucket.tests),
                     *(self._reader.text(duration_words(value)) for value in (bucket.idle, bucket.loaded)),
+                    *([_round_trips_a_minute(bucket.loaded)] if with_rpm else []),
                 ],
             )
             for bucket in self._buckets(timed, None)
@@ -345,6 +346,11 @@ def _is_about(standing: ProblemStatus, subject: Subject) -> bool:
     return problem.target in TARGETS_OF[subject.kind] and (
         problem.subject == subject.id or (not problem.subject and subject.id in problem.covers)
     )
+
+
+def _round_trips_a_minute(loaded_seconds: float | None) -> str:
+    """Responsiveness as draft-ietf-ippm-responsiveness gives it, of the round trip under load that is not exceeded by 95 %."""
+    return f"{60 / loaded_seconds:.0f}" if loaded_seconds else "—"
 
 
 def _delays_of_row(reader: Reader, result: AnyResult) -> str:
