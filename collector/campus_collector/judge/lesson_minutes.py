@@ -39,6 +39,11 @@ class LessonCount(msgspec.Struct, frozen=True, array_like=True):
     def bad(self) -> int:
         return self.observed - self.good
 
+    @property
+    def span(self) -> str:
+        """From when to when, HH:MM–HH:MM."""
+        return "–".join(f"{minute // 60:02d}:{minute % 60:02d}" for minute in (self.start, self.end))
+
 
 @dataclass(slots=True)
 class MinuteCounts:

@@ -145,7 +145,7 @@ class LessonsModel:
             verdict = Verdict.MET if not lesson.bad else Verdict.NOT_MET
         words = {Verdict.MET: "lesson_good", Verdict.NOT_MET: "lesson_disturbed", Verdict.INSUFFICIENT: "unknown_state"}
         badge = self._reader.badge(verdict, word=self._reader.words(words[verdict]))
-        return LessonRow(_span(lesson), badge, self._counts([lesson]))
+        return LessonRow(lesson.span, badge, self._counts([lesson]))
 
     def _worst(self, by_day: Mapping[date, Sequence[LessonCount]]) -> tuple[str, str]:
         """Its address and itself in words; "" when every observed minute of the month's lessons was good."""
@@ -153,7 +153,7 @@ class LessonsModel:
         if not bad:
             return "", ""
         _, day, lesson = max(bad, key=lambda each: (each[0], each[1], each[2].start))
-        values = {"day": day.isoformat(), "span": _span(lesson), "bad": lesson.bad, "observed": lesson.observed}
+        values = {"day": day.isoformat(), "span": lesson.span, "bad": lesson.bad, "observed": lesson.observed}
         return self._path(day), self._reader.words("worst_lesson_is", **values)
 
     def _interruptions(
@@ -229,10 +229,6 @@ class LessonsModel:
         }
         broken = broken_limits(minute, limits)
         return ", ".join(f"{self._reader.text(BROKEN_WORDS[name])} {figures[name]}" for name in broken)
-
-
-def _span(lesson: LessonCount) -> str:
-    return f"{lesson.start // 60:02d}:{lesson.start % 60:02d}–{lesson.end // 60:02d}:{lesson.end % 60:02d}"
 
 
 def _length(interruption: Interruption) -> float:
