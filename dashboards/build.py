@@ -26,7 +26,7 @@ TARGETS = {
     "classroom_bandwidth": Text("100 Mbit/s to every class", "百兆进班"),
     "uplink_bandwidth": Text("Gigabit to every school", "千兆进校"),
     "recording_room": Text("Recording room works", "录播室可用"),
-    "live_class": Text("Ready for live lessons (line tested outside lessons)", "三个课堂线路（非上课时段测试）"),
+    "live_class": Text("Ready for live lessons", "三个课堂线路"),
     "platform_access": Text("Cloud platforms reachable", "云平台可访问"),
 }
 TOWNS_CLASSROOMS = 'target="classroom_bandwidth",town!=""'
@@ -393,6 +393,15 @@ def school(language: str) -> dict[str, Any]:
               "线路满载时的 95% 分位；学校出口超过 150 毫秒将影响直播课。"), SECONDS,
               [(f"campus_classroom_working_rtt_seconds{where}", "{{classroom}}"), (f"campus_uplink_working_rtt_seconds{where}", Text("uplink", "学校出口"))], 12, 9,
               defaults={"min": 0})  # fmt: skip
+    board.add("timeseries", Text("Minutes of lessons, by the hour", "上课分钟（每小时）"), Text("Bad: packets lost, round trips too long, or no answer for 1 s and more.",
+              "不合格：丢包、时延过高，或一秒以上无应答。"), COUNT,
+              [('sum by (quality) (increase(campus_lesson_minutes_total{school="$school"}[1h]))', "{{quality}}")], 12, 8, defaults={"min": 0})  # fmt: skip
+    board.add("timeseries", Text("Lesson stream: loss", "课堂监测丢包率"), Text("Newest minute; gaps are times without a stream.", "最近一分钟；空白处没有监测。"), RATIO,
+              [(f"campus_lesson_loss_ratio{where}", Text("loss", "丢包率"))], 12, 8, defaults={"min": 0})  # fmt: skip
+    board.add("timeseries", Text("Lesson stream: round trips", "课堂监测时延"), Text("95 % of the newest minute; 150 ms is the limit.", "最近一分钟的 95% 分位；要求不超过 150 毫秒。"), SECONDS,
+              [(f"campus_lesson_rtt_seconds{where}", Text("RTT", "时延"))], 12, 8, defaults={"min": 0})  # fmt: skip
+    board.add("timeseries", Text("Interruptions, by the hour", "中断次数（每小时）"), Text("Of 1 s and more, by place.", "一秒以上的中断，按位置。"), COUNT,
+              [('sum by (where) (increase(campus_interruptions_total{school="$school"}[1h]))', "{{where}}")], 12, 8, defaults={"min": 0})  # fmt: skip
     board.add("timeseries", Text("Loss, idle", "空载丢包率"), Text("Share of echoes that were lost.", "丢失的探测包比例。"), RATIO,
               [(f"campus_classroom_loss_ratio{where}", "{{classroom}}"), (f"campus_uplink_loss_ratio{where}", Text("uplink", "学校出口"))], 12, 8, defaults={"min": 0})  # fmt: skip
     board.add("timeseries", Text("Switch ports: frames with errors", "交换机端口错误帧"), Text("Above 0.01 %: cable or plug.", "超过 0.01%：网线或水晶头故障。"), RATIO,

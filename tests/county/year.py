@@ -4,6 +4,7 @@ Each month is stored as if the collector had run in it: what it received, evalua
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from random import Random
@@ -58,6 +59,8 @@ FIRST_WEEKDAYS = WEEKDAYS[:2]
 LEAST_DAYS = 9
 EVERY_DAY_LATELY = 14
 """In the last days every school day has tests."""
+STREAM_DAYS = 5
+"""The lesson stream of so many days is there: a year of it would be most of all results."""
 BATCH = 1000
 CLERK, TOWN_CLERK = "clerk", "town"
 WORKED_ON_SHARE = 0.6
@@ -104,8 +107,9 @@ class Gateways:
         county = deal(inventory, first.first_day, self._today, SEED, LATER_SHARE, MENDED_SHARE)
         change_list = changes(service.store.inventory.current(), county.inventory)
         activate(service.store, county.inventory, change_list, SIMULATED, first.start, first.start)
+        frequency = replace(FREQUENCY, lesson_stream_since=self._today - timedelta(days=STREAM_DAYS))
         self._generators = [
-            Generator(county, school, service.verdicts.policy, zone, SEED, FREQUENCY)
+            Generator(county, school, service.verdicts.policy, zone, SEED, frequency)
             for school in county.inventory.schools or ()
         ]
 

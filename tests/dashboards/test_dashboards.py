@@ -33,6 +33,7 @@ from campus_wire.records import (
 )
 from tests.agent.measure.equipment.peers import free_port
 from tests.collector.export.test_devices import common
+from tests.collector.lessons import lesson_streams
 from tests.collector.world import World, collector, service, throughput
 from tests.flow.programs import running, until
 
@@ -189,6 +190,7 @@ def feed(world: World) -> None:
         PortResult(subject="c101", record=port, **common(now)),
         NetworkResult(subject="lan", record=NetworkRecord([offer]), **common(now)),
         throughput(at=now, validity=Validity.CROSS_TRAFFIC),
+        *lesson_streams(now - timedelta(minutes=5), 5),
     ]
     for place, result in enumerate(results):
         world.send(

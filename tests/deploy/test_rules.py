@@ -129,6 +129,14 @@ CASES: dict[str, list[Case]] = {
             2900, {},
         ),
     ],
+    "CampusLessonSuffers": [
+        ({f'campus_lesson_minutes_total{{{SCHOOL},quality="bad"}}': "0x20 5x40"}, 25,
+         {"town": "t01", "school": "s001", "quality": "bad"}),
+        ({f'campus_lesson_minutes_total{{{SCHOOL},quality="bad"}}': "0x20 5x40"}, 40, {}),  # it is over
+        ({f'campus_lesson_minutes_total{{{SCHOOL},quality="bad"}}': "0x20 1x40"}, 25, {}),  # one minute is no alert
+        ({f'campus_lesson_minutes_total{{{SCHOOL},quality="unknown"}}': "0x20 5x40"}, 25, {}),
+        ({f'campus_lesson_minutes_total{{{SCHOOL},quality="bad"}}': "40x20 0x40"}, 25, {}),  # midnight
+    ],
     "CampusRecordingRoomDown": [
         ({f'campus_room_up{{{SCHOOL},room="r1"}}': "0x60"}, 30, {"town": "t01", "school": "s001", "room": "r1"}),
         ({f'campus_room_up{{{SCHOOL},room="r1"}}': "1x60"}, 30, {}),

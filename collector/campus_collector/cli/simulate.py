@@ -161,7 +161,7 @@ class _Simulation:
         schools = self._county.inventory.schools or ()
         progress = ProgressBar(message("sending results"), self._language)
         stored = duplicate = done = 0
-        seed, frequency = self._arguments.seed, Frequency().thinned(self._arguments.density)
+        seed, frequency = self._arguments.seed, Frequency(lesson_stream_since=date.min).thinned(self._arguments.density)
         with _serving(self._service) as port:
             for school in schools:
                 token = new_token()

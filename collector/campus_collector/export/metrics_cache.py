@@ -21,7 +21,7 @@ from campus_collector.domain.schools import School, Subject
 from campus_collector.export import samplers
 from campus_collector.export.exposition import Owner, Sample, StoredExposition
 from campus_collector.export.table import METRICS, Metric, scope_of
-from campus_collector.judge.month import Month
+from campus_collector.judge.month import Month, month_of_day, start_of_day
 from campus_collector.judge.service import Verdicts
 from campus_collector.judge.tally import SchoolTally, ShortVerdicts, agreement_in, school_tally, tally_in
 from campus_collector.judge.verdict import Tally, areas_of
@@ -37,6 +37,7 @@ JUDGE_SECONDS = 0.3
 """So long a scrape may judge what has just arrived; what remains is judged within the minute."""
 LEDGER_SECONDS = 60.0
 """So often the ledger is read even if no change was reported: a command may work on it, and days end."""
+LESSON_KINDS = ("lesson_stream", "interruption")
 HISTOGRAM = "campus_ingest_request_duration_seconds"
 SCRAPE_DURATION = "campus_scrape_duration_seconds"
 END_OF_OPENMETRICS = b"# EOF\n"
@@ -90,6 +91,9 @@ class _Written:
     """A school that is silent for long has none."""
     polled_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """By school and subject."""
+    today: date | None = None
+    lessons: set[str] = field(default_factory=set)
+    """Schools with lines of the lesson stream: these are of one day."""
     tally: Tally = field(default_factory=Counter)
     """Of the county."""
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -313,6 +317,11 @@ class MetricsCache:
 
     def _update_subjects(self, changes: _Changes, renewed: set[str], now: datetime) -> None:
         since = now - UP_WITHIN
+        today = now.astimezone(self._verdicts.zone).date()
+        if today != self._written.today:
+            self._written.today = today
+            for school in self._written.lessons:
+                changes.subjects.setdefault(school, set()).add("uplink")
         for (school, subject), polled in self._written.polled_at.items():
             if polled < since:
                 changes.subjects.setdefault(school, set()).add(subject)
@@ -351,12 +360,34 @@ class MetricsCache:
         devices = None if self._written.devices is None else self._written.devices.get(school)
         newest = [latest for latest in newest if samplers.is_known(latest, known, devices)]
         town = self._written.towns.get(school, "")
+        if subject == "uplink":
+            self._write_lessons(school, town, {latest.kind for latest in newest} & set(LESSON_KINDS))
         self._put(("subject", school, subject), town, samplers.of_subject, newest, town, since)
         polled = samplers.polled_at(newest)
         if polled is not None and polled >= since:
             self._written.polled_at[school, subject] = polled
         else:
             self._written.polled_at.pop((school, subject), None)
+
+    def _write_lessons(self, school: str, town: str, kinds: Collection[str]) -> None:
+        """What today's results of these kinds add up to; no lines for a school that has none, or never had."""
+        owner, today = ("lessons", school), self._written.today
+        if "lesson_stream" not in kinds or today is None:
+            self._lines.put(owner, town, [])
+            self._written.lessons.discard(school)
+            return
+        zone, policy = self._verdicts.zone, self._verdicts.policy
+        month = month_of_day(today, zone)
+        start, end = (start_of_day(day, zone) for day in (today, today + timedelta(days=1)))
+        results = [
+            result
+            for kind in sorted(kinds)
+            for result in self._store.results.of_subject(school, "uplink", kind, start, end)
+        ]
+        lessons = self._verdicts.lessons(school, month) or policy.school_hours
+        limits = policy.minute_limits(month.first_day)
+        self._put(owner, town, samplers.of_lessons, results, town, school, limits, lessons, zone)
+        self._written.lessons.add(school)
 
     def _update_verdicts(self, changes: _Changes, renewed: set[str], waiting: frozenset[str]) -> None:
         """A school whose results wait for the judge keeps the lines it has until they are judged (`waiting`); whoever starts on many

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from statistics import median
+from zoneinfo import ZoneInfo
 
 from campus_base.port_words import error_ratio
 from campus_collector.domain.agents import Agent
@@ -20,18 +21,21 @@ from campus_collector.domain.space import Space
 from campus_collector.export.exposition import Sample
 from campus_collector.export.table import BY_NAME
 from campus_collector.judge.agreement import Agreement
-from campus_collector.judge.policy import TARGET_NAMES, Policy
-from campus_collector.judge.rules import has_trusted_time
+from campus_collector.judge.lesson_minutes import PLACES, count_minutes, loss_of
+from campus_collector.judge.policy import TARGET_NAMES, Lessons, MinuteLimits, Policy
+from campus_collector.judge.rules import has_trusted_time, interruptions_of, stream_record
 from campus_collector.judge.tally import ShortVerdicts
 from campus_collector.judge.verdict import AreaVerdict
 from campus_collector.judge.workdays import last_announced_day
 from campus_collector.store.compaction import CompactionStatus
 from campus_wire.bandwidth import Verdict, line_rate_of
 from campus_wire.records import (
+    AnyResult,
     DeviceResult,
     HostResult,
     LatencyRecord,
     LatencyResult,
+    LessonStreamResult,
     NetworkResult,
     Outcome,
     PortResult,
@@ -47,6 +51,8 @@ CHINA = timezone(timedelta(hours=8))
 SCHOOL_SUBJECT = "recording_room"
 """What the target of this name judges: whether the school has some room that works. Its rooms are shown one by one."""
 PHASES = ("resolve", "connect", "tls", "first_byte")
+POLLED = (DeviceResult, RoomResult, PortResult, LessonStreamResult)
+"""What is the present for 15 minutes only."""
 _Optional = Iterator[tuple[str, tuple[str, ...], float | None]]
 """A sample, or its absence (None)."""
 
@@ -58,6 +64,21 @@ def of_subject(newest: Sequence[Latest], town: str, polled_since: datetime) -> I
         yield from _known(_equipment(latest, town, polled_since))
     yield from _known(_link_speed(newest, town))
     yield from _known(_idle(newest, town))
+
+
+def of_lessons(
+    results: Sequence[AnyResult], town: str, school: str, limits: MinuteLimits, lessons: Lessons, zone: ZoneInfo
+) -> Iterator[Sample]:
+    """A school's day by its lesson stream: `results` are those of the day, its interruptions included; `lessons` are its lessons or school hours."""
+    records = {result.id: record for result in results if (record := stream_record(result)) is not None}
+    counts = count_minutes(records, limits, lessons, zone, lambda _: False).values()
+    observed, good = sum(each.observed for each in counts), sum(each.good for each in counts)
+    qualities = {"good": good, "bad": observed - good, "unknown": sum(each.unknown for each in counts)}
+    for quality, number in qualities.items():
+        yield "campus_lesson_minutes_total", (town, school, quality), float(number)
+    places: Counter[str] = Counter(each.where for each in interruptions_of(results))
+    for place in PLACES:
+        yield "campus_interruptions_total", (town, school, place), float(places[place])
 
 
 def of_agent(agent: Agent, now: datetime, token_expires: datetime | None) -> Iterator[Sample]:
@@ -187,9 +208,7 @@ def of_compaction(status: CompactionStatus | None) -> Iterator[Sample]:
 
 def polled_at(newest: Iterable[Latest]) -> datetime | None:
     """The oldest poll round that a subject's equipment is shown from; None for what is not polled."""
-    rounds = (
-        latest.any.started_at for latest in newest if isinstance(latest.any, DeviceResult | RoomResult | PortResult)
-    )
+    rounds = (latest.any.started_at for latest in newest if isinstance(latest.any, POLLED))
     return min(rounds, default=None)
 
 
@@ -246,13 +265,13 @@ def _throughput(latest: Latest, town: str, record: ThroughputRecord) -> _Optiona
 
 
 def _equipment(latest: Latest, town: str, since: datetime) -> _Optional:
-    """Devices, rooms and ports of the newest poll rounds; what is no longer polled is not known any more."""
+    """Devices, rooms and ports of the newest poll rounds, and the lesson stream; what is no longer polled is not known any more."""
     result = latest.any
-    if not isinstance(result, DeviceResult | RoomResult | PortResult):
+    if not isinstance(result, POLLED) or result.record is None or result.started_at < since:
         return
-    if result.record is None or result.started_at < since:
-        return
-    if isinstance(result, PortResult):
+    if isinstance(result, LessonStreamResult):
+        yield from _newest_minute(latest, town, result)
+    elif isinstance(result, PortResult):
         yield from _port(latest, town, result)
     elif isinstance(result, RoomResult):
         if latest.subject != SCHOOL_SUBJECT:
@@ -264,6 +283,14 @@ def _equipment(latest: Latest, town: str, since: datetime) -> _Optional:
         for reading, value in record.readings.items():
             if f"campus_device_{reading}" in BY_NAME:
                 yield f"campus_device_{reading}", labels, value
+
+
+def _newest_minute(latest: Latest, town: str, result: LessonStreamResult) -> _Optional:
+    record = stream_record(result)
+    sent = [minute for minute in record.minutes if minute.sent] if record is not None else []
+    if sent:
+        yield "campus_lesson_loss_ratio", (town, latest.school), loss_of(sent[-1])
+        yield "campus_lesson_rtt_seconds", (town, latest.school), sent[-1].rtt_p95_seconds
 
 
 def _port(latest: Latest, town: str, result: PortResult) -> _Optional:

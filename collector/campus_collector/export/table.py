@@ -247,6 +247,34 @@ METRICS: tuple[Metric, ...] = (
         "campus_uplink_loss_ratio", "gauge", _UPLINK, "Round-trip loss, idle, ratio 0-1.", "campus_uplink_loss_ratio"
     ),
     Metric(
+        "campus_lesson_minutes_total",
+        "counter",
+        (*_UPLINK, "quality"),
+        "Minutes of today's lessons by quality: good, bad (beyond a limit of the policy), unknown (not observed); begins anew at midnight.",
+        'increase(campus_lesson_minutes_total{quality="bad"}[15m])',
+    ),
+    Metric(
+        "campus_interruptions_total",
+        "counter",
+        (*_UPLINK, "where"),
+        "Interruptions of 1 s and more that were reported today, by place: recorder, lan, uplink, collector, gateway; begins anew at midnight.",
+        'increase(campus_interruptions_total{where="uplink"}[1h])',
+    ),
+    Metric(
+        "campus_lesson_loss_ratio",
+        "gauge",
+        _UPLINK,
+        "Round-trip loss of the lesson stream in its newest minute, ratio 0-1; absent when that is older than 15 minutes.",
+        "campus_lesson_loss_ratio > 0.01",
+    ),
+    Metric(
+        "campus_lesson_rtt_seconds",
+        "gauge",
+        _UPLINK,
+        "95 % round-trip time of the lesson stream in its newest minute, in seconds; absent when that is older than 15 minutes.",
+        "campus_lesson_rtt_seconds > 0.15",
+    ),
+    Metric(
         "campus_service_success",
         "gauge",
         ("town", "school", "service"),
@@ -641,7 +669,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "names": ("campus_school_info", "campus_subject_info"),
     "compliance": ("campus_calendar_", "campus_target_", "campus_subject_", "campus_engine_agreement_"),
     "classrooms": ("campus_classroom_",),
-    "uplinks": ("campus_uplink_", "campus_school_"),
+    "uplinks": ("campus_uplink_", "campus_school_", "campus_lesson_", "campus_interruptions_"),
     "services": ("campus_service_",),
     "rooms": ("campus_device_", "campus_room_"),
     "agents": ("campus_agent_", "campus_gateway_", "campus_chain_"),

@@ -14,7 +14,7 @@ from campus_collector.domain.pieces import pieces_of
 from campus_collector.domain.schools import Subject
 from campus_collector.domain.tallies import NEWEST, KeptTally
 from campus_collector.judge.policy import TARGET_NAMES, Policy, Target, required_rate
-from campus_collector.judge.rules import RULES, TARGETS_OF
+from campus_collector.judge.rules import BY_LESSON_MINUTES, RULES, TARGETS_OF, rule_of
 from campus_collector.store.store import Store
 from campus_wire.bandwidth import Verdict
 from campus_wire.records import AnyResult
@@ -22,7 +22,7 @@ from campus_wire.version import VERSION
 
 SCHOOLS_AT_ONCE = 50
 SUBJECTS_AT_ONCE = 100
-KINDS = tuple(sorted({rule.result_kind for rule in RULES.values()}))
+KINDS = tuple(sorted({rule.result_kind for rule in (*RULES.values(), BY_LESSON_MINUTES)}))
 """Of the results that a verdict can rest on."""
 _Key = tuple[str, str, str]
 """School, subject and kind of result."""
@@ -165,7 +165,8 @@ class NewestVerdicts:
         for group in pieces_of(schools, SCHOOLS_AT_ONCE):
             for subject in self._store.subjects.of_schools(group):
                 for target in TARGETS_OF[subject.kind]:
-                    key = (subject.school, subject.id, RULES[target].result_kind)
+                    reading = rule_of(target, self._rules[TARGET_NAMES.index(target)])
+                    key = (subject.school, subject.id, reading.result_kind)
                     subjects.setdefault(key, []).append((subject, target))
         return subjects
 
@@ -174,6 +175,6 @@ class NewestVerdicts:
             rule = self._rules[TARGET_NAMES.index(target)]
             passes = None
             if rule is not None:
-                passes = RULES[target].passes(result, rule, self._policy, required_rate(subject, rule))
+                passes = rule_of(target, rule).passes(result, rule, self._policy, required_rate(subject, rule))
             verdict = Verdict.INSUFFICIENT if passes is None else Verdict.MET if passes else Verdict.NOT_MET
             of_school.put(target, subject.id, verdict)

@@ -1,6 +1,8 @@
 """What a request asks for: the month, the school, the town, the language. A wrong or unknown value is named, never replaced by another."""
 
+import re
 from collections.abc import Iterable
+from datetime import date
 from typing import Annotated, cast
 
 import msgspec
@@ -9,6 +11,7 @@ from starlette.requests import Request
 
 from campus_base.language import Language
 from campus_base.messages import Message, message
+from campus_collector.domain.days import FIRST_DAY, LAST_DAY
 from campus_collector.domain.schools import School
 from campus_collector.http.auth.scope import ReadScope
 from campus_collector.http.responses import HttpProblem, bad_value
@@ -19,6 +22,7 @@ from campus_collector.report.forms.render import FORMS, Form
 from campus_collector.store.lookup import look_up, no_such_school
 
 ID_RULE = message("must be an id (lower-case letters, digits, '-' and '_')")
+DAY_RULE = message("is wrong: a day is written YYYY-MM-DD, for example 2026-11-09")
 LANGUAGE_COOKIE = "campus_lang"
 """The language a reader asked for last."""
 MONTH_PATTERN = r"^\d{4}-\d{2}\Z"
@@ -62,6 +66,17 @@ def requested_month(request: Request, service: Service, *, blank_is_now: bool = 
         return parse_month(text, service.verdicts.zone)
     except ValueError:
         raise bad_value("month", text, MONTH_RULE) from None
+
+
+def parse_day(text: str) -> date | None:
+    """A day like 2026-11-09 within the days that are known; None for anything else."""
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if FIRST_DAY <= day <= LAST_DAY else None
 
 
 def page_month(request: Request, service: Service) -> tuple[Month, Month | None]:

@@ -59,7 +59,8 @@ def causes_of(case: Case) -> tuple[Cause, ...]:
         return ()
     evidence = case.evidence
     if not (evidence.valid_results or evidence.invalid_results or evidence.failed_results or evidence.skipped_results):
-        return (Cause("no_report", 1.0, message("no result this month")),)
+        by_minutes = case.target is not None and case.target.minutes is not None
+        return (Cause("no_lesson_stream" if by_minutes else "no_report", 1.0, message("no result this month")),)
     if case.verdict is Verdict.INSUFFICIENT:
         causes = list(_insufficient(case))
     else:
@@ -87,6 +88,7 @@ def _insufficient(case: Case) -> Iterator[Cause]:
             "{valid_results} valid results on {days} days", valid_results=evidence.valid_results, days=evidence.days
         )
         yield Cause("too_few_days" if enough else "too_few", 0.5, had)
+    yield from _unobserved(case)
     failed = case.symptoms.of("failed")
     whole = evidence.failed_results + evidence.invalid_results + evidence.skipped_results
     for name, count in failed.items():
@@ -119,6 +121,18 @@ def _insufficient(case: Case) -> Iterator[Cause]:
         ports = case.symptoms["port"]
         text = _share(case.symptoms["port:down"], ports, message("{part} of {whole} readings of the port: no link"))
         yield Cause("endpoint_off", 0.95 * case.symptoms["port:down"] / ports, text)
+
+
+def _unobserved(case: Case) -> Iterator[Cause]:
+    """Minutes of lessons that say nothing of the line."""
+    minutes = case.evidence.valid_results + case.evidence.invalid_results
+    for symptom, code in (
+        ("minute:unknown", "gateway_off_in_lessons"),
+        ("minute:collector", "collector_off_in_lessons"),
+    ):
+        if count := case.symptoms[symptom]:
+            text = _share(count, minutes, message("{part} of {whole} minutes of lessons were not observed"))
+            yield Cause(code, 0.9 * count / minutes, text)
 
 
 def _why_unreached(operation: str, kind: str) -> str:
@@ -224,6 +238,7 @@ def _room(case: Case) -> Iterator[Cause]:
 
 
 def _late(case: Case) -> Iterator[Cause]:
+    """By tests of the line outside lessons."""
     late = case.symptoms["late"]
     idle = max(case.symptoms["idle_rtt"], case.symptoms["idle_jitter"], case.symptoms["idle_loss"])
     if late and 2 * idle > late:
@@ -233,6 +248,25 @@ def _late(case: Case) -> Iterator[Cause]:
     if late and case.symptoms["loaded_rtt"]:
         loaded = case.symptoms["loaded_rtt"]
         yield Cause("delay_under_load", 0.7, _share(loaded, late, message("{part} of {whole} late tests: under load")))
+
+
+def _lessons(case: Case) -> Iterator[Cause]:
+    """Which limits the bad minutes break; then what disturbed lessons inside the school, which the line's minutes do not show."""
+    bad = case.evidence.valid_results - case.evidence.passing_results
+    gaps, loss = case.symptoms["minute:gap"], case.symptoms["minute:loss"]
+    delay = max(case.symptoms["minute:rtt"], case.symptoms["minute:jitter"])
+    for count, code, weight, text in (
+        (gaps, "line_interrupted", 0.9, message("{part} of {whole} bad minutes: no answer for 1 s or more")),
+        (loss, "lost_in_lessons", 0.8, message("{part} of {whole} bad minutes: too many packets lost")),
+        (delay, "late_in_lessons", 0.8, message("{part} of {whole} bad minutes: round trips or jitter too long")),
+    ):
+        if count and bad:
+            yield Cause(code, weight * count / bad, _share(count, bad, text))
+    minutes = case.evidence.valid_results
+    for place, code in (("lan", "lan_interrupted"), ("recorder", "recorder_interrupted")):
+        if (count := case.symptoms[f"inside:{place}"]) and minutes:
+            text = _share(count, minutes, message("{part} of {whole} minutes of lessons"))
+            yield Cause(code, 0.5 * count / minutes, text)
 
 
 def _access(case: Case) -> Iterator[Cause]:
@@ -263,6 +297,6 @@ RULES: dict[str, tuple[Callable[[Case], Iterator[Cause]], ...]] = {
     "classroom_bandwidth": _BANDWIDTH,
     "uplink_bandwidth": _BANDWIDTH,
     "recording_room": (_room,),
-    "live_class": (_late,),
+    "live_class": (_late, _lessons),
     "platform_access": (_access,),
 }

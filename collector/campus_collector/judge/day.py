@@ -2,18 +2,21 @@
 
 A month is worked out from its days; a result that arrives changes one day only. `values` are what was judged, in order of time: line
 rates in bits per second, seconds to first byte, or seconds of round trip under load. `symptoms` count what may explain a failure.
+A target that is judged by minutes of lessons counts these: `invalid` are then minutes that say nothing, `values` the median of the round trips (95 % of a minute).
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from statistics import median
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from campus_collector.judge.agreement import agreement_of
+from campus_collector.judge.lesson_minutes import LessonCount, MinuteCounts
 from campus_collector.judge.month import Month
-from campus_collector.judge.policy import Policy, Target
+from campus_collector.judge.policy import HoursOfDay, Policy, Target
 from campus_collector.judge.rules import Observation, has_trusted_time, observe
 from campus_collector.judge.symptoms import symptoms_of
 from campus_wire.failures import Validity
@@ -37,6 +40,8 @@ class DayEvidence(msgspec.Struct, frozen=True, array_like=True):
     compared: int = 0
     agreeing: int = 0
     rate_ratios: list[float] = []
+    lessons: list[LessonCount] = []
+    """Of a target that is judged by minutes of lessons."""
 
     @property
     def results(self) -> int:
@@ -69,6 +74,8 @@ def day_evidence(
     required_bits_per_second: float | None,
 ) -> DayEvidence:
     """From what was observed, the results themselves, and those of other kinds that can explain them."""
+    if target.minutes is not None:
+        return _lesson_evidence(observations, results, target, policy)
     passes = {observation.id: observation.passes for observation in observations}
     judged = [observation for observation in observations if observation.passes is not None]
     counted = Counter(observation.outcome for observation in observations if observation.passes is None)
@@ -95,6 +102,41 @@ def day_evidence(
     )
 
 
+def _lesson_evidence(
+    observations: Sequence[Observation], results: Sequence[AnyResult], target: Target, policy: Policy
+) -> DayEvidence:
+    """The values of all minutes would take more bytes than all else together: the day's median is kept."""
+    counts = [observation.minutes for observation in observations if observation.minutes is not None]
+    others = Counter(observation.outcome for observation in observations if observation.minutes is None)
+    without_minutes = {observation.id for observation in observations if observation.minutes is None}
+    symptoms: Counter[str] = Counter()
+    for each in counts:
+        symptoms.update(each.symptoms)
+    for result in results:
+        if result.id in without_minutes:
+            symptoms.update(symptoms_of(result, None, target, policy, None))
+    values = [value for each in counts for value in each.rtt_seconds]
+    return DayEvidence(
+        valid=sum(each.observed for each in counts),
+        passing=sum(each.good for each in counts),
+        invalid=sum(each.unknown for each in counts) + others["invalid"],
+        failed=others["failed"],
+        skipped=others["skipped"],
+        values=[median(values)] if values else [],
+        symptoms=dict(symptoms),
+        lessons=_lessons_of(counts),
+    )
+
+
+def _lessons_of(counts: Iterable[MinuteCounts]) -> list[LessonCount]:
+    """Each lesson once, in order of time."""
+    added: dict[tuple[int, int], tuple[int, int]] = {}
+    for span, lesson in ((span, lesson) for each in counts for span, lesson in each.lessons.items()):
+        observed, good = added.get(span, (0, 0))
+        added[span] = (observed + lesson.observed, good + lesson.good)
+    return [LessonCount(*span, *numbers) for span, numbers in sorted(added.items())]
+
+
 def evidence_by_day(
     results: Iterable[AnyResult],
     supporting: Iterable[AnyResult],
@@ -102,15 +144,16 @@ def evidence_by_day(
     policy: Policy,
     zone: ZoneInfo,
     required_bits_per_second: float | None,
+    lessons: Sequence[HoursOfDay] = (),
 ) -> dict[date, DayEvidence]:
-    """The evidence of every local day that has any."""
+    """The evidence of every local day that has any; `lessons` are those of the school's timetable."""
     by_day: dict[date, tuple[list[AnyResult], list[AnyResult]]] = {}
     for position, group in enumerate((results, supporting)):
         for result in group:
             by_day.setdefault(result.started_at.astimezone(zone).date(), ([], []))[position].append(result)
     return {
         day: day_evidence(
-            observe(of_day, target, policy, Month(day.year, day.month, zone), required_bits_per_second),
+            observe(of_day, target, policy, Month(day.year, day.month, zone), required_bits_per_second, lessons),
             of_day,
             supporting_of_day,
             target,

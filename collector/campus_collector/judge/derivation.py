@@ -15,8 +15,9 @@ from campus_collector.judge.day import DayEvidence
 from campus_collector.judge.evidence import MonthEvidence
 from campus_collector.judge.exemptions import exempt_days
 from campus_collector.judge.explanations import EXPLANATIONS, UNIT_WORDS
+from campus_collector.judge.lesson_minutes import BROKEN, MinuteCounts
 from campus_collector.judge.month import Month
-from campus_collector.judge.policy import TARGET_WORDS, Policy, Target
+from campus_collector.judge.policy import TARGET_WORDS, MinuteLimits, Policy, Target
 from campus_collector.judge.rules import Observation, has_trusted_time, observe
 from campus_collector.judge.verdict import JudgedSubject, SubjectVerdict
 from campus_wire.bandwidth import Verdict
@@ -94,7 +95,7 @@ def derived_results(
     """What the rule of a month makes of each of some results of it, in order of time."""
     rule = policy.in_force(about.target, month.first_day)
     by_id = {result.id: result for result in results}
-    observations = observe(results, rule, policy, month, about.required_bits_per_second) if rule else []
+    observations = observe(results, rule, policy, month, about.required_bits_per_second, about.lessons) if rule else []
     judged = {observation.id for observation in observations}
     limits = Limits.of(rule, about.required_bits_per_second, policy.tolerance_ratio)
     lines = [_line(by_id[observation.id], observation, limits) for observation in observations]
@@ -115,6 +116,7 @@ class Limits:
     first_byte: tuple[float, ...] = ()
     rtt: tuple[float, ...] = ()
     working_rtt: tuple[float, ...] = ()
+    minutes: MinuteLimits | None = None
 
     @classmethod
     def of(cls, rule: Target | None, required_bits_per_second: float | None, tolerance_ratio: float) -> "Limits":
@@ -126,15 +128,17 @@ class Limits:
             () if rule.max_first_byte_seconds is None else (rule.max_first_byte_seconds,),
             () if delays is None else (delays.max_rtt_seconds,),
             () if delays is None else (delays.max_working_rtt_seconds,),
+            rule.minutes,
         )
 
 
 def _line(result: AnyResult, observation: Observation, limits: Limits) -> DerivedResult:
     doubt = doubt_about(result, observation.passes)
+    minutes = observation.minutes
     return DerivedResult(
         result.started_at,
         result.id,
-        _figures(result, limits),
+        _figures(result, limits) if minutes is None else _minutes(minutes),
         observation.passes,
         _why(result, observation.passes),
         doubt,
@@ -219,6 +223,37 @@ def _figures(result: AnyResult, limits: Limits) -> Message:
     return verbatim("—")
 
 
+BROKEN_WORDS: dict[str, Message] = {
+    "loss": pmessage("broken limit", "loss"),
+    "rtt": message("round trips"),
+    "jitter": message("jitter"),
+    "gap": message("gap"),
+}
+
+
+def _minutes(counts: MinuteCounts) -> Message:
+    """What a result of the lesson stream contributes: its minutes in lessons."""
+    bad = counts.observed - counts.good
+    broken = _broken({name: counts.symptoms[f"minute:{name}"] for name in BROKEN})
+    return message(
+        "minutes of lessons: {good} good, {bad} bad{broken}, {unknown} not observed",
+        good=counts.good,
+        bad=bad,
+        broken=broken,
+        unknown=counts.unknown,
+    )
+
+
+def _broken(counts: Mapping[str, int]) -> Message:
+    """Which limits were broken how often, in brackets; nothing when none was."""
+    parts = [
+        message("{limit} {count}", limit=BROKEN_WORDS[name], count=counts[name]) for name in BROKEN if counts.get(name)
+    ]
+    if not parts:
+        return verbatim("")
+    return pmessage("in brackets", " ({text})", text=joined(parts, pmessage("clauses", "{left}, {right}")))
+
+
 def _answer(record: ServiceRecord, first_byte_limits: tuple[float, ...]) -> Message:
     """What a platform said: the time, the status, where it leads to, and by which family of addresses."""
     seconds = record.first_byte_seconds
@@ -284,6 +319,8 @@ def rule_words(rule: Target | None, required_bits_per_second: float | None, tole
             max_jitter_seconds=limits.max_jitter_seconds * 1000,
             max_loss_ratio=percent_as_written(limits.max_loss_ratio),
         )
+    elif rule.minutes is not None:
+        return _lesson_rule_words(rule, rule.minutes)
     else:
         passes = message("a poll in school hours passes when some room of the school has all its required devices up")
     return message(
@@ -296,13 +333,33 @@ def rule_words(rule: Target | None, required_bits_per_second: float | None, tole
     )
 
 
+def _lesson_rule_words(rule: Target, limits: MinuteLimits) -> Message:
+    return message(
+        "a minute of a lesson (by the school's timetable; where there is none, of school hours) is good when at most"
+        " {max_loss} of its packets are lost, 95 % of its round trips take at most {max_rtt:g} ms, jitter is at most"
+        " {max_jitter:g} ms and no answer is waited for as long as {max_gap:g} s; a minute of which less than"
+        " {min_observed:g} s were observed says nothing; the month is met when at least {passing_share} of at least"
+        " {min_minutes} observed minutes on at least {min_days} days are good",
+        max_loss=percent_as_written(limits.max_loss_ratio),
+        max_rtt=limits.max_rtt_p95_seconds * 1000,
+        max_jitter=limits.max_jitter_seconds * 1000,
+        max_gap=limits.max_gap_seconds,
+        min_observed=limits.min_observed_seconds,
+        passing_share=percent_as_written(rule.passing_share),
+        min_minutes=rule.min_valid_results,
+        min_days=rule.min_days,
+    )
+
+
 def deciding_words(passing: int, valid: int, rule: Target | None) -> Message:
     """The figure that decides a verdict, with its rule."""
     if rule is None:
         return message("passed {passing} of {valid} tests", passing=passing, valid=valid)
     needed = percent_as_written(rule.passing_share, space=" ")
-    return message(
-        "passed {passing} of {valid} tests; {needed} needed",
+    text = message("passed {passing} of {valid} tests; {needed} needed")
+    if rule.minutes is not None:
+        text = message("{passing} of {valid} minutes of lessons were good; {needed} needed")
+    return text.with_(
         passing=passing,
         valid=valid,
         needed=bilingual(needed, needed.replace(" ", "")),
@@ -310,9 +367,13 @@ def deciding_words(passing: int, valid: int, rule: Target | None) -> Message:
 
 
 def conclusion(verdict: SubjectVerdict, *, with_interval: bool = True) -> list[Message]:
-    """How the counts lead to the verdict, sentence by sentence; `with_interval`: also how sure the share is."""
+    """How the counts lead to the verdict, sentence by sentence; `with_interval`: also how sure the share is.
+
+    Minutes of lessons have no interval: neighbours are alike, so that each says less than an independent test.
+    """
     evidence, rule = verdict.evidence, verdict.rule
-    sentences = [_counted(evidence)]
+    by_minutes = rule is not None and rule.minutes is not None
+    sentences = [_counted_minutes(verdict) if by_minutes else _counted(evidence)]
     if verdict.exempt_days:
         sentences.append(
             message(
@@ -329,7 +390,7 @@ def conclusion(verdict: SubjectVerdict, *, with_interval: bool = True) -> list[M
         sign = "≥" if verdict.verdict is Verdict.MET else "<"
         share, needed = percent(evidence.passing_share, rule.passing_share), percent_as_written(rule.passing_share)
         sentences.append(message("share {share} {sign} {needed}", share=share, sign=sign, needed=needed))
-    if with_interval and evidence.interval is not None:
+    if with_interval and not by_minutes and evidence.interval is not None:
         low, high = evidence.interval
         sentences.append(
             message(
@@ -356,7 +417,26 @@ def _counted(evidence: MonthEvidence) -> Message:
     )
 
 
+def _counted_minutes(verdict: SubjectVerdict) -> Message:
+    evidence = verdict.evidence
+    return message(
+        "{observed} minutes of lessons observed on {days} days: {good} good, {bad} bad{broken}; {unknown} not observed",
+        observed=evidence.valid_results,
+        days=evidence.days,
+        good=evidence.passing_results,
+        bad=evidence.valid_results - evidence.passing_results,
+        broken=_broken(verdict.broken_limits),
+        unknown=evidence.invalid_results,
+    )
+
+
 def _what_lacks(evidence: MonthEvidence, rule: Target) -> Message:
+    if rule.minutes is not None:
+        return message(
+            "needed: {min_minutes} observed minutes on {min_days} days; too few: insufficient, which counts as not met",
+            min_minutes=rule.min_valid_results,
+            min_days=rule.min_days,
+        )
     return message(
         "needed: {min_valid_results} valid results on {min_days} days; too few: insufficient, which counts as not met",
         min_valid_results=rule.min_valid_results,

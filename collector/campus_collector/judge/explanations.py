@@ -199,6 +199,51 @@ EXPLANATIONS: dict[str, Explanation] = {
         message("round trips, jitter or loss are too high even when idle"),
         message("show the evidence to the carrier: the line itself is at fault"),
     ),
+    "line_interrupted": _e(
+        "carrier",
+        message("the line was interrupted for a second or more during lessons"),
+        message("show the carrier the list of interruptions: each has its time and its direction"),
+    ),
+    "lost_in_lessons": _e(
+        "carrier",
+        message("packets were lost on the line during lessons"),
+        message("show the carrier the minutes with losses; first check whether the school itself fills its line then"),
+    ),
+    "late_in_lessons": _e(
+        "carrier",
+        message("round trips were too long or too uneven during lessons"),
+        message(
+            "find out what fills the line during lessons; have queues shortened (fair queueing) or the line widened"
+        ),
+    ),
+    "lan_interrupted": _e(
+        "integrator",
+        message("the school's own network was interrupted during lessons: no recorder answered"),
+        message("check the switch and the cable between the gateway and the recording room"),
+    ),
+    "recorder_interrupted": _e(
+        "school",
+        message("a recorder did not answer during lessons"),
+        message("check power and network cable of the recorder; it may simply have been switched off"),
+    ),
+    "gateway_off_in_lessons": _e(
+        "school",
+        message("the gateway was off or too busy during lessons"),
+        message("keep the gateway switched on in school hours, and find what loads it"),
+    ),
+    "collector_off_in_lessons": _e(
+        "bureau",
+        message("the bureau's test server did not answer during lessons"),
+        message("keep the bureau's test server running in school hours"),
+    ),
+    "no_lesson_stream": _e(
+        "bureau",
+        message("no minute of a lesson was reported"),
+        message(
+            "check that the gateway reports, that its program is the newest, and that the lesson stream is switched on"
+        ),
+        message("on the gateway run `campus-agent doctor`; `[lesson_stream] enabled` in agent.toml"),
+    ),
     "skipped": _e(
         "bureau",
         message("tests were planned but not made: no free time or no bytes left"),

@@ -5,7 +5,7 @@ A month is judged by the entry in force on its first day, so an old month keeps 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from hashlib import sha256
 from pathlib import Path
@@ -30,9 +30,12 @@ TARGET_WORDS: dict[str, Message] = {
     "classroom_bandwidth": message("100 Mbit/s to every class"),
     "uplink_bandwidth": message("Gigabit to every school"),
     "recording_room": message("Recording room works"),
-    "live_class": message("Ready for live lessons (line tested outside lessons)"),
+    "live_class": message("Ready for live lessons"),
     "platform_access": message("Cloud platforms reachable"),
 }
+
+JUDGED_BY = ("uplink_tests", "lesson_minutes")
+"""What `live_class` rests on: throughput tests outside lessons, or each minute of the lessons themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,21 @@ class Delays:
     max_working_rtt_seconds: float
     max_jitter_seconds: float
     max_loss_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteLimits:
+    """What a minute of a lesson must keep to: loss of both directions together (ratio 0-1), RTT (95 %), jitter (RFC 3550), and the longest
+    time without an answer, in seconds. Less than `min_observed_seconds` of it observed: it says nothing.
+
+    The figures are those of the default policy, whose comments name their sources.
+    """
+
+    max_loss_ratio: float = 0.01
+    max_rtt_p95_seconds: float = 0.150
+    max_jitter_seconds: float = 0.030
+    max_gap_seconds: float = 1.0
+    min_observed_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,8 @@ class Target:
     required_bits_per_second: float | None = None
     max_first_byte_seconds: float | None = None
     delays: Delays | None = None
+    minutes: MinuteLimits | None = field(default=None, repr=False)
+    """Judged by minutes of lessons: `min_valid_results` counts minutes. Without `repr`, which names the rule that stored evidence rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,14 @@ class HoursOfDay:
 
     start: time
     end: time
+
+    def hold(self, now: time) -> bool:
+        """Is this moment within?"""
+        return self.start <= now < self.end
+
+
+Lessons = tuple[HoursOfDay, ...]
+"""The lessons of a school day; () where they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +192,15 @@ class Policy:
         if not self.school_hours:
             return True
         now = local.time()
-        return is_workday(local.date()) and any(hours.start <= now < hours.end for hours in self.school_hours)
+        return is_workday(local.date()) and any(hours.hold(now) for hours in self.school_hours)
+
+    def minute_limits(self, first_day: date) -> MinuteLimits:
+        """By which minutes of lessons of the month beginning on this day are good; before the first entry with limits, by that one's."""
+        entries = sorted(
+            (target for target in self.targets if target.minutes is not None), key=lambda entry: entry.effective_from
+        )
+        in_force = [entry for entry in entries if entry.effective_from <= first_day] or entries[:1]
+        return (in_force[-1].minutes if in_force else None) or MinuteLimits()
 
 
 def required_rate(subject: Subject, target: Target | None) -> float | None:
@@ -231,10 +267,14 @@ def _target(table: Table) -> Target | None:
     required = table.number("required_bits_per_second", minimum=1e6, maximum=1e12) if bandwidth else None
     access = name == "platform_access"
     first_byte = table.number("max_first_byte_seconds", minimum=0.01, maximum=60) if access else None
-    delays = _delays(table) if name == "live_class" else None
+    live = name == "live_class"
+    by_minutes = live and table.string("judged_by", "uplink_tests", choices=JUDGED_BY) == "lesson_minutes"
+    delays = _delays(table) if live and not by_minutes else None
+    minutes = _minute_limits(table) if by_minutes else None
+    least = "min_lesson_minutes" if by_minutes else "min_valid_results"
     values: dict[str, Any] = {
         "passing_share": table.number("passing_share", minimum=0.01, maximum=1),
-        "min_valid_results": table.integer("min_valid_results", minimum=1, maximum=10_000),
+        "min_valid_results": table.integer(least, minimum=1, maximum=10_000),
         "min_days": table.integer("min_days", minimum=1, maximum=31),
         "source": table.string("source", ""),
     }
@@ -247,6 +287,7 @@ def _target(table: Table) -> Target | None:
         required_bits_per_second=required,
         max_first_byte_seconds=first_byte,
         delays=delays,
+        minutes=minutes,
         **values,
     )
 
@@ -338,17 +379,36 @@ def _delays(table: Table) -> Delays:
     return Delays(**seconds, max_loss_ratio=float(table.number("max_loss_ratio", minimum=0, maximum=1) or 0.0))
 
 
+def _minute_limits(table: Table) -> MinuteLimits:
+    """No gap may be longer than a minute: that is all a minute can say."""
+    plain = MinuteLimits()
+    return MinuteLimits(
+        float(table.number("max_loss_ratio", plain.max_loss_ratio, minimum=0, maximum=1)),
+        float(table.number("max_rtt_p95_seconds", plain.max_rtt_p95_seconds, minimum=0.001, maximum=10)),
+        float(table.number("max_jitter_seconds", plain.max_jitter_seconds, minimum=0.001, maximum=10)),
+        float(table.number("max_gap_seconds", plain.max_gap_seconds, minimum=0.1, maximum=60)),
+        float(table.number("min_observed_seconds", plain.min_observed_seconds, minimum=1, maximum=60)),
+    )
+
+
+def hours_of(text: str) -> HoursOfDay | None:
+    """From `07:30-12:00`; None for anything else."""
+    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", text)
+    if match is None or text[:5] >= text[6:]:
+        return None
+    return HoursOfDay(time.fromisoformat(text[:5]), time.fromisoformat(text[6:]))
+
+
 def _hours(top: Table, texts: Sequence[str]) -> tuple[HoursOfDay, ...]:
     hours = []
     for text in texts:
-        match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", text)
-        if match is None or text[:5] >= text[6:]:
+        if (of_text := hours_of(text)) is None:
             top.wrong(
                 "school_hours",
                 message("must hold hours like 07:30-12:00, not {text!r}", text=text),
             )
         else:
-            hours.append(HoursOfDay(time.fromisoformat(text[:5]), time.fromisoformat(text[6:])))
+            hours.append(of_text)
     return tuple(hours)
 
 

@@ -2,20 +2,40 @@
 
 Bandwidth: failed, skipped and unsound results say nothing; both directions must reach the required line rate.
 Platform: a failed request is a finding. Recording room: some room of the school is up. For both only school hours count.
-Live class: round trips, jitter and loss of the uplink's tests.
+Live class: each minute of the lessons by the small stream; by an older entry of the policy, round trips, jitter and loss of the uplink's tests.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from statistics import median
 
+from campus_collector.judge.lesson_minutes import (
+    MinuteCounts,
+    broken_limits,
+    count_minutes,
+    lesson_at,
+    newest_forms,
+    says_something,
+)
 from campus_collector.judge.month import Month
-from campus_collector.judge.policy import Policy, Target
+from campus_collector.judge.policy import HoursOfDay, MinuteLimits, Policy, Target
 from campus_wire.access import access_passes
 from campus_wire.bandwidth import Verdict, line_rate_of, verdict_of
 from campus_wire.failures import Validity
-from campus_wire.records import AnyResult, Outcome, RoomResult, ServiceResult, ThroughputResult, outcome_of
+from campus_wire.records import (
+    AnyResult,
+    Interruption,
+    InterruptionResult,
+    LessonStreamRecord,
+    LessonStreamResult,
+    Outcome,
+    RoomResult,
+    ServiceResult,
+    ThroughputResult,
+    outcome_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +43,7 @@ class Observation:
     """What one result contributes. `passes` None: kept and shown, not judged.
 
     `value` is what was compared: the smaller line rate in bits per second, the time to first byte, or the round trip under load, in seconds.
+    A result of the lesson stream contributes its `minutes`, and passes when all that say something are good.
     """
 
     id: str
@@ -31,6 +52,7 @@ class Observation:
     outcome: Outcome
     passes: bool | None
     value: float | None
+    minutes: MinuteCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +67,11 @@ class Rule:
     supporting_kinds: tuple[str, ...] = ()
     """Results of other kinds of the same subject: they are not judged, they explain."""
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of all results that are read."""
+        return (self.result_kind, *self.supporting_kinds)
+
 
 def observe(
     results: Iterable[AnyResult],
@@ -52,8 +79,14 @@ def observe(
     policy: Policy,
     month: Month,
     required_bits_per_second: float | None,
+    lessons: Sequence[HoursOfDay] = (),
 ) -> list[Observation]:
-    """The contributions of a subject's results of one month; each id once, in order of time."""
+    """The contributions of a subject's results of one month; each id once, in order of time.
+
+    `lessons` are those of the school's timetable; without them the policy's school hours are taken for lessons.
+    """
+    if target.minutes is not None:
+        return _observe_lessons(results, target, target.minutes, policy, month, lessons or policy.school_hours)
     rule = RULES[target.name]
     by_id: dict[str, Observation] = {}
     start, end = month.start, month.end
@@ -69,6 +102,38 @@ def observe(
         outcome = outcome_of(result) if has_trusted_time(result) else "invalid"
         by_id[result.id] = Observation(result.id, result.started_at, local.date(), outcome, passes, rule.value(result))
     return sorted(by_id.values(), key=lambda observation: (observation.started_at, observation.id))
+
+
+def _observe_lessons(
+    results: Iterable[AnyResult],
+    target: Target,
+    limits: MinuteLimits,
+    policy: Policy,
+    month: Month,
+    hours: Sequence[HoursOfDay],
+) -> list[Observation]:
+    """The same of results of the lesson stream: those with minutes in lessons, and those that were to have some."""
+    start, end = month.start, month.end
+    within = {result.id: result for result in results if start <= result.started_at < end}
+    school = next((result.school for result in within.values()), None)
+
+    def is_planned(local: datetime) -> bool:
+        return bool(policy.maintenance) and policy.under_maintenance(target.name, school, local)
+
+    records = {result_id: record for result_id, result in within.items() if (record := stream_record(result))}
+    counts = count_minutes(records, limits, hours, month.zone, is_planned)
+    observations = []
+    for result_id, result in within.items():
+        local = result.started_at.astimezone(month.zone)
+        minutes = counts.get(result_id)
+        if minutes is not None:
+            passes = minutes.good == minutes.observed if minutes.observed else None
+            value = median(minutes.rtt_seconds) if minutes.rtt_seconds else None
+            observations.append(Observation(result_id, result.started_at, local.date(), "ok", passes, value, minutes))
+        elif result_id not in records and lesson_at(local, hours) and not is_planned(local):
+            outcome = outcome_of(result) if has_trusted_time(result) else "invalid"
+            observations.append(Observation(result_id, result.started_at, local.date(), outcome, None, None))
+    return sorted(observations, key=lambda observation: (observation.started_at, observation.id))
 
 
 def has_trusted_time(result: AnyResult) -> bool:
@@ -141,6 +206,35 @@ def _working_rtt(result: AnyResult) -> float | None:
     return record.working.rtt_p95_seconds if record and record.working else None
 
 
+def stream_record(result: AnyResult) -> LessonStreamRecord | None:
+    """The record whose minutes count; None where the result says nothing of when, or of the line."""
+    if isinstance(result, LessonStreamResult) and outcome_of(result) == "ok" and has_trusted_time(result):
+        return result.record
+    return None
+
+
+def interruptions_of(results: Iterable[AnyResult]) -> list[Interruption]:
+    """Those that results of the lesson stream list and those that came alone, each once, in order of time."""
+    listed: list[Interruption] = []
+    for result in results:
+        if isinstance(result, InterruptionResult) and result.record is not None and has_trusted_time(result):
+            listed.append(result.record)
+        elif (record := stream_record(result)) is not None:
+            listed += record.interruptions
+    return sorted(newest_forms(listed).values(), key=lambda each: (each.began_at, each.id))
+
+
+def _stream_passes(
+    result: AnyResult, target: Target, policy: Policy, required_bits_per_second: float | None
+) -> bool | None:
+    """Are all observed minutes of one result good? Whether they lie in lessons is not looked at."""
+    record, limits = stream_record(result), target.minutes
+    if record is None or limits is None:
+        return None
+    observed = [minute for minute in record.minutes if says_something(minute, limits)]
+    return not any(broken_limits(minute, limits) for minute in observed) if observed else None
+
+
 def _no_value(result: AnyResult) -> float | None:
     return None
 
@@ -152,6 +246,12 @@ RULES: dict[str, Rule] = {
     "live_class": Rule("throughput", "uplink", _live_passes, _working_rtt, False),
     "platform_access": Rule("service", "service", _access_passes, _first_byte, True),
 }
+BY_LESSON_MINUTES = Rule("lesson_stream", "uplink", _stream_passes, _no_value, False)
+
+
+def rule_of(name: str, target: Target | None) -> Rule:
+    """How the target of this name reads results by an entry of the policy (None: none is in force)."""
+    return BY_LESSON_MINUTES if target is not None and target.minutes is not None else RULES[name]
 
 
 TARGETS_OF: dict[str, tuple[str, ...]] = {
@@ -165,9 +265,11 @@ TARGET_OF = {kind: targets[0] for kind, targets in TARGETS_OF.items()}
 
 @lru_cache(maxsize=4096)
 def targets_changed_by(kind: str, subject: str) -> tuple[str, ...]:
-    """Which targets can a result of this kind and subject change? A room's state explains the school's."""
+    """Which targets can a result of this kind and subject change, by some entry of the policy? A room's state explains the school's."""
     if kind == "room":
         return ("recording_room",)
+    if kind == BY_LESSON_MINUTES.result_kind:
+        return ("live_class",)
     uplink = subject == "uplink"
     return tuple(
         name

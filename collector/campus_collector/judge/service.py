@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -26,10 +26,10 @@ from campus_collector.domain.evidence import DayRow, Unjudged
 from campus_collector.domain.pieces import pieces_of
 from campus_collector.domain.schools import Subject
 from campus_collector.domain.tallies import KeptTally
-from campus_collector.judge.day import DayEvidence, evidence_by_day, runs_of
+from campus_collector.judge.day import NOTHING, DayEvidence, evidence_by_day, runs_of
 from campus_collector.judge.month import Month, month_of, month_of_day, months_between, start_of_day
-from campus_collector.judge.policy import TARGET_NAMES, Policy, required_rate
-from campus_collector.judge.rules import RULES, TARGETS_OF, has_trusted_time, targets_changed_by
+from campus_collector.judge.policy import TARGET_NAMES, Lessons, Policy, hours_of, required_rate
+from campus_collector.judge.rules import TARGETS_OF, Rule, has_trusted_time, rule_of, targets_changed_by
 from campus_collector.judge.tally import SchoolInTown, SchoolTally, ShortVerdicts, school_tally, short_verdicts
 from campus_collector.judge.verdict import JudgedSubject, SubjectVerdict, judge_month
 from campus_collector.store.errors import StoreUnavailable
@@ -77,6 +77,15 @@ class DataStatus:
         return self.waiting_schools == 0
 
 
+@dataclass(slots=True)
+class _RuleNames:
+    """What is remembered of months until the inventory changes: short names of the rules, and each school's lessons ("": of the others)."""
+
+    bases: dict[Month, str] = field(default_factory=dict)
+    fingerprints: dict[tuple[str, Month, float | None, Lessons], str] = field(default_factory=dict)
+    lessons: dict[Month, dict[str, Lessons]] = field(default_factory=dict)
+
+
 class Verdicts:
     """Evidence and verdicts by policy. Every method may be called from any thread."""
 
@@ -91,8 +100,7 @@ class Verdicts:
         self._complete: OrderedDict[Month, dict[str, SchoolInTown]] = OrderedDict()
         """The newest complete list of a month, by school: never changed, only replaced."""
         self._status = DataStatus(None, 0)
-        self._bases: dict[Month, str] = {}
-        self._fingerprints: dict[tuple[str, Month, float | None], str] = {}
+        self._names = _RuleNames()
         self._trusted_days: set[int] = set()
         self._first_share = secrets.randbelow(1 << 30)
         """Where in the queue this process begins: processes on one database that begin apart seldom judge the same school at once."""
@@ -284,8 +292,8 @@ class Verdicts:
 
     def _basis(self, month: Month) -> str:
         """A short name of all that a month's verdicts depend on beside evidence and subjects; each version of the program counts anew."""
-        policy = self.policy
-        if month not in self._bases:
+        policy, names = self.policy, self._names
+        if (basis := names.bases.get(month)) is None:
             rules = [policy.in_force(target, month.first_day) for target in TARGET_NAMES]
             exemptions = [
                 each for each in policy.exemptions if each.first <= month.last_day and each.last >= month.first_day
@@ -294,13 +302,31 @@ class Verdicts:
                 f"{rules}{exemptions}{policy.tolerance_ratio}{policy.school_hours}{policy.maintenance}{month.zone.key}"
                 f"{EVIDENCE_VERSION}{VERSION}"
             )
-            self._bases[month] = sha256(text.encode()).hexdigest()[:12]
-        return self._bases[month]
+            if minutes := [rule.minutes for rule in rules if rule is not None and rule.minutes is not None]:
+                text += f"{minutes}{sorted(self._lessons_by_school(month).items())}"
+            basis = names.bases[month] = sha256(text.encode()).hexdigest()[:12]
+        return basis
+
+    def lessons(self, school: str, month: Month) -> Lessons:
+        """A school's lessons by its timetable, as it is in force at the end of the month; () where there is none: school hours are then taken."""
+        by_school = self._lessons_by_school(month)
+        return by_school.get(school, by_school.get("", ()))
+
+    def _lessons_by_school(self, month: Month) -> dict[str, Lessons]:
+        names = self._names  # of the inventory as it is before it is read: what changes meanwhile makes new ones
+        if (by_school := names.lessons.get(month)) is None:
+            by_school = names.lessons[month] = {
+                row.school: tuple(hours for text in row.periods if (hours := hours_of(text)) is not None)
+                for row in self._store.inventory.timetables(month.end)
+            }
+        return by_school
 
     def _note(self, change: Change) -> None:
         """From the store's writer thread, which waits for no lock. A new inventory changes who is judged, by what and in which town; an
         agent's announcement, in its school; `judged` are schools that some process judged."""
         schools = change.announced | change.judged
+        if change.inventory:
+            self._names = _RuleNames()
         if change.inventory or schools:
             self._tell(None if change.inventory else schools)
 
@@ -341,20 +367,18 @@ class Verdicts:
     ) -> dict[date, DayEvidence]:
         """The evidence of some days, worked out from the results themselves; one month's days, or more."""
         read = read or self.reader_of(subject.school)
-        start, end = start_of_day(first, self.zone), start_of_day(last + timedelta(days=1), self.zone)
-        results = read(subject.id, RULES[target].result_kind, start, end)
-        supporting = _supporting_results(subject, target, results, start, end, read)
         evidence: dict[date, DayEvidence] = {}
         for month in months_between(first, last, self.zone):
             rule = self.policy.in_force(target, month.first_day)
             if rule is not None:
-                begin, end_of_month = month.start, month.end
-                of_month, supporting_month = (
-                    [result for result in group if begin <= result.started_at < end_of_month]
-                    for group in (results, supporting)
-                )
+                start = start_of_day(max(first, month.first_day), self.zone)
+                end = start_of_day(min(last, month.last_day) + timedelta(days=1), self.zone)
+                reading = rule_of(target, rule)
+                results = read(subject.id, reading.result_kind, start, end)
+                supporting = _supporting_results(subject, target, reading, results, start, end, read)
+                lessons = self.lessons(subject.school, month) if rule.minutes is not None else ()
                 required = required_rate(subject, rule)
-                evidence |= evidence_by_day(of_month, supporting_month, rule, self.policy, self.zone, required)
+                evidence |= evidence_by_day(results, supporting, rule, self.policy, self.zone, required, lessons)
         return evidence
 
     def first_trusted_day(self, since: date | None = None) -> date | None:
@@ -368,10 +392,11 @@ class Verdicts:
         """Has this day a result of a trusted clock? Only a yes is kept: trusted results may come later, and another process may store them."""
         if day not in self._trusted_days:
             start, end = (start_of_day(day_of(number), self.zone) for number in (day, day + 1))
+            month = month_of_day(day_of(day), self.zone)
             trusted = any(
                 has_trusted_time(result)
                 for school, subject, target in self._store.evidence.on_day(day)
-                for kind in (RULES[target].result_kind, *RULES[target].supporting_kinds)
+                for kind in self._rule_of(target, month).kinds
                 for result in self._store.results.of_subject(school, subject, kind, start, end)
             )
             if not trusted:
@@ -379,19 +404,26 @@ class Verdicts:
             self._trusted_days.add(day)
         return True
 
+    def _rule_of(self, target: str, month: Month) -> Rule:
+        return rule_of(target, self.policy.in_force(target, month.first_day))
+
     def _rule_fingerprint(self, subject: Subject, target: str, month: Month) -> str:
         """A short name of all that evidence depends on beside results. Stored with each day: the names and fields of the policy's classes
         are part of it, and whoever renames one has everything judged again."""
-        rule = self.policy.in_force(target, month.first_day)
+        rule, names = self.policy.in_force(target, month.first_day), self._names
         required = required_rate(subject, rule)
-        key = (target, month, required)
-        if key not in self._fingerprints:
+        by_minutes = rule is not None and rule.minutes is not None
+        lessons = self.lessons(subject.school, month) if by_minutes else ()
+        key = (target, month, required, lessons)
+        if (fingerprint := names.fingerprints.get(key)) is None:
             policy = self.policy
             text = (
                 f"{rule}{policy.tolerance_ratio}{policy.school_hours}{policy.maintenance}{required}{EVIDENCE_VERSION}"
             )
-            self._fingerprints[key] = sha256(text.encode()).hexdigest()[:12]
-        return self._fingerprints[key]
+            if rule is not None and by_minutes:
+                text += f"{rule.minutes}{lessons}"
+            fingerprint = names.fingerprints[key] = sha256(text.encode()).hexdigest()[:12]
+        return fingerprint
 
     def _judge_queue(self, progress: Progress | None, until: float | None) -> int:
         """How many schools still wait. What waits is read from the database each time: another process may have stored or judged something."""
@@ -477,7 +509,11 @@ class Verdicts:
         return rows
 
     def _rows(self, subject: Subject, target: str, days: set[date], read: _ReadResults) -> list[DayRow]:
-        """The evidence of these days, judged anew."""
+        """The evidence of these days, judged anew. A day whose results the rule in force does not read has a row all the same: that a later
+        rule, which reads them, judges it again."""
+        evidence: dict[date, DayEvidence] = {}
+        for first, last in runs_of(days):
+            evidence |= self.evidence_from_results(subject, target, first, last, read)
         return [
             DayRow(
                 subject.school,
@@ -485,11 +521,10 @@ class Verdicts:
                 subject.id,
                 target,
                 self._rule_fingerprint(subject, target, month_of_day(day, self.zone)),
-                _encode(evidence),
+                _encode(evidence.get(day, NOTHING)),
             )
-            for first, last in runs_of(days)
-            for day, evidence in self.evidence_from_results(subject, target, first, last, read).items()
-            if day in days
+            for day in sorted(days)
+            if day in evidence or self.policy.in_force(target, day.replace(day=1)) is not None
         ]
 
     def reader_of(self, school: str) -> _ReadResults:
@@ -526,11 +561,17 @@ def _keep_newest(months: OrderedDict[Month, Any], newest: Month) -> None:
 
 
 def _supporting_results(
-    subject: Subject, target: str, results: Sequence[AnyResult], start: datetime, end: datetime, read: _ReadResults
+    subject: Subject,
+    target: str,
+    rule: Rule,
+    results: Sequence[AnyResult],
+    start: datetime,
+    end: datetime,
+    read: _ReadResults,
 ) -> list[AnyResult]:
     """Results that are not judged, and can explain: the ports of the subject; the rooms of a school that had none working."""
     supporting: list[AnyResult] = []
-    for kind in RULES[target].supporting_kinds:
+    for kind in rule.supporting_kinds:
         supporting += read(subject.id, kind, start, end)
     if target == "recording_room":
         rooms = {

@@ -14,8 +14,9 @@ from campus_collector.judge.day import DayEvidence, enough
 from campus_collector.judge.evidence import MonthEvidence, evidence_of, symptoms_in
 from campus_collector.judge.exemptions import exempt_days
 from campus_collector.judge.explanations import EXPLANATIONS
+from campus_collector.judge.lesson_minutes import BROKEN, LessonCount
 from campus_collector.judge.month import Month
-from campus_collector.judge.policy import Policy, Target
+from campus_collector.judge.policy import Lessons, Policy, Target
 from campus_wire.bandwidth import Verdict
 from campus_wire.records import Segment
 
@@ -33,6 +34,16 @@ class JudgedSubject:
     subject: str
     required_bits_per_second: float | None = None
     exempt_reason: str = ""
+    lessons: Lessons = ()
+    """The lessons of its school's timetable, where a target is judged by them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorstLesson:
+    """On which day it was, and its minutes."""
+
+    day: date
+    lesson: LessonCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,10 @@ class SubjectVerdict:
     """Why results could not be judged, counted: `invalid:...`, `failed:...`, `skipped:...`."""
     responsible: str = ""
     """Who has to act by the ledger, where somebody assigned it."""
+    worst_lesson: WorstLesson | None = None
+    """The lesson with most bad minutes; None where no minute was bad."""
+    broken_limits: Mapping[str, int] = field(default_factory=dict)
+    """How many minutes of lessons broke each limit (`BROKEN`); a minute may break several."""
     problem: int | None = None
     """The number of the ledger's open problem that names the leading cause."""
 
@@ -135,8 +150,19 @@ def judge_month(about: JudgedSubject, days: Mapping[date, DayEvidence], month: M
         exempt_reason=reason if free or verdict is Verdict.EXEMPT else "",
         exempt_days=len(free),
         failing_median=median(failing) if failing else None,
+        broken_limits={name: count for name in BROKEN if (count := symptoms[f"minute:{name}"])},
+        worst_lesson=worst_lesson({day: evidence for day, evidence in days.items() if day not in free}),
         not_judged={symptom: number for symptom, number in symptoms.items() if symptom.startswith(NOT_JUDGED)},
     )
+
+
+def worst_lesson(days: Mapping[date, DayEvidence]) -> WorstLesson | None:
+    """The lesson with most bad minutes, the latest of several; None when every observed minute was good."""
+    lessons = [(lesson.bad, day, lesson) for day, evidence in days.items() for lesson in evidence.lessons if lesson.bad]
+    if not lessons:
+        return None
+    _, day, lesson = max(lessons, key=lambda entry: (entry[0], entry[1], entry[2].start))
+    return WorstLesson(day, lesson)
 
 
 NOT_JUDGED = ("invalid:", "failed:", "skipped:")

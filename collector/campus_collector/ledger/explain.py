@@ -4,7 +4,7 @@ from campus_collector.domain.schools import Subject
 from campus_collector.judge.derivation import Derivation, derive
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import required_rate
-from campus_collector.judge.rules import RULES
+from campus_collector.judge.rules import RULES, rule_of
 from campus_collector.judge.service import Verdicts
 from campus_collector.judge.verdict import JudgedSubject, judge_month
 from campus_collector.ledger.named_cause import with_named_causes
@@ -19,8 +19,9 @@ def explain(
     if subject is None:
         return None
     town = next((each.town for each in store.schools.all(month.start) if each.id == school), "")
-    required = required_rate(subject, verdicts.policy.in_force(target, month.first_day))
-    about = JudgedSubject(target, town, school, subject_id, required, subject.exempt_reason)
+    rule = verdicts.policy.in_force(target, month.first_day)
+    required, lessons = required_rate(subject, rule), verdicts.lessons(school, month)
+    about = JudgedSubject(target, town, school, subject_id, required, subject.exempt_reason, lessons)
     read = verdicts.reader_of(school)
     days = verdicts.evidence_from_results(subject, target, month.first_day, month.last_day, read)
     verdict = judge_month(about, days, month, verdicts.policy)
@@ -29,7 +30,7 @@ def explain(
         others = [other for other in verdicts.subjects(month, school) if (other.target, other.subject) != key]
         judged = with_named_causes(store, verdicts, month, [*others, verdict], school=school)
         verdict = next(verdict for verdict in judged if (verdict.target, verdict.subject) == key)
-    results = read(subject_id, RULES[target].result_kind, month.start, month.end)
+    results = read(subject_id, rule_of(target, rule).result_kind, month.start, month.end)
     return derive(about, month, verdicts.policy, results, days, verdict)
 
 

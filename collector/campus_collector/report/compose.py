@@ -225,7 +225,8 @@ class _Report(_Writer):
     def _of_equipment(self) -> list[Block]:
         return [
             self._tables.rooms(),
-            Paragraph(self._w("live_note"), note=True),
+            Paragraph(self._w("live_note" if self._f.lessons is UNSET else "lessons_note"), note=True),
+            *([Paragraph(worst)] if (worst := sentences.worst_lessons(self._f, self._language)) else []),
             self._tables.live(),
             self._tables.platforms(),
         ]

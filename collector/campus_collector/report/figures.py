@@ -269,6 +269,20 @@ LAYOUT = 2
 """Which arrangement of the document the figures are closed with: reports of another one stay as they were issued."""
 
 
+class LessonFigures(msgspec.Struct, frozen=True):
+    """A school's minutes of lessons, and its worst lesson: `worst_bad` of `worst_observed` minutes, its day YYYY-MM-DD and time HH:MM–HH:MM; ""
+    when no minute was bad."""
+
+    school: str
+    school_name: str
+    observed: int
+    good: int
+    worst_day: str = ""
+    worst_time: str = ""
+    worst_bad: int = 0
+    worst_observed: int = 0
+
+
 class Figures(msgspec.Struct, frozen=True):
     """Everything; `scope` is "" for the county, else `town:ID` or `school:ID`. `issued_on` and `first_day` are YYYY-MM-DD."""
 
@@ -318,6 +332,8 @@ class Figures(msgspec.Struct, frozen=True):
     area_trends: dict[str, dict[str, list[float | None]]] | UnsetType = UNSET
     """The ratios of each month of `trend` by area (`town:ID`, `school:ID`) and target; None of a month without data."""
     official: Official | UnsetType = UNSET
+    lessons: list[LessonFigures] | UnsetType = UNSET
+    """Of each school, in a month whose live lessons are judged by their minutes."""
 
     @property
     def is_empty(self) -> bool:
@@ -381,6 +397,9 @@ def excerpt(whole: Figures, *, town: str | None = None, school: str | None = Non
         heads=[head for head in whole.heads if head.school in school_ids],
         trend=[] if whole.area_trends is UNSET else whole.trend,
         changes=UNSET,
+        lessons=UNSET
+        if whole.lessons is UNSET
+        else [of_school for of_school in whole.lessons if of_school.school in school_ids],
         lines=UNSET if whole.lines is UNSET else [line for line in whole.lines if line.school in school_ids],
         area_trends=_trend_of(whole, f"school:{school}" if school is not None else f"town:{town}"),
     )

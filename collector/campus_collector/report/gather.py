@@ -36,6 +36,7 @@ from campus_collector.report.figures import (
     Head,
     LedgerFigures,
     LedgerLine,
+    LessonFigures,
     PlatformFigures,
     RoomFigures,
     SchoolFigures,
@@ -266,6 +267,7 @@ def _results(sources: Sources, data: _MonthData, counts: _Counts, months: Sequen
         working=True if data.working else UNSET,
         compared_on=compared,
         provisional_calendar=True if is_provisional(month.last_day) else UNSET,
+        lessons=_lessons(verdicts, schools),
     )
 
 
@@ -289,6 +291,27 @@ def _agreement(verdicts: Sequence[SubjectVerdict]) -> list[AgreementFigures]:
         AgreementFigures(segment, each.compared, each.agreeing, median(each.rate_ratios) if each.rate_ratios else None)
         for segment, each in agreement_by_segment(verdicts).items()
     ]
+
+
+def _lessons(verdicts: Sequence[SubjectVerdict], schools: Mapping[str, School]) -> list[LessonFigures] | UnsetType:
+    """Of the schools that are judged by minutes of lessons; absent where no school is."""
+    lessons = []
+    for verdict in verdicts:
+        if verdict.rule is None or verdict.rule.minutes is None:
+            continue
+        school, worst, evidence = schools.get(verdict.school), verdict.worst_lesson, verdict.evidence
+        name = school.name if school is not None else verdict.school
+        figures = LessonFigures(verdict.school, name, evidence.valid_results, evidence.passing_results)
+        if worst is not None:
+            figures = msgspec.structs.replace(
+                figures,
+                worst_day=worst.day.isoformat(),
+                worst_time=worst.lesson.span,
+                worst_bad=worst.lesson.bad,
+                worst_observed=worst.lesson.observed,
+            )
+        lessons.append(figures)
+    return lessons or UNSET
 
 
 def _rules_changed(policy: Policy, month: Month) -> list[str]:

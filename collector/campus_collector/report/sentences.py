@@ -16,6 +16,7 @@ STEADY = 0.0005
 MOST_NAMES = 3
 """So many schools are named in a sentence; the others are counted."""
 MOST_UNITS = 5
+MOST_WORST_LESSONS = 5
 CLAUSE = pmessage("clauses", "{left}, {right}")
 LONG_CLAUSE = message("{left}; {right}")
 NAMES = pmessage("names", "{left}, {right}")
@@ -256,7 +257,31 @@ def carriers(figures: Figures, language: Language) -> str:
 
 def lessons(figures: Figures, language: Language) -> str:
     """How many schools' lines are ready for live lessons; "" where none is judged."""
-    return _counted(figures, "live_class", message("Live lessons (by tests of the line outside lessons)"), language)
+    words = message("Live lessons (by tests of the line outside lessons)")
+    if figures.lessons is not UNSET:
+        words = message("Live lessons (by the minutes of the lessons)")
+    return _counted(figures, "live_class", words, language)
+
+
+def worst_lessons(figures: Figures, language: Language) -> str:
+    """The lessons with most bad minutes, one of a school; "" when no minute was bad, or the month is not judged by minutes."""
+    lessons = [] if figures.lessons is UNSET else [each for each in figures.lessons if each.worst_bad]
+    lessons.sort(key=lambda each: (-each.worst_bad, each.school))
+    if not lessons:
+        return ""
+    listed = [
+        message(
+            "{school} {day} {time} ({bad} of {observed} minutes bad)",
+            school=each.school_name,
+            day=each.worst_day,
+            time=each.worst_time,
+            bad=each.worst_bad,
+            observed=each.worst_observed,
+        )
+        for each in lessons[:MOST_WORST_LESSONS]
+    ]
+    pair = pmessage("list of lessons", "{left}; {right}")
+    return message("Worst lessons of the month: {lessons}.", lessons=joined(listed, pair)).in_(language)
 
 
 def rooms(figures: Figures, language: Language) -> str:

@@ -251,6 +251,10 @@ WORDS: dict[str, Message] = {
         " and loss, idle and under load. It says whether the line could bear a live lesson, not how any"
         " lesson went."
     ),
+    "lessons_note": message(
+        "Judged on each minute of the lessons: a small stream between the school's gateway and the bureau's test server"
+        " says how many packets were lost, how long round trips took, and whether the line was gone for a second or more."
+    ),
     "failing_note": message(
         "Classrooms of one school with one cause are one row; the workbook (Excel) names each of them on the sheet"
         " “{sheet}”. “Passed/valid” are the tests of the month; “measured” is the median of the tests that fell short."

@@ -14,6 +14,7 @@ from campus_collector.domain.inventory import Classroom, InventorySchool, Invent
 from campus_collector.judge.policy import Policy
 from campus_collector.simulate import LABEL
 from campus_collector.simulate.county import NO_FAULT, County
+from campus_collector.simulate.lessons import LessonStream
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.records import (
@@ -57,9 +58,11 @@ class Frequency:
     last_minute: int = DAY_MINUTES
     healthy_ports_share: float = 1.0
     """Of the readings of ports that have no fault."""
+    lesson_stream_since: date | None = None
+    """The lesson stream runs in school hours from this day on; None: it does not."""
 
     def thinned(self, density: float) -> "Frequency":
-        """So large a share of it, and at least one of each a day."""
+        """So large a share of it, and at least one of each a day; a stream is there or not."""
 
         def tests(number: int) -> int:
             return max(1, round(number * density))
@@ -75,6 +78,7 @@ class Frequency:
             service_minutes=minutes(self.service_minutes),
             room_minutes=minutes(self.room_minutes),
             host_minutes=minutes(self.host_minutes),
+            lesson_stream_since=self.lesson_stream_since if density >= 1 else None,
         )
 
     def minutes(self, between: int) -> range:
@@ -109,6 +113,7 @@ class Generator:
         self._county, self.school, self._policy, self._zone = county, school, policy, zone
         self._random = Random(f"{seed}/{school.id}")
         self._frequency = frequency
+        self._lessons = LessonStream(school.id, TEST_SERVER, seed, zone, policy.school_hours)
         self._numbers = count(1)
         self._prefix = f"sim-{seed}-{school.id}"
         self._rooms = [room for room in county.inventory.classrooms or () if room.school == school.id]
@@ -129,6 +134,10 @@ class Generator:
             for room in self._rooms:
                 yield from self._classroom(room, day)
             yield from self._uplink(day, fault.name if fault.on(day) else "")
+            since = self._frequency.lesson_stream_since
+            if since is not None and since <= day:
+                is_late = fault.name == "uplink_delay" and fault.on(day)
+                yield from self._lessons.day(day, is_late=is_late)
         for service in self._county.inventory.services or ():
             if service.town in ("", self.school.town):
                 yield from self._service(service, day, fault.name if fault.on(day) else "")

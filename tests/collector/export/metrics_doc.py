@@ -28,7 +28,7 @@ SOURCES = {
     "names": "inventory, or what the agent announces",
     "compliance": "verdicts of the current month",
     "classrooms": "throughput, latency and port results",
-    "uplinks": "throughput, latency and network results",
+    "uplinks": "throughput, latency, network and lesson stream results",
     "services": "service results",
     "rooms": "device and room results",
     "agents": "agent's report, host results",

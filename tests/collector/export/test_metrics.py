@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from campus_collector.export.table import METRICS, SCOPES
 from campus_wire.failures import FailureKind, Validity
-from campus_wire.records import HostRecord, HostResult
+from campus_wire.records import HostRecord, HostResult, Interruption
+from tests.collector.lessons import FROZEN, lesson_streams
 from tests.collector.world import AT, World, days, service, throughput
 
 OWN = (b" campus_ingest_request_duration_seconds", b" campus_scrape_duration_seconds")
@@ -28,6 +29,12 @@ def seed(world: World) -> None:
         throughput(subject="c102", at=AT + timedelta(hours=2), validity=Validity.CROSS_TRAFFIC),
         throughput(950e6, 940e6, subject="uplink"),
         service(),
+        *lesson_streams(
+            AT - timedelta(minutes=5),
+            10,
+            {3: FROZEN, 4: {"sent": 0, "unknown_seconds": 60.0}},
+            [Interruption("i-1", AT - timedelta(seconds=110), AT - timedelta(seconds=90), "up", "uplink", 400)],
+        ),
         HostResult(
             id="host-0001",
             subject="gateway",
@@ -82,7 +89,8 @@ def test_every_metric_of_the_table_is_on_the_page_with_its_labels(world: World) 
 
 
 def test_promtool_finds_nothing_but_the_written_exception(world: World) -> None:
-    """Rates in bits per second, because the targets are written so (design section 8): promtool would have bytes."""
+    """Rates in bits per second, because the targets are written so (design section 8): promtool would have bytes. Minutes of lessons are
+    counted as they are judged, each good or bad: they are no duration."""
     if shutil.which("promtool") is None:
         assert not os.environ.get("CI"), "promtool (package prometheus) must be there under CI"
         pytest.skip("NO PROMTOOL: install the package prometheus")
@@ -91,7 +99,10 @@ def test_promtool_finds_nothing_but_the_written_exception(world: World) -> None:
         ["promtool", "check", "metrics"], input=world.get("/metrics").body, capture_output=True, check=False
     )
     complaints = (checked.stdout + checked.stderr).decode().strip().splitlines()
-    exception = re.compile(r'^campus_\w+_bits_per_second use base unit "bytes" instead of "bits"$')
+    exception = re.compile(
+        r'^campus_\w+_bits_per_second use base unit "bytes" instead of "bits"$'
+        r'|^campus_lesson_minutes_total use base unit "seconds" instead of "minutes"$'
+    )
     assert [line for line in complaints if not exception.match(line)] == []
 
 

@@ -17,6 +17,7 @@ from campus_collector.export.table import METRICS, SCOPES, scope_of
 from campus_wire.records import AnnouncedClassroom, AnnouncedService, Announcement
 from tests.collector.export.test_devices import device, room
 from tests.collector.inventory.test_importer import apply, inventory
+from tests.collector.lessons import FROZEN, lesson_streams
 from tests.collector.world import World, envelope, service, throughput
 
 NOT_COMPARED = ("campus_scrape_duration_seconds ", "campus_store_", "# HELP", "# TYPE")
@@ -216,6 +217,7 @@ def test_whatever_happens_in_whatever_order(world: World, seed: int) -> None:
             service(chance.choice((None, 0.2)), at=at),
             device(at, chance.choice(("rec-1", "rec-2")), up=chance.random() < 0.5),
             room(at, chance.random() < 0.5),
+            *lesson_streams(at - timedelta(minutes=5), 5, {chance.randrange(5): FROZEN}, name=f"{step}"),
         ]
         world.send(*chance.sample(results, chance.randrange(4)), announcement=announced)
         if step == 15 and chance.random() < 0.5:

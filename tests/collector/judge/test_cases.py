@@ -1,12 +1,13 @@
 """A folder a case: results in short, its own policy where it is about one, and the verdict somebody argued for. Add a folder, and it is tested.
 
-`results.json` is in short: local times, rates in Mbit/s of line rate (or `goodput`); `verdicts.json` says why.
+`results.json` is in short: local times, rates in Mbit/s of line rate (or `goodput`); `verdicts.json` says why. A `lesson_stream` of 45 `minutes`
+is nine results; its minutes are good `but` for those that are named, counted from its beginning.
 """
 
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,14 +17,15 @@ import pytest
 
 from campus_collector.judge.day import evidence_by_day
 from campus_collector.judge.month import parse_month
-from campus_collector.judge.policy import Policy, read_policy
-from campus_collector.judge.rules import RULES
+from campus_collector.judge.policy import Policy, hours_of, read_policy
+from campus_collector.judge.rules import rule_of
 from campus_collector.judge.verdict import JudgedSubject, SubjectVerdict, judge_month
 from campus_wire.encapsulation import Encapsulation, goodput_from_line_rate
 from campus_wire.failures import Failure, FailureKind, Operation, SkipReason, Validity
 from campus_wire.records import (
     AnyResult,
     DirectionRecord,
+    Interruption,
     LatencyRecord,
     PortRecord,
     PortResult,
@@ -33,6 +35,7 @@ from campus_wire.records import (
     ThroughputResult,
     kind_of,
 )
+from tests.collector.lessons import lesson_streams
 from tests.collector.world import service
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
@@ -71,6 +74,26 @@ def result(short: dict[str, Any], number: int) -> AnyResult:
         common["validity"] = Validity.NOT_MEASURED
         return ThroughputResult(**common, failure=Failure(Operation.CONNECT, FailureKind(short["failure"])))
     return ThroughputResult(**common, record=throughput_record(short))
+
+
+def streams(short: dict[str, Any], number: int) -> Iterator[AnyResult]:
+    """The results of five minutes each that a line of results.json stands for."""
+    begin = datetime.fromisoformat(short["at"]).replace(tzinfo=ZONE).astimezone(UTC)
+    different = {
+        but["minute"]: {name: value for name, value in but.items() if name != "minute"} for but in short.get("but", ())
+    }
+    interruptions = [
+        Interruption(
+            f"i-{number}-{index}",
+            begin + timedelta(seconds=each["second"]),
+            begin + timedelta(seconds=each["second"] + each["seconds"]),
+            each.get("direction", "both"),
+            each["where"],
+            20 * each["seconds"],
+        )
+        for index, each in enumerate(short.get("interruptions", ()))
+    ]
+    yield from lesson_streams(begin, short["minutes"], different, interruptions, short.get("id", f"n-{number}"))
 
 
 def throughput_record(short: dict[str, Any]) -> ThroughputRecord:
@@ -115,7 +138,20 @@ def test_a_case_s_own_policy_says_something_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["passing_share", "min_valid_results", "min_days", "required_bits_per_second", "tolerance_ratio"]
+    "field",
+    [
+        "passing_share",
+        "min_valid_results",
+        "min_days",
+        "required_bits_per_second",
+        "tolerance_ratio",
+        "min_lesson_minutes",
+        "max_loss_ratio",
+        "max_rtt_p95_seconds",
+        "max_jitter_seconds",
+        "max_gap_seconds",
+        "min_observed_seconds",
+    ],
 )
 def test_some_case_depends_on_each_figure_of_the_policy(field: str) -> None:
     """A policy whose figures could be others without any case noticing would not be tested."""
@@ -131,6 +167,12 @@ def outcome(folder: Path, changed: str) -> list[tuple[str, int]]:
         "min_days": 0.5,
         "required_bits_per_second": 0.9,
         "tolerance_ratio": 0.9,
+        "min_lesson_minutes": 0.5,
+        "max_loss_ratio": 0.5,
+        "max_rtt_p95_seconds": 0.5,
+        "max_jitter_seconds": 0.5,
+        "max_gap_seconds": 0.5,
+        "min_observed_seconds": 0.5,
     }
     if changed:
         text = re.sub(
@@ -156,25 +198,38 @@ def test_case(folder: Path) -> None:
             "invalid_results": found.evidence.invalid_results,
             "failed_results": found.evidence.failed_results,
             "skipped_results": found.evidence.skipped_results,
+            "days": found.evidence.days,
+            "broken_limits": found.broken_limits,
+            "worst_lesson": _worst(found),
         }
         wanted = {key: value for key, value in expected.items() if key in said}
         assert {key: said[key] for key in wanted} == wanted, argued["why"]
+
+
+def _worst(found: SubjectVerdict) -> list[Any] | None:
+    """Day, beginning and bad minutes of the worst lesson."""
+    worst = found.worst_lesson
+    if worst is None:
+        return None
+    return [worst.day.isoformat(), f"{worst.lesson.start // 60:02d}:{worst.lesson.start % 60:02d}", worst.lesson.bad]
 
 
 def judged(folder: Path, policy: Policy) -> Iterator[tuple[dict[str, Any], SubjectVerdict]]:
     """What a case argues for, with what comes out."""
     shorts = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     argued = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
-    results = [result(short, number) for number, short in enumerate(shorts)]
+    lessons = tuple(hours for text in argued.get("lessons", ()) if (hours := hours_of(text)) is not None)
+    results = []
+    for number, short in enumerate(shorts):
+        results += streams(short, number) if short["kind"] == "lesson_stream" else [result(short, number)]
     for expected in argued["verdicts"]:
         month = parse_month(expected["month"], ZONE)
         target, subject = expected["target"], expected["subject"]
         rule = policy.in_force(target, month.first_day)
         required = rule.required_bits_per_second if rule else None
-        kinds = {
-            kind: [each for each in results if kind_of(each) == kind] for kind in ("port", RULES[target].result_kind)
-        }
+        judged_kind = rule_of(target, rule).result_kind
+        kinds = {kind: [each for each in results if kind_of(each) == kind] for kind in ("port", judged_kind)}
         about = JudgedSubject(target, "t01", "s001", subject, required, argued.get("exempt_reason", ""))
-        inside = [each for each in kinds[RULES[target].result_kind] if month.start <= each.started_at < month.end]
-        days = evidence_by_day(inside, kinds["port"], rule, policy, ZONE, required) if rule else {}
+        inside = [each for each in kinds[judged_kind] if month.start <= each.started_at < month.end]
+        days = evidence_by_day(inside, kinds["port"], rule, policy, ZONE, required, lessons) if rule else {}
         yield expected, judge_month(about, days, month, policy)

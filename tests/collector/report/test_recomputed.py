@@ -9,7 +9,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -27,7 +27,7 @@ from tests.collector.stored import stored_results
 SHANDONG = timezone(timedelta(hours=8))
 POLICY = tomllib.loads(shipped_policy().read_text(encoding="utf-8"))
 TOLERANCE = POLICY["tolerance_ratio"]
-RULES = {each["name"]: each for each in POLICY["target"]}
+RULES = {each["name"]: each for each in POLICY["target"] if each["effective_from"] <= date(2026, 6, 1)}
 HOURS = [tuple(text.split("-")) for text in POLICY["school_hours"]]
 MONTHS = ("2026-05", "2026-06")
 Key = tuple[str, str, str]

@@ -225,6 +225,51 @@ def state_strip(runs: Sequence[tuple[int, int, str, str]], title: str) -> str:
     return "".join(parts) + "</svg>"
 
 
+MINUTE_WIDTH, MINUTE_LEFT, MINUTE_HEIGHT = 5, 46, 20
+MINUTE_HEIGHTS = {"good": 7, "bad": MINUTE_HEIGHT - 2}
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteHour:
+    """An hour of a day by its minutes: `runs` are (first minute, the one after the last, "good", "bad" or "unknown", in words); `lessons` are
+    the minutes (first, the one after the last) that lie in lessons."""
+
+    hour: int
+    runs: Sequence[tuple[int, int, str, str]]
+    lessons: Sequence[tuple[int, int]]
+
+
+def minute_strips(hours: Sequence[MinuteHour], title: str) -> str:
+    """A row for each hour, so that a minute can be seen on a telephone. A minute's quality is told by the height of its bar, of what is not
+    known there is a frame only; a line below marks lessons."""
+    step, width = MINUTE_HEIGHT + 12, MINUTE_LEFT + 60 * MINUTE_WIDTH + 2
+    parts = [_svg("minutes", width, step * max(1, len(hours)) + 14, title)]
+    for number, hour in enumerate(hours):
+        top = number * step
+        bottom = top + MINUTE_HEIGHT
+        parts.append(f'<text x="0" y="{bottom - 5}" class="label">{hour.hour:02d}:00</text>')
+        parts.append(
+            f'<rect x="{MINUTE_LEFT}" y="{top}" width="{60 * MINUTE_WIDTH}" height="{MINUTE_HEIGHT}" class="ground"/>'
+        )
+        for first, after, quality, words in hour.runs:
+            height = MINUTE_HEIGHTS.get(quality, MINUTE_HEIGHT - 8)
+            parts.append(
+                f'<rect x="{MINUTE_LEFT + first * MINUTE_WIDTH}" y="{bottom - height}" width="{(after - first) * MINUTE_WIDTH}"'
+                f' height="{height}" class="{escape(quality)}"><title>{escape(words)}</title></rect>'
+            )
+        for first, after in hour.lessons:
+            left, right = MINUTE_LEFT + first * MINUTE_WIDTH, MINUTE_LEFT + after * MINUTE_WIDTH
+            parts.append(
+                f'<line x1="{left}" x2="{right}" y1="{bottom + 4}" y2="{bottom + 4}" class="lesson"/>'
+                f'<path d="M{left + 0.5} {bottom + 1}v6M{right - 0.5} {bottom + 1}v6" class="lesson end"/>'
+            )
+    foot = step * max(1, len(hours)) + 8
+    for minute in (0, 15, 30, 45):
+        across = MINUTE_LEFT + minute * MINUTE_WIDTH
+        parts.append(f'<text x="{across}" y="{foot}" class="label">:{minute:02d}</text>')
+    return "".join(parts) + "</svg>"
+
+
 DELAY_HEIGHT = 170
 
 

@@ -19,7 +19,7 @@ from campus_collector.http.service import Service
 from campus_collector.judge.derivation import Derivation, conclusion, rule_words
 from campus_collector.judge.explanations import EXPLANATIONS
 from campus_collector.judge.policy import TARGET_WORDS
-from campus_collector.judge.rules import RULES
+from campus_collector.judge.rules import rule_of
 from campus_collector.ledger.table import Names
 from campus_wire.records import ThroughputResult
 
@@ -168,7 +168,7 @@ def _listed(
 def _lowest(
     service: Service, reader: Reader, school: School, subject: Subject, derivation: Derivation, required: float
 ) -> list[ListedResult]:
-    month, rule = derivation.month, RULES[derivation.about.target]
+    month, rule = derivation.month, rule_of(derivation.about.target, derivation.rule)
     passes = {line.id: line.passes for line in derivation.lines if line.passes is not None}
     read = service.verdicts.reader_of(school.id)
     results = [each for each in read(subject.id, rule.result_kind, month.start, month.end) if each.id in passes]

@@ -1,6 +1,6 @@
 """The addresses of the pages of one school's things, below the collector's root path."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import quote, urlencode
 
 from campus_wire.records import AnyResult, kind_of
@@ -11,6 +11,11 @@ KIND_PATHS = {"classroom": "subjects", "uplink": "subjects", "recording_room": "
 def subject_path(school: str, kind: str, subject: str) -> str:
     """Of a subject's page."""
     return f"/schools/{quote(school)}/{KIND_PATHS[kind]}/{quote(subject)}"
+
+
+def lessons_path(school: str, day: date) -> str:
+    """Of the page of a day's lessons."""
+    return f"/schools/{quote(school)}/lessons?day={day.isoformat()}"
 
 
 def result_path(school: str, result: AnyResult) -> str:

@@ -14,7 +14,7 @@ from campus_collector.http.pages.subject import derived_result, pass_badge, why_
 from campus_collector.http.service import Service
 from campus_collector.judge.month import Month, month_of
 from campus_collector.judge.policy import TARGET_WORDS
-from campus_collector.judge.rules import RULES, TARGETS_OF
+from campus_collector.judge.rules import TARGETS_OF, rule_of
 from campus_wire.records import AnyResult, InspectionResult, ThroughputRecord, ThroughputResult, kind_of
 
 
@@ -56,7 +56,7 @@ def result_page(
     targets = [
         target
         for target in (TARGETS_OF[subject.kind] if subject is not None else ())
-        if RULES[target].result_kind == kind_of(result)
+        if rule_of(target, service.verdicts.policy.in_force(target, month.first_day)).result_kind == kind_of(result)
     ]
     counted = [_counted_by(service, reader, school, subject, target, month, result) for target in targets if subject]
     return ResultPage(

@@ -28,7 +28,7 @@ from campus_collector.judge.derivation import Derivation, cause_words, conclusio
 from campus_collector.judge.explanations import CAUSE_WORDS, technical_words
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
-from campus_collector.judge.rules import RULES
+from campus_collector.judge.rules import RULES, rule_of
 from campus_collector.judge.workdays import last_announced_day
 from campus_collector.ledger.explain import explain
 
@@ -139,7 +139,7 @@ class SchoolPages(PageRoutes):
                 picker=month_picker(page, month),
                 zone=month.zone,
                 subject_path=subject_path(school_id, RULES[target].subject_kind, subject),
-                has_rates=RULES[target].result_kind == "throughput",
+                has_rates=rule_of(target, derivation.rule).result_kind == "throughput",
                 test_server=self._test_server(page, derivation),
             )
 

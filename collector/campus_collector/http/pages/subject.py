@@ -240,9 +240,9 @@ class SubjectModel:
         shown, _ = drawn(timed)
         title = self._reader.words("delays_title", name=name, count=len(timed))
         svg = delay_chart([(test.at, test.idle, test.loaded) for test in shown], self._span.local, limits, title)
-        headings = [
-            self._reader.words(key) for key in (self._bucket_key, "tests", "rtt_idle_short", "rtt_loaded_short")
-        ]
+        keys = [self._bucket_key, "tests", "rtt_idle_short", "rtt_loaded_short"]
+        with_rpm = subject.kind == "uplink"
+        headings = [self._reader.words(key) for key in (*keys, *(["rpm"] if with_rpm else []))]
         rows = [
             (
                 bucket.label,
@@ -250,6 +250,7 @@ class SubjectModel:
                 [
                     str(bucket.tests),
                     *(self._reader.text(duration_words(value)) for value in (bucket.idle, bucket.loaded)),
+                    *([_round_trips_a_minute(bucket.loaded)] if with_rpm else []),
                 ],
             )
             for bucket in self._buckets(timed, None)
@@ -309,7 +310,8 @@ def derived_result(
     """What a month's rule makes of one result, and the rate that it asks for."""
     policy = service.verdicts.policy
     required = required_rate(subject, policy.in_force(target, month.first_day))
-    about = JudgedSubject(target, school.town, school.id, subject.id, required, subject.exempt_reason)
+    lessons = service.verdicts.lessons(school.id, month)
+    about = JudgedSubject(target, school.town, school.id, subject.id, required, subject.exempt_reason, lessons)
     return derived_results(about, month, policy, [result])[0], required
 
 
@@ -344,6 +346,11 @@ def _is_about(standing: ProblemStatus, subject: Subject) -> bool:
     return problem.target in TARGETS_OF[subject.kind] and (
         problem.subject == subject.id or (not problem.subject and subject.id in problem.covers)
     )
+
+
+def _round_trips_a_minute(loaded_seconds: float | None) -> str:
+    """Responsiveness as draft-ietf-ippm-responsiveness gives it, of the round trip under load that is not exceeded by 95 %."""
+    return f"{60 / loaded_seconds:.0f}" if loaded_seconds else "—"
 
 
 def _delays_of_row(reader: Reader, result: AnyResult) -> str:

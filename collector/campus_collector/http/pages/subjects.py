@@ -11,6 +11,7 @@ from campus_collector.domain.schools import School, Subject
 from campus_collector.http.pages.device import DeviceModel
 from campus_collector.http.pages.evidence_sheet import evidence_sheet
 from campus_collector.http.pages.history import Span, requested_span
+from campus_collector.http.pages.lessons import LessonsModel
 from campus_collector.http.pages.months import month_picker
 from campus_collector.http.pages.paging import kept_query, query_with
 from campus_collector.http.pages.paths import KIND_PATHS, subject_path
@@ -18,10 +19,11 @@ from campus_collector.http.pages.reader import Reader
 from campus_collector.http.pages.render import Answer, Page, PageRoutes
 from campus_collector.http.pages.result import result_page
 from campus_collector.http.pages.subject import SubjectModel, subject_name
-from campus_collector.http.query import requested_month
+from campus_collector.http.query import DAY_RULE, parse_day, requested_month
+from campus_collector.http.responses import bad_value
 from campus_collector.http.routes import page_at
 from campus_collector.http.school_view import find_school
-from campus_collector.judge.month import Month
+from campus_collector.judge.month import Month, month_of_day
 from campus_collector.judge.policy import TARGET_NAMES, TARGET_WORDS
 from campus_collector.judge.rules import RULES
 from campus_collector.ledger.explain import explain
@@ -56,6 +58,28 @@ class SubjectPages(PageRoutes):
                 device=device,
                 month_words=reader.month(month),
                 updated=reader.updated(month.zone),
+            )
+
+        return await self._of_school(request, make)
+
+    @page_at("/schools/{school}/lessons", "A day's lessons minute by minute, and its interruptions")
+    async def lessons(self, request: Request) -> Response:
+        """`?day=`; without it the newest day that has any."""
+        text = request.query_params.get("day", "")
+        day = parse_day(text) if text else None
+        if text and day is None:
+            raise bad_value("day", text, DAY_RULE)
+
+        def make(page: Page, school: School) -> Answer:
+            reader = Reader(page.language, datetime.now(UTC))
+            model = LessonsModel(self.service, reader, school)
+            shown = day or model.newest_day()
+            return page.render(
+                "lessons.html",
+                month=month_of_day(shown, self.service.verdicts.zone),
+                school=school,
+                lessons=model.page(shown),
+                updated=reader.updated(self.service.verdicts.zone),
             )
 
         return await self._of_school(request, make)

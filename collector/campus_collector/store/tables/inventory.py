@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from campus_collector.domain.change import Change
-from campus_collector.domain.inventory import EMPTY, Import, Inventory, Upload, subjects_of
+from campus_collector.domain.inventory import EMPTY, Import, Inventory, Timetable, Upload, subjects_of
 from campus_collector.store.columns import micros, moment
 from campus_collector.store.errors import Conflict
 from campus_collector.store.tables.table import TableGroup, fields, in_commit, in_commit_of_all_schools, insert
@@ -16,6 +16,15 @@ from campus_collector.store.transport import Row, Transaction
 _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Inventory).decode
 _decode_upload = msgspec.json.Decoder(tuple[Inventory, tuple[str, ...]]).decode
 MAX_UPLOADS = 4
+
+
+class _Timetables(msgspec.Struct, frozen=True):
+    """That sheet of an inventory alone."""
+
+    timetables: tuple[Timetable, ...] | None = None
+
+
+_decode_timetables = msgspec.json.Decoder(_Timetables).decode
 UPLOAD_LIFE = timedelta(days=1)
 
 
@@ -30,6 +39,14 @@ class InventoryTable(TableGroup):
         """The same, and its version."""
         row = self._database.first("SELECT body, version FROM inventory ORDER BY version DESC LIMIT 1")
         return (_decode(row[0]), int(row[1])) if row else (EMPTY, 0)
+
+    def timetables(self, before: datetime) -> tuple[Timetable, ...]:
+        """Of the newest inventory whose effect begins before a moment; where none does, of the first that was imported."""
+        row = self._database.first(
+            "SELECT body FROM inventory WHERE effective_from < :before ORDER BY version DESC LIMIT 1",
+            {"before": micros(before)},
+        ) or self._database.first("SELECT body FROM inventory ORDER BY version LIMIT 1")
+        return (_decode_timetables(row[0]).timetables or ()) if row else ()
 
     def version(self) -> int:
         """Of what is in force; 0 before the first import. Another process may have imported."""

@@ -105,6 +105,8 @@ def subject_kind(subject: str, result_kind: str) -> SubjectKind | None:
         return "recording_room" if subject == "recording_room" else None
     if result_kind == "service":
         return "service"
+    if result_kind == "lesson_stream":
+        return "uplink"
     if result_kind == "throughput":
         return "uplink" if subject == "uplink" else "classroom"
     return None

@@ -44,6 +44,7 @@ EXPECTED = {
     ("GET", "/wall"): READERS,
     ("GET", "/unmeasured"): READERS,
     ("GET", "/schools/s001/subjects/c101"): OF_T01,
+    ("GET", "/schools/s001/lessons?day=2026-11-09"): OF_T01,
     ("GET", "/schools/s001/services/smartedu-cn"): OF_T01,
     ("GET", "/schools/s001/devices/rec-1"): OF_T01,
     ("GET", "/schools/s001/subjects/c101/results/r-1?kind=throughput&at=2026-11-09T02:00:00Z"): OF_T01,

@@ -1,0 +1,248 @@
+"""What the page of a school's lessons shows: one day minute by minute, its interruptions, and the worst lesson of the month."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from campus_base.figures import milliseconds, percent, percent_as_written
+from campus_collector.domain.schools import School
+from campus_collector.http.pages.charts import MinuteHour, minute_strips
+from campus_collector.http.pages.paths import lessons_path
+from campus_collector.http.pages.reader import Badge, Reader
+from campus_collector.http.service import Service
+from campus_collector.judge.derivation import BROKEN_WORDS
+from campus_collector.judge.lesson_minutes import (
+    LessonCount,
+    broken_limits,
+    chosen_minutes,
+    interruptions_in,
+    lessons_by_day,
+    loss_of,
+    places_in,
+    quality_of,
+    spans_of,
+)
+from campus_collector.judge.month import month_of_day, start_of_day
+from campus_collector.judge.policy import MinuteLimits
+from campus_collector.judge.rules import interruptions_of, stream_record
+from campus_collector.judge.workdays import is_workday
+from campus_wire.bandwidth import Verdict
+from campus_wire.records import AnyResult, Interruption, LessonMinute, LessonStreamRecord
+
+MOST_INTERRUPTIONS = 100
+"""So many rows of a day, the longest first chosen; how many more there are is said."""
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LessonRow:
+    """A lesson of the day: its time, and its minutes."""
+
+    span: str
+    badge: Badge
+    counts: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptionRow:
+    began: str
+    seconds: str
+    where: str
+    direction: str
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class LessonsPage:
+    """`strip` is "" for a day without a minute; `worst` of a month without a bad one. `by_timetable`: lessons are known, else school hours stand for them."""
+
+    day: date
+    before: str
+    after: str
+    strip: str
+    sums: str
+    by_timetable: bool
+    limits: str
+    lessons: list[LessonRow]
+    interruptions: list[InterruptionRow]
+    more_interruptions: int
+    worst: str
+    worst_path: str
+
+
+class LessonsModel:
+    def __init__(self, service: Service, reader: Reader, school: School) -> None:
+        self._service, self._reader, self._school = service, reader, school
+        self._zone: ZoneInfo = service.verdicts.zone
+
+    def newest_day(self) -> date:
+        """The day of the newest result of the stream; today when there is none."""
+        for latest in self._service.store.results.latest(self._school.id, "uplink"):
+            if latest.kind == "lesson_stream":
+                return latest.any.started_at.astimezone(self._zone).date()
+        return self._service.today()
+
+    def page(self, day: date) -> LessonsPage:
+        """Two reads: the month's results of the stream, and its interruptions that came alone."""
+        month = month_of_day(day, self._zone)
+        policy = self._service.verdicts.policy
+        lessons = self._service.verdicts.lessons(self._school.id, month)
+        hours, limits = lessons or policy.school_hours, policy.minute_limits(month.first_day)
+        results: list[AnyResult] = [
+            result
+            for kind in ("lesson_stream", "interruption")
+            for result in self._service.store.results.of_subject(
+                self._school.id, "uplink", kind, month.start, month.end
+            )
+        ]
+        records = {result.id: record for result in results if (record := stream_record(result)) is not None}
+        start, end = start_of_day(day, self._zone), start_of_day(day + timedelta(days=1), self._zone)
+        of_day = {key: record for key, record in records.items() if _touches(record, start, end)}
+        by_day = lessons_by_day(records, limits, hours, self._zone)
+        rows, more = self._interruptions(interruptions_of(results), start, end)
+        worst_path, worst = self._worst(by_day)
+        spans = spans_of(hours) if is_workday(day) else []
+        shown = self._hours(of_day, start, end, limits, spans)
+        rows_of_lessons = by_day.get(day, [])
+        sums = self._counts(rows_of_lessons)
+        title = self._reader.words("lessons_title", school=self._school.name, day=day.isoformat(), sums=sums)
+        return LessonsPage(
+            day,
+            self._path(day - timedelta(days=1)),
+            self._path(day + timedelta(days=1)) if day < self._service.today() else "",
+            minute_strips(shown, title) if shown else "",
+            sums,
+            bool(lessons),
+            self._limits(limits),
+            [self._lesson(lesson, policy.minute_limits(month.first_day)) for lesson in rows_of_lessons],
+            rows,
+            more,
+            worst,
+            worst_path,
+        )
+
+    def _path(self, day: date) -> str:
+        return lessons_path(self._school.id, day)
+
+    def _limits(self, limits: MinuteLimits) -> str:
+        return self._reader.words(
+            "lesson_limits",
+            loss=percent_as_written(limits.max_loss_ratio),
+            rtt=milliseconds(limits.max_rtt_p95_seconds, decimals=0),
+            jitter=milliseconds(limits.max_jitter_seconds, decimals=0),
+            gap=f"{limits.max_gap_seconds:g}",
+        )
+
+    def _counts(self, lessons: Iterable[LessonCount]) -> str:
+        listed = list(lessons)
+        observed, good = sum(each.observed for each in listed), sum(each.good for each in listed)
+        return self._reader.words("lesson_counts", observed=observed, good=good, bad=observed - good)
+
+    def _lesson(self, lesson: LessonCount, limits: MinuteLimits) -> LessonRow:
+        verdict = Verdict.INSUFFICIENT
+        if lesson.observed:
+            verdict = Verdict.MET if not lesson.bad else Verdict.NOT_MET
+        words = {Verdict.MET: "lesson_good", Verdict.NOT_MET: "lesson_disturbed", Verdict.INSUFFICIENT: "unknown_state"}
+        badge = self._reader.badge(verdict, word=self._reader.words(words[verdict]))
+        return LessonRow(lesson.span, badge, self._counts([lesson]))
+
+    def _worst(self, by_day: Mapping[date, Sequence[LessonCount]]) -> tuple[str, str]:
+        """Its address and itself in words; "" when every observed minute of the month's lessons was good."""
+        bad = [(lesson.bad, day, lesson) for day, lessons in by_day.items() for lesson in lessons if lesson.bad]
+        if not bad:
+            return "", ""
+        _, day, lesson = max(bad, key=lambda each: (each[0], each[1], each[2].start))
+        values = {"day": day.isoformat(), "span": lesson.span, "bad": lesson.bad, "observed": lesson.observed}
+        return self._path(day), self._reader.words("worst_lesson_is", **values)
+
+    def _interruptions(
+        self, interruptions: Sequence[Interruption], start: datetime, end: datetime
+    ) -> tuple[list[InterruptionRow], int]:
+        """Those that touch the day, in order of time, and how many shorter ones are left out."""
+        touching = [each for each in interruptions if each.began_at < end and (each.ended_at or each.began_at) >= start]
+        chosen = sorted(touching, key=_length, reverse=True)[:MOST_INTERRUPTIONS]
+        chosen.sort(key=lambda each: each.began_at)
+        return [self._interruption(each, start) for each in chosen], len(touching) - len(chosen)
+
+    def _interruption(self, each: Interruption, start: datetime) -> InterruptionRow:
+        began = each.began_at.astimezone(self._zone)
+        seconds = self._reader.words("still_going_on")
+        if each.ended_at is not None:
+            seconds = self._reader.words("so_many_seconds", seconds=f"{_length(each):.1f}")
+        device = f" ({each.device})" if each.device else ""
+        return InterruptionRow(
+            began.strftime("%H:%M:%S" if each.began_at >= start else "%m-%d %H:%M:%S"),
+            seconds,
+            self._reader.words(f"place_{each.where}") + device,
+            self._reader.words(f"direction_{each.direction}"),
+            each.lost,
+        )
+
+    def _hours(
+        self,
+        records: Mapping[str, LessonStreamRecord],
+        start: datetime,
+        end: datetime,
+        limits: MinuteLimits,
+        spans: Sequence[tuple[int, int]],
+    ) -> list[MinuteHour]:
+        """From the first hour with a minute or a lesson to the last; [] for a day without a minute."""
+        going = list(interruptions_in(records.values()).values())
+        qualities: dict[int, tuple[str, str]] = {}
+        for moment, (_, minute) in chosen_minutes(records).items():
+            if start <= moment < end:
+                local = moment.astimezone(self._zone)
+                quality = quality_of(minute, limits, places_in(going, moment))
+                words = self._minute_words(minute, limits) if quality == "bad" else ""
+                qualities[local.hour * 60 + local.minute] = (quality, words)
+        if not qualities:
+            return []
+        ends = [*qualities, *(minute for first, after in spans for minute in (first, after - 1))]
+        return [
+            MinuteHour(hour, self._runs(hour, qualities), _within(hour, spans))
+            for hour in range(min(ends) // 60, max(ends) // 60 + 1)
+        ]
+
+    def _runs(self, hour: int, qualities: Mapping[int, tuple[str, str]]) -> list[tuple[int, int, str, str]]:
+        """Neighbours of one quality together, a bad minute alone: its title says why."""
+        runs: list[tuple[int, int, str, str]] = []
+        for minute in range(60):
+            found = qualities.get(hour * 60 + minute)
+            if found is None:
+                continue
+            quality, words = found
+            if runs and runs[-1][1] == minute and runs[-1][2] == quality and quality != "bad":
+                runs[-1] = (runs[-1][0], minute + 1, quality, runs[-1][3])
+            else:
+                said = words or self._reader.words(f"minute_{quality}")
+                runs.append((minute, minute + 1, quality, f"{hour:02d}:{minute:02d} {said}"))
+        return runs
+
+    def _minute_words(self, minute: LessonMinute, limits: MinuteLimits) -> str:
+        """Which limits a bad minute breaks, with its figures."""
+        figures = {
+            "loss": percent(loss_of(minute) or 0.0),
+            "rtt": f"{milliseconds(minute.rtt_p95_seconds or 0.0)} ms",
+            "jitter": f"{milliseconds(minute.jitter_seconds or 0.0)} ms",
+            "gap": f"{minute.longest_gap_seconds or 0.0:.1f} s",
+        }
+        broken = broken_limits(minute, limits)
+        return ", ".join(f"{self._reader.text(BROKEN_WORDS[name])} {figures[name]}" for name in broken)
+
+
+def _length(interruption: Interruption) -> float:
+    """In seconds; one that goes on is the longest."""
+    if interruption.ended_at is None:
+        return float("inf")
+    return (interruption.ended_at - interruption.began_at).total_seconds()
+
+
+def _touches(record: LessonStreamRecord, start: datetime, end: datetime) -> bool:
+    return any(start <= minute.minute < end for minute in record.minutes)
+
+
+def _within(hour: int, spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The parts of lessons that lie in an hour, as its minutes."""
+    parts = ((max(first, hour * 60) - hour * 60, min(after, hour * 60 + 60) - hour * 60) for first, after in spans)
+    return [(first, after) for first, after in parts if first < after]
