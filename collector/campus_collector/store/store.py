@@ -18,6 +18,7 @@ from campus_collector.store.compaction import (
 from campus_collector.store.database import Database
 from campus_collector.store.leases import Lease, held_lease
 from campus_collector.store.tables.agents import AgentTable
+from campus_collector.store.tables.archives import ArchiveTable
 from campus_collector.store.tables.attempts import AttemptTable
 from campus_collector.store.tables.chain import ChainTable
 from campus_collector.store.tables.evidence import EvidenceTable
@@ -47,6 +48,7 @@ class Store:
         self._quotas = quotas
         self._unpacked = UnpackedResults(database)
         self.agents = AgentTable(database)
+        self.archives = ArchiveTable(database)
         self.attempts = AttemptTable(database)
         self.chain = ChainTable(database)
         self.evidence = EvidenceTable(database)
