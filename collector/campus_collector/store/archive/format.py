@@ -61,8 +61,6 @@ class ArchivedRow(msgspec.Struct, omit_defaults=True, gc=False):
     required_bits_per_second: float | None = None
     down_line_rate_bits_per_second: float | None = None
     up_line_rate_bits_per_second: float | None = None
-    down_goodput_bits_per_second: float | None = None
-    up_goodput_bits_per_second: float | None = None
     down_lower_bound: bool | None = None
     up_lower_bound: bool | None = None
     test_bytes: int | None = None
@@ -147,10 +145,10 @@ def _add_throughput(row: ArchivedRow, record: ThroughputRecord) -> None:
     down, up, idle = record.down, record.up, record.idle
     if down is not None:
         row.down_line_rate_bits_per_second = line_rate_of(down, record.encapsulation)
-        row.down_goodput_bits_per_second, row.down_lower_bound = down.goodput_bits_per_second, down.lower_bound
+        row.down_lower_bound = down.lower_bound
     if up is not None:
         row.up_line_rate_bits_per_second = line_rate_of(up, record.encapsulation)
-        row.up_goodput_bits_per_second, row.up_lower_bound = up.goodput_bits_per_second, up.lower_bound
+        row.up_lower_bound = up.lower_bound
     if idle is not None:
         row.idle_rtt_median_seconds, row.idle_jitter_seconds = idle.rtt_median_seconds, idle.jitter_seconds
         row.idle_loss_ratio = idle.loss_ratio

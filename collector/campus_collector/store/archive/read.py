@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -78,10 +78,9 @@ class ArchivedMonth:
 
     def results(self, town: str, school: str | None = None) -> Iterator[tuple[str, int, bytes]]:
         """(school, sequence, bytes as they came) of a town's results, or of one school of it, by school, kind, subject and time."""
-        for row in self.rows(town, "school, sequence, raw", "school = $school" if school else "", school=school):
-            yield row[0], row[1], row[2]
+        yield from self.rows(town, "school, sequence, raw", "school = $school" if school else "", school=school)
 
-    def rows(self, town: str, columns: str, condition: str = "", **values: object) -> Iterator[tuple[object, ...]]:
+    def rows(self, town: str, columns: str, condition: str = "", **values: object) -> Iterator[Any]:
         """Some columns of a town's results that meet a condition, in the file's order. `condition` is SQL with `$name` for `values`."""
         file = self.file_of(town)
         where = f" WHERE {condition}" if condition else ""

@@ -47,7 +47,7 @@ class ArchiveTable(TableGroup):
             " ORDER BY s.kind, s.subject, r.started_at, r.sequence",
             {"school": school, "start": micros(start), "end": micros(end)},
         )
-        return (MonthRow(*row[:4], bytes_of(row[4])) for row in rows)
+        return (MonthRow(row[0], row[1], row[2], row[3], bytes_of(row[4])) for row in rows)
 
     def of_places(
         self, school: str, first: int, last: int, start: datetime | None, end: datetime | None
@@ -56,8 +56,9 @@ class ArchiveTable(TableGroup):
 
         None: no bound. All results of that time are looked through.
         """
-        return self._database.stream(  # type: ignore[return-value]
+        rows = self._database.stream(
             f"SELECT r.sequence, r.packed {_OF_SCHOOL} AND r.sequence BETWEEN :first AND :last",
             {"school": school, "first": first, "last": last}
             | {"start": micros(start or EPOCH), "end": micros(end) if end else LAST_MOMENT},
         )
+        return ((sequence, bytes_of(packed)) for sequence, packed in rows)
