@@ -112,10 +112,11 @@ def _compare_months(checks: "Sequence[_MonthCheck]") -> None:
     """What one month says of a place of a chain, against what the others' results lead to."""
     known: dict[tuple[str, int], tuple[bytes, str]] = {}
     for check in checks:
-        for key, head in check.heads.items():
-            other, month = known.setdefault(key, (head, check.month))
-            if other != head:
-                school, place = key
+        named: set[str] = set()
+        for (school, place), head in check.heads.items():
+            other, month = known.setdefault((school, place), (head, check.month))
+            if other != head and school not in named:
+                named.add(school)
                 words = message(
                     "{school}: the head at result {result} is not the one of {month}: one of the two was replaced",
                     school=school,
@@ -290,10 +291,10 @@ class _SchoolCheck:
 
     def _check_row(self, row: Sequence[object], start: int, end: int, columns: bool) -> None:
         _, kind, subject, started_at, sequence, sha256_start, raw = row[:7]
-        assert isinstance(raw, bytes)
-        assert isinstance(sequence, int)
-        assert isinstance(started_at, int)
         self.results += 1
+        if not (isinstance(raw, bytes) and isinstance(sequence, int) and isinstance(started_at, int)):
+            self._name(0, b"", message("has no time, no place in the chain or no bytes"))
+            return
         digest = sha256(raw).digest()
         if digest[:SHA256_START_BYTES] != sha256_start:
             self._name(sequence, raw, message("its bytes are not those that were archived"))
@@ -317,7 +318,7 @@ class _SchoolCheck:
         if not self._named:
             self._named = True
             match = _ID.search(raw)
-            result = f"#{sequence}" + (f" {match[1].decode(errors='replace')}" if match else "")
+            result = f"#{sequence}" + (f" {match[1].decode(errors='replace')}" if match else "") if raw else "—"
             self._add(message("result {result}: {words}", result=result, words=words))
 
     def _replay(self, chain: ArchivedChain) -> None:
@@ -329,18 +330,21 @@ class _SchoolCheck:
             self._add(message("its chain does not begin as every chain does: the manifest was forged"))
             return
         first, last = chain.first_sequence, chain.last_sequence
-        self._keep(first - 1, head)
+        heads = {first - 1: head}
         for place in range(first, last + 1):
             digest = self._digests.get(place) or self._links.get(place)
             if digest is None:
                 self._add(message("result {result} is missing", result=f"#{place}"))
                 return
             head = head_after(head, digest)
-            self._keep(place, head)
+            if place in self._places:
+                heads[place] = head
         beyond = [place for place in self._digests if not first <= place <= last]
         if beyond:
             self._add(message("result {result} has no place in the chain of this month", result=f"#{min(beyond)}"))
-        elif head.hex() != chain.head_after and not self._named:
+        elif head.hex() == chain.head_after:
+            self._month.heads |= {(self._school, place): at_place for place, at_place in heads.items()}
+        elif not self._named:
             words = message(
                 "its results from {first} to {last} do not lead to the head {head}: one was replaced, or the manifest was forged",
                 first=f"#{first}",
@@ -348,10 +352,6 @@ class _SchoolCheck:
                 head=chain.head_after[:12],
             )
             self._add(words)
-
-    def _keep(self, place: int, head: bytes) -> None:
-        if place in self._places:
-            self._month.heads[self._school, place] = head
 
     def _add(self, words: Message) -> None:
         self._month.add(self._path, message("{school}: {words}", school=self._school, words=words))
