@@ -1,5 +1,6 @@
 """The archives of one collector: which closed months have one, and making those that are missing."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from campus_base.messages import Message, message, verbatim
 from campus_collector.archive.chains import Digests
-from campus_collector.archive.check import verify_archives
+from campus_collector.archive.check import archives_below, verify_archives
 from campus_collector.archive.errors import NotArchived
 from campus_collector.archive.write import ArchiveWriter, Progress
 from campus_collector.domain.archive import ArchiveRecord
@@ -36,6 +37,15 @@ class ArchiveEntry:
     record: ArchiveRecord | None = None
     manifest: Manifest | None = None
     words: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenArchive:
+    """A month whose archive was put beside a restored store, or why not."""
+
+    month: str
+    well: bool
+    words: Message
 
 
 class Archives:
@@ -90,6 +100,39 @@ class Archives:
             return self._writer(directory).write(month, self._digests, progress)
         archive = ArchivedMonth(self.directory / folder_name(str(month)))
         return self._writer(directory).copy(archive, month)
+
+    def take(self, source: Path) -> Iterator[TakenArchive]:
+        """Put the archives of a folder beside a store that was restored; one that differs, or that the store does not fit, is left out.
+
+        Last come months whose archive is recorded and was in neither folder. Raises StoreBusy, DuckdbMissing, ArchiveDamaged, OSError.
+        """
+        for archive in archives_below(source):
+            findings = verify_archives([archive], self._recorded()).findings
+            words: Message = message("taken, and whole")
+            try:
+                if findings:
+                    raise NotArchived(message("{place}: {words}", place=findings[0].place, words=findings[0].words))
+                self._take(archive)
+            except NotArchived as error:
+                yield TakenArchive(archive.month, False, error.words)
+            else:
+                yield TakenArchive(archive.month, True, words)
+        for entry in self.entries():
+            if entry.state == "lost" and entry.words is not None:
+                yield TakenArchive(entry.month, False, message("its archive is lost: {words}", words=entry.words))
+
+    def _recorded(self) -> dict[str, str]:
+        return {month: record.manifest_sha256 for month, record in self._store.archives.records().items()}
+
+    def _take(self, archive: ArchivedMonth) -> None:
+        month = parse_month(archive.manifest.month, self._zone)
+        closed = self._store.monthly.closed(str(month))
+        if closed is None or closed.hash != archive.manifest.figures_hash:
+            raise NotArchived(message("not taken: the backup does not have this month as it was closed"))
+        if (self.directory / archive.folder.name).resolve() != archive.folder.resolve():
+            self._writer(self.directory).copy(archive, month)
+        if str(month) not in self._recorded():
+            self._keep(ArchivedMonth(self.directory / archive.folder.name), CONSOLE)
 
     def catch_up(self, progress: Progress | None = None) -> list[str]:
         """Archive the closed months that have no archive; those that were archived. Raises StoreBusy, DuckdbMissing, OSError."""
