@@ -1,9 +1,11 @@
 """Verifies archives from their files alone: every hash, every result, and the chains that lead from month to month."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,6 +26,7 @@ from campus_collector.store.archive.format import (
     folder_name,
     hash_of,
     row_of,
+    town_of,
 )
 from campus_collector.store.archive.read import ArchivedMonth
 from campus_collector.store.columns import micros
@@ -136,6 +139,8 @@ class _MonthCheck:
         self.chains: dict[str, ArchivedChain] = {}
         self.heads: dict[tuple[str, int], bytes] = {}
         """What results lead to at places where a month begins or ends."""
+        self.bounds = (0, 0)
+        """Of the month, in microseconds since 1970."""
         try:
             self.manifest = archive.manifest
         except ArchiveDamaged as error:
@@ -158,16 +163,19 @@ class _MonthCheck:
             return
         self._checked.manifests[self.month] = self.manifest.sha256
         self._check_manifest(self.manifest)
+        try:
+            month = parse_month(self.manifest.month, ZoneInfo(self.manifest.timezone))
+        except (ValueError, KeyError, OSError):  # an unknown zone is a KeyError
+            self.add(MANIFEST, message("names no month, or no time zone that is known"))
+            return
+        self.bounds = (micros(month.start), micros(month.end))
         self._check_files(self.manifest)
         self._check_context(self.manifest)
         links = self._links()
         seen: set[str] = set()
         for town in self._archive.partitions():
-            for school, rows in self._schools(town):
+            for school in self._check_town(town, links, places):
                 seen.add(school)
-                check = _SchoolCheck(self, town, school, links.get(school, {}), places.get(school, set()))
-                check.run(rows, self._columns)
-                self._checked.results += check.results
                 self._checked.schools += 1
                 if progress is not None:
                     progress(self._checked.results)
@@ -191,10 +199,13 @@ class _MonthCheck:
     def _check_files(self, manifest: Manifest) -> None:
         folder = self._archive.folder
         for path, archived in manifest.files.items():
+            if path not in (CONTEXT, LINKS) and town_of(path) is None:
+                self.add(MANIFEST, message("names a file that no archive has: {path}", path=path))
+                continue
             try:
                 with (folder / path).open("rb") as file:
                     digest = file_digest(file, "sha256").hexdigest()
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 self.add(path, error_words(error))
                 continue
             if digest != archived.sha256:
@@ -222,33 +233,35 @@ class _MonthCheck:
             self.add(LINKS, error.words)
         return links
 
-    def _schools(self, town: str) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
-        """The rows of each school in a town's file; where it cannot be read as a whole, school by school, and those that cannot be read are named."""
+    def _check_town(
+        self, town: str, links: Mapping[str, Mapping[int, bytes]], places: Mapping[str, set[int]]
+    ) -> Iterator[str]:
+        """Each school in a town's file, when it was checked. Where the file cannot be read as a whole: school by school, and those that cannot be
+        read are named."""
         path = self._archive.file_of(town).relative_to(self._archive.folder).as_posix()
         columns = ", ".join((_KEYS, *_MEASURED)) if self._columns else _KEYS
-        given: set[str] = set()
-        rows: list[tuple[object, ...]] = []
+        done: set[str] = set()
+
+        def check(school: str, rows: Iterable[Sequence[object]]) -> str:
+            of_school = _SchoolCheck(self, town, school, links.get(school, {}), places.get(school, set()))
+            of_school.run(rows, self._columns)
+            self._checked.results += of_school.results
+            done.add(school)
+            return school
+
         try:
-            for row in self._archive.rows(town, columns):
-                if rows and rows[0][0] != row[0]:
-                    given.add(str(rows[0][0]))
-                    yield str(rows[0][0]), rows
-                    rows = []
-                rows.append(row)
-            if rows:
-                given.add(str(rows[0][0]))
-                yield str(rows[0][0]), rows
+            for school, rows in groupby(self._archive.rows(town, columns), itemgetter(0)):
+                yield check(str(school), rows)
             return
         except ArchiveDamaged as error:
             self.add(path, error.words)
         for chain in self.chains.values():
-            if chain.town == town and chain.school not in given:
+            if chain.town == town and chain.school not in done:
                 try:
-                    of_school = list(self._archive.rows(town, columns, "school = $school", school=chain.school))
+                    check(chain.school, self._archive.rows(town, columns, "school = $school", school=chain.school))
                 except ArchiveDamaged:
                     self.add(path, message("{school}: its results cannot be read", school=chain.school))
-                    continue
-                yield chain.school, of_school
+                yield chain.school
 
 
 class _SchoolCheck:
@@ -265,7 +278,7 @@ class _SchoolCheck:
         self._named = False
         """Was a result that differs named? Then its chain leads elsewhere for that reason."""
 
-    def run(self, rows: Sequence[tuple[object, ...]], columns: bool) -> None:
+    def run(self, rows: Iterable[Sequence[object]], columns: bool) -> None:
         chain = self._month.chains.get(self._school)
         if chain is None or chain.town != self._town:
             words = message(
@@ -274,10 +287,7 @@ class _SchoolCheck:
             )
             self._month.add(self._path, words)
             return
-        manifest = self._month.manifest
-        assert manifest is not None
-        month = parse_month(manifest.month, ZoneInfo(manifest.timezone))
-        start, end = micros(month.start), micros(month.end)
+        start, end = self._month.bounds
         for row in rows:
             self._check_row(row, start, end, columns)
         if self.results != chain.results:

@@ -1,6 +1,7 @@
 """`campus-collector archive`: a closed month as files, and are archives whole?"""
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -122,7 +123,7 @@ def _verify(arguments: argparse.Namespace, config: CollectorConfig, language: La
 
 def _recorded(config: CollectorConfig, language: Language) -> Mapping[str, str]:
     """What the collector's database says of its archives; nothing where there is none."""
-    if config.postgres is None and not config.database.exists():
+    if config.postgres is None and not os.path.exists(config.database):  # a folder that may not be read is none
         return {}
     try:
         with closing(open_store(config.store, config.quotas, must_exist=True)) as store:

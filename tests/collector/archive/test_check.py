@@ -148,6 +148,28 @@ def test_a_forged_manifest_is_named(folder: Path) -> None:
     assert any("do not lead to the head 000000000000" in words for words in findings(folder))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"month": "2026-13"},
+        {"timezone": "Nowhere/At_All"},
+        {
+            "files": {
+                "../../etc/passwd": {"sha256": "", "bytes": 1},
+                "town=\0/results.parquet": {"sha256": "", "bytes": 1},
+            }
+        },
+        {"heads": []},
+        {"results": 5},
+        {"county": "另一个县"},
+    ],
+)
+def test_whatever_a_manifest_says_is_compared(folder: Path, change: dict[str, Any]) -> None:
+    file = folder / "month=2026-10" / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_bytes()) | change))
+    assert "month=2026-10/manifest.json: does not carry its hash: it was changed" in findings(folder)
+
+
 def test_a_month_that_was_forged_as_a_whole_does_not_fit_the_next(folder: Path) -> None:
     """Results, hashes, heads and manifest agree with each other: what came after it, and what the collector recorded, do not."""
     october = folder / "month=2026-10"
