@@ -19,6 +19,7 @@ from campus_collector.archive.service import Archives
 from campus_collector.cli.common import ProgressBar, data_options, json_option, month_from
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.policy import load_policy
+from campus_collector.store.archive.errors import ArchiveError
 from campus_collector.store.archive.read import ArchivedMonth
 from campus_collector.store.errors import StoreError
 from campus_collector.store.open import open_store
@@ -70,8 +71,10 @@ def run(arguments: argparse.Namespace, config: CollectorConfig, language: Langua
                 archive = archives.copy(month, arguments.out, progress)
         except NotArchived as error:
             reason = error.words.in_(language)
+        except ArchiveError as error:
+            reason = error.in_(language)
         except OSError as error:
-            reason = f"{error.filename}: {error_words(error).in_(language)}"
+            reason = f"{error.filename or config.archive_dir}: {error_words(error).in_(language)}"
         else:
             progress.done()
             print(json_line(_as_json(archive)) if arguments.json else _in_words(archive, language))
@@ -108,15 +111,17 @@ def _in_words(archive: ArchivedMonth, language: Language) -> str:
 
 
 def _verify(arguments: argparse.Namespace, config: CollectorConfig, language: Language) -> int:
-    archives = archives_below(arguments.directory)
+    progress = ProgressBar(message("verifying"), language)
+    try:
+        archives = archives_below(arguments.directory)
+        checked = verify_archives(archives, _recorded(config, language), progress)
+    except ArchiveError as error:
+        return failed(EXIT_FAILED, error.in_(language))
+    finally:
+        progress.done()
     if not archives:
         text = message("{folder}: there is no archive")
         return failed(EXIT_FAILED, text.in_(language, folder=arguments.directory))
-    progress = ProgressBar(message("verifying"), language)
-    try:
-        checked = verify_archives(archives, _recorded(config, language), progress)
-    finally:
-        progress.done()
     print(json_line(_checked_json(checked)) if arguments.json else _checked_words(checked, language))
     return EXIT_FAILED if checked.findings else EXIT_OK
 

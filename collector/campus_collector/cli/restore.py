@@ -14,6 +14,7 @@ from campus_collector.cli.backup import copy
 from campus_collector.cli.common import data_options
 from campus_collector.config import CollectorConfig
 from campus_collector.judge.policy import load_policy
+from campus_collector.store.archive.errors import ArchiveError
 from campus_collector.store.backup import restore
 from campus_collector.store.open import open_store
 
@@ -50,6 +51,8 @@ def _take_archives(config: CollectorConfig, folder: Path, language: Language) ->
             for taken in archives.take(folder):
                 print(escape_cell(f"{'✓' if taken.well else '✗'} {taken.month}: {taken.words.in_(language)}"))
                 code = code if taken.well else EXIT_FAILED
+        except ArchiveError as error:
+            return failed(EXIT_FAILED, error.in_(language))
         except OSError as error:
             return failed(EXIT_FAILED, f"{error.filename or folder}: {error_words(error).in_(language)}")
     return code

@@ -1,6 +1,7 @@
 """A closed month as files: what a stock reader finds there, what is refused, and what is kept of it."""
 
 import json
+import sys
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
@@ -251,3 +252,19 @@ def test_another_process_archives_for_a_collector_that_serves(world: World) -> N
     assert world.service.separate_archives.catch_up() == ["2026-10"]
     assert world.service.separate_archives.catch_up() == []
     world.service.separate_archives.stop()
+
+
+@pytest.mark.sqlite_only("the command is given a folder")
+def test_without_duckdb_it_says_what_is_missing(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    send_two_months(world)
+    close(world, OCTOBER)
+    monkeypatch.setattr("campus_collector.archive.service.has_duckdb", lambda: False)
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    assert world.service.archives.due() == []
+    assert main(command(world, "--month", "2026-10")) == 1
+    assert capsys.readouterr().err == "archives need DuckDB: pip install 'campusmeter[archive]'\n"
+    assert list(world.service.config.archive_dir.iterdir()) == []
+    assert main(command(world, "verify", str(world.service.config.state_dir / "none"))) == 1
+    assert "none" in capsys.readouterr().err

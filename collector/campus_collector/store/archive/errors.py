@@ -6,7 +6,11 @@ from campus_base.messages import Message, message
 from campus_collector.store.errors import StoreUnavailable
 
 
-class ArchiveDamaged(StoreUnavailable):
+class ArchiveError(StoreUnavailable):
+    """An archive cannot be read or written; the database is not at fault."""
+
+
+class ArchiveDamaged(ArchiveError):
     """A file of an archive is missing, cannot be read, or is not what the manifest says; `file` is which."""
 
     def __init__(self, file: Path, words: Message) -> None:
@@ -15,7 +19,7 @@ class ArchiveDamaged(StoreUnavailable):
         self.words = words
 
 
-class DuckdbMissing(StoreUnavailable):
+class DuckdbMissing(ArchiveError):
     """Archives are read and written by DuckDB, and it is not installed."""
 
     def __init__(self) -> None:
