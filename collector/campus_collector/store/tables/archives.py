@@ -9,7 +9,7 @@ from campus_collector.domain.days import EPOCH
 from campus_collector.domain.problem import Event
 from campus_collector.store.columns import bytes_of, micros, moment
 from campus_collector.store.tables.ledger import append_event
-from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
+from campus_collector.store.tables.table import TableGroup, fields, in_commit
 from campus_collector.store.tables.unpacked import unpacked_schools
 from campus_collector.store.transport import Transaction
 
@@ -47,8 +47,9 @@ class ArchiveTable(TableGroup):
     def keep(self, transaction: Transaction, record: ArchiveRecord, who: str) -> None:
         """That a month was archived, and by whom, also in the audit trail; an archive that was written once more replaces what was kept."""
         transaction.execute(
-            insert("archived_month", "month", "archived_at", "manifest_sha256", "results", "schools")
-            + " ON CONFLICT (month) DO UPDATE SET archived_at = excluded.archived_at,"
+            "INSERT INTO archived_month (month, archived_at, manifest_sha256, results, schools)"
+            " VALUES (:month, :archived_at, :manifest_sha256, :results, :schools)"
+            " ON CONFLICT (month) DO UPDATE SET archived_at = excluded.archived_at,"
             " manifest_sha256 = excluded.manifest_sha256, results = excluded.results, schools = excluded.schools",
             fields(record, "month", "manifest_sha256", "results", "schools")
             | {"archived_at": micros(record.archived_at)},
