@@ -27,7 +27,7 @@ else
   say "program  程序: /opt/campusmeter"
   # Debian's own Python: one from somebody's home could not be run by a service that sees no homes
   [ -x /opt/campusmeter/bin/python ] || /usr/bin/python3 -m venv /opt/campusmeter
-  /opt/campusmeter/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "campusmeter[collector] @ file://$(realpath "$program")"
+  /opt/campusmeter/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "campusmeter[collector,archive] @ file://$(realpath "$program")"
   ln -sfn /opt/campusmeter/bin/campus-collector /usr/bin/campus-collector
   # where the package would put it, so that the package can take its place later; before 0.2.1 it stood where nothing replaces it
   install -m 644 "$here/deploy/systemd/campus-collector.service" /lib/systemd/system/campus-collector.service

@@ -30,6 +30,7 @@ COMMANDS = {
     "migrations": message("the steps this database has taken, and the ones it would take"),
     "explain": message("how a verdict follows from the results"),
     "ledger": message("the problem ledger: list it, export it"),
+    "archive": message("closed months as files that any program reads; verify such files"),
     "report": message("the monthly report: make it, close a month, verify what was issued"),
     "person": message("people who may read and change things"),
     "verify": message("recompute the chain of results, the audit trail and the evidence; name the first difference"),

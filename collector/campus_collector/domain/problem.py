@@ -44,6 +44,7 @@ What = Literal[
     "member_enrolled",
     "member_revoked",
     "enrolled_above",
+    "month_archived",
 ]
 WHAT_WORDS: dict[str, Message] = {
     "opened": pmessage("event", "opened"),
@@ -74,6 +75,7 @@ WHAT_WORDS: dict[str, Message] = {
     "member_enrolled": message("county enrolled for upward reporting"),
     "member_revoked": message("county's token revoked"),
     "enrolled_above": message("enrolled at the level above"),
+    "month_archived": message("month archived"),
 }
 MEASUREMENTS = "measurements"
 """Who acts when no person does."""

@@ -7,6 +7,9 @@ from datetime import date, datetime
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Histogram
 
+from campus_collector.archive.separate import SeparateArchives
+from campus_collector.archive.service import Archives
+from campus_collector.archive.worker import ArchiveWanted
 from campus_collector.area.key import NoSigningKey, SigningKey
 from campus_collector.area.report import AreaReports
 from campus_collector.area.upward import UpwardReporting
@@ -56,6 +59,8 @@ class Service:
     ledger: Ledger
     reports: MonthlyReports
     separate_reports: SeparateReports
+    archives: Archives
+    separate_archives: SeparateArchives
     authenticator: Authenticator
     provider: Provider | None
     metrics: MetricsCache
@@ -101,6 +106,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
         official,
         config.report_font_files,
     )
+    archives = Archives(store, policy, config.timezone, config.county, config.archive_dir)
     return Service(
         config,
         store,
@@ -111,6 +117,8 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
         ledger,
         reports,
         SeparateReports(lambda: _place(config, official, verdicts), reports),
+        archives,
+        SeparateArchives(lambda: _archive_wanted(config), archives),
         authenticator,
         provider,
         metrics,
@@ -118,7 +126,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
         certificate,
         key,
         UpwardReporting(
-            store, key, config.area_level, config.name, config.upstream, _store_place(config), config.key_folder
+            store, key, config.area_level, config.name, config.upstream, _store_address(config), config.key_folder
         ),
         AreaReports(store, config.name, official, config.timezone, policy.report.close_day, config.report_font_files),
     )
@@ -132,14 +140,20 @@ def _make_key(key: SigningKey) -> None:
         log.error("no key to sign months with", extra={"error": str(error)})
 
 
-def _store_place(config: CollectorConfig) -> str:
+def _store_address(config: CollectorConfig) -> str:
     return config.postgres.reveal() if config.postgres is not None else str(config.database)
+
+
+def _archive_wanted(config: CollectorConfig) -> ArchiveWanted:
+    """What a process needs that archives the months of this collector."""
+    policy, directory = str(config.policy_file), str(config.archive_dir)
+    return ArchiveWanted(_store_address(config), policy, config.timezone.key, config.county, directory)
 
 
 def _place(config: CollectorConfig, official: Official, verdicts: Verdicts) -> CollectorPlace:
     """What a process needs that makes reports of this collector."""
     return CollectorPlace(
-        _store_place(config),
+        _store_address(config),
         str(config.policy_file),
         config.timezone.key,
         config.county,

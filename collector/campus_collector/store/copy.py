@@ -21,6 +21,7 @@ KEYS = {
     "area_code": "hash",
     "area_member": "id",
     "area_month": "sender, county, series, month, number",
+    "archived_month": "month",
     "attempt": "id",
     "audit": "sequence",
     "chain_mismatch": "school, sequence, head",

@@ -18,6 +18,7 @@ from campus_collector.store.compaction import (
 from campus_collector.store.database import Database
 from campus_collector.store.leases import Lease, held_lease
 from campus_collector.store.tables.agents import AgentTable
+from campus_collector.store.tables.archives import ArchiveTable
 from campus_collector.store.tables.area import AreaTable
 from campus_collector.store.tables.attempts import AttemptTable
 from campus_collector.store.tables.chain import ChainTable
@@ -50,6 +51,7 @@ class Store:
         self._unpacked = UnpackedResults(database)
         self.agents = AgentTable(database)
         self.area = AreaTable(database)
+        self.archives = ArchiveTable(database)
         self.attempts = AttemptTable(database)
         self.chain = ChainTable(database)
         self.evidence = EvidenceTable(database)

@@ -34,12 +34,13 @@ MORE = {
     ("judge",): ("--month", "2026-11", "--json"),
     ("ledger",): ("--out", "ledger.csv"),
     ("report",): ("--month", "2026-11", "--close"),
+    ("archive",): ("--month", "2026-11"),
 }
 """Other ways of using a command that need a database too."""
 BEGIN_OR_DO_WITHOUT = {
     ("serve",), ("agent-token",), ("enroll-code",), ("person", "add"), ("inventory", "import"), ("simulate",), ("restore",),
     ("inventory", "sample"), ("tls", "init"), ("tls", "renew"), ("grafana", "provision"), ("grafana", "export"), ("migrations",), ("check-config",),
-    ("store", "copy"),
+    ("store", "copy"), ("archive", "verify"),
 }  # fmt: skip
 
 

@@ -205,7 +205,12 @@ def first_head(school: str) -> bytes:
 
 def next_head(head: bytes, raw: bytes) -> bytes:
     """The head after one more result."""
-    return sha256(head + sha256(raw).digest()).digest()
+    return head_after(head, sha256(raw).digest())
+
+
+def head_after(head: bytes, digest: bytes) -> bytes:
+    """The head after one more result, by the SHA-256 of its bytes."""
+    return sha256(head + digest).digest()
 
 
 class ChainAppender:

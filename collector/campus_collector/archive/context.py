@@ -1,0 +1,30 @@
+"""What judging a month needs beside its results, as it is archived."""
+
+import zlib
+
+import msgspec
+
+from campus_collector.domain.monthly import ClosedMonth
+from campus_collector.judge.month import Month
+from campus_collector.judge.policy import Policy
+from campus_collector.judge.workdays import is_workday
+from campus_collector.store.archive.format import Context
+from campus_collector.store.store import Store
+
+
+def context_of(store: Store, policy: Policy, month: Month, closed: ClosedMonth) -> Context:
+    """Of a closed month: its schools and subjects, also those that were removed since, the policy, and what was published."""
+    schools = store.schools.all(month.start)
+    published = msgspec.json.decode(zlib.decompress(closed.published), type=list[tuple[str, str, str, str]])
+    return Context(
+        month=str(month),
+        timezone=month.zone.key,
+        first_day=month.first_day.isoformat(),
+        last_day=month.last_day.isoformat(),
+        workdays=[day.isoformat() for day in month.every_day() if is_workday(day)],
+        policy=policy.text,
+        policy_version=policy.version,
+        schools=sorted(schools, key=lambda school: school.id),
+        subjects=store.subjects.of_schools([school.id for school in schools], month.start, month.end),
+        published=published,
+    )

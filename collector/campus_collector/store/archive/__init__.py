@@ -1,0 +1,1 @@
+"""Archives of closed months as files: their format, and reading them without a database."""

@@ -1,0 +1,26 @@
+"""Why an archive cannot be used."""
+
+from pathlib import Path
+
+from campus_base.messages import Message, message
+from campus_collector.store.errors import StoreUnavailable
+
+
+class ArchiveError(StoreUnavailable):
+    """An archive cannot be read or written; the database is not at fault."""
+
+
+class ArchiveDamaged(ArchiveError):
+    """A file of an archive is missing, cannot be read, or is not what the manifest says; `file` is which."""
+
+    def __init__(self, file: Path, words: Message) -> None:
+        super().__init__(message("{file}: {words}", file=file, words=words))
+        self.file = file
+        self.words = words
+
+
+class DuckdbMissing(ArchiveError):
+    """Archives are read and written by DuckDB, and it is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(message("archives need DuckDB: pip install 'campusmeter[archive]'"))

@@ -1,0 +1,89 @@
+"""Months that were archived, and what an archive is written from: a school's results of a month, and what stands between them in its chain."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from campus_collector.domain.archive import ArchiveRecord
+from campus_collector.domain.days import EPOCH
+from campus_collector.domain.problem import Event
+from campus_collector.store.columns import bytes_of, micros, moment
+from campus_collector.store.tables.ledger import append_event
+from campus_collector.store.tables.table import TableGroup, fields, in_commit
+from campus_collector.store.tables.unpacked import unpacked_schools
+from campus_collector.store.transport import Transaction
+
+_OF_SCHOOL = (
+    "FROM numbered_school n JOIN series s ON s.school = n.number JOIN result r ON r.school = s.school AND r.series = s.number"
+    " WHERE n.school = :school AND r.started_at >= :start AND r.started_at < :end"
+    # PostgreSQL's index is by day
+    " AND r.started_at / 86400000000 BETWEEN :start / 86400000000 AND :end / 86400000000"
+)
+LAST_MOMENT = 2**62
+"""After every result, in microseconds since 1970."""
+
+
+class MonthRow(NamedTuple):
+    """A result of a month as it is stored; `sequence` below 1: it is older than the chain."""
+
+    kind: str
+    subject: str
+    started_at: int
+    sequence: int
+    packed: bytes
+
+
+class ArchiveTable(TableGroup):
+    """Reads what is archived, and keeps which months are."""
+
+    def records(self) -> dict[str, ArchiveRecord]:
+        """Every archived month, oldest first."""
+        rows = self._database.read(
+            "SELECT month, archived_at, manifest_sha256, results, schools FROM archived_month ORDER BY month"
+        )
+        return {row[0]: ArchiveRecord(row[0], moment(row[1]), *row[2:]) for row in rows}
+
+    @in_commit
+    def keep(self, transaction: Transaction, record: ArchiveRecord, who: str) -> None:
+        """That a month was archived, and by whom, also in the audit trail; an archive that was written once more replaces what was kept."""
+        transaction.execute(
+            "INSERT INTO archived_month (month, archived_at, manifest_sha256, results, schools)"
+            " VALUES (:month, :archived_at, :manifest_sha256, :results, :schools)"
+            " ON CONFLICT (month) DO UPDATE SET archived_at = excluded.archived_at,"
+            " manifest_sha256 = excluded.manifest_sha256, results = excluded.results, schools = excluded.schools",
+            fields(record, "month", "manifest_sha256", "results", "schools")
+            | {"archived_at": micros(record.archived_at)},
+        )
+        values = {"month": record.month, "results": str(record.results), "manifest": record.manifest_sha256}
+        append_event(transaction, Event(at=record.archived_at, who=who, what="month_archived", values=values))
+
+    def schools(self) -> list[str]:
+        """Every school that ever had a result."""
+        return [school for (school,) in self._database.read("SELECT school FROM numbered_school ORDER BY school")]
+
+    def unpacked_schools(self) -> list[str]:
+        """Those with results in the form of older versions."""
+        return [each.school for each in unpacked_schools(self._database) if each.state in ("unpacked", "set_aside")]
+
+    def of_month(self, school: str, start: datetime, end: datetime) -> Iterator[MonthRow]:
+        """A school's results with start <= started_at < end, by kind, subject, time and place in the chain."""
+        rows = self._database.stream(
+            f"SELECT s.kind, s.subject, r.started_at, r.sequence, r.packed {_OF_SCHOOL}"
+            " ORDER BY s.kind, s.subject, r.started_at, r.sequence",
+            {"school": school, "start": micros(start), "end": micros(end)},
+        )
+        return (MonthRow(row[0], row[1], row[2], row[3], bytes_of(row[4])) for row in rows)
+
+    def of_places(
+        self, school: str, first: int, last: int, start: datetime | None, end: datetime | None
+    ) -> Iterator[tuple[int, bytes]]:
+        """(sequence, packed result) of the places first to last of a school's chain, in no order; only results with start <= started_at < end.
+
+        None: no bound. All results of that time are looked through.
+        """
+        rows = self._database.stream(
+            f"SELECT r.sequence, r.packed {_OF_SCHOOL} AND r.sequence BETWEEN :first AND :last",
+            {"school": school, "first": first, "last": last}
+            | {"start": micros(start or EPOCH), "end": micros(end) if end else LAST_MOMENT},
+        )
+        return ((sequence, bytes_of(packed)) for sequence, packed in rows)
