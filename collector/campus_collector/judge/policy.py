@@ -137,6 +137,8 @@ class Policy:
     present: PresentRule = PresentRule()
     report: ReportRule = ReportRule()
     text: str = ""
+    workdays: frozenset[date] | None = None
+    """The workdays of the month that is judged, where they were kept with it; None: those of the calendar."""
 
     def in_force(self, name: str, first_day: date) -> Target | None:
         """The entry of a target that judges the month beginning on this day; None before the first."""
@@ -163,8 +165,9 @@ class Policy:
         """Workdays within the hours; always, when the policy names none."""
         if not self.school_hours:
             return True
-        now = local.time()
-        return is_workday(local.date()) and any(hours.start <= now < hours.end for hours in self.school_hours)
+        now, day = local.time(), local.date()
+        workday = is_workday(day) if self.workdays is None else day in self.workdays
+        return workday and any(hours.start <= now < hours.end for hours in self.school_hours)
 
 
 def required_rate(subject: Subject, target: Target | None) -> float | None:

@@ -5,7 +5,7 @@ Platform: a failed request is a finding. Recording room: some room of the school
 Live class: round trips, jitter and loss of the uplink's tests.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -46,16 +46,15 @@ class Rule:
     """Results of other kinds of the same subject: they are not judged, they explain."""
 
 
-def observe(
+def looked_at(
     results: Iterable[AnyResult],
     target: Target,
     policy: Policy,
     month: Month,
     required_bits_per_second: float | None,
-) -> list[Observation]:
-    """The contributions of a subject's results of one month; each id once, in order of time."""
+) -> Iterator[tuple[AnyResult, datetime, bool | None]]:
+    """The results of a month that a target looks at, each with its local time and whether it passes; None: it says nothing."""
     rule = RULES[target.name]
-    by_id: dict[str, Observation] = {}
     start, end = month.start, month.end
     for result in results:
         if not start <= result.started_at < end:
@@ -66,6 +65,20 @@ def observe(
         if rule.school_hours_only and not policy.in_school_hours(local):
             continue
         passes = rule.passes(result, target, policy, required_bits_per_second) if has_trusted_time(result) else None
+        yield result, local, passes
+
+
+def observe(
+    results: Iterable[AnyResult],
+    target: Target,
+    policy: Policy,
+    month: Month,
+    required_bits_per_second: float | None,
+) -> list[Observation]:
+    """The contributions of a subject's results of one month; each id once, in order of time."""
+    rule = RULES[target.name]
+    by_id: dict[str, Observation] = {}
+    for result, local, passes in looked_at(results, target, policy, month, required_bits_per_second):
         outcome = outcome_of(result) if has_trusted_time(result) else "invalid"
         by_id[result.id] = Observation(result.id, result.started_at, local.date(), outcome, passes, rule.value(result))
     return sorted(by_id.values(), key=lambda observation: (observation.started_at, observation.id))
