@@ -5,6 +5,7 @@ its workers: it belongs into a closed network.
 """
 
 import logging
+import queue
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +19,11 @@ from campus_collector.rejudge.processes import Answer, WorkersFailed
 from campus_collector.store.archive.format import MANIFEST
 from campus_wire.version import VERSION
 
-CONNECT_SECONDS = 20
+CONNECT_SECONDS = 10
 NO_WORKER_SECONDS = 60.0
 """So long a cluster may be without any worker."""
 LOOK_SECONDS = 1.0
+_GONE = message("the scheduler is gone")
 MOST_REASON_LETTERS = 200
 
 
@@ -44,9 +46,10 @@ def _client(scheduler: str) -> Iterator[Any]:
         from distributed import Client
     except ImportError:
         raise WorkersFailed(message("a cluster needs Dask: pip install 'campusmeter[cluster]'")) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost is tried again, or reported here
+    for name in ("distributed", "distributed.client"):  # what is lost is tried again, or reported here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = Client(scheduler, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TypeError) as error:
         words = message("{scheduler}: no scheduler answers: {why}", scheduler=scheduler, why=_reason(error))
         raise WorkersFailed(words) from None
@@ -95,25 +98,36 @@ def _refusal(state: object) -> Message | None:
 
 
 def _answers(client: Any, waiting: dict[Any, Part], seconds: float) -> Iterator[Answer]:
-    """Raises WorkersFailed when a part ended worker after worker, or none is left."""
-    from distributed import wait
-
+    """Raises WorkersFailed when the scheduler is gone, or no worker is left."""
+    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for future in waiting:
+        future.add_done_callback(done.put)
     last_worker = monotonic()
     while waiting:
         try:
-            done, _ = wait(list(waiting), timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
-        except TimeoutError:
-            done = set()
-        if client.status != "running":
-            raise WorkersFailed(message("the scheduler is gone"))
-        if done or client.scheduler_info()["workers"]:
-            last_worker = monotonic()
-        elif monotonic() - last_worker > seconds:
-            raise WorkersFailed(_no_worker(seconds))
-        for future in done:
-            part = waiting.pop(future)
-            yield _answer(future, part)
-            future.release()
+            future = done.get(timeout=LOOK_SECONDS)
+        except queue.Empty:
+            if _has_worker(client):
+                last_worker = monotonic()
+            elif monotonic() - last_worker > seconds:
+                raise WorkersFailed(_no_worker(seconds)) from None
+            continue
+        last_worker = monotonic()
+        if future.status == "cancelled":
+            raise WorkersFailed(_GONE)
+        yield _answer(future, waiting.pop(future))
+        future.release()
+
+
+def _has_worker(client: Any) -> bool:
+    """Raises WorkersFailed when the scheduler does not say."""
+    if client.status == "running":
+        try:
+            identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=CONNECT_SECONDS)
+            return bool(identity["workers"])
+        except (OSError, AttributeError):  # also TimeoutError; without a connection there is no `scheduler`
+            pass
+    raise WorkersFailed(_GONE)
 
 
 def _answer(future: Any, part: Part) -> Answer:

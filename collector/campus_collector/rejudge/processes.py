@@ -40,14 +40,16 @@ class _Pool:
         self._done: queue.SimpleQueue[Answer | WorkersFailed] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._processes: set[subprocess.Popen[bytes]] = set()
+        self._threads: list[threading.Thread] = []
         self._stopped = False
         self._started = started
         for part in parts:
             self._waiting.put((part, 1))
 
     def answers(self, workers: int) -> Iterator[Answer]:
-        for _ in range(workers):
-            threading.Thread(target=self._serve, daemon=True).start()
+        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(workers)]
+        for thread in self._threads:
+            thread.start()
         for _ in range(self._number):
             answer = self._done.get()
             if isinstance(answer, WorkersFailed):
@@ -55,12 +57,14 @@ class _Pool:
             yield answer
 
     def stop(self) -> None:
-        """End the processes."""
+        """End the processes; none is left when it returns."""
         with self._lock:
             self._stopped = True
             for process in self._processes:
                 process.kill()
         self._waiting.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def _serve(self) -> None:
         """One process, and another when it ends, until there is nothing to do."""
