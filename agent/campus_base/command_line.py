@@ -66,6 +66,10 @@ class CommandParser(argparse.ArgumentParser):
             parser.set_defaults(command=command)
         return parser
 
+    def subcommands_are_optional(self) -> None:
+        """This command does something without one of those below it, too."""
+        self._commands.required = False
+
     def add_modules(self, package: str, commands: Mapping[str, Message]) -> None:
         """A command each, whose module in `package` has its name and a function `register(parser)`."""
         for name, words in commands.items():

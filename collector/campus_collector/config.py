@@ -258,6 +258,8 @@ class CollectorConfig(msgspec.Struct, frozen=True):
     postgres: Annotated[PostgresUrl | None, Key("store.url"), By(_read_postgres), Default(None)]
     policy_file: Annotated[Path, Key("policy.file"), Default(lambda _: shipped_policy())]
     report_dir: Annotated[Path, Key("report.dir"), Default(lambda values: values["state_dir"] / "reports")]
+    archive_dir: Annotated[Path, Key("store.archive_dir"), Default(lambda values: values["state_dir"] / "archives")]
+    """Closed months are archived here as files."""
     timezone: Annotated[ZoneInfo, Key("county.timezone"), By(partial(read_zone, _ZONE)), Default("Asia/Shanghai")]
     county: Annotated[str, Key("county.name")] = ""
     trusted_proxies: Annotated[tuple[Network, ...], Key("server.trusted_proxies"), By(_read_networks)] = ()

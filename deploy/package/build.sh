@@ -49,7 +49,7 @@ done
 
 build() {
   local name=$1 package=campus-$1 tree=$work/$1 extras=$1 site
-  [ "$name" = agent ] || extras=collector,postgres
+  [ "$name" = agent ] || extras=collector,postgres,archive
   local opt=$tree/opt/$package
   site=$opt/lib/python3.11/site-packages
   echo "== $package $version $arch"

@@ -1,9 +1,11 @@
 """Verifies archives from their files alone: every hash, every result, and the chains that lead from month to month."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,6 +26,7 @@ from campus_collector.store.archive.format import (
     folder_name,
     hash_of,
     row_of,
+    town_of,
 )
 from campus_collector.store.archive.read import ArchivedMonth
 from campus_collector.store.columns import micros
@@ -112,10 +115,11 @@ def _compare_months(checks: "Sequence[_MonthCheck]") -> None:
     """What one month says of a place of a chain, against what the others' results lead to."""
     known: dict[tuple[str, int], tuple[bytes, str]] = {}
     for check in checks:
-        for key, head in check.heads.items():
-            other, month = known.setdefault(key, (head, check.month))
-            if other != head:
-                school, place = key
+        named: set[str] = set()
+        for (school, place), head in check.heads.items():
+            other, month = known.setdefault((school, place), (head, check.month))
+            if other != head and school not in named:
+                named.add(school)
                 words = message(
                     "{school}: the head at result {result} is not the one of {month}: one of the two was replaced",
                     school=school,
@@ -135,6 +139,8 @@ class _MonthCheck:
         self.chains: dict[str, ArchivedChain] = {}
         self.heads: dict[tuple[str, int], bytes] = {}
         """What results lead to at places where a month begins or ends."""
+        self.bounds = (0, 0)
+        """Of the month, in microseconds since 1970."""
         try:
             self.manifest = archive.manifest
         except ArchiveDamaged as error:
@@ -157,16 +163,19 @@ class _MonthCheck:
             return
         self._checked.manifests[self.month] = self.manifest.sha256
         self._check_manifest(self.manifest)
+        try:
+            month = parse_month(self.manifest.month, ZoneInfo(self.manifest.timezone))
+        except (ValueError, KeyError, OSError):  # an unknown zone is a KeyError
+            self.add(MANIFEST, message("names no month, or no time zone that is known"))
+            return
+        self.bounds = (micros(month.start), micros(month.end))
         self._check_files(self.manifest)
         self._check_context(self.manifest)
         links = self._links()
         seen: set[str] = set()
         for town in self._archive.partitions():
-            for school, rows in self._schools(town):
+            for school in self._check_town(town, links, places):
                 seen.add(school)
-                check = _SchoolCheck(self, town, school, links.get(school, {}), places.get(school, set()))
-                check.run(rows, self._columns)
-                self._checked.results += check.results
                 self._checked.schools += 1
                 if progress is not None:
                     progress(self._checked.results)
@@ -190,10 +199,13 @@ class _MonthCheck:
     def _check_files(self, manifest: Manifest) -> None:
         folder = self._archive.folder
         for path, archived in manifest.files.items():
+            if path not in (CONTEXT, LINKS) and town_of(path) is None:
+                self.add(MANIFEST, message("names a file that no archive has: {path}", path=path))
+                continue
             try:
                 with (folder / path).open("rb") as file:
                     digest = file_digest(file, "sha256").hexdigest()
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 self.add(path, error_words(error))
                 continue
             if digest != archived.sha256:
@@ -221,33 +233,35 @@ class _MonthCheck:
             self.add(LINKS, error.words)
         return links
 
-    def _schools(self, town: str) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
-        """The rows of each school in a town's file; where it cannot be read as a whole, school by school, and those that cannot be read are named."""
+    def _check_town(
+        self, town: str, links: Mapping[str, Mapping[int, bytes]], places: Mapping[str, set[int]]
+    ) -> Iterator[str]:
+        """Each school in a town's file, when it was checked. Where the file cannot be read as a whole: school by school, and those that cannot be
+        read are named."""
         path = self._archive.file_of(town).relative_to(self._archive.folder).as_posix()
         columns = ", ".join((_KEYS, *_MEASURED)) if self._columns else _KEYS
-        given: set[str] = set()
-        rows: list[tuple[object, ...]] = []
+        done: set[str] = set()
+
+        def check(school: str, rows: Iterable[Sequence[object]]) -> str:
+            of_school = _SchoolCheck(self, town, school, links.get(school, {}), places.get(school, set()))
+            of_school.run(rows, self._columns)
+            self._checked.results += of_school.results
+            done.add(school)
+            return school
+
         try:
-            for row in self._archive.rows(town, columns):
-                if rows and rows[0][0] != row[0]:
-                    given.add(str(rows[0][0]))
-                    yield str(rows[0][0]), rows
-                    rows = []
-                rows.append(row)
-            if rows:
-                given.add(str(rows[0][0]))
-                yield str(rows[0][0]), rows
+            for school, rows in groupby(self._archive.rows(town, columns), itemgetter(0)):
+                yield check(str(school), rows)
             return
         except ArchiveDamaged as error:
             self.add(path, error.words)
         for chain in self.chains.values():
-            if chain.town == town and chain.school not in given:
+            if chain.town == town and chain.school not in done:
                 try:
-                    of_school = list(self._archive.rows(town, columns, "school = $school", school=chain.school))
+                    check(chain.school, self._archive.rows(town, columns, "school = $school", school=chain.school))
                 except ArchiveDamaged:
                     self.add(path, message("{school}: its results cannot be read", school=chain.school))
-                    continue
-                yield chain.school, of_school
+                yield chain.school
 
 
 class _SchoolCheck:
@@ -264,7 +278,7 @@ class _SchoolCheck:
         self._named = False
         """Was a result that differs named? Then its chain leads elsewhere for that reason."""
 
-    def run(self, rows: Sequence[tuple[object, ...]], columns: bool) -> None:
+    def run(self, rows: Iterable[Sequence[object]], columns: bool) -> None:
         chain = self._month.chains.get(self._school)
         if chain is None or chain.town != self._town:
             words = message(
@@ -273,10 +287,7 @@ class _SchoolCheck:
             )
             self._month.add(self._path, words)
             return
-        manifest = self._month.manifest
-        assert manifest is not None
-        month = parse_month(manifest.month, ZoneInfo(manifest.timezone))
-        start, end = micros(month.start), micros(month.end)
+        start, end = self._month.bounds
         for row in rows:
             self._check_row(row, start, end, columns)
         if self.results != chain.results:
@@ -290,10 +301,10 @@ class _SchoolCheck:
 
     def _check_row(self, row: Sequence[object], start: int, end: int, columns: bool) -> None:
         _, kind, subject, started_at, sequence, sha256_start, raw = row[:7]
-        assert isinstance(raw, bytes)
-        assert isinstance(sequence, int)
-        assert isinstance(started_at, int)
         self.results += 1
+        if not (isinstance(raw, bytes) and isinstance(sequence, int) and isinstance(started_at, int)):
+            self._name(0, b"", message("has no time, no place in the chain or no bytes"))
+            return
         digest = sha256(raw).digest()
         if digest[:SHA256_START_BYTES] != sha256_start:
             self._name(sequence, raw, message("its bytes are not those that were archived"))
@@ -317,7 +328,7 @@ class _SchoolCheck:
         if not self._named:
             self._named = True
             match = _ID.search(raw)
-            result = f"#{sequence}" + (f" {match[1].decode(errors='replace')}" if match else "")
+            result = f"#{sequence}" + (f" {match[1].decode(errors='replace')}" if match else "") if raw else "—"
             self._add(message("result {result}: {words}", result=result, words=words))
 
     def _replay(self, chain: ArchivedChain) -> None:
@@ -329,18 +340,21 @@ class _SchoolCheck:
             self._add(message("its chain does not begin as every chain does: the manifest was forged"))
             return
         first, last = chain.first_sequence, chain.last_sequence
-        self._keep(first - 1, head)
+        heads = {first - 1: head}
         for place in range(first, last + 1):
             digest = self._digests.get(place) or self._links.get(place)
             if digest is None:
                 self._add(message("result {result} is missing", result=f"#{place}"))
                 return
             head = head_after(head, digest)
-            self._keep(place, head)
+            if place in self._places:
+                heads[place] = head
         beyond = [place for place in self._digests if not first <= place <= last]
         if beyond:
             self._add(message("result {result} has no place in the chain of this month", result=f"#{min(beyond)}"))
-        elif head.hex() != chain.head_after and not self._named:
+        elif head.hex() == chain.head_after:
+            self._month.heads |= {(self._school, place): at_place for place, at_place in heads.items()}
+        elif not self._named:
             words = message(
                 "its results from {first} to {last} do not lead to the head {head}: one was replaced, or the manifest was forged",
                 first=f"#{first}",
@@ -348,10 +362,6 @@ class _SchoolCheck:
                 head=chain.head_after[:12],
             )
             self._add(words)
-
-    def _keep(self, place: int, head: bytes) -> None:
-        if place in self._places:
-            self._month.heads[self._school, place] = head
 
     def _add(self, words: Message) -> None:
         self._month.add(self._path, message("{school}: {words}", school=self._school, words=words))

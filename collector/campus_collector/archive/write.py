@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -80,7 +79,6 @@ class ArchiveWriter:
         month: Month,
         archived: Callable[[str], Digests],
         progress: Progress | None = None,
-        now: datetime | None = None,
     ) -> ArchivedMonth:
         """Of a closed month. `archived` gives the hashes of a school's results that have left the database.
 
@@ -96,15 +94,30 @@ class ArchiveWriter:
                 schools=", ".join(unpacked[:5]),
             )
             raise NotArchived(words)
+        return self._put(month, lambda folder: self._fill(folder, month, closed, archived, progress))
+
+    def copy(self, archive: ArchivedMonth, month: Month) -> ArchivedMonth:
+        """The same files of an archive that is whole. Raises as `write`."""
+
+        def fill(folder: Path) -> None:
+            for path in (MANIFEST, *archive.manifest.files):
+                make_folder((folder / path).parent)
+                shutil.copyfile(archive.folder / path, folder / path)
+
+        return self._put(month, fill)
+
+    def _put(self, month: Month, fill: Callable[[Path], None]) -> ArchivedMonth:
+        """The archive that `fill` writes into a folder; whole or not at all, and read back."""
         target = self._directory / folder_name(str(month))
         if target.exists():
             raise NotArchived(message("{folder} is there already: nothing was written", folder=target))
         make_folder(self._directory)
-        self._remove_leftovers(month)
+        for leftover in self._directory.glob(f".{folder_name(str(month))}.*.part"):  # of a process that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         beside = self._directory / f".{folder_name(str(month))}.{secrets.token_hex(4)}.part"
         try:
             make_folder(beside)
-            self._fill(beside, month, closed, archived, progress, now or datetime.now(UTC))
+            fill(beside)
             _sync(beside)
             _must_be_whole(beside)
             beside.rename(target)
@@ -114,11 +127,6 @@ class ArchiveWriter:
                 shutil.rmtree(beside)
         return ArchivedMonth(target)
 
-    def _remove_leftovers(self, month: Month) -> None:
-        """Of a process that was killed."""
-        for folder in self._directory.glob(f".{folder_name(str(month))}.*.part"):
-            shutil.rmtree(folder, ignore_errors=True)
-
     def _fill(
         self,
         folder: Path,
@@ -126,7 +134,6 @@ class ArchiveWriter:
         closed: ClosedMonth,
         archived: Callable[[str], Digests],
         progress: Progress | None,
-        now: datetime,
     ) -> None:
         written = _Written()
         towns = self._towns()
@@ -147,7 +154,6 @@ class ArchiveWriter:
             month=str(month),
             timezone=month.zone.key,
             county=self._county,
-            created_at=now,
             closed_at=closed.closed_at,
             program_version=VERSION,
             policy_version=self._policy.version,

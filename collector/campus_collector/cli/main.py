@@ -29,6 +29,7 @@ COMMANDS = {
     "migrations": message("the steps this database has taken, and the ones it would take"),
     "explain": message("how a verdict follows from the results"),
     "ledger": message("the problem ledger: list it, export it"),
+    "archive": message("closed months as files that any program reads; verify such files"),
     "report": message("the monthly report: make it, close a month, verify what was issued"),
     "rejudge": message("what another policy would have meant in archived months"),
     "person": message("people who may read and change things"),

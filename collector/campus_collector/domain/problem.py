@@ -40,6 +40,7 @@ What = Literal[
     "tokens_revoked",
     "code_issued",
     "agent_enrolled",
+    "month_archived",
 ]
 WHAT_WORDS: dict[str, Message] = {
     "opened": pmessage("event", "opened"),
@@ -66,6 +67,7 @@ WHAT_WORDS: dict[str, Message] = {
     "tokens_revoked": message("agent tokens revoked"),
     "code_issued": message("enrolment code issued"),
     "agent_enrolled": message("gateway enrolled"),
+    "month_archived": message("month archived"),
 }
 MEASUREMENTS = "measurements"
 """Who acts when no person does."""

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from campus_base import sd_notify
+from campus_collector.http.api.archive import ArchiveRoutes
 from campus_collector.http.api.authority import AuthorityRoutes
 from campus_collector.http.api.configuration import ConfigurationRoutes
 from campus_collector.http.api.enroll import EnrolmentRoutes
@@ -69,7 +70,7 @@ READER_SECONDS = 3.0
 
 GROUPS: tuple[type[Routes], ...] = (
     EnrolmentRoutes, ConfigurationRoutes, ResultRoutes, SlotRoutes, QueryRoutes, HealthRoutes, ProblemRoutes,
-    MetricsRoutes, AuthorityRoutes, OpenApiRoutes,
+    MetricsRoutes, AuthorityRoutes, ArchiveRoutes, OpenApiRoutes,
     SchoolPages, LedgerPages, InventoryPages, FleetPage, QuarantinePage, MonthlyPages, MonthlyRoutes, LoginPages, PeoplePages,
     SearchPage, StaticFiles, SubjectPages, CarrierPage, UnmeasuredPage, WallPage,
     HelpPages,
@@ -143,6 +144,7 @@ async def serve(service: Service, ready: Any = None) -> None:
         await server._serve([listener])  # serve() would take the signals for itself
     upkeep.cancel()
     service.separate_reports.stop()
+    service.separate_archives.stop()
     compaction.stop()
     await moving
     service.store.close()
@@ -164,6 +166,7 @@ async def _upkeep(service: Service) -> None:
         ("earlier months", lambda: count_earlier_months(service)),
         ("metrics", service.metrics.refresh),
         ("monthly reports", service.separate_reports.catch_up),
+        ("archives", service.separate_archives.catch_up),
         ("size of the database", lambda: service.store.sizes.note(service.today())),
     )
     frozen = False

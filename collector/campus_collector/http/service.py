@@ -5,6 +5,9 @@ from datetime import date, datetime
 
 from prometheus_client import CollectorRegistry, Histogram
 
+from campus_collector.archive.separate import SeparateArchives
+from campus_collector.archive.service import Archives
+from campus_collector.archive.worker import ArchiveWanted
 from campus_collector.config import CollectorConfig
 from campus_collector.export.metrics_cache import MetricsCache
 from campus_collector.export.table import BY_NAME
@@ -47,6 +50,8 @@ class Service:
     ledger: Ledger
     reports: MonthlyReports
     separate_reports: SeparateReports
+    archives: Archives
+    separate_archives: SeparateArchives
     authenticator: Authenticator
     provider: Provider | None
     metrics: MetricsCache
@@ -83,6 +88,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
         config.official,
         config.report_font_files,
     )
+    archives = Archives(store, policy, config.timezone, config.county, config.archive_dir)
     return Service(
         config,
         store,
@@ -93,6 +99,8 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
         ledger,
         reports,
         SeparateReports(lambda: _place(config, verdicts), reports),
+        archives,
+        SeparateArchives(lambda: _archive_wanted(config), archives),
         authenticator,
         provider,
         metrics,
@@ -101,10 +109,20 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
     )
 
 
+def _store_address(config: CollectorConfig) -> str:
+    return config.postgres.reveal() if config.postgres is not None else str(config.database)
+
+
+def _archive_wanted(config: CollectorConfig) -> ArchiveWanted:
+    """What a process needs that archives the months of this collector."""
+    policy, directory = str(config.policy_file), str(config.archive_dir)
+    return ArchiveWanted(_store_address(config), policy, config.timezone.key, config.county, directory)
+
+
 def _place(config: CollectorConfig, verdicts: Verdicts) -> CollectorPlace:
     """What a process needs that makes reports of this collector."""
     return CollectorPlace(
-        config.postgres.reveal() if config.postgres is not None else str(config.database),
+        _store_address(config),
         str(config.policy_file),
         config.timezone.key,
         config.county,

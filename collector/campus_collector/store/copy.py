@@ -18,6 +18,7 @@ from campus_collector.store.transport import Queryable, Row, TransportConnection
 KEYS = {
     "agent": "school, agent_id",
     "agent_boot": "school, agent_id, boot_id",
+    "archived_month": "month",
     "attempt": "id",
     "audit": "sequence",
     "chain_mismatch": "school, sequence, head",

@@ -22,11 +22,13 @@ class MonthlyPages(PageRoutes):
 
         def make(page: Page) -> Answer:
             reports, schools = self.service.reports, schools_in(self.service, page.scope.town)
+            archived = {entry.month: entry for entry in self.service.archives.entries()}
             months = [
                 (
                     entry,
                     month_words(str(entry.month), page.language),
                     reports.closes_at(entry.month).astimezone(entry.month.zone),
+                    archived.get(str(entry.month)),
                 )
                 for entry in reports.months()
             ]

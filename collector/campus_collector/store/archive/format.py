@@ -187,7 +187,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     month: str
     timezone: str
     county: str
-    created_at: datetime
     closed_at: datetime
     program_version: str
     policy_version: str

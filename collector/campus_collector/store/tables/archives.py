@@ -1,13 +1,17 @@
-"""What an archive of a month is written from: a school's results of a month, and what stands between them in its chain."""
+"""Months that were archived, and what an archive is written from: a school's results of a month, and what stands between them in its chain."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from campus_collector.domain.archive import ArchiveRecord
 from campus_collector.domain.days import EPOCH
-from campus_collector.store.columns import bytes_of, micros
-from campus_collector.store.tables.table import TableGroup
+from campus_collector.domain.problem import Event
+from campus_collector.store.columns import bytes_of, micros, moment
+from campus_collector.store.tables.ledger import append_event
+from campus_collector.store.tables.table import TableGroup, fields, in_commit, insert
 from campus_collector.store.tables.unpacked import unpacked_schools
+from campus_collector.store.transport import Transaction
 
 _OF_SCHOOL = (
     "FROM numbered_school n JOIN series s ON s.school = n.number JOIN result r ON r.school = s.school AND r.series = s.number"
@@ -30,7 +34,27 @@ class MonthRow(NamedTuple):
 
 
 class ArchiveTable(TableGroup):
-    """Reads what is archived."""
+    """Reads what is archived, and keeps which months are."""
+
+    def records(self) -> dict[str, ArchiveRecord]:
+        """Every archived month, oldest first."""
+        rows = self._database.read(
+            "SELECT month, archived_at, manifest_sha256, results, schools FROM archived_month ORDER BY month"
+        )
+        return {row[0]: ArchiveRecord(row[0], moment(row[1]), *row[2:]) for row in rows}
+
+    @in_commit
+    def keep(self, transaction: Transaction, record: ArchiveRecord, who: str) -> None:
+        """That a month was archived, and by whom, also in the audit trail; an archive that was written once more replaces what was kept."""
+        transaction.execute(
+            insert("archived_month", "month", "archived_at", "manifest_sha256", "results", "schools")
+            + " ON CONFLICT (month) DO UPDATE SET archived_at = excluded.archived_at,"
+            " manifest_sha256 = excluded.manifest_sha256, results = excluded.results, schools = excluded.schools",
+            fields(record, "month", "manifest_sha256", "results", "schools")
+            | {"archived_at": micros(record.archived_at)},
+        )
+        values = {"month": record.month, "results": str(record.results), "manifest": record.manifest_sha256}
+        append_event(transaction, Event(at=record.archived_at, who=who, what="month_archived", values=values))
 
     def schools(self) -> list[str]:
         """Every school that ever had a result."""

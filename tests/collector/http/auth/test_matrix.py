@@ -72,6 +72,7 @@ EXPECTED = {
     ("GET", "/v1/monthly/2026-11.html"): COUNTY,
     ("GET", "/v1/monthly/2026-11.html?town=t01"): OF_T01,
     ("GET", "/v1/monthly/2026-11.html?school=s001"): OF_T01,
+    ("GET", "/v1/archive"): READERS,
     ("GET", "/v1/schools"): READERS,
     ("GET", "/v1/schools/s001"): OF_T01,
     ("GET", "/v1/compliance"): READERS,

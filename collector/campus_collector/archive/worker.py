@@ -1,0 +1,75 @@
+"""The process in which a serving collector archives closed months: a month's results take memory and a processor for a minute.
+
+`python -m campus_collector.archive.worker` reads an `ArchiveWanted` on standard input and writes an `ArchiveDone`; it logs as the collector does.
+"""
+
+import logging
+import os
+import resource
+import sys
+from contextlib import closing
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from campus_base.logs import configure_logging
+from campus_collector.archive.service import Archives
+from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl
+from campus_collector.judge.policy import load_policy
+from campus_collector.store.errors import StoreBusy, StoreError
+from campus_collector.store.open import open_store
+
+log = logging.getLogger(__name__)
+NICENESS = 10
+"""Requests and reports come first."""
+
+
+class ArchiveWanted(msgspec.Struct, frozen=True):
+    """Where a collector's store, policy and archives are."""
+
+    store: str
+    policy_file: str
+    timezone: str
+    county: str
+    directory: str
+
+
+class ArchiveDone(msgspec.Struct, frozen=True):
+    """Months that were archived, and why others were not."""
+
+    archived: list[str] = []
+    failed: dict[str, str] = {}
+
+
+def main() -> int:
+    """Do what standard input asks for."""
+    configure_logging()
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    wanted = msgspec.json.decode(sys.stdin.buffer.read(), type=ArchiveWanted)
+    sys.stdout.buffer.write(msgspec.json.encode(work(wanted)))
+    return 0
+
+
+def work(wanted: ArchiveWanted) -> ArchiveDone:
+    """What the calendar asks for. A folder that cannot be written and a store that is busy are in the log: it is tried again."""
+    try:
+        place = PostgresUrl(wanted.store) if wanted.store.startswith(SCHEMES) else Path(wanted.store)
+        store = open_store(place, must_exist=True)
+        with closing(store):
+            policy, zone = load_policy(Path(wanted.policy_file)), ZoneInfo(wanted.timezone)
+            archives = Archives(store, policy, zone, wanted.county, Path(wanted.directory))
+            done = archives.catch_up()
+            return ArchiveDone(done, archives.failed)
+    except StoreBusy as error:
+        log.info("another process is at work on this", extra={"what": str(error)})
+    except StoreError as error:
+        log.error("store unavailable", extra={"error": str(error)})
+    except OSError as error:
+        log.error("a month is not archived; it is tried again", extra={"error": str(error)})
+    return ArchiveDone()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,15 @@
+"""What the store keeps of each archive: proof that a month was archived, and what the archive's manifest was."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRecord:
+    """A month that was archived in the folder of archives, and read back."""
+
+    month: str
+    archived_at: datetime
+    manifest_sha256: str
+    results: int
+    schools: int

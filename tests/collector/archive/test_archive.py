@@ -1,0 +1,253 @@
+"""A closed month as files: what a stock reader finds there, what is refused, and what is kept of it."""
+
+import json
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from campus_collector.archive import write as write_module
+from campus_collector.archive.errors import NotArchived
+from campus_collector.cli.main import main
+from campus_collector.judge.policy import read_policy
+from campus_collector.store.archive.format import COLUMNS, row_of
+from campus_collector.store.archive.read import ArchivedMonth, archived_months
+from campus_collector.store.stored import decode_stored
+from campus_wire.records import kind_of
+from tests.collector.archive.months import NOVEMBER, OCTOBER, archives_in, close, send_two_months
+from tests.collector.world import World, throughput
+
+VERDICTS = """
+WITH judged AS (
+  SELECT school, subject, CAST(started_at AT TIME ZONE 'Asia/Shanghai' AS DATE) AS day,
+    down_line_rate_bits_per_second >= 0.98 * 1e8 AND up_line_rate_bits_per_second >= 0.98 * 1e8 AS passes
+  FROM read_parquet('{folder}/*/*/results.parquet', hive_partitioning = true)
+  WHERE month = '2026-10' AND kind = 'throughput' AND subject <> 'uplink' AND outcome = 'ok'
+)
+SELECT school, subject, CASE WHEN count(*) < 8 OR count(DISTINCT day) < 4 THEN 'insufficient'
+  WHEN count(*) FILTER (passes) >= 0.8 * count(*) THEN 'met' ELSE 'not_met' END
+FROM judged GROUP BY ALL
+"""
+
+
+def test_a_stock_reader_counts_the_same_verdicts(world: World, tmp_path: Path) -> None:
+    send_two_months(world)
+    close(world, OCTOBER)
+    archive = world.service.archives.archive(OCTOBER)
+    folder = world.service.config.archive_dir
+    counted = {
+        (school, subject): verdict for school, subject, verdict in duckdb.sql(VERDICTS.format(folder=folder)).fetchall()
+    }
+    published = {
+        (school, subject): verdict
+        for target, school, subject, verdict in archive.context.published
+        if target == "classroom_bandwidth"
+    }
+    assert counted == published
+    assert Counter(published.values()) == {"met": 2, "not_met": 1}
+    towns = duckdb.sql(f"SELECT DISTINCT town FROM read_parquet('{folder}/*/*/*.parquet') ORDER BY town").fetchall()
+    assert towns == [("t01",), ("t02",)]
+
+
+def test_the_bytes_are_those_that_came_and_the_columns_those_of_the_manual(world: World) -> None:
+    send_two_months(world)
+    close(world, OCTOBER)
+    archive = world.service.archives.archive(OCTOBER)
+    stored = {}
+    for school in ("s001", "s002"):
+        for leaf in world.service.store.chain.leaves(school):
+            stored[school, leaf.sequence] = leaf.raw
+    archived = {(school, place): raw for town in archive.partitions() for school, place, raw in archive.results(town)}
+    assert len(archived) == 33 == archive.manifest.results
+    assert all(stored[key] == raw for key, raw in archived.items())
+    assert [each[0] for each in archive.results("t01", "s002")] == []
+    file = archive.file_of("t01")
+    types = dict(
+        duckdb.sql(
+            f"SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet('{file}', hive_partitioning = false))"
+        ).fetchall()
+    )
+    assert types == COLUMNS
+    manual = (Path(__file__).parents[3] / "docs/pages/en/archives.md").read_text()
+    assert all(f"`{name}`" in manual for name in COLUMNS)
+    rows = duckdb.sql(f"SELECT school, kind, subject, started_at, raw, sha256_start FROM '{file}'").fetchall()
+    assert rows == sorted(rows, key=lambda row: row[:4])
+    assert all(sha256(raw).digest()[:8] == start for *_, raw, start in rows)
+
+
+def test_what_judging_needs_is_beside_the_results(world: World) -> None:
+    send_two_months(world)
+    close(world, OCTOBER)
+    (archive,) = archived_months(world.service.archives.archive(OCTOBER).folder.parent)
+    context = archive.context
+    assert read_policy(context.policy) == world.service.verdicts.policy
+    assert {subject.id for subject in context.subjects if subject.school == "s001"} == {
+        "c101",
+        "c102",
+        "smartedu-cn",
+    }
+    assert {school.id: school.town for school in context.schools} == {"s001": "t01", "s002": "t02"}
+    assert "2026-10-12" in context.workdays
+    assert "2026-10-01" not in context.workdays
+
+
+def test_places_of_other_months_are_links_of_the_chain(world: World) -> None:
+    """Ten results of November came before the last two of October."""
+    send_two_months(world)
+    close(world, OCTOBER, NOVEMBER)
+    for month in (OCTOBER, NOVEMBER):
+        world.service.archives.archive(month)
+    october, november = archived_months(world.service.config.archive_dir)
+    chains = {chain.school: chain for chain in october.manifest.heads}
+    assert (chains["s001"].first_sequence, chains["s001"].last_sequence, chains["s001"].results) == (1, 28, 23)
+    assert [place for _, place, _ in october.links()] == [22, 23, 24, 25, 27]
+    assert [place for _, place, _ in november.links()] == [26]
+    checkpoint = world.service.store.chain.last_checkpoint("s001")
+    assert checkpoint is not None
+    assert chains["s001"].head_after == checkpoint.head.hex()
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe", b'{"a":"\0"}', b"", b'"\\ud800"', '{"名":"一\\n"}'.encode()])
+def test_any_bytes_are_written_and_read_back(raw: bytes, tmp_path: Path) -> None:
+    file, target = tmp_path / "rows", tmp_path / "x.parquet"
+    file.write_bytes(write_module._encode([row_of("s001", "host", "gateway", 0, 1, raw, None)]))
+    columns = ", ".join(f"{name}: '{kind}'" for name, kind in write_module.WRITTEN.items())
+    source = f"SELECT {write_module.SELECTED} FROM read_json('{file}', format = 'newline_delimited', columns = {{{columns}}})"
+    duckdb.sql(f"COPY ({source}) TO '{target}' (FORMAT parquet)")
+    assert duckdb.sql(f"SELECT raw, outcome FROM '{target}'").fetchall() == [(raw, None)]
+
+
+def test_columns_say_what_the_result_says() -> None:
+    from campus_wire.codec import encode_result
+
+    result = throughput(94e6, 97e6)
+    raw = encode_result(result)
+    row = row_of("s001", kind_of(result), result.subject, 5, 1, raw, decode_stored(raw))
+    assert (row.outcome, row.segment, row.test_bytes, row.down_lower_bound) == ("ok", "classroom", 2000, False)
+    assert row.down_line_rate_bits_per_second == pytest.approx(94e6)
+    assert row.up_line_rate_bits_per_second == pytest.approx(97e6)
+    assert row.working_rtt_p95_seconds == 0.009
+
+
+def test_only_closed_months_and_each_once(world: World) -> None:
+    send_two_months(world)
+    archives = world.service.archives
+    with pytest.raises(NotArchived, match="2026-10 is not closed"):
+        archives.archive(OCTOBER)
+    assert archives.due() == []
+    close(world, OCTOBER)
+    assert archives.due() == [OCTOBER]
+    assert archives.catch_up() == ["2026-10"]
+    with pytest.raises(NotArchived, match="2026-10 is archived already"):
+        archives.archive(OCTOBER)
+    assert archives.due() == []
+    event = world.service.store.ledger.events(limit=1)[0]
+    assert (event.what, event.values["month"], event.values["results"]) == ("month_archived", "2026-10", "33")
+    assert world.service.store.ledger.first_broken_event() is None
+
+
+def test_files_of_before_are_taken_over_and_leftovers_removed(world: World) -> None:
+    """The collector was ended between writing and noting; before that, another was ended while it wrote."""
+    send_two_months(world)
+    close(world, OCTOBER)
+    folder = world.service.config.archive_dir
+    (folder / ".month=2026-10.abcd.part" / "town=t01").mkdir(parents=True)
+    copied = archives_in(world, folder).copy(OCTOBER, folder)
+    assert [each.name for each in folder.iterdir()] == ["month=2026-10"]
+    assert world.service.archives.catch_up() == ["2026-10"]
+    assert world.service.store.archives.records()["2026-10"].manifest_sha256 == copied.manifest.sha256
+
+
+def test_nothing_is_left_when_it_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    send_two_months(world)
+    close(world, OCTOBER)
+
+    def full(folder: Path) -> None:
+        raise OSError(28, "No space left on device", str(folder))
+
+    monkeypatch.setattr(write_module, "_sync", full)
+    with pytest.raises(OSError, match="No space"):
+        world.service.archives.archive(OCTOBER)
+    assert list(world.service.config.archive_dir.iterdir()) == []
+    assert world.service.store.archives.records() == {}
+
+
+def test_what_was_written_wrong_does_not_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    send_two_months(world)
+    close(world, OCTOBER)
+    write_links = write_module._links_file
+    monkeypatch.setattr(write_module, "_links_file", lambda links: write_links(list(links)[1:]))
+    assert world.service.archives.catch_up() == []
+    assert "#22 is missing" in world.service.archives.failed["2026-10"]
+    assert list(world.service.config.archive_dir.iterdir()) == []
+
+
+def test_a_reader_of_the_api_sees_archives_and_lost_ones(world: World) -> None:
+    send_two_months(world)
+    close(world, OCTOBER, NOVEMBER)
+    archive = world.service.archives.archive(OCTOBER)
+    answer = world.get("/v1/archive").json
+    assert [(month["month"], month["state"]) for month in answer["months"]] == [
+        ("2026-11", "waiting"),
+        ("2026-10", "archived"),
+    ]
+    (october,) = world.get("/v1/archive?month=2026-10").json["months"]
+    assert (october["results"], october["schools"], october["manifest_sha256"]) == (33, 2, archive.manifest.sha256)
+    assert [head["school"] for head in october["heads"]] == ["s001", "s002"]
+    assert world.get("/v1/archive?month=x").status in (400, 404)
+    page = world.get("/monthly?lang=en").body.decode()
+    assert "archived: 33 results" in page
+    assert "not archived yet" in page
+    archive.folder.rename(archive.folder.with_name("elsewhere"))
+    assert world.get("/v1/archive?month=2026-10").json["months"][0]["state"] == "lost"
+    assert "lost: its files" in world.get("/monthly?lang=en").body.decode()
+
+
+def command(world: World, *arguments: str) -> list[str]:
+    return ["archive", *arguments, "--state-dir", str(world.service.config.state_dir)]
+
+
+@pytest.mark.sqlite_only("the command is given a folder")
+def test_the_command(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    send_two_months(world)
+    assert main(command(world, "--month", "2026-10")) == 1
+    assert "2026-10 is not closed" in capsys.readouterr().err
+    assert main(command(world)) == 2
+    close(world, OCTOBER)
+    out = tmp_path / "elsewhere"
+    assert main(command(world, "--month", "2026-10", "--out", str(out), "--json")) == 0
+    shown: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert (shown["results"], shown["schools"], shown["folder"]) == (33, 2, str(out / "month=2026-10"))
+    assert world.service.store.archives.records() == {}
+    assert main(command(world, "--month", "2026-10")) == 0
+    assert "33 results of 2 schools" in capsys.readouterr().out
+    assert main(command(world, "--month", "2026-10", "--out", str(tmp_path / "third"))) == 0
+    assert main(command(world, "verify", str(tmp_path / "third"))) == 0
+    assert list(world.service.store.archives.records()) == ["2026-10"]
+    assert main(command(world, "verify", str(out))) == 0
+    assert "everything fits" in capsys.readouterr().out
+    assert main(command(world, "verify", str(tmp_path / "state"))) == 1
+    assert main(command(world, "--month", "2026-10", "--out", str(out))) == 1
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_an_archive_of_a_newer_format_is_not_guessed_at(world: World) -> None:
+    send_two_months(world)
+    close(world, OCTOBER)
+    archive = world.service.archives.archive(OCTOBER)
+    manifest = archive.folder / "manifest.json"
+    manifest.chmod(0o640)
+    manifest.write_bytes(manifest.read_bytes().replace(b'"format": 1', b'"format": 2'))
+    with pytest.raises(Exception, match="has the format 2"):
+        _ = ArchivedMonth(archive.folder).manifest
+
+
+def test_another_process_archives_for_a_collector_that_serves(world: World) -> None:
+    send_two_months(world)
+    close(world, OCTOBER)
+    assert world.service.separate_archives.catch_up() == ["2026-10"]
+    assert world.service.separate_archives.catch_up() == []
+    world.service.separate_archives.stop()
