@@ -77,7 +77,7 @@ def locally(parts: tuple[Part, ...]) -> dict[tuple[str, str], object]:
 
 def test_a_killed_worker_costs_a_retry_and_the_answer_is_the_same(archive: Path, tmp_path: Path) -> None:
     parts = plan(archive, MONTHS, "").parts
-    repeated = parts * 5
+    repeated = parts * 3
     answers = []
     with cluster(tmp_path) as dask:
         first = dask.worker()
@@ -121,7 +121,7 @@ def test_workers_that_cannot_judge_are_refused(archive: Path, tmp_path: Path) ->
 
 
 def test_a_scheduler_that_is_killed_is_named(archive: Path, tmp_path: Path) -> None:
-    parts = plan(archive, MONTHS, "").parts * 5
+    parts = plan(archive, MONTHS, "").parts * 3
     with cluster(tmp_path) as dask:
         dask.worker()
         answers = by_cluster(parts, dask.address, START_SECONDS)
