@@ -52,11 +52,12 @@ def verdict_of_record(
 ) -> Verdict:
     """The same of a sound measurement's record."""
     required = record.required_bits_per_second if required_bits_per_second is None else required_bits_per_second
-    both = [record.down, record.up]
-    proved = [
-        d for d in both if d is not None and reaches(line_rate_of(d, record.encapsulation), required, tolerance_ratio)
-    ]
-    short = [d for d in both if d is not None and d not in proved and not d.lower_bound]
-    if short:
-        return Verdict.NOT_MET
-    return Verdict.MET if len(proved) == 2 else Verdict.INSUFFICIENT
+    proved = 0
+    for direction in (record.down, record.up):
+        if direction is None:
+            continue
+        if reaches(line_rate_of(direction, record.encapsulation), required, tolerance_ratio):
+            proved += 1
+        elif not direction.lower_bound:
+            return Verdict.NOT_MET
+    return Verdict.MET if proved == 2 else Verdict.INSUFFICIENT

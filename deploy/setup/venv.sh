@@ -23,4 +23,4 @@ if ! [ -x "$folder/bin/python" ] || ! "$folder/bin/python" -c 'import pip' 2>/de
   "$python" -m venv --clear "$folder"
 fi
 echo "Installing the project and its tools into $folder ..."
-"$folder/bin/python" -m pip install --quiet --no-cache-dir --editable '.[agent,collector,postgres,archive,dev]'
+"$folder/bin/python" -m pip install --quiet --no-cache-dir --editable '.[agent,collector,postgres,archive,cluster,dev]'

@@ -27,4 +27,5 @@ def context_of(store: Store, policy: Policy, month: Month, closed: ClosedMonth) 
         schools=sorted(schools, key=lambda school: school.id),
         subjects=store.subjects.of_schools([school.id for school in schools], month.start, month.end),
         published=published,
+        timetables={row.school: list(row.periods) for row in store.inventory.timetables(month.end)},
     )

@@ -32,6 +32,7 @@ COMMANDS = {
     "ledger": message("the problem ledger: list it, export it"),
     "archive": message("closed months as files that any program reads; verify such files"),
     "report": message("the monthly report: make it, close a month, verify what was issued"),
+    "rejudge": message("what another policy would have meant in archived months"),
     "person": message("people who may read and change things"),
     "verify": message("recompute the chain of results, the audit trail and the evidence; name the first difference"),
     "quarantine": message("results that were not accepted, with the reason"),

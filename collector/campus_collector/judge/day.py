@@ -17,10 +17,10 @@ from campus_collector.judge.agreement import agreement_of
 from campus_collector.judge.lesson_minutes import LessonCount, MinuteCounts
 from campus_collector.judge.month import Month
 from campus_collector.judge.policy import HoursOfDay, Policy, Target
-from campus_collector.judge.rules import Observation, has_trusted_time, observe
+from campus_collector.judge.rules import Observation, has_trusted_time, looked_at, observe
 from campus_collector.judge.symptoms import symptoms_of
 from campus_wire.failures import Validity
-from campus_wire.records import AnyResult
+from campus_wire.records import AnyResult, LessonStreamResult
 
 UNTRUSTED = f"invalid:{Validity.CLOCK_UNTRUSTED}"
 """The symptom of a result of an untrusted clock."""
@@ -161,6 +161,32 @@ def evidence_by_day(
             required_bits_per_second,
         )
         for day, (of_day, supporting_of_day) in by_day.items()
+    }
+
+
+def counted_by_day(
+    results: Iterable[AnyResult],
+    target: Target,
+    policy: Policy,
+    month: Month,
+    required_bits_per_second: float | None,
+    lessons: Sequence[HoursOfDay] = (),
+) -> dict[date, DayEvidence]:
+    """Only how many results of each local day of a month are valid and pass: all that a verdict rests on, without values and symptoms.
+
+    Minutes of lessons are counted as their evidence is: day by day.
+    """
+    if target.minutes is not None:
+        of_stream = [result for result in results if isinstance(result, LessonStreamResult)]
+        return evidence_by_day(of_stream, (), target, policy, month.zone, required_bits_per_second, lessons)
+    by_id = {
+        result.id: (local.date(), passes)
+        for result, local, passes in looked_at(results, target, policy, month, required_bits_per_second)
+    }
+    counts = Counter(by_id.values())
+    return {
+        day: DayEvidence(valid=counts[day, True] + counts[day, False], passing=counts[day, True])
+        for day in sorted({day for day, _ in counts})
     }
 
 

@@ -128,13 +128,14 @@ def count_minutes(
     hours: Sequence[HoursOfDay],
     zone: ZoneInfo,
     is_left_out: Callable[[datetime], bool],
+    is_workday: Callable[[date], bool] = is_workday,
 ) -> dict[str, MinuteCounts]:
     """By the id of each result that has minutes in lessons; `records` are by it. `hours` are the lessons of a school day, or its school hours."""
     going = list(interruptions_in(records.values()).values())
     counts: dict[str, MinuteCounts] = {}
     for moment, (result_id, minute) in chosen_minutes(records).items():
         local = moment.astimezone(zone)
-        lesson = lesson_at(local, hours)
+        lesson = lesson_at(local, hours, is_workday)
         if lesson is not None and not is_left_out(local):
             places = places_in(going, moment) if going else frozenset()
             counts.setdefault(result_id, MinuteCounts()).add(lesson, minute, limits, places)
@@ -172,7 +173,9 @@ def places_in(interruptions: Iterable[Interruption], moment: datetime) -> frozen
     )
 
 
-def lesson_at(local: datetime, hours: Sequence[HoursOfDay]) -> tuple[int, int] | None:
+def lesson_at(
+    local: datetime, hours: Sequence[HoursOfDay], is_workday: Callable[[date], bool] = is_workday
+) -> tuple[int, int] | None:
     """The lesson that a local moment lies in, as minutes since midnight; None outside, and on days without school.
 
     A span that is longer than a lesson (school hours, where there is no timetable) counts by the clock's hours.

@@ -4,7 +4,7 @@ A month is judged by the entry in force on its first day, so an old month keeps 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from hashlib import sha256
@@ -165,6 +165,8 @@ class Policy:
     present: PresentRule = PresentRule()
     report: ReportRule = ReportRule()
     text: str = ""
+    workdays: frozenset[date] | None = None
+    """The workdays of the month that is judged, where they were kept with it; None: those of the calendar."""
 
     def in_force(self, name: str, first_day: date) -> Target | None:
         """The entry of a target that judges the month beginning on this day; None before the first."""
@@ -191,8 +193,11 @@ class Policy:
         """Workdays within the hours; always, when the policy names none."""
         if not self.school_hours:
             return True
-        now = local.time()
-        return is_workday(local.date()) and any(hours.hold(now) for hours in self.school_hours)
+        return self.is_workday(local.date()) and any(hours.hold(local.time()) for hours in self.school_hours)
+
+    def is_workday(self, day: date) -> bool:
+        """By the calendar, or as it was kept with the month that is judged."""
+        return is_workday(day) if self.workdays is None else day in self.workdays
 
     def minute_limits(self, first_day: date) -> MinuteLimits:
         """By which minutes of lessons of the month beginning on this day are good; before the first entry with limits, by that one's."""
@@ -397,6 +402,11 @@ def hours_of(text: str) -> HoursOfDay | None:
     if match is None or text[:5] >= text[6:]:
         return None
     return HoursOfDay(time.fromisoformat(text[:5]), time.fromisoformat(text[6:]))
+
+
+def lessons_of(periods: Iterable[str]) -> Lessons:
+    """The lessons of a timetable; what cannot be read is left out."""
+    return tuple(hours for text in periods if (hours := hours_of(text)) is not None)
 
 
 def _hours(top: Table, texts: Sequence[str]) -> tuple[HoursOfDay, ...]:

@@ -5,7 +5,7 @@ Platform: a failed request is a finding. Recording room: some room of the school
 Live class: each minute of the lessons by the small stream; by an older entry of the policy, round trips, jitter and loss of the uplink's tests.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -73,6 +73,28 @@ class Rule:
         return (self.result_kind, *self.supporting_kinds)
 
 
+def looked_at(
+    results: Iterable[AnyResult],
+    target: Target,
+    policy: Policy,
+    month: Month,
+    required_bits_per_second: float | None,
+) -> Iterator[tuple[AnyResult, datetime, bool | None]]:
+    """The results of a month that a target looks at, each with its local time and whether it passes; None: it says nothing."""
+    rule = RULES[target.name]
+    start, end = month.start, month.end
+    for result in results:
+        if not start <= result.started_at < end:
+            continue
+        local = result.started_at.astimezone(month.zone)
+        if policy.maintenance and policy.under_maintenance(target.name, result.school, local):
+            continue
+        if rule.school_hours_only and not policy.in_school_hours(local):
+            continue
+        passes = rule.passes(result, target, policy, required_bits_per_second) if has_trusted_time(result) else None
+        yield result, local, passes
+
+
 def observe(
     results: Iterable[AnyResult],
     target: Target,
@@ -89,16 +111,7 @@ def observe(
         return _observe_lessons(results, target, target.minutes, policy, month, lessons or policy.school_hours)
     rule = RULES[target.name]
     by_id: dict[str, Observation] = {}
-    start, end = month.start, month.end
-    for result in results:
-        if not start <= result.started_at < end:
-            continue
-        local = result.started_at.astimezone(month.zone)
-        if policy.maintenance and policy.under_maintenance(target.name, result.school, local):
-            continue
-        if rule.school_hours_only and not policy.in_school_hours(local):
-            continue
-        passes = rule.passes(result, target, policy, required_bits_per_second) if has_trusted_time(result) else None
+    for result, local, passes in looked_at(results, target, policy, month, required_bits_per_second):
         outcome = outcome_of(result) if has_trusted_time(result) else "invalid"
         by_id[result.id] = Observation(result.id, result.started_at, local.date(), outcome, passes, rule.value(result))
     return sorted(by_id.values(), key=lambda observation: (observation.started_at, observation.id))
@@ -121,7 +134,7 @@ def _observe_lessons(
         return bool(policy.maintenance) and policy.under_maintenance(target.name, school, local)
 
     records = {result_id: record for result_id, result in within.items() if (record := stream_record(result))}
-    counts = count_minutes(records, limits, hours, month.zone, is_planned)
+    counts = count_minutes(records, limits, hours, month.zone, is_planned, policy.is_workday)
     observations = []
     for result_id, result in within.items():
         local = result.started_at.astimezone(month.zone)
@@ -130,7 +143,7 @@ def _observe_lessons(
             passes = minutes.good == minutes.observed if minutes.observed else None
             value = median(minutes.rtt_seconds) if minutes.rtt_seconds else None
             observations.append(Observation(result_id, result.started_at, local.date(), "ok", passes, value, minutes))
-        elif result_id not in records and lesson_at(local, hours) and not is_planned(local):
+        elif result_id not in records and lesson_at(local, hours, policy.is_workday) and not is_planned(local):
             outcome = outcome_of(result) if has_trusted_time(result) else "invalid"
             observations.append(Observation(result_id, result.started_at, local.date(), outcome, None, None))
     return sorted(observations, key=lambda observation: (observation.started_at, observation.id))

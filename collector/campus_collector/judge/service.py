@@ -28,7 +28,7 @@ from campus_collector.domain.schools import Subject
 from campus_collector.domain.tallies import KeptTally
 from campus_collector.judge.day import NOTHING, DayEvidence, evidence_by_day, runs_of
 from campus_collector.judge.month import Month, month_of, month_of_day, months_between, start_of_day
-from campus_collector.judge.policy import TARGET_NAMES, Lessons, Policy, hours_of, required_rate
+from campus_collector.judge.policy import TARGET_NAMES, Lessons, Policy, lessons_of, required_rate
 from campus_collector.judge.rules import TARGETS_OF, Rule, has_trusted_time, rule_of, targets_changed_by
 from campus_collector.judge.tally import SchoolInTown, SchoolTally, ShortVerdicts, school_tally, short_verdicts
 from campus_collector.judge.verdict import JudgedSubject, SubjectVerdict, judge_month
@@ -316,8 +316,7 @@ class Verdicts:
         names = self._names  # of the inventory as it is before it is read: what changes meanwhile makes new ones
         if (by_school := names.lessons.get(month)) is None:
             by_school = names.lessons[month] = {
-                row.school: tuple(hours for text in row.periods if (hours := hours_of(text)) is not None)
-                for row in self._store.inventory.timetables(month.end)
+                row.school: lessons_of(row.periods) for row in self._store.inventory.timetables(month.end)
             }
         return by_school
 

@@ -121,37 +121,57 @@ def verdict_from(evidence: MonthEvidence, rule: Target | None) -> Verdict:
     return Verdict.MET if reached else Verdict.NOT_MET
 
 
-def judge_month(about: JudgedSubject, days: Mapping[date, DayEvidence], month: Month, policy: Policy) -> SubjectVerdict:
-    """From the evidence of its days to the verdict of a month. Exempt days are left out; too few others left: exempt."""
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict of a month with what decided it: the counted days, and the reason why others, or all, are exempt."""
+
+    verdict: Verdict
+    rule: Target | None
+    counted: dict[date, DayEvidence]
+    evidence: MonthEvidence
+    exempt_reason: str
+    exempt_days: int
+
+
+def decide(about: JudgedSubject, days: Mapping[date, DayEvidence], month: Month, policy: Policy) -> Decision:
+    """From the evidence of its days. Exempt days are left out; too few others left: exempt."""
     rule = policy.in_force(about.target, month.first_day)
     free, reason = exempt_days(policy, about.target, about.school, about.subject, month)
-    counted = [evidence for day, evidence in sorted(days.items()) if day not in free]
-    evidence = evidence_of(counted)
+    counted = {day: evidence for day, evidence in sorted(days.items()) if day not in free}
+    evidence = evidence_of(counted.values())
     verdict = verdict_from(evidence, rule)
     left = month.days - len(free)
     if about.exempt_reason or (free and left < (rule.min_days if rule else 1)):
         verdict, reason = Verdict.EXEMPT, about.exempt_reason or reason
+    given = reason if free or verdict is Verdict.EXEMPT else ""
+    return Decision(verdict, rule, counted, evidence, given, len(free))
+
+
+def judge_month(about: JudgedSubject, days: Mapping[date, DayEvidence], month: Month, policy: Policy) -> SubjectVerdict:
+    """The decision of a month, and what explains it."""
+    decision = decide(about, days, month, policy)
+    counted, verdict = list(decision.counted.values()), decision.verdict
     failing = sorted(value for day in counted for value in day.failing_values)
     symptoms = symptoms_in(counted)
-    case = Case(verdict, rule, about.required_bits_per_second, evidence, symptoms, failing)
+    case = Case(verdict, decision.rule, about.required_bits_per_second, decision.evidence, symptoms, failing)
     return SubjectVerdict(
         target=about.target,
         town=about.town,
         school=about.school,
         subject=about.subject,
         verdict=verdict,
-        evidence=evidence,
-        rule=rule,
+        evidence=decision.evidence,
+        rule=decision.rule,
         policy_version=policy.version,
         causes=causes_of(case),
         agreement=total(
             Agreement(day.compared, day.agreeing, tuple(day.rate_ratios)) for day in counted if day.compared
         ),
-        exempt_reason=reason if free or verdict is Verdict.EXEMPT else "",
-        exempt_days=len(free),
+        exempt_reason=decision.exempt_reason,
+        exempt_days=decision.exempt_days,
         failing_median=median(failing) if failing else None,
         broken_limits={name: count for name in BROKEN if (count := symptoms[f"minute:{name}"])},
-        worst_lesson=worst_lesson({day: evidence for day, evidence in days.items() if day not in free}),
+        worst_lesson=worst_lesson(decision.counted),
         not_judged={symptom: number for symptom, number in symptoms.items() if symptom.startswith(NOT_JUDGED)},
     )
 

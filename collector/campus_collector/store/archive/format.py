@@ -212,6 +212,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     subjects: list[Subject]
     published: list[tuple[str, str, str, str]]
     """Target, school, subject and verdict, as they were published when the month was closed."""
+    timetables: dict[str, list[str]] = {}
+    """The lessons of a school's timetable, as `08:00-08:45`; "" of the schools that have none of their own."""
 
 
 def hash_of(manifest: Manifest) -> str:
