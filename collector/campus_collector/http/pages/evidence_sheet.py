@@ -128,6 +128,8 @@ def _required(derivation: Derivation) -> float | None:
 def _figures(reader: Reader, derivation: Derivation) -> list[tuple[str, str]]:
     """The counts and the middle and lowest values of the month, each with its unit."""
     evidence, rule = derivation.verdict.evidence, derivation.rule
+    if rule is not None and rule.minutes is not None:
+        return _minutes(reader, derivation)
     figures = [
         (reader.words("sheet_valid"), str(evidence.valid_results)),
         (reader.words("sheet_passing"), str(evidence.passing_results)),
@@ -147,6 +149,24 @@ def _figures(reader: Reader, derivation: Derivation) -> list[tuple[str, str]]:
     else:
         key = "sheet_median_first_byte" if rule.max_first_byte_seconds is not None else "sheet_median_rtt"
         figures.append((reader.words(key), reader.text(duration_words(evidence.median_value))))
+    return figures
+
+
+def _minutes(reader: Reader, derivation: Derivation) -> list[tuple[str, str]]:
+    """The same of a month that is judged by minutes of lessons."""
+    evidence, worst = derivation.verdict.evidence, derivation.verdict.worst_lesson
+    figures = [
+        (reader.words("sheet_minutes"), str(evidence.valid_results)),
+        (reader.words("sheet_good_minutes"), str(evidence.passing_results)),
+        (reader.words("sheet_days_of_minutes"), str(evidence.days)),
+        (reader.words("sheet_unknown_minutes"), str(evidence.invalid_results)),
+    ]
+    if evidence.median_value is not None:
+        figures.append((reader.words("sheet_median_minute"), reader.text(duration_words(evidence.median_value))))
+    if worst is not None:
+        values = {"day": worst.day.isoformat(), "span": worst.lesson.span}
+        words = reader.words("worst_lesson_is", bad=worst.lesson.bad, observed=worst.lesson.observed, **values)
+        figures.append((reader.words("worst_lesson"), words))
     return figures
 
 

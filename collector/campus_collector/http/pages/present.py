@@ -191,7 +191,7 @@ class PresentModel:
         if rule is None:
             return self._reader.words("not_judged")
         return self._reader.words(
-            "progress",
+            "progress" if rule.minutes is None else "progress_minutes",
             decided=self._reader.text(deciding_words(evidence.passing_results, evidence.valid_results, rule)),
             valid=evidence.valid_results,
             need=rule.min_valid_results,

@@ -379,6 +379,7 @@ WORDS: dict[str, Message] = {
     "latest": message("Latest test"),
     "this_month": message("This month"),
     "progress": message("{decided}; {valid}/{need} tests on {days}/{need_days} days"),
+    "progress_minutes": message("{decided}; {valid}/{need} minutes on {days}/{need_days} days"),
     "rtt": message("RTT {idle} idle, {working} under load"),
     "rtt_idle": message("RTT {idle}"),
     "below": message("{rate} is below {least}"),

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +10,8 @@ from campus_collector.domain.inventory import Inventory, InventorySchool, Timeta
 from campus_collector.http.pages.lessons import MOST_INTERRUPTIONS
 from campus_wire.failures import Validity
 from campus_wire.records import Interruption, InterruptionResult
-from tests.collector.lessons import FROZEN, lesson_streams
-from tests.collector.world import World, throughput
+from tests.collector.lessons import FROZEN, lesson_policy, lesson_streams
+from tests.collector.world import World, collector, throughput
 
 EIGHT = datetime(2026, 11, 9, 0, 0, tzinfo=UTC)
 """08:00 of a Monday in Shandong."""
@@ -122,3 +123,21 @@ def test_a_page_reads_the_same_number_of_times_for_a_full_month(world: World, la
     table.of_subject = counted  # type: ignore[method-assign]
     page(world, language=language)
     assert (reads.count("interruption"), len(reads) <= 8) == (1, True), reads
+
+
+def test_pages_of_a_month_that_is_judged_by_minutes_speak_of_minutes(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(lesson_policy(), encoding="utf-8")
+    with collector(tmp_path, {"CAMPUS_POLICY_FILE": str(policy)}) as world:
+        world.send(*lesson_streams(EIGHT, 60, dict.fromkeys(range(10), FROZEN)))
+        school = world.get("/schools/s001?month=2026-11", Accept_Language="zh").body.decode()
+        assert "上课 60 分钟中 50 分钟合格" in school
+        assert "60/60 分钟" in school
+        sheet = world.get("/evidence/live_class/s001/uplink?month=2026-11", Accept_Language="zh").body.decode()
+        assert "观测的上课分钟" in sheet
+        assert "2026-11-09 08:00–09:00：观测 60 分钟，不合格 10 分钟" in sheet
+        derivation = world.get("/explain/live_class/s001/uplink?month=2026-11", Accept_Language="zh").body.decode()
+        assert "在 1 天里观测上课 60 分钟：合格 50，不合格 10（丢包 10，中断 10）；未观测 0" in derivation
+        rules = world.get("/policy", Accept_Language="zh").body.decode()
+        assert "上课的每一分钟" in rules
+        assert "ITU-T G.1010" in rules, "the sources of the limits"
