@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from campus_collector.area.bundle import (
     SCHEMA_VERSION,
     ChangedVerdict,
@@ -38,7 +40,7 @@ class ClosedState:
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class BundleSender:
     """Who makes the bundles: the county's id at the level above, its name, and what it lets be seen of a school."""
 
     county: str
@@ -47,33 +49,31 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MonthChange:
     """What a later report says of a month: in the report of which month, and every verdict that changed."""
 
     reported_in: str
     corrections: Sequence[Correction] = field(default_factory=tuple)
 
 
-def changes_of(month: str, later: Iterable[Figures]) -> list[Change]:
+def changes_of(month: str, later: Iterable[Figures]) -> list[MonthChange]:
     """The corrections of a month in reports that were closed after it: the nth that names any is correction number n."""
     changes = []
     for figures in later:
         corrections = [correction for correction in figures.corrections if correction.month == month]
         if corrections:
-            changes.append(Change(figures.month, corrections))
+            changes.append(MonthChange(figures.month, corrections))
     return changes
 
 
 def month_bundle(
-    sender: Sender, state: ClosedState, changes: Sequence[Change], previous: str, now: datetime
+    sender: BundleSender, state: ClosedState, changes: Sequence[MonthChange], previous: str, now: datetime
 ) -> MonthBundle:
     """The month with these changes, the last of which this bundle is sent for; without any: as it was closed."""
     figures = state.figures
     published = corrected(state.published, changes)
-    town_of = {school.id: school.town for school in figures.schools}
-    shows_schools, shows_verdicts = sender.detail != "none", sender.detail == "verdicts"
-    last = changes[-1] if changes else Change("")
-    return MonthBundle(
+    last = changes[-1] if changes else MonthChange("")
+    bundle = MonthBundle(
         schema_version=SCHEMA_VERSION,
         county=sender.county,
         county_name=sender.name,
@@ -88,30 +88,41 @@ def month_bundle(
         policy_version=figures.policy_version,
         program_version=state.program_version,
         tolerance_ratio=figures.tolerance_ratio,
-        required_bits_per_second={
-            target.target: target.required_bits_per_second
-            for target in figures.targets
-            if target.required_bits_per_second is not None
-        },
+        required_bits_per_second=_required(figures),
         simulated=figures.simulated,
         detail=sender.detail,
         schools_total=figures.schools_total,
         totals=dict(_totals(published.items())),
-        towns=_towns(figures, published, town_of),
+        towns=_towns(figures, published),
         problems_open=figures.ledger.open,
         problems_overdue=figures.ledger.overdue,
-        schools=_schools(figures, published) if shows_schools else [],
-        verdicts=[SubjectOfMonth(*key, verdict) for key, verdict in sorted(published.items())]
-        if shows_verdicts
-        else [],
-        heads_before=list(state.heads_before) if shows_schools else [],
-        heads=heads_of(figures) if shows_schools else [],
         reported_in=last.reported_in,
         changed=[_changed(correction, sender.detail) for correction in last.corrections],
     )
+    return _with_schools(bundle, state, published)
 
 
-def corrected(published: Published, changes: Iterable[Change]) -> dict[tuple[str, str, str], Verdict]:
+def _with_schools(bundle: MonthBundle, state: ClosedState, published: Published) -> MonthBundle:
+    """As much of the schools as the county lets be seen."""
+    if bundle.detail == "none":
+        return bundle
+    verdicts = [SubjectOfMonth(*key, verdict) for key, verdict in sorted(published.items())]
+    return replace(
+        bundle,
+        schools=_schools(state.figures, published),
+        verdicts=verdicts if bundle.detail == "verdicts" else [],
+        heads_before=list(state.heads_before),
+        heads=heads_of(state.figures),
+    )
+
+
+def _required(figures: Figures) -> dict[str, float]:
+    """The rates that are asked for, by target."""
+    rates = {target.target: target.required_bits_per_second for target in figures.targets}
+    return {target: rate for target, rate in rates.items() if rate is not None}
+
+
+def corrected(published: Published, changes: Iterable[MonthChange]) -> dict[tuple[str, str, str], Verdict]:
     """What was published, with what later reports say."""
     known = dict(published)
     for change in changes:
@@ -137,8 +148,9 @@ def _totals(verdicts: Iterable[tuple[tuple[str, str, str], Verdict]]) -> TargetT
     }
 
 
-def _towns(figures: Figures, published: Published, town_of: Mapping[str, str]) -> list[TownMonth]:
+def _towns(figures: Figures, published: Published) -> list[TownMonth]:
     """Schools that the report does not list any more count for the town ""."""
+    town_of = {school.id: school.town for school in figures.schools}
     by_town: dict[str, list[tuple[tuple[str, str, str], Verdict]]] = defaultdict(list)
     for key, verdict in published.items():
         by_town[town_of.get(key[1], "")].append((key, verdict))

@@ -18,7 +18,7 @@ from campus_collector.area.bundle import (
     unpacked,
 )
 from campus_collector.area.key import SigningKey
-from campus_collector.area.make import Change, ClosedState, Sender, changes_of, heads_of, month_bundle
+from campus_collector.area.make import BundleSender, ClosedState, MonthChange, changes_of, heads_of, month_bundle
 from campus_collector.domain.area import OutgoingMonth, ReceivedMonth
 from campus_collector.domain.monthly import ClosedMonth
 from campus_collector.report.figures import Figures, figures_of
@@ -48,22 +48,22 @@ class Outbox:
         prepared = self._store.outgoing.numbers()
         return [month for month in self._store.monthly.closing_order() if month not in prepared]
 
-    def prepare_months(self, sender: Sender, now: datetime) -> int:
+    def prepare_months(self, sender: BundleSender, now: datetime) -> int:
         """Bundles of all months that are due, and of the corrections that their reports name. How many were made.
 
         A month and the corrections in its report are kept in one commit: whoever finds the month finds them too. Raises NoSigningKey, StoreUnavailable.
         """
-        made = 0
+        count = 0
         for month in self.months_due():
-            made += self._store.outgoing.add(self._bundles_of(sender, month, now))
-        return made
+            count += self._store.outgoing.add(self._bundles_of(sender, month, now))
+        return count
 
     def prepare_handed_on(self, prefecture: str, now: datetime) -> int:
         """What has come of the counties, wrapped and signed. How many were made. Raises NoSigningKey, StoreUnavailable."""
         bundles = [self._handed_on(prefecture, month, now) for month in self._store.area.not_handed_on(MOST_HANDED_ON)]
         return self._store.outgoing.add(bundles)
 
-    def _bundles_of(self, sender: Sender, month: str, now: datetime) -> Bundles:
+    def _bundles_of(self, sender: BundleSender, month: str, now: datetime) -> Bundles:
         """The month's own, and one for each month whose verdicts its report changes."""
         numbers, previous = self._store.outgoing.numbers(), self._store.outgoing.last_sha256()
         corrected = {correction.month for correction in self._figures(month).corrections}
@@ -77,7 +77,7 @@ class Outbox:
             bundles.append((outgoing, packed(self._envelope(content))))
         return bundles
 
-    def _changes(self, month: str, until: str) -> list[Change]:
+    def _changes(self, month: str, until: str) -> list[MonthChange]:
         """What the reports say of a month that were closed after it, up to the report of `until`; in the order in which they were closed."""
         order = self._store.monthly.closing_order()
         later = order[order.index(month) + 1 : order.index(until) + 1]

@@ -15,7 +15,7 @@ import msgspec
 from campus_base.logs import configure_logging
 from campus_base.messages import message
 from campus_collector.area.key import SigningKey
-from campus_collector.area.make import Sender
+from campus_collector.area.make import BundleSender
 from campus_collector.area.outbox import Outbox
 from campus_collector.domain.area import SchoolDetail
 from campus_collector.domain.postgres_url import SCHEMES, PostgresUrl
@@ -42,7 +42,7 @@ def prepare(wanted: MonthsWanted) -> int:
     place = PostgresUrl(wanted.store) if wanted.store.startswith(SCHEMES) else Path(wanted.store)
     with closing(open_store(place, must_exist=True)) as store:
         key = SigningKey(store, Path(wanted.key_folder) if wanted.key_folder is not None else None)
-        sender = Sender(wanted.county, wanted.name, wanted.detail)
+        sender = BundleSender(wanted.county, wanted.name, wanted.detail)
         return Outbox(store, key).prepare_months(sender, datetime.now(UTC))
 
 

@@ -85,9 +85,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
     slots = SlotScheduler(store, config.slot_bits_per_second)
     verdicts = Verdicts(store, policy, config.timezone)
     ingest = _ingest_histogram()
-    certificate = None
-    if config.tls_cert is not None and config.tls_key is not None:
-        certificate = ServedCertificate(config.tls_cert, config.tls_key, config.ca_file)
+    certificate = _served_certificate(config)
     key = SigningKey(store, config.key_folder)
     if make_key:
         _make_key(key)
@@ -96,16 +94,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
     metrics = MetricsCache(store, verdicts, ingest, certificate, upward_lines)
     provider = Provider(config.oidc) if config.oidc is not None else None
     ledger, authenticator = Ledger(store, verdicts), Authenticator(store, config.key_folder)
-    reports = MonthlyReports(
-        store,
-        verdicts,
-        ledger,
-        config.county,
-        config.report_dir,
-        config.report_hour,
-        official,
-        config.report_font_files,
-    )
+    reports = _reports(config, store, verdicts, ledger, official)
     archives = Archives(store, policy, config.timezone, config.county, config.archive_dir)
     return Service(
         config,
@@ -125,11 +114,31 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False, make_key:
         ingest,
         certificate,
         key,
-        UpwardReporting(
-            store, key, config.area_level, config.name, config.upstream, _store_address(config), config.key_folder
-        ),
+        _upward(config, store, key),
         AreaReports(store, config.name, official, config.timezone, policy.report.close_day, config.report_font_files),
     )
+
+
+def _reports(
+    config: CollectorConfig, store: Store, verdicts: Verdicts, ledger: Ledger, official: Official
+) -> MonthlyReports:
+    return MonthlyReports(
+        store,
+        verdicts,
+        ledger,
+        config.county,
+        config.report_dir,
+        config.report_hour,
+        official,
+        config.report_font_files,
+    )
+
+
+def _served_certificate(config: CollectorConfig) -> ServedCertificate | None:
+    """None of a collector without TLS."""
+    if config.tls_cert is None or config.tls_key is None:
+        return None
+    return ServedCertificate(config.tls_cert, config.tls_key, config.ca_file)
 
 
 def _make_key(key: SigningKey) -> None:
@@ -138,6 +147,12 @@ def _make_key(key: SigningKey) -> None:
         key.make()
     except (NoSigningKey, StoreUnavailable) as error:
         log.error("no key to sign months with", extra={"error": str(error)})
+
+
+def _upward(config: CollectorConfig, store: Store, key: SigningKey) -> UpwardReporting:
+    return UpwardReporting(
+        store, key, config.area_level, config.name, config.upstream, _store_address(config), config.key_folder
+    )
 
 
 def _store_address(config: CollectorConfig) -> str:

@@ -19,7 +19,7 @@ from campus_collector.area.bundle import (
     sha256_of,
     signed_words,
 )
-from campus_collector.area.make import Change, ClosedState, Sender, month_bundle
+from campus_collector.area.make import BundleSender, ClosedState, MonthChange, month_bundle
 from campus_collector.domain.area import SchoolDetail
 from campus_collector.report.figures import Correction, Head
 from campus_wire.bandwidth import Verdict
@@ -77,17 +77,17 @@ def bundle(
     before: int | None = None,
     county: str = "c01",
     detail: SchoolDetail = "summary",
-    changes: list[Change] | None = None,
+    changes: list[MonthChange] | None = None,
 ) -> MonthBundle:
     """A county's month; with `changes` its correction."""
-    sender = Sender(county, "甲县", detail)
+    sender = BundleSender(county, "甲县", detail)
     return month_bundle(sender, closed(month, results, before), changes or [], previous, AT)
 
 
-def change(reported_in: str = "2026-11") -> Change:
+def change(reported_in: str = "2026-11") -> MonthChange:
     """Classroom c102 is met after all."""
     correction = Correction("2026-10", "classroom_bandwidth", "s001", "甲校", "c102", "一年级2班", NOT_MET, MET)
-    return Change(reported_in, [correction])
+    return MonthChange(reported_in, [correction])
 
 
 def signed(statement: Statement, key: Ed25519PrivateKey = KEY) -> Envelope:

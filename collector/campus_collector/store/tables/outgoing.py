@@ -107,7 +107,7 @@ class OutgoingTable(TableGroup):
 
     @in_commit
     def acknowledged(self, transaction: Transaction, month: OutgoingMonth, now: datetime) -> None:
-        """It has arrived."""
+        """The level above has confirmed it."""
         transaction.execute(_ACKNOWLEDGED, _key(month) | {"now": micros(now)})
 
 
