@@ -78,16 +78,7 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
     # collectors on a server are several machines, and have no folder in common
     key_folder = config.database.parent if config.postgres is None else None
     ledger, authenticator = Ledger(store, verdicts), Authenticator(store, key_folder)
-    reports = MonthlyReports(
-        store,
-        verdicts,
-        ledger,
-        config.county,
-        config.report_dir,
-        config.report_hour,
-        config.official,
-        config.report_font_files,
-    )
+    reports = _reports(config, store, verdicts, ledger)
     archives = Archives(store, policy, config.timezone, config.county, config.archive_dir)
     return Service(
         config,
@@ -106,6 +97,19 @@ def open_service(config: CollectorConfig, *, must_exist: bool = False) -> Servic
         metrics,
         ingest,
         certificate,
+    )
+
+
+def _reports(config: CollectorConfig, store: Store, verdicts: Verdicts, ledger: Ledger) -> MonthlyReports:
+    return MonthlyReports(
+        store,
+        verdicts,
+        ledger,
+        config.county,
+        config.report_dir,
+        config.report_hour,
+        config.official,
+        config.report_font_files,
     )
 
 
