@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from time import monotonic
 
 import msgspec
 
@@ -12,6 +13,8 @@ from campus_collector.archive.worker import ArchiveDone, ArchiveWanted
 
 log = logging.getLogger(__name__)
 WALL_SECONDS = 3600
+RETRY_SECONDS = 600.0
+"""What could not be archived is tried again: older results may be packed by then, or the disk have room."""
 
 
 class SeparateArchives:
@@ -21,10 +24,11 @@ class SeparateArchives:
         self._wanted, self._archives = wanted, archives
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
+        self._retry_at = 0.0
 
     def catch_up(self) -> list[str]:
         """The months that were archived. Raises StoreUnavailable, OSError, TimeoutExpired."""
-        if self._stopped or not self._archives.due():
+        if self._stopped or monotonic() < self._retry_at or not self._archives.due():
             return []
         command = [sys.executable, "-m", "campus_collector.archive.worker"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -35,13 +39,14 @@ class SeparateArchives:
             process.kill()
             process.wait()
             self._process = None
+        self._retry_at = monotonic() + RETRY_SECONDS
         if process.returncode != 0:
             log.error("months are not archived; it is tried again", extra={"exit": process.returncode})
             return []
         done = msgspec.json.decode(output, type=ArchiveDone)
         for month, why in done.failed.items():
             log.error("a month is not archived", extra={"month": month, "why": why})
-        self._archives.failed |= done.failed
+        self._archives.failed = done.failed
         for month in done.archived:
             log.info("month archived", extra={"month": month})
         return done.archived

@@ -55,7 +55,7 @@ class Archives:
         self._store, self._policy, self._zone, self._county = store, policy, zone, county
         self.directory = directory
         self.failed: dict[str, str] = {}
-        """Why months could not be archived; they are tried again after the next start, or when somebody asks."""
+        """Why months could not be archived when that was last tried."""
 
     def entries(self) -> list[ArchiveEntry]:
         """All closed months and all archived ones, newest first."""
@@ -68,11 +68,7 @@ class Archives:
         if not has_duckdb():
             return []
         archived = self._store.archives.records()
-        return [
-            parse_month(month, self._zone)
-            for month in self._store.monthly.hashes()
-            if month not in archived and month not in self.failed
-        ]
+        return [parse_month(month, self._zone) for month in self._store.monthly.hashes() if month not in archived]
 
     def archive(self, month: Month, progress: Progress | None = None, who: str = CONSOLE) -> ArchivedMonth:
         """Archive a closed month in the folder of archives, and keep that it is.
@@ -137,6 +133,7 @@ class Archives:
     def catch_up(self, progress: Progress | None = None) -> list[str]:
         """Archive the closed months that have no archive; those that were archived. Raises StoreBusy, DuckdbMissing, OSError."""
         done = []
+        self.failed = {}
         for month in self.due():
             try:
                 self.archive(month, progress, MEASUREMENTS)
