@@ -6,7 +6,6 @@ import io
 import os
 import secrets
 import shutil
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 import msgspec
+import zstandard
 
 from campus_base.files import follow_owner, make_folder, sync_folder
 from campus_base.messages import message, verbatim
@@ -52,10 +52,16 @@ from campus_wire.version import VERSION
 Progress = Callable[[int, int], None]
 """Called with how many schools of how many are done."""
 ROWS_AT_ONCE = 512
-ROW_GROUP = 61_440
-"""Rows that are compressed together, two schools' months: what a reader of one school has to unpack."""
+ROW_GROUP = 30_720
+"""Rows that are compressed together, about a school's month: what a reader of one school has to unpack."""
+ROW_GROUP_BYTES = 33_554_432
+"""No more than that either: DuckDB holds a group several times while it writes it."""
+LINES = "rows.json.zst"
+"""The rows of a town while its file is written."""
 COMPRESSION_LEVEL = 8
 """9 takes a third longer and saves nothing; 3 takes half as long, and 7 bytes a result more."""
+MOST_LINE_BYTES = 1_048_576
+"""DuckDB sets aside twice this for reading. A result is at most a quarter of it, also where each byte of it takes two."""
 _encode = msgspec.json.Encoder().encode_lines
 
 
@@ -175,36 +181,27 @@ class ArchiveWriter:
         return towns
 
     def _write_town(self, source: "_TownRows", path: Path) -> bool:
-        """False: no school of the town has a result of the month. DuckDB reads rows from a pipe while another thread fills it."""
+        """False: no school of the town has a result of the month. DuckDB reads the rows from a packed file beside: from a pipe it would hold them all."""
         first = source.first()
         if first is None:
             return False
         make_folder(path.parent)
-        read, write = os.pipe()
-        filling = threading.Thread(target=source.fill, args=(write, first), daemon=True)
+        lines = path.with_name(LINES)
+        source.fill(lines, first)
         columns = ", ".join(f"{name}: '{sql_type}'" for name, sql_type in WRITTEN.items())
-        try:
-            with connection(path.parent) as database:
-                import duckdb
+        options = f"format = 'newline_delimited', maximum_object_size = {MOST_LINE_BYTES}, columns = {{{columns}}}"
+        with connection(path.parent) as database:
+            import duckdb
 
-                filling.start()
-                try:
-                    database.execute(
-                        f"COPY (SELECT {SELECTED} FROM read_json('/dev/fd/{read}', format = 'newline_delimited', columns = {{{columns}}}))"  # noqa: S608
-                        f" TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL},"
-                        f" ROW_GROUP_SIZE {ROW_GROUP})"
-                    )
-                except duckdb.Error as error:
-                    if source.error is None:
-                        raise NotArchived(message("{file}: {why}", file=path, why=verbatim(_reason(error)))) from None
-        finally:
-            os.close(read)
-            if filling.ident is not None:
-                filling.join()
-            else:
-                os.close(write)
-        if source.error is not None:
-            raise source.error
+            try:
+                database.execute(
+                    f"COPY (SELECT {SELECTED} FROM read_json('{_quoted(lines)}', {options}))"  # noqa: S608
+                    f" TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL},"
+                    f" ROW_GROUP_SIZE {ROW_GROUP}, ROW_GROUP_SIZE_BYTES {ROW_GROUP_BYTES})"
+                )
+            except duckdb.Error as error:
+                raise NotArchived(message("{file}: {why}", file=path, why=verbatim(_reason(error)))) from None
+        lines.unlink()
         return True
 
 
@@ -224,7 +221,6 @@ class _TownRows:
         self.chains: list[ArchivedChain] = []
         self.links: list[tuple[str, int, bytes]] = []
         self.results = 0
-        self.error: Exception | None = None
         self._store, self._month, self._town, self._schools = store, month, town, schools
         self._archived, self._progress = archived, progress
         self._lines: Iterator[list[ArchivedRow]] = iter(())
@@ -234,17 +230,12 @@ class _TownRows:
         self._lines = self._chunks()
         return next(self._lines, None)
 
-    def fill(self, descriptor: int, first: list[ArchivedRow]) -> None:
-        """Write all into a pipe, and close it. What goes wrong is kept as `error`."""
-        try:
-            with os.fdopen(descriptor, "wb") as pipe:
-                pipe.write(_encode(first))
-                for rows in self._lines:
-                    pipe.write(_encode(rows))
-        except BrokenPipeError:  # whoever reads has said why
-            pass
-        except Exception as error:
-            self.error = error
+    def fill(self, path: Path, first: list[ArchivedRow]) -> None:
+        """Write all into a file, packed. Raises NotArchived, StoreUnavailable, OSError."""
+        with zstandard.open(path, "wb", cctx=zstandard.ZstdCompressor(level=1)) as lines:
+            lines.write(_encode(first))
+            for rows in self._lines:
+                lines.write(_encode(rows))
 
     def _chunks(self) -> Iterator[list[ArchivedRow]]:
         start, end = self._month.start, self._month.end

@@ -1,7 +1,6 @@
 """What goes up is made and stored here before anything is sent: a county's closed months, or what a prefecture hands on of its counties."""
 
 import zlib
-from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -27,21 +26,14 @@ from campus_wire.bandwidth import Verdict
 
 MOST_HANDED_ON = 20
 """So many are prepared at once: each is some hundred kilobytes."""
-Archived = Callable[[str], str]
-"""The hash of the manifest of a month's archive (hex); "" where there is none."""
 Bundles = list[tuple[OutgoingMonth, bytes]]
-
-
-def not_archived(month: str) -> str:
-    """For a collector without archives."""
-    return ""
 
 
 class Outbox:
     """Makes what is to be sent. One process at a time: the caller holds a lease."""
 
-    def __init__(self, store: Store, key: SigningKey, archived: Archived = not_archived) -> None:
-        self._store, self._key, self._archived = store, key, archived
+    def __init__(self, store: Store, key: SigningKey) -> None:
+        self._store, self._key = store, key
 
     def months_due(self) -> list[str]:
         """Closed months that have not been prepared, in the order in which they were closed. Reads no figures."""
@@ -120,7 +112,7 @@ class Outbox:
             closed.program_version,
             self._store.monthly.document_hashes(month),
             heads_before,
-            self._archived(month),
+            archive.manifest_sha256 if (archive := self._store.archives.records().get(month)) is not None else "",
         )
 
     def _closed(self, month: str) -> ClosedMonth:

@@ -10,12 +10,15 @@ from campus_collector.area.sender import LEASE, MonthSender, SentMonths
 from campus_collector.area.worker import MonthsWanted, prepare_apart
 from campus_collector.config import UpstreamConfig
 from campus_collector.domain.area import Level, OutgoingMonth, Upstream
+from campus_collector.store.archive.duck import has_duckdb
 from campus_collector.store.store import Store
 
 DOCUMENTS_WITHIN = timedelta(minutes=10)
 """So long a month that was just closed waits for its documents, whose hashes the bundle names."""
 DOCUMENTS = 8
 """Four forms in two languages."""
+ARCHIVED_WITHIN = timedelta(hours=6)
+"""So long it waits for its archive, whose manifest the bundle names; without DuckDB there is none to wait for."""
 
 
 def utc_now() -> datetime:
@@ -49,7 +52,7 @@ class UpwardReporting:
         return self._store.outgoing.upstream() if self._config is not None else None
 
     def run(self, now: Callable[[], datetime] = utc_now, *, at_once: bool = False) -> SentMonths:
-        """Prepare and send; `at_once` waits neither for documents nor for the next attempt. Raises NoSigningKey, StoreBusy, StoreUnavailable."""
+        """Prepare and send; `at_once` waits neither for documents and archive nor for the next attempt. Raises NoSigningKey, StoreBusy, StoreUnavailable."""
         upstream = self.upstream()
         if upstream is None or self._config is None:
             return SentMonths(0, 0, 0)
@@ -69,13 +72,17 @@ class UpwardReporting:
         if self._level != "county":
             return bool(self._store.area.not_handed_on(1))
         due = self._outbox.months_due()
-        return bool(due) and (at_once or all(self._has_documents(month, now) for month in due))
+        return bool(due) and (at_once or all(self._has_parts(month, now) for month in due))
 
-    def _has_documents(self, month: str, now: datetime) -> bool:
-        if len(self._store.monthly.documents(month)) >= DOCUMENTS:
-            return True
+    def _has_parts(self, month: str, now: datetime) -> bool:
+        """Has a closed month its documents and its archive, or waited for them long enough?"""
         closed = self._store.monthly.closed(month)
-        return closed is not None and now - closed.closed_at > DOCUMENTS_WITHIN
+        if closed is None:
+            return False
+        age = now - closed.closed_at
+        documents = age > DOCUMENTS_WITHIN or len(self._store.monthly.documents(month)) >= DOCUMENTS
+        archived = age > ARCHIVED_WITHIN or not has_duckdb() or month in self._store.archives.records()
+        return documents and archived
 
     def _prepare(self, upstream: Upstream, config: UpstreamConfig, now: datetime) -> None:
         if self._level != "county":

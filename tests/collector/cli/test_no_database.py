@@ -27,6 +27,8 @@ NEED_ONE = {
     ("person", "unlock"): ("Li",),
     ("person", "password"): ("Li",),
     ("store", "compact"): (),
+    ("area", "status"): (),
+    ("area", "revoke"): ("c01",),
 }
 MORE = {
     ("agent-token",): ("s001", "--revoke"),
@@ -40,7 +42,7 @@ MORE = {
 BEGIN_OR_DO_WITHOUT = {
     ("serve",), ("agent-token",), ("enroll-code",), ("person", "add"), ("inventory", "import"), ("simulate",), ("restore",),
     ("inventory", "sample"), ("tls", "init"), ("tls", "renew"), ("grafana", "provision"), ("grafana", "export"), ("migrations",), ("check-config",),
-    ("store", "copy"), ("archive", "verify"),
+    ("store", "copy"), ("archive", "verify"), ("rejudge",), ("area", "enroll-code"), ("area", "enroll"), ("area", "send"),
 }  # fmt: skip
 
 

@@ -12,9 +12,10 @@ from campus_collector.store.archive.errors import ArchiveDamaged, DuckdbMissing
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MEMORY_LIMIT = "160MB"
+MEMORY_LIMIT = "200MB"
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 1,
+    "threads": 1,  # so that rows stay in order, also where DuckDB is not asked to keep it: then it need not hold them back
+    "preserve_insertion_order": False,
     "memory_limit": MEMORY_LIMIT,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
