@@ -229,9 +229,8 @@ WORDS: dict[str, Message] = {
     "county_revoked": message("Its token was revoked: nothing more is awaited."),
     "county_versions": message("Policy and program"),
     "counties_here": message("{here} of {awaited} counties"),
-    "no_counties": message(
-        "No county has sent a month yet. For IT staff: campus-collector area enroll-code COUNTY gives a county its code."
-    ),
+    "no_counties": message("No county has sent a month yet."),
+    "give_county_code": message("A code for a county: campus-collector area enroll-code COUNTY"),
     "no_such_county": message("There is no county {id}."),
     "prefectures_silent": message("Enrolled, and nothing has come yet: {names}"),
     "area_whole": message("The whole area"),
@@ -245,9 +244,8 @@ WORDS: dict[str, Message] = {
     "upward": message("Upward reporting"),
     "sends_no_months": message("This collector sends its months to nobody."),
     "upward_to": message("Closed months go to {url}; this collector is known there as {id}."),
-    "upward_not_enrolled": message(
-        "Not enrolled at {url} yet, so nothing is sent. For IT staff: campus-collector area enroll CODE"
-    ),
+    "upward_not_enrolled": message("Not enrolled at {url} yet, so nothing is sent."),
+    "enroll_above": message("With the code from above: campus-collector area enroll CODE"),
     "upward_waiting": message("{count} wait to be acknowledged"),
     "upward_none_waiting": message("Everything that was made is acknowledged."),
     "waits_to_be_sent": message("waits to be sent"),
