@@ -20,6 +20,7 @@ from campus_agent.measure.probe import AnyFinding, Finding, ProbeFailed
 from campus_agent.measure.probes import PROBES
 from campus_agent.measure.runner import Runner
 from campus_agent.measure.stream.interruptions import Unfinished
+from campus_agent.measure.stream.minutes import MINUTE
 from campus_agent.measure.stream.observer import Observed, StreamObserver
 from campus_agent.measure.stream.packets import padded_bytes
 from campus_agent.measure.stream.run import StreamRun
@@ -235,6 +236,9 @@ class StreamLane:
         return findings
 
     def _record(self, observer: StreamObserver, observed: Observed, now: float) -> list[AnyFinding]:
+        if self._state.newest_minute > self._time.now().timestamp() + MINUTE:
+            log.warning("reported minutes lie in the future", extra={"newest": self._state.newest_minute})
+            self._state = msgspec.structs.replace(self._state, newest_minute=0.0)
         minutes = [row for row in observed.minutes if row.minute.timestamp() > self._state.newest_minute]
         if not minutes and not observed.interruptions:
             return []
@@ -304,7 +308,10 @@ class StreamLane:
         moved = abs(self._time.now().timestamp() - now - wall_at_zero) > CLOCK_STEP_SECONDS
         if moved or not await self._may_stream():
             return False
-        if observer.open(now) is None:
+        silence = observer.open(now)
+        if not observer.answers or (silence is not None and silence.where == "collector"):
+            sock.begin_session()  # another gateway may have the same session id
+        if silence is None:
             return True
         with contextlib.suppress(ProbeFailed):
             return sock.address.text in {each.text for each in await resolve_all(self._uplink.host, RESOLVE_SECONDS)}

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from datetime import datetime
+import socket
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,13 +14,15 @@ from campus_agent.clock.clock import Clock, ClockEstimate
 from campus_agent.config.read import load_config
 from campus_agent.gate.gate import Gate
 from campus_agent.gate.school_time import SchoolTime
+from campus_agent.measure.link.resolve import Address
 from campus_agent.measure.runner import Runner
 from campus_agent.measure.stamp import stamp
+from campus_agent.measure.stream.observer import Answer, Observed, StreamObserver
 from campus_agent.schedule.calendar import calendar_of
 from campus_agent.spool.spool import Spool, open_spool
 from campus_agent.spool.time_floor import TimeFloor
-from campus_agent.stream_lane import StreamLane, required_recorders
-from campus_wire.records import AnyResult
+from campus_agent.stream_lane import StreamLane, StreamState, required_recorders
+from campus_wire.records import AnyResult, LessonMinute
 
 ZONE = ZoneInfo("Asia/Shanghai")
 LESSONS = '[timetable]\nperiods = ["08:00-08:45", "15:00-15:45"]\nblackout = ["2026-06-08/2026-06-09"]\n'
@@ -123,3 +126,50 @@ def test_the_recorders_are_the_required_equipment_of_rooms(tmp_path: Path) -> No
     with open_spool(tmp_path / "state") as spool:
         about, _ = lane(tmp_path, spool, "2026-06-03 08:10")
         assert [device.id for device in required_recorders(about._config)] == ["rec-1"]
+
+
+class Sessions:
+    """A socket of which only the number of its sessions is of interest."""
+
+    def __init__(self) -> None:
+        self.begun, self.address = 0, Address("127.0.0.1", socket.AF_INET, 0.0)
+
+    def begin_session(self) -> None:
+        self.begun += 1
+
+
+@pytest.mark.parametrize(
+    ("answered", "echo", "begun"),
+    [(False, False, 1), (True, True, 1), (True, False, 0)],
+    ids=["never an answer", "the machine is there", "the line is down"],
+)
+def test_a_silent_reflector_gets_another_session_id(tmp_path: Path, answered: bool, echo: bool, begun: int) -> None:
+    """Two gateways may have drawn the same one. Not where the line is down: a new numbering would look like a restart of the server."""
+    with open_spool(tmp_path / "state") as spool:
+        about, _ = lane(tmp_path, spool, "2026-06-03 08:10")
+        wall_at_zero = about._time.now().timestamp() - 1000.0
+        observer = StreamObserver(0.05, (), lambda begin: "id", 980.0, wall_at_zero)
+        for number in range(400):
+            observer.sent(number, 980.0 + number * 0.05)
+        if answered:
+            observer.answered(Answer(0, 0, 980.01, 0.01))
+        if echo:
+            observer.host_answered(990.0, 990.01)
+        sock: Any = Sessions()
+        assert asyncio.run(about._may_go_on(observer, sock, wall_at_zero)) is True
+    assert sock.begun == begun
+
+
+def test_minutes_of_a_clock_that_was_ahead_do_not_silence_the_present(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_spool(tmp_path / "state") as spool:
+        about, _ = lane(tmp_path, spool, "2026-06-03 08:10")
+        now = about._time.now()
+        about._state = StreamState(has_answered=True, newest_minute=now.timestamp() + 14 * 86_400)
+        row = LessonMinute(now - timedelta(minutes=1), 1200)
+        observer = StreamObserver(0.05, (), lambda begin: "id", 1000.0, 0.0)
+        findings = about._record(observer, Observed(900.0, [row], []), 1000.0)
+        assert about._state.newest_minute == row.minute.timestamp()
+    assert [finding.record.minutes for finding in findings] == [[row]]  # type: ignore[union-attr]
+    assert "reported minutes lie in the future" in caplog.text

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from campus_agent.measure.worker import last_line
 from campus_agent.respond.iperf3_server import EXIT_BROKEN
 from campus_base.settings import read_secret
 
@@ -79,18 +78,17 @@ async def _keep(name: str, port: int, module: str, *arguments: str) -> None:
             *(sys.executable, "-m", module, *arguments, str(os.getpid())),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
         )
         log.info("%s listens", name, extra={"port": port, "pid": process.pid})
         try:
-            _, complaint = await process.communicate()
+            code = await process.wait()  # what it has to say it writes to our standard error
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-        failures = failures + 1 if process.returncode else 0
-        if process.returncode:
-            word = "cannot serve" if process.returncode == EXIT_BROKEN else "ended"
-            log.error("%s %s", name, word, extra={"code": process.returncode, "reason": last_line(complaint)})
+        failures = failures + 1 if code else 0
+        if code:
+            word = "cannot serve" if code == EXIT_BROKEN else "ended"
+            log.error("%s %s", name, word, extra={"code": code})
         await asyncio.sleep(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)] if failures else 0)
 
 

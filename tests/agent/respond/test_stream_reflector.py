@@ -26,9 +26,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def responder(*options: str) -> Iterator[subprocess.Popen[bytes]]:
+def responder(log: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     argv = [sys.executable, "-m", "campus_agent", "respond", "--port", "0", "--iperf3-port", "0", *options]
-    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with log.open("wb") as out, subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=out) as process:
         try:
             yield process
         finally:
@@ -60,7 +60,8 @@ def test_it_answers_as_it_is_started(tmp_path: Path, key: str | None) -> None:
         (tmp_path / "key").write_text(key + "\n")
         (tmp_path / "key").chmod(0o600)
         options = ["--test-key-file", str(tmp_path / "key"), "--listen", "127.0.0.1"]
-    with responder("--stream-port", str(port), *options), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    log = tmp_path / "log"
+    with responder(log, "--stream-port", str(port), *options), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         sequence, answer = first_answer(sock, ("127.0.0.1", port), key)
         reflected = unpack_reflected(answer, key.encode() if key else None)
@@ -70,6 +71,7 @@ def test_it_answers_as_it_is_started(tmp_path: Path, key: str | None) -> None:
         sock.sendto(packet(sequence + 1, "another key" if key else None)[: 112 if key else 40], ("127.0.0.1", port))
         with pytest.raises(TimeoutError):
             sock.recv(2048)
+    assert "stream_reflector_listens" in log.read_text(), "its own log is that of the program which started it"
 
 
 def test_it_is_not_open_to_the_network_without_a_key() -> None:

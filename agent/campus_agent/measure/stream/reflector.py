@@ -4,7 +4,7 @@ An answer is never longer than its question. With a key nobody is answered, and 
 themselves; each has a rate, all together have one. Each refusal is counted by its reason.
 
 Replays (with a key): a session takes no sequence number twice, and a packet with the session id of a living session from another address must go on
-where that one is, in number and time. A recording of a session that ended is refused for its age: more than a day.
+where that one is, in number or in time: two gateways may have drawn the same id. A recording of a session that ended is refused for its age: more than a day.
 """
 
 from collections import Counter
@@ -177,9 +177,9 @@ class Reflector:
         return session
 
     def _goes_on(self, sender: SenderPacket, sent_ns: int) -> bool:
-        """May a packet from an address without this session begin one? Not when its session is alive elsewhere and it is no newer than that."""
+        """May a packet from an address without this session begin one? Not when that is alive elsewhere and has seen this time and this number."""
         living = self._by_id.get(sender.session)
-        return living is None or (sent_ns > living.newest_ns)
+        return living is None or sent_ns > living.newest_ns or sender.sequence > living.highest
 
     def _begin(self, name: tuple[str, int], sender: SenderPacket, source: Source, now: float) -> _Session:
         if len(self._sessions) >= self._limits.sessions and now - self._swept_at >= 1.0:

@@ -40,7 +40,7 @@ class StreamSocket:
         self.refused: Callable[[], None] = lambda: None
         self.received_bytes = self.sent_bytes = 0
         self._key, self._size, self._clock, self._wall_at_zero = key, size, clock, wall_at_zero
-        self._session = int.from_bytes(os.urandom(2)) or 1
+        self.begin_session()
         self._sent: dict[int, float] = {}
         self._offset, self._has_stepped = clock.wall() - clock.monotonic(), False
         self._socket = socket.socket(address.family, socket.SOCK_DGRAM)
@@ -51,6 +51,10 @@ class StreamSocket:
         except OSError:
             self._socket.close()
             raise
+
+    def begin_session(self) -> None:
+        """Packets have another session id from now on; answers to earlier ones are not taken any more."""
+        self._session = int.from_bytes(os.urandom(2)) or 1
 
     def close(self) -> None:
         self._socket.close()

@@ -104,6 +104,14 @@ def test_two_gateways_that_drew_the_same_session_id_are_both_answered() -> None:
         assert number(ask(reflector, packet(n, n * NS + 7), OTHER)) == n
 
 
+def test_a_clock_that_is_behind_does_not_hold_up_the_second_gateway_of_a_session_id() -> None:
+    reflector = Reflector(KEY)
+    for n in range(10):
+        assert ask(reflector, packet(n, n * NS // 20), SCHOOL)
+    behind = [ask(reflector, packet(n, n * NS // 20 - NS // 5), OTHER) for n in range(20)]
+    assert [answer is not None for answer in behind] == [n > 9 for n in range(20)], "as soon as its number is new too"
+
+
 def test_each_session_has_a_rate_and_all_have_one() -> None:
     reflector = Reflector(KEY, ReflectorLimits(session_burst=10, session_packets_per_second=5))
     assert sum(ask(reflector, packet(n, n)) is not None for n in range(50)) == 10
