@@ -4,7 +4,8 @@ An answer is never longer than its question. With a key nobody is answered, and 
 themselves; each has a rate, all together have one. Each refusal is counted by its reason.
 
 Replays (with a key): a session takes no sequence number twice, and a packet with the session id of a living session from another address must go on
-where that one is, in number or in time: two gateways may have drawn the same id. A recording of a session that ended is refused for its age: more than a day.
+where that one is, in number or in time: two gateways may have drawn the same id. What a session had seen is remembered for a day after its end,
+and what is older than a day is refused: a recording begins no session anew.
 """
 
 from collections import Counter
@@ -100,6 +101,10 @@ class _Session:
 _WINDOW = (1 << WINDOW_PACKETS) - 1
 
 
+def _seen(session: _Session) -> tuple[int, int, float]:
+    return session.newest_ns, session.highest, session.last_at
+
+
 class Reflector:
     """`answer` gives the bytes to send back, or None; `refused` and `answered` count. Times are seconds of a monotonic clock."""
 
@@ -108,6 +113,8 @@ class Reflector:
         self._limits = limits
         self._sessions: dict[tuple[str, int], _Session] = {}
         self._by_id: dict[int, _Session] = {}
+        self._ended: dict[int, tuple[int, int, float]] = {}
+        """By session id, with a key: what a session had seen (time, number) and when it ended; a recording of it may be replayed for a day."""
         self._buckets: dict[str, Bucket] = {}
         self._total: Bucket | None = None
         self._swept_at = 0.0
@@ -179,7 +186,8 @@ class Reflector:
     def _goes_on(self, sender: SenderPacket, sent_ns: int) -> bool:
         """May a packet from an address without this session begin one? Not when that is alive elsewhere and has seen this time and this number."""
         living = self._by_id.get(sender.session)
-        return living is None or sent_ns > living.newest_ns or sender.sequence > living.highest
+        newest_ns, highest, _ = self._ended.get(sender.session, (-1, -1, 0.0)) if living is None else _seen(living)
+        return sent_ns > newest_ns or sender.sequence > highest
 
     def _begin(self, name: tuple[str, int], sender: SenderPacket, source: Source, now: float) -> _Session:
         if len(self._sessions) >= self._limits.sessions and now - self._swept_at >= 1.0:
@@ -201,9 +209,12 @@ class Reflector:
         self._swept_at = now
         ended = [name for name, each in self._sessions.items() if now - each.last_at > self._limits.idle_seconds]
         for name in ended:
-            session = self._sessions.pop(name)
-            if self._by_id.get(name[1] & 0xFFFF) is session:
-                del self._by_id[name[1] & 0xFFFF]
+            session, session_id = self._sessions.pop(name), name[1] & 0xFFFF
+            if self._by_id.get(session_id) is session:
+                del self._by_id[session_id]
+                if self._key is not None:
+                    self._ended[session_id] = _seen(session)
+        self._ended = {name: seen for name, seen in self._ended.items() if now - seen[2] < MAX_AGE_NS / 1e9}
         if ended:
             addresses = {name[0] for name in self._sessions}
             self._buckets = {address: bucket for address, bucket in self._buckets.items() if address in addresses}

@@ -77,6 +77,18 @@ def test_a_replay_is_refused_from_the_same_address_and_from_another() -> None:
     assert reflector.sessions == 1
 
 
+def test_a_recording_of_a_session_that_ended_begins_none() -> None:
+    """Each packet from another address, an hour after the gateway has stopped; the gateway itself goes on with the same id the next morning."""
+    reflector = Reflector(KEY)
+    recorded = [packet(n, n * NS) for n in range(20)]
+    for n, question in enumerate(recorded):
+        assert ask(reflector, question, now=float(n)) is not None
+    for n, question in enumerate(recorded):
+        assert ask(reflector, question, (f"203.0.113.{n}", 40001), now=3600.0 + n) is None
+    assert (reflector.refused, reflector.sessions) == ({"replayed": 20}, 0)
+    assert ask(reflector, packet(0, 60_000 * NS), now=60_000.0) is not None
+
+
 def test_reordered_packets_are_answered_once_each() -> None:
     reflector = Reflector(KEY)
     assert all(ask(reflector, packet(n, n)) for n in (0, 3, 1, 2, 9, 4))
