@@ -189,8 +189,9 @@ def examine(known: KnownMonths, month: ReceivedMonth, bundle: MonthBundle) -> No
         raise MonthRefused("wrong_key")
     if known.last is None:  # a new enrolment may begin with any month
         return
-    expected = 0 if known.number is None else known.number + 1
-    if bundle.previous != known.last or bundle.number != expected:
+    # What came before the enrolment is not sent again: then a correction is the first that is here of its month.
+    follows = known.number + 1 if known.number is not None else bundle.number
+    if bundle.previous != known.last or bundle.number != follows:
         raise MonthRefused("gap")
     if bundle.number > 0:
         as_closed = _bundle(known.as_closed)

@@ -194,6 +194,30 @@ def test_a_new_enrolment_begins_a_new_series_and_the_old_key_is_refused(area: Wo
     assert county.in_force["2026-10"].public_key == public_key(OTHER_KEY)
 
 
+def test_after_a_new_enrolment_a_correction_of_a_month_before_it_is_taken(area: World) -> None:
+    """What was acknowledged before is not sent again: the county's series of statements goes on."""
+    token, august = enrolled(area), bundle("2026-08", results=50)
+    assert send(area, token, signed(august)).status == 200
+    token = enrolled(area, key=OTHER_KEY)
+    september = bundle("2026-09", sha256_of(canonical_bytes(august)), before=50, results=90)
+    assert send(area, token, signed(september, OTHER_KEY)).status == 200
+    corrected = bundle("2026-08", sha256_of(canonical_bytes(september)), results=50, changes=[change("2026-09")])
+    answer = send(area, token, signed(corrected, OTHER_KEY))
+    assert answer.status == 200, answer.body
+    again = bundle("2026-08", sha256_of(canonical_bytes(corrected)), results=50, changes=[change("2026-10")] * 3)
+    assert again.number == 3
+    refused(send(area, token, signed(again, OTHER_KEY)), "gap")
+
+
+def test_after_a_new_enrolment_a_prefecture_hands_on_a_correction(area: World) -> None:
+    """The county was enrolled again at its prefecture; here the upper collector is the province's."""
+    token, september = enrolled(area, "p01", OTHER_KEY, "prefecture"), signed(bundle("2026-09", "ab" * 32))
+    assert send(area, token, signed(handed_on(september, series=2), OTHER_KEY)).status == 200
+    corrected = signed(bundle("2026-08", sha256_of(september.statement), changes=[change("2026-09")]))
+    answer = send(area, token, signed(handed_on(corrected, series=2), OTHER_KEY))
+    assert answer.status == 200, answer.body
+
+
 def test_a_prefecture_hands_on_what_its_counties_signed(area: World) -> None:
     """Here the upper collector is the province's."""
     token, inner = enrolled(area, "p01", OTHER_KEY, "prefecture"), signed(bundle())
