@@ -219,4 +219,8 @@ def check_heads(before: list[SchoolHead], bundle: MonthBundle) -> None:
 
 
 def _bundle(envelope: bytes | None) -> MonthBundle | None:
-    return month_of_envelope(unpacked(envelope)) if envelope is not None else None
+    """What is here already. Raises MonthRefused where this version cannot read it."""
+    try:
+        return month_of_envelope(unpacked(envelope)) if envelope is not None else None
+    except BadStatement as error:
+        raise MonthRefused("heads", f"what is here of this county cannot be read ({error})") from None

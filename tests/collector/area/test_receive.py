@@ -11,7 +11,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from campus_base.language import Language
-from campus_collector.area.bundle import Envelope, canonical_bytes, enrolment_words, sha256_of
+from campus_collector.area.bundle import (
+    BadStatement,
+    Envelope,
+    MonthBundle,
+    canonical_bytes,
+    enrolment_words,
+    sha256_of,
+)
 from campus_collector.area.key import fingerprint_of
 from campus_collector.area.receive import REFUSALS
 from campus_collector.domain.area import Level
@@ -207,6 +214,24 @@ def test_after_a_new_enrolment_a_correction_of_a_month_before_it_is_taken(area: 
     again = bundle("2026-08", sha256_of(canonical_bytes(corrected)), results=50, changes=[change("2026-10")] * 3)
     assert again.number == 3
     refused(send(area, token, signed(again, OTHER_KEY)), "gap")
+
+
+def test_a_month_that_cannot_be_read_any_more_is_a_reason_to_refuse(
+    area: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a failure of the database; a new enrolment begins a new series, in which it is not read."""
+    token, august = enrolled(area), bundle("2026-08", results=50)
+    assert send(area, token, signed(august)).status == 200
+    september = bundle("2026-09", sha256_of(canonical_bytes(august)), before=50, results=90)
+
+    def broken(_: Envelope) -> MonthBundle:
+        raise BadStatement("of another version")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("campus_collector.area.receive.month_of_envelope", broken)
+        refused(send(area, token, signed(september)), "heads")
+        token = enrolled(area, key=OTHER_KEY)
+        assert send(area, token, signed(september, OTHER_KEY)).status == 200
 
 
 def test_after_a_new_enrolment_a_prefecture_hands_on_a_correction(area: World) -> None:
