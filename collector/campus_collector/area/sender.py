@@ -17,7 +17,7 @@ from campus_base.messages import Message, message, verbatim
 from campus_base.settings import read_token
 from campus_base.system_errors import error_words
 from campus_collector.area.bundle import MonthProblem, MonthReceipt, unpacked
-from campus_collector.area.connection import NoAnswer, UpperAnswer, post
+from campus_collector.area.connection import NoAnswer, UpperAnswer, decoded, post
 from campus_collector.area.receive import REASON_PREFIX, REFUSALS
 from campus_collector.domain.area import OutgoingMonth
 from campus_collector.store.store import Store
@@ -110,10 +110,7 @@ def next_attempt_at(month: OutgoingMonth) -> datetime:
 
 def refusal_words(answer: UpperAnswer) -> tuple[Message, bool]:
     """What a refusal says, and whether it is of this month only."""
-    try:
-        problem: MonthProblem | None = msgspec.json.decode(answer.body, type=MonthProblem)
-    except (msgspec.MsgspecError, UnicodeError):
-        problem = None
+    problem = decoded(answer.body, MonthProblem)
     reason = problem.type.removeprefix(REASON_PREFIX) if problem is not None else ""
     if problem is not None and reason in REFUSALS:
         words = REFUSALS[reason][1]
@@ -127,8 +124,7 @@ def refusal_words(answer: UpperAnswer) -> tuple[Message, bool]:
 
 def _is_receipt(body: bytes, month: OutgoingMonth) -> bool:
     """Does the answer name what was sent?"""
-    try:
-        receipt = msgspec.json.decode(body, type=MonthReceipt)
-    except (msgspec.MsgspecError, UnicodeError):
-        return False
-    return (receipt.month, receipt.number, receipt.sha256) == (month.month, month.number, month.sha256)
+    receipt = decoded(body, MonthReceipt)
+    return receipt is not None and (receipt.month, receipt.number, receipt.sha256) == (
+        month.month, month.number, month.sha256,
+    )  # fmt: skip

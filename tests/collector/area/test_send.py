@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campus_collector.area.bundle import month_of_envelope, unpacked
-from campus_collector.area.connection import NoAnswer, post
-from campus_collector.area.enrol import enrol_above
+from campus_collector.area.bundle import MonthReceipt, month_of_envelope, unpacked
+from campus_collector.area.connection import NoAnswer, UpperAnswer, decoded, post
+from campus_collector.area.enrol import NotEnrolled, enrol_above
 from campus_collector.area.key import NoSigningKey, SigningKey
-from campus_collector.area.sender import next_attempt_at
+from campus_collector.area.sender import next_attempt_at, refusal_words
 from campus_collector.area.upward import utc_now
 from campus_collector.cli.main import main
 from campus_collector.domain.area import Level, OutgoingMonth
@@ -269,6 +269,20 @@ class Elsewhere(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing on the terminal."""
+
+
+@pytest.mark.parametrize("status", [201, 403, 500])
+def test_an_answer_that_is_nested_without_end_is_no_answer(tmp_path: Path, status: int) -> None:
+    deep = b'{"x":' + b"[" * 60_000
+    assert decoded(deep, MonthReceipt) is None
+    assert refusal_words(UpperAnswer(status, deep))[1] is False
+    with collector(tmp_path) as world, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("campus_collector.area.enrol.post", lambda *_: UpperAnswer(status, deep))
+        with pytest.raises(NotEnrolled):
+            enrol_above(
+                world.service.store, world.service.signing_key, "7K3M-Q9XZ-02FD", NOWHERE, tmp_path / "token", None,
+                utc_now,
+            )  # fmt: skip
 
 
 def test_no_redirect_is_followed_and_no_proxy_asked(monkeypatch: pytest.MonkeyPatch) -> None:
