@@ -52,7 +52,11 @@ class Outbox:
 
     def prepare_handed_on(self, prefecture: str, now: datetime) -> int:
         """What has come of the counties, wrapped and signed. How many were made. Raises NoSigningKey, StoreUnavailable."""
-        bundles = [self._handed_on(prefecture, month, now) for month in self._store.area.not_handed_on(MOST_HANDED_ON)]
+        names = {member.id: member.given_name for member in self._store.area.members()}
+        bundles = [
+            self._handed_on(prefecture, names.get(month.county) or month.summary.name, month, now)
+            for month in self._store.area.not_handed_on(MOST_HANDED_ON)
+        ]
         return self._store.outgoing.add(bundles)
 
     def _bundles_of(self, sender: BundleSender, month: str, now: datetime) -> Bundles:
@@ -78,13 +82,15 @@ class Outbox:
     def _envelope(self, content: bytes) -> Envelope:
         return Envelope(SCHEMA_VERSION, content, self._key.sign(signed_words(content)), self._key.public_key())
 
-    def _handed_on(self, prefecture: str, month: ReceivedMonth, now: datetime) -> tuple[OutgoingMonth, bytes]:
+    def _handed_on(
+        self, prefecture: str, county_name: str, month: ReceivedMonth, now: datetime
+    ) -> tuple[OutgoingMonth, bytes]:
         inner = unpacked(self._store.area.envelope(month))
         statement = HandedOn(
             SCHEMA_VERSION,
             prefecture,
             month.county,
-            month.summary.name,
+            county_name,
             month.series,
             month.received_at.isoformat(timespec="seconds"),
             inner.statement,

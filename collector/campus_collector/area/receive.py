@@ -68,6 +68,8 @@ class _Incoming:
     sha256: str
     public_key: bytes
     series: int
+    name: str
+    """What the county is called: by the prefecture that handed it on, else by itself."""
 
 
 class MonthReceiver:
@@ -87,7 +89,7 @@ class MonthReceiver:
         check_sums(bundle)
         received = ReceivedMonth(
             member.id, bundle.county, incoming.series, bundle.month, bundle.number, now, incoming.sha256,
-            incoming.public_key, summary_of(bundle),
+            incoming.public_key, summary_of(bundle, incoming.name),
         )  # fmt: skip
         stored = self._store.area.receive(received, packed(envelope), lambda known: examine(known, received, bundle))
         return MonthReceipt(received.label, bundle.month, bundle.number, incoming.sha256, stored)
@@ -117,7 +119,9 @@ def _verified(member: AreaMember, envelope: Envelope) -> _Incoming:
         raise MonthRefused("malformed", str(error)) from None
     if statement.county != member.id or member.level != "county":
         raise MonthRefused("wrong_county", statement.county)
-    return _Incoming(statement, sha256_of(envelope.statement), envelope.public_key, member.series)
+    return _Incoming(
+        statement, sha256_of(envelope.statement), envelope.public_key, member.series, statement.county_name
+    )
 
 
 def _handed_on(member: AreaMember, statement: HandedOn) -> _Incoming:
@@ -131,13 +135,15 @@ def _handed_on(member: AreaMember, statement: HandedOn) -> _Incoming:
         raise MonthRefused("malformed", "what was handed on is no county's month")
     if bundle.county != statement.county:
         raise MonthRefused("wrong_county", bundle.county)
-    return _Incoming(bundle, sha256_of(statement.statement), statement.public_key, statement.series)
+    return _Incoming(
+        bundle, sha256_of(statement.statement), statement.public_key, statement.series, statement.county_name
+    )
 
 
-def summary_of(bundle: MonthBundle) -> MonthSummary:
-    """What is shown of a bundle."""
+def summary_of(bundle: MonthBundle, name: str) -> MonthSummary:
+    """What is shown of a bundle, under this name."""
     return MonthSummary(
-        bundle.county_name,
+        name,
         bundle.schools_total,
         dict(bundle.totals),
         bundle.report_hash,
