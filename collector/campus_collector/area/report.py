@@ -41,7 +41,7 @@ class AreaReports:
         self._store, self._area, self._official = store, area, official
         self._zone, self._close_day, self._font_files = zone, close_day, font_files
         self._lock = threading.Lock()
-        self._made: OrderedDict[tuple[str, Form, Language], bytes] = OrderedDict()
+        self._documents: OrderedDict[tuple[str, Form, Language], bytes] = OrderedDict()
         """The last documents, by the hash of their figures: the same figures give the same document."""
 
     def counties(self, now: datetime | None = None) -> list[CountyStanding]:
@@ -67,9 +67,9 @@ class AreaReports:
         figures = figures or self.figures(month)
         key = (area_hash(figures), form, language)
         with self._lock:
-            if key not in self._made:
+            if key not in self._documents:
                 content = encoded_area_figures(figures)
-                self._made[key] = render_content(content, language, form, self._font_files, PROCESS)
-                if len(self._made) > DOCUMENTS_KEPT:
-                    self._made.popitem(last=False)
-            return self._made[key]
+                self._documents[key] = render_content(content, language, form, self._font_files, PROCESS)
+                if len(self._documents) > DOCUMENTS_KEPT:
+                    self._documents.popitem(last=False)
+            return self._documents[key]

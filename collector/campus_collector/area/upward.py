@@ -71,7 +71,9 @@ class UpwardReporting:
                 self._check_goes_on()
                 lease.renew()
 
-            sender = MonthSender(self._store, self._config.url, self._config.token_file, self._config.ca_file)
+            sender = MonthSender(
+                self._store, self._key, self._config.url, self._config.token_file, self._config.ca_file
+            )
             return sender.send(now, advance, at_once=at_once)
 
     def stop(self) -> None:

@@ -325,11 +325,11 @@ def test_a_month_without_verdicts_has_a_report_in_every_form(area: World) -> Non
 def test_the_same_report_is_made_once(area: World, monkeypatch: pytest.MonkeyPatch) -> None:
     token, first = enrolled(area), bundle("2026-09")
     assert send(area, token, signed(first)).status == 200
-    made = []
+    contents = []
 
     def render(content: bytes, *_: object) -> bytes:
-        made.append(content)
-        return str(len(made)).encode()
+        contents.append(content)
+        return str(len(contents)).encode()
 
     monkeypatch.setattr("campus_collector.area.report.render_content", render)
     month, reports = parse_month("2026-09", area.service.config.timezone), area.service.area

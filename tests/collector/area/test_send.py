@@ -210,6 +210,25 @@ def test_another_key_is_refused_and_a_new_code_mends_it(tmp_path: Path, area: Wo
         assert county.service.upward.run(at_once=True).acknowledged == 1
 
 
+@pytest.mark.sqlite_only("collectors on a server share the key in its database")
+def test_what_was_prepared_with_a_key_that_is_lost_is_signed_again(tmp_path: Path, area: World) -> None:
+    folder = tmp_path / "c01"
+    with lower(folder, address(area)) as county:
+        seed(county)
+        enrol(county, area)
+        close(county, AUGUST)
+    with lower(folder, NOWHERE) as county:
+        assert county.service.upward.run(at_once=True).failed == 1
+        (waiting,) = county.service.store.outgoing.waiting()
+    (folder / "signing-key.pem").unlink()
+    with lower(folder, address(area)) as county:
+        enrol(county, area)
+        assert county.service.upward.run(at_once=True).acknowledged == 1
+        new = county.service.signing_key.public_key()
+    (month,) = area.service.store.area.months()
+    assert (month.sha256, month.public_key) == (waiting.sha256, new)
+
+
 def test_a_prefecture_hands_each_month_on_unchanged(tmp_path: Path) -> None:
     with ExitStack() as stack:
         province = stack.enter_context(collector(tmp_path / "province", {"CAMPUS_AREA_LEVEL": "province"}))
